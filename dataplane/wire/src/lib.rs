@@ -1,0 +1,24 @@
+//! What travels on the line: frame and SecTAG views, and the identifiers inside them.
+//!
+//! No dependencies, no allocation on the frame path, no `unsafe`, no IO. Views check their input
+//! once (`parse`), accessors of a parsed view never panic. Nothing here knows a key.
+#![forbid(unsafe_code)]
+
+mod ids;
+mod key_id;
+
+pub use ids::{An, MacAddr, ParseMacAddrError, Pn, Sci, Ssci};
+pub use key_id::{KeyId, KeyIdError};
+
+/// EtherType of a MACsec frame (IEEE 802.1AE).
+pub const ETHERTYPE_MACSEC: u16 = 0x88E5;
+/// EtherType of our rekey frames: IEEE 802 local experimental 1, configurable on the line.
+pub const ETHERTYPE_REKEY: u16 = 0x88B5;
+/// Octets of destination and source address, in front of the SecTAG.
+pub const MACS_LEN: usize = 12;
+/// Octets of a SecTAG with explicit SCI, EtherType included.
+pub const SECTAG_LEN_MAX: usize = 16;
+/// Octets of the integrity check value.
+pub const ICV_LEN: usize = 16;
+/// What protecting a frame adds at most: SecTAG with SCI, and ICV. Line MTU = red MTU + this.
+pub const OVERHEAD_MAX: usize = SECTAG_LEN_MAX + ICV_LEN;
