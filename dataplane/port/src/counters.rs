@@ -1,0 +1,162 @@
+//! What a port counts.
+
+/// Frames of one port, since it was opened. Every frame that the port was given or saw is in
+/// `rx_frames`, in `tx_frames`, or in exactly one of the drops.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct PortCounters {
+    /// Frames handed to the worker.
+    pub rx_frames: u64,
+    /// Octets of these frames.
+    pub rx_octets: u64,
+    /// Frames that the device took.
+    pub tx_frames: u64,
+    /// Octets of these frames.
+    pub tx_octets: u64,
+    /// Dropped: the ring was full before the worker came to read it.
+    pub rx_ring_full: u64,
+    /// Dropped: no free buffer in the pool.
+    pub rx_no_buffer: u64,
+    /// Dropped: longer than MTU and headers (jumbo, or joined by GRO/TSO: turn these off).
+    pub rx_too_long: u64,
+    /// Dropped: no frame (shorter than an Ethernet header, or a descriptor out of range).
+    pub rx_malformed: u64,
+    /// Dropped: the checksum was left to the device, and could not be finished here.
+    pub rx_checksum_unfinished: u64,
+    /// Not a drop: the checksum was left to the device, and was finished here.
+    pub rx_checksum_finished: u64,
+    /// Dropped: the device was busy, or its queue was full.
+    pub tx_refused: u64,
+    /// Dropped: longer than the device's MTU allows.
+    pub tx_too_long: u64,
+    /// Dropped: the interface was down or gone.
+    pub tx_link_down: u64,
+    /// Not a drop: how often the interface was seen to vanish or to be taken down.
+    pub link_losses: u64,
+}
+
+impl PortCounters {
+    /// How many counters there are.
+    pub const LEN: usize = 14;
+
+    /// Their names, in the order of [`PortCounters::values`].
+    pub const NAMES: [&'static str; Self::LEN] = [
+        "rx_frames",
+        "rx_octets",
+        "tx_frames",
+        "tx_octets",
+        "rx_ring_full",
+        "rx_no_buffer",
+        "rx_too_long",
+        "rx_malformed",
+        "rx_checksum_unfinished",
+        "rx_checksum_finished",
+        "tx_refused",
+        "tx_too_long",
+        "tx_link_down",
+        "link_losses",
+    ];
+
+    /// The values, for publishing.
+    #[must_use]
+    pub fn values(&self) -> [u64; Self::LEN] {
+        [
+            self.rx_frames,
+            self.rx_octets,
+            self.tx_frames,
+            self.tx_octets,
+            self.rx_ring_full,
+            self.rx_no_buffer,
+            self.rx_too_long,
+            self.rx_malformed,
+            self.rx_checksum_unfinished,
+            self.rx_checksum_finished,
+            self.tx_refused,
+            self.tx_too_long,
+            self.tx_link_down,
+            self.link_losses,
+        ]
+    }
+
+    /// The way back from [`PortCounters::values`].
+    #[must_use]
+    pub fn from_values(values: [u64; Self::LEN]) -> Self {
+        let [
+            rx_frames,
+            rx_octets,
+            tx_frames,
+            tx_octets,
+            rx_ring_full,
+            rx_no_buffer,
+            rx_too_long,
+            rx_malformed,
+            rx_checksum_unfinished,
+            rx_checksum_finished,
+            tx_refused,
+            tx_too_long,
+            tx_link_down,
+            link_losses,
+        ] = values;
+        Self {
+            rx_frames,
+            rx_octets,
+            tx_frames,
+            tx_octets,
+            rx_ring_full,
+            rx_no_buffer,
+            rx_too_long,
+            rx_malformed,
+            rx_checksum_unfinished,
+            rx_checksum_finished,
+            tx_refused,
+            tx_too_long,
+            tx_link_down,
+            link_losses,
+        }
+    }
+
+    /// Name and value of each.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Self::NAMES.into_iter().zip(self.values())
+    }
+
+    /// Frames that came in and were dropped, for whatever reason.
+    #[must_use]
+    pub fn rx_dropped(&self) -> u64 {
+        self.rx_ring_full
+            + self.rx_no_buffer
+            + self.rx_too_long
+            + self.rx_malformed
+            + self.rx_checksum_unfinished
+    }
+
+    /// Frames that were to go out and were dropped, for whatever reason.
+    #[must_use]
+    pub fn tx_dropped(&self) -> u64 {
+        self.tx_refused + self.tx_too_long + self.tx_link_down
+    }
+
+    pub(crate) fn count_rx(&mut self, len: usize) {
+        self.rx_frames += 1;
+        self.rx_octets += len as u64;
+    }
+
+    pub(crate) fn count_tx(&mut self, len: usize) {
+        self.tx_frames += 1;
+        self.tx_octets += len as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PortCounters;
+
+    #[test]
+    fn values_go_there_and_back() {
+        let values = core::array::from_fn(|i| i as u64 + 1);
+        let counters = PortCounters::from_values(values);
+        assert_eq!(counters.values(), values);
+        assert_eq!(counters.iter().last(), Some(("link_losses", 14)));
+        assert_eq!(counters.rx_dropped(), 5 + 6 + 7 + 8 + 9);
+        assert_eq!(counters.tx_dropped(), 11 + 12 + 13);
+    }
+}

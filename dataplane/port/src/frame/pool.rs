@@ -1,0 +1,139 @@
+//! A pool of rooms of one size on the heap, all allocated at the start.
+
+use std::{
+    alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
+    cell::{Cell, RefCell},
+    ptr::NonNull,
+    rc::Rc,
+};
+
+use super::{Frame, Keeper};
+use crate::{PortError, limits};
+
+/// Rooms of one size. Cloning gives another handle to the same pool; the memory lives until the
+/// last frame and the last handle are gone.
+#[derive(Clone)]
+pub struct Pool {
+    rooms: Rc<Rooms>,
+}
+
+struct Rooms {
+    base: NonNull<u8>,
+    layout: Layout,
+    room_len: usize,
+    count: usize,
+    /// Numbers of the rooms that no frame holds; its capacity is `count`, so it never grows.
+    free: RefCell<Vec<u32>>,
+    exhausted: Cell<u64>,
+}
+
+impl Pool {
+    /// `count` rooms for frames under `mtu`, with headroom and tailroom.
+    ///
+    /// # Errors
+    /// [`PortError::Range`] for a count or an MTU beyond the limits.
+    pub fn new(count: usize, mtu: usize) -> Result<Self, PortError> {
+        let range = |what, have, min, max| PortError::Range {
+            what,
+            have,
+            min,
+            max,
+        };
+        if !(limits::MTU_MIN..=limits::MTU_MAX).contains(&mtu) {
+            return Err(range("mtu", mtu, limits::MTU_MIN, limits::MTU_MAX));
+        }
+        if !(1..=limits::POOL_FRAMES_MAX).contains(&count) {
+            return Err(range("pool_frames", count, 1, limits::POOL_FRAMES_MAX));
+        }
+        let room_len = limits::room_len(mtu);
+        let layout = Layout::from_size_align(room_len * count, limits::ROOM_ALIGN)
+            .expect("at most 64 Ki rooms of less than 64 KiB");
+        let base = allocate(layout);
+        // Last in, first out: the room used last is the one most likely in the cache.
+        let free = RefCell::new((0..count as u32).rev().collect());
+        let exhausted = Cell::new(0);
+        Ok(Self {
+            rooms: Rc::new(Rooms {
+                base,
+                layout,
+                room_len,
+                count,
+                free,
+                exhausted,
+            }),
+        })
+    }
+
+    /// A free room as an empty frame behind [`limits::HEADROOM`]. `None`, and counted, if all are
+    /// in use.
+    #[must_use]
+    #[allow(unsafe_code, reason = "makes a frame over a room of this pool")]
+    pub fn frame(&self) -> Option<Frame> {
+        let rooms = &self.rooms;
+        let Some(number) = rooms.free.borrow_mut().pop() else {
+            rooms.exhausted.set(rooms.exhausted.get() + 1);
+            return None;
+        };
+        // SAFETY: numbers on the free list are below `count`, so this stays in the allocation.
+        let room = unsafe { rooms.base.add(number as usize * rooms.room_len) };
+        // SAFETY: zeroed when allocated and lives as long as `rooms`, which the frame holds; the
+        // number is off the free list until `take_back`, so no other frame has this room.
+        let mut frame = unsafe {
+            Frame::new(
+                Rc::<Rooms>::clone(rooms),
+                room,
+                rooms.room_len as u32,
+                number.into(),
+            )
+        };
+        frame.set_range(limits::HEADROOM, limits::HEADROOM);
+        Some(frame)
+    }
+
+    /// Rooms that no frame holds now.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        self.rooms.free.borrow().len()
+    }
+
+    /// Rooms in all.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.rooms.count
+    }
+
+    /// Octets of the longest frame that leaves its headroom and tailroom free.
+    #[must_use]
+    pub fn frame_len_max(&self) -> usize {
+        self.rooms.room_len - limits::HEADROOM - limits::TAILROOM
+    }
+
+    /// How often a room was asked for and none was free.
+    #[must_use]
+    pub fn exhausted(&self) -> u64 {
+        self.rooms.exhausted.get()
+    }
+}
+
+impl Keeper for Rooms {
+    fn take_back(&self, token: u64) {
+        // The token is the room's number, given out as a u32 by `Pool::frame`.
+        self.free.borrow_mut().push(token as u32);
+    }
+}
+
+impl Drop for Rooms {
+    #[allow(unsafe_code, reason = "frees what `allocate` made")]
+    fn drop(&mut self) {
+        // SAFETY: `base` is from `allocate` with this layout; every frame held an Rc of these
+        // rooms, so none is left.
+        unsafe { dealloc(self.base.as_ptr(), self.layout) };
+    }
+}
+
+#[allow(unsafe_code, reason = "one allocation, zeroed, aligned to cache lines")]
+fn allocate(layout: Layout) -> NonNull<u8> {
+    // SAFETY: the layout is not empty: at least one room, and no room is empty.
+    let base = unsafe { alloc_zeroed(layout) };
+    NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout))
+}
