@@ -1,0 +1,111 @@
+//! The engines by name, and which of them this machine can run.
+
+use core::fmt;
+use core::str::FromStr;
+
+use crate::aws_lc::AwsLcKey;
+use crate::job::{BurstKey, RawKey};
+use crate::rustcrypto::RustCryptoKey;
+use crate::selftest::{self, SelfTestError};
+
+/// Who does the arithmetic.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Engine {
+    /// AWS-LC by `aws-lc-rs`: one frame at a time, assembler of its own.
+    AwsLc,
+    /// Portable: the crate `aes-gcm`.
+    RustCrypto,
+}
+
+impl Engine {
+    /// Every engine this program knows, the fastest first.
+    pub const ALL: [Self; 2] = [Self::AwsLc, Self::RustCrypto];
+
+    /// The engines that this machine can run, the fastest first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|engine| engine.is_available())
+    }
+
+    /// Whether this machine has the instructions that the engine needs.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::AwsLc | Self::RustCrypto => true,
+        }
+    }
+
+    /// The fastest engine that this machine can run.
+    #[must_use]
+    pub fn best() -> Self {
+        Self::available().next().unwrap_or(Self::RustCrypto)
+    }
+
+    /// As shown in status and accepted in the config: `aws-lc`, `rustcrypto`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AwsLc => "aws-lc",
+            Self::RustCrypto => "rustcrypto",
+        }
+    }
+
+    /// Expands a key. Allocates: for the control thread, never on the frame path.
+    ///
+    /// # Panics
+    ///
+    /// When this machine cannot run the engine ([`Engine::is_available`]).
+    #[must_use]
+    pub fn expand(self, key: RawKey<'_>) -> Box<dyn BurstKey> {
+        assert!(
+            self.is_available(),
+            "this machine cannot run the engine {self}"
+        );
+        match self {
+            Self::AwsLc => Box::new(AwsLcKey::new(key)),
+            Self::RustCrypto => Box::new(RustCryptoKey::new(key)),
+        }
+    }
+
+    /// Runs known answers through every available engine, forged frames included. To be called
+    /// once at program start; where it fails, no frame may be sealed.
+    ///
+    /// # Errors
+    ///
+    /// Names the engine, the direction and the case that went wrong.
+    pub fn self_test() -> Result<(), SelfTestError> {
+        Self::available().try_for_each(selftest::run)
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no engine's.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown AES-GCM engine `{name}`; known are {known}", known = known_names())]
+pub struct UnknownEngine {
+    name: String,
+}
+
+fn known_names() -> String {
+    Engine::ALL.map(Engine::name).join(", ")
+}
+
+impl FromStr for Engine {
+    type Err = UnknownEngine;
+
+    fn from_str(name: &str) -> Result<Self, UnknownEngine> {
+        Self::ALL
+            .into_iter()
+            .find(|engine| engine.name() == name)
+            .ok_or_else(|| UnknownEngine {
+                name: name.to_owned(),
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! What an engine is given: frames to seal or open, and the key in its raw and expanded form.
+
+use crate::limits::{BURST_MAX, FRAME_LEN_MAX, ICV_LEN};
+
+/// One frame to seal or open in place: `aad | payload | icv`, contiguous.
+pub struct Job<'a> {
+    /// AAD, payload and the [`ICV_LEN`] octets of the tag.
+    pub frame: &'a mut [u8],
+    /// How many octets at the front are authenticated but not encrypted. Integrity only:
+    /// `frame.len() - ICV_LEN`.
+    pub aad_len: usize,
+    /// 96-bit nonce; never the same twice under one key when sealing.
+    pub nonce: [u8; 12],
+    /// Set by [`BurstKey::open`]: the tag was right. Where it was not, the payload is zeroed.
+    pub authentic: bool,
+}
+
+impl<'a> Job<'a> {
+    /// A job not yet done.
+    #[must_use]
+    pub fn new(frame: &'a mut [u8], aad_len: usize, nonce: [u8; 12]) -> Self {
+        Self {
+            frame,
+            aad_len,
+            nonce,
+            authentic: false,
+        }
+    }
+
+    /// AAD, payload and ICV.
+    pub(crate) fn parts(&mut self) -> (&[u8], &mut [u8], &mut [u8; ICV_LEN]) {
+        let (rest, icv) = self
+            .frame
+            .split_last_chunk_mut::<ICV_LEN>()
+            .expect("check() found room for the ICV");
+        let (aad, payload) = rest.split_at_mut(self.aad_len);
+        (aad, payload, icv)
+    }
+}
+
+/// Asserts the contract of [`Job`] for a whole burst; every engine calls it first.
+#[inline]
+pub(crate) fn check(burst: &[Job<'_>]) {
+    assert!(
+        burst.len() <= BURST_MAX,
+        "a burst holds at most {BURST_MAX} frames"
+    );
+    for job in burst {
+        let len = job.frame.len();
+        assert!(
+            len <= FRAME_LEN_MAX + ICV_LEN,
+            "a frame is longer than FRAME_LEN_MAX"
+        );
+        assert!(
+            job.aad_len <= FRAME_LEN_MAX,
+            "the AAD is longer than FRAME_LEN_MAX"
+        );
+        assert!(
+            job.aad_len + ICV_LEN <= len,
+            "a frame does not hold its AAD and ICV"
+        );
+    }
+}
+
+/// An expanded key: seals and opens bursts. Zeroizes itself on drop.
+pub trait BurstKey: Send {
+    /// Encrypts each payload and writes each tag. At most [`BURST_MAX`] jobs.
+    fn seal(&mut self, burst: &mut [Job<'_>]);
+    /// Decrypts each payload whose tag is right; zeroes the others.
+    fn open(&mut self, burst: &mut [Job<'_>]);
+}
+
+/// The raw key that an engine expands.
+#[derive(Clone, Copy)]
+pub enum RawKey<'a> {
+    /// AES-128.
+    Aes128(&'a [u8; 16]),
+    /// AES-256.
+    Aes256(&'a [u8; 32]),
+}

@@ -1,0 +1,112 @@
+//! Known answers that every engine must give before it may touch a frame.
+//!
+//! The cases are from the GCM specification (McGrew and Viega, "The Galois/Counter Mode of
+//! Operation", appendix B; also used by NIST), which is no work of this program: an engine that
+//! is wrong in the same way when it seals and when it opens is found too. A burst is made of
+//! [`BURST_MAX`] copies of a case, so that the paths that interleave frames are run as well.
+
+use crate::engine::Engine;
+use crate::job::{Job, RawKey};
+use crate::limits::{BURST_MAX, ICV_LEN};
+
+/// An engine that does not compute AES-GCM on this machine.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the AES-GCM engine {engine} fails its self-test ({fault} in case {case}): \
+     choose another engine and have the machine looked at"
+)]
+pub struct SelfTestError {
+    /// Which engine.
+    pub engine: Engine,
+    /// Which case, by its name in the specification.
+    pub case: &'static str,
+    /// What went wrong.
+    pub fault: Fault,
+}
+
+/// What an engine did wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Sealing gave another ciphertext or ICV.
+    #[error("wrong ciphertext or ICV")]
+    Seal,
+    /// Opening refused a right frame or gave another plaintext.
+    #[error("wrong plaintext")]
+    Open,
+    /// Opening took a forged frame for authentic, or did not wipe it.
+    #[error("forged frame accepted")]
+    Forgery,
+}
+
+pub(crate) mod cases;
+
+use cases::{CASES, Case};
+
+/// Runs every case through one engine, alone and as a full burst.
+pub(crate) fn run(engine: Engine) -> Result<(), SelfTestError> {
+    CASES.iter().try_for_each(|case| {
+        [1, BURST_MAX].into_iter().try_for_each(|frames| {
+            run_case(engine, case, frames).map_err(|fault| SelfTestError {
+                engine,
+                case: case.name,
+                fault,
+            })
+        })
+    })
+}
+
+fn run_case(engine: Engine, case: &Case, frames: usize) -> Result<(), Fault> {
+    let mut key = match case.key.len() {
+        16 => engine.expand(RawKey::Aes128(case.key.try_into().expect("16 octets"))),
+        _ => engine.expand(RawKey::Aes256(
+            case.key.try_into().expect("a key of a case is 16 or 32"),
+        )),
+    };
+    let plain = [case.aad, case.plaintext, &[0; ICV_LEN]].concat();
+    let sealed = [case.aad, case.ciphertext, case.icv].concat();
+    let len = plain.len();
+    let aad_len = case.aad.len();
+
+    let mut memory = plain.repeat(frames);
+    let mut burst = jobs(&mut memory, len, case);
+    key.seal(&mut burst);
+    if burst.iter().any(|job| *job.frame != sealed) {
+        return Err(Fault::Seal);
+    }
+
+    key.open(&mut burst);
+    if burst
+        .iter()
+        .any(|job| !job.authentic || job.frame[..len - ICV_LEN] != plain[..len - ICV_LEN])
+    {
+        return Err(Fault::Open);
+    }
+
+    // Each frame forged at another octet.
+    memory = sealed.repeat(frames);
+    for (frame, octets) in memory.chunks_exact_mut(len).enumerate() {
+        octets[frame % len] ^= 1 << (frame % 8);
+    }
+    let mut burst = jobs(&mut memory, len, case);
+    key.open(&mut burst);
+    let released = |job: &Job<'_>| {
+        job.authentic
+            || job.frame[aad_len..len - ICV_LEN]
+                .iter()
+                .any(|&octet| octet != 0)
+    };
+    if burst.iter().any(released) {
+        return Err(Fault::Forgery);
+    }
+    Ok(())
+}
+
+fn jobs<'a>(memory: &'a mut [u8], len: usize, case: &Case) -> Vec<Job<'a>> {
+    memory
+        .chunks_exact_mut(len)
+        .map(|frame| Job::new(frame, case.aad.len(), case.nonce))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
