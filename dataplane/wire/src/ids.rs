@@ -4,6 +4,9 @@ use core::fmt;
 use core::num::NonZeroU64;
 use core::str::FromStr;
 
+#[cfg(test)]
+mod tests;
+
 /// A MAC address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MacAddr(pub [u8; 6]);
@@ -171,6 +174,10 @@ impl FromStr for MacAddr {
             }
             *octet = u8::from_str_radix(part, 16).map_err(|_| ParseMacAddrError)?;
         }
-        if parts.next().is_some() { Err(ParseMacAddrError) } else { Ok(Self(octets)) }
+        if parts.next().is_some() {
+            Err(ParseMacAddrError)
+        } else {
+            Ok(Self(octets))
+        }
     }
 }

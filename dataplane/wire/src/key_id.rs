@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+#[cfg(test)]
+mod tests;
+
 /// A `key_ID` exactly as the KME wrote it: 1 to 64 visible ASCII characters.
 ///
 /// The standard says UUID; KMEs in the field also hand out other texts and upper-case UUIDs, and
@@ -47,7 +50,10 @@ impl KeyId {
         let mut text = [0; Self::LEN_MAX];
         text[..bytes.len()].copy_from_slice(bytes);
         #[expect(clippy::cast_possible_truncation, reason = "checked: at most 64")]
-        Ok(Self { len: bytes.len() as u8, text })
+        Ok(Self {
+            len: bytes.len() as u8,
+            text,
+        })
     }
 
     /// The octets of the text.
@@ -85,7 +91,11 @@ impl fmt::Debug for KeyId {
 impl fmt::Display for KeyIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Length(len) => write!(f, "a key_ID has 1 to {} characters, not {len}", KeyId::LEN_MAX),
+            Self::Length(len) => write!(
+                f,
+                "a key_ID has 1 to {} characters, not {len}",
+                KeyId::LEN_MAX
+            ),
             Self::Octet(octet) => write!(f, "a key_ID is visible ASCII, not octet {octet:#04x}"),
         }
     }

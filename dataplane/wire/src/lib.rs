@@ -4,11 +4,17 @@
 //! once (`parse`), accessors of a parsed view never panic. Nothing here knows a key.
 #![forbid(unsafe_code)]
 
+mod ethernet;
 mod ids;
 mod key_id;
+mod sectag;
 
+pub use ethernet::{
+    ETHERNET_LEN_MIN, ETHERTYPE_C_TAG, ETHERTYPE_S_TAG, EthernetFrame, VLAN_TAG_LEN, ethertype,
+};
 pub use ids::{An, MacAddr, ParseMacAddrError, Pn, Sci, Ssci};
 pub use key_id::{KeyId, KeyIdError};
+pub use sectag::{Channel, SHORT_LEN_BOUND, SecTag, SecTagError, short_len};
 
 /// EtherType of a MACsec frame (IEEE 802.1AE).
 pub const ETHERTYPE_MACSEC: u16 = 0x88E5;
@@ -16,6 +22,8 @@ pub const ETHERTYPE_MACSEC: u16 = 0x88E5;
 pub const ETHERTYPE_REKEY: u16 = 0x88B5;
 /// Octets of destination and source address, in front of the SecTAG.
 pub const MACS_LEN: usize = 12;
+/// Octets of a SecTAG without SCI, EtherType included.
+pub const SECTAG_LEN_MIN: usize = 8;
 /// Octets of a SecTAG with explicit SCI, EtherType included.
 pub const SECTAG_LEN_MAX: usize = 16;
 /// Octets of the integrity check value.
