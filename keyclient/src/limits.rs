@@ -1,0 +1,41 @@
+//! What one exchange with a KME may cost at most, and how the limits fit together.
+
+use core::time::Duration;
+
+/// Keys asked for in one call. Every key fetched ahead is a key at risk, so few suffice.
+pub const KEYS_PER_CALL_MAX: usize = 64;
+/// Bits of the longest key taken: four times what the longest SAK, salt and key check value need.
+pub const KEY_BITS_MAX: u32 = 4096;
+/// Octets of the longest key taken.
+pub const KEY_OCTETS_MAX: usize = KEY_BITS_MAX as usize / 8;
+/// Characters of the longest key text (base64, padded).
+pub const KEY_TEXT_MAX: usize = KEY_OCTETS_MAX.div_ceil(3) * 4;
+/// Octets of a reply's body; a longer one is refused while it is being read.
+pub const BODY_OCTETS_MAX: usize = 256 * 1024;
+/// Octets of a PEM file.
+pub const PEM_OCTETS_MAX: usize = 1024 * 1024;
+/// Characters of an SAE ID or KME ID in the configuration.
+pub const ID_LEN_MAX: usize = 255;
+/// Characters kept of a KME's own words.
+pub const MESSAGE_CHARS_MAX: usize = 200;
+/// Longest time-out that can be configured for one call.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+/// Time to connect and shake hands, unless the call's time-out is shorter.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Idle connections kept open: one per direction of a site that asks for both at once.
+pub const IDLE_CONNECTIONS_MAX: usize = 2;
+/// How long an unused connection is kept, well over any rekey interval.
+pub const IDLE_TIME: Duration = Duration::from_secs(120);
+/// HTTP/2 connections are probed this often, or a dead one would fail every call until TCP gives up.
+pub const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// A probe without an answer for this long closes the connection.
+pub const PING_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What JSON, identifiers and a KME's own fields may add to each key.
+const OCTETS_AROUND_KEY: usize = 2048;
+
+const _: () = {
+    assert!(KEYS_PER_CALL_MAX * (KEY_TEXT_MAX + OCTETS_AROUND_KEY) <= BODY_OCTETS_MAX);
+    assert!(KEY_BITS_MAX.is_multiple_of(8));
+    assert!(CONNECT_TIMEOUT.as_millis() < TIMEOUT_MAX.as_millis());
+};

@@ -1,0 +1,271 @@
+//! The JSON of ETSI GS QKD 014 V1.1.1, clause 6: names and case as the standard has them.
+//!
+//! Lenient in what is read: unknown fields are ignored, `null` counts as left out, extensions may
+//! be of any shape, numbers of a status may come as text. Strict in what is written: optional
+//! fields that are not set are not written. Nothing here judges a value; that is the work of
+//! whoever receives it (client: are these the keys asked for; KME: can this be served).
+
+use serde::de::Deserializer;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::SecretText;
+
+/// Message of a 400 when the size asked for is no multiple of 8 bits.
+pub const SIZE_NOT_MULTIPLE_OF_8: &str = "size shall be a multiple of 8";
+/// Message of a 400 when a mandatory extension is not known.
+pub const EXTENSION_NOT_SUPPORTED: &str = "not all extension_mandatory parameters are supported";
+/// Message of a 400 when a mandatory extension is known but cannot be met.
+pub const EXTENSION_NOT_MET: &str = "not all extension_mandatory request options could be met";
+/// Message of a 400 when an optional extension was not handled.
+pub const EXTENSION_NOT_HANDLED: &str = "not all extension_optional request options handled";
+/// Message of a 400 when a `key_ID` is unknown or its key already taken.
+pub const KEYS_NOT_FOUND: &str = "one or more keys specified are not found on KME";
+
+/// Field of `key_extension` that says where a key's bits come from: `modelled`, `distilled`.
+pub const ORIGIN: &str = "qmacsec_origin";
+
+/// Reply to "Get status". All sizes in bits. A number the KME left out reads as 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// KME that answers.
+    #[serde(rename = "source_KME_ID", deserialize_with = "id")]
+    pub source_kme_id: String,
+    /// KME of the peer.
+    #[serde(rename = "target_KME_ID", deserialize_with = "id")]
+    pub target_kme_id: String,
+    /// SAE that asks.
+    #[serde(rename = "master_SAE_ID", deserialize_with = "id")]
+    pub master_sae_id: String,
+    /// SAE of the peer.
+    #[serde(rename = "slave_SAE_ID", deserialize_with = "id")]
+    pub slave_sae_id: String,
+    /// Size of a key when the request names none.
+    #[serde(deserialize_with = "number")]
+    pub key_size: u64,
+    /// Keys of that size in store. A hint: KMEs in the field report nonsense here.
+    #[serde(deserialize_with = "number")]
+    pub stored_key_count: u64,
+    /// Most keys the store can hold.
+    #[serde(deserialize_with = "number")]
+    pub max_key_count: u64,
+    /// Most keys one request may ask for.
+    #[serde(deserialize_with = "number")]
+    pub max_key_per_request: u64,
+    /// Largest key that can be asked for.
+    #[serde(deserialize_with = "number")]
+    pub max_key_size: u64,
+    /// Smallest key that can be asked for.
+    #[serde(deserialize_with = "number")]
+    pub min_key_size: u64,
+    /// Additional slave SAEs a request may name; 0 when multicast is not supported.
+    #[serde(rename = "max_SAE_ID_count", deserialize_with = "number")]
+    pub max_sae_id_count: u64,
+    /// For future use by the standard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_extension: Option<Value>,
+}
+
+/// Body of "Get key". An empty body or `{}` is [`KeyRequest::default`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyRequest {
+    /// Keys wanted; 1 when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    /// Bits of each; the KME's `key_size` when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Further slave SAEs that shall be able to fetch the same keys.
+    #[serde(
+        rename = "additional_slave_SAE_IDs",
+        deserialize_with = "or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub additional_slave_sae_ids: Vec<String>,
+    /// Extensions the KME must understand and meet, or refuse the request.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub extension_mandatory: Vec<Map<String, Value>>,
+    /// Extensions the KME may ignore.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub extension_optional: Vec<Map<String, Value>>,
+}
+
+/// Body of "Get key with key IDs", in the structured form that all KMEs take.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyIds {
+    /// Names of the keys wanted.
+    #[serde(rename = "key_IDs")]
+    pub key_ids: Vec<KeyIdElement>,
+    /// For future use by the standard.
+    #[serde(
+        rename = "key_IDs_extension",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_ids_extension: Option<Value>,
+}
+
+/// One element of [`KeyIds`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyIdElement {
+    /// Name of the key, in the KME's own spelling.
+    #[serde(rename = "key_ID")]
+    pub key_id: String,
+    /// For future use by the standard.
+    #[serde(
+        rename = "key_ID_extension",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_id_extension: Option<Value>,
+}
+
+/// Reply to "Get key" and "Get key with key IDs". No `Debug`, no `Clone`: it holds keys.
+#[derive(Default, Serialize, Deserialize)]
+pub struct KeyContainer {
+    /// The keys. The standard's table prints `Keys`, its examples `keys`: both are read.
+    #[serde(alias = "Keys")]
+    pub keys: Vec<DeliveredKey>,
+    /// For future use by the standard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_container_extension: Option<Value>,
+}
+
+/// One key of a [`KeyContainer`].
+#[derive(Serialize, Deserialize)]
+pub struct DeliveredKey {
+    /// Name of the key.
+    #[serde(rename = "key_ID")]
+    pub key_id: String,
+    /// For future use by the standard.
+    #[serde(
+        rename = "key_ID_extension",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_id_extension: Option<Value>,
+    /// The key, base64.
+    pub key: SecretText,
+    /// For future use by the standard; ours carries [`ORIGIN`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_extension: Option<Value>,
+}
+
+/// Body of a 400 or 503.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "LenientErrorBody")]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub message: String,
+    /// More about it: an array of objects by the standard, anything in the field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Value>,
+}
+
+impl KeyIds {
+    /// Asks for these keys, without extensions.
+    #[must_use]
+    pub fn new<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
+        let element = |id: &str| KeyIdElement {
+            key_id: id.to_owned(),
+            key_id_extension: None,
+        };
+        Self {
+            key_ids: ids.into_iter().map(element).collect(),
+            key_ids_extension: None,
+        }
+    }
+}
+
+impl DeliveredKey {
+    /// A key for a container, labelled with its origin.
+    #[must_use]
+    pub fn new(key_id: &str, key: SecretText, origin: Option<&str>) -> Self {
+        Self {
+            key_id: key_id.to_owned(),
+            key_id_extension: None,
+            key,
+            key_extension: origin.map(|origin| serde_json::json!({ ORIGIN: origin })),
+        }
+    }
+
+    /// The origin label of [`Self::key_extension`], if it carries one. An extension that is an
+    /// array of objects is searched too.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        let extension = self.key_extension.as_ref()?;
+        match extension {
+            Value::Array(elements) => elements.iter().find_map(|e| e.get(ORIGIN)?.as_str()),
+            other => other.get(ORIGIN)?.as_str(),
+        }
+    }
+}
+
+impl ErrorBody {
+    /// An error with a message and no details.
+    #[must_use]
+    pub fn new(message: &str) -> Self {
+        Self {
+            message: message.to_owned(),
+            details: Vec::new(),
+        }
+    }
+}
+
+/// What error bodies look like in the field: `detail` or `error` instead of `message`, `details`
+/// as text or object.
+#[derive(Deserialize)]
+struct LenientErrorBody {
+    message: Option<Value>,
+    detail: Option<Value>,
+    error: Option<Value>,
+    details: Option<Value>,
+}
+
+impl From<LenientErrorBody> for ErrorBody {
+    fn from(body: LenientErrorBody) -> Self {
+        let message = match body.message.or(body.detail).or(body.error) {
+            None => String::new(),
+            Some(Value::String(text)) => text,
+            Some(other) => other.to_string(),
+        };
+        let details = match body.details {
+            None => Vec::new(),
+            Some(Value::Array(details)) => details,
+            Some(other) => vec![other],
+        };
+        Self { message, details }
+    }
+}
+
+/// `null` counts as left out.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// IDs are text; one KME in the field uses integers.
+fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
+        Value::Number(number) => number.to_string(),
+        _ => String::new(),
+    })
+}
+
+/// A status is a hint, so a number that makes no sense reads as 0 instead of failing the rest.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_u64().unwrap_or(0),
+        Value::String(text) => text.trim().parse().unwrap_or(0),
+        _ => 0,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Key material in the client's hands: as base64 text in a reply, and as octets for its user.
+//!
+//! Neither type can be printed, cloned or compared by accident, and both are wiped when dropped.
+//! What this does not do: wipe the copies that TLS and HTTP keep in their own read buffers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, general_purpose::STANDARD};
+use core::fmt;
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, Serializer};
+use subtle::ConstantTimeEq as _;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
+
+use crate::limits::{KEY_OCTETS_MAX, KEY_TEXT_MAX};
+
+/// Base64 text of a key, as it stands in a key container.
+pub struct SecretText(Zeroizing<String>);
+
+/// Octets of a key; 1 to [`KEY_OCTETS_MAX`].
+pub struct KeyBytes(Zeroizing<Vec<u8>>);
+
+/// Why a text is no key. Says nothing about the text but its kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyTextError {
+    /// Nothing there.
+    #[error("the key is empty")]
+    Empty,
+    /// More than [`KEY_OCTETS_MAX`] octets.
+    #[error("the key is longer than {KEY_OCTETS_MAX} octets")]
+    TooLong,
+    /// Not base64 of the standard alphabet.
+    #[error("the key is not base64 (RFC 4648 section 4)")]
+    NotBase64,
+}
+
+/// Some KMEs leave the padding out, all use the standard alphabet.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+impl SecretText {
+    /// Encodes a key for a key container: standard alphabet, padded.
+    #[must_use]
+    pub fn encode(key: &[u8]) -> Self {
+        // Room for all of it at once: a growing string would leave copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(key.len().div_ceil(3) * 4));
+        STANDARD.encode_string(key, &mut text);
+        Self(text)
+    }
+
+    /// The octets this text stands for.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or not base64.
+    pub fn decode(&self) -> Result<KeyBytes, KeyTextError> {
+        if self.0.is_empty() {
+            return Err(KeyTextError::Empty);
+        }
+        if self.0.len() > KEY_TEXT_MAX {
+            return Err(KeyTextError::TooLong);
+        }
+        let mut octets = Zeroizing::new(vec![0; base64::decoded_len_estimate(self.0.len())]);
+        let len = LENIENT
+            .decode_slice(self.0.as_bytes(), &mut octets)
+            .map_err(|_| KeyTextError::NotBase64)?;
+        octets.truncate(len);
+        KeyBytes::from_zeroizing(octets)
+    }
+
+    /// The text, for the one who sends it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl KeyBytes {
+    fn from_zeroizing(octets: Zeroizing<Vec<u8>>) -> Result<Self, KeyTextError> {
+        match octets.len() {
+            0 => Err(KeyTextError::Empty),
+            1..=KEY_OCTETS_MAX => Ok(Self(octets)),
+            _ => Err(KeyTextError::TooLong),
+        }
+    }
+
+    /// The octets.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The octets, if there are exactly `N`.
+    #[must_use]
+    pub fn expose_array<const N: usize>(&self) -> Option<&[u8; N]> {
+        self.0.as_slice().try_into().ok()
+    }
+
+    /// Length in bits, the unit of the standard.
+    #[must_use]
+    pub fn bits(&self) -> usize {
+        self.0.len() * 8
+    }
+
+    /// Whether both are the same key; takes the same time wherever they differ.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+// Both hold nothing but a `Zeroizing`, which wipes the whole capacity on drop.
+impl ZeroizeOnDrop for SecretText {}
+impl ZeroizeOnDrop for KeyBytes {}
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// Takes the text without an unwiped copy in between.
+struct TextVisitor;
+
+impl Visitor<'_> for TextVisitor {
+    type Value = SecretText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a base64 text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretText, E> {
+        Ok(SecretText(Zeroizing::new(text.to_owned())))
+    }
+
+    fn visit_string<E: serde::de::Error>(self, text: String) -> Result<SecretText, E> {
+        Ok(SecretText(Zeroizing::new(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
