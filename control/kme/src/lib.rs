@@ -1,1 +1,226 @@
-//! Under construction.
+//! Key management entities for a lab: the two ends of one modelled QKD link, each an ETSI GS QKD
+//! 014 server over mutual TLS.
+//!
+//! ```text
+//! Supply ─ blocks ─▶ Store ◀─ enc_keys ─ KME A ◀─ mutual TLS ─ SAE A (master)
+//!  (supply)         (store)  ─ dec_keys ─▶ KME B ─ mutual TLS ─▶ SAE B (slave)
+//! ```
+//!
+//! Both KMEs run in one process and share one store: what a real link does by quantum optics, here
+//! memory does. What this is not: a KME for production. Keys are `modelled` (their rate follows a
+//! link model, their bits come from the CSPRNG of the operating system), nothing is stored on
+//! disk, no key is relayed, and [`faults`] can make a KME misbehave on purpose.
+//!
+//! Who owns what: `store` the keys, `supply` their arrival, `api` the meaning of a request,
+//! `server` the sockets and TLS, this file the tasks and the clock.
+#![forbid(unsafe_code)]
+
+mod api;
+mod config;
+pub mod entropy;
+pub mod faults;
+mod key_bytes;
+pub mod limits;
+mod link;
+pub mod pki;
+mod pool;
+mod refusal;
+mod reply;
+mod request;
+mod server;
+pub mod store;
+mod supply;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub use api::Requests;
+pub use config::{ConfigError, KmeConfig, LinkConfig, SaeIdentity, check_kmes};
+pub use key_bytes::KeyBytes;
+pub use refusal::Refusal;
+pub use supply::{Origin, Source, Supply};
+pub use tls::TlsError;
+
+use api::Api;
+use faults::Faults;
+use link::Link;
+use server::Server;
+use store::Counters;
+
+/// The running KMEs of one link. Dropped: stops at once; [`Kmes::shutdown`] lets requests end.
+pub struct Kmes {
+    link: Arc<Link>,
+    running: Vec<Running>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+struct Running {
+    address: SocketAddr,
+    api: Arc<Api>,
+}
+
+/// State of the link and its KMEs at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Keys of the default size in the pool.
+    pub pool_keys: u64,
+    /// Bits in the pool.
+    pub pool_bits: u64,
+    /// Bits the pool holds at most.
+    pub pool_bits_max: u64,
+    /// Keys given to a master and not yet fetched by the slave.
+    pub reserved_keys: usize,
+    /// Bits of these.
+    pub reserved_bits: u64,
+    /// Mean rate of the link in bit/s.
+    pub rate_bps: f64,
+    /// Label of the keys.
+    pub origin: Origin,
+    /// Until the next block.
+    pub next_block_in: Duration,
+    /// Totals since the start.
+    pub counters: Counters,
+    /// Each KME, in the order of the configuration.
+    pub kmes: Vec<KmeSnapshot>,
+}
+
+/// One KME at one moment.
+#[derive(Clone, Debug)]
+pub struct KmeSnapshot {
+    /// KME ID.
+    pub kme_id: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Requests by outcome.
+    pub requests: Requests,
+    /// Faults in force.
+    pub faults: Vec<faults::Fault>,
+}
+
+/// Why the KMEs did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A value cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A certificate or key cannot be used.
+    #[error("{kme_id}: {source}")]
+    Tls {
+        /// Whose.
+        kme_id: String,
+        /// Which file, and the mend.
+        source: TlsError,
+    },
+    /// The address cannot be listened on.
+    #[error("{kme_id}: cannot listen on {address}: {source}; choose a free port of an own address")]
+    Listen {
+        /// Whose.
+        kme_id: String,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The first blocks could not be made.
+    #[error(transparent)]
+    Entropy(#[from] entropy::EntropyError),
+}
+
+impl Kmes {
+    /// Starts one or two KMEs at the ends of one link, on the tokio runtime this is called from.
+    /// The blocks of the start are in the pool and all addresses are bound when it returns.
+    ///
+    /// # Errors
+    /// On a value, certificate or address that cannot work; nothing runs then.
+    pub async fn start(
+        configs: Vec<KmeConfig>,
+        link: LinkConfig,
+        supply: Supply,
+    ) -> Result<Self, StartError> {
+        check_kmes(&configs)?;
+        link.check()?;
+        supply.check()?;
+        let link = Arc::new(Link::new(&configs, link, supply)?);
+        let (stop, stopped) = watch::channel(false);
+        let mut running = Vec::new();
+        let mut servers = Vec::new();
+        for config in &configs {
+            let tls = tls::server_config(config).map_err(|source| StartError::Tls {
+                kme_id: config.kme_id.clone(),
+                source,
+            })?;
+            let not_bound = |source| StartError::Listen {
+                kme_id: config.kme_id.clone(),
+                address: config.listen,
+                source,
+            };
+            let listener = TcpListener::bind(config.listen).await.map_err(not_bound)?;
+            let address = listener.local_addr().map_err(not_bound)?;
+            let api = Arc::new(Api::new(config, Arc::clone(&link)));
+            servers.push(Server::new(
+                listener,
+                tls,
+                config.identity,
+                Arc::clone(&api),
+            ));
+            running.push(Running { address, api });
+        }
+        let mut tasks = JoinSet::new();
+        for server in servers {
+            tasks.spawn(server.run(stopped.clone()));
+        }
+        tasks.spawn(link::fill(Arc::clone(&link), stopped));
+        Ok(Self {
+            link,
+            running,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Where each KME listens, in the order of the configuration.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.running.iter().map(|kme| kme.address).collect()
+    }
+
+    /// Orders faults at the KME with this ID.
+    #[must_use]
+    pub fn faults(&self, kme_id: &str) -> Option<Faults> {
+        let kme = self.running.iter().find(|kme| kme.api.kme_id() == kme_id)?;
+        Some(kme.api.faults().clone())
+    }
+
+    /// State now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.link.snapshot();
+        snapshot.kmes = self
+            .running
+            .iter()
+            .map(|kme| KmeSnapshot {
+                kme_id: kme.api.kme_id().to_owned(),
+                address: kme.address,
+                requests: kme.api.requests(),
+                faults: kme.api.faults().in_force(),
+            })
+            .collect();
+        snapshot
+    }
+
+    /// Takes no more connections, lets open requests end (2 s at most), wipes all keys.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

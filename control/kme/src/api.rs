@@ -1,0 +1,355 @@
+//! The three methods of ETSI GS QKD 014 clause 5 at one KME: who may ask, what is done, what is
+//! answered, logged and counted. Sockets and TLS are `server`'s.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Extension, Path, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use keyclient::model::{ORIGIN, Status};
+
+use crate::config::KmeConfig;
+use crate::faults::{Calls, Fault, Faults};
+use crate::limits::{BODY_OCTETS_MAX, BODY_TIME_MAX};
+use crate::link::Link;
+use crate::refusal::Refusal;
+use crate::reply;
+use crate::request::{EncCall, key_id_from_query, key_ids_from_body};
+use crate::store::{EncRequest, StoredKey};
+
+/// The SAE the client certificate names, if this KME serves it.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller(pub(crate) Option<Arc<str>>);
+
+/// One KME.
+pub(crate) struct Api {
+    kme_id: String,
+    sae_ids: Vec<Arc<str>>,
+    link: Arc<Link>,
+    faults: Faults,
+    requests: Mutex<Requests>,
+    /// `stored_key_count` as last reported truthfully, for [`Fault::StaleStatus`].
+    reported: Mutex<Option<u64>>,
+}
+
+/// Requests answered, by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// 200.
+    pub ok: u64,
+    /// 400.
+    pub bad_request: u64,
+    /// 401.
+    pub unauthorized: u64,
+    /// 404 and 405.
+    pub not_found: u64,
+    /// 503.
+    pub unavailable: u64,
+    /// Of all requests, those an ordered fault struck.
+    pub faulted: u64,
+}
+
+/// The routes, for a server that adds a [`Caller`] to each request.
+pub(crate) fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/api/v1/keys/{sae_id}/status", any(status))
+        .route("/api/v1/keys/{sae_id}/enc_keys", any(enc_keys))
+        .route("/api/v1/keys/{sae_id}/dec_keys", any(dec_keys))
+        .fallback(unknown)
+        .with_state(api)
+}
+
+type Seat = (State<Arc<Api>>, Extension<Caller>);
+type Peer = Result<Path<String>, PathRejection>;
+
+async fn status(seat: Seat, peer: Peer, request: Request) -> Response {
+    serve(seat, Calls::Status, "GET", peer, request).await
+}
+
+async fn enc_keys(seat: Seat, peer: Peer, request: Request) -> Response {
+    serve(seat, Calls::EncKeys, "GET, POST", peer, request).await
+}
+
+async fn dec_keys(seat: Seat, peer: Peer, request: Request) -> Response {
+    serve(seat, Calls::DecKeys, "GET, POST", peer, request).await
+}
+
+async fn unknown((State(api), Extension(caller)): Seat, request: Request) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
+    let status = StatusCode::NOT_FOUND;
+    tracing::info!(kme = api.kme_id, %method, path, sae = ?caller.0, status = 404, "refused");
+    api.count(status, false);
+    status.into_response()
+}
+
+/// Methods are checked here and not by the router, which would serve HEAD as GET and so take
+/// keys out of the store that nobody gets.
+async fn serve(
+    (State(api), Extension(caller)): Seat,
+    call: Calls,
+    allowed: &'static str,
+    peer: Peer,
+    request: Request,
+) -> Response {
+    let known = [Method::GET, Method::POST]
+        .into_iter()
+        .find(|m| m == request.method());
+    let Some(method) = known.filter(|method| allowed.contains(method.as_str())) else {
+        let method = request.method();
+        tracing::info!(kme = api.kme_id, %method, ?call, sae = ?caller.0, status = 405, "refused");
+        api.count(StatusCode::METHOD_NOT_ALLOWED, false);
+        return reply::method_not_allowed(allowed);
+    };
+    let faults = if caller.0.is_some() {
+        api.faults.strike(call)
+    } else {
+        Vec::new()
+    };
+    if !faults.is_empty() {
+        tracing::warn!(kme = api.kme_id, ?call, ?faults, "fault in force");
+    }
+    for fault in &faults {
+        match *fault {
+            Fault::Latency(time) => tokio::time::sleep(time).await,
+            Fault::Wedge => {
+                api.requests
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .faulted += 1;
+                std::future::pending::<()>().await;
+            }
+            _ => {}
+        }
+    }
+    let response = api
+        .answer(call, &caller, peer, &method, request, &faults)
+        .await;
+    api.count(response.status(), !faults.is_empty());
+    response
+}
+
+impl Api {
+    pub(crate) fn new(config: &KmeConfig, link: Arc<Link>) -> Self {
+        Self {
+            kme_id: config.kme_id.clone(),
+            sae_ids: config.sae_ids.iter().map(|id| id.as_str().into()).collect(),
+            link,
+            faults: Faults::default(),
+            requests: Mutex::default(),
+            reported: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn kme_id(&self) -> &str {
+        &self.kme_id
+    }
+
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    pub(crate) fn requests(&self) -> Requests {
+        *self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one SAE of this KME among the names in a certificate.
+    pub(crate) fn caller(&self, names: &[String]) -> Caller {
+        let mut known = self
+            .sae_ids
+            .iter()
+            .filter(|id| names.iter().any(|name| **name == ***id));
+        match (known.next(), known.next()) {
+            (Some(id), None) => Caller(Some(Arc::clone(id))),
+            // None of ours, or two: then the certificate does not say who calls.
+            _ => Caller(None),
+        }
+    }
+
+    async fn answer(
+        &self,
+        call: Calls,
+        caller: &Caller,
+        peer: Peer,
+        method: &Method,
+        request: Request,
+        faults: &[Fault],
+    ) -> Response {
+        if let Some(&Fault::Answer(wrong)) = faults.iter().find(|f| matches!(f, Fault::Answer(_))) {
+            return reply::wrong(wrong);
+        }
+        let sae = caller.0.as_deref();
+        let name = peer
+            .as_ref()
+            .map_or("", |Path(peer)| peer.as_str())
+            .to_owned();
+        let done = match (sae, peer) {
+            (None, _) => Err(Refusal::UnknownSae),
+            (_, Err(error)) => Err(Refusal::Malformed(error.to_string())),
+            (Some(sae), Ok(Path(peer))) => match call {
+                Calls::EncKeys => self.enc_keys(sae, &peer, method, request, faults).await,
+                Calls::DecKeys => self.dec_keys(sae, &peer, method, request, faults).await,
+                Calls::Status | Calls::Any => self
+                    .status(sae, &peer, faults)
+                    .map(|status| Done::Status(Box::new(status))),
+            },
+        };
+        let kme = self.kme_id.as_str();
+        match done {
+            Err(refusal) => {
+                let status = refusal.status();
+                let names = &caller.0;
+                tracing::info!(kme, %method, ?call, sae = ?names, peer = name, status, %refusal, "refused");
+                reply::refused(&refusal)
+            }
+            Ok(Done::Status(status)) => {
+                tracing::debug!(kme, %method, ?call, sae, peer = name, status = 200, "served");
+                reply::status(&status, faults)
+            }
+            Ok(Done::Keys(keys)) => {
+                let (number, key_id) = (keys.len(), keys.first().map(|key| key.id));
+                tracing::debug!(kme, %method, ?call, sae, peer = name, number, ?key_id, status = 200, "served");
+                if faults.contains(&Fault::LoseReply) {
+                    return reply::lost();
+                }
+                reply::keys(keys, self.link.origin(), faults)
+            }
+        }
+    }
+
+    fn status(&self, sae: &str, slave: &str, faults: &[Fault]) -> Result<Status, Refusal> {
+        let target = self.peer(sae, slave)?;
+        let (config, stored) = self
+            .link
+            .with_store(|store, _| (*store.config(), store.pool_keys()));
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let stored = match *reported {
+            Some(stale) if faults.contains(&Fault::StaleStatus) => stale,
+            _ => stored,
+        };
+        *reported = Some(stored);
+        let exhausted = faults.contains(&Fault::Exhausted);
+        Ok(Status {
+            source_kme_id: self.kme_id.clone(),
+            target_kme_id: target.to_owned(),
+            master_sae_id: sae.to_owned(),
+            slave_sae_id: slave.to_owned(),
+            key_size: config.key_bits.into(),
+            stored_key_count: if exhausted { 0 } else { stored },
+            max_key_count: config.pool_bits_max / u64::from(config.key_bits),
+            max_key_per_request: config.keys_per_request_max.into(),
+            max_key_size: config.key_bits_max.into(),
+            min_key_size: config.key_bits_min.into(),
+            max_sae_id_count: 0,
+            status_extension: Some(serde_json::json!({ ORIGIN: self.link.origin().as_str() })),
+        })
+    }
+
+    async fn enc_keys(
+        &self,
+        sae: &str,
+        slave: &str,
+        method: &Method,
+        request: Request,
+        faults: &[Fault],
+    ) -> Result<Done, Refusal> {
+        self.peer(sae, slave)?;
+        let asked = match method {
+            &Method::GET => EncCall::from_query(request.uri())?,
+            _ => EncCall::from_body(&body(request).await?)?,
+        };
+        if faults.contains(&Fault::Exhausted) {
+            let wanted_bits = asked.number.unwrap_or(1).saturating_mul(256);
+            return Err(Refusal::Exhausted {
+                wanted_bits,
+                stored_bits: 0,
+            });
+        }
+        let late = faults.iter().find_map(|fault| match fault {
+            Fault::LatePropagation(time) => Some(*time),
+            _ => None,
+        });
+        let request = EncRequest {
+            master: sae,
+            slave,
+            number: asked.number,
+            size_bits: asked.size_bits,
+            propagation: late.unwrap_or(Duration::ZERO),
+        };
+        self.link
+            .with_store(|store, now| store.enc_keys(now, &request))
+            .map(Done::Keys)
+    }
+
+    async fn dec_keys(
+        &self,
+        sae: &str,
+        master: &str,
+        method: &Method,
+        request: Request,
+        faults: &[Fault],
+    ) -> Result<Done, Refusal> {
+        let max = self
+            .link
+            .with_store(|store, _| store.config().keys_per_request_max);
+        let ids = match method {
+            &Method::GET => key_id_from_query(request.uri())?,
+            _ => key_ids_from_body(&body(request).await?, max)?,
+        };
+        if faults.contains(&Fault::Exhausted) {
+            let wanted_bits = ids.len() as u64 * 256;
+            return Err(Refusal::Exhausted {
+                wanted_bits,
+                stored_bits: 0,
+            });
+        }
+        self.link
+            .with_store(|store, now| store.dec_keys(now, sae, master, &ids))
+            .map(Done::Keys)
+    }
+
+    /// The KME of the other SAE; it must be on this link, and another one.
+    fn peer(&self, sae: &str, peer: &str) -> Result<&str, Refusal> {
+        let kme = self.link.kme_of(peer).filter(|_| peer != sae);
+        kme.ok_or(Refusal::PeerUnknown)
+    }
+
+    fn count(&self, status: StatusCode, faulted: bool) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.faulted += u64::from(faulted);
+        match status.as_u16() {
+            200 => requests.ok += 1,
+            400 => requests.bad_request += 1,
+            401 => requests.unauthorized += 1,
+            404 | 405 => requests.not_found += 1,
+            503 => requests.unavailable += 1,
+            _ => {}
+        }
+    }
+}
+
+enum Done {
+    Status(Box<Status>),
+    Keys(Vec<StoredKey>),
+}
+
+async fn body(request: Request) -> Result<axum::body::Bytes, Refusal> {
+    let read = to_bytes(request.into_body(), BODY_OCTETS_MAX);
+    match tokio::time::timeout(BODY_TIME_MAX, read).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => {
+            let text = format!("the body could not be read or is over {BODY_OCTETS_MAX} octets");
+            Err(Refusal::Malformed(text))
+        }
+        Err(_) => Err(Refusal::Malformed(format!(
+            "no whole body within {BODY_TIME_MAX:?}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

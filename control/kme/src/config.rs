@@ -1,0 +1,227 @@
+//! What a KME and its link are told at the start, checked once.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::limits;
+use crate::supply::Supply;
+
+/// One KME: its name, its address, its certificate, the SAEs it serves.
+#[derive(Clone, Debug)]
+pub struct KmeConfig {
+    /// KME ID, as in `source_KME_ID`.
+    pub kme_id: String,
+    /// Address to listen on; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// PEM file of the CA whose client certificates are accepted.
+    pub ca: PathBuf,
+    /// PEM file of this KME's certificate, with its chain if there is one.
+    pub cert: PathBuf,
+    /// PEM file of this KME's private key (PKCS#8, PKCS#1 or SEC1).
+    pub key: PathBuf,
+    /// IDs of the SAEs this KME serves.
+    pub sae_ids: Vec<String>,
+    /// Where the SAE ID stands in a client certificate.
+    pub identity: SaeIdentity,
+}
+
+/// Where the SAE ID stands in a client certificate. The standard does not say; KMEs differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum SaeIdentity {
+    /// Common name of the subject.
+    #[default]
+    CommonName,
+    /// A `dNSName` among the subject alternative names.
+    SanDns,
+    /// A `uniformResourceIdentifier` among the subject alternative names.
+    SanUri,
+}
+
+/// The link: sizes and limits of its key store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkConfig {
+    /// Bits the pool holds at most; more is dropped and counted.
+    pub pool_bits_max: u64,
+    /// Size of a key when the request names none, in bits.
+    pub key_bits: u32,
+    /// Smallest size in bits.
+    pub key_bits_min: u32,
+    /// Largest size in bits.
+    pub key_bits_max: u32,
+    /// Keys in one request.
+    pub keys_per_request_max: u32,
+    /// How long the slave may take to fetch a key before it is wiped.
+    pub reserved_life: Duration,
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self {
+            pool_bits_max: limits::POOL_BITS_MAX,
+            key_bits: limits::KEY_BITS,
+            key_bits_min: limits::KEY_BITS_MIN,
+            key_bits_max: limits::KEY_BITS_MAX,
+            keys_per_request_max: limits::KEYS_PER_REQUEST_MAX,
+            reserved_life: limits::RESERVED_LIFE,
+        }
+    }
+}
+
+/// A value that cannot work, with its mend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} is {value}: {mend}")]
+pub struct ConfigError {
+    /// The field.
+    pub field: &'static str,
+    /// What it was.
+    pub value: String,
+    /// What it may be.
+    pub mend: String,
+}
+
+fn refuse<T>(
+    field: &'static str,
+    value: impl ToString,
+    mend: impl Into<String>,
+) -> Result<T, ConfigError> {
+    Err(ConfigError {
+        field,
+        value: value.to_string(),
+        mend: mend.into(),
+    })
+}
+
+impl LinkConfig {
+    /// Checks sizes and limits.
+    ///
+    /// # Errors
+    /// The first value that cannot work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let sizes = [
+            ("key_bits", self.key_bits),
+            ("key_bits_min", self.key_bits_min),
+            ("key_bits_max", self.key_bits_max),
+        ];
+        for (field, bits) in sizes {
+            let (min, max) = (limits::KEY_BITS_MIN, limits::KEY_BITS_MAX);
+            if !bits.is_multiple_of(8) || bits < min || bits > max {
+                return refuse(
+                    field,
+                    bits,
+                    format!("use a multiple of 8 from {min} to {max}"),
+                );
+            }
+        }
+        if self.key_bits < self.key_bits_min || self.key_bits > self.key_bits_max {
+            return refuse(
+                "key_bits",
+                self.key_bits,
+                "put it between key_bits_min and key_bits_max",
+            );
+        }
+        let keys_max = limits::KEYS_PER_REQUEST_MAX;
+        if !(1..=keys_max).contains(&self.keys_per_request_max) {
+            return refuse(
+                "keys_per_request_max",
+                self.keys_per_request_max,
+                format!("use 1 to {keys_max}"),
+            );
+        }
+        let ceiling = limits::POOL_BITS_CEILING;
+        if self.pool_bits_max < u64::from(self.key_bits_max) || self.pool_bits_max > ceiling {
+            return refuse(
+                "pool_bits_max",
+                self.pool_bits_max,
+                format!("use {} (one largest key) to {ceiling}", self.key_bits_max),
+            );
+        }
+        if self.reserved_life.is_zero() {
+            return refuse(
+                "reserved_life",
+                "0",
+                "give the slave time to fetch a key, such as 600 s",
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Supply {
+    /// Checks the pace.
+    ///
+    /// # Errors
+    /// When blocks would follow each other without time between them.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.block_every.is_zero() {
+            return refuse(
+                "block_every",
+                "0",
+                "give the time between two blocks of key",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Checks the KMEs of one link: one or two, at least two SAEs together, no ID twice.
+///
+/// # Errors
+/// The first value that cannot work.
+pub fn check_kmes(kmes: &[KmeConfig]) -> Result<(), ConfigError> {
+    if kmes.is_empty() || kmes.len() > 2 {
+        return refuse(
+            "kme",
+            format!("{} entries", kmes.len()),
+            "a link has one or two KMEs",
+        );
+    }
+    let mut seen = Vec::new();
+    for kme in kmes {
+        check_id("kme_id", &kme.kme_id, &mut seen)?;
+    }
+    seen.clear();
+    for kme in kmes {
+        if kme.sae_ids.is_empty() || kme.sae_ids.len() > limits::SAES_MAX {
+            let mend = format!("name 1 to {} SAEs for {}", limits::SAES_MAX, kme.kme_id);
+            return refuse("sae_ids", format!("{} entries", kme.sae_ids.len()), mend);
+        }
+        for sae in &kme.sae_ids {
+            check_id("sae_ids", sae, &mut seen)?;
+        }
+    }
+    if seen.len() < 2 {
+        return refuse(
+            "sae_ids",
+            "1 entry in all",
+            "a key needs two SAEs, name both",
+        );
+    }
+    Ok(())
+}
+
+fn check_id<'a>(
+    field: &'static str,
+    id: &'a str,
+    seen: &mut Vec<&'a str>,
+) -> Result<(), ConfigError> {
+    if id.is_empty() || id.chars().count() > limits::ID_CHARS_MAX || id.contains(char::is_control) {
+        let mend = format!(
+            "use 1 to {} characters, no control characters",
+            limits::ID_CHARS_MAX
+        );
+        return refuse(field, format!("{id:?}"), mend);
+    }
+    if seen.contains(&id) {
+        return refuse(
+            field,
+            format!("{id:?}"),
+            "it is there twice, every ID is unique",
+        );
+    }
+    seen.push(id);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

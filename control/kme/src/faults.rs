@@ -1,0 +1,142 @@
+//! Faults to order: what KMEs in the field do wrong, played by ours. Off unless ordered.
+//!
+//! A fault changes replies, never the rules of the store: even the KME that names a wrong key_ID
+//! has removed the right key. Faults of one KME are independent of those of the other.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// One way to misbehave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Answer only after this time.
+    Latency(Duration),
+    /// Never answer.
+    Wedge,
+    /// Answer this instead of doing the work; no key is touched.
+    Answer(Wrong),
+    /// Do the work, then close the connection instead of answering: the keys are lost.
+    LoseReply,
+    /// Say that there are no keys (503).
+    Exhausted,
+    /// enc_keys: the slave's KME learns of these keys only after this time.
+    LatePropagation(Duration),
+    /// enc_keys, dec_keys: name each key with another key_ID.
+    WrongKeyId,
+    /// enc_keys, dec_keys: send each key with its last octet missing.
+    WrongSize,
+    /// enc_keys, dec_keys: send the first key of the reply twice.
+    DuplicateKeys,
+    /// enc_keys, dec_keys: send the keys in reverse order.
+    ReversedOrder,
+    /// Add fields the standard does not know.
+    ExtraFields,
+    /// status: report the numbers of the moment the fault was ordered.
+    StaleStatus,
+}
+
+/// A wrong answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// 400 with an Error body.
+    BadRequest,
+    /// 401 without body.
+    Unauthorized,
+    /// 404 without body.
+    NotFound,
+    /// 503 with an Error body.
+    Unavailable,
+    /// 504 without body.
+    GatewayTimeout,
+    /// 200 with a page of HTML, as from a proxy's log-in form.
+    Html,
+}
+
+/// Which calls a fault is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// All three.
+    Any,
+    /// Get status.
+    Status,
+    /// Get key.
+    EncKeys,
+    /// Get key with key IDs.
+    DecKeys,
+}
+
+/// How often a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// Until cleared.
+    Always,
+    /// The next so many calls it is for.
+    Next(u32),
+}
+
+/// Orders faults at one KME while it runs; a clone orders at the same KME.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Arc<Mutex<Vec<Order>>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    fault: Fault,
+    calls: Calls,
+    times: Times,
+}
+
+impl Faults {
+    /// Orders a fault; several may be in force together.
+    pub fn order(&self, fault: Fault, calls: Calls, times: Times) {
+        tracing::warn!(?fault, ?calls, ?times, "fault ordered");
+        self.orders().push(Order {
+            fault,
+            calls,
+            times,
+        });
+    }
+
+    /// Back to normal.
+    pub fn clear(&self) {
+        let mut orders = self.orders();
+        if !orders.is_empty() {
+            tracing::warn!(faults = orders.len(), "faults cleared");
+            orders.clear();
+        }
+    }
+
+    /// The faults in force, in the order given.
+    #[must_use]
+    pub fn in_force(&self) -> Vec<Fault> {
+        self.orders().iter().map(|order| order.fault).collect()
+    }
+
+    /// The faults that strike this call; counts them down.
+    pub(crate) fn strike(&self, call: Calls) -> Vec<Fault> {
+        let mut orders = self.orders();
+        let mut struck = Vec::new();
+        orders.retain_mut(|order| {
+            if order.calls != Calls::Any && order.calls != call {
+                return true;
+            }
+            match &mut order.times {
+                Times::Always => struck.push(order.fault),
+                Times::Next(0) => return false,
+                Times::Next(left) => {
+                    struck.push(order.fault);
+                    *left -= 1;
+                    return *left > 0;
+                }
+            }
+            true
+        });
+        struck
+    }
+
+    fn orders(&self) -> MutexGuard<'_, Vec<Order>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! Every bound of this crate in one place, and how they hang together.
+
+use std::time::Duration;
+
+/// Size of a key when the request names none, in bits.
+pub const KEY_BITS: u32 = 256;
+/// Smallest key handed out, in bits.
+pub const KEY_BITS_MIN: u32 = 64;
+/// Largest key handed out, in bits.
+pub const KEY_BITS_MAX: u32 = 4096;
+/// Keys in one request, at most.
+pub const KEYS_PER_REQUEST_MAX: u32 = 128;
+/// Bits in the pool of a link, at most, unless configured otherwise: 262,144 keys of 256 bits.
+pub const POOL_BITS_MAX: u64 = 64 << 20;
+/// Bits in the pool a configuration may ask for: 1 GiB of memory.
+pub const POOL_BITS_CEILING: u64 = 8 << 30;
+/// Keys handed to a master and not yet fetched by the slave, at most.
+pub const RESERVED_KEYS_MAX: usize = 65_536;
+/// How long the slave may take to fetch a key, unless configured otherwise.
+pub const RESERVED_LIFE: Duration = Duration::from_secs(600);
+/// Octets drawn from the random source at a time.
+pub const BLOCK_OCTETS_MAX: usize = 1 << 20;
+
+/// SAEs of one KME, at most.
+pub const SAES_MAX: usize = 64;
+/// Characters of a KME or SAE ID, at most.
+pub const ID_CHARS_MAX: usize = 256;
+/// Octets of a request body, at most.
+pub const BODY_OCTETS_MAX: usize = 64 << 10;
+/// Characters of the client's own words in our error messages, at most.
+pub const QUOTE_CHARS_MAX: usize = 200;
+/// Octets of the head of an HTTP/1.1 request or of an HTTP/2 header list, at most.
+pub const HEAD_OCTETS_MAX: usize = 16 << 10;
+/// HTTP/2 streams of one connection, at most.
+pub const STREAMS_MAX: u32 = 32;
+/// HTTP/2 connections are probed this often.
+pub const PING_EVERY: Duration = Duration::from_secs(30);
+/// A probe without an answer for this long ends the connection.
+pub const PING_TIME_MAX: Duration = Duration::from_secs(10);
+/// Open connections of one KME, at most; one more is closed at once.
+pub const CONNECTIONS_MAX: usize = 256;
+/// From the TCP connection to the end of the TLS handshake.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+/// To send the head of a request; also how long a connection may sit idle, so it is longer than
+/// clients keep an idle connection (ours: 120 s), or they would send into a closing one.
+pub const HEAD_TIME_MAX: Duration = Duration::from_secs(150);
+/// To send the body of a request.
+pub const BODY_TIME_MAX: Duration = Duration::from_secs(5);
+/// What open requests get to finish after shutdown was asked.
+pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(2);
+/// Longest sleep of the fill timer, so that forgotten keys expire near their time.
+pub const FILL_SLEEP_MAX: Duration = Duration::from_secs(1);
+
+const _: () = {
+    assert!(KEY_BITS_MIN <= KEY_BITS && KEY_BITS <= KEY_BITS_MAX);
+    assert!(KEY_BITS_MIN.is_multiple_of(8) && KEY_BITS_MAX.is_multiple_of(8));
+    // A full request fits into the default pool, and may be outstanding.
+    assert!((KEYS_PER_REQUEST_MAX * KEY_BITS_MAX) as u64 <= POOL_BITS_MAX);
+    assert!(KEYS_PER_REQUEST_MAX as usize <= RESERVED_KEYS_MAX);
+    assert!(POOL_BITS_MAX <= POOL_BITS_CEILING);
+    // A dec_keys body with every allowed key_ID (36 characters and some JSON) fits.
+    assert!(KEYS_PER_REQUEST_MAX as usize * 256 <= BODY_OCTETS_MAX);
+};

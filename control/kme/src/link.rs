@@ -1,0 +1,140 @@
+//! The link between the KMEs: the shared store with the clock it lacks, and who sits where.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::config::{KmeConfig, LinkConfig};
+use crate::entropy::{self, EntropyError};
+use crate::limits::FILL_SLEEP_MAX;
+use crate::store::Store;
+use crate::supply::{Source, Supply};
+use crate::{Origin, Snapshot};
+
+/// Shared by the KMEs of a link and the fill timer.
+pub(crate) struct Link {
+    started: Instant,
+    supply: Supply,
+    /// One lock for both, never held across an await or IO.
+    inner: Mutex<Inner>,
+    seats: Vec<Seat>,
+}
+
+struct Inner {
+    store: Store,
+    source: Source,
+}
+
+/// An SAE and the KME that serves it.
+struct Seat {
+    sae_id: String,
+    kme_id: String,
+}
+
+impl Link {
+    /// The blocks of the start are in the pool when this returns.
+    pub(crate) fn new(
+        kmes: &[KmeConfig],
+        config: LinkConfig,
+        supply: Supply,
+    ) -> Result<Self, EntropyError> {
+        let seat = |kme: &KmeConfig, sae: &String| Seat {
+            sae_id: sae.clone(),
+            kme_id: kme.kme_id.clone(),
+        };
+        let seats = kmes
+            .iter()
+            .flat_map(|kme| kme.sae_ids.iter().map(move |sae| seat(kme, sae)));
+        let mut store = Store::new(config, entropy::system());
+        let mut source = Source::new(Duration::ZERO, supply);
+        source.fill(Duration::ZERO, &mut store)?;
+        Ok(Self {
+            started: Instant::now(),
+            supply,
+            inner: Mutex::new(Inner { store, source }),
+            seats: seats.collect(),
+        })
+    }
+
+    /// Works on the store, with the time.
+    pub(crate) fn with_store<T>(&self, work: impl FnOnce(&mut Store, Duration) -> T) -> T {
+        let mut inner = self.inner();
+        let now = self.started.elapsed();
+        work(&mut inner.store, now)
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        self.supply.origin
+    }
+
+    /// ID of the KME that serves this SAE.
+    pub(crate) fn kme_of(&self, sae_id: &str) -> Option<&str> {
+        let seat = self.seats.iter().find(|seat| seat.sae_id == sae_id)?;
+        Some(&seat.kme_id)
+    }
+
+    /// All but the KMEs.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let inner = self.inner();
+        let now = self.started.elapsed();
+        Snapshot {
+            pool_keys: inner.store.pool_keys(),
+            pool_bits: inner.store.pool_bits(),
+            pool_bits_max: inner.store.config().pool_bits_max,
+            reserved_keys: inner.store.reserved_keys(),
+            reserved_bits: inner.store.reserved_bits(),
+            rate_bps: self.supply.rate_bps(),
+            origin: self.supply.origin,
+            next_block_in: inner.source.next_block_at().saturating_sub(now),
+            counters: inner.store.counters(),
+            kmes: Vec::new(),
+        }
+    }
+
+    /// Brings due blocks in and lets forgotten keys expire; returns how long to sleep.
+    fn breathe(&self) -> Duration {
+        let mut inner = self.inner();
+        let Inner { store, source } = &mut *inner;
+        let now = self.started.elapsed();
+        let expired = store.counters().expired_keys;
+        store.expire(now);
+        let expired = store.counters().expired_keys - expired;
+        if expired > 0 {
+            tracing::warn!(
+                keys = expired,
+                "keys expired, their slave SAE never fetched them"
+            );
+        }
+        let overflow = store.counters().overflow_bits;
+        match source.fill(now, store) {
+            Ok(0) => {}
+            Ok(blocks) => tracing::debug!(
+                blocks,
+                pool_bits = store.pool_bits(),
+                overflow_bits = store.counters().overflow_bits - overflow,
+                "key arrived over the link"
+            ),
+            Err(error) => tracing::error!(%error, "a block of key is lost"),
+        }
+        source
+            .next_block_at()
+            .saturating_sub(now)
+            .min(FILL_SLEEP_MAX)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The fill timer, until stopped.
+pub(crate) async fn fill(link: Arc<Link>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let sleep = link.breathe().max(Duration::from_millis(1));
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            _ = stopped.wait_for(|&stop| stop) => return,
+        }
+    }
+}

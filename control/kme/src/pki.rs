@@ -1,0 +1,294 @@
+//! Certificates for a lab: one CA, one certificate per KME and per SAE, all EC P-256.
+//!
+//! KMEs get X.509 v3 with subject alternative names and both server and client use, SAEs get
+//! CN = SAE ID and client use: the form every known ETSI 014 peer accepts. Lab means: the CA key
+//! lies unencrypted beside the certificates, nothing is revoked. An existing file is left alone
+//! unless told otherwise.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+};
+use zeroize::Zeroizing;
+
+/// How far back certificates are dated, for clocks that disagree.
+const BACKDATED: Duration = Duration::from_secs(3600);
+/// Validity unless told otherwise: one year.
+pub const VALIDITY: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// What to make.
+#[derive(Clone, Debug)]
+pub struct LabPki {
+    /// KME certificates.
+    pub kmes: Vec<KmeName>,
+    /// SAE IDs; each is the common name and the file name of a certificate.
+    pub saes: Vec<String>,
+    /// From now.
+    pub validity: Duration,
+    /// Replace files that exist.
+    pub overwrite: bool,
+}
+
+/// A KME's names.
+#[derive(Clone, Debug)]
+pub struct KmeName {
+    /// KME ID: common name, a DNS name among the alternative names, and file name.
+    pub id: String,
+    /// Further DNS names and IP addresses; `localhost`, `127.0.0.1` and `::1` are always there.
+    pub hosts: Vec<String>,
+}
+
+/// Why there is no PKI.
+#[derive(Debug, thiserror::Error)]
+pub enum PkiError {
+    /// A name that cannot be a file name and a DNS name.
+    #[error(
+        "{0:?} cannot name a certificate: use 1 to 63 of the characters a-z A-Z 0-9 . _ -, not 'ca', no name twice"
+    )]
+    Name(String),
+    /// A host that is neither IP address nor DNS name.
+    #[error("host {0:?} is neither an IP address nor a DNS name")]
+    Host(String),
+    /// Validity too long or none.
+    #[error("a validity of {0:?} cannot be written into a certificate: use 1 hour to 100 years")]
+    Validity(Duration),
+    /// A file is there already.
+    #[error("{0} exists already: choose an empty directory, or allow overwriting")]
+    Exists(PathBuf),
+    /// The file system refused.
+    #[error("cannot write {path}: {source}")]
+    Io {
+        /// File or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The certificate could not be made.
+    #[error("cannot make the certificate of {name}: {source}")]
+    Certificate {
+        /// Whose.
+        name: String,
+        /// Why.
+        source: rcgen::Error,
+    },
+}
+
+impl Default for LabPki {
+    /// KMEs `kme-a`, `kme-b`, SAEs `sae-a`, `sae-b`, one year.
+    fn default() -> Self {
+        let kme = |id: &str| KmeName {
+            id: id.into(),
+            hosts: Vec::new(),
+        };
+        Self {
+            kmes: vec![kme("kme-a"), kme("kme-b")],
+            saes: vec!["sae-a".into(), "sae-b".into()],
+            validity: VALIDITY,
+            overwrite: false,
+        }
+    }
+}
+
+/// Writes `ca.pem`, `ca.key`, and `<name>.pem`, `<name>.key` for each KME and SAE into `dir`,
+/// which is made if need be. Returns the files written. Keys have mode 0600.
+///
+/// # Errors
+/// Names and existing files are checked before anything is written.
+pub fn make_lab_pki(dir: &Path, pki: &LabPki) -> Result<Vec<PathBuf>, PkiError> {
+    let names = || pki.kmes.iter().map(|kme| &kme.id).chain(&pki.saes);
+    let mut seen = vec!["ca"];
+    for name in names() {
+        check_name(name, &mut seen)?;
+    }
+    let (from, until) = span(pki.validity)?;
+    if !pki.overwrite {
+        let files = seen
+            .iter()
+            .flat_map(|name| ["pem", "key"].map(|end| file(dir, name, end)));
+        if let Some(path) = files
+            .into_iter()
+            .find(|path| path.symlink_metadata().is_ok())
+        {
+            return Err(PkiError::Exists(path));
+        }
+    }
+    fs::create_dir_all(dir).map_err(|source| PkiError::Io {
+        path: dir.into(),
+        source,
+    })?;
+
+    let dated = |mut params: CertificateParams| {
+        params.not_before = from.into();
+        params.not_after = until.into();
+        params
+    };
+    let mut written = Vec::new();
+    let ca = make_ca(dir, dated(ca_params()), pki.overwrite, &mut written)?;
+    for kme in &pki.kmes {
+        let params = dated(kme_params(kme)?);
+        make_leaf(dir, &kme.id, &params, &ca, pki.overwrite, &mut written)?;
+    }
+    for sae in &pki.saes {
+        let params = dated(sae_params(sae)?);
+        make_leaf(dir, sae, &params, &ca, pki.overwrite, &mut written)?;
+    }
+    Ok(written)
+}
+
+fn check_name<'a>(name: &'a str, seen: &mut Vec<&'a str>) -> Result<(), PkiError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let fits = (1..=63).contains(&name.len()) && name.chars().all(allowed);
+    if !fits || name.starts_with('.') || seen.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+        return Err(PkiError::Name(name.into()));
+    }
+    seen.push(name);
+    Ok(())
+}
+
+fn span(validity: Duration) -> Result<(SystemTime, SystemTime), PkiError> {
+    let hour = Duration::from_secs(3600);
+    let now = SystemTime::now();
+    let ends = (validity >= hour && validity <= VALIDITY * 100)
+        .then(|| now.checked_add(validity))
+        .flatten();
+    match (now.checked_sub(BACKDATED), ends) {
+        (Some(from), Some(until)) => Ok((from, until)),
+        _ => Err(PkiError::Validity(validity)),
+    }
+}
+
+fn ca_params() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "qmacsec lab CA");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+fn kme_params(kme: &KmeName) -> Result<CertificateParams, PkiError> {
+    let mut params = leaf_params(&kme.id)?;
+    for host in ["localhost", "127.0.0.1", "::1"]
+        .into_iter()
+        .chain(kme.hosts.iter().map(|h| &**h))
+    {
+        let name = match host.parse() {
+            Ok(address) => SanType::IpAddress(address),
+            Err(_) => dns_name(host)?,
+        };
+        if !params.subject_alt_names.contains(&name) {
+            params.subject_alt_names.push(name);
+        }
+    }
+    // A KME is also a client of the KME at the other end in products that relay keys.
+    params.extended_key_usages = vec![
+        ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedKeyUsagePurpose::ClientAuth,
+    ];
+    Ok(params)
+}
+
+fn sae_params(sae: &str) -> Result<CertificateParams, PkiError> {
+    let mut params = leaf_params(sae)?;
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    Ok(params)
+}
+
+fn leaf_params(name: &str) -> Result<CertificateParams, PkiError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.subject_alt_names = vec![dns_name(name)?];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
+}
+
+fn dns_name(name: &str) -> Result<SanType, PkiError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '*');
+    match name.try_into() {
+        Ok(text) if !name.is_empty() && name.chars().all(allowed) => Ok(SanType::DnsName(text)),
+        _ => Err(PkiError::Host(name.into())),
+    }
+}
+
+fn make_ca(
+    dir: &Path,
+    params: CertificateParams,
+    overwrite: bool,
+    written: &mut Vec<PathBuf>,
+) -> Result<Issuer<'static, KeyPair>, PkiError> {
+    let failed = |source| PkiError::Certificate {
+        name: "ca".into(),
+        source,
+    };
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
+    let cert = params.self_signed(&key).map_err(failed)?;
+    write_pair(dir, "ca", &cert.pem(), &key, overwrite, written)?;
+    Ok(Issuer::new(params, key))
+}
+
+fn make_leaf(
+    dir: &Path,
+    name: &str,
+    params: &CertificateParams,
+    ca: &Issuer<'_, KeyPair>,
+    overwrite: bool,
+    written: &mut Vec<PathBuf>,
+) -> Result<(), PkiError> {
+    let failed = |source| PkiError::Certificate {
+        name: name.into(),
+        source,
+    };
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
+    let cert = params.signed_by(&key, ca).map_err(failed)?;
+    write_pair(dir, name, &cert.pem(), &key, overwrite, written)
+}
+
+fn write_pair(
+    dir: &Path,
+    name: &str,
+    cert: &str,
+    key: &KeyPair,
+    overwrite: bool,
+    written: &mut Vec<PathBuf>,
+) -> Result<(), PkiError> {
+    let pem = Zeroizing::new(key.serialize_pem());
+    for (end, text, mode) in [("key", pem.as_str(), 0o600), ("pem", cert, 0o644)] {
+        let path = file(dir, name, end);
+        write(&path, text, mode, overwrite).map_err(|source| PkiError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        written.push(path);
+    }
+    Ok(())
+}
+
+/// The file has its mode from the first octet on; an old one is replaced, never written into,
+/// so that neither its mode nor a link decides who reads the new key.
+fn write(path: &Path, text: &str, mode: u32, overwrite: bool) -> io::Result<()> {
+    if overwrite && path.symlink_metadata().is_ok() {
+        fs::remove_file(path)?;
+    }
+    let mut out = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
+    out.write_all(text.as_bytes())?;
+    out.sync_all()
+}
+
+fn file(dir: &Path, name: &str, end: &str) -> PathBuf {
+    dir.join(format!("{name}.{end}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Why a request is not served: one variant per reason, with the status code and the text of
+//! ETSI GS QKD 014 clause 5 where it fixes one.
+
+/// A refused request. The text never holds key material.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The client certificate names no SAE of this KME.
+    #[error("the client certificate names no SAE of this KME")]
+    UnknownSae,
+    /// The caller was not named as slave in the enc_keys call that returned one of these keys.
+    #[error("the caller is not the slave SAE of one or more of these keys")]
+    NotNamed,
+    /// Fixed text.
+    #[error("size shall be a multiple of 8")]
+    SizeNotOctets,
+    /// Fixed text.
+    #[error("not all extension_mandatory parameters are supported")]
+    ExtensionMandatory,
+    /// Fixed text: unknown, already delivered, expired, or not yet here.
+    #[error("one or more keys specified are not found on KME")]
+    KeysNotFound,
+    /// A size this KME does not hand out.
+    #[error("size {bits} is not within {min} to {max} bits")]
+    SizeOutOfRange {
+        /// Asked for.
+        bits: u64,
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+    },
+    /// More keys than a request may name, or none.
+    #[error("number {number} is not within 1 to {max} keys per request")]
+    NumberOutOfRange {
+        /// Asked for.
+        number: u64,
+        /// At most.
+        max: u32,
+    },
+    /// Multicast is not offered: `max_SAE_ID_count` is 0.
+    #[error("additional_slave_SAE_IDs names {0} SAE IDs, this KME allows 0 (max_SAE_ID_count)")]
+    Multicast(usize),
+    /// The SAE in the path is not at the other end of this link.
+    #[error("no SAE with the ID in the path is reachable over this link")]
+    PeerUnknown,
+    /// Not the JSON, query or path the method wants.
+    #[error("bad request: {0}")]
+    Malformed(String),
+    /// Fewer bits in the pool than asked for.
+    #[error("not enough key material: {wanted_bits} bits wanted, {stored_bits} bits stored")]
+    Exhausted {
+        /// Asked for.
+        wanted_bits: u64,
+        /// In the pool.
+        stored_bits: u64,
+    },
+    /// Too many keys wait for their slave.
+    #[error("{0} keys wait for their slave SAE already, no more are reserved")]
+    ReservedFull(usize),
+    /// The random source of the system failed.
+    #[error("the random source failed")]
+    Entropy,
+}
+
+impl Refusal {
+    /// HTTP status code.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::UnknownSae | Self::NotNamed => 401,
+            Self::SizeNotOctets
+            | Self::ExtensionMandatory
+            | Self::KeysNotFound
+            | Self::SizeOutOfRange { .. }
+            | Self::NumberOutOfRange { .. }
+            | Self::Multicast(_)
+            | Self::PeerUnknown
+            | Self::Malformed(_) => 400,
+            Self::Exhausted { .. } | Self::ReservedFull(_) | Self::Entropy => 503,
+        }
+    }
+}

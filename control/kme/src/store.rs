@@ -1,0 +1,316 @@
+//! The key store of one QKD link, shared by the KMEs at its two ends. No IO and no clock: `now`
+//! is the time since an origin of the caller's choice.
+//!
+//! A bit's way: block → pool → `enc_keys` cuts a key, gives it to the master SAE and reserves it
+//! for the slave SAE → `dec_keys` gives it to that slave. Each step removes what it gives, so a
+//! key reaches each role at most once. A reserved key nobody fetches expires and is wiped.
+//! At any time: offered = overflow + in pool + reserved + delivered + expired, in bits.
+//!
+//! Does not know how the bits come (`supply`), nor HTTP (`api`).
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use wire::KeyId;
+
+use crate::config::LinkConfig;
+use crate::entropy::{Entropy, EntropyError};
+use crate::key_bytes::KeyBytes;
+use crate::limits::{BLOCK_OCTETS_MAX, RESERVED_KEYS_MAX};
+use crate::pool::Pool;
+use crate::refusal::Refusal;
+
+/// A key as delivered to one SAE.
+pub struct StoredKey {
+    /// Lower-case UUID, version 4.
+    pub id: KeyId,
+    /// The key.
+    pub bytes: KeyBytes,
+}
+
+/// What a master SAE asks for (`enc_keys`).
+#[derive(Clone, Copy, Debug)]
+pub struct EncRequest<'a> {
+    /// The SAE that asks.
+    pub master: &'a str,
+    /// The SAE that may fetch the same keys.
+    pub slave: &'a str,
+    /// How many keys; 1 if not given.
+    pub number: Option<u64>,
+    /// Size of each in bits; the link's default if not given.
+    pub size_bits: Option<u64>,
+    /// How long the slave's KME takes to learn of the keys.
+    pub propagation: Duration,
+}
+
+/// Totals since the start. Bits unless the name says keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Blocks that came over the link.
+    pub blocks: u64,
+    /// Bits that came over the link.
+    pub offered_bits: u64,
+    /// Of these, dropped because the pool was full.
+    pub overflow_bits: u64,
+    /// Given to both roles.
+    pub delivered_bits: u64,
+    /// Given to the master, never fetched by the slave, wiped.
+    pub expired_bits: u64,
+    /// Keys given to a master SAE.
+    pub enc_keys: u64,
+    /// Keys given to a slave SAE.
+    pub dec_keys: u64,
+    /// Keys that expired.
+    pub expired_keys: u64,
+}
+
+/// The store.
+pub struct Store {
+    config: LinkConfig,
+    entropy: Entropy,
+    pool: Pool,
+    reserved: HashMap<KeyId, Reserved>,
+    reserved_bits: u64,
+    /// The reserved keys by the time they expire.
+    expiry: BTreeSet<(Duration, KeyId)>,
+    counters: Counters,
+}
+
+struct Reserved {
+    bytes: KeyBytes,
+    master: Box<str>,
+    slave: Box<str>,
+    known_from: Duration,
+    expires: Duration,
+}
+
+impl Store {
+    /// An empty store. `entropy` makes key bits and key_IDs.
+    #[must_use]
+    pub fn new(config: LinkConfig, entropy: Entropy) -> Self {
+        Self {
+            config,
+            entropy,
+            pool: Pool::default(),
+            reserved: HashMap::new(),
+            reserved_bits: 0,
+            expiry: BTreeSet::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes `blocks` blocks, together `octets` octets, off the link. What the pool cannot hold
+    /// is dropped and counted.
+    ///
+    /// # Errors
+    /// When the random source fails; what it had given by then is in the pool.
+    pub fn deposit(&mut self, blocks: u64, octets: u64) -> Result<(), EntropyError> {
+        let room = (self.config.pool_bits_max / 8).saturating_sub(self.pool.octets() as u64);
+        let mut rest = octets.min(room);
+        let overflow_bits = (octets - rest).saturating_mul(8);
+        self.counters.blocks = self.counters.blocks.saturating_add(blocks);
+        self.counters.offered_bits = self.counters.offered_bits.saturating_add(overflow_bits);
+        self.counters.overflow_bits = self.counters.overflow_bits.saturating_add(overflow_bits);
+        while rest > 0 {
+            let len = rest.min(BLOCK_OCTETS_MAX as u64);
+            let mut bytes = KeyBytes::zeroed(len as usize);
+            (self.entropy)(bytes.expose_mut())?;
+            self.counters.offered_bits = self.counters.offered_bits.saturating_add(len * 8);
+            self.pool.add(bytes);
+            rest -= len;
+        }
+        Ok(())
+    }
+
+    /// Cuts keys for `request.master` and reserves them for `request.slave`.
+    ///
+    /// # Errors
+    /// Nothing is taken from the pool then.
+    pub fn enc_keys(
+        &mut self,
+        now: Duration,
+        request: &EncRequest<'_>,
+    ) -> Result<Vec<StoredKey>, Refusal> {
+        self.expire(now);
+        let number = self.number(request.number)?;
+        let octets = self.octets(request.size_bits)?;
+        let wanted_bits = number as u64 * octets as u64 * 8;
+        if wanted_bits > self.pool.bits() {
+            return Err(Refusal::Exhausted {
+                wanted_bits,
+                stored_bits: self.pool.bits(),
+            });
+        }
+        if self.reserved.len() + number > RESERVED_KEYS_MAX {
+            return Err(Refusal::ReservedFull(self.reserved.len()));
+        }
+        let ids = self.new_ids(number)?;
+        let mut keys = Vec::with_capacity(number);
+        for id in ids {
+            // The pool held enough above, so this never stops half-way.
+            let Some(bytes) = self.pool.cut(octets) else {
+                break;
+            };
+            keys.push(StoredKey {
+                id,
+                bytes: bytes.second(),
+            });
+            self.reserve(now, request, id, bytes);
+        }
+        self.counters.enc_keys += keys.len() as u64;
+        Ok(keys)
+    }
+
+    fn number(&self, number: Option<u64>) -> Result<usize, Refusal> {
+        let max = self.config.keys_per_request_max;
+        match number.unwrap_or(1) {
+            number if number == 0 || number > u64::from(max) => {
+                Err(Refusal::NumberOutOfRange { number, max })
+            }
+            number => Ok(number as usize),
+        }
+    }
+
+    fn octets(&self, size_bits: Option<u64>) -> Result<usize, Refusal> {
+        let bits = size_bits.unwrap_or(u64::from(self.config.key_bits));
+        let (min, max) = (self.config.key_bits_min, self.config.key_bits_max);
+        if !bits.is_multiple_of(8) {
+            return Err(Refusal::SizeNotOctets);
+        }
+        if bits < u64::from(min) || bits > u64::from(max) {
+            return Err(Refusal::SizeOutOfRange { bits, min, max });
+        }
+        Ok((bits / 8) as usize)
+    }
+
+    fn new_ids(&mut self, number: usize) -> Result<Vec<KeyId>, Refusal> {
+        let mut ids = Vec::with_capacity(number);
+        for _ in 0..number {
+            let mut octets = [0; 16];
+            (self.entropy)(&mut octets).map_err(|_| Refusal::Entropy)?;
+            let uuid = uuid::Builder::from_random_bytes(octets).into_uuid();
+            let text = uuid.hyphenated().to_string();
+            let id = KeyId::new(&text).map_err(|_| Refusal::Entropy)?;
+            // 122 random bits: a second one of the same kind means the source is broken.
+            if self.reserved.contains_key(&id) || ids.contains(&id) {
+                return Err(Refusal::Entropy);
+            }
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    fn reserve(&mut self, now: Duration, request: &EncRequest<'_>, id: KeyId, bytes: KeyBytes) {
+        let expires = now.saturating_add(self.config.reserved_life);
+        self.reserved_bits += bytes.bits();
+        self.expiry.insert((expires, id));
+        self.reserved.insert(
+            id,
+            Reserved {
+                bytes,
+                master: request.master.into(),
+                slave: request.slave.into(),
+                known_from: now.saturating_add(request.propagation),
+                expires,
+            },
+        );
+    }
+
+    /// Gives the keys with these IDs, reserved by `master` for `caller`: all, in the order asked,
+    /// or none. They are gone from the store then.
+    ///
+    /// # Errors
+    /// [`Refusal::NotNamed`] if any of the keys is for another SAE, even if others are missing;
+    /// [`Refusal::KeysNotFound`] if any is not here (unknown, delivered, expired, of another
+    /// master, not yet propagated, or named twice).
+    pub fn dec_keys(
+        &mut self,
+        now: Duration,
+        caller: &str,
+        master: &str,
+        ids: &[KeyId],
+    ) -> Result<Vec<StoredKey>, Refusal> {
+        self.expire(now);
+        self.number(Some(ids.len() as u64))?;
+        let found = || ids.iter().map(|id| self.reserved.get(id));
+        if found().flatten().any(|key| &*key.slave != caller) {
+            return Err(Refusal::NotNamed);
+        }
+        let here = |key: &Reserved| &*key.master == master && key.known_from <= now;
+        let distinct: BTreeSet<_> = ids.iter().collect();
+        if distinct.len() != ids.len() || !found().all(|key| key.is_some_and(here)) {
+            return Err(Refusal::KeysNotFound);
+        }
+        let mut keys = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(bytes) = self.remove(id) {
+                self.counters.dec_keys += 1;
+                self.counters.delivered_bits += bytes.bits();
+                keys.push(StoredKey { id: *id, bytes });
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Wipes the reserved keys whose time is up.
+    pub fn expire(&mut self, now: Duration) {
+        while let Some(&(expires, id)) = self.expiry.first()
+            && expires <= now
+        {
+            match self.remove(&id) {
+                Some(bytes) => {
+                    self.counters.expired_keys += 1;
+                    self.counters.expired_bits += bytes.bits();
+                }
+                // Every entry has its key; should one not, it must not stop the others.
+                None => drop(self.expiry.pop_first()),
+            }
+        }
+    }
+
+    fn remove(&mut self, id: &KeyId) -> Option<KeyBytes> {
+        let key = self.reserved.remove(id)?;
+        self.expiry.remove(&(key.expires, *id));
+        self.reserved_bits -= key.bytes.bits();
+        Some(key.bytes)
+    }
+
+    /// Limits and sizes of this link.
+    #[must_use]
+    pub fn config(&self) -> &LinkConfig {
+        &self.config
+    }
+
+    /// Bits ready for `enc_keys`.
+    #[must_use]
+    pub fn pool_bits(&self) -> u64 {
+        self.pool.bits()
+    }
+
+    /// Whole keys of the default size ready for `enc_keys`: `stored_key_count`.
+    #[must_use]
+    pub fn pool_keys(&self) -> u64 {
+        self.pool.bits() / u64::from(self.config.key_bits)
+    }
+
+    /// Keys that wait for their slave.
+    #[must_use]
+    pub fn reserved_keys(&self) -> usize {
+        self.reserved.len()
+    }
+
+    /// Bits that wait for their slave.
+    #[must_use]
+    pub fn reserved_bits(&self) -> u64 {
+        self.reserved_bits
+    }
+
+    /// Totals since the start.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+}
+
+#[cfg(test)]
+mod tests;

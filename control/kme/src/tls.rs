@@ -1,0 +1,131 @@
+//! TLS of a KME: its certificate, whose clients it trusts, and the SAE ID in their certificates.
+//!
+//! TLS 1.2 and 1.3, client certificates always; there is no switch that turns this off. Sessions
+//! are not resumed, so every connection shows its certificate.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig, version};
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::config::{KmeConfig, SaeIdentity};
+
+/// A certificate or key file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// Not readable, or not PEM.
+    #[error("cannot read {path}: {source}; it must be a PEM file this process may read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: pem::Error,
+    },
+    /// No certificate in it.
+    #[error("{0} holds no certificate: expected a section BEGIN CERTIFICATE")]
+    NoCertificate(PathBuf),
+    /// A CA certificate that cannot be a trust anchor.
+    #[error("{path} cannot be the CA of the clients: {reason}; use an X.509 v3 CA certificate")]
+    Ca {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Certificate and key refused.
+    #[error("{cert} with {key} cannot be used: {source}; they must belong together")]
+    Pair {
+        /// Certificate file.
+        cert: PathBuf,
+        /// Key file.
+        key: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// The TLS library refused its own versions.
+    #[error("TLS: {0}")]
+    Library(#[from] rustls::Error),
+}
+
+pub(crate) fn server_config(kme: &KmeConfig) -> Result<Arc<ServerConfig>, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let ca_refused = |reason: String| TlsError::Ca {
+        path: kme.ca.clone(),
+        reason,
+    };
+    let mut roots = RootCertStore::empty();
+    for cert in certificates(&kme.ca)? {
+        roots
+            .add(cert)
+            .map_err(|error| ca_refused(error.to_string()))?;
+    }
+    let clients =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .map_err(|error| ca_refused(error.to_string()))?;
+    let chain = certificates(&kme.cert)?;
+    let key = PrivateKeyDer::from_pem_file(&kme.key).map_err(|source| TlsError::Read {
+        path: kme.key.clone(),
+        source,
+    })?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
+        .with_client_cert_verifier(clients)
+        .with_single_cert(chain, key)
+        .map_err(|source| TlsError::Pair {
+            cert: kme.cert.clone(),
+            key: kme.key.clone(),
+            source,
+        })?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let failed = |source| TlsError::Read {
+        path: path.into(),
+        source,
+    };
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+        .map_err(failed)?
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
+    if certificates.is_empty() {
+        return Err(TlsError::NoCertificate(path.into()));
+    }
+    Ok(certificates)
+}
+
+/// The names in a client certificate that may be an SAE ID. rustls has verified it.
+pub(crate) fn sae_names(cert: &CertificateDer<'_>, identity: SaeIdentity) -> Vec<String> {
+    let Ok((_, cert)) = X509Certificate::from_der(cert) else {
+        return Vec::new();
+    };
+    let own = |text: &str| text.to_owned();
+    if identity == SaeIdentity::CommonName {
+        let names = cert.subject().iter_common_name();
+        return names
+            .filter_map(|name| name.as_str().ok().map(own))
+            .collect();
+    }
+    let Ok(Some(names)) = cert.subject_alternative_name() else {
+        return Vec::new();
+    };
+    let name = |name: &GeneralName<'_>| match (name, identity) {
+        (GeneralName::DNSName(text), SaeIdentity::SanDns)
+        | (GeneralName::URI(text), SaeIdentity::SanUri) => Some(own(text)),
+        _ => None,
+    };
+    names.value.general_names.iter().filter_map(name).collect()
+}
+
+#[cfg(test)]
+mod tests;
