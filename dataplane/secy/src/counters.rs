@@ -1,0 +1,177 @@
+//! Counters of a SecY: plain numbers of one owner. Frames that were let through have a counter
+//! here as frames that were dropped have, so that the sum is the frames that came.
+
+use crate::Discard;
+
+#[cfg(test)]
+mod tests;
+
+/// Makes a struct of counters together with their names in the same order.
+macro_rules! counters {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident = $text:expr,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: u64,)*
+        }
+
+        impl $name {
+            /// The names, in the order of [`Self::values`].
+            pub const NAMES: [&'static str; [$($text),*].len()] = [$($text),*];
+
+            /// All values, in the order of [`Self::NAMES`].
+            #[must_use]
+            pub const fn values(&self) -> [u64; Self::NAMES.len()] {
+                [$(self.$field),*]
+            }
+
+            /// From all values, in the order of [`Self::NAMES`].
+            #[must_use]
+            pub const fn from_values(values: [u64; Self::NAMES.len()]) -> Self {
+                let [$($field),*] = values;
+                Self { $($field),* }
+            }
+
+            /// Names and values.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                Self::NAMES.into_iter().zip(self.values())
+            }
+        }
+    };
+}
+
+counters! {
+    /// Transmit side. Octets are those of the user data: EtherType and payload.
+    TxCounters {
+        /// Frames sent encrypted.
+        out_pkts_encrypted = "OutPktsEncrypted",
+        /// Frames sent with integrity only.
+        out_pkts_protected = "OutPktsProtected",
+        /// Octets of user data encrypted.
+        out_octets_encrypted = "OutOctetsEncrypted",
+        /// Octets of user data sent with integrity only.
+        out_octets_protected = "OutOctetsProtected",
+        /// [`Discard::OutPktsNoSa`].
+        out_pkts_no_sa = Discard::OutPktsNoSa.name(),
+        /// [`Discard::OutPktsPnExhausted`].
+        out_pkts_pn_exhausted = Discard::OutPktsPnExhausted.name(),
+        /// [`Discard::OutPktsTooLong`].
+        out_pkts_too_long = Discard::OutPktsTooLong.name(),
+        /// [`Discard::OutPktsTooShort`].
+        out_pkts_too_short = Discard::OutPktsTooShort.name(),
+        /// [`Discard::OutPktsNoRoom`].
+        out_pkts_no_room = Discard::OutPktsNoRoom.name(),
+    }
+}
+
+counters! {
+    /// Receive side. Octets are those of the user data of frames in `InPktsOK`.
+    RxCounters {
+        /// Frames let through: authentic and fresh.
+        in_pkts_ok = "InPktsOK",
+        /// Frames let through with a wrong ICV: mode `check`, C = 0.
+        in_pkts_invalid = "InPktsInvalid",
+        /// Frames let through with a wrong ICV: mode `disabled`, C = 0.
+        in_pkts_unchecked = "InPktsUnchecked",
+        /// Frames let through unchecked, as the SCI is not known: not `strict`, C = 0.
+        in_pkts_unknown_sci = "InPktsUnknownSCI",
+        /// Frames let through unchecked, as the AN is not in use: not `strict`, C = 0.
+        in_pkts_unused_sa = "InPktsUnusedSA",
+        /// Frames let through without SecTAG: not `strict`.
+        in_pkts_untagged = "InPktsUntagged",
+        /// Octets of user data decrypted.
+        in_octets_decrypted = "InOctetsDecrypted",
+        /// Octets of user data that came with integrity only.
+        in_octets_validated = "InOctetsValidated",
+        /// [`Discard::InPktsNoTag`].
+        in_pkts_no_tag = Discard::InPktsNoTag.name(),
+        /// [`Discard::InPktsBadTag`].
+        in_pkts_bad_tag = Discard::InPktsBadTag.name(),
+        /// [`Discard::InPktsTooShort`].
+        in_pkts_too_short = Discard::InPktsTooShort.name(),
+        /// [`Discard::InPktsTooLong`].
+        in_pkts_too_long = Discard::InPktsTooLong.name(),
+        /// [`Discard::InPktsForKay`].
+        in_pkts_for_kay = Discard::InPktsForKay.name(),
+        /// [`Discard::InPktsNoSci`].
+        in_pkts_no_sci = Discard::InPktsNoSci.name(),
+        /// [`Discard::InPktsNotUsingSa`].
+        in_pkts_not_using_sa = Discard::InPktsNotUsingSa.name(),
+        /// [`Discard::InPktsLate`].
+        in_pkts_late = Discard::InPktsLate.name(),
+        /// [`Discard::InPktsDuplicate`].
+        in_pkts_duplicate = Discard::InPktsDuplicate.name(),
+        /// [`Discard::InPktsNotValid`].
+        in_pkts_not_valid = Discard::InPktsNotValid.name(),
+    }
+}
+
+impl TxCounters {
+    /// The counter of a discard; `None` for those of the other side.
+    pub fn of(&mut self, discard: Discard) -> Option<&mut u64> {
+        match discard {
+            Discard::OutPktsNoSa => Some(&mut self.out_pkts_no_sa),
+            Discard::OutPktsPnExhausted => Some(&mut self.out_pkts_pn_exhausted),
+            Discard::OutPktsTooLong => Some(&mut self.out_pkts_too_long),
+            Discard::OutPktsTooShort => Some(&mut self.out_pkts_too_short),
+            Discard::OutPktsNoRoom => Some(&mut self.out_pkts_no_room),
+            _ => None,
+        }
+    }
+
+    /// Frames that were dropped.
+    #[must_use]
+    pub fn discarded(&self) -> u64 {
+        let mut counters = *self;
+        Discard::ALL
+            .into_iter()
+            .filter_map(|discard| counters.of(discard).copied())
+            .sum()
+    }
+
+    /// Frames that were sent on.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.out_pkts_encrypted + self.out_pkts_protected
+    }
+}
+
+impl RxCounters {
+    /// The counter of a discard; `None` for those of the other side.
+    pub fn of(&mut self, discard: Discard) -> Option<&mut u64> {
+        match discard {
+            Discard::InPktsNoTag => Some(&mut self.in_pkts_no_tag),
+            Discard::InPktsBadTag => Some(&mut self.in_pkts_bad_tag),
+            Discard::InPktsTooShort => Some(&mut self.in_pkts_too_short),
+            Discard::InPktsTooLong => Some(&mut self.in_pkts_too_long),
+            Discard::InPktsForKay => Some(&mut self.in_pkts_for_kay),
+            Discard::InPktsNoSci => Some(&mut self.in_pkts_no_sci),
+            Discard::InPktsNotUsingSa => Some(&mut self.in_pkts_not_using_sa),
+            Discard::InPktsLate => Some(&mut self.in_pkts_late),
+            Discard::InPktsDuplicate => Some(&mut self.in_pkts_duplicate),
+            Discard::InPktsNotValid => Some(&mut self.in_pkts_not_valid),
+            _ => None,
+        }
+    }
+
+    /// Frames that were dropped.
+    #[must_use]
+    pub fn discarded(&self) -> u64 {
+        let mut counters = *self;
+        Discard::ALL
+            .into_iter()
+            .filter_map(|discard| counters.of(discard).copied())
+            .sum()
+    }
+
+    /// Frames that were let through.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.in_pkts_ok
+            + self.in_pkts_invalid
+            + self.in_pkts_unchecked
+            + self.in_pkts_unknown_sci
+            + self.in_pkts_unused_sa
+            + self.in_pkts_untagged
+    }
+}
