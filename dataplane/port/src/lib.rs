@@ -27,10 +27,15 @@
 mod counters;
 mod error;
 pub mod frame;
+pub mod iface;
 pub mod limits;
 pub mod mem;
 pub mod null;
+pub mod offload;
+pub mod packet;
+mod revival;
 mod sys;
+pub mod tap;
 
 use std::os::fd::BorrowedFd;
 

@@ -21,6 +21,21 @@ pub const POOL_FRAMES: usize = 1024;
 /// Buffers of a pool, at most (with 9000-octet frames 600 MB: more is a mistake).
 pub const POOL_FRAMES_MAX: usize = 1 << 16;
 
+/// Octets of one block of a receive ring.
+pub const RING_BLOCK: usize = 256 << 10;
+/// Octets of a receive ring, if the config does not say otherwise: 10 000 frames of 1500 octets,
+/// 10 ms at a million a second, which is how long a scheduler may keep a worker from its core.
+pub const RING_OCTETS: usize = 64 * RING_BLOCK;
+/// Octets of a receive ring, at least.
+pub const RING_OCTETS_MIN: usize = RING_BLOCK;
+/// Octets of a receive ring, at most.
+pub const RING_OCTETS_MAX: usize = 1024 * RING_BLOCK;
+/// How often a send that found the device busy is tried again at once.
+pub const SEND_TRIES: u32 = 3;
+/// Bursts without a frame before a port looks whether its interface is well. Some rounds of an
+/// adaptive idle wait; some microseconds of a busy one.
+pub const EMPTIES_BEFORE_LOOK: u32 = 1024;
+
 /// Octets of the longest frame under an MTU.
 #[must_use]
 pub const fn frame_len_max(mtu: usize) -> usize {
@@ -39,4 +54,6 @@ const _: () = {
     assert!(HEADROOM.is_multiple_of(ROOM_ALIGN));
     assert!(POOL_FRAMES >= 4 * BURST_MAX && POOL_FRAMES <= POOL_FRAMES_MAX);
     assert!(room_len(MTU_MAX) < u16::MAX as usize);
+    assert!(RING_BLOCK >= 2 * room_len(MTU_MAX));
+    assert!(RING_OCTETS_MIN <= RING_OCTETS && RING_OCTETS <= RING_OCTETS_MAX);
 };

@@ -1,6 +1,11 @@
 //! System calls that `std` does not have, each made safe on its own.
 
-use std::{fs::File, io, os::fd::FromRawFd};
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    ptr::{self, NonNull},
+};
 
 /// What a call returned, or the error that it left in `errno`.
 pub(crate) fn checked(returned: libc::c_int) -> io::Result<libc::c_int> {
@@ -11,11 +16,140 @@ pub(crate) fn checked(returned: libc::c_int) -> io::Result<libc::c_int> {
     }
 }
 
-/// A non-blocking eventfd: a write of a u64 makes it readable, a read clears it.
+/// An eventfd that never blocks: a write of a u64 makes it readable, a read clears it.
 #[allow(unsafe_code, reason = "eventfd(2)")]
 pub(crate) fn eventfd() -> io::Result<File> {
     // SAFETY: takes two numbers, touches no memory of ours.
     let fd = checked(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
     // SAFETY: fresh from the kernel, owned by nobody else.
     Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// A socket that never blocks and does not outlive an exec.
+#[allow(unsafe_code, reason = "socket(2)")]
+pub(crate) fn socket(family: libc::c_int, kind: libc::c_int) -> io::Result<OwnedFd> {
+    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: takes three numbers, touches no memory of ours.
+    let fd = checked(unsafe { libc::socket(family, kind, 0) })?;
+    // SAFETY: fresh from the kernel, owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sets a socket option to a value of plain numbers.
+#[allow(unsafe_code, reason = "setsockopt(2)")]
+pub(crate) fn set_option<T: Copy>(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: &T,
+) -> io::Result<()> {
+    let value = ptr::from_ref(value).cast();
+    let len = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the kernel reads `len` octets at `value`, which is what a `T` has.
+    checked(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, value, len) })?;
+    Ok(())
+}
+
+/// Reads a socket option that is made of `N` 32-bit numbers.
+#[allow(unsafe_code, reason = "getsockopt(2)")]
+pub(crate) fn option<const N: usize>(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+) -> io::Result<[u32; N]> {
+    let mut value = [0u32; N];
+    let mut len = size_of_val(&value) as libc::socklen_t;
+    let place = value.as_mut_ptr().cast();
+    // SAFETY: the kernel writes at most `len` octets at `place`, which is what `value` has.
+    checked(unsafe { libc::getsockopt(socket.as_raw_fd(), level, option, place, &raw mut len) })?;
+    Ok(value)
+}
+
+/// Binds a packet socket to an interface. Protocol 0 receives nothing.
+#[allow(unsafe_code, reason = "bind(2)")]
+pub(crate) fn bind_packet(socket: BorrowedFd<'_>, index: u32, protocol: u16) -> io::Result<()> {
+    let address = libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as u16,
+        sll_protocol: protocol.to_be(),
+        sll_ifindex: index.cast_signed(),
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    let len = size_of_val(&address) as libc::socklen_t;
+    // SAFETY: the kernel reads `len` octets of `address`.
+    checked(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) })?;
+    Ok(())
+}
+
+/// An ioctl whose argument is an `ifreq` without pointers in it.
+#[allow(unsafe_code, reason = "ioctl(2)")]
+pub(crate) fn interface_ioctl(
+    fd: BorrowedFd<'_>,
+    operation: libc::c_ulong,
+    request: &mut libc::ifreq,
+) -> io::Result<()> {
+    // SAFETY: the operations of this crate read and write one `ifreq`.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), operation as libc::Ioctl, &raw mut *request) })?;
+    Ok(())
+}
+
+/// SIOCETHTOOL with a command that has one number: reads or writes `value`.
+#[allow(unsafe_code, reason = "ioctl(2) with a pointer in its argument")]
+pub(crate) fn ethtool_ioctl(
+    fd: BorrowedFd<'_>,
+    request: &mut libc::ifreq,
+    command: u32,
+    value: u32,
+) -> io::Result<u32> {
+    // struct ethtool_value: u32 cmd, u32 data.
+    let mut argument = [command, value];
+    request.ifr_ifru.ifru_data = argument.as_mut_ptr().cast();
+    let operation = libc::SIOCETHTOOL as libc::Ioctl;
+    // SAFETY: the kernel reads and writes one `ifreq`, and the two numbers it points to, which
+    // live until the call is over.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), operation, &raw mut *request) })?;
+    Ok(argument[1])
+}
+
+/// Memory shared with the kernel; unmapped when dropped.
+pub(crate) struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+impl Mapping {
+    /// Maps `len` octets of `fd`'s at `offset`, readable and writable.
+    #[allow(unsafe_code, reason = "mmap(2)")]
+    pub(crate) fn new(fd: BorrowedFd<'_>, len: usize, offset: libc::off_t) -> io::Result<Self> {
+        let rights = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
+        let fd = fd.as_raw_fd();
+        // SAFETY: a new mapping where the kernel likes; overlaps nothing of ours.
+        let base = unsafe { libc::mmap(ptr::null_mut(), len, rights, flags, fd, offset) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let base = NonNull::new(base.cast()).ok_or_else(|| io::Error::other("mapped at 0"))?;
+        Ok(Self { base, len })
+    }
+
+    /// First octet.
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    /// Octets.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl Drop for Mapping {
+    #[allow(unsafe_code, reason = "munmap(2)")]
+    fn drop(&mut self) {
+        // SAFETY: exactly what `new` mapped; whoever holds a pointer into it holds the mapping.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
+    }
 }

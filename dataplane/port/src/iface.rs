@@ -1,0 +1,204 @@
+//! A network interface of the machine, seen by its name: index, address, MTU, carrier.
+//!
+//! An [`Interface`] belongs to the network namespace of the thread that made it and needs not
+//! exist: it is asked for anew each time, and so tells when it is gone or has come back.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use crate::{LinkState, PortError, limits, sys};
+
+/// A name, and the socket to ask about it.
+pub struct Interface {
+    name: String,
+    socket: OwnedFd,
+}
+
+impl Interface {
+    /// Names an interface of this thread's network namespace, existing or not.
+    ///
+    /// # Errors
+    /// [`PortError::Name`]; [`PortError::System`] if no socket can be had.
+    pub fn named(name: &str) -> Result<Self, PortError> {
+        let fits = !name.is_empty() && name.len() < libc::IFNAMSIZ && name != "." && name != "..";
+        let clean = !name.bytes().any(|octet| {
+            octet == b'/' || octet == b':' || octet == 0 || octet.is_ascii_whitespace()
+        });
+        if !fits || !clean {
+            return Err(PortError::Name { name: name.into() });
+        }
+        // Interface ioctls work on a socket of any family, and this one every kernel has.
+        let socket = sys::socket(libc::AF_UNIX, libc::SOCK_DGRAM)
+            .map_err(|source| PortError::system("socket for interface requests", source))?;
+        Ok(Self {
+            name: name.into(),
+            socket,
+        })
+    }
+
+    /// As named.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its number now. A deleted interface that is made anew has another one.
+    ///
+    /// # Errors
+    /// [`PortError::NoInterface`] if there is none.
+    #[allow(unsafe_code, reason = "reads a field of a union")]
+    pub fn index(&self) -> Result<u32, PortError> {
+        let request = self.ask(libc::SIOCGIFINDEX, "index")?;
+        // SAFETY: SIOCGIFINDEX fills this field.
+        Ok(unsafe { request.ifr_ifru.ifru_ifindex }.cast_unsigned())
+    }
+
+    /// Its address.
+    ///
+    /// # Errors
+    /// [`PortError::NotEthernet`], or there is no such interface.
+    #[allow(unsafe_code, reason = "reads a field of a union")]
+    pub fn mac(&self) -> Result<[u8; 6], PortError> {
+        let request = self.ask(libc::SIOCGIFHWADDR, "address")?;
+        // SAFETY: SIOCGIFHWADDR fills this field.
+        let address = unsafe { request.ifr_ifru.ifru_hwaddr };
+        if address.sa_family != libc::ARPHRD_ETHER {
+            let hardware_type = address.sa_family;
+            return Err(PortError::NotEthernet {
+                ifname: self.name.clone(),
+                hardware_type,
+            });
+        }
+        Ok(core::array::from_fn(|i| address.sa_data[i].cast_unsigned()))
+    }
+
+    /// Octets of its longest payload.
+    ///
+    /// # Errors
+    /// There is no such interface.
+    #[allow(unsafe_code, reason = "reads a field of a union")]
+    pub fn mtu(&self) -> Result<usize, PortError> {
+        let request = self.ask(libc::SIOCGIFMTU, "MTU")?;
+        // SAFETY: SIOCGIFMTU fills this field.
+        Ok(usize::try_from(unsafe { request.ifr_ifru.ifru_mtu }).unwrap_or(0))
+    }
+
+    /// Sets the MTU.
+    ///
+    /// # Errors
+    /// [`PortError::Mtu`] if the kernel or the device does not allow it.
+    pub fn set_mtu(&self, need: usize) -> Result<(), PortError> {
+        if !(limits::MTU_MIN..=limits::MTU_MAX).contains(&need) {
+            let (min, max) = (limits::MTU_MIN, limits::MTU_MAX);
+            return Err(PortError::Range {
+                what: "mtu",
+                have: need,
+                min,
+                max,
+            });
+        }
+        let have = self.mtu()?;
+        let mut request = self.request();
+        request.ifr_ifru.ifru_mtu = need as libc::c_int;
+        sys::interface_ioctl(self.socket.as_fd(), libc::SIOCSIFMTU as _, &mut request).map_err(
+            |source| PortError::Mtu {
+                ifname: self.name.clone(),
+                have,
+                need,
+                source,
+            },
+        )
+    }
+
+    /// Raises the MTU to `need` where it is less, and says what it is then.
+    ///
+    /// # Errors
+    /// As [`Interface::set_mtu`].
+    pub fn raise_mtu(&self, need: usize) -> Result<usize, PortError> {
+        if self.mtu()? < need {
+            self.set_mtu(need)?;
+        }
+        self.mtu()
+    }
+
+    /// Takes it up, if it is not.
+    ///
+    /// # Errors
+    /// There is no such interface, or it is not permitted.
+    pub fn take_up(&self) -> Result<(), PortError> {
+        let flags = self.flags()?;
+        if flags & libc::IFF_UP as libc::c_short != 0 {
+            return Ok(());
+        }
+        let mut request = self.request();
+        request.ifr_ifru.ifru_flags = flags | libc::IFF_UP as libc::c_short;
+        sys::interface_ioctl(self.socket.as_fd(), libc::SIOCSIFFLAGS as _, &mut request)
+            .map_err(|source| self.failed("taking up", source))
+    }
+
+    /// Up with a carrier, down, or gone.
+    #[must_use]
+    pub fn link_state(&self) -> LinkState {
+        let both = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+        match self.flags() {
+            Ok(flags) if flags & both == both => LinkState::Up,
+            Ok(_) => LinkState::Down,
+            Err(_) => LinkState::Gone,
+        }
+    }
+
+    /// SIOCETHTOOL with a command of one number.
+    pub(crate) fn ethtool(&self, command: u32, value: u32) -> io::Result<u32> {
+        sys::ethtool_ioctl(self.socket.as_fd(), &mut self.request(), command, value)
+    }
+
+    pub(crate) fn failed(&self, what: &str, source: io::Error) -> PortError {
+        match source.raw_os_error() {
+            Some(libc::ENODEV | libc::ENXIO) => PortError::NoInterface {
+                ifname: self.name.clone(),
+            },
+            _ => PortError::system(format!("interface {}: {what}", self.name), source),
+        }
+    }
+
+    /// An `ifreq` with this name and nothing else in it.
+    pub(crate) fn request(&self) -> libc::ifreq {
+        let mut name = [0; libc::IFNAMSIZ];
+        for (place, octet) in name.iter_mut().zip(self.name.bytes()) {
+            *place = octet.cast_signed();
+        }
+        let addr = libc::sockaddr {
+            sa_family: 0,
+            sa_data: [0; 14],
+        };
+        let mut request = libc::ifreq {
+            ifr_name: name,
+            ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_addr: addr },
+        };
+        request.ifr_ifru.ifru_map = libc::__c_anonymous_ifru_map {
+            mem_start: 0,
+            mem_end: 0,
+            base_addr: 0,
+            irq: 0,
+            dma: 0,
+            port: 0,
+        };
+        request
+    }
+
+    #[allow(unsafe_code, reason = "reads a field of a union")]
+    fn flags(&self) -> Result<libc::c_short, PortError> {
+        let request = self.ask(libc::SIOCGIFFLAGS, "flags")?;
+        // SAFETY: SIOCGIFFLAGS fills this field.
+        Ok(unsafe { request.ifr_ifru.ifru_flags })
+    }
+
+    fn ask(&self, operation: libc::c_ulong, what: &str) -> Result<libc::ifreq, PortError> {
+        let mut request = self.request();
+        sys::interface_ioctl(self.socket.as_fd(), operation, &mut request)
+            .map_err(|source| self.failed(what, source))?;
+        Ok(request)
+    }
+}

@@ -1,0 +1,362 @@
+//! An interface of the machine by an AF_PACKET socket: works on any NIC and on veth, with no
+//! driver, no BPF and no change to the interface but promiscuous mode and offloads.
+//!
+//! Receive: a TPACKET_V2 ring shared with the kernel (`ring`), no system call per frame, one copy.
+//! TPACKET_V3 hands over blocks of frames, not before a block is full or 1 ms has passed, and that
+//! is what a ping then waits at each port; V2 hands over each frame at once, for the same cost.
+//! Send: one `sendmmsg` per burst (`transmit`), past the queueing discipline.
+//!
+//! The kernel works on frames before a ring sees them, and this port undoes it: VLAN tags that it
+//! took out are put back, checksums that a host behind a veth left to the device are finished
+//! (`checksum`). Frames that it joined (GRO, or TSO of a host behind a veth) cannot be sealed; they
+//! are dropped as `rx_too_long`. The port turns these offloads off on its own interface, but the
+//! host at the other end of a veth needs `ethtool -K … tso off gso off`.
+//!
+//! The kernel's own stack goes on to see the frames of this interface, and may send on it: give it
+//! no address, and no IPv6 (`ip link set … addrgenmode none`).
+
+mod checksum;
+mod ring;
+mod transmit;
+
+use std::{
+    cell::Cell,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use crate::{
+    Burst, LinkState, Pool, Port, PortCounters, PortError, iface::Interface, limits,
+    offload::Offload, revival::Revival, sys,
+};
+use ring::{Received, Ring};
+use transmit::Transmit;
+
+/// Which interface, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PacketConfig {
+    /// An Ethernet interface of this thread's network namespace.
+    pub ifname: String,
+    /// The MTU is raised to this, or the port is refused. 0: as it is.
+    pub mtu_min: usize,
+    /// Octets of the receive ring: what arrives while the worker is elsewhere waits there.
+    pub ring_octets: usize,
+    /// Turns off what joins frames and leaves checksums open (`offload`).
+    pub disable_offloads: bool,
+    /// Buffers.
+    pub pool_frames: usize,
+}
+
+impl Default for PacketConfig {
+    fn default() -> Self {
+        Self {
+            ifname: String::new(),
+            mtu_min: 0,
+            ring_octets: limits::RING_OCTETS,
+            disable_offloads: true,
+            pool_frames: limits::POOL_FRAMES,
+        }
+    }
+}
+
+/// An interface as a port.
+pub struct Packet {
+    config: PacketConfig,
+    interface: Interface,
+    /// Before the socket, because it is unmapped before the socket is closed.
+    ring: Ring,
+    receive: OwnedFd,
+    transmit: Transmit,
+    presence: Presence,
+    mac: [u8; 6],
+    mtu: usize,
+    pool: Pool,
+    counters: PortCounters,
+    /// Kept apart: the kernel forgets its count when it is read, also by `counters(&self)`.
+    ring_full: Cell<u64>,
+    empties: u32,
+}
+
+/// Whether the interface that the sockets are bound to exists.
+enum Presence {
+    Bound { index: u32 },
+    Gone { revival: Revival },
+}
+
+/// The name of the packet family's options.
+const SOL_PACKET: libc::c_int = libc::SOL_PACKET;
+
+impl Packet {
+    /// Opens the port: MTU, offloads, ring, promiscuous mode, interface up.
+    ///
+    /// # Errors
+    /// What is missing, and the mend.
+    pub fn open(config: PacketConfig) -> Result<Self, PortError> {
+        let interface = Interface::named(&config.ifname)?;
+        let (ring_min, ring_max) = (limits::RING_OCTETS_MIN, limits::RING_OCTETS_MAX);
+        if !(ring_min..=ring_max).contains(&config.ring_octets) {
+            let (what, have) = ("ring_octets", config.ring_octets);
+            return Err(PortError::Range {
+                what,
+                have,
+                min: ring_min,
+                max: ring_max,
+            });
+        }
+        let index = interface.index()?;
+        let mac = interface.mac()?;
+        let mtu = prepare(&interface, &config)?;
+        let pool = Pool::new(config.pool_frames, mtu)?;
+        let receive = sys::socket(libc::AF_PACKET, libc::SOCK_RAW)
+            .map_err(|source| interface.failed("packet socket", source))?;
+        let ring = Ring::new(
+            receive.as_fd(),
+            limits::frame_len_max(mtu),
+            config.ring_octets,
+        )
+        .map_err(|source| interface.failed("receive ring", source))?;
+        let transmit = Transmit::new().map_err(|source| interface.failed("send socket", source))?;
+        let port = Self {
+            config,
+            interface,
+            ring,
+            receive,
+            transmit,
+            presence: Presence::Bound { index },
+            mac,
+            mtu,
+            pool,
+            counters: PortCounters::default(),
+            ring_full: Cell::new(0),
+            empties: 0,
+        };
+        port.bind(index)?;
+        Ok(port)
+    }
+
+    /// The buffers: for leak tests.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Frames come in from here on.
+    fn bind(&self, index: u32) -> Result<(), PortError> {
+        let failed = |what: &'static str| move |source| self.interface.failed(what, source);
+        let receive = self.receive.as_fd();
+        let promiscuous = libc::packet_mreq {
+            mr_ifindex: index.cast_signed(),
+            mr_type: libc::PACKET_MR_PROMISC as u16,
+            mr_alen: 0,
+            mr_address: [0; 8],
+        };
+        sys::bind_packet(self.transmit.socket(), index, 0).map_err(failed("bind"))?;
+        sys::bind_packet(receive, index, libc::ETH_P_ALL as u16).map_err(failed("bind"))?;
+        sys::set_option(
+            receive,
+            SOL_PACKET,
+            libc::PACKET_ADD_MEMBERSHIP,
+            &promiscuous,
+        )
+        .map_err(failed("promiscuous mode"))
+    }
+
+    /// Now and then, when there is nothing to receive: what happened to the interface?
+    fn look_after(&mut self) {
+        self.empties = 0;
+        if let Presence::Gone { revival } = &mut self.presence {
+            if revival.is_due() {
+                self.revive();
+            }
+            return;
+        }
+        // Reading the error also clears it; else the idle wait would end at once, for ever.
+        let error = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
+        if error.is_ok_and(|[code]| code == 0) && !self.transmit.link_was_down() {
+            return;
+        }
+        self.counters.link_losses += 1;
+        let Presence::Bound { index } = self.presence else {
+            return;
+        };
+        // Down, and there: the kernel goes on by itself when it is up again.
+        if self.interface.index().is_ok_and(|now| now == index) {
+            return;
+        }
+        self.presence = Presence::Gone {
+            revival: Revival::default(),
+        };
+    }
+
+    /// The interface may be there again: with the same name, another index, and an MTU of its own.
+    fn revive(&mut self) {
+        let Ok(index) = self.interface.index() else {
+            return;
+        };
+        let Ok(mtu) = prepare(&self.interface, &self.config) else {
+            return;
+        };
+        if mtu < self.mtu && self.config.mtu_min == 0 && self.interface.set_mtu(self.mtu).is_err() {
+            return;
+        }
+        if self.bind(index).is_ok() {
+            self.mac = self.interface.mac().unwrap_or(self.mac);
+            self.presence = Presence::Bound { index };
+            // Whatever the sockets remember is of the old interface.
+            let _ = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
+            self.transmit.link_was_down();
+        }
+    }
+
+    /// Frames that found the ring full. The kernel starts anew at each reading.
+    fn read_ring_full(&self) -> u64 {
+        // struct tpacket_stats: tp_packets, tp_drops.
+        let statistics =
+            sys::option::<2>(self.receive.as_fd(), SOL_PACKET, libc::PACKET_STATISTICS);
+        let fresh = statistics.map_or(0, |[_, drops]| u64::from(drops));
+        self.ring_full.set(self.ring_full.get() + fresh);
+        self.ring_full.get()
+    }
+}
+
+impl Port for Packet {
+    fn rx_burst(&mut self, into: &mut Burst) {
+        let before = into.len();
+        while !into.is_full() {
+            let (pool, counters) = (&self.pool, &mut self.counters);
+            match self.ring.next(|received| accept(received, pool, counters)) {
+                Some(accepted) => into.extend(accepted),
+                None => break,
+            }
+        }
+        if into.len() == before {
+            self.empties += 1;
+            let gone = matches!(self.presence, Presence::Gone { .. });
+            if gone || self.empties >= limits::EMPTIES_BEFORE_LOOK || self.transmit.suspicious() {
+                self.look_after();
+            }
+        }
+    }
+
+    fn tx_burst(&mut self, from: &mut Burst) {
+        self.transmit
+            .send(from.iter().map(|frame| frame.bytes()), &mut self.counters);
+        from.clear();
+    }
+
+    fn copy_tx(&mut self, frame: &[u8]) {
+        // The kernel copies it while sending.
+        self.transmit.send([frame].into_iter(), &mut self.counters);
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match self.presence {
+            Presence::Bound { .. } => Some(self.receive.as_fd()),
+            Presence::Gone { .. } => None,
+        }
+    }
+
+    fn mtu(&self) -> usize {
+        self.mtu
+    }
+
+    fn mac(&self) -> [u8; 6] {
+        self.mac
+    }
+
+    fn counters(&self) -> PortCounters {
+        PortCounters {
+            rx_ring_full: self.read_ring_full(),
+            ..self.counters
+        }
+    }
+
+    fn link_up(&self) -> bool {
+        self.link_state() == LinkState::Up
+    }
+
+    fn link_state(&self) -> LinkState {
+        match self.presence {
+            Presence::Bound { .. } => self.interface.link_state(),
+            Presence::Gone { .. } => LinkState::Gone,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        "packet"
+    }
+
+    fn name(&self) -> &str {
+        self.interface.name()
+    }
+}
+
+/// MTU, offloads, up. Says the MTU.
+fn prepare(interface: &Interface, config: &PacketConfig) -> Result<usize, PortError> {
+    let mtu = interface.raise_mtu(config.mtu_min)?;
+    if config.disable_offloads {
+        // What the device has fixed stays; what comes of it is counted by name.
+        for offload in Offload::ALL {
+            match offload.turn_off(interface) {
+                Ok(()) | Err(PortError::System { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    interface.take_up()?;
+    Ok(mtu.clamp(limits::MTU_MIN, limits::MTU_MAX))
+}
+
+/// Copies a frame out of the ring and undoes what the kernel did to it; or drops and counts it.
+fn accept(
+    received: Option<Received<'_>>,
+    pool: &Pool,
+    counters: &mut PortCounters,
+) -> Option<crate::Frame> {
+    let Some(received) = received else {
+        counters.rx_malformed += 1;
+        return None;
+    };
+    let octets = received.octets;
+    let tag_len = received.vlan_tag.map_or(0, |tag| tag.len());
+    if octets.len() < received.len
+        || received.joined
+        || octets.len() + tag_len > pool.frame_len_max()
+    {
+        counters.rx_too_long += 1;
+        return None;
+    }
+    if octets.len() < limits::ETHERNET_HEADER {
+        counters.rx_malformed += 1;
+        return None;
+    }
+    let Some(mut frame) = pool.frame() else {
+        counters.rx_no_buffer += 1;
+        return None;
+    };
+    // With the place of a missing tag left open in front.
+    if !frame.copy_from(limits::HEADROOM + tag_len, octets) {
+        counters.rx_too_long += 1;
+        return None;
+    }
+    if let Some(place) = received.unfinished {
+        if !checksum::finish(frame.bytes_mut(), place) {
+            counters.rx_checksum_unfinished += 1;
+            return None;
+        }
+        counters.rx_checksum_finished += 1;
+    }
+    if let Some(tag) = received.vlan_tag {
+        let (room, start, end) = frame.room_mut();
+        room.copy_within(start..start + 12, start - tag.len());
+        room[start + 12 - tag.len()..start + 12].copy_from_slice(&tag);
+        frame.set_range(start - tag.len(), end);
+    }
+    counters.count_rx(frame.len());
+    Some(frame)
+}
+
+/// A 32-bit option that is on.
+fn turn_on(socket: BorrowedFd<'_>, option: libc::c_int) -> io::Result<()> {
+    sys::set_option(socket, SOL_PACKET, option, &1i32)
+}

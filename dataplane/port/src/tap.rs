@@ -1,0 +1,284 @@
+//! A TAP interface: the kernel's own stack, or a bridge, or a virtual machine, is the other side.
+//!
+//! One system call per frame and direction. Without IFF_VNET_HDR, so the kernel cuts and checksums
+//! frames itself before they come here: every frame is one that may go on a line.
+//!
+//! If the interface is deleted in mid-run, the port looks for it a few times a second; one that
+//! the port made itself it makes again, one that was there before it waits for.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Write},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::OpenOptionsExt,
+    },
+};
+
+use crate::{
+    Burst, LinkState, Pool, Port, PortCounters, PortError, iface::Interface, limits,
+    revival::Revival, sys,
+};
+
+const DEVICE: &str = "/dev/net/tun";
+
+/// Which TAP interface, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TapConfig {
+    /// Made if it is not there; then it vanishes with the port.
+    pub name: String,
+    /// Set on the interface.
+    pub mtu: usize,
+    /// Buffers.
+    pub pool_frames: usize,
+}
+
+impl Default for TapConfig {
+    fn default() -> Self {
+        Self {
+            name: "tap0".into(),
+            mtu: 1500,
+            pool_frames: limits::POOL_FRAMES,
+        }
+    }
+}
+
+/// A TAP interface as a port.
+pub struct Tap {
+    interface: Interface,
+    /// Somebody else's (`ip tuntap add`): waited for, not made again.
+    foreign: bool,
+    /// `None` while the interface is gone.
+    file: Option<File>,
+    mac: [u8; 6],
+    mtu: usize,
+    pool: Pool,
+    counters: PortCounters,
+    revival: Revival,
+}
+
+impl Tap {
+    /// Makes the interface or attaches to it, sets its MTU, takes it up.
+    ///
+    /// # Errors
+    /// What is missing, and the mend: the device node, a right, a free name.
+    pub fn open(config: TapConfig) -> Result<Self, PortError> {
+        let interface = Interface::named(&config.name)?;
+        let pool = Pool::new(config.pool_frames, config.mtu)?;
+        let foreign = interface.index().is_ok();
+        let file = attach(&interface, config.mtu)?;
+        Ok(Self {
+            mac: interface.mac()?,
+            interface,
+            foreign,
+            file: Some(file),
+            mtu: config.mtu,
+            pool,
+            counters: PortCounters::default(),
+            revival: Revival::default(),
+        })
+    }
+
+    /// The buffers: for leak tests.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Reads one frame. `None`: there is none, or the interface is gone.
+    fn receive(&mut self) -> Option<crate::Frame> {
+        let mut file = self.file.as_ref()?;
+        let longest = self.pool.frame_len_max();
+        loop {
+            let Some(mut frame) = self.pool.frame() else {
+                // Read and lose it, so that the queue does not grow old.
+                let _ = file.read(&mut [0; limits::ETHERNET_HEADER]).ok()?;
+                self.counters.rx_no_buffer += 1;
+                continue;
+            };
+            // The kernel cuts what does not fit, silently. One octet more than the longest frame,
+            // out of the tailroom, tells a cut frame.
+            let place = limits::HEADROOM..limits::HEADROOM + longest + 1;
+            match file.read(&mut frame.room_mut().0[place]) {
+                Ok(len) if len > longest => self.counters.rx_too_long += 1,
+                Ok(len) if len < limits::ETHERNET_HEADER => self.counters.rx_malformed += 1,
+                Ok(len) => {
+                    frame.set_range(limits::HEADROOM, limits::HEADROOM + len);
+                    self.counters.count_rx(len);
+                    return Some(frame);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.lose();
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, octets: &[u8]) {
+        let Some(mut file) = self.file.as_ref() else {
+            self.counters.tx_link_down += 1;
+            return;
+        };
+        if octets.len() > limits::frame_len_max(self.mtu) {
+            self.counters.tx_too_long += 1;
+            return;
+        }
+        match file.write(octets) {
+            Ok(_) => self.counters.count_tx(octets.len()),
+            // EIO: taken down. EBADFD: deleted; the next read sees that too.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EIO | libc::EBADFD)) => {
+                self.counters.tx_link_down += 1;
+            }
+            Err(_) => self.counters.tx_refused += 1,
+        }
+    }
+
+    /// The device says that the interface is no more. Its descriptor would only ever say so again.
+    fn lose(&mut self) {
+        self.file = None;
+        self.counters.link_losses += 1;
+    }
+
+    fn revive(&mut self) {
+        if !self.revival.is_due() || (self.foreign && self.interface.index().is_err()) {
+            return;
+        }
+        if let Ok(file) = attach(&self.interface, self.mtu) {
+            self.mac = self.interface.mac().unwrap_or(self.mac);
+            self.file = Some(file);
+        }
+    }
+}
+
+impl Port for Tap {
+    fn rx_burst(&mut self, into: &mut Burst) {
+        if self.file.is_none() {
+            self.revive();
+        }
+        while !into.is_full() {
+            let Some(frame) = self.receive() else { return };
+            into.push(frame);
+        }
+    }
+
+    fn tx_burst(&mut self, from: &mut Burst) {
+        for frame in from.drain(..) {
+            self.send(frame.bytes());
+        }
+    }
+
+    fn copy_tx(&mut self, frame: &[u8]) {
+        self.send(frame);
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.file.as_ref().map(AsFd::as_fd)
+    }
+
+    fn mtu(&self) -> usize {
+        self.mtu
+    }
+
+    fn mac(&self) -> [u8; 6] {
+        self.mac
+    }
+
+    fn counters(&self) -> PortCounters {
+        self.counters
+    }
+
+    fn link_up(&self) -> bool {
+        self.link_state() == LinkState::Up
+    }
+
+    fn link_state(&self) -> LinkState {
+        if self.file.is_none() {
+            LinkState::Gone
+        } else {
+            self.interface.link_state()
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        "tap"
+    }
+
+    fn name(&self) -> &str {
+        self.interface.name()
+    }
+}
+
+/// Opens the device, names the interface, sets its MTU, takes it up.
+fn attach(interface: &Interface, mtu: usize) -> Result<File, PortError> {
+    let file = open_device()?;
+    // An interface made for several queues refuses to be attached to as one with a single queue.
+    let plain = libc::IFF_TAP | libc::IFF_NO_PI;
+    set_interface(&file, interface, plain)
+        .or_else(|error| match error.raw_os_error() {
+            Some(libc::EINVAL) => set_interface(&file, interface, plain | libc::IFF_MULTI_QUEUE),
+            _ => Err(error),
+        })
+        .map_err(|source| refused(interface, source))?;
+    if interface.mtu()? != mtu {
+        interface.set_mtu(mtu)?;
+    }
+    interface.take_up()?;
+    Ok(file)
+}
+
+fn open_device() -> Result<File, PortError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open(DEVICE)
+        .map_err(|source| match source.raw_os_error() {
+            Some(libc::ENOENT) => PortError::NoDevice {
+                path: DEVICE,
+                mend: "`modprobe tun`; a container needs the device passed in",
+            },
+            Some(libc::ENODEV | libc::ENXIO) => PortError::NoDevice {
+                path: DEVICE,
+                mend: "the kernel has no TUN/TAP: `modprobe tun`",
+            },
+            Some(libc::EACCES | libc::EPERM) => PortError::NotPermitted {
+                what: format!("opening {DEVICE}"),
+                mend: "`chmod 666 /dev/net/tun` (making interfaces still takes CAP_NET_ADMIN)",
+            },
+            _ => PortError::System {
+                what: format!("opening {DEVICE}"),
+                source,
+            },
+        })
+}
+
+fn set_interface(file: &File, interface: &Interface, flags: libc::c_int) -> io::Result<()> {
+    let mut request = interface.request();
+    request.ifr_ifru.ifru_flags = flags as libc::c_short;
+    sys::interface_ioctl(file.as_fd(), libc::TUNSETIFF as _, &mut request)
+}
+
+fn refused(interface: &Interface, source: io::Error) -> PortError {
+    let ifname = interface.name().to_owned();
+    match source.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => PortError::NotPermitted {
+            what: format!("TAP interface {ifname}"),
+            mend: "grant CAP_NET_ADMIN, or make it beforehand: `ip tuntap add NAME mode tap user USER`",
+        },
+        Some(libc::EBUSY) => PortError::Busy {
+            ifname,
+            mend: "another program has this TAP interface open",
+        },
+        Some(libc::EINVAL) => PortError::Busy {
+            ifname,
+            mend: "it is there, but it is no TAP interface",
+        },
+        _ => PortError::System {
+            what: format!("TAP interface {ifname}"),
+            source,
+        },
+    }
+}

@@ -1,0 +1,60 @@
+//! Ports over the real thing: veth and TAP in network namespaces that the tests make for
+//! themselves. Where that is not to be had, a test says what is missing and passes.
+
+mod namespace;
+mod packet;
+mod tap;
+
+use std::time::{Duration, Instant};
+
+use port::{Burst, Frame, Port};
+
+/// Receives until `enough` frames are there, or two seconds are over.
+fn receive(port: &mut dyn Port, enough: usize) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    let mut burst = Burst::new();
+    wait_until("frames", || {
+        port.rx_burst(&mut burst);
+        frames.extend(burst.drain(..));
+        frames.len() >= enough
+    });
+    frames
+}
+
+/// The first frame that is wanted.
+fn receive_one(port: &mut dyn Port, wanted: impl Fn(&[u8]) -> bool) -> Frame {
+    let mut found = None;
+    let mut burst = Burst::new();
+    wait_until("the frame", || {
+        port.rx_burst(&mut burst);
+        for frame in burst.drain(..) {
+            if found.is_none() && wanted(frame.bytes()) {
+                found = Some(frame);
+            }
+        }
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(
+            start.elapsed() < Duration::from_secs(3),
+            "no {what} within 3 s"
+        );
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// An Ethernet frame of an experimental EtherType: `len` octets that count up.
+fn frame(len: usize, tags: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x02, 0, 0, 0, 0, 0x0b, 0x02, 0, 0, 0, 0, 0x0a];
+    frame.extend(tags);
+    frame.extend([0x88, 0xb5]);
+    while frame.len() < len {
+        frame.push(frame.len() as u8);
+    }
+    frame
+}

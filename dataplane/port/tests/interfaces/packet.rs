@@ -1,0 +1,459 @@
+//! AF_PACKET over veth.
+
+use std::{
+    net::UdpSocket,
+    os::fd::AsRawFd,
+    thread,
+    time::{Duration, Instant},
+};
+
+use port::{
+    Burst, HEADROOM, LinkState, Port, PortError, TAILROOM,
+    iface::Interface,
+    offload::{self, Offload},
+    packet::{Packet, PacketConfig},
+};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::{frame, namespace, namespace::ip, receive, receive_one, wait_until};
+
+const VETH: &str = "link add a0 type veth peer name b0";
+const NO_IPV6: [&str; 2] = [
+    "link set a0 addrgenmode none",
+    "link set b0 addrgenmode none",
+];
+const COMMANDS: [&str; 3] = [VETH, NO_IPV6[0], NO_IPV6[1]];
+
+fn config(ifname: &str) -> PacketConfig {
+    PacketConfig {
+        ifname: ifname.into(),
+        mtu_min: 1532,
+        ..PacketConfig::default()
+    }
+}
+
+fn pair() -> (Packet, Packet) {
+    let ports = (
+        Packet::open(config("a0")).unwrap(),
+        Packet::open(config("b0")).unwrap(),
+    );
+    wait_until("carrier", || ports.0.link_up() && ports.1.link_up());
+    ports
+}
+
+#[test]
+fn frames_cross_both_ways() {
+    namespace::run("packet::frames_cross_both_ways", &COMMANDS, || {
+        let (mut a, mut b) = pair();
+        assert_eq!((a.mtu(), b.mtu()), (1532, 1532));
+        let customer = [0x81, 0x00, 0x20, 0x05];
+        let service = [0x88, 0xa8, 0x00, 0x07];
+        let both = [service, customer].concat();
+        let mut sent = Vec::new();
+        for len in [60, 61, 64, 127, 128, 512, 1514, 1532, 1546] {
+            sent.push(frame(len, &[]));
+            sent.push(frame(len, &customer));
+            sent.push(frame(len, &service));
+            sent.push(frame(len, &both));
+        }
+        // A tag makes the frame longer, not the payload.
+        sent.push(frame(1550, &customer));
+        for _ in 0..2 {
+            for octets in &sent {
+                a.copy_tx(octets);
+            }
+            let received = receive(&mut b, sent.len());
+            assert_eq!(received.len(), sent.len());
+            for (received, sent) in received.iter().zip(&sent) {
+                assert_eq!(received.bytes(), sent);
+                assert!(received.headroom() >= HEADROOM && received.tailroom() >= TAILROOM);
+            }
+            drop(received);
+            assert_eq!(b.pool().free(), b.pool().count());
+            std::mem::swap(&mut a, &mut b);
+        }
+        let (a, b) = (a.counters(), b.counters());
+        let count = sent.len() as u64;
+        assert_eq!(
+            (a.tx_frames, a.rx_frames, a.tx_dropped(), a.rx_dropped()),
+            (count, count, 0, 0)
+        );
+        assert_eq!(a.tx_octets, b.rx_octets);
+    });
+}
+
+#[test]
+fn a_burst_is_forwarded_and_no_buffer_stays() {
+    namespace::run(
+        "packet::a_burst_is_forwarded_and_no_buffer_stays",
+        &COMMANDS,
+        || {
+            let (mut a, mut b) = pair();
+            for round in 0..100 {
+                for _ in 0..50 {
+                    a.copy_tx(&frame(60 + round, &[]));
+                }
+                let mut there = 0;
+                let mut burst = Burst::new();
+                wait_until("burst", || {
+                    b.rx_burst(&mut burst);
+                    there += burst.len();
+                    b.tx_burst(&mut burst);
+                    there == 50
+                });
+                drop(receive(&mut a, 50));
+            }
+            assert_eq!(a.counters().rx_frames, 5000);
+            assert_eq!(a.pool().free(), a.pool().count());
+            assert_eq!(b.pool().free(), b.pool().count());
+        },
+    );
+}
+
+#[test]
+fn frames_beyond_the_mtu_are_named() {
+    namespace::run("packet::frames_beyond_the_mtu_are_named", &COMMANDS, || {
+        let (mut a, b) = pair();
+        a.copy_tx(&frame(1547, &[]));
+        a.copy_tx(&frame(60, &[]));
+        assert_eq!((a.counters().tx_too_long, a.counters().tx_frames), (1, 1));
+        drop(b);
+        // Longer than the ring's slots: the other side raised its MTU.
+        let mut b = Packet::open(PacketConfig {
+            mtu_min: 0,
+            ..config("b0")
+        })
+        .unwrap();
+        ip("link set a0 mtu 5000");
+        ip("link set b0 mtu 5000");
+        a.copy_tx(&frame(4000, &[]));
+        a.copy_tx(&frame(60, &[]));
+        assert_eq!(receive(&mut b, 1).len(), 1);
+        assert_eq!(b.counters().rx_too_long, 1);
+    });
+}
+
+#[test]
+fn the_mtu_is_raised_or_refused() {
+    namespace::run("packet::the_mtu_is_raised_or_refused", &COMMANDS, || {
+        let a0 = Interface::named("a0").unwrap();
+        assert_eq!(a0.mtu().unwrap(), 1500);
+        let port = Packet::open(config("a0")).unwrap();
+        assert_eq!((port.mtu(), a0.mtu().unwrap()), (1532, 1532));
+        let port = Packet::open(PacketConfig {
+            mtu_min: 1400,
+            ..config("a0")
+        })
+        .unwrap();
+        assert_eq!((port.mtu(), a0.mtu().unwrap()), (1532, 1532));
+        // A VLAN interface cannot have more than what is below it.
+        ip("link add link b0 name v0 type vlan id 5");
+        let error = Packet::open(PacketConfig {
+            mtu_min: 1600,
+            ..config("v0")
+        })
+        .err()
+        .unwrap();
+        assert!(
+            matches!(
+                error,
+                PortError::Mtu {
+                    have: 1500,
+                    need: 1600,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        let text = error.to_string();
+        assert!(text.contains("ip link set v0 mtu 1600"), "{text}");
+        assert!(
+            text.contains("lower the MTU of the other port by 100"),
+            "{text}"
+        );
+        let error = Packet::open(PacketConfig {
+            mtu_min: 70_000,
+            ..config("a0")
+        })
+        .err()
+        .unwrap();
+        assert!(matches!(error, PortError::Range { .. }), "{error}");
+    });
+}
+
+#[test]
+fn what_is_no_ethernet_interface_is_refused() {
+    namespace::run(
+        "packet::what_is_no_ethernet_interface_is_refused",
+        &[],
+        || {
+            let open = |name| Packet::open(config(name)).err().unwrap();
+            assert!(matches!(open("nothere"), PortError::NoInterface { .. }));
+            assert!(matches!(open("a/b"), PortError::Name { .. }));
+            assert!(matches!(open(""), PortError::Name { .. }));
+            assert!(matches!(open("sixteen-octets-x"), PortError::Name { .. }));
+            assert!(matches!(open("lo"), PortError::NotEthernet { .. }));
+        },
+    );
+}
+
+#[test]
+fn a_full_ring_is_counted() {
+    namespace::run("packet::a_full_ring_is_counted", &COMMANDS, || {
+        let mut a = Packet::open(config("a0")).unwrap();
+        let small = PacketConfig {
+            ring_octets: 256 << 10,
+            ..config("b0")
+        };
+        let mut b = Packet::open(small).unwrap();
+        wait_until("carrier", || a.link_up());
+        for _ in 0..1000 {
+            a.copy_tx(&frame(60, &[]));
+        }
+        assert_eq!(a.counters().tx_frames, 1000);
+        let mut burst = Burst::new();
+        wait_until("every frame in or counted", || {
+            b.rx_burst(&mut burst);
+            burst.clear();
+            b.counters().rx_frames + b.counters().rx_ring_full == 1000
+        });
+        assert!(b.counters().rx_ring_full > 500, "{:?}", b.counters());
+        a.copy_tx(&frame(61, &[]));
+        assert_eq!(receive(&mut b, 1)[0].len(), 61, "the ring goes on");
+    });
+}
+
+#[test]
+fn a_deleted_interface_is_survived_and_comes_back() {
+    namespace::run(
+        "packet::a_deleted_interface_is_survived_and_comes_back",
+        &COMMANDS,
+        || {
+            let (mut a, mut b) = pair();
+            a.copy_tx(&frame(60, &[]));
+            assert_eq!(receive(&mut b, 1).len(), 1);
+            ip("link del a0");
+            let mut burst = Burst::new();
+            for port in [&mut a, &mut b] {
+                wait_until("loss", || {
+                    port.rx_burst(&mut burst);
+                    assert!(burst.is_empty());
+                    port.link_state() == LinkState::Gone
+                });
+                assert!(
+                    port.fd().is_none_or(|fd| !readable(fd)),
+                    "the idle wait would spin"
+                );
+                port.copy_tx(&frame(60, &[]));
+                assert!(!port.link_up());
+                assert_eq!(port.counters().tx_link_down, 1);
+                assert_eq!(port.counters().link_losses, 1);
+            }
+            COMMANDS.into_iter().for_each(ip);
+            wait_until("return", || {
+                a.rx_burst(&mut burst);
+                b.rx_burst(&mut burst);
+                a.link_up() && b.link_up()
+            });
+            assert_eq!(Interface::named("a0").unwrap().mtu().unwrap(), 1532);
+            assert_eq!(a.mac(), Interface::named("a0").unwrap().mac().unwrap());
+            a.copy_tx(&frame(1500, &[]));
+            b.copy_tx(&frame(1501, &[]));
+            receive_one(&mut b, |octets| octets.len() == 1500);
+            receive_one(&mut a, |octets| octets.len() == 1501);
+        },
+    );
+}
+
+#[test]
+fn an_interface_taken_down_comes_back() {
+    namespace::run(
+        "packet::an_interface_taken_down_comes_back",
+        &COMMANDS,
+        || {
+            let (mut a, mut b) = pair();
+            ip("link set b0 down");
+            assert_eq!(b.link_state(), LinkState::Down);
+            assert_eq!(
+                a.link_state(),
+                LinkState::Down,
+                "a veth has no carrier then"
+            );
+            b.copy_tx(&frame(60, &[]));
+            assert_eq!(b.counters().tx_link_down, 1);
+            let mut burst = Burst::new();
+            b.rx_burst(&mut burst);
+            assert_eq!(b.counters().link_losses, 1);
+            let start = Instant::now();
+            wait_until("quiet descriptor", || {
+                b.rx_burst(&mut burst);
+                !readable(b.fd().unwrap())
+            });
+            assert!(start.elapsed() < Duration::from_secs(1));
+            ip("link set b0 up");
+            wait_until("carrier", || a.link_up() && b.link_up());
+            a.copy_tx(&frame(64, &[]));
+            receive_one(&mut b, |octets| octets.len() == 64);
+        },
+    );
+}
+
+#[test]
+fn checksums_left_to_the_device_are_finished() {
+    let commands = [&COMMANDS[..], &HOST].concat();
+    namespace::run(
+        "packet::checksums_left_to_the_device_are_finished",
+        &commands,
+        || {
+            let mut b = Packet::open(config("b0")).unwrap();
+            let host = UdpSocket::bind("10.1.0.1:5000").unwrap();
+            host.send_to(b"odd octets", "10.1.0.2:6000").unwrap();
+            let frame = receive_one(&mut b, is_udp);
+            assert_eq!(
+                b.counters().rx_checksum_finished,
+                1,
+                "the host finished it: no test"
+            );
+            assert_eq!(ones_complement_sum_of_udp(frame.bytes()), 0xffff);
+            drop(frame);
+            // The same without offload at the host: nothing to do.
+            offload::disable_tx_checksum("a0").unwrap();
+            host.send_to(b"odd octets!", "10.1.0.2:6000").unwrap();
+            let frame = receive_one(&mut b, is_udp);
+            assert_eq!(b.counters().rx_checksum_finished, 1);
+            assert_eq!(ones_complement_sum_of_udp(frame.bytes()), 0xffff);
+        },
+    );
+}
+
+#[test]
+fn a_tagged_frame_with_an_open_checksum_is_finished_and_tagged() {
+    let vlan = [
+        "link add link a0 name v0 type vlan id 5",
+        "addr add 10.1.0.1/24 dev v0",
+    ];
+    let up = ["link set a0 up", "link set v0 up addrgenmode none"];
+    let neighbour = ["neigh add 10.1.0.2 lladdr 02:00:00:00:00:0b dev v0"];
+    let commands = [&COMMANDS[..], &vlan, &up, &neighbour].concat();
+    let name = "packet::a_tagged_frame_with_an_open_checksum_is_finished_and_tagged";
+    namespace::run(name, &commands, || {
+        let mut b = Packet::open(config("b0")).unwrap();
+        let host = UdpSocket::bind("10.1.0.1:5000").unwrap();
+        host.send_to(b"tagged", "10.1.0.2:6000").unwrap();
+        let frame = receive_one(&mut b, |octets| octets[16..18] == [0x08, 0x00]);
+        assert_eq!(frame.bytes()[12..16], [0x81, 0x00, 0x00, 0x05]);
+        let untagged = [&frame.bytes()[..12], &frame.bytes()[16..]].concat();
+        assert!(is_udp(&untagged));
+        assert_eq!(
+            b.counters().rx_checksum_finished,
+            1,
+            "the host finished it: no test"
+        );
+        assert_eq!(ones_complement_sum_of_udp(&untagged), 0xffff);
+    });
+}
+
+#[test]
+fn joined_frames_are_named() {
+    let commands = [&COMMANDS[..], &HOST].concat();
+    namespace::run("packet::joined_frames_are_named", &commands, || {
+        let mut b = Packet::open(config("b0")).unwrap();
+        let host = UdpSocket::bind("10.1.0.1:5000").unwrap();
+        // Cut this into datagrams of 500 octets: late, which on veth is never.
+        nix::sys::socket::setsockopt(&host, nix::sys::socket::sockopt::UdpGsoSegment, &500)
+            .unwrap();
+        host.send_to(&[7; 1300], "10.1.0.2:6000").unwrap();
+        let mut burst = Burst::new();
+        wait_until("count", || {
+            b.rx_burst(&mut burst);
+            b.counters().rx_too_long == 1
+        });
+        // With the host's offloads off it is three frames.
+        offload::disable_all("a0").unwrap();
+        host.send_to(&[7; 1300], "10.1.0.2:6000").unwrap();
+        for _ in 0..3 {
+            receive_one(&mut b, is_udp);
+        }
+        assert_eq!(b.counters().rx_too_long, 1);
+    });
+}
+
+#[test]
+fn offloads_are_turned_off() {
+    namespace::run("packet::offloads_are_turned_off", &COMMANDS, || {
+        let a0 = Interface::named("a0").unwrap();
+        assert_eq!(Offload::Tso.is_on(&a0).unwrap(), Some(true));
+        assert_eq!(Offload::TxChecksum.is_on(&a0).unwrap(), Some(true));
+        drop(Packet::open(config("a0")).unwrap());
+        for offload in Offload::ALL {
+            assert_ne!(
+                offload.is_on(&a0).unwrap(),
+                Some(true),
+                "{}",
+                offload.name()
+            );
+        }
+        assert!(matches!(
+            offload::disable_all("nothere"),
+            Err(PortError::NoInterface { .. })
+        ));
+    });
+}
+
+#[test]
+fn the_descriptor_wakes_at_the_first_frame() {
+    namespace::run(
+        "packet::the_descriptor_wakes_at_the_first_frame",
+        &COMMANDS,
+        || {
+            let (mut a, mut b) = pair();
+            assert!(!readable(b.fd().unwrap()));
+            a.copy_tx(&frame(60, &[]));
+            wait_until("readable", || readable(b.fd().unwrap()));
+            assert_eq!(receive(&mut b, 1).len(), 1);
+            assert!(!readable(b.fd().unwrap()));
+            // And an empty burst costs nothing but a look.
+            let mut burst = Burst::new();
+            b.rx_burst(&mut burst);
+            assert!(burst.is_empty());
+            thread::yield_now();
+        },
+    );
+}
+
+/// A host with an address behind a0, and a neighbour behind b0 that it need not ask for.
+const HOST: [&str; 3] = [
+    "addr add 10.1.0.1/24 dev a0",
+    "link set a0 up",
+    "neigh add 10.1.0.2 lladdr 02:00:00:00:00:0b dev a0",
+];
+
+fn is_udp(octets: &[u8]) -> bool {
+    octets[12..14] == [0x08, 0x00] && octets[23] == 17
+}
+
+/// Pseudo header, header and payload of an untagged IPv4 frame without options.
+fn ones_complement_sum_of_udp(frame: &[u8]) -> u32 {
+    let total = usize::from(u16::from_be_bytes([frame[16], frame[17]]));
+    let datagram = &frame[34..14 + total];
+    let mut octets = frame[26..34].to_vec();
+    octets.extend([0, 17]);
+    octets.extend((datagram.len() as u16).to_be_bytes());
+    octets.extend(datagram);
+    octets.push(0);
+    let words = octets
+        .chunks_exact(2)
+        .map(|w| u32::from(w[0]) << 8 | u32::from(w[1]));
+    let sum: u32 = words.sum();
+    (sum & 0xffff) + (sum >> 16)
+}
+
+fn readable(fd: impl std::os::fd::AsFd) -> bool {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    assert!(fd.as_fd().as_raw_fd() >= 0);
+    poll(&mut fds, Some(&now)).unwrap() > 0
+}
