@@ -1,0 +1,203 @@
+//! Allowed ranges of every input, and the error that names the one that was left.
+//!
+//! The ranges are where the formulas hold in double precision (the error of `chi_BE` stays below
+//! 1e-13 bit) and somewhat beyond what has been built. They are not a judgement of what is wise.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// An input outside its allowed range.
+#[derive(Clone, Copy, Debug, PartialEq, Error)]
+#[error(
+    "{field} is {value:?}{}, allowed is {min:?} to {max:?}{}: {mend}",
+    Unit(.unit),
+    Unit(.unit)
+)]
+pub struct OutOfRange {
+    /// What the value is, in words.
+    pub field: &'static str,
+    /// The value that was given.
+    pub value: f64,
+    /// Unit of the value and of the range; empty for a pure number.
+    pub unit: &'static str,
+    /// Lowest allowed value.
+    pub min: f64,
+    /// Highest allowed value.
+    pub max: f64,
+    /// What to do about it.
+    pub mend: &'static str,
+}
+
+/// A unit with the space in front of it, or nothing.
+struct Unit(&'static str);
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " {}", self.0)
+        }
+    }
+}
+
+/// A closed range of an input.
+#[derive(Clone, Copy)]
+pub(crate) struct Range {
+    field: &'static str,
+    unit: &'static str,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    mend: &'static str,
+}
+
+impl Range {
+    /// The value itself if it lies in the range. NaN lies in none.
+    pub(crate) fn check(&self, value: f64) -> Result<f64, OutOfRange> {
+        if (self.min..=self.max).contains(&value) {
+            return Ok(value);
+        }
+        let Self {
+            field,
+            unit,
+            min,
+            max,
+            mend,
+        } = *self;
+        Err(OutOfRange {
+            field,
+            value,
+            unit,
+            min,
+            max,
+            mend,
+        })
+    }
+}
+
+const fn range(
+    field: &'static str,
+    unit: &'static str,
+    (min, max): (f64, f64),
+    mend: &'static str,
+) -> Range {
+    Range {
+        field,
+        unit,
+        min,
+        max,
+        mend,
+    }
+}
+
+pub(crate) const FIBRE_KM: Range = range(
+    "fibre length",
+    "km",
+    (0.0, 400.0),
+    "give the length of one span between two nodes; longer ways need a trusted relay",
+);
+
+pub(crate) const ATTENUATION_DB_PER_KM: Range = range(
+    "fibre attenuation",
+    "dB/km",
+    (0.1, 2.0),
+    "good fibre at 1550 nm has 0.16 to 0.25; leave it out for 0.2",
+);
+
+pub(crate) const LOSS_DB: Range = range(
+    "channel loss",
+    "dB",
+    (0.0, 60.0),
+    "shorten the fibre or lower its attenuation; above 35 dB no CV-QKD link has given key",
+);
+
+pub(crate) const TRANSMITTANCE: Range = range(
+    "channel transmittance",
+    "",
+    (1e-6, 1.0),
+    "give the fibre's alone, without the receiver's efficiency",
+);
+
+pub(crate) const EXCESS_NOISE_SNU: Range = range(
+    "excess noise",
+    "SNU at the channel input",
+    (0.0, 10.0),
+    "real links have 0.001 to 0.05; divide by T a value that was measured at the output",
+);
+
+pub(crate) const MODULATION_VARIANCE_SNU: Range = range(
+    "modulation variance V_A",
+    "SNU",
+    (1e-3, 1e4),
+    "V_A is twice the mean photon number, commonly 1 to 20",
+);
+
+pub(crate) const SYMBOL_RATE_BAUD: Range =
+    range("symbol rate", "baud", (1.0, 1e12), "1e6 is 1 MBaud");
+
+pub(crate) const OVERHEAD_SHARE: Range = range(
+    "share of symbols without key",
+    "",
+    (0.0, 0.99),
+    "give the share of pilots, frame heads and calibration, 0.1 for 10 %",
+);
+
+pub(crate) const DETECTION_EFFICIENCY: Range = range(
+    "receiver efficiency",
+    "",
+    (0.01, 1.0),
+    "give optics and photodiodes together, 0.6 for 60 %",
+);
+
+pub(crate) const ELECTRONIC_NOISE_SNU: Range = range(
+    "electronic noise of the receiver",
+    "SNU per detected quadrature",
+    (0.0, 10.0),
+    "receivers have 0.01 to 0.3; 0.1 is 10 dB below shot noise",
+);
+
+pub(crate) const RECONCILIATION_EFFICIENCY: Range = range(
+    "reconciliation efficiency beta",
+    "",
+    (0.01, 1.0),
+    "good codes reach 0.9 to 0.98",
+);
+
+pub(crate) const FRAME_ERROR_RATE: Range = range(
+    "frame error rate",
+    "",
+    (0.0, 1.0),
+    "give the share of code frames that fail to decode, 0.1 for 10 %",
+);
+
+pub(crate) const BLOCK_SYMBOLS: Range = range(
+    "block size",
+    "symbols",
+    (1e4, 1e15),
+    "a block is what one key is distilled from, commonly 1e8 to 1e10",
+);
+
+pub(crate) const DISCLOSED_SHARE: Range = range(
+    "share of the block disclosed for parameter estimation",
+    "",
+    (1e-3, 0.95),
+    "commonly 0.1 to 0.5; or estimate after error correction, which costs nothing",
+);
+
+pub(crate) const EPSILON: Range = range(
+    "failure probability epsilon",
+    "",
+    (1e-30, 1e-2),
+    "1e-10 is common",
+);
+
+pub(crate) const DIGITISED_BITS: Range = range(
+    "digitised bits per quadrature",
+    "bit",
+    (1.0, 16.0),
+    "the bits kept of a sample for the key, commonly 5 to 7",
+);
+
+// A fibre of the greatest loss must still be a valid channel.
+const _: () = assert!(LOSS_DB.max <= 60.0 && TRANSMITTANCE.min <= 1e-6);

@@ -1,0 +1,89 @@
+//! The modulation variance that gives the most key.
+//!
+//! With an efficiency beta below 1 a strong modulation gives Eve more than it gives Bob, a weak
+//! one drowns in noise; between them lies one maximum. A system with a code of fixed rate is not
+//! free to choose: it must work at the code's signal-to-noise ratio.
+
+use crate::finite::Finite;
+use crate::limits::MODULATION_VARIANCE_SNU;
+use crate::link::Link;
+use crate::rate::Asymptotic;
+
+/// Strongest modulation that is searched, in SNU. Perfect reconciliation would want it without
+/// bound; modulators do not give it.
+const STRONGEST_SNU: f64 = 1e3;
+/// Weakest modulation that is searched, in SNU.
+const WEAKEST_SNU: f64 = 1e-2;
+
+const _: () = assert!(
+    MODULATION_VARIANCE_SNU.min <= WEAKEST_SNU && STRONGEST_SNU <= MODULATION_VARIANCE_SNU.max
+);
+
+/// Which rate is to be highest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objective {
+    /// That of endless blocks.
+    Asymptotic,
+    /// That of the link's own block.
+    Finite,
+}
+
+/// The link with the modulation variance that gives the most key. If no variance gives key, it is
+/// the one that comes closest.
+#[must_use]
+pub fn optimise_modulation(link: Link, objective: Objective) -> Link {
+    let at = |snu: f64| {
+        link.with_modulation_variance_snu(snu)
+            .expect("the searched range lies within the allowed one")
+    };
+    let key = |snu: f64| match objective {
+        Objective::Asymptotic => Asymptotic::of(&at(snu)).key_bit_per_symbol,
+        Objective::Finite => Finite::of(&at(snu)).key_bit_per_symbol,
+    };
+    at(argmax_of_logarithm(WEAKEST_SNU, STRONGEST_SNU, key))
+}
+
+/// Where `f` is greatest between `low` and `high`, both above zero: golden section on `ln x`,
+/// started around the best of some points so that a flat stretch far from the maximum does not
+/// lead it astray.
+pub(crate) fn argmax_of_logarithm(low: f64, high: f64, f: impl Fn(f64) -> f64) -> f64 {
+    const POINTS: u32 = 24;
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    // The maximum is flat: below this the values do not differ any more.
+    const TOLERANCE: f64 = 1e-7;
+
+    let (low, high) = (low.ln(), high.ln());
+    let step = (high - low) / f64::from(POINTS);
+    let best = (0..=POINTS)
+        .map(|i| low + step * f64::from(i))
+        .max_by(|a, b| f(a.exp()).total_cmp(&f(b.exp())))
+        .expect("the range of points is not empty");
+
+    let (mut left, mut right) = ((best - step).max(low), (best + step).min(high));
+    let mut inner = [
+        right - GOLDEN * (right - left),
+        left + GOLDEN * (right - left),
+    ];
+    let mut values = inner.map(|x| f(x.exp()));
+    while right - left > TOLERANCE {
+        if values[0] < values[1] {
+            left = inner[0];
+            inner = [inner[1], left + GOLDEN * (right - left)];
+            values = [values[1], f(inner[1].exp())];
+        } else {
+            right = inner[1];
+            inner = [right - GOLDEN * (right - left), inner[0]];
+            values = [f(inner[0].exp()), values[0]];
+        }
+    }
+    // A function that rises or falls throughout has its maximum at an end, which the search only
+    // comes near.
+    [f64::midpoint(left, right), low, high]
+        .into_iter()
+        .map(f64::exp)
+        .max_by(|&a, &b| f(a).total_cmp(&f(b)))
+        .expect("three candidates")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,357 @@
+//! Everything about a link's rate, to be shown: each input, each intermediate, each rate.
+//!
+//! A rate alone says little. With whom the receiver's noise is blamed on, the proof and the block
+//! beside it, it can be checked and compared; so no rate is here without them.
+
+use crate::block::Proof;
+use crate::finite::{Finite, WorstCase};
+use crate::link::Link;
+use crate::rate::Asymptotic;
+use crate::receiver::{Detection, Trust};
+use crate::supply::Supply;
+use crate::threshold::tolerable_excess_noise_snu;
+
+mod row;
+
+use row::{Lines, readable};
+pub use row::{Row, Section, Value};
+
+/// A link with all that follows from it. The fields are open for programs; [`Self::rows`] is the
+/// same for people and for JSON.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinkReport {
+    /// The link: every input.
+    pub link: Link,
+    /// Share of the light that reaches the receiver.
+    pub transmittance: f64,
+    /// Key per symbol that no protocol without a repeater exceeds.
+    pub repeaterless_bound_bit: f64,
+    /// The rate of endless blocks.
+    pub asymptotic: Asymptotic,
+    /// The rate of the link's block.
+    pub finite: Finite,
+    /// Excess noise at which the asymptotic rate reaches zero; `None` without key even then.
+    pub tolerable_excess_noise_snu: Option<f64>,
+    /// What a KME gets, or why it gets nothing.
+    pub supply: Supply,
+}
+
+impl LinkReport {
+    /// The report of a link.
+    pub fn of(link: &Link) -> Self {
+        let channel = link.channel();
+        Self {
+            link: *link,
+            transmittance: channel.transmittance(),
+            repeaterless_bound_bit: channel.repeaterless_bound_bit(),
+            asymptotic: Asymptotic::of(link),
+            finite: Finite::of(link),
+            tolerable_excess_noise_snu: tolerable_excess_noise_snu(link),
+            supply: Supply::of(link),
+        }
+    }
+
+    /// What every rate of this report holds for, to be printed beside it.
+    pub fn holds_for(&self) -> &'static str {
+        match self.link.receiver.trust() {
+            Trust::Trusted => "trusted receiver, collective attacks",
+            Trust::Untrusted => "untrusted receiver, collective attacks",
+        }
+    }
+
+    /// All lines, in the order of their sections.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::with_capacity(50);
+        self.inputs(&mut rows);
+        self.asymptotic_rows(&mut rows);
+        self.finite_rows(&mut rows);
+        self.supply_rows(&mut rows);
+        rows
+    }
+
+    fn inputs(&self, rows: &mut Vec<Row>) {
+        let Link {
+            source,
+            fibre,
+            excess_noise,
+            receiver,
+            reconciliation,
+            block,
+        } = &self.link;
+        let mut lines = Lines {
+            section: Section::Inputs,
+            rows,
+        };
+        lines.number("fibre_km", "fibre length", fibre.km(), "km");
+        let attenuation = fibre.attenuation_db_per_km();
+        lines.number(
+            "attenuation_db_per_km",
+            "fibre attenuation",
+            attenuation,
+            "dB/km",
+        );
+        lines.number(
+            "symbol_rate_baud",
+            "symbol rate",
+            source.symbol_rate_baud(),
+            "baud",
+        );
+        let overhead = source.overhead_share();
+        lines.number(
+            "overhead_share",
+            "symbols without key (pilots)",
+            overhead,
+            "",
+        );
+        let modulation = source.modulation_variance_snu();
+        lines.number(
+            "modulation_variance_snu",
+            "modulation variance V_A",
+            modulation,
+            "SNU",
+        );
+        let noise = excess_noise.snu();
+        lines.number(
+            "excess_noise_snu",
+            "excess noise at the channel input",
+            noise,
+            "SNU",
+        );
+        lines.text("detection", "detection", receiver.detection().to_string());
+        lines.text(
+            "receiver_trust",
+            "receiver trust",
+            receiver.trust().to_string(),
+        );
+        let efficiency = receiver.efficiency();
+        lines.number("receiver_efficiency", "receiver efficiency", efficiency, "");
+        let electronic = receiver.electronic_noise_snu();
+        lines.number(
+            "electronic_noise_snu",
+            "electronic noise",
+            electronic,
+            "SNU",
+        );
+        let beta = reconciliation.efficiency();
+        lines.number(
+            "reconciliation_efficiency",
+            "reconciliation efficiency beta",
+            beta,
+            "",
+        );
+        let failed = reconciliation.frame_error_rate();
+        lines.number("frame_error_rate", "frame error rate", failed, "");
+        lines.count("block_symbols", "block size", block.symbols(), "symbols");
+        lines.text(
+            "estimation",
+            "channel estimated from",
+            block.estimation().to_string(),
+        );
+        lines.text("proof", "proof", block.proof().to_string());
+        let epsilon = block.proof().epsilon().probability();
+        lines.number("epsilon", "failure probability of each step", epsilon, "");
+    }
+
+    fn asymptotic_rows(&self, rows: &mut Vec<Row>) {
+        let Asymptotic {
+            snr,
+            mutual_information_bit,
+            holevo,
+            key_bit_per_symbol,
+            ..
+        } = self.asymptotic;
+        let mut lines = Lines {
+            section: Section::Asymptotic,
+            rows,
+        };
+        lines.number("loss_db", "channel loss", self.link.fibre.loss_db(), "dB");
+        lines.number(
+            "transmittance",
+            "transmittance T of the fibre",
+            self.transmittance,
+            "",
+        );
+        let snr_label = match self.link.receiver.detection() {
+            Detection::Homodyne => "signal-to-noise ratio",
+            Detection::Heterodyne => "signal-to-noise ratio of each quadrature",
+        };
+        lines.number("snr", snr_label, snr, "");
+        let information = mutual_information_bit;
+        lines.number(
+            "mutual_information_bit",
+            "mutual information I_AB",
+            information,
+            BIT,
+        );
+        let eigenvalues = holevo.eigenvalues.map(readable).join(" ");
+        lines.text(
+            "symplectic_eigenvalues",
+            "symplectic eigenvalues",
+            eigenvalues,
+        );
+        lines.number("holevo_bit", "known to Eve chi_BE", holevo.bound_bit, BIT);
+        let key_label = format!("key beta I_AB - chi_BE ({})", self.holds_for());
+        lines.number(
+            "asymptotic_key_bit_per_symbol",
+            key_label,
+            key_bit_per_symbol,
+            BIT,
+        );
+        let bound = if self.repeaterless_bound_bit.is_finite() {
+            Value::Number(self.repeaterless_bound_bit)
+        } else {
+            Value::None("a line without loss has no bound")
+        };
+        lines.push(
+            "repeaterless_bound_bit",
+            "most any protocol gives (PLOB)",
+            bound,
+            BIT,
+        );
+        let tolerable = match self.tolerable_excess_noise_snu {
+            Some(snu) => Value::Number(snu),
+            None => Value::None("no key even without noise"),
+        };
+        lines.push(
+            "tolerable_excess_noise_snu",
+            "excess noise that ends key",
+            tolerable,
+            "SNU",
+        );
+        let label = format!("secret key rate ({})", self.holds_for());
+        let rate = self.asymptotic.secret_key_rate_bit_s;
+        lines.number("asymptotic_key_rate_bit_s", label, rate, "bit/s");
+    }
+
+    fn finite_rows(&self, rows: &mut Vec<Row>) {
+        let finite = &self.finite;
+        let mut lines = Lines {
+            section: Section::Finite,
+            rows,
+        };
+        let symbols = finite.estimated_symbols;
+        lines.number(
+            "estimated_symbols",
+            "symbols for the estimate",
+            symbols,
+            "symbols",
+        );
+        lines.number(
+            "kept_symbols",
+            "symbols for the key",
+            finite.kept_symbols,
+            "symbols",
+        );
+        let worst = |of: fn(&WorstCase) -> f64| match &finite.worst_case {
+            Some(worst) => Value::Number(of(worst)),
+            None => Value::None("the block is too small to bound the channel"),
+        };
+        let transmittance = worst(|worst| worst.channel.transmittance());
+        lines.push(
+            "worst_transmittance",
+            "lowest transmittance",
+            transmittance,
+            "",
+        );
+        let noise = worst(|worst| worst.channel.excess_noise_snu());
+        lines.push(
+            "worst_excess_noise_snu",
+            "highest excess noise",
+            noise,
+            "SNU",
+        );
+        let holevo = worst(|worst| worst.holevo.bound_bit);
+        lines.push("worst_holevo_bit", "known to Eve at worst", holevo, BIT);
+        lines.number(
+            "penalty_bit",
+            "penalty of the proof",
+            finite.penalty_bit,
+            BIT,
+        );
+        let epsilon = finite.total_epsilon;
+        lines.number(
+            "total_epsilon",
+            "failure probability of the proof",
+            epsilon,
+            "",
+        );
+        let label = format!("key after frame errors ({})", self.holds_for());
+        lines.number(
+            "finite_key_bit_per_symbol",
+            label,
+            finite.key_bit_per_symbol,
+            BIT,
+        );
+        let label = format!(
+            "secret key rate ({}; {})",
+            self.holds_for(),
+            self.proof_name()
+        );
+        lines.number(
+            "finite_key_rate_bit_s",
+            label,
+            finite.secret_key_rate_bit_s,
+            "bit/s",
+        );
+    }
+
+    fn supply_rows(&self, rows: &mut Vec<Row>) {
+        let supply = &self.supply;
+        let mut lines = Lines {
+            section: Section::Supply,
+            rows,
+        };
+        lines.count(
+            "supply_block_bits",
+            "key in a block",
+            supply.block_bits,
+            "bit",
+        );
+        let period = supply.block_period.as_secs_f64();
+        lines.number("supply_block_period_s", "a block every", period, "s");
+        let label = format!("average key rate ({})", self.holds_for());
+        lines.number("supply_average_bit_s", label, supply.average_bit_s, "bit/s");
+        let shares = &supply.shares;
+        lines.number("share_overhead", "taken by pilots", shares.overhead, "");
+        lines.number(
+            "share_estimation",
+            "taken by estimation",
+            shares.estimation,
+            "",
+        );
+        lines.number(
+            "share_failed_frames",
+            "taken by failed frames",
+            shares.failed_frames,
+            "",
+        );
+        lines.number(
+            "share_finite_size",
+            "taken by the finite block",
+            shares.finite_size,
+            "",
+        );
+        let authentication = shares.authentication;
+        lines.number(
+            "share_authentication",
+            "taken by authentication",
+            authentication,
+            "",
+        );
+        if let Some(reason) = supply.no_key {
+            lines.text("no_key", "no key, because", reason.to_string());
+        }
+    }
+
+    fn proof_name(&self) -> &'static str {
+        match self.link.block.proof() {
+            Proof::Lgg2010 { .. } => "LGG 2010",
+            Proof::Composable { .. } => "composable",
+        }
+    }
+}
+
+const BIT: &str = "bit/symbol";
+
+#[cfg(test)]
+mod tests;

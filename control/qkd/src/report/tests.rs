@@ -1,0 +1,113 @@
+use std::collections::HashSet;
+
+use crate::channel::{ExcessNoise, Fibre};
+use crate::link::Link;
+use crate::preset::Preset;
+use crate::report::{LinkReport, Value, readable};
+
+fn value(report: &LinkReport, key: &str) -> Value {
+    let row = report.rows().into_iter().find(|row| row.key == key);
+    row.unwrap_or_else(|| panic!("no row {key}")).value
+}
+
+#[test]
+fn every_rate_names_trust_and_attacks() {
+    let link = Preset::Metro50Km.link();
+    for receiver in [link.receiver, link.receiver.untrusted()] {
+        let report = LinkReport::of(&Link { receiver, ..link });
+        let rates: Vec<_> = report
+            .rows()
+            .into_iter()
+            .filter(|row| row.key.ends_with("_bit_s") || row.key.ends_with("_bit_per_symbol"))
+            .collect();
+        assert_eq!(rates.len(), 5);
+        for row in rates {
+            let trust = receiver.trust().to_string();
+            assert!(
+                row.label.contains(&format!("({trust}, collective attacks")),
+                "{}",
+                row.label
+            );
+        }
+    }
+}
+
+#[test]
+fn keys_are_unique_and_sections_in_order() {
+    let rows = LinkReport::of(&Preset::Metro50Km.link()).rows();
+    let keys: HashSet<_> = rows.iter().map(|row| row.key).collect();
+    assert_eq!(keys.len(), rows.len());
+    assert!(rows.is_sorted_by_key(|row| row.section));
+}
+
+#[test]
+fn all_inputs_are_shown() {
+    let report = LinkReport::of(&Preset::Metro50Km.link());
+    for (key, expected) in [
+        ("fibre_km", "50"),
+        ("attenuation_db_per_km", "0.2"),
+        ("symbol_rate_baud", "1000000"),
+        ("overhead_share", "0"),
+        ("modulation_variance_snu", "4.6"),
+        ("excess_noise_snu", "0.01"),
+        ("detection", "homodyne"),
+        ("receiver_trust", "trusted receiver"),
+        ("receiver_efficiency", "0.6"),
+        ("electronic_noise_snu", "0.1"),
+        ("reconciliation_efficiency", "0.95"),
+        ("frame_error_rate", "0.1"),
+        ("block_symbols", "100000000"),
+        ("estimation", "all symbols, after error correction"),
+        ("proof", "LGG 2010, collective attacks"),
+        ("epsilon", "1e-10"),
+    ] {
+        assert_eq!(value(&report, key).to_string(), expected, "{key}");
+    }
+}
+
+#[test]
+fn no_number_is_infinite_and_what_is_missing_says_why() {
+    let link = Preset::Metro50Km.link();
+    let back_to_back = Link {
+        fibre: Fibre::standard(0.0).unwrap(),
+        ..link
+    };
+    let noisy = Link {
+        excess_noise: ExcessNoise::at_input_snu(1.0).unwrap(),
+        receiver: link.receiver.untrusted(),
+        ..link
+    };
+    let long = Preset::Metro50Km.at_km(300.0).unwrap();
+    for link in [link, back_to_back, noisy, long] {
+        for row in LinkReport::of(&link).rows() {
+            if let Value::Number(number) = row.value {
+                assert!(number.is_finite(), "{}", row.key);
+            }
+        }
+    }
+    let bound = value(&LinkReport::of(&back_to_back), "repeaterless_bound_bit");
+    assert_eq!(bound.to_string(), "none (a line without loss has no bound)");
+    let tolerable = value(&LinkReport::of(&noisy), "tolerable_excess_noise_snu");
+    assert_eq!(tolerable.to_string(), "none (no key even without noise)");
+    assert!(matches!(
+        value(&LinkReport::of(&noisy), "no_key"),
+        Value::Text(_)
+    ));
+}
+
+#[test]
+fn numbers_are_readable() {
+    for (number, expected) in [
+        (0.0, "0"),
+        (0.1, "0.1"),
+        (-0.021_004_925_9, "-0.0210049"),
+        (1e6, "1000000"),
+        (12_345.678_9, "12345.7"),
+        (999_999.96, "1000000"),
+        (1e-10, "1e-10"),
+        (3.5e12, "3.5e12"),
+        (123_456_789.0, "123456789"),
+    ] {
+        assert_eq!(readable(number), expected);
+    }
+}

@@ -1,0 +1,197 @@
+//! What a link delivers to the KMEs at its ends: key in blocks, and why there is none.
+//!
+//! Key does not trickle. A block is collected for seconds to many minutes, and all of its key
+//! arrives at once or, if it fails, not at all. Whoever re-keys every few seconds lives from a
+//! pool that holds several blocks.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::finite::Finite;
+use crate::link::Link;
+use crate::rate::Asymptotic;
+use crate::receiver::Trust;
+use crate::threshold::{smallest_block_symbols, tolerable_excess_noise_snu};
+
+/// Bits of each block that pay for the authentication of the next: six messages with a 128-bit
+/// one-time pad on each tag.
+pub const AUTHENTICATION_BITS_PER_BLOCK: u64 = 6 * 128;
+/// Bits of each block that its confirmation hash gives away.
+pub const CONFIRMATION_BITS_PER_BLOCK: u64 = 64;
+
+/// Key as a KME gets it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Supply {
+    /// Bits of key in one block, after everything.
+    pub block_bits: u64,
+    /// Time to collect the symbols of a block.
+    pub block_period: Duration,
+    /// `block_bits` over `block_period`, bit/s.
+    pub average_bit_s: f64,
+    /// Where the rest went.
+    pub shares: Shares,
+    /// Why there is no key, if there is none.
+    pub no_key: Option<NoKey>,
+}
+
+/// What each cost takes, as a share from 0 to 1 of what the costs before it have left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shares {
+    /// Symbols that carry no key (pilots, frame heads), of all symbols.
+    pub overhead: f64,
+    /// Symbols disclosed to estimate the channel, of those that carry key.
+    pub estimation: f64,
+    /// Frames that fail to decode, of all frames.
+    pub failed_frames: f64,
+    /// The finite block's cost in key, of the asymptotic key of the decoded symbols. 1 without
+    /// key.
+    pub finite_size: f64,
+    /// Bits for confirmation and authentication, of the block's key. 1 without key.
+    pub authentication: f64,
+}
+
+/// Why a link gives no key, and what would mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Error)]
+pub enum NoKey {
+    /// Every frame fails to decode.
+    #[error("every frame fails to decode: lower the code's rate or its frame error rate")]
+    EveryFrameFails,
+    /// Eve is taken to hold the receiver, and its noise and loss are too much for that.
+    #[error(
+        "the receiver is untrusted and its loss and noise leave no key; it would give key if \
+         trusted: calibrate it and say so, or take a better one"
+    )]
+    ReceiverUntrusted,
+    /// Excess noise above what the link bears.
+    #[error(
+        "excess noise of {snu} SNU is too high: this link bears less than {tolerable_snu:.4} SNU"
+    )]
+    NoiseTooHigh {
+        /// The link's excess noise, SNU at the channel input.
+        snu: f64,
+        /// The noise at which key ends.
+        tolerable_snu: f64,
+    },
+    /// Key even without noise only with a better code.
+    #[error(
+        "a reconciliation efficiency of {efficiency} is too low for this modulation: raise it, \
+         or lower the modulation variance"
+    )]
+    ReconciliationTooWeak {
+        /// The link's beta.
+        efficiency: f64,
+    },
+    /// No single change gives key.
+    #[error(
+        "no single change gives key: excess noise, receiver and reconciliation are too poor \
+         together; begin with a trusted receiver and less excess noise"
+    )]
+    TooMuchAtOnce,
+    /// Key with endless blocks, but not with this one.
+    #[error("a block of {symbols:e} symbols is too small: key begins at {needed:.1e} symbols")]
+    BlockTooSmall {
+        /// Symbols in the block.
+        symbols: u64,
+        /// Symbols at which key begins.
+        needed: u64,
+    },
+    /// Key with endless blocks, but with none that could be collected.
+    #[error(
+        "key begins only with blocks too large to collect: lower noise or loss, or optimise the \
+         modulation variance"
+    )]
+    NoBlockLargeEnough,
+    /// The block's key does not pay for its own authentication.
+    #[error(
+        "the {bits} bits of a block do not pay for its confirmation and authentication \
+         ({} bits): use a larger block",
+        CONFIRMATION_BITS_PER_BLOCK + AUTHENTICATION_BITS_PER_BLOCK
+    )]
+    AuthenticationTakesAll {
+        /// Bits of the block before confirmation and authentication.
+        bits: u64,
+    },
+}
+
+impl Supply {
+    /// What the link delivers.
+    pub fn of(link: &Link) -> Self {
+        let asymptotic = Asymptotic::of(link);
+        let finite = Finite::of(link);
+        let symbols = link.block.symbols() as f64;
+        let period_s = symbols / link.source.key_symbols_per_s();
+
+        let raw_bits = (finite.key_bit_per_symbol.max(0.0) * symbols).floor() as u64;
+        let block_bits =
+            raw_bits.saturating_sub(CONFIRMATION_BITS_PER_BLOCK + AUTHENTICATION_BITS_PER_BLOCK);
+        let decoded = link.block.estimation().kept_share() * link.reconciliation.decoded_share();
+        Self {
+            block_bits,
+            block_period: Duration::from_secs_f64(period_s),
+            average_bit_s: block_bits as f64 / period_s,
+            shares: Shares {
+                overhead: link.source.overhead_share(),
+                estimation: 1.0 - link.block.estimation().kept_share(),
+                failed_frames: link.reconciliation.frame_error_rate(),
+                finite_size: share_lost(
+                    asymptotic.key_bit_per_symbol * decoded,
+                    finite.key_bit_per_symbol,
+                ),
+                authentication: share_lost(raw_bits as f64, block_bits as f64),
+            },
+            no_key: (block_bits == 0).then(|| NoKey::of(link, &asymptotic, raw_bits)),
+        }
+    }
+}
+
+fn share_lost(before: f64, after: f64) -> f64 {
+    if before > 0.0 && after > 0.0 {
+        1.0 - after / before
+    } else {
+        1.0
+    }
+}
+
+impl NoKey {
+    /// The reason, when `link` gives none; the first that applies, from the nearest mend.
+    fn of(link: &Link, asymptotic: &Asymptotic, raw_bits: u64) -> Self {
+        if link.reconciliation.decoded_share() <= 0.0 {
+            return Self::EveryFrameFails;
+        }
+        if raw_bits > 0 {
+            return Self::AuthenticationTakesAll { bits: raw_bits };
+        }
+        if asymptotic.key_bit_per_symbol > 0.0 {
+            let symbols = link.block.symbols();
+            return match smallest_block_symbols(link) {
+                Some(needed) => Self::BlockTooSmall { symbols, needed },
+                None => Self::NoBlockLargeEnough,
+            };
+        }
+        let trusted = Link {
+            receiver: link.receiver.with_trust(Trust::Trusted),
+            ..*link
+        };
+        if link.receiver.trust() == Trust::Untrusted
+            && Asymptotic::of(&trusted).key_bit_per_symbol > 0.0
+        {
+            return Self::ReceiverUntrusted;
+        }
+        if let Some(tolerable_snu) = tolerable_excess_noise_snu(link) {
+            return Self::NoiseTooHigh {
+                snu: link.excess_noise.snu(),
+                tolerable_snu,
+            };
+        }
+        if asymptotic.mutual_information_bit > asymptotic.holevo.bound_bit {
+            return Self::ReconciliationTooWeak {
+                efficiency: link.reconciliation.efficiency(),
+            };
+        }
+        Self::TooMuchAtOnce
+    }
+}
+
+#[cfg(test)]
+mod tests;

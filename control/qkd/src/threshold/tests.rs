@@ -1,0 +1,72 @@
+use crate::block::{Estimation, Proof};
+use crate::channel::ExcessNoise;
+use crate::finite::Finite;
+use crate::link::Link;
+use crate::preset::Preset;
+use crate::rate::Asymptotic;
+use crate::threshold::{smallest_block_symbols, tolerable_excess_noise_snu};
+
+#[test]
+fn key_ends_at_the_tolerable_noise() {
+    let link = Preset::Metro50Km.link();
+    let most = tolerable_excess_noise_snu(&link).unwrap();
+    let key = |snu: f64| {
+        let excess_noise = ExcessNoise::at_input_snu(snu).unwrap();
+        Asymptotic::of(&Link {
+            excess_noise,
+            ..link
+        })
+        .key_bit_per_symbol
+    };
+    assert!(key(most) > 0.0);
+    assert!(key(most + 1e-6) < 0.0);
+}
+
+#[test]
+fn without_key_at_no_noise_there_is_no_tolerable_noise() {
+    let link = Preset::Metro50Km.link();
+    assert_eq!(
+        tolerable_excess_noise_snu(&Link {
+            receiver: link.receiver.untrusted(),
+            ..link
+        }),
+        None
+    );
+}
+
+#[test]
+fn key_begins_at_the_smallest_block() {
+    for proof in [Proof::LGG_2010, Proof::COMPOSABLE] {
+        let link = Preset::Metro50Km.link();
+        let half = Estimation::disclosed(0.5).unwrap();
+        let block = link.block.with_proof(proof).with_estimation(half);
+        let link = Link { block, ..link };
+        let smallest = smallest_block_symbols(&link).unwrap();
+        let key = |symbols: u64| {
+            let block = link.block.with_symbols(symbols).unwrap();
+            Finite::of(&Link { block, ..link }).key_bit_per_symbol
+        };
+        assert!(key(smallest) > 0.0);
+        assert!(key(smallest / 100 * 98) < 0.0);
+        // With half of the data disclosed: 2.5e7 and more by the first proof, 1.5e8 and more by
+        // the second.
+        let expected = if proof == Proof::LGG_2010 {
+            2.5e7..5e7
+        } else {
+            1.5e8..7e8
+        };
+        assert!(expected.contains(&(smallest as f64)), "{smallest}");
+    }
+}
+
+#[test]
+fn where_no_block_gives_key_none_is_named() {
+    let link = Preset::Metro50Km.link();
+    assert_eq!(
+        smallest_block_symbols(&Link {
+            receiver: link.receiver.untrusted(),
+            ..link
+        }),
+        None
+    );
+}
