@@ -79,8 +79,14 @@ pub struct Packet {
 
 /// Whether the interface that the sockets are bound to exists.
 enum Presence {
-    Bound { index: u32 },
-    Gone { revival: Revival },
+    /// `lost`: it was taken down, and is not up again.
+    Bound {
+        index: u32,
+        lost: bool,
+    },
+    Gone {
+        revival: Revival,
+    },
 }
 
 /// The name of the packet family's options.
@@ -122,7 +128,7 @@ impl Packet {
             ring,
             receive,
             transmit,
-            presence: Presence::Bound { index },
+            presence: Presence::Bound { index, lost: false },
             mac,
             mtu,
             pool,
@@ -172,20 +178,23 @@ impl Packet {
         }
         // Reading the error also clears it; else the idle wait would end at once, for ever.
         let error = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
-        if error.is_ok_and(|[code]| code == 0) && !self.transmit.link_was_down() {
-            return;
-        }
-        self.counters.link_losses += 1;
-        let Presence::Bound { index } = self.presence else {
+        let lost_now = !error.is_ok_and(|[code]| code == 0) | self.transmit.link_was_down();
+        let Presence::Bound { index, lost } = &mut self.presence else {
             return;
         };
-        // Down, and there: the kernel goes on by itself when it is up again.
-        if self.interface.index().is_ok_and(|now| now == index) {
+        if !lost_now && !*lost {
             return;
         }
-        self.presence = Presence::Gone {
-            revival: Revival::default(),
-        };
+        self.counters.link_losses += u64::from(lost_now && !*lost);
+        match self.interface.index() {
+            // Down, and there: the kernel goes on by itself when it is up again.
+            Ok(now) if now == *index => *lost = self.interface.link_state() != LinkState::Up,
+            _ => {
+                self.presence = Presence::Gone {
+                    revival: Revival::default(),
+                }
+            }
+        }
     }
 
     /// The interface may be there again: with the same name, another index, and an MTU of its own.
@@ -201,7 +210,7 @@ impl Packet {
         }
         if self.bind(index).is_ok() {
             self.mac = self.interface.mac().unwrap_or(self.mac);
-            self.presence = Presence::Bound { index };
+            self.presence = Presence::Bound { index, lost: false };
             // Whatever the sockets remember is of the old interface.
             let _ = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
             self.transmit.link_was_down();
@@ -360,3 +369,6 @@ fn accept(
 fn turn_on(socket: BorrowedFd<'_>, option: libc::c_int) -> io::Result<()> {
     sys::set_option(socket, SOL_PACKET, option, &1i32)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,13 @@
 //! Ports over the real thing: veth and TAP in network namespaces that the tests make for
 //! themselves. Where that is not to be had, a test says what is missing and passes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "clippy knows functions with #[test] only, not the rest of a test"
+)]
+
 mod namespace;
 mod packet;
 mod tap;

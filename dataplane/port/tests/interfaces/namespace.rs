@@ -57,6 +57,14 @@ pub(crate) fn ip(arguments: &str) {
     assert!(output.status.success(), "ip {arguments}: {said}");
 }
 
+/// The same, and whether it succeeded.
+pub(crate) fn try_ip(arguments: &str) -> bool {
+    let output = Command::new("ip")
+        .args(arguments.split_whitespace())
+        .output();
+    output.is_ok_and(|output| output.status.success())
+}
+
 fn again_in_user_namespace(name: &str) {
     let myself = env::current_exe().unwrap();
     let status = Command::new("unshare")

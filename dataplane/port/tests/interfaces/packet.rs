@@ -146,8 +146,8 @@ fn the_mtu_is_raised_or_refused() {
         })
         .unwrap();
         assert_eq!((port.mtu(), a0.mtu().unwrap()), (1532, 1532));
-        // A VLAN interface cannot have more than what is below it.
-        ip("link add link b0 name v0 type vlan id 5");
+        // A macvlan cannot have more than what is below it.
+        ip("link add link b0 name v0 type macvlan");
         let error = Packet::open(PacketConfig {
             mtu_min: 1600,
             ..config("v0")
@@ -238,12 +238,9 @@ fn a_deleted_interface_is_survived_and_comes_back() {
                 wait_until("loss", || {
                     port.rx_burst(&mut burst);
                     assert!(burst.is_empty());
-                    port.link_state() == LinkState::Gone
+                    port.link_state() == LinkState::Gone && port.counters().link_losses == 1
                 });
-                assert!(
-                    port.fd().is_none_or(|fd| !readable(fd)),
-                    "the idle wait would spin"
-                );
+                assert!(port.fd().is_none(), "the idle wait would spin");
                 port.copy_tx(&frame(60, &[]));
                 assert!(!port.link_up());
                 assert_eq!(port.counters().tx_link_down, 1);
@@ -274,16 +271,16 @@ fn an_interface_taken_down_comes_back() {
             let (mut a, mut b) = pair();
             ip("link set b0 down");
             assert_eq!(b.link_state(), LinkState::Down);
-            assert_eq!(
-                a.link_state(),
-                LinkState::Down,
-                "a veth has no carrier then"
-            );
-            b.copy_tx(&frame(60, &[]));
-            assert_eq!(b.counters().tx_link_down, 1);
+            wait_until("loss of the other end's carrier", || {
+                a.link_state() == LinkState::Down
+            });
             let mut burst = Burst::new();
-            b.rx_burst(&mut burst);
-            assert_eq!(b.counters().link_losses, 1);
+            for sent in 1..=3 {
+                b.copy_tx(&frame(60, &[]));
+                b.rx_burst(&mut burst);
+                assert_eq!(b.counters().tx_link_down, sent);
+                assert_eq!(b.counters().link_losses, 1);
+            }
             let start = Instant::now();
             wait_until("quiet descriptor", || {
                 b.rx_burst(&mut burst);
@@ -294,6 +291,11 @@ fn an_interface_taken_down_comes_back() {
             wait_until("carrier", || a.link_up() && b.link_up());
             a.copy_tx(&frame(64, &[]));
             receive_one(&mut b, |octets| octets.len() == 64);
+            ip("link set b0 down");
+            wait_until("second loss", || {
+                b.rx_burst(&mut burst);
+                b.counters().link_losses == 2
+            });
         },
     );
 }
@@ -328,15 +330,16 @@ fn checksums_left_to_the_device_are_finished() {
 
 #[test]
 fn a_tagged_frame_with_an_open_checksum_is_finished_and_tagged() {
-    let vlan = [
-        "link add link a0 name v0 type vlan id 5",
-        "addr add 10.1.0.1/24 dev v0",
-    ];
-    let up = ["link set a0 up", "link set v0 up addrgenmode none"];
-    let neighbour = ["neigh add 10.1.0.2 lladdr 02:00:00:00:00:0b dev v0"];
-    let commands = [&COMMANDS[..], &vlan, &up, &neighbour].concat();
     let name = "packet::a_tagged_frame_with_an_open_checksum_is_finished_and_tagged";
-    namespace::run(name, &commands, || {
+    namespace::run(name, &COMMANDS, || {
+        if !namespace::try_ip("link add link a0 name v0 type vlan id 5") {
+            println!("{name}: skipped, this kernel has no VLAN interfaces (8021q)");
+            return;
+        }
+        ip("addr add 10.1.0.1/24 dev v0");
+        ip("link set a0 up");
+        ip("link set v0 up addrgenmode none");
+        ip("neigh add 10.1.0.2 lladdr 02:00:00:00:00:0b dev v0");
         let mut b = Packet::open(config("b0")).unwrap();
         let host = UdpSocket::bind("10.1.0.1:5000").unwrap();
         host.send_to(b"tagged", "10.1.0.2:6000").unwrap();
@@ -371,9 +374,8 @@ fn joined_frames_are_named() {
         // With the host's offloads off it is three frames.
         offload::disable_all("a0").unwrap();
         host.send_to(&[7; 1300], "10.1.0.2:6000").unwrap();
-        for _ in 0..3 {
-            receive_one(&mut b, is_udp);
-        }
+        let datagrams = receive(&mut b, 3);
+        assert!(datagrams.iter().all(|frame| is_udp(frame.bytes())));
         assert_eq!(b.counters().rx_too_long, 1);
     });
 }
