@@ -178,14 +178,16 @@ impl Packet {
         }
         // Reading the error also clears it; else the idle wait would end at once, for ever.
         let error = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
-        let lost_now = !error.is_ok_and(|[code]| code == 0) | self.transmit.link_was_down();
+        let taken_down = !error.is_ok_and(|[code]| code == 0);
+        let refused = self.transmit.link_was_down();
         let Presence::Bound { index, lost } = &mut self.presence else {
             return;
         };
-        if !lost_now && !*lost {
+        if !taken_down && !refused && !*lost {
             return;
         }
-        self.counters.link_losses += u64::from(lost_now && !*lost);
+        // The error comes once per loss, refusals as long as it lasts.
+        self.counters.link_losses += u64::from(taken_down || (refused && !*lost));
         match self.interface.index() {
             // Down, and there: the kernel goes on by itself when it is up again.
             Ok(now) if now == *index => *lost = self.interface.link_state() != LinkState::Up,
