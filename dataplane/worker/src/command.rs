@@ -1,0 +1,96 @@
+//! What control tells a worker: which SAs to hold. Applied between bursts only.
+
+use core::fmt;
+use secy::{InstallError, RxSa, RxScs, SaId, TxSa, TxSc};
+use wire::Sci;
+
+/// A command to one worker. It owns the key it carries, expanded before it is posted.
+pub enum Command {
+    /// Hold this SA for frames from `sci`, beside the others.
+    InstallRx {
+        /// The peer's SC.
+        sci: Sci,
+        /// The SA.
+        sa: Box<RxSa>,
+    },
+    /// The switch: protect every frame from now on under this SA; the one before is wiped.
+    InstallTx {
+        /// The SA.
+        sa: Box<TxSa>,
+    },
+    /// Wipe exactly this rx SA.
+    RetireRx {
+        /// The peer's SC.
+        sci: Sci,
+        /// The SA's name.
+        id: SaId,
+    },
+    /// Wipe the tx SA: no frame leaves until the next is installed.
+    RetireTx,
+    /// Wipe all SAs of both directions.
+    RetireAll,
+    /// Wipe all SAs and end.
+    Shutdown,
+}
+
+/// What came of a command. In every case what it replaced, or what was refused, is wiped by the time
+/// the command is acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Done.
+    Applied,
+    /// There was no SA of that name to retire.
+    Absent,
+    /// The rx SA was not installed.
+    Refused(InstallError),
+}
+
+impl Command {
+    /// Applies it to the two halves of a worker's SecY. SAs that are replaced are dropped, and so
+    /// wiped, before this returns.
+    pub(crate) fn apply(self, tx: &mut TxSc, rx: &mut RxScs) -> Outcome {
+        match self {
+            Self::InstallRx { sci, sa } => match rx.install(sci, *sa) {
+                Ok(()) => Outcome::Applied,
+                Err(error) => Outcome::Refused(error),
+            },
+            Self::InstallTx { sa } => {
+                drop(tx.install(*sa));
+                Outcome::Applied
+            }
+            Self::RetireRx { sci, id } => Outcome::retired(rx.retire(sci, id)),
+            Self::RetireTx => Outcome::retired(tx.retire()),
+            Self::RetireAll | Self::Shutdown => {
+                drop(tx.retire());
+                rx.retire_all();
+                Outcome::Applied
+            }
+        }
+    }
+}
+
+impl Outcome {
+    fn retired<Sa>(sa: Option<Sa>) -> Self {
+        match sa {
+            Some(sa) => {
+                drop(sa);
+                Self::Applied
+            }
+            None => Self::Absent,
+        }
+    }
+}
+
+impl fmt::Debug for Command {
+    /// Which command, about which SA; never a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InstallRx { sci, sa } => write!(f, "InstallRx {sci} {}", sa.id()),
+            Self::InstallTx { sa } => write!(f, "InstallTx {}", sa.id()),
+            Self::RetireRx { sci, id } => write!(f, "RetireRx {sci} {id}"),
+            Self::RetireTx => f.write_str("RetireTx"),
+            Self::RetireAll => f.write_str("RetireAll"),
+            Self::Shutdown => f.write_str("Shutdown"),
+        }
+    }
+}

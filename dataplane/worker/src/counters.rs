@@ -1,0 +1,87 @@
+//! What a worker counts beside its SecY and its ports.
+
+/// Counters of the loop itself: plain numbers of one owner.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct WorkerCounters {
+    /// Breaths that moved at least one frame.
+    pub bursts: u64,
+    /// How often the worker went to sleep.
+    pub idle_waits: u64,
+    /// Commands applied.
+    pub commands: u64,
+    /// Of these: installs that were refused.
+    pub commands_refused: u64,
+    /// Control frames sent to the line.
+    pub out_control: u64,
+    /// Frames of the line handed to control.
+    pub in_control: u64,
+    /// Dropped: a control frame from the line, longer than control takes.
+    pub in_control_too_long: u64,
+    /// Dropped: a control frame from the line, and control has not read those before.
+    pub in_control_overrun: u64,
+}
+
+impl WorkerCounters {
+    /// The names, in the order of [`Self::values`].
+    pub const NAMES: [&'static str; 8] = [
+        "Bursts",
+        "IdleWaits",
+        "Commands",
+        "CommandsRefused",
+        "OutControl",
+        "InControl",
+        "InControlTooLong",
+        "InControlOverrun",
+    ];
+
+    /// All values, in the order of [`Self::NAMES`].
+    #[must_use]
+    pub const fn values(&self) -> [u64; Self::NAMES.len()] {
+        [
+            self.bursts,
+            self.idle_waits,
+            self.commands,
+            self.commands_refused,
+            self.out_control,
+            self.in_control,
+            self.in_control_too_long,
+            self.in_control_overrun,
+        ]
+    }
+
+    /// From all values, in the order of [`Self::NAMES`].
+    #[must_use]
+    pub const fn from_values(values: [u64; Self::NAMES.len()]) -> Self {
+        let [
+            bursts,
+            idle_waits,
+            commands,
+            commands_refused,
+            out_control,
+            in_control,
+            in_control_too_long,
+            in_control_overrun,
+        ] = values;
+        Self {
+            bursts,
+            idle_waits,
+            commands,
+            commands_refused,
+            out_control,
+            in_control,
+            in_control_too_long,
+            in_control_overrun,
+        }
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Self::NAMES.into_iter().zip(self.values())
+    }
+
+    /// Control frames of the line that were dropped.
+    #[must_use]
+    pub fn discarded(&self) -> u64 {
+        self.in_control_too_long + self.in_control_overrun
+    }
+}
