@@ -1,1 +1,56 @@
-//! Under construction.
+//! The rekey protocol, without IO: how two encryptors agree on a fresh SAK for each direction,
+//! every few seconds, from keys that a KME hands out by `key_ID`.
+//!
+//! ```text
+//!             frames, keys, acknowledgements, time
+//!                          │ on_*(now, …)
+//!                          ▼
+//!   ┌─────────────────── Rekey ───────────────────┐
+//!   │ session   which run of the peer, is it alive │
+//!   │ tx        our direction: fetch, offer, switch│──▶ poll_action(): frames to send, keys to
+//!   │ rx        its direction: look up, install    │    fetch, SAs to install and retire, events
+//!   │ schedule  QKD key + root secret ─▶ SAK       │
+//!   └──────────────────────────────────────────────┘
+//! ```
+//! The protocol is specified in `docs/spec/rekey.md`; comments and tests name its rules (REKEY-n).
+//!
+//! Who owns what: the workers own every installed SA, and [`Rekey`] remembers only its name. A
+//! SAK leaves in [`Action::InstallRx`] or [`Action::InstallTx`] and is not kept. A QKD key is used
+//! for one SAK and wiped.
+//!
+//! Not here: clocks, sockets, threads, HTTP, logs (the driver in `qmacsec`), frames' protection
+//! (`secy`), where QKD keys come from (`keyclient`). Left out of the protocol for now: replacing
+//! the root secret by KEM exchanges, more than one peer per [`Rekey`] (make one for each).
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate self as rekey;
+
+pub mod limits;
+
+mod action;
+mod complaint;
+mod config;
+mod end;
+mod event;
+mod guards;
+mod message;
+mod reach;
+mod rx;
+mod schedule;
+mod secret;
+mod session;
+mod status;
+mod supply;
+mod tx;
+mod used;
+
+pub use action::{Action, ControlFrame, Step};
+pub use config::{Config, ConfigError, scs};
+pub use end::Rekey;
+pub use event::{Cause, Direction, Event, KeyFailure, Refusal};
+pub use message::FRAME_LEN;
+pub use secret::{Origin, QkdKey, RootSecret, SecretError};
+pub use status::{
+    Counters, DirectionStatus, KeyStatus, SessionState, SessionStatus, Status, Supply,
+};

@@ -1,0 +1,397 @@
+//! One end of the rekey protocol: events in, actions out.
+
+use core::time::Duration;
+
+use secy::SaId;
+use wire::{KeyId, MacAddr, Pn, Sci};
+
+use crate::action::{Action, ControlFrame, Outbox, Step};
+use crate::complaint::Complaint;
+use crate::config::{Config, ConfigError, RxTimers, TxTimers};
+use crate::event::{Event, KeyFailure};
+use crate::guards::{self, Guard};
+use crate::message::{Body, Envelope, Header, Message, Reject};
+use crate::reach::Reach;
+use crate::rx::Rx;
+use crate::schedule::{MacKey, MixKey};
+use crate::secret::{QkdKey, RootSecret};
+use crate::session::{Change, Entropy, Hello, Session, Untimely};
+use crate::status::{Counters, SessionState, Status};
+use crate::tx::Tx;
+use crate::used::UsedKeyIds;
+
+/// One end of the line, without IO and without a clock.
+///
+/// `now` is the time since any fixed origin, and never goes back. After each call the driver
+/// drains [`Rekey::poll_action`] and waits until [`Rekey::next_wake`] or the next thing happens.
+pub struct Rekey {
+    config: Config,
+    mac: MacKey,
+    mix: MixKey,
+    session: Session,
+    tx: Tx,
+    rx: Rx,
+    used: UsedKeyIds,
+    out: Outbox,
+    counters: Counters,
+    complaint: Complaint,
+    /// The latest `now`.
+    time: Duration,
+    stopped: bool,
+}
+
+impl Rekey {
+    /// Makes an end that has not started. `entropy` fills a slice with unpredictable octets; the
+    /// freshness of sessions rests on it.
+    ///
+    /// # Errors
+    /// When a setting cannot work.
+    pub fn new(
+        config: Config,
+        root: RootSecret,
+        entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        let entropy: Entropy = entropy;
+        let (mac, mix) = root.schedule();
+        drop(root);
+        Ok(Self {
+            mac,
+            mix,
+            session: Session::new(config.hello, config.dead, entropy),
+            tx: Tx::new(TxTimers::new(&config), config.suite),
+            rx: Rx::new(RxTimers::new(&config, config.interval)),
+            used: UsedKeyIds::default(),
+            out: Outbox::default(),
+            counters: Counters::default(),
+            complaint: Complaint::default(),
+            time: Duration::ZERO,
+            stopped: false,
+            config,
+        })
+    }
+
+    /// Starts: sends the first HELLO and asks for the first key.
+    pub fn on_start(&mut self, now: Duration) {
+        self.session.hello_now(now);
+        self.settle(now);
+    }
+
+    /// A frame with our EtherType came in on the black port, from destination address on.
+    pub fn on_frame(&mut self, now: Duration, frame: &[u8]) {
+        self.counters.received += 1;
+        if !self.stopped {
+            self.sort(now, frame);
+            self.settle(now);
+        }
+    }
+
+    /// The answer to [`Action::FetchKey`].
+    pub fn on_key(&mut self, now: Duration, answer: Result<(KeyId, QkdKey), KeyFailure>) {
+        let (tx, _, mut reach) = self.split();
+        tx.on_key(now, answer, &mut reach);
+        self.settle(now);
+    }
+
+    /// The answer to [`Action::FetchKeyById`].
+    pub fn on_key_by_id(
+        &mut self,
+        now: Duration,
+        key_id: KeyId,
+        answer: Result<QkdKey, KeyFailure>,
+    ) {
+        let (_, rx, mut reach) = self.split();
+        rx.on_key(now, key_id, answer, &mut reach);
+        self.settle(now);
+    }
+
+    /// All workers have acknowledged the action with this [`Action::step`].
+    pub fn on_done(&mut self, now: Duration, step: Step) {
+        let (tx, rx, mut reach) = self.split();
+        match step {
+            Step::InstallTx(_) | Step::RetireTx(_) => tx.on_done(now, step, &mut reach),
+            Step::InstallRx(_) | Step::RetireRx(_) => rx.on_done(now, step, &mut reach),
+        }
+        self.settle(now);
+    }
+
+    /// A worker has received the first authentic frame under this rx SA. May be told repeatedly.
+    pub fn on_rx_used(&mut self, now: Duration, id: SaId) {
+        let (_, rx, mut reach) = self.split();
+        rx.on_used(now, id, &mut reach);
+        self.settle(now);
+    }
+
+    /// The highest next PN of all workers under this tx SA.
+    pub fn on_tx_pn(&mut self, now: Duration, id: SaId, pn: Pn) {
+        let (tx, _, mut reach) = self.split();
+        tx.on_pn(now, id, pn, &mut reach);
+        self.settle(now);
+    }
+
+    /// Time has passed: call it at [`Rekey::next_wake`], or more often.
+    pub fn on_time(&mut self, now: Duration) {
+        self.settle(now);
+    }
+
+    /// The operator wants a fresh key now.
+    pub fn on_rotate(&mut self, now: Duration) {
+        self.tx.rotate(now);
+        self.settle(now);
+    }
+
+    /// Ends for good: tells the peer, retires every SA, wipes every key held.
+    pub fn on_stop(&mut self, now: Duration) {
+        if !self.stopped {
+            if self.session.far().is_some() {
+                self.out.body(Body::Bye);
+                self.flush();
+            }
+            self.end_keys();
+            self.session.on_bye();
+            self.tx.clear_stock();
+            self.stopped = true;
+        }
+        self.settle(now);
+    }
+
+    /// When [`Rekey::on_time`] has something to do, if nothing else happens before; a time that has
+    /// passed means at once.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Duration> {
+        if self.stopped {
+            return None;
+        }
+        let offers = self.may_offer();
+        let wakes = [
+            self.session.next_wake(),
+            self.tx.next_wake(self.time, offers),
+            self.rx.next_wake(),
+        ];
+        wakes.into_iter().flatten().min()
+    }
+
+    /// The next thing to do; drain it after every call.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.out.poll()
+    }
+
+    /// For `qmacsec status`.
+    #[must_use]
+    pub fn status(&self, now: Duration) -> Status {
+        Status {
+            session: self.session.status(now),
+            tx: self.tx.status(now),
+            rx: self.rx.status(now),
+            keys_held: self.tx.keys_held(),
+            counters: Counters {
+                overflow: self.out.overflow,
+                ..self.counters
+            },
+        }
+    }
+
+    /// Each frame is counted once. REKEY-10: nothing of a frame matters before its MAC verified.
+    fn sort(&mut self, now: Duration, frame: &[u8]) {
+        let Some(source) = frame
+            .get(6..12)
+            .and_then(|mac| <[u8; 6]>::try_from(mac).ok())
+        else {
+            self.counters.malformed += 1;
+            return;
+        };
+        if source == self.config.local.0 && guards::on(Guard::NotOwnFrame) {
+            self.counters.reflected += 1; // REKEY-12
+            return self
+                .complaint
+                .own(now)
+                .into_iter()
+                .for_each(|event| self.out.event(event));
+        }
+        if self.config.peer.is_some_and(|peer| peer.0 != source) {
+            self.counters.foreign += 1;
+            return;
+        }
+        let counter = match Message::parse(frame, self.config.ethertype, &self.mac) {
+            Ok(message) => {
+                self.complaint.verified();
+                match self.take(now, &message) {
+                    Ok(()) => &mut self.counters.accepted,
+                    Err(Untimely::Replayed) => &mut self.counters.replayed,
+                    Err(Untimely::Stale) => &mut self.counters.stale,
+                }
+            }
+            Err(Reject::Malformed) => &mut self.counters.malformed,
+            Err(Reject::UnknownVersion) => &mut self.counters.unknown_version,
+            Err(Reject::UnknownType) => &mut self.counters.unknown_type,
+            Err(Reject::Forged(peer)) => {
+                let event = self.complaint.forged(now, peer, self.session.agreed());
+                event.into_iter().for_each(|event| self.out.event(event));
+                &mut self.counters.forged
+            }
+        };
+        *counter += 1;
+    }
+
+    /// An authentic frame.
+    fn take(&mut self, now: Duration, message: &Message) -> Result<(), Untimely> {
+        let Message { header, body } = message;
+        let (known, change) = match body {
+            Body::Hello {
+                challenge,
+                response,
+            } => {
+                let before = self.session.far().map(|far| far.mac());
+                let (hello, change) = self.session.on_hello(now, header, *challenge, *response)?;
+                if hello == Hello::Adopted {
+                    self.adopted(before, header);
+                }
+                (hello != Hello::Challenged, change)
+            }
+            Body::Offer { .. } | Body::Ready { .. } | Body::Bye => {
+                (true, self.session.on_other(now, header)?)
+            }
+        };
+        if !known {
+            return Ok(());
+        }
+        self.changed(now, change);
+        self.rx
+            .set_timers(RxTimers::new(&self.config, header.interval));
+        let (tx, rx, mut reach) = self.split();
+        tx.on_peer_epoch(header.rx_epoch);
+        rx.on_announced(now, header.tx_epoch, &mut reach);
+        match body {
+            Body::Hello { .. } => {}
+            Body::Offer { id, key_id, origin } => {
+                rx.on_offer(now, header, (*id, *key_id, *origin), &mut reach);
+            }
+            Body::Ready { id, key_id, answer } => {
+                tx.on_ready(now, *id, *key_id, answer, &mut reach);
+            }
+            Body::Bye => {
+                self.end_keys();
+                self.session.on_bye();
+                self.out.event(Event::SessionEnded {
+                    peer: header.sci.mac(),
+                    bye: true,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// REKEY-7: a new session of the peer has none of the keys of the old one.
+    fn adopted(&mut self, before: Option<MacAddr>, header: &Header) {
+        if let Some(peer) = before {
+            if guards::on(Guard::KeysEndWithSession) {
+                self.end_keys();
+            }
+            self.out.event(Event::SessionEnded { peer, bye: false });
+        }
+        if header.suite != self.config.suite {
+            let (ours, theirs) = (self.config.suite, header.suite);
+            self.out.event(Event::SuiteMismatch { ours, theirs });
+        }
+    }
+
+    fn changed(&mut self, now: Duration, change: Option<Change>) {
+        let Some(far) = self.session.far() else {
+            return;
+        };
+        let (peer, scis) = (far.mac(), far.first.tx_scs);
+        match change {
+            Some(Change::Agreed) => self.out.event(Event::PeerFound {
+                peer,
+                scis,
+                fresh: true,
+            }),
+            Some(Change::Resumed) => {
+                self.tx.on_resumed(now);
+                self.out.event(Event::PeerFound {
+                    peer,
+                    scis,
+                    fresh: false,
+                });
+            }
+            Some(Change::Lost { heard }) => self.out.event(Event::PeerLost { peer, heard }),
+            None => {}
+        }
+    }
+
+    /// Every SA of this session goes.
+    fn end_keys(&mut self) {
+        let (tx, rx, mut reach) = self.split();
+        tx.reset(&mut reach);
+        rx.reset(&mut reach);
+    }
+
+    /// Whatever is due at `now`, then the frames that came of it.
+    fn settle(&mut self, now: Duration) {
+        self.time = now;
+        if self.stopped {
+            return;
+        }
+        let change = self.session.on_time(now);
+        self.changed(now, change);
+        let (tx, rx, mut reach) = self.split();
+        rx.on_time(now, &mut reach);
+        tx.on_time(now, &mut reach);
+        if self.session.hello_due(now) {
+            let (challenge, response) = self.session.nonces();
+            self.out.body(Body::Hello {
+                challenge,
+                response,
+            });
+        }
+        self.flush();
+    }
+
+    /// Turns bodies into frames.
+    fn flush(&mut self) {
+        let envelope = Envelope {
+            destination: self.config.destination,
+            source: self.config.local,
+            ethertype: self.config.ethertype,
+        };
+        for body in self.out.take_bodies() {
+            let header = Header {
+                sci: Sci::new(self.config.local, 1),
+                tx_scs: self.config.scis,
+                suite: self.config.suite,
+                src: self.session.id(),
+                dst: self.session.dst(),
+                ctr: self.session.next_ctr(),
+                tx_epoch: self.tx.epoch_in_use(),
+                rx_epoch: self.rx.epoch_seen(),
+                interval: self.config.interval,
+            };
+            let frame = Message { header, body }.emit(&envelope, &self.mac);
+            self.counters.sent += 1;
+            self.out.frame(ControlFrame(frame));
+        }
+    }
+
+    fn may_offer(&self) -> bool {
+        let state = self.session.status(Duration::ZERO).state;
+        let suite = self
+            .session
+            .far()
+            .is_some_and(|far| far.first.suite == self.config.suite);
+        state == SessionState::Agreed && suite
+    }
+
+    fn split(&mut self) -> (&mut Tx, &mut Rx, Reach<'_>) {
+        let reach = Reach {
+            config: &self.config,
+            session: &mut self.session,
+            mix: &self.mix,
+            used: &mut self.used,
+            out: &mut self.out,
+        };
+        (&mut self.tx, &mut self.rx, reach)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! What happened: for the log, the status and the ledger. No event carries key material.
+
+use core::fmt;
+use core::time::Duration;
+
+use secy::{SaId, Suite};
+use wire::{KeyId, MacAddr};
+
+use crate::secret::Origin;
+
+/// Transmit or receive, seen from this end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// We send, we drive the rekeying.
+    Tx,
+    /// The peer sends and drives the rekeying.
+    Rx,
+}
+
+/// Why the KME gave no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFailure {
+    /// The KME has no key for us now.
+    NoKeys,
+    /// `dec_keys`: the KME does not know this `key_ID`, perhaps not yet.
+    NotFound,
+    /// Down, slow, time-out, 5xx, not understood.
+    Unreachable,
+    /// It will not serve us: certificate, SAE identity, configuration.
+    Refused,
+    /// It answered with a key that cannot be used: wrong size, wrong or repeated `key_ID`.
+    Unusable,
+}
+
+/// Why a receiver does not take an offer: the reason octet of a READY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its KME did not have the key in time.
+    KeyNotFound,
+    /// Its KME could not be asked.
+    KmeFailed,
+    /// The AN belongs to an SA in use.
+    AnInUse,
+    /// The `key_ID` was used before.
+    KeyIdUsed,
+    /// It is set to another cipher suite.
+    Suite,
+    /// Its KME labels the key with another origin.
+    Origin,
+}
+
+/// Why a direction gets no fresh key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Our KME gives no key.
+    Key(KeyFailure),
+    /// Our KME has not answered yet.
+    KmeSlow,
+    /// The peer is not heard.
+    PeerSilent,
+    /// The peer is heard but does not answer offers.
+    NoReady,
+    /// The peer refuses the offers.
+    Refused(Refusal),
+    /// The key check value differs: the two KMEs gave different keys under one `key_ID`.
+    KcvMismatch,
+    /// Our workers have not acknowledged a command.
+    WorkerSlow,
+    /// The packet numbers of the SA are used up.
+    PnExhausted,
+    /// The peer ended the session.
+    PeerBye,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A session with the peer is agreed: it proved the root secret, freshly.
+    PeerFound {
+        /// Its address.
+        peer: MacAddr,
+        /// Its transmit SCs.
+        scis: u16,
+        /// False: the session of before is heard again; its keys were kept.
+        fresh: bool,
+    },
+    /// The peer is not heard any more. Keys are kept until their hard limit.
+    PeerLost {
+        /// Its address.
+        peer: MacAddr,
+        /// When it was heard last.
+        heard: Duration,
+    },
+    /// The peer said BYE or restarted: its keys are gone, so ours of that session are wiped.
+    SessionEnded {
+        /// Its address.
+        peer: MacAddr,
+        /// True: it said BYE. False: it came back with a new session.
+        bye: bool,
+    },
+    /// The peer is set to another cipher suite: no key can be agreed until one end is changed.
+    SuiteMismatch {
+        /// Our setting.
+        ours: Suite,
+        /// Its setting.
+        theirs: Suite,
+    },
+    /// An SA is installed in all workers (rx: before the switch; tx: with it).
+    Installed {
+        /// Which way.
+        direction: Direction,
+        /// Its name.
+        id: SaId,
+        /// Its key.
+        key_id: KeyId,
+    },
+    /// Frames flow under a new SA.
+    Switched {
+        /// Which way.
+        direction: Direction,
+        /// The new SA.
+        id: SaId,
+        /// Its key.
+        key_id: KeyId,
+        /// Where the key comes from.
+        origin: Origin,
+        /// The SA of before.
+        previous: Option<SaId>,
+        /// How long that one was in use.
+        previous_age: Option<Duration>,
+    },
+    /// All workers have wiped this SA.
+    Retired {
+        /// Which way.
+        direction: Direction,
+        /// Its name.
+        id: SaId,
+    },
+    /// The KME gave no key; first failure in a row, and each time the cause changes.
+    KeyFailed {
+        /// Tx: `enc_keys`. Rx: `dec_keys`.
+        direction: Direction,
+        /// What it said.
+        failure: KeyFailure,
+        /// The key asked for, if one was named.
+        key_id: Option<KeyId>,
+    },
+    /// The transmit direction is overdue by half an interval; the key in use stays.
+    KeyShort {
+        /// Age of the key in use.
+        age: Duration,
+        /// Why.
+        cause: Cause,
+    },
+    /// Long overdue: the last key is held to its hard limit.
+    Held {
+        /// Age of the key in use.
+        age: Duration,
+        /// When it ends.
+        limit: Duration,
+        /// Why.
+        cause: Cause,
+    },
+    /// The key in use reached its hard limit and was retired: no frame is sent.
+    Blocked {
+        /// Age it reached.
+        age: Duration,
+        /// Why.
+        cause: Cause,
+    },
+    /// A fresh key ended the shortage.
+    Recovered {
+        /// How long after the overdue switch.
+        after: Duration,
+    },
+    /// An offer was given up; another key follows under the same AN.
+    OfferAbandoned {
+        /// The SA that will not be.
+        id: SaId,
+        /// Its key, now spent.
+        key_id: KeyId,
+        /// Why.
+        cause: Cause,
+    },
+    /// We refused an offer of the peer.
+    OfferRefused {
+        /// The SA offered.
+        id: SaId,
+        /// Its key.
+        key_id: KeyId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The two ends hold different keys under one `key_ID`: the KMEs disagree.
+    KcvMismatch {
+        /// The SA offered.
+        id: SaId,
+        /// Its key.
+        key_id: KeyId,
+    },
+    /// An rx SA came to its hard limit of age and is retired.
+    RxExpired {
+        /// Its name.
+        id: SaId,
+        /// Its age.
+        age: Duration,
+    },
+    /// Frames that do not verify arrive; at most once a minute.
+    ForgedFrames {
+        /// Since the last such event.
+        count: u64,
+    },
+    /// Frames of the right shape arrive, none verifies, and there is no session: the pre-shared
+    /// secrets of the two ends differ.
+    WrongSecret {
+        /// Who sends them.
+        peer: MacAddr,
+        /// How many.
+        count: u64,
+    },
+    /// Frames with our own address arrive: a loop, or both ends have the same address.
+    OwnAddress,
+    /// Workers have not acknowledged a command for a second.
+    WorkerSlow {
+        /// Which way.
+        direction: Direction,
+        /// The SA of the command.
+        id: SaId,
+    },
+}
+
+impl KeyFailure {
+    /// In words, for logs and status.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NoKeys => "the KME has no keys",
+            Self::NotFound => "the KME does not know the key_ID",
+            Self::Unreachable => "the KME does not answer",
+            Self::Refused => "the KME refuses us",
+            Self::Unusable => "the KME gave an unusable key",
+        }
+    }
+}
+
+impl Refusal {
+    /// In words, for logs and status.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::KeyNotFound => "its KME does not know the key_ID",
+            Self::KmeFailed => "its KME fails",
+            Self::AnInUse => "the AN is in use there",
+            Self::KeyIdUsed => "the key_ID was used before",
+            Self::Suite => "it is set to another cipher suite",
+            Self::Origin => "its KME labels the key with another origin",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(failure) => f.write_str(failure.text()),
+            Self::KmeSlow => f.write_str("the KME has not answered yet"),
+            Self::PeerSilent => f.write_str("the peer is not heard"),
+            Self::NoReady => f.write_str("the peer does not answer offers"),
+            Self::Refused(refusal) => write!(f, "the peer refuses: {}", refusal.text()),
+            Self::KcvMismatch => f.write_str("the KMEs gave different keys under one key_ID"),
+            Self::WorkerSlow => f.write_str("the workers do not acknowledge"),
+            Self::PnExhausted => f.write_str("the packet numbers are used up"),
+            Self::PeerBye => f.write_str("the peer ended the session"),
+        }
+    }
+}

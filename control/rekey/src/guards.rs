@@ -1,0 +1,74 @@
+//! The protocol's guards by name, so that tests can switch single ones off and see the simulation
+//! find it. Outside the crate's own tests every guard is on and costs nothing.
+
+/// One check without which the protocol would be unsafe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// Switch only after READY (REKEY-20).
+    SwitchOnReady,
+    /// READY only after all workers acknowledged the install (REKEY-24).
+    ReadyAfterInstall,
+    /// READY must name exactly the SA and key on offer, with the right check value (REKEY-20).
+    ReadyExact,
+    /// The key check value alone (REKEY-20).
+    ReadyKcv,
+    /// A new session of the peer ends all keys of the old one (REKEY-7).
+    KeysEndWithSession,
+    /// A session is adopted only for the answer to our nonce (REKEY-6).
+    AdoptOnAnswer,
+    /// A nonce is good for one adoption (REKEY-6).
+    NonceOnce,
+    /// The counter of a session only grows (REKEY-9).
+    FrameOnce,
+    /// OFFER and READY belong to the agreed sessions (REKEY-8).
+    SameSessions,
+    /// An abandoned offer's AN is offered again (REKEY-18).
+    SameAn,
+    /// An offer never takes the AN of an SA in use (REKEY-23).
+    AnFree,
+    /// A `key_ID` is used once (REKEY-22).
+    KeyIdOnce,
+    /// Old epochs are ignored (REKEY-21).
+    EpochGrows,
+    /// The key to replace is gone from all workers before the next is installed (REKEY-25).
+    RetireBeforeInstall,
+    /// The previous rx SA is kept for the grace time (REKEY-26).
+    Grace,
+    /// The switch is announced, so that a quiet line rotates too (REKEY-27).
+    Announce,
+    /// A tx SA ends at its hard limit (REKEY-28).
+    HoldLimit,
+    /// An rx SA ends at its hard limit (REKEY-29).
+    RxHoldLimit,
+    /// Session ids are part of the key's context (REKEY-33).
+    SessionsInContext,
+    /// Frames carrying our own SCI are dropped (REKEY-12).
+    NotOwnFrame,
+}
+
+#[cfg(test)]
+thread_local! {
+    static OFF: core::cell::Cell<Option<Guard>> = const { core::cell::Cell::new(None) };
+}
+
+/// Whether a guard is on: always, outside the crate's tests.
+#[cfg(not(test))]
+#[inline]
+pub(crate) const fn on(_: Guard) -> bool {
+    true
+}
+
+/// Whether a guard is on: unless a test switched it off on this thread.
+#[cfg(test)]
+pub(crate) fn on(guard: Guard) -> bool {
+    OFF.with(|off| off.get() != Some(guard))
+}
+
+/// Switches one guard off while `f` runs.
+#[cfg(test)]
+pub(crate) fn without<T>(guard: Guard, f: impl FnOnce() -> T) -> T {
+    OFF.with(|off| off.set(Some(guard)));
+    let result = f();
+    OFF.with(|off| off.set(None));
+    result
+}

@@ -1,0 +1,92 @@
+//! What both directions reach beyond themselves: session, queue, used `key_IDs`, key schedule.
+
+use secy::SaId;
+use wire::{KeyId, Sci};
+
+use crate::action::Outbox;
+use crate::config::Config;
+use crate::guards::{self, Guard};
+use crate::message::{Header, SessionId};
+use crate::schedule::{MixKey, SaContext};
+use crate::secret::Origin;
+use crate::session::Session;
+use crate::used::UsedKeyIds;
+
+/// Lent to a direction for one call.
+pub(crate) struct Reach<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) session: &'a mut Session,
+    pub(crate) mix: &'a MixKey,
+    pub(crate) used: &'a mut UsedKeyIds,
+    pub(crate) out: &'a mut Outbox,
+}
+
+impl Reach<'_> {
+    /// Both ends know each other, the peer is heard, and it could take an offer: keys that nobody
+    /// can take are not spent.
+    pub(crate) fn may_offer(&self) -> bool {
+        let suite = self
+            .session
+            .far()
+            .is_some_and(|far| far.first.suite == self.config.suite);
+        self.session.agreed() && suite
+    }
+
+    /// The context of a key for frames from us to the peer.
+    pub(crate) fn tx_context(&self, id: SaId, key_id: KeyId, origin: Origin) -> SaContext {
+        let far = self.far();
+        let (session_tx, session_rx) = self.sessions(self.session.id(), far.0);
+        SaContext {
+            suite: self.config.suite,
+            origin,
+            sci_tx: self.local_sci(),
+            scs_tx: self.config.scis,
+            sci_rx: far.1,
+            session_tx,
+            session_rx,
+            epoch: id.epoch,
+            an: id.an,
+            key_id,
+        }
+    }
+
+    /// The context of a key for frames from the peer to us.
+    pub(crate) fn rx_context(&self, id: SaId, key_id: KeyId, origin: Origin) -> SaContext {
+        let far = self.far();
+        let (session_tx, session_rx) = self.sessions(far.0, self.session.id());
+        SaContext {
+            suite: self.config.suite,
+            origin,
+            sci_tx: far.1,
+            scs_tx: far.2,
+            sci_rx: self.local_sci(),
+            session_tx,
+            session_rx,
+            epoch: id.epoch,
+            an: id.an,
+            key_id,
+        }
+    }
+
+    const fn local_sci(&self) -> Sci {
+        Sci::new(self.config.local, 1)
+    }
+
+    fn far(&self) -> (SessionId, Sci, u16) {
+        let far = self.session.far().map(|far| &far.first);
+        far.map_or(
+            (SessionId::NONE, Sci::from_bytes([0; 8]), 0),
+            |first: &Header| (first.src, first.sci, first.tx_scs),
+        )
+    }
+
+    /// REKEY-33.
+    fn sessions(&self, tx: SessionId, rx: SessionId) -> (SessionId, SessionId) {
+        let bound = guards::on(Guard::SessionsInContext);
+        if bound {
+            (tx, rx)
+        } else {
+            (SessionId::NONE, SessionId::NONE)
+        }
+    }
+}

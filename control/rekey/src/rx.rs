@@ -1,0 +1,556 @@
+//! Our receive direction: the peer drives its rekeying, we follow (spec, section 6.2).
+//!
+//! ```text
+//!             OFFER        key here        old one gone       all workers have it
+//! Nothing ───────▶ Looking ───────▶ Clearing ───────▶ Installing ───────▶ Pending ──▶ active
+//!                     └── no key: Refused, READY says why                READY     used, or
+//!                                                                                  announced
+//! ```
+//! At most three SAs: retiring (for the grace time), active, and the candidate. No SA in use is
+//! ever written over: what goes is retired first, and the next install waits until all workers have
+//! wiped it.
+
+use core::time::Duration;
+
+use secy::SaId;
+use wire::{KeyId, Sci};
+
+use crate::action::{Action, Step};
+use crate::config::{self, RxTimers};
+use crate::event::{Cause, Direction, Event, KeyFailure, Refusal};
+use crate::guards::{self, Guard};
+use crate::limits;
+use crate::message::{Answer, Body, Header};
+use crate::reach::Reach;
+use crate::schedule::{Kcv, SaKeys};
+use crate::secret::{Origin, QkdKey};
+use crate::status::{DirectionStatus, KeyStatus, Supply};
+
+/// The receive direction.
+pub(crate) struct Rx {
+    timers: RxTimers,
+    /// Highest epoch accepted; grows over sessions, so that no [`SaId`] comes back.
+    seen: u32,
+    candidate: Candidate,
+    active: Option<Held>,
+    /// The one before, and when its grace time ends.
+    retiring: Option<(Held, Duration)>,
+    /// Retired, not yet acknowledged by all workers.
+    wiping: Vec<SaId>,
+    /// Keys asked for by `key_ID`, without an answer yet.
+    lookups: Vec<(KeyId, Duration)>,
+    trouble: Option<(Cause, Duration)>,
+    switches: u64,
+    failures: u64,
+}
+
+/// The SA to come.
+enum Candidate {
+    Nothing,
+    /// The KME is asked for the key, or will be again at `retry`.
+    Looking {
+        offer: Offer,
+        deadline: Duration,
+        pause: Duration,
+        retry: Option<Duration>,
+    },
+    /// The key is here; the workers still wipe what had its place.
+    Clearing {
+        offer: Offer,
+        keys: Box<SaKeys>,
+        slow: Option<Duration>,
+    },
+    /// The workers install it.
+    Installing {
+        sa: Held,
+        slow: Option<Duration>,
+    },
+    /// All workers have it, READY is out.
+    Pending(Held),
+    /// It will not be; the peer is told each time it asks.
+    Refused(Offer, Refusal),
+}
+
+/// An offer of the peer, and whose.
+#[derive(Clone, Copy)]
+struct Offer {
+    id: SaId,
+    key_id: KeyId,
+    origin: Origin,
+    sci: Sci,
+    scs: u16,
+}
+
+/// An rx SA in the workers, without its key.
+#[derive(Clone, Copy)]
+struct Held {
+    offer: Offer,
+    kcv: Kcv,
+    /// Given to the workers then.
+    since: Duration,
+    /// Became active then.
+    active_since: Duration,
+}
+
+impl Rx {
+    pub(crate) const fn new(timers: RxTimers) -> Self {
+        Self {
+            timers,
+            seen: 0,
+            candidate: Candidate::Nothing,
+            active: None,
+            retiring: None,
+            wiping: Vec::new(),
+            lookups: Vec::new(),
+            trouble: None,
+            switches: 0,
+            failures: 0,
+        }
+    }
+
+    /// Highest epoch accepted, for the header of our frames.
+    pub(crate) const fn epoch_seen(&self) -> u32 {
+        self.seen
+    }
+
+    /// The peer's timers, as its frames tell its interval.
+    pub(crate) const fn set_timers(&mut self, timers: RxTimers) {
+        self.timers = timers;
+    }
+
+    pub(crate) fn on_offer(
+        &mut self,
+        now: Duration,
+        header: &Header,
+        (id, key_id, origin): (SaId, KeyId, Origin),
+        reach: &mut Reach<'_>,
+    ) {
+        let offer = Offer {
+            id,
+            key_id,
+            origin,
+            sci: header.sci,
+            scs: header.tx_scs,
+        };
+        // REKEY-21
+        if id.epoch < self.seen && guards::on(Guard::EpochGrows) {
+            return;
+        }
+        if id.epoch == self.seen || self.holds(&offer) {
+            return self.repeat(&offer, reach);
+        }
+        // The workers are given one thing at a time; the peer will ask again.
+        if matches!(self.candidate, Candidate::Installing { .. }) {
+            return;
+        }
+        if self.lookups.len() >= limits::LOOKUPS_MAX {
+            return;
+        }
+        self.seen = id.epoch;
+        self.drop_candidate(reach);
+        if header.suite != reach.config.suite {
+            return self.refuse(now, offer, Refusal::Suite, reach);
+        }
+        // REKEY-23
+        let in_use = [
+            self.active.as_ref(),
+            self.retiring.as_ref().map(|(sa, _)| sa),
+        ];
+        let taken = in_use
+            .into_iter()
+            .flatten()
+            .any(|sa| sa.offer.id.an == id.an);
+        if taken && guards::on(Guard::AnFree) {
+            return self.refuse(now, offer, Refusal::AnInUse, reach);
+        }
+        if !reach.used.take(key_id) {
+            return self.refuse(now, offer, Refusal::KeyIdUsed, reach);
+        }
+        self.candidate = Candidate::Looking {
+            offer,
+            deadline: now + self.timers.lookup_budget,
+            pause: self.timers.lookup_budget / limits::LOOKUP_STEPS,
+            retry: None,
+        };
+        self.look_up(now, key_id, reach);
+    }
+
+    pub(crate) fn on_key(
+        &mut self,
+        now: Duration,
+        key_id: KeyId,
+        answer: Result<QkdKey, KeyFailure>,
+        reach: &mut Reach<'_>,
+    ) {
+        if let Some(at) = self.lookups.iter().position(|(asked, _)| *asked == key_id) {
+            self.lookups.swap_remove(at);
+        }
+        let Candidate::Looking {
+            offer,
+            deadline,
+            pause,
+            retry,
+        } = &mut self.candidate
+        else {
+            return; // of an offer that was replaced: the key is wiped here
+        };
+        let offer = *offer;
+        if offer.key_id != key_id {
+            return;
+        }
+        match answer {
+            Ok(key) if key.origin() != offer.origin => {
+                self.refuse(now, offer, Refusal::Origin, reach);
+            }
+            Ok(key) => {
+                let context = reach.rx_context(offer.id, key_id, offer.origin);
+                let keys = Box::new(reach.mix.sa_keys(&key, &context));
+                let slow = Some(now + limits::WORKER_SLOW);
+                self.candidate = Candidate::Clearing { offer, keys, slow };
+                self.install(now, reach);
+            }
+            Err(failure) => {
+                let again = now + *pause;
+                let hopeless = matches!(failure, KeyFailure::Refused | KeyFailure::Unusable);
+                if !hopeless && again <= *deadline {
+                    *retry = Some(again);
+                    *pause *= 2;
+                    return;
+                }
+                let (direction, key_id) = (Direction::Rx, Some(key_id));
+                reach.out.event(Event::KeyFailed {
+                    direction,
+                    failure,
+                    key_id,
+                });
+                let refusal = match failure {
+                    KeyFailure::NotFound | KeyFailure::NoKeys => Refusal::KeyNotFound,
+                    KeyFailure::Unreachable | KeyFailure::Refused | KeyFailure::Unusable => {
+                        Refusal::KmeFailed
+                    }
+                };
+                self.refuse(now, offer, refusal, reach);
+                self.trouble(now, Cause::Key(failure));
+            }
+        }
+    }
+
+    pub(crate) fn on_done(&mut self, now: Duration, step: Step, reach: &mut Reach<'_>) {
+        match (step, &self.candidate) {
+            (Step::InstallRx(id), &Candidate::Installing { sa, .. }) if sa.offer.id == id => {
+                let direction = Direction::Rx;
+                self.candidate = Candidate::Pending(sa);
+                reach.out.event(Event::Installed {
+                    direction,
+                    id,
+                    key_id: sa.offer.key_id,
+                });
+                ready(&sa, reach); // REKEY-24
+            }
+            (Step::RetireRx(id), _) => {
+                self.wiping.retain(|wiping| *wiping != id);
+                reach.out.event(Event::Retired {
+                    direction: Direction::Rx,
+                    id,
+                });
+                self.install(now, reach);
+            }
+            _ => {} // of a session that ended
+        }
+    }
+
+    /// An authentic frame came under this SA, so the peer has switched.
+    pub(crate) fn on_used(&mut self, now: Duration, id: SaId, reach: &mut Reach<'_>) {
+        if matches!(&self.candidate, Candidate::Pending(sa) if sa.offer.id == id) {
+            self.promote(now, reach);
+        }
+    }
+
+    /// REKEY-27: the peer says which epoch it transmits under, so a quiet line rotates too.
+    pub(crate) fn on_announced(&mut self, now: Duration, epoch: u32, reach: &mut Reach<'_>) {
+        if matches!(&self.candidate, Candidate::Pending(sa) if sa.offer.id.epoch == epoch) {
+            self.promote(now, reach);
+        }
+    }
+
+    /// The session ended, here or there: nothing will come under these keys (REKEY-7).
+    pub(crate) fn reset(&mut self, reach: &mut Reach<'_>) {
+        self.drop_candidate(reach);
+        if let Some((sa, _)) = self.retiring.take() {
+            self.retire(&sa.offer, reach);
+        }
+        if let Some(sa) = self.active.take() {
+            self.retire(&sa.offer, reach);
+        }
+        self.trouble = None;
+    }
+
+    /// Lets time pass: everything that is due happens.
+    pub(crate) fn on_time(&mut self, now: Duration, reach: &mut Reach<'_>) {
+        self.lookups
+            .retain(|(_, since)| now < *since + limits::FETCH_ANSWER);
+        if let Candidate::Looking { offer, retry, .. } = &mut self.candidate
+            && retry.is_some_and(|at| now >= at)
+        {
+            *retry = None;
+            let key_id = offer.key_id;
+            self.look_up(now, key_id, reach);
+        }
+        if let Candidate::Clearing { offer, slow, .. }
+        | Candidate::Installing {
+            sa: Held { offer, .. },
+            slow,
+        } = &mut self.candidate
+            && slow.is_some_and(|at| now >= at)
+        {
+            *slow = None;
+            let id = offer.id;
+            reach.out.event(Event::WorkerSlow {
+                direction: Direction::Rx,
+                id,
+            });
+            self.trouble(now, Cause::WorkerSlow);
+        }
+        if let Some((sa, _)) = self.retiring.take_if(|(_, until)| now >= *until) {
+            self.retire(&sa.offer, reach);
+        }
+        self.expire(now, reach);
+    }
+
+    /// REKEY-29: an rx SA has a hard limit too, a little later than that of its sender.
+    fn expire(&mut self, now: Duration, reach: &mut Reach<'_>) {
+        if !guards::on(Guard::RxHoldLimit) {
+            return;
+        }
+        let over = |sa: &Held| now >= sa.since + self.timers.hold_max;
+        let active = self.active.take_if(|sa| over(sa));
+        let pending = match &self.candidate {
+            Candidate::Pending(sa) if over(sa) => Some(*sa),
+            _ => None,
+        };
+        for sa in active.into_iter().chain(pending) {
+            let age = now.saturating_sub(sa.since);
+            reach.out.event(Event::RxExpired {
+                id: sa.offer.id,
+                age,
+            });
+            self.retire(&sa.offer, reach);
+        }
+        if pending.is_some() {
+            self.candidate = Candidate::Nothing;
+        }
+    }
+
+    fn look_up(&mut self, now: Duration, key_id: KeyId, reach: &mut Reach<'_>) {
+        self.lookups.push((key_id, now));
+        reach.out.command(Action::FetchKeyById(key_id));
+    }
+
+    /// REKEY-25: not before everything retired is wiped.
+    fn install(&mut self, now: Duration, reach: &mut Reach<'_>) {
+        if !self.wiping.is_empty() && guards::on(Guard::RetireBeforeInstall) {
+            return;
+        }
+        if !matches!(self.candidate, Candidate::Clearing { .. }) {
+            return;
+        }
+        let cleared = core::mem::replace(&mut self.candidate, Candidate::Nothing);
+        let Candidate::Clearing { offer, keys, .. } = cleared else {
+            return;
+        };
+        let SaKeys { sak, salt, kcv } = *keys;
+        let sas = config::scs(offer.sci.mac(), offer.scs);
+        reach.out.command(Action::InstallRx {
+            id: offer.id,
+            sas,
+            sak,
+            salt,
+        });
+        let sa = Held {
+            offer,
+            kcv,
+            since: now,
+            active_since: now,
+        };
+        let slow = Some(now + limits::WORKER_SLOW);
+        self.candidate = Candidate::Installing { sa, slow };
+        if !guards::on(Guard::ReadyAfterInstall) {
+            ready(&sa, reach);
+        }
+    }
+
+    /// The candidate becomes active, the active one retires after the grace time, and one that is
+    /// still retiring goes now: never more than three.
+    fn promote(&mut self, now: Duration, reach: &mut Reach<'_>) {
+        let Candidate::Pending(mut sa) = self.candidate else {
+            return;
+        };
+        self.candidate = Candidate::Nothing;
+        sa.active_since = now;
+        if let Some((oldest, _)) = self.retiring.take() {
+            self.retire(&oldest.offer, reach);
+        }
+        let previous = self.active.replace(sa);
+        self.switches += 1;
+        self.trouble = None;
+        let Offer {
+            id, key_id, origin, ..
+        } = sa.offer;
+        reach.out.event(Event::Switched {
+            direction: Direction::Rx,
+            id,
+            key_id,
+            origin,
+            previous: previous.map(|sa| sa.offer.id),
+            previous_age: previous.map(|sa| now.saturating_sub(sa.active_since)),
+        });
+        match previous {
+            Some(previous) if guards::on(Guard::Grace) => {
+                self.retiring = Some((previous, now + self.timers.grace));
+            }
+            Some(previous) => self.retire(&previous.offer, reach),
+            None => {}
+        }
+    }
+
+    /// Forgets the candidate, and takes it out of the workers if it is there.
+    fn drop_candidate(&mut self, reach: &mut Reach<'_>) {
+        match core::mem::replace(&mut self.candidate, Candidate::Nothing) {
+            Candidate::Installing { sa, .. } | Candidate::Pending(sa) => {
+                self.retire(&sa.offer, reach);
+            }
+            Candidate::Nothing
+            | Candidate::Looking { .. }
+            | Candidate::Clearing { .. }
+            | Candidate::Refused(..) => {}
+        }
+    }
+
+    fn retire(&mut self, offer: &Offer, reach: &mut Reach<'_>) {
+        debug_assert!(
+            self.wiping.len() < limits::WIPING_MAX,
+            "installs wait for wiping"
+        );
+        self.wiping.push(offer.id);
+        let scis = config::scs(offer.sci.mac(), offer.scs)
+            .into_iter()
+            .map(|(sci, _)| sci)
+            .collect();
+        reach.out.command(Action::RetireRx { id: offer.id, scis });
+    }
+
+    fn refuse(&mut self, now: Duration, offer: Offer, refusal: Refusal, reach: &mut Reach<'_>) {
+        let Offer { id, key_id, .. } = offer;
+        self.failures += 1;
+        self.trouble(now, Cause::Refused(refusal));
+        self.candidate = Candidate::Refused(offer, refusal);
+        reach.out.event(Event::OfferRefused {
+            id,
+            key_id,
+            refusal,
+        });
+        reach.out.body(Body::Ready {
+            id,
+            key_id,
+            answer: Answer::Refused(refusal),
+        });
+    }
+
+    /// The same offer again: the same answer again (REKEY-21).
+    fn repeat(&self, offer: &Offer, reach: &mut Reach<'_>) {
+        let same = |other: &Offer| other.id == offer.id && other.key_id == offer.key_id;
+        match (&self.candidate, &self.active) {
+            (Candidate::Pending(sa), _) if same(&sa.offer) => ready(sa, reach),
+            (_, Some(sa)) if same(&sa.offer) => ready(sa, reach),
+            (Candidate::Refused(refused, refusal), _) if same(refused) => {
+                let Offer { id, key_id, .. } = *offer;
+                reach.out.body(Body::Ready {
+                    id,
+                    key_id,
+                    answer: Answer::Refused(*refusal),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn holds(&self, offer: &Offer) -> bool {
+        let same = |sa: &Held| sa.offer.id == offer.id && sa.offer.key_id == offer.key_id;
+        matches!(&self.candidate, Candidate::Pending(sa) if same(sa))
+            || self.active.as_ref().is_some_and(same)
+    }
+
+    fn trouble(&mut self, now: Duration, cause: Cause) {
+        let since = self.trouble.map_or(now, |(_, since)| since);
+        self.trouble = Some((cause, since));
+    }
+
+    pub(crate) fn next_wake(&self) -> Option<Duration> {
+        let candidate = match &self.candidate {
+            Candidate::Looking { retry, .. } => *retry,
+            Candidate::Clearing { slow, .. } | Candidate::Installing { slow, .. } => *slow,
+            Candidate::Pending(sa) => Some(sa.since + self.timers.hold_max),
+            Candidate::Nothing | Candidate::Refused(..) => None,
+        };
+        let grace = self.retiring.as_ref().map(|(_, until)| *until);
+        let active = self
+            .active
+            .as_ref()
+            .map(|sa| sa.since + self.timers.hold_max);
+        let lookup = self
+            .lookups
+            .iter()
+            .map(|(_, since)| *since + limits::FETCH_ANSWER)
+            .min();
+        [candidate, grace, active, lookup]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(crate) fn status(&self, now: Duration) -> DirectionStatus {
+        let stage = match &self.candidate {
+            Candidate::Nothing => "waiting",
+            Candidate::Looking { .. } => "looking",
+            Candidate::Clearing { .. } => "clearing",
+            Candidate::Installing { .. } => "installing",
+            Candidate::Pending(_) => "pending",
+            Candidate::Refused(..) => "refused",
+        };
+        let blocked = if self.switches == 0 {
+            Supply::Starting
+        } else {
+            Supply::Blocked
+        };
+        DirectionStatus {
+            stage,
+            supply: if self.active.is_some() {
+                Supply::Normal
+            } else {
+                blocked
+            },
+            key: self.active.as_ref().map(|sa| KeyStatus {
+                an: sa.offer.id.an,
+                epoch: sa.offer.id.epoch,
+                key_id: sa.offer.key_id,
+                origin: sa.offer.origin,
+                age: now.saturating_sub(sa.active_since),
+            }),
+            switches: self.switches,
+            failures: self.failures,
+            trouble: self.trouble,
+        }
+    }
+}
+
+fn ready(sa: &Held, reach: &mut Reach<'_>) {
+    let Offer { id, key_id, .. } = sa.offer;
+    reach.out.body(Body::Ready {
+        id,
+        key_id,
+        answer: Answer::Installed(sa.kcv),
+    });
+}
+
+#[cfg(test)]
+mod tests;

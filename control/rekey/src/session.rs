@@ -1,0 +1,320 @@
+//! Sessions: which run of the peer we talk to, and whether it is alive.
+//!
+//! Each run of a process draws a session id. A peer session is adopted only when a frame of it
+//! brings back our nonce, which is then drawn anew; so sessions are adopted in the order in which
+//! they began, and no recorded frame can bring an old one back (spec, section 5).
+//!
+//! Not here: what a new session means for keys ([`crate::Rekey`] wipes them), frames' octets.
+
+use core::time::Duration;
+
+use subtle::ConstantTimeEq;
+use wire::MacAddr;
+
+use crate::guards::{self, Guard};
+use crate::limits;
+use crate::message::{Header, Nonce, SessionId};
+use crate::status::{SessionState, SessionStatus};
+
+/// Fills a slice with unpredictable octets.
+pub(crate) type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
+
+/// Our session, and the peer's.
+pub(crate) struct Session {
+    entropy: Entropy,
+    id: SessionId,
+    ctr: u64,
+    /// Good for one adoption.
+    nonce: Nonce,
+    /// The nonce of the peer that our next HELLO answers.
+    answer: Nonce,
+    peer: Peer,
+    hello: Duration,
+    dead: Duration,
+    next_hello: Option<Duration>,
+    /// Tokens for answers to sessions not adopted, and when the last one came.
+    answers: (u32, Duration),
+}
+
+/// How far we are with the peer.
+#[derive(Clone, Copy, Debug)]
+enum Peer {
+    None,
+    /// It has proved itself.
+    Adopted(Far),
+    /// And it has shown that it adopted us: keys may be offered.
+    Agreed(Far),
+    /// Agreed, and silent for longer than `dead`. Keys are kept (REKEY-14).
+    Lost(Far),
+}
+
+/// The far end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Far {
+    /// From the frame that brought back our nonce.
+    pub(crate) first: Header,
+    ctr: u64,
+    heard: Duration,
+}
+
+/// What a HELLO meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hello {
+    /// Of the session we know.
+    Known,
+    /// Of a session that proved itself just now: keys of the one before are void.
+    Adopted,
+    /// Of another session, which gets our nonce to answer.
+    Challenged,
+}
+
+/// Why an authentic frame is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Untimely {
+    Replayed,
+    Stale,
+}
+
+/// A change that the rest of the protocol must see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Agreed,
+    Resumed,
+    Lost { heard: Duration },
+}
+
+impl Session {
+    pub(crate) fn new(hello: Duration, dead: Duration, mut entropy: Entropy) -> Self {
+        let mut id = SessionId::NONE;
+        while id == SessionId::NONE {
+            entropy(&mut id.0);
+        }
+        let mut session = Self {
+            entropy,
+            id,
+            ctr: 0,
+            nonce: Nonce::NONE,
+            answer: Nonce::NONE,
+            peer: Peer::None,
+            hello,
+            dead,
+            next_hello: None,
+            answers: (limits::ANSWERS_BURST, Duration::ZERO),
+        };
+        session.draw_nonce();
+        session
+    }
+
+    pub(crate) const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The far end, once it has proved itself.
+    pub(crate) const fn far(&self) -> Option<&Far> {
+        match &self.peer {
+            Peer::None => None,
+            Peer::Adopted(far) | Peer::Agreed(far) | Peer::Lost(far) => Some(far),
+        }
+    }
+
+    /// Both ends know each other, and the peer is heard.
+    pub(crate) const fn agreed(&self) -> bool {
+        matches!(self.peer, Peer::Agreed(_))
+    }
+
+    /// The peer's session for the header of our frames.
+    pub(crate) fn dst(&self) -> SessionId {
+        self.far().map_or(SessionId::NONE, |far| far.first.src)
+    }
+
+    /// REKEY-9: each frame of ours has a higher counter than all before.
+    pub(crate) fn next_ctr(&mut self) -> u64 {
+        self.ctr += 1;
+        self.ctr
+    }
+
+    /// What our HELLO carries: our nonce, and the answer to the peer's.
+    pub(crate) const fn nonces(&self) -> (Nonce, Nonce) {
+        (self.nonce, self.answer)
+    }
+
+    /// A HELLO is due as soon as possible.
+    pub(crate) fn hello_now(&mut self, now: Duration) {
+        self.next_hello = Some(now);
+    }
+
+    /// True when a HELLO is to be sent now; the next one is then set.
+    pub(crate) fn hello_due(&mut self, now: Duration) -> bool {
+        if self.next_hello.is_none_or(|due| now < due) {
+            return false;
+        }
+        let period = self.jitter(self.hello, 10);
+        self.next_hello = Some(now + period);
+        true
+    }
+
+    pub(crate) fn on_hello(
+        &mut self,
+        now: Duration,
+        header: &Header,
+        challenge: Nonce,
+        response: Nonce,
+    ) -> Result<(Hello, Option<Change>), Untimely> {
+        if self.far().is_some_and(|far| far.first.src == header.src) {
+            let change = self.heard(now, header)?;
+            self.answer = challenge;
+            if header.dst != self.id && self.may_answer(now) {
+                self.hello_now(now);
+            }
+            return Ok((Hello::Known, change));
+        }
+        self.answer = challenge;
+        if self.proves(header, response) {
+            if guards::on(Guard::NonceOnce) {
+                self.draw_nonce();
+            }
+            let far = Far {
+                first: *header,
+                ctr: header.ctr,
+                heard: now,
+            };
+            self.peer = Peer::Adopted(far);
+            self.hello_now(now);
+            return Ok((Hello::Adopted, self.agree(header)));
+        }
+        if self.may_answer(now) {
+            self.hello_now(now);
+        }
+        Ok((Hello::Challenged, None))
+    }
+
+    /// Any other frame: REKEY-8, of the session adopted and for ours.
+    pub(crate) fn on_other(
+        &mut self,
+        now: Duration,
+        header: &Header,
+    ) -> Result<Option<Change>, Untimely> {
+        let src = self.far().is_some_and(|far| far.first.src == header.src);
+        if !(src && header.dst == self.id) && guards::on(Guard::SameSessions) {
+            return Err(Untimely::Stale);
+        }
+        self.heard(now, header)
+    }
+
+    /// The peer ended its session. Its nonce answers are void too.
+    pub(crate) fn on_bye(&mut self) {
+        self.peer = Peer::None;
+        self.answer = Nonce::NONE;
+        self.draw_nonce();
+    }
+
+    pub(crate) fn on_time(&mut self, now: Duration) -> Option<Change> {
+        match self.peer {
+            Peer::Agreed(far) if now >= far.heard + self.dead => {
+                self.peer = Peer::Lost(far);
+                Some(Change::Lost { heard: far.heard })
+            }
+            Peer::None | Peer::Adopted(_) | Peer::Agreed(_) | Peer::Lost(_) => None,
+        }
+    }
+
+    pub(crate) fn next_wake(&self) -> Option<Duration> {
+        let dead = match self.peer {
+            Peer::Agreed(far) => Some(far.heard + self.dead),
+            Peer::None | Peer::Adopted(_) | Peer::Lost(_) => None,
+        };
+        [self.next_hello, dead].into_iter().flatten().min()
+    }
+
+    pub(crate) fn status(&self, now: Duration) -> SessionStatus {
+        let (state, far) = match &self.peer {
+            Peer::None => (SessionState::Searching, None),
+            Peer::Adopted(far) => (SessionState::Adopted, Some(far)),
+            Peer::Agreed(far) => (SessionState::Agreed, Some(far)),
+            Peer::Lost(far) => (SessionState::Lost, Some(far)),
+        };
+        SessionStatus {
+            state,
+            peer: far.map(Far::mac),
+            peer_scis: far.map_or(0, |far| far.first.tx_scs),
+            silence: far.map(|far| now.saturating_sub(far.heard)),
+        }
+    }
+
+    /// `time` ± `percent`, so that two ends or many lines do not beat together.
+    pub(crate) fn jitter(&mut self, time: Duration, percent: u32) -> Duration {
+        let mut draw = [0; 2];
+        (self.entropy)(&mut draw);
+        let span = time * percent / 100;
+        time - span + span * 2 * u32::from(u16::from_be_bytes(draw)) / u32::from(u16::MAX)
+    }
+
+    /// A frame of the peer session: REKEY-9, newer than all before.
+    fn heard(&mut self, now: Duration, header: &Header) -> Result<Option<Change>, Untimely> {
+        let (far, resumed) = match &mut self.peer {
+            Peer::None => return Err(Untimely::Stale),
+            Peer::Adopted(far) | Peer::Agreed(far) => (far, false),
+            Peer::Lost(far) => (far, true),
+        };
+        if header.ctr <= far.ctr && guards::on(Guard::FrameOnce) {
+            return Err(Untimely::Replayed);
+        }
+        far.ctr = header.ctr;
+        far.heard = now;
+        if resumed {
+            self.peer = Peer::Agreed(*far);
+            return Ok(Some(Change::Resumed));
+        }
+        Ok(self.agree(header))
+    }
+
+    /// The peer has adopted us when its frames name our session.
+    fn agree(&mut self, header: &Header) -> Option<Change> {
+        match self.peer {
+            Peer::Adopted(far) if header.dst == self.id => {
+                self.peer = Peer::Agreed(far);
+                Some(Change::Agreed)
+            }
+            Peer::None | Peer::Adopted(_) | Peer::Agreed(_) | Peer::Lost(_) => None,
+        }
+    }
+
+    /// REKEY-6: only an answer to the nonce that is out now proves a session.
+    fn proves(&self, header: &Header, response: Nonce) -> bool {
+        if !guards::on(Guard::AdoptOnAnswer) {
+            return header.dst == self.id || self.far().is_none(); // an echo: what a replay has too
+        }
+        response != Nonce::NONE && bool::from(response.0.ct_eq(&self.nonce.0))
+    }
+
+    /// REKEY-13: answers to sessions not adopted are rationed.
+    fn may_answer(&mut self, now: Duration) -> bool {
+        let (tokens, since) = &mut self.answers;
+        while *tokens < limits::ANSWERS_BURST && now >= *since + limits::ANSWER_EVERY {
+            *tokens += 1;
+            *since += limits::ANSWER_EVERY;
+        }
+        if *tokens == limits::ANSWERS_BURST {
+            *since = now;
+        }
+        let may = *tokens > 0;
+        *tokens -= u32::from(may);
+        may
+    }
+
+    fn draw_nonce(&mut self) {
+        self.nonce = Nonce::NONE;
+        while self.nonce == Nonce::NONE {
+            (self.entropy)(&mut self.nonce.0);
+        }
+    }
+}
+
+impl Far {
+    pub(crate) const fn mac(&self) -> MacAddr {
+        self.first.sci.mac()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! What `qmacsec status` shows of the rekey protocol.
+
+use core::time::Duration;
+
+use wire::{An, KeyId, MacAddr};
+
+use crate::event::Cause;
+use crate::secret::Origin;
+
+/// A snapshot, made for one `now`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The session with the peer.
+    pub session: SessionStatus,
+    /// What we send.
+    pub tx: DirectionStatus,
+    /// What we receive.
+    pub rx: DirectionStatus,
+    /// Keys fetched and not offered yet.
+    pub keys_held: usize,
+    /// Control frames.
+    pub counters: Counters,
+}
+
+/// The session with the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionStatus {
+    /// How far it is.
+    pub state: SessionState,
+    /// Who.
+    pub peer: Option<MacAddr>,
+    /// Transmit SCs of the peer.
+    pub peer_scis: u16,
+    /// Time since it was last heard.
+    pub silence: Option<Duration>,
+}
+
+/// How far a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionState {
+    /// No peer has proved the root secret.
+    Searching,
+    /// The peer has proved itself to us, but not yet heard our proof.
+    Adopted,
+    /// Both have.
+    Agreed,
+    /// Agreed, but the peer is silent.
+    Lost,
+}
+
+/// One direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirectionStatus {
+    /// The step of its state machine.
+    pub stage: &'static str,
+    /// How well it is supplied with keys (tx; rx: `Normal` or `Blocked`).
+    pub supply: Supply,
+    /// The key in use.
+    pub key: Option<KeyStatus>,
+    /// Switches since start.
+    pub switches: u64,
+    /// Offers given up (tx) or refused (rx), and failed fetches, since start.
+    pub failures: u64,
+    /// What goes wrong now, and since when (same clock as `now`).
+    pub trouble: Option<(Cause, Duration)>,
+}
+
+/// The key in use of one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyStatus {
+    /// Association number.
+    pub an: An,
+    /// Number of the key in this direction.
+    pub epoch: u32,
+    /// Its name at the KMEs.
+    pub key_id: KeyId,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Time since the switch to it.
+    pub age: Duration,
+}
+
+/// Stages of a key shortage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Supply {
+    /// Nothing is sent yet: no key has been agreed since start or since the session ended.
+    Starting,
+    /// Keys come in time.
+    Normal,
+    /// The interval is exceeded by half: the key in use is used longer.
+    Short,
+    /// The last key is held to its hard limit.
+    Held,
+    /// The hard limit is reached: nothing is sent.
+    Blocked,
+}
+
+/// Counters of control frames. Every frame handed to [`crate::Rekey::on_frame`] is in `received`
+/// and in exactly one of the others (`sent`, `events_lost` apart).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames we made.
+    pub sent: u64,
+    /// All frames handed in.
+    pub received: u64,
+    /// Authentic, fresh, of the present or an arising session.
+    pub accepted: u64,
+    /// The MAC does not verify.
+    pub forged: u64,
+    /// Authentic, but not newer than the last one of its session.
+    pub replayed: u64,
+    /// Authentic, but of or for another session.
+    pub stale: u64,
+    /// Wrong length, EtherType, or a field that cannot be.
+    pub malformed: u64,
+    /// A type we do not know.
+    pub unknown_type: u64,
+    /// A version we do not know.
+    pub unknown_version: u64,
+    /// From another address than the configured peer's.
+    pub foreign: u64,
+    /// With our own SCI as sender: reflected, or two ends with one address.
+    pub reflected: u64,
+    /// Frames and events dropped because the driver did not drain the actions.
+    pub overflow: u64,
+}
+
+impl SessionState {
+    /// As status shows it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Searching => "searching",
+            Self::Adopted => "adopted",
+            Self::Agreed => "agreed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl Supply {
+    /// As status shows it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Normal => "normal",
+            Self::Short => "short",
+            Self::Held => "held",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+impl Counters {
+    /// Name and value of each, for metrics.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [
+            ("sent", self.sent),
+            ("received", self.received),
+            ("accepted", self.accepted),
+            ("forged", self.forged),
+            ("replayed", self.replayed),
+            ("stale", self.stale),
+            ("malformed", self.malformed),
+            ("unknown_type", self.unknown_type),
+            ("unknown_version", self.unknown_version),
+            ("foreign", self.foreign),
+            ("reflected", self.reflected),
+            ("overflow", self.overflow),
+        ]
+        .into_iter()
+    }
+}
