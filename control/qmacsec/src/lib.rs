@@ -1,1 +1,22 @@
-//! Under construction.
+//! The line encryptor as a program: command line, config, and the driver that joins ports,
+//! workers, the rekey protocol and the KME client; the lab; status.
+//!
+//! This crate is the only place with a clock, sockets of the control plane, files and logs. It
+//! holds no protocol logic (that is `rekey`) and touches no frame (that is `worker`).
+//!
+//! The way in: [`encryptor`] builds one encryptor, [`driver`] is its loop, [`lab`] runs two.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod command;
+pub mod config;
+pub mod driver;
+pub mod encryptor;
+pub mod harden;
+pub mod lab;
+pub mod limits;
+pub mod log;
+pub mod status;
+pub mod stop;
+
+pub use cli::main;

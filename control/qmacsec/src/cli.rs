@@ -1,0 +1,67 @@
+//! The command line: which command, with which arguments.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::command::{check, kme, link, pki, run, status};
+use crate::{lab, limits};
+
+/// Line encryptor: protects Ethernet between two sites with MACsec (IEEE 802.1AE) and changes the
+/// key every few seconds with keys from a QKD KME (ETSI GS QKD 014).
+#[derive(Parser)]
+#[command(name = "qmacsec", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  qmacsec lab                              two sites on this machine, real frames, a key every 3 s
+  qmacsec lab --rekey 500ms --duration 1m  the same, faster and longer
+  qmacsec link --km 50                     what the modelled CV-QKD link delivers, and why
+  qmacsec run --config site-a.toml         one encryptor
+  qmacsec status                           is it encrypting now, with which key, how old";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Two sites on this machine: KMEs, encryptors, hosts, live table, verdict
+    Lab(lab::Args),
+    /// One encryptor, until stopped
+    Run(run::Args),
+    /// Check an encryptor's config and what it names, without touching the network
+    Check(check::Args),
+    /// Lab KMEs fed by a modelled CV-QKD link
+    Kme(kme::Args),
+    /// Lab certificates, and pre-shared secrets
+    Pki(pki::Args),
+    /// What a running encryptor does: key, age, counters, KME
+    Status(status::Args),
+    /// Secret key rate of the modelled CV-QKD link, all inputs shown
+    Link(link::Args),
+}
+
+/// Runs the program with the arguments of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Lab(args) => lab::main(&args),
+        Command::Run(args) => run::main(&args),
+        Command::Check(args) => check::main(&args),
+        Command::Kme(args) => kme::main(&args),
+        Command::Pki(args) => pki::main(&args),
+        Command::Status(args) => status::main(&args),
+        Command::Link(args) => link::main(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("qmacsec: {error}");
+        let mut source = error.source();
+        while let Some(cause) = source {
+            eprintln!("  because: {cause}");
+            source = cause.source();
+        }
+        ExitCode::from(limits::EXIT_FAILURE)
+    })
+}

@@ -1,0 +1,37 @@
+//! `qmacsec check`: reads a config and everything it names, and says what would stop `run`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Outcome;
+use crate::config::{EncryptorConfig, Psk};
+
+/// Arguments of `qmacsec check`.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  qmacsec check --config /etc/qmacsec/site-a.toml")]
+pub struct Args {
+    /// The encryptor's config file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Checks and prints a summary.
+///
+/// # Errors
+/// The first mistake found, with file, key, value and mend.
+#[expect(clippy::print_stdout, reason = "the summary is this command's output")]
+pub fn main(args: &Args) -> Outcome {
+    let config = EncryptorConfig::read(&args.config)?;
+    Psk::read(&args.config, &config.the_peer().psk_file)?;
+    let client = crate::encryptor::kme_client(&config)?;
+    drop(client);
+    println!("{} is fine:", args.config.display());
+    println!("  {}: red {} (MTU {}), black {}", config.encryptor.name, config.red.interface, config.red.mtu, config.black.interface);
+    println!("  {}, engine {}", config.macsec.suite.0.name(), config.encryptor.engine.0.name());
+    println!(
+        "  peer {} (SAE {}), a fresh key every {}, the last one held for {} at most",
+        config.the_peer().name, config.the_peer().sae_id, config.rekey.interval, config.rekey.hold_max
+    );
+    println!("  KME {}", config.kme.url);
+    Ok(ExitCode::SUCCESS)
+}

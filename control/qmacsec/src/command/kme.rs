@@ -1,0 +1,165 @@
+//! `qmacsec kme`: one or two lab KMEs, fed by a modelled CV-QKD link.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use kme::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, Supply};
+use qkd::preset::{Preset, UnknownPreset};
+use tracing::{info, warn};
+
+use super::Outcome;
+use crate::config::{ConfigError, KmeFile, Link};
+use crate::status::{KmeReport, StatusSocket};
+use crate::{harden, lab, log, stop};
+
+/// Arguments of `qmacsec kme`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+A config has one or two [[kme]] (the ends of one link) and a [link]:
+
+  [link]
+  preset = \"metro-50km\"      # qmacsec link --list
+  km = 50.0
+
+  [[kme]]
+  kme_id = \"kme-a\"
+  listen = \"127.0.0.1:8443\"
+  ca = \"pki/ca.pem\"          # qmacsec pki --dir pki
+  cert = \"pki/kme-a.pem\"
+  key = \"pki/kme-a.key\"
+  sae_ids = [\"sae-a\"]
+
+The keys are modelled: their rate follows the link, their bits come from the system's random generator.
+
+Example:
+  qmacsec kme --config kme.toml")]
+pub struct Args {
+    /// The KMEs' config file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Serves keys until stopped.
+///
+/// # Errors
+/// A mistake in the config, an address in use, a certificate that cannot be read.
+pub fn main(args: &Args) -> Outcome {
+    lab::die_with_parent()?;
+    log::start("info");
+    harden::process();
+    let config = KmeFile::read(&args.config)?;
+    let link = modelled_link(&args.config, &config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(&config, link))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The link that a config names.
+fn modelled_link(file: &Path, config: &KmeFile) -> Result<ModelledLink, ConfigError> {
+    let Link { preset, km, .. } = &config.link;
+    link_of(preset, *km).map_err(|error| {
+        let link = km.map_or_else(|| preset.clone(), |km| format!("{preset}, {km} km"));
+        ConfigError::new(file, "link", error).value(link)
+    })
+}
+
+/// A preset, at its own length or another.
+pub(crate) fn link_of(preset: &str, km: Option<f64>) -> Result<ModelledLink, String> {
+    let preset: Preset = preset.parse().map_err(|error: UnknownPreset| error.to_string())?;
+    let link = match km {
+        Some(km) => preset.at_km(km).map_err(|error| error.to_string())?,
+        None => preset.link(),
+    };
+    Ok(ModelledLink { preset, link })
+}
+
+/// A link, and the preset it came from.
+pub(crate) struct ModelledLink {
+    preset: Preset,
+    link: qkd::Link,
+}
+
+impl ModelledLink {
+    /// What it delivers to its KMEs.
+    pub(crate) fn supply(&self, blocks_at_start: u32) -> Supply {
+        let supply = qkd::supply::Supply::of(&self.link);
+        if let Some(reason) = supply.no_key {
+            warn!("the modelled link delivers no key: {reason}");
+        }
+        Supply {
+            block_bits: supply.block_bits,
+            block_every: supply.block_period,
+            blocks_at_start,
+            origin: Origin::Modelled,
+        }
+    }
+
+    /// As status shows it.
+    pub(crate) fn name(&self) -> String {
+        format!("{} ({} km)", self.preset, self.link.fibre.km())
+    }
+}
+
+/// What the KMEs say of themselves.
+pub(crate) fn report(kmes: &Kmes, link: &str) -> KmeReport {
+    let snapshot = kmes.snapshot();
+    KmeReport {
+        link: link.to_owned(),
+        rate_bit_s: snapshot.rate_bps,
+        origin: snapshot.origin.as_str().to_owned(),
+        pool_bits: snapshot.pool_bits,
+        pool_keys: snapshot.pool_keys,
+        keys_delivered: snapshot.counters.enc_keys,
+        keys_expired: snapshot.counters.expired_keys,
+        kmes: snapshot
+            .kmes
+            .into_iter()
+            .map(|kme| (kme.kme_id, kme.address.to_string()))
+            .collect::<BTreeMap<_, _>>(),
+    }
+}
+
+async fn serve(config: &KmeFile, link: ModelledLink) -> Result<(), Box<dyn std::error::Error>> {
+    let configs = config
+        .kme
+        .iter()
+        .map(|kme| KmeConfig {
+            kme_id: kme.kme_id.clone(),
+            listen: kme.listen,
+            ca: kme.ca.clone(),
+            cert: kme.cert.clone(),
+            key: kme.key.clone(),
+            sae_ids: kme.sae_ids.clone(),
+            identity: SaeIdentity::CommonName,
+        })
+        .collect();
+    let store = LinkConfig { reserved_life: config.link.key_life.0, ..LinkConfig::default() };
+    let kmes = Kmes::start(configs, store, link.supply(config.link.blocks_at_start)).await?;
+    let name = link.name();
+    let snapshot = kmes.snapshot();
+    for kme in &snapshot.kmes {
+        info!("{} listens on {}", kme.kme_id, kme.address);
+    }
+    info!("link {name}: {:.1} kbit/s, {} keys in the pool", snapshot.rate_bps / 1e3, snapshot.pool_keys);
+    let socket = config.status_socket.as_deref().map(StatusSocket::bind).transpose()?;
+    let mut stopped = std::pin::pin!(stop::signal());
+    loop {
+        let answer = async {
+            match &socket {
+                Some(socket) => socket.answer(|| report(&kmes, &name)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = &mut stopped => break,
+            answered = answer => {
+                if let Err(error) = answered {
+                    warn!(%error, "somebody asked for the status and did not get it");
+                }
+            }
+        }
+    }
+    kmes.shutdown().await;
+    Ok(())
+}

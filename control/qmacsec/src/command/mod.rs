@@ -1,0 +1,11 @@
+//! One file per command of the program: its arguments, its help, and what it prints.
+
+pub mod check;
+pub mod kme;
+pub mod link;
+pub mod pki;
+pub mod run;
+pub mod status;
+
+/// What a command ends with: an exit code, or a failure to be printed.
+pub type Outcome = Result<std::process::ExitCode, Box<dyn std::error::Error>>;

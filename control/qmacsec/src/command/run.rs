@@ -1,0 +1,64 @@
+//! `qmacsec run`: one encryptor, until stopped.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Outcome;
+use crate::config::EncryptorConfig;
+use crate::{encryptor, harden, lab, log, stop};
+
+/// Arguments of `qmacsec run`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+A config file:
+
+  [encryptor]
+  name = \"site-a\"
+  status_socket = \"/run/qmacsec.sock\"
+
+  [red]                        # the site's LAN: plaintext
+  port = \"packet\"              # packet: an existing interface; tap: make one
+  interface = \"eth1\"
+
+  [black]                      # the line: ciphertext
+  port = \"packet\"
+  interface = \"eth2\"           # its MTU is raised to the red MTU + 32
+
+  [rekey]
+  interval = \"3s\"
+
+  [kme]
+  url = \"https://kme-a.example:443\"
+  ca = \"ca.pem\"
+  cert = \"sae-a.pem\"
+  key = \"sae-a.key\"
+
+  [[peer]]
+  name = \"site-b\"
+  sae_id = \"sae-b\"
+  psk_file = \"pair.psk\"        # qmacsec pki --psk pair.psk
+
+Needs CAP_NET_ADMIN and CAP_NET_RAW. Logs to standard error; RUST_LOG=debug says more.
+
+Example:
+  qmacsec check --config site-a.toml && qmacsec run --config site-a.toml")]
+pub struct Args {
+    /// The encryptor's config file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Runs until SIGINT or SIGTERM.
+///
+/// # Errors
+/// What keeps the encryptor from coming up, with the mend.
+pub fn main(args: &Args) -> Outcome {
+    lab::die_with_parent()?;
+    log::start("info");
+    harden::process();
+    let config = EncryptorConfig::read(&args.config)?;
+    let ports = encryptor::ports(&config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(encryptor::run(&config, &args.config, ports, stop::signal()))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,102 @@
+//! `qmacsec status`: is it encrypting now, with which key, how old, from where.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Outcome;
+use crate::limits;
+use crate::status::{Direction, Report, query};
+
+/// Arguments of `qmacsec status`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Exit code: 0 when user frames pass, protected, in both directions; 3 when not; 1 when no daemon answers.
+
+Examples:
+  qmacsec status
+  qmacsec status --socket /run/qmacsec/site-a.sock --json | jq .tx.key_id")]
+pub struct Args {
+    /// The daemon's status socket
+    #[arg(long, value_name = "PATH", default_value = limits::STATUS_SOCKET)]
+    socket: PathBuf,
+    /// The whole report, for scripts
+    #[arg(long)]
+    json: bool,
+}
+
+/// Asks and prints.
+///
+/// # Errors
+/// No daemon.
+#[expect(clippy::print_stdout, reason = "the report is this command's output")]
+pub fn main(args: &Args) -> Outcome {
+    let report: Report = query(&args.socket)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print!("{}", text(&report));
+    }
+    Ok(if report.encrypting { ExitCode::SUCCESS } else { ExitCode::from(limits::EXIT_NOT_ENCRYPTING) })
+}
+
+/// One screen.
+pub(crate) fn text(report: &Report) -> String {
+    let mut out = String::new();
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    let verdict = if report.encrypting { "ENCRYPTING" } else { "NOT ENCRYPTING: no user frame passes" };
+    line(format!("{}: {verdict}", report.name));
+    line(format!("  {}, engine {}, up {} s", report.suite, report.engine, report.uptime_ms / 1000));
+    line(format!("  peer {} (SAE {}): {}", report.peer.name, report.peer.sae_id, report.peer.session));
+    line(format!("  out  {}", direction(&report.tx)));
+    line(format!("  in   {}", direction(&report.rx)));
+    let kme = &report.kme;
+    line(format!(
+        "  KME  {} {} since {} s, {} keys fetched, {} failures",
+        kme.url, kme.state, kme.since_ms / 1000, kme.keys, kme.failures
+    ));
+    if let Some(error) = kme.last_error.as_ref().filter(|_| kme.state == "failing") {
+        line(format!("       {error}"));
+    }
+    for worker in &report.workers {
+        if !worker.alive {
+            line("  a worker has DIED: no frame passes it; restart the daemon".to_owned());
+        }
+        for (name, port) in [("red  ", &worker.red), ("black", &worker.black)] {
+            line(format!("  {name} link {}: {}", port.link, non_zero(&port.counters)));
+        }
+        line(format!("  out  {}", non_zero(&worker.tx)));
+        line(format!("  in   {}", non_zero(&worker.rx)));
+        line(format!("       {}", non_zero(&worker.worker)));
+    }
+    line(format!("  rekey frames: {}", non_zero(&report.rekey_frames)));
+    for (at_ms, event) in &report.events {
+        let ago_s = report.uptime_ms.saturating_sub(*at_ms) / 1000;
+        line(format!("  {ago_s:>5} s ago  {event}"));
+    }
+    out
+}
+
+fn direction(direction: &Direction) -> String {
+    let (Some(an), Some(epoch), Some(key_id)) = (direction.an, direction.epoch, &direction.key_id) else {
+        return format!("no key ({})", direction.state);
+    };
+    format!(
+        "AN {an}, epoch {epoch}, key_ID {key_id} ({}), {} ms old, {} switches, {}",
+        direction.key_origin.as_deref().unwrap_or("origin not told"),
+        direction.key_age_ms.unwrap_or(0),
+        direction.switches,
+        direction.state,
+    )
+}
+
+fn non_zero(counters: &std::collections::BTreeMap<String, u64>) -> String {
+    let shown: Vec<_> = counters
+        .iter()
+        .filter(|(_, value)| **value != 0)
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    if shown.is_empty() { "nothing yet".to_owned() } else { shown.join(", ") }
+}

@@ -1,0 +1,319 @@
+//! Config of one encryptor (`qmacsec run --config FILE`).
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::value::{EngineName, Mac, Span, SuiteName};
+use super::{ConfigError, file};
+use crate::limits;
+
+/// A whole config file. Paths in it are relative to the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncryptorConfig {
+    /// This box.
+    pub encryptor: Encryptor,
+    /// The site's LAN: plaintext.
+    pub red: Red,
+    /// The line: ciphertext.
+    pub black: Black,
+    /// Cipher suite and replay.
+    #[serde(default)]
+    pub macsec: Macsec,
+    /// When keys change.
+    #[serde(default)]
+    pub rekey: Rekey,
+    /// The site's key management entity.
+    pub kme: Kme,
+    /// Who is at the other end of the line. A list, for multipoint; exactly one today.
+    pub peer: Vec<Peer>,
+    /// How the frame workers use the machine.
+    #[serde(default)]
+    pub worker: Worker,
+}
+
+/// `[encryptor]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encryptor {
+    /// Shown in status and logs.
+    pub name: String,
+    /// The MAC address inside our SCIs; default: that of the black interface.
+    pub mac: Option<Mac>,
+    /// Where `qmacsec status` finds the daemon.
+    #[serde(default = "default_status_socket")]
+    pub status_socket: PathBuf,
+    /// AES-GCM engine.
+    #[serde(default)]
+    pub engine: EngineName,
+}
+
+/// Which kind of port stands on the red side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RedPort {
+    /// A TAP device that this daemon makes; hosts behind it use it as their interface.
+    Tap,
+    /// An existing interface, by AF_PACKET.
+    Packet,
+}
+
+/// Which kind of port stands on the black side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlackPort {
+    /// An existing interface, by AF_PACKET.
+    Packet,
+    /// A TAP device.
+    Tap,
+}
+
+/// `[red]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Red {
+    /// Kind of port.
+    pub port: RedPort,
+    /// Name of the interface.
+    pub interface: String,
+    /// Network namespace of the interface, as a path; default: the daemon's own.
+    pub netns: Option<PathBuf>,
+    /// Largest payload of a red frame, in octets, without the Ethernet header.
+    #[serde(default = "default_red_mtu")]
+    pub mtu: u16,
+}
+
+/// `[black]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Black {
+    /// Kind of port.
+    pub port: BlackPort,
+    /// Name of the interface. Its MTU is raised to the red MTU + 32 where it is smaller.
+    pub interface: String,
+}
+
+/// `[macsec]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Macsec {
+    /// Cipher suite; both ends must name the same.
+    pub suite: SuiteName,
+    /// How many packet numbers a frame may come late.
+    pub replay_window: u32,
+}
+
+/// `[rekey]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rekey {
+    /// How long a key is used before the next one takes over.
+    pub interval: Span,
+    /// When keys run short, the last one is used for so long, then traffic stops.
+    pub hold_max: Span,
+    /// EtherType of our rekey frames on the line.
+    pub ethertype: u16,
+    /// Where rekey frames are sent to.
+    pub destination: Mac,
+}
+
+/// `[kme]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kme {
+    /// `https://host:port` of the KME of this site.
+    pub url: String,
+    /// If given, the KME's certificate must carry this ID.
+    pub kme_id: Option<String>,
+    /// Certificate (PEM) of the authority that signed the KME's certificate.
+    pub ca: PathBuf,
+    /// Our certificate (PEM): names this encryptor to the KME (SAE ID).
+    pub cert: PathBuf,
+    /// Private key (PEM, PKCS#8) of our certificate.
+    pub key: PathBuf,
+    /// How long one request may take.
+    #[serde(default = "default_kme_timeout")]
+    pub timeout: Span,
+    /// `post` (default) or `get`: some KMEs have but one form of enc_keys and dec_keys.
+    #[serde(default)]
+    pub form: RequestForm,
+    /// For KMEs whose HTTP/2 is broken.
+    #[serde(default)]
+    pub http1_only: bool,
+}
+
+/// Which form of enc_keys and dec_keys is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestForm {
+    /// JSON body.
+    #[default]
+    Post,
+    /// Query parameters.
+    Get,
+}
+
+/// `[[peer]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Shown in status and logs.
+    pub name: String,
+    /// SAE ID of the encryptor there, as the KMEs know it.
+    pub sae_id: String,
+    /// File with the secret that both ends share: 64 to 128 hex digits.
+    pub psk_file: PathBuf,
+}
+
+/// What a worker does when there is nothing to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Idle {
+    /// Spin a little, then sleep until a frame comes.
+    #[default]
+    Adaptive,
+    /// Never sleep: for cores that have nothing else to do.
+    Busy,
+}
+
+/// `[worker]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Worker {
+    /// Idle policy.
+    pub idle: Idle,
+    /// Pin the worker to this core.
+    pub core: Option<usize>,
+}
+
+impl Default for Macsec {
+    fn default() -> Self {
+        Self { suite: SuiteName(secy::Suite::GcmAesXpn256), replay_window: limits::REPLAY_WINDOW }
+    }
+}
+
+impl Default for Rekey {
+    fn default() -> Self {
+        Self {
+            interval: Span(limits::REKEY_INTERVAL),
+            hold_max: Span(limits::HOLD_MAX),
+            ethertype: wire::ETHERTYPE_REKEY,
+            destination: Mac(limits::REKEY_DESTINATION),
+        }
+    }
+}
+
+fn default_status_socket() -> PathBuf {
+    limits::STATUS_SOCKET.into()
+}
+
+fn default_red_mtu() -> u16 {
+    limits::RED_MTU
+}
+
+fn default_kme_timeout() -> Span {
+    Span(limits::KME_TIMEOUT)
+}
+
+impl EncryptorConfig {
+    /// Reads, parses and checks a config file; paths become absolute or relative to the process.
+    ///
+    /// # Errors
+    /// The first mistake found, with file, key, value and mend.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = file::read(path)?;
+        config.resolve_paths(path);
+        config.check(path)?;
+        Ok(config)
+    }
+
+    /// The peer. Exactly one, checked when the file was read.
+    #[must_use]
+    pub fn the_peer(&self) -> &Peer {
+        self.peer.first().expect("checked when the file was read: exactly one [[peer]]")
+    }
+
+    fn resolve_paths(&mut self, file: &Path) {
+        let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
+        let paths = [
+            &mut self.encryptor.status_socket,
+            &mut self.kme.ca,
+            &mut self.kme.cert,
+            &mut self.kme.key,
+        ];
+        for path in paths.into_iter().chain(self.peer.iter_mut().map(|peer| &mut peer.psk_file)) {
+            *path = folder.join(&*path);
+        }
+    }
+
+    fn check(&self, file: &Path) -> Result<(), ConfigError> {
+        self.check_ports(file)?;
+        self.check_rekey(file)?;
+        if !self.kme.url.starts_with("https://") {
+            return Err(ConfigError::new(file, "kme.url", "is no https URL")
+                .value(&self.kme.url)
+                .mend("ETSI GS QKD 014 wants mutual TLS: https://host:port"));
+        }
+        span_within(file, "kme.timeout", self.kme.timeout, limits::KME_TIMEOUT_MIN, limits::KME_TIMEOUT_MAX)?;
+        if self.peer.len() != 1 {
+            return Err(ConfigError::new(file, "peer", format!("{} peers are configured", self.peer.len()))
+                .mend("exactly one [[peer]] today"));
+        }
+        if self.macsec.replay_window > limits::REPLAY_WINDOW_MAX {
+            return Err(ConfigError::new(file, "macsec.replay_window", "is too wide")
+                .value(self.macsec.replay_window)
+                .mend(format!("at most {}", limits::REPLAY_WINDOW_MAX)));
+        }
+        Ok(())
+    }
+
+    fn check_ports(&self, file: &Path) -> Result<(), ConfigError> {
+        for (key, name) in [("red.interface", &self.red.interface), ("black.interface", &self.black.interface)] {
+            let valid = (1..=limits::INTERFACE_NAME_MAX).contains(&name.len())
+                && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
+            if !valid {
+                return Err(ConfigError::new(file, key, "is no name of an interface")
+                    .value(format!("{name:?}"))
+                    .mend("1 to 15 visible characters without a slash, as `ip link` shows it"));
+            }
+        }
+        if self.red.interface == self.black.interface {
+            return Err(ConfigError::new(file, "black.interface", "is also the red interface")
+                .value(&self.black.interface)
+                .mend("red and black are two interfaces"));
+        }
+        if !(limits::RED_MTU_MIN..=limits::RED_MTU_MAX).contains(&self.red.mtu) {
+            return Err(ConfigError::new(file, "red.mtu", "is out of range")
+                .value(self.red.mtu)
+                .mend(format!("{} to {}", limits::RED_MTU_MIN, limits::RED_MTU_MAX)));
+        }
+        Ok(())
+    }
+
+    fn check_rekey(&self, file: &Path) -> Result<(), ConfigError> {
+        let rekey = &self.rekey;
+        span_within(file, "rekey.interval", rekey.interval, limits::REKEY_INTERVAL_MIN, limits::REKEY_INTERVAL_MAX)?;
+        if rekey.hold_max.0 < rekey.interval.0 * 2 {
+            return Err(ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")
+                .value(rekey.hold_max)
+                .mend("a key must live through at least one missed change: give two intervals or more"));
+        }
+        if rekey.ethertype < 0x0600 || rekey.ethertype == wire::ETHERTYPE_MACSEC {
+            return Err(ConfigError::new(file, "rekey.ethertype", "cannot be used for rekey frames")
+                .value(format!("{:#06x}", rekey.ethertype))
+                .mend("0x88b5 (default) or another free EtherType, the same at both ends"));
+        }
+        Ok(())
+    }
+}
+
+fn span_within(file: &Path, key: &str, span: Span, min: Duration, max: Duration) -> Result<(), ConfigError> {
+    if (min..=max).contains(&span.0) {
+        return Ok(());
+    }
+    Err(ConfigError::new(file, key, "is out of range")
+        .value(span)
+        .mend(format!("{} to {}", Span(min), Span(max))))
+}

@@ -1,0 +1,105 @@
+//! Config of lab KMEs (`qmacsec kme --config FILE`): one KME, or the two KMEs of one link.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::value::Span;
+use super::{ConfigError, file};
+use crate::limits;
+
+/// A whole config file. Paths in it are relative to the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KmeFile {
+    /// The modelled link that fills the key pool.
+    #[serde(default)]
+    pub link: Link,
+    /// One or two KMEs.
+    pub kme: Vec<Kme>,
+    /// Where `qmacsec status` finds the daemon.
+    pub status_socket: Option<PathBuf>,
+}
+
+/// `[link]`: which CV-QKD link is modelled.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Link {
+    /// Name of a preset, as `qmacsec link` lists them.
+    pub preset: String,
+    /// Length of the fibre; default: the preset's.
+    pub km: Option<f64>,
+    /// Blocks of key that lie in the pool at start, as if the link had run before.
+    pub blocks_at_start: u32,
+    /// How long a key waits for the other end to fetch it.
+    pub key_life: Span,
+}
+
+/// `[[kme]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kme {
+    /// KME ID.
+    pub kme_id: String,
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Authority (PEM) that signs the certificates of the SAEs.
+    pub ca: PathBuf,
+    /// Certificate (PEM) of this KME.
+    pub cert: PathBuf,
+    /// Its private key (PEM, PKCS#8).
+    pub key: PathBuf,
+    /// SAEs that this KME serves.
+    pub sae_ids: Vec<String>,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self {
+            preset: limits::LINK_PRESET.to_owned(),
+            km: None,
+            blocks_at_start: 1,
+            key_life: Span(limits::KEY_LIFE),
+        }
+    }
+}
+
+impl KmeFile {
+    /// Reads, parses and checks a config file.
+    ///
+    /// # Errors
+    /// The first mistake found, with file, key, value and mend.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = file::read(path)?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        for kme in &mut config.kme {
+            for path in [&mut kme.ca, &mut kme.cert, &mut kme.key] {
+                *path = folder.join(&*path);
+            }
+        }
+        if let Some(socket) = &mut config.status_socket {
+            *socket = folder.join(&*socket);
+        }
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn check(&self, file: &Path) -> Result<(), ConfigError> {
+        if !(1..=2).contains(&self.kme.len()) {
+            return Err(ConfigError::new(file, "kme", format!("{} KMEs are configured", self.kme.len()))
+                .mend("one [[kme]] that serves both SAEs, or the two ends of one link"));
+        }
+        for kme in &self.kme {
+            if kme.sae_ids.is_empty() {
+                return Err(ConfigError::new(file, "kme.sae_ids", format!("{} serves nobody", kme.kme_id))
+                    .mend("name the SAEs of this site: sae_ids = [\"sae-a\"]"));
+            }
+        }
+        if self.kme.iter().map(|kme| kme.sae_ids.len()).sum::<usize>() < 2 {
+            return Err(ConfigError::new(file, "kme.sae_ids", "a key is for two SAEs, and only one is named")
+                .mend("name both SAEs here, or add a second [[kme]] for the other end"));
+        }
+        Ok(())
+    }
+}

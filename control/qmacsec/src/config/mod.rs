@@ -1,0 +1,23 @@
+//! Config files: TOML, one for an encryptor, one for lab KMEs.
+//!
+//! Parsed into types that cannot hold a wrong value; an unknown key is a mistake; a mistake names
+//! file, key, value and mend. Not here: anything that happens with the values.
+
+mod encryptor;
+mod error;
+mod file;
+mod kme;
+mod psk;
+mod value;
+
+pub use encryptor::{
+    Black, BlackPort, Encryptor, EncryptorConfig, Idle, Kme, Macsec, Peer, Red, RedPort, Rekey,
+    RequestForm, Worker,
+};
+pub use error::ConfigError;
+pub use kme::{Kme as LabKme, KmeFile, Link};
+pub use psk::Psk;
+pub use value::{EngineName, Mac, Span, SuiteName};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Values of config files: types that cannot hold a wrong value, parsed from the text the user
+//! wrote. Their messages end in `; mend: ...`, which [`super::file`] prints on its own line.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// A duration as people write it: `3s`, `500ms`, `5m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(pub Duration);
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        humantime::parse_duration(&text)
+            .map(Self)
+            .map_err(|_| "is no duration; mend: write a number with its unit, like \"3s\", \"500ms\" or \"5m\"".to_owned())
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", humantime::format_duration(self.0))
+    }
+}
+
+/// A MAC address: `01:80:c2:00:00:03`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Mac(pub wire::MacAddr);
+
+impl TryFrom<String> for Mac {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            "is no MAC address; mend: six pairs of hex digits joined by colons, like \"02:00:00:00:00:0a\"".to_owned()
+        })
+    }
+}
+
+/// A cipher suite by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SuiteName(pub secy::Suite);
+
+impl TryFrom<String> for SuiteName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            "is no cipher suite of 802.1AE; mend: gcm-aes-xpn-256 (default), gcm-aes-256, gcm-aes-xpn-128 or gcm-aes-128".to_owned()
+        })
+    }
+}
+
+/// The AES-GCM engine: `auto`, or one by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct EngineName(pub gcm::Engine);
+
+impl Default for EngineName {
+    fn default() -> Self {
+        Self(gcm::Engine::best())
+    }
+}
+
+impl TryFrom<String> for EngineName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self::default());
+        }
+        let engine: gcm::Engine = text.parse().map_err(|_| {
+            let names: Vec<_> = gcm::Engine::ALL.iter().map(|engine| engine.name()).collect();
+            format!("is no AES-GCM engine; mend: auto (the fastest here), or one of {}", names.join(", "))
+        })?;
+        if engine.available() {
+            Ok(Self(engine))
+        } else {
+            Err("needs CPU features that this machine lacks; mend: write \"auto\"".to_owned())
+        }
+    }
+}

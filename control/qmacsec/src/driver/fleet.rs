@@ -1,0 +1,268 @@
+//! The workers of one encryptor, as the driver sees them: orders go to all of them, and an order is
+//! done when all have acknowledged it.
+//!
+//! Keys are expanded here, on the driver's thread, for each worker its own copy; a worker that gets
+//! one has nothing left to compute.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
+
+use gcm::Engine;
+use rekey::{Action, Step};
+use secy::{Protection, RxConfig, RxSa, SaId, Sak, Salt, Suite, TxSa, TxScConfig, ValidateFrames};
+use tokio::io::unix::AsyncFd;
+use tracing::{error, warn};
+use wire::{MacAddr, OVERHEAD_MAX, Pn, Sci, Ssci};
+use worker::{Command, ControlFrame, Handle, Idle, Opener, Openers, Policy, Ticket, WorkerConfig};
+
+use crate::config::{self, EncryptorConfig};
+use crate::encryptor::RunError;
+use crate::limits;
+use crate::status::{PortReport, WorkerReport};
+
+/// The workers, and what they were told and have not done yet.
+pub(crate) struct Fleet {
+    crew: Vec<Member>,
+    engine: Engine,
+    suite: Suite,
+    pending: Vec<Pending>,
+    reported_dead: bool,
+}
+
+/// One worker.
+struct Member {
+    handle: Handle,
+    bell: AsyncFd<OwnedFd>,
+    /// Commands that its mailbox had no room for, in order.
+    waiting: VecDeque<Command>,
+    /// Commands posted and queued since the start: the ticket of the last one in `waiting`.
+    ordered: u64,
+}
+
+/// An order that not all workers have acknowledged.
+struct Pending {
+    step: Step,
+    /// For each worker, its last command of this order.
+    tickets: Vec<Ticket>,
+}
+
+/// What the workers' counters tell.
+pub(crate) struct Used {
+    /// Rx SAs under which a frame has come.
+    pub(crate) rx: Vec<SaId>,
+    /// The tx SA in use, and the highest next packet number.
+    pub(crate) tx: Option<(SaId, Pn)>,
+}
+
+impl Fleet {
+    /// Opens the ports and starts the workers: one today, both directions.
+    pub(crate) fn start(
+        config: &EncryptorConfig,
+        red: crate::encryptor::Opener,
+        black: crate::encryptor::Opener,
+        local: MacAddr,
+    ) -> Result<Self, RunError> {
+        let frame_len_max = usize::from(config.red.mtu) + port::limits::HEADERS_MAX;
+        let worker = WorkerConfig {
+            name: format!("frames-{}", config.encryptor.name),
+            tx: TxScConfig {
+                sci: Sci::new(local, 1),
+                explicit_sci: true,
+                protection: Protection::Confidentiality,
+                clear_vlan_tags: 0,
+                frame_len_max: frame_len_max + OVERHEAD_MAX,
+            },
+            rx: RxConfig {
+                replay_window: config.macsec.replay_window,
+                validate: ValidateFrames::Strict,
+                clear_vlan_tags: 0,
+            },
+            policy: Policy::default(),
+            rekey_ethertype: config.rekey.ethertype,
+            idle: match config.worker.idle {
+                config::Idle::Adaptive => Idle::default(),
+                config::Idle::Busy => Idle::Busy,
+            },
+            pollers: 1,
+            core: config.worker.core,
+        };
+        let openers = Openers { red: Opener::new(red), black: Opener::new(black) };
+        let handle = worker::spawn(worker, openers)?;
+        Ok(Self {
+            crew: vec![Member::new(handle)?],
+            engine: config.encryptor.engine.0,
+            suite: config.macsec.suite.0,
+            pending: Vec::new(),
+            reported_dead: false,
+        })
+    }
+
+    /// Transmit SCs: one for each worker.
+    pub(crate) fn tx_scs(&self) -> u16 {
+        u16::try_from(self.crew.len()).unwrap_or(u16::MAX)
+    }
+
+    /// Waits until a worker has something to tell: a rekey frame, an acknowledgement, a first use.
+    pub(crate) async fn ready(&self) -> io::Result<()> {
+        let Some(member) = self.crew.first() else { return std::future::pending().await };
+        // Cleared before the queues are read: what comes after rings again.
+        member.bell.readable().await?.clear_ready();
+        Ok(())
+    }
+
+    /// The next rekey frame from the line.
+    pub(crate) fn receive(&mut self) -> Option<ControlFrame> {
+        self.crew.iter_mut().find_map(|member| member.handle.control.recv())
+    }
+
+    /// Sends a rekey frame to the line, by the first worker.
+    pub(crate) fn send(&mut self, frame: &[u8]) {
+        if let Some(member) = self.crew.first_mut()
+            && let Err(error) = member.handle.control.send(frame)
+        {
+            // The protocol repeats what is not answered.
+            warn!(%error, "a rekey frame was not sent");
+        }
+    }
+
+    /// Carries out an order of the rekey protocol in all workers.
+    pub(crate) fn order(&mut self, action: Action) {
+        let Some(step) = action.step() else { return };
+        let (engine, suite) = (self.engine, self.suite);
+        match action {
+            Action::InstallRx { id, sas, sak, salt } => {
+                for member in &mut self.crew {
+                    for &(sci, ssci) in &sas {
+                        let sa = Box::new(RxSa::new(id, suite, &sak, salt, ssci, engine));
+                        member.order(Command::InstallRx { sci, sa });
+                    }
+                }
+            }
+            Action::InstallTx { id, sas, sak, salt } => {
+                for (member, &(_, ssci)) in self.crew.iter_mut().zip(&sas) {
+                    let sa = tx_sa(id, suite, &sak, salt, ssci, engine);
+                    member.order(Command::InstallTx { sa });
+                }
+            }
+            Action::RetireRx { id, scis } => {
+                for member in &mut self.crew {
+                    for &sci in &scis {
+                        member.order(Command::RetireRx { sci, id });
+                    }
+                }
+            }
+            Action::RetireTx { .. } => {
+                for member in &mut self.crew {
+                    member.order(Command::RetireTx);
+                }
+            }
+            Action::Send(_) | Action::FetchKey | Action::FetchKeyById(_) | Action::Event(_) => return,
+        }
+        let tickets = self.crew.iter().map(|member| Ticket(member.ordered)).collect();
+        self.pending.push(Pending { step, tickets });
+    }
+
+    /// Orders that all workers have acknowledged since the last call.
+    pub(crate) fn acknowledged(&mut self) -> Vec<Step> {
+        for member in &mut self.crew {
+            member.post_waiting();
+        }
+        let crew = &self.crew;
+        let done = |pending: &mut Pending| {
+            crew.iter().zip(&pending.tickets).all(|(member, &ticket)| member.handle.is_done(ticket))
+        };
+        self.pending.extract_if(.., done).map(|pending| pending.step).collect()
+    }
+
+    /// What the counters tell, and whether all workers live.
+    pub(crate) fn look(&mut self) -> Used {
+        let mut used = Used { rx: Vec::new(), tx: None };
+        for member in &self.crew {
+            let stats = member.handle.stats.snapshot();
+            used.rx.extend(stats.rx_sas.iter().filter(|sa| sa.in_pkts_ok > 0).map(|sa| sa.id));
+            if let (Some(id), Some(pn)) = (stats.tx_sa, stats.next_pn) {
+                used.tx = Some(used.tx.map_or((id, pn), |(before, highest)| (before.max(id), highest.max(pn))));
+            }
+            if !member.handle.is_alive() && !self.reported_dead {
+                self.reported_dead = true;
+                error!("a frame worker has died, its keys are wiped: no frame passes it; restart the daemon and report this");
+            }
+        }
+        used
+    }
+
+    /// Highest next packet number of the workers.
+    pub(crate) fn next_pn(&self) -> Option<u64> {
+        self.crew.iter().filter_map(|member| member.handle.stats.snapshot().next_pn).map(Pn::value).max()
+    }
+
+    /// For status.
+    pub(crate) fn reports(&self) -> Vec<WorkerReport> {
+        self.crew.iter().map(Member::report).collect()
+    }
+
+    /// Ends all workers; each wipes its keys first.
+    pub(crate) fn stop(self) {
+        for member in self.crew {
+            if let Err(death) = member.handle.join() {
+                error!("a frame worker had died: {death}");
+            }
+        }
+    }
+}
+
+fn tx_sa(id: SaId, suite: Suite, sak: &Sak, salt: Salt, ssci: Ssci, engine: Engine) -> Box<TxSa> {
+    Box::new(TxSa::new(id, suite, sak, salt, ssci, engine))
+}
+
+impl Member {
+    fn new(handle: Handle) -> Result<Self, RunError> {
+        use std::os::fd::AsFd;
+        let system = |cause| RunError::System { what: "listening to a worker".to_owned(), cause };
+        let bell = handle.control.as_fd().try_clone_to_owned().map_err(system)?;
+        Ok(Self { bell: AsyncFd::new(bell).map_err(system)?, handle, waiting: VecDeque::new(), ordered: 0 })
+    }
+
+    fn order(&mut self, command: Command) {
+        self.ordered += 1;
+        self.waiting.push_back(command);
+        self.post_waiting();
+        if self.waiting.len() > limits::COMMANDS_WAITING_MAX {
+            // Commands are never dropped: a worker that lives takes them, one that died needs none.
+            warn!(waiting = self.waiting.len(), "a frame worker does not take its commands");
+        }
+    }
+
+    fn post_waiting(&mut self) {
+        while let Some(command) = self.waiting.pop_front() {
+            if let Err(worker::Full(command)) = self.handle.post(command) {
+                self.waiting.push_front(command);
+                return;
+            }
+        }
+    }
+
+    fn report(&self) -> WorkerReport {
+        let stats = self.handle.stats.snapshot();
+        let named = |counters: &mut dyn Iterator<Item = (&'static str, u64)>| -> BTreeMap<String, u64> {
+            counters.map(|(name, count)| (name.to_owned(), count)).collect()
+        };
+        WorkerReport {
+            red: PortReport {
+                kind: self.handle.red.kind.to_owned(),
+                counters: named(&mut stats.red.iter()),
+                link: stats.red_link.name().to_owned(),
+            },
+            black: PortReport {
+                kind: self.handle.black.kind.to_owned(),
+                counters: named(&mut stats.black.iter()),
+                link: stats.black_link.name().to_owned(),
+            },
+            tx: named(&mut stats.tx.iter()),
+            rx: named(&mut stats.rx.iter()),
+            worker: named(&mut stats.worker.iter()),
+            alive: self.handle.is_alive(),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Asks the KME for keys, one request at a time of each kind, and keeps book of how it answers.
+//!
+//! What to do about a failure is decided in `rekey`; here it is only sorted, logged once and shown
+//! in status. A key passes through here and is kept nowhere.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use keyclient::{Blame, Client, KmeFault};
+use rekey::{KeyFailure, Origin, QkdKey};
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+use wire::KeyId;
+
+use crate::limits;
+use crate::status::KmeHealth;
+
+/// Answers that wait for the driver; it asks for far fewer at a time.
+const ANSWERS_MAX: usize = 16;
+
+/// What the KME said.
+pub(crate) enum Answer {
+    /// To `enc_keys`.
+    Fresh(Result<(KeyId, QkdKey), KeyFailure>),
+    /// To `dec_keys` of this key.
+    ById(KeyId, Result<QkdKey, KeyFailure>),
+}
+
+/// The KME of this site, as the driver sees it.
+pub(crate) struct KeyDesk {
+    client: Arc<Client>,
+    to_driver: mpsc::Sender<(Answer, Option<keyclient::Error>)>,
+    answers: mpsc::Receiver<(Answer, Option<keyclient::Error>)>,
+    book: Book,
+}
+
+/// How the KME has answered.
+struct Book {
+    url: String,
+    state: State,
+    since: Instant,
+    last_error: Option<String>,
+    keys: u64,
+    failures: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Unknown,
+    Ok,
+    Failing,
+}
+
+impl KeyDesk {
+    pub(crate) fn new(client: Client, url: &str) -> Self {
+        let (to_driver, answers) = mpsc::channel(ANSWERS_MAX);
+        let book = Book {
+            url: url.to_owned(),
+            state: State::Unknown,
+            since: Instant::now(),
+            last_error: None,
+            keys: 0,
+            failures: 0,
+        };
+        Self { client: Arc::new(client), to_driver, answers, book }
+    }
+
+    /// Asks for a fresh key.
+    pub(crate) fn fetch(&self) {
+        let (client, to_driver) = (Arc::clone(&self.client), self.to_driver.clone());
+        tokio::spawn(async move {
+            let (result, failure) = match client.enc_keys(1, limits::QKD_KEY_BITS).await {
+                Ok(keys) => (keys.into_iter().next().map(named).unwrap_or(Err(KeyFailure::NoKeys)), None),
+                Err(error) => (Err(sorted(&error)), Some(error)),
+            };
+            // The driver is gone: so is the need for the key.
+            let _stopping = to_driver.send((Answer::Fresh(result), failure)).await;
+        });
+    }
+
+    /// Asks for the key of this name.
+    pub(crate) fn fetch_by_id(&self, key_id: KeyId) {
+        let (client, to_driver) = (Arc::clone(&self.client), self.to_driver.clone());
+        tokio::spawn(async move {
+            let answer = client.dec_keys(&[key_id]).await.and_then(|keys| {
+                keys.into_iter().map(|key| key.with_bits(limits::QKD_KEY_BITS)).collect::<Result<Vec<_>, _>>()
+            });
+            let (result, failure) = match answer {
+                Ok(keys) => (keys.into_iter().next().map(named).unwrap_or(Err(KeyFailure::NotFound)), None),
+                Err(error) => (Err(sorted(&error)), Some(error)),
+            };
+            let answer = Answer::ById(key_id, result.map(|(_, key)| key));
+            let _stopping = to_driver.send((answer, failure)).await;
+        });
+    }
+
+    /// The next answer; waits for it.
+    pub(crate) async fn answer(&mut self) -> Answer {
+        match self.answers.recv().await {
+            Some((answer, failure)) => {
+                self.book.enter(failure);
+                answer
+            }
+            None => std::future::pending().await, // cannot be: we hold a sender ourselves
+        }
+    }
+
+    pub(crate) fn health(&self) -> KmeHealth {
+        let book = &self.book;
+        KmeHealth {
+            url: book.url.clone(),
+            state: match book.state {
+                State::Unknown => "unknown",
+                State::Ok => "ok",
+                State::Failing => "failing",
+            }
+            .to_owned(),
+            since_ms: u64::try_from(book.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            last_error: book.last_error.clone(),
+            keys: book.keys,
+            failures: book.failures,
+        }
+    }
+}
+
+impl Book {
+    /// One answer. What has changed is logged; the same failure again and again is not.
+    fn enter(&mut self, failure: Option<keyclient::Error>) {
+        let before = self.state;
+        match failure {
+            None => {
+                self.keys += 1;
+                self.state = State::Ok;
+                if before == State::Failing {
+                    info!("KME {} answers again, after {:.1?}", self.url, self.since.elapsed());
+                }
+            }
+            // The peer's KME may learn of a key a little later than ours: no fault of ours.
+            Some(keyclient::Error::Kme { fault: KmeFault::KeyNotFound { .. }, .. }) => self.failures += 1,
+            Some(error) => {
+                self.failures += 1;
+                self.state = State::Failing;
+                let text = error.to_string();
+                if self.last_error.as_ref() != Some(&text) || before != State::Failing {
+                    match error.blame() {
+                        Blame::Config | Blame::Bug => error!("{text}"),
+                        _ => warn!("{text}"),
+                    }
+                }
+                self.last_error = Some(text);
+            }
+        }
+        if self.state != before {
+            self.since = Instant::now();
+        }
+    }
+}
+
+/// A key as the rekey protocol takes it.
+fn named(key: keyclient::Key) -> Result<(KeyId, QkdKey), KeyFailure> {
+    let origin = match key.origin.as_deref() {
+        Some("modelled") => Origin::Modelled,
+        Some("distilled") => Origin::Distilled,
+        _ => Origin::Unlabelled,
+    };
+    let bytes = QkdKey::from_slice(key.bytes.expose(), origin).map_err(|_| KeyFailure::Unusable)?;
+    Ok((key.id, bytes))
+}
+
+/// A failure as the rekey protocol tells them apart.
+fn sorted(error: &keyclient::Error) -> KeyFailure {
+    use keyclient::Error;
+    match error {
+        Error::Network { .. } => KeyFailure::Unreachable,
+        Error::Config(_) | Error::Certificate { .. } | Error::Bug { .. } => KeyFailure::Refused,
+        Error::Kme { fault, .. } => match fault {
+            KmeFault::Unauthorized | KmeFault::NoSuchPath(_) | KmeFault::Refused(_) => KeyFailure::Refused,
+            KmeFault::KeyNotFound { .. } | KmeFault::MissingKey(_) => KeyFailure::NotFound,
+            KmeFault::NoKeys | KmeFault::Unavailable { status: 503, .. } => KeyFailure::NoKeys,
+            KmeFault::DuplicateKeyId(_)
+            | KmeFault::DuplicateKey(..)
+            | KmeFault::UnaskedKey(_)
+            | KmeFault::BadKeyId(_)
+            | KmeFault::BadKey(..)
+            | KmeFault::WrongSize { .. } => KeyFailure::Unusable,
+            _ => KeyFailure::Unreachable,
+        },
+    }
+}

@@ -1,0 +1,175 @@
+//! The driver: joins the rekey protocol, the workers and the KME client. The only loop with a
+//! clock in it.
+//!
+//! ```text
+//!   worker ── rekey frames, acknowledgements, counters ──▶ ┌────────┐ ──▶ status, log
+//!   worker ◀── InstallRx, InstallTx, Retire, rekey frames ─│ driver │
+//!   KME    ── keys ──────────────────────────────────────▶ └────────┘ ◀── time
+//! ```
+//! It decides nothing: `rekey` decides, the driver carries out. If it stalls or dies, the workers
+//! go on under the keys they have until these reach their limit.
+
+mod fleet;
+mod journal;
+mod keys;
+mod report;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use rekey::{Action, Rekey, RootSecret};
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tracing::{error, warn};
+use wire::MacAddr;
+
+use crate::config::EncryptorConfig;
+use crate::limits;
+use crate::status::StatusSocket;
+pub(crate) use fleet::Fleet;
+use journal::Journal;
+use keys::{Answer, KeyDesk};
+use report::Identity;
+
+/// How long BYE may take to reach the peer before the workers end.
+const FAREWELL: Duration = Duration::from_millis(50);
+
+/// The driver of one encryptor.
+pub(crate) struct Driver {
+    started: Instant,
+    identity: Identity,
+    rekey: Rekey,
+    fleet: Fleet,
+    keys: KeyDesk,
+    journal: Journal,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        config: &EncryptorConfig,
+        local: MacAddr,
+        root: RootSecret,
+        client: keyclient::Client,
+        fleet: Fleet,
+    ) -> Result<Self, rekey::ConfigError> {
+        let settings = rekey::Config {
+            scis: fleet.tx_scs(),
+            suite: config.macsec.suite.0,
+            interval: config.rekey.interval.0,
+            hold_max: config.rekey.hold_max.0,
+            ethertype: config.rekey.ethertype,
+            destination: config.rekey.destination.0,
+            ..rekey::Config::new(local)
+        };
+        let entropy = Box::new(|octets: &mut [u8]| {
+            // Without randomness there are no fresh session names, and without these no safety.
+            getrandom::fill(octets).expect("the system's random generator works once it has started");
+        });
+        Ok(Self {
+            started: Instant::now(),
+            identity: Identity::of(config),
+            rekey: Rekey::new(settings, root, entropy)?,
+            fleet,
+            keys: KeyDesk::new(client, &config.kme.url),
+            journal: Journal::new(),
+        })
+    }
+
+    /// Runs until `stop` resolves.
+    pub(crate) async fn run(mut self, socket: &StatusSocket, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        let mut look = interval(limits::STATS_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.rekey.on_start(self.now());
+        loop {
+            self.carry_out();
+            let now = self.now();
+            let wake = self.rekey.next_wake(now).unwrap_or(Duration::MAX).min(now + limits::SLEEP_MAX);
+            tokio::select! {
+                () = &mut stop => break,
+                () = sleep_until((self.started + wake).into()) => self.rekey.on_time(self.now()),
+                answer = self.keys.answer() => self.on_answer(answer),
+                ready = self.fleet.ready() => {
+                    if let Err(error) = ready {
+                        error!(%error, "the workers cannot be listened to");
+                        break;
+                    }
+                    self.on_fleet();
+                }
+                _ = look.tick() => self.on_look(),
+                answered = socket.answer(|| self.report()) => {
+                    if let Err(error) = answered {
+                        warn!(%error, "somebody asked for the status and did not get it");
+                    }
+                }
+            }
+        }
+        self.say_goodbye().await;
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn on_answer(&mut self, answer: Answer) {
+        let now = self.now();
+        match answer {
+            Answer::Fresh(result) => self.rekey.on_key(now, result),
+            Answer::ById(key_id, result) => self.rekey.on_key_by_id(now, key_id, result),
+        }
+    }
+
+    /// Rekey frames and acknowledgements of the workers.
+    fn on_fleet(&mut self) {
+        let now = self.now();
+        while let Some(frame) = self.fleet.receive() {
+            self.rekey.on_frame(now, frame.bytes());
+        }
+        self.on_acknowledgements();
+    }
+
+    fn on_acknowledgements(&mut self) {
+        let now = self.now();
+        for step in self.fleet.acknowledged() {
+            self.rekey.on_done(now, step);
+        }
+    }
+
+    /// What the workers' counters tell: which keys are in use, how far packet numbers are.
+    fn on_look(&mut self) {
+        self.on_acknowledgements();
+        let now = self.now();
+        let used = self.fleet.look();
+        for id in used.rx {
+            self.rekey.on_rx_used(now, id);
+        }
+        if let Some((id, pn)) = used.tx {
+            self.rekey.on_tx_pn(now, id, pn);
+        }
+    }
+
+    /// Does what the rekey protocol asks for.
+    fn carry_out(&mut self) {
+        while let Some(action) = self.rekey.poll_action() {
+            match action {
+                Action::Send(frame) => self.fleet.send(frame.as_bytes()),
+                Action::FetchKey => self.keys.fetch(),
+                Action::FetchKeyById(key_id) => self.keys.fetch_by_id(key_id),
+                Action::Event(event) => self.journal.enter(self.started.elapsed(), &event),
+                command => self.fleet.order(command),
+            }
+        }
+    }
+
+    /// BYE to the peer, then the workers wipe their keys and end.
+    async fn say_goodbye(mut self) {
+        self.rekey.on_stop(self.now());
+        self.carry_out();
+        tokio::time::sleep(FAREWELL).await;
+        self.fleet.stop();
+    }
+
+    fn report(&self) -> crate::status::Report {
+        let now = self.now();
+        report::build(&self.identity, now, &self.rekey.status(now), &self.fleet, self.keys.health(), self.journal.last())
+    }
+}

@@ -1,0 +1,101 @@
+//! Builds the status document.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rekey::{DirectionStatus, Status};
+
+use super::fleet::Fleet;
+use crate::config::EncryptorConfig;
+use crate::status::{Direction, KmeHealth, Peer, Report};
+
+/// What never changes.
+pub(super) struct Identity {
+    name: String,
+    suite: String,
+    engine: String,
+    peer: String,
+    sae_id: String,
+}
+
+impl Identity {
+    pub(super) fn of(config: &EncryptorConfig) -> Self {
+        Self {
+            name: config.encryptor.name.clone(),
+            suite: config.macsec.suite.0.name().to_owned(),
+            engine: config.encryptor.engine.0.name().to_owned(),
+            peer: config.the_peer().name.clone(),
+            sae_id: config.the_peer().sae_id.clone(),
+        }
+    }
+}
+
+pub(super) fn build(
+    identity: &Identity,
+    now: Duration,
+    rekey: &Status,
+    fleet: &Fleet,
+    kme: KmeHealth,
+    events: Vec<(u64, String)>,
+) -> Report {
+    let workers = fleet.reports();
+    let alive = workers.iter().all(|worker| worker.alive);
+    Report {
+        name: identity.name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_ms: ms(now),
+        suite: identity.suite.clone(),
+        engine: identity.engine.clone(),
+        encrypting: rekey.tx.key.is_some() && rekey.rx.key.is_some() && alive,
+        peer: Peer {
+            name: identity.peer.clone(),
+            sae_id: identity.sae_id.clone(),
+            session: rekey.session.state.name().to_owned(),
+        },
+        tx: direction(&rekey.tx, fleet.next_pn()),
+        rx: direction(&rekey.rx, None),
+        kme,
+        workers,
+        rekey_frames: frames(rekey),
+        events,
+    }
+}
+
+fn direction(status: &DirectionStatus, next_pn: Option<u64>) -> Direction {
+    let key = status.key.as_ref();
+    Direction {
+        state: status.stage.to_owned(),
+        an: key.map(|key| key.an.value()),
+        epoch: key.map(|key| key.epoch),
+        key_id: key.map(|key| key.key_id.to_string()),
+        key_origin: key.map(|key| key.origin.name().to_owned()),
+        key_age_ms: key.map(|key| ms(key.age)),
+        switches: status.switches,
+        next_pn,
+        trouble: status.trouble.map(|(cause, _)| cause.to_string()),
+    }
+}
+
+fn frames(rekey: &Status) -> BTreeMap<String, u64> {
+    let counters = &rekey.counters;
+    [
+        ("sent", counters.sent),
+        ("received", counters.received),
+        ("accepted", counters.accepted),
+        ("forged", counters.forged),
+        ("replayed", counters.replayed),
+        ("stale", counters.stale),
+        ("malformed", counters.malformed),
+        ("unknown_type", counters.unknown_type),
+        ("unknown_version", counters.unknown_version),
+        ("foreign", counters.foreign),
+        ("reflected", counters.reflected),
+        ("overflow", counters.overflow),
+    ]
+    .map(|(name, count)| (name.to_owned(), count))
+    .into()
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,103 @@
+//! What can be said of a line by looking at its frames alone, without any key.
+
+use wire::{ETHERTYPE_MACSEC, Sci, SecTag};
+
+use super::ping;
+
+/// SCs that one watch tells apart; more are counted as foreign.
+const SCS_MAX: usize = 16;
+
+/// Watches the frames of one direction.
+pub(crate) struct LineWatch {
+    rekey_ethertype: u16,
+    scs: Vec<Channel>,
+    report: LineReport,
+}
+
+/// What was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LineReport {
+    /// All frames.
+    pub(crate) frames: u64,
+    /// Encrypted MACsec frames.
+    pub(crate) protected: u64,
+    /// Frames of the rekey protocol.
+    pub(crate) rekey: u64,
+    /// Anything else, and protected frames that show the lab's marker: must be none.
+    pub(crate) cleartext: u64,
+    /// Changes of key.
+    pub(crate) keys: u64,
+    /// Keys whose first frame had a packet number other than 1.
+    pub(crate) keys_not_from_1: u64,
+    /// Packet numbers that were skipped.
+    pub(crate) skipped: u64,
+    /// Packet numbers that went back or came twice under one key: must be none.
+    pub(crate) repeated: u64,
+}
+
+/// One secure channel: the association in use and the packet number expected next.
+struct Channel {
+    sci: Sci,
+    an: wire::An,
+    next: u32,
+}
+
+impl LineWatch {
+    pub(crate) fn new(rekey_ethertype: u16) -> Self {
+        Self { rekey_ethertype, scs: Vec::with_capacity(SCS_MAX), report: LineReport::default() }
+    }
+
+    pub(crate) fn report(&self) -> LineReport {
+        self.report
+    }
+
+    /// Looks at one frame, from destination address to the end.
+    pub(crate) fn observe(&mut self, frame: &[u8]) {
+        self.report.frames += 1;
+        match wire::ethertype(frame) {
+            Some(ethertype) if ethertype == self.rekey_ethertype => self.report.rekey += 1,
+            Some(ETHERTYPE_MACSEC) => self.observe_macsec(frame),
+            _ => self.report.cleartext += 1,
+        }
+    }
+
+    fn observe_macsec(&mut self, frame: &[u8]) {
+        let tag = frame.get(wire::MACS_LEN..).and_then(|rest| SecTag::parse(rest).ok());
+        let hidden = |tag: &SecTag| tag.encrypted && tag.changed;
+        let Some(tag) = tag.filter(hidden).filter(|_| !shows_marker(frame)) else {
+            self.report.cleartext += 1;
+            return;
+        };
+        self.report.protected += 1;
+        let Some(sci) = tag.sci else { return };
+        self.follow(sci, tag.an, tag.pn_low);
+    }
+
+    fn follow(&mut self, sci: Sci, an: wire::An, pn: u32) {
+        let Some(channel) = self.scs.iter_mut().find(|channel| channel.sci == sci) else {
+            if self.scs.len() < SCS_MAX {
+                self.scs.push(Channel { sci, an, next: pn.wrapping_add(1) });
+                self.report.keys += 1;
+                self.report.keys_not_from_1 += u64::from(pn != 1);
+            }
+            return;
+        };
+        // The same AN from 1 again is another key too: the sender was started anew.
+        let new_key = channel.an != an || (pn == 1 && channel.next != 1);
+        if new_key {
+            channel.an = an;
+            self.report.keys += 1;
+            self.report.keys_not_from_1 += u64::from(pn != 1);
+        } else if pn < channel.next {
+            self.report.repeated += 1;
+            return;
+        } else {
+            self.report.skipped += u64::from(pn - channel.next);
+        }
+        channel.next = pn.wrapping_add(1);
+    }
+}
+
+fn shows_marker(frame: &[u8]) -> bool {
+    frame.windows(ping::MARKER.len()).any(|window| window == ping::MARKER)
+}

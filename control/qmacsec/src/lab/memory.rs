@@ -1,0 +1,168 @@
+//! The lab without namespaces: both encryptors in this process, ports in memory, frames of our
+//! own. The same chain otherwise: KMEs over mutual TLS on loopback, rekey, workers, MACsec.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use kme::{KmeConfig, Kmes, LinkConfig, SaeIdentity};
+use port::mem::{self, Mem};
+use port::{Port, PortError};
+use tokio::sync::oneshot;
+
+use super::args::Args;
+use super::frames::{Hosts, Wire};
+use super::sites;
+use super::stop::Stop;
+use super::table::{Snapshot, Table};
+use super::topology::{RED_MTU, Site};
+use super::verdict::{Evidence, Verdict};
+use super::{done, while_doing};
+use crate::command::kme as kme_command;
+use crate::config::EncryptorConfig;
+use crate::encryptor::{self, Opener, Ports};
+use crate::status::{Report, StatusSocket, query};
+
+/// Frames that each cable holds; a worker that sleeps for long must not lose any.
+const CABLE: usize = 8192;
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+const FIRST_KEY: Duration = Duration::from_secs(20);
+
+/// One end of a cable, to be opened on the thread that will use it.
+fn opener(end: Mem) -> Opener {
+    Box::new(move || -> Result<Box<dyn Port>, PortError> { Ok(Box::new(end.open()?)) })
+}
+
+/// Runs the chain for its time.
+pub(super) fn run(args: &Args, stop: &Stop) -> Result<Verdict, String> {
+    eprintln!("building two sites in memory:");
+    stop.watch().map_err(while_doing("watching for signals"))?;
+    // Memory, where there is such a folder: the secrets of even a lab are better off the disk.
+    let folder = [Path::new("/dev/shm"), &std::env::temp_dir()].into_iter().find_map(|place| {
+        tempfile::Builder::new().prefix("qmacsec-lab-").tempdir_in(place).ok()
+    });
+    let vault = folder.ok_or("neither /dev/shm nor the temporary folder can be written")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(while_doing("threads"))?;
+    let result = runtime.block_on(run_in(args, vault.path(), stop));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    result
+}
+
+async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, String> {
+    crate::log::start("warn");
+    sites::furnish_secrets(vault, &[]).map_err(while_doing("certificates"))?;
+    let kmes = start_kmes(args, vault).await?;
+    done("KMEs up");
+    let (red_a, lan_a) = mem::pair(CABLE);
+    let (red_b, lan_b) = mem::pair(CABLE);
+    let (black_a, line_a) = mem::pair(CABLE);
+    let (black_b, line_b) = mem::pair(CABLE);
+    let wire = Wire::start(line_a, line_b, wire::ETHERTYPE_REKEY).map_err(while_doing("the line"))?;
+    let addresses = kmes.addresses();
+    let mut running = Vec::new();
+    for (site, red, black, kme) in [(Site::A, red_a, black_a, addresses[0]), (Site::B, red_b, black_b, addresses[1])] {
+        let text = sites::encryptor_config_in_memory(site, args.rekey, &args.suite, kme);
+        let file = vault.join(format!("site-{}.toml", site.letter()));
+        std::fs::write(&file, text).map_err(while_doing("config"))?;
+        let config = EncryptorConfig::read(&file).map_err(|error| error.to_string())?;
+        let ports = Ports { red: opener(red), black: opener(black), local: site.mac() };
+        let (end, ended) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                let _either_way = ended.await;
+            };
+            encryptor::run(&config, &file, ports, stopped).await.map_err(|error| error.to_string())
+        });
+        running.push((end, task));
+        done(&format!("encryptor {} up", site.letter()));
+    }
+    wait_for_keys(vault, stop).await?;
+    done("both directions have their first key");
+
+    let hosts = Hosts::start(lan_a, lan_b, args.rate, RED_MTU).map_err(while_doing("the hosts"))?;
+    let started = Instant::now();
+    let mut table = Table::new();
+    let link = kme_command::link_of(&args.preset, args.km)?.name();
+    while started.elapsed() < args.duration && !stop.asked() {
+        let left = args.duration.saturating_sub(started.elapsed());
+        tokio::time::sleep(LOOK_EVERY.min(left)).await;
+        if let (Ok(a), Ok(b)) = (report(vault, Site::A).await, report(vault, Site::B).await) {
+            table.show(Snapshot {
+                at: Instant::now(),
+                left,
+                a,
+                b,
+                kmes: kme_command::report(&kmes, &link),
+                line: wire.reports(),
+            });
+        }
+    }
+    let duration = started.elapsed();
+    eprintln!("  … the hosts go quiet");
+    let (pings, transfers) = tokio::task::spawn_blocking(move || hosts.finish()).await.map_err(|error| error.to_string())?;
+    let (a, b) = (report(vault, Site::A).await?, report(vault, Site::B).await?);
+    let [line_at_a, line_at_b] = wire.finish();
+    for (end, task) in running {
+        let _ended_already = end.send(());
+        task.await.map_err(|error| error.to_string())??;
+    }
+    kmes.shutdown().await;
+    Ok(Verdict::from(&Evidence {
+        red: "mem".to_owned(),
+        black: "mem".to_owned(),
+        duration,
+        interval: args.rekey,
+        a,
+        b,
+        line_at_a,
+        line_at_b,
+        pings,
+        transfers,
+        crash: None,
+    }))
+}
+
+async fn start_kmes(args: &Args, vault: &Path) -> Result<Kmes, String> {
+    let pki = vault.join("pki");
+    let config = |site: Site| KmeConfig {
+        kme_id: format!("kme-{}", site.letter()),
+        listen: ([127, 0, 0, 1], 0).into(),
+        ca: pki.join("ca.pem"),
+        cert: pki.join(format!("kme-{}.pem", site.letter())),
+        key: pki.join(format!("kme-{}.key", site.letter())),
+        sae_ids: vec![format!("sae-{}", site.letter())],
+        identity: SaeIdentity::CommonName,
+    };
+    let link = kme_command::link_of(&args.preset, args.km)?;
+    Kmes::start(Site::BOTH.map(config).into(), LinkConfig::default(), link.supply(1))
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// Asks over the status socket, off this thread: the one who answers may be this thread.
+async fn report(vault: &Path, site: Site) -> Result<Report, String> {
+    let socket = vault.join(format!("site-{}.sock", site.letter()));
+    tokio::task::spawn_blocking(move || query(&socket).map_err(|error| error.to_string()))
+        .await
+        .map_err(|error| error.to_string())?
+}
+
+async fn wait_for_keys(vault: &Path, stop: &Stop) -> Result<(), String> {
+    let deadline = Instant::now() + FIRST_KEY;
+    loop {
+        let mut encrypting = 0;
+        for site in Site::BOTH {
+            encrypting += usize::from(report(vault, site).await.is_ok_and(|report| report.encrypting));
+        }
+        if encrypting == Site::BOTH.len() {
+            return Ok(());
+        }
+        if stop.asked() || Instant::now() > deadline {
+            return Err(format!("no key within {FIRST_KEY:?}; RUST_LOG=info shows why"));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

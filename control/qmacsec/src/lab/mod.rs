@@ -1,0 +1,110 @@
+//! `qmacsec lab`: the whole chain on one machine, with real frames, and a verdict.
+//!
+//! ```text
+//!   host a ══ red [encryptor a] black ═══ line ═══ black [encryptor b] red ══ host b
+//!                     │ 014, mTLS         ▲ watched            │
+//!                   KME a ~~~~~~ modelled CV-QKD link ~~~~~~ KME b
+//! ```
+//! [`sandbox`] makes namespaces that die with the lab, [`topology`] the cables, [`sites`] the
+//! processes; [`ping`] and [`transfer`] are the hosts' traffic, [`sniff`] watches the line,
+//! [`verdict`] concludes. Where no namespaces are to be had, [`memory`] runs the same chain over
+//! in-memory ports.
+
+mod args;
+mod child;
+mod line_watch;
+mod frames;
+mod memory;
+mod netns;
+mod ping;
+mod processes;
+mod sandbox;
+mod sites;
+mod sniff;
+mod stop;
+mod table;
+mod topology;
+mod transfer;
+mod verdict;
+
+use std::fs::OpenOptions;
+use std::io;
+use std::process::ExitCode;
+
+pub use args::Args;
+use args::RedChoice;
+pub(crate) use child::die_with_parent;
+use stop::Stop;
+use topology::RedCable;
+use verdict::{Verdict, Word};
+
+use crate::command::Outcome;
+
+#[cfg(test)]
+mod tests;
+
+/// Runs the lab.
+///
+/// # Errors
+/// When the chain could not be built; a chain that runs and fails is a verdict, not an error.
+pub fn main(args: &Args) -> Outcome {
+    args.check()?;
+    // Made before the sandbox hides folders, and before anything can fail later.
+    let recorder = args.pcap.as_deref().map(sniff::recorder).transpose().map_err(|error| {
+        format!("--pcap {}: {error}", args.pcap.as_deref().unwrap_or("".as_ref()).display())
+    })?;
+    let stop = Stop::on_signals()?;
+    let verdict = match red_cable(args.red) {
+        Ok(red) => processes::run(args, red, recorder, &stop)?,
+        Err(why) => {
+            eprintln!("no network namespaces for the lab: {why}");
+            eprintln!("the same chain runs over in-memory ports instead, with frames of its own\n");
+            memory::run(args, &stop)?
+        }
+    };
+    Ok(print(args, &verdict))
+}
+
+/// Enters the sandbox and finds out what red cable can be had; an error is why in-memory ports
+/// must do.
+fn red_cable(choice: RedChoice) -> Result<RedCable, String> {
+    if choice == RedChoice::Mem {
+        return Err("--red mem asks for none".to_owned());
+    }
+    sandbox::enter().map_err(|error| error.to_string())?;
+    let tun = OpenOptions::new().read(true).write(true).open("/dev/net/tun");
+    match (choice, tun) {
+        (RedChoice::Packet, _) => Ok(RedCable::Veth),
+        (_, Ok(_)) => Ok(RedCable::Tap),
+        (RedChoice::Tap, Err(error)) => Err(format!("/dev/net/tun: {error}; mend: load the module tun, allow this user to open it")),
+        (_, Err(error)) => {
+            eprintln!("/dev/net/tun cannot be opened ({error}): red ports are veth pairs instead of TAP");
+            Ok(RedCable::Veth)
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the verdict is this command's output")]
+fn print(args: &Args, verdict: &Verdict) -> ExitCode {
+    eprintln!("\n{}", verdict.text());
+    if args.json {
+        match serde_json::to_string(verdict) {
+            Ok(json) => println!("{json}"),
+            Err(error) => eprintln!("the verdict cannot be written as JSON: {error}"),
+        }
+    }
+    match verdict.verdict {
+        Word::Pass => ExitCode::SUCCESS,
+        Word::Fail => ExitCode::FAILURE,
+    }
+}
+
+/// Names a step of the build-up when it is done.
+fn done(step: &str) {
+    eprintln!("  ✓ {step}");
+}
+
+/// Adds what was being done to an error.
+fn while_doing(step: &str) -> impl FnOnce(io::Error) -> String + '_ {
+    move |error| format!("{step}: {error}")
+}

@@ -1,0 +1,111 @@
+//! A network namespace without a name: one thread lives in it and does what it is told.
+//!
+//! Nothing is written to /run/netns, so the namespace is gone with the last process in it, also
+//! after a crash. What is made inside (sockets, child processes, threads) stays inside.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
+
+use nix::sched::{CloneFlags, unshare};
+
+type Order = Box<dyn FnOnce() + Send>;
+
+/// A network namespace and the thread that lives in it.
+pub(crate) struct Netns {
+    orders: SyncSender<Order>,
+    handle: File,
+}
+
+impl Netns {
+    /// Makes a new, empty namespace with its loopback up.
+    pub(crate) fn new(name: &str) -> io::Result<Self> {
+        Self::start(name, true)
+    }
+
+    /// A thread in the namespace of the caller.
+    pub(crate) fn of_caller(name: &str) -> io::Result<Self> {
+        Self::start(name, false)
+    }
+
+    fn start(name: &str, fresh: bool) -> io::Result<Self> {
+        let (orders, inbox) = mpsc::sync_channel::<Order>(1);
+        let (opened, handle) = mpsc::sync_channel(1);
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let enter = || {
+                if fresh {
+                    unshare(CloneFlags::CLONE_NEWNET)?;
+                    // Neighbour discovery of hosts that nobody asked for is no traffic of ours.
+                    let _kernel_without_ipv6 =
+                        std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+                }
+                File::open("/proc/thread-self/ns/net")
+            };
+            let _lab_gave_up = opened.send(enter());
+            for order in inbox {
+                order();
+            }
+        })?;
+        let handle = handle.recv().map_err(|_| io::Error::other("the namespace's thread died"))??;
+        let netns = Self { orders, handle };
+        netns.netlink(async |net| net.link().set(net.up("lo")?).execute().await.map_err(io::Error::other))?;
+        Ok(netns)
+    }
+
+    /// Runs `work` inside and waits for what it returns.
+    pub(crate) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        let (done, result) = mpsc::sync_channel(1);
+        let order = Box::new(move || {
+            let _caller_is_gone = done.send(work());
+        });
+        self.orders.send(order).map_err(|_| io::Error::other("the namespace's thread died"))?;
+        result.recv().map_err(|_| io::Error::other("the namespace's thread died"))
+    }
+
+    /// Runs netlink requests inside.
+    pub(crate) fn netlink<F, T>(&self, work: F) -> io::Result<T>
+    where
+        F: AsyncFnOnce(&Net) -> io::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.run(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+            runtime.block_on(async move {
+                let (connection, handle, _) = rtnetlink::new_connection()?;
+                tokio::spawn(connection);
+                work(&Net(handle)).await
+            })
+        })?
+    }
+
+    /// For netlink requests that move an interface here.
+    pub(crate) fn raw_fd(&self) -> RawFd {
+        self.handle.as_raw_fd()
+    }
+
+    /// A path by which another process of this user can enter, for as long as we live.
+    pub(crate) fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.raw_fd())
+    }
+}
+
+/// Netlink, inside one namespace.
+pub(crate) struct Net(rtnetlink::Handle);
+
+impl Net {
+    pub(crate) fn link(&self) -> rtnetlink::LinkHandle {
+        self.0.link()
+    }
+
+    pub(crate) fn address(&self) -> rtnetlink::AddressHandle {
+        self.0.address()
+    }
+
+    /// The request that brings an interface up.
+    pub(crate) fn up(&self, interface: &str) -> io::Result<rtnetlink::packet_route::link::LinkMessage> {
+        let index = nix::net::if_::if_nametoindex(interface)?;
+        Ok(rtnetlink::LinkUnspec::new_with_index(index).up().build())
+    }
+}

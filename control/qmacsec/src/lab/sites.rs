@@ -1,0 +1,202 @@
+//! The processes of the lab: one for the two KMEs, one encryptor for each site, with the
+//! certificates, secrets and config files they need.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::child::Child;
+use super::topology::{BLACK, LAN, RED, RED_MTU, RedCable, Site, Topology};
+use crate::config::Span;
+use crate::status::{KmeReport, Report, query};
+
+/// Port on which the lab's KMEs listen.
+const KME_PORT: u16 = 8443;
+/// How long a process may take to come up.
+const START: Duration = Duration::from_secs(20);
+
+/// What the lab's processes are told.
+pub(crate) struct Settings {
+    pub(crate) interval: Duration,
+    pub(crate) km: Option<f64>,
+    pub(crate) preset: String,
+    pub(crate) red: RedCable,
+    pub(crate) suite: String,
+}
+
+/// The running processes.
+pub(crate) struct Sites {
+    vault: PathBuf,
+    kmes: Child,
+    a: Child,
+    b: Child,
+}
+
+impl Sites {
+    /// Writes certificates, secrets and configs into `vault`.
+    pub(crate) fn furnish(vault: &Path, topology: &Topology, settings: &Settings) -> io::Result<()> {
+        furnish_secrets(vault, &Site::BOTH.map(|site| site.kme().to_string()))?;
+        fs::write(vault.join("kme.toml"), kme_config(settings))?;
+        for site in Site::BOTH {
+            let host_netns = topology.site(site).host.path();
+            fs::write(config_path(vault, site), encryptor_config(site, settings, &host_netns))?;
+        }
+        Ok(())
+    }
+
+    /// Starts all processes, KMEs first, and waits until each answers.
+    pub(crate) fn start(vault: &Path, topology: &Topology, mut ready: impl FnMut(&str)) -> io::Result<Self> {
+        let config = path_text(&vault.join("kme.toml"));
+        let mut kmes = Child::start("KMEs", &topology.kmes, &["kme", "--config", &config], &vault.join("kme.log"))?;
+        wait_for(&mut kmes, || query::<KmeReport>(&vault.join("kme.sock")).is_ok())?;
+        ready("KMEs");
+        let mut a = start_encryptor(vault, topology, Site::A)?;
+        let mut b = start_encryptor(vault, topology, Site::B)?;
+        for (site, child) in [(Site::A, &mut a), (Site::B, &mut b)] {
+            wait_for(child, || query::<Report>(&socket(vault, site)).is_ok())?;
+            ready(&format!("encryptor {}", site.letter()));
+        }
+        Ok(Self { vault: vault.to_path_buf(), kmes, a, b })
+    }
+
+    /// Status of one encryptor.
+    pub(crate) fn report(&self, site: Site) -> io::Result<Report> {
+        query(&socket(&self.vault, site)).map_err(io::Error::other)
+    }
+
+    /// Status of the KMEs.
+    pub(crate) fn kme_report(&self) -> io::Result<KmeReport> {
+        query(&self.vault.join("kme.sock")).map_err(io::Error::other)
+    }
+
+    /// An error with its last words if a process has ended.
+    pub(crate) fn all_alive(&mut self) -> io::Result<()> {
+        for child in [&mut self.kmes, &mut self.a, &mut self.b] {
+            if let Some(status) = child.ended()? {
+                return Err(io::Error::other(format!("a process of the lab ended ({status}); it said last:\n  {}", child.last_words())));
+            }
+        }
+        Ok(())
+    }
+
+    /// What all processes said last, for a failure's message.
+    pub(crate) fn last_words(&self) -> String {
+        [&self.kmes, &self.a, &self.b].map(Child::last_words).join("\n  ")
+    }
+
+    /// Ends one encryptor as a crash would.
+    pub(crate) fn kill(&mut self, site: Site) -> io::Result<()> {
+        self.encryptor(site).kill()
+    }
+
+    /// Starts a killed encryptor anew.
+    pub(crate) fn restart(&mut self, topology: &Topology, site: Site) -> io::Result<()> {
+        *self.encryptor(site) = start_encryptor(&self.vault, topology, site)?;
+        Ok(())
+    }
+
+    /// Ends all processes in order: encryptors say good-bye, then the KMEs go.
+    pub(crate) fn stop(&mut self) -> io::Result<()> {
+        self.a.stop()?;
+        self.b.stop()?;
+        self.kmes.stop()
+    }
+
+    fn encryptor(&mut self, site: Site) -> &mut Child {
+        match site {
+            Site::A => &mut self.a,
+            Site::B => &mut self.b,
+        }
+    }
+}
+
+/// Writes certificates for KMEs and SAEs, and the pair's secret. `hosts`: further names of each KME.
+pub(super) fn furnish_secrets(vault: &Path, hosts: &[String]) -> io::Result<()> {
+    let kmes = Site::BOTH.into_iter().enumerate().map(|(index, site)| kme::pki::KmeName {
+        id: format!("kme-{}", site.letter()),
+        hosts: hosts.get(index).cloned().into_iter().collect(),
+    });
+    let pki = kme::pki::LabPki { kmes: kmes.collect(), ..Default::default() };
+    kme::pki::make_lab_pki(&vault.join("pki"), &pki).map_err(io::Error::other)?;
+    crate::command::pki::write_psk(&vault.join("pair.psk"))
+}
+
+fn start_encryptor(vault: &Path, topology: &Topology, site: Site) -> io::Result<Child> {
+    let config = path_text(&config_path(vault, site));
+    let log = vault.join(format!("encryptor-{}.log", site.letter()));
+    let name = format!("encryptor {}", site.letter());
+    Child::start(&name, &topology.site(site).encryptor, &["run", "--config", &config], &log)
+}
+
+fn wait_for(child: &mut Child, up: impl Fn() -> bool) -> io::Result<()> {
+    let deadline = Instant::now() + START;
+    while !up() {
+        if let Some(status) = child.ended()? {
+            return Err(io::Error::other(format!("ended at its start ({status}):\n  {}", child.last_words())));
+        }
+        if Instant::now() > deadline {
+            return Err(io::Error::other(format!("did not come up within {START:?}:\n  {}", child.last_words())));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+fn config_path(vault: &Path, site: Site) -> PathBuf {
+    vault.join(format!("site-{}.toml", site.letter()))
+}
+
+fn socket(vault: &Path, site: Site) -> PathBuf {
+    vault.join(format!("site-{}.sock", site.letter()))
+}
+
+fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn kme_config(settings: &Settings) -> String {
+    let mut config = format!("status_socket = \"kme.sock\"\n\n[link]\npreset = \"{}\"\n", settings.preset);
+    if let Some(km) = settings.km {
+        config += &format!("km = {km:?}\n");
+    }
+    for site in Site::BOTH {
+        let letter = site.letter();
+        config += &format!(
+            "\n[[kme]]\nkme_id = \"kme-{letter}\"\nlisten = \"{}:{KME_PORT}\"\nca = \"pki/ca.pem\"\n\
+             cert = \"pki/kme-{letter}.pem\"\nkey = \"pki/kme-{letter}.key\"\nsae_ids = [\"sae-{letter}\"]\n",
+            site.kme()
+        );
+    }
+    config
+}
+
+fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String {
+    let red = match settings.red {
+        RedCable::Tap => format!("port = \"tap\"\ninterface = \"{LAN}\"\nnetns = \"{host_netns}\""),
+        RedCable::Veth => format!("port = \"packet\"\ninterface = \"{RED}\""),
+    };
+    let kme = SocketAddr::from((site.kme(), KME_PORT));
+    config_text(site, &red, settings.interval, &settings.suite, kme)
+}
+
+/// Config of an encryptor that is given its ports: the red and black sections name none.
+pub(super) fn encryptor_config_in_memory(site: Site, interval: Duration, suite: &str, kme: SocketAddr) -> String {
+    config_text(site, &format!("port = \"packet\"\ninterface = \"{RED}\""), interval, suite, kme)
+}
+
+fn config_text(site: Site, red: &str, interval: Duration, suite: &str, kme: SocketAddr) -> String {
+    let (letter, peer) = (site.letter(), site.other().letter());
+    format!(
+        "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n\n\
+         [red]\n{red}\nmtu = {RED_MTU}\n\n\
+         [black]\nport = \"packet\"\ninterface = \"{BLACK}\"\n\n\
+         [macsec]\nsuite = \"{suite}\"\n\n\
+         [rekey]\ninterval = \"{}\"\n\n\
+         [kme]\nurl = \"https://{kme}\"\nkme_id = \"kme-{letter}\"\nca = \"pki/ca.pem\"\n\
+         cert = \"pki/sae-{letter}.pem\"\nkey = \"pki/sae-{letter}.key\"\n\n\
+         [[peer]]\nname = \"site-{peer}\"\nsae_id = \"sae-{peer}\"\npsk_file = \"pair.psk\"\n",
+        Span(interval),
+    )
+}

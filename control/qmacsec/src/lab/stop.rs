@@ -1,0 +1,43 @@
+//! Ctrl-C and other polite ends: a flag that the lab looks at, so that it can clean up.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sys::signal::{SigSet, Signal};
+
+/// Whether the lab was asked to end.
+#[derive(Clone)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Holds back SIGINT, SIGTERM and SIGHUP from now on. Called before other threads exist, so
+    /// that all of them leave the signals to the one that [`Stop::watch`] starts; that one must
+    /// wait for the sandbox, which only a process of one thread may enter.
+    pub(crate) fn on_signals() -> io::Result<Self> {
+        let mut signals = SigSet::empty();
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            signals.add(signal);
+        }
+        signals.thread_block()?;
+        Ok(Self(Arc::new(AtomicBool::new(false))))
+    }
+
+    /// Starts to watch for the signals. A second one ends the process at once.
+    pub(crate) fn watch(&self) -> io::Result<()> {
+        let flag = Arc::clone(&self.0);
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            while SigSet::thread_get_mask().and_then(|signals| signals.wait()).is_ok() {
+                if flag.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+                eprintln!("\nstopping; once more to stop at once");
+            }
+        })?;
+        Ok(())
+    }
+
+    pub(crate) fn asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

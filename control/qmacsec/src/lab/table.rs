@@ -1,0 +1,112 @@
+//! The live table: repainted in place on a terminal, a line now and then elsewhere.
+
+use std::time::{Duration, Instant};
+
+use console::Term;
+
+use super::line_watch::LineReport;
+use crate::status::{Direction, KmeReport, Report};
+
+/// Between two lines where there is no terminal to repaint.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// One look at the running lab.
+pub(crate) struct Snapshot {
+    pub(crate) at: Instant,
+    pub(crate) left: Duration,
+    pub(crate) a: Report,
+    pub(crate) b: Report,
+    pub(crate) kmes: KmeReport,
+    pub(crate) line: [LineReport; 2],
+}
+
+/// Shows snapshots.
+pub(crate) struct Table {
+    terminal: Option<Term>,
+    painted: usize,
+    before: Option<Snapshot>,
+    last_line: Option<Instant>,
+}
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        let terminal = Term::stderr();
+        Self {
+            terminal: terminal.is_term().then_some(terminal),
+            painted: 0,
+            before: None,
+            last_line: None,
+        }
+    }
+
+    /// Shows a new snapshot in place of the one before.
+    pub(crate) fn show(&mut self, now: Snapshot) {
+        let rows = rows(&now, self.before.as_ref());
+        match &self.terminal {
+            Some(terminal) => {
+                let width = usize::from(terminal.size().1).max(40) - 1;
+                // A terminal that is gone is no reason to stop the lab.
+                let _closed = terminal.clear_last_lines(self.painted);
+                for row in &rows {
+                    let _closed = terminal.write_line(console::truncate_str(row, width, "…").as_ref());
+                }
+                self.painted = rows.len();
+            }
+            None if self.last_line.is_none_or(|last| now.at - last >= LINE_EVERY) => {
+                self.last_line = Some(now.at);
+                eprintln!("{}", rows[1..].join("\n"));
+            }
+            None => {}
+        }
+        self.before = Some(now);
+    }
+}
+
+fn rows(now: &Snapshot, before: Option<&Snapshot>) -> Vec<String> {
+    let mut rows = vec![
+        String::new(),
+        format!(
+            "{:<8} {:>2} {:>5} {:<9} {:>7} {:>10} {:>8} {:>8} {:>5} {:>5}   {:>3.0} s left",
+            "", "AN", "epoch", "key_ID", "age", "frames", "Mbit/s", "switches", "lost", "late", now.left.as_secs_f64()
+        ),
+    ];
+    let seconds = before.map_or(0.0, |before| (now.at - before.at).as_secs_f64());
+    let directions = [
+        ("a -> b", &now.a, &now.b, before.map(|before| (&before.a, &before.b))),
+        ("b -> a", &now.b, &now.a, before.map(|before| (&before.b, &before.a))),
+    ];
+    for (name, from, to, earlier) in directions {
+        let octets = to.sum(|worker| &worker.rx, "InOctetsDecrypted");
+        let mbit_s = earlier.filter(|_| seconds > 0.0).map_or(0.0, |(_, to)| {
+            let fresh = octets.saturating_sub(to.sum(|worker| &worker.rx, "InOctetsDecrypted"));
+            fresh as f64 * 8e-6 / seconds
+        });
+        let received = to.sum(|worker| &worker.rx, "InPktsOK");
+        // What was sent before the last look and is not there yet will not come any more.
+        let lost = earlier.map_or(0, |(from, _)| from.sum(|worker| &worker.tx, "OutPktsEncrypted").saturating_sub(received));
+        rows.push(row(name, &from.tx, received, mbit_s, lost, to.sum(|worker| &worker.rx, "InPktsLate")));
+    }
+    let kmes = &now.kmes;
+    rows.push(format!(
+        "KMEs     {} {} keys in the pool, {} delivered; link {}: {:.1} kbit/s",
+        kmes.pool_keys, kmes.origin, kmes.keys_delivered, kmes.link, kmes.rate_bit_s / 1e3
+    ));
+    let line = |of: fn(&LineReport) -> u64| now.line.iter().map(of).sum::<u64>();
+    rows.push(format!(
+        "line     {} frames, {} protected, {} rekey, {} in clear",
+        line(|end| end.frames), line(|end| end.protected), line(|end| end.rekey), line(|end| end.cleartext)
+    ));
+    rows
+}
+
+fn row(name: &str, key: &Direction, frames: u64, mbit_s: f64, lost: u64, late: u64) -> String {
+    let (Some(an), Some(epoch), Some(key_id)) = (key.an, key.epoch, &key.key_id) else {
+        return format!("{name:<8} no key ({})", key.state);
+    };
+    format!(
+        "{name:<8} {an:>2} {epoch:>5} {:<9} {:>5.2} s {frames:>10} {mbit_s:>8.1} {:>8} {lost:>5} {late:>5}",
+        key_id.get(..8).unwrap_or(key_id),
+        key.key_age_ms.unwrap_or(0) as f64 / 1e3,
+        key.switches.saturating_sub(1),
+    )
+}

@@ -1,0 +1,275 @@
+//! What the lab concludes: numbers from both encryptors, from the line and from the hosts, and
+//! whether they say that nothing was lost, doubled or seen in clear.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::ping::PingReport;
+use super::sniff::Sniffed;
+use super::transfer::TransferReport;
+use crate::status::Report;
+
+/// The lab's result; `--json` prints it as the last line of standard output.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Verdict {
+    pub(crate) verdict: Word,
+    pub(crate) reasons: Vec<String>,
+    /// `tap`, `packet` or `mem`: on which ports this was shown.
+    pub(crate) red: String,
+    pub(crate) black: String,
+    pub(crate) duration_s: f64,
+    pub(crate) rekey_interval_ms: u64,
+    pub(crate) directions: Vec<DirectionVerdict>,
+    pub(crate) line_frames: u64,
+    pub(crate) rekey_frames: u64,
+    pub(crate) cleartext_frames: u64,
+    pub(crate) transfer_intact: bool,
+    pub(crate) transfer_octets: u64,
+    pub(crate) pings_sent: u64,
+    pub(crate) pings_answered: u64,
+    /// From the restart of a killed encryptor to the first answer across the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recovered_ms: Option<u64>,
+}
+
+/// PASS or FAIL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum Word {
+    Pass,
+    Fail,
+}
+
+/// One direction.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct DirectionVerdict {
+    pub(crate) name: &'static str,
+    pub(crate) switches: u64,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) late: u64,
+    pub(crate) drops: BTreeMap<String, u64>,
+}
+
+/// Everything that was measured.
+pub(crate) struct Evidence {
+    pub(crate) red: String,
+    pub(crate) black: String,
+    pub(crate) duration: Duration,
+    pub(crate) interval: Duration,
+    pub(crate) a: Report,
+    pub(crate) b: Report,
+    /// What arrived at A's and at B's end of the line.
+    pub(crate) line_at_a: Sniffed,
+    pub(crate) line_at_b: Sniffed,
+    pub(crate) pings: Vec<PingReport>,
+    pub(crate) transfers: Vec<TransferReport>,
+    /// One encryptor was killed and started anew: how long the line was dead after its start.
+    pub(crate) crash: Option<Crash>,
+}
+
+/// What a crash on purpose did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crash {
+    /// From the restart to the first answer across the line.
+    pub(crate) recovered: Option<Duration>,
+}
+
+/// How many changes of key a run must show at least, in each direction: the interval, plus a tenth
+/// of it or 50 ms for the exchange with the peer.
+pub(crate) fn switches_expected(duration: Duration, interval: Duration) -> u64 {
+    let period = interval + (interval / 10).max(Duration::from_millis(50));
+    u64::try_from(duration.as_nanos() / period.as_nanos().max(1)).unwrap_or(u64::MAX)
+}
+
+impl Verdict {
+    pub(crate) fn from(evidence: &Evidence) -> Self {
+        let directions = vec![
+            DirectionVerdict::between("a_to_b", &evidence.a, &evidence.b),
+            DirectionVerdict::between("b_to_a", &evidence.b, &evidence.a),
+        ];
+        let line = [evidence.line_at_a, evidence.line_at_b];
+        let pings = |of: fn(&PingReport) -> u64| evidence.pings.iter().map(of).sum();
+        let mut verdict = Self {
+            verdict: Word::Pass,
+            reasons: Vec::new(),
+            red: evidence.red.clone(),
+            black: evidence.black.clone(),
+            duration_s: evidence.duration.as_secs_f64(),
+            rekey_interval_ms: u64::try_from(evidence.interval.as_millis()).unwrap_or(u64::MAX),
+            directions,
+            line_frames: line.iter().map(|end| end.line.frames).sum(),
+            rekey_frames: line.iter().map(|end| end.line.rekey).sum(),
+            cleartext_frames: line.iter().map(|end| end.line.cleartext).sum(),
+            transfer_intact: evidence.transfers.iter().all(|transfer| transfer.intact),
+            transfer_octets: evidence.transfers.iter().map(|transfer| transfer.octets).sum(),
+            pings_sent: pings(|ping| ping.sent),
+            pings_answered: pings(|ping| ping.answered),
+            recovered_ms: None,
+        };
+        verdict.judge_line(&line);
+        verdict.judge_transfers(&evidence.transfers);
+        match evidence.crash {
+            None => verdict.judge_undisturbed(evidence),
+            Some(crash) => verdict.judge_crash(crash, evidence.interval),
+        }
+        if !verdict.reasons.is_empty() {
+            verdict.verdict = Word::Fail;
+        }
+        verdict
+    }
+
+    fn judge_line(&mut self, line: &[Sniffed]) {
+        if self.cleartext_frames > 0 {
+            self.reasons.push(format!("{} frames on the line were not encrypted", self.cleartext_frames));
+        }
+        let missed: u64 = line.iter().map(|end| end.missed).sum();
+        if missed > 0 {
+            self.reasons.push(format!("the watch of the line missed {missed} frames: no proof that none was in clear"));
+        }
+        if line.iter().any(|end| end.line.protected == 0) {
+            self.reasons.push("no protected frame was seen on the line in one direction".to_owned());
+        }
+        let repeated: u64 = line.iter().map(|end| end.line.repeated).sum();
+        if repeated > 0 {
+            self.reasons.push(format!("{repeated} packet numbers came twice or went back under one key"));
+        }
+        let late_start: u64 = line.iter().map(|end| end.line.keys_not_from_1).sum();
+        if late_start > 0 {
+            self.reasons.push(format!("{late_start} keys did not start at packet number 1"));
+        }
+    }
+
+    fn judge_transfers(&mut self, transfers: &[TransferReport]) {
+        let failures = transfers.iter().filter_map(|transfer| transfer.failure.as_ref());
+        self.reasons.extend(failures.map(|failure| format!("a transfer is not intact: {failure}")));
+    }
+
+    fn judge_undisturbed(&mut self, evidence: &Evidence) {
+        let expected = switches_expected(evidence.duration, evidence.interval);
+        for direction in &self.directions {
+            let name = direction.name;
+            if direction.switches < expected {
+                self.reasons.push(format!("{name}: {} changes of key, at least {expected} were due", direction.switches));
+            }
+            if direction.lost > 0 {
+                self.reasons.push(format!("{name}: {} frames lost on the way", direction.lost));
+            }
+            if direction.duplicated > 0 {
+                self.reasons.push(format!("{name}: {} frames came twice", direction.duplicated));
+            }
+            self.reasons.extend(direction.drops.iter().map(|(drop, count)| format!("{name}: {count} frames dropped as {drop}")));
+        }
+        if self.pings_answered < self.pings_sent {
+            self.reasons.push(format!("{} of {} pings were not answered", self.pings_sent - self.pings_answered, self.pings_sent));
+        }
+        let repeated: u64 = evidence.pings.iter().map(|ping| ping.repeated).sum();
+        if repeated > 0 {
+            self.reasons.push(format!("{repeated} pings were answered twice"));
+        }
+    }
+
+    fn judge_crash(&mut self, crash: Crash, interval: Duration) {
+        self.recovered_ms = crash.recovered.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        match crash.recovered {
+            None => self.reasons.push("after the crash no traffic came back".to_owned()),
+            Some(time) if time > interval * 2 => {
+                self.reasons.push(format!("after the crash traffic took {time:?} to come back, more than two intervals"));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+impl DirectionVerdict {
+    fn between(name: &'static str, from: &Report, to: &Report) -> Self {
+        let sent = from.sum(|worker| &worker.tx, "OutPktsEncrypted");
+        let received = to.sum(|worker| &worker.rx, "InPktsOK");
+        Self {
+            name,
+            switches: from.tx.switches.saturating_sub(1),
+            sent,
+            received,
+            lost: sent.saturating_sub(received),
+            duplicated: to.sum(|worker| &worker.rx, "InPktsDuplicate"),
+            late: to.sum(|worker| &worker.rx, "InPktsLate") + to.sum(|worker| &worker.rx, "InPktsDelayed"),
+            drops: drops(from, to),
+        }
+    }
+}
+
+/// Frames of one direction that were dropped, by name, from the red port of one end to the red port
+/// of the other.
+fn drops(from: &Report, to: &Report) -> BTreeMap<String, u64> {
+    let mut drops = BTreeMap::new();
+    let mut enter = |place: &str, counters: &BTreeMap<String, u64>, dropped: fn(&str) -> bool| {
+        for (name, count) in counters.iter().filter(|(name, count)| **count > 0 && dropped(name)) {
+            *drops.entry(format!("{place}{name}")).or_insert(0) += count;
+        }
+    };
+    let discard = |name: &str| secy::Discard::ALL.iter().any(|discard| discard.name() == name);
+    let port_rx = |name: &str| PORT_RX_DROPS.contains(&name);
+    let port_tx = |name: &str| PORT_TX_DROPS.contains(&name);
+    for worker in &from.workers {
+        enter("sender's red ", &worker.red.counters, port_rx);
+        enter("", &worker.tx, discard);
+        enter("sender's black ", &worker.black.counters, port_tx);
+    }
+    for worker in &to.workers {
+        enter("receiver's black ", &worker.black.counters, port_rx);
+        enter("", &worker.rx, discard);
+        enter("receiver's red ", &worker.red.counters, port_tx);
+    }
+    drops
+}
+
+const PORT_RX_DROPS: [&str; 5] =
+    ["rx_ring_full", "rx_no_buffer", "rx_too_long", "rx_malformed", "rx_checksum_unfinished"];
+const PORT_TX_DROPS: [&str; 3] = ["tx_refused", "tx_too_long", "tx_link_down"];
+
+impl Verdict {
+    /// The result in words.
+    pub(crate) fn text(&self) -> String {
+        let mut out = String::new();
+        for direction in &self.directions {
+            out += &format!(
+                "{}: {} frames sent, {} received, {} lost, {} doubled, {} late, {} changes of key\n",
+                direction.name.replace("_to_", " -> "),
+                direction.sent,
+                direction.received,
+                direction.lost,
+                direction.duplicated,
+                direction.late,
+                direction.switches
+            );
+        }
+        out += &format!(
+            "line: {} frames, {} of them rekey frames, {} in clear\n",
+            self.line_frames, self.rekey_frames, self.cleartext_frames
+        );
+        out += &format!(
+            "hosts: {} of {} pings answered; {:.1} MB transferred, {}\n",
+            self.pings_answered,
+            self.pings_sent,
+            self.transfer_octets as f64 / 1e6,
+            if self.transfer_intact { "SHA-256 equal at both ends" } else { "NOT intact" }
+        );
+        if let Some(ms) = self.recovered_ms {
+            out += &format!("crash: traffic came back {ms} ms after the restart, under a fresh key\n");
+        }
+        match self.verdict {
+            Word::Pass => out += "PASS: nothing lost, nothing doubled, nothing in clear",
+            Word::Fail => {
+                out += "FAIL";
+                for reason in &self.reasons {
+                    out += &format!("\n  {reason}");
+                }
+            }
+        }
+        out
+    }
+}

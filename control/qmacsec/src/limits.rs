@@ -1,0 +1,74 @@
+//! Limits and defaults of the program, in one place.
+
+use std::time::Duration;
+
+use wire::MacAddr;
+
+/// A key is used for so long by default.
+pub const REKEY_INTERVAL: Duration = Duration::from_secs(3);
+/// Shortest interval that can be asked for.
+pub const REKEY_INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// Longest interval that can be asked for.
+pub const REKEY_INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// When keys run short the last one is used for so long, then traffic stops.
+pub const HOLD_MAX: Duration = Duration::from_secs(300);
+/// Where rekey frames go by default: the group address that MKA uses, never forwarded by a bridge.
+pub const REKEY_DESTINATION: MacAddr = MacAddr([0x01, 0x80, 0xc2, 0x00, 0x00, 0x03]);
+
+/// How long one request to a KME may take by default.
+pub const KME_TIMEOUT: Duration = Duration::from_secs(1);
+/// Less is no time for a TLS handshake.
+pub const KME_TIMEOUT_MIN: Duration = Duration::from_millis(50);
+/// More than this and the key comes too late for anything.
+pub const KME_TIMEOUT_MAX: Duration = Duration::from_secs(30);
+/// How long a key waits in a lab KME for the other end to fetch it.
+pub const KEY_LIFE: Duration = Duration::from_secs(60);
+/// The modelled link by default.
+pub const LINK_PRESET: &str = "metro-50km";
+/// Bits of the QKD keys we ask for.
+pub const QKD_KEY_BITS: u32 = 256;
+
+/// Packet numbers a frame may come late by default.
+pub const REPLAY_WINDOW: u32 = 1024;
+/// Widest replay window.
+pub const REPLAY_WINDOW_MAX: u32 = secy::limits::REPLAY_WINDOW_MAX;
+
+/// Red MTU by default.
+pub const RED_MTU: u16 = 1500;
+/// Least MTU that IPv4 hosts accept.
+pub const RED_MTU_MIN: u16 = 68;
+/// Largest: the frame buffers hold no more.
+pub const RED_MTU_MAX: u16 = 9000;
+/// IFNAMSIZ less the closing zero.
+pub const INTERFACE_NAME_MAX: usize = 15;
+
+/// Octets of the shortest pre-shared secret.
+pub const PSK_LEN_MIN: usize = 32;
+/// Octets of the longest pre-shared secret.
+pub const PSK_LEN_MAX: usize = 64;
+/// A PSK file is hex digits and a line end.
+pub const PSK_FILE_LEN_MAX: u64 = 4 * PSK_LEN_MAX as u64;
+
+/// Where the daemon listens for `qmacsec status` by default.
+pub const STATUS_SOCKET: &str = "/run/qmacsec.sock";
+/// A status report is a few kilobytes; more is not ours.
+pub const STATUS_LEN_MAX: u64 = 1 << 20;
+/// How often the driver looks at the workers' statistics.
+pub const STATS_EVERY: Duration = Duration::from_millis(10);
+
+const _: () = {
+    assert!(HOLD_MAX.as_millis() >= 2 * REKEY_INTERVAL.as_millis());
+    assert!(REPLAY_WINDOW <= REPLAY_WINDOW_MAX);
+    assert!(KME_TIMEOUT.as_millis() >= KME_TIMEOUT_MIN.as_millis());
+    assert!(KME_TIMEOUT.as_millis() <= KME_TIMEOUT_MAX.as_millis());
+};
+
+/// Exit code when a command could not do what was asked.
+pub const EXIT_FAILURE: u8 = 1;
+/// Exit code of `status` when no user frame can pass.
+pub const EXIT_NOT_ENCRYPTING: u8 = 3;
+
+/// The driver wakes at least so often, also when nothing is due.
+pub const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// More commands than this waiting for a worker is worth a warning.
+pub const COMMANDS_WAITING_MAX: usize = 64;

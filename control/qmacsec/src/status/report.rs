@@ -1,0 +1,144 @@
+//! The status document. Field names are an interface: scripts read them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything an encryptor says of itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// Name from the config.
+    pub name: String,
+    /// Version of the program.
+    pub version: String,
+    /// Milliseconds since the start.
+    pub uptime_ms: u64,
+    /// Cipher suite.
+    pub suite: String,
+    /// AES-GCM engine.
+    pub engine: String,
+    /// User frames can pass in both directions, protected.
+    pub encrypting: bool,
+    /// The other end.
+    pub peer: Peer,
+    /// Red to black: our key.
+    pub tx: Direction,
+    /// Black to red: the peer's key.
+    pub rx: Direction,
+    /// The KME of this site.
+    pub kme: KmeHealth,
+    /// The frame workers.
+    pub workers: Vec<WorkerReport>,
+    /// Rekey frames and their fate, by name.
+    pub rekey_frames: BTreeMap<String, u64>,
+    /// The last things that happened, newest last: milliseconds since the start, and what.
+    pub events: Vec<(u64, String)>,
+}
+
+/// The other end.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Peer {
+    /// Name from the config.
+    pub name: String,
+    /// SAE ID from the config.
+    pub sae_id: String,
+    /// `searching`, `present` or `lost`.
+    pub session: String,
+}
+
+/// One direction's key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Direction {
+    /// Where the rekey machine stands.
+    pub state: String,
+    /// Association number in use.
+    pub an: Option<u8>,
+    /// How many keys this direction has had in this session.
+    pub epoch: Option<u32>,
+    /// Name of the QKD key in use.
+    pub key_id: Option<String>,
+    /// Where its bits come from: `modelled`, `distilled`, or unknown.
+    pub key_origin: Option<String>,
+    /// Milliseconds since the key took over.
+    pub key_age_ms: Option<u64>,
+    /// Changes of key since the start, the first one included.
+    pub switches: u64,
+    /// Why there is no fresh key, if there is trouble.
+    pub trouble: Option<String>,
+    /// Next packet number (highest of the workers).
+    pub next_pn: Option<u64>,
+}
+
+/// How the KME answers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct KmeHealth {
+    /// From the config.
+    pub url: String,
+    /// `unknown`, `ok` or `failing`.
+    pub state: String,
+    /// Milliseconds since the state changed.
+    pub since_ms: u64,
+    /// The last failure, in words.
+    pub last_error: Option<String>,
+    /// Keys fetched since the start.
+    pub keys: u64,
+    /// Requests that failed since the start.
+    pub failures: u64,
+}
+
+/// One worker.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct WorkerReport {
+    /// The red port.
+    pub red: PortReport,
+    /// The black port.
+    pub black: PortReport,
+    /// Transmit counters, by their 802.1AE names.
+    pub tx: BTreeMap<String, u64>,
+    /// Receive counters, by their 802.1AE names.
+    pub rx: BTreeMap<String, u64>,
+    /// Other named counters of the worker.
+    pub worker: BTreeMap<String, u64>,
+    /// It still runs.
+    pub alive: bool,
+}
+
+/// One port.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PortReport {
+    /// `tap`, `packet`, `mem`, …
+    pub kind: String,
+    /// Its counters, by name.
+    pub counters: BTreeMap<String, u64>,
+    /// `up`, `down` or `gone`.
+    pub link: String,
+}
+
+/// What the lab KMEs of one link say of themselves.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct KmeReport {
+    /// Preset and length of the modelled link.
+    pub link: String,
+    /// Average rate at which the link delivers key, in bit/s.
+    pub rate_bit_s: f64,
+    /// What kind of key it is: `modelled`.
+    pub origin: String,
+    /// Bits in the pool.
+    pub pool_bits: u64,
+    /// Keys of the default size that these make.
+    pub pool_keys: u64,
+    /// Keys that enc_keys handed out.
+    pub keys_delivered: u64,
+    /// Keys that were never fetched by the other end, and wiped.
+    pub keys_expired: u64,
+    /// The KMEs, by their IDs, and where they listen.
+    pub kmes: BTreeMap<String, String>,
+}
+
+impl Report {
+    /// A counter of one section, over all workers.
+    #[must_use]
+    pub fn sum(&self, section: impl Fn(&WorkerReport) -> &BTreeMap<String, u64>, name: &str) -> u64 {
+        self.workers.iter().filter_map(|worker| section(worker).get(name)).sum()
+    }
+}
