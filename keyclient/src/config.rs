@@ -1,0 +1,149 @@
+//! What a client is told about its KME, and the URLs that follow from it.
+
+use core::time::Duration;
+use std::path::PathBuf;
+
+use reqwest::Url;
+
+use crate::error::ConfigError;
+use crate::limits::{ID_LEN_MAX, TIMEOUT_MAX};
+
+/// One KME and how to talk to it.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// `https://host[:port]`, with or without the path `/api/v1/keys`. A KME behind a prefix:
+    /// `https://host/prefix`.
+    pub base_url: String,
+    /// ID that the KME's certificate must carry as common name or subject alternative name.
+    /// `None`: any certificate of the CA for this host will do.
+    pub kme_id: Option<String>,
+    /// ID of the SAE at the other site.
+    pub peer_sae_id: String,
+    /// PEM file with the certificate(s) of the CA that issued the KME's certificate.
+    pub ca: PathBuf,
+    /// PEM file with our SAE's certificate, followed by intermediate certificates if any.
+    pub cert: PathBuf,
+    /// PEM file with the private key of that certificate, not encrypted.
+    pub key: PathBuf,
+    /// For one call in all, connecting included. Well below the rekey interval.
+    pub timeout: Duration,
+    /// How keys are asked for.
+    pub form: Form,
+    /// Some KMEs offer HTTP/2 and fail at it.
+    pub http1_only: bool,
+}
+
+/// The two forms of "Get key" and "Get key with key IDs".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// JSON in the body: understood by every KME.
+    #[default]
+    Post,
+    /// Parameters in the URL, where the standard allows it; several `key_ID`s still go by POST.
+    Get,
+}
+
+/// The URLs of the three methods.
+pub(crate) struct Urls {
+    pub(crate) status: Url,
+    pub(crate) enc_keys: Url,
+    pub(crate) dec_keys: Url,
+}
+
+/// Path of the API below the host, as the standard has it.
+const API: [&str; 3] = ["api", "v1", "keys"];
+
+impl ClientConfig {
+    /// Checks all but the files.
+    pub(crate) fn urls(&self) -> Result<Urls, ConfigError> {
+        check_id("peer_sae_id", &self.peer_sae_id)?;
+        if let Some(kme_id) = &self.kme_id {
+            check_id("kme_id", kme_id)?;
+        }
+        if self.timeout.is_zero() || self.timeout > TIMEOUT_MAX {
+            return Err(ConfigError {
+                field: "timeout",
+                value: format!("{:?}", self.timeout),
+                problem: "out of range".to_owned(),
+                mend: format!("use more than 0 and at most {TIMEOUT_MAX:?}"),
+            });
+        }
+        let base = self.base()?;
+        let url = |method: &str| {
+            let mut url = base.clone();
+            if let Ok(mut path) = url.path_segments_mut() {
+                path.push(&self.peer_sae_id).push(method); // percent-encodes the ID
+            }
+            url
+        };
+        Ok(Urls {
+            status: url("status"),
+            enc_keys: url("enc_keys"),
+            dec_keys: url("dec_keys"),
+        })
+    }
+
+    /// `base_url` with the API's path.
+    fn base(&self) -> Result<Url, ConfigError> {
+        let wrong = |problem: &str, mend: &str| ConfigError {
+            field: "base_url",
+            value: self.base_url.clone(),
+            problem: problem.to_owned(),
+            mend: mend.to_owned(),
+        };
+        let example = "write it like https://kme-a:8443";
+        let mut url = Url::parse(&self.base_url)
+            .map_err(|error| wrong(&format!("not a URL ({error})"), example))?;
+        if url.scheme() != "https" {
+            return Err(wrong("keys travel over https only", example));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong(
+                "holds a user name or password",
+                "the certificate says who we are",
+            ));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("holds a query or fragment", example));
+        }
+        let ends_in_api = {
+            let segments: Vec<_> = url.path().split('/').filter(|s| !s.is_empty()).collect();
+            segments.ends_with(&API)
+        };
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty();
+            if !ends_in_api {
+                path.extend(API);
+            }
+        }
+        Ok(url)
+    }
+}
+
+/// IDs are free text, but must survive as one segment of a path.
+fn check_id(field: &'static str, id: &str) -> Result<(), ConfigError> {
+    let problem = if id.is_empty() {
+        "empty"
+    } else if id.len() > ID_LEN_MAX {
+        "too long"
+    } else if id.chars().any(char::is_control) {
+        "holds control characters"
+    } else if matches!(id, "." | "..") {
+        "would be taken for a step in the path of the URL"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError {
+        field,
+        value: id
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(ID_LEN_MAX)
+            .collect(),
+        problem: problem.to_owned(),
+        mend: "write the ID as it is registered at the KME".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! A key container is what was asked for, or it is a fault.
+//!
+//! KMEs in the field send keys in any order, with fields of their own, `key_ID`s in another case,
+//! fewer or more keys than asked, and now and then the same key twice.
+
+use serde::Deserialize;
+use wire::KeyId;
+
+use crate::error::{Call, Error, KmeFault};
+use crate::model::{DeliveredKey, KeyContainer};
+use crate::secret::KeyBytes;
+
+/// A key with its name. No `Debug`, no `Clone`; wiped on drop.
+pub struct Key {
+    /// Name of the key, in the KME's spelling (of `enc_keys`: this KME's, of `dec_keys`: as asked).
+    pub id: KeyId,
+    /// The key.
+    pub bytes: KeyBytes,
+    /// Where its bits come from, if the KME says so: `modelled`, `distilled`.
+    pub origin: Option<String>,
+}
+
+/// What was asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Asked<'a> {
+    /// `number` keys of `bits` each.
+    Any { number: usize, bits: u32 },
+    /// Exactly these.
+    These(&'a [KeyId]),
+}
+
+impl Key {
+    /// The key itself, if it has the length the caller needs. `dec_keys` names no length, so its
+    /// caller checks it here.
+    ///
+    /// # Errors
+    /// [`KmeFault::WrongSize`].
+    pub fn with_bits(self, bits: u32) -> Result<Self, Error> {
+        check_size(&self, bits)
+            .map(|()| self)
+            .map_err(|fault| Error::Kme {
+                call: Call::DecKeys,
+                kme: "the KME".into(),
+                fault,
+            })
+    }
+}
+
+/// Parses JSON of one of our model's types, without ever quoting it.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(
+    json: &'a [u8],
+    what: &'static str,
+) -> Result<T, KmeFault> {
+    serde_json::from_slice(json).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => KmeFault::WrongShape(what),
+        _ => KmeFault::NotJson,
+    })
+}
+
+/// The keys of a container, all checked. `enc_keys` may bring fewer keys than asked, but one at
+/// least; what it brings beyond that is dropped and thereby lost.
+pub(crate) fn keys(json: &[u8], asked: Asked<'_>) -> Result<Vec<Key>, KmeFault> {
+    let container: KeyContainer = parse(json, "key container")?;
+    if container.keys.is_empty() {
+        return Err(KmeFault::NoKeys);
+    }
+    match asked {
+        Asked::Any { number, bits } => any(container, number, bits),
+        Asked::These(ids) => these(container, ids),
+    }
+}
+
+fn any(container: KeyContainer, number: usize, bits: u32) -> Result<Vec<Key>, KmeFault> {
+    let delivered = container.keys.len();
+    if delivered > number {
+        tracing::warn!(
+            delivered,
+            number,
+            "the KME sent more keys than asked; the rest is dropped"
+        );
+    }
+    let mut keys = Vec::with_capacity(number.min(delivered));
+    for delivered in container.keys.into_iter().take(number) {
+        let key = key(&delivered)?;
+        check_size(&key, bits)?;
+        check_new(&key, &keys)?;
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+fn these(container: KeyContainer, ids: &[KeyId]) -> Result<Vec<Key>, KmeFault> {
+    let mut keys: Vec<Key> = Vec::with_capacity(ids.len());
+    for delivered in container.keys {
+        let mut key = key(&delivered)?;
+        // Into the asker's spelling: that is what the peer and we both know.
+        key.id = *ids
+            .iter()
+            .find(|id| same(id, &key.id))
+            .ok_or(KmeFault::UnaskedKey(key.id))?;
+        check_new(&key, &keys)?; // also bounds the loop: at most one key per ID asked for
+        keys.push(key);
+    }
+    if let Some(missing) = ids.iter().find(|id| !keys.iter().any(|key| key.id == **id)) {
+        return Err(KmeFault::MissingKey(*missing));
+    }
+    keys.sort_by_key(|key| ids.iter().position(|id| *id == key.id));
+    Ok(keys)
+}
+
+fn key(delivered: &DeliveredKey) -> Result<Key, KmeFault> {
+    let id = KeyId::new(&delivered.key_id).map_err(KmeFault::BadKeyId)?;
+    let bytes = delivered
+        .key
+        .decode()
+        .map_err(|error| KmeFault::BadKey(id, error))?;
+    Ok(Key {
+        id,
+        bytes,
+        origin: delivered.origin().map(str::to_owned),
+    })
+}
+
+fn check_size(key: &Key, asked: u32) -> Result<(), KmeFault> {
+    let bits = key.bytes.bits();
+    if usize::try_from(asked) == Ok(bits) {
+        Ok(())
+    } else {
+        Err(KmeFault::WrongSize {
+            id: key.id,
+            bits,
+            asked,
+        })
+    }
+}
+
+fn check_new(key: &Key, keys: &[Key]) -> Result<(), KmeFault> {
+    for known in keys {
+        if same(&known.id, &key.id) {
+            return Err(KmeFault::DuplicateKeyId(key.id));
+        }
+        if known.bytes.same_as(&key.bytes) {
+            return Err(KmeFault::DuplicateKey(known.id, key.id));
+        }
+    }
+    Ok(())
+}
+
+/// Some KMEs write UUIDs in capitals at one site and not at the other.
+pub(crate) fn same(a: &KeyId, b: &KeyId) -> bool {
+    a.as_bytes().eq_ignore_ascii_case(b.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+//! PEM files of the configuration: the CA, our certificate, its private key.
+//!
+//! Every mistake is told with the field, the file, what was found in it and how to mend it.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+use std::time::SystemTime;
+
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::{PemObject as _, SectionKind};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::config::ClientConfig;
+use crate::error::ConfigError;
+use crate::limits::PEM_OCTETS_MAX;
+
+/// The CAs whose KMEs we trust.
+pub(crate) fn trusted(config: &ClientConfig) -> Result<RootCertStore, ConfigError> {
+    let file = PemFile::read("ca", &config.ca)?;
+    let mut roots = RootCertStore::empty();
+    for certificate in file.certificates()? {
+        roots.add(certificate).map_err(|error| {
+            file.wrong(
+                format!("holds a certificate that is none ({error})"),
+                "export the CA anew",
+            )
+        })?;
+    }
+    Ok(roots)
+}
+
+/// Who we are: certificate and matching private key.
+pub(crate) fn ours(
+    config: &ClientConfig,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, ConfigError> {
+    let file = PemFile::read("cert", &config.cert)?;
+    let chain = file.certificates()?;
+    file.check_validity(&chain)?;
+    let key_file = PemFile::read("key", &config.key)?;
+    let key = provider
+        .key_provider
+        .load_private_key(key_file.private_key()?)
+        .map_err(|_| {
+            key_file.wrong(
+                "holds a private key that cannot be used",
+                "use RSA of 2048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519",
+            )
+        })?;
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok(certified)
+        }
+        Err(_) => Err(key_file.wrong(
+            format!(
+                "is not the private key of the first certificate in {}",
+                config.cert.display()
+            ),
+            "name the key and the certificate of one SAE, its own certificate before intermediates",
+        )),
+    }
+}
+
+/// A file, and where it was named.
+struct PemFile<'a> {
+    field: &'static str,
+    path: &'a Path,
+    text: Zeroizing<Vec<u8>>,
+}
+
+impl<'a> PemFile<'a> {
+    fn read(field: &'static str, path: &'a Path) -> Result<Self, ConfigError> {
+        let mut file = Self {
+            field,
+            path,
+            text: Zeroizing::new(Vec::new()),
+        };
+        let mut open = File::open(path).map_err(|error| file.unreadable(&error))?;
+        let len = open
+            .metadata()
+            .map_err(|error| file.unreadable(&error))?
+            .len();
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        if len > PEM_OCTETS_MAX {
+            return Err(file.wrong("is too large for a PEM file", "check the file name"));
+        }
+        // One octet more than there is, so that reading to the end never reallocates.
+        file.text = Zeroizing::new(Vec::with_capacity(len + 1));
+        let limit = len as u64; // what is appended meanwhile is left alone
+        match open.by_ref().take(limit).read_to_end(&mut file.text) {
+            Ok(_) => Ok(file),
+            Err(error) => Err(file.unreadable(&error)),
+        }
+    }
+
+    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+        let mut certificates = Vec::new();
+        let mut others = Vec::new();
+        self.sections(|kind, der| match kind {
+            SectionKind::Certificate => certificates.push(CertificateDer::from(der)),
+            other => others.push(other),
+        })?;
+        if !certificates.is_empty() {
+            return Ok(certificates);
+        }
+        Err(match others.first() {
+            Some(SectionKind::Csr) => self.wrong(
+                "holds a certificate request, no certificate",
+                "have the CA sign it and name the result",
+            ),
+            Some(
+                SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey,
+            ) => self.wrong(
+                "holds a private key, no certificate",
+                "name the certificate here and the key file under key",
+            ),
+            _ => self.wrong(
+                format!("holds no certificate ({})", self.looks_like()),
+                "name a PEM file with -----BEGIN CERTIFICATE-----; \
+                 convert DER with `openssl x509 -inform der -in FILE -out FILE.pem`",
+            ),
+        })
+    }
+
+    fn private_key(&self) -> Result<PrivateKeyDer<'static>, ConfigError> {
+        let mut keys = Vec::new();
+        let mut certificates = 0;
+        self.sections(|kind, mut der| match kind {
+            SectionKind::Certificate => certificates += 1,
+            kind => match PrivateKeyDer::from_pem(kind, core::mem::take(&mut der)) {
+                Some(key) => keys.push(key),
+                None => der.zeroize(),
+            },
+        })?;
+        let found = keys.len();
+        let key = keys.pop();
+        for mut unused in keys {
+            unused.zeroize();
+        }
+        match (key, found) {
+            (Some(key), 1) => Ok(key),
+            (Some(mut key), _) => {
+                key.zeroize();
+                Err(self.wrong(format!("holds {found} private keys"), "leave one"))
+            }
+            (None, _) if self.contains(b"ENCRYPTED") => Err(self.wrong(
+                "holds an encrypted private key",
+                "decrypt it with `openssl pkey -in FILE -out FILE.pem` and protect the file",
+            )),
+            (None, _) if certificates > 0 => Err(self.wrong(
+                "holds a certificate, no private key",
+                "name the key file here and the certificate under cert",
+            )),
+            (None, _) => Err(self.wrong(
+                format!("holds no private key ({})", self.looks_like()),
+                "name a PEM file with -----BEGIN PRIVATE KEY-----; \
+                 convert DER with `openssl pkey -inform der -in FILE -out FILE.pem`",
+            )),
+        }
+    }
+
+    /// Each section of the file, in order.
+    fn sections(&self, mut each: impl FnMut(SectionKind, Vec<u8>)) -> Result<(), ConfigError> {
+        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&self.text) {
+            // The error quotes the file, which may be a key.
+            let (kind, der) = section.map_err(|_| {
+                self.wrong(
+                    "is broken PEM",
+                    "copy it anew, with its BEGIN and END lines",
+                )
+            })?;
+            each(kind, der);
+        }
+        Ok(())
+    }
+
+    /// A KME would refuse it anyway, but with fewer words.
+    fn check_validity(&self, chain: &[CertificateDer<'_>]) -> Result<(), ConfigError> {
+        let der = chain
+            .first()
+            .map_or(&[][..], |certificate| certificate.as_ref());
+        let Ok((_, certificate)) = X509Certificate::from_der(der) else {
+            return Err(self.wrong("holds a certificate that is none", "export it anew"));
+        };
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| {
+                i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+            });
+        let validity = certificate.validity();
+        let mend = "re-issue it, or set this machine's clock right";
+        if now > validity.not_after.timestamp() {
+            return Err(self.wrong(format!("has expired on {}", validity.not_after), mend));
+        }
+        if now < validity.not_before.timestamp() {
+            return Err(self.wrong(format!("is valid only from {}", validity.not_before), mend));
+        }
+        Ok(())
+    }
+
+    fn looks_like(&self) -> &'static str {
+        match self.text.first() {
+            None => "it is empty",
+            Some(0x30) => "it looks like DER or PKCS#12",
+            Some(_) if self.contains(b"-----BEGIN ") => "it is PEM of something else",
+            Some(_) => "it is no PEM",
+        }
+    }
+
+    fn contains(&self, words: &[u8]) -> bool {
+        self.text.windows(words.len()).any(|window| window == words)
+    }
+
+    fn unreadable(&self, error: &std::io::Error) -> ConfigError {
+        match error.kind() {
+            ErrorKind::NotFound => self.wrong("there is no such file", "check the path"),
+            ErrorKind::PermissionDenied => self.wrong(
+                "may not be read",
+                "give this program's user the right to read it",
+            ),
+            ErrorKind::IsADirectory => self.wrong("is a directory", "name a PEM file in it"),
+            _ => self.wrong(format!("cannot be read ({error})"), "check the file"),
+        }
+    }
+
+    fn wrong(&self, problem: impl Into<String>, mend: impl Into<String>) -> ConfigError {
+        ConfigError {
+            field: self.field,
+            value: self.path.display().to_string(),
+            problem: problem.into(),
+            mend: mend.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! TLS 1.2 and 1.3 with certificates on both sides, and the check that this is the right KME.
+//!
+//! The chain, the host name and the dates are checked by WebPKI as for any server. On top of that
+//! the certificate must carry the KME ID, if one is expected. Where WebPKI's refusal would puzzle
+//! a reader, the certificate is looked at again to name the reason.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::aws_lc_rs;
+use rustls::sign::SingleCertAndKey;
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
+
+use crate::config::ClientConfig;
+use crate::credentials;
+use crate::error::{CertificateFault, ConfigError};
+
+/// Everything TLS needs, from the files of the configuration.
+pub(crate) fn setup(config: &ClientConfig) -> Result<rustls::ClientConfig, ConfigError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let ours = credentials::ours(config, &provider)?;
+    let roots = Arc::new(credentials::trusted(config)?);
+    let unusable = |error: String| ConfigError {
+        field: "ca",
+        value: config.ca.display().to_string(),
+        problem: format!("cannot be used ({error})"),
+        mend: "name the CA of the KME".to_owned(),
+    };
+    let chain = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
+        .build()
+        .map_err(|error| unusable(error.to_string()))?;
+    let verifier = KmeVerifier {
+        chain,
+        kme_id: config.kme_id.clone(),
+    };
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(|error| unusable(error.to_string()))?
+        .dangerous() // rustls' word for any verifier of one's own: ours only adds a check
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(ours)));
+    tls.alpn_protocols = if config.http1_only {
+        vec![b"http/1.1".to_vec()]
+    } else {
+        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+    };
+    Ok(tls)
+}
+
+/// WebPKI, then the KME ID.
+#[derive(Debug)]
+struct KmeVerifier {
+    chain: Arc<WebPkiServerVerifier>,
+    kme_id: Option<String>,
+}
+
+impl ServerCertVerifier for KmeVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self
+            .chain
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            .map_err(|error| explain(error, end_entity, server_name))?;
+        if let Some(expected) = &self.kme_id {
+            let found = ids(end_entity);
+            if !found.contains(expected) {
+                let expected = expected.clone();
+                return Err(fault(CertificateFault::WrongKmeId { expected, found }));
+            }
+        }
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}
+
+/// Reasons that only the certificate itself shows. All others keep rustls' error, which also tells
+/// the KME the exact TLS alert.
+fn explain(
+    error: rustls::Error,
+    certificate: &CertificateDer<'_>,
+    host: &ServerName<'_>,
+) -> rustls::Error {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return error;
+    };
+    if parsed.version() != X509Version::V3 {
+        return fault(CertificateFault::OldVersion(
+            parsed.version().0.saturating_add(1),
+        ));
+    }
+    let host = host.to_str().into_owned();
+    match error {
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => match alternative_names(&parsed) {
+            presented if presented.is_empty() => fault(CertificateFault::NoSan { host }),
+            presented => fault(CertificateFault::WrongHost { host, presented }),
+        },
+        // WebPKI refuses a server that shows a CA certificate, without a code of its own for it.
+        rustls::Error::InvalidCertificate(CertificateError::Other(_)) if parsed.is_ca() => {
+            fault(CertificateFault::IsCa)
+        }
+        other => other,
+    }
+}
+
+/// Carried through TLS and HTTP, and found again by `failure`.
+fn fault(fault: CertificateFault) -> rustls::Error {
+    CertificateError::Other(OtherError(Arc::new(fault))).into()
+}
+
+/// Where KME IDs are found in the field: common name and subject alternative names.
+fn ids(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
+    let subject = certificate.subject();
+    subject
+        .iter_common_name()
+        .filter_map(|name| Some(name.as_str().ok()?.to_owned()))
+        .chain(alternative_names(&certificate))
+        .collect()
+}
+
+fn alternative_names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(names)) = certificate.subject_alternative_name() else {
+        return Vec::new();
+    };
+    names
+        .value
+        .general_names
+        .iter()
+        .filter_map(name_text)
+        .collect()
+}
+
+fn name_text(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(text) | GeneralName::URI(text) | GeneralName::RFC822Name(text) => {
+            Some((*text).to_owned())
+        }
+        GeneralName::IPAddress(octets) => match *octets {
+            [a, b, c, d] => Some(IpAddr::from([*a, *b, *c, *d]).to_string()),
+            octets => Some(IpAddr::from(<[u8; 16]>::try_from(octets).ok()?).to_string()),
+        },
+        _ => None,
+    }
+}
