@@ -118,25 +118,27 @@ pub fn make_lab_pki(dir: &Path, pki: &LabPki) -> Result<Vec<PathBuf>, PkiError> 
             return Err(PkiError::Exists(path));
         }
     }
-    fs::create_dir_all(dir).map_err(|source| PkiError::Io {
-        path: dir.into(),
-        source,
-    })?;
 
     let dated = |mut params: CertificateParams| {
         params.not_before = from.into();
         params.not_after = until.into();
         params
     };
-    let mut written = Vec::new();
-    let ca = make_ca(dir, dated(ca_params()), pki.overwrite, &mut written)?;
+    let mut leaves = Vec::new();
     for kme in &pki.kmes {
-        let params = dated(kme_params(kme)?);
-        make_leaf(dir, &kme.id, &params, &ca, pki.overwrite, &mut written)?;
+        leaves.push((&kme.id, dated(kme_params(kme)?)));
     }
     for sae in &pki.saes {
-        let params = dated(sae_params(sae)?);
-        make_leaf(dir, sae, &params, &ca, pki.overwrite, &mut written)?;
+        leaves.push((sae, dated(sae_params(sae)?)));
+    }
+    fs::create_dir_all(dir).map_err(|source| PkiError::Io {
+        path: dir.into(),
+        source,
+    })?;
+    let mut written = Vec::new();
+    let ca = make_ca(dir, dated(ca_params()), pki.overwrite, &mut written)?;
+    for (name, params) in leaves {
+        make_leaf(dir, name, &params, &ca, pki.overwrite, &mut written)?;
     }
     Ok(written)
 }

@@ -35,9 +35,7 @@ const OCTETS_AROUND_KEY: usize = 256;
 
 pub(crate) fn keys(keys: Vec<StoredKey>, origin: Origin, faults: &[Fault]) -> Response {
     let keys = spoil(keys, faults);
-    let key_octets: usize = keys.iter().map(|key| key.bytes.len()).sum();
-    // Room for all of it at once: a growing buffer would leave copies of keys behind.
-    let room = 256 + keys.len() * OCTETS_AROUND_KEY + (key_octets + keys.len() * 2).div_ceil(3) * 4;
+    let room = room(&keys);
     let delivered = |key: StoredKey| {
         let text = SecretText::encode(key.bytes.expose());
         let mut key = DeliveredKey::new(key.id.as_str(), text, Some(origin.as_str()));
@@ -51,6 +49,15 @@ pub(crate) fn keys(keys: Vec<StoredKey>, origin: Origin, faults: &[Fault]) -> Re
         key_container_extension: None,
     };
     json(StatusCode::OK, &container, room, faults)
+}
+
+/// Room for the whole text at once: a growing buffer would leave copies of keys behind.
+fn room(keys: &[StoredKey]) -> usize {
+    let base64 = |key: &StoredKey| key.bytes.len().div_ceil(3) * 4;
+    keys.iter()
+        .map(|key| OCTETS_AROUND_KEY + base64(key))
+        .sum::<usize>()
+        + OCTETS_AROUND_KEY
 }
 
 /// What a faulty KME makes of the right keys.

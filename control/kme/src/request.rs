@@ -106,6 +106,10 @@ fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
 }
 
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    // serde would also take an array as the fields in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Refusal::Malformed("the body must be a JSON object".into()));
+    }
     serde_json::from_slice(body).map_err(|error| malformed(&error))
 }
 

@@ -1,1 +1,9 @@
+//! Whole KMEs on real sockets with real certificates.
 
+mod answers;
+mod connections;
+mod faulty;
+mod foreign_client;
+mod life;
+mod logs;
+mod world;

@@ -1,1 +1,90 @@
+use super::{KmeConfig, LinkConfig, SaeIdentity, check_kmes};
+use crate::supply::{Origin, Supply};
+use std::time::Duration;
 
+fn kme(id: &str, saes: &[&str]) -> KmeConfig {
+    KmeConfig {
+        kme_id: id.into(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        ca: "ca.pem".into(),
+        cert: "kme.pem".into(),
+        key: "kme.key".into(),
+        sae_ids: saes.iter().map(|sae| (*sae).to_owned()).collect(),
+        identity: SaeIdentity::CommonName,
+    }
+}
+
+#[test]
+fn every_bad_link_value_is_named() {
+    assert_eq!(LinkConfig::default().check(), Ok(()));
+    type Break = fn(&mut LinkConfig);
+    let cases: [(&str, Break); 10] = [
+        ("key_bits", |link| link.key_bits = 100),
+        ("key_bits", |link| link.key_bits = 0),
+        ("key_bits_min", |link| link.key_bits_min = 56),
+        ("key_bits_max", |link| link.key_bits_max = 8192),
+        ("key_bits", |link| link.key_bits_max = 128),
+        ("keys_per_request_max", |link| link.keys_per_request_max = 0),
+        ("keys_per_request_max", |link| {
+            link.keys_per_request_max = 129
+        }),
+        ("pool_bits_max", |link| link.pool_bits_max = 1024),
+        ("pool_bits_max", |link| link.pool_bits_max = u64::MAX),
+        ("reserved_life", |link| link.reserved_life = Duration::ZERO),
+    ];
+    for (field, spoil) in cases {
+        let mut link = LinkConfig::default();
+        spoil(&mut link);
+        let error = link.check().unwrap_err();
+        assert_eq!(error.field, field, "{error}");
+        assert!(!error.mend.is_empty());
+    }
+}
+
+#[test]
+fn blocks_need_time_between_them() {
+    let origin = Origin::Modelled;
+    let mut supply = Supply {
+        block_bits: 1,
+        block_every: Duration::ZERO,
+        blocks_at_start: 0,
+        origin,
+    };
+    assert_eq!(supply.check().unwrap_err().field, "block_every");
+    supply.block_every = Duration::from_nanos(1);
+    assert_eq!(supply.check(), Ok(()));
+}
+
+#[test]
+fn a_link_has_one_or_two_kmes_and_two_saes() {
+    for good in [
+        vec![kme("kme-a", &["sae-a"]), kme("kme-b", &["sae-b"])],
+        vec![kme("kme-a", &["sae-a", "sae-b"])],
+        vec![
+            kme("kme-a", &["sae-a", "sae/with a space"]),
+            kme("kme-b", &["sae-b"]),
+        ],
+    ] {
+        assert_eq!(check_kmes(&good), Ok(()));
+    }
+    let three = ["a", "b", "c"].map(|id| kme(id, &[id]));
+    for (field, bad) in [
+        ("kme", vec![]),
+        ("kme", three.to_vec()),
+        (
+            "kme_id",
+            vec![kme("kme", &["sae-a"]), kme("kme", &["sae-b"])],
+        ),
+        ("kme_id", vec![kme("", &["sae-a", "sae-b"])]),
+        ("sae_ids", vec![kme("kme", &["sae-a"])]),
+        ("sae_ids", vec![kme("kme-a", &["sae-a"]), kme("kme-b", &[])]),
+        (
+            "sae_ids",
+            vec![kme("kme-a", &["sae"]), kme("kme-b", &["sae"])],
+        ),
+        ("sae_ids", vec![kme("kme-a", &["sae-a", "sae\n"])]),
+        ("sae_ids", vec![kme("kme-a", &["sae-a", &"x".repeat(257)])]),
+    ] {
+        assert_eq!(check_kmes(&bad).unwrap_err().field, field);
+    }
+}
