@@ -12,6 +12,9 @@
 //! 5. [`supply`]: bits per block and block period, what a KME is fed with.
 //! 6. [`preset`], [`report`]: named links; every input and intermediate of a rate, to be shown.
 //!
+//! Beside it: [`raman`], the noise of data channels in the same fibre; [`attack`], what attacks do
+//! to the noise; [`bb84`], what single-photon QKD would give.
+//!
 //! Conventions, fixed for the whole crate: shot-noise units (SNU), vacuum variance 1, so one
 //! photon is 2 SNU; `V = V_A + 1`; excess noise referred to the **channel input**; the
 //! transmittance `T` is the fibre's alone, detection efficiency and electronic noise belong to
@@ -31,6 +34,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod attack;
+pub mod bb84;
 pub mod block;
 pub mod channel;
 pub mod finite;
@@ -38,6 +43,7 @@ mod limits;
 pub mod link;
 pub mod optimise;
 pub mod preset;
+pub mod raman;
 pub mod rate;
 pub mod receiver;
 pub mod report;

@@ -199,5 +199,54 @@ pub(crate) const DIGITISED_BITS: Range = range(
     "the bits kept of a sample for the key, commonly 5 to 7",
 );
 
+pub(crate) const LAUNCH_POWER_DBM: Range = range(
+    "launch power of the classical channels",
+    "dBm",
+    (-60.0, 33.0),
+    "0 dBm is one or two channels, 17 dBm some fifty; a dark fibre needs no such value",
+);
+
+pub(crate) const INTERCEPTED_SHARE: Range = range(
+    "share of intercepted symbols",
+    "",
+    (0.0, 1.0),
+    "0.1 is every tenth symbol",
+);
+
+pub(crate) const SHOT_NOISE_RATIO: Range = range(
+    "ratio of assumed to real shot noise",
+    "",
+    (0.1, 10.0),
+    "1 is a true calibration, 1.05 hides some noise",
+);
+
+pub(crate) const DARK_COUNTS: Range = range(
+    "dark counts per gate",
+    "",
+    (0.0, 0.01),
+    "1e-8 for nanowires, 1e-6 for avalanche photodiodes",
+);
+
+pub(crate) const MISALIGNMENT: Range = range(
+    "misalignment",
+    "",
+    (0.0, 0.5),
+    "0.01 sends 1 % of the photons to the wrong detector",
+);
+
+pub(crate) const CORRECTION_INEFFICIENCY: Range = range(
+    "inefficiency of error correction",
+    "",
+    (1.0, 3.0),
+    "1 is the Shannon limit, 1.16 common",
+);
+
+pub(crate) const MEAN_PHOTONS: Range = range(
+    "mean photon number",
+    "",
+    (1e-3, 3.0),
+    "signal pulses have 0.1 to 0.8",
+);
+
 // A fibre of the greatest loss must still be a valid channel.
 const _: () = assert!(LOSS_DB.max <= 60.0 && TRANSMITTANCE.min <= 1e-6);

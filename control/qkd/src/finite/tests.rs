@@ -160,7 +160,6 @@ fn estimation_after_correction_gives_the_published_table() {
             };
             let link = optimise_modulation(link, Objective::Asymptotic);
             let key = Finite::of(&link).key_bit_per_symbol.max(0.0);
-            println!("{km} {symbols} {detection} {key:.5} {expected}");
             let rounding = if km < 30.0 { 0.0011 } else { 0.00011 };
             assert_near(
                 &format!("{km} km {symbols} {detection}"),
