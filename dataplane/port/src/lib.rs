@@ -26,6 +26,7 @@
 
 mod counters;
 mod error;
+pub mod fault;
 pub mod frame;
 pub mod iface;
 pub mod limits;
@@ -33,6 +34,7 @@ pub mod mem;
 pub mod null;
 pub mod offload;
 pub mod packet;
+pub mod pcap;
 mod revival;
 mod sys;
 pub mod tap;

@@ -36,6 +36,11 @@ pub const SEND_TRIES: u32 = 3;
 /// adaptive idle wait; some microseconds of a busy one.
 pub const EMPTIES_BEFORE_LOOK: u32 = 1024;
 
+/// Frames that wait for the recorder's disk; what comes beyond is not recorded.
+pub const RECORDER_FRAMES: usize = 8192;
+/// Octets of a recorder's buffer at the start; longer frames make theirs grow, once.
+pub const RECORDER_FRAME_LEN: usize = 1600;
+
 /// Octets of the longest frame under an MTU.
 #[must_use]
 pub const fn frame_len_max(mtu: usize) -> usize {

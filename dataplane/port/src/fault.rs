@@ -1,0 +1,324 @@
+//! A bad line, to order and repeatable: loses, doubles, swaps, delays and corrupts frames, or is
+//! cut. For tests and simulation.
+//!
+//! Two runs with one seed and the same frames do the same. Each direction has its own faults and
+//! its own random numbers, so that what one side does leaves the other's run as it was.
+//!
+//! Delay is counted in frames, because a port has no clock: a frame is held until so many others
+//! have passed. An empty burst counts as one frame, or the last frames of a test were never seen.
+
+use std::{
+    collections::VecDeque,
+    os::fd::BorrowedFd,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use crate::{Burst, Frame, LinkState, Pool, Port, PortCounters, PortError, limits};
+
+/// What happens to the frames of one direction. Each chance is 0.0 to 1.0 and of its own.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Faults {
+    /// Chance that a frame is lost.
+    pub loss: f64,
+    /// Chance that one bit of it is flipped.
+    pub corruption: f64,
+    /// Chance that it comes twice.
+    pub duplication: f64,
+    /// Chance that it changes places with the next.
+    pub reorder: f64,
+    /// Chance that it is held back for `delay_frames`.
+    pub delay: f64,
+    /// Frames that overtake a delayed one.
+    pub delay_frames: u64,
+}
+
+/// A port behind a bad line.
+pub struct Faulty<P> {
+    port: P,
+    rx: Lane,
+    tx: Lane,
+    switch: Switch,
+    /// For second copies.
+    pool: Pool,
+    /// Frames on their way between the port and the lane.
+    between: Burst,
+}
+
+/// The line's switch and its counts, for the thread that does not own the port.
+#[derive(Clone, Default)]
+pub struct Switch {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    is_cut: AtomicBool,
+    lost: AtomicU64,
+    corrupted: AtomicU64,
+    duplicated: AtomicU64,
+    reordered: AtomicU64,
+    delayed: AtomicU64,
+    cut: AtomicU64,
+}
+
+/// Frames that met each fault, both directions together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FaultCounts {
+    /// Lost by chance.
+    pub lost: u64,
+    /// With a flipped bit.
+    pub corrupted: u64,
+    /// Sent on twice.
+    pub duplicated: u64,
+    /// Swapped with the next.
+    pub reordered: u64,
+    /// Held back.
+    pub delayed: u64,
+    /// Lost while the line was cut.
+    pub cut: u64,
+}
+
+impl Switch {
+    /// From now on nothing passes.
+    pub fn cut(&self) {
+        self.shared.is_cut.store(true, Ordering::Release);
+    }
+
+    /// From now on frames pass again.
+    pub fn mend(&self) {
+        self.shared.is_cut.store(false, Ordering::Release);
+    }
+
+    /// Until now.
+    #[must_use]
+    pub fn counts(&self) -> FaultCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        FaultCounts {
+            lost: read(&self.shared.lost),
+            corrupted: read(&self.shared.corrupted),
+            duplicated: read(&self.shared.duplicated),
+            reordered: read(&self.shared.reordered),
+            delayed: read(&self.shared.delayed),
+            cut: read(&self.shared.cut),
+        }
+    }
+}
+
+impl<P: Port> Faulty<P> {
+    /// Puts `port` behind a line with these faults in each direction, as seen from the port.
+    ///
+    /// # Errors
+    /// [`PortError::Range`]: the port's MTU is beyond the limits.
+    pub fn new(port: P, seed: u64, rx: Faults, tx: Faults) -> Result<Self, PortError> {
+        let mtu = port.mtu().clamp(limits::MTU_MIN, limits::MTU_MAX);
+        Ok(Self {
+            rx: Lane::new(seed, rx),
+            tx: Lane::new(!seed, tx),
+            switch: Switch::default(),
+            pool: Pool::new(limits::POOL_FRAMES, mtu)?,
+            between: Burst::new(),
+            port,
+        })
+    }
+
+    /// The line's switch.
+    #[must_use]
+    pub fn switch(&self) -> Switch {
+        self.switch.clone()
+    }
+
+    /// Changes the faults in mid-run.
+    pub fn set_faults(&mut self, rx: Faults, tx: Faults) {
+        self.rx.faults = rx;
+        self.tx.faults = tx;
+    }
+
+    /// The port itself.
+    pub fn inner(&mut self) -> &mut P {
+        &mut self.port
+    }
+
+    /// Sends what is due out of the tx lane.
+    fn flush_tx(&mut self) {
+        while let Some(frame) = self.tx.ready.pop_front() {
+            self.between.push(frame);
+            if self.between.is_full() || self.tx.ready.is_empty() {
+                self.port.tx_burst(&mut self.between);
+            }
+        }
+    }
+}
+
+impl<P: Port> Port for Faulty<P> {
+    fn rx_burst(&mut self, into: &mut Burst) {
+        // Frames on the way out grow old, too, when nothing is sent.
+        self.tx.tick();
+        self.flush_tx();
+        self.port.rx_burst(&mut self.between);
+        if self.between.is_empty() {
+            self.rx.tick();
+        }
+        for frame in self.between.drain(..) {
+            self.rx.pass(frame, &self.pool, &self.switch.shared);
+        }
+        while !into.is_full() {
+            let Some(frame) = self.rx.ready.pop_front() else {
+                return;
+            };
+            into.push(frame);
+        }
+    }
+
+    fn tx_burst(&mut self, from: &mut Burst) {
+        for frame in from.drain(..) {
+            self.tx.pass(frame, &self.pool, &self.switch.shared);
+        }
+        self.flush_tx();
+    }
+
+    fn copy_tx(&mut self, frame: &[u8]) {
+        let Some(mut copy) = self.pool.frame() else {
+            return self.port.copy_tx(frame);
+        };
+        if copy.copy_from(limits::HEADROOM, frame) {
+            self.tx.pass(copy, &self.pool, &self.switch.shared);
+            self.flush_tx();
+        }
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.port.fd()
+    }
+
+    fn mtu(&self) -> usize {
+        self.port.mtu()
+    }
+
+    fn mac(&self) -> [u8; 6] {
+        self.port.mac()
+    }
+
+    fn counters(&self) -> PortCounters {
+        self.port.counters()
+    }
+
+    fn link_up(&self) -> bool {
+        self.port.link_up()
+    }
+
+    fn kind(&self) -> &'static str {
+        self.port.kind()
+    }
+
+    fn link_state(&self) -> LinkState {
+        self.port.link_state()
+    }
+
+    fn name(&self) -> &str {
+        self.port.name()
+    }
+}
+
+/// One direction.
+struct Lane {
+    faults: Faults,
+    random: u64,
+    /// Frames and empty bursts that passed.
+    passed: u64,
+    /// Frames held back, and when they are due.
+    held: VecDeque<(u64, Frame)>,
+    /// Frames that came through and were not taken yet.
+    ready: VecDeque<Frame>,
+}
+
+impl Lane {
+    fn new(seed: u64, faults: Faults) -> Self {
+        let (held, ready) = (VecDeque::new(), VecDeque::new());
+        Self {
+            faults,
+            random: seed,
+            passed: 0,
+            held,
+            ready,
+        }
+    }
+
+    fn pass(&mut self, mut frame: Frame, pool: &Pool, counts: &Shared) {
+        let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+        // All dice are thrown for each frame: a fault switched off leaves the others' run alone.
+        let lost = self.happens(self.faults.loss);
+        let corrupted = self.happens(self.faults.corruption);
+        let duplicated = self.happens(self.faults.duplication);
+        let reordered = self.happens(self.faults.reorder);
+        let delayed = self.happens(self.faults.delay);
+        let bit = self.next_random();
+        if counts.is_cut.load(Ordering::Acquire) {
+            count(&counts.cut);
+        } else if lost {
+            count(&counts.lost);
+        } else {
+            if corrupted && !frame.is_empty() {
+                count(&counts.corrupted);
+                let bit = (bit % (frame.len() as u64 * 8)) as usize;
+                frame.bytes_mut()[bit / 8] ^= 1 << (bit % 8);
+            }
+            if duplicated && let Some(twin) = copy(&frame, pool) {
+                count(&counts.duplicated);
+                self.ready.push_back(twin);
+            }
+            if delayed {
+                count(&counts.delayed);
+                self.held
+                    .push_back((self.passed + 1 + self.faults.delay_frames, frame));
+            } else if reordered {
+                count(&counts.reordered);
+                self.held.push_back((self.passed + 2, frame));
+            } else {
+                self.ready.push_back(frame);
+            }
+        }
+        self.tick();
+    }
+
+    /// One frame, or one empty burst, went by.
+    fn tick(&mut self) {
+        self.passed += 1;
+        let mut waiting = self.held.len();
+        while waiting > 0 {
+            waiting -= 1;
+            let Some((due, frame)) = self.held.pop_front() else {
+                return;
+            };
+            if due <= self.passed {
+                self.ready.push_back(frame);
+            } else {
+                self.held.push_back((due, frame));
+            }
+        }
+    }
+
+    fn happens(&mut self, chance: f64) -> bool {
+        // 53 bits make a number from 0 to below 1.
+        ((self.next_random() >> 11) as f64) / ((1u64 << 53) as f64) < chance
+    }
+
+    /// SplitMix64 (Steele, Lea, Flood 2014): any seed will do.
+    fn next_random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+fn copy(frame: &Frame, pool: &Pool) -> Option<Frame> {
+    let mut copy = pool.frame()?;
+    copy.copy_from(limits::HEADROOM, frame.bytes())
+        .then_some(copy)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Keeps what passes, as pcapng for Wireshark.
+//!
+//! [`PcapngWriter`] writes the format. [`Recorder`] is a thread that owns one, behind a bounded
+//! queue; [`Tee`] wraps a port and sends the recorder a copy of every frame of both directions.
+//! The frame path never waits: what finds the queue full is counted and not kept.
+//!
+//! ```text
+//! Tee<P> ──copy──► queue ──► recorder's thread ──► PcapngWriter ──► file
+//!    ▲                            │
+//!    └────────── buffers ─────────┘
+//! ```
+//!
+//! A recording of a red port holds the users' frames in clear: whoever starts one knows that.
+
+mod recorder;
+mod writer;
+
+use std::os::fd::BorrowedFd;
+
+pub use recorder::{Line, Recorded, Recorder};
+pub use writer::{Direction, InterfaceId, PcapngWriter};
+
+use crate::{Burst, LinkState, Port, PortCounters};
+
+/// A port whose frames are recorded.
+pub struct Tee<P> {
+    port: P,
+    line: Line,
+}
+
+impl<P: Port> Tee<P> {
+    /// Records `port` as `line`, which comes from [`Recorder::line`].
+    pub fn new(port: P, line: Line) -> Self {
+        Self { port, line }
+    }
+
+    /// The port, no longer recorded.
+    pub fn into_inner(self) -> P {
+        self.port
+    }
+}
+
+impl<P: Port> Port for Tee<P> {
+    fn rx_burst(&mut self, into: &mut Burst) {
+        let before = into.len();
+        self.port.rx_burst(into);
+        let fresh = into[before..].iter().map(|frame| frame.bytes());
+        self.line.record(Direction::Inbound, fresh);
+    }
+
+    fn tx_burst(&mut self, from: &mut Burst) {
+        self.line
+            .record(Direction::Outbound, from.iter().map(|frame| frame.bytes()));
+        self.port.tx_burst(from);
+    }
+
+    fn copy_tx(&mut self, frame: &[u8]) {
+        self.line.record(Direction::Outbound, [frame].into_iter());
+        self.port.copy_tx(frame);
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.port.fd()
+    }
+
+    fn mtu(&self) -> usize {
+        self.port.mtu()
+    }
+
+    fn mac(&self) -> [u8; 6] {
+        self.port.mac()
+    }
+
+    fn counters(&self) -> PortCounters {
+        self.port.counters()
+    }
+
+    fn link_up(&self) -> bool {
+        self.port.link_up()
+    }
+
+    fn kind(&self) -> &'static str {
+        self.port.kind()
+    }
+
+    fn link_state(&self) -> LinkState {
+        self.port.link_state()
+    }
+
+    fn name(&self) -> &str {
+        self.port.name()
+    }
+}
+
+#[cfg(test)]
+mod tests;
