@@ -14,9 +14,6 @@ use wire::{Channel, EthernetFrame, ICV_LEN, MACS_LEN, SecTag, VLAN_TAG_LEN, shor
 use crate::limits::BURST_MAX;
 use crate::{Discard, Protection, Slot, TxSa, TxSc, TxScConfig};
 
-#[cfg(test)]
-mod tests;
-
 impl TxSc {
     /// Protects each frame of the burst in place, or marks it with its discard. More than
     /// [`BURST_MAX`] frames are taken as several bursts.

@@ -5,9 +5,6 @@ use wire::{Pn, Sci};
 use crate::limits::{CLEAR_VLAN_TAGS_MAX, PROTECTED_LEN_MAX};
 use crate::{SaId, TxCounters, TxSa};
 
-#[cfg(test)]
-mod tests;
-
 /// What protection adds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Protection {

@@ -19,9 +19,6 @@ use crate::limits::{BURST_MAX, PROTECTED_LEN_MAX};
 use crate::replay::Replay;
 use crate::{Discard, RxConfig, RxCounters, RxScs, Slot, ValidateFrames};
 
-#[cfg(test)]
-mod tests;
-
 /// What the checks before the ICV say of a frame.
 enum Checked {
     /// Nothing more to do: it has a discard.

@@ -1,1 +1,233 @@
+use std::collections::BTreeSet;
 
+use proptest::prelude::{Just, Strategy, prop, prop_oneof};
+use proptest::{prop_assert_eq, proptest};
+use wire::Pn;
+
+use super::{Replay, ReplayWindow};
+use crate::limits::REPLAY_WINDOW_MAX;
+
+use Replay::{Duplicate, Fresh, Late};
+
+fn window(len: u32, lowest: u64) -> ReplayWindow {
+    let mut window = ReplayWindow::new();
+    window.start_at(Pn::new(lowest).unwrap());
+    window.set_len(len);
+    window
+}
+
+#[test]
+fn in_order() {
+    let mut window = window(0, 1);
+    for pn in 1..1000 {
+        assert_eq!((window.lowest(), window.next()), (pn, pn));
+        assert_eq!(window.test_and_mark(pn), Fresh);
+        assert_eq!(window.test_and_mark(pn), Late);
+    }
+}
+
+#[test]
+fn a_window_of_8() {
+    let mut window = window(8, 1);
+    assert_eq!(window.test_and_mark(20), Fresh);
+    assert_eq!((window.lowest(), window.next()), (13, 21));
+    let table = [
+        (12, Late),
+        (13, Fresh),
+        (13, Duplicate),
+        (20, Duplicate),
+        (19, Fresh),
+        (21, Fresh),
+    ];
+    for (pn, replay) in table {
+        assert_eq!(window.test_and_mark(pn), replay, "PN {pn}");
+    }
+    // 21 moved the window: 13 is below it now.
+    assert_eq!((window.lowest(), window.test_and_mark(13)), (14, Late));
+}
+
+#[test]
+fn the_test_alone_marks_nothing() {
+    let mut window = window(8, 1);
+    assert_eq!([window.test(5), window.test(5)], [Fresh, Fresh]);
+    assert_eq!(
+        (window.test_and_mark(5), window.test(5)),
+        (Fresh, Duplicate)
+    );
+}
+
+#[test]
+fn pn_0_is_never_fresh() {
+    assert_eq!(window(REPLAY_WINDOW_MAX, 1).test(0), Late);
+}
+
+#[test]
+fn nothing_below_the_start() {
+    let mut window = window(1000, 500);
+    let table = [
+        (499, Late),
+        (500, Fresh),
+        (700, Fresh),
+        (499, Late),
+        (501, Fresh),
+    ];
+    for (pn, replay) in table {
+        assert_eq!(window.test_and_mark(pn), replay, "PN {pn}");
+    }
+}
+
+#[test]
+fn the_last_pn_is_taken_once() {
+    for len in [0, 1, 64, REPLAY_WINDOW_MAX] {
+        let mut window = window(len, u64::MAX - 3);
+        assert_eq!(window.test_and_mark(u64::MAX), Fresh, "window {len}");
+        assert_eq!(window.test_and_mark(u64::MAX), Duplicate, "window {len}");
+        assert_eq!(window.next(), u64::MAX);
+    }
+}
+
+#[test]
+fn a_window_too_long_is_cut() {
+    let mut window = window(u32::MAX, 1);
+    let pn = u64::from(u32::MAX);
+    assert_eq!(window.test_and_mark(pn), Fresh);
+    let lowest = pn + 1 - u64::from(REPLAY_WINDOW_MAX);
+    assert_eq!(
+        (window.test(lowest), window.test(lowest - 1)),
+        (Fresh, Late)
+    );
+}
+
+/// The whole bitmap at its longest window, from every alignment of the words.
+#[test]
+fn no_bit_is_shared_in_the_longest_window() {
+    let len = u64::from(REPLAY_WINDOW_MAX);
+    for highest in (len..len + 65).chain([1 << 32, u64::MAX - 9]) {
+        let mut window = window(REPLAY_WINDOW_MAX, 1);
+        assert_eq!(window.test_and_mark(highest), Fresh);
+        assert_eq!(
+            window.test_and_mark(highest + 1 - len),
+            Fresh,
+            "highest {highest}"
+        );
+        for pn in highest + 2 - len..highest {
+            assert_eq!(window.test(pn), Fresh, "PN {pn}, highest {highest}");
+        }
+    }
+}
+
+#[test]
+fn xpn_recovery() {
+    const HALF: u64 = 1 << 31;
+    const FULL: u64 = 1 << 32;
+    // (lowest acceptable PN, PN sent)
+    let recovered = [
+        (1, 1),
+        (1, HALF),
+        (1, FULL - 1),
+        // Around 2^31: seven late with the lowest acceptable still below it, and after.
+        (HALF - 59, HALF - 2),
+        (HALF - 59, HALF + 5),
+        (HALF, HALF),
+        (HALF, FULL + HALF - 1),
+        // Around 2^32.
+        (FULL - 59, FULL - 2),
+        (FULL - 59, FULL),
+        (FULL - 59, FULL + 5),
+        (FULL, FULL),
+        (FULL + 1, FULL + 1),
+        // And the same one turn further.
+        (2 * FULL - 33, 2 * FULL - 2),
+        (2 * FULL - 33, 2 * FULL + 98),
+        (2 * FULL + HALF - 1, 2 * FULL + HALF + 1),
+        (u64::MAX - 10, u64::MAX),
+    ];
+    for (lowest, pn) in recovered {
+        assert_eq!(
+            window(64, lowest).recover(pn as u32),
+            pn,
+            "lowest {lowest:#x}"
+        );
+    }
+    // Below the lowest acceptable the guess may be wrong, but is never a PN sent before the window:
+    // it is late, or ahead by so much that the ICV fails.
+    assert_eq!(
+        window(64, FULL + 5).recover(0xffff_fffe),
+        FULL + 0xffff_fffe
+    );
+    assert_eq!(window(64, FULL + 5).recover(3), FULL + 3);
+    // Past the last PN there is none: what comes out is too low.
+    assert_eq!(window(64, u64::MAX - 10).recover(3), 3);
+}
+
+/// All that the bitmap must equal: a set of the PNs received, and the lowest acceptable.
+struct Oracle {
+    received: BTreeSet<u64>,
+    start: u64,
+    len: u64,
+}
+
+impl Oracle {
+    fn test_and_mark(&mut self, pn: u64) -> Replay {
+        let next = self
+            .received
+            .last()
+            .map_or(self.start, |last| last.saturating_add(1));
+        let lowest = self.start.max(next.saturating_sub(self.len));
+        if pn < lowest {
+            Late
+        } else if self.received.insert(pn) {
+            Fresh
+        } else {
+            Duplicate
+        }
+    }
+}
+
+/// Starts with the boundaries, window lengths with the word's, and PNs as steps that mostly stay
+/// near the window and sometimes leap.
+fn sequences() -> impl Strategy<Value = (u64, u32, Vec<i64>)> {
+    let start = prop_oneof![
+        Just(1),
+        1..200u64,
+        (1u64 << 31) - 300..(1 << 31) + 300,
+        (1u64 << 32) - 300..(1 << 32) + 300,
+        u64::MAX - 100_000..=u64::MAX - 50_000,
+    ];
+    let len = prop_oneof![
+        Just(0),
+        Just(1),
+        Just(63),
+        Just(64),
+        Just(65),
+        0..300u32,
+        Just(1024),
+        Just(REPLAY_WINDOW_MAX)
+    ];
+    let step = prop_oneof![
+        8 => -80..80i64,
+        2 => -1100..1100i64,
+        1 => -17_000..17_000i64,
+    ];
+    (start, len, prop::collection::vec(step, 0..400))
+}
+
+proptest! {
+    #[test]
+    fn equals_a_set((start, len, steps) in sequences()) {
+        let mut window = window(len, start);
+        let mut oracle = Oracle { received: BTreeSet::new(), start, len: len.into() };
+        let mut near = start;
+        for step in steps {
+            let pn = near.saturating_add_signed(step).clamp(1, u64::MAX - 1);
+            let (early, recovered) = (window.test(pn), window.recover(pn as u32));
+            let replay = oracle.test_and_mark(pn);
+            prop_assert_eq!(early, replay);
+            prop_assert_eq!(window.test_and_mark(pn), replay, "PN {}", pn);
+            if replay != Late {
+                prop_assert_eq!(recovered, pn);
+                near = near.max(pn);
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! SL and the pad: short user data comes back exactly, whatever the line adds behind the ICV.
+
+use gcm::Engine;
+use proptest::prelude::{any, prop};
+use proptest::{prop_assert_eq, proptest};
+use secy::{Discard, Protection, RxConfig, Suite, TxScConfig};
+
+use crate::line::{Key, frame, line, protect_one, tx_config, validate_one};
+
+const RX: RxConfig = RxConfig {
+    replay_window: 0,
+    validate: secy::ValidateFrames::Strict,
+    clear_vlan_tags: 2,
+};
+
+#[test]
+fn every_short_length_and_pad() {
+    let key = Key::new(Suite::GcmAesXpn256, 1);
+    for protection in [Protection::Confidentiality, Protection::IntegrityOnly] {
+        for explicit_sci in [true, false] {
+            let config = TxScConfig {
+                protection,
+                explicit_sci,
+                ..tx_config()
+            };
+            let (mut tx, mut rx) = line(&key, config, RX);
+            for user_data_len in 2..48 {
+                for pad in [0, 1, 16, 46] {
+                    let plain = frame(user_data_len);
+                    let mut protected = protect_one(&mut tx, &plain);
+                    assert_eq!(usize::from(protected[15]), user_data_len, "SL");
+                    protected.resize(protected.len() + pad, 0);
+                    assert_eq!(validate_one(&mut rx, &protected), Ok(plain), "pad {pad}");
+                }
+            }
+        }
+    }
+}
+
+/// Without SL the frame's end is the ICV's end: octets behind it are no pad.
+#[test]
+fn long_user_data_takes_no_pad() {
+    let (mut tx, mut rx) = line(&Key::new(Suite::GcmAes256, 1), tx_config(), RX);
+    for user_data_len in [48, 49, 64, 1500] {
+        let plain = frame(user_data_len);
+        let protected = protect_one(&mut tx, &plain);
+        assert_eq!(protected[15], 0, "SL");
+        let padded = [&protected[..], &[0]].concat();
+        assert_eq!(validate_one(&mut rx, &padded), Err(Discard::InPktsNotValid));
+        assert_eq!(validate_one(&mut rx, &protected), Ok(plain));
+    }
+}
+
+/// The whole length of a frame cut off octet by octet.
+#[test]
+fn truncated_frames_are_bad() {
+    for user_data_len in [2, 20, 47, 48, 100] {
+        let (mut tx, mut rx) = line(&Key::new(Suite::GcmAes128, 1), tx_config(), RX);
+        let plain = frame(user_data_len);
+        let protected = protect_one(&mut tx, &plain);
+        for len in 0..protected.len() {
+            let outcome = validate_one(&mut rx, &protected[..len]);
+            let discard = match len {
+                0..14 => Discard::InPktsTooShort,
+                _ if user_data_len >= 48 && len >= 12 + 16 + 48 + 16 => Discard::InPktsNotValid,
+                _ => Discard::InPktsBadTag,
+            };
+            assert_eq!(outcome, Err(discard), "{len} of {}", protected.len());
+        }
+        assert_eq!(validate_one(&mut rx, &protected), Ok(plain));
+    }
+}
+
+proptest! {
+    /// open ∘ seal = id, for all suites, engines, protections and tags in clear.
+    #[test]
+    fn validate_of_protect_is_identity(
+        user_data in prop::collection::vec(any::<u8>(), 2..300),
+        suite in prop::sample::select(&Suite::ALL[..]),
+        engine in prop::sample::select(Engine::available().collect::<Vec<_>>()),
+        integrity_only in any::<bool>(),
+        explicit_sci in any::<bool>(),
+        tags in 0..4usize,
+        clear_vlan_tags in 0..3u8,
+    ) {
+        let tag = [0x81, 0x00, 0x20, 0x07];
+        let plain = [&frame(0)[..], &tag.repeat(tags), &user_data].concat();
+        let protection = if integrity_only {
+            Protection::IntegrityOnly
+        } else {
+            Protection::Confidentiality
+        };
+        let config = TxScConfig { protection, explicit_sci, clear_vlan_tags, ..tx_config() };
+        let (mut tx, mut rx) = line(&Key { engine, ..Key::new(suite, 9) }, config, RX);
+        let protected = protect_one(&mut tx, &plain);
+        prop_assert_eq!(protected.len(), plain.len() + if explicit_sci { 32 } else { 24 });
+        prop_assert_eq!(validate_one(&mut rx, &protected), Ok(plain));
+    }
+}
