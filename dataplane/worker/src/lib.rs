@@ -1,10 +1,26 @@
-//! under construction
+//! The worker: the poll loop of one core, and how control speaks to it.
+//!
+//! ```text
+//!  control's side                            worker's side, one thread
+//!  Handle ── Mailbox ── Command ──────────▶ Inbox ─ between bursts ─▶ TxSc, RxScs
+//!         ── ControlLink ◀── rekey frames ─▶ WorkerEnd ◀─▶ black port
+//!         ── Stats ◀─── published numbers ──
+//! ```
+//! A worker owns both its ports, the one tx SC, the rx SCs and all their keys. Control owns nothing
+//! that a frame touches: it posts commands that carry expanded keys, and learns from the
+//! acknowledged epoch that they are in use and that those they replaced are wiped.
+//!
+//! Read `worker.rs` first: the loop fits on a screen. Then `mailbox.rs`, the only `unsafe` here.
+//!
+//! Not here: the rekey protocol (`rekey`), MACsec (`secy`), devices (`port`); logs, clocks, files,
+//! and the process: memory locking, privileges, signals.
 #![deny(unsafe_code)]
 
 mod classify;
 mod command;
 mod control_link;
 mod counters;
+mod idle;
 pub mod limits;
 #[expect(
     unsafe_code,
@@ -12,11 +28,18 @@ pub mod limits;
 )]
 pub mod mailbox;
 mod policy;
+mod spawn;
+mod stats;
 mod sync;
 mod wake;
+mod worker;
 
 pub use command::{Command, Outcome};
 pub use control_link::{ControlFrame, ControlLink, Refused, WorkerEnd, link};
 pub use counters::WorkerCounters;
+pub use idle::{Idle, TooFewCores};
 pub use mailbox::{Full, Inbox, Mailbox, Ticket};
 pub use policy::{Action, ETHERTYPE_MAC_CONTROL, Line, Policy, PolicyError, Rule};
+pub use spawn::{Death, Handle, Opener, Openers, PortFacts, SpawnError, WorkerConfig, spawn};
+pub use stats::{Stats, StatsSnapshot};
+pub use worker::{Parts, Worker};

@@ -1,0 +1,162 @@
+//! What a worker does when there is nothing to do.
+//!
+//! *Busy* looks again at once and burns its core: for appliances with cores to spare. *Adaptive* looks
+//! some more times and then sleeps on the ports' descriptors and the bell of its control link.
+//!
+//! A port that vanishes in mid-run may leave a descriptor that is ready for ever (POLLERR, POLLHUP)
+//! while no frame comes of it. Such a one is left out of a wait now and then, so the worker neither
+//! spins hot on it nor forgets it.
+
+use crate::limits::{
+    DISTRUST_WAIT_MS, FALSE_WAKES_MAX, IDLE_SPINS, IDLE_WAIT_MS, NO_DESCRIPTOR_WAIT_US,
+};
+use crate::wake::Wake;
+use arrayvec::ArrayVec;
+use port::{LinkState, Port};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
+/// How a worker idles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Idle {
+    /// Never sleeps.
+    Busy,
+    /// Sleeps after so many empty breaths.
+    Adaptive {
+        /// Empty breaths before it sleeps.
+        spins: u32,
+    },
+}
+
+/// A busy worker without a core to burn: on a full machine busy pollers starve the very programs they
+/// forward for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "idle = busy with {pollers} workers on {cores} cores: busy workers need a core more than there \
+     are workers; use idle = adaptive, or fewer workers"
+)]
+pub struct TooFewCores {
+    /// Workers that poll on this machine.
+    pub pollers: usize,
+    /// Cores that this process may use.
+    pub cores: usize,
+}
+
+impl Default for Idle {
+    fn default() -> Self {
+        Self::Adaptive { spins: IDLE_SPINS }
+    }
+}
+
+impl Idle {
+    /// Whether so many workers may idle like this on so many cores.
+    ///
+    /// # Errors
+    /// Busy workers leave no core for the rest of the system.
+    pub fn check(self, pollers: usize, cores: usize) -> Result<(), TooFewCores> {
+        match self {
+            Self::Busy if pollers + 1 > cores => Err(TooFewCores { pollers, cores }),
+            Self::Busy | Self::Adaptive { .. } => Ok(()),
+        }
+    }
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Waited {
+    /// Something is there.
+    Woken,
+    /// Nothing came.
+    TimedOut,
+}
+
+/// The sleep of one worker, and its memory of which port woke it for nothing. Red is 0, black is 1.
+#[derive(Default)]
+pub(crate) struct Sleep {
+    /// Frames received by the end of the last wait.
+    received: [u64; 2],
+    /// Whether the port's descriptor ended the last wait.
+    woke: [bool; 2],
+    /// How often in a row it did so for nothing.
+    false_wakes: [u32; 2],
+}
+
+impl Sleep {
+    /// Sleeps until a port may have frames, the bell rings, or the time is up. `received` are the
+    /// frames that each port has delivered so far.
+    pub(crate) fn wait(
+        &mut self,
+        ports: [&dyn Port; 2],
+        received: [u64; 2],
+        bell: &Wake,
+    ) -> Waited {
+        let mut fds = ArrayVec::<PollFd<'_>, 3>::new();
+        let mut of_port = [None; 2];
+        let mut wait = Duration::from_millis(IDLE_WAIT_MS.into());
+        for side in 0..2 {
+            match ports[side].fd() {
+                Some(_) if self.distrusts(side, received[side]) => {
+                    wait = wait.min(Duration::from_millis(DISTRUST_WAIT_MS.into()));
+                }
+                Some(fd) => {
+                    of_port[side] = Some(fds.len());
+                    fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+                }
+                // The port comes back by itself, seen at the next breath.
+                None if ports[side].link_state() == LinkState::Gone => {}
+                None => wait = wait.min(Duration::from_micros(NO_DESCRIPTOR_WAIT_US.into())),
+            }
+        }
+        let bell_at = fds.len();
+        fds.push(PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN));
+        self.received = received;
+        let ready = poll_within(&mut fds, wait);
+        let is_ready = |index: usize| !fds[index].revents().is_empty();
+        self.woke = of_port.map(|index| ready && index.is_some_and(is_ready));
+        if ready && is_ready(bell_at) {
+            bell.answer(); // before the next breath looks at mailbox and queue
+        }
+        if ready {
+            Waited::Woken
+        } else {
+            Waited::TimedOut
+        }
+    }
+
+    /// Keeps count of wakes for nothing. At the limit the port sits this wait out, and gets one more
+    /// chance after it.
+    fn distrusts(&mut self, side: usize, received: u64) -> bool {
+        if received != self.received[side] {
+            self.false_wakes[side] = 0;
+        } else if self.woke[side] {
+            self.false_wakes[side] += 1;
+        }
+        let distrusted = self.false_wakes[side] >= FALSE_WAKES_MAX;
+        if distrusted {
+            self.false_wakes[side] = FALSE_WAKES_MAX - 1;
+        }
+        distrusted
+    }
+}
+
+/// Whether a descriptor became ready.
+fn poll_within(fds: &mut [PollFd<'_>], wait: Duration) -> bool {
+    let Ok(timeout) = Timespec::try_from(wait) else {
+        return false;
+    };
+    match poll(fds, Some(&timeout)) {
+        Ok(count) => count > 0,
+        Err(Errno::INTR) => false,
+        // Out of kernel memory, or a descriptor limit below 3: not to spin on it is all we can do.
+        Err(_) => {
+            thread::sleep(wait);
+            false
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,164 @@
+use super::{Idle, Sleep, TooFewCores, Waited};
+use crate::wake::Wake;
+use port::{Burst, LinkState, Port, PortCounters};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// A port that never has a frame.
+struct Silent {
+    fd: Option<Wake>,
+    link: LinkState,
+}
+
+impl Silent {
+    fn new() -> Self {
+        Self {
+            fd: Some(Wake::new().unwrap()),
+            link: LinkState::Up,
+        }
+    }
+
+    /// As if the device had gone and left its descriptor ready for ever.
+    fn crying_wolf() -> Self {
+        let port = Self::new();
+        port.fd.as_ref().unwrap().ring();
+        port
+    }
+}
+
+impl Port for Silent {
+    fn rx_burst(&mut self, _: &mut Burst) {}
+    fn tx_burst(&mut self, from: &mut Burst) {
+        from.clear();
+    }
+    fn copy_tx(&mut self, _: &[u8]) {}
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.fd.as_ref().map(AsFd::as_fd)
+    }
+    fn mtu(&self) -> usize {
+        1500
+    }
+    fn mac(&self) -> [u8; 6] {
+        [2; 6]
+    }
+    fn counters(&self) -> PortCounters {
+        PortCounters::default()
+    }
+    fn link_up(&self) -> bool {
+        self.link == LinkState::Up
+    }
+    fn kind(&self) -> &'static str {
+        "silent"
+    }
+    fn link_state(&self) -> LinkState {
+        self.link
+    }
+}
+
+fn timed(wait: impl FnOnce() -> Waited) -> (Waited, Duration) {
+    let start = Instant::now();
+    (wait(), start.elapsed())
+}
+
+#[test]
+fn busy_needs_a_core_more_than_there_are_pollers() {
+    let table = [
+        (Idle::Busy, 1, 1, false),
+        (Idle::Busy, 1, 2, true),
+        (Idle::Busy, 2, 2, false),
+        (Idle::Busy, 7, 8, true),
+        (Idle::Busy, 8, 8, false),
+        (Idle::default(), 9, 1, true),
+    ];
+    for (idle, pollers, cores, allowed) in table {
+        let expected = if allowed {
+            Ok(())
+        } else {
+            Err(TooFewCores { pollers, cores })
+        };
+        assert_eq!(
+            idle.check(pollers, cores),
+            expected,
+            "{idle:?} {pollers} {cores}"
+        );
+    }
+    let text = TooFewCores {
+        pollers: 2,
+        cores: 2,
+    }
+    .to_string();
+    assert!(
+        text.contains("2 workers on 2 cores") && text.contains("adaptive"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_wait_ends_by_time_by_bell_and_by_frame() {
+    let (red, black, bell) = (Silent::new(), Silent::new(), Wake::new().unwrap());
+    let mut sleep = Sleep::default();
+    let mut wait = || timed(|| sleep.wait([&red, &black], [0, 0], &bell));
+    let (waited, time) = wait();
+    assert_eq!(waited, Waited::TimedOut);
+    assert!(time >= Duration::from_millis(95), "{time:?}");
+
+    bell.ring();
+    let (waited, time) = wait();
+    assert_eq!(waited, Waited::Woken);
+    assert!(time < Duration::from_millis(90), "{time:?}");
+    assert_eq!(wait().0, Waited::TimedOut, "the bell is answered");
+
+    black.fd.as_ref().unwrap().ring();
+    assert_eq!(wait().0, Waited::Woken);
+}
+
+#[test]
+fn a_descriptor_that_is_ready_for_ever_does_not_make_it_spin() {
+    let (red, black, bell) = (
+        Silent::crying_wolf(),
+        Silent::crying_wolf(),
+        Wake::new().unwrap(),
+    );
+    let mut sleep = Sleep::default();
+    let start = Instant::now();
+    let mut waits = 0;
+    while start.elapsed() < Duration::from_millis(300) {
+        sleep.wait([&red, &black], [0, 0], &bell);
+        waits += 1;
+    }
+    // 10 ms every other time, once distrusted.
+    assert!((10..=100).contains(&waits), "{waits} waits in 300 ms");
+}
+
+#[test]
+fn a_descriptor_that_brings_frames_stays_trusted() {
+    let (red, black, bell) = (Silent::new(), Silent::crying_wolf(), Wake::new().unwrap());
+    let mut sleep = Sleep::default();
+    for frames in 0..50 {
+        let (waited, time) = timed(|| sleep.wait([&red, &black], [0, frames], &bell));
+        assert_eq!(waited, Waited::Woken);
+        assert!(time < Duration::from_millis(50), "{time:?}");
+    }
+    // Distrusted, then trusted again with the first frame.
+    for _ in 0..7 {
+        sleep.wait([&red, &black], [0, 50], &bell);
+    }
+    assert_eq!(sleep.wait([&red, &black], [0, 51], &bell), Waited::Woken);
+    assert_eq!(sleep.wait([&red, &black], [0, 52], &bell), Waited::Woken);
+}
+
+#[test]
+fn a_port_without_descriptor_is_looked_at_often_unless_it_is_gone() {
+    let (red, bell) = (Silent::new(), Wake::new().unwrap());
+    let mut black = Silent {
+        fd: None,
+        link: LinkState::Up,
+    };
+    let mut sleep = Sleep::default();
+    let (waited, time) = timed(|| sleep.wait([&red, &black], [0, 0], &bell));
+    assert_eq!(waited, Waited::TimedOut);
+    assert!(time < Duration::from_millis(50), "{time:?}");
+    black.link = LinkState::Gone;
+    let (_, time) = timed(|| sleep.wait([&red, &black], [0, 0], &bell));
+    assert!(time >= Duration::from_millis(95), "{time:?}");
+}

@@ -1,0 +1,339 @@
+//! A worker on a thread of its own, and control's handle on it.
+//!
+//! The ports are opened on the worker's thread, since frames never leave it. Opening errors come back
+//! to whoever spawns. The thread ends on [`Command::Shutdown`], or when the handle is dropped; should
+//! it panic, its keys are wiped as the stack unwinds, and the handle says that it is dead.
+//!
+//! Not here: locking memory, privileges, real-time priority: the program's business.
+
+use crate::command::{Command, Outcome};
+use crate::control_link::{ControlLink, link};
+use crate::idle::{Idle, TooFewCores};
+use crate::mailbox::{Full, Mailbox, Ticket, channel};
+use crate::policy::Policy;
+use crate::stats::Stats;
+use crate::worker::{Parts, Worker};
+use core::fmt;
+use port::limits::ETHERNET_HEADER;
+use port::{Port, PortError};
+use secy::{RxConfig, RxScs, TxSc, TxScConfig};
+use std::any::Any;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use wire::MacAddr;
+
+/// How a worker is set up.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// Name of the thread, as in `top -H`; the system keeps the first 15 octets.
+    pub name: String,
+    /// The tx SC.
+    pub tx: TxScConfig,
+    /// The receive side.
+    pub rx: RxConfig,
+    /// Which red frames are protected.
+    pub policy: Policy,
+    /// EtherType of rekey frames.
+    pub rekey_ethertype: u16,
+    /// What to do when there is nothing to do.
+    pub idle: Idle,
+    /// Workers on this machine, this one included: busy ones need a core more than that.
+    pub pollers: usize,
+    /// The core to run on, numbered as in /proc/cpuinfo; `None`: wherever the system puts it.
+    pub core: Option<usize>,
+}
+
+/// Opens a port, on the thread that will use it.
+pub struct Opener(Box<dyn FnOnce() -> Result<Box<dyn Port>, PortError> + Send>);
+
+/// How the two ports are opened.
+pub struct Openers {
+    /// Plaintext, towards the site.
+    pub red: Opener,
+    /// Ciphertext, towards the line.
+    pub black: Opener,
+}
+
+/// What an opened port says of itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PortFacts {
+    /// The back end.
+    pub kind: &'static str,
+    /// The interface; empty where there is none.
+    pub name: String,
+    /// Its address.
+    pub mac: MacAddr,
+    /// Octets of payload.
+    pub mtu: usize,
+}
+
+/// Why a worker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// Config: busy without a core to spare.
+    #[error(transparent)]
+    Idle(#[from] TooFewCores),
+    /// Config: the core to run on is not there.
+    #[error("core {core}: this process may run on cores {have:?}; choose one of them, or none")]
+    NoSuchCore {
+        /// As given.
+        core: usize,
+        /// Those there are.
+        have: Vec<usize>,
+    },
+    /// Config: the line is too narrow for what the red side may send.
+    #[error(
+        "black port carries frames of {have} octets, protected ones have up to {need}: raise its \
+         MTU by {}, or lower the red MTU", need - have
+    )]
+    LineTooNarrow {
+        /// Octets of the longest frame it carries.
+        have: usize,
+        /// Octets of the longest protected frame.
+        need: usize,
+    },
+    /// The red port could not be opened.
+    #[error("red port: {0}")]
+    Red(#[source] PortError),
+    /// The black port could not be opened.
+    #[error("black port: {0}")]
+    Black(#[source] PortError),
+    /// Machine: no descriptor or no thread left.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Bug: the worker died before it was ready.
+    #[error("the worker died while opening its ports: {0}")]
+    Died(Death),
+}
+
+/// A worker's thread panicked: a bug. Its keys were wiped.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("panic: {message}")]
+pub struct Death {
+    /// What the panic said.
+    pub message: String,
+}
+
+/// Control's hold on a running worker. Dropping it ends the worker.
+pub struct Handle {
+    // Dropped in this order: the mailbox is abandoned, then the link rings the worker.
+    mailbox: Mailbox,
+    /// The rekey frames from and to the line; readable, too, when commands are acknowledged.
+    pub control: ControlLink,
+    /// What the worker counts.
+    pub stats: Arc<Stats>,
+    /// The red port.
+    pub red: PortFacts,
+    /// The black port.
+    pub black: PortFacts,
+    thread: JoinHandle<()>,
+}
+
+/// Starts a worker and waits until its ports are open.
+///
+/// # Errors
+/// [`SpawnError`] says what is wrong, and whose business it is. No thread is left then.
+pub fn spawn(config: WorkerConfig, openers: Openers) -> Result<Handle, SpawnError> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    config.idle.check(config.pollers, cores)?;
+    let (mailbox, inbox) = channel();
+    let (control, worker_end) = link().map_err(|source| SpawnError::System {
+        what: "eventfd of the control link",
+        source,
+    })?;
+    let stats = Arc::new(Stats::new());
+    let (ready, opened) = mpsc::sync_channel(1);
+
+    let shared = Arc::clone(&stats);
+    let name = config.name.clone();
+    let body = move || {
+        let ports = config
+            .core
+            .map_or(Ok(()), pin)
+            .and_then(|()| open(&config, openers));
+        let (red, black) = match ports {
+            Ok(ports) => ports,
+            Err(error) => {
+                // The spawner waits for it; should it have died there is nobody to tell.
+                let _ = ready.send(Err(error));
+                return;
+            }
+        };
+        let facts = (PortFacts::of(&*red), PortFacts::of(&*black));
+        let worker = Worker::new(Parts {
+            red,
+            black,
+            tx: TxSc::new(config.tx),
+            rx: RxScs::new(config.rx),
+            policy: config.policy,
+            rekey_ethertype: config.rekey_ethertype,
+            idle: config.idle,
+            inbox,
+            link: worker_end,
+            stats: shared,
+        });
+        if ready.send(Ok(facts)).is_ok() {
+            worker.run();
+        }
+    };
+    let thread = thread::Builder::new()
+        .name(name)
+        .spawn(body)
+        .map_err(|source| SpawnError::System {
+            what: "thread of the worker",
+            source,
+        })?;
+    match opened.recv() {
+        Ok(Ok((red, black))) => Ok(Handle {
+            mailbox,
+            control,
+            stats,
+            red,
+            black,
+            thread,
+        }),
+        Ok(Err(error)) => {
+            // Ends by itself; waited for, so that what it had opened is closed again.
+            let _ = thread.join();
+            Err(error)
+        }
+        Err(mpsc::RecvError) => Err(SpawnError::Died(match thread.join() {
+            Ok(()) => Death {
+                message: "ended without a word".to_owned(),
+            },
+            Err(panic) => Death::of(&*panic),
+        })),
+    }
+}
+
+/// Opens both ports and looks whether the line is wide enough.
+fn open(
+    config: &WorkerConfig,
+    openers: Openers,
+) -> Result<(Box<dyn Port>, Box<dyn Port>), SpawnError> {
+    let red = (openers.red.0)().map_err(SpawnError::Red)?;
+    let black = (openers.black.0)().map_err(SpawnError::Black)?;
+    let have = black.mtu() + ETHERNET_HEADER;
+    let need = config.tx.frame_len_max;
+    if have < need {
+        return Err(SpawnError::LineTooNarrow { have, need });
+    }
+    Ok((red, black))
+}
+
+/// Binds this thread to a core.
+fn pin(core: usize) -> Result<(), SpawnError> {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    let pinned = cores
+        .iter()
+        .find(|id| id.id == core)
+        .is_some_and(|id| core_affinity::set_for_current(*id));
+    if pinned {
+        Ok(())
+    } else {
+        Err(SpawnError::NoSuchCore {
+            core,
+            have: cores.iter().map(|id| id.id).collect(),
+        })
+    }
+}
+
+impl Opener {
+    /// From a function that opens the port.
+    pub fn new<P: Port + 'static>(
+        open: impl FnOnce() -> Result<P, PortError> + Send + 'static,
+    ) -> Self {
+        Self(Box::new(|| Ok(Box::new(open()?))))
+    }
+}
+
+impl PortFacts {
+    fn of(port: &dyn Port) -> Self {
+        Self {
+            kind: port.kind(),
+            name: port.name().to_owned(),
+            mac: MacAddr(port.mac()),
+            mtu: port.mtu(),
+        }
+    }
+}
+
+impl Death {
+    fn of(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let message = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Self {
+            message: message.unwrap_or_else(|| "without a text".to_owned()),
+        }
+    }
+}
+
+impl Handle {
+    /// Posts a command and ends the worker's sleep. See [`Mailbox::post`].
+    ///
+    /// # Errors
+    /// [`Full`] gives the command back: no slot is free, or the worker is dead.
+    pub fn post(&mut self, command: Command) -> Result<Ticket, Full> {
+        let ticket = self.mailbox.post(command)?;
+        self.control.ring_worker();
+        Ok(ticket)
+    }
+
+    /// The epoch: all commands up to this ticket are applied, what they replaced is wiped.
+    #[must_use]
+    pub fn acknowledged(&self) -> u64 {
+        self.mailbox.acknowledged()
+    }
+
+    /// Whether the command of this ticket is applied.
+    #[must_use]
+    pub fn is_done(&self, ticket: Ticket) -> bool {
+        self.mailbox.is_done(ticket)
+    }
+
+    /// What came of a command. See [`Mailbox::outcome`].
+    #[must_use]
+    pub fn outcome(&self, ticket: Ticket) -> Option<Outcome> {
+        self.mailbox.outcome(ticket)
+    }
+
+    /// Whether the worker runs. If not it ended as told, or died: [`Handle::join`] says which.
+    /// Nothing posted will be acknowledged any more.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.mailbox.is_closed()
+    }
+
+    /// Ends the worker, if it still runs, and waits for it.
+    ///
+    /// # Errors
+    /// [`Death`] when it panicked.
+    pub fn join(self) -> Result<(), Death> {
+        let Self {
+            mailbox,
+            control,
+            thread,
+            ..
+        } = self;
+        drop(mailbox); // abandoned ...
+        drop(control); // ... which the bell makes it see now
+        thread.join().map_err(|panic| Death::of(&*panic))
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("red", &self.red)
+            .field("black", &self.black)
+            .field("alive", &self.is_alive())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,254 @@
+//! The statistics of one worker: a block that the worker writes and control reads.
+//!
+//! The worker publishes all its numbers at once, every so many breaths and before it sleeps: a few
+//! hundred plain stores. Control takes a snapshot whenever it likes, without holding the worker up.
+//! A sequence number, odd while the worker writes, tells a reader to look again; so the numbers of a
+//! snapshot are of one moment, and what came in is what went out and what was dropped.
+//!
+//! Not here: rates, totals over several workers, names of the policy's lines.
+
+use crate::counters::WorkerCounters;
+use crate::limits::{POLICY_HITS, RX_SAS_MAX};
+use arrayvec::ArrayVec;
+use crossbeam_utils::CachePadded;
+use port::{LinkState, PortCounters};
+use secy::{RxCounters, RxSaStatus, SaId, TxCounters};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::thread;
+use wire::{An, Pn, Sci};
+
+/// What a worker has counted and holds, at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StatsSnapshot {
+    /// Red port.
+    pub red: PortCounters,
+    /// Black port, control frames included.
+    pub black: PortCounters,
+    /// Red port's line, as last looked at.
+    pub red_link: LinkState,
+    /// Black port's line, as last looked at.
+    pub black_link: LinkState,
+    /// SecY, transmit side.
+    pub tx: TxCounters,
+    /// SecY, receive side.
+    pub rx: RxCounters,
+    /// The loop itself.
+    pub worker: WorkerCounters,
+    /// Hits of each line of the policy, as in [`crate::Policy::lines`].
+    pub policy_hits: [u64; POLICY_HITS],
+    /// The tx SA in use.
+    pub tx_sa: Option<SaId>,
+    /// PN of the next frame; `None` without an SA, or when its PNs are used up.
+    pub next_pn: Option<Pn>,
+    /// All rx SAs.
+    pub rx_sas: ArrayVec<RxSaStatus, RX_SAS_MAX>,
+}
+
+impl Default for StatsSnapshot {
+    fn default() -> Self {
+        Self {
+            red: PortCounters::default(),
+            black: PortCounters::default(),
+            red_link: LinkState::Down,
+            black_link: LinkState::Down,
+            tx: TxCounters::default(),
+            rx: RxCounters::default(),
+            worker: WorkerCounters::default(),
+            policy_hits: [0; POLICY_HITS],
+            tx_sa: None,
+            next_pn: None,
+            rx_sas: ArrayVec::new(),
+        }
+    }
+}
+
+const WORDS_OF_RX_SA: usize = 5;
+const WORDS: usize = 2 * PortCounters::LEN
+    + TxCounters::NAMES.len()
+    + RxCounters::NAMES.len()
+    + WorkerCounters::NAMES.len()
+    + POLICY_HITS
+    + 5
+    + RX_SAS_MAX * WORDS_OF_RX_SA;
+/// How often a reader looks again. The worker writes for under a microsecond, so only a worker that
+/// was put to sleep by the system in the middle of it uses this up.
+const READS_MAX: u32 = 10_000;
+/// No SA: no epoch and AN make this number.
+const NO_SA: u64 = u64::MAX;
+
+/// The shared block.
+pub struct Stats {
+    block: CachePadded<Block>,
+}
+
+struct Block {
+    /// Odd while the worker writes.
+    sequence: AtomicU64,
+    words: [AtomicU64; WORDS],
+}
+
+impl Stats {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let stats = Self {
+            block: CachePadded::new(Block {
+                sequence: AtomicU64::new(0),
+                words: [const { AtomicU64::new(0) }; WORDS],
+            }),
+        };
+        stats.publish(&StatsSnapshot::default());
+        stats
+    }
+
+    /// By the worker only.
+    pub(crate) fn publish(&self, snapshot: &StatsSnapshot) {
+        let Block { sequence, words } = &*self.block;
+        let before = sequence.load(Ordering::Relaxed);
+        sequence.store(before.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release); // whoever sees a new word sees an odd or a later sequence
+        let mut words = words.iter();
+        // `zip` in this order: the words outlast what is written.
+        snapshot.write(|value| {
+            if let Some(word) = words.next() {
+                word.store(value, Ordering::Relaxed);
+            }
+        });
+        sequence.store(before.wrapping_add(2), Ordering::Release);
+    }
+
+    /// All numbers as the worker last published them, of one moment.
+    ///
+    /// A worker that the system has put to sleep in mid-publication is waited for a while; after that
+    /// the numbers of two publications may be mixed.
+    #[must_use]
+    pub fn snapshot(&self) -> StatsSnapshot {
+        let Block { sequence, words } = &*self.block;
+        let mut copy = [0; WORDS];
+        for _ in 0..READS_MAX {
+            let before = sequence.load(Ordering::Acquire);
+            for (copy, word) in copy.iter_mut().zip(words) {
+                *copy = word.load(Ordering::Relaxed);
+            }
+            fence(Ordering::Acquire); // if a word was new, the load below sees the new sequence
+            if before.is_multiple_of(2) && sequence.load(Ordering::Relaxed) == before {
+                break;
+            }
+            thread::yield_now();
+        }
+        StatsSnapshot::read(&copy)
+    }
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StatsSnapshot {
+    fn write(&self, mut word: impl FnMut(u64)) {
+        self.red.values().into_iter().for_each(&mut word);
+        self.black.values().into_iter().for_each(&mut word);
+        self.tx.values().into_iter().for_each(&mut word);
+        self.rx.values().into_iter().for_each(&mut word);
+        self.worker.values().into_iter().for_each(&mut word);
+        self.policy_hits.into_iter().for_each(&mut word);
+        word(link_to_word(self.red_link));
+        word(link_to_word(self.black_link));
+        word(self.tx_sa.map_or(NO_SA, sa_to_word));
+        word(self.next_pn.map_or(0, Pn::value));
+        word(self.rx_sas.len() as u64);
+        for sa in &self.rx_sas {
+            word(u64::from_be_bytes(sa.sci.to_bytes()));
+            word(sa_to_word(sa.id));
+            word(sa.in_pkts_ok);
+            word(sa.lowest_pn.value());
+            word(sa.next_pn.value());
+        }
+    }
+
+    fn read(words: &[u64; WORDS]) -> Self {
+        let mut words = words.iter().copied();
+        Self {
+            red: PortCounters::from_values(take(&mut words)),
+            black: PortCounters::from_values(take(&mut words)),
+            tx: TxCounters::from_values(take(&mut words)),
+            rx: RxCounters::from_values(take(&mut words)),
+            worker: WorkerCounters::from_values(take(&mut words)),
+            policy_hits: take(&mut words),
+            red_link: link_from_word(next(&mut words)),
+            black_link: link_from_word(next(&mut words)),
+            tx_sa: Some(next(&mut words))
+                .filter(|&word| word != NO_SA)
+                .map(sa_from_word),
+            next_pn: Pn::new(next(&mut words)),
+            rx_sas: (0..next(&mut words).min(RX_SAS_MAX as u64))
+                .map(|_| RxSaStatus {
+                    sci: Sci::from_bytes(next(&mut words).to_be_bytes()),
+                    id: sa_from_word(next(&mut words)),
+                    in_pkts_ok: next(&mut words),
+                    lowest_pn: Pn::new(next(&mut words)).unwrap_or(Pn::FIRST),
+                    next_pn: Pn::new(next(&mut words)).unwrap_or(Pn::FIRST),
+                })
+                .collect(),
+        }
+    }
+
+    /// Names and values of everything that was dropped between the ports, zeroes included. The ports'
+    /// own drops and the policy's are apart.
+    pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let (mut tx, mut rx) = (self.tx, self.rx);
+        let secy = secy::Discard::ALL.into_iter().filter_map(move |discard| {
+            let counter = tx.of(discard).or_else(|| rx.of(discard))?;
+            Some((discard.name(), *counter))
+        });
+        let worker = &self.worker;
+        secy.chain([
+            ("InControlTooLong", worker.in_control_too_long),
+            ("InControlOverrun", worker.in_control_overrun),
+        ])
+    }
+}
+
+fn next(words: &mut impl Iterator<Item = u64>) -> u64 {
+    words.next().unwrap_or(0) // WORDS counts them all
+}
+
+fn take<const N: usize>(words: &mut impl Iterator<Item = u64>) -> [u64; N] {
+    core::array::from_fn(|_| next(words))
+}
+
+fn sa_to_word(id: SaId) -> u64 {
+    u64::from(id.an.value()) << 32 | u64::from(id.epoch)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "takes apart what sa_to_word joined"
+)]
+fn sa_from_word(word: u64) -> SaId {
+    SaId {
+        an: An::from_tci((word >> 32) as u8),
+        epoch: word as u32,
+    }
+}
+
+fn link_to_word(link: LinkState) -> u64 {
+    match link {
+        LinkState::Up => 0,
+        LinkState::Down => 1,
+        LinkState::Gone => 2,
+    }
+}
+
+fn link_from_word(word: u64) -> LinkState {
+    match word {
+        0 => LinkState::Up,
+        1 => LinkState::Down,
+        _ => LinkState::Gone,
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,339 @@
+//! The worker: one thread that owns both ports, one SecY and its keys.
+//!
+//! ```text
+//!            mailbox ─ commands ─┐            control link
+//!                                ▼             ▲      │
+//! red rx ─ policy ──────────── protect ────────┼──────┴──▶ black tx
+//! red tx ◀──────────────────── validate ─ classify ◀────── black rx
+//! ```
+//! [`Worker::poll`] is the whole loop. A burst stays in its frames from port to port: no copy, no
+//! allocation, no lock, no log, no clock. Whatever is not sent on is dropped with exactly one
+//! counter: of the policy, the SecY, the worker, or a port.
+//!
+//! Keys change between bursts only, where the commands are applied. Control frames go first.
+
+use crate::classify::{Class, classify};
+use crate::command::{Command, Outcome};
+use crate::control_link::{Refused, WorkerEnd};
+use crate::counters::WorkerCounters;
+use crate::idle::{Idle, Sleep, Waited};
+use crate::limits::{CARRIER_EVERY, PUBLISH_EVERY, RX_SAS_MAX};
+use crate::mailbox::Inbox;
+use crate::policy::Policy;
+use crate::stats::{Stats, StatsSnapshot};
+use arrayvec::ArrayVec;
+use port::{BURST_MAX, Burst, Port};
+use secy::{RxScs, SaId, Slot, TxSc};
+use std::sync::Arc;
+use wire::Sci;
+
+/// What a worker is made of.
+pub struct Parts {
+    /// Plaintext, towards the site.
+    pub red: Box<dyn Port>,
+    /// Ciphertext, towards the line.
+    pub black: Box<dyn Port>,
+    /// The one tx SC of this worker.
+    pub tx: TxSc,
+    /// The receive side.
+    pub rx: RxScs,
+    /// Which red frames are protected.
+    pub policy: Policy,
+    /// Frames of this EtherType from the line go to control.
+    pub rekey_ethertype: u16,
+    /// What to do when there is nothing to do.
+    pub idle: Idle,
+    /// Where commands come from.
+    pub inbox: Inbox,
+    /// Where control frames go to and come from.
+    pub link: WorkerEnd,
+    /// Where the numbers are published.
+    pub stats: Arc<Stats>,
+}
+
+/// A worker, on the thread that opened its ports.
+pub struct Worker {
+    // Dropped in this order: the keys, then the mailbox is closed, then control is told.
+    tx: TxSc,
+    rx: RxScs,
+    inbox: Inbox,
+    link: WorkerEnd,
+    red: Box<dyn Port>,
+    black: Box<dyn Port>,
+    policy: Policy,
+    rekey_ethertype: u16,
+    idle: Idle,
+    /// Empty between two halves of a breath.
+    burst: Burst,
+    /// Frames received: red, black.
+    received: [u64; 2],
+    counters: WorkerCounters,
+    running: bool,
+    stats: Arc<Stats>,
+    /// What was published last.
+    published: StatsSnapshot,
+    breaths_unpublished: u32,
+    publications_without_carrier: u32,
+    /// The rx SAs that had received a frame by the last publication.
+    used: ArrayVec<(Sci, SaId), RX_SAS_MAX>,
+}
+
+impl Worker {
+    /// Ready to poll, without a key.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            red,
+            black,
+            tx,
+            rx,
+            policy,
+            rekey_ethertype,
+            idle,
+            inbox,
+            link,
+            stats,
+        } = parts;
+        let mut worker = Self {
+            tx,
+            rx,
+            inbox,
+            link,
+            red,
+            black,
+            policy,
+            rekey_ethertype,
+            idle,
+            burst: Burst::new(),
+            received: [0; 2],
+            counters: WorkerCounters::default(),
+            running: true,
+            stats,
+            published: StatsSnapshot::default(),
+            breaths_unpublished: 0,
+            publications_without_carrier: 0,
+            used: ArrayVec::new(),
+        };
+        worker.look_at_carrier();
+        worker.publish();
+        worker
+    }
+
+    /// One breath: commands, control frames to the line, a burst each way. Returns how many frames
+    /// came in or were sent for control.
+    pub fn poll(&mut self) -> usize {
+        self.apply_commands();
+        if !self.running {
+            return 0;
+        }
+        let moved = self.control_to_black() + self.red_to_black() + self.black_to_red();
+        if moved > 0 {
+            self.counters.bursts += 1;
+        }
+        self.breaths_unpublished += 1;
+        if self.breaths_unpublished >= PUBLISH_EVERY {
+            self.publish();
+        }
+        moved
+    }
+
+    /// Polls until told to end, or until control has gone; sleeps as the idle policy says.
+    pub fn run(mut self) {
+        let mut sleep = Sleep::default();
+        let mut empty_breaths = 0;
+        while self.running {
+            if self.poll() > 0 {
+                empty_breaths = 0;
+                continue;
+            }
+            empty_breaths += 1;
+            match self.idle {
+                Idle::Adaptive { spins } if empty_breaths >= spins => {
+                    // After a wait for nothing one look is enough.
+                    empty_breaths = match self.sleep(&mut sleep) {
+                        Waited::Woken => 0,
+                        Waited::TimedOut => spins.saturating_sub(1),
+                    };
+                }
+                Idle::Adaptive { .. } | Idle::Busy => core::hint::spin_loop(),
+            }
+        }
+        self.publish();
+    }
+
+    /// Step 1. SAs that a command replaces are dropped, and so wiped, before the mailbox
+    /// acknowledges it.
+    fn apply_commands(&mut self) {
+        let Self {
+            inbox,
+            tx,
+            rx,
+            running,
+            counters,
+            link,
+            ..
+        } = self;
+        let applied = inbox.apply(|command| {
+            *running &= !matches!(command, Command::Shutdown);
+            let outcome = command.apply(tx, rx);
+            counters.commands += 1;
+            counters.commands_refused += u64::from(matches!(outcome, Outcome::Refused(_)));
+            outcome
+        });
+        if applied > 0 {
+            link.ring_control();
+        }
+    }
+
+    /// Step 2: before any user frame.
+    fn control_to_black(&mut self) -> usize {
+        let mut sent = 0;
+        while let Some(frame) = self.link.pop() {
+            self.black.copy_tx(frame.bytes());
+            sent += 1;
+            if sent == BURST_MAX {
+                break; // the rest in the next breath, so that control cannot hold up the line
+            }
+        }
+        self.counters.out_control += sent as u64;
+        sent
+    }
+
+    /// Step 3.
+    fn red_to_black(&mut self) -> usize {
+        let Self {
+            red,
+            black,
+            burst,
+            policy,
+            tx,
+            ..
+        } = self;
+        red.rx_burst(burst);
+        let came = burst.len();
+        if came > 0 {
+            self.received[0] += came as u64;
+            burst.retain(|frame| policy.admit(frame.bytes()));
+            through_secy(burst, |slots| tx.protect(slots));
+            black.tx_burst(burst);
+        }
+        came
+    }
+
+    /// Step 4.
+    fn black_to_red(&mut self) -> usize {
+        let Self {
+            red,
+            black,
+            burst,
+            rx,
+            link,
+            counters,
+            rekey_ethertype,
+            ..
+        } = self;
+        black.rx_burst(burst);
+        let came = burst.len();
+        if came > 0 {
+            self.received[1] += came as u64;
+            burst.retain(|frame| match classify(frame.bytes(), *rekey_ethertype) {
+                Class::Secure => true,
+                Class::Control => {
+                    match link.push(frame.bytes()) {
+                        Ok(()) => counters.in_control += 1,
+                        Err(Refused::TooLong(_)) => counters.in_control_too_long += 1,
+                        Err(Refused::Full) => counters.in_control_overrun += 1,
+                    }
+                    false
+                }
+            });
+            through_secy(burst, |slots| rx.validate(slots));
+            red.tx_burst(burst);
+        }
+        came
+    }
+
+    /// Publishes everything; then sleeps.
+    fn sleep(&mut self, sleep: &mut Sleep) -> Waited {
+        self.counters.idle_waits += 1;
+        self.publish();
+        if !self.running {
+            return Waited::Woken;
+        }
+        let ports = [&*self.red, &*self.black];
+        let waited = sleep.wait(ports, self.received, self.link.wake());
+        if waited == Waited::TimedOut {
+            self.look_at_carrier();
+        }
+        waited
+    }
+
+    /// Copies all numbers to where control reads them, and rings it when an rx SA got its first
+    /// frame. Notices here, too, that control has gone.
+    pub fn publish(&mut self) {
+        self.breaths_unpublished = 0;
+        self.publications_without_carrier += 1;
+        if self.publications_without_carrier >= CARRIER_EVERY {
+            self.look_at_carrier();
+        }
+        let now = &mut self.published;
+        now.red = self.red.counters();
+        now.black = self.black.counters();
+        now.tx = *self.tx.counters();
+        now.rx = *self.rx.counters();
+        now.worker = self.counters;
+        now.policy_hits = *self.policy.hits();
+        now.tx_sa = self.tx.sa();
+        now.next_pn = self.tx.next_pn();
+        now.rx_sas = self.rx.sas().collect(); // as many as fit: RX_SAS_MAX is their limit
+        self.stats.publish(now);
+
+        let used = now
+            .rx_sas
+            .iter()
+            .filter(|sa| sa.in_pkts_ok > 0)
+            .map(|sa| (sa.sci, sa.id));
+        let used: ArrayVec<_, RX_SAS_MAX> = used.collect();
+        if used.iter().any(|sa| !self.used.contains(sa)) {
+            self.link.ring_control();
+        }
+        self.used = used;
+        self.running &= !self.inbox.is_abandoned();
+    }
+
+    /// A system call for each port, hence not every time.
+    fn look_at_carrier(&mut self) {
+        self.publications_without_carrier = 0;
+        self.published.red_link = self.red.link_state();
+        self.published.black_link = self.black.link_state();
+    }
+}
+
+/// Takes a burst through one half of the SecY, in place: moves the ends of the frames that pass, and
+/// drops those that have a discard, which the SecY has counted.
+#[inline]
+fn through_secy(burst: &mut Burst, half: impl FnOnce(&mut [Slot<'_>])) {
+    let mut ranges = {
+        let mut slots: ArrayVec<Slot<'_>, BURST_MAX> = burst
+            .iter_mut()
+            .map(|frame| {
+                let (room, start, end) = frame.room_mut();
+                Slot::new(room, start, end)
+            })
+            .collect();
+        half(&mut slots);
+        let range_of = |slot: &Slot<'_>| slot.discard.is_none().then(|| slot.range());
+        slots
+            .iter()
+            .map(range_of)
+            .collect::<ArrayVec<_, BURST_MAX>>()
+            .into_iter()
+    };
+    burst.retain(|frame| match ranges.next().flatten() {
+        Some((start, end)) => {
+            frame.set_range(start, end);
+            true
+        }
+        None => false,
+    });
+}

@@ -1,0 +1,67 @@
+//! Style rule 9: nothing on the frame path allocates.
+
+mod line;
+
+use line::{Sites, red_frame, rekey_frame};
+use port::Port;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: everything is the system allocator's; counting touches no memory that it manages.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise is passed on as it is.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on as it is.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(run: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.get();
+    run();
+    ALLOCATIONS.get() - before
+}
+
+#[test]
+fn the_frame_path_does_not_allocate() {
+    assert!(allocations(|| drop(Box::new(5))) > 0, "the count counts");
+    let mut sites = Sites::new();
+    sites.rotate(1);
+    let (frame, hello) = (red_frame(1, 200), rekey_frame(1, 128));
+    for round in 0..20 {
+        for _ in 0..200 {
+            sites.a.host_sends(&frame);
+            sites.at_b.copy_tx(&frame); // dropped: no SecTAG
+        }
+        sites.a.control.send(&hello).unwrap();
+        let sealing = allocations(|| sites.a.breathe());
+        for on_line in line::receive(&mut sites.at_a) {
+            sites.at_b.copy_tx(&on_line);
+            sites.at_b.copy_tx(&on_line); // a duplicate
+        }
+        let opening = allocations(|| sites.b.breathe());
+        let idle = allocations(|| {
+            for _ in 0..200 {
+                sites.b.worker.poll(); // publishes three times
+            }
+        });
+        assert_eq!(sites.b.host_receives().len(), 200);
+        assert!(sites.b.control.recv().is_some());
+        while sites.b.control.recv().is_some() {}
+        assert_eq!((sealing, opening, idle), (0, 0, 0), "round {round}");
+    }
+}

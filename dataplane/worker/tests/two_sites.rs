@@ -1,0 +1,408 @@
+//! Two workers back to back: keys, switches, drops by name, control frames.
+
+mod line;
+
+use line::{MTU, Site, Sites, assert_closed, id, is_marked, red_frame, rekey_frame, rx_sa, tx_sa};
+use port::Port;
+use secy::InstallError;
+use wire::{ETHERTYPE_MACSEC, Pn, ethertype};
+use worker::limits::{CONTROL_FRAME_LEN_MAX, CONTROL_QUEUE_FRAMES};
+use worker::{Action, Command, ETHERTYPE_MAC_CONTROL, Outcome, Policy, Rule};
+
+#[test]
+fn frames_cross_both_ways_and_only_macsec_is_on_the_line() {
+    let mut sites = Sites::new();
+    sites.rotate(1);
+    let sizes = [26, 60, 61, 500, 1513, MTU + 14];
+    let frames: Vec<_> = (0..)
+        .zip(sizes)
+        .map(|(number, len)| red_frame(number, len))
+        .collect();
+    for frame in &frames {
+        sites.a.host_sends(frame);
+        sites.b.host_sends(frame);
+    }
+    let (there, back) = sites.carry();
+    for on_line in there.iter().chain(&back) {
+        assert_eq!(ethertype(on_line), Some(ETHERTYPE_MACSEC));
+        assert!(!is_marked(on_line));
+    }
+    assert_eq!(there.len() + back.len(), 2 * frames.len());
+    assert_eq!(sites.b.host_receives(), frames);
+    assert_eq!(sites.a.host_receives(), frames);
+    for site in [&mut sites.a, &mut sites.b] {
+        let numbers = site.numbers();
+        assert_closed(&numbers, &Policy::default());
+        assert_eq!(numbers.rx.in_pkts_ok, 6);
+        assert_eq!(numbers.tx_sa, Some(id(1)));
+        assert_eq!(numbers.next_pn, Pn::new(7));
+        assert_eq!(numbers.rx_sas.len(), 1);
+        assert_eq!(
+            (numbers.rx_sas[0].id, numbers.rx_sas[0].in_pkts_ok),
+            (id(1), 6)
+        );
+        assert!(numbers.worker.bursts > 0);
+    }
+}
+
+#[test]
+fn without_a_tx_sa_nothing_leaves() {
+    let mut sites = Sites::new();
+    let send = |sites: &mut Sites| {
+        for number in 0..100 {
+            sites.a.host_sends(&red_frame(number, 100));
+        }
+        sites.carry().0.len()
+    };
+    assert_eq!(send(&mut sites), 0, "before the first key");
+    sites.rotate(1);
+    assert_eq!(send(&mut sites), 100);
+    assert_eq!(sites.a.command(Command::RetireTx), Outcome::Applied);
+    assert_eq!(send(&mut sites), 0, "after the key is retired");
+    assert_eq!(sites.a.command(Command::RetireTx), Outcome::Absent);
+
+    // A limit of PNs ends it, too: it does not wrap.
+    let sa = tx_sa(2, 0xA).with_pn_limit(Pn::new(30).unwrap());
+    assert_eq!(
+        sites.a.command(Command::InstallTx { sa: Box::new(sa) }),
+        Outcome::Applied
+    );
+    assert_eq!(send(&mut sites), 30);
+
+    let numbers = sites.a.numbers();
+    assert_eq!(numbers.tx.out_pkts_no_sa, 200);
+    assert_eq!(numbers.tx.out_pkts_pn_exhausted, 70);
+    assert_eq!(numbers.next_pn, None);
+    assert_closed(&numbers, &Policy::default());
+}
+
+#[test]
+fn a_hundred_thousand_frames_over_two_hundred_switches() {
+    const FRAMES: u32 = 100_000;
+    const PER_KEY: u32 = 500;
+    let mut sites = Sites::new();
+    let (mut sent, mut at_b, mut at_a) = (0, 0, 0);
+    let mut epoch = 0;
+    while sent < FRAMES {
+        // Frames under the old key are in the worker, on the line and at the peer when it changes.
+        for _ in 0..37 {
+            if sent < FRAMES && epoch > 0 {
+                sites
+                    .a
+                    .host_sends(&red_frame(sent, 60 + (sent % 200) as usize));
+                sites
+                    .b
+                    .host_sends(&red_frame(sent, 60 + (sent % 200) as usize));
+                sent += 1;
+            }
+        }
+        if sent >= epoch * PER_KEY {
+            epoch += 1;
+            sites.rotate(epoch);
+            if epoch > 2 {
+                assert_eq!(
+                    sites.retire_rx(epoch - 2),
+                    (Outcome::Applied, Outcome::Applied)
+                );
+            }
+        }
+        sites.carry();
+        for (site, expected) in [(&mut sites.b, &mut at_b), (&mut sites.a, &mut at_a)] {
+            for number in line::numbers_in(&site.host_receives()) {
+                assert_eq!(number, *expected, "lost, doubled or out of order");
+                *expected += 1;
+            }
+        }
+    }
+    assert_eq!((at_a, at_b, epoch), (FRAMES, FRAMES, FRAMES / PER_KEY + 1));
+    for site in [&mut sites.a, &mut sites.b] {
+        let numbers = site.numbers();
+        assert_closed(&numbers, &Policy::default());
+        assert_eq!(numbers.rx.in_pkts_ok, u64::from(FRAMES));
+        assert_eq!(numbers.drops().map(|(_, count)| count).sum::<u64>(), 0);
+        assert_eq!(numbers.rx_sas.len(), 2, "the one in use and the one before");
+    }
+}
+
+#[test]
+fn a_retired_rx_sa_opens_nothing_any_more() {
+    let mut sites = Sites::new();
+    sites.rotate(1);
+    sites.a.host_sends(&red_frame(1, 200));
+    sites.a.host_sends(&red_frame(2, 200));
+    sites.a.breathe();
+    let kept = line::receive(&mut sites.at_a);
+    sites.at_b.copy_tx(&kept[0]);
+    sites.b.breathe();
+    assert_eq!(sites.b.host_receives().len(), 1);
+
+    // The same AN with another epoch is another SA.
+    let other = secy::SaId { epoch: 5, ..id(1) };
+    let sci = sites.a.sci;
+    assert_eq!(
+        sites.b.command(Command::RetireRx { sci, id: other }),
+        Outcome::Absent
+    );
+    assert_eq!(sites.b.numbers().rx_sas.len(), 1);
+    // An SA in use is not overwritten either.
+    let again = Command::InstallRx {
+        sci,
+        sa: Box::new(rx_sa(5, 0xA)),
+    };
+    assert_eq!(
+        sites.b.command(again),
+        Outcome::Refused(InstallError::InUse(id(1)))
+    );
+    assert_eq!(sites.b.numbers().worker.commands_refused, 1);
+
+    assert_eq!(
+        sites.b.command(Command::RetireRx { sci, id: id(1) }),
+        Outcome::Applied
+    );
+    assert_eq!(sites.b.numbers().rx_sas.len(), 0);
+    sites.at_b.copy_tx(&kept[1]);
+    sites.b.breathe();
+    assert!(sites.b.host_receives().is_empty());
+    let numbers = sites.b.numbers();
+    assert_eq!(
+        numbers.rx.in_pkts_no_sci + numbers.rx.in_pkts_not_using_sa,
+        1
+    );
+    assert_closed(&numbers, &Policy::default());
+}
+
+#[test]
+fn retire_all_and_shutdown_leave_no_sa() {
+    for last in [Command::RetireAll, Command::Shutdown] {
+        let ends = matches!(last, Command::Shutdown);
+        let mut sites = Sites::new();
+        sites.rotate(1);
+        sites.rotate(2);
+        assert_eq!(sites.a.command(last), Outcome::Applied);
+        let numbers = sites.a.numbers();
+        assert_eq!((numbers.tx_sa, numbers.rx_sas.len()), (None, 0));
+        sites.a.host_sends(&red_frame(1, 100));
+        assert_eq!(sites.carry().0.len(), 0);
+        let read = sites.a.numbers().red.rx_frames;
+        assert_eq!(read, u64::from(!ends), "a worker that ends moves no frame");
+    }
+}
+
+#[test]
+fn replayed_and_flipped_frames_never_reach_red() {
+    let mut sites = Sites::new();
+    sites.rotate(1);
+    for number in 0..200 {
+        sites.a.host_sends(&red_frame(number, 90));
+    }
+    let (there, _) = sites.carry();
+    assert_eq!(sites.b.host_receives().len(), 200);
+
+    there.iter().for_each(|frame| sites.at_b.copy_tx(frame));
+    sites.b.breathe();
+    assert!(sites.b.host_receives().is_empty());
+    let numbers = sites.b.numbers();
+    // The window is 64.
+    assert_eq!(
+        (numbers.rx.in_pkts_late, numbers.rx.in_pkts_duplicate),
+        (136, 64)
+    );
+
+    sites.a.host_sends(&red_frame(200, 90));
+    sites.a.breathe();
+    let fresh = line::receive(&mut sites.at_a).pop().unwrap();
+    for bit in 0..fresh.len() * 8 {
+        let mut flipped = fresh.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let before = sites.b.numbers().rx.discarded();
+        sites.at_b.copy_tx(&flipped);
+        sites.b.breathe();
+        assert!(sites.b.host_receives().is_empty(), "bit {bit}");
+        assert_eq!(
+            sites.b.numbers().rx.discarded(),
+            before + 1,
+            "bit {bit}: one named drop"
+        );
+    }
+    sites.at_b.copy_tx(&fresh);
+    sites.b.breathe();
+    assert_eq!(
+        sites.b.host_receives(),
+        [red_frame(200, 90)],
+        "the true one still passes"
+    );
+    assert_closed(&sites.b.numbers(), &Policy::default());
+}
+
+#[test]
+fn frames_too_long_or_too_short_are_dropped_by_name() {
+    let mut sites = Sites::new();
+    sites.rotate(1);
+    for len in [MTU + 15, MTU + 14, MTU + 100] {
+        sites.a.host_sends(&red_frame(0, len));
+    }
+    sites.a.host_sends(&[2; 13]);
+    let (there, _) = sites.carry();
+    assert_eq!(
+        there.iter().map(Vec::len).collect::<Vec<_>>(),
+        [MTU + 14 + wire::OVERHEAD_MAX]
+    );
+    let numbers = sites.a.numbers();
+    assert_eq!(numbers.tx.out_pkts_too_long, 2);
+    assert_closed(&numbers, &Policy::default());
+    let short = numbers.tx.out_pkts_too_short + numbers.red.rx_malformed;
+    assert_eq!(short, 1, "by the port or by the SecY: {numbers:?}");
+}
+
+#[test]
+fn what_is_no_macsec_is_dropped_on_black() {
+    let mut sites = Sites::new();
+    sites.rotate(1);
+    sites.at_b.copy_tx(&red_frame(1, 100));
+    sites.at_b.copy_tx(&[0xFF; 60]);
+    sites.at_b.copy_tx(&[
+        1, 0x80, 0xC2, 0, 0, 1, 2, 0, 0, 0, 0, 9, 0x88, 0x08, 0, 1, 0xFF, 0xFF,
+    ]);
+    sites.b.breathe();
+    assert!(sites.b.host_receives().is_empty());
+    let numbers = sites.b.numbers();
+    assert_eq!(numbers.rx.in_pkts_no_tag, 3);
+    assert_closed(&numbers, &Policy::default());
+}
+
+#[test]
+fn the_policy_discards_and_counts_before_the_secy() {
+    let discard = |ethertype| Rule {
+        destination: None,
+        ethertype: Some(ethertype),
+        action: Action::Discard,
+    };
+    let policy = Policy::new(&[discard(0x88CC)], Action::Protect).unwrap();
+    let mut sites = Sites::with_policy(policy.clone());
+    sites.rotate(1);
+    let with_ethertype = |ethertype: u16| {
+        let mut frame = red_frame(7, 60);
+        frame[12..14].copy_from_slice(&ethertype.to_be_bytes());
+        frame
+    };
+    for ethertype in [
+        ETHERTYPE_MAC_CONTROL,
+        0x88CC,
+        0x0800,
+        0x88CC,
+        wire::ETHERTYPE_REKEY,
+    ] {
+        sites.a.host_sends(&with_ethertype(ethertype));
+    }
+    sites.carry();
+    // Rekey frames of the red side are user data like any other, and do not reach B's control.
+    let expected = [
+        with_ethertype(0x0800),
+        with_ethertype(wire::ETHERTYPE_REKEY),
+    ];
+    assert_eq!(sites.b.host_receives(), expected);
+    assert!(sites.b.control.recv().is_none());
+    let numbers = sites.a.numbers();
+    assert_eq!(numbers.policy_hits[..3], [1, 2, 2]);
+    assert_closed(&numbers, &policy);
+}
+
+#[test]
+fn control_frames_cross_without_a_key_and_go_first() {
+    let mut sites = Sites::new();
+    let hello = rekey_frame(1, 128);
+    sites.a.control.send(&hello).unwrap();
+    sites.b.control.send(&rekey_frame(2, 64)).unwrap();
+    sites.carry();
+    assert_eq!(sites.b.control.recv().unwrap().bytes(), hello);
+    assert_eq!(sites.a.control.recv().unwrap().bytes(), rekey_frame(2, 64));
+    assert!(sites.b.host_receives().is_empty() && sites.a.host_receives().is_empty());
+
+    sites.rotate(1);
+    for number in 0..200 {
+        sites.a.host_sends(&red_frame(number, 60));
+    }
+    sites.a.control.send(&hello).unwrap();
+    sites.a.control.send(&rekey_frame(3, 128)).unwrap();
+    let (there, _) = sites.carry();
+    assert_eq!(
+        there[..2],
+        [hello, rekey_frame(3, 128)],
+        "ahead of the user frames"
+    );
+    assert_eq!(there.len(), 202);
+    assert_eq!(sites.a.numbers().worker.out_control, 3);
+    assert_closed(&sites.a.numbers(), &Policy::default());
+    assert_closed(&sites.b.numbers(), &Policy::default());
+}
+
+#[test]
+fn control_frames_beyond_the_limits_are_dropped_by_name() {
+    let mut sites = Sites::new();
+    sites
+        .at_b
+        .copy_tx(&rekey_frame(0, CONTROL_FRAME_LEN_MAX + 1));
+    sites.at_b.copy_tx(&rekey_frame(0, MTU));
+    for number in 0..CONTROL_QUEUE_FRAMES + 5 {
+        sites.at_b.copy_tx(&rekey_frame(number as u8, 100));
+    }
+    sites.b.breathe();
+    let numbers = sites.b.numbers();
+    assert_eq!(numbers.worker.in_control_too_long, 2);
+    assert_eq!(numbers.worker.in_control_overrun, 5);
+    assert_eq!(numbers.worker.in_control, CONTROL_QUEUE_FRAMES as u64);
+    assert_closed(&numbers, &Policy::default());
+    for number in 0..CONTROL_QUEUE_FRAMES {
+        assert_eq!(
+            sites.b.control.recv().unwrap().bytes(),
+            rekey_frame(number as u8, 100)
+        );
+    }
+    assert!(sites.b.control.recv().is_none());
+}
+
+#[test]
+fn the_first_frame_under_a_new_rx_sa_rings_control() {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let rings = |site: &mut Site| {
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        poll(&mut [PollFd::new(&site.control, PollFlags::IN)], Some(&now)).unwrap() > 0
+    };
+    let mut sites = Sites::new();
+    sites.rotate(1);
+    assert!(rings(&mut sites.b), "the install is acknowledged");
+    assert!(sites.b.control.recv().is_none());
+    sites.b.numbers();
+    assert!(!rings(&mut sites.b), "nothing new");
+    for (number, expected) in [(0, true), (1, false), (2, false)] {
+        sites.a.host_sends(&red_frame(number, 60));
+        sites.carry();
+        sites.b.numbers();
+        assert_eq!(rings(&mut sites.b), expected, "frame {number}");
+        assert!(sites.b.control.recv().is_none());
+    }
+}
+
+#[test]
+fn buffers_all_come_back() {
+    let mut sites = Sites::new();
+    sites.rotate(1);
+    for round in 0..20 {
+        for number in 0..500 {
+            sites.a.host_sends(&red_frame(number, 60));
+            sites
+                .at_b
+                .copy_tx(&red_frame(number, if round % 2 == 0 { 60 } else { 1600 }));
+        }
+        sites.carry();
+        sites.b.host_receives();
+    }
+    let numbers = (sites.a.numbers(), sites.b.numbers());
+    // The pools hold 1024: with 10,000 frames each way a leak would have emptied them.
+    assert_eq!(numbers.0.red.rx_no_buffer + numbers.1.black.rx_no_buffer, 0);
+    assert_eq!(numbers.1.rx.in_pkts_ok, 10_000);
+    assert_eq!(sites.at_a.counters().rx_no_buffer, 0);
+}
