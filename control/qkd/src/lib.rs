@@ -13,7 +13,8 @@
 //! 6. [`preset`], [`report`]: named links; every input and intermediate of a rate, to be shown.
 //!
 //! Beside it: [`raman`], the noise of data channels in the same fibre; [`attack`], what attacks do
-//! to the noise; [`bb84`], what single-photon QKD would give.
+//! to the noise; [`discrete`], a sender with few states instead of a Gaussian; [`bb84`], what
+//! single-photon QKD would give.
 //!
 //! Conventions, fixed for the whole crate: shot-noise units (SNU), vacuum variance 1, so one
 //! photon is 2 SNU; `V = V_A + 1`; excess noise referred to the **channel input**; the
@@ -38,6 +39,7 @@ pub mod attack;
 pub mod bb84;
 pub mod block;
 pub mod channel;
+pub mod discrete;
 pub mod finite;
 mod limits;
 pub mod link;

@@ -248,5 +248,19 @@ pub(crate) const MEAN_PHOTONS: Range = range(
     "signal pulses have 0.1 to 0.8",
 );
 
+pub(crate) const SHAPING: Range = range(
+    "shaping of the constellation",
+    "",
+    (0.0, 2.0),
+    "0 is none, 0.1 common for 256 states, 0.5 for 16",
+);
+
+pub(crate) const STATE_PHOTONS: Range = range(
+    "photons of the brightest state",
+    "",
+    (0.0, 100.0),
+    "lower the modulation variance, the number of states or their shaping",
+);
+
 // A fibre of the greatest loss must still be a valid channel.
 const _: () = assert!(LOSS_DB.max <= 60.0 && TRANSMITTANCE.min <= 1e-6);

@@ -178,14 +178,14 @@ impl Covariance {
 }
 
 /// Two eigenvalues, the larger first, from their difference and their product.
-fn pair(difference: f64, product: f64) -> [f64; 2] {
+pub(crate) fn pair(difference: f64, product: f64) -> [f64; 2] {
     let sum = (difference * difference + 4.0 * product).sqrt();
     let larger = at_least_vacuum((sum + difference) / 2.0);
     [larger, at_least_vacuum(product / larger)]
 }
 
 /// Rounding may push an eigenvalue that is 1 a last digit below, where the entropy is not defined.
-fn at_least_vacuum(eigenvalue: f64) -> f64 {
+pub(crate) fn at_least_vacuum(eigenvalue: f64) -> f64 {
     eigenvalue.max(1.0)
 }
 
@@ -193,7 +193,7 @@ fn at_least_vacuum(eigenvalue: f64) -> f64 {
 /// `(n + 1) log2(n + 1) - n log2 n` with `n = (eigenvalue - 1) / 2` photons.
 ///
 /// Written so that nothing cancels for many photons nor for few.
-fn entropy_bit(eigenvalue: f64) -> f64 {
+pub(crate) fn entropy_bit(eigenvalue: f64) -> f64 {
     let n = (eigenvalue - 1.0) / 2.0;
     if n <= 0.0 {
         return 0.0;
