@@ -35,6 +35,8 @@ pub(crate) struct Api {
     requests: Mutex<Requests>,
     /// `stored_key_count` as last reported truthfully, for [`Fault::StaleStatus`].
     reported: Mutex<Option<u64>>,
+    /// Keys of the last enc_keys, only while [`Fault::RepeatKeys`] is in force.
+    repeated: Mutex<Vec<StoredKey>>,
 }
 
 /// Requests answered, by outcome.
@@ -130,7 +132,12 @@ async fn serve(
         .answer(call, &caller, peer, &method, request, &faults)
         .await;
     api.count(response.status(), !faults.is_empty());
-    response
+    // Only now: what was answered is done and counted.
+    if faults.contains(&Fault::LoseReply) {
+        reply::lost()
+    } else {
+        response
+    }
 }
 
 impl Api {
@@ -142,6 +149,7 @@ impl Api {
             faults: Faults::default(),
             requests: Mutex::default(),
             reported: Mutex::default(),
+            repeated: Mutex::default(),
         }
     }
 
@@ -213,9 +221,6 @@ impl Api {
             Ok(Done::Keys(keys)) => {
                 let (number, key_id) = (keys.len(), keys.first().map(|key| key.id));
                 tracing::debug!(kme, %method, ?call, sae, peer = name, number, ?key_id, status = 200, "served");
-                if faults.contains(&Fault::LoseReply) {
-                    return reply::lost();
-                }
                 reply::keys(keys, self.link.origin(), faults)
             }
         }
@@ -263,7 +268,10 @@ impl Api {
             _ => EncCall::from_body(&body(request).await?)?,
         };
         if faults.contains(&Fault::Exhausted) {
-            let wanted_bits = asked.number.unwrap_or(1).saturating_mul(256);
+            let wanted_bits = asked
+                .number
+                .unwrap_or(1)
+                .saturating_mul(asked.size_bits.unwrap_or(256));
             return Err(Refusal::Exhausted {
                 wanted_bits,
                 stored_bits: 0,
@@ -280,9 +288,19 @@ impl Api {
             size_bits: asked.size_bits,
             propagation: late.unwrap_or(Duration::ZERO),
         };
-        self.link
-            .with_store(|store, now| store.enc_keys(now, &request))
-            .map(Done::Keys)
+        let take = || {
+            self.link
+                .with_store(|store, now| store.enc_keys(now, &request))
+        };
+        let mut repeated = self.repeated.lock().unwrap_or_else(PoisonError::into_inner);
+        if !faults.contains(&Fault::RepeatKeys) {
+            repeated.clear();
+            return take().map(Done::Keys);
+        }
+        if repeated.is_empty() {
+            *repeated = take()?;
+        }
+        Ok(Done::Keys(repeated.iter().map(StoredKey::again).collect()))
     }
 
     async fn dec_keys(

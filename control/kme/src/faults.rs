@@ -25,8 +25,10 @@ pub enum Fault {
     WrongKeyId,
     /// enc_keys, dec_keys: send each key with its last octet missing.
     WrongSize,
-    /// enc_keys, dec_keys: send the first key of the reply twice.
+    /// enc_keys, dec_keys: send the first key in place of every other; a lone one twice.
     DuplicateKeys,
+    /// enc_keys: the first call takes keys, each further call gets the same keys again.
+    RepeatKeys,
     /// enc_keys, dec_keys: send the keys in reverse order.
     ReversedOrder,
     /// Add fields the standard does not know.

@@ -12,8 +12,8 @@ pub const KEY_BITS_MAX: u32 = 4096;
 pub const KEYS_PER_REQUEST_MAX: u32 = 128;
 /// Bits in the pool of a link, at most, unless configured otherwise: 262,144 keys of 256 bits.
 pub const POOL_BITS_MAX: u64 = 64 << 20;
-/// Bits in the pool a configuration may ask for: 1 GiB of memory.
-pub const POOL_BITS_CEILING: u64 = 8 << 30;
+/// Bits in the pool a configuration may ask for: 128 MiB, made in a fraction of a second.
+pub const POOL_BITS_CEILING: u64 = 1 << 30;
 /// Keys handed to a master and not yet fetched by the slave, at most.
 pub const RESERVED_KEYS_MAX: usize = 65_536;
 /// How long the slave may take to fetch a key, unless configured otherwise.

@@ -77,11 +77,13 @@ fn spoil(mut keys: Vec<StoredKey>, faults: &[Fault]) -> Vec<StoredKey> {
                 }
             }
             Fault::DuplicateKeys => {
-                if let Some(first) = keys.first() {
-                    keys.push(StoredKey {
-                        id: first.id,
-                        bytes: first.bytes.second(),
-                    });
+                let number = keys.len().max(2);
+                keys.truncate(1);
+                while let Some(first) = keys.first()
+                    && keys.len() < number
+                {
+                    let again = first.again();
+                    keys.push(again);
                 }
             }
             Fault::ReversedOrder => keys.reverse(),
@@ -91,6 +93,7 @@ fn spoil(mut keys: Vec<StoredKey>, faults: &[Fault]) -> Vec<StoredKey> {
             | Fault::LoseReply
             | Fault::Exhausted
             | Fault::LatePropagation(_)
+            | Fault::RepeatKeys
             | Fault::ExtraFields
             | Fault::StaleStatus => {}
         }

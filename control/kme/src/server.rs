@@ -127,7 +127,7 @@ impl Server {
                 router: router(Arc::clone(&api)),
             };
             let service = TowerToHyperService::new(service);
-            let http = builder(http2);
+            let http = builder(http2, limits::HEAD_TIME_MAX);
             let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,
@@ -148,11 +148,11 @@ async fn stop(mut stopped: watch::Receiver<bool>) {
 }
 
 /// ALPN has chosen the version, so the first octets need not be sniffed (without time limit).
-fn builder(http2: bool) -> Builder<TokioExecutor> {
+fn builder(http2: bool, head_time: Duration) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEAD_TIME_MAX)
+        .header_read_timeout(head_time)
         .max_buf_size(limits::HEAD_OCTETS_MAX);
     http.http2()
         .timer(TokioTimer::new())
@@ -206,3 +206,6 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

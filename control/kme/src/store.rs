@@ -28,6 +28,16 @@ pub struct StoredKey {
     pub bytes: KeyBytes,
 }
 
+impl StoredKey {
+    /// A second copy: only for faults that send a key twice.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            id: self.id,
+            bytes: self.bytes.second(),
+        }
+    }
+}
+
 /// What a master SAE asks for (`enc_keys`).
 #[derive(Clone, Copy, Debug)]
 pub struct EncRequest<'a> {

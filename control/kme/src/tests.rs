@@ -6,4 +6,5 @@ mod faulty;
 mod foreign_client;
 mod life;
 mod logs;
+mod our_client;
 mod world;

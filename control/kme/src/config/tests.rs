@@ -26,7 +26,7 @@ fn every_bad_link_value_is_named() {
         ("key_bits", |link| link.key_bits_max = 128),
         ("keys_per_request_max", |link| link.keys_per_request_max = 0),
         ("keys_per_request_max", |link| {
-            link.keys_per_request_max = 129
+            link.keys_per_request_max = 129;
         }),
         ("pool_bits_max", |link| link.pool_bits_max = 1024),
         ("pool_bits_max", |link| link.pool_bits_max = u64::MAX),

@@ -39,21 +39,21 @@ async fn wrong_answers_touch_no_key() {
 async fn latency_delays_one_kme_only() {
     let (world, faults) = world().await;
     faults.order(
-        Fault::Latency(Duration::from_millis(300)),
+        Fault::Latency(Duration::from_secs(2)),
         Calls::Any,
         Times::Always,
     );
     let began = Instant::now();
     world.b.enc("sae-a", 1).await;
-    assert!(began.elapsed() < Duration::from_millis(250));
+    assert!(began.elapsed() < Duration::from_secs(2));
     let began = Instant::now();
     world.a.enc("sae-b", 1).await;
-    assert!(began.elapsed() >= Duration::from_millis(300));
+    assert!(began.elapsed() >= Duration::from_secs(2));
     assert_eq!(world.kmes.snapshot().kmes[0].faults.len(), 1);
     faults.clear();
     let began = Instant::now();
     world.a.enc("sae-b", 1).await;
-    assert!(began.elapsed() < Duration::from_millis(250));
+    assert!(began.elapsed() < Duration::from_secs(2));
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_wedged_kme_never_answers_and_shuts_down_all_the_same() {
     faults.order(Fault::Wedge, Calls::EncKeys, Times::Next(2));
     let call = world.a.get("sae-b/enc_keys");
     assert!(
-        tokio::time::timeout(Duration::from_millis(300), call)
+        tokio::time::timeout(Duration::from_millis(1500), call)
             .await
             .is_err()
     );
@@ -91,11 +91,13 @@ async fn a_wedged_kme_never_answers_and_shuts_down_all_the_same() {
     let World { kmes, a, .. } = world;
     let stuck =
         tokio::spawn(async move { a.send(reqwest::Method::GET, "sae-b/enc_keys", "").await });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    while !faults.in_force().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     faults.clear(); // Comes too late for a call that is stuck.
     let began = Instant::now();
     kmes.shutdown().await;
-    assert!(began.elapsed() < Duration::from_secs(4));
+    assert!(began.elapsed() < Duration::from_secs(8));
     assert!(stuck.await.unwrap().is_err());
 }
 
@@ -119,11 +121,11 @@ async fn exhaustion_is_said_by_status_and_by_both_calls() {
 #[tokio::test]
 async fn a_key_may_be_late_at_the_slave() {
     let (world, faults) = world().await;
-    let late = Fault::LatePropagation(Duration::from_millis(400));
+    let late = Fault::LatePropagation(Duration::from_millis(1500));
     faults.order(late, Calls::EncKeys, Times::Next(1));
     let given = world.a.enc("sae-b", 1).await;
     assert_eq!(world.b.dec("sae-a", &[&given[0].0]).await, not_found());
-    tokio::time::sleep(Duration::from_millis(450)).await;
+    tokio::time::sleep(Duration::from_millis(1600)).await;
     assert_eq!(keys(&world.b.dec("sae-a", &[&given[0].0]).await), given);
 }
 
@@ -153,8 +155,7 @@ async fn spoilt_containers() {
     assert!(right[0].1.starts_with(&short[0].1[..40]) && right[0].1 != short[0].1);
 
     let twice = keys(&take(Fault::DuplicateKeys).await);
-    assert_eq!(twice.len(), 4);
-    assert_eq!(twice[0], twice[3]);
+    assert_eq!(twice, vec![twice[0].clone(); 3]);
 
     let Answer(200, extra) = take(Fault::ExtraFields).await else {
         panic!()
@@ -172,6 +173,22 @@ async fn spoilt_containers() {
     let mut reversed = keys(&world.b.dec("sae-a", &ids).await);
     reversed.reverse();
     assert_eq!(reversed, given);
+}
+
+#[tokio::test]
+async fn a_kme_repeats_itself() {
+    let (world, faults) = world().await;
+    let before = world.a.enc("sae-b", 2).await;
+    faults.order(Fault::RepeatKeys, Calls::EncKeys, Times::Next(2));
+    let first = world.a.enc("sae-b", 2).await;
+    assert_eq!(world.a.enc("sae-b", 2).await, first);
+    let after = world.a.enc("sae-b", 2).await;
+    for given in [before, after, first.clone()] {
+        assert!(given == first || (given[0] != first[0] && given[1] != first[1]));
+        let ids: Vec<_> = given.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(keys(&world.b.dec("sae-a", &ids).await), given);
+    }
+    assert_eq!(world.kmes.snapshot().pool_keys, 94);
 }
 
 #[tokio::test]

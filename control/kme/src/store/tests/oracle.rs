@@ -171,7 +171,7 @@ fn step(store: &mut Store, oracle: &mut Oracle, op: Op) {
             let keys = store.enc_keys(oracle.now, &request);
             assert_eq!(
                 keys.as_ref().map(|_| ()),
-                oracle.enc(number, bits).as_ref().map(|()| ())
+                oracle.enc(number, bits).as_ref().copied()
             );
             let Ok(keys) = keys else { return };
             assert_eq!(keys.len() as u64, number);
@@ -220,7 +220,7 @@ fn step(store: &mut Store, oracle: &mut Oracle, op: Op) {
 fn dec(store: &mut Store, oracle: &mut Oracle, caller: usize, master: usize, ids: &[KeyId]) {
     let keys = store.dec_keys(oracle.now, SAES[caller], SAES[master], ids);
     let expected = oracle.dec(caller, master, ids);
-    assert_eq!(keys.as_ref().map(|_| ()), expected.as_ref().map(|()| ()));
+    assert_eq!(keys.as_ref().map(|_| ()), expected.as_ref().copied());
     let Ok(keys) = keys else { return };
     assert_eq!(keys.iter().map(|key| key.id).collect::<Vec<_>>(), ids);
     for key in keys {
