@@ -53,31 +53,6 @@ pub enum Refused {
     Full,
 }
 
-/// A link, both ends.
-///
-/// # Errors
-/// When the process has no file descriptor left.
-pub fn link() -> io::Result<(ControlLink, WorkerEnd)> {
-    let queue = || Arc::new(ArrayQueue::new(CONTROL_QUEUE_FRAMES));
-    let (up, down) = (queue(), queue());
-    let (control, worker) = (Arc::new(Wake::new()?), Arc::new(Wake::new()?));
-    let end = WorkerEnd {
-        to_control: Arc::clone(&up),
-        from_control: Arc::clone(&down),
-        control: Arc::clone(&control),
-        worker: Arc::clone(&worker),
-    };
-    Ok((
-        ControlLink {
-            from_worker: up,
-            to_worker: down,
-            control,
-            worker,
-        },
-        end,
-    ))
-}
-
 impl ControlFrame {
     /// A copy of `octets`.
     ///
@@ -101,6 +76,31 @@ impl ControlFrame {
 }
 
 impl ControlLink {
+    /// A link, both ends.
+    ///
+    /// # Errors
+    /// When the process has no file descriptor left.
+    pub fn pair() -> io::Result<(Self, WorkerEnd)> {
+        let queue = || Arc::new(ArrayQueue::new(CONTROL_QUEUE_FRAMES));
+        let (up, down) = (queue(), queue());
+        let (control, worker) = (Arc::new(Wake::new()?), Arc::new(Wake::new()?));
+        let end = WorkerEnd {
+            to_control: Arc::clone(&up),
+            from_control: Arc::clone(&down),
+            control: Arc::clone(&control),
+            worker: Arc::clone(&worker),
+        };
+        Ok((
+            Self {
+                from_worker: up,
+                to_worker: down,
+                control,
+                worker,
+            },
+            end,
+        ))
+    }
+
     /// The next frame that came from the line. When there is none the bell is silenced, so read until
     /// `None`, *then* look at acknowledgements and statistics, then wait on the descriptor: whatever
     /// comes after the look rings again.
@@ -183,5 +183,6 @@ impl fmt::Debug for ControlFrame {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests;

@@ -158,5 +158,6 @@ fn poll_within(fds: &mut [PollFd<'_>], wait: Duration) -> bool {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests;

@@ -35,7 +35,7 @@ mod wake;
 mod worker;
 
 pub use command::{Command, Outcome};
-pub use control_link::{ControlFrame, ControlLink, Refused, WorkerEnd, link};
+pub use control_link::{ControlFrame, ControlLink, Refused, WorkerEnd};
 pub use counters::WorkerCounters;
 pub use idle::{Idle, TooFewCores};
 pub use mailbox::{Full, Inbox, Mailbox, Ticket};

@@ -227,5 +227,6 @@ impl fmt::Display for Line {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests;

@@ -7,7 +7,7 @@
 //! Not here: locking memory, privileges, real-time priority: the program's business.
 
 use crate::command::{Command, Outcome};
-use crate::control_link::{ControlLink, link};
+use crate::control_link::ControlLink;
 use crate::idle::{Idle, TooFewCores};
 use crate::mailbox::{Full, Mailbox, Ticket, channel};
 use crate::policy::Policy;
@@ -144,7 +144,7 @@ pub fn spawn(config: WorkerConfig, openers: Openers) -> Result<Handle, SpawnErro
     let cores = thread::available_parallelism().map_or(1, usize::from);
     config.idle.check(config.pollers, cores)?;
     let (mailbox, inbox) = channel();
-    let (control, worker_end) = link().map_err(|source| SpawnError::System {
+    let (control, worker_end) = ControlLink::pair().map_err(|source| SpawnError::System {
         what: "eventfd of the control link",
         source,
     })?;
@@ -158,7 +158,7 @@ pub fn spawn(config: WorkerConfig, openers: Openers) -> Result<Handle, SpawnErro
             .core
             .map_or(Ok(()), pin)
             .and_then(|()| open(&config, openers));
-        let (red, black) = match ports {
+        let Ports { red, black } = match ports {
             Ok(ports) => ports,
             Err(error) => {
                 // The spawner waits for it; should it have died there is nobody to tell.
@@ -213,11 +213,14 @@ pub fn spawn(config: WorkerConfig, openers: Openers) -> Result<Handle, SpawnErro
     }
 }
 
+/// Both ports, open.
+struct Ports {
+    red: Box<dyn Port>,
+    black: Box<dyn Port>,
+}
+
 /// Opens both ports and looks whether the line is wide enough.
-fn open(
-    config: &WorkerConfig,
-    openers: Openers,
-) -> Result<(Box<dyn Port>, Box<dyn Port>), SpawnError> {
+fn open(config: &WorkerConfig, openers: Openers) -> Result<Ports, SpawnError> {
     let red = (openers.red.0)().map_err(SpawnError::Red)?;
     let black = (openers.black.0)().map_err(SpawnError::Black)?;
     let have = black.mtu() + ETHERNET_HEADER;
@@ -225,7 +228,7 @@ fn open(
     if have < need {
         return Err(SpawnError::LineTooNarrow { have, need });
     }
-    Ok((red, black))
+    Ok(Ports { red, black })
 }
 
 /// Binds this thread to a core.

@@ -250,5 +250,6 @@ fn link_from_word(word: u64) -> LinkState {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests;

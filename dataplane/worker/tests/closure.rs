@@ -1,5 +1,6 @@
 //! I8, I2 and I3 under random traffic, keys and attacks: every frame in is a frame out or exactly one
 //! named counter, nothing but MACsec and rekey is on the line, nothing forged reaches red.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
 

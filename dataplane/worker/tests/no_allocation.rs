@@ -1,4 +1,5 @@
 //! Style rule 9: nothing on the frame path allocates.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
 

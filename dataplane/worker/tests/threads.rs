@@ -1,70 +1,18 @@
-//! Workers on threads of their own: opening, commands, traffic, sleep, death.
+//! Workers on threads of their own: opening, commands, traffic, waking, ending.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
+mod thread;
 
-use line::{MTU, mem, red_frame, rekey_frame, rx_config, rx_sa, tx_config, tx_sa};
-use port::mem::{Mem, MemPort};
-use port::{Burst, Port, PortCounters, PortError};
-use rustix::event::{PollFd, PollFlags, Timespec, eventfd, poll};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use line::{MTU, mem, red_frame, rekey_frame, rx_sa, tx_sa};
+use port::mem::MemPort;
+use port::{Burst, Port, PortError};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::time::{Duration, Instant};
-use wire::{ETHERTYPE_REKEY, MacAddr, Sci};
+use thread::{DEADLINE, command, config, openers, sci, wait};
 use worker::{
-    Command, Full, Handle, Idle, Opener, Openers, Outcome, Policy, SpawnError, WorkerConfig, spawn,
+    Command, Handle, Idle, Opener, Openers, Outcome, Policy, SpawnError, WorkerConfig, spawn,
 };
-
-const DEADLINE: Duration = Duration::from_secs(30);
-
-fn sci(name: u8) -> Sci {
-    Sci::new(MacAddr([2, 0, 0, 0, 0, name]), 1)
-}
-
-fn config(name: u8) -> WorkerConfig {
-    WorkerConfig {
-        name: format!("worker-{name:x}"),
-        tx: tx_config(sci(name)),
-        rx: rx_config(),
-        policy: Policy::default(),
-        rekey_ethertype: ETHERTYPE_REKEY,
-        idle: Idle::default(),
-        pollers: 2,
-        core: None,
-    }
-}
-
-fn openers(red: Mem, black: Mem) -> Openers {
-    Openers {
-        red: Opener::new(|| red.open()),
-        black: Opener::new(|| black.open()),
-    }
-}
-
-/// Waits on the descriptor as control does, until `done` says so.
-fn wait(handle: &mut Handle, mut done: impl FnMut(&mut Handle) -> bool) {
-    let start = Instant::now();
-    loop {
-        while handle.control.recv().is_some() {}
-        if done(handle) {
-            return;
-        }
-        assert!(start.elapsed() < DEADLINE, "waited for nothing: {handle:?}");
-        let second = Timespec {
-            tv_sec: 1,
-            tv_nsec: 0,
-        };
-        poll(
-            &mut [PollFd::new(&handle.control, PollFlags::IN)],
-            Some(&second),
-        )
-        .unwrap();
-    }
-}
-
-fn command(handle: &mut Handle, command: Command) -> Outcome {
-    let ticket = handle.post(command).unwrap();
-    wait(handle, |handle| handle.is_done(ticket));
-    handle.outcome(ticket).unwrap()
-}
 
 fn rotate(a: &mut Handle, b: &mut Handle, epoch: u32) {
     let install = Command::InstallRx {
@@ -184,6 +132,22 @@ fn control_frames_cross_between_sleeping_workers() {
 }
 
 #[test]
+fn a_command_wakes_a_sleeping_worker() {
+    let Line { mut a, .. } = two_workers();
+    let start = Instant::now();
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(5)); // asleep again
+        command(&mut a, Command::RetireTx);
+    }
+    // Twenty sleeps that ended by time-out would take two seconds.
+    assert!(
+        start.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
 fn what_keeps_a_worker_from_starting_is_named() {
     let no_port = || -> Result<MemPort, PortError> {
         Err(PortError::NoInterface {
@@ -288,114 +252,6 @@ fn a_worker_runs_on_the_core_it_is_given() {
     )
     .unwrap();
     handle.join().unwrap();
-}
-
-/// A port that breaks, or whose descriptor is ready for ever without a frame.
-struct Broken {
-    line: MemPort,
-    ready: OwnedFd,
-    panics: bool,
-}
-
-impl Broken {
-    fn open(line: Mem, panics: bool) -> Result<Self, PortError> {
-        let ready = eventfd(1, rustix::event::EventfdFlags::NONBLOCK).unwrap();
-        Ok(Self {
-            line: line.open()?,
-            ready,
-            panics,
-        })
-    }
-}
-
-impl Port for Broken {
-    fn rx_burst(&mut self, into: &mut Burst) {
-        self.line.rx_burst(into);
-        assert!(!self.panics || into.is_empty(), "a broken port");
-    }
-    fn tx_burst(&mut self, from: &mut Burst) {
-        self.line.tx_burst(from);
-    }
-    fn copy_tx(&mut self, frame: &[u8]) {
-        self.line.copy_tx(frame);
-    }
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        if self.panics {
-            self.line.fd()
-        } else {
-            Some(self.ready.as_fd())
-        }
-    }
-    fn mtu(&self) -> usize {
-        self.line.mtu()
-    }
-    fn mac(&self) -> [u8; 6] {
-        self.line.mac()
-    }
-    fn counters(&self) -> PortCounters {
-        self.line.counters()
-    }
-    fn link_up(&self) -> bool {
-        self.line.link_up()
-    }
-    fn kind(&self) -> &'static str {
-        "broken"
-    }
-}
-
-#[test]
-fn a_worker_that_panics_is_seen_to_be_dead() {
-    let (red, _host) = mem(MTU, 8);
-    let (black, line) = mem(MTU + 32, 8);
-    let mut line = line.open().unwrap();
-    let openers = Openers {
-        red: Opener::new(|| red.open()),
-        black: Opener::new(|| Broken::open(black, true)),
-    };
-    let mut handle = spawn(config(1), openers).unwrap();
-    assert_eq!(command(&mut handle, Command::RetireTx), Outcome::Absent);
-    assert!(handle.is_alive());
-    line.copy_tx(&rekey_frame(1, 60));
-    wait(&mut handle, |handle| !handle.is_alive());
-    let acknowledged = handle.acknowledged();
-    let Err(Full(Command::RetireAll)) = handle.post(Command::RetireAll) else {
-        panic!("a dead worker took a command");
-    };
-    assert_eq!(handle.acknowledged(), acknowledged);
-    assert_eq!(handle.join().unwrap_err().message, "a broken port");
-}
-
-#[test]
-fn an_idle_worker_sleeps_even_if_a_port_has_vanished() {
-    for vanished in [false, true] {
-        let (red, _host) = mem(MTU, 8);
-        let (black, line) = mem(MTU + 32, 8);
-        let mut line = line.open().unwrap();
-        let black = if vanished {
-            Opener::new(|| Broken::open(black, false))
-        } else {
-            Opener::new(|| black.open())
-        };
-        let openers = Openers {
-            red: Opener::new(|| red.open()),
-            black,
-        };
-        let mut handle = spawn(config(1), openers).unwrap();
-        let before = handle.stats.snapshot().worker.idle_waits;
-        std::thread::sleep(Duration::from_millis(500));
-        let waits = handle.stats.snapshot().worker.idle_waits - before;
-        let most = if vanished { 200 } else { 10 };
-        assert!(
-            (1..=most).contains(&waits),
-            "{waits} waits in 500 ms, vanished: {vanished}"
-        );
-        // It still works, and comes back with the port.
-        line.copy_tx(&rekey_frame(1, 60));
-        wait(&mut handle, |handle| {
-            handle.stats.snapshot().worker.in_control == 1
-        });
-        handle.join().unwrap();
-    }
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! Two workers back to back: keys, switches, drops by name, control frames.
+//! Two workers back to back: keys, switches, drops by name.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
 
-use line::{MTU, Site, Sites, assert_closed, id, is_marked, red_frame, rekey_frame, rx_sa, tx_sa};
+use line::{MTU, Sites, assert_closed, id, is_marked, red_frame, rx_sa, tx_sa};
 use port::Port;
 use secy::InstallError;
 use wire::{ETHERTYPE_MACSEC, Pn, ethertype};
-use worker::limits::{CONTROL_FRAME_LEN_MAX, CONTROL_QUEUE_FRAMES};
 use worker::{Action, Command, ETHERTYPE_MAC_CONTROL, Outcome, Policy, Rule};
 
 #[test]
@@ -305,85 +305,6 @@ fn the_policy_discards_and_counts_before_the_secy() {
     let numbers = sites.a.numbers();
     assert_eq!(numbers.policy_hits[..3], [1, 2, 2]);
     assert_closed(&numbers, &policy);
-}
-
-#[test]
-fn control_frames_cross_without_a_key_and_go_first() {
-    let mut sites = Sites::new();
-    let hello = rekey_frame(1, 128);
-    sites.a.control.send(&hello).unwrap();
-    sites.b.control.send(&rekey_frame(2, 64)).unwrap();
-    sites.carry();
-    assert_eq!(sites.b.control.recv().unwrap().bytes(), hello);
-    assert_eq!(sites.a.control.recv().unwrap().bytes(), rekey_frame(2, 64));
-    assert!(sites.b.host_receives().is_empty() && sites.a.host_receives().is_empty());
-
-    sites.rotate(1);
-    for number in 0..200 {
-        sites.a.host_sends(&red_frame(number, 60));
-    }
-    sites.a.control.send(&hello).unwrap();
-    sites.a.control.send(&rekey_frame(3, 128)).unwrap();
-    let (there, _) = sites.carry();
-    assert_eq!(
-        there[..2],
-        [hello, rekey_frame(3, 128)],
-        "ahead of the user frames"
-    );
-    assert_eq!(there.len(), 202);
-    assert_eq!(sites.a.numbers().worker.out_control, 3);
-    assert_closed(&sites.a.numbers(), &Policy::default());
-    assert_closed(&sites.b.numbers(), &Policy::default());
-}
-
-#[test]
-fn control_frames_beyond_the_limits_are_dropped_by_name() {
-    let mut sites = Sites::new();
-    sites
-        .at_b
-        .copy_tx(&rekey_frame(0, CONTROL_FRAME_LEN_MAX + 1));
-    sites.at_b.copy_tx(&rekey_frame(0, MTU));
-    for number in 0..CONTROL_QUEUE_FRAMES + 5 {
-        sites.at_b.copy_tx(&rekey_frame(number as u8, 100));
-    }
-    sites.b.breathe();
-    let numbers = sites.b.numbers();
-    assert_eq!(numbers.worker.in_control_too_long, 2);
-    assert_eq!(numbers.worker.in_control_overrun, 5);
-    assert_eq!(numbers.worker.in_control, CONTROL_QUEUE_FRAMES as u64);
-    assert_closed(&numbers, &Policy::default());
-    for number in 0..CONTROL_QUEUE_FRAMES {
-        assert_eq!(
-            sites.b.control.recv().unwrap().bytes(),
-            rekey_frame(number as u8, 100)
-        );
-    }
-    assert!(sites.b.control.recv().is_none());
-}
-
-#[test]
-fn the_first_frame_under_a_new_rx_sa_rings_control() {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let rings = |site: &mut Site| {
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        poll(&mut [PollFd::new(&site.control, PollFlags::IN)], Some(&now)).unwrap() > 0
-    };
-    let mut sites = Sites::new();
-    sites.rotate(1);
-    assert!(rings(&mut sites.b), "the install is acknowledged");
-    assert!(sites.b.control.recv().is_none());
-    sites.b.numbers();
-    assert!(!rings(&mut sites.b), "nothing new");
-    for (number, expected) in [(0, true), (1, false), (2, false)] {
-        sites.a.host_sends(&red_frame(number, 60));
-        sites.carry();
-        sites.b.numbers();
-        assert_eq!(rings(&mut sites.b), expected, "frame {number}");
-        assert!(sites.b.control.recv().is_none());
-    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Site {
         let sci = Sci::new(MacAddr([2, 0, 0, 0, 0, name]), 1);
         let (red, host) = mem(MTU + 100, 1024);
         let (mailbox, inbox) = worker::mailbox::channel();
-        let (control, link) = worker::link().unwrap();
+        let (control, link) = ControlLink::pair().unwrap();
         let stats = Arc::new(Stats::new());
         let worker = Worker::new(Parts {
             red: Box::new(red.open().unwrap()),
