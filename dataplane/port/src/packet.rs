@@ -2,8 +2,11 @@
 //! driver, no BPF and no change to the interface but promiscuous mode and offloads.
 //!
 //! Receive: a TPACKET_V2 ring shared with the kernel (`ring`), no system call per frame, one copy.
-//! TPACKET_V3 hands over blocks of frames, not before a block is full or 1 ms has passed, and that
-//! is what a ping then waits at each port; V2 hands over each frame at once, for the same cost.
+//! TPACKET_V3 hands over blocks of frames, not before a block is full or 1 ms has passed: a frame
+//! there and back over one veth took 920 us with it, and 23 us with V2, which hands over each frame
+//! at once. The cost of a frame is the same for equal rings (640 ns of kernel at 64 octets, veth
+//! included; 45 to copy it out), but V2's slots are of one length, so its ring outgrows the cache
+//! earlier: see `limits::RING_OCTETS`.
 //! Send: one `sendmmsg` per burst (`transmit`), past the queueing discipline.
 //!
 //! The kernel works on frames before a ring sees them, and this port undoes it: VLAN tags that it
