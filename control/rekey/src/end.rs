@@ -46,13 +46,8 @@ impl Rekey {
     ///
     /// # Errors
     /// When a setting cannot work.
-    pub fn new(
-        config: Config,
-        root: RootSecret,
-        entropy: Box<dyn FnMut(&mut [u8]) + Send>,
-    ) -> Result<Self, ConfigError> {
+    pub fn new(config: Config, root: RootSecret, entropy: Entropy) -> Result<Self, ConfigError> {
         config.check()?;
-        let entropy: Entropy = entropy;
         let (mac, mix) = root.schedule();
         drop(root);
         Ok(Self {
@@ -259,7 +254,7 @@ impl Rekey {
         self.rx
             .set_timers(RxTimers::new(&self.config, header.interval));
         let (tx, rx, mut reach) = self.split();
-        tx.on_peer_epoch(header.rx_epoch);
+        tx.on_peer_epoch(now, header.rx_epoch, &mut reach);
         rx.on_announced(now, header.tx_epoch, &mut reach);
         match body {
             Body::Hello { .. } => {}

@@ -24,7 +24,7 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
-extern crate self as rekey;
+extern crate self as rekey; // the simulation in tests/world names the crate from both sides
 
 pub mod limits;
 
@@ -51,6 +51,7 @@ pub use end::Rekey;
 pub use event::{Cause, Direction, Event, KeyFailure, Refusal};
 pub use message::FRAME_LEN;
 pub use secret::{Origin, QkdKey, RootSecret, SecretError};
+pub use session::Entropy;
 pub use status::{
     Counters, DirectionStatus, KeyStatus, SessionState, SessionStatus, Status, Supply,
 };

@@ -33,8 +33,9 @@ pub(crate) struct Rx {
     seen: u32,
     candidate: Candidate,
     active: Option<Held>,
-    /// The one before, and when its grace time ends.
-    retiring: Option<(Held, Duration)>,
+    /// The one before, and when its grace time ends: that begins when the peer says that all its
+    /// workers have switched.
+    retiring: Option<(Held, Option<Duration>)>,
     /// Retired, not yet acknowledged by all workers.
     wiping: Vec<SaId>,
     /// Keys asked for by `key_ID`, without an answer yet.
@@ -271,6 +272,12 @@ impl Rx {
         if matches!(&self.candidate, Candidate::Pending(sa) if sa.offer.id.epoch == epoch) {
             self.promote(now, reach);
         }
+        // REKEY-26: a slow worker of the peer may send under the old key until now.
+        if self.active.as_ref().is_some_and(|sa| sa.offer.id.epoch == epoch)
+            && let Some((_, until @ None)) = &mut self.retiring
+        {
+            *until = Some(now + self.timers.grace);
+        }
     }
 
     /// The session ended, here or there: nothing will come under these keys (REKEY-7).
@@ -311,7 +318,7 @@ impl Rx {
             });
             self.trouble(now, Cause::WorkerSlow);
         }
-        if let Some((sa, _)) = self.retiring.take_if(|(_, until)| now >= *until) {
+        if let Some((sa, _)) = self.retiring.take_if(|(_, until)| until.is_some_and(|at| now >= at)) {
             self.retire(&sa.offer, reach);
         }
         self.expire(now, reach);
@@ -324,11 +331,12 @@ impl Rx {
         }
         let over = |sa: &Held| now >= sa.since + self.timers.hold_max;
         let active = self.active.take_if(|sa| over(sa));
+        let retiring = self.retiring.take_if(|(sa, _)| over(sa)).map(|(sa, _)| sa);
         let pending = match &self.candidate {
             Candidate::Pending(sa) if over(sa) => Some(*sa),
             _ => None,
         };
-        for sa in active.into_iter().chain(pending) {
+        for sa in active.into_iter().chain(retiring).chain(pending) {
             let age = now.saturating_sub(sa.since);
             reach.out.event(Event::RxExpired {
                 id: sa.offer.id,
@@ -406,7 +414,7 @@ impl Rx {
         });
         match previous {
             Some(previous) if guards::on(Guard::Grace) => {
-                self.retiring = Some((previous, now + self.timers.grace));
+                self.retiring = Some((previous, None));
             }
             Some(previous) => self.retire(&previous.offer, reach),
             None => {}
@@ -492,7 +500,7 @@ impl Rx {
             Candidate::Pending(sa) => Some(sa.since + self.timers.hold_max),
             Candidate::Nothing | Candidate::Refused(..) => None,
         };
-        let grace = self.retiring.as_ref().map(|(_, until)| *until);
+        let grace = self.retiring.as_ref().and_then(|(_, until)| *until);
         let active = self
             .active
             .as_ref()

@@ -21,7 +21,7 @@ pub struct RootSecret {
 /// It is used for one SAK and then dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct QkdKey {
-    octets: Box<[u8; QkdKey::LEN]>,
+    octets: Box<[u8; Self::LEN]>,
     #[zeroize(skip)]
     origin: Origin,
 }

@@ -17,7 +17,7 @@ use crate::message::{Header, Nonce, SessionId};
 use crate::status::{SessionState, SessionStatus};
 
 /// Fills a slice with unpredictable octets.
-pub(crate) type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
+pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
 
 /// Our session, and the peer's.
 pub(crate) struct Session {

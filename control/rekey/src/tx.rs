@@ -154,8 +154,11 @@ impl Tx {
     }
 
     /// The peer has accepted epochs up to this one, of an earlier run of ours perhaps.
-    pub(crate) fn on_peer_epoch(&mut self, epoch: u32) {
+    pub(crate) fn on_peer_epoch(&mut self, now: Duration, epoch: u32, reach: &mut Reach<'_>) {
         self.epoch = self.epoch.max(epoch);
+        if matches!(&self.state, State::Offering(offer) if offer.id.epoch < epoch) {
+            self.give_up(now, Cause::NoReady, reach); // it would be ignored
+        }
     }
 
     /// The peer is heard again: an offer under way gets its whole time again.

@@ -1,0 +1,183 @@
+//! The checkers: each sees everything that happens, and knows nothing of the protocol's state.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rekey::{Direction, Event};
+use secy::SaId;
+use wire::{KeyId, Sci, Ssci};
+
+use super::End;
+use super::plan::Plan;
+use super::workers::{Command, SakNo, TxSa};
+
+/// What the checkers remember.
+#[derive(Default)]
+pub struct Check {
+    /// I1: each pair starts at PN 1 once.
+    sealing: BTreeSet<(SakNo, Ssci)>,
+    /// I4: the run of which end had a SAK in all its workers.
+    received_by: BTreeMap<SakNo, (usize, u32)>,
+    /// I6.
+    tx_key_ids: BTreeSet<KeyId>,
+    rx_key_ids: BTreeSet<(usize, u32, KeyId)>,
+    /// When each SAK was given to the workers, and to which end.
+    posted: BTreeMap<SakNo, Duration>,
+    rx_posted: BTreeMap<(usize, SaId), Duration>,
+    /// SAs given out before this belong to a session that ended.
+    void_before: [Option<Duration>; 2],
+    /// I9: times of the switches of each direction.
+    pub switches: [Vec<Duration>; 2],
+    pub rx_switches: [u32; 2],
+    pub events: BTreeMap<&'static str, u64>,
+    pub sent: u64,
+    pub undecipherable: u64,
+}
+
+/// Time a worker may take for a command, and a bit.
+const LAG: Duration = Duration::from_millis(2500);
+
+impl Check {
+    pub fn posted_tx(&mut self, now: Duration, sak: SakNo) {
+        self.posted.insert(sak, now);
+    }
+
+    pub fn posted_rx(&mut self, now: Duration, side: usize, id: SaId) {
+        self.rx_posted.insert((side, id), now);
+    }
+
+    /// A worker applied a command.
+    pub fn applied(&mut self, command: &Command, side: usize, ends: &[End; 2])
+    -> Result<(), String> {
+        match command {
+            Command::InstallTx(id, sci, ssci, sak) => {
+                if !self.sealing.insert((*sak, *ssci)) {
+                    return Err(format!("I1: SAK {sak} of {id} starts again at PN 1 for {ssci:?}"));
+                }
+                self.held_by_peer(side, *sci, *id, *sak, ends)
+            }
+            Command::InstallRx(id, scis, sak) => {
+                let end = &ends[side];
+                if end.workers.all_hold(scis[0], *id, *sak) {
+                    self.received_by.insert(*sak, (side, end.run));
+                }
+                Ok(())
+            }
+            Command::RetireRx(..) | Command::RetireTx => Ok(()),
+        }
+    }
+
+    /// I2, I4: the receiver has the key in all workers, and has it still if it is the same run.
+    fn held_by_peer(&self, side: usize, sci: Sci, id: SaId, sak: SakNo, ends: &[End; 2])
+    -> Result<(), String> {
+        let peer = &ends[1 - side];
+        match self.received_by.get(&sak) {
+            None => Err(format!("I4: {id} is used and no receiver ever had it")),
+            Some((at, _)) if *at == side => Err(format!("I4: {id} was received by its own sender")),
+            Some((_, run)) if *run == peer.run && !peer.workers.all_hold(sci, id, sak) => {
+                Err(format!("I2: {id} is used and its receiver has dropped it"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// A user frame is sent.
+    pub fn sends(&mut self, now: Duration, side: usize, sa: &TxSa, ends: &[End; 2], plan: &Plan)
+    -> Result<(), String> {
+        self.sent += 1;
+        self.held_by_peer(side, sa.sci, sa.id, sa.sak, ends)?;
+        let posted = self.posted[&sa.sak];
+        let void = self.void_before[side].filter(|end| posted < *end && now > *end + LAG);
+        if void.is_some() {
+            return Err(format!("I2: {} is used and its session has ended", sa.id));
+        }
+        if now > posted + plan.hold_max + LAG {
+            return Err(format!("hold: {} is used {:?} after its install", sa.id, now - posted));
+        }
+        Ok(())
+    }
+
+    pub fn event(&mut self, now: Duration, side: usize, event: &Event, ends: &[End; 2])
+    -> Result<(), String> {
+        *self.events.entry(name(event)).or_default() += 1;
+        match event {
+            Event::Installed { direction: Direction::Tx, key_id, .. } => {
+                if !self.tx_key_ids.insert(*key_id) {
+                    return Err(format!("I6: {key_id} is used twice to send"));
+                }
+            }
+            Event::Installed { direction: Direction::Rx, key_id, .. } => {
+                if !self.rx_key_ids.insert((side, ends[side].run, *key_id)) {
+                    return Err(format!("I6: {key_id} is used twice to receive"));
+                }
+            }
+            Event::Switched { direction: Direction::Tx, .. } => self.switches[side].push(now),
+            Event::Switched { direction: Direction::Rx, .. } => self.rx_switches[side] += 1,
+            Event::SessionEnded { .. } => self.void_before[side] = Some(now),
+            Event::Retired { direction, id } => {
+                if ends[side].workers.any_has(*id, *direction == Direction::Tx) {
+                    return Err(format!("I7: {id} is called retired, a worker still has it"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Rx SAs come to an end too.
+    pub fn audit(&self, now: Duration, side: usize, ends: &[End; 2], plan: &Plan)
+    -> Result<(), String> {
+        let limit = plan.hold_max + Duration::from_secs(11) + LAG;
+        for (id, _) in ends[side].workers.each.iter().flat_map(|worker| worker.rx.values()) {
+            let posted = self.rx_posted[&(side, *id)];
+            if now > posted + limit {
+                return Err(format!("rx {id} is held {:?} after its install", now - posted));
+            }
+        }
+        Ok(())
+    }
+
+    /// I9: fresh keys within two intervals (and the time of an offer), and regularly after that.
+    pub fn liveness(&self, plan: &Plan) -> Result<(), String> {
+        for side in 0..2 {
+            let interval = plan.interval[side];
+            let slack = Duration::from_secs(3) + plan.latency * 8;
+            let after: Vec<_> = self.switches[side].iter().filter(|at| **at > plan.calm).collect();
+            let by = plan.calm + interval * 2 + slack;
+            let Some(first) = after.first().filter(|first| ***first <= by) else {
+                return Err(format!("I9: end {side} has no fresh key by {by:?}: {after:?}"));
+            };
+            let due = (plan.end - **first).as_micros() / (interval + plan.latency * 4).as_micros();
+            if (after.len() as u128) < due * 8 / 10 {
+                let n = after.len();
+                return Err(format!("I9: end {side} switched {n} times, {due} were due"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn name(event: &Event) -> &'static str {
+    match event {
+        Event::PeerFound { .. } => "peer found",
+        Event::PeerLost { .. } => "peer lost",
+        Event::SessionEnded { .. } => "session ended",
+        Event::SuiteMismatch { .. } => "suite mismatch",
+        Event::Installed { .. } => "installed",
+        Event::Switched { .. } => "switched",
+        Event::Retired { .. } => "retired",
+        Event::KeyFailed { .. } => "key failed",
+        Event::KeyShort { .. } => "short",
+        Event::Held { .. } => "held",
+        Event::Blocked { .. } => "blocked",
+        Event::Recovered { .. } => "recovered",
+        Event::OfferAbandoned { .. } => "abandoned",
+        Event::OfferRefused { .. } => "refused",
+        Event::KcvMismatch { .. } => "kcv mismatch",
+        Event::RxExpired { .. } => "rx expired",
+        Event::ForgedFrames { .. } => "forged",
+        Event::WrongSecret { .. } => "wrong secret",
+        Event::OwnAddress => "own address",
+        Event::WorkerSlow { .. } => "worker slow",
+    }
+}

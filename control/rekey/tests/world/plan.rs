@@ -1,0 +1,131 @@
+//! What one run is like: drawn from its seed.
+
+use std::time::Duration;
+
+use super::rng::Rng;
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Settings of the ends and faults of the world around them.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    /// Rekey interval and transmit SCs of each end.
+    pub interval: [Duration; 2],
+    pub scis: [u16; 2],
+    pub hold_max: Duration,
+    /// One-way delay of the line.
+    pub latency: Duration,
+    /// Added at random to each frame: reorders. User frames keep their order if zero.
+    pub jitter: Duration,
+    /// Of 1000 frames.
+    pub loss: u32,
+    pub doubled: u32,
+    /// User frames per second and end; 0 is a quiet line.
+    pub traffic: u32,
+    /// Worker acknowledgement delay.
+    pub worker_lag: Duration,
+    /// Of 1000 worker commands, how many take up to 2 s.
+    pub worker_stall: u32,
+    /// Answer time of a healthy KME.
+    pub kme_lag: Duration,
+    /// A key is at the other KME this much later.
+    pub kme_spread: Duration,
+    /// Of 1000 KME requests: each kind of failure.
+    pub kme_fault: u32,
+    /// Time in which the KMEs give nothing at all.
+    pub kme_outage: Option<(Duration, Duration)>,
+    /// Mean time between crashes; each end.
+    pub crash_every: Option<Duration>,
+    /// How long a crashed end stays down at most.
+    pub down: Duration,
+    /// Frames per second an adversary injects, and the kinds it uses.
+    pub injected: u32,
+    /// When faults stop, and when the run ends.
+    pub calm: Duration,
+    pub end: Duration,
+}
+
+impl Plan {
+    /// Nothing goes wrong.
+    pub fn calm(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let interval = rng.pick(&[ms(100), ms(200), ms(500), ms(1000), ms(3000)]);
+        Self {
+            seed,
+            interval: [interval, rng.pick(&[interval, ms(700)])],
+            scis: [1 + u16::try_from(rng.below(3)).expect("small"), 1],
+            hold_max: interval.max(ms(700)) * 40,
+            latency: rng.pick(&[ms(0), ms(1), ms(20)]),
+            jitter: ms(0),
+            loss: 0,
+            doubled: 0,
+            traffic: rng.pick(&[0, 20, 100]),
+            worker_lag: rng.pick(&[ms(0), ms(1), ms(5)]),
+            worker_stall: 0,
+            kme_lag: rng.pick(&[ms(1), ms(10), ms(20)]),
+            kme_spread: ms(0),
+            kme_fault: 0,
+            kme_outage: None,
+            crash_every: None,
+            down: ms(0),
+            injected: 0,
+            calm: ms(0),
+            end: interval.max(ms(700)) * 12,
+        }
+    }
+
+    /// Anything may go wrong, until `calm`.
+    pub fn drawn(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x5EED);
+        let mut plan = Self::calm(seed);
+        plan.interval = [0, 1].map(|_| rng.pick(&[ms(100), ms(300), ms(1000), ms(3000)]));
+        plan.latency = rng.pick(&[ms(0), ms(2), ms(50), ms(300)]);
+        plan.jitter = rng.pick(&[ms(0), ms(1), ms(30), ms(300)]);
+        plan.loss = rng.pick(&[0, 50, 200, 500]);
+        plan.doubled = rng.pick(&[0, 100, 300]);
+        plan.worker_lag = rng.pick(&[ms(0), ms(5), ms(50)]);
+        plan.worker_stall = rng.pick(&[0, 0, 50]);
+        plan.kme_lag = rng.pick(&[ms(5), ms(50), ms(800)]);
+        plan.kme_spread = rng.pick(&[ms(0), ms(100), ms(900)]);
+        plan.kme_fault = rng.pick(&[0, 30, 150]);
+        plan.crash_every = rng.pick(&[None, Some(ms(1500)), Some(ms(6000))]);
+        plan.down = rng.pick(&[ms(5), ms(400), ms(4000)]);
+        plan.injected = rng.pick(&[0, 10, 60]);
+        let longest = plan.interval[0].max(plan.interval[1]);
+        plan.hold_max = longest * rng.pick(&[3, 10, 40]);
+        plan.calm = (longest * 10).clamp(ms(5000), ms(15_000));
+        if rng.permille(300) {
+            let begin = rng.time(plan.calm / 2);
+            plan.kme_outage = Some((begin, begin + rng.time(plan.calm)));
+        }
+        plan.end = plan.calm + longest * 8 + ms(4000);
+        plan
+    }
+
+    /// After `calm`: the same line without its faults.
+    pub fn calmed(&mut self) {
+        self.jitter = ms(0);
+        self.loss = 0;
+        self.doubled = 0;
+        self.worker_stall = 0;
+        self.worker_lag = self.worker_lag.min(ms(5));
+        self.kme_lag = self.kme_lag.min(ms(20));
+        self.kme_spread = ms(0);
+        self.kme_fault = 0;
+        self.kme_outage = None;
+        self.crash_every = None;
+        self.injected = 0;
+    }
+
+    /// Nothing may be lost: no faults, and no line slower than the rekeying.
+    pub fn faultless(&self) -> bool {
+        self.loss == 0
+            && self.doubled == 0
+            && self.jitter.is_zero()
+            && self.crash_every.is_none()
+            && self.worker_stall == 0
+    }
+}
