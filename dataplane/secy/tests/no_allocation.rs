@@ -49,9 +49,7 @@ fn makings(suite: Suite) -> (SaId, Sak, Salt) {
     let octets = vec![7; suite.key_len()];
     (
         id,
-        Sak::from_slice(suite, &octets)
-            .ok()
-            .expect("the suite's length"),
+        Sak::from_slice(suite, &octets).expect("the suite's length"),
         Salt([7; 12]),
     )
 }

@@ -21,9 +21,7 @@ unsafe fn after_drop<T>(secret: T) -> Vec<u8> {
 #[test]
 fn sak() {
     for suite in Suite::ALL {
-        let sak = Sak::from_slice(suite, &vec![0xa5; suite.key_len()])
-            .ok()
-            .unwrap();
+        let sak = Sak::from_slice(suite, &vec![0xa5; suite.key_len()]).unwrap();
         // SAFETY: a Sak is octets only.
         let left = unsafe { after_drop(sak) };
         assert!(

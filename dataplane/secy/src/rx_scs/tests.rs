@@ -7,7 +7,7 @@ use crate::{RxSa, SaId, Sak, Salt, Suite};
 
 fn sa(an: u8, epoch: u32) -> RxSa {
     let suite = Suite::GcmAesXpn256;
-    let sak = Sak::from_slice(suite, &[7; 32]).ok().unwrap();
+    let sak = Sak::from_slice(suite, &[7; 32]).unwrap();
     RxSa::new(
         id(an, epoch),
         suite,

@@ -28,21 +28,15 @@ fn length_is_the_suites() {
 #[test]
 fn the_engine_sees_the_octets() {
     let octets: Vec<u8> = (0..32).collect();
-    let sak = Sak::from_slice(Suite::GcmAes128, &octets[..16])
-        .ok()
-        .unwrap();
+    let sak = Sak::from_slice(Suite::GcmAes128, &octets[..16]).unwrap();
     assert!(matches!(sak.expose(), RawKey::Aes128(key) if key[..] == octets[..16]));
-    let sak = Sak::from_slice(Suite::GcmAesXpn256, &octets).ok().unwrap();
+    let sak = Sak::from_slice(Suite::GcmAesXpn256, &octets).unwrap();
     assert!(matches!(sak.expose(), RawKey::Aes256(key) if key[..] == octets[..]));
 }
 
 #[test]
 fn equality() {
-    let sak = |octet, suite: Suite| {
-        Sak::from_slice(suite, &vec![octet; suite.key_len()])
-            .ok()
-            .unwrap()
-    };
+    let sak = |octet, suite: Suite| Sak::from_slice(suite, &vec![octet; suite.key_len()]).unwrap();
     let a = sak(1, Suite::GcmAes128);
     assert!(bool::from(a.ct_eq(&sak(1, Suite::GcmAesXpn128))));
     assert!(!bool::from(a.ct_eq(&sak(2, Suite::GcmAes128))));

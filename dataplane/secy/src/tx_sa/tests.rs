@@ -5,9 +5,7 @@ use super::TxSa;
 use crate::{SaId, Sak, Salt, Suite};
 
 fn sa(suite: Suite) -> TxSa {
-    let sak = Sak::from_slice(suite, &vec![7; suite.key_len()])
-        .ok()
-        .unwrap();
+    let sak = Sak::from_slice(suite, &vec![7; suite.key_len()]).unwrap();
     let id = SaId {
         an: An::ZERO,
         epoch: 1,
@@ -71,7 +69,7 @@ fn a_limit_stops_earlier_never_later() {
 #[test]
 #[should_panic(expected = "another suite")]
 fn a_sak_of_another_length_is_a_bug() {
-    let sak = Sak::from_slice(Suite::GcmAes128, &[7; 16]).ok().unwrap();
+    let sak = Sak::from_slice(Suite::GcmAes128, &[7; 16]).unwrap();
     let id = SaId {
         an: An::ZERO,
         epoch: 1,

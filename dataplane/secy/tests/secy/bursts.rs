@@ -38,8 +38,8 @@ fn peer(engine: Engine, suite: Suite) -> (Vec<TxSc>, RxScs) {
             });
             // The second worker has already switched.
             tx.install(if port == 2 { next.tx() } else { key.tx() });
-            rx.install(sci(port), key.rx()).unwrap();
-            rx.install(sci(port), next.rx()).unwrap();
+            rx.install(sci(port), key.rx()).expect("a free AN");
+            rx.install(sci(port), next.rx()).expect("a free AN");
             tx
         })
         .collect();

@@ -45,7 +45,7 @@ fn each_is_one_named_drop() {
             }
             assert_eq!(rx.counters().passed(), 0);
             // And the frame as it was is still good: nothing of that moved the replay window.
-            let good: Vec<Outcome> = validate(&mut rx, &[vector.protected.clone()]);
+            let good: Vec<Outcome> = validate(&mut rx, core::slice::from_ref(&vector.protected));
             assert_eq!(good, [Ok(vector.plain.clone())], "{}", vector.name);
         }
     }

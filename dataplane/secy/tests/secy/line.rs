@@ -60,9 +60,7 @@ impl Key {
 
     fn sak(&self) -> Sak {
         let octets = vec![self.fill; self.suite.key_len()];
-        Sak::from_slice(self.suite, &octets)
-            .ok()
-            .expect("the suite's length")
+        Sak::from_slice(self.suite, &octets).expect("the suite's length")
     }
 
     pub(crate) fn tx(&self) -> TxSa {

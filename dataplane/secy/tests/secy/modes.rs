@@ -8,7 +8,7 @@ use crate::line::{Key, frame, line, protect_one, tx_config, validate_one};
 use ValidateFrames::{Check, Disabled, Strict};
 
 /// A frame let through, as the name of its counter; or dropped, as that of its discard.
-fn outcome(validate: ValidateFrames, protection: Protection, spoil: fn(&mut Vec<u8>)) -> String {
+fn outcome(validate: ValidateFrames, protection: Protection, spoil: fn(&mut [u8])) -> String {
     let mut names = Vec::new();
     for engine in Engine::available() {
         let key = Key {
@@ -70,12 +70,7 @@ fn passed_by(counters: &RxCounters) -> String {
 
 #[test]
 fn table() {
-    type Row = (
-        &'static str,
-        Protection,
-        fn(&mut Vec<u8>),
-        [&'static str; 3],
-    );
+    type Row = (&'static str, Protection, fn(&mut [u8]), [&'static str; 3]);
     let (c_1, c_0) = (Protection::Confidentiality, Protection::IntegrityOnly);
     let rows: [Row; 14] = [
         ("good, C=1", c_1, |_| {}, ["pass InPktsOK"; 3]),
@@ -150,19 +145,19 @@ fn table() {
     }
 }
 
-fn bad_icv(frame: &mut Vec<u8>) {
+fn bad_icv(frame: &mut [u8]) {
     *frame.last_mut().expect("an ICV") ^= 1;
 }
 
-fn other_an(frame: &mut Vec<u8>) {
+fn other_an(frame: &mut [u8]) {
     frame[14] ^= 3;
 }
 
-fn other_sci(frame: &mut Vec<u8>) {
+fn other_sci(frame: &mut [u8]) {
     frame[20] ^= 4;
 }
 
-fn untagged(frame: &mut Vec<u8>) {
+fn untagged(frame: &mut [u8]) {
     frame[12] = 8;
 }
 

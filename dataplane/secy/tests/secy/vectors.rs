@@ -77,10 +77,11 @@ impl Vector {
             pn: pn(u64::from_be_bytes(array(&text.pn_hex))),
             an: An::new(text.an).expect("below 4"),
             explicit_sci: text.sci_in_tag,
-            protection: match text.mode.as_str() {
-                "confidentiality" => Protection::Confidentiality,
-                "integrity" => Protection::IntegrityOnly,
-                other => panic!("mode {other}"),
+            protection: if text.mode == "confidentiality" {
+                Protection::Confidentiality
+            } else {
+                assert_eq!(text.mode, "integrity");
+                Protection::IntegrityOnly
             },
             clear_vlan_tags: text.clear_vlan_octets / 4,
             plain: octets(&text.plain_frame),
@@ -93,9 +94,7 @@ impl Vector {
     }
 
     fn sak(&self) -> Sak {
-        Sak::from_slice(self.suite, &self.key)
-            .ok()
-            .expect("the suite's length")
+        Sak::from_slice(self.suite, &self.key).expect("the suite's length")
     }
 
     fn tx(&self, engine: Engine) -> TxSc {
