@@ -14,8 +14,8 @@ fn a_block_of_key_is_the_rate_times_the_period_less_authentication() {
     let link = Preset::Metro50Km.link();
     let supply = Supply::of(&link);
     let finite = Finite::of(&link);
-    let raw = finite.secret_key_rate_bit_s * supply.block_period.as_secs_f64();
-    assert_near("bits", supply.block_bits as f64, raw - 832.0, 1.0);
+    let before = (finite.key_bit_per_symbol * 1e8) as u64;
+    assert_eq!(supply.block_bits, before - 64 - 768);
     assert_near(
         "rate",
         supply.average_bit_s,
