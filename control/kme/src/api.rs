@@ -1,7 +1,7 @@
 //! The three methods of ETSI GS QKD 014 clause 5 at one KME: who may ask, what is done, what is
 //! answered, logged and counted. Sockets and TLS are `server`'s.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -21,6 +21,7 @@ use crate::refusal::Refusal;
 use crate::reply;
 use crate::request::{EncCall, key_id_from_query, key_ids_from_body};
 use crate::store::{EncRequest, StoredKey};
+use crate::tally::Requests;
 
 /// The SAE the client certificate names, if this KME serves it.
 #[derive(Clone, Debug)]
@@ -39,23 +40,6 @@ pub(crate) struct Api {
     repeated: Mutex<Vec<StoredKey>>,
 }
 
-/// Requests answered, by outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Requests {
-    /// 200.
-    pub ok: u64,
-    /// 400.
-    pub bad_request: u64,
-    /// 401.
-    pub unauthorized: u64,
-    /// 404 and 405.
-    pub not_found: u64,
-    /// 503.
-    pub unavailable: u64,
-    /// Of all requests, those an ordered fault struck.
-    pub faulted: u64,
-}
-
 /// The routes, for a server that adds a [`Caller`] to each request.
 pub(crate) fn router(api: Arc<Api>) -> Router {
     Router::new()
@@ -66,22 +50,38 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-type Seat = (State<Arc<Api>>, Extension<Caller>);
-type Peer = Result<Path<String>, PathRejection>;
-
-async fn status(seat: Seat, peer: Peer, request: Request) -> Response {
-    serve(seat, Calls::Status, "GET", peer, request).await
+async fn status(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    peer: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    serve(&api, &caller, Calls::Status, "GET", peer, request).await
 }
 
-async fn enc_keys(seat: Seat, peer: Peer, request: Request) -> Response {
-    serve(seat, Calls::EncKeys, "GET, POST", peer, request).await
+async fn enc_keys(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    peer: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    serve(&api, &caller, Calls::EncKeys, "GET, POST", peer, request).await
 }
 
-async fn dec_keys(seat: Seat, peer: Peer, request: Request) -> Response {
-    serve(seat, Calls::DecKeys, "GET, POST", peer, request).await
+async fn dec_keys(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    peer: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    serve(&api, &caller, Calls::DecKeys, "GET, POST", peer, request).await
 }
 
-async fn unknown((State(api), Extension(caller)): Seat, request: Request) -> Response {
+async fn unknown(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     let status = StatusCode::NOT_FOUND;
     tracing::info!(kme = api.kme_id, %method, path, sae = ?caller.0, status = 404, "refused");
@@ -92,10 +92,11 @@ async fn unknown((State(api), Extension(caller)): Seat, request: Request) -> Res
 /// Methods are checked here and not by the router, which would serve HEAD as GET and so take
 /// keys out of the store that nobody gets.
 async fn serve(
-    (State(api), Extension(caller)): Seat,
+    api: &Api,
+    caller: &Caller,
     call: Calls,
     allowed: &'static str,
-    peer: Peer,
+    peer: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
     let known = [Method::GET, Method::POST]
@@ -119,17 +120,14 @@ async fn serve(
         match *fault {
             Fault::Latency(time) => tokio::time::sleep(time).await,
             Fault::Wedge => {
-                api.requests
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .faulted += 1;
+                api.tally().faulted += 1;
                 std::future::pending::<()>().await;
             }
             _ => {}
         }
     }
     let response = api
-        .answer(call, &caller, peer, &method, request, &faults)
+        .answer(call, caller, peer, &method, request, &faults)
         .await;
     api.count(response.status(), !faults.is_empty());
     // Only now: what was answered is done and counted.
@@ -162,7 +160,7 @@ impl Api {
     }
 
     pub(crate) fn requests(&self) -> Requests {
-        *self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.tally()
     }
 
     /// The one SAE of this KME among the names in a certificate.
@@ -182,7 +180,7 @@ impl Api {
         &self,
         call: Calls,
         caller: &Caller,
-        peer: Peer,
+        peer: Result<Path<String>, PathRejection>,
         method: &Method,
         request: Request,
         faults: &[Fault],
@@ -337,16 +335,11 @@ impl Api {
     }
 
     fn count(&self, status: StatusCode, faulted: bool) {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.faulted += u64::from(faulted);
-        match status.as_u16() {
-            200 => requests.ok += 1,
-            400 => requests.bad_request += 1,
-            401 => requests.unauthorized += 1,
-            404 | 405 => requests.not_found += 1,
-            503 => requests.unavailable += 1,
-            _ => {}
-        }
+        self.tally().count(status, faulted);
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -27,7 +27,9 @@ pub struct KmeConfig {
 }
 
 /// Where the SAE ID stands in a client certificate. The standard does not say; KMEs differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// In configuration files `common-name`, `san-dns` or `san-uri`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SaeIdentity {
     /// Common name of the subject.
     #[default]

@@ -1,15 +1,29 @@
-//! Where random octets come from: the system, or a seeded source in simulations.
+//! Where random octets come from: the operating system, or a seeded source in simulations.
 
 /// The random source failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the random source of the operating system failed")]
 pub struct EntropyError;
 
-/// A source of random octets: fills the whole slice or fails.
-pub type Entropy = Box<dyn FnMut(&mut [u8]) -> Result<(), EntropyError> + Send>;
+/// A source of random octets.
+pub struct Entropy(Box<Fill>);
 
-/// The CSPRNG of the operating system.
-#[must_use]
-pub fn system() -> Entropy {
-    Box::new(|out| getrandom::fill(out).map_err(|_| EntropyError))
+type Fill = dyn FnMut(&mut [u8]) -> Result<(), EntropyError> + Send;
+
+impl Entropy {
+    /// The CSPRNG of the operating system.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::new(|out| getrandom::fill(out).map_err(|_| EntropyError))
+    }
+
+    /// Another source, which fills the whole slice or fails. Keys are as good as this source.
+    #[must_use]
+    pub fn new(fill: impl FnMut(&mut [u8]) -> Result<(), EntropyError> + Send + 'static) -> Self {
+        Self(Box::new(fill))
+    }
+
+    pub(crate) fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        (self.0)(out)
+    }
 }

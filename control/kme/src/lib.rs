@@ -11,6 +11,37 @@
 //! link model, their bits come from the CSPRNG of the operating system), nothing is stored on
 //! disk, no key is relayed, and [`faults`] can make a KME misbehave on purpose.
 //!
+//! ```no_run
+//! # async fn lab() -> Result<(), Box<dyn std::error::Error>> {
+//! use kme::pki::{LabPki, make_lab_pki};
+//! use kme::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, Supply};
+//! use std::{path::Path, time::Duration};
+//!
+//! let pki = Path::new("pki");
+//! make_lab_pki(pki, &LabPki::default())?;
+//! let kme = |id: &str, sae: &str| KmeConfig {
+//!     kme_id: id.into(),
+//!     listen: ([127, 0, 0, 1], 0).into(),
+//!     ca: pki.join("ca.pem"),
+//!     cert: pki.join(format!("{id}.pem")),
+//!     key: pki.join(format!("{id}.key")),
+//!     sae_ids: vec![sae.into()],
+//!     identity: SaeIdentity::CommonName,
+//! };
+//! let supply = Supply {
+//!     block_bits: 1_000_000,
+//!     block_every: Duration::from_secs(100),
+//!     blocks_at_start: 1,
+//!     origin: Origin::Modelled,
+//! };
+//! let kmes = vec![kme("kme-a", "sae-a"), kme("kme-b", "sae-b")];
+//! let kmes = Kmes::start(kmes, LinkConfig::default(), supply).await?;
+//! println!("{:?}: {} keys", kmes.addresses(), kmes.snapshot().pool_keys);
+//! kmes.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Who owns what: `store` the keys, `supply` their arrival, `api` the meaning of a request,
 //! `server` the sockets and TLS, this file the tasks and the clock.
 #![forbid(unsafe_code)]
@@ -30,6 +61,7 @@ mod request;
 mod server;
 pub mod store;
 mod supply;
+mod tally;
 mod tls;
 
 use std::net::SocketAddr;
@@ -40,11 +72,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use api::Requests;
 pub use config::{ConfigError, KmeConfig, LinkConfig, SaeIdentity, check_kmes};
 pub use key_bytes::KeyBytes;
 pub use refusal::Refusal;
 pub use supply::{Origin, Source, Supply};
+pub use tally::Requests;
 pub use tls::TlsError;
 
 use api::Api;

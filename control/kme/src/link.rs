@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::config::{KmeConfig, LinkConfig};
-use crate::entropy::{self, EntropyError};
+use crate::entropy::{Entropy, EntropyError};
 use crate::limits::FILL_SLEEP_MAX;
 use crate::store::Store;
 use crate::supply::{Source, Supply};
@@ -46,7 +46,7 @@ impl Link {
         let seats = kmes
             .iter()
             .flat_map(|kme| kme.sae_ids.iter().map(move |sae| seat(kme, sae)));
-        let mut store = Store::new(config, entropy::system());
+        let mut store = Store::new(config, Entropy::system());
         let mut source = Source::new(Duration::ZERO, supply);
         source.fill(Duration::ZERO, &mut store)?;
         Ok(Self {

@@ -59,7 +59,12 @@ impl Server {
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
-                Some(_) = connections.join_next() => continue,
+                Some(ended) = connections.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(kme = self.api.kme_id(), %error, "a connection's task failed");
+                    }
+                    continue;
+                }
                 _ = stopped.wait_for(|&stop| stop) => break,
             };
             match accepted {

@@ -124,7 +124,7 @@ impl Store {
         while rest > 0 {
             let len = rest.min(BLOCK_OCTETS_MAX as u64);
             let mut bytes = KeyBytes::zeroed(len as usize);
-            (self.entropy)(bytes.expose_mut())?;
+            self.entropy.fill(bytes.expose_mut())?;
             self.counters.offered_bits = self.counters.offered_bits.saturating_add(len * 8);
             self.pool.add(bytes);
             rest -= len;
@@ -197,7 +197,9 @@ impl Store {
         let mut ids = Vec::with_capacity(number);
         for _ in 0..number {
             let mut octets = [0; 16];
-            (self.entropy)(&mut octets).map_err(|_| Refusal::Entropy)?;
+            self.entropy
+                .fill(&mut octets)
+                .map_err(|_| Refusal::Entropy)?;
             let uuid = uuid::Builder::from_random_bytes(octets).into_uuid();
             let text = uuid.hyphenated().to_string();
             let id = KeyId::new(&text).map_err(|_| Refusal::Entropy)?;

@@ -15,6 +15,15 @@ fn kme(id: &str, saes: &[&str]) -> KmeConfig {
 }
 
 #[test]
+fn the_identity_is_read_from_configuration_files() {
+    let read = |text: &str| serde_json::from_str::<SaeIdentity>(text).ok();
+    assert_eq!(read("\"common-name\""), Some(SaeIdentity::CommonName));
+    assert_eq!(read("\"san-dns\""), Some(SaeIdentity::SanDns));
+    assert_eq!(read("\"san-uri\""), Some(SaeIdentity::SanUri));
+    assert_eq!(read("\"cn\""), None);
+}
+
+#[test]
 fn every_bad_link_value_is_named() {
     assert_eq!(LinkConfig::default().check(), Ok(()));
     type Break = fn(&mut LinkConfig);

@@ -13,7 +13,7 @@ mod oracle;
 /// A reproducible stream without repeats that matter (xorshift64*).
 pub(super) fn stream(seed: u64) -> Entropy {
     let mut state = seed | 1;
-    Box::new(move |out| {
+    Entropy::new(move |out| {
         for octet in out {
             state ^= state >> 12;
             state ^= state << 25;
@@ -271,7 +271,7 @@ fn a_late_key_is_not_found_until_it_has_propagated() {
 
 #[test]
 fn a_broken_random_source_gives_no_key() {
-    let broken = || -> Entropy { Box::new(|_| Err(EntropyError)) };
+    let broken = || Entropy::new(|_| Err(EntropyError));
     let mut store = Store::new(config(), broken());
     assert_eq!(store.deposit(1, 64), Err(EntropyError));
     assert_eq!(store.pool_bits(), 0);
@@ -283,7 +283,7 @@ fn a_broken_random_source_gives_no_key() {
         Refusal::Entropy
     );
     // One that repeats itself names two keys alike: refused too.
-    store.entropy = Box::new(|out| {
+    store.entropy = Entropy::new(|out| {
         out.fill(1);
         Ok(())
     });

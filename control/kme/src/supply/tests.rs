@@ -1,6 +1,6 @@
 use super::{Origin, Source, Supply};
 use crate::config::LinkConfig;
-use crate::entropy::EntropyError;
+use crate::entropy::{Entropy, EntropyError};
 use crate::store::Store;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn supply(block_bits: u64, every_ms: u64, blocks_at_start: u32) -> Supply {
 }
 
 fn store() -> Store {
-    Store::new(LinkConfig::default(), crate::entropy::system())
+    Store::new(LinkConfig::default(), Entropy::system())
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_link_without_key_fills_nothing() {
 
 #[test]
 fn a_failed_random_source_loses_the_block_and_no_more() {
-    let mut broken = Store::new(LinkConfig::default(), Box::new(|_| Err(EntropyError)));
+    let mut broken = Store::new(LinkConfig::default(), Entropy::new(|_| Err(EntropyError)));
     let mut source = Source::new(ms(0), supply(800, 10, 1));
     assert_eq!(source.fill(ms(0), &mut broken), Err(EntropyError));
     let mut store = store();

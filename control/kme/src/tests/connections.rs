@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::world::{ALL, Sae, World, supply, tls};
-use crate::api::Requests;
+use crate::Requests;
 use crate::limits::CONNECTIONS_MAX;
 use crate::pki::{LabPki, make_lab_pki};
 
