@@ -8,9 +8,10 @@ use wire::KeyId;
 
 use crate::config::{ClientConfig, Form, Urls};
 use crate::container::{self, Asked, Key};
-use crate::error::{Call, ConfigError, Error, KmeFault};
+use crate::error::{Call, Error};
 use crate::exchange::{self, Body, NoAnswer, Question};
 use crate::failure::{self, Failure};
+use crate::fault::{ConfigError, KmeFault};
 use crate::limits::{KEY_BITS_MAX, KEYS_PER_CALL_MAX};
 use crate::model::{KeyIds, KeyRequest, Status};
 use crate::tls;

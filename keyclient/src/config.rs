@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use reqwest::Url;
 
-use crate::error::ConfigError;
+use crate::fault::ConfigError;
 use crate::limits::{ID_LEN_MAX, TIMEOUT_MAX};
 
 /// One KME and how to talk to it.

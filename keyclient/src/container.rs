@@ -6,7 +6,8 @@
 use serde::Deserialize;
 use wire::KeyId;
 
-use crate::error::{Call, Error, KmeFault};
+use crate::error::{Call, Error};
+use crate::fault::KmeFault;
 use crate::model::{DeliveredKey, KeyContainer};
 use crate::secret::KeyBytes;
 
@@ -140,7 +141,7 @@ fn check_new(key: &Key, keys: &[Key]) -> Result<(), KmeFault> {
             return Err(KmeFault::DuplicateKeyId(key.id));
         }
         if known.bytes.same_as(&key.bytes) {
-            return Err(KmeFault::DuplicateKey(known.id, key.id));
+            return Err(KmeFault::DuplicateKey(key.id));
         }
     }
     Ok(())

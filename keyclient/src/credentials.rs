@@ -16,7 +16,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::config::ClientConfig;
-use crate::error::ConfigError;
+use crate::fault::ConfigError;
 use crate::limits::PEM_OCTETS_MAX;
 
 /// The CAs whose KMEs we trust.
@@ -238,6 +238,3 @@ impl<'a> PemFile<'a> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

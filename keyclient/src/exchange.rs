@@ -7,7 +7,8 @@ use reqwest::{Method, StatusCode, Url, redirect};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::config::ClientConfig;
-use crate::error::{Call, KmeFault, Message};
+use crate::error::Call;
+use crate::fault::{KmeFault, Message};
 use crate::limits::{
     BODY_OCTETS_MAX, CONNECT_TIMEOUT, IDLE_CONNECTIONS_MAX, IDLE_TIME, MESSAGE_CHARS_MAX,
     PING_INTERVAL, PING_TIMEOUT,

@@ -7,7 +7,7 @@ use std::io;
 use rustls::{AlertDescription, CertificateError};
 
 use crate::config::ClientConfig;
-use crate::error::{CertificateFault, NetworkFault};
+use crate::fault::{CertificateFault, NetworkFault};
 
 /// What a failed exchange came down to.
 pub(crate) enum Failure {
@@ -114,6 +114,7 @@ fn refuses_certificate(alert: AlertDescription) -> bool {
             | AlertDescription::CertificateUnknown
             | AlertDescription::CertificateRequired
             | AlertDescription::UnknownCA
+            | AlertDescription::DecryptError // a CA of the same name with another key
             | AlertDescription::AccessDenied
             | AlertDescription::NoCertificate
     )

@@ -1,8 +1,8 @@
 //! Client of a KME (key management entity): ETSI GS QKD 014 over mutual TLS.
 //!
 //! ```text
-//!  Client::new      ClientConfig ─ credentials (PEM files) ─ tls (who may be the KME) ─ pooled HTTP
-//!  Client::enc_keys  request ─ exchange (time, size) ─ reply ─ container (are these the keys?) ─ Key
+//!  Client::new       config ─ credentials (PEM files) ─ tls (is it the right KME?) ─ pooled HTTP
+//!  Client::enc_keys  request ─ exchange (time, size) ─ reply ─ container (the right keys?) ─ Key
 //!  Client::dec_keys  the same, for keys the peer has named
 //! ```
 //!
@@ -25,6 +25,7 @@ mod credentials;
 mod error;
 mod exchange;
 mod failure;
+mod fault;
 pub mod limits;
 pub mod model;
 mod secret;
@@ -33,7 +34,6 @@ mod tls;
 pub use client::Client;
 pub use config::{ClientConfig, Form};
 pub use container::Key;
-pub use error::{
-    Blame, Call, CertificateFault, ConfigError, Error, KmeFault, Message, NetworkFault, Retry,
-};
+pub use error::{Blame, Call, Error, Retry};
+pub use fault::{CertificateFault, ConfigError, KmeFault, Message, NetworkFault};
 pub use secret::{KeyBytes, KeyTextError, SecretText};

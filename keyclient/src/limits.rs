@@ -26,7 +26,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 pub const IDLE_CONNECTIONS_MAX: usize = 2;
 /// How long an unused connection is kept, well over any rekey interval.
 pub const IDLE_TIME: Duration = Duration::from_secs(120);
-/// HTTP/2 connections are probed this often, or a dead one would fail every call until TCP gives up.
+/// HTTP/2 connections are probed this often: a dead one would fail every call until TCP gives up.
 pub const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// A probe without an answer for this long closes the connection.
 pub const PING_TIMEOUT: Duration = Duration::from_secs(3);

@@ -18,7 +18,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
 
 use crate::config::ClientConfig;
 use crate::credentials;
-use crate::error::{CertificateFault, ConfigError};
+use crate::fault::{CertificateFault, ConfigError};
 
 /// Everything TLS needs, from the files of the configuration.
 pub(crate) fn setup(config: &ClientConfig) -> Result<rustls::ClientConfig, ConfigError> {

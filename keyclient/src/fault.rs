@@ -1,0 +1,262 @@
+//! What exactly went wrong, in words that say how to mend it.
+
+use core::fmt;
+use core::time::Duration;
+use std::path::PathBuf;
+
+use wire::{KeyId, KeyIdError};
+
+use crate::model::{
+    EXTENSION_NOT_HANDLED, EXTENSION_NOT_MET, EXTENSION_NOT_SUPPORTED, SIZE_NOT_MULTIPLE_OF_8,
+};
+use crate::secret::KeyTextError;
+
+/// A wrong value of [`ClientConfig`](crate::ClientConfig), or a wrong file named there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} = \"{value}\": {problem}; {mend}")]
+pub struct ConfigError {
+    /// Field of the configuration.
+    pub field: &'static str,
+    /// Its value: for a file its path.
+    pub value: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do about it.
+    pub mend: String,
+}
+
+/// Why no answer came.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NetworkFault {
+    /// The host name has no address.
+    #[error("the host name cannot be resolved; check base_url and the name service")]
+    Dns,
+    /// No connection: refused, unreachable.
+    #[error("no connection ({0}); is the KME running, are host and port of base_url right?")]
+    Connect(String),
+    /// No connection in time.
+    #[error("no connection within {0:?}; is the KME running, does a firewall drop the packets?")]
+    ConnectTimeout(Duration),
+    /// TLS could not be agreed on, for a reason other than a certificate.
+    #[error("TLS failed: {0}")]
+    Tls(String),
+    /// Connected, asked, no full answer in time.
+    #[error("no full answer within {0:?}")]
+    Timeout(Duration),
+    /// Connected, but the connection broke, or what came was no HTTP.
+    #[error("the connection broke before the answer was complete ({0})")]
+    Broken(String),
+}
+
+/// Which certificate is refused, and how to mend that.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateFault {
+    /// The KME's certificate was not issued by our CA.
+    #[error(
+        "the KME's certificate was not issued by a CA in {} (ca); \
+         put the CA of the KME into that file, or connect to the right KME", .ca.display()
+    )]
+    UnknownCa {
+        /// File of the CA certificates.
+        ca: PathBuf,
+    },
+    /// X.509 version 1 or 2.
+    #[error(
+        "the KME's certificate is X.509 version {0}, which TLS no longer accepts; \
+         re-issue it as version 3 with a subject alternative name for its host"
+    )]
+    OldVersion(u32),
+    /// No subject alternative name; the common name alone is not enough.
+    #[error(
+        "the KME's certificate has no subject alternative name; \
+         re-issue it with one for \"{host}\" (the common name alone does not count)"
+    )]
+    NoSan {
+        /// Host of `base_url`.
+        host: String,
+    },
+    /// Issued for another host.
+    #[error(
+        "the KME's certificate is for {presented:?}, not for \"{host}\"; \
+         use one of these names in base_url, or re-issue it with \"{host}\""
+    )]
+    WrongHost {
+        /// Host of `base_url`.
+        host: String,
+        /// Names in the certificate.
+        presented: Vec<String>,
+    },
+    /// Past its end.
+    #[error(
+        "the KME's certificate has expired ({0}); re-issue it, or set this machine's clock right"
+    )]
+    Expired(String),
+    /// Before its start.
+    #[error(
+        "the KME's certificate is not valid yet ({0}); \
+         set the clock of this machine or the KME right"
+    )]
+    NotYetValid(String),
+    /// A CA certificate used by a server, often a self-signed one.
+    #[error(
+        "the KME uses a CA certificate as its own; \
+         issue it a server certificate (basic constraints CA:FALSE) from that CA"
+    )]
+    IsCa,
+    /// Extended key usage without serverAuth.
+    #[error(
+        "the KME's certificate may not be used by a server; \
+         re-issue it with extended key usage serverAuth"
+    )]
+    NotForServers,
+    /// Right CA, right host, another KME than expected.
+    #[error(
+        "this KME carries the IDs {found:?}, not \"{expected}\" (kme_id); \
+         set kme_id right, or connect to the right KME"
+    )]
+    WrongKmeId {
+        /// `kme_id` of the configuration.
+        expected: String,
+        /// Common names and subject alternative names of the certificate.
+        found: Vec<String>,
+    },
+    /// Anything else.
+    #[error("the KME's certificate is not acceptable ({0}); re-issue it")]
+    Other(String),
+    /// The KME refuses our certificate.
+    #[error(
+        "the KME refuses our certificate {} (cert) with the TLS alert {alert}; \
+         have it issued by the CA the KME trusts, for this SAE, \
+         as a client (clientAuth), and in date", .cert.display()
+    )]
+    OursRefused {
+        /// Name of the alert.
+        alert: String,
+        /// File of our certificate.
+        cert: PathBuf,
+    },
+}
+
+/// What a KME answered instead of the keys.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KmeFault {
+    /// 401.
+    #[error(
+        "401, the KME does not give this SAE these keys; \
+         check cert (is it the one registered at this KME?) and peer_sae_id at both sites"
+    )]
+    Unauthorized,
+    /// The key is not (or no longer, or not yet) at this KME.
+    #[error("{status}, the key is not at this KME{message}")]
+    KeyNotFound {
+        /// HTTP status.
+        status: u16,
+        /// The KME's words.
+        message: Message,
+    },
+    /// 400: it does not take the request.
+    #[error("400, the KME refuses the request{0}")]
+    Refused(Message),
+    /// 404 for another call than `dec_keys`.
+    #[error("404, the KME does not know the path or the peer{0}; check base_url and peer_sae_id")]
+    NoSuchPath(Message),
+    /// 5xx, 408, 429: it cannot serve now. Also how most KMEs say that keys have run out.
+    #[error("{status}, the KME cannot serve now{message}")]
+    Unavailable {
+        /// HTTP status.
+        status: u16,
+        /// The KME's words.
+        message: Message,
+    },
+    /// A status code the standard does not define.
+    #[error("unexpected HTTP status {status}{message}")]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// The KME's words.
+        message: Message,
+    },
+    /// 200 with a web page.
+    #[error("an HTML page instead of JSON; is base_url the KME's API and no web front end?")]
+    Html,
+    /// 200 with something that is not JSON.
+    #[error("the reply is not JSON")]
+    NotJson,
+    /// JSON, but of another shape.
+    #[error("the reply is JSON but no {0} of ETSI GS QKD 014")]
+    WrongShape(&'static str),
+    /// The reply is too long.
+    #[error("the reply is longer than {0} octets")]
+    BodyTooLong(usize),
+    /// 200 without any key.
+    #[error("the reply holds no key")]
+    NoKeys,
+    /// A `key_ID` that cannot be carried.
+    #[error("the reply holds a bad key_ID: {0}")]
+    BadKeyId(KeyIdError),
+    /// One `key_ID` twice.
+    #[error("key_ID {0} comes twice in one reply")]
+    DuplicateKeyId(KeyId),
+    /// One key under two names.
+    #[error("the key of key_ID {0} came under another key_ID before")]
+    DuplicateKey(KeyId),
+    /// `dec_keys` brought a key nobody asked for.
+    #[error("key_ID {0} was not asked for")]
+    UnaskedKey(KeyId),
+    /// `dec_keys` left out a key.
+    #[error("key_ID {0} was asked for and is missing")]
+    MissingKey(KeyId),
+    /// The key's text is wrong.
+    #[error("key_ID {0}: {1}")]
+    BadKey(KeyId, KeyTextError),
+    /// The key's length is wrong.
+    #[error("key_ID {id}: {bits} bits instead of {asked}")]
+    WrongSize {
+        /// Name of the key.
+        id: KeyId,
+        /// Its length.
+        bits: usize,
+        /// The length asked for.
+        asked: u32,
+    },
+}
+
+/// A KME's own words: cut, without control characters, maybe empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message(pub(crate) String);
+
+impl NetworkFault {
+    /// Whether the KME may have got the request.
+    pub(crate) fn after_asking(&self) -> bool {
+        matches!(self, Self::Timeout(_) | Self::Broken(_))
+    }
+}
+
+impl Message {
+    /// The words, maybe empty.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Fixed texts of the standard that a correct client never gets.
+    pub(crate) fn names_our_mistake(&self) -> bool {
+        [
+            SIZE_NOT_MULTIPLE_OF_8,
+            EXTENSION_NOT_SUPPORTED,
+            EXTENSION_NOT_MET,
+            EXTENSION_NOT_HANDLED,
+        ]
+        .contains(&self.as_str())
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": \"{}\"", self.0)
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The client against a KME that misbehaves to order, over real TLS on the loopback.
+#[cfg(test)]
+mod certificates;
+#[cfg(test)]
+mod connection;
+#[cfg(test)]
+mod lab;
+#[cfg(test)]
+mod pki;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod replies;

@@ -1,0 +1,98 @@
+//! No freed memory holds a key: an allocator that looks at every block given back.
+//!
+//! Covers what this crate allocates between a reply and the user's drop of the key. The buffers of
+//! TLS and HTTP are not ours to wipe and not covered.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use keyclient::model::{DeliveredKey, KeyContainer};
+use keyclient::{KeyBytes, SecretText};
+
+/// What to look for: octets no other part of a test program produces in a row.
+const KEY: [u8; 32] = *b"\xf0the key that must not linger!\xf1\xf2";
+/// The same as base64, without the padding.
+const TEXT: &[u8] = b"8HRoZSBrZXkgdGhhdCBtdXN0IG5vdCBsaW5nZXIh8fI";
+
+/// Freed blocks that still held the key in either form.
+static LINGERING: AtomicUsize = AtomicUsize::new(0);
+
+struct Watch;
+
+// SAFETY: every call goes to the system allocator as it came; freed memory is only read before.
+unsafe impl GlobalAlloc for Watch {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are those of the system allocator.
+        unsafe { System.alloc_zeroed(layout) } // zeroed: so that all of a block may be read
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        {
+            // SAFETY: the block is live until the next statement, `layout.size()` octets long and
+            // was initialised by `alloc`.
+            let octets = unsafe { std::slice::from_raw_parts(block, layout.size()) };
+            if holds(octets, &KEY[..16]) || holds(octets, &TEXT[..16]) {
+                LINGERING.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        // SAFETY: as for `alloc`.
+        unsafe { System.dealloc(block, layout) }
+    }
+    // `realloc` is the default: alloc, copy, dealloc. So a buffer that grew is looked at too.
+}
+
+#[global_allocator]
+static ALLOCATOR: Watch = Watch;
+
+fn holds(block: &[u8], pattern: &[u8]) -> bool {
+    block.windows(pattern.len()).any(|window| window == pattern)
+}
+
+/// Freed blocks with the key in them while `work` ran.
+fn lingering(work: impl FnOnce()) -> usize {
+    let before = LINGERING.load(Ordering::SeqCst);
+    work();
+    LINGERING.load(Ordering::SeqCst) - before
+}
+
+// One test only: the count is the whole program's.
+#[test]
+fn keys_leave_nothing_behind() {
+    assert_eq!(TEXT.len(), 43);
+    assert_eq!(
+        lingering(|| drop(KEY.to_vec())),
+        1,
+        "the watch sees a careless drop"
+    );
+    assert_eq!(lingering(|| drop(TEXT.to_vec())), 1, "in either form");
+
+    // A reply, built without passing through the heap unseen: its own block is wiped below.
+    let mut reply = zeroize::Zeroizing::new(Vec::with_capacity(512));
+    reply.extend_from_slice(br#"{"keys":[{"key_ID":"a","key_extension":[],"key":""#);
+    reply.extend_from_slice(TEXT);
+    reply.extend_from_slice(br#"=","more":null}]}"#);
+
+    let read = lingering(|| {
+        let container: KeyContainer = serde_json::from_slice(&reply).unwrap();
+        let key: KeyBytes = container.keys[0].key.decode().ok().unwrap();
+        assert!(key.expose() == KEY);
+        drop(container);
+        drop(key);
+    });
+    assert_eq!(read, 0, "reading a container");
+
+    let refused = lingering(|| {
+        let broken = &reply[..reply.len() - 2];
+        assert!(serde_json::from_slice::<KeyContainer>(broken).is_err());
+    });
+    assert_eq!(refused, 0, "a container that breaks off after the key");
+
+    let written = lingering(|| {
+        let text = SecretText::encode(&KEY);
+        assert!(text.expose().as_bytes().starts_with(TEXT));
+        drop(DeliveredKey::new("a", text, Some("modelled")));
+    });
+    assert_eq!(written, 0, "encoding a key");
+
+    assert_eq!(lingering(|| drop(reply)), 0, "the reply itself");
+}
