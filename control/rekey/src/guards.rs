@@ -48,7 +48,7 @@ pub(crate) enum Guard {
 
 #[cfg(test)]
 thread_local! {
-    static OFF: core::cell::Cell<Option<Guard>> = const { core::cell::Cell::new(None) };
+    static OFF: core::cell::RefCell<Vec<Guard>> = const { core::cell::RefCell::new(Vec::new()) };
 }
 
 /// Whether a guard is on: always, outside the crate's tests.
@@ -61,14 +61,14 @@ pub(crate) const fn on(_: Guard) -> bool {
 /// Whether a guard is on: unless a test switched it off on this thread.
 #[cfg(test)]
 pub(crate) fn on(guard: Guard) -> bool {
-    OFF.with(|off| off.get() != Some(guard))
+    OFF.with_borrow(|off| !off.contains(&guard))
 }
 
-/// Switches one guard off while `f` runs.
+/// Switches guards off while `f` runs.
 #[cfg(test)]
-pub(crate) fn without<T>(guard: Guard, f: impl FnOnce() -> T) -> T {
-    OFF.with(|off| off.set(Some(guard)));
+pub(crate) fn without<T>(guards: &[Guard], f: impl FnOnce() -> T) -> T {
+    OFF.with_borrow_mut(|off| off.extend_from_slice(guards));
     let result = f();
-    OFF.with(|off| off.set(None));
+    OFF.with_borrow_mut(Vec::clear);
     result
 }

@@ -45,6 +45,9 @@ mod supply;
 mod tx;
 mod used;
 
+#[cfg(test)]
+mod mutations;
+
 pub use action::{Action, ControlFrame, Step};
 pub use config::{Config, ConfigError, scs};
 pub use end::Rekey;

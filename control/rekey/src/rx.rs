@@ -15,16 +15,20 @@ use core::time::Duration;
 use secy::SaId;
 use wire::{KeyId, Sci};
 
-use crate::action::{Action, Step};
-use crate::config::{self, RxTimers};
+use crate::action::Step;
+use crate::config::RxTimers;
 use crate::event::{Cause, Direction, Event, KeyFailure, Refusal};
 use crate::guards::{self, Guard};
 use crate::limits;
-use crate::message::{Answer, Body, Header};
+use crate::message::Header;
 use crate::reach::Reach;
 use crate::schedule::{Kcv, SaKeys};
 use crate::secret::{Origin, QkdKey};
 use crate::status::{DirectionStatus, KeyStatus, Supply};
+
+mod steps;
+
+use steps::ready;
 
 /// The receive direction.
 pub(crate) struct Rx {
@@ -273,7 +277,10 @@ impl Rx {
             self.promote(now, reach);
         }
         // REKEY-26: a slow worker of the peer may send under the old key until now.
-        if self.active.as_ref().is_some_and(|sa| sa.offer.id.epoch == epoch)
+        if self
+            .active
+            .as_ref()
+            .is_some_and(|sa| sa.offer.id.epoch == epoch)
             && let Some((_, until @ None)) = &mut self.retiring
         {
             *until = Some(now + self.timers.grace);
@@ -318,202 +325,37 @@ impl Rx {
             });
             self.trouble(now, Cause::WorkerSlow);
         }
-        if let Some((sa, _)) = self.retiring.take_if(|(_, until)| until.is_some_and(|at| now >= at)) {
+        if let Some((sa, _)) = self
+            .retiring
+            .take_if(|(_, until)| until.is_some_and(|at| now >= at))
+        {
             self.retire(&sa.offer, reach);
         }
         self.expire(now, reach);
     }
 
-    /// REKEY-29: an rx SA has a hard limit too, a little later than that of its sender.
-    fn expire(&mut self, now: Duration, reach: &mut Reach<'_>) {
-        if !guards::on(Guard::RxHoldLimit) {
-            return;
-        }
-        let over = |sa: &Held| now >= sa.since + self.timers.hold_max;
-        let active = self.active.take_if(|sa| over(sa));
-        let retiring = self.retiring.take_if(|(sa, _)| over(sa)).map(|(sa, _)| sa);
-        let pending = match &self.candidate {
-            Candidate::Pending(sa) if over(sa) => Some(*sa),
-            _ => None,
-        };
-        for sa in active.into_iter().chain(retiring).chain(pending) {
-            let age = now.saturating_sub(sa.since);
-            reach.out.event(Event::RxExpired {
-                id: sa.offer.id,
-                age,
-            });
-            self.retire(&sa.offer, reach);
-        }
-        if pending.is_some() {
-            self.candidate = Candidate::Nothing;
-        }
-    }
-
-    fn look_up(&mut self, now: Duration, key_id: KeyId, reach: &mut Reach<'_>) {
-        self.lookups.push((key_id, now));
-        reach.out.command(Action::FetchKeyById(key_id));
-    }
-
-    /// REKEY-25: not before everything retired is wiped.
-    fn install(&mut self, now: Duration, reach: &mut Reach<'_>) {
-        if !self.wiping.is_empty() && guards::on(Guard::RetireBeforeInstall) {
-            return;
-        }
-        if !matches!(self.candidate, Candidate::Clearing { .. }) {
-            return;
-        }
-        let cleared = core::mem::replace(&mut self.candidate, Candidate::Nothing);
-        let Candidate::Clearing { offer, keys, .. } = cleared else {
-            return;
-        };
-        let SaKeys { sak, salt, kcv } = *keys;
-        let sas = config::scs(offer.sci.mac(), offer.scs);
-        reach.out.command(Action::InstallRx {
-            id: offer.id,
-            sas,
-            sak,
-            salt,
-        });
-        let sa = Held {
-            offer,
-            kcv,
-            since: now,
-            active_since: now,
-        };
-        let slow = Some(now + limits::WORKER_SLOW);
-        self.candidate = Candidate::Installing { sa, slow };
-        if !guards::on(Guard::ReadyAfterInstall) {
-            ready(&sa, reach);
-        }
-    }
-
-    /// The candidate becomes active, the active one retires after the grace time, and one that is
-    /// still retiring goes now: never more than three.
-    fn promote(&mut self, now: Duration, reach: &mut Reach<'_>) {
-        let Candidate::Pending(mut sa) = self.candidate else {
-            return;
-        };
-        self.candidate = Candidate::Nothing;
-        sa.active_since = now;
-        if let Some((oldest, _)) = self.retiring.take() {
-            self.retire(&oldest.offer, reach);
-        }
-        let previous = self.active.replace(sa);
-        self.switches += 1;
-        self.trouble = None;
-        let Offer {
-            id, key_id, origin, ..
-        } = sa.offer;
-        reach.out.event(Event::Switched {
-            direction: Direction::Rx,
-            id,
-            key_id,
-            origin,
-            previous: previous.map(|sa| sa.offer.id),
-            previous_age: previous.map(|sa| now.saturating_sub(sa.active_since)),
-        });
-        match previous {
-            Some(previous) if guards::on(Guard::Grace) => {
-                self.retiring = Some((previous, None));
-            }
-            Some(previous) => self.retire(&previous.offer, reach),
-            None => {}
-        }
-    }
-
-    /// Forgets the candidate, and takes it out of the workers if it is there.
-    fn drop_candidate(&mut self, reach: &mut Reach<'_>) {
-        match core::mem::replace(&mut self.candidate, Candidate::Nothing) {
-            Candidate::Installing { sa, .. } | Candidate::Pending(sa) => {
-                self.retire(&sa.offer, reach);
-            }
-            Candidate::Nothing
-            | Candidate::Looking { .. }
-            | Candidate::Clearing { .. }
-            | Candidate::Refused(..) => {}
-        }
-    }
-
-    fn retire(&mut self, offer: &Offer, reach: &mut Reach<'_>) {
-        debug_assert!(
-            self.wiping.len() < limits::WIPING_MAX,
-            "installs wait for wiping"
-        );
-        self.wiping.push(offer.id);
-        let scis = config::scs(offer.sci.mac(), offer.scs)
-            .into_iter()
-            .map(|(sci, _)| sci)
-            .collect();
-        reach.out.command(Action::RetireRx { id: offer.id, scis });
-    }
-
-    fn refuse(&mut self, now: Duration, offer: Offer, refusal: Refusal, reach: &mut Reach<'_>) {
-        let Offer { id, key_id, .. } = offer;
-        self.failures += 1;
-        self.trouble(now, Cause::Refused(refusal));
-        self.candidate = Candidate::Refused(offer, refusal);
-        reach.out.event(Event::OfferRefused {
-            id,
-            key_id,
-            refusal,
-        });
-        reach.out.body(Body::Ready {
-            id,
-            key_id,
-            answer: Answer::Refused(refusal),
-        });
-    }
-
-    /// The same offer again: the same answer again (REKEY-21).
-    fn repeat(&self, offer: &Offer, reach: &mut Reach<'_>) {
-        let same = |other: &Offer| other.id == offer.id && other.key_id == offer.key_id;
-        match (&self.candidate, &self.active) {
-            (Candidate::Pending(sa), _) if same(&sa.offer) => ready(sa, reach),
-            (_, Some(sa)) if same(&sa.offer) => ready(sa, reach),
-            (Candidate::Refused(refused, refusal), _) if same(refused) => {
-                let Offer { id, key_id, .. } = *offer;
-                reach.out.body(Body::Ready {
-                    id,
-                    key_id,
-                    answer: Answer::Refused(*refusal),
-                });
-            }
-            _ => {}
-        }
-    }
-
-    fn holds(&self, offer: &Offer) -> bool {
-        let same = |sa: &Held| sa.offer.id == offer.id && sa.offer.key_id == offer.key_id;
-        matches!(&self.candidate, Candidate::Pending(sa) if same(sa))
-            || self.active.as_ref().is_some_and(same)
-    }
-
-    fn trouble(&mut self, now: Duration, cause: Cause) {
-        let since = self.trouble.map_or(now, |(_, since)| since);
-        self.trouble = Some((cause, since));
-    }
-
     pub(crate) fn next_wake(&self) -> Option<Duration> {
-        let candidate = match &self.candidate {
-            Candidate::Looking { retry, .. } => *retry,
-            Candidate::Clearing { slow, .. } | Candidate::Installing { slow, .. } => *slow,
-            Candidate::Pending(sa) => Some(sa.since + self.timers.hold_max),
-            Candidate::Nothing | Candidate::Refused(..) => None,
+        let (step, pending) = match &self.candidate {
+            Candidate::Looking { retry, .. } => (*retry, None),
+            Candidate::Clearing { slow, .. } | Candidate::Installing { slow, .. } => (*slow, None),
+            Candidate::Pending(sa) => (None, Some(sa)),
+            Candidate::Nothing | Candidate::Refused(..) => (None, None),
         };
         let grace = self.retiring.as_ref().and_then(|(_, until)| *until);
-        let active = self
-            .active
-            .as_ref()
-            .map(|sa| sa.since + self.timers.hold_max);
+        let held = [
+            pending,
+            self.retiring.as_ref().map(|(sa, _)| sa),
+            self.active.as_ref(),
+        ];
+        let oldest = held.into_iter().flatten().map(|sa| sa.since).min();
+        let limit = oldest.filter(|_| guards::on(Guard::RxHoldLimit));
+        let limit = limit.map(|since| since + self.timers.hold_max);
         let lookup = self
             .lookups
             .iter()
             .map(|(_, since)| *since + limits::FETCH_ANSWER)
             .min();
-        [candidate, grace, active, lookup]
-            .into_iter()
-            .flatten()
-            .min()
+        [step, grace, limit, lookup].into_iter().flatten().min()
     }
 
     pub(crate) fn status(&self, now: Duration) -> DirectionStatus {
@@ -549,15 +391,6 @@ impl Rx {
             trouble: self.trouble,
         }
     }
-}
-
-fn ready(sa: &Held, reach: &mut Reach<'_>) {
-    let Offer { id, key_id, .. } = sa.offer;
-    reach.out.body(Body::Ready {
-        id,
-        key_id,
-        answer: Answer::Installed(sa.kcv),
-    });
 }
 
 #[cfg(test)]

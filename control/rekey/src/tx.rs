@@ -6,7 +6,7 @@
 //!            └────────────┘
 //! ```
 //! The key in use stays in use whatever happens to the offer of the next one, until its hard limit.
-//! [`next`] is the whole table; every change of state goes through it.
+//! [`table::next`] is the whole table; every change of state goes through it.
 
 use core::time::Duration;
 
@@ -15,16 +15,22 @@ use subtle::ConstantTimeEq;
 use wire::{An, KeyId, Pn};
 
 use crate::action::{Action, Step};
-use crate::config::{self, TxTimers};
-use crate::event::{Cause, Direction, Event, KeyFailure, Refusal};
+use crate::config::TxTimers;
+use crate::event::{Cause, Direction, Event, KeyFailure};
 use crate::guards::{self, Guard};
 use crate::limits;
-use crate::message::{Answer, Body};
+use crate::message::Answer;
 use crate::reach::Reach;
 use crate::schedule::SaKeys;
 use crate::secret::{Origin, QkdKey};
 use crate::status::{DirectionStatus, KeyStatus, Supply};
 use crate::supply::Stock;
+
+mod shortage;
+mod steps;
+mod table;
+
+use table::{Input, Stage, next};
 
 /// The transmit direction.
 pub(crate) struct Tx {
@@ -64,31 +70,6 @@ enum State {
     /// The workers install the SA.
     Installing { sa: InUse, slow: Option<Duration> },
 }
-
-/// A state without its data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    Idle,
-    Waiting,
-    Fetching,
-    Offering,
-    Agreed,
-    Installing,
-}
-
-/// What makes a state end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Input {
-    SessionAgreed,
-    SessionEnded,
-    OfferDue,
-    KeyTaken,
-    Ready,
-    GivenUp,
-    SwitchDue,
-    Installed,
-}
-
 struct Offer {
     id: SaId,
     key_id: KeyId,
@@ -108,22 +89,6 @@ struct InUse {
     /// When the workers were told: age counts from here.
     since: Duration,
 }
-
-/// The transition table. `None`: the input means nothing in this state.
-pub(crate) const fn next(stage: Stage, input: Input) -> Option<Stage> {
-    match (stage, input) {
-        (_, Input::SessionEnded) => Some(Stage::Idle),
-        (Stage::Idle, Input::SessionAgreed)
-        | (Stage::Waiting, Input::OfferDue)
-        | (Stage::Offering, Input::GivenUp) => Some(Stage::Fetching),
-        (Stage::Fetching, Input::KeyTaken) => Some(Stage::Offering),
-        (Stage::Offering, Input::Ready) => Some(Stage::Agreed),
-        (Stage::Agreed, Input::SwitchDue) => Some(Stage::Installing),
-        (Stage::Installing, Input::Installed) => Some(Stage::Waiting),
-        _ => None,
-    }
-}
-
 impl Tx {
     pub(crate) const fn new(timers: TxTimers, suite: Suite) -> Self {
         Self {
@@ -295,281 +260,6 @@ impl Tx {
             reach.out.command(Action::FetchKey);
         }
     }
-
-    /// One transition or one repetition; false when nothing is due.
-    fn advance(&mut self, now: Duration, reach: &mut Reach<'_>) -> bool {
-        let offer_at = self.offer_at();
-        match &mut self.state {
-            State::Idle if reach.may_offer() => {
-                let fetching = State::Fetching { not_before: now };
-                self.due = now;
-                self.enter(Stage::Idle, Input::SessionAgreed, fetching);
-                true
-            }
-            State::Waiting if now >= offer_at => {
-                let fetching = State::Fetching { not_before: now };
-                self.enter(Stage::Waiting, Input::OfferDue, fetching);
-                true
-            }
-            State::Fetching { not_before } if now >= *not_before && reach.may_offer() => {
-                let Some((key_id, key)) = self.stock.take() else {
-                    return false;
-                };
-                self.offer(now, key_id, &key, reach);
-                true
-            }
-            State::Offering(offer) if now >= offer.begun + self.patience && reach.may_offer() => {
-                self.patience = (self.patience * 2).min(limits::PATIENCE_MAX);
-                self.give_up(now, Cause::NoReady, reach);
-                true
-            }
-            State::Offering(offer) if now >= offer.send_at => {
-                let Offer {
-                    id, key_id, origin, ..
-                } = *offer;
-                reach.out.body(Body::Offer { id, key_id, origin });
-                offer.send_at = now + reach.session.jitter(offer.pause, 20);
-                offer.pause = (offer.pause * 2).min(self.timers.offer_repeat_last);
-                if !guards::on(Guard::SwitchOnReady)
-                    && let State::Offering(offer) = core::mem::replace(&mut self.state, State::Idle)
-                {
-                    self.enter(Stage::Offering, Input::Ready, State::Agreed(offer));
-                }
-                true
-            }
-            State::Agreed(_) if now >= self.due || self.current.is_none() => {
-                self.install(now, reach);
-                true
-            }
-            State::Installing {
-                sa,
-                slow: slow @ Some(_),
-            } if *slow <= Some(now) => {
-                *slow = None;
-                let id = sa.id;
-                reach.out.event(Event::WorkerSlow {
-                    direction: Direction::Tx,
-                    id,
-                });
-                self.trouble(now, Cause::WorkerSlow);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// A new offer: the AN after that in use, whatever was offered in between (REKEY-18).
-    fn offer(&mut self, now: Duration, key_id: KeyId, key: &QkdKey, reach: &mut Reach<'_>) {
-        let an = self.an.map_or(An::ZERO, An::next);
-        if !guards::on(Guard::SameAn) {
-            self.an = Some(an);
-        }
-        // At ten keys a second the epochs last 13 years; then the peer refuses, and a restart mends.
-        self.epoch = self.epoch.saturating_add(1);
-        let id = SaId {
-            an,
-            epoch: self.epoch,
-        };
-        let origin = key.origin();
-        let keys = reach
-            .mix
-            .sa_keys(key, &reach.tx_context(id, key_id, origin));
-        let pause = self.timers.offer_repeat;
-        let offer = Offer {
-            id,
-            key_id,
-            origin,
-            keys,
-            begun: now,
-            send_at: now,
-            pause,
-        };
-        self.enter(Stage::Fetching, Input::KeyTaken, State::Offering(offer));
-    }
-
-    fn give_up(&mut self, now: Duration, cause: Cause, reach: &mut Reach<'_>) {
-        let State::Offering(Offer { id, key_id, .. }) = self.state else {
-            return;
-        };
-        reach.out.event(Event::OfferAbandoned { id, key_id, cause });
-        self.failures += 1;
-        self.trouble(now, cause);
-        let mut not_before = now;
-        if cause != Cause::NoReady {
-            if cause == Cause::Refused(Refusal::AnInUse) {
-                self.an = Some(id.an); // the peer knows better: the next offer takes the next AN
-            }
-            if self.refusals > 0 {
-                let pause = self.timers.retry.saturating_mul(1 << self.refusals.min(16));
-                not_before += reach.session.jitter(pause.min(self.timers.retry_last), 20);
-            }
-            self.refusals = self.refusals.saturating_add(1);
-        }
-        self.enter(
-            Stage::Offering,
-            Input::GivenUp,
-            State::Fetching { not_before },
-        );
-    }
-
-    fn install(&mut self, now: Duration, reach: &mut Reach<'_>) {
-        let State::Agreed(offer) = core::mem::replace(&mut self.state, State::Idle) else {
-            return;
-        };
-        let Offer {
-            id,
-            key_id,
-            origin,
-            keys,
-            ..
-        } = offer;
-        self.an = Some(id.an);
-        reach.out.command(Action::InstallTx {
-            id,
-            sas: config::scs(reach.config.local, reach.config.scis),
-            sak: keys.sak,
-            salt: keys.salt,
-        });
-        let sa = InUse {
-            id,
-            key_id,
-            origin,
-            since: now,
-        };
-        let slow = Some(now + limits::WORKER_SLOW);
-        self.enter(
-            Stage::Agreed,
-            Input::SwitchDue,
-            State::Installing { sa, slow },
-        );
-    }
-
-    fn switched(&mut self, now: Duration, sa: InUse, reach: &mut Reach<'_>) {
-        let InUse {
-            id,
-            key_id,
-            origin,
-            since,
-        } = sa;
-        let previous = self.current.replace(sa);
-        let overdue = since.saturating_sub(self.due);
-        self.due = since + self.timers.interval;
-        self.switches += 1;
-        self.trouble = None;
-        let direction = Direction::Tx;
-        reach.out.event(Event::Installed {
-            direction,
-            id,
-            key_id,
-        });
-        reach.out.event(Event::Switched {
-            direction,
-            id,
-            key_id,
-            origin,
-            previous: previous.map(|sa| sa.id),
-            previous_age: previous.map(|sa| since.saturating_sub(sa.since)),
-        });
-        if let Some(previous) = previous {
-            reach.out.event(Event::Retired {
-                direction,
-                id: previous.id,
-            });
-        }
-        if self.supply > Supply::Normal {
-            reach.out.event(Event::Recovered { after: overdue });
-        }
-        self.supply = Supply::Normal;
-        self.enter(Stage::Installing, Input::Installed, State::Waiting);
-        reach.session.hello_now(now); // REKEY-27: announce the switch
-    }
-
-    /// The stages of a shortage, and the hard limit (REKEY-28).
-    fn age(&mut self, now: Duration, reach: &mut Reach<'_>) {
-        let Some(sa) = self.current else { return };
-        if matches!(self.state, State::Installing { .. }) {
-            return; // a RetireTx now would hit the new SA
-        }
-        let age = now.saturating_sub(sa.since);
-        let cause = self.cause(reach);
-        if age >= self.timers.hold_max && guards::on(Guard::HoldLimit) {
-            self.block(now, None, reach);
-        } else if age >= self.timers.held_after && self.supply < Supply::Held {
-            self.supply = Supply::Held;
-            let limit = sa.since + self.timers.hold_max;
-            reach.out.event(Event::Held { age, limit, cause });
-        } else if age >= self.timers.short_after && self.supply < Supply::Short {
-            self.supply = Supply::Short;
-            reach.out.event(Event::KeyShort { age, cause });
-        }
-    }
-
-    /// Fail closed: no frame is sent until a fresh key is agreed.
-    fn block(&mut self, now: Duration, cause: Option<Cause>, reach: &mut Reach<'_>) {
-        if matches!(self.state, State::Installing { .. }) {
-            return;
-        }
-        let Some(sa) = self.current.take() else {
-            return;
-        };
-        let cause = cause.unwrap_or_else(|| self.cause(reach));
-        reach.out.command(Action::RetireTx { id: sa.id });
-        self.supply = Supply::Blocked;
-        self.due = self.due.min(now);
-        reach.out.event(Event::Blocked {
-            age: now.saturating_sub(sa.since),
-            cause,
-        });
-    }
-
-    /// Why the next key is not in use yet.
-    fn cause(&self, reach: &Reach<'_>) -> Cause {
-        if !reach.session.agreed() {
-            return Cause::PeerSilent;
-        }
-        match (&self.state, self.stock.last_failure, self.trouble) {
-            (State::Fetching { .. }, Some(failure), _) => Cause::Key(failure),
-            (State::Installing { .. }, ..) => Cause::WorkerSlow,
-            (_, _, Some((cause, _))) => cause,
-            (State::Fetching { .. }, None, None) => Cause::KmeSlow,
-            _ => Cause::NoReady,
-        }
-    }
-
-    /// Keys to hold now: one in time for the next offer, two when the interval is short.
-    fn wanted(&self, now: Duration) -> usize {
-        let waiting = matches!(
-            self.state,
-            State::Waiting | State::Offering(_) | State::Agreed(_) | State::Installing { .. }
-        );
-        if waiting && now < self.fetch_at() {
-            return 0;
-        }
-        if self.timers.interval < Duration::from_secs(1) {
-            limits::KEYS_HELD_MAX
-        } else {
-            1
-        }
-    }
-
-    fn offer_at(&self) -> Duration {
-        self.due.saturating_sub(self.timers.lead)
-    }
-
-    /// The key for the offer after the one under way, if there is one.
-    fn fetch_at(&self) -> Duration {
-        let due = match self.state {
-            State::Waiting => self.due,
-            _ => self.due + self.timers.interval,
-        };
-        due.saturating_sub(self.timers.lead + self.timers.fetch_lead)
-    }
-
-    fn trouble(&mut self, now: Duration, cause: Cause) {
-        let since = self.trouble.map_or(now, |(_, since)| since);
-        self.trouble = Some((cause, since));
-    }
-
     pub(crate) fn next_wake(&self, now: Duration, reach_offers: bool) -> Option<Duration> {
         let state = match &self.state {
             State::Idle | State::Fetching { .. } if !reach_offers => None,
@@ -581,13 +271,14 @@ impl Tx {
             State::Agreed(_) => Some(self.due),
             State::Installing { slow, .. } => *slow,
         };
-        let age = self.current.as_ref().map(|sa| {
-            sa.since
-                + match self.supply {
-                    Supply::Starting | Supply::Normal => self.timers.short_after,
-                    Supply::Short => self.timers.held_after,
-                    Supply::Held | Supply::Blocked => self.timers.hold_max,
-                }
+        let age = self.current.as_ref().and_then(|sa| {
+            let stage = match self.supply {
+                Supply::Starting | Supply::Normal => self.timers.short_after,
+                Supply::Short => self.timers.held_after,
+                Supply::Held | Supply::Blocked => self.timers.hold_max,
+            };
+            let limit = guards::on(Guard::HoldLimit) || stage < self.timers.hold_max;
+            limit.then_some(sa.since + stage.min(self.timers.hold_max))
         });
         let age = age.filter(|_| !matches!(self.state, State::Installing { .. }));
         let fetch = match self.wanted(now) {
@@ -639,20 +330,5 @@ impl Tx {
         );
     }
 }
-
-impl Stage {
-    /// As status shows it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Waiting => "waiting",
-            Self::Fetching => "fetching",
-            Self::Offering => "offering",
-            Self::Agreed => "agreed",
-            Self::Installing => "installing",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests;

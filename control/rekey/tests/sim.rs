@@ -17,7 +17,10 @@ fn run(plan: Plan) -> World {
 }
 
 fn seeds(default: u64) -> u64 {
-    std::env::var("SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+    std::env::var("SEEDS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(default)
 }
 
 #[test]
@@ -49,6 +52,22 @@ fn i1_to_i9_under_faults_first_half() {
 #[test]
 fn i1_to_i9_under_faults_second_half() {
     drawn(seeds(1000) / 2, seeds(1000));
+}
+
+#[test]
+fn i1_with_kmes_that_repeat_keys_no_sak_comes_twice() {
+    let mut crashes = 0;
+    for seed in 0..seeds(1000) / 20 {
+        crashes += run(Plan::repeating(seed)).crashes;
+    }
+    assert!(crashes > 0);
+}
+
+#[test]
+fn i10_when_one_end_dies_the_other_keeps_its_keys_and_then_lets_go() {
+    for seed in 0..seeds(1000) / 20 {
+        run(Plan::dying(seed));
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rekey::{Direction, Event};
+use rekey::{Direction, Event, SessionState};
 use secy::SaId;
 use wire::{KeyId, Sci, Ssci};
 
@@ -19,7 +19,7 @@ pub struct Check {
     /// I4: the run of which end had a SAK in all its workers.
     received_by: BTreeMap<SakNo, (usize, u32)>,
     /// I6.
-    tx_key_ids: BTreeSet<KeyId>,
+    tx_key_ids: BTreeSet<(u32, KeyId)>,
     rx_key_ids: BTreeSet<(usize, u32, KeyId)>,
     /// When each SAK was given to the workers, and to which end.
     posted: BTreeMap<SakNo, Duration>,
@@ -47,12 +47,18 @@ impl Check {
     }
 
     /// A worker applied a command.
-    pub fn applied(&mut self, command: &Command, side: usize, ends: &[End; 2])
-    -> Result<(), String> {
+    pub fn applied(
+        &mut self,
+        command: &Command,
+        side: usize,
+        ends: &[End; 2],
+    ) -> Result<(), String> {
         match command {
             Command::InstallTx(id, sci, ssci, sak) => {
                 if !self.sealing.insert((*sak, *ssci)) {
-                    return Err(format!("I1: SAK {sak} of {id} starts again at PN 1 for {ssci:?}"));
+                    return Err(format!(
+                        "I1: SAK {sak} of {id} starts again at PN 1 for {ssci:?}"
+                    ));
                 }
                 self.held_by_peer(side, *sci, *id, *sak, ends)
             }
@@ -68,8 +74,14 @@ impl Check {
     }
 
     /// I2, I4: the receiver has the key in all workers, and has it still if it is the same run.
-    fn held_by_peer(&self, side: usize, sci: Sci, id: SaId, sak: SakNo, ends: &[End; 2])
-    -> Result<(), String> {
+    fn held_by_peer(
+        &self,
+        side: usize,
+        sci: Sci,
+        id: SaId,
+        sak: SakNo,
+        ends: &[End; 2],
+    ) -> Result<(), String> {
         let peer = &ends[1 - side];
         match self.received_by.get(&sak) {
             None => Err(format!("I4: {id} is used and no receiver ever had it")),
@@ -82,8 +94,14 @@ impl Check {
     }
 
     /// A user frame is sent.
-    pub fn sends(&mut self, now: Duration, side: usize, sa: &TxSa, ends: &[End; 2], plan: &Plan)
-    -> Result<(), String> {
+    pub fn sends(
+        &mut self,
+        now: Duration,
+        side: usize,
+        sa: &TxSa,
+        ends: &[End; 2],
+        plan: &Plan,
+    ) -> Result<(), String> {
         self.sent += 1;
         self.held_by_peer(side, sa.sci, sa.id, sa.sak, ends)?;
         let posted = self.posted[&sa.sak];
@@ -92,27 +110,53 @@ impl Check {
             return Err(format!("I2: {} is used and its session has ended", sa.id));
         }
         if now > posted + plan.hold_max + LAG {
-            return Err(format!("hold: {} is used {:?} after its install", sa.id, now - posted));
+            return Err(format!(
+                "hold: {} is used {:?} after its install",
+                sa.id,
+                now - posted
+            ));
         }
         Ok(())
     }
 
-    pub fn event(&mut self, now: Duration, side: usize, event: &Event, ends: &[End; 2])
-    -> Result<(), String> {
+    pub fn event(
+        &mut self,
+        now: Duration,
+        side: usize,
+        event: &Event,
+        ends: &[End; 2],
+        plan: &Plan,
+    ) -> Result<(), String> {
         *self.events.entry(name(event)).or_default() += 1;
         match event {
-            Event::Installed { direction: Direction::Tx, key_id, .. } => {
-                if !self.tx_key_ids.insert(*key_id) {
+            Event::Installed {
+                direction: Direction::Tx,
+                key_id,
+                ..
+            } => {
+                // A KME that repeats itself over restarts cannot be found out: then once per run.
+                let run = if plan.kme_repeats { ends[side].run } else { 0 };
+                if !self.tx_key_ids.insert((run, *key_id)) {
                     return Err(format!("I6: {key_id} is used twice to send"));
                 }
             }
-            Event::Installed { direction: Direction::Rx, key_id, .. } => {
+            Event::Installed {
+                direction: Direction::Rx,
+                key_id,
+                ..
+            } => {
                 if !self.rx_key_ids.insert((side, ends[side].run, *key_id)) {
                     return Err(format!("I6: {key_id} is used twice to receive"));
                 }
             }
-            Event::Switched { direction: Direction::Tx, .. } => self.switches[side].push(now),
-            Event::Switched { direction: Direction::Rx, .. } => self.rx_switches[side] += 1,
+            Event::Switched {
+                direction: Direction::Tx,
+                ..
+            } => self.switches[side].push(now),
+            Event::Switched {
+                direction: Direction::Rx,
+                ..
+            } => self.rx_switches[side] += 1,
             Event::SessionEnded { .. } => self.void_before[side] = Some(now),
             Event::Retired { direction, id } => {
                 if ends[side].workers.any_has(*id, *direction == Direction::Tx) {
@@ -125,27 +169,67 @@ impl Check {
     }
 
     /// Rx SAs come to an end too.
-    pub fn audit(&self, now: Duration, side: usize, ends: &[End; 2], plan: &Plan)
-    -> Result<(), String> {
+    pub fn audit(
+        &self,
+        now: Duration,
+        side: usize,
+        ends: &[End; 2],
+        plan: &Plan,
+    ) -> Result<(), String> {
         let limit = plan.hold_max + Duration::from_secs(11) + LAG;
-        for (id, _) in ends[side].workers.each.iter().flat_map(|worker| worker.rx.values()) {
+        for (id, _) in ends[side]
+            .workers
+            .each
+            .iter()
+            .flat_map(|worker| worker.rx.values())
+        {
             let posted = self.rx_posted[&(side, *id)];
             if now > posted + limit {
-                return Err(format!("rx {id} is held {:?} after its install", now - posted));
+                return Err(format!(
+                    "rx {id} is held {:?} after its install",
+                    now - posted
+                ));
             }
+        }
+        Ok(())
+    }
+
+    /// A dead peer is reported, whatever an adversary replays.
+    pub fn heard(
+        &self,
+        now: Duration,
+        side: usize,
+        ends: &[End; 2],
+        plan: &Plan,
+    ) -> Result<(), String> {
+        let Some(rekey) = &ends[side].rekey else {
+            return Ok(());
+        };
+        let late = Duration::from_secs(2) + plan.latency + plan.jitter;
+        let dead = ends[1 - side].down.is_some_and(|since| now > since + late);
+        if dead && plan.dies.is_some() && rekey.status(now).session.state == SessionState::Agreed {
+            return Err(format!("end {side} takes a dead peer for alive"));
         }
         Ok(())
     }
 
     /// I9: fresh keys within two intervals (and the time of an offer), and regularly after that.
     pub fn liveness(&self, plan: &Plan) -> Result<(), String> {
+        if plan.dies.is_some() {
+            return Ok(());
+        }
         for side in 0..2 {
             let interval = plan.interval[side];
             let slack = Duration::from_secs(3) + plan.latency * 8;
-            let after: Vec<_> = self.switches[side].iter().filter(|at| **at > plan.calm).collect();
+            let after: Vec<_> = self.switches[side]
+                .iter()
+                .filter(|at| **at > plan.calm)
+                .collect();
             let by = plan.calm + interval * 2 + slack;
             let Some(first) = after.first().filter(|first| ***first <= by) else {
-                return Err(format!("I9: end {side} has no fresh key by {by:?}: {after:?}"));
+                return Err(format!(
+                    "I9: end {side} has no fresh key by {by:?}: {after:?}"
+                ));
             };
             let due = (plan.end - **first).as_micros() / (interval + plan.latency * 4).as_micros();
             if (after.len() as u128) < due * 8 / 10 {

@@ -14,7 +14,8 @@ use super::rng::Rng;
 pub struct Kmes {
     made: u32,
     waiting: BTreeMap<(usize, KeyId), ([u8; 32], Duration)>,
-    last: [Option<(KeyId, [u8; 32])>; 2],
+    /// For KMEs that repeat themselves.
+    given: [Vec<(KeyId, [u8; 32])>; 2],
 }
 
 /// What a request gives, and after how long.
@@ -22,11 +23,23 @@ pub type Answer<T> = (Duration, Result<T, KeyFailure>);
 
 impl Kmes {
     /// `enc_keys` at `side`.
-    pub fn enc(&mut self, now: Duration, side: usize, plan: &Plan, rng: &mut Rng)
-    -> Answer<(KeyId, QkdKey)> {
+    pub fn enc(
+        &mut self,
+        now: Duration,
+        side: usize,
+        plan: &Plan,
+        rng: &mut Rng,
+    ) -> Answer<(KeyId, QkdKey)> {
         let lag = rng.time(plan.kme_lag);
-        if plan.kme_outage.is_some_and(|(begin, end)| (begin..end).contains(&now)) {
+        if plan
+            .kme_outage
+            .is_some_and(|(begin, end)| (begin..end).contains(&now))
+        {
             return (lag, Err(KeyFailure::NoKeys));
+        }
+        if plan.kme_repeats && rng.permille(500) && !self.given[side].is_empty() {
+            let (id, bytes) = self.given[side][rng.below(self.given[side].len())];
+            return (lag, Ok((id, key(&bytes))));
         }
         if rng.permille(plan.kme_fault) {
             match rng.below(4) {
@@ -34,7 +47,7 @@ impl Kmes {
                 1 => return (lag + Duration::from_secs(1), Err(KeyFailure::Unreachable)),
                 2 => {
                     // The KME repeats itself.
-                    if let Some((id, bytes)) = &self.last[side] {
+                    if let Some((id, bytes)) = self.given[side].last() {
                         return (lag, Ok((*id, key(bytes))));
                     }
                 }
@@ -49,8 +62,13 @@ impl Kmes {
         (lag, answer)
     }
 
-    fn fresh(&mut self, now: Duration, side: usize, plan: &Plan, rng: &mut Rng)
-    -> Answer<(KeyId, QkdKey)> {
+    fn fresh(
+        &mut self,
+        now: Duration,
+        side: usize,
+        plan: &Plan,
+        rng: &mut Rng,
+    ) -> Answer<(KeyId, QkdKey)> {
         self.made += 1;
         let id = KeyId::new(&format!("key-{}-{}", side, self.made)).expect("a key_ID");
         let mut bytes = [0; 32];
@@ -61,13 +79,19 @@ impl Kmes {
         }
         let there = now + rng.time(plan.kme_spread);
         self.waiting.insert((1 - side, id), (theirs, there));
-        self.last[side] = Some((id, bytes));
+        self.given[side].push((id, bytes));
         (Duration::ZERO, Ok((id, key(&bytes))))
     }
 
     /// `dec_keys` at `side`.
-    pub fn dec(&mut self, now: Duration, side: usize, id: KeyId, plan: &Plan, rng: &mut Rng)
-    -> Answer<QkdKey> {
+    pub fn dec(
+        &mut self,
+        now: Duration,
+        side: usize,
+        id: KeyId,
+        plan: &Plan,
+        rng: &mut Rng,
+    ) -> Answer<QkdKey> {
         let mut lag = rng.time(plan.kme_lag);
         if rng.permille(plan.kme_fault) {
             match rng.below(3) {
@@ -84,8 +108,14 @@ impl Kmes {
             Some((_, there)) if *there <= now => {}
             _ => return (lag, Err(KeyFailure::NotFound)),
         }
-        let bytes = self.waiting.remove(&(side, id)).map(|(bytes, _)| bytes);
-        (lag, bytes.map(|bytes| key(&bytes)).ok_or(KeyFailure::NotFound))
+        let mut bytes = self.waiting.get(&(side, id)).map(|(bytes, _)| *bytes);
+        if !plan.kme_repeats {
+            bytes = self.waiting.remove(&(side, id)).map(|(bytes, _)| bytes);
+        }
+        (
+            lag,
+            bytes.map(|bytes| key(&bytes)).ok_or(KeyFailure::NotFound),
+        )
     }
 }
 

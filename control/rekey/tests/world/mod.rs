@@ -30,6 +30,8 @@ pub struct End {
     pub workers: Workers,
     /// Counts the starts: answers to an earlier run find nobody.
     pub run: u32,
+    /// Down since.
+    pub down: Option<Duration>,
     wake: Option<Duration>,
     /// When each worker is free for its next command.
     free: Vec<Duration>,
@@ -38,18 +40,53 @@ pub struct End {
 
 /// What happens at a time.
 enum Item {
-    Frame { to: usize, bytes: Vec<u8> },
-    Data { to: usize, sci: Sci, id: SaId, sak: SakNo },
-    Enc { side: usize, run: u32, answer: Result<(KeyId, QkdKey), KeyFailure> },
-    Dec { side: usize, run: u32, id: KeyId, answer: Result<QkdKey, KeyFailure> },
-    Worker { side: usize, run: u32, worker: usize },
-    Done { side: usize, run: u32, step: Step },
-    Used { side: usize, run: u32, id: SaId },
-    Traffic { side: usize },
+    Frame {
+        to: usize,
+        bytes: Vec<u8>,
+    },
+    Data {
+        to: usize,
+        sci: Sci,
+        id: SaId,
+        sak: SakNo,
+    },
+    Enc {
+        side: usize,
+        run: u32,
+        answer: Result<(KeyId, QkdKey), KeyFailure>,
+    },
+    Dec {
+        side: usize,
+        run: u32,
+        id: KeyId,
+        answer: Result<QkdKey, KeyFailure>,
+    },
+    Worker {
+        side: usize,
+        run: u32,
+        worker: usize,
+    },
+    Done {
+        side: usize,
+        run: u32,
+        step: Step,
+    },
+    Used {
+        side: usize,
+        run: u32,
+        id: SaId,
+    },
+    Traffic {
+        side: usize,
+    },
     Audit,
     Inject,
-    Crash { side: usize },
-    Start { side: usize },
+    Crash {
+        side: usize,
+    },
+    Start {
+        side: usize,
+    },
     Calm,
 }
 
@@ -72,7 +109,15 @@ pub struct World {
 impl End {
     fn new() -> Self {
         let workers = Workers::new(0);
-        Self { rekey: None, workers, run: 0, wake: None, free: Vec::new(), used: Vec::new() }
+        Self {
+            rekey: None,
+            workers,
+            run: 0,
+            down: None,
+            wake: None,
+            free: Vec::new(),
+            used: Vec::new(),
+        }
     }
 }
 
@@ -108,6 +153,9 @@ impl World {
                 world.after(first, Item::Crash { side });
             }
         }
+        if let Some(at) = world.plan.dies {
+            world.after(at, Item::Crash { side: 0 });
+        }
         world.after(Duration::ZERO, Item::Audit);
         if world.plan.injected > 0 {
             world.after(Duration::ZERO, Item::Inject);
@@ -123,7 +171,9 @@ impl World {
         loop {
             let due = self.items.first_key_value().map(|((at, _), _)| *at);
             let wake = self.ends.iter().filter_map(|end| end.wake).min();
-            let Some(next) = due.into_iter().chain(wake).min() else { break };
+            let Some(next) = due.into_iter().chain(wake).min() else {
+                break;
+            };
             if next > self.plan.end {
                 break;
             }
@@ -178,7 +228,12 @@ impl World {
             Item::Enc { side, run, answer } if self.lives(side, run) => {
                 self.with(side, |rekey, now| rekey.on_key(now, answer))
             }
-            Item::Dec { side, run, id, answer } if self.lives(side, run) => {
+            Item::Dec {
+                side,
+                run,
+                id,
+                answer,
+            } if self.lives(side, run) => {
                 self.with(side, |rekey, now| rekey.on_key_by_id(now, id, answer))
             }
             Item::Worker { side, run, worker } if self.lives(side, run) => {
@@ -205,6 +260,7 @@ impl World {
             Item::Audit => {
                 self.after(Duration::from_millis(500), Item::Audit);
                 (0..2).try_for_each(|side| {
+                    self.check.heard(self.now, side, &self.ends, &self.plan)?;
                     self.check.audit(self.now, side, &self.ends, &self.plan)
                 })
             }
@@ -233,7 +289,12 @@ impl World {
     /// A slow KME is a fault: when faults stop, what it owes comes.
     fn answers_now(&mut self) {
         let late = |item: &Item| matches!(item, Item::Enc { .. } | Item::Dec { .. });
-        let keys: Vec<_> = self.items.iter().filter(|(_, i)| late(i)).map(|(k, _)| *k).collect();
+        let keys: Vec<_> = self
+            .items
+            .iter()
+            .filter(|(_, i)| late(i))
+            .map(|(k, _)| *k)
+            .collect();
         for key in keys {
             if let Some(item) = self.items.remove(&key) {
                 self.after(Duration::ZERO, item);
@@ -250,7 +311,11 @@ impl World {
         if end.rekey.is_some() {
             return Ok(());
         }
+        if self.plan.dies.is_some_and(|at| self.now >= at) && side == 0 {
+            return Ok(());
+        }
         end.run += 1;
+        end.down = None;
         let mut entropy = Rng::new(self.plan.seed ^ (u64::from(end.run) << 32) ^ side as u64);
         let config = Config {
             scis: self.plan.scis[side],
@@ -268,12 +333,16 @@ impl World {
     }
 
     fn crash(&mut self, side: usize) {
-        let Some(mean) = self.plan.crash_every else { return };
-        let next = self.rng.time(mean * 2);
-        self.after(next, Item::Crash { side });
+        if let Some(mean) = self.plan.crash_every {
+            let next = self.rng.time(mean * 2);
+            self.after(next, Item::Crash { side });
+        } else if self.plan.dies.is_none() {
+            return; // faults have stopped
+        }
         if self.ends[side].rekey.take().is_some() {
             self.crashes += 1;
             self.ends[side].wake = None;
+            self.ends[side].down = Some(self.now);
             self.ends[side].workers = Workers::new(0);
             let down = self.rng.time(self.plan.down);
             self.after(down, Item::Start { side });
@@ -282,7 +351,9 @@ impl World {
 
     /// Calls into an end, and does what it asks.
     fn with(&mut self, side: usize, call: impl FnOnce(&mut Rekey, Duration)) -> Result<(), String> {
-        let Some(mut rekey) = self.ends[side].rekey.take() else { return Ok(()) };
+        let Some(mut rekey) = self.ends[side].rekey.take() else {
+            return Ok(());
+        };
         call(&mut rekey, self.now);
         let mut result = Ok(());
         while let Some(action) = rekey.poll_action() {
@@ -303,7 +374,15 @@ impl World {
             }
             Action::FetchKeyById(id) => {
                 let (lag, answer) = self.kmes.dec(self.now, side, id, &self.plan, &mut self.rng);
-                self.after(lag, Item::Dec { side, run, id, answer });
+                self.after(
+                    lag,
+                    Item::Dec {
+                        side,
+                        run,
+                        id,
+                        answer,
+                    },
+                );
             }
             Action::Event(event) => return self.event(side, &event),
             command => self.post(side, command),
@@ -313,9 +392,13 @@ impl World {
 
     fn event(&mut self, side: usize, event: &Event) -> Result<(), String> {
         if std::env::var_os("REKEY_TRACE").is_some() {
-            println!("{:?} end {side} run {}: {event:?}", self.now, self.ends[side].run);
+            println!(
+                "{:?} end {side} run {}: {event:?}",
+                self.now, self.ends[side].run
+            );
         }
-        self.check.event(self.now, side, event, &self.ends)
+        self.check
+            .event(self.now, side, event, &self.ends, &self.plan)
     }
 
     fn post(&mut self, side: usize, command: Action) {
@@ -351,7 +434,13 @@ impl World {
         for _ in 0..copies {
             if !self.rng.permille(self.plan.loss) {
                 let delay = self.plan.latency + self.rng.time(self.plan.jitter);
-                self.after(delay, Item::Frame { to: 1 - side, bytes: bytes.to_vec() });
+                self.after(
+                    delay,
+                    Item::Frame {
+                        to: 1 - side,
+                        bytes: bytes.to_vec(),
+                    },
+                );
             }
         }
     }
@@ -360,11 +449,14 @@ impl World {
         let period = Duration::from_secs(1) / self.plan.traffic;
         self.after(period, Item::Traffic { side });
         for worker in 0..self.ends[side].workers.each.len() {
-            let Some(sa) = self.ends[side].workers.each[worker].tx else { continue };
+            let Some(sa) = self.ends[side].workers.each[worker].tx else {
+                continue;
+            };
             if self.ends[side].workers.each[worker].stopping() {
                 continue; // told to stop: what it still sends may be lost
             }
-            self.check.sends(self.now, side, &sa, &self.ends, &self.plan)?;
+            self.check
+                .sends(self.now, side, &sa, &self.ends, &self.plan)?;
             if let Some(sa) = &mut self.ends[side].workers.each[worker].tx {
                 sa.next_pn += 1;
             }

@@ -37,12 +37,16 @@ pub struct Plan {
     pub kme_fault: u32,
     /// Time in which the KMEs give nothing at all.
     pub kme_outage: Option<(Duration, Duration)>,
+    /// The KMEs hand out keys again that they handed out before, as some in the field do.
+    pub kme_repeats: bool,
     /// Mean time between crashes; each end.
     pub crash_every: Option<Duration>,
     /// How long a crashed end stays down at most.
     pub down: Duration,
     /// Frames per second an adversary injects, and the kinds it uses.
     pub injected: u32,
+    /// End 0 goes down then and stays down.
+    pub dies: Option<Duration>,
     /// When faults stop, and when the run ends.
     pub calm: Duration,
     pub end: Duration,
@@ -69,9 +73,11 @@ impl Plan {
             kme_spread: ms(0),
             kme_fault: 0,
             kme_outage: None,
+            kme_repeats: false,
             crash_every: None,
             down: ms(0),
             injected: 0,
+            dies: None,
             calm: ms(0),
             end: interval.max(ms(700)) * 12,
         }
@@ -105,6 +111,33 @@ impl Plan {
         plan
     }
 
+    /// KMEs that repeat themselves, and ends that crash often.
+    pub fn repeating(seed: u64) -> Self {
+        let mut plan = Self::drawn(seed);
+        plan.kme_repeats = true;
+        plan.crash_every = Some(ms(800));
+        plan.down = ms(50);
+        plan.loss = 0;
+        plan.kme_outage = None;
+        plan
+    }
+
+    /// One end dies, an adversary goes on replaying what it said.
+    pub fn dying(seed: u64) -> Self {
+        let mut plan = Self::drawn(seed);
+        plan.crash_every = None;
+        plan.injected = 60;
+        // What never arrived is new to the receiver, whoever brings it.
+        plan.loss = 0;
+        plan.jitter = ms(0);
+        plan.interval = [ms(1000); 2];
+        plan.hold_max = ms(3000);
+        plan.dies = Some(ms(5000));
+        plan.calm = ms(25_000);
+        plan.end = ms(25_000);
+        plan
+    }
+
     /// After `calm`: the same line without its faults.
     pub fn calmed(&mut self) {
         self.jitter = ms(0);
@@ -116,6 +149,7 @@ impl Plan {
         self.kme_spread = ms(0);
         self.kme_fault = 0;
         self.kme_outage = None;
+        self.kme_repeats = false;
         self.crash_every = None;
         self.injected = 0;
     }

@@ -64,7 +64,11 @@ pub struct Workers {
 impl Workers {
     pub fn new(count: u16) -> Self {
         let each = (0..count).map(|_| Worker::default()).collect();
-        Self { each, open: BTreeMap::new(), ticket: 0 }
+        Self {
+            each,
+            open: BTreeMap::new(),
+            ticket: 0,
+        }
     }
 
     /// Posts a command to every worker.
@@ -82,9 +86,7 @@ impl Workers {
                 let sak = saks.number(&Rc::new(sak));
                 Box::new(move |n| Command::InstallTx(id, sas[n].0, sas[n].1, sak))
             }
-            Action::RetireRx { id, scis } => {
-                Box::new(move |_| Command::RetireRx(id, scis.clone()))
-            }
+            Action::RetireRx { id, scis } => Box::new(move |_| Command::RetireRx(id, scis.clone())),
             Action::RetireTx { .. } => Box::new(|_| Command::RetireTx),
             _ => unreachable!("not a command"),
         };
@@ -110,14 +112,20 @@ impl Workers {
 
     /// Whether every worker can receive under this SA.
     pub fn all_hold(&self, sci: Sci, id: SaId, sak: SakNo) -> bool {
-        self.each.iter().all(|worker| worker.rx.get(&(sci, id.an.value())) == Some(&(id, sak)))
+        self.each
+            .iter()
+            .all(|worker| worker.rx.get(&(sci, id.an.value())) == Some(&(id, sak)))
     }
 
     /// Whether any worker has this SA.
     pub fn any_has(&self, id: SaId, tx: bool) -> bool {
         self.each.iter().any(|worker| {
             let has_tx = worker.tx.is_some_and(|sa| sa.id == id);
-            if tx { has_tx } else { worker.rx.values().any(|(held, _)| *held == id) }
+            if tx {
+                has_tx
+            } else {
+                worker.rx.values().any(|(held, _)| *held == id)
+            }
         })
     }
 }
@@ -125,7 +133,9 @@ impl Workers {
 impl Worker {
     /// A RetireTx is under way.
     pub fn stopping(&self) -> bool {
-        self.todo.iter().any(|(_, command)| matches!(command, Command::RetireTx))
+        self.todo
+            .iter()
+            .any(|(_, command)| matches!(command, Command::RetireTx))
     }
 
     fn apply(&mut self, command: &Command) -> Result<(), String> {
@@ -142,7 +152,13 @@ impl Worker {
                 }
             }
             Command::InstallTx(id, sci, ssci, sak) => {
-                self.tx = Some(TxSa { id: *id, sci: *sci, ssci: *ssci, sak: *sak, next_pn: 1 });
+                self.tx = Some(TxSa {
+                    id: *id,
+                    sci: *sci,
+                    ssci: *ssci,
+                    sak: *sak,
+                    next_pn: 1,
+                });
             }
             Command::RetireRx(id, scis) => {
                 for sci in scis {

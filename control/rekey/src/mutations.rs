@@ -1,0 +1,129 @@
+//! Each guard, switched off: the simulation must find it. What finds it is written beside it.
+//!
+//! `cargo test -p rekey --lib mutations -- --nocapture` prints how many seeds each took.
+
+#[path = "../tests/world/mod.rs"]
+#[expect(unreachable_pub, reason = "shared with tests/sim.rs")]
+mod world;
+
+use crate::guards::{Guard, without};
+use world::World;
+use world::plan::Plan;
+
+const SEEDS: u64 = 400;
+
+/// Runs plans with guards off until a checker complains, and wants that complaint.
+fn found(guards: &[Guard], plan: fn(u64) -> Plan, complaint: &str) {
+    for seed in 0..SEEDS {
+        if let Err(violation) = without(guards, || World::new(plan(seed)).run()) {
+            println!("{guards:?} off: seed {seed}: {violation}");
+            let expected = violation.contains(complaint);
+            assert!(
+                expected,
+                "{guards:?} off was found for another reason: {violation}"
+            );
+            return;
+        }
+    }
+    panic!("{guards:?} off, and {SEEDS} seeds see nothing");
+}
+
+/// Another guard covers this one: alone it is not missed.
+fn covered(guard: Guard) {
+    for seed in 0..SEEDS / 10 {
+        if let Err(violation) = without(&[guard], || World::new(Plan::drawn(seed)).run()) {
+            panic!("{guard:?} was thought to be covered; seed {seed}: {violation}");
+        }
+    }
+}
+
+#[test]
+fn the_sender_s_guards() {
+    found(
+        &[Guard::SwitchOnReady],
+        Plan::drawn,
+        "no receiver ever had it",
+    );
+    found(&[Guard::ReadyExact], Plan::drawn, "I4");
+    found(&[Guard::ReadyKcv], Plan::drawn, "no receiver ever had it");
+    found(
+        &[Guard::Announce],
+        Plan::drawn,
+        "its receiver has dropped it",
+    );
+    found(&[Guard::HoldLimit], Plan::drawn, "hold:");
+}
+
+#[test]
+fn the_receiver_s_guards() {
+    found(
+        &[Guard::ReadyAfterInstall],
+        Plan::drawn,
+        "no receiver ever had it",
+    );
+    found(&[Guard::Grace], Plan::drawn, "its receiver has dropped it");
+    found(&[Guard::RxHoldLimit], Plan::dying, "after its install");
+    found(&[Guard::KeyIdOnce], Plan::repeating, "I6");
+}
+
+#[test]
+fn the_session_s_guards() {
+    found(
+        &[Guard::KeysEndWithSession],
+        Plan::drawn,
+        "its session has ended",
+    );
+    found(&[Guard::AdoptOnAnswer], Plan::drawn, "I");
+    found(
+        &[Guard::NonceOnce],
+        Plan::drawn,
+        "its receiver has dropped it",
+    );
+    found(
+        &[Guard::SameSessions],
+        Plan::drawn,
+        "its receiver has dropped it",
+    );
+    found(
+        &[Guard::NotOwnFrame],
+        Plan::drawn,
+        "its receiver has dropped it",
+    );
+    found(
+        &[Guard::FrameOnce],
+        Plan::dying,
+        "takes a dead peer for alive",
+    );
+    found(&[Guard::SessionsInContext], Plan::repeating, "I1");
+}
+
+/// An honest sender offers an AN that is free, and a receiver refuses one that is not: either
+/// suffices, both missing is fatal.
+#[test]
+fn the_an_s_guards_cover_each_other() {
+    covered(Guard::SameAn);
+    covered(Guard::AnFree);
+    found(
+        &[Guard::SameAn, Guard::AnFree],
+        Plan::drawn,
+        "was installed over",
+    );
+}
+
+/// An old OFFER is stopped by its counter and by its epoch.
+#[test]
+fn the_replay_guards_cover_each_other() {
+    covered(Guard::EpochGrows);
+    found(
+        &[Guard::EpochGrows, Guard::FrameOnce],
+        Plan::drawn,
+        "its receiver has dropped it",
+    );
+}
+
+/// The mailbox keeps the order of commands, so the SA to go is gone before the next comes; the
+/// guard makes that independent of the workers.
+#[test]
+fn the_order_of_the_mailbox_covers_retire_before_install() {
+    covered(Guard::RetireBeforeInstall);
+}

@@ -1,0 +1,209 @@
+//! The steps of a rotation, in the order in which a key meets them: offer, give up or install,
+//! switch.
+
+use core::time::Duration;
+
+use secy::SaId;
+use wire::{An, KeyId};
+
+use super::table::{Input, Stage};
+use super::{InUse, Offer, State, Tx};
+use crate::action::Action;
+use crate::config;
+use crate::event::{Cause, Direction, Event, Refusal};
+use crate::guards::{self, Guard};
+use crate::limits;
+use crate::message::Body;
+use crate::reach::Reach;
+use crate::secret::QkdKey;
+use crate::status::Supply;
+
+impl Tx {
+    /// One transition or one repetition; false when nothing is due.
+    pub(super) fn advance(&mut self, now: Duration, reach: &mut Reach<'_>) -> bool {
+        let offer_at = self.offer_at();
+        match &mut self.state {
+            State::Idle if reach.may_offer() => {
+                let fetching = State::Fetching { not_before: now };
+                self.due = now;
+                self.enter(Stage::Idle, Input::SessionAgreed, fetching);
+                true
+            }
+            State::Waiting if now >= offer_at => {
+                let fetching = State::Fetching { not_before: now };
+                self.enter(Stage::Waiting, Input::OfferDue, fetching);
+                true
+            }
+            State::Fetching { not_before } if now >= *not_before && reach.may_offer() => {
+                let Some((key_id, key)) = self.stock.take() else {
+                    return false;
+                };
+                self.offer(now, key_id, &key, reach);
+                true
+            }
+            State::Offering(offer) if now >= offer.begun + self.patience && reach.may_offer() => {
+                self.patience = (self.patience * 2).min(limits::PATIENCE_MAX);
+                self.give_up(now, Cause::NoReady, reach);
+                true
+            }
+            State::Offering(offer) if now >= offer.send_at => {
+                let Offer {
+                    id, key_id, origin, ..
+                } = *offer;
+                reach.out.body(Body::Offer { id, key_id, origin });
+                offer.send_at = now + reach.session.jitter(offer.pause, 20);
+                offer.pause = (offer.pause * 2).min(self.timers.offer_repeat_last);
+                if !guards::on(Guard::SwitchOnReady)
+                    && let State::Offering(offer) = core::mem::replace(&mut self.state, State::Idle)
+                {
+                    self.enter(Stage::Offering, Input::Ready, State::Agreed(offer));
+                }
+                true
+            }
+            State::Agreed(_) if now >= self.due || self.current.is_none() => {
+                self.install(now, reach);
+                true
+            }
+            State::Installing {
+                sa,
+                slow: slow @ Some(_),
+            } if *slow <= Some(now) => {
+                *slow = None;
+                let id = sa.id;
+                reach.out.event(Event::WorkerSlow {
+                    direction: Direction::Tx,
+                    id,
+                });
+                self.trouble(now, Cause::WorkerSlow);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A new offer: the AN after that in use, whatever was offered in between (REKEY-18).
+    fn offer(&mut self, now: Duration, key_id: KeyId, key: &QkdKey, reach: &mut Reach<'_>) {
+        let an = self.an.map_or(An::ZERO, An::next);
+        if !guards::on(Guard::SameAn) {
+            self.an = Some(an);
+        }
+        // At ten keys a second the epochs last 13 years; then the peer refuses, and a restart mends.
+        self.epoch = self.epoch.saturating_add(1);
+        let id = SaId {
+            an,
+            epoch: self.epoch,
+        };
+        let origin = key.origin();
+        let keys = reach
+            .mix
+            .sa_keys(key, &reach.tx_context(id, key_id, origin));
+        let pause = self.timers.offer_repeat;
+        let offer = Offer {
+            id,
+            key_id,
+            origin,
+            keys,
+            begun: now,
+            send_at: now,
+            pause,
+        };
+        self.enter(Stage::Fetching, Input::KeyTaken, State::Offering(offer));
+    }
+
+    pub(super) fn give_up(&mut self, now: Duration, cause: Cause, reach: &mut Reach<'_>) {
+        let State::Offering(Offer { id, key_id, .. }) = self.state else {
+            return;
+        };
+        reach.out.event(Event::OfferAbandoned { id, key_id, cause });
+        self.failures += 1;
+        self.trouble(now, cause);
+        let mut not_before = now;
+        if cause != Cause::NoReady {
+            if cause == Cause::Refused(Refusal::AnInUse) {
+                self.an = Some(id.an); // the peer knows better: the next offer takes the next AN
+            }
+            if self.refusals > 0 {
+                let pause = self.timers.retry.saturating_mul(1 << self.refusals.min(16));
+                not_before += reach.session.jitter(pause.min(self.timers.retry_last), 20);
+            }
+            self.refusals = self.refusals.saturating_add(1);
+        }
+        self.enter(
+            Stage::Offering,
+            Input::GivenUp,
+            State::Fetching { not_before },
+        );
+    }
+
+    fn install(&mut self, now: Duration, reach: &mut Reach<'_>) {
+        let State::Agreed(offer) = core::mem::replace(&mut self.state, State::Idle) else {
+            return;
+        };
+        let Offer {
+            id,
+            key_id,
+            origin,
+            keys,
+            ..
+        } = offer;
+        self.an = Some(id.an);
+        reach.out.command(Action::InstallTx {
+            id,
+            sas: config::scs(reach.config.local, reach.config.scis),
+            sak: keys.sak,
+            salt: keys.salt,
+        });
+        let sa = InUse {
+            id,
+            key_id,
+            origin,
+            since: now,
+        };
+        let slow = Some(now + limits::WORKER_SLOW);
+        self.enter(
+            Stage::Agreed,
+            Input::SwitchDue,
+            State::Installing { sa, slow },
+        );
+    }
+
+    pub(super) fn switched(&mut self, now: Duration, sa: InUse, reach: &mut Reach<'_>) {
+        let InUse {
+            id,
+            key_id,
+            origin,
+            since,
+        } = sa;
+        let previous = self.current.replace(sa);
+        let overdue = since.saturating_sub(self.due);
+        self.due = since + self.timers.interval;
+        self.switches += 1;
+        self.trouble = None;
+        let direction = Direction::Tx;
+        reach.out.event(Event::Installed {
+            direction,
+            id,
+            key_id,
+        });
+        reach.out.event(Event::Switched {
+            direction,
+            id,
+            key_id,
+            origin,
+            previous: previous.map(|sa| sa.id),
+            previous_age: previous.map(|sa| since.saturating_sub(sa.since)),
+        });
+        if let Some(previous) = previous {
+            reach.out.event(Event::Retired {
+                direction,
+                id: previous.id,
+            });
+        }
+        if self.supply > Supply::Normal {
+            reach.out.event(Event::Recovered { after: overdue });
+        }
+        self.supply = Supply::Normal;
+        self.enter(Stage::Installing, Input::Installed, State::Waiting);
+        reach.session.hello_now(now); // REKEY-27: announce the switch
+    }
+}
