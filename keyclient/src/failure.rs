@@ -35,8 +35,7 @@ pub(crate) fn classify(
             NetworkFault::ConnectTimeout(connect)
         } else if error.is_dns() {
             NetworkFault::Dns
-        } else if find::<io::Error>(error).is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof)
-        {
+        } else if ends_early(error) {
             NetworkFault::Tls(
                 "the KME closed the connection during the handshake; \
                  it may refuse our certificate, or speak no TLS on this port"
@@ -120,29 +119,31 @@ fn refuses_certificate(alert: AlertDescription) -> bool {
     )
 }
 
-/// The first `E` down the chain. An `io::Error` hides what it wraps from `source()`.
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = below(error);
-    }
-    None
+/// The first `E` down the chain.
+fn find<E: StdError + 'static>(error: &reqwest::Error) -> Option<&E> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// Whether the peer closed the connection where it should not have.
+fn ends_early(error: &reqwest::Error) -> bool {
+    chain(error)
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 /// In words, without the URL that the outer errors carry.
 fn root_cause(error: &reqwest::Error) -> String {
-    let mut last: &(dyn StdError + 'static) = error;
-    while let Some(error) = below(last) {
-        last = error;
+    match chain(error).last() {
+        Some(cause) if !cause.is::<reqwest::Error>() => cause.to_string(),
+        _ => "no cause given".to_owned(),
     }
-    if last.is::<reqwest::Error>() {
-        "no cause given".to_owned()
-    } else {
-        last.to_string()
-    }
+}
+
+/// The error, its cause, the cause of that. An `io::Error` hides what it wraps from `source()`.
+fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    core::iter::successors(Some(error as &(dyn StdError + 'static)), |error| {
+        below(*error)
+    })
 }
 
 fn below<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
