@@ -1,7 +1,7 @@
 //! A frame: an owned buffer with headroom and tailroom, which goes back to its pool when dropped.
 //!
 //! [`Frame`] knows neither heap nor UMEM nor mbuf: it holds a room, the range of the frame in it,
-//! and the [`Keeper`] that takes the room back. So a frame passes from port to port without a copy
+//! and the keeper that takes the room back. So a frame passes from port to port without a copy
 //! whenever the ports share their memory, and with one type in any case.
 //!
 //! Bound to one thread: reference counts and free lists are plain, not atomic.
@@ -27,7 +27,8 @@ pub struct Frame {
     start: u32,
     end: u32,
     token: u64,
-    keeper: Rc<dyn Keeper>,
+    /// `None` only in a frame that has given its room away.
+    keeper: Option<Rc<dyn Keeper>>,
 }
 
 impl Frame {
@@ -49,7 +50,7 @@ impl Frame {
             start: 0,
             end: 0,
             token,
-            keeper,
+            keeper: Some(keeper),
         }
     }
 
@@ -127,6 +128,24 @@ impl Frame {
         true
     }
 
+    /// Gives the room away without a copy, if it is one of `keeper`'s: its token, and where the
+    /// frame starts and ends in it. The room is then the caller's, and not taken back.
+    pub(crate) fn into_room<K: Keeper>(
+        mut self,
+        keeper: &Rc<K>,
+    ) -> Result<(u64, usize, usize), Self> {
+        let ours = Rc::as_ptr(keeper).cast::<()>();
+        if self
+            .keeper
+            .as_ref()
+            .is_none_or(|theirs| Rc::as_ptr(theirs).cast::<()>() != ours)
+        {
+            return Err(self);
+        }
+        self.keeper = None;
+        Ok((self.token, self.start as usize, self.end as usize))
+    }
+
     #[allow(unsafe_code, reason = "the room is raw memory of a pool")]
     fn room(&self) -> &[u8] {
         // SAFETY: as in `room_mut`; `&self` allows reading.
@@ -136,7 +155,9 @@ impl Frame {
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        self.keeper.take_back(self.token);
+        if let Some(keeper) = &self.keeper {
+            keeper.take_back(self.token);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use crate::{LinkState, PortError, limits, sys};
+use crate::{LinkState, PortError, limits, offload::Offload, sys};
 
 /// A name, and the socket to ask about it.
 pub struct Interface {
@@ -136,6 +136,21 @@ impl Interface {
         request.ifr_ifru.ifru_flags = flags | libc::IFF_UP as libc::c_short;
         sys::interface_ioctl(self.socket.as_fd(), libc::SIOCSIFFLAGS as _, &mut request)
             .map_err(|source| self.failed("taking up", source))
+    }
+
+    /// Makes it ready for a port: MTU at least `mtu_min`, offloads off if asked for, up. Says the
+    /// MTU.
+    pub(crate) fn prepare(&self, mtu_min: usize, offloads_off: bool) -> Result<usize, PortError> {
+        let mtu = self.raise_mtu(mtu_min)?;
+        for offload in Offload::ALL.into_iter().filter(|_| offloads_off) {
+            match offload.turn_off(self) {
+                // What the device has fixed stays; what comes of it is counted by name.
+                Ok(()) | Err(PortError::System { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.take_up()?;
+        Ok(mtu.clamp(limits::MTU_MIN, limits::MTU_MAX))
     }
 
     /// Up with a carrier, down, or gone.

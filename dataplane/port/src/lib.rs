@@ -8,6 +8,7 @@
 //! | [`null`]   | frames out of nothing, frames into nothing: benches                      |
 //! | [`tap`]    | a TAP interface: the kernel's own stack is the host                      |
 //! | [`packet`] | an interface of the machine, by an AF_PACKET ring                        |
+//! | [`xdp`]    | the same, by AF_XDP sockets: faster, more particular                     |
 //! | [`pcap`]   | a wrapper that keeps what passes, as pcapng                              |
 //! | [`fault`]  | a wrapper that loses, doubles, swaps, delays and corrupts: tests         |
 //!
@@ -24,6 +25,7 @@
 
 #![deny(unsafe_code)]
 
+mod checksum;
 mod counters;
 mod error;
 pub mod fault;
@@ -38,6 +40,7 @@ pub mod pcap;
 mod revival;
 mod sys;
 pub mod tap;
+pub mod xdp;
 
 use std::os::fd::BorrowedFd;
 

@@ -1,5 +1,7 @@
 //! Every limit of this crate, and how they relate.
 
+use std::time::Duration;
+
 /// Frames in one burst, at most.
 pub const BURST_MAX: usize = 64;
 /// Free octets in front of a received frame, at least: the SecTAG (16) goes there.
@@ -39,6 +41,27 @@ pub const SEND_TRIES: u32 = 3;
 /// adaptive idle wait; some microseconds of a busy one.
 pub const EMPTIES_BEFORE_LOOK: u32 = 1024;
 
+/// Entries of each ring of an AF_XDP socket.
+pub const XDP_RING: u32 = 2048;
+/// Queues of one interface that AF_XDP binds, at most.
+pub const QUEUES_MAX: usize = 64;
+/// What the kernel leaves free in front of a frame in a chunk (XDP_PACKET_HEADROOM).
+pub const CHUNK_HEADROOM: usize = 256;
+/// How often a busy queue is tried again when a port is opened, and the pause in between.
+pub const BUSY_TRIES: u32 = 50;
+/// See [`BUSY_TRIES`].
+pub const BUSY_PAUSE: Duration = Duration::from_millis(10);
+/// Octets of a chunk that no frame may have.
+pub const CHUNK_OVERHEAD: usize = CHUNK_HEADROOM + TAILROOM;
+/// Octets of a chunk for MTUs of usual Ethernet.
+pub const CHUNK_LEN_SMALL: usize = 2048;
+/// Octets of a chunk beyond: a page, the most that the kernel takes.
+pub const CHUNK_LEN: usize = 4096;
+/// Chunks of a memory, if the config does not say otherwise: fill and tx rings of red and black.
+pub const CHUNKS: usize = 16384;
+/// Chunks of a memory, at least: one fill ring, and bursts under way.
+pub const CHUNKS_MIN: usize = XDP_RING as usize + POOL_FRAMES;
+
 /// Frames that wait for the recorder's disk; what comes beyond is not recorded.
 pub const RECORDER_FRAMES: usize = 8192;
 /// Octets of a recorder's buffer at the start; longer frames make theirs grow, once.
@@ -62,6 +85,9 @@ const _: () = {
     assert!(HEADROOM.is_multiple_of(ROOM_ALIGN));
     assert!(POOL_FRAMES >= 4 * BURST_MAX && POOL_FRAMES <= POOL_FRAMES_MAX);
     assert!(room_len(MTU_MAX) < u16::MAX as usize);
+    assert!(XDP_RING.is_power_of_two() && CHUNK_HEADROOM >= HEADROOM);
+    assert!(CHUNK_LEN_SMALL - CHUNK_OVERHEAD >= frame_len_max(1500 + 32));
+    assert!(CHUNKS >= 2 * CHUNKS_MIN && CHUNKS <= POOL_FRAMES_MAX);
     assert!(RING_BLOCK >= 2 * room_len(MTU_MAX));
     assert!(RING_OCTETS_MIN <= RING_OCTETS && RING_OCTETS <= RING_OCTETS_MAX);
 };

@@ -1,7 +1,8 @@
 //! Offloads of an interface that must not be on where frames are sealed one by one.
 //!
 //! GRO and LRO join received frames, TSO and GSO hand down frames to be cut, and checksum offload
-//! hands down frames with an unfinished checksum. All of them are meant for the end of a line; an
+//! hands down frames with an unfinished checksum. VLAN offload takes the tag out of the frame. All
+//! of them are meant for the end of a line; an
 //! encryptor sits in the middle of one. What is turned off stays off until someone turns it on.
 
 use std::io;
@@ -21,11 +22,23 @@ pub enum Offload {
     Gso,
     /// Send: checksums are finished by the device, or, on veth, never.
     TxChecksum,
+    /// Receive: the device takes the VLAN tag out, where an XDP program does not find it.
+    RxVlan,
+    /// Send: the device puts the VLAN tag in, or, on veth, never.
+    TxVlan,
 }
 
 impl Offload {
     /// All of them, in an order in which the kernel takes them: checksums last, TSO needs them.
-    pub const ALL: [Self; 5] = [Self::Gro, Self::Lro, Self::Tso, Self::Gso, Self::TxChecksum];
+    pub const ALL: [Self; 7] = [
+        Self::Gro,
+        Self::Lro,
+        Self::Tso,
+        Self::Gso,
+        Self::TxChecksum,
+        Self::RxVlan,
+        Self::TxVlan,
+    ];
 
     /// As `ethtool -K` has it.
     #[must_use]
@@ -36,6 +49,8 @@ impl Offload {
             Self::Tso => "tso",
             Self::Gso => "gso",
             Self::TxChecksum => "tx",
+            Self::RxVlan => "rxvlan",
+            Self::TxVlan => "txvlan",
         }
     }
 
@@ -73,7 +88,7 @@ impl Offload {
     fn commands(self) -> (u32, u32) {
         match self {
             Self::Gro => (0x2b, 0x2c),
-            Self::Lro => (0x25, 0x26),
+            Self::Lro | Self::RxVlan | Self::TxVlan => (0x25, 0x26),
             Self::Tso => (0x1e, 0x1f),
             Self::Gso => (0x23, 0x24),
             Self::TxChecksum => (0x16, 0x17),
@@ -83,7 +98,9 @@ impl Offload {
     /// Where in the command's number it is.
     fn bit(self) -> u32 {
         match self {
-            // ETH_FLAG_LRO, one of several flags of that command.
+            // ETH_FLAG_*: several flags of one command.
+            Self::TxVlan => 1 << 7,
+            Self::RxVlan => 1 << 8,
             Self::Lro => 1 << 15,
             _ => 1,
         }

@@ -18,7 +18,6 @@
 //! The kernel's own stack goes on to see the frames of this interface, and may send on it: give it
 //! no address, and no IPv6 (`ip link set … addrgenmode none`).
 
-mod checksum;
 mod ring;
 mod transmit;
 
@@ -29,8 +28,8 @@ use std::{
 };
 
 use crate::{
-    Burst, LinkState, Pool, Port, PortCounters, PortError, iface::Interface, limits,
-    offload::Offload, revival::Revival, sys,
+    Burst, LinkState, Pool, Port, PortCounters, PortError, checksum, iface::Interface, limits,
+    revival::Revival, sys,
 };
 use ring::{Received, Ring};
 use transmit::Transmit;
@@ -114,7 +113,7 @@ impl Packet {
         }
         let index = interface.index()?;
         let mac = interface.mac()?;
-        let mtu = prepare(&interface, &config)?;
+        let mtu = interface.prepare(config.mtu_min, config.disable_offloads)?;
         let pool = Pool::new(config.pool_frames, mtu)?;
         let receive = sys::socket(libc::AF_PACKET, libc::SOCK_RAW)
             .map_err(|source| interface.failed("packet socket", source))?;
@@ -207,7 +206,11 @@ impl Packet {
         let Ok(index) = self.interface.index() else {
             return;
         };
-        let Ok(mtu) = prepare(&self.interface, &self.config) else {
+        let config = &self.config;
+        let prepared = self
+            .interface
+            .prepare(config.mtu_min, config.disable_offloads);
+        let Ok(mtu) = prepared else {
             return;
         };
         if mtu < self.mtu && self.config.mtu_min == 0 && self.interface.set_mtu(self.mtu).is_err() {
@@ -303,22 +306,6 @@ impl Port for Packet {
     fn name(&self) -> &str {
         self.interface.name()
     }
-}
-
-/// MTU, offloads, up. Says the MTU.
-fn prepare(interface: &Interface, config: &PacketConfig) -> Result<usize, PortError> {
-    let mtu = interface.raise_mtu(config.mtu_min)?;
-    if config.disable_offloads {
-        // What the device has fixed stays; what comes of it is counted by name.
-        for offload in Offload::ALL {
-            match offload.turn_off(interface) {
-                Ok(()) | Err(PortError::System { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    interface.take_up()?;
-    Ok(mtu.clamp(limits::MTU_MIN, limits::MTU_MAX))
 }
 
 /// Copies a frame out of the ring and undoes what the kernel did to it; or drops and counts it.

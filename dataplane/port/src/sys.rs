@@ -25,6 +25,25 @@ pub(crate) fn eventfd() -> io::Result<File> {
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
+/// A descriptor that is readable when one of these is.
+#[allow(unsafe_code, reason = "epoll(7)")]
+pub(crate) fn epoll_of<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>) -> io::Result<OwnedFd> {
+    // SAFETY: takes a number, touches no memory of ours.
+    let epoll = checked(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+    // SAFETY: fresh from the kernel, owned by nobody else.
+    let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
+    for fd in fds {
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN as u32,
+            u64: 0,
+        };
+        let (epoll, fd) = (epoll.as_raw_fd(), fd.as_raw_fd());
+        // SAFETY: the kernel reads the event, which lives until the call is over.
+        checked(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &raw mut event) })?;
+    }
+    Ok(epoll)
+}
+
 /// A socket that never blocks and does not outlive an exec.
 #[allow(unsafe_code, reason = "socket(2)")]
 pub(crate) fn socket(family: libc::c_int, kind: libc::c_int) -> io::Result<OwnedFd> {
@@ -66,7 +85,6 @@ pub(crate) fn option<const N: usize>(
 }
 
 /// Binds a packet socket to an interface. Protocol 0 receives nothing.
-#[allow(unsafe_code, reason = "bind(2)")]
 pub(crate) fn bind_packet(socket: BorrowedFd<'_>, index: u32, protocol: u16) -> io::Result<()> {
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
@@ -77,9 +95,16 @@ pub(crate) fn bind_packet(socket: BorrowedFd<'_>, index: u32, protocol: u16) -> 
         sll_halen: 0,
         sll_addr: [0; 8],
     };
-    let len = size_of_val(&address) as libc::socklen_t;
-    // SAFETY: the kernel reads `len` octets of `address`.
-    checked(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) })?;
+    bind(socket, &address)
+}
+
+/// Binds a socket to an address of its family.
+#[allow(unsafe_code, reason = "bind(2)")]
+pub(crate) fn bind<A: Copy>(socket: BorrowedFd<'_>, address: &A) -> io::Result<()> {
+    let len = size_of::<A>() as libc::socklen_t;
+    let address = ptr::from_ref(address).cast();
+    // SAFETY: the kernel reads `len` octets at `address`, which is what an `A` has.
+    checked(unsafe { libc::bind(socket.as_raw_fd(), address, len) })?;
     Ok(())
 }
 
@@ -128,6 +153,20 @@ impl Mapping {
         let fd = fd.as_raw_fd();
         // SAFETY: a new mapping where the kernel likes; overlaps nothing of ours.
         let base = unsafe { libc::mmap(ptr::null_mut(), len, rights, flags, fd, offset) };
+        Self::mapped(base, len)
+    }
+
+    /// `len` octets of zeros of our own, page by page.
+    #[allow(unsafe_code, reason = "mmap(2)")]
+    pub(crate) fn anonymous(len: usize) -> io::Result<Self> {
+        let rights = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
+        // SAFETY: a new mapping where the kernel likes; overlaps nothing of ours.
+        let base = unsafe { libc::mmap(ptr::null_mut(), len, rights, flags, -1, 0) };
+        Self::mapped(base, len)
+    }
+
+    fn mapped(base: *mut libc::c_void, len: usize) -> io::Result<Self> {
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }

@@ -16,8 +16,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::{SOL_PACKET, checksum::Unfinished, turn_on};
-use crate::{limits, sys, sys::Mapping};
+use super::{SOL_PACKET, turn_on};
+use crate::{checksum::Unfinished, limits, sys, sys::Mapping};
 
 /// The ring, and where the next frame will be.
 pub(super) struct Ring {

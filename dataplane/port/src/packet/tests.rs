@@ -1,5 +1,7 @@
-use super::{accept, checksum::Unfinished, ring::Received};
-use crate::{Frame, HEADROOM, Pool, PortCounters, TAILROOM, limits::frame_len_max};
+use super::{accept, ring::Received};
+use crate::{
+    Frame, HEADROOM, Pool, PortCounters, TAILROOM, checksum::Unfinished, limits::frame_len_max,
+};
 
 const MTU: usize = 1500;
 

@@ -11,10 +11,12 @@
 mod namespace;
 mod packet;
 mod tap;
+mod xdp;
 
 use std::time::{Duration, Instant};
 
 use port::{Burst, Frame, Port};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Receives until `enough` frames are there, or two seconds are over.
 fn receive(port: &mut dyn Port, enough: usize) -> Vec<Frame> {
@@ -64,4 +66,33 @@ fn frame(len: usize, tags: &[u8]) -> Vec<u8> {
         frame.push(frame.len() as u8);
     }
     frame
+}
+
+fn is_udp(octets: &[u8]) -> bool {
+    octets[12..14] == [0x08, 0x00] && octets[23] == 17
+}
+
+/// Pseudo header, header and payload of an untagged IPv4 frame without options.
+fn ones_complement_sum_of_udp(frame: &[u8]) -> u32 {
+    let total = usize::from(u16::from_be_bytes([frame[16], frame[17]]));
+    let datagram = &frame[34..14 + total];
+    let mut octets = frame[26..34].to_vec();
+    octets.extend([0, 17]);
+    octets.extend((datagram.len() as u16).to_be_bytes());
+    octets.extend(datagram);
+    octets.push(0);
+    let words = octets
+        .chunks_exact(2)
+        .map(|w| u32::from(w[0]) << 8 | u32::from(w[1]));
+    let sum: u32 = words.sum();
+    (sum & 0xffff) + (sum >> 16)
+}
+
+fn readable(fd: impl std::os::fd::AsFd) -> bool {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    poll(&mut fds, Some(&now)).unwrap() > 0
 }

@@ -2,7 +2,6 @@
 
 use std::{
     net::UdpSocket,
-    os::fd::AsRawFd,
     thread,
     time::{Duration, Instant},
 };
@@ -13,9 +12,11 @@ use port::{
     offload::{self, Offload},
     packet::{Packet, PacketConfig},
 };
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::{frame, namespace, namespace::ip, receive, receive_one, wait_until};
+use crate::{
+    frame, is_udp, namespace, namespace::ip, ones_complement_sum_of_udp, readable, receive,
+    receive_one, wait_until,
+};
 
 const VETH: &str = "link add a0 type veth peer name b0";
 const NO_IPV6: [&str; 2] = [
@@ -429,33 +430,3 @@ const HOST: [&str; 3] = [
     "link set a0 up",
     "neigh add 10.1.0.2 lladdr 02:00:00:00:00:0b dev a0",
 ];
-
-fn is_udp(octets: &[u8]) -> bool {
-    octets[12..14] == [0x08, 0x00] && octets[23] == 17
-}
-
-/// Pseudo header, header and payload of an untagged IPv4 frame without options.
-fn ones_complement_sum_of_udp(frame: &[u8]) -> u32 {
-    let total = usize::from(u16::from_be_bytes([frame[16], frame[17]]));
-    let datagram = &frame[34..14 + total];
-    let mut octets = frame[26..34].to_vec();
-    octets.extend([0, 17]);
-    octets.extend((datagram.len() as u16).to_be_bytes());
-    octets.extend(datagram);
-    octets.push(0);
-    let words = octets
-        .chunks_exact(2)
-        .map(|w| u32::from(w[0]) << 8 | u32::from(w[1]));
-    let sum: u32 = words.sum();
-    (sum & 0xffff) + (sum >> 16)
-}
-
-fn readable(fd: impl std::os::fd::AsFd) -> bool {
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
-    assert!(fd.as_fd().as_raw_fd() >= 0);
-    poll(&mut fds, Some(&now)).unwrap() > 0
-}

@@ -1,0 +1,213 @@
+//! The rings between us and the kernel: one side writes entries and moves `producer`, the other
+//! reads them and moves `consumer`. Both count on without end and wrap at 2^32.
+//!
+//! The entries that the kernel may read or write are those between the two numbers. Ours is
+//! published with Release after the entries are written or read; the kernel's is read with Acquire.
+
+use std::{
+    io,
+    marker::PhantomData,
+    os::fd::BorrowedFd,
+    ptr::NonNull,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use crate::sys::{self, Mapping};
+
+/// Which ring of a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum RingKind {
+    Rx,
+    Tx,
+    Fill,
+    Completion,
+}
+
+impl RingKind {
+    fn option(self) -> libc::c_int {
+        match self {
+            Self::Rx => libc::XDP_RX_RING,
+            Self::Tx => libc::XDP_TX_RING,
+            Self::Fill => libc::XDP_UMEM_FILL_RING,
+            Self::Completion => libc::XDP_UMEM_COMPLETION_RING,
+        }
+    }
+
+    fn page_offset(self) -> libc::off_t {
+        match self {
+            Self::Rx => libc::XDP_PGOFF_RX_RING,
+            Self::Tx => libc::XDP_PGOFF_TX_RING,
+            Self::Fill => libc::XDP_UMEM_PGOFF_FILL_RING as libc::off_t,
+            Self::Completion => libc::XDP_UMEM_PGOFF_COMPLETION_RING as libc::off_t,
+        }
+    }
+}
+
+/// A ring in memory shared with the kernel. `T` is what the kernel says its entries are.
+struct Ring<T> {
+    mapping: Mapping,
+    producer: usize,
+    consumer: usize,
+    flags: usize,
+    entries: usize,
+    count: u32,
+    entry: PhantomData<T>,
+}
+
+/// An entry of plain numbers, as the kernel lays it out.
+pub(super) trait Entry: Copy {}
+impl Entry for u64 {}
+impl Entry for libc::xdp_desc {}
+
+/// Where a ring's parts are, from XDP_MMAP_OFFSETS: producer, consumer, entries, flags.
+fn offsets(socket: BorrowedFd<'_>, kind: RingKind) -> io::Result<[usize; 4]> {
+    // Four rings (rx, tx, fill, completion) of four 64-bit numbers.
+    let halves = sys::option::<32>(socket, libc::SOL_XDP, libc::XDP_MMAP_OFFSETS)?;
+    let first = match kind {
+        RingKind::Rx => 0,
+        RingKind::Tx => 8,
+        RingKind::Fill => 16,
+        RingKind::Completion => 24,
+    };
+    let number = |at: usize| {
+        let (low, high) = (
+            u64::from(halves[first + 2 * at]),
+            u64::from(halves[first + 2 * at + 1]),
+        );
+        let whole = if cfg!(target_endian = "little") {
+            high << 32 | low
+        } else {
+            low << 32 | high
+        };
+        usize::try_from(whole).map_err(io::Error::other)
+    };
+    Ok([number(0)?, number(1)?, number(2)?, number(3)?])
+}
+
+impl<T: Entry> Ring<T> {
+    /// Makes and maps a ring of `count` entries, a power of two.
+    fn new(socket: BorrowedFd<'_>, kind: RingKind, count: u32) -> io::Result<Self> {
+        sys::set_option(socket, libc::SOL_XDP, kind.option(), &count)?;
+        let [producer, consumer, entries, flags] = offsets(socket, kind)?;
+        let len = entries + count as usize * size_of::<T>();
+        let mapping = Mapping::new(socket, len, kind.page_offset())?;
+        let words = [producer, consumer, flags]
+            .into_iter()
+            .all(|at| at % 4 == 0 && at + 4 <= len);
+        if !words || entries % align_of::<T>() != 0 || !count.is_power_of_two() {
+            return Err(io::Error::other("the kernel's ring offsets make no sense"));
+        }
+        Ok(Self {
+            mapping,
+            producer,
+            consumer,
+            flags,
+            entries,
+            count,
+            entry: PhantomData,
+        })
+    }
+
+    #[allow(unsafe_code, reason = "an atomic in memory shared with the kernel")]
+    fn word(&self, offset: usize) -> &AtomicU32 {
+        // SAFETY: `new` looked that the offset is aligned and in the mapping.
+        let word = unsafe { self.mapping.base().add(offset) };
+        // SAFETY: as above; the mapping lives as long as `self`; both sides treat it as atomic.
+        unsafe { AtomicU32::from_ptr(word.cast().as_ptr()) }
+    }
+
+    /// The place of entry number `index`, which wraps.
+    #[allow(unsafe_code, reason = "points into memory shared with the kernel")]
+    fn entry(&self, index: u32) -> NonNull<T> {
+        let offset = self.entries + (index & (self.count - 1)) as usize * size_of::<T>();
+        // SAFETY: the mask keeps the index below `count`, and the mapping has room for so many.
+        unsafe { self.mapping.base().add(offset) }.cast()
+    }
+}
+
+/// A ring that we fill: fill and tx.
+pub(super) struct Producer<T> {
+    ring: Ring<T>,
+    next: u32,
+}
+
+impl<T: Entry> Producer<T> {
+    pub(super) fn new(socket: BorrowedFd<'_>, kind: RingKind, count: u32) -> io::Result<Self> {
+        Ok(Self {
+            ring: Ring::new(socket, kind, count)?,
+            next: 0,
+        })
+    }
+
+    /// How many entries there is a place for.
+    pub(super) fn free(&self) -> u32 {
+        let consumed = self.ring.word(self.ring.consumer).load(Ordering::Acquire);
+        self.ring
+            .count
+            .saturating_sub(self.next.wrapping_sub(consumed))
+    }
+
+    /// Writes an entry. There must be a place for it (`free`).
+    #[allow(unsafe_code, reason = "writes to memory shared with the kernel")]
+    pub(super) fn push(&mut self, value: T) {
+        let entry = self.ring.entry(self.next);
+        // SAFETY: in the mapping and aligned; not published, so the kernel does not read it.
+        unsafe { entry.write(value) };
+        self.next = self.next.wrapping_add(1);
+    }
+
+    /// Shows the kernel what was written.
+    pub(super) fn publish(&self) {
+        self.ring
+            .word(self.ring.producer)
+            .store(self.next, Ordering::Release);
+    }
+
+    /// The kernel sleeps on this ring and wants a call.
+    pub(super) fn needs_wakeup(&self) -> bool {
+        let flags = self.ring.word(self.ring.flags).load(Ordering::Relaxed);
+        flags & libc::XDP_RING_NEED_WAKEUP != 0
+    }
+}
+
+/// A ring that the kernel fills: rx and completion.
+pub(super) struct Consumer<T> {
+    ring: Ring<T>,
+    next: u32,
+    /// Up to here the kernel has filled, when we last looked.
+    filled: u32,
+}
+
+impl<T: Entry> Consumer<T> {
+    pub(super) fn new(socket: BorrowedFd<'_>, kind: RingKind, count: u32) -> io::Result<Self> {
+        Ok(Self {
+            ring: Ring::new(socket, kind, count)?,
+            next: 0,
+            filled: 0,
+        })
+    }
+
+    /// Reads the next entry.
+    #[allow(unsafe_code, reason = "reads memory shared with the kernel")]
+    pub(super) fn pop(&mut self) -> Option<T> {
+        if self.next == self.filled {
+            self.filled = self.ring.word(self.ring.producer).load(Ordering::Acquire);
+            if self.next == self.filled {
+                return None;
+            }
+        }
+        let entry = self.ring.entry(self.next);
+        // SAFETY: in the mapping and aligned; plain numbers; the kernel published it, and does not
+        // write there again before `release`.
+        let value = unsafe { entry.read() };
+        self.next = self.next.wrapping_add(1);
+        Some(value)
+    }
+
+    /// Gives the places of what was read back to the kernel.
+    pub(super) fn release(&self) {
+        self.ring
+            .word(self.ring.consumer)
+            .store(self.next, Ordering::Release);
+    }
+}

@@ -1,0 +1,229 @@
+//! The memory of AF_XDP sockets: chunks of one size, each held by a frame, by a socket, or by
+//! nobody.
+//!
+//! Red and black share one [`Umem`], so that a frame passes from one to the other as a chunk number.
+//! Each socket registers the same memory with the kernel anew, with fill and completion rings of
+//! its own: so an interface that vanishes takes nothing of the other's with it. The kernel does not
+//! see that it is the same memory; that no chunk is with two sockets is kept here, in `holders`.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    io,
+    rc::{Rc, Weak},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use crate::{Frame, PortError, frame::Keeper, limits, sys::Mapping};
+
+/// Names one memory for the ports of one thread: the first to open makes it, the others join.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Share {
+    number: u64,
+    chunks: usize,
+    chunk_len: usize,
+}
+
+thread_local! {
+    static SHARED: RefCell<HashMap<u64, Weak<Umem>>> = RefCell::default();
+}
+
+impl Share {
+    /// A memory of `chunks` buffers for frames under `mtu`, the largest of the ports'.
+    ///
+    /// # Errors
+    /// [`PortError::Range`]: a limit is broken.
+    pub fn new(chunks: usize, mtu: usize) -> Result<Self, PortError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let range = |what, have, min, max| PortError::Range {
+            what,
+            have,
+            min,
+            max,
+        };
+        if !(limits::MTU_MIN..=limits::MTU_MAX).contains(&mtu) {
+            return Err(range("mtu", mtu, limits::MTU_MIN, limits::MTU_MAX));
+        }
+        if !(limits::CHUNKS_MIN..=limits::POOL_FRAMES_MAX).contains(&chunks) {
+            return Err(range(
+                "chunks",
+                chunks,
+                limits::CHUNKS_MIN,
+                limits::POOL_FRAMES_MAX,
+            ));
+        }
+        let small = limits::frame_len_max(mtu) <= limits::CHUNK_LEN_SMALL - limits::CHUNK_OVERHEAD;
+        let chunk_len = if small {
+            limits::CHUNK_LEN_SMALL
+        } else {
+            limits::CHUNK_LEN
+        };
+        Ok(Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            chunks,
+            chunk_len,
+        })
+    }
+
+    /// The memory, made now or found.
+    pub(super) fn umem(self) -> io::Result<Rc<Umem>> {
+        SHARED.with_borrow_mut(|shared| {
+            if let Some(umem) = shared.get(&self.number).and_then(Weak::upgrade) {
+                return Ok(umem);
+            }
+            shared.retain(|_, umem| umem.strong_count() > 0);
+            let umem = Rc::new(Umem::new(self.chunks, self.chunk_len)?);
+            shared.insert(self.number, Rc::downgrade(&umem));
+            Ok(umem)
+        })
+    }
+}
+
+/// The memory. Bound to one thread.
+pub(super) struct Umem {
+    mapping: Mapping,
+    chunk_len: usize,
+    /// Who has each chunk.
+    holders: Vec<Cell<Holder>>,
+    /// Those that nobody has; its capacity is their count.
+    free: RefCell<Vec<u32>>,
+    exhausted: Cell<u64>,
+    sockets: Cell<u32>,
+}
+
+/// Who has a chunk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Holder {
+    Nobody,
+    Frame,
+    /// The kernel, on behalf of this socket.
+    Socket(u32),
+}
+
+impl Umem {
+    fn new(chunks: usize, chunk_len: usize) -> io::Result<Self> {
+        Ok(Self {
+            mapping: Mapping::anonymous(chunks * chunk_len)?,
+            chunk_len,
+            holders: vec![Cell::new(Holder::Nobody); chunks],
+            free: RefCell::new((0..chunks as u32).rev().collect()),
+            exhausted: Cell::new(0),
+            sockets: Cell::new(0),
+        })
+    }
+
+    pub(super) fn chunk_len(&self) -> usize {
+        self.chunk_len
+    }
+
+    /// Octets of the longest frame in one chunk.
+    pub(super) fn frame_len_max(&self) -> usize {
+        self.chunk_len - limits::CHUNK_OVERHEAD
+    }
+
+    /// Chunks that nobody has.
+    pub(super) fn free(&self) -> usize {
+        self.free.borrow().len()
+    }
+
+    /// Chunks in all.
+    pub(super) fn count(&self) -> usize {
+        self.holders.len()
+    }
+
+    /// For XDP_UMEM_REG.
+    pub(super) fn registration(&self) -> libc::xdp_umem_reg {
+        libc::xdp_umem_reg {
+            addr: self.mapping.base().as_ptr() as u64,
+            len: self.mapping.len() as u64,
+            chunk_size: self.chunk_len as u32,
+            // The kernel leaves 256 octets of its own accord: XDP_PACKET_HEADROOM.
+            headroom: 0,
+            flags: 0,
+            tx_metadata_len: 0,
+        }
+    }
+
+    /// A name for a new socket.
+    pub(super) fn next_socket(&self) -> Holder {
+        self.sockets.set(self.sockets.get() + 1);
+        Holder::Socket(self.sockets.get())
+    }
+
+    /// A chunk for `holder`.
+    pub(super) fn take(&self, holder: Holder) -> Option<u32> {
+        let Some(chunk) = self.free.borrow_mut().pop() else {
+            self.exhausted.set(self.exhausted.get() + 1);
+            return None;
+        };
+        self.holders[chunk as usize].set(holder);
+        Some(chunk)
+    }
+
+    /// A chunk passes from one holder to another. `false`: it is not a chunk, or not `from`'s.
+    pub(super) fn pass(&self, chunk: u64, from: Holder, to: Holder) -> bool {
+        let holder = usize::try_from(chunk)
+            .ok()
+            .and_then(|chunk| self.holders.get(chunk));
+        let Some(holder) = holder.filter(|holder| holder.get() == from) else {
+            return false;
+        };
+        holder.set(to);
+        if to == Holder::Nobody {
+            // Below `count`, which is a u32.
+            self.free.borrow_mut().push(chunk as u32);
+        }
+        true
+    }
+
+    /// Takes back all that a closed socket had.
+    pub(super) fn reclaim(&self, socket: Holder) {
+        for chunk in 0..self.holders.len() as u64 {
+            self.pass(chunk, socket, Holder::Nobody);
+        }
+    }
+
+    /// Splits an address of the kernel's into chunk and offset.
+    pub(super) fn place(&self, address: u64) -> (u64, usize) {
+        let len = self.chunk_len as u64;
+        (address / len, (address % len) as usize)
+    }
+
+    /// The way back from [`Umem::place`].
+    pub(super) fn address(&self, chunk: u64, offset: usize) -> u64 {
+        chunk * self.chunk_len as u64 + offset as u64
+    }
+
+    /// A frame over a chunk that the caller has just passed to [`Holder::Frame`].
+    #[allow(unsafe_code, reason = "makes a frame over a chunk of this memory")]
+    pub(super) fn frame(self: &Rc<Self>, chunk: u32) -> Frame {
+        let holder = &self.holders[chunk as usize];
+        assert!(
+            holder.get() == Holder::Frame,
+            "a chunk that is not a frame's"
+        );
+        // SAFETY: the index into `holders` above was checked, and the mapping has as many chunks.
+        let room = unsafe { self.mapping.base().add(chunk as usize * self.chunk_len) };
+        let keeper = Rc::<Self>::clone(self);
+        // SAFETY: zeroed by mmap, and lives as long as this memory, which the frame holds. A chunk
+        // of a frame is with no ring, so the kernel does not touch it, and there is one frame of it:
+        // its holder became `Frame` when it left the free list or a ring.
+        unsafe { Frame::new(keeper, room, self.chunk_len as u32, chunk.into()) }
+    }
+
+    #[cfg(test)]
+    pub(super) fn new_for_tests(chunks: usize) -> Rc<Self> {
+        Rc::new(Self::new(chunks, limits::CHUNK_LEN_SMALL).unwrap())
+    }
+
+    #[cfg(test)]
+    pub(super) fn base(&self) -> std::ptr::NonNull<u8> {
+        self.mapping.base()
+    }
+}
+
+impl Keeper for Umem {
+    fn take_back(&self, token: u64) {
+        self.pass(token, Holder::Frame, Holder::Nobody);
+    }
+}
