@@ -1,7 +1,7 @@
 //! What protect and validate cost beside the crypto, in ns a frame.
 //!
-//! `cargo run --release -p secy --example cost`. For each engine and length of user data: a burst of
-//! 64 frames through `protect` and `validate`, the same frames through the engine alone, and the
+//! `cargo run --release -p secy --example cost [engine]`. For each engine, or the one named, and
+//! each length of user data: a burst of 64 frames through `protect` and `validate`, the same frames through the engine alone, and the
 //! difference. The median of many bursts; the stages take turns, so that a slow phase of the machine
 //! meets them all.
 #![allow(clippy::print_stdout, reason = "it prints a table")]
@@ -24,7 +24,11 @@ const KEY: [u8; 32] = [7; 32];
 
 fn main() {
     println!("engine      octets | protect   seal   diff | validate   open   diff   (ns a frame)");
+    let named = std::env::args().nth(1);
     for engine in Engine::available() {
+        if named.as_deref().is_some_and(|name| name != engine.name()) {
+            continue;
+        }
         for user_data_len in [48, 500, 1502] {
             let mut stages = Stages::new(engine, user_data_len);
             let mut ns: [Vec<f64>; 4] = Default::default();

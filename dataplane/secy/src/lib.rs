@@ -32,6 +32,7 @@ mod sa_id;
 mod sak;
 mod slot;
 mod suite;
+mod tagged;
 mod tx_sa;
 mod tx_sc;
 mod validate;

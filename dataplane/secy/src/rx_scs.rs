@@ -5,6 +5,7 @@ use core::fmt;
 use wire::{An, Pn, Sci};
 
 use crate::limits::{CLEAR_VLAN_TAGS_MAX, RX_SCS_MAX, SAS_PER_SC};
+use crate::tagged::Before;
 use crate::{RxCounters, RxSa, SaId};
 
 #[cfg(test)]
@@ -40,9 +41,10 @@ pub struct RxConfig {
 /// The receive side of one SecY in one worker.
 pub struct RxScs {
     pub(crate) config: RxConfig,
-    /// Few, and in the order of their first install; looked up by walking, last hit first.
+    /// Few, and in the order of their first install; looked up by walking.
     pub(crate) scs: Vec<RxSc>,
-    pub(crate) last_hit: usize,
+    /// Saves most of the walking. None when SCs or SAs come or go, as it names them by index.
+    pub(crate) before: Option<Before>,
     pub(crate) counters: RxCounters,
 }
 
@@ -83,7 +85,7 @@ impl RxScs {
         Self {
             config,
             scs: Vec::with_capacity(RX_SCS_MAX),
-            last_hit: 0,
+            before: None,
             counters: RxCounters::default(),
         }
     }
@@ -105,6 +107,7 @@ impl RxScs {
                 self.scs.len() - 1
             }
         };
+        self.before = None;
         let place = self.scs[sc].sa_mut(sa.id().an);
         if let Some(held) = place.as_ref().filter(|held| held.in_pkts_ok() > 0) {
             return Err(InstallError::InUse(held.id()));
@@ -120,9 +123,9 @@ impl RxScs {
         let index = self.scs.iter().position(|sc| sc.sci == sci)?;
         let sc = &mut self.scs[index];
         let sa = sc.sa_mut(id.an).take_if(|held| held.id() == id)?;
+        self.before = None;
         if sc.sas.iter().all(Option::is_none) {
             self.scs.remove(index);
-            self.last_hit = 0;
         }
         Some(sa)
     }
@@ -131,7 +134,7 @@ impl RxScs {
     pub fn retire_all(&mut self) -> usize {
         let count = self.sas().count();
         self.scs.clear();
-        self.last_hit = 0;
+        self.before = None;
         count
     }
 

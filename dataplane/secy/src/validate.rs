@@ -5,58 +5,26 @@
 //! opened as    (tags) DA SA SecTAG        | user data ICV
 //! out                 DA SA (tags)        | user data
 //! ```
-//! Three passes over a burst: `check` each frame up to the early replay test, `open` the frames of
+//! Three steps of a burst: `check` each frame ([`crate::tagged`]) and test its PN, `open` those of
 //! each SA in one engine call, and `settle` each in the order of arrival.
 
 use arrayvec::ArrayVec;
 use gcm::Job;
-use wire::{
-    An, Channel, EthernetFrame, ICV_LEN, MACS_LEN, MacAddr, Pn, Sci, SecTag, SecTagError,
-    VLAN_TAG_LEN,
-};
+use wire::{ICV_LEN, MACS_LEN, Pn};
 
-use crate::limits::{BURST_MAX, PROTECTED_LEN_MAX};
+use crate::limits::BURST_MAX;
 use crate::replay::Replay;
+use crate::tagged::{Checked, Layout, SaIndex, Tagged, Unkeyed};
 use crate::{Discard, RxConfig, RxCounters, RxScs, Slot, ValidateFrames};
 
-/// What the checks before the ICV say of a frame.
-enum Checked {
-    /// Nothing more to do: it has a discard.
-    Done,
-    /// To be let through as it is: untagged.
-    Untagged,
-    /// To be let through stripped, as its SC is unknown.
-    UnknownSci(Layout),
-    /// To be let through stripped, as its SA is unknown.
-    UnusedSa(Layout),
-    /// To be opened.
-    Sealed(Sealed),
-}
-
-/// Where things are in a tagged frame, in octets. All fit, as such a frame is no longer than
-/// [`PROTECTED_LEN_MAX`].
-#[derive(Clone, Copy)]
-struct Layout {
-    clear_len: u16,
-    sectag_len: u16,
-    user_data_len: u16,
-}
-
-/// A frame with a key to open it.
-#[derive(Clone, Copy)]
+/// A frame that passed the early replay test.
 struct Sealed {
     pn: Pn,
-    layout: Layout,
-    sa: SaIndex,
-    encrypted: bool,
-    changed: bool,
-}
-
-/// An SA by the index of its SC, while no SC comes or goes: within one burst.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct SaIndex {
-    sc: u8,
-    an: An,
+    tagged: Tagged,
+    /// Its place in the burst.
+    slot: u8,
+    /// Its ICV was right.
+    authentic: bool,
 }
 
 impl RxScs {
@@ -69,178 +37,147 @@ impl RxScs {
     }
 
     fn validate_burst(&mut self, burst: &mut [Slot<'_>]) {
-        // One entry a slot; a burst is no longer than the array.
-        let mut checked = ArrayVec::<Checked, BURST_MAX>::new();
-        for slot in burst.iter_mut() {
-            checked.push(match slot.discard {
-                Some(_) => Checked::Done,
-                None => self.check(slot.frame()).unwrap_or_else(|reason| {
-                    discard(slot, &mut self.counters, reason);
-                    Checked::Done
-                }),
-            });
-        }
-        let authentic = self.open(burst, &checked);
-        for (index, (slot, checked)) in burst.iter_mut().zip(&checked).enumerate() {
-            self.settle(slot, checked, authentic & (1 << index) != 0);
-        }
-    }
-
-    /// Everything that can be said without the key, in the order of the standard.
-    #[inline]
-    fn check(&mut self, frame: &[u8]) -> Result<Checked, Discard> {
-        let lenient = self.config.validate != ValidateFrames::Strict;
-        let view = EthernetFrame::parse(frame).ok_or(Discard::InPktsTooShort)?;
-        let tags = view.vlan_tags(usize::from(self.config.clear_vlan_tags));
-        let octets = view.after_tags(tags);
-        let sectag = match SecTag::parse(octets) {
-            Ok(sectag) => sectag,
-            Err(SecTagError::Untagged) if lenient => return Ok(Checked::Untagged),
-            Err(SecTagError::Untagged) => return Err(Discard::InPktsNoTag),
-            Err(_) => return Err(Discard::InPktsBadTag),
-        };
-        let user_data_len = sectag.user_data_len(octets.len());
-        if MACS_LEN + sectag.len() + user_data_len + ICV_LEN > PROTECTED_LEN_MAX {
-            return Err(Discard::InPktsTooLong);
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "checked: no more than a frame's"
-        )]
-        let layout = Layout {
-            clear_len: (tags * VLAN_TAG_LEN) as u16,
-            sectag_len: sectag.len() as u16,
-            user_data_len: user_data_len as u16,
-        };
-        if sectag.encrypted && !sectag.changed {
-            return Err(Discard::InPktsForKay);
-        }
-        // Without a key only unchanged user data is of any use.
-        let lenient = lenient && !sectag.changed;
-        let Some(index) = self.find(&sectag, view.src()) else {
-            return if lenient {
-                Ok(Checked::UnknownSci(layout))
-            } else {
-                Err(Discard::InPktsNoSci)
-            };
-        };
-        let sc = &self.scs[index]; // just found
-        let Some(sa) = &sc.sas[sectag.an.index()] else {
-            return if lenient {
-                Ok(Checked::UnusedSa(layout))
-            } else {
-                Err(Discard::InPktsNotUsingSa)
-            };
-        };
-        let pn = sa.recover_pn(sectag.pn_low).ok_or(Discard::InPktsBadTag)?;
-        refuse(sa.window.test(pn))?;
-        Ok(Checked::Sealed(Sealed {
-            pn: Pn::new(pn).ok_or(Discard::InPktsLate)?,
-            layout,
-            #[expect(clippy::cast_possible_truncation, reason = "at most RX_SCS_MAX")]
-            sa: SaIndex {
-                sc: index as u8,
-                an: sectag.an,
-            },
-            encrypted: sectag.encrypted,
-            changed: sectag.changed,
-        }))
-    }
-
-    /// The SC of a frame. Where the tag has no SCI: SCB is port 0 and ES port 1 of the source
-    /// address; with neither bit it is the one SC there is (point to point), and failing that, as
-    /// the Linux kernel has it, port 1 again. A wrong guess fails at the ICV.
-    #[inline]
-    fn find(&mut self, sectag: &SecTag, src: MacAddr) -> Option<usize> {
-        let sci = match sectag.channel {
-            Channel::Explicit(sci) => sci,
-            Channel::Implied { scb: true, .. } => Sci::new(src, 0),
-            Channel::Implied {
-                end_station: false, ..
-            } if self.scs.len() == 1 => return Some(0),
-            Channel::Implied { .. } => Sci::new(src, 1),
-        };
-        if self.scs.get(self.last_hit).is_none_or(|sc| sc.sci != sci) {
-            self.last_hit = self.scs.iter().position(|sc| sc.sci == sci)?;
-        }
-        Some(self.last_hit)
-    }
-
-    /// Opens the sealed frames, those of one SA in one call. Bit n of the result: the ICV of slot n
-    /// was right.
-    fn open(&mut self, burst: &mut [Slot<'_>], checked: &[Checked]) -> u64 {
-        let (mut opened, mut authentic) = (0_u64, 0_u64);
-        // Usually one round: all frames of a burst are under one SA.
-        while let Some(group) = first_sealed(checked, opened) {
-            let Some(sa) = &mut self.scs[usize::from(group.sc)].sas[group.an.index()] else {
-                break;
-            };
-            let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
-            let mut slots = ArrayVec::<u8, BURST_MAX>::new();
-            for (index, (slot, checked)) in (0..).zip(burst.iter_mut().zip(checked)) {
-                match checked {
-                    Checked::Sealed(sealed) if sealed.sa == group => {
-                        jobs.push(job(slot, sealed, sa.nonce(sealed.pn)));
-                        slots.push(index);
+        // Side by side, one entry a sealed frame; a burst is no longer than the arrays.
+        let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
+        let mut sealed = ArrayVec::<Sealed, BURST_MAX>::new();
+        for (index, slot) in (0..).zip(burst.iter_mut()) {
+            if slot.discard.is_some() {
+                continue;
+            }
+            let tagged = match self.tagged_as_before(slot.frame()) {
+                Some(tagged) => tagged,
+                None => match self.check(slot.frame()) {
+                    Ok(Checked::Tagged(tagged)) => tagged,
+                    Ok(Checked::Unkeyed(unkeyed)) => {
+                        self.let_through(slot, unkeyed);
+                        continue;
                     }
-                    _ => {}
+                    Err(reason) => {
+                        discard(slot, &mut self.counters, reason);
+                        continue;
+                    }
+                },
+            };
+            match self.early_replay_test(&tagged) {
+                Ok((pn, nonce)) => {
+                    jobs.push(job(slot, &tagged, nonce));
+                    sealed.push(Sealed {
+                        pn,
+                        tagged,
+                        slot: index,
+                        authentic: false,
+                    });
+                }
+                Err(reason) => discard(slot, &mut self.counters, reason),
+            }
+        }
+        self.open(&mut jobs, &mut sealed);
+        drop(jobs);
+        for frame in &sealed {
+            self.settle(&mut burst[usize::from(frame.slot)], frame);
+        }
+    }
+
+    /// Recovers the PN and tests it. Returns it with its nonce.
+    #[inline]
+    fn early_replay_test(&self, tagged: &Tagged) -> Result<(Pn, [u8; 12]), Discard> {
+        let SaIndex { sc, an } = tagged.sa;
+        let sa = &self.scs[usize::from(sc)].sas[an.index()];
+        let sa = sa.as_ref().ok_or(Discard::InPktsNotUsingSa)?;
+        let pn = sa.recover_pn(tagged.pn_low).ok_or(Discard::InPktsBadTag)?;
+        refuse(sa.window.test(pn))?;
+        let pn = Pn::new(pn).ok_or(Discard::InPktsLate)?;
+        Ok((pn, sa.nonce(pn)))
+    }
+
+    /// Opens all, those of one SA in one call.
+    fn open(&mut self, jobs: &mut [Job<'_>], sealed: &mut [Sealed]) {
+        let Some(first) = sealed.first() else { return };
+        let group = first.tagged.sa;
+        if sealed.iter().all(|frame| frame.tagged.sa == group) {
+            // The usual case.
+            self.open_group(group, jobs);
+            for (job, frame) in jobs.iter().zip(sealed) {
+                frame.authentic = job.authentic;
+            }
+            return;
+        }
+        // Job n is that of frame order[n]. The jobs of each SA in turn are brought to the front of
+        // what is left; the frames stay in the order of arrival.
+        let mut order: [u8; BURST_MAX] = core::array::from_fn(|n| n as u8);
+        let mut from = 0;
+        while from < jobs.len() {
+            let group = sealed[usize::from(order[from])].tagged.sa;
+            let mut to = from;
+            for n in from..jobs.len() {
+                if sealed[usize::from(order[n])].tagged.sa == group {
+                    jobs.swap(n, to);
+                    order.swap(n, to);
+                    to += 1;
                 }
             }
-            sa.key.open(&mut jobs);
-            for (job, index) in jobs.iter().zip(slots) {
-                opened |= 1 << index;
-                authentic |= u64::from(job.authentic) << index;
+            self.open_group(group, &mut jobs[from..to]);
+            for (job, &index) in jobs[from..to].iter().zip(&order[from..to]) {
+                sealed[usize::from(index)].authentic = job.authentic;
             }
+            from = to;
         }
-        authentic
+    }
+
+    fn open_group(&mut self, SaIndex { sc, an }: SaIndex, jobs: &mut [Job<'_>]) {
+        if let Some(sa) = &mut self.scs[usize::from(sc)].sas[an.index()] {
+            sa.key.open(jobs);
+        }
     }
 
     /// The replay test again, now that the frame is known to be authentic; then it counts as
     /// received, is stripped and let through. Or it is not authentic.
     #[inline]
-    fn settle(&mut self, slot: &mut Slot<'_>, checked: &Checked, authentic: bool) {
-        let counters = &mut self.counters;
-        let sealed = match checked {
-            Checked::Done => return,
-            Checked::Untagged => {
-                counters.in_pkts_untagged += 1;
-                return;
-            }
-            Checked::UnknownSci(layout) => {
-                counters.in_pkts_unknown_sci += 1;
-                return strip(slot, *layout);
-            }
-            Checked::UnusedSa(layout) => {
-                counters.in_pkts_unused_sa += 1;
-                return strip(slot, *layout);
-            }
-            Checked::Sealed(sealed) => sealed,
-        };
-        let received = if authentic {
+    fn settle(&mut self, slot: &mut Slot<'_>, sealed: &Sealed) {
+        let received = if sealed.authentic {
             self.receive(sealed)
         } else {
-            accept_unauthentic(&self.config, &mut self.counters, sealed.changed)
+            accept_unauthentic(&self.config, &mut self.counters, sealed.tagged.changed)
         };
         match received {
             Ok(()) => {
-                put_addresses_first(slot, sealed.layout);
-                strip(slot, sealed.layout);
+                if sealed.tagged.layout.clear_len > 0 {
+                    let clear_len = usize::from(sealed.tagged.layout.clear_len);
+                    put_addresses_first(&mut slot.room[slot.start..], clear_len);
+                }
+                strip(slot, sealed.tagged.layout);
             }
             Err(reason) => discard(slot, &mut self.counters, reason),
         }
     }
 
+    /// What is not strict: no key, but C = 0.
+    #[cold]
+    fn let_through(&mut self, slot: &mut Slot<'_>, unkeyed: Unkeyed) {
+        match unkeyed {
+            Unkeyed::Untagged => self.counters.in_pkts_untagged += 1,
+            Unkeyed::Sci(layout) => {
+                self.counters.in_pkts_unknown_sci += 1;
+                strip(slot, layout);
+            }
+            Unkeyed::An(layout) => {
+                self.counters.in_pkts_unused_sa += 1;
+                strip(slot, layout);
+            }
+        }
+    }
+
     #[inline]
     fn receive(&mut self, sealed: &Sealed) -> Result<(), Discard> {
-        let SaIndex { sc, an } = sealed.sa;
+        let SaIndex { sc, an } = sealed.tagged.sa;
         let Some(sa) = &mut self.scs[usize::from(sc)].sas[an.index()] else {
             return Err(Discard::InPktsNotUsingSa);
         };
         refuse(sa.window.test_and_mark(sealed.pn.value()))?;
         sa.in_pkts_ok += 1;
         self.counters.in_pkts_ok += 1;
-        let octets = u64::from(sealed.layout.user_data_len);
-        if sealed.encrypted {
+        let octets = u64::from(sealed.tagged.layout.user_data_len);
+        if sealed.tagged.encrypted {
             self.counters.in_octets_decrypted += octets;
         } else {
             self.counters.in_octets_validated += octets;
@@ -249,18 +186,8 @@ impl RxScs {
     }
 }
 
-/// The SA of the first sealed frame whose bit is not in `opened`.
-fn first_sealed(checked: &[Checked], opened: u64) -> Option<SaIndex> {
-    checked
-        .iter()
-        .enumerate()
-        .find_map(|(index, checked)| match checked {
-            Checked::Sealed(sealed) if opened & (1 << index) == 0 => Some(sealed.sa),
-            _ => None,
-        })
-}
-
 /// The ICV is wrong: 802.1AE 10.6.5 by validateFrames. The replay window stays as it is.
+#[cold]
 fn accept_unauthentic(
     config: &RxConfig,
     counters: &mut RxCounters,
@@ -283,6 +210,7 @@ fn refuse(replay: Replay) -> Result<(), Discard> {
     }
 }
 
+#[cold]
 fn discard(slot: &mut Slot<'_>, counters: &mut RxCounters, reason: Discard) {
     slot.discard = Some(reason);
     counters
@@ -291,23 +219,23 @@ fn discard(slot: &mut Slot<'_>, counters: &mut RxCounters, reason: Discard) {
         .for_each(|counter| *counter += 1);
 }
 
-/// The frame from its addresses to its ICV, in one piece. `check` saw that all of it is inside the
-/// frame, and the frame inside its room.
+/// The frame from its addresses to its ICV, in one piece. `check` saw that all of it is inside
+/// the frame, and the frame inside its room.
 #[inline]
-fn job<'a>(slot: &'a mut Slot<'_>, sealed: &Sealed, nonce: [u8; 12]) -> Job<'a> {
+fn job<'a>(slot: &'a mut Slot<'_>, tagged: &Tagged, nonce: [u8; 12]) -> Job<'a> {
     let Layout {
         clear_len,
         sectag_len,
         user_data_len,
-    } = sealed.layout;
+    } = tagged.layout;
     let (clear_len, header_len) = (usize::from(clear_len), MACS_LEN + usize::from(sectag_len));
     let user_data_len = usize::from(user_data_len);
     let end = slot.start + clear_len + header_len + user_data_len + ICV_LEN;
     let frame = &mut slot.room[slot.start..end];
     if clear_len > 0 {
-        frame[..MACS_LEN + clear_len].rotate_left(MACS_LEN);
+        put_tags_first(frame, clear_len);
     }
-    let aad_len = if sealed.encrypted {
+    let aad_len = if tagged.encrypted {
         header_len
     } else {
         header_len + user_data_len
@@ -315,11 +243,16 @@ fn job<'a>(slot: &'a mut Slot<'_>, sealed: &Sealed, nonce: [u8; 12]) -> Job<'a> 
     Job::new(&mut frame[clear_len..], aad_len, nonce)
 }
 
-fn put_addresses_first(slot: &mut Slot<'_>, layout: Layout) {
-    if layout.clear_len > 0 {
-        let header = slot.start..slot.start + MACS_LEN + usize::from(layout.clear_len);
-        slot.room[header].rotate_right(MACS_LEN);
-    }
+// Tags in clear are the unusual case; they stay out of the way of the usual one.
+
+#[inline(never)]
+fn put_tags_first(frame: &mut [u8], clear_len: usize) {
+    frame[..MACS_LEN + clear_len].rotate_left(MACS_LEN);
+}
+
+#[inline(never)]
+fn put_addresses_first(frame: &mut [u8], clear_len: usize) {
+    frame[..MACS_LEN + clear_len].rotate_right(MACS_LEN);
 }
 
 /// Takes SecTAG, ICV and pad away: the addresses and tags in clear move up to the user data.
@@ -330,17 +263,17 @@ fn strip(slot: &mut Slot<'_>, layout: Layout) {
         sectag_len,
         user_data_len,
     } = layout;
-    let (start, sectag_len) = (slot.start, usize::from(sectag_len));
-    let header_len = MACS_LEN + usize::from(clear_len);
+    let (sectag_len, clear_len) = (usize::from(sectag_len), usize::from(clear_len));
+    let header_len = MACS_LEN + clear_len;
+    let frame = &mut slot.room[slot.start..slot.start + header_len + sectag_len];
     if clear_len == 0 {
-        // The usual case, apart because its length is a constant.
+        // Apart because its length is a constant.
         let mut addresses = [0; MACS_LEN];
-        addresses.copy_from_slice(&slot.room[start..start + MACS_LEN]);
-        slot.room[start + sectag_len..][..MACS_LEN].copy_from_slice(&addresses);
+        addresses.copy_from_slice(&frame[..MACS_LEN]);
+        frame[sectag_len..][..MACS_LEN].copy_from_slice(&addresses);
     } else {
-        slot.room
-            .copy_within(start..start + header_len, start + sectag_len);
+        frame.copy_within(..header_len, sectag_len);
     }
-    slot.start = start + sectag_len;
+    slot.start += sectag_len;
     slot.end = slot.start + header_len + usize::from(user_data_len);
 }

@@ -23,6 +23,7 @@ pub struct EthernetFrame<'a> {
 
 impl<'a> EthernetFrame<'a> {
     /// `None` when the frame is too short to have an EtherType.
+    #[inline]
     #[must_use]
     pub fn parse(frame: &'a [u8]) -> Option<Self> {
         let (addresses, after_source) = frame.split_first_chunk::<MACS_LEN>()?;
@@ -37,6 +38,7 @@ impl<'a> EthernetFrame<'a> {
     }
 
     /// Destination address.
+    #[inline]
     #[must_use]
     pub fn dst(&self) -> MacAddr {
         let [a, b, c, d, e, f, ..] = *self.addresses;
@@ -44,6 +46,7 @@ impl<'a> EthernetFrame<'a> {
     }
 
     /// Source address.
+    #[inline]
     #[must_use]
     pub fn src(&self) -> MacAddr {
         let [.., a, b, c, d, e, f] = *self.addresses;
@@ -51,6 +54,7 @@ impl<'a> EthernetFrame<'a> {
     }
 
     /// The first EtherType: that of the outermost VLAN tag where there is one.
+    #[inline]
     #[must_use]
     pub fn ethertype(&self) -> u16 {
         be16(self.after_source).unwrap_or(0) // at least two octets by `parse`
@@ -58,6 +62,7 @@ impl<'a> EthernetFrame<'a> {
 
     /// How many VLAN tags stand in front, counted up to `max`. A tag counts only if an EtherType
     /// follows it, so what comes after the counted tags is never empty.
+    #[inline]
     #[must_use]
     pub fn vlan_tags(&self, max: usize) -> usize {
         (0..max).take_while(|&tags| self.tag_at(tags)).count()
@@ -65,6 +70,7 @@ impl<'a> EthernetFrame<'a> {
 
     /// The octets behind the source address and the first `tags` VLAN tags, from the EtherType on.
     /// Empty when the frame is shorter than that.
+    #[inline]
     #[must_use]
     pub fn after_tags(&self, tags: usize) -> &'a [u8] {
         self.after_source
@@ -73,11 +79,13 @@ impl<'a> EthernetFrame<'a> {
     }
 
     /// The EtherType behind all VLAN tags that [`EthernetFrame::vlan_tags`] counts up to `max`.
+    #[inline]
     #[must_use]
     pub fn ethertype_after_tags(&self, max: usize) -> u16 {
         be16(self.after_tags(self.vlan_tags(max))).unwrap_or(0) // an EtherType follows each tag
     }
 
+    #[inline]
     fn tag_at(&self, tags: usize) -> bool {
         let octets = self.after_tags(tags);
         octets.len() >= VLAN_TAG_LEN + 2
@@ -86,11 +94,13 @@ impl<'a> EthernetFrame<'a> {
 }
 
 /// The first EtherType of a frame; `None` when the frame is too short to have one.
+#[inline]
 #[must_use]
 pub fn ethertype(frame: &[u8]) -> Option<u16> {
     be16(frame.get(MACS_LEN..)?)
 }
 
+#[inline]
 fn be16(octets: &[u8]) -> Option<u16> {
     octets
         .first_chunk::<2>()

@@ -29,6 +29,7 @@ pub struct Pn(NonZeroU64);
 
 impl Sci {
     /// From MAC address and port number.
+    #[inline]
     #[must_use]
     pub const fn new(mac: MacAddr, port: u16) -> Self {
         let [a, b, c, d, e, f] = mac.0;
@@ -37,18 +38,21 @@ impl Sci {
     }
 
     /// From its eight octets as transmitted.
+    #[inline]
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 8]) -> Self {
         Self(bytes)
     }
 
     /// The eight octets as transmitted.
+    #[inline]
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 8] {
         self.0
     }
 
     /// The MAC address half.
+    #[inline]
     #[must_use]
     pub const fn mac(self) -> MacAddr {
         let [a, b, c, d, e, f, _, _] = self.0;
@@ -56,6 +60,7 @@ impl Sci {
     }
 
     /// The port number half.
+    #[inline]
     #[must_use]
     pub const fn port(self) -> u16 {
         let [_, _, _, _, _, _, g, h] = self.0;
@@ -68,30 +73,35 @@ impl An {
     pub const ZERO: Self = Self(0);
 
     /// `None` above 3.
+    #[inline]
     #[must_use]
     pub const fn new(an: u8) -> Option<Self> {
         if an < 4 { Some(Self(an)) } else { None }
     }
 
     /// The AN carried in the low two bits of a TCI/AN octet.
+    #[inline]
     #[must_use]
     pub const fn from_tci(octet: u8) -> Self {
         Self(octet & 3)
     }
 
     /// 0 to 3.
+    #[inline]
     #[must_use]
     pub const fn value(self) -> u8 {
         self.0
     }
 
     /// As an index of a table of four.
+    #[inline]
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 
     /// The next association number, 0 after 3.
+    #[inline]
     #[must_use]
     pub const fn next(self) -> Self {
         Self((self.0 + 1) & 3)
@@ -103,6 +113,7 @@ impl Pn {
     pub const FIRST: Self = Self(NonZeroU64::MIN);
 
     /// `None` for 0, which is never a packet number.
+    #[inline]
     #[must_use]
     pub const fn new(pn: u64) -> Option<Self> {
         match NonZeroU64::new(pn) {
@@ -112,6 +123,7 @@ impl Pn {
     }
 
     /// 1 to 2^64 - 1.
+    #[inline]
     #[must_use]
     pub const fn value(self) -> u64 {
         self.0.get()

@@ -77,16 +77,22 @@ impl SecTag {
     ///
     /// # Errors
     /// The first check that fails.
+    #[inline]
     pub fn parse(octets: &[u8]) -> Result<Self, SecTagError> {
-        let Some((&[type_a, type_b], rest)) = octets.split_first_chunk::<2>() else {
-            return Err(SecTagError::Untagged);
+        let Some((fixed, rest)) = octets.split_first_chunk::<SECTAG_LEN_MIN>() else {
+            let tagged = octets.starts_with(&ETHERTYPE_MACSEC.to_be_bytes());
+            return Err(if tagged {
+                SecTagError::Truncated
+            } else {
+                SecTagError::Untagged
+            });
         };
-        if u16::from_be_bytes([type_a, type_b]) != ETHERTYPE_MACSEC {
+        // One load: this is on the frame path.
+        let fixed = u64::from_be_bytes(*fixed);
+        let [.., tci, short_len] = ((fixed >> 32) as u32).to_be_bytes();
+        if fixed >> 48 != u64::from(ETHERTYPE_MACSEC) {
             return Err(SecTagError::Untagged);
         }
-        let Some((&[tci, short_len, a, b, c, d], rest)) = rest.split_first_chunk::<6>() else {
-            return Err(SecTagError::Truncated);
-        };
         if octets.len() <= SECTAG_LEN_MIN + ICV_LEN {
             return Err(SecTagError::Truncated);
         }
@@ -110,7 +116,11 @@ impl SecTag {
             changed: tci & TCI_C != 0,
             channel,
             short_len,
-            pn_low: u32::from_be_bytes([a, b, c, d]),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "its low 32 bits are the PN"
+            )]
+            pn_low: fixed as u32,
         };
         // SL's top two bits are reserved zeros: every value with one of them set is 64 or more.
         if short_len >= SHORT_LEN_BOUND || short_len == 1 {
@@ -129,6 +139,7 @@ impl SecTag {
 
     /// Writes the tag to the front of `out` and returns its length; writes nothing and returns 0
     /// when `out` is shorter than [`SecTag::len`].
+    #[inline]
     pub fn emit(&self, out: &mut [u8]) -> usize {
         let [type_a, type_b] = ETHERTYPE_MACSEC.to_be_bytes();
         let [a, b, c, d] = self.pn_low.to_be_bytes();
@@ -153,6 +164,7 @@ impl SecTag {
     }
 
     /// Octets of the tag, EtherType included: 8, or 16 with an explicit SCI.
+    #[inline]
     #[expect(clippy::len_without_is_empty, reason = "a SecTAG is never empty")]
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -163,6 +175,7 @@ impl SecTag {
     }
 
     /// The SCI, where it is in the tag.
+    #[inline]
     #[must_use]
     pub const fn sci(&self) -> Option<Sci> {
         match self.channel {
@@ -172,6 +185,7 @@ impl SecTag {
     }
 
     /// ES.
+    #[inline]
     #[must_use]
     pub const fn end_station(&self) -> bool {
         matches!(
@@ -184,6 +198,7 @@ impl SecTag {
     }
 
     /// SCB.
+    #[inline]
     #[must_use]
     pub const fn scb(&self) -> bool {
         matches!(self.channel, Channel::Implied { scb: true, .. })
@@ -191,6 +206,7 @@ impl SecTag {
 
     /// Octets of user data in a frame that has `octets_len` octets from this tag to its end: SL
     /// where it is given (then what follows the ICV is pad), else all up to the ICV.
+    #[inline]
     #[must_use]
     pub const fn user_data_len(&self, octets_len: usize) -> usize {
         if self.short_len == 0 {
@@ -200,6 +216,7 @@ impl SecTag {
         }
     }
 
+    #[inline]
     fn tci(&self) -> u8 {
         let channel = match self.channel {
             Channel::Explicit(_) => TCI_SC,
@@ -210,6 +227,7 @@ impl SecTag {
 }
 
 /// SL for `user_data_len` octets of user data.
+#[inline]
 #[must_use]
 pub const fn short_len(user_data_len: usize) -> u8 {
     #[expect(clippy::cast_possible_truncation, reason = "checked: below 48")]
@@ -220,6 +238,7 @@ pub const fn short_len(user_data_len: usize) -> u8 {
     }
 }
 
+#[inline]
 const fn bit(set: bool, mask: u8) -> u8 {
     if set { mask } else { 0 }
 }

@@ -190,6 +190,33 @@ fn the_old_sa_receives_until_it_is_retired() {
     assert_eq!(validate_one(&mut rx, &later), Err(Discard::InPktsNoSci));
 }
 
+/// The frame before is remembered, with the index of its SC: SCs that come and go in between change
+/// nothing for the next one.
+#[test]
+fn scs_come_and_go_between_frames_of_one_sc() {
+    let (mut txs, mut rx) = peer(Engine::best(), Suite::GcmAesXpn256);
+    let mut next = |rx: &mut RxScs| validate_one(rx, &protect_one(&mut txs[2], &frame(64)));
+    assert_eq!(next(&mut rx), Ok(frame(64)));
+    // The SC moves up as others go.
+    for (port, an) in [(1, 0), (1, 1), (2, 0), (2, 1)] {
+        rx.retire(sci(port), id(an, (an + 1).into()))
+            .expect("installed by `peer`");
+        assert_eq!(next(&mut rx), Ok(frame(64)));
+    }
+    let key = Key {
+        ssci: Ssci(3),
+        ..Key::new(Suite::GcmAesXpn256, 1)
+    };
+    rx.install(sci(9), key.rx()).unwrap();
+    assert_eq!(next(&mut rx), Ok(frame(64)));
+    rx.retire(sci(3), id(0, 1)).expect("the SA of those frames");
+    assert_eq!(next(&mut rx), Err(Discard::InPktsNotUsingSa));
+    rx.install(sci(3), key.rx()).unwrap();
+    assert_eq!(next(&mut rx), Ok(frame(64)));
+    assert_eq!(rx.retire_all(), 3);
+    assert_eq!(next(&mut rx), Err(Discard::InPktsNoSci));
+}
+
 /// Without SCI: ES is port 1 of the source address. With neither bit it is the only SC there is.
 #[test]
 fn implied_sci() {

@@ -152,3 +152,14 @@ fn integrity_only_leaves_the_user_data() {
     );
     assert_eq!(counters.out_pkts_encrypted, 0);
 }
+
+/// SAs go from the control thread to a worker, and an SC belongs to one worker.
+#[test]
+fn all_can_be_sent_to_a_worker() {
+    fn sent<T: Send>() {}
+    sent::<secy::TxSa>();
+    sent::<secy::RxSa>();
+    sent::<TxSc>();
+    sent::<secy::RxScs>();
+    sent::<secy::Sak>();
+}

@@ -1,0 +1,177 @@
+//! A black frame's SecTAG, read, checked, and its SA found: all that can be said without the key.
+
+use wire::{
+    An, Channel, EthernetFrame, ICV_LEN, MACS_LEN, MacAddr, SECTAG_LEN_MAX, SHORT_LEN_BOUND, Sci,
+    SecTag, SecTagError, VLAN_TAG_LEN,
+};
+
+use crate::limits::PROTECTED_LEN_MAX;
+use crate::{Discard, RxScs, ValidateFrames};
+
+/// What the SecTAG says of a frame that is not dropped for it.
+pub(crate) enum Checked {
+    /// To be opened.
+    Tagged(Tagged),
+    /// To be let through, though there is no key for it.
+    Unkeyed(Unkeyed),
+}
+
+/// Why there is no key for a frame.
+pub(crate) enum Unkeyed {
+    Untagged,
+    Sci(Layout),
+    An(Layout),
+}
+
+/// Where things are in a tagged frame, in octets. All fit, as such a frame is no longer than
+/// [`PROTECTED_LEN_MAX`].
+#[derive(Clone, Copy)]
+pub(crate) struct Layout {
+    pub(crate) clear_len: u8,
+    pub(crate) sectag_len: u8,
+    pub(crate) user_data_len: u16,
+}
+
+/// A frame of an SA that we have.
+#[derive(Clone, Copy)]
+pub(crate) struct Tagged {
+    pub(crate) pn_low: u32,
+    pub(crate) layout: Layout,
+    pub(crate) sa: SaIndex,
+    pub(crate) encrypted: bool,
+    pub(crate) changed: bool,
+}
+
+/// The frame before: most frames are tagged as it is, but for the PN.
+pub(crate) struct Before {
+    /// EtherType, TCI and AN, and SL = 0.
+    front: [u8; 4],
+    sci: [u8; 8],
+    tagged: Tagged,
+}
+
+/// An SA by the index of its SC, while no SC comes or goes: within one burst.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SaIndex {
+    pub(crate) sc: u8,
+    pub(crate) an: An,
+}
+
+impl RxScs {
+    /// What `check` would say, where it is short to say.
+    #[inline]
+    pub(crate) fn tagged_as_before(&self, frame: &[u8]) -> Option<Tagged> {
+        const OVERHEAD: usize = MACS_LEN + SECTAG_LEN_MAX + ICV_LEN;
+        let before = self.before.as_ref()?;
+        let (_, tag) = frame.split_first_chunk::<MACS_LEN>()?;
+        let &[f0, f1, f2, f3, a, b, c, d, ref sci @ ..] = tag.first_chunk::<SECTAG_LEN_MAX>()?;
+        let as_before = [f0, f1, f2, f3] == before.front && *sci == before.sci;
+        let long = (OVERHEAD + SHORT_LEN_BOUND as usize..=PROTECTED_LEN_MAX).contains(&frame.len());
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "checked: no more than a frame's"
+        )]
+        let user_data_len = frame.len().wrapping_sub(OVERHEAD) as u16;
+        let layout = Layout {
+            user_data_len,
+            ..before.tagged.layout
+        };
+        let pn_low = u32::from_be_bytes([a, b, c, d]);
+        (as_before && long).then_some(Tagged {
+            pn_low,
+            layout,
+            ..before.tagged
+        })
+    }
+
+    /// The SecTAG, in the order of the standard, and whose it is.
+    #[inline(never)]
+    pub(crate) fn check(&mut self, frame: &[u8]) -> Result<Checked, Discard> {
+        let lenient = self.config.validate != ValidateFrames::Strict;
+        let view = EthernetFrame::parse(frame).ok_or(Discard::InPktsTooShort)?;
+        let tags = view.vlan_tags(usize::from(self.config.clear_vlan_tags));
+        let octets = view.after_tags(tags);
+        let sectag = match SecTag::parse(octets) {
+            Ok(sectag) => sectag,
+            Err(SecTagError::Untagged) if lenient => {
+                return Ok(Checked::Unkeyed(Unkeyed::Untagged));
+            }
+            Err(SecTagError::Untagged) => return Err(Discard::InPktsNoTag),
+            Err(_) => return Err(Discard::InPktsBadTag),
+        };
+        let user_data_len = sectag.user_data_len(octets.len());
+        if MACS_LEN + sectag.len() + user_data_len + ICV_LEN > PROTECTED_LEN_MAX {
+            return Err(Discard::InPktsTooLong);
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "checked: no more than a frame's"
+        )]
+        let layout = Layout {
+            clear_len: (tags * VLAN_TAG_LEN) as u8,
+            sectag_len: sectag.len() as u8,
+            user_data_len: user_data_len as u16,
+        };
+        if sectag.encrypted && !sectag.changed {
+            return Err(Discard::InPktsForKay);
+        }
+        // Without a key only unchanged user data is of any use.
+        let unkeyed = |unkeyed, discard| {
+            let useful = lenient && !sectag.changed;
+            if useful {
+                Ok(Checked::Unkeyed(unkeyed))
+            } else {
+                Err(discard)
+            }
+        };
+        let Some(sc) = self.find(&sectag, view.src()) else {
+            return unkeyed(Unkeyed::Sci(layout), Discard::InPktsNoSci);
+        };
+        if self.scs[sc].sas[sectag.an.index()].is_none() {
+            return unkeyed(Unkeyed::An(layout), Discard::InPktsNotUsingSa);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most RX_SCS_MAX")]
+        let sa = SaIndex {
+            sc: sc as u8,
+            an: sectag.an,
+        };
+        let SecTag {
+            pn_low,
+            encrypted,
+            changed,
+            ..
+        } = sectag;
+        let tagged = Tagged {
+            pn_low,
+            layout,
+            sa,
+            encrypted,
+            changed,
+        };
+        if let (0, 0, Channel::Explicit(sci)) = (tags, sectag.short_len, sectag.channel)
+            && let Some(front) = octets.first_chunk()
+        {
+            self.before = Some(Before {
+                front: *front,
+                sci: sci.to_bytes(),
+                tagged,
+            });
+        }
+        Ok(Checked::Tagged(tagged))
+    }
+
+    /// The index of the SC of a frame. Where the tag has no SCI: SCB is port 0 and ES port 1 of the
+    /// source address; with neither bit it is the one SC there is (point to point), and failing
+    /// that, as the Linux kernel has it, port 1 again. A wrong guess fails at the ICV.
+    fn find(&self, sectag: &SecTag, src: MacAddr) -> Option<usize> {
+        let sci = match sectag.channel {
+            Channel::Explicit(sci) => sci,
+            Channel::Implied { scb: true, .. } => Sci::new(src, 0),
+            Channel::Implied {
+                end_station: false, ..
+            } if self.scs.len() == 1 => return Some(0),
+            Channel::Implied { .. } => Sci::new(src, 1),
+        };
+        self.scs.iter().position(|sc| sc.sci == sci)
+    }
+}
