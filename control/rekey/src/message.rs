@@ -11,6 +11,7 @@ use secy::{SaId, Suite};
 use wire::{An, KeyId, MacAddr, Sci};
 
 use crate::event::Refusal;
+use crate::limits;
 use crate::schedule::{KCV_LEN, Kcv, MAC_LEN, MacKey};
 use crate::secret::Origin;
 
@@ -181,8 +182,9 @@ impl Message {
             )))),
         };
         let source = MacAddr(array(frame, SOURCE));
-        if header.sci != Sci::new(source, 1) || header.src == SessionId::NONE || header.tx_scs == 0
-        {
+        let scs = 1..=limits::TX_SCS_MAX;
+        let known = header.sci == Sci::new(source, 1) && header.src != SessionId::NONE;
+        if !known || !scs.contains(&header.tx_scs) {
             return None;
         }
         let id = || {

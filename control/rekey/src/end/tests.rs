@@ -1,1 +1,471 @@
-//! Under construction.
+//! Two ends by hand: what one frame, one event, one setting does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::{any, prop};
+use proptest::{prop_assert_eq, proptest};
+use secy::{SaId, Suite};
+use wire::{KeyId, MacAddr, Pn};
+
+use super::Rekey;
+use crate::action::{Action, Step};
+use crate::config::Config;
+use crate::event::{Cause, Direction, Event, KeyFailure};
+use crate::secret::{Origin, QkdKey, RootSecret};
+use crate::status::{SessionState, Supply};
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+const MACS: [MacAddr; 2] = [MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2])];
+
+/// Two ends, a line without delay, and KMEs that answer at once.
+struct Two {
+    ends: [Rekey; 2],
+    now: Duration,
+    made: u32,
+    keys: BTreeMap<KeyId, [u8; 32]>,
+    kme: Option<KeyFailure>,
+    cut: bool,
+    events: [Vec<Event>; 2],
+    frames: [Vec<Vec<u8>>; 2],
+    sealing: [Option<SaId>; 2],
+    receiving: [Vec<SaId>; 2],
+}
+
+fn end(config: Config, psk: u8, seed: u8) -> Rekey {
+    let mut draw = u64::from(seed);
+    let entropy = Box::new(move |out: &mut [u8]| {
+        for octet in out {
+            draw = draw
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695);
+            *octet = draw.to_be_bytes()[1];
+        }
+    });
+    let root = RootSecret::from_slice(&[psk; 32]).expect("32 octets");
+    Rekey::new(config, root, entropy).expect("a good configuration")
+}
+
+impl Two {
+    fn new(change: impl Fn(usize, &mut Config), psk: [u8; 2]) -> Self {
+        let ends = [0, 1].map(|side| {
+            let mut config = Config::new(MACS[side]);
+            change(side, &mut config);
+            end(config, psk[side], 1 + u8::try_from(side).expect("small"))
+        });
+        let mut two = Self {
+            ends,
+            now: ms(0),
+            made: 0,
+            keys: BTreeMap::new(),
+            kme: None,
+            cut: false,
+            events: [Vec::new(), Vec::new()],
+            frames: [Vec::new(), Vec::new()],
+            sealing: [None; 2],
+            receiving: [Vec::new(), Vec::new()],
+        };
+        for side in 0..2 {
+            two.ends[side].on_start(ms(0));
+        }
+        two.settle();
+        two
+    }
+
+    fn plain() -> Self {
+        Self::new(|_, _| {}, [7, 7])
+    }
+
+    /// Does everything both ends ask for, until they ask for nothing more.
+    fn settle(&mut self) {
+        while let Some((side, action)) =
+            (0..2).find_map(|side| self.ends[side].poll_action().map(|action| (side, action)))
+        {
+            self.act(side, action);
+        }
+    }
+
+    fn act(&mut self, side: usize, action: Action) {
+        let now = self.now;
+        let step = action.step();
+        match action {
+            Action::Send(frame) => {
+                self.frames[side].push(frame.as_bytes().to_vec());
+                if !self.cut {
+                    self.ends[1 - side].on_frame(now, frame.as_bytes());
+                }
+            }
+            Action::FetchKey => {
+                self.made += 1;
+                let id = KeyId::new(&format!("key-{}", self.made)).expect("a key_ID");
+                let octets = [u8::try_from(self.made % 251).expect("small"); 32];
+                self.keys.insert(id, octets);
+                let key = QkdKey::from_slice(&octets, Origin::Modelled).expect("32 octets");
+                self.ends[side].on_key(now, self.kme.map_or(Ok((id, key)), Err));
+            }
+            Action::FetchKeyById(id) => {
+                let answer = match self.kme {
+                    Some(failure) => Err(failure),
+                    None => {
+                        let octets = self.keys.remove(&id).expect("asked for once");
+                        Ok(QkdKey::from_slice(&octets, Origin::Modelled).expect("32 octets"))
+                    }
+                };
+                self.ends[side].on_key_by_id(now, id, answer);
+            }
+            Action::InstallTx { id, .. } => self.sealing[side] = Some(id),
+            Action::RetireTx { .. } => self.sealing[side] = None,
+            Action::InstallRx { id, .. } => self.receiving[side].push(id),
+            Action::RetireRx { id, .. } => self.receiving[side].retain(|held| *held != id),
+            Action::Event(event) => self.events[side].push(event),
+        }
+        if let Some(step) = step {
+            self.ends[side].on_done(now, step);
+        }
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(wake) = self.ends.iter().filter_map(Rekey::next_wake).min() {
+            if wake > end {
+                break;
+            }
+            self.now = self.now.max(wake);
+            for side in 0..2 {
+                self.ends[side].on_time(self.now);
+            }
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    fn seen(&self, side: usize, what: impl Fn(&Event) -> bool) -> usize {
+        self.events[side].iter().filter(|event| what(event)).count()
+    }
+}
+
+fn fetch_failed(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::KeyFailed {
+            direction: Direction::Tx,
+            ..
+        }
+    )
+}
+
+fn switched_tx(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Switched {
+            direction: Direction::Tx,
+            ..
+        }
+    )
+}
+
+#[test]
+fn both_directions_switch_every_interval_and_hold_two_rx_sas_at_most_between() {
+    let mut two = Two::plain();
+    two.run(ms(30_500));
+    for side in 0..2 {
+        assert_eq!(two.seen(side, switched_tx), 11, "at 0 s, 3 s, … 30 s");
+        let status = two.ends[side].status(two.now);
+        assert_eq!(
+            (status.session.state, status.tx.supply),
+            (SessionState::Agreed, Supply::Normal)
+        );
+        assert_eq!(status.tx.key.map(|key| key.epoch), Some(11));
+        assert_eq!(status.rx.switches, 11);
+        assert!(status.tx.key.is_some_and(|key| key.age < ms(600)));
+        assert!(two.receiving[side].len() <= 2);
+        assert_eq!(
+            status.counters.forged + status.counters.replayed + status.counters.stale,
+            0
+        );
+    }
+}
+
+#[test]
+fn rekey_t8_a_wrong_secret_is_one_clear_event_within_5_s_and_no_traffic() {
+    let mut two = Two::new(|_, _| {}, [7, 8]);
+    two.run(ms(5000));
+    for side in 0..2 {
+        let peer = MACS[1 - side];
+        let wrong = two.seen(
+            side,
+            |event| matches!(event, Event::WrongSecret { peer: from, .. } if *from == peer),
+        );
+        assert_eq!((wrong, two.sealing[side]), (1, None));
+        assert_eq!(two.ends[side].status(two.now).counters.accepted, 0);
+    }
+    two.run(ms(40_000));
+    assert_eq!(
+        two.seen(0, |event| matches!(event, Event::WrongSecret { .. })),
+        1,
+        "not repeated"
+    );
+}
+
+#[test]
+fn rekey_14_a_silent_peer_is_reported_and_keys_are_kept_to_the_hard_limit() {
+    let mut two = Two::new(|_, config| config.hold_max = ms(60_000), [7, 7]);
+    two.run(ms(10_000));
+    let used = two.made;
+    two.cut = true;
+    two.run(ms(2000));
+    for side in 0..2 {
+        assert_eq!(
+            two.seen(side, |event| matches!(event, Event::PeerLost { .. })),
+            1
+        );
+        assert!(
+            two.sealing[side].is_some(),
+            "I10: frames go on under a key that is valid"
+        );
+    }
+    two.run(ms(45_000));
+    assert!(
+        two.made <= used + 2,
+        "no keys are spent on a peer that is not heard"
+    );
+    assert!(two.sealing[0].is_some());
+    let held = two.seen(0, |event| {
+        matches!(
+            event,
+            Event::Held {
+                cause: Cause::PeerSilent,
+                ..
+            }
+        )
+    });
+    assert_eq!(held, 1);
+    two.cut = false;
+    two.run(ms(4000));
+    for side in 0..2 {
+        let again = |event: &Event| matches!(event, Event::PeerFound { fresh: false, .. });
+        assert_eq!(two.seen(side, again), 1);
+        assert_eq!(
+            two.seen(side, |event| matches!(event, Event::Recovered { .. })),
+            1
+        );
+    }
+}
+
+#[test]
+fn rekey_28_and_29_at_the_hard_limit_traffic_stops_and_comes_back_by_itself() {
+    let mut two = Two::new(|_, config| config.hold_max = ms(20_000), [7, 7]);
+    two.run(ms(7000));
+    two.kme = Some(KeyFailure::NoKeys);
+    two.run(ms(40_000));
+    for side in 0..2 {
+        assert_eq!(two.sealing[side], None, "fail closed");
+        let stages = |event: &Event| match event {
+            Event::KeyShort { .. } => Some('s'),
+            Event::Held { .. } => Some('h'),
+            Event::Blocked {
+                cause: Cause::Key(KeyFailure::NoKeys),
+                ..
+            } => Some('b'),
+            Event::Recovered { .. } => Some('r'),
+            _ => None,
+        };
+        let order: String = two.events[side].iter().filter_map(stages).collect();
+        assert_eq!(order, "shb");
+        assert!(two.receiving[side].is_empty(), "the receiver lets go too");
+        assert_eq!(two.seen(side, fetch_failed), 1, "once");
+        let status = two.ends[side].status(two.now);
+        assert_eq!((status.tx.supply, status.tx.key), (Supply::Blocked, None));
+        assert!(matches!(
+            status.tx.trouble,
+            Some((Cause::Key(KeyFailure::NoKeys), _))
+        ));
+    }
+    two.kme = None;
+    two.run(ms(6000));
+    for side in 0..2 {
+        assert!(two.sealing[side].is_some());
+        assert_eq!(
+            two.seen(side, |event| matches!(event, Event::Recovered { .. })),
+            1
+        );
+    }
+}
+
+#[test]
+fn rekey_28_an_sa_near_its_last_packet_number_is_replaced_and_then_stopped() {
+    let mut two = Two::new(|_, config| config.suite = Suite::GcmAes256, [7, 7]);
+    two.run(ms(100));
+    let id = two.sealing[0].expect("sealing");
+    let pn = |pn| Pn::new(pn).expect("not 0");
+    two.ends[0].on_tx_pn(two.now, id, pn(0xBFFF_0000));
+    two.settle();
+    assert_eq!(two.sealing[0], Some(id), "far enough from the end");
+    two.ends[0].on_tx_pn(two.now, id, pn(0xC000_0000));
+    two.settle();
+    two.run(ms(100));
+    let next = two.sealing[0].expect("sealing");
+    assert_eq!((next.epoch, next.an), (id.epoch + 1, id.an.next()), "early");
+    two.kme = Some(KeyFailure::Unreachable);
+    two.ends[0].on_tx_pn(two.now, id, pn(0xFFFF_FFFF)); // of the old SA: means nothing
+    two.settle();
+    assert_eq!(two.sealing[0], Some(next));
+    two.ends[0].on_tx_pn(two.now, next, pn(0xFFFF_0000));
+    two.settle();
+    assert_eq!(two.sealing[0], None);
+    let cause = Cause::PnExhausted;
+    assert_eq!(
+        two.seen(
+            0,
+            |event| matches!(event, Event::Blocked { cause: c, .. } if *c == cause)
+        ),
+        1
+    );
+}
+
+#[test]
+fn rekey_15_bye_ends_the_session_and_wipes_its_keys_at_both_ends() {
+    let mut two = Two::plain();
+    two.run(ms(4000));
+    two.ends[0].on_stop(two.now);
+    two.settle();
+    assert_eq!(
+        (two.sealing, two.receiving.clone()),
+        ([None, None], [vec![], vec![]])
+    );
+    assert_eq!(
+        two.seen(1, |event| matches!(
+            event,
+            Event::SessionEnded { bye: true, .. }
+        )),
+        1
+    );
+    assert_eq!(
+        two.ends[1].status(two.now).session.state,
+        SessionState::Searching
+    );
+    assert_eq!(two.ends[0].next_wake(), None);
+    // Everything the stopped end ever said, again: nothing comes of it.
+    let said = two.frames[0].clone();
+    for frame in &said {
+        two.ends[1].on_frame(two.now, frame);
+        two.settle();
+    }
+    assert_eq!(
+        two.ends[1].status(two.now).session.state,
+        SessionState::Searching
+    );
+    assert_eq!((two.sealing[1], two.receiving[1].len()), (None, 0));
+}
+
+#[test]
+fn different_suites_are_named_and_cost_no_keys() {
+    let suite = |side: usize, config: &mut Config| {
+        if side == 1 {
+            config.suite = Suite::GcmAes128;
+        }
+    };
+    let mut two = Two::new(suite, [7, 7]);
+    two.run(ms(20_000));
+    for side in 0..2 {
+        assert_eq!(
+            two.seen(side, |event| matches!(event, Event::SuiteMismatch { .. })),
+            1
+        );
+        assert_eq!(two.sealing[side], None);
+    }
+    assert_eq!(two.made, 2, "the one key that each holds ready");
+}
+
+#[test]
+fn rekey_12_own_and_foreign_frames_are_counted_and_dropped() {
+    let mut two = Two::new(|side, config| config.peer = Some(MACS[1 - side]), [7, 7]);
+    two.run(ms(1000));
+    let own = two.frames[0].clone();
+    let before = two.ends[0].status(two.now).counters;
+    for frame in &own {
+        two.ends[0].on_frame(two.now, frame);
+    }
+    let mut foreign = own[0].clone();
+    foreign[11] = 0x77;
+    two.ends[0].on_frame(two.now, &foreign);
+    two.ends[0].on_frame(two.now, &own[0][..9]);
+    two.settle();
+    let after = two.ends[0].status(two.now).counters;
+    assert_eq!(after.reflected - before.reflected, own.len() as u64);
+    assert_eq!(
+        (after.foreign, after.malformed, after.accepted),
+        (1, 1, before.accepted)
+    );
+    assert_eq!(
+        two.seen(0, |event| *event == Event::OwnAddress),
+        1,
+        "once a minute"
+    );
+}
+
+#[test]
+fn rotate_now_takes_effect_at_once_and_only_once() {
+    let mut two = Two::new(|_, config| config.interval = ms(60_000), [7, 7]);
+    two.run(ms(1000));
+    two.ends[0].on_rotate(two.now);
+    two.settle();
+    two.run(ms(1000));
+    assert_eq!(two.seen(0, switched_tx), 2);
+    two.run(ms(50_000));
+    assert_eq!(two.seen(0, switched_tx), 2);
+}
+
+#[test]
+fn acknowledgements_nobody_waits_for_change_nothing() {
+    let mut two = Two::plain();
+    two.run(ms(1000));
+    let before = two.ends[0].status(two.now);
+    let id = SaId {
+        an: wire::An::ZERO,
+        epoch: 99,
+    };
+    for step in [Step::InstallRx(id), Step::InstallTx(id)] {
+        two.ends[0].on_done(two.now, step);
+    }
+    two.ends[0].on_rx_used(two.now, id);
+    two.settle();
+    assert_eq!(two.ends[0].status(two.now), before);
+}
+
+proptest! {
+    /// Forged, cut and replayed frames in any order leave both ends as they were.
+    #[test]
+    fn rekey_10_frames_without_the_secret_do_no_harm(
+        picks in prop::collection::vec((any::<usize>(), any::<usize>(), 0_u8..5), 1..40)
+    ) {
+        let mut two = Two::plain();
+        two.run(ms(3500));
+        let (sealing, receiving) = (two.sealing, two.receiving.clone());
+        let said = two.frames.clone();
+        let accepted = [0, 1].map(|side| two.ends[side].status(two.now).counters.accepted);
+        for (which, place, kind) in picks {
+            let from = which % 2;
+            let mut frame = said[from][which / 2 % said[from].len()].clone();
+            let mut to = 1 - from;
+            match kind {
+                0 => frame[place % 208] ^= 1 << (place % 7),
+                1 => frame.truncate(place % 208),
+                2 => frame.extend([0; 3]),
+                3 => to = from,
+                _ => {}
+            }
+            two.ends[to].on_frame(two.now, &frame);
+            two.settle();
+        }
+        prop_assert_eq!((two.sealing, two.receiving.clone()), (sealing, receiving));
+        for side in 0..2 {
+            let status = two.ends[side].status(two.now);
+            prop_assert_eq!(status.counters.accepted, accepted[side]);
+            prop_assert_eq!(status.session.state, SessionState::Agreed);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Known answers for docs/spec/rekey.md, from the text of the specification and Python's own hmac
+and hashlib only. Writes key_schedule.txt and frames.txt beside itself."""
+import hashlib, hmac, os, struct
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def extract(salt, ikm):
+    return hmac.new(salt, ikm, hashlib.sha256).digest()
+
+
+def expand(prk, info, length):
+    out, block, n = b"", b"", 1
+    while len(out) < length:
+        block = hmac.new(prk, block + info + bytes([n]), hashlib.sha256).digest()
+        out, n = out + block, n + 1
+    return out[:length]
+
+
+def label(name):
+    return b"qmacsec rekey v1 " + name.encode()
+
+
+SUITES = {"gcm-aes-128": (1, 16), "gcm-aes-256": (2, 32), "gcm-aes-xpn-128": (3, 16), "gcm-aes-xpn-256": (4, 32)}
+MAC_A, MAC_B = bytes.fromhex("02000000000a"), bytes.fromhex("02000000000b")
+SCI_A, SCI_B = MAC_A + b"\0\1", MAC_B + b"\0\1"
+
+
+def keys(psk, qkd, suite, origin, an, scs, epoch, sci_tx, sci_rx, s_tx, s_rx, key_id):
+    root = extract(label("root"), psk)
+    mac, mix = expand(root, label("mac"), 32), expand(root, label("mix"), 32)
+    code, length = SUITES[suite]
+    context = (bytes([0, code, origin, an]) + struct.pack(">HI", scs, epoch) + sci_tx + sci_rx + s_tx + s_rx
+               + bytes([len(key_id)]) + key_id)
+    prk = extract(label("sa"), qkd + mix)
+    return {"mac_key": mac, "mix_key": mix,
+            "sak": expand(prk, label("sak") + context, length),
+            "salt": expand(prk, label("salt") + context, 12),
+            "kcv": expand(prk, label("kcv") + context, 16)}
+
+
+def frame(mac_key, kind, dst=bytes.fromhex("0180c2000003"), src=MAC_A, reason=0, suite=4, an=0, origin=0, scs=2,
+          s_src=b"", s_dst=b"", ctr=0, challenge=bytes(16), response=bytes(16), epoch=0, tx_epoch=0, rx_epoch=0,
+          interval_ms=3000, kcv=bytes(16), key_id=b""):
+    body = (dst + src + b"\x88\xb5" + bytes([1, kind, reason, suite, an, origin]) + struct.pack(">H", scs)
+            + src + b"\0\1" + s_src + s_dst + struct.pack(">Q", ctr) + challenge + response
+            + struct.pack(">IIII", epoch, tx_epoch, rx_epoch, interval_ms) + kcv
+            + bytes([len(key_id)]) + key_id.ljust(64, b"\0") + bytes(9))
+    assert len(body) == 192
+    return body + hmac.new(mac_key, body, hashlib.sha256).digest()[:16]
+
+
+PSK = bytes(range(32))
+PSK_LONG = bytes(range(100, 164))
+UUID = b"bc490419-7d60-487f-adc1-4ddcc177c139"
+S_A, S_B = bytes.fromhex("1111111111111111"), bytes.fromhex("22222222deadbeef")
+CASES = [
+    ("xpn256", PSK, bytes(range(64, 96)), "gcm-aes-xpn-256", 1, 2, 3, 7, SCI_A, SCI_B, S_A, S_B, UUID),
+    ("xpn256_other_way", PSK, bytes(range(64, 96)), "gcm-aes-xpn-256", 1, 2, 3, 7, SCI_B, SCI_A, S_B, S_A, UUID),
+    ("aes128_short_id", PSK_LONG, b"\xff" * 32, "gcm-aes-128", 0, 0, 1, 1, SCI_A, SCI_B, S_A, S_B, b"k"),
+    ("aes256_long_id", PSK_LONG, b"\0" * 32, "gcm-aes-256", 2, 3, 16, 0xFFFFFFFF, SCI_B, SCI_A, S_B, S_A, b"K" * 64),
+    ("xpn128", PSK, b"\x5a" * 32, "gcm-aes-xpn-128", 0, 1, 1, 0x01020304, SCI_A, SCI_B, S_A, S_B, UUID.upper()),
+]
+
+with open(os.path.join(HERE, "key_schedule.txt"), "w") as out:
+    for name, psk, qkd, suite, origin, an, scs, epoch, sci_tx, sci_rx, s_tx, s_rx, key_id in CASES:
+        made = keys(psk, qkd, suite, origin, an, scs, epoch, sci_tx, sci_rx, s_tx, s_rx, key_id)
+        print(f"[{name}]\nsuite = {suite}\norigin = {origin}\nan = {an}\nscs_tx = {scs}\nepoch = {epoch}", file=out)
+        fields = dict(psk=psk, qkd_key=qkd, sci_tx=sci_tx, sci_rx=sci_rx, session_tx=s_tx, session_rx=s_rx, key_id=key_id, **made)
+        for field, value in fields.items():
+            print(f"{field} = {value.hex()}", file=out)
+        print(file=out)
+
+K = keys(PSK, bytes(range(64, 96)), "gcm-aes-xpn-256", 1, 2, 2, 7, SCI_A, SCI_B, S_A, S_B, UUID)
+M = K["mac_key"]
+ab, ba = dict(s_src=S_A, s_dst=S_B), dict(s_src=S_B, s_dst=S_A, src=MAC_B, scs=1)
+with open(os.path.join(HERE, "frames.txt"), "w") as out:
+    for name, octets in [
+        ("hello", frame(M, 1, s_src=S_A, s_dst=bytes(8), ctr=1, challenge=bytes(range(16)))),
+        ("hello_answer", frame(M, 1, ctr=2, challenge=b"\xa1" * 16, response=bytes(range(16)), **ba)),
+        ("offer", frame(M, 2, ctr=9, an=2, origin=1, epoch=7, tx_epoch=6, key_id=UUID, **ab)),
+        ("ready", frame(M, 3, ctr=0x0102030405060708, an=2, epoch=7, rx_epoch=7, kcv=K["kcv"], key_id=UUID, **ba)),
+        ("ready_refused", frame(M, 3, ctr=10, an=2, epoch=7, rx_epoch=7, reason=1, key_id=UUID, **ba)),
+        ("bye", frame(M, 4, ctr=11, tx_epoch=7, interval_ms=100, **ab)),
+    ]:
+        print(f"{name} = {octets.hex()}", file=out)
