@@ -47,6 +47,10 @@ pub const XDP_RING: u32 = 2048;
 pub const QUEUES_MAX: usize = 64;
 /// What the kernel leaves free in front of a frame in a chunk (XDP_PACKET_HEADROOM).
 pub const CHUNK_HEADROOM: usize = 256;
+/// Pieces of a frame, at most: what the kernel puts into one of its own (MAX_SKB_FRAGS).
+pub const PIECES_MAX: usize = 17;
+/// How long a call polls the device, where busy polling is asked for.
+pub const BUSY_POLL_US: u32 = 20;
 /// How often a busy queue is tried again when a port is opened, and the pause in between.
 pub const BUSY_TRIES: u32 = 50;
 /// See [`BUSY_TRIES`].
@@ -85,6 +89,7 @@ const _: () = {
     assert!(HEADROOM.is_multiple_of(ROOM_ALIGN));
     assert!(POOL_FRAMES >= 4 * BURST_MAX && POOL_FRAMES <= POOL_FRAMES_MAX);
     assert!(room_len(MTU_MAX) < u16::MAX as usize);
+    assert!(frame_len_max(MTU_MAX) <= PIECES_MAX * (CHUNK_LEN_SMALL - CHUNK_HEADROOM));
     assert!(XDP_RING.is_power_of_two() && CHUNK_HEADROOM >= HEADROOM);
     assert!(CHUNK_LEN_SMALL - CHUNK_OVERHEAD >= frame_len_max(1500 + 32));
     assert!(CHUNKS >= 2 * CHUNKS_MIN && CHUNKS <= POOL_FRAMES_MAX);

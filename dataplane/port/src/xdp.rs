@@ -19,27 +19,27 @@
 //! and named here; a host behind a veth must not leave checksums to its device, for XDP does not
 //! say that they are unfinished, so they are looked for and finished here (`checksum`).
 
+mod bound;
+mod mode;
+mod pieces;
 mod program;
 mod ring;
 mod socket;
 mod umem;
 
-use std::{
-    io,
-    os::fd::{BorrowedFd, OwnedFd},
-    rc::Rc,
-    str::FromStr,
-    thread,
-};
+use std::{os::fd::BorrowedFd, rc::Rc};
 
 use crate::{
-    Burst, Frame, LinkState, Port, PortCounters, PortError, checksum, iface::Interface, limits,
-    revival::Revival, sys,
+    Burst, Frame, LinkState, Pool, Port, PortCounters, PortError, checksum, iface::Interface,
+    limits, revival::Revival,
 };
-use program::{Attachment, Place, SocketMap};
-use socket::{Kick, Received, Socket};
+use bound::Bound;
+use pieces::Loss;
+use program::Place;
+use socket::{Kick, Options, Socket};
 use umem::Umem;
 
+pub use mode::XdpMode;
 pub use umem::Share;
 
 /// Which interface, and how.
@@ -55,6 +55,9 @@ pub struct XdpConfig {
     pub share: Option<Share>,
     /// Finishes checksums that a host behind a veth left to its device.
     pub finish_checksums: bool,
+    /// Has the driver poll the device when the worker calls, that many frames at once, instead of
+    /// waiting for interrupts. For busy workers on physical NICs.
+    pub busy_poll: Option<u32>,
 }
 
 impl Default for XdpConfig {
@@ -65,56 +68,8 @@ impl Default for XdpConfig {
             mode: XdpMode::Auto,
             share: None,
             finish_checksums: true,
+            busy_poll: None,
         }
-    }
-}
-
-/// How frames get from the device to the socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum XdpMode {
-    /// The best that the interface can.
-    Auto,
-    /// Program in the driver, frames copied.
-    Native,
-    /// Program in the driver, frames written by the device.
-    Zerocopy,
-    /// Program in the kernel's general receive path.
-    Skb,
-}
-
-impl XdpMode {
-    const ALL: [Self; 4] = [Self::Auto, Self::Native, Self::Zerocopy, Self::Skb];
-
-    /// As in the config.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Native => "native",
-            Self::Zerocopy => "zerocopy",
-            Self::Skb => "skb",
-        }
-    }
-
-    /// Where the program may be put, best first, and the sockets' flags.
-    fn ways(self) -> (&'static [Place], u16) {
-        match self {
-            Self::Auto => (&[Place::Driver, Place::General], 0),
-            Self::Native => (&[Place::Driver], libc::XDP_COPY),
-            Self::Zerocopy => (&[Place::Driver], libc::XDP_ZEROCOPY),
-            Self::Skb => (&[Place::General], libc::XDP_COPY),
-        }
-    }
-}
-
-impl FromStr for XdpMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|mode| mode.name() == text)
-            .ok_or_else(|| format!("{text:?}: must be auto, native, zerocopy or skb"))
     }
 }
 
@@ -136,21 +91,6 @@ pub struct Xdp {
     empties: u32,
 }
 
-/// Program and sockets on an interface that exists.
-struct Bound {
-    /// Before the sockets: no frame is sent to a socket that is being closed.
-    place: Place,
-    _program: Attachment,
-    _map: SocketMap,
-    /// One per queue. Never empty; the first one also sends.
-    sockets: Vec<Socket>,
-    /// All of them in one descriptor, if there are several.
-    all: Option<OwnedFd>,
-    index: u32,
-    /// Where the next burst starts, so that no queue starves.
-    turn: usize,
-}
-
 impl Xdp {
     /// Opens the port: MTU, offloads, sockets on all queues, program, interface up.
     ///
@@ -167,19 +107,8 @@ impl Xdp {
         let umem = share
             .umem()
             .map_err(|source| interface.failed("memory of frames", source))?;
-        let longest = umem
-            .frame_len_max()
-            .min(limits::frame_len_max(limits::MTU_MAX));
-        if limits::frame_len_max(mtu) > longest {
-            let (what, max) = ("mtu", longest - limits::HEADERS_MAX);
-            return Err(PortError::Range {
-                what,
-                have: mtu,
-                min: limits::MTU_MIN,
-                max,
-            });
-        }
-        let bound = Bound::new_after_another(&interface, &umem, config.mode)?;
+        let options = options(&config, &umem, mtu)?;
+        let bound = Bound::new_after_another(&interface, &umem, config.mode, &options)?;
         Ok(Self {
             config,
             interface,
@@ -218,18 +147,6 @@ impl Xdp {
         (self.umem.free(), self.umem.count())
     }
 
-    fn accept(&mut self, received: Received) -> Option<Frame> {
-        let Received::Frame(mut frame) = received else {
-            self.counters.rx_malformed += 1;
-            return None;
-        };
-        if self.config.finish_checksums && checksum::finish_if_open(frame.bytes_mut()) {
-            self.counters.rx_checksum_finished += 1;
-        }
-        self.counters.count_rx(frame.len());
-        Some(frame)
-    }
-
     /// Now and then, when there is nothing to receive: what happened to the interface?
     fn look_after(&mut self) {
         self.empties = 0;
@@ -264,10 +181,10 @@ impl Xdp {
         let Ok(mtu) = self.interface.prepare(need, true) else {
             return;
         };
-        if limits::frame_len_max(mtu) > self.umem.frame_len_max() {
+        let Ok(options) = options(&self.config, &self.umem, mtu) else {
             return;
-        }
-        if let Ok(bound) = Bound::new(&self.interface, &self.umem, self.config.mode) {
+        };
+        if let Ok(bound) = Bound::new(&self.interface, &self.umem, self.config.mode, &options) {
             self.mtu = mtu;
             self.mac = self.interface.mac().unwrap_or(self.mac);
             self.bound = Some(bound);
@@ -290,22 +207,53 @@ impl Xdp {
     }
 }
 
-/// Sends one frame, or drops and counts it.
-fn send(socket: &mut Socket, frame: Frame, mtu: usize, counters: &mut PortCounters) {
-    let len = frame.len();
-    if len > limits::frame_len_max(mtu) - limits::VLAN_TAGS + vlan_tags(frame.bytes()) {
-        counters.tx_too_long += 1;
-    } else if len < limits::ETHERNET_HEADER || socket.send(frame).is_err() {
-        counters.tx_refused += 1;
+/// For a port of this MTU over chunks of this length.
+fn options(config: &XdpConfig, umem: &Umem, mtu: usize) -> Result<Options, PortError> {
+    let fits = limits::frame_len_max(mtu) <= umem.frame_len_max();
+    let pool = if fits {
+        None
     } else {
-        counters.count_tx(len);
+        Some(Pool::new(limits::POOL_FRAMES, mtu)?)
+    };
+    Ok(Options {
+        flags: config.mode.socket_flags(),
+        pool,
+        busy_poll: config.busy_poll,
+    })
+}
+
+/// Finishes and counts what was received.
+fn accept(
+    received: Result<Frame, Loss>,
+    finish_checksums: bool,
+    counters: &mut PortCounters,
+) -> Option<Frame> {
+    match received {
+        Ok(mut frame) => {
+            if finish_checksums && checksum::finish_if_open(frame.bytes_mut()) {
+                counters.rx_checksum_finished += 1;
+            }
+            counters.count_rx(frame.len());
+            return Some(frame);
+        }
+        Err(Loss::Malformed) => counters.rx_malformed += 1,
+        Err(Loss::TooLong) => counters.rx_too_long += 1,
+        Err(Loss::NoBuffer) => counters.rx_no_buffer += 1,
     }
+    None
+}
+
+/// The socket that sends, ready for a burst; none while the link is down.
+fn sender(bound: &mut Option<Bound>, lost: bool) -> Option<&mut Socket> {
+    let socket = &mut bound.as_mut().filter(|_| !lost)?.sockets[0];
+    socket.complete();
+    Some(socket)
 }
 
 /// Octets that the device allows beyond header and MTU: those of a tag.
-fn vlan_tags(octets: &[u8]) -> usize {
+fn vlan_tag_len(octets: &[u8]) -> usize {
     match octets.get(12..14) {
-        Some([0x81, 0x00] | [0x88, 0xa8]) => 4,
+        Some([0x81, 0x00] | [0x88, 0xa8]) => limits::VLAN_TAGS / 2,
         _ => 0,
     }
 }
@@ -313,69 +261,68 @@ fn vlan_tags(octets: &[u8]) -> usize {
 impl Port for Xdp {
     fn rx_burst(&mut self, into: &mut Burst) {
         let before = into.len();
-        if let Some(mut bound) = self.bound.take() {
-            let queues = bound.sockets.len();
-            for _ in 0..queues {
-                bound.turn = if bound.turn + 1 < queues {
-                    bound.turn + 1
-                } else {
-                    0
-                };
-                let socket = &mut bound.sockets[bound.turn];
-                let mut any = false;
+        let finish = self.config.finish_checksums;
+        if let Some(bound) = &mut self.bound {
+            for _ in 0..bound.sockets.len() {
+                let socket = bound.next_socket();
                 while !into.is_full()
                     && let Some(received) = socket.receive()
                 {
-                    any = true;
-                    into.extend(self.accept(received));
+                    into.extend(accept(received, finish, &mut self.counters));
                 }
-                if any {
-                    socket.end_of_receive();
-                }
+                socket.end_of_burst();
             }
-            self.bound = Some(bound);
         }
         if into.len() == before {
             self.empties += 1;
             if self.bound.is_none() || self.lost || self.empties >= limits::EMPTIES_BEFORE_LOOK {
                 self.look_after();
             }
-            // A fill ring that found no chunk before may find one now.
-            for socket in self.bound.iter_mut().flat_map(|bound| &mut bound.sockets) {
-                socket.end_of_receive();
-            }
+        }
+        if self
+            .bound
+            .as_ref()
+            .is_some_and(|bound| bound.sockets[0].is_pending())
+        {
+            self.kick();
         }
     }
 
     fn tx_burst(&mut self, from: &mut Burst) {
-        match &mut self.bound {
-            Some(bound) if !self.lost => {
-                let socket = &mut bound.sockets[0];
-                socket.complete();
-                for frame in from.drain(..) {
-                    send(socket, frame, self.mtu, &mut self.counters);
+        let (mtu, counters) = (self.mtu, &mut self.counters);
+        if let Some(socket) = sender(&mut self.bound, self.lost) {
+            for frame in from.drain(..) {
+                let len = frame.len();
+                if len > mtu + limits::ETHERNET_HEADER + vlan_tag_len(frame.bytes()) {
+                    counters.tx_too_long += 1;
+                } else if len >= limits::ETHERNET_HEADER && socket.send(frame) {
+                    counters.count_tx(len);
+                } else {
+                    counters.tx_refused += 1;
                 }
-                self.kick();
             }
-            _ => {
-                self.counters.tx_link_down += from.len() as u64;
-                from.clear();
-            }
+            self.kick();
+        } else {
+            counters.tx_link_down += from.len() as u64;
+            from.clear();
+            self.look_after();
         }
     }
 
     fn copy_tx(&mut self, frame: &[u8]) {
-        let mut burst = Burst::new();
-        match self.bound.as_ref().filter(|_| !self.lost) {
-            None => self.counters.tx_link_down += 1,
-            Some(_) if frame.len() > self.umem.frame_len_max() => self.counters.tx_too_long += 1,
-            Some(bound) => match bound.sockets[0].copy(frame) {
-                Some(copy) => burst.push(copy),
-                None => self.counters.tx_refused += 1,
-            },
-        }
-        if !burst.is_empty() {
-            self.tx_burst(&mut burst);
+        let (mtu, counters) = (self.mtu, &mut self.counters);
+        if let Some(socket) = sender(&mut self.bound, self.lost) {
+            if frame.len() > mtu + limits::ETHERNET_HEADER + vlan_tag_len(frame) {
+                counters.tx_too_long += 1;
+            } else if frame.len() >= limits::ETHERNET_HEADER && socket.send_copy(frame) {
+                counters.count_tx(frame.len());
+            } else {
+                counters.tx_refused += 1;
+            }
+            self.kick();
+        } else {
+            counters.tx_link_down += 1;
+            self.look_after();
         }
     }
 
@@ -394,7 +341,7 @@ impl Port for Xdp {
     fn counters(&self) -> PortCounters {
         let (no_chunk, no_place) = self.dropped();
         PortCounters {
-            rx_no_buffer: no_chunk,
+            rx_no_buffer: self.counters.rx_no_buffer + no_chunk,
             rx_ring_full: no_place,
             ..self.counters
         }
@@ -418,105 +365,6 @@ impl Port for Xdp {
 
     fn name(&self) -> &str {
         self.interface.name()
-    }
-}
-
-impl Bound {
-    /// The kernel frees the queues of a closed socket a moment after it was closed: a port that is
-    /// opened right after another was closed has to wait.
-    fn new_after_another(
-        interface: &Interface,
-        umem: &Rc<Umem>,
-        mode: XdpMode,
-    ) -> Result<Self, PortError> {
-        for _ in 0..limits::BUSY_TRIES {
-            match Self::new(interface, umem, mode) {
-                Err(PortError::Busy { .. }) => thread::sleep(limits::BUSY_PAUSE),
-                other => return other,
-            }
-        }
-        Self::new(interface, umem, mode)
-    }
-
-    /// Sockets first, program last: from then on frames come in.
-    fn new(interface: &Interface, umem: &Rc<Umem>, mode: XdpMode) -> Result<Self, PortError> {
-        let index = interface.index()?;
-        let (places, flags) = mode.ways();
-        let map = SocketMap::new().map_err(|source| lacking(interface, "BPF map", source))?;
-        let mut sockets = Vec::new();
-        for queue in 0..limits::QUEUES_MAX as u32 {
-            match Socket::open(umem, index, queue, flags) {
-                Ok(socket) => {
-                    map.insert(queue, socket.fd())
-                        .map_err(|source| interface.failed("BPF map", source))?;
-                    sockets.push(socket);
-                }
-                // There is no such queue.
-                Err(error) if queue > 0 && error.raw_os_error() == Some(libc::EINVAL) => break,
-                Err(source) => return Err(lacking(interface, "AF_XDP socket", source)),
-            }
-        }
-        let all = if sockets.len() > 1 {
-            let fds = sockets.iter().map(Socket::fd);
-            Some(sys::epoll_of(fds).map_err(|source| interface.failed("epoll", source))?)
-        } else {
-            None
-        };
-        let mut failed = None;
-        for &place in places {
-            match map.attach(index, place) {
-                Ok(program) => {
-                    let (_program, _map) = (program, map);
-                    return Ok(Self {
-                        place,
-                        _program,
-                        _map,
-                        sockets,
-                        all,
-                        index,
-                        turn: 0,
-                    });
-                }
-                Err(source) => failed = Some(source),
-            }
-        }
-        let source = failed.unwrap_or_else(|| io::ErrorKind::Unsupported.into());
-        Err(lacking(interface, "XDP program", source))
-    }
-
-    fn fd(&self) -> BorrowedFd<'_> {
-        use std::os::fd::AsFd;
-        self.all
-            .as_ref()
-            .map_or_else(|| self.sockets[0].fd(), AsFd::as_fd)
-    }
-}
-
-/// What the kernel's errors mean here.
-fn lacking(interface: &Interface, what: &str, source: io::Error) -> PortError {
-    let ifname = interface.name().to_owned();
-    let mend = match source.raw_os_error() {
-        Some(libc::EBUSY) => {
-            let mend = "another program has its queues or its XDP: `ip link show`, `bpftool net`";
-            return PortError::Busy { ifname, mend };
-        }
-        Some(libc::EPERM | libc::EACCES) => {
-            let mend = "run as root, or grant CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_IPC_LOCK";
-            return PortError::NotPermitted {
-                what: format!("interface {ifname}: {what}"),
-                mend,
-            };
-        }
-        Some(libc::EAFNOSUPPORT | libc::ENOSYS) => "the kernel has no AF_XDP: use `packet`",
-        Some(libc::EOPNOTSUPP) => "the driver cannot do this mode: use `xdp_mode = \"auto\"`",
-        Some(libc::ERANGE) => "the MTU is too large for the driver's XDP: lower it, or use `skb`",
-        Some(libc::ENOSPC) => "a veth needs as many rx queues as its peer has tx queues",
-        Some(libc::ENOBUFS) => "not enough memory may be locked: raise `ulimit -l`",
-        _ => return interface.failed(what, source),
-    };
-    PortError::System {
-        what: format!("interface {ifname}: {what}: {mend}"),
-        source,
     }
 }
 

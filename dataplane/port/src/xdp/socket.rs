@@ -8,10 +8,11 @@ use std::{
 };
 
 use super::{
+    pieces::{Loss, Pieces},
     ring::{Consumer, Producer, RingKind},
     umem::{Holder, Umem},
 };
-use crate::{Frame, limits, sys};
+use crate::{Frame, Pool, limits, sys};
 
 /// A socket on a queue.
 pub(super) struct Socket {
@@ -22,15 +23,23 @@ pub(super) struct Socket {
     /// `None` only while it is dropped: closed before its chunks are taken back.
     fd: Option<OwnedFd>,
     umem: Rc<Umem>,
+    pieces: Pieces,
+    /// Frames may go out in several pieces.
+    in_pieces: bool,
+    /// The device was busy: what is in the ring waits for another call.
+    pending: bool,
     /// This socket, as a holder of chunks.
     holder: Holder,
 }
 
-/// What a received descriptor was.
-pub(super) enum Received {
-    Frame(Frame),
-    /// It pointed where the kernel has nothing to point to.
-    Malformed,
+/// How a socket is opened.
+pub(super) struct Options {
+    /// XDP_COPY or XDP_ZEROCOPY, or 0 for what the driver can.
+    pub(super) flags: u16,
+    /// Where frames of several pieces are put together. `None`: there are none.
+    pub(super) pool: Option<Pool>,
+    /// Frames that a call may have the driver handle at once, instead of interrupts.
+    pub(super) busy_poll: Option<u32>,
 }
 
 /// What the kernel said to a call for sending.
@@ -44,7 +53,12 @@ pub(super) enum Kick {
 
 impl Socket {
     /// A socket with its rings, its fill ring full, bound to a queue.
-    pub(super) fn open(umem: &Rc<Umem>, index: u32, queue: u32, flags: u16) -> io::Result<Self> {
+    pub(super) fn open(
+        umem: &Rc<Umem>,
+        index: u32,
+        queue: u32,
+        options: &Options,
+    ) -> io::Result<Self> {
         let fd = sys::socket(libc::AF_XDP, libc::SOCK_RAW)?;
         let socket = fd.as_fd();
         sys::set_option(
@@ -54,6 +68,7 @@ impl Socket {
             &umem.registration(),
         )?;
         let count = limits::XDP_RING;
+        let in_pieces = options.pool.is_some();
         let mut opened = Self {
             fill: Producer::new(socket, RingKind::Fill, count)?,
             completion: Consumer::new(socket, RingKind::Completion, count)?,
@@ -61,12 +76,16 @@ impl Socket {
             tx: Producer::new(socket, RingKind::Tx, count)?,
             fd: Some(fd),
             umem: Rc::clone(umem),
+            pieces: Pieces::new(options.pool.clone()),
+            in_pieces,
+            pending: false,
             holder: umem.next_socket(),
         };
         opened.refill();
+        let several = if in_pieces { libc::XDP_USE_SG } else { 0 };
         let address = libc::sockaddr_xdp {
             sxdp_family: libc::AF_XDP as u16,
-            sxdp_flags: flags | libc::XDP_USE_NEED_WAKEUP,
+            sxdp_flags: options.flags | libc::XDP_USE_NEED_WAKEUP | several,
             sxdp_ifindex: index,
             sxdp_queue_id: queue,
             sxdp_shared_umem_fd: 0,
@@ -74,6 +93,13 @@ impl Socket {
         sys::bind(opened.fd(), &address)?;
         // Older kernels do not know it, and send 32 frames per call.
         let _ = sys::set_option(opened.fd(), libc::SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &256u32);
+        if let Some(budget) = options.busy_poll {
+            let set =
+                |option, value: u32| sys::set_option(opened.fd(), libc::SOL_SOCKET, option, &value);
+            set(libc::SO_PREFER_BUSY_POLL, 1)?;
+            set(libc::SO_BUSY_POLL, limits::BUSY_POLL_US)?;
+            set(libc::SO_BUSY_POLL_BUDGET, budget)?;
+        }
         Ok(opened)
     }
 
@@ -81,26 +107,41 @@ impl Socket {
         self.fd.as_ref().expect("closed only by drop").as_fd()
     }
 
-    /// The next frame of the queue.
-    pub(super) fn receive(&mut self) -> Option<Received> {
-        let descriptor = self.rx.pop()?;
-        let (chunk, start) = self.umem.place(descriptor.addr);
-        let end = start + descriptor.len as usize;
-        if !self.umem.pass(chunk, self.holder, Holder::Frame) {
-            return Some(Received::Malformed);
+    /// The next frame of the queue, or why it is none.
+    pub(super) fn receive(&mut self) -> Option<Result<Frame, Loss>> {
+        loop {
+            let descriptor = self.rx.pop()?;
+            let last = descriptor.options & libc::XDP_PKT_CONTD == 0;
+            let (chunk, start) = self.umem.place(descriptor.addr);
+            let end = start + descriptor.len as usize;
+            let ours = self.umem.pass(chunk, self.holder, Holder::Frame);
+            // A chunk of this socket's: its number is one.
+            let piece = ours.then(|| self.umem.frame(chunk as u32));
+            let room = limits::HEADROOM..self.umem.chunk_len() + 1;
+            let whole = match piece.filter(|_| room.contains(&start) && room.contains(&end)) {
+                None => self.pieces.fail(last),
+                Some(mut piece) => {
+                    piece.set_range(start, end);
+                    // The common case: one piece, with its tailroom; no copy.
+                    if last && self.pieces.is_between() && piece.tailroom() >= limits::TAILROOM {
+                        Some(Ok(piece))
+                    } else {
+                        self.pieces.add(piece.bytes(), last)
+                    }
+                }
+            };
+            match whole {
+                None => {}
+                Some(Ok(frame)) if frame.len() < limits::ETHERNET_HEADER => {
+                    return Some(Err(Loss::Malformed));
+                }
+                Some(whole) => return Some(whole),
+            }
         }
-        // It was this socket's, so it is a chunk's number.
-        let mut frame = self.umem.frame(chunk as u32);
-        let fits = start >= limits::HEADROOM && end + limits::TAILROOM <= self.umem.chunk_len();
-        if !fits || end - start < limits::ETHERNET_HEADER {
-            return Some(Received::Malformed);
-        }
-        frame.set_range(start, end);
-        Some(Received::Frame(frame))
     }
 
-    /// After a burst: gives ring places and fresh chunks to the kernel.
-    pub(super) fn end_of_receive(&mut self) {
+    /// After a burst: gives ring places and fresh chunks to the kernel, and sends what waits.
+    pub(super) fn end_of_burst(&mut self) {
         self.rx.release();
         self.refill();
         if self.fill.needs_wakeup() {
@@ -116,49 +157,80 @@ impl Socket {
             };
             self.fill.push(self.umem.address(chunk.into(), 0));
         }
-        self.fill.publish();
+        if places > 0 {
+            self.fill.publish();
+        }
     }
 
-    /// Puts a frame into the ring, without a copy if it is of this memory. `Err`: there is no
+    /// Puts a frame into the ring, without a copy if it is of this memory. `false`: there is no
     /// place, or no chunk for a copy.
-    pub(super) fn send(&mut self, frame: Frame) -> Result<(), Frame> {
+    #[must_use]
+    pub(super) fn send(&mut self, frame: Frame) -> bool {
         if self.tx.free() == 0 {
-            return Err(frame);
+            return false;
         }
-        let (chunk, start, end) = match frame.into_room(&self.umem) {
-            Ok(room) => room,
-            Err(foreign) => {
-                let Some(copy) = self.copy(foreign.bytes()) else {
-                    return Err(foreign);
-                };
-                let Ok(room) = copy.into_room(&self.umem) else {
-                    return Err(foreign);
-                };
-                room
+        match frame.into_room(&self.umem) {
+            Ok((chunk, start, end)) => {
+                self.push(chunk, start, end - start, true);
+                true
             }
+            Err(foreign) => self.send_copy(foreign.bytes()),
+        }
+    }
+
+    /// Puts a copy of a frame into the ring, in several pieces if it is longer than a chunk.
+    #[must_use]
+    pub(super) fn send_copy(&mut self, octets: &[u8]) -> bool {
+        let longest = self.umem.chunk_len() - limits::CHUNK_HEADROOM;
+        let count = octets.len().div_ceil(longest);
+        let most = if self.in_pieces {
+            limits::PIECES_MAX
+        } else {
+            1
         };
+        let places = self.tx.free() as usize;
+        if !(1..=most).contains(&count) || count > places || count > self.umem.free() {
+            return false;
+        }
+        let mut pieces = octets.chunks(longest).peekable();
+        while let Some(piece) = pieces.next() {
+            // There is a chunk (counted above), and a piece fits it.
+            let Some(chunk) = self.umem.take(Holder::Frame) else {
+                return false;
+            };
+            let mut copy = self.umem.frame(chunk);
+            let fits = copy.copy_from(limits::CHUNK_HEADROOM, piece);
+            debug_assert!(fits, "pieces are cut to fit");
+            let Ok((chunk, start, end)) = copy.into_room(&self.umem) else {
+                return false;
+            };
+            self.push(chunk, start, end - start, pieces.peek().is_none());
+        }
+        true
+    }
+
+    /// A chunk that no frame has goes to the kernel.
+    fn push(&mut self, chunk: u64, start: usize, len: usize, last: bool) {
         self.umem.pass(chunk, Holder::Frame, self.holder);
         let addr = self.umem.address(chunk, start);
+        let options = if last { 0 } else { libc::XDP_PKT_CONTD };
         self.tx.push(libc::xdp_desc {
             addr,
-            len: (end - start) as u32,
-            options: 0,
+            len: len as u32,
+            options,
         });
-        Ok(())
     }
 
-    /// A frame in a chunk of this memory.
-    pub(super) fn copy(&self, octets: &[u8]) -> Option<Frame> {
-        let mut frame = self.umem.frame(self.umem.take(Holder::Frame)?);
-        frame
-            .copy_from(limits::CHUNK_HEADROOM, octets)
-            .then_some(frame)
+    /// The device was busy when it was last called.
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending
     }
 
     /// Shows the kernel what was put into the ring, and calls it if it sleeps.
     pub(super) fn kick(&mut self) -> Kick {
         self.tx.publish();
         let mut tries = 0;
+        self.pending = false;
         while self.tx.needs_wakeup() {
             let Err(error) = send_nothing(self.fd()) else {
                 break;
@@ -168,6 +240,7 @@ impl Socket {
                 Some(libc::EAGAIN | libc::EBUSY | libc::ENOBUFS | libc::EINTR) => {
                     tries += 1;
                     if tries > limits::SEND_TRIES {
+                        self.pending = true;
                         return Kick::Busy;
                     }
                 }

@@ -1,0 +1,62 @@
+//! How frames get from the device to the socket.
+
+use std::str::FromStr;
+
+use super::program::Place;
+
+/// How frames get from the device to the socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum XdpMode {
+    /// The best that the interface can.
+    Auto,
+    /// Program in the driver, frames copied.
+    Native,
+    /// Program in the driver, frames written by the device.
+    Zerocopy,
+    /// Program in the kernel's general receive path.
+    Skb,
+}
+
+impl XdpMode {
+    const ALL: [Self; 4] = [Self::Auto, Self::Native, Self::Zerocopy, Self::Skb];
+
+    /// As in the config.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Native => "native",
+            Self::Zerocopy => "zerocopy",
+            Self::Skb => "skb",
+        }
+    }
+
+    /// Where the program may be put, best first.
+    pub(super) fn places(self) -> &'static [Place] {
+        match self {
+            Self::Auto => &[Place::Driver, Place::General],
+            Self::Native | Self::Zerocopy => &[Place::Driver],
+            Self::Skb => &[Place::General],
+        }
+    }
+
+    /// What a socket is bound with. 0: zero copy, or copy where the driver cannot.
+    pub(super) fn socket_flags(self) -> u16 {
+        match self {
+            Self::Auto => 0,
+            Self::Native | Self::Skb => libc::XDP_COPY,
+            Self::Zerocopy => libc::XDP_ZEROCOPY,
+        }
+    }
+}
+
+impl FromStr for XdpMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|mode| mode.name() == text)
+            .ok_or_else(|| format!("{text:?}: must be auto, native, zerocopy or skb"))
+    }
+}
