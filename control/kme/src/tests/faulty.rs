@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::world::{Answer, World, error, keys, not_found, supply};
+use super::world::{Answer, World, error, keys, not_found, supply, until};
 use crate::faults::{Calls, Fault, Faults, Times, Wrong};
 
 async fn world() -> (World, Faults) {
@@ -91,9 +91,7 @@ async fn a_wedged_kme_never_answers_and_shuts_down_all_the_same() {
     let World { kmes, a, .. } = world;
     let stuck =
         tokio::spawn(async move { a.send(reqwest::Method::GET, "sae-b/enc_keys", "").await });
-    while !faults.in_force().is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(|| faults.in_force().is_empty()).await;
     faults.clear(); // Comes too late for a call that is stuck.
     let began = Instant::now();
     kmes.shutdown().await;

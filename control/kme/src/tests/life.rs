@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use super::world::{World, kme, supply};
+use super::world::{World, kme, supply, until};
 use crate::pki::{LabPki, make_lab_pki};
 use crate::{Kmes, LinkConfig, Origin, StartError, Supply};
 
@@ -25,9 +25,7 @@ async fn blocks_arrive_while_the_kmes_run() {
     assert_eq!(first.kmes[1].kme_id, "kme-b");
     assert_eq!(first.kmes[1].address, world.kmes.addresses()[1]);
     assert_eq!(world.a.get("sae-b/enc_keys?number=11").await.0, 503);
-    while world.kmes.snapshot().pool_keys < 30 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until(|| world.kmes.snapshot().pool_keys >= 30).await;
     let later = world.kmes.snapshot();
     assert!(later.counters.blocks >= 3);
     assert_eq!(
@@ -102,9 +100,7 @@ async fn shutdown_lets_open_requests_end_and_takes_no_more() {
             .status()
             .as_u16()
     });
-    while !faults.in_force().is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(|| faults.in_force().is_empty()).await;
     kmes.shutdown().await;
     assert_eq!(open.await.unwrap(), 200);
     for sae in [a, b] {

@@ -210,6 +210,17 @@ impl Sae {
     }
 }
 
+/// Waits for something that happens soon, or fails.
+pub(super) async fn until(happened: impl Fn() -> bool) {
+    for _ in 0..2000 {
+        if happened() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited 20 s in vain");
+}
+
 /// An empty body is `null`; one that is no JSON is its text.
 pub(super) async fn answer(response: Response) -> Answer {
     let status = response.status().as_u16();

@@ -242,7 +242,11 @@ fn dec(store: &mut Store, oracle: &mut Oracle, caller: usize, master: usize, ids
 fn compare(store: &Store, oracle: &Oracle) {
     let counters = store.counters();
     assert_eq!(store.pool_bits(), oracle.pool);
-    assert_eq!(store.expiry.len(), store.reserved.len(), "a timer without its key");
+    assert_eq!(
+        store.expiry.len(),
+        store.reserved.len(),
+        "a timer without its key"
+    );
     assert_eq!(store.reserved_bits(), oracle.bits(State::Waiting));
     assert_eq!(counters.offered_bits, oracle.offered);
     assert_eq!(counters.overflow_bits, oracle.overflow);
