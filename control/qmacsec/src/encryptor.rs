@@ -53,7 +53,9 @@ pub enum RunError {
     #[error(transparent)]
     Status(#[from] StatusError),
     /// The AES-GCM engine fails its known answers: nothing may be encrypted with it.
-    #[error("self-test of the AES-GCM engine: {0}; mend: choose another encryptor.engine, and report this")]
+    #[error(
+        "self-test of the AES-GCM engine: {0}; mend: choose another encryptor.engine, and report this"
+    )]
     SelfTest(gcm::SelfTestError),
     /// Settings of the rekey protocol.
     #[error("rekey: {0}")]
@@ -77,7 +79,11 @@ pub fn ports(config: &EncryptorConfig) -> Result<Ports, RunError> {
         Some(mac) => mac.0,
         None => MacAddr(port::iface::Interface::named(&config.black.interface)?.mac()?),
     };
-    Ok(Ports { red: red_opener(config), black: black_opener(config), local })
+    Ok(Ports {
+        red: red_opener(config),
+        black: black_opener(config),
+        local,
+    })
 }
 
 fn red_opener(config: &EncryptorConfig) -> Opener {
@@ -85,8 +91,15 @@ fn red_opener(config: &EncryptorConfig) -> Opener {
     let mtu = usize::from(config.red.mtu);
     let open = move || -> Result<Box<dyn Port>, PortError> {
         Ok(match kind {
-            RedPort::Tap => Box::new(Tap::open(TapConfig { name, mtu, ..TapConfig::default() })?),
-            RedPort::Packet => Box::new(Packet::open(PacketConfig { ifname: name, ..PacketConfig::default() })?),
+            RedPort::Tap => Box::new(Tap::open(TapConfig {
+                name,
+                mtu,
+                ..TapConfig::default()
+            })?),
+            RedPort::Packet => Box::new(Packet::open(PacketConfig {
+                ifname: name,
+                ..PacketConfig::default()
+            })?),
         })
     };
     match config.red.netns.clone() {
@@ -100,17 +113,29 @@ fn black_opener(config: &EncryptorConfig) -> Opener {
     let mtu = usize::from(config.red.mtu) + OVERHEAD_MAX;
     Box::new(move || {
         Ok(match kind {
-            BlackPort::Packet => {
-                Box::new(Packet::open(PacketConfig { ifname: name, mtu_min: mtu, ..PacketConfig::default() })?)
-            }
-            BlackPort::Tap => Box::new(Tap::open(TapConfig { name, mtu, ..TapConfig::default() })?),
+            BlackPort::Packet => Box::new(Packet::open(PacketConfig {
+                ifname: name,
+                mtu_min: mtu,
+                ..PacketConfig::default()
+            })?),
+            BlackPort::Tap => Box::new(Tap::open(TapConfig {
+                name,
+                mtu,
+                ..TapConfig::default()
+            })?),
         })
     })
 }
 
 /// Opens a port in another network namespace; its sockets stay there, this thread comes back.
-fn inside(netns: &Path, open: impl FnOnce() -> Result<Box<dyn Port>, PortError>) -> Result<Box<dyn Port>, PortError> {
-    let refused = |cause: io::Error| PortError::system("red.netns", cause);
+fn inside(
+    netns: &Path,
+    open: impl FnOnce() -> Result<Box<dyn Port>, PortError>,
+) -> Result<Box<dyn Port>, PortError> {
+    let refused = |cause: io::Error| PortError::System {
+        what: format!("red.netns = {}", netns.display()),
+        source: cause,
+    };
     let home = File::open("/proc/thread-self/ns/net").map_err(refused)?;
     let there = File::open(netns).map_err(refused)?;
     setns(&there, CloneFlags::CLONE_NEWNET).map_err(|error| refused(error.into()))?;
@@ -153,12 +178,13 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let psk = Psk::read(file, &config.the_peer().psk_file)?;
     let root = RootSecret::from_slice(psk.expose()).map_err(|error| {
-        ConfigError::new(file, "peer.psk_file", error.to_string()).value(config.the_peer().psk_file.display())
+        ConfigError::new(file, "peer.psk_file", error.to_string())
+            .value(config.the_peer().psk_file.display())
     })?;
     drop(psk);
     let client = kme_client(config)?;
     let engine = config.encryptor.engine.0;
-    engine.self_test().map_err(RunError::SelfTest)?;
+    gcm::Engine::self_test().map_err(RunError::SelfTest)?;
     let socket = StatusSocket::bind(&config.encryptor.status_socket)?;
     let fleet = Fleet::start(config, ports.red, ports.black, ports.local)?;
     info!(
@@ -169,6 +195,8 @@ pub async fn run(
         config.the_peer().name,
         config.rekey.interval
     );
-    Driver::new(config, ports.local, root, client, fleet)?.run(&socket, stop).await;
+    Driver::new(config, ports.local, root, client, fleet)?
+        .run(&socket, stop)
+        .await;
     Ok(())
 }

@@ -15,7 +15,8 @@ pub fn process() {
     if let Err(error) = prctl::set_dumpable(false) {
         warn!(%error, "tracing could not be forbidden: another process of this user could read keys");
     }
-    let flags = nix::sys::mman::MlockAllFlags::MCL_CURRENT | nix::sys::mman::MlockAllFlags::MCL_FUTURE;
+    let flags =
+        nix::sys::mman::MlockAllFlags::MCL_CURRENT | nix::sys::mman::MlockAllFlags::MCL_FUTURE;
     if nix::unistd::geteuid().is_root()
         && let Err(error) = nix::sys::mman::mlockall(flags)
     {

@@ -4,7 +4,10 @@ use tokio::signal::unix::{SignalKind, signal as listen};
 
 /// Waits until this process is asked to end.
 pub async fn signal() {
-    let both = (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
+    let both = (
+        listen(SignalKind::interrupt()),
+        listen(SignalKind::terminate()),
+    );
     match both {
         (Ok(mut interrupt), Ok(mut terminate)) => {
             tokio::select! {

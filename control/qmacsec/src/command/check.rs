@@ -26,11 +26,21 @@ pub fn main(args: &Args) -> Outcome {
     let client = crate::encryptor::kme_client(&config)?;
     drop(client);
     println!("{} is fine:", args.config.display());
-    println!("  {}: red {} (MTU {}), black {}", config.encryptor.name, config.red.interface, config.red.mtu, config.black.interface);
-    println!("  {}, engine {}", config.macsec.suite.0.name(), config.encryptor.engine.0.name());
+    println!(
+        "  {}: red {} (MTU {}), black {}",
+        config.encryptor.name, config.red.interface, config.red.mtu, config.black.interface
+    );
+    println!(
+        "  {}, engine {}",
+        config.macsec.suite.0.name(),
+        config.encryptor.engine.0.name()
+    );
     println!(
         "  peer {} (SAE {}), a fresh key every {}, the last one held for {} at most",
-        config.the_peer().name, config.the_peer().sae_id, config.rekey.interval, config.rekey.hold_max
+        config.the_peer().name,
+        config.the_peer().sae_id,
+        config.rekey.interval,
+        config.rekey.hold_max
     );
     println!("  KME {}", config.kme.url);
     Ok(ExitCode::SUCCESS)

@@ -50,7 +50,9 @@ pub fn main(args: &Args) -> Outcome {
     harden::process();
     let config = KmeFile::read(&args.config)?;
     let link = modelled_link(&args.config, &config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(serve(&config, link))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -66,7 +68,9 @@ fn modelled_link(file: &Path, config: &KmeFile) -> Result<ModelledLink, ConfigEr
 
 /// A preset, at its own length or another.
 pub(crate) fn link_of(preset: &str, km: Option<f64>) -> Result<ModelledLink, String> {
-    let preset: Preset = preset.parse().map_err(|error: UnknownPreset| error.to_string())?;
+    let preset: Preset = preset
+        .parse()
+        .map_err(|error: UnknownPreset| error.to_string())?;
     let link = match km {
         Some(km) => preset.at_km(km).map_err(|error| error.to_string())?,
         None => preset.link(),
@@ -134,30 +138,40 @@ async fn serve(config: &KmeFile, link: ModelledLink) -> Result<(), Box<dyn std::
             identity: SaeIdentity::CommonName,
         })
         .collect();
-    let store = LinkConfig { reserved_life: config.link.key_life.0, ..LinkConfig::default() };
+    let store = LinkConfig {
+        reserved_life: config.link.key_life.0,
+        ..LinkConfig::default()
+    };
     let kmes = Kmes::start(configs, store, link.supply(config.link.blocks_at_start)).await?;
     let name = link.name();
     let snapshot = kmes.snapshot();
     for kme in &snapshot.kmes {
         info!("{} listens on {}", kme.kme_id, kme.address);
     }
-    info!("link {name}: {:.1} kbit/s, {} keys in the pool", snapshot.rate_bps / 1e3, snapshot.pool_keys);
-    let socket = config.status_socket.as_deref().map(StatusSocket::bind).transpose()?;
+    info!(
+        "link {name}: {:.1} kbit/s, {} keys in the pool",
+        snapshot.rate_bps / 1e3,
+        snapshot.pool_keys
+    );
+    let socket = config
+        .status_socket
+        .as_deref()
+        .map(StatusSocket::bind)
+        .transpose()?;
     let mut stopped = std::pin::pin!(stop::signal());
     loop {
-        let answer = async {
+        let asked = async {
             match &socket {
-                Some(socket) => socket.answer(|| report(&kmes, &name)).await,
+                Some(socket) => socket.asked().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = &mut stopped => break,
-            answered = answer => {
-                if let Err(error) = answered {
-                    warn!(%error, "somebody asked for the status and did not get it");
-                }
-            }
+            asker = asked => match asker {
+                Ok(asker) => asker.answer(&report(&kmes, &name)),
+                Err(error) => warn!(%error, "the status socket"),
+            },
         }
     }
     kmes.shutdown().await;

@@ -100,7 +100,11 @@ fn link(args: &Args, preset: Preset) -> Result<Link, qkd::OutOfRange> {
             DetectionName::Heterodyne => Detection::Heterodyne,
         };
         let receiver = link.receiver;
-        link.receiver = Receiver::trusted(detection, receiver.efficiency(), receiver.electronic_noise_snu())?;
+        link.receiver = Receiver::trusted(
+            detection,
+            receiver.efficiency(),
+            receiver.electronic_noise_snu(),
+        )?;
     }
     if args.untrusted {
         link.receiver = link.receiver.with_trust(Trust::Untrusted);

@@ -48,7 +48,10 @@ pub struct Args {
 ///
 /// # Errors
 /// A name that cannot be, a file that is there, a folder that cannot be written.
-#[expect(clippy::print_stdout, reason = "the list of files is this command's output")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the list of files is this command's output"
+)]
 pub fn main(args: &Args) -> Outcome {
     if let Some(dir) = &args.dir {
         let pki = kme::pki::LabPki {
@@ -72,7 +75,11 @@ fn kme_name(text: &str) -> kme::pki::KmeName {
     let (id, hosts) = text.split_once('=').unwrap_or((text, ""));
     kme::pki::KmeName {
         id: id.to_owned(),
-        hosts: hosts.split(',').filter(|host| !host.is_empty()).map(str::to_owned).collect(),
+        hosts: hosts
+            .split(',')
+            .filter(|host| !host.is_empty())
+            .map(str::to_owned)
+            .collect(),
     }
 }
 
@@ -87,6 +94,10 @@ pub(crate) fn write_psk(file: &Path) -> io::Result<()> {
         }
     }
     text.push('\n');
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)?;
     file.write_all(text.as_bytes())
 }

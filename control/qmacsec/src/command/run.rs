@@ -58,7 +58,9 @@ pub fn main(args: &Args) -> Outcome {
     harden::process();
     let config = EncryptorConfig::read(&args.config)?;
     let ports = encryptor::ports(&config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(encryptor::run(&config, &args.config, ports, stop::signal()))?;
     Ok(ExitCode::SUCCESS)
 }

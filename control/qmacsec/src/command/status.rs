@@ -36,7 +36,11 @@ pub fn main(args: &Args) -> Outcome {
     } else {
         print!("{}", text(&report));
     }
-    Ok(if report.encrypting { ExitCode::SUCCESS } else { ExitCode::from(limits::EXIT_NOT_ENCRYPTING) })
+    Ok(if report.encrypting {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(limits::EXIT_NOT_ENCRYPTING)
+    })
 }
 
 /// One screen.
@@ -46,16 +50,32 @@ pub(crate) fn text(report: &Report) -> String {
         out.push_str(&text);
         out.push('\n');
     };
-    let verdict = if report.encrypting { "ENCRYPTING" } else { "NOT ENCRYPTING: no user frame passes" };
+    let verdict = if report.encrypting {
+        "ENCRYPTING"
+    } else {
+        "NOT ENCRYPTING: no user frame passes"
+    };
     line(format!("{}: {verdict}", report.name));
-    line(format!("  {}, engine {}, up {} s", report.suite, report.engine, report.uptime_ms / 1000));
-    line(format!("  peer {} (SAE {}): {}", report.peer.name, report.peer.sae_id, report.peer.session));
+    line(format!(
+        "  {}, engine {}, up {} s",
+        report.suite,
+        report.engine,
+        report.uptime_ms / 1000
+    ));
+    line(format!(
+        "  peer {} (SAE {}): {}",
+        report.peer.name, report.peer.sae_id, report.peer.session
+    ));
     line(format!("  out  {}", direction(&report.tx)));
     line(format!("  in   {}", direction(&report.rx)));
     let kme = &report.kme;
     line(format!(
         "  KME  {} {} since {} s, {} keys fetched, {} failures",
-        kme.url, kme.state, kme.since_ms / 1000, kme.keys, kme.failures
+        kme.url,
+        kme.state,
+        kme.since_ms / 1000,
+        kme.keys,
+        kme.failures
     ));
     if let Some(error) = kme.last_error.as_ref().filter(|_| kme.state == "failing") {
         line(format!("       {error}"));
@@ -65,13 +85,20 @@ pub(crate) fn text(report: &Report) -> String {
             line("  a worker has DIED: no frame passes it; restart the daemon".to_owned());
         }
         for (name, port) in [("red  ", &worker.red), ("black", &worker.black)] {
-            line(format!("  {name} link {}: {}", port.link, non_zero(&port.counters)));
+            line(format!(
+                "  {name} link {}: {}",
+                port.link,
+                non_zero(&port.counters)
+            ));
         }
         line(format!("  out  {}", non_zero(&worker.tx)));
         line(format!("  in   {}", non_zero(&worker.rx)));
         line(format!("       {}", non_zero(&worker.worker)));
     }
-    line(format!("  rekey frames: {}", non_zero(&report.rekey_frames)));
+    line(format!(
+        "  rekey frames: {}",
+        non_zero(&report.rekey_frames)
+    ));
     for (at_ms, event) in &report.events {
         let ago_s = report.uptime_ms.saturating_sub(*at_ms) / 1000;
         line(format!("  {ago_s:>5} s ago  {event}"));
@@ -80,7 +107,8 @@ pub(crate) fn text(report: &Report) -> String {
 }
 
 fn direction(direction: &Direction) -> String {
-    let (Some(an), Some(epoch), Some(key_id)) = (direction.an, direction.epoch, &direction.key_id) else {
+    let (Some(an), Some(epoch), Some(key_id)) = (direction.an, direction.epoch, &direction.key_id)
+    else {
         return format!("no key ({})", direction.state);
     };
     format!(
@@ -98,5 +126,9 @@ fn non_zero(counters: &std::collections::BTreeMap<String, u64>) -> String {
         .filter(|(_, value)| **value != 0)
         .map(|(name, value)| format!("{name} {value}"))
         .collect();
-    if shown.is_empty() { "nothing yet".to_owned() } else { shown.join(", ") }
+    if shown.is_empty() {
+        "nothing yet".to_owned()
+    } else {
+        shown.join(", ")
+    }
 }

@@ -80,7 +80,8 @@ pub struct Red {
     pub interface: String,
     /// Network namespace of the interface, as a path; default: the daemon's own.
     pub netns: Option<PathBuf>,
-    /// Largest payload of a red frame, in octets, without the Ethernet header.
+    /// Largest payload of a red frame, in octets, without the Ethernet header. A VLAN tag of the
+    /// hosts counts: 1504 for a trunk.
     #[serde(default = "default_red_mtu")]
     pub mtu: u16,
 }
@@ -190,7 +191,10 @@ pub struct Worker {
 
 impl Default for Macsec {
     fn default() -> Self {
-        Self { suite: SuiteName(secy::Suite::GcmAesXpn256), replay_window: limits::REPLAY_WINDOW }
+        Self {
+            suite: SuiteName(secy::Suite::GcmAesXpn256),
+            replay_window: limits::REPLAY_WINDOW,
+        }
     }
 }
 
@@ -232,7 +236,9 @@ impl EncryptorConfig {
     /// The peer. Exactly one, checked when the file was read.
     #[must_use]
     pub fn the_peer(&self) -> &Peer {
-        self.peer.first().expect("checked when the file was read: exactly one [[peer]]")
+        self.peer
+            .first()
+            .expect("checked when the file was read: exactly one [[peer]]")
     }
 
     fn resolve_paths(&mut self, file: &Path) {
@@ -243,7 +249,10 @@ impl EncryptorConfig {
             &mut self.kme.cert,
             &mut self.kme.key,
         ];
-        for path in paths.into_iter().chain(self.peer.iter_mut().map(|peer| &mut peer.psk_file)) {
+        for path in paths
+            .into_iter()
+            .chain(self.peer.iter_mut().map(|peer| &mut peer.psk_file))
+        {
             *path = folder.join(&*path);
         }
     }
@@ -256,21 +265,36 @@ impl EncryptorConfig {
                 .value(&self.kme.url)
                 .mend("ETSI GS QKD 014 wants mutual TLS: https://host:port"));
         }
-        span_within(file, "kme.timeout", self.kme.timeout, limits::KME_TIMEOUT_MIN, limits::KME_TIMEOUT_MAX)?;
+        span_within(
+            file,
+            "kme.timeout",
+            self.kme.timeout,
+            limits::KME_TIMEOUT_MIN,
+            limits::KME_TIMEOUT_MAX,
+        )?;
         if self.peer.len() != 1 {
-            return Err(ConfigError::new(file, "peer", format!("{} peers are configured", self.peer.len()))
-                .mend("exactly one [[peer]] today"));
+            return Err(ConfigError::new(
+                file,
+                "peer",
+                format!("{} peers are configured", self.peer.len()),
+            )
+            .mend("exactly one [[peer]] today"));
         }
         if self.macsec.replay_window > limits::REPLAY_WINDOW_MAX {
-            return Err(ConfigError::new(file, "macsec.replay_window", "is too wide")
-                .value(self.macsec.replay_window)
-                .mend(format!("at most {}", limits::REPLAY_WINDOW_MAX)));
+            return Err(
+                ConfigError::new(file, "macsec.replay_window", "is too wide")
+                    .value(self.macsec.replay_window)
+                    .mend(format!("at most {}", limits::REPLAY_WINDOW_MAX)),
+            );
         }
         Ok(())
     }
 
     fn check_ports(&self, file: &Path) -> Result<(), ConfigError> {
-        for (key, name) in [("red.interface", &self.red.interface), ("black.interface", &self.black.interface)] {
+        for (key, name) in [
+            ("red.interface", &self.red.interface),
+            ("black.interface", &self.black.interface),
+        ] {
             let valid = (1..=limits::INTERFACE_NAME_MAX).contains(&name.len())
                 && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
             if !valid {
@@ -280,36 +304,58 @@ impl EncryptorConfig {
             }
         }
         if self.red.interface == self.black.interface {
-            return Err(ConfigError::new(file, "black.interface", "is also the red interface")
-                .value(&self.black.interface)
-                .mend("red and black are two interfaces"));
+            return Err(
+                ConfigError::new(file, "black.interface", "is also the red interface")
+                    .value(&self.black.interface)
+                    .mend("red and black are two interfaces"),
+            );
         }
         if !(limits::RED_MTU_MIN..=limits::RED_MTU_MAX).contains(&self.red.mtu) {
             return Err(ConfigError::new(file, "red.mtu", "is out of range")
                 .value(self.red.mtu)
-                .mend(format!("{} to {}", limits::RED_MTU_MIN, limits::RED_MTU_MAX)));
+                .mend(format!(
+                    "{} to {}",
+                    limits::RED_MTU_MIN,
+                    limits::RED_MTU_MAX
+                )));
         }
         Ok(())
     }
 
     fn check_rekey(&self, file: &Path) -> Result<(), ConfigError> {
         let rekey = &self.rekey;
-        span_within(file, "rekey.interval", rekey.interval, limits::REKEY_INTERVAL_MIN, limits::REKEY_INTERVAL_MAX)?;
+        span_within(
+            file,
+            "rekey.interval",
+            rekey.interval,
+            limits::REKEY_INTERVAL_MIN,
+            limits::REKEY_INTERVAL_MAX,
+        )?;
         if rekey.hold_max.0 < rekey.interval.0 * 2 {
             return Err(ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")
                 .value(rekey.hold_max)
                 .mend("a key must live through at least one missed change: give two intervals or more"));
         }
         if rekey.ethertype < 0x0600 || rekey.ethertype == wire::ETHERTYPE_MACSEC {
-            return Err(ConfigError::new(file, "rekey.ethertype", "cannot be used for rekey frames")
-                .value(format!("{:#06x}", rekey.ethertype))
-                .mend("0x88b5 (default) or another free EtherType, the same at both ends"));
+            return Err(ConfigError::new(
+                file,
+                "rekey.ethertype",
+                "cannot be used for rekey frames",
+            )
+            .value(format!("{:#06x}", rekey.ethertype))
+            .mend("0x88b5 (default) or another free EtherType, the same at both ends"));
         }
         Ok(())
     }
 }
 
-fn span_within(file: &Path, key: &str, span: Span, min: Duration, max: Duration) -> Result<(), ConfigError> {
+fn span_within(
+    file: &Path,
+    key: &str,
+    span: Span,
+    min: Duration,
+    max: Duration,
+) -> Result<(), ConfigError> {
     if (min..=max).contains(&span.0) {
         return Ok(());
     }

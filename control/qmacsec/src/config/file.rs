@@ -18,7 +18,11 @@ pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<T, ConfigError> {
     };
     let len = std::fs::metadata(file).map_err(unreadable)?.len();
     if len > FILE_LEN_MAX {
-        return Err(ConfigError::new(file, "", format!("has {len} octets; a config has at most {FILE_LEN_MAX}")));
+        return Err(ConfigError::new(
+            file,
+            "",
+            format!("has {len} octets; a config has at most {FILE_LEN_MAX}"),
+        ));
     }
     let text = std::fs::read_to_string(file).map_err(unreadable)?;
     parse(file, &text)
@@ -70,7 +74,9 @@ fn at_line(text: &str, error: &toml::de::Error) -> String {
     match error.span() {
         Some(span) => {
             let line = text.get(..span.start).unwrap_or("").lines().count().max(1);
-            let starts_line = text.get(..span.start).is_some_and(|before| before.ends_with('\n'));
+            let starts_line = text
+                .get(..span.start)
+                .is_some_and(|before| before.ends_with('\n'));
             format!("line {}", line + usize::from(starts_line && span.start > 0))
         }
         None => "the file".to_owned(),

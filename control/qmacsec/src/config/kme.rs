@@ -87,18 +87,30 @@ impl KmeFile {
 
     fn check(&self, file: &Path) -> Result<(), ConfigError> {
         if !(1..=2).contains(&self.kme.len()) {
-            return Err(ConfigError::new(file, "kme", format!("{} KMEs are configured", self.kme.len()))
-                .mend("one [[kme]] that serves both SAEs, or the two ends of one link"));
+            return Err(ConfigError::new(
+                file,
+                "kme",
+                format!("{} KMEs are configured", self.kme.len()),
+            )
+            .mend("one [[kme]] that serves both SAEs, or the two ends of one link"));
         }
         for kme in &self.kme {
             if kme.sae_ids.is_empty() {
-                return Err(ConfigError::new(file, "kme.sae_ids", format!("{} serves nobody", kme.kme_id))
-                    .mend("name the SAEs of this site: sae_ids = [\"sae-a\"]"));
+                return Err(ConfigError::new(
+                    file,
+                    "kme.sae_ids",
+                    format!("{} serves nobody", kme.kme_id),
+                )
+                .mend("name the SAEs of this site: sae_ids = [\"sae-a\"]"));
             }
         }
         if self.kme.iter().map(|kme| kme.sae_ids.len()).sum::<usize>() < 2 {
-            return Err(ConfigError::new(file, "kme.sae_ids", "a key is for two SAEs, and only one is named")
-                .mend("name both SAEs here, or add a second [[kme]] for the other end"));
+            return Err(ConfigError::new(
+                file,
+                "kme.sae_ids",
+                "a key is for two SAEs, and only one is named",
+            )
+            .mend("name both SAEs here, or add a second [[kme]] for the other end"));
         }
         Ok(())
     }

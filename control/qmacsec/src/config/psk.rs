@@ -26,19 +26,25 @@ impl Psk {
                 .mend("make one with `qmacsec pki --psk FILE` and carry it to both sites by hand")
         })?;
         if metadata.mode() & 0o077 != 0 {
-            return Err(wrong(format!("is open to others (mode {:o})", metadata.mode() & 0o777))
-                .mend(format!("chmod 600 {}", file.display())));
+            return Err(wrong(format!(
+                "is open to others (mode {:o})",
+                metadata.mode() & 0o777
+            ))
+            .mend(format!("chmod 600 {}", file.display())));
         }
         if metadata.len() > limits::PSK_FILE_LEN_MAX {
-            return Err(wrong(format!("has {} octets", metadata.len())).mend("64 to 128 hex digits, nothing else"));
+            return Err(wrong(format!("has {} octets", metadata.len()))
+                .mend("64 to 128 hex digits, nothing else"));
         }
         let text = Zeroizing::new(
             fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read: {error}")))?,
         );
-        let octets = from_hex(text.trim())
-            .ok_or_else(|| wrong("is not hex".to_owned()).mend("64 to 128 hex digits, nothing else"))?;
+        let octets = from_hex(text.trim()).ok_or_else(|| {
+            wrong("is not hex".to_owned()).mend("64 to 128 hex digits, nothing else")
+        })?;
         if !(limits::PSK_LEN_MIN..=limits::PSK_LEN_MAX).contains(&octets.len()) {
-            return Err(wrong(format!("holds {} octets", octets.len())).mend("32 to 64 octets: 64 to 128 hex digits"));
+            return Err(wrong(format!("holds {} octets", octets.len()))
+                .mend("32 to 64 octets: 64 to 128 hex digits"));
         }
         Ok(Self(octets))
     }

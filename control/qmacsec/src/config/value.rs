@@ -76,10 +76,16 @@ impl TryFrom<String> for EngineName {
             return Ok(Self::default());
         }
         let engine: gcm::Engine = text.parse().map_err(|_| {
-            let names: Vec<_> = gcm::Engine::ALL.iter().map(|engine| engine.name()).collect();
-            format!("is no AES-GCM engine; mend: auto (the fastest here), or one of {}", names.join(", "))
+            let names: Vec<_> = gcm::Engine::ALL
+                .iter()
+                .map(|engine| engine.name())
+                .collect();
+            format!(
+                "is no AES-GCM engine; mend: auto (the fastest here), or one of {}",
+                names.join(", ")
+            )
         })?;
-        if engine.available() {
+        if engine.is_available() {
             Ok(Self(engine))
         } else {
             Err("needs CPU features that this machine lacks; mend: write \"auto\"".to_owned())

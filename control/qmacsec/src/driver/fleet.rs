@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::os::fd::OwnedFd;
 
 use gcm::Engine;
 use rekey::{Action, Step};
-use secy::{Protection, RxConfig, RxSa, SaId, Sak, Salt, Suite, TxSa, TxScConfig, ValidateFrames};
-use tokio::io::unix::AsyncFd;
+use secy::{Protection, RxConfig, RxSa, SaId, Salt, Suite, TxSa, TxScConfig, ValidateFrames};
+use tokio::net::unix::pipe;
 use tracing::{error, warn};
-use wire::{MacAddr, OVERHEAD_MAX, Pn, Sci, Ssci};
+use wire::{MacAddr, OVERHEAD_MAX, Pn, Sci};
 use worker::{Command, ControlFrame, Handle, Idle, Opener, Openers, Policy, Ticket, WorkerConfig};
 
 use crate::config::{self, EncryptorConfig};
@@ -33,7 +32,7 @@ pub(crate) struct Fleet {
 /// One worker.
 struct Member {
     handle: Handle,
-    bell: AsyncFd<OwnedFd>,
+    bell: pipe::Receiver,
     /// Commands that its mailbox had no room for, in order.
     waiting: VecDeque<Command>,
     /// Commands posted and queued since the start: the ticket of the last one in `waiting`.
@@ -63,7 +62,7 @@ impl Fleet {
         black: crate::encryptor::Opener,
         local: MacAddr,
     ) -> Result<Self, RunError> {
-        let frame_len_max = usize::from(config.red.mtu) + port::limits::HEADERS_MAX;
+        let frame_len_max = usize::from(config.red.mtu) + port::limits::ETHERNET_HEADER;
         let worker = WorkerConfig {
             name: format!("frames-{}", config.encryptor.name),
             tx: TxScConfig {
@@ -87,7 +86,10 @@ impl Fleet {
             pollers: 1,
             core: config.worker.core,
         };
-        let openers = Openers { red: Opener::new(red), black: Opener::new(black) };
+        let openers = Openers {
+            red: Opener::new(red),
+            black: Opener::new(black),
+        };
         let handle = worker::spawn(worker, openers)?;
         Ok(Self {
             crew: vec![Member::new(handle)?],
@@ -105,15 +107,25 @@ impl Fleet {
 
     /// Waits until a worker has something to tell: a rekey frame, an acknowledgement, a first use.
     pub(crate) async fn ready(&self) -> io::Result<()> {
-        let Some(member) = self.crew.first() else { return std::future::pending().await };
-        // Cleared before the queues are read: what comes after rings again.
-        member.bell.readable().await?.clear_ready();
-        Ok(())
+        let Some(member) = self.crew.first() else {
+            return std::future::pending().await;
+        };
+        member.bell.readable().await?;
+        // Silenced before the queues are read: what comes after rings again.
+        loop {
+            match member.bell.try_read(&mut [0; 8]) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The next rekey frame from the line.
     pub(crate) fn receive(&mut self) -> Option<ControlFrame> {
-        self.crew.iter_mut().find_map(|member| member.handle.control.recv())
+        self.crew
+            .iter_mut()
+            .find_map(|member| member.handle.control.recv())
     }
 
     /// Sends a rekey frame to the line, by the first worker.
@@ -134,14 +146,14 @@ impl Fleet {
             Action::InstallRx { id, sas, sak, salt } => {
                 for member in &mut self.crew {
                     for &(sci, ssci) in &sas {
-                        let sa = Box::new(RxSa::new(id, suite, &sak, salt, ssci, engine));
+                        let sa = Box::new(RxSa::new(id, suite, &sak, Salt(salt.0), ssci, engine));
                         member.order(Command::InstallRx { sci, sa });
                     }
                 }
             }
             Action::InstallTx { id, sas, sak, salt } => {
                 for (member, &(_, ssci)) in self.crew.iter_mut().zip(&sas) {
-                    let sa = tx_sa(id, suite, &sak, salt, ssci, engine);
+                    let sa = Box::new(TxSa::new(id, suite, &sak, Salt(salt.0), ssci, engine));
                     member.order(Command::InstallTx { sa });
                 }
             }
@@ -157,9 +169,15 @@ impl Fleet {
                     member.order(Command::RetireTx);
                 }
             }
-            Action::Send(_) | Action::FetchKey | Action::FetchKeyById(_) | Action::Event(_) => return,
+            Action::Send(_) | Action::FetchKey | Action::FetchKeyById(_) | Action::Event(_) => {
+                return;
+            }
         }
-        let tickets = self.crew.iter().map(|member| Ticket(member.ordered)).collect();
+        let tickets = self
+            .crew
+            .iter()
+            .map(|member| Ticket(member.ordered))
+            .collect();
         self.pending.push(Pending { step, tickets });
     }
 
@@ -170,23 +188,41 @@ impl Fleet {
         }
         let crew = &self.crew;
         let done = |pending: &mut Pending| {
-            crew.iter().zip(&pending.tickets).all(|(member, &ticket)| member.handle.is_done(ticket))
+            crew.iter()
+                .zip(&pending.tickets)
+                .all(|(member, &ticket)| member.handle.is_done(ticket))
         };
-        self.pending.extract_if(.., done).map(|pending| pending.step).collect()
+        self.pending
+            .extract_if(.., done)
+            .map(|pending| pending.step)
+            .collect()
     }
 
     /// What the counters tell, and whether all workers live.
     pub(crate) fn look(&mut self) -> Used {
-        let mut used = Used { rx: Vec::new(), tx: None };
+        let mut used = Used {
+            rx: Vec::new(),
+            tx: None,
+        };
         for member in &self.crew {
             let stats = member.handle.stats.snapshot();
-            used.rx.extend(stats.rx_sas.iter().filter(|sa| sa.in_pkts_ok > 0).map(|sa| sa.id));
+            used.rx.extend(
+                stats
+                    .rx_sas
+                    .iter()
+                    .filter(|sa| sa.in_pkts_ok > 0)
+                    .map(|sa| sa.id),
+            );
             if let (Some(id), Some(pn)) = (stats.tx_sa, stats.next_pn) {
-                used.tx = Some(used.tx.map_or((id, pn), |(before, highest)| (before.max(id), highest.max(pn))));
+                used.tx = Some(used.tx.map_or((id, pn), |(before, highest)| {
+                    (before.max(id), highest.max(pn))
+                }));
             }
             if !member.handle.is_alive() && !self.reported_dead {
                 self.reported_dead = true;
-                error!("a frame worker has died, its keys are wiped: no frame passes it; restart the daemon and report this");
+                error!(
+                    "a frame worker has died, its keys are wiped: no frame passes it; restart the daemon and report this"
+                );
             }
         }
         used
@@ -194,7 +230,11 @@ impl Fleet {
 
     /// Highest next packet number of the workers.
     pub(crate) fn next_pn(&self) -> Option<u64> {
-        self.crew.iter().filter_map(|member| member.handle.stats.snapshot().next_pn).map(Pn::value).max()
+        self.crew
+            .iter()
+            .filter_map(|member| member.handle.stats.snapshot().next_pn)
+            .map(Pn::value)
+            .max()
     }
 
     /// For status.
@@ -212,16 +252,26 @@ impl Fleet {
     }
 }
 
-fn tx_sa(id: SaId, suite: Suite, sak: &Sak, salt: Salt, ssci: Ssci, engine: Engine) -> Box<TxSa> {
-    Box::new(TxSa::new(id, suite, sak, salt, ssci, engine))
-}
-
 impl Member {
     fn new(handle: Handle) -> Result<Self, RunError> {
         use std::os::fd::AsFd;
-        let system = |cause| RunError::System { what: "listening to a worker".to_owned(), cause };
-        let bell = handle.control.as_fd().try_clone_to_owned().map_err(system)?;
-        Ok(Self { bell: AsyncFd::new(bell).map_err(system)?, handle, waiting: VecDeque::new(), ordered: 0 })
+        let system = |cause| RunError::System {
+            what: "listening to a worker".to_owned(),
+            cause,
+        };
+        let bell = handle
+            .control
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(system)?;
+        // The bell is an eventfd; all that is wanted of tokio is to wait until it can be read.
+        let bell = pipe::Receiver::from_owned_fd_unchecked(bell).map_err(system)?;
+        Ok(Self {
+            bell,
+            handle,
+            waiting: VecDeque::new(),
+            ordered: 0,
+        })
     }
 
     fn order(&mut self, command: Command) {
@@ -230,7 +280,10 @@ impl Member {
         self.post_waiting();
         if self.waiting.len() > limits::COMMANDS_WAITING_MAX {
             // Commands are never dropped: a worker that lives takes them, one that died needs none.
-            warn!(waiting = self.waiting.len(), "a frame worker does not take its commands");
+            warn!(
+                waiting = self.waiting.len(),
+                "a frame worker does not take its commands"
+            );
         }
     }
 
@@ -245,9 +298,12 @@ impl Member {
 
     fn report(&self) -> WorkerReport {
         let stats = self.handle.stats.snapshot();
-        let named = |counters: &mut dyn Iterator<Item = (&'static str, u64)>| -> BTreeMap<String, u64> {
-            counters.map(|(name, count)| (name.to_owned(), count)).collect()
-        };
+        let named =
+            |counters: &mut dyn Iterator<Item = (&'static str, u64)>| -> BTreeMap<String, u64> {
+                counters
+                    .map(|(name, count)| (name.to_owned(), count))
+                    .collect()
+            };
         WorkerReport {
             red: PortReport {
                 kind: self.handle.red.kind.to_owned(),

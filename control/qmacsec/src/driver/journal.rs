@@ -17,7 +17,9 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn new() -> Self {
-        Self { kept: VecDeque::with_capacity(KEPT) }
+        Self {
+            kept: VecDeque::with_capacity(KEPT),
+        }
     }
 
     /// Logs an event and keeps it.
@@ -29,13 +31,22 @@ impl Journal {
             _ => info!("{text}"),
         }
         // Every change of key is two or three events: status keeps what is rarer.
-        if matches!(event, Event::Installed { .. } | Event::Retired { .. } | Event::Switched { previous: Some(_), .. }) {
+        if matches!(
+            event,
+            Event::Installed { .. }
+                | Event::Retired { .. }
+                | Event::Switched {
+                    previous: Some(_),
+                    ..
+                }
+        ) {
             return;
         }
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }
-        self.kept.push_back((u64::try_from(now.as_millis()).unwrap_or(u64::MAX), text));
+        self.kept
+            .push_back((u64::try_from(now.as_millis()).unwrap_or(u64::MAX), text));
     }
 
     pub(crate) fn last(&self) -> Vec<(u64, String)> {
@@ -87,39 +98,120 @@ fn words(event: &Event) -> (Level, String) {
 /// The events of one direction's keys.
 fn key_words(event: &Event) -> (Level, String) {
     match event {
-        Event::Installed { direction, id, key_id } => {
-            (Level::DEBUG, format!("{}: AN {} epoch {} installed, key_ID {key_id}", way(*direction), id.an, id.epoch))
+        Event::Installed {
+            direction,
+            id,
+            key_id,
+        } => (
+            Level::DEBUG,
+            format!(
+                "{}: AN {} epoch {} installed, key_ID {key_id}",
+                way(*direction),
+                id.an,
+                id.epoch
+            ),
+        ),
+        Event::Switched {
+            direction,
+            id,
+            key_id,
+            origin,
+            previous_age,
+            ..
+        } => {
+            let before = previous_age.map_or_else(
+                || "the first".to_owned(),
+                |age| format!("the one before was used {age:.1?}"),
+            );
+            (
+                Level::INFO,
+                format!(
+                    "{}: switched to AN {} epoch {}, key_ID {key_id} ({origin}), {before}",
+                    way(*direction),
+                    id.an,
+                    id.epoch
+                ),
+            )
         }
-        Event::Switched { direction, id, key_id, origin, previous_age, .. } => {
-            let before = previous_age.map_or_else(|| "the first".to_owned(), |age| format!("the one before was used {age:.1?}"));
-            (Level::INFO, format!("{}: switched to AN {} epoch {}, key_ID {key_id} ({origin}), {before}", way(*direction), id.an, id.epoch))
-        }
-        Event::Retired { direction, id } => {
-            (Level::DEBUG, format!("{}: AN {} epoch {} retired, its key is wiped", way(*direction), id.an, id.epoch))
-        }
-        Event::KeyFailed { direction, failure, key_id } => {
+        Event::Retired { direction, id } => (
+            Level::DEBUG,
+            format!(
+                "{}: AN {} epoch {} retired, its key is wiped",
+                way(*direction),
+                id.an,
+                id.epoch
+            ),
+        ),
+        Event::KeyFailed {
+            direction,
+            failure,
+            key_id,
+        } => {
             let of = key_id.map_or_else(String::new, |key_id| format!(" (key_ID {key_id})"));
-            (Level::WARN, format!("{}: no key: {}{of}", way(*direction), failure.text()))
+            (
+                Level::WARN,
+                format!("{}: no key: {}{of}", way(*direction), failure.text()),
+            )
         }
-        Event::KeyShort { age, cause } => (Level::WARN, format!("out: key short, the one in use is {age:.1?} old: {cause}")),
-        Event::Held { age, limit, cause } => {
-            (Level::ERROR, format!("out: the last key is held, {age:.1?} old, until {limit:.0?}, then traffic stops: {cause}"))
-        }
-        Event::Blocked { age, cause } => (Level::ERROR, format!("out: BLOCKED, the last key reached {age:.0?}; no user frame passes: {cause}")),
-        Event::Recovered { after } => (Level::INFO, format!("out: a fresh key after {after:.1?} of shortage")),
-        Event::OfferAbandoned { id, key_id, cause } => {
-            (Level::WARN, format!("out: offer of epoch {} given up, key_ID {key_id} is spent: {cause}", id.epoch))
-        }
-        Event::OfferRefused { id, key_id, refusal } => {
-            (Level::WARN, format!("in: offer of epoch {} refused, key_ID {key_id}: {}", id.epoch, refusal.text()))
-        }
-        Event::KcvMismatch { id, key_id } => {
-            (Level::ERROR, format!("the two KMEs gave different keys under key_ID {key_id} (epoch {}): ask their operator", id.epoch))
-        }
-        Event::RxExpired { id, age } => (Level::ERROR, format!("in: the key of epoch {} reached {age:.0?} and is wiped", id.epoch)),
-        Event::WorkerSlow { direction, id } => {
-            (Level::ERROR, format!("{}: workers do not acknowledge epoch {}: are they starved of CPU?", way(*direction), id.epoch))
-        }
+        Event::KeyShort { age, cause } => (
+            Level::WARN,
+            format!("out: key short, the one in use is {age:.1?} old: {cause}"),
+        ),
+        Event::Held { age, limit, cause } => (
+            Level::ERROR,
+            format!(
+                "out: the last key is held, {age:.1?} old, until {limit:.0?}, then traffic stops: {cause}"
+            ),
+        ),
+        Event::Blocked { age, cause } => (
+            Level::ERROR,
+            format!("out: BLOCKED, the last key reached {age:.0?}; no user frame passes: {cause}"),
+        ),
+        Event::Recovered { after } => (
+            Level::INFO,
+            format!("out: a fresh key after {after:.1?} of shortage"),
+        ),
+        Event::OfferAbandoned { id, key_id, cause } => (
+            Level::WARN,
+            format!(
+                "out: offer of epoch {} given up, key_ID {key_id} is spent: {cause}",
+                id.epoch
+            ),
+        ),
+        Event::OfferRefused {
+            id,
+            key_id,
+            refusal,
+        } => (
+            Level::WARN,
+            format!(
+                "in: offer of epoch {} refused, key_ID {key_id}: {}",
+                id.epoch,
+                refusal.text()
+            ),
+        ),
+        Event::KcvMismatch { id, key_id } => (
+            Level::ERROR,
+            format!(
+                "the two KMEs gave different keys under key_ID {key_id} (epoch {}): ask their operator",
+                id.epoch
+            ),
+        ),
+        Event::RxExpired { id, age } => (
+            Level::ERROR,
+            format!(
+                "in: the key of epoch {} reached {age:.0?} and is wiped",
+                id.epoch
+            ),
+        ),
+        Event::WorkerSlow { direction, id } => (
+            Level::ERROR,
+            format!(
+                "{}: workers do not acknowledge epoch {}: are they starved of CPU?",
+                way(*direction),
+                id.epoch
+            ),
+        ),
         // Named in `words`.
         other => (Level::INFO, format!("{other:?}")),
     }

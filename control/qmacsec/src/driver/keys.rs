@@ -62,7 +62,12 @@ impl KeyDesk {
             keys: 0,
             failures: 0,
         };
-        Self { client: Arc::new(client), to_driver, answers, book }
+        Self {
+            client: Arc::new(client),
+            to_driver,
+            answers,
+            book,
+        }
     }
 
     /// Asks for a fresh key.
@@ -70,7 +75,13 @@ impl KeyDesk {
         let (client, to_driver) = (Arc::clone(&self.client), self.to_driver.clone());
         tokio::spawn(async move {
             let (result, failure) = match client.enc_keys(1, limits::QKD_KEY_BITS).await {
-                Ok(keys) => (keys.into_iter().next().map(named).unwrap_or(Err(KeyFailure::NoKeys)), None),
+                Ok(keys) => (
+                    keys.into_iter()
+                        .next()
+                        .map(named)
+                        .unwrap_or(Err(KeyFailure::NoKeys)),
+                    None,
+                ),
                 Err(error) => (Err(sorted(&error)), Some(error)),
             };
             // The driver is gone: so is the need for the key.
@@ -83,10 +94,18 @@ impl KeyDesk {
         let (client, to_driver) = (Arc::clone(&self.client), self.to_driver.clone());
         tokio::spawn(async move {
             let answer = client.dec_keys(&[key_id]).await.and_then(|keys| {
-                keys.into_iter().map(|key| key.with_bits(limits::QKD_KEY_BITS)).collect::<Result<Vec<_>, _>>()
+                keys.into_iter()
+                    .map(|key| key.with_bits(limits::QKD_KEY_BITS))
+                    .collect::<Result<Vec<_>, _>>()
             });
             let (result, failure) = match answer {
-                Ok(keys) => (keys.into_iter().next().map(named).unwrap_or(Err(KeyFailure::NotFound)), None),
+                Ok(keys) => (
+                    keys.into_iter()
+                        .next()
+                        .map(named)
+                        .unwrap_or(Err(KeyFailure::NotFound)),
+                    None,
+                ),
                 Err(error) => (Err(sorted(&error)), Some(error)),
             };
             let answer = Answer::ById(key_id, result.map(|(_, key)| key));
@@ -132,11 +151,18 @@ impl Book {
                 self.keys += 1;
                 self.state = State::Ok;
                 if before == State::Failing {
-                    info!("KME {} answers again, after {:.1?}", self.url, self.since.elapsed());
+                    info!(
+                        "KME {} answers again, after {:.1?}",
+                        self.url,
+                        self.since.elapsed()
+                    );
                 }
             }
             // The peer's KME may learn of a key a little later than ours: no fault of ours.
-            Some(keyclient::Error::Kme { fault: KmeFault::KeyNotFound { .. }, .. }) => self.failures += 1,
+            Some(keyclient::Error::Kme {
+                fault: KmeFault::KeyNotFound { .. },
+                ..
+            }) => self.failures += 1,
             Some(error) => {
                 self.failures += 1;
                 self.state = State::Failing;
@@ -174,7 +200,9 @@ fn sorted(error: &keyclient::Error) -> KeyFailure {
         Error::Network { .. } => KeyFailure::Unreachable,
         Error::Config(_) | Error::Certificate { .. } | Error::Bug { .. } => KeyFailure::Refused,
         Error::Kme { fault, .. } => match fault {
-            KmeFault::Unauthorized | KmeFault::NoSuchPath(_) | KmeFault::Refused(_) => KeyFailure::Refused,
+            KmeFault::Unauthorized | KmeFault::NoSuchPath(_) | KmeFault::Refused(_) => {
+                KeyFailure::Refused
+            }
             KmeFault::KeyNotFound { .. } | KmeFault::MissingKey(_) => KeyFailure::NotFound,
             KmeFault::NoKeys | KmeFault::Unavailable { status: 503, .. } => KeyFailure::NoKeys,
             KmeFault::DuplicateKeyId(_)

@@ -62,7 +62,8 @@ impl Driver {
         };
         let entropy = Box::new(|octets: &mut [u8]| {
             // Without randomness there are no fresh session names, and without these no safety.
-            getrandom::fill(octets).expect("the system's random generator works once it has started");
+            getrandom::fill(octets)
+                .expect("the system's random generator works once it has started");
         });
         Ok(Self {
             started: Instant::now(),
@@ -83,7 +84,11 @@ impl Driver {
         loop {
             self.carry_out();
             let now = self.now();
-            let wake = self.rekey.next_wake(now).unwrap_or(Duration::MAX).min(now + limits::SLEEP_MAX);
+            let wake = self
+                .rekey
+                .next_wake()
+                .unwrap_or(Duration::MAX)
+                .min(now + limits::SLEEP_MAX);
             tokio::select! {
                 () = &mut stop => break,
                 () = sleep_until((self.started + wake).into()) => self.rekey.on_time(self.now()),
@@ -96,11 +101,10 @@ impl Driver {
                     self.on_fleet();
                 }
                 _ = look.tick() => self.on_look(),
-                answered = socket.answer(|| self.report()) => {
-                    if let Err(error) = answered {
-                        warn!(%error, "somebody asked for the status and did not get it");
-                    }
-                }
+                asker = socket.asked() => match asker {
+                    Ok(asker) => asker.answer(&self.report()),
+                    Err(error) => warn!(%error, "the status socket"),
+                },
             }
         }
         self.say_goodbye().await;
@@ -170,6 +174,13 @@ impl Driver {
 
     fn report(&self) -> crate::status::Report {
         let now = self.now();
-        report::build(&self.identity, now, &self.rekey.status(now), &self.fleet, self.keys.health(), self.journal.last())
+        report::build(
+            &self.identity,
+            now,
+            &self.rekey.status(now),
+            &self.fleet,
+            self.keys.health(),
+            self.journal.last(),
+        )
     }
 }

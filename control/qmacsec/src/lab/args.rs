@@ -84,7 +84,10 @@ fn parse_kill(text: &str) -> Result<Kill, String> {
         "b" => Site::B,
         _ => return Err(wrong()),
     };
-    Ok(Kill { site, at: humantime::parse_duration(at).map_err(|_| wrong())? })
+    Ok(Kill {
+        site,
+        at: humantime::parse_duration(at).map_err(|_| wrong())?,
+    })
 }
 
 impl Args {
@@ -92,10 +95,18 @@ impl Args {
     pub(crate) fn check(&self) -> Result<(), String> {
         let (min, max) = (limits::REKEY_INTERVAL_MIN, limits::REKEY_INTERVAL_MAX);
         if !(min..=max).contains(&self.rekey) {
-            return Err(format!("--rekey {:?} is out of range; mend: {min:?} to {} hours", self.rekey, max.as_secs() / 3600));
+            return Err(format!(
+                "--rekey {:?} is out of range; mend: {min:?} to {} hours",
+                self.rekey,
+                max.as_secs() / 3600
+            ));
         }
         if self.duration < self.rekey * 2 {
-            return Err(format!("--duration {:?} is too short to see a change of key; mend: at least {:?}", self.duration, self.rekey * 2));
+            return Err(format!(
+                "--duration {:?} is too short to see a change of key; mend: at least {:?}",
+                self.duration,
+                self.rekey * 2
+            ));
         }
         if self.km.is_some_and(|km| !(0.0..=1000.0).contains(&km)) {
             return Err("--km is the length of a fibre; mend: 0 to 1000".to_owned());
@@ -109,7 +120,9 @@ impl Args {
         if self.kill.is_some() && self.red == RedChoice::Mem {
             return Err("--kill needs processes; mend: other ports than mem".to_owned());
         }
-        self.suite.parse::<secy::Suite>().map_err(|_| format!("--suite {}: no cipher suite of 802.1AE", self.suite))?;
+        self.suite
+            .parse::<secy::Suite>()
+            .map_err(|_| format!("--suite {}: no cipher suite of 802.1AE", self.suite))?;
         Ok(())
     }
 }

@@ -33,14 +33,21 @@ impl Child {
         command
             .args(args)
             .env(PARENT, std::process::id().to_string())
-            .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))
+            .env(
+                "RUST_LOG",
+                std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::from(log_file))
             // Ctrl-C reaches the lab alone, which then ends its children in order.
             .process_group(0);
         let process = netns.run(move || command.spawn())??;
-        Ok(Self { name: name.to_owned(), process, log: log.to_path_buf() })
+        Ok(Self {
+            name: name.to_owned(),
+            process,
+            log: log.to_path_buf(),
+        })
     }
 
     /// Whether it has ended, and how.
@@ -53,7 +60,11 @@ impl Child {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
         let from = lines.len().saturating_sub(12);
-        format!("{}:\n    {}", self.name, lines.get(from..).unwrap_or_default().join("\n    "))
+        format!(
+            "{}:\n    {}",
+            self.name,
+            lines.get(from..).unwrap_or_default().join("\n    ")
+        )
     }
 
     /// Ends it at once, as a crash would.
@@ -88,11 +99,15 @@ impl Drop for Child {
 
 /// In a child of the lab: ask the kernel to end us when the lab ends, however it ends.
 pub(crate) fn die_with_parent() -> io::Result<()> {
-    let Ok(parent) = std::env::var(PARENT) else { return Ok(()) };
+    let Ok(parent) = std::env::var(PARENT) else {
+        return Ok(());
+    };
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
     if nix::unistd::getppid().to_string() == parent {
         Ok(())
     } else {
-        Err(io::Error::other("the lab that started this process is gone"))
+        Err(io::Error::other(
+            "the lab that started this process is gone",
+        ))
     }
 }

@@ -21,6 +21,8 @@ const NAP: Duration = Duration::from_micros(200);
 const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const HEADER: usize = 14;
 const SEQUENCE: usize = 8;
+/// Frames that a host sends before it looks what has come.
+const AT_ONCE: usize = 16;
 
 /// The line: passes frames from one end to the other, and looks at each.
 pub(super) struct Wire {
@@ -34,27 +36,37 @@ impl Wire {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::new(Mutex::new([LineReport::default(); 2]));
         let (their_stop, their_seen) = (Arc::clone(&stop), Arc::clone(&seen));
-        let thread = thread::Builder::new().name("line".to_owned()).spawn(move || {
-            let (Ok(mut a), Ok(mut b)) = (a.open(), b.open()) else { return [Sniffed::default(); 2] };
-            let mut watches = [LineWatch::new(rekey_ethertype), LineWatch::new(rekey_ethertype)];
-            loop {
-                let last_look = their_stop.load(Ordering::Relaxed);
-                let passed = pass(&mut b, &mut a, &mut watches[0]) + pass(&mut a, &mut b, &mut watches[1]);
-                if passed == 0 {
-                    let reports = [watches[0].report(), watches[1].report()];
-                    if let Ok(mut seen) = their_seen.lock() {
-                        *seen = reports;
+        let thread = thread::Builder::new()
+            .name("line".to_owned())
+            .spawn(move || {
+                let (Ok(mut a), Ok(mut b)) = (a.open(), b.open()) else {
+                    return [Sniffed::default(); 2];
+                };
+                let mut watches = [
+                    LineWatch::new(rekey_ethertype),
+                    LineWatch::new(rekey_ethertype),
+                ];
+                loop {
+                    let last_look = their_stop.load(Ordering::Relaxed);
+                    let passed = pass(&mut b, &mut a, &mut watches[0])
+                        + pass(&mut a, &mut b, &mut watches[1]);
+                    if passed == 0 {
+                        let reports = [watches[0].report(), watches[1].report()];
+                        if let Ok(mut seen) = their_seen.lock() {
+                            *seen = reports;
+                        }
+                        if last_look {
+                            return [(reports[0], &a), (reports[1], &b)].map(|(line, end)| {
+                                Sniffed {
+                                    line,
+                                    missed: end.counters().rx_ring_full,
+                                }
+                            });
+                        }
+                        thread::sleep(NAP);
                     }
-                    if last_look {
-                        return [(reports[0], &a), (reports[1], &b)].map(|(line, end)| Sniffed {
-                            line,
-                            missed: end.counters().rx_ring_full,
-                        });
-                    }
-                    thread::sleep(NAP);
                 }
-            }
-        })?;
+            })?;
         Ok(Self { stop, seen, thread })
     }
 
@@ -90,6 +102,7 @@ pub(super) struct Hosts {
 #[derive(Default)]
 struct Flow {
     sent: u64,
+    octets_sent: u64,
     received: u64,
     disordered: u64,
     octets: u64,
@@ -102,10 +115,15 @@ impl Hosts {
     pub(super) fn start(a: Mem, b: Mem, mbit_s: u32, mtu: u16) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let their_stop = Arc::clone(&stop);
-        let thread = thread::Builder::new().name("hosts".to_owned()).spawn(move || {
-            let (mut a, mut b) = (a.open().map_err(io::Error::other)?, b.open().map_err(io::Error::other)?);
-            run(&mut a, &mut b, mbit_s, mtu, &their_stop)
-        })?;
+        let thread = thread::Builder::new()
+            .name("hosts".to_owned())
+            .spawn(move || {
+                let (mut a, mut b) = (
+                    a.open().map_err(io::Error::other)?,
+                    b.open().map_err(io::Error::other)?,
+                );
+                run(&mut a, &mut b, mbit_s, mtu, &their_stop)
+            })?;
         Ok(Self { stop, thread })
     }
 
@@ -114,8 +132,22 @@ impl Hosts {
         self.stop.store(true, Ordering::Relaxed);
         match self.thread.join() {
             Ok(Ok(flows)) => flows.into_iter().map(Flow::conclude).unzip(),
-            Ok(Err(error)) => (Vec::new(), vec![TransferReport { octets: 0, intact: false, failure: Some(error.to_string()) }]),
-            Err(_) => (Vec::new(), vec![TransferReport { octets: 0, intact: false, failure: Some("the hosts' thread died".to_owned()) }]),
+            Ok(Err(error)) => (
+                Vec::new(),
+                vec![TransferReport {
+                    octets: 0,
+                    intact: false,
+                    failure: Some(error.to_string()),
+                }],
+            ),
+            Err(_) => (
+                Vec::new(),
+                vec![TransferReport {
+                    octets: 0,
+                    intact: false,
+                    failure: Some("the hosts' thread died".to_owned()),
+                }],
+            ),
         }
     }
 }
@@ -123,7 +155,13 @@ impl Hosts {
 /// How long frames may be under way after the hosts have gone quiet.
 const UNDER_WAY: Duration = Duration::from_secs(3);
 
-fn run(a: &mut MemPort, b: &mut MemPort, mbit_s: u32, mtu: u16, stop: &AtomicBool) -> io::Result<[Flow; 2]> {
+fn run(
+    a: &mut MemPort,
+    b: &mut MemPort,
+    mbit_s: u32,
+    mtu: u16,
+    stop: &AtomicBool,
+) -> io::Result<[Flow; 2]> {
     let mut flows = [Flow::default(), Flow::default()];
     let mut frame = vec![0; HEADER + usize::from(mtu)];
     getrandom::fill(&mut frame)?;
@@ -133,7 +171,10 @@ fn run(a: &mut MemPort, b: &mut MemPort, mbit_s: u32, mtu: u16, stop: &AtomicBoo
         let stopping = stop.load(Ordering::Relaxed);
         let due = match mbit_s {
             0 => u64::MAX,
-            rate => u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX) * u64::from(rate) / (8 * frame.len() as u64),
+            rate => {
+                u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX) * u64::from(rate)
+                    / 8
+            }
         };
         let mut moved = 0;
         if !stopping {
@@ -155,10 +196,10 @@ fn run(a: &mut MemPort, b: &mut MemPort, mbit_s: u32, mtu: u16, stop: &AtomicBoo
 }
 
 impl Flow {
-    /// Sends a few frames if they are due.
+    /// Sends a few frames if so many octets in all are due.
     fn send(&mut self, port: &mut MemPort, frame: &mut [u8], due: u64) -> usize {
-        let count = due.saturating_sub(self.sent).min(16);
-        for _ in 0..count {
+        let mut count = 0;
+        while self.octets_sent < due && count < AT_ONCE {
             let len = frame.len();
             frame[..HEADER - 2].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]);
             frame[HEADER - 2..HEADER].copy_from_slice(&ETHERTYPE_IPV4);
@@ -170,8 +211,10 @@ impl Flow {
             port.copy_tx(&frame[..this_len]);
             self.sent_digest.update(&frame[..this_len]);
             self.sent += 1;
+            self.octets_sent += this_len as u64;
+            count += 1;
         }
-        usize::try_from(count).unwrap_or(0)
+        count
     }
 
     fn receive(&mut self, port: &mut MemPort) -> usize {
@@ -179,7 +222,10 @@ impl Flow {
         port.rx_burst(&mut burst);
         for frame in &burst {
             let bytes = frame.bytes();
-            let number = bytes.get(HEADER..HEADER + SEQUENCE).and_then(|number| number.try_into().ok()).map(u64::from_be_bytes);
+            let number = bytes
+                .get(HEADER..HEADER + SEQUENCE)
+                .and_then(|number| number.try_into().ok())
+                .map(u64::from_be_bytes);
             self.disordered += u64::from(number != Some(self.received));
             self.received += 1;
             self.octets += bytes.len() as u64;
@@ -191,13 +237,23 @@ impl Flow {
     fn conclude(self) -> (PingReport, TransferReport) {
         let equal = self.sent_digest.finalize() == self.received_digest.finalize();
         let failure = (!equal || self.sent == 0).then(|| {
-            format!("{} frames sent, {} received, {} out of order", self.sent, self.received, self.disordered)
+            format!(
+                "{} frames sent, {} received, {} out of order",
+                self.sent, self.received, self.disordered
+            )
         });
         let ping = PingReport {
             sent: self.sent,
             answered: self.received.min(self.sent),
             repeated: self.received.saturating_sub(self.sent),
         };
-        (ping, TransferReport { octets: self.octets, intact: failure.is_none(), failure })
+        (
+            ping,
+            TransferReport {
+                octets: self.octets,
+                intact: failure.is_none(),
+                failure,
+            },
+        )
     }
 }

@@ -44,7 +44,11 @@ struct Channel {
 
 impl LineWatch {
     pub(crate) fn new(rekey_ethertype: u16) -> Self {
-        Self { rekey_ethertype, scs: Vec::with_capacity(SCS_MAX), report: LineReport::default() }
+        Self {
+            rekey_ethertype,
+            scs: Vec::with_capacity(SCS_MAX),
+            report: LineReport::default(),
+        }
     }
 
     pub(crate) fn report(&self) -> LineReport {
@@ -62,21 +66,27 @@ impl LineWatch {
     }
 
     fn observe_macsec(&mut self, frame: &[u8]) {
-        let tag = frame.get(wire::MACS_LEN..).and_then(|rest| SecTag::parse(rest).ok());
+        let tag = frame
+            .get(wire::MACS_LEN..)
+            .and_then(|rest| SecTag::parse(rest).ok());
         let hidden = |tag: &SecTag| tag.encrypted && tag.changed;
         let Some(tag) = tag.filter(hidden).filter(|_| !shows_marker(frame)) else {
             self.report.cleartext += 1;
             return;
         };
         self.report.protected += 1;
-        let Some(sci) = tag.sci else { return };
+        let Some(sci) = tag.sci() else { return };
         self.follow(sci, tag.an, tag.pn_low);
     }
 
     fn follow(&mut self, sci: Sci, an: wire::An, pn: u32) {
         let Some(channel) = self.scs.iter_mut().find(|channel| channel.sci == sci) else {
             if self.scs.len() < SCS_MAX {
-                self.scs.push(Channel { sci, an, next: pn.wrapping_add(1) });
+                self.scs.push(Channel {
+                    sci,
+                    an,
+                    next: pn.wrapping_add(1),
+                });
                 self.report.keys += 1;
                 self.report.keys_not_from_1 += u64::from(pn != 1);
             }
@@ -99,5 +109,7 @@ impl LineWatch {
 }
 
 fn shows_marker(frame: &[u8]) -> bool {
-    frame.windows(ping::MARKER.len()).any(|window| window == ping::MARKER)
+    frame
+        .windows(ping::MARKER.len())
+        .any(|window| window == ping::MARKER)
 }

@@ -20,7 +20,7 @@ use super::{done, while_doing};
 use crate::command::kme as kme_command;
 use crate::config::EncryptorConfig;
 use crate::encryptor::{self, Opener, Ports};
-use crate::status::{Report, StatusSocket, query};
+use crate::status::{Report, query};
 
 /// Frames that each cable holds; a worker that sleeps for long must not lose any.
 const CABLE: usize = 8192;
@@ -37,9 +37,14 @@ pub(super) fn run(args: &Args, stop: &Stop) -> Result<Verdict, String> {
     eprintln!("building two sites in memory:");
     stop.watch().map_err(while_doing("watching for signals"))?;
     // Memory, where there is such a folder: the secrets of even a lab are better off the disk.
-    let folder = [Path::new("/dev/shm"), &std::env::temp_dir()].into_iter().find_map(|place| {
-        tempfile::Builder::new().prefix("qmacsec-lab-").tempdir_in(place).ok()
-    });
+    let folder = [Path::new("/dev/shm"), &std::env::temp_dir()]
+        .into_iter()
+        .find_map(|place| {
+            tempfile::Builder::new()
+                .prefix("qmacsec-lab-")
+                .tempdir_in(place)
+                .ok()
+        });
     let vault = folder.ok_or("neither /dev/shm nor the temporary folder can be written")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -60,23 +65,41 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
     let (red_b, lan_b) = mem::pair(CABLE);
     let (black_a, line_a) = mem::pair(CABLE);
     let (black_b, line_b) = mem::pair(CABLE);
-    let wire = Wire::start(line_a, line_b, wire::ETHERTYPE_REKEY).map_err(while_doing("the line"))?;
+    let wire =
+        Wire::start(line_a, line_b, wire::ETHERTYPE_REKEY).map_err(while_doing("the line"))?;
     let addresses = kmes.addresses();
     let mut running = Vec::new();
-    for (site, red, black, kme) in [(Site::A, red_a, black_a, addresses[0]), (Site::B, red_b, black_b, addresses[1])] {
+    for (site, red, black, kme) in [
+        (Site::A, red_a, black_a, addresses[0]),
+        (Site::B, red_b, black_b, addresses[1]),
+    ] {
         let text = sites::encryptor_config_in_memory(site, args.rekey, &args.suite, kme);
         let file = vault.join(format!("site-{}.toml", site.letter()));
         std::fs::write(&file, text).map_err(while_doing("config"))?;
         let config = EncryptorConfig::read(&file).map_err(|error| error.to_string())?;
-        let ports = Ports { red: opener(red), black: opener(black), local: site.mac() };
+        let ports = Ports {
+            red: opener(red),
+            black: opener(black),
+            local: site.mac(),
+        };
         let (end, ended) = oneshot::channel::<()>();
-        let task = tokio::spawn(async move {
+        // A thread and a runtime of its own, as the daemon has.
+        let run = move || -> Result<(), String> {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| error.to_string())?;
             let stopped = async {
                 let _either_way = ended.await;
             };
-            encryptor::run(&config, &file, ports, stopped).await.map_err(|error| error.to_string())
-        });
-        running.push((end, task));
+            runtime
+                .block_on(encryptor::run(&config, &file, ports, stopped))
+                .map_err(|error| error.to_string())
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("encryptor-{}", site.letter()))
+            .spawn(run);
+        running.push((end, thread.map_err(while_doing("a thread"))?));
         done(&format!("encryptor {} up", site.letter()));
     }
     wait_for_keys(vault, stop).await?;
@@ -102,12 +125,17 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
     }
     let duration = started.elapsed();
     eprintln!("  … the hosts go quiet");
-    let (pings, transfers) = tokio::task::spawn_blocking(move || hosts.finish()).await.map_err(|error| error.to_string())?;
+    let (pings, transfers) = tokio::task::spawn_blocking(move || hosts.finish())
+        .await
+        .map_err(|error| error.to_string())?;
     let (a, b) = (report(vault, Site::A).await?, report(vault, Site::B).await?);
     let [line_at_a, line_at_b] = wire.finish();
-    for (end, task) in running {
+    for (end, thread) in running {
         let _ended_already = end.send(());
-        task.await.map_err(|error| error.to_string())??;
+        let ended = tokio::task::spawn_blocking(move || thread.join())
+            .await
+            .map_err(|error| error.to_string())?;
+        ended.map_err(|_| "an encryptor died".to_owned())??;
     }
     kmes.shutdown().await;
     Ok(Verdict::from(&Evidence {
@@ -137,9 +165,13 @@ async fn start_kmes(args: &Args, vault: &Path) -> Result<Kmes, String> {
         identity: SaeIdentity::CommonName,
     };
     let link = kme_command::link_of(&args.preset, args.km)?;
-    Kmes::start(Site::BOTH.map(config).into(), LinkConfig::default(), link.supply(1))
-        .await
-        .map_err(|error| error.to_string())
+    Kmes::start(
+        Site::BOTH.map(config).into(),
+        LinkConfig::default(),
+        link.supply(1),
+    )
+    .await
+    .map_err(|error| error.to_string())
 }
 
 /// Asks over the status socket, off this thread: the one who answers may be this thread.
@@ -155,13 +187,19 @@ async fn wait_for_keys(vault: &Path, stop: &Stop) -> Result<(), String> {
     loop {
         let mut encrypting = 0;
         for site in Site::BOTH {
-            encrypting += usize::from(report(vault, site).await.is_ok_and(|report| report.encrypting));
+            encrypting += usize::from(
+                report(vault, site)
+                    .await
+                    .is_ok_and(|report| report.encrypting),
+            );
         }
         if encrypting == Site::BOTH.len() {
             return Ok(());
         }
         if stop.asked() || Instant::now() > deadline {
-            return Err(format!("no key within {FIRST_KEY:?}; RUST_LOG=info shows why"));
+            return Err(format!(
+                "no key within {FIRST_KEY:?}; RUST_LOG=info shows why"
+            ));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

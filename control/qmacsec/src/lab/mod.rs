@@ -12,8 +12,8 @@
 
 mod args;
 mod child;
-mod line_watch;
 mod frames;
+mod line_watch;
 mod memory;
 mod netns;
 mod ping;
@@ -50,9 +50,17 @@ mod tests;
 pub fn main(args: &Args) -> Outcome {
     args.check()?;
     // Made before the sandbox hides folders, and before anything can fail later.
-    let recorder = args.pcap.as_deref().map(sniff::recorder).transpose().map_err(|error| {
-        format!("--pcap {}: {error}", args.pcap.as_deref().unwrap_or("".as_ref()).display())
-    })?;
+    let recorder = args
+        .pcap
+        .as_deref()
+        .map(sniff::Recorder::create)
+        .transpose()
+        .map_err(|error| {
+            format!(
+                "--pcap {}: {error}",
+                args.pcap.as_deref().unwrap_or("".as_ref()).display()
+            )
+        })?;
     let stop = Stop::on_signals()?;
     let verdict = match red_cable(args.red) {
         Ok(red) => processes::run(args, red, recorder, &stop)?,
@@ -72,13 +80,20 @@ fn red_cable(choice: RedChoice) -> Result<RedCable, String> {
         return Err("--red mem asks for none".to_owned());
     }
     sandbox::enter().map_err(|error| error.to_string())?;
-    let tun = OpenOptions::new().read(true).write(true).open("/dev/net/tun");
+    let tun = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/net/tun");
     match (choice, tun) {
         (RedChoice::Packet, _) => Ok(RedCable::Veth),
         (_, Ok(_)) => Ok(RedCable::Tap),
-        (RedChoice::Tap, Err(error)) => Err(format!("/dev/net/tun: {error}; mend: load the module tun, allow this user to open it")),
+        (RedChoice::Tap, Err(error)) => Err(format!(
+            "/dev/net/tun: {error}; mend: load the module tun, allow this user to open it"
+        )),
         (_, Err(error)) => {
-            eprintln!("/dev/net/tun cannot be opened ({error}): red ports are veth pairs instead of TAP");
+            eprintln!(
+                "/dev/net/tun cannot be opened ({error}): red ports are veth pairs instead of TAP"
+            );
             Ok(RedCable::Veth)
         }
     }

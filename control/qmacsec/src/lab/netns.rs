@@ -33,35 +33,52 @@ impl Netns {
     fn start(name: &str, fresh: bool) -> io::Result<Self> {
         let (orders, inbox) = mpsc::sync_channel::<Order>(1);
         let (opened, handle) = mpsc::sync_channel(1);
-        thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let enter = || {
-                if fresh {
-                    unshare(CloneFlags::CLONE_NEWNET)?;
-                    // Neighbour discovery of hosts that nobody asked for is no traffic of ours.
-                    let _kernel_without_ipv6 =
-                        std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let enter = || {
+                    if fresh {
+                        unshare(CloneFlags::CLONE_NEWNET)?;
+                        // Neighbour discovery of hosts that nobody asked for is no traffic of ours.
+                        let _kernel_without_ipv6 =
+                            std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+                    }
+                    File::open("/proc/thread-self/ns/net")
+                };
+                let _lab_gave_up = opened.send(enter());
+                for order in inbox {
+                    order();
                 }
-                File::open("/proc/thread-self/ns/net")
-            };
-            let _lab_gave_up = opened.send(enter());
-            for order in inbox {
-                order();
-            }
-        })?;
-        let handle = handle.recv().map_err(|_| io::Error::other("the namespace's thread died"))??;
+            })?;
+        let handle = handle
+            .recv()
+            .map_err(|_| io::Error::other("the namespace's thread died"))??;
         let netns = Self { orders, handle };
-        netns.netlink(async |net| net.link().set(net.up("lo")?).execute().await.map_err(io::Error::other))?;
+        netns.netlink(async |net| {
+            net.link()
+                .set(net.up("lo")?)
+                .execute()
+                .await
+                .map_err(io::Error::other)
+        })?;
         Ok(netns)
     }
 
     /// Runs `work` inside and waits for what it returns.
-    pub(crate) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    pub(crate) fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
         let (done, result) = mpsc::sync_channel(1);
         let order = Box::new(move || {
             let _caller_is_gone = done.send(work());
         });
-        self.orders.send(order).map_err(|_| io::Error::other("the namespace's thread died"))?;
-        result.recv().map_err(|_| io::Error::other("the namespace's thread died"))
+        self.orders
+            .send(order)
+            .map_err(|_| io::Error::other("the namespace's thread died"))?;
+        result
+            .recv()
+            .map_err(|_| io::Error::other("the namespace's thread died"))
     }
 
     /// Runs netlink requests inside.
@@ -71,7 +88,9 @@ impl Netns {
         T: Send + 'static,
     {
         self.run(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .build()?;
             runtime.block_on(async move {
                 let (connection, handle, _) = rtnetlink::new_connection()?;
                 tokio::spawn(connection);
@@ -104,7 +123,10 @@ impl Net {
     }
 
     /// The request that brings an interface up.
-    pub(crate) fn up(&self, interface: &str) -> io::Result<rtnetlink::packet_route::link::LinkMessage> {
+    pub(crate) fn up(
+        &self,
+        interface: &str,
+    ) -> io::Result<rtnetlink::packet_route::link::LinkMessage> {
         let index = nix::net::if_::if_nametoindex(interface)?;
         Ok(rtnetlink::LinkUnspec::new_with_index(index).up().build())
     }

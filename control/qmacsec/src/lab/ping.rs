@@ -70,7 +70,11 @@ impl Ping {
                 .name("ping".to_owned())
                 .spawn(move || run(&mut Echo::open(to)?, &their_stop, &their_counts))
         })??;
-        Ok(Self { stop, counts, thread: Some(thread) })
+        Ok(Self {
+            stop,
+            counts,
+            thread: Some(thread),
+        })
     }
 
     pub(crate) fn report(&self) -> PingReport {
@@ -85,7 +89,9 @@ impl Ping {
     pub(crate) fn finish(mut self) -> io::Result<PingReport> {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            thread.join().map_err(|_| io::Error::other("the ping thread died"))??;
+            thread
+                .join()
+                .map_err(|_| io::Error::other("the ping thread died"))??;
         }
         Ok(self.report())
     }
@@ -100,7 +106,8 @@ fn run(echo: &mut Echo, stop: &AtomicBool, counts: &Counts) -> io::Result<()> {
         let now = Instant::now();
         if stop.load(Ordering::Relaxed) {
             let until = *drained.get_or_insert(now + DRAIN);
-            let all = counts.answered.load(Ordering::Relaxed) == counts.sent.load(Ordering::Relaxed);
+            let all =
+                counts.answered.load(Ordering::Relaxed) == counts.sent.load(Ordering::Relaxed);
             if all || now >= until {
                 return Ok(());
             }
@@ -113,7 +120,11 @@ fn run(echo: &mut Echo, stop: &AtomicBool, counts: &Counts) -> io::Result<()> {
         }
         if let Some(sequence) = echo.answer()? {
             let seen = &mut answered[usize::from(sequence)];
-            let count = if *seen { &counts.repeated } else { &counts.answered };
+            let count = if *seen {
+                &counts.repeated
+            } else {
+                &counts.answered
+            };
             count.fetch_add(1, Ordering::Relaxed);
             *seen = true;
         }
@@ -133,7 +144,11 @@ impl Echo {
         socket.set_read_timeout(Some(EVERY / 4))?;
         let mut random = [0; 2];
         getrandom::fill(&mut random)?;
-        Ok(Self { socket, to, identifier: u16::from_be_bytes(random) })
+        Ok(Self {
+            socket,
+            to,
+            identifier: u16::from_be_bytes(random),
+        })
     }
 
     fn request(&self, sequence: u16) -> io::Result<()> {
@@ -143,9 +158,19 @@ impl Echo {
         message.extend(MARKER);
         let sum = internet_checksum(&message);
         message[2..4].copy_from_slice(&sum.to_be_bytes());
-        match self.socket.send_to(&message, &SocketAddrV4::new(self.to, 0).into()) {
+        match self
+            .socket
+            .send_to(&message, &SocketAddrV4::new(self.to, 0).into())
+        {
             // No neighbour yet, or its queue is full: an echo request that is lost, not a failure of the lab.
-            Err(error) if matches!(error.kind(), io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => Ok(()),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
+                ) =>
+            {
+                Ok(())
+            }
             sent => sent.map(drop),
         }
     }
@@ -155,7 +180,14 @@ impl Echo {
         let mut datagram = [0; 2048];
         let len = match self.socket.read(&mut datagram) {
             Ok(len) => len,
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock
+                        | io::ErrorKind::TimedOut
+                        | io::ErrorKind::Interrupted
+                ) =>
+            {
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -167,9 +199,8 @@ impl Echo {
         let header = usize::from(datagram.first()? & 0x0f) * 4;
         let message = datagram.get(header..)?;
         let (icmp, body) = message.split_at_checked(ICMP_HEADER)?;
-        let ours = icmp[0] == ECHO_REPLY
-            && icmp[4..6] == self.identifier.to_be_bytes()
-            && body == MARKER;
+        let ours =
+            icmp[0] == ECHO_REPLY && icmp[4..6] == self.identifier.to_be_bytes() && body == MARKER;
         ours.then(|| u16::from_be_bytes([icmp[6], icmp[7]]))
     }
 }
@@ -178,7 +209,10 @@ impl Echo {
 fn internet_checksum(message: &[u8]) -> u16 {
     let mut sum = 0_u32;
     for pair in message.chunks(2) {
-        sum += u32::from(u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]));
+        sum += u32::from(u16::from_be_bytes([
+            pair[0],
+            pair.get(1).copied().unwrap_or(0),
+        ]));
     }
     while sum >> 16 != 0 {
         sum = (sum & 0xffff) + (sum >> 16);

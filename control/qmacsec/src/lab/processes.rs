@@ -35,9 +35,19 @@ struct Lab<'a> {
 }
 
 /// Builds the lab, runs it for its time, takes it down.
-pub(super) fn run(args: &Args, red: RedCable, recorder: Option<Recorder>, stop: &Stop) -> Result<Verdict, String> {
+pub(super) fn run(
+    args: &Args,
+    red: RedCable,
+    recorder: Option<Recorder>,
+    stop: &Stop,
+) -> Result<Verdict, String> {
     eprintln!("building two sites:");
-    let in_use: Vec<_> = args.pcap.iter().cloned().chain(std::env::current_dir().ok()).collect();
+    let in_use: Vec<_> = args
+        .pcap
+        .iter()
+        .cloned()
+        .chain(std::env::current_dir().ok())
+        .collect();
     let in_use: Vec<&Path> = in_use.iter().map(AsRef::as_ref).collect();
     let vault = sandbox::vault(&in_use).map_err(while_doing("a folder for secrets"))?;
     stop.watch().map_err(while_doing("watching for signals"))?;
@@ -50,19 +60,28 @@ pub(super) fn run(args: &Args, red: RedCable, recorder: Option<Recorder>, stop: 
         red,
         suite: args.suite.clone(),
     };
-    Sites::furnish(&vault, &topology, &settings).map_err(while_doing("certificates and configs"))?;
+    Sites::furnish(&vault, &topology, &settings)
+        .map_err(while_doing("certificates and configs"))?;
     done("certificates, a pre-shared secret, configs");
     let rekey_ethertype = wire::ETHERTYPE_REKEY;
     // Watching starts before the encryptors do: not one frame goes unseen.
     let sniffer = |site: Site| {
-        Sniffer::start(&topology.site(site).encryptor, site, rekey_ethertype, recorder.clone())
-            .map_err(while_doing("watching the line"))
+        Sniffer::start(
+            &topology.site(site).encryptor,
+            site,
+            rekey_ethertype,
+            recorder.clone(),
+        )
+        .map_err(while_doing("watching the line"))
     };
     let sniffers = [sniffer(Site::A)?, sniffer(Site::B)?];
-    let mut sites = Sites::start(&vault, &topology, |who| done(&format!("{who} up"))).map_err(while_doing("starting"))?;
+    let mut sites = Sites::start(&vault, &topology, |who| done(&format!("{who} up")))
+        .map_err(while_doing("starting"))?;
     for site in Site::BOTH {
         if red == RedCable::Tap {
-            topology.address_host(site).map_err(while_doing("the host's address"))?;
+            topology
+                .address_host(site)
+                .map_err(while_doing("the host's address"))?;
         }
     }
     wait_for_keys(&mut sites, stop)?;
@@ -74,10 +93,23 @@ pub(super) fn run(args: &Args, red: RedCable, recorder: Option<Recorder>, stop: 
         Ping::start(host(Site::B), Site::A.host()).map_err(while_doing("ping"))?,
     ];
     let transfer = |from: Site| {
-        Transfer::start(host(from), host(from.other()), from.other().host(), args.rate).map_err(while_doing("transfer"))
+        Transfer::start(
+            host(from),
+            host(from.other()),
+            from.other().host(),
+            args.rate,
+        )
+        .map_err(while_doing("transfer"))
     };
     let transfers = [transfer(Site::A)?, transfer(Site::B)?];
-    let mut lab = Lab { args, topology: &topology, sites, sniffers, pings, transfers };
+    let mut lab = Lab {
+        args,
+        topology: &topology,
+        sites,
+        sniffers,
+        pings,
+        transfers,
+    };
     let started = Instant::now();
     let crash = lab.watch(started, stop)?;
     lab.conclude(started.elapsed(), crash, recorder)
@@ -95,7 +127,10 @@ fn wait_for_keys(sites: &mut Sites, stop: &Stop) -> Result<(), String> {
             return Err("stopped before the first key".to_owned());
         }
         if Instant::now() > deadline {
-            return Err(format!("no key within {FIRST_KEY:?}; the processes said last:\n  {}", sites.last_words()));
+            return Err(format!(
+                "no key within {FIRST_KEY:?}; the processes said last:\n  {}",
+                sites.last_words()
+            ));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -107,14 +142,20 @@ impl Lab<'_> {
         let mut table = Table::new();
         let mut crash = None;
         while started.elapsed() < self.args.duration && !stop.asked() {
-            if let Some(kill) = self.args.kill.filter(|kill| crash.is_none() && started.elapsed() >= kill.at) {
+            if let Some(kill) = self
+                .args
+                .kill
+                .filter(|kill| crash.is_none() && started.elapsed() >= kill.at)
+            {
                 crash = Some(self.crash(kill.site)?);
             }
             self.sites.all_alive().map_err(|error| error.to_string())?;
             // A report that fails is seen again a moment later, or the process has ended.
-            if let (Ok(a), Ok(b), Ok(kmes)) =
-                (self.sites.report(Site::A), self.sites.report(Site::B), self.sites.kme_report())
-            {
+            if let (Ok(a), Ok(b), Ok(kmes)) = (
+                self.sites.report(Site::A),
+                self.sites.report(Site::B),
+                self.sites.kme_report(),
+            ) {
                 table.show(Snapshot {
                     at: Instant::now(),
                     left: self.args.duration.saturating_sub(started.elapsed()),
@@ -136,7 +177,9 @@ impl Lab<'_> {
         self.sites.kill(site).map_err(while_doing("kill"))?;
         std::thread::sleep(DEAD_FOR);
         let restarted = Instant::now();
-        self.sites.restart(self.topology, site).map_err(while_doing("restart"))?;
+        self.sites
+            .restart(self.topology, site)
+            .map_err(while_doing("restart"))?;
         let give_up = (self.args.rekey * 4).max(Duration::from_secs(10));
         let host = &self.topology.site(site.other()).host;
         let mut addressed = false;
@@ -144,24 +187,45 @@ impl Lab<'_> {
             // The new process made a new TAP: the host has to get its address again.
             addressed = addressed || self.topology.address_host(site).is_ok();
             if ping::once(host, site.host(), Duration::from_millis(50)).unwrap_or(false) {
-                eprintln!("  ✓ encryptor {} back, traffic after {:?}", site.letter(), restarted.elapsed());
-                return Ok(Crash { recovered: Some(restarted.elapsed()) });
+                eprintln!(
+                    "  ✓ encryptor {} back, traffic after {:?}",
+                    site.letter(),
+                    restarted.elapsed()
+                );
+                return Ok(Crash {
+                    recovered: Some(restarted.elapsed()),
+                });
             }
         }
         Ok(Crash { recovered: None })
     }
 
     /// Lets the hosts go quiet, waits for the last frames, takes everything down, concludes.
-    fn conclude(mut self, duration: Duration, crash: Option<Crash>, recorder: Option<Recorder>) -> Result<Verdict, String> {
+    fn conclude(
+        mut self,
+        duration: Duration,
+        crash: Option<Crash>,
+        recorder: Option<Recorder>,
+    ) -> Result<Verdict, String> {
         eprintln!("  … the hosts go quiet");
         let transfers = self.transfers.into_iter().map(Transfer::finish).collect();
-        let pings = self.pings.into_iter().map(Ping::finish).collect::<Result<_, _>>().map_err(while_doing("ping"))?;
+        let pings = self
+            .pings
+            .into_iter()
+            .map(Ping::finish)
+            .collect::<Result<_, _>>()
+            .map_err(while_doing("ping"))?;
         let deadline = Instant::now() + DRAIN;
         let (a, b) = loop {
-            let report = |site| self.sites.report(site).map_err(while_doing("the last report"));
+            let report = |site| {
+                self.sites
+                    .report(site)
+                    .map_err(while_doing("the last report"))
+            };
             let (a, b) = (report(Site::A)?, report(Site::B)?);
             let pending = |from: &crate::status::Report, to: &crate::status::Report| {
-                from.sum(|worker| &worker.tx, "OutPktsEncrypted") > to.sum(|worker| &worker.rx, "InPktsOK")
+                from.sum(|worker| &worker.tx, "OutPktsEncrypted")
+                    > to.sum(|worker| &worker.rx, "InPktsOK")
             };
             if Instant::now() > deadline || !(pending(&a, &b) || pending(&b, &a)) {
                 break (a, b);
@@ -170,20 +234,29 @@ impl Lab<'_> {
         };
         let [line_at_a, line_at_b] = self.sniffers;
         let evidence = Evidence {
-            red: a.workers.first().map_or_else(String::new, |worker| worker.red.kind.clone()),
-            black: a.workers.first().map_or_else(String::new, |worker| worker.black.kind.clone()),
+            red: a
+                .workers
+                .first()
+                .map_or_else(String::new, |worker| worker.red.kind.clone()),
+            black: a
+                .workers
+                .first()
+                .map_or_else(String::new, |worker| worker.black.kind.clone()),
             duration,
             interval: self.args.rekey,
             a,
             b,
-            line_at_a: line_at_a.finish().map_err(while_doing("the watch of the line"))?,
-            line_at_b: line_at_b.finish().map_err(while_doing("the watch of the line"))?,
+            line_at_a: line_at_a
+                .finish()
+                .map_err(while_doing("the watch of the line"))?,
+            line_at_b: line_at_b
+                .finish()
+                .map_err(while_doing("the watch of the line"))?,
             pings,
             transfers,
             crash,
         };
         if let Some(recorder) = recorder {
-            let mut recorder = recorder.lock().map_err(|_| "the recorder died".to_owned())?;
             recorder.flush().map_err(while_doing("--pcap"))?;
         }
         self.sites.stop().map_err(while_doing("stopping"))?;

@@ -22,7 +22,9 @@ pub(crate) enum SandboxError {
     )]
     User(io::Error),
     /// Same for network and mount namespaces.
-    #[error("network and mount namespaces cannot be made here ({0}); mend: run as root, outside of a restricted container")]
+    #[error(
+        "network and mount namespaces cannot be made here ({0}); mend: run as root, outside of a restricted container"
+    )]
     Network(io::Error),
 }
 
@@ -44,8 +46,14 @@ pub(crate) fn enter() -> Result<(), SandboxError> {
     unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
         .map_err(|error| SandboxError::Network(error.into()))?;
     // Mounts of ours stay ours.
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
-        .map_err(|error| SandboxError::Network(error.into()))
+    mount(
+        None::<&str>,
+        "/",
+        None::<&str>,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        None::<&str>,
+    )
+    .map_err(|error| SandboxError::Network(error.into()))
 }
 
 /// Where the lab keeps its certificates, secrets and sockets.
@@ -61,8 +69,16 @@ pub(crate) fn vault(in_use: &[&Path]) -> io::Result<PathBuf> {
     let free = candidates
         .into_iter()
         .find(|folder| folder.is_dir() && !in_use.iter().any(|path| path.starts_with(folder)))
-        .ok_or_else(|| io::Error::other("none of /media, /srv, /mnt, /opt can be covered by a tmpfs"))?;
+        .ok_or_else(|| {
+            io::Error::other("none of /media, /srv, /mnt, /opt can be covered by a tmpfs")
+        })?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("qmacsec-lab"), free, Some("tmpfs"), flags, Some("mode=0700,size=16m"))?;
+    mount(
+        Some("qmacsec-lab"),
+        free,
+        Some("tmpfs"),
+        flags,
+        Some("mode=0700,size=16m"),
+    )?;
     Ok(free.to_path_buf())
 }

@@ -36,21 +36,39 @@ pub(crate) struct Sites {
 
 impl Sites {
     /// Writes certificates, secrets and configs into `vault`.
-    pub(crate) fn furnish(vault: &Path, topology: &Topology, settings: &Settings) -> io::Result<()> {
+    pub(crate) fn furnish(
+        vault: &Path,
+        topology: &Topology,
+        settings: &Settings,
+    ) -> io::Result<()> {
         furnish_secrets(vault, &Site::BOTH.map(|site| site.kme().to_string()))?;
         fs::write(vault.join("kme.toml"), kme_config(settings))?;
         for site in Site::BOTH {
             let host_netns = topology.site(site).host.path();
-            fs::write(config_path(vault, site), encryptor_config(site, settings, &host_netns))?;
+            fs::write(
+                config_path(vault, site),
+                encryptor_config(site, settings, &host_netns),
+            )?;
         }
         Ok(())
     }
 
     /// Starts all processes, KMEs first, and waits until each answers.
-    pub(crate) fn start(vault: &Path, topology: &Topology, mut ready: impl FnMut(&str)) -> io::Result<Self> {
+    pub(crate) fn start(
+        vault: &Path,
+        topology: &Topology,
+        mut ready: impl FnMut(&str),
+    ) -> io::Result<Self> {
         let config = path_text(&vault.join("kme.toml"));
-        let mut kmes = Child::start("KMEs", &topology.kmes, &["kme", "--config", &config], &vault.join("kme.log"))?;
-        wait_for(&mut kmes, || query::<KmeReport>(&vault.join("kme.sock")).is_ok())?;
+        let mut kmes = Child::start(
+            "KMEs",
+            &topology.kmes,
+            &["kme", "--config", &config],
+            &vault.join("kme.log"),
+        )?;
+        wait_for(&mut kmes, || {
+            query::<KmeReport>(&vault.join("kme.sock")).is_ok()
+        })?;
         ready("KMEs");
         let mut a = start_encryptor(vault, topology, Site::A)?;
         let mut b = start_encryptor(vault, topology, Site::B)?;
@@ -58,7 +76,12 @@ impl Sites {
             wait_for(child, || query::<Report>(&socket(vault, site)).is_ok())?;
             ready(&format!("encryptor {}", site.letter()));
         }
-        Ok(Self { vault: vault.to_path_buf(), kmes, a, b })
+        Ok(Self {
+            vault: vault.to_path_buf(),
+            kmes,
+            a,
+            b,
+        })
     }
 
     /// Status of one encryptor.
@@ -75,7 +98,10 @@ impl Sites {
     pub(crate) fn all_alive(&mut self) -> io::Result<()> {
         for child in [&mut self.kmes, &mut self.a, &mut self.b] {
             if let Some(status) = child.ended()? {
-                return Err(io::Error::other(format!("a process of the lab ended ({status}); it said last:\n  {}", child.last_words())));
+                return Err(io::Error::other(format!(
+                    "a process of the lab ended ({status}); it said last:\n  {}",
+                    child.last_words()
+                )));
             }
         }
         Ok(())
@@ -83,7 +109,9 @@ impl Sites {
 
     /// What all processes said last, for a failure's message.
     pub(crate) fn last_words(&self) -> String {
-        [&self.kmes, &self.a, &self.b].map(Child::last_words).join("\n  ")
+        [&self.kmes, &self.a, &self.b]
+            .map(Child::last_words)
+            .join("\n  ")
     }
 
     /// Ends one encryptor as a crash would.
@@ -114,11 +142,17 @@ impl Sites {
 
 /// Writes certificates for KMEs and SAEs, and the pair's secret. `hosts`: further names of each KME.
 pub(super) fn furnish_secrets(vault: &Path, hosts: &[String]) -> io::Result<()> {
-    let kmes = Site::BOTH.into_iter().enumerate().map(|(index, site)| kme::pki::KmeName {
-        id: format!("kme-{}", site.letter()),
-        hosts: hosts.get(index).cloned().into_iter().collect(),
-    });
-    let pki = kme::pki::LabPki { kmes: kmes.collect(), ..Default::default() };
+    let kmes = Site::BOTH
+        .into_iter()
+        .enumerate()
+        .map(|(index, site)| kme::pki::KmeName {
+            id: format!("kme-{}", site.letter()),
+            hosts: hosts.get(index).cloned().into_iter().collect(),
+        });
+    let pki = kme::pki::LabPki {
+        kmes: kmes.collect(),
+        ..Default::default()
+    };
     kme::pki::make_lab_pki(&vault.join("pki"), &pki).map_err(io::Error::other)?;
     crate::command::pki::write_psk(&vault.join("pair.psk"))
 }
@@ -127,17 +161,28 @@ fn start_encryptor(vault: &Path, topology: &Topology, site: Site) -> io::Result<
     let config = path_text(&config_path(vault, site));
     let log = vault.join(format!("encryptor-{}.log", site.letter()));
     let name = format!("encryptor {}", site.letter());
-    Child::start(&name, &topology.site(site).encryptor, &["run", "--config", &config], &log)
+    Child::start(
+        &name,
+        &topology.site(site).encryptor,
+        &["run", "--config", &config],
+        &log,
+    )
 }
 
 fn wait_for(child: &mut Child, up: impl Fn() -> bool) -> io::Result<()> {
     let deadline = Instant::now() + START;
     while !up() {
         if let Some(status) = child.ended()? {
-            return Err(io::Error::other(format!("ended at its start ({status}):\n  {}", child.last_words())));
+            return Err(io::Error::other(format!(
+                "ended at its start ({status}):\n  {}",
+                child.last_words()
+            )));
         }
         if Instant::now() > deadline {
-            return Err(io::Error::other(format!("did not come up within {START:?}:\n  {}", child.last_words())));
+            return Err(io::Error::other(format!(
+                "did not come up within {START:?}:\n  {}",
+                child.last_words()
+            )));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -157,7 +202,10 @@ fn path_text(path: &Path) -> String {
 }
 
 fn kme_config(settings: &Settings) -> String {
-    let mut config = format!("status_socket = \"kme.sock\"\n\n[link]\npreset = \"{}\"\n", settings.preset);
+    let mut config = format!(
+        "status_socket = \"kme.sock\"\n\n[link]\npreset = \"{}\"\n",
+        settings.preset
+    );
     if let Some(km) = settings.km {
         config += &format!("km = {km:?}\n");
     }
@@ -182,8 +230,19 @@ fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String
 }
 
 /// Config of an encryptor that is given its ports: the red and black sections name none.
-pub(super) fn encryptor_config_in_memory(site: Site, interval: Duration, suite: &str, kme: SocketAddr) -> String {
-    config_text(site, &format!("port = \"packet\"\ninterface = \"{RED}\""), interval, suite, kme)
+pub(super) fn encryptor_config_in_memory(
+    site: Site,
+    interval: Duration,
+    suite: &str,
+    kme: SocketAddr,
+) -> String {
+    config_text(
+        site,
+        &format!("port = \"packet\"\ninterface = \"{RED}\""),
+        interval,
+        suite,
+        kme,
+    )
 }
 
 fn config_text(site: Site, red: &str, interval: Duration, suite: &str, kme: SocketAddr) -> String {

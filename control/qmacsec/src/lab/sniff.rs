@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use port::packet::{Packet, PacketConfig};
-use port::pcap::PcapngWriter;
-use port::{Burst, Port};
+use port::pcap::{InterfaceId, PcapngWriter};
+use port::{Burst, Port, PortError};
 
 use super::line_watch::{LineReport, LineWatch};
 use super::netns::Netns;
@@ -19,17 +19,49 @@ use super::topology::{BLACK, Site};
 /// Between two looks at an empty ring. The ring holds what comes meanwhile.
 const NAP: Duration = Duration::from_millis(2);
 
-/// Keeps the line's frames for Wireshark.
-pub(crate) type Recorder = Arc<Mutex<PcapngWriter<BufWriter<File>>>>;
+/// Octets of the ring.
+const RING_OCTETS: usize = 64 << 20;
 
-/// Makes the recorder; both directions go into one file, as two interfaces.
-pub(crate) fn recorder(path: &Path) -> io::Result<Recorder> {
-    let file = BufWriter::new(File::create(path)?);
-    let mut writer = PcapngWriter::new(file)?;
-    for site in Site::BOTH {
-        writer.add_interface(&format!("line: {} to {}", site.other().letter(), site.letter()))?;
+/// Keeps the line's frames for Wireshark: both directions in one file, as two interfaces.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    file: Arc<Mutex<PcapngWriter<BufWriter<File>>>>,
+    /// What arrives at A's and at B's end.
+    interfaces: [InterfaceId; 2],
+}
+
+impl Recorder {
+    /// Makes the file.
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        let mut file = PcapngWriter::new(BufWriter::new(File::create(path)?), "qmacsec lab")?;
+        let interfaces = [
+            file.interface("line: b to a")?,
+            file.interface("line: a to b")?,
+        ];
+        Ok(Self {
+            file: Arc::new(Mutex::new(file)),
+            interfaces,
+        })
     }
-    Ok(Arc::new(Mutex::new(writer)))
+
+    fn keep(&self, site: Site, frame: &[u8]) -> io::Result<()> {
+        let interface = self.interfaces[usize::from(site == Site::B)];
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_err(io::Error::other)?;
+        self.file()?.frame(interface, now, None, frame)
+    }
+
+    /// Writes out what is held back.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        self.file()?.flush()
+    }
+
+    fn file(&self) -> io::Result<MutexGuard<'_, PcapngWriter<BufWriter<File>>>> {
+        self.file
+            .lock()
+            .map_err(|_| io::Error::other("a thread died while it wrote the capture"))
+    }
 }
 
 /// Watches what arrives at one end of the line.
@@ -49,25 +81,41 @@ pub(crate) struct Sniffed {
 
 impl Sniffer {
     /// Opens the socket at the line's end of `site`; frames that arrive there are seen from now on.
-    pub(crate) fn start(netns: &Netns, site: Site, rekey_ethertype: u16, recorder: Option<Recorder>) -> io::Result<Self> {
+    pub(crate) fn start(
+        netns: &Netns,
+        site: Site,
+        rekey_ethertype: u16,
+        recorder: Option<Recorder>,
+    ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::new(Mutex::new(LineReport::default()));
         let (their_stop, their_seen) = (Arc::clone(&stop), Arc::clone(&seen));
         let (opened, ready) = std::sync::mpsc::sync_channel(1);
         let thread = netns.run(move || {
-            std::thread::Builder::new().name(format!("sniff-{}", site.letter())).spawn(move || {
-                let port = match Packet::open(PacketConfig { ifname: BLACK.to_owned(), ..PacketConfig::default() }) {
-                    Ok(port) => port,
-                    Err(error) => {
-                        let _nobody_waits = opened.send(Err(io::Error::other(error)));
-                        return Ok(Sniffed::default());
-                    }
-                };
-                let _nobody_waits = opened.send(Ok(()));
-                watch(port, site, rekey_ethertype, &their_stop, &their_seen, recorder.as_ref())
-            })
+            std::thread::Builder::new()
+                .name(format!("sniff-{}", site.letter()))
+                .spawn(move || {
+                    let port = match open() {
+                        Ok(port) => port,
+                        Err(error) => {
+                            let _nobody_waits = opened.send(Err(io::Error::other(error)));
+                            return Ok(Sniffed::default());
+                        }
+                    };
+                    let _nobody_waits = opened.send(Ok(()));
+                    watch(
+                        port,
+                        site,
+                        rekey_ethertype,
+                        &their_stop,
+                        &their_seen,
+                        recorder.as_ref(),
+                    )
+                })
         })??;
-        ready.recv().map_err(|_| io::Error::other("the sniffer died"))??;
+        ready
+            .recv()
+            .map_err(|_| io::Error::other("the sniffer died"))??;
         Ok(Self { stop, seen, thread })
     }
 
@@ -79,8 +127,19 @@ impl Sniffer {
     /// Stops and tells what was seen.
     pub(crate) fn finish(self) -> io::Result<Sniffed> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().map_err(|_| io::Error::other("the sniffer died"))?
+        self.thread
+            .join()
+            .map_err(|_| io::Error::other("the sniffer died"))?
     }
+}
+
+/// A ring that holds some tenths of a second of a full line, while this thread waits for a core.
+fn open() -> Result<Packet, PortError> {
+    Packet::open(PacketConfig {
+        ifname: BLACK.to_owned(),
+        ring_octets: RING_OCTETS,
+        ..PacketConfig::default()
+    })
 }
 
 fn watch(
@@ -93,7 +152,6 @@ fn watch(
 ) -> io::Result<Sniffed> {
     let mut line = LineWatch::new(rekey_ethertype);
     let mut burst = Burst::new();
-    let interface = u32::from(site == Site::B);
     loop {
         // Read before the ring is: what came before the order to stop is still looked at.
         let last_look = stop.load(Ordering::Relaxed);
@@ -102,8 +160,7 @@ fn watch(
         for frame in burst.drain(..) {
             line.observe(frame.bytes());
             if let Some(recorder) = recorder {
-                let mut recorder = recorder.lock().map_err(|_| io::Error::other("the other sniffer died"))?;
-                recorder.write_frame(interface, std::time::SystemTime::now(), frame.bytes())?;
+                recorder.keep(site, frame.bytes())?;
             }
         }
         if idle {
@@ -111,7 +168,10 @@ fn watch(
                 *seen = line.report();
             }
             if last_look {
-                return Ok(Sniffed { line: line.report(), missed: port.counters().rx_ring_full });
+                return Ok(Sniffed {
+                    line: line.report(),
+                    missed: port.counters().rx_ring_full,
+                });
             }
             std::thread::sleep(NAP);
         }

@@ -26,14 +26,19 @@ impl Stop {
     /// Starts to watch for the signals. A second one ends the process at once.
     pub(crate) fn watch(&self) -> io::Result<()> {
         let flag = Arc::clone(&self.0);
-        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            while SigSet::thread_get_mask().and_then(|signals| signals.wait()).is_ok() {
-                if flag.swap(true, Ordering::Relaxed) {
-                    std::process::exit(130);
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                while SigSet::thread_get_mask()
+                    .and_then(|signals| signals.wait())
+                    .is_ok()
+                {
+                    if flag.swap(true, Ordering::Relaxed) {
+                        std::process::exit(130);
+                    }
+                    eprintln!("\nstopping; once more to stop at once");
                 }
-                eprintln!("\nstopping; once more to stop at once");
-            }
-        })?;
+            })?;
         Ok(())
     }
 

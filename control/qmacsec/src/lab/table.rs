@@ -48,11 +48,15 @@ impl Table {
                 // A terminal that is gone is no reason to stop the lab.
                 let _closed = terminal.clear_last_lines(self.painted);
                 for row in &rows {
-                    let _closed = terminal.write_line(console::truncate_str(row, width, "…").as_ref());
+                    let _closed =
+                        terminal.write_line(console::truncate_str(row, width, "…").as_ref());
                 }
                 self.painted = rows.len();
             }
-            None if self.last_line.is_none_or(|last| now.at - last >= LINE_EVERY) => {
+            None if self
+                .last_line
+                .is_none_or(|last| now.at - last >= LINE_EVERY) =>
+            {
                 self.last_line = Some(now.at);
                 eprintln!("{}", rows[1..].join("\n"));
             }
@@ -67,13 +71,33 @@ fn rows(now: &Snapshot, before: Option<&Snapshot>) -> Vec<String> {
         String::new(),
         format!(
             "{:<8} {:>2} {:>5} {:<9} {:>7} {:>10} {:>8} {:>8} {:>5} {:>5}   {:>3.0} s left",
-            "", "AN", "epoch", "key_ID", "age", "frames", "Mbit/s", "switches", "lost", "late", now.left.as_secs_f64()
+            "",
+            "AN",
+            "epoch",
+            "key_ID",
+            "age",
+            "frames",
+            "Mbit/s",
+            "switches",
+            "lost",
+            "late",
+            now.left.as_secs_f64()
         ),
     ];
     let seconds = before.map_or(0.0, |before| (now.at - before.at).as_secs_f64());
     let directions = [
-        ("a -> b", &now.a, &now.b, before.map(|before| (&before.a, &before.b))),
-        ("b -> a", &now.b, &now.a, before.map(|before| (&before.b, &before.a))),
+        (
+            "a -> b",
+            &now.a,
+            &now.b,
+            before.map(|before| (&before.a, &before.b)),
+        ),
+        (
+            "b -> a",
+            &now.b,
+            &now.a,
+            before.map(|before| (&before.b, &before.a)),
+        ),
     ];
     for (name, from, to, earlier) in directions {
         let octets = to.sum(|worker| &worker.rx, "InOctetsDecrypted");
@@ -83,18 +107,35 @@ fn rows(now: &Snapshot, before: Option<&Snapshot>) -> Vec<String> {
         });
         let received = to.sum(|worker| &worker.rx, "InPktsOK");
         // What was sent before the last look and is not there yet will not come any more.
-        let lost = earlier.map_or(0, |(from, _)| from.sum(|worker| &worker.tx, "OutPktsEncrypted").saturating_sub(received));
-        rows.push(row(name, &from.tx, received, mbit_s, lost, to.sum(|worker| &worker.rx, "InPktsLate")));
+        let lost = earlier.map_or(0, |(from, _)| {
+            from.sum(|worker| &worker.tx, "OutPktsEncrypted")
+                .saturating_sub(received)
+        });
+        rows.push(row(
+            name,
+            &from.tx,
+            received,
+            mbit_s,
+            lost,
+            to.sum(|worker| &worker.rx, "InPktsLate"),
+        ));
     }
     let kmes = &now.kmes;
     rows.push(format!(
         "KMEs     {} {} keys in the pool, {} delivered; link {}: {:.1} kbit/s",
-        kmes.pool_keys, kmes.origin, kmes.keys_delivered, kmes.link, kmes.rate_bit_s / 1e3
+        kmes.pool_keys,
+        kmes.origin,
+        kmes.keys_delivered,
+        kmes.link,
+        kmes.rate_bit_s / 1e3
     ));
     let line = |of: fn(&LineReport) -> u64| now.line.iter().map(of).sum::<u64>();
     rows.push(format!(
         "line     {} frames, {} protected, {} rekey, {} in clear",
-        line(|end| end.frames), line(|end| end.protected), line(|end| end.rekey), line(|end| end.cleartext)
+        line(|end| end.frames),
+        line(|end| end.protected),
+        line(|end| end.rekey),
+        line(|end| end.cleartext)
     ));
     rows
 }

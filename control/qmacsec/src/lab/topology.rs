@@ -117,12 +117,23 @@ impl Topology {
                 host: Netns::new(&format!("host-{}", site.letter()))?,
             })
         };
-        let lab = Self { kmes: Netns::of_caller("kmes")?, a: site(Site::A)?, b: site(Site::B)?, red };
+        let lab = Self {
+            kmes: Netns::of_caller("kmes")?,
+            a: site(Site::A)?,
+            b: site(Site::B)?,
+            red,
+        };
         veth(&lab.a.encryptor, BLACK, &lab.b.encryptor, BLACK, LINE_MTU)?;
         for site in Site::BOTH {
             let nets = lab.site(site);
             let kme_end = format!("kme-{}0", site.letter());
-            veth(&lab.kmes, &kme_end, &nets.encryptor, "kme0", u32::from(RED_MTU))?;
+            veth(
+                &lab.kmes,
+                &kme_end,
+                &nets.encryptor,
+                "kme0",
+                u32::from(RED_MTU),
+            )?;
             address(&lab.kmes, &kme_end, site.kme(), 30)?;
             address(&nets.encryptor, "kme0", site.encryptor(), 30)?;
             if red == RedCable::Veth {
@@ -145,12 +156,20 @@ impl Topology {
         let host = &self.site(site).host;
         host.netlink(async move |net| {
             let index = if_nametoindex(LAN)?;
-            let named = LinkUnspec::new_with_index(index).address(site.host_mac().to_vec()).up().build();
-            net.link().set(named).execute().await.map_err(io::Error::other)
+            let named = LinkUnspec::new_with_index(index)
+                .address(site.host_mac().to_vec())
+                .up()
+                .build();
+            net.link()
+                .set(named)
+                .execute()
+                .await
+                .map_err(io::Error::other)
         })?;
         if self.red == RedCable::Veth {
             // The line carries finished frames: neither superframes nor checksums left to a NIC.
-            host.run(|| port::offload::disable_all(LAN))?.map_err(io::Error::other)?;
+            host.run(|| port::offload::disable_all(LAN))?
+                .map_err(io::Error::other)?;
         }
         address(host, LAN, site.host(), 24)
     }
@@ -165,14 +184,34 @@ fn veth(here: &Netns, near: &str, there: &Netns, far: &str, mtu: u32) -> io::Res
         // The far end gets its name only there: both ends may be called the same.
         let passing = format!("{near}-x");
         let pair = LinkVeth::new(&near, &passing).mtu(mtu).build();
-        net.link().add(pair).execute().await.map_err(io::Error::other)?;
+        net.link()
+            .add(pair)
+            .execute()
+            .await
+            .map_err(io::Error::other)?;
         let index = if_nametoindex(passing.as_str())?;
-        let moved = LinkUnspec::new_with_index(index).mtu(mtu).name(far).setns_by_fd(there_fd).build();
-        net.link().set(moved).execute().await.map_err(io::Error::other)?;
-        net.link().set(net.up(&near)?).execute().await.map_err(io::Error::other)
+        let moved = LinkUnspec::new_with_index(index)
+            .mtu(mtu)
+            .name(far)
+            .setns_by_fd(there_fd)
+            .build();
+        net.link()
+            .set(moved)
+            .execute()
+            .await
+            .map_err(io::Error::other)?;
+        net.link()
+            .set(net.up(&near)?)
+            .execute()
+            .await
+            .map_err(io::Error::other)
     })?;
     there.netlink(async move |net| {
-        net.link().set(net.up(&far_there)?).execute().await.map_err(io::Error::other)
+        net.link()
+            .set(net.up(&far_there)?)
+            .execute()
+            .await
+            .map_err(io::Error::other)
     })
 }
 
@@ -180,6 +219,10 @@ fn address(netns: &Netns, interface: &str, address: Ipv4Addr, prefix: u8) -> io:
     let interface = interface.to_owned();
     netns.netlink(async move |net| {
         let index = if_nametoindex(interface.as_str())?;
-        net.address().add(index, address.into(), prefix).execute().await.map_err(io::Error::other)
+        net.address()
+            .add(index, address.into(), prefix)
+            .execute()
+            .await
+            .map_err(io::Error::other)
     })
 }

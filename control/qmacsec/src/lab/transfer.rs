@@ -16,6 +16,9 @@ const CHUNK: usize = 64 * 1024;
 /// How long the receiver waits for the next octet: a line that is dead so long is broken.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How far a transfer may lag behind its rate and still catch up.
+const LAG_MAX: Duration = Duration::from_millis(50);
+
 type Digest256 = [u8; 32];
 
 /// A transfer under way, from one host to the other, until stopped.
@@ -38,7 +41,12 @@ pub(crate) struct TransferReport {
 
 impl Transfer {
     /// Starts sending from one host to the other at `address`, at most `mbit_s` (0: as fast as it goes).
-    pub(crate) fn start(from: &Netns, to: &Netns, address: Ipv4Addr, mbit_s: u32) -> io::Result<Self> {
+    pub(crate) fn start(
+        from: &Netns,
+        to: &Netns,
+        address: Ipv4Addr,
+        mbit_s: u32,
+    ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let octets = Arc::new(AtomicU64::new(0));
         let (port, receiver) = to.run({
@@ -60,19 +68,20 @@ impl Transfer {
                     .spawn(move || send(address, port, mbit_s, &stop))
             }
         })??;
-        Ok(Self { stop, octets, sender, receiver })
-    }
-
-    /// Octets received until now.
-    pub(crate) fn octets(&self) -> u64 {
-        self.octets.load(Ordering::Relaxed)
+        Ok(Self {
+            stop,
+            octets,
+            sender,
+            receiver,
+        })
     }
 
     /// Ends the stream, waits until its end has arrived, compares.
     pub(crate) fn finish(self) -> TransferReport {
         self.stop.store(true, Ordering::Relaxed);
         let ended = |end: JoinHandle<io::Result<Digest256>>| {
-            end.join().unwrap_or_else(|_| Err(io::Error::other("its thread died")))
+            end.join()
+                .unwrap_or_else(|_| Err(io::Error::other("its thread died")))
         };
         let (sent, received) = (ended(self.sender), ended(self.receiver));
         let octets = self.octets.load(Ordering::Relaxed);
@@ -83,7 +92,11 @@ impl Transfer {
             (Err(error), _) => Some(format!("the sender failed: {error}")),
             (_, Err(error)) => Some(format!("the receiver failed: {error}")),
         };
-        TransferReport { octets, intact: failure.is_none(), failure }
+        TransferReport {
+            octets,
+            intact: failure.is_none(),
+            failure,
+        }
     }
 }
 
@@ -93,7 +106,7 @@ fn send(address: Ipv4Addr, port: u16, mbit_s: u32, stop: &AtomicBool) -> io::Res
     let mut digest = Sha256::new();
     let mut chunk = vec![0; CHUNK];
     getrandom::fill(&mut chunk)?;
-    let start = Instant::now();
+    let mut due = Instant::now();
     let mut sent = 0_u64;
     while !stop.load(Ordering::Relaxed) {
         // Fresh random octets for each chunk would cost more than the line: the counter in front
@@ -103,8 +116,10 @@ fn send(address: Ipv4Addr, port: u16, mbit_s: u32, stop: &AtomicBool) -> io::Res
         stream.write_all(&chunk)?;
         sent += CHUNK as u64;
         if mbit_s > 0 {
-            let due = Duration::from_micros(sent * 8 / u64::from(mbit_s));
-            thread::sleep(due.saturating_sub(start.elapsed()));
+            // What was not sent while the line was dead is not sent in a rush afterwards.
+            due = due.max(Instant::now() - LAG_MAX)
+                + Duration::from_micros(CHUNK as u64 * 8 / u64::from(mbit_s));
+            thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     }
     stream.shutdown(std::net::Shutdown::Write)?;

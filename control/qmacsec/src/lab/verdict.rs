@@ -106,7 +106,11 @@ impl Verdict {
             rekey_frames: line.iter().map(|end| end.line.rekey).sum(),
             cleartext_frames: line.iter().map(|end| end.line.cleartext).sum(),
             transfer_intact: evidence.transfers.iter().all(|transfer| transfer.intact),
-            transfer_octets: evidence.transfers.iter().map(|transfer| transfer.octets).sum(),
+            transfer_octets: evidence
+                .transfers
+                .iter()
+                .map(|transfer| transfer.octets)
+                .sum(),
             pings_sent: pings(|ping| ping.sent),
             pings_answered: pings(|ping| ping.answered),
             recovered_ms: None,
@@ -125,28 +129,41 @@ impl Verdict {
 
     fn judge_line(&mut self, line: &[Sniffed]) {
         if self.cleartext_frames > 0 {
-            self.reasons.push(format!("{} frames on the line were not encrypted", self.cleartext_frames));
+            self.reasons.push(format!(
+                "{} frames on the line were not encrypted",
+                self.cleartext_frames
+            ));
         }
         let missed: u64 = line.iter().map(|end| end.missed).sum();
         if missed > 0 {
-            self.reasons.push(format!("the watch of the line missed {missed} frames: no proof that none was in clear"));
+            self.reasons.push(format!(
+                "the watch of the line missed {missed} frames: no proof that none was in clear"
+            ));
         }
         if line.iter().any(|end| end.line.protected == 0) {
-            self.reasons.push("no protected frame was seen on the line in one direction".to_owned());
+            self.reasons
+                .push("no protected frame was seen on the line in one direction".to_owned());
         }
         let repeated: u64 = line.iter().map(|end| end.line.repeated).sum();
         if repeated > 0 {
-            self.reasons.push(format!("{repeated} packet numbers came twice or went back under one key"));
+            self.reasons.push(format!(
+                "{repeated} packet numbers came twice or went back under one key"
+            ));
         }
         let late_start: u64 = line.iter().map(|end| end.line.keys_not_from_1).sum();
         if late_start > 0 {
-            self.reasons.push(format!("{late_start} keys did not start at packet number 1"));
+            self.reasons.push(format!(
+                "{late_start} keys did not start at packet number 1"
+            ));
         }
     }
 
     fn judge_transfers(&mut self, transfers: &[TransferReport]) {
-        let failures = transfers.iter().filter_map(|transfer| transfer.failure.as_ref());
-        self.reasons.extend(failures.map(|failure| format!("a transfer is not intact: {failure}")));
+        let failures = transfers
+            .iter()
+            .filter_map(|transfer| transfer.failure.as_ref());
+        self.reasons
+            .extend(failures.map(|failure| format!("a transfer is not intact: {failure}")));
     }
 
     fn judge_undisturbed(&mut self, evidence: &Evidence) {
@@ -154,31 +171,54 @@ impl Verdict {
         for direction in &self.directions {
             let name = direction.name;
             if direction.switches < expected {
-                self.reasons.push(format!("{name}: {} changes of key, at least {expected} were due", direction.switches));
+                self.reasons.push(format!(
+                    "{name}: {} changes of key, at least {expected} were due",
+                    direction.switches
+                ));
             }
             if direction.lost > 0 {
-                self.reasons.push(format!("{name}: {} frames lost on the way", direction.lost));
+                self.reasons
+                    .push(format!("{name}: {} frames lost on the way", direction.lost));
             }
             if direction.duplicated > 0 {
-                self.reasons.push(format!("{name}: {} frames came twice", direction.duplicated));
+                self.reasons.push(format!(
+                    "{name}: {} frames came twice",
+                    direction.duplicated
+                ));
             }
-            self.reasons.extend(direction.drops.iter().map(|(drop, count)| format!("{name}: {count} frames dropped as {drop}")));
+            self.reasons.extend(
+                direction
+                    .drops
+                    .iter()
+                    .map(|(drop, count)| format!("{name}: {count} frames dropped as {drop}")),
+            );
         }
         if self.pings_answered < self.pings_sent {
-            self.reasons.push(format!("{} of {} pings were not answered", self.pings_sent - self.pings_answered, self.pings_sent));
+            self.reasons.push(format!(
+                "{} of {} pings were not answered",
+                self.pings_sent - self.pings_answered,
+                self.pings_sent
+            ));
         }
         let repeated: u64 = evidence.pings.iter().map(|ping| ping.repeated).sum();
         if repeated > 0 {
-            self.reasons.push(format!("{repeated} pings were answered twice"));
+            self.reasons
+                .push(format!("{repeated} pings were answered twice"));
         }
     }
 
     fn judge_crash(&mut self, crash: Crash, interval: Duration) {
-        self.recovered_ms = crash.recovered.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        self.recovered_ms = crash
+            .recovered
+            .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         match crash.recovered {
-            None => self.reasons.push("after the crash no traffic came back".to_owned()),
+            None => self
+                .reasons
+                .push("after the crash no traffic came back".to_owned()),
             Some(time) if time > interval * 2 => {
-                self.reasons.push(format!("after the crash traffic took {time:?} to come back, more than two intervals"));
+                self.reasons.push(format!(
+                    "after the crash traffic took {time:?} to come back, more than two intervals"
+                ));
             }
             Some(_) => {}
         }
@@ -196,7 +236,8 @@ impl DirectionVerdict {
             received,
             lost: sent.saturating_sub(received),
             duplicated: to.sum(|worker| &worker.rx, "InPktsDuplicate"),
-            late: to.sum(|worker| &worker.rx, "InPktsLate") + to.sum(|worker| &worker.rx, "InPktsDelayed"),
+            late: to.sum(|worker| &worker.rx, "InPktsLate")
+                + to.sum(|worker| &worker.rx, "InPktsDelayed"),
             drops: drops(from, to),
         }
     }
@@ -207,11 +248,18 @@ impl DirectionVerdict {
 fn drops(from: &Report, to: &Report) -> BTreeMap<String, u64> {
     let mut drops = BTreeMap::new();
     let mut enter = |place: &str, counters: &BTreeMap<String, u64>, dropped: fn(&str) -> bool| {
-        for (name, count) in counters.iter().filter(|(name, count)| **count > 0 && dropped(name)) {
+        for (name, count) in counters
+            .iter()
+            .filter(|(name, count)| **count > 0 && dropped(name))
+        {
             *drops.entry(format!("{place}{name}")).or_insert(0) += count;
         }
     };
-    let discard = |name: &str| secy::Discard::ALL.iter().any(|discard| discard.name() == name);
+    let discard = |name: &str| {
+        secy::Discard::ALL
+            .iter()
+            .any(|discard| discard.name() == name)
+    };
     let port_rx = |name: &str| PORT_RX_DROPS.contains(&name);
     let port_tx = |name: &str| PORT_TX_DROPS.contains(&name);
     for worker in &from.workers {
@@ -227,8 +275,13 @@ fn drops(from: &Report, to: &Report) -> BTreeMap<String, u64> {
     drops
 }
 
-const PORT_RX_DROPS: [&str; 5] =
-    ["rx_ring_full", "rx_no_buffer", "rx_too_long", "rx_malformed", "rx_checksum_unfinished"];
+const PORT_RX_DROPS: [&str; 5] = [
+    "rx_ring_full",
+    "rx_no_buffer",
+    "rx_too_long",
+    "rx_malformed",
+    "rx_checksum_unfinished",
+];
 const PORT_TX_DROPS: [&str; 3] = ["tx_refused", "tx_too_long", "tx_link_down"];
 
 impl Verdict {
@@ -256,10 +309,15 @@ impl Verdict {
             self.pings_answered,
             self.pings_sent,
             self.transfer_octets as f64 / 1e6,
-            if self.transfer_intact { "SHA-256 equal at both ends" } else { "NOT intact" }
+            if self.transfer_intact {
+                "SHA-256 equal at both ends"
+            } else {
+                "NOT intact"
+            }
         );
         if let Some(ms) = self.recovered_ms {
-            out += &format!("crash: traffic came back {ms} ms after the restart, under a fresh key\n");
+            out +=
+                &format!("crash: traffic came back {ms} ms after the restart, under a fresh key\n");
         }
         match self.verdict {
             Word::Pass => out += "PASS: nothing lost, nothing doubled, nothing in clear",

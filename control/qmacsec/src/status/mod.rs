@@ -7,4 +7,4 @@ mod report;
 mod socket;
 
 pub use report::{Direction, KmeHealth, KmeReport, Peer, PortReport, Report, WorkerReport};
-pub use socket::{StatusError, StatusSocket, query};
+pub use socket::{Asker, StatusError, StatusSocket, query};

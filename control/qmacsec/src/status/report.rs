@@ -138,7 +138,14 @@ pub struct KmeReport {
 impl Report {
     /// A counter of one section, over all workers.
     #[must_use]
-    pub fn sum(&self, section: impl Fn(&WorkerReport) -> &BTreeMap<String, u64>, name: &str) -> u64 {
-        self.workers.iter().filter_map(|worker| section(worker).get(name)).sum()
+    pub fn sum(
+        &self,
+        section: impl Fn(&WorkerReport) -> &BTreeMap<String, u64>,
+        name: &str,
+    ) -> u64 {
+        self.workers
+            .iter()
+            .filter_map(|worker| section(worker).get(name))
+            .sum()
     }
 }

@@ -1,0 +1,258 @@
+//! Every mistake names file, key, value and mend.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{EncryptorConfig, KmeFile, Psk};
+
+const GOOD: &str = r#"
+[encryptor]
+name = "site-a"
+
+[red]
+port = "tap"
+interface = "red0"
+
+[black]
+port = "packet"
+interface = "eth1"
+
+[kme]
+url = "https://127.0.0.1:8443"
+ca = "ca.pem"
+cert = "sae-a.pem"
+key = "sae-a.key"
+
+[[peer]]
+name = "site-b"
+sae_id = "sae-b"
+psk_file = "pair.psk"
+"#;
+
+fn read(text: &str) -> Result<EncryptorConfig, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("site-a.toml");
+    std::fs::write(&file, text).unwrap();
+    EncryptorConfig::read(&file).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_short_config_has_the_documented_defaults() {
+    let config = read(GOOD).unwrap();
+    assert_eq!(config.rekey.interval.0, Duration::from_secs(3));
+    assert_eq!(config.rekey.ethertype, 0x88b5);
+    assert_eq!(config.macsec.suite.0, secy::Suite::GcmAesXpn256);
+    assert_eq!(config.red.mtu, 1500);
+    assert_eq!(config.the_peer().sae_id, "sae-b");
+    assert!(
+        config.kme.ca.is_absolute(),
+        "paths are relative to the file, not to the process"
+    );
+}
+
+#[test]
+fn each_mistake_names_key_value_and_mend() {
+    // what stands in the file, what takes its place, what the message must hold
+    let table = [
+        (
+            "name = \"site-a\"",
+            "nmae = \"site-a\"",
+            vec!["nmae", "unknown field", "mend: correct the spelling"],
+        ),
+        (
+            "interface = \"eth1\"",
+            "",
+            vec!["interface", "missing field", "mend: add the line"],
+        ),
+        (
+            "interface = \"eth1\"",
+            "interface = \"red0\"",
+            vec!["black.interface", "red0", "two interfaces"],
+        ),
+        (
+            "interface = \"eth1\"",
+            "interface = \"a/b\"",
+            vec!["black.interface", "a/b", "mend:"],
+        ),
+        (
+            "port = \"tap\"",
+            "port = \"tape\"",
+            vec!["red.port", "tape", "tap"],
+        ),
+        (
+            "https://127.0.0.1:8443",
+            "http://127.0.0.1:8443",
+            vec!["kme.url", "http://127", "mend:"],
+        ),
+        (
+            "[kme]",
+            "[rekey]\ninterval = \"3 parsecs\"\n[kme]",
+            vec!["rekey.interval", "3 parsecs", "mend: write a number"],
+        ),
+        (
+            "[kme]",
+            "[rekey]\ninterval = \"1ms\"\n[kme]",
+            vec!["rekey.interval", "1ms", "100ms to"],
+        ),
+        (
+            "[kme]",
+            "[rekey]\ninterval = \"3s\"\nhold_max = \"4s\"\n[kme]",
+            vec!["rekey.hold_max", "4s", "two intervals"],
+        ),
+        (
+            "[kme]",
+            "[rekey]\nethertype = 0x88e5\n[kme]",
+            vec!["rekey.ethertype", "0x88e5", "0x88b5"],
+        ),
+        (
+            "[kme]",
+            "[rekey]\ndestination = \"01:80\"\n[kme]",
+            vec!["rekey.destination", "01:80", "six pairs"],
+        ),
+        (
+            "[kme]",
+            "[macsec]\nsuite = \"rot13\"\n[kme]",
+            vec!["macsec.suite", "rot13", "gcm-aes-xpn-256"],
+        ),
+        (
+            "[kme]",
+            "[macsec]\nreplay_window = 1000000\n[kme]",
+            vec!["macsec.replay_window", "1000000", "at most"],
+        ),
+        (
+            "name = \"site-a\"",
+            "name = \"site-a\"\nengine = \"steam\"",
+            vec!["encryptor.engine", "steam", "auto"],
+        ),
+        (
+            "interface = \"red0\"",
+            "interface = \"red0\"\nmtu = 60000",
+            vec!["red.mtu", "60000", "68 to"],
+        ),
+        (
+            "[[peer]]",
+            "[[peer]]\nname = \"x\"\nsae_id = \"x\"\npsk_file = \"x\"\n[[peer]]",
+            vec!["peer", "2 peers", "exactly one"],
+        ),
+        ("[red]", "[red", vec!["line 5", "mend: the file is TOML"]),
+    ];
+    for (from, to, expected) in table {
+        assert!(GOOD.contains(from), "{from}");
+        let error = read(&GOOD.replacen(from, to, 1)).unwrap_err();
+        assert!(error.contains("site-a.toml"), "names the file: {error}");
+        for part in expected {
+            assert!(
+                error.contains(part),
+                "{to:?} must say {part:?}, says: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = EncryptorConfig::read(Path::new("/nowhere/site.toml"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("/nowhere/site.toml") && error.contains("--config"),
+        "{error}"
+    );
+}
+
+#[test]
+fn kme_configs_are_checked_too() {
+    let good = r#"
+[[kme]]
+kme_id = "kme-a"
+listen = "127.0.0.1:0"
+ca = "ca.pem"
+cert = "kme-a.pem"
+key = "kme-a.key"
+sae_ids = ["sae-a", "sae-b"]
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kme.toml");
+    let read = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        KmeFile::read(&file).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(good).unwrap().kme.len(), 1);
+    for (from, to, expected) in [
+        ("\"sae-a\", \"sae-b\"", "", "serves nobody"),
+        ("\"sae-a\", \"sae-b\"", "\"sae-a\"", "only one is named"),
+        ("127.0.0.1:0", "localhost", "listen"),
+        ("kme_id", "kmeid", "unknown field"),
+        ("[[kme]]", "[link]\nkm = \"far\"\n[[kme]]", "link.km"),
+    ] {
+        let error = read(&good.replacen(from, to, 1)).err().unwrap_or_default();
+        assert!(
+            error.contains(expected) && error.contains("kme.toml"),
+            "{to:?}: {error}"
+        );
+    }
+}
+
+mod psk {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{Path, Psk};
+
+    fn read(text: &str, mode: u32) -> Result<Vec<u8>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pair.psk");
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let psk = Psk::read(Path::new("site.toml"), &file);
+        psk.map(|psk| psk.expose().to_vec())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn hex_of_32_to_64_octets_is_read() {
+        assert_eq!(read(&"ab".repeat(32), 0o600).unwrap(), [0xab; 32]);
+        assert_eq!(
+            read(&format!("{}\n", "00FF".repeat(32)), 0o400)
+                .unwrap()
+                .len(),
+            64
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_secret() {
+        let secret = "c0ffee".repeat(10);
+        for (text, mode, expected) in [
+            (secret.clone(), 0o600, "holds 30 octets"),
+            (secret.repeat(4), 0o600, "holds 120 octets"),
+            (format!("{}0", "c0ffee".repeat(12)), 0o600, "not hex"),
+            (format!("{}zz", "c0ffee".repeat(12)), 0o600, "not hex"),
+            ("c0ffee".repeat(12), 0o644, "chmod 600"),
+            ("c0ffee".repeat(12), 0o640, "chmod 600"),
+            ("c0ffee".repeat(200), 0o600, "octets"),
+        ] {
+            let error = read(&text, mode).unwrap_err();
+            assert!(
+                error.contains(expected) && error.contains("pair.psk"),
+                "{error}"
+            );
+            assert!(!error.contains("c0ffee"), "shows the secret: {error}");
+        }
+    }
+
+    #[test]
+    fn a_fresh_secret_can_be_read_back_and_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pair.psk");
+        crate::command::pki::write_psk(&file).unwrap();
+        assert_eq!(
+            Psk::read(Path::new("site.toml"), &file)
+                .map_err(|error| error.to_string())
+                .unwrap()
+                .expose()
+                .len(),
+            32
+        );
+        assert!(crate::command::pki::write_psk(&file).is_err());
+    }
+}

@@ -1,0 +1,228 @@
+//! The lab's own judgement: what a watch of the line sees, and when a verdict is FAIL.
+
+use std::time::Duration;
+
+use super::line_watch::{LineReport, LineWatch};
+use super::ping::{MARKER, PingReport};
+use super::sniff::Sniffed;
+use super::transfer::TransferReport;
+use super::verdict::{Crash, Evidence, Verdict, Word, switches_expected};
+use crate::status::{Report, WorkerReport};
+
+/// A frame as it is on the line: encrypted MACsec with an SCI.
+fn protected(sci: u8, an: u8, pn: u32) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xe5, 0x2c | an, 0];
+    frame.extend(pn.to_be_bytes());
+    frame.extend([2, 0, 0, 0, 0, sci, 0, 1]);
+    frame.extend([0xaa; 80]);
+    frame
+}
+
+fn watched(frames: &[Vec<u8>]) -> LineReport {
+    let mut watch = LineWatch::new(0x88b5);
+    for frame in frames {
+        watch.observe(frame);
+    }
+    watch.report()
+}
+
+#[test]
+fn a_clean_line_is_seen_as_one() {
+    let mut frames: Vec<_> = (1..=5).map(|pn| protected(1, 0, pn)).collect();
+    frames.extend((1..=3).map(|pn| protected(1, 1, pn)));
+    frames.push([vec![0; 12], vec![0x88, 0xb5], vec![0; 100]].concat());
+    let seen = watched(&frames);
+    assert_eq!(
+        seen,
+        LineReport {
+            frames: 9,
+            protected: 8,
+            rekey: 1,
+            keys: 2,
+            ..LineReport::default()
+        }
+    );
+}
+
+#[test]
+fn what_is_not_encrypted_is_cleartext() {
+    let integrity_only = {
+        let mut frame = protected(1, 0, 1);
+        frame[14] = 0x20;
+        frame
+    };
+    let leaking = {
+        let mut frame = protected(1, 0, 1);
+        frame.extend(MARKER);
+        frame
+    };
+    let ipv4 = [vec![0; 12], vec![0x08, 0x00], vec![0; 46]].concat();
+    for frame in [integrity_only, leaking, ipv4, vec![0; 5]] {
+        assert_eq!(
+            watched(std::slice::from_ref(&frame)).cleartext,
+            1,
+            "{frame:02x?}"
+        );
+    }
+}
+
+#[test]
+fn packet_numbers_are_followed_per_channel() {
+    let seen = watched(&[
+        protected(1, 0, 1),
+        protected(2, 0, 1),
+        protected(1, 0, 4),
+        protected(1, 0, 4),
+        protected(2, 0, 2),
+        protected(1, 1, 7),
+    ]);
+    assert_eq!(
+        (seen.skipped, seen.repeated, seen.keys, seen.keys_not_from_1),
+        (2, 1, 3, 1)
+    );
+}
+
+#[test]
+fn a_sender_started_anew_may_use_the_same_an_from_1() {
+    let seen = watched(&[
+        protected(1, 0, 1),
+        protected(1, 0, 2),
+        protected(1, 0, 1),
+        protected(1, 0, 2),
+    ]);
+    assert_eq!((seen.repeated, seen.keys), (0, 2));
+}
+
+#[test]
+fn as_many_switches_are_expected_as_the_issue_asks() {
+    let expected = |duration_s, interval_ms| {
+        switches_expected(
+            Duration::from_secs(duration_s),
+            Duration::from_millis(interval_ms),
+        )
+    };
+    assert_eq!(expected(30, 3000), 9);
+    assert!(expected(30, 500) >= 50);
+}
+
+fn report(switches: u64, sent: u64, received: u64) -> Report {
+    let mut worker = WorkerReport::default();
+    worker.tx.insert("OutPktsEncrypted".to_owned(), sent);
+    worker.rx.insert("InPktsOK".to_owned(), received);
+    let mut report = Report {
+        workers: vec![worker],
+        ..Report::default()
+    };
+    report.tx.switches = switches + 1;
+    report
+}
+
+fn good() -> Evidence {
+    let line = LineReport {
+        frames: 1010,
+        protected: 1000,
+        rekey: 10,
+        keys: 10,
+        ..LineReport::default()
+    };
+    Evidence {
+        red: "tap".to_owned(),
+        black: "packet".to_owned(),
+        duration: Duration::from_secs(30),
+        interval: Duration::from_secs(3),
+        a: report(9, 1000, 900),
+        b: report(9, 900, 1000),
+        line_at_a: Sniffed { line, missed: 0 },
+        line_at_b: Sniffed { line, missed: 0 },
+        pings: vec![PingReport {
+            sent: 10,
+            answered: 10,
+            repeated: 0,
+        }],
+        transfers: vec![TransferReport {
+            octets: 5,
+            intact: true,
+            failure: None,
+        }],
+        crash: None,
+    }
+}
+
+#[test]
+fn good_evidence_passes() {
+    let verdict = Verdict::from(&good());
+    assert_eq!(verdict.verdict, Word::Pass, "{:?}", verdict.reasons);
+    assert_eq!(verdict.line_frames, 2020);
+    let json = serde_json::to_value(&verdict).unwrap();
+    assert_eq!(json["verdict"], "PASS");
+    assert_eq!(json["directions"][0]["name"], "a_to_b");
+    assert_eq!(json["directions"][1]["sent"], 900);
+}
+
+/// One thing that went wrong.
+type Spoil = fn(&mut Evidence);
+
+#[test]
+fn each_fault_alone_fails_and_is_named() {
+    let faults: [(&str, Spoil); 12] = [
+        ("1 frames lost", |e| e.b = report(9, 900, 999)),
+        ("8 changes of key", |e| e.a = report(8, 1000, 900)),
+        ("came twice", |e| {
+            drop(e.b.workers[0].rx.insert("InPktsDuplicate".into(), 1))
+        }),
+        ("dropped as InPktsNotValid", |e| {
+            drop(e.b.workers[0].rx.insert("InPktsNotValid".into(), 2))
+        }),
+        ("dropped as receiver's black rx_ring_full", |e| {
+            drop(
+                e.b.workers[0]
+                    .black
+                    .counters
+                    .insert("rx_ring_full".into(), 2),
+            );
+        }),
+        ("were not encrypted", |e| e.line_at_a.line.cleartext = 1),
+        ("missed 3 frames", |e| e.line_at_b.missed = 3),
+        ("no protected frame", |e| e.line_at_b.line.protected = 0),
+        ("went back under one key", |e| e.line_at_a.line.repeated = 1),
+        ("did not start at packet number 1", |e| {
+            e.line_at_a.line.keys_not_from_1 = 1
+        }),
+        ("not intact: cut", |e| {
+            e.transfers[0] = TransferReport {
+                octets: 1,
+                intact: false,
+                failure: Some("cut".into()),
+            };
+        }),
+        ("pings were not answered", |e| e.pings[0].answered = 9),
+    ];
+    for (expected, spoil) in faults {
+        let mut evidence = good();
+        spoil(&mut evidence);
+        let verdict = Verdict::from(&evidence);
+        assert_eq!(verdict.verdict, Word::Fail, "{expected}");
+        assert!(
+            verdict
+                .reasons
+                .iter()
+                .any(|reason| reason.contains(expected)),
+            "{expected}: {:?}",
+            verdict.reasons
+        );
+    }
+}
+
+#[test]
+fn after_a_crash_recovery_counts_and_loss_does_not() {
+    let with = |recovered| {
+        let mut evidence = good();
+        evidence.b = report(9, 900, 500);
+        evidence.crash = Some(Crash { recovered });
+        Verdict::from(&evidence)
+    };
+    assert_eq!(with(Some(Duration::from_secs(1))).verdict, Word::Pass);
+    assert_eq!(with(Some(Duration::from_secs(1))).recovered_ms, Some(1000));
+    assert_eq!(with(Some(Duration::from_secs(7))).verdict, Word::Fail);
+    assert_eq!(with(None).verdict, Word::Fail);
+}
