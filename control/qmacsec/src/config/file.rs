@@ -62,10 +62,10 @@ fn split_mend(message: &str) -> (String, Option<String>) {
     }
     let mend = if first_line.starts_with("unknown field") {
         Some("correct the spelling, or delete the line: unknown keys are never ignored".to_owned())
-    } else if let Some(rest) = first_line.strip_prefix("missing field ") {
-        Some(format!("add the line {} = ...", rest.trim_matches('`')))
     } else {
-        None
+        first_line
+            .strip_prefix("missing field ")
+            .map(|field| format!("add the line {} = ...", field.trim_matches('`')))
     };
     (first_line.to_owned(), mend)
 }
