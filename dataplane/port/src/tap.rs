@@ -3,7 +3,7 @@
 //! One system call per frame and direction. Without IFF_VNET_HDR, so the kernel cuts and checksums
 //! frames itself before they come here: every frame is one that may go on a line.
 //!
-//! If the interface is deleted in mid-run, the port looks for it a few times a second; one that
+//! The interface may be moved to another namespace while the port is open. If it is deleted, the port looks for it a few times a second; one that
 //! the port made itself it makes again, one that was there before it waits for.
 
 use std::{
@@ -195,10 +195,14 @@ impl Port for Tap {
     }
 
     fn link_state(&self) -> LinkState {
-        if self.file.is_none() {
-            LinkState::Gone
-        } else {
-            self.interface.link_state()
+        let Some(file) = &self.file else {
+            return LinkState::Gone;
+        };
+        match self.interface.link_state() {
+            // Not to be seen from here, but attached: it was moved to another namespace, say that
+            // of the host behind the port.
+            LinkState::Gone if is_attached(file, &self.interface) => LinkState::Up,
+            state => state,
         }
     }
 
@@ -259,6 +263,10 @@ fn set_interface(file: &File, interface: &Interface, flags: libc::c_int) -> io::
     let mut request = interface.request();
     request.ifr_ifru.ifru_flags = flags as libc::c_short;
     sys::interface_ioctl(file.as_fd(), libc::TUNSETIFF as _, &mut request)
+}
+
+fn is_attached(file: &File, interface: &Interface) -> bool {
+    sys::interface_ioctl(file.as_fd(), libc::TUNGETIFF as _, &mut interface.request()).is_ok()
 }
 
 fn refused(interface: &Interface, source: io::Error) -> PortError {

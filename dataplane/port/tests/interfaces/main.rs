@@ -9,8 +9,10 @@
 )]
 
 mod namespace;
+mod offload;
 mod packet;
 mod tap;
+mod tcp;
 mod xdp;
 
 use std::time::{Duration, Instant};

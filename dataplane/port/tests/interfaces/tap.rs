@@ -164,6 +164,39 @@ fn a_deleted_interface_of_somebody_else_is_waited_for() {
     );
 }
 
+#[test]
+fn an_interface_moved_to_another_namespace_is_up() {
+    run(
+        "tap::an_interface_moved_to_another_namespace_is_up",
+        &[],
+        || {
+            let mut tap = Tap::open(config()).unwrap();
+            let (sleeper, is_there) = std::sync::mpsc::channel::<()>();
+            let (tell, told) = std::sync::mpsc::channel();
+            let host = std::thread::spawn(move || {
+                nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+                tell.send(nix::unistd::gettid()).unwrap();
+                is_there.recv().unwrap();
+                ip("link set t0 up");
+                is_there.recv().unwrap();
+                ip("link del t0");
+            });
+            ip(&format!("link set t0 netns {}", told.recv().unwrap()));
+            assert_eq!(tap.link_state(), LinkState::Up);
+            sleeper.send(()).unwrap();
+            wait_until("a frame taken", || {
+                tap.copy_tx(&frame(60, &[]));
+                tap.counters().tx_frames > 0
+            });
+            sleeper.send(()).unwrap();
+            host.join().unwrap();
+            let mut burst = Burst::new();
+            tap.rx_burst(&mut burst);
+            assert_eq!(tap.link_state(), LinkState::Gone);
+        },
+    );
+}
+
 /// Deletes the interface and sees the port notice.
 fn lose(tap: &mut Tap) {
     ip("link del t0");
