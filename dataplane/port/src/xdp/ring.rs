@@ -176,6 +176,8 @@ pub(super) struct Consumer<T> {
     next: u32,
     /// Up to here the kernel has filled, when we last looked.
     filled: u32,
+    /// Up to here we have given places back.
+    released: u32,
 }
 
 impl<T: Entry> Consumer<T> {
@@ -184,6 +186,7 @@ impl<T: Entry> Consumer<T> {
             ring: Ring::new(socket, kind, count)?,
             next: 0,
             filled: 0,
+            released: 0,
         })
     }
 
@@ -204,10 +207,15 @@ impl<T: Entry> Consumer<T> {
         Some(value)
     }
 
-    /// Gives the places of what was read back to the kernel.
-    pub(super) fn release(&self) {
-        self.ring
-            .word(self.ring.consumer)
-            .store(self.next, Ordering::Release);
+    /// Gives the places of what was read back to the kernel, if anything was; says whether.
+    pub(super) fn release(&mut self) -> bool {
+        let any = self.released != self.next;
+        if any {
+            self.released = self.next;
+            self.ring
+                .word(self.ring.consumer)
+                .store(self.next, Ordering::Release);
+        }
+        any
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Socket {
     pieces: Pieces,
     /// Frames may go out in several pieces.
     in_pieces: bool,
+    /// The fill ring is not full, for want of chunks.
+    short: bool,
     /// The device was busy: what is in the ring waits for another call.
     pending: bool,
     /// This socket, as a holder of chunks.
@@ -78,6 +80,7 @@ impl Socket {
             umem: Rc::clone(umem),
             pieces: Pieces::new(options.pool.clone()),
             in_pieces,
+            short: false,
             pending: false,
             holder: umem.next_socket(),
         };
@@ -140,26 +143,28 @@ impl Socket {
         }
     }
 
-    /// After a burst: gives ring places and fresh chunks to the kernel, and sends what waits.
+    /// After a burst: gives ring places and fresh chunks to the kernel. A look at an empty ring
+    /// writes nothing, so that the kernel keeps the cache lines that it writes.
     pub(super) fn end_of_burst(&mut self) {
-        self.rx.release();
-        self.refill();
+        if self.rx.release() || self.short {
+            self.refill();
+        }
         if self.fill.needs_wakeup() {
             let _ = receive_nothing(self.fd());
         }
     }
 
+    /// Fills the fill ring, as far as there are chunks.
     fn refill(&mut self) {
-        let places = self.fill.free();
-        for _ in 0..places {
-            let Some(chunk) = self.umem.take(self.holder) else {
-                break;
-            };
+        let mut places = self.fill.free();
+        while places > 0
+            && let Some(chunk) = self.umem.take(self.holder)
+        {
             self.fill.push(self.umem.address(chunk.into(), 0));
+            places -= 1;
         }
-        if places > 0 {
-            self.fill.publish();
-        }
+        self.fill.publish();
+        self.short = places > 0;
     }
 
     /// Puts a frame into the ring, without a copy if it is of this memory. `false`: there is no

@@ -8,6 +8,7 @@
     reason = "clippy knows functions with #[test] only, not the rest of a test"
 )]
 
+mod jumbo;
 mod namespace;
 mod offload;
 mod packet;

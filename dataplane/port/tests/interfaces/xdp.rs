@@ -13,14 +13,14 @@ use crate::{
     wait_until,
 };
 
-const COMMANDS: [&str; 3] = [
+pub(crate) const COMMANDS: [&str; 3] = [
     "link add a0 numrxqueues 1 type veth peer name b0 numrxqueues 1",
     "link set a0 addrgenmode none",
     "link set b0 addrgenmode none",
 ];
 const MODES: [XdpMode; 2] = [XdpMode::Native, XdpMode::Skb];
 
-fn config(ifname: &str, mode: XdpMode) -> XdpConfig {
+pub(crate) fn config(ifname: &str, mode: XdpMode) -> XdpConfig {
     XdpConfig {
         ifname: ifname.into(),
         mtu_min: 1532,
@@ -34,7 +34,7 @@ fn open(ifname: &str, mode: XdpMode) -> Xdp {
 }
 
 /// Runs `body` in each mode where AF_XDP is to be had, or says why not.
-fn run(name: &str, commands: &[&str], body: impl Fn(XdpMode) + Sync) {
+pub(crate) fn run(name: &str, commands: &[&str], body: impl Fn(XdpMode) + Sync) {
     for mode in MODES {
         namespace::run(name, commands, || {
             match Xdp::open(config("a0", mode)).map(drop) {
@@ -358,60 +358,4 @@ fn checksums_left_to_the_device_are_finished() {
             assert_eq!(ones_complement_sum_of_udp(frame.bytes()), 0xffff);
         },
     );
-}
-
-#[test]
-fn jumbo_frames_cross_in_pieces() {
-    let second = [
-        "link add c0 numrxqueues 1 type veth peer name d0 numrxqueues 1",
-        "link set c0 addrgenmode none",
-        "link set d0 addrgenmode none",
-    ];
-    let commands = [&COMMANDS[..], &second].concat();
-    run("xdp::jumbo_frames_cross_in_pieces", &commands, |mode| {
-        let jumbo = |ifname, share| {
-            Xdp::open(XdpConfig {
-                mtu_min: 9032,
-                share,
-                ..config(ifname, mode)
-            })
-            .unwrap_or_else(|error| panic!("{}: {error}", mode.name()))
-        };
-        let share = Some(Share::new(CHUNKS, 9032).unwrap());
-        let (mut a, mut b) = (jumbo("a0", None), jumbo("b0", share));
-        let (mut c, mut d) = (jumbo("c0", share), jumbo("d0", None));
-        wait_until("carrier", || a.link_up() && d.link_up());
-        let start = (a.chunks(), b.chunks(), d.chunks());
-        for round in 0..20 {
-            // Around the ends of chunks, with and without the place for a tailroom.
-            for len in [
-                80, 1514, 3000, 3775, 3776, 3777, 3839, 3840, 3841, 7680, 7681, 9014,
-            ] {
-                let octets = frame(len - round, &[]);
-                a.copy_tx(&octets);
-                let mut middle: Burst = receive(&mut b, 1).into_iter().collect();
-                assert_eq!(middle[0].bytes(), octets, "{} {len}", mode.name());
-                assert!(middle[0].headroom() >= HEADROOM && middle[0].tailroom() >= TAILROOM);
-                c.tx_burst(&mut middle);
-                let end = receive(&mut d, 1);
-                assert_eq!(end[0].bytes(), octets, "{} {len}", mode.name());
-            }
-        }
-        let tagged = frame(9050, &[0x81, 0, 0, 1]);
-        a.copy_tx(&tagged);
-        assert_eq!(receive(&mut b, 1)[0].bytes(), tagged);
-        a.copy_tx(&frame(9047, &[]));
-        assert_eq!(a.counters().tx_too_long, 1);
-        let mut burst = Burst::new();
-        for port in [&mut a, &mut b, &mut c, &mut d] {
-            assert_eq!(port.counters().rx_dropped(), 0);
-            port.tx_burst(&mut burst);
-            port.rx_burst(&mut burst);
-        }
-        assert_eq!(
-            (a.chunks(), b.chunks(), d.chunks()),
-            start,
-            "no chunk is lost"
-        );
-    });
 }
