@@ -4,7 +4,7 @@
 
 #[path = "../tests/world/mod.rs"]
 #[expect(unreachable_pub, reason = "shared with tests/sim.rs")]
-mod world;
+pub(crate) mod world;
 
 use crate::guards::{Guard, without};
 use world::World;
@@ -16,7 +16,7 @@ const SEEDS: u64 = 400;
 fn found(guards: &[Guard], plan: fn(u64) -> Plan, complaint: &str) {
     for seed in 0..SEEDS {
         if let Err(violation) = without(guards, || World::new(plan(seed)).run()) {
-            println!("{guards:?} off: seed {seed}: {violation}");
+            eprintln!("{guards:?} off: seed {seed}: {violation}");
             let expected = violation.contains(complaint);
             assert!(
                 expected,

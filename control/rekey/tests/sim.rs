@@ -2,8 +2,15 @@
 //!
 //! `SEED=n cargo test -p rekey --test sim -- one` replays one seed; `SEEDS=n` runs that many.
 
+#![expect(
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 #[expect(unreachable_pub, reason = "shared with the tests inside the crate")]
 mod world;
+
+use std::time::Duration;
 
 use world::World;
 use world::plan::Plan;
@@ -40,7 +47,7 @@ fn drawn(from: u64, to: u64) {
         injected += world.injected;
         sent += world.check.sent;
     }
-    println!("{switches} switches, {crashes} crashes, {injected} injected, {sent} user frames");
+    eprintln!("{switches} switches, {crashes} crashes, {injected} injected, {sent} user frames");
     assert!(switches > 0 && crashes > 0 && injected > 0 && sent > 0);
 }
 
@@ -70,10 +77,112 @@ fn i10_when_one_end_dies_the_other_keeps_its_keys_and_then_lets_go() {
     }
 }
 
+/// 3 s at both ends, a LAN's worth of traffic, nothing wrong yet.
+fn steady(seed: u64) -> Plan {
+    let interval = [Duration::from_secs(3); 2];
+    let hold_max = Duration::from_secs(300);
+    let end = Duration::from_secs(40);
+    Plan {
+        interval,
+        hold_max,
+        end,
+        traffic: 50,
+        scis: [2, 2],
+        ..Plan::calm(seed)
+    }
+}
+
+/// Both ask at once and every answer takes two seconds: no role race, no offer given up for ever.
+#[test]
+fn a_simultaneous_start_with_a_second_of_latency() {
+    for seed in 0..20 {
+        let world = run(Plan {
+            latency: Duration::from_secs(1),
+            ..steady(seed)
+        });
+        for switches in &world.check.switches {
+            assert!(switches.len() >= 8, "{switches:?}");
+        }
+        assert_eq!(world.check.undecipherable, 0);
+    }
+}
+
+#[test]
+fn a_quiet_line_rotates_too() {
+    for seed in 0..20 {
+        let world = run(Plan {
+            traffic: 0,
+            ..steady(seed)
+        });
+        assert!(
+            world
+                .check
+                .rx_switches
+                .iter()
+                .all(|switches| *switches >= 12)
+        );
+    }
+}
+
+#[test]
+fn both_ends_restart_at_once() {
+    for seed in 0..50 {
+        let at = Duration::from_millis(8000 + seed * 61);
+        let world = run(Plan {
+            crash_both: Some(at),
+            calm: at,
+            ..steady(seed)
+        });
+        assert_eq!(world.crashes, 2);
+    }
+}
+
+/// I10, and the shortage's stages: 70 s without keys at an interval of 3 s lose no frame.
+#[test]
+fn i10_a_kme_outage_of_70_s_loses_nothing() {
+    for seed in 0..20 {
+        let kme_outage = Some((Duration::from_secs(5), Duration::from_secs(75)));
+        let (calm, end) = (Duration::from_secs(75), Duration::from_secs(105));
+        let world = run(Plan {
+            kme_outage,
+            calm,
+            end,
+            ..steady(seed)
+        });
+        assert_eq!(world.check.undecipherable, 0);
+        let events = &world.check.events;
+        assert_eq!(
+            (events["short"], events["held"], events["recovered"]),
+            (2, 2, 2)
+        );
+        assert!(!events.contains_key("blocked"));
+    }
+}
+
+/// A KME that takes up to 5 s for each answer: keys come later than wished, nothing is lost.
+#[test]
+fn a_kme_slower_than_the_interval_loses_nothing() {
+    for seed in 0..20 {
+        let kme_lag = Duration::from_secs(5);
+        let (calm, end) = (Duration::from_secs(60), Duration::from_secs(90));
+        let world = run(Plan {
+            kme_lag,
+            calm,
+            end,
+            ..steady(seed)
+        });
+        assert_eq!(world.check.undecipherable, 0);
+        for switches in &world.check.switches {
+            let slow = switches.iter().filter(|at| **at < calm).count();
+            assert!(slow >= 6, "{slow} switches in 60 s");
+        }
+    }
+}
+
 #[test]
 fn one_seed() {
     if let Some(seed) = std::env::var("SEED").ok().and_then(|n| n.parse().ok()) {
         let world = run(Plan::drawn(seed));
-        println!("{:?}", world.check.events);
+        eprintln!("{:?}", world.check.events);
     }
 }

@@ -1,151 +1,18 @@
 //! Two ends by hand: what one frame, one event, one setting does.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use proptest::prelude::{any, prop};
 use proptest::{prop_assert_eq, proptest};
 use secy::{SaId, Suite};
-use wire::{KeyId, MacAddr, Pn};
+use wire::Pn;
 
-use super::Rekey;
-use crate::action::{Action, Step};
+use crate::action::Step;
 use crate::config::Config;
 use crate::event::{Cause, Direction, Event, KeyFailure};
-use crate::secret::{Origin, QkdKey, RootSecret};
 use crate::status::{SessionState, Supply};
 
-const fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
+mod two;
 
-const MACS: [MacAddr; 2] = [MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2])];
-
-/// Two ends, a line without delay, and KMEs that answer at once.
-struct Two {
-    ends: [Rekey; 2],
-    now: Duration,
-    made: u32,
-    keys: BTreeMap<KeyId, [u8; 32]>,
-    kme: Option<KeyFailure>,
-    cut: bool,
-    events: [Vec<Event>; 2],
-    frames: [Vec<Vec<u8>>; 2],
-    sealing: [Option<SaId>; 2],
-    receiving: [Vec<SaId>; 2],
-}
-
-fn end(config: Config, psk: u8, seed: u8) -> Rekey {
-    let mut draw = u64::from(seed);
-    let entropy = Box::new(move |out: &mut [u8]| {
-        for octet in out {
-            draw = draw
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695);
-            *octet = draw.to_be_bytes()[1];
-        }
-    });
-    let root = RootSecret::from_slice(&[psk; 32]).expect("32 octets");
-    Rekey::new(config, root, entropy).expect("a good configuration")
-}
-
-impl Two {
-    fn new(change: impl Fn(usize, &mut Config), psk: [u8; 2]) -> Self {
-        let ends = [0, 1].map(|side| {
-            let mut config = Config::new(MACS[side]);
-            change(side, &mut config);
-            end(config, psk[side], 1 + u8::try_from(side).expect("small"))
-        });
-        let mut two = Self {
-            ends,
-            now: ms(0),
-            made: 0,
-            keys: BTreeMap::new(),
-            kme: None,
-            cut: false,
-            events: [Vec::new(), Vec::new()],
-            frames: [Vec::new(), Vec::new()],
-            sealing: [None; 2],
-            receiving: [Vec::new(), Vec::new()],
-        };
-        for side in 0..2 {
-            two.ends[side].on_start(ms(0));
-        }
-        two.settle();
-        two
-    }
-
-    fn plain() -> Self {
-        Self::new(|_, _| {}, [7, 7])
-    }
-
-    /// Does everything both ends ask for, until they ask for nothing more.
-    fn settle(&mut self) {
-        while let Some((side, action)) =
-            (0..2).find_map(|side| self.ends[side].poll_action().map(|action| (side, action)))
-        {
-            self.act(side, action);
-        }
-    }
-
-    fn act(&mut self, side: usize, action: Action) {
-        let now = self.now;
-        let step = action.step();
-        match action {
-            Action::Send(frame) => {
-                self.frames[side].push(frame.as_bytes().to_vec());
-                if !self.cut {
-                    self.ends[1 - side].on_frame(now, frame.as_bytes());
-                }
-            }
-            Action::FetchKey => {
-                self.made += 1;
-                let id = KeyId::new(&format!("key-{}", self.made)).expect("a key_ID");
-                let octets = [u8::try_from(self.made % 251).expect("small"); 32];
-                self.keys.insert(id, octets);
-                let key = QkdKey::from_slice(&octets, Origin::Modelled).expect("32 octets");
-                self.ends[side].on_key(now, self.kme.map_or(Ok((id, key)), Err));
-            }
-            Action::FetchKeyById(id) => {
-                let answer = match self.kme {
-                    Some(failure) => Err(failure),
-                    None => {
-                        let octets = self.keys.remove(&id).expect("asked for once");
-                        Ok(QkdKey::from_slice(&octets, Origin::Modelled).expect("32 octets"))
-                    }
-                };
-                self.ends[side].on_key_by_id(now, id, answer);
-            }
-            Action::InstallTx { id, .. } => self.sealing[side] = Some(id),
-            Action::RetireTx { .. } => self.sealing[side] = None,
-            Action::InstallRx { id, .. } => self.receiving[side].push(id),
-            Action::RetireRx { id, .. } => self.receiving[side].retain(|held| *held != id),
-            Action::Event(event) => self.events[side].push(event),
-        }
-        if let Some(step) = step {
-            self.ends[side].on_done(now, step);
-        }
-    }
-
-    fn run(&mut self, time: Duration) {
-        let end = self.now + time;
-        while let Some(wake) = self.ends.iter().filter_map(Rekey::next_wake).min() {
-            if wake > end {
-                break;
-            }
-            self.now = self.now.max(wake);
-            for side in 0..2 {
-                self.ends[side].on_time(self.now);
-            }
-            self.settle();
-        }
-        self.now = end;
-    }
-
-    fn seen(&self, side: usize, what: impl Fn(&Event) -> bool) -> usize {
-        self.events[side].iter().filter(|event| what(event)).count()
-    }
-}
+use two::{MACS, Two, ms};
 
 fn fetch_failed(event: &Event) -> bool {
     matches!(
@@ -462,9 +329,9 @@ proptest! {
             two.settle();
         }
         prop_assert_eq!((two.sealing, two.receiving.clone()), (sealing, receiving));
-        for side in 0..2 {
-            let status = two.ends[side].status(two.now);
-            prop_assert_eq!(status.counters.accepted, accepted[side]);
+        for (end, accepted) in two.ends.iter().zip(accepted) {
+            let status = end.status(two.now);
+            prop_assert_eq!(status.counters.accepted, accepted);
             prop_assert_eq!(status.session.state, SessionState::Agreed);
         }
     }

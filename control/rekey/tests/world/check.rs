@@ -144,10 +144,8 @@ impl Check {
                 direction: Direction::Rx,
                 key_id,
                 ..
-            } => {
-                if !self.rx_key_ids.insert((side, ends[side].run, *key_id)) {
-                    return Err(format!("I6: {key_id} is used twice to receive"));
-                }
+            } if !self.rx_key_ids.insert((side, ends[side].run, *key_id)) => {
+                return Err(format!("I6: {key_id} is used twice to receive"));
             }
             Event::Switched {
                 direction: Direction::Tx,
@@ -158,10 +156,10 @@ impl Check {
                 ..
             } => self.rx_switches[side] += 1,
             Event::SessionEnded { .. } => self.void_before[side] = Some(now),
-            Event::Retired { direction, id } => {
-                if ends[side].workers.any_has(*id, *direction == Direction::Tx) {
-                    return Err(format!("I7: {id} is called retired, a worker still has it"));
-                }
+            Event::Retired { direction, id }
+                if ends[side].workers.any_has(*id, *direction == Direction::Tx) =>
+            {
+                return Err(format!("I7: {id} is called retired, a worker still has it"));
             }
             _ => {}
         }

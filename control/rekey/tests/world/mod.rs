@@ -153,6 +153,10 @@ impl World {
                 world.after(first, Item::Crash { side });
             }
         }
+        if let Some(at) = world.plan.crash_both {
+            world.after(at, Item::Crash { side: 0 });
+            world.after(at, Item::Crash { side: 1 });
+        }
         if let Some(at) = world.plan.dies {
             world.after(at, Item::Crash { side: 0 });
         }
@@ -336,7 +340,7 @@ impl World {
         if let Some(mean) = self.plan.crash_every {
             let next = self.rng.time(mean * 2);
             self.after(next, Item::Crash { side });
-        } else if self.plan.dies.is_none() {
+        } else if self.plan.dies.is_none() && self.plan.crash_both.is_none() {
             return; // faults have stopped
         }
         if self.ends[side].rekey.take().is_some() {
@@ -392,7 +396,7 @@ impl World {
 
     fn event(&mut self, side: usize, event: &Event) -> Result<(), String> {
         if std::env::var_os("REKEY_TRACE").is_some() {
-            println!(
+            eprintln!(
                 "{:?} end {side} run {}: {event:?}",
                 self.now, self.ends[side].run
             );

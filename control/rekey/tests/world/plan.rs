@@ -41,6 +41,8 @@ pub struct Plan {
     pub kme_repeats: bool,
     /// Mean time between crashes; each end.
     pub crash_every: Option<Duration>,
+    /// Both ends crash then, at once.
+    pub crash_both: Option<Duration>,
     /// How long a crashed end stays down at most.
     pub down: Duration,
     /// Frames per second an adversary injects, and the kinds it uses.
@@ -75,6 +77,7 @@ impl Plan {
             kme_outage: None,
             kme_repeats: false,
             crash_every: None,
+            crash_both: None,
             down: ms(0),
             injected: 0,
             dies: None,

@@ -40,7 +40,6 @@ pub enum Command {
 pub struct TxSa {
     pub id: SaId,
     pub sci: Sci,
-    pub ssci: Ssci,
     pub sak: SakNo,
     pub next_pn: u64,
 }
@@ -151,11 +150,10 @@ impl Worker {
                     }
                 }
             }
-            Command::InstallTx(id, sci, ssci, sak) => {
+            Command::InstallTx(id, sci, _, sak) => {
                 self.tx = Some(TxSa {
                     id: *id,
                     sci: *sci,
-                    ssci: *ssci,
                     sak: *sak,
                     next_pn: 1,
                 });
