@@ -1,0 +1,72 @@
+use super::*;
+
+#[test]
+fn the_clock_agrees_with_the_operating_system() {
+    let clock = Clock::measure();
+    let nap = Duration::from_millis(20);
+    let ns = clock.ns(|| std::thread::sleep(nap));
+    assert!(ns >= 0.98 * nap.as_nanos() as f64, "{ns} ns");
+    assert!(clock.ns(|| ()) < 10_000.0 || clock.ns(|| ()) < 10_000.0);
+}
+
+#[test]
+fn limits_are_those_of_a_core() {
+    let clock = Clock::measure();
+    let limits = Limits::measure(&clock);
+    assert!((0.5..8.0).contains(&limits.core_ghz), "{limits:?}");
+    if limits.aes_bits == 0 {
+        eprintln!("this CPU has no AES instructions: no floor to check");
+        assert_eq!(limits.aes_floor_ns(64), None);
+        return;
+    }
+    // No known core does more than 16 block rounds a cycle, none with AES less than one in eight.
+    let cycles = limits.aes_round_ns * limits.core_ghz;
+    assert!((1.0 / 16.0..8.0).contains(&cycles), "{limits:?}");
+    // 64 octets of the mix hold 56 block rounds.
+    assert!(
+        limits.mix_64_ns > 0.9 * 56.0 * limits.aes_round_ns,
+        "{limits:?}"
+    );
+    // 65 octets are five blocks and the one of the tag.
+    let floor = limits.aes_floor_ns(65).unwrap();
+    assert!((floor - 6.0 * 14.0 * limits.aes_round_ns).abs() < 1e-9);
+}
+
+#[test]
+fn the_better_limits_win_one_by_one() {
+    let a = Limits {
+        core_ghz: 3.0,
+        aes_bits: 512,
+        aes_round_ns: 0.1,
+        clmul_ns: 0.3,
+        mix_64_ns: 5.0,
+    };
+    let b = Limits {
+        core_ghz: 3.5,
+        aes_bits: 256,
+        aes_round_ns: 0.2,
+        clmul_ns: 0.2,
+        mix_64_ns: 6.0,
+    };
+    let best = a.or_better(b);
+    assert_eq!(
+        (best.core_ghz, best.aes_bits, best.aes_round_ns),
+        (3.5, 512, 0.1)
+    );
+    assert_eq!((best.clmul_ns, best.mix_64_ns), (0.2, 5.0));
+}
+
+/// Twice the work in the same time would mean that the calibrator is optimised away.
+#[test]
+fn the_calibrator_works() {
+    let clock = Clock::measure();
+    let calibrator = Calibrator::default();
+    let best = (0..50)
+        .map(|_| calibrator.ns(&clock))
+        .fold(f64::INFINITY, f64::min);
+    let steps = Calibrator::STEPS.len() as f64;
+    assert!(
+        best > steps * 0.5,
+        "{best} ns for {steps} steps of six chains"
+    );
+}

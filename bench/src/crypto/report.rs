@@ -1,0 +1,227 @@
+//! The rows as tables for people.
+
+use std::fmt::Write;
+
+use super::Op;
+use super::rows::{Conditions, Row};
+use crate::contender::Name;
+use crate::size::Size;
+
+/// The burst that the long tables are about.
+pub(super) fn main_burst(bursts: &[usize]) -> usize {
+    match bursts.contains(&32) {
+        true => 32,
+        false => bursts.iter().copied().max().unwrap_or(32),
+    }
+}
+
+/// The whole report.
+pub(super) fn write(conditions: &Conditions, rows: &[Row], bursts: &[usize]) -> String {
+    let mut out = String::new();
+    head(&mut out, conditions);
+    let burst = main_burst(bursts);
+    let ops: Vec<Op> = Op::ALL
+        .into_iter()
+        .filter(|&op| rows.iter().any(|row| row.op == op))
+        .collect();
+    for &op in &ops {
+        speeds(&mut out, conditions, rows, op, burst);
+    }
+    let others = bursts.iter().copied().filter(|&other| other != burst);
+    let bursts: Vec<usize> = core::iter::once(burst).chain(others).collect();
+    for &op in &ops {
+        for &burst in &bursts {
+            ratios(&mut out, rows, op, burst);
+        }
+    }
+    if bursts.len() > 1 {
+        for &op in &ops {
+            by_burst(&mut out, rows, op);
+        }
+    }
+    out
+}
+
+/// Writing to a `String` cannot fail.
+macro_rules! line {
+    ($out:expr) => { $out.push('\n') };
+    ($out:expr, $($arg:tt)*) => { writeln!($out, $($arg)*).expect("a String takes everything") };
+}
+macro_rules! put {
+    ($out:expr, $($arg:tt)*) => { write!($out, $($arg)*).expect("a String takes everything") };
+}
+
+fn head(out: &mut String, conditions: &Conditions) {
+    let c = conditions;
+    let limits = &c.limits;
+    line!(
+        out,
+        "AES-256-GCM, {}, {} cores, {} {}",
+        c.cpu,
+        c.cores,
+        c.os,
+        c.kernel.as_deref().unwrap_or(c.arch)
+    );
+    let pinned = c.pinned_to_core.map_or("not pinned".to_owned(), |core| {
+        format!("pinned to core {core}")
+    });
+    line!(
+        out,
+        "core {:.2} GHz, clock of the measurement {:.3} GHz, {pinned}",
+        limits.core_ghz,
+        c.tsc_ghz
+    );
+    if limits.aes_bits > 0 {
+        let cycles = |ns: f64| ns * limits.core_ghz;
+        line!(
+            out,
+            "limits of the core, cycles for 64 octets: AES-256 {:.1} ({}-bit registers), GHASH {:.1}, both at once {:.1}",
+            cycles(limits.aes_round_ns * 56.0),
+            limits.aes_bits,
+            cycles(limits.clmul_ns * 16.0),
+            cycles(limits.mix_64_ns),
+        );
+    }
+    for build in &c.builds {
+        line!(out, "{build}");
+    }
+    for absent in &c.absent {
+        line!(out, "not measured: {absent}");
+    }
+    let d = &c.disturbance;
+    line!(
+        out,
+        "{} rounds, {} thrown away as disturbed ({} preempted)",
+        d.rounds,
+        d.disturbed,
+        d.preempted
+    );
+    if d.is_much() {
+        line!(
+            out,
+            "THIS MACHINE IS NOT QUIET: more than a third of the rounds were disturbed. Trust ratios of minima, not digits."
+        );
+    }
+    if d.cells_without_quiet > 0 {
+        line!(
+            out,
+            "{} sizes and bursts had no quiet round; their rows are from disturbed ones.",
+            d.cells_without_quiet
+        );
+    }
+}
+
+/// The sizes in the order of the rows, each once.
+fn sizes(rows: &[Row]) -> Vec<Size> {
+    super::or_default(
+        &rows.iter().map(|row| row.size).collect::<Vec<_>>(),
+        Vec::new(),
+    )
+}
+
+/// The contenders in the order of the rows, each once.
+fn names(rows: &[Row]) -> Vec<Name> {
+    super::or_default(
+        &rows.iter().map(|row| row.name).collect::<Vec<_>>(),
+        Vec::new(),
+    )
+}
+
+fn find(rows: &[Row], name: Name, op: Op, size: Size, burst: usize) -> Option<&Row> {
+    rows.iter()
+        .find(|row| row.name == name && row.op == op && row.size == size && row.burst == burst)
+}
+
+fn speeds(out: &mut String, conditions: &Conditions, rows: &[Row], op: Op, burst: usize) {
+    line!(out, "\n{} in bursts of {burst}", op.as_str().to_uppercase());
+    line!(
+        out,
+        "  size  engine         ns a frame: min   median      max     Mpps   Gbit/s  cycles/B  % of AES floor"
+    );
+    for size in sizes(rows) {
+        for name in names(rows) {
+            let Some(row) = find(rows, name, op, size, burst) else {
+                continue;
+            };
+            let floor = row.percent_of_floor(&conditions.limits);
+            line!(
+                out,
+                "{size:>6}  {name:<12} {:>17.1} {:>8.1} {:>8.1} {:>8.2} {:>8.1} {:>9.3} {:>15}",
+                row.ns.min,
+                row.ns.median,
+                row.ns.max,
+                row.mpps(),
+                row.gbit_s(),
+                row.cycles_per_octet(&conditions.limits),
+                floor.map_or("-".to_owned(), |percent| format!("{percent:.0}")),
+            );
+        }
+        line!(out);
+    }
+}
+
+/// How many times as fast as each other contender the first one is.
+fn ratios(out: &mut String, rows: &[Row], op: Op, burst: usize) {
+    let names = names(rows);
+    let Some((&first, others)) = names.split_first() else {
+        return;
+    };
+    if others.is_empty() {
+        return;
+    }
+    line!(
+        out,
+        "\n{first} is so many times as fast, {} in bursts of {burst}: by medians | by minima",
+        op.as_str()
+    );
+    put!(out, "{:<12}", "");
+    let sizes = sizes(rows);
+    for size in &sizes {
+        put!(out, " {size:>11}");
+    }
+    line!(out);
+    for &other in others {
+        put!(out, "{other:<12}");
+        for &size in &sizes {
+            let pair = find(rows, first, op, size, burst).zip(find(rows, other, op, size, burst));
+            let text = pair.map_or("-".to_owned(), |(first, other)| {
+                format!(
+                    "{:.2} |{:>5.2}",
+                    other.ns.median / first.ns.median,
+                    other.ns.min / first.ns.min
+                )
+            });
+            put!(out, " {text:>11}");
+        }
+        line!(out);
+    }
+}
+
+fn by_burst(out: &mut String, rows: &[Row], op: Op) {
+    line!(
+        out,
+        "\n{} by burst, ns a frame (median)",
+        op.as_str().to_uppercase()
+    );
+    put!(out, "{:<12} {:>5}", "engine", "burst");
+    let sizes = sizes(rows);
+    for size in &sizes {
+        put!(out, " {size:>8}");
+    }
+    line!(out);
+    let bursts = super::or_default(
+        &rows.iter().map(|row| row.burst).collect::<Vec<_>>(),
+        Vec::new(),
+    );
+    for name in names(rows) {
+        for &burst in &bursts {
+            put!(out, "{name:<12} {burst:>5}");
+            for &size in &sizes {
+                let text = find(rows, name, op, size, burst)
+                    .map_or("-".to_owned(), |row| format!("{:.1}", row.ns.median));
+                put!(out, " {text:>8}");
+            }
+            line!(out);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Rounds: all contenders, one after the other, seal and open the same frames of one size.
+//!
+//! A round stands between two looks at the calibrator. Where one of them is slow, or the scheduler
+//! took the core away in between, the round says little about the contenders and is thrown away.
+
+use std::time::{Duration, Instant};
+
+use gcm::{BurstKey, Job};
+use indicatif::{ProgressBar, ProgressStyle};
+use nix::sys::resource::{UsageWho, getrusage};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::rows::{Disturbance, Row};
+use super::{Error, Op, Plan, Until, check};
+use crate::contender::{Contender, Name};
+use crate::cpu::{Calibrator, Clock};
+use crate::size::{Size, shuffle};
+use crate::stats::Spread;
+use crate::window::Window;
+
+/// A calibrator slower than its best by this factor marks a disturbed round.
+const DISTURBED: f64 = 1.10;
+/// Timed passes of one contender in a round, for payloads below `LONG`; else one.
+const PASSES: usize = 3;
+/// A pass over longer payloads takes long enough by itself.
+const LONG: usize = 2048;
+
+/// Everybody measures under this key.
+const KEY: [u8; 32] = *b"one key for all, expanded once..";
+
+/// The measurements, growing.
+pub(super) struct Rounds {
+    clock: Clock,
+    calibrator: Calibrator,
+    rng: ChaCha8Rng,
+    contenders: Vec<(Name, Box<dyn BurstKey>)>,
+    cells: Vec<Cell>,
+    rounds: Vec<Round>,
+}
+
+/// One size and burst.
+struct Cell {
+    size: Size,
+    burst: usize,
+    window: Window,
+}
+
+/// What one round measured.
+struct Round {
+    cell: usize,
+    calibrator_ns: f64,
+    preempted: bool,
+    /// Contender, op, ns a frame.
+    samples: Vec<(usize, Op, f64)>,
+}
+
+impl Rounds {
+    /// Expands the keys, makes the frames, and checks that all compute the same.
+    pub(super) fn new(
+        plan: &Plan,
+        contenders: &[Contender],
+        clock: Clock,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut cells = Vec::new();
+        for &size in &plan.sizes {
+            for &burst in &plan.bursts {
+                let lens = size.payload_lens(size.frames(burst), &mut rng);
+                cells.push(Cell {
+                    size,
+                    burst,
+                    window: Window::new(lens, &mut rng),
+                });
+            }
+        }
+        let mut contenders: Vec<_> = contenders
+            .iter()
+            .map(|one| (one.name(), one.expand(&KEY)))
+            .collect();
+        let mut reference = reference();
+        for cell in &mut cells {
+            for (name, key) in &mut contenders {
+                let (window, reference) = (&mut cell.window, &mut *reference);
+                check::equal(window, cell.burst, cell.size, *name, &mut **key, reference)?;
+            }
+        }
+        Ok(Self {
+            clock,
+            calibrator: Calibrator::default(),
+            rng,
+            contenders,
+            cells,
+            rounds: Vec::new(),
+        })
+    }
+
+    /// Measures until the end, with a bar on a terminal.
+    pub(super) fn run(&mut self, until: Until) {
+        let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg}");
+        let bar = ProgressBar::new(1000)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let start = Instant::now();
+        for sweep in 1.. {
+            let mut order: Vec<usize> = (0..self.cells.len()).collect();
+            shuffle(&mut order, &mut self.rng);
+            for cell in order {
+                self.round(cell);
+            }
+            let done = match until {
+                Until::Rounds(rounds) => f64::from(sweep) / f64::from(rounds),
+                Until::Seconds(seconds) => {
+                    start.elapsed().as_secs_f64() / Duration::from_secs(seconds).as_secs_f64()
+                }
+            };
+            bar.set_position((done * 1000.0) as u64);
+            bar.set_message(format!("round {sweep}"));
+            if done >= 1.0 {
+                break;
+            }
+        }
+        bar.finish_and_clear();
+    }
+
+    fn round(&mut self, cell_index: usize) {
+        let cell = &mut self.cells[cell_index];
+        if cell.size == Size::Imix {
+            cell.window.reorder(|lens| shuffle(lens, &mut self.rng));
+        }
+        let mut order: Vec<usize> = (0..self.contenders.len()).collect();
+        shuffle(&mut order, &mut self.rng);
+        let passes = if cell.size.longest() < LONG {
+            PASSES
+        } else {
+            1
+        };
+
+        let switches = involuntary_switches();
+        let mut calibrator_ns = self.calibrator.ns(&self.clock);
+        let mut samples = Vec::with_capacity(order.len() * passes * 2);
+        for contender in order {
+            let key = &mut *self.contenders[contender].1;
+            let frames = cell.window.frames() as f64;
+            let mut jobs = cell.window.jobs();
+            // The first pass brings the tables and the code of this one back into the caches.
+            pass(&self.clock, key, &mut jobs, cell.burst);
+            for _ in 0..passes {
+                let [seal, open] = pass(&self.clock, key, &mut jobs, cell.burst);
+                samples.push((contender, Op::Seal, seal / frames));
+                samples.push((contender, Op::Open, open / frames));
+            }
+            assert!(
+                jobs.iter().all(|job| job.authentic),
+                "{} passed the check and now refuses what it sealed",
+                self.contenders[contender].0
+            );
+        }
+        calibrator_ns = calibrator_ns.max(self.calibrator.ns(&self.clock));
+        let preempted = involuntary_switches() != switches;
+        self.rounds.push(Round {
+            cell: cell_index,
+            calibrator_ns,
+            preempted,
+            samples,
+        });
+    }
+
+    /// Throws the disturbed rounds away; the rows are in the order of the plan.
+    pub(super) fn finish(self) -> (Vec<Row>, Disturbance) {
+        let best = self
+            .rounds
+            .iter()
+            .map(|round| round.calibrator_ns)
+            .fold(f64::INFINITY, f64::min);
+        let disturbed = |round: &Round| round.preempted || round.calibrator_ns > DISTURBED * best;
+        let mut rows = Vec::new();
+        let mut disturbance = Disturbance::default();
+        for (index, cell) in self.cells.iter().enumerate() {
+            let of_cell = || self.rounds.iter().filter(|round| round.cell == index);
+            let all = of_cell().count();
+            let thrown_away = of_cell().filter(|round| disturbed(round)).count();
+            disturbance.rounds += all;
+            disturbance.disturbed += thrown_away;
+            disturbance.preempted += of_cell().filter(|round| round.preempted).count();
+            // Without one quiet round there is nothing better than the disturbed ones.
+            let none_quiet = thrown_away == all;
+            disturbance.cells_without_quiet += usize::from(none_quiet);
+            for (contender, (name, _)) in self.contenders.iter().enumerate() {
+                for op in Op::ALL {
+                    let samples: Vec<f64> = of_cell()
+                        .filter(|round| none_quiet || !disturbed(round))
+                        .flat_map(|round| &round.samples)
+                        .filter(|&&(who, what, _)| who == contender && what == op)
+                        .map(|&(_, _, ns)| ns)
+                        .collect();
+                    rows.extend(Spread::of(&samples).map(|ns| Row {
+                        name: *name,
+                        op,
+                        size: cell.size,
+                        burst: cell.burst,
+                        ns,
+                    }));
+                }
+            }
+        }
+        (rows, disturbance)
+    }
+}
+
+/// Who everybody is compared with.
+fn reference() -> Box<dyn BurstKey> {
+    Contender::find(Name::AesGcm)
+        .expect("a crate that runs everywhere")
+        .expand(&KEY)
+}
+
+/// Seals and opens all frames, burst by burst; ns of each.
+#[inline(never)]
+fn pass(clock: &Clock, key: &mut dyn BurstKey, jobs: &mut [Job<'_>], burst: usize) -> [f64; 2] {
+    let seal = clock.ns(|| jobs.chunks_mut(burst).for_each(|burst| key.seal(burst)));
+    let open = clock.ns(|| jobs.chunks_mut(burst).for_each(|burst| key.open(burst)));
+    [seal, open]
+}
+
+/// How often the scheduler took the core from this thread; 0 where it does not say.
+fn involuntary_switches() -> i64 {
+    #[cfg(target_os = "linux")]
+    let who = UsageWho::RUSAGE_THREAD;
+    #[cfg(not(target_os = "linux"))]
+    let who = UsageWho::RUSAGE_SELF;
+    getrusage(who).map_or(0, |usage| usage.involuntary_context_switches())
+}
