@@ -15,6 +15,7 @@ use port::{LinkState, PortCounters};
 use secy::{RxCounters, RxSaStatus, SaId, TxCounters};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::thread;
+use std::time::Duration;
 use wire::{An, Pn, Sci};
 
 /// What a worker has counted and holds, at one moment.
@@ -70,9 +71,13 @@ const WORDS: usize = 2 * PortCounters::LEN
     + POLICY_HITS
     + 5
     + RX_SAS_MAX * WORDS_OF_RX_SA;
-/// How often a reader looks again. The worker writes for under a microsecond, so only a worker that
-/// was put to sleep by the system in the middle of it uses this up.
-const READS_MAX: u32 = 10_000;
+/// How often a reader looks again at once. The worker writes for under a microsecond.
+const READS_AT_ONCE: u32 = 64;
+/// How often it looks in all; between the later looks it sleeps, since then the system must have put
+/// the worker to sleep in the middle of writing. Half a second, about.
+const READS_MAX: u32 = 5_000;
+/// How long it sleeps.
+const READ_PAUSE: Duration = Duration::from_micros(100);
 /// No SA: no epoch and AN make this number.
 const NO_SA: u64 = u64::MAX;
 
@@ -125,7 +130,7 @@ impl Stats {
     pub fn snapshot(&self) -> StatsSnapshot {
         let Block { sequence, words } = &*self.block;
         let mut copy = [0; WORDS];
-        for _ in 0..READS_MAX {
+        for read in 0..READS_MAX {
             let before = sequence.load(Ordering::Acquire);
             for (copy, word) in copy.iter_mut().zip(words) {
                 *copy = word.load(Ordering::Relaxed);
@@ -134,7 +139,11 @@ impl Stats {
             if before.is_multiple_of(2) && sequence.load(Ordering::Relaxed) == before {
                 break;
             }
-            thread::yield_now();
+            if read < READS_AT_ONCE {
+                core::hint::spin_loop();
+            } else {
+                thread::sleep(READ_PAUSE);
+            }
         }
         StatsSnapshot::read(&copy)
     }

@@ -103,17 +103,33 @@ fn a_hundred_thousand_frames_across_threads_while_keys_change() {
     b.join().unwrap();
 }
 
+/// Runs it some times, each against a sleeping worker, and wants most of them done before a sleep
+/// could have ended by time-out (100 ms). Most, as this machine may have other work to do.
+fn is_prompt(mut run: impl FnMut(u8)) {
+    let mut times = [0; 20].map(Duration::from_millis);
+    for (number, time) in (0..).zip(&mut times) {
+        std::thread::sleep(Duration::from_millis(5)); // asleep again
+        let start = Instant::now();
+        run(number);
+        *time = start.elapsed();
+    }
+    let prompt = times
+        .iter()
+        .filter(|time| **time < Duration::from_millis(60))
+        .count();
+    assert!(prompt >= 10, "{times:?}");
+}
+
 #[test]
 fn control_frames_cross_between_sleeping_workers() {
     let Line { mut a, mut b, .. } = two_workers();
-    std::thread::sleep(Duration::from_millis(50)); // both asleep
-    let start = Instant::now();
-    for number in 0..20 {
+    is_prompt(|number| {
         a.control.send(&rekey_frame(number, 128)).unwrap();
         let second = Timespec {
             tv_sec: 1,
             tv_nsec: 0,
         };
+        let start = Instant::now();
         let received = loop {
             if let Some(frame) = b.control.recv() {
                 break frame;
@@ -122,29 +138,13 @@ fn control_frames_cross_between_sleeping_workers() {
             poll(&mut [PollFd::new(&b.control, PollFlags::IN)], Some(&second)).unwrap();
         };
         assert_eq!(received.bytes(), rekey_frame(number, 128));
-    }
-    // Twenty sleeps that ended by time-out would take two seconds.
-    assert!(
-        start.elapsed() < Duration::from_millis(1500),
-        "{:?}",
-        start.elapsed()
-    );
+    });
 }
 
 #[test]
 fn a_command_wakes_a_sleeping_worker() {
     let Line { mut a, .. } = two_workers();
-    let start = Instant::now();
-    for _ in 0..20 {
-        std::thread::sleep(Duration::from_millis(5)); // asleep again
-        command(&mut a, Command::RetireTx);
-    }
-    // Twenty sleeps that ended by time-out would take two seconds.
-    assert!(
-        start.elapsed() < Duration::from_millis(1500),
-        "{:?}",
-        start.elapsed()
-    );
+    is_prompt(|_| assert_eq!(command(&mut a, Command::RetireTx), Outcome::Absent));
 }
 
 #[test]

@@ -144,8 +144,8 @@ fn a_worker_that_panics_in_a_command_acknowledges_nothing_and_closes() {
 }
 
 #[test]
-fn two_threads_a_hundred_thousand_commands() {
-    const COMMANDS: u64 = 100_000;
+fn two_threads_twenty_thousand_commands() {
+    const COMMANDS: u64 = 20_000;
     let (mut mailbox, mut inbox) = small::<Box<u64>, u64>(3);
     let worker = thread::spawn(move || {
         let mut expected = 0;

@@ -75,8 +75,10 @@ fn a_snapshot_is_of_one_moment() {
         let (stats, done) = (Arc::clone(&stats), Arc::clone(&done));
         thread::spawn(move || {
             let pair = [full(1), full(2)];
-            for turn in 0..20_000 {
+            for turn in 0..5_000 {
                 stats.publish(&pair[turn % 2]);
+                // A worker moves frames in between; without a gap no reader gets a word in.
+                (0..500).for_each(|_| core::hint::spin_loop());
             }
             done.store(true, Ordering::Release);
         })
