@@ -130,7 +130,8 @@ impl Config {
     }
 }
 
-/// The transmit SCs of one end: port identifiers 1 to `count`, SSCI = port identifier.
+/// The transmit SCs of one end: port identifiers 1 to `count` (REKEY-2), SSCI = port identifier
+/// (REKEY-35).
 #[must_use]
 pub fn scs(mac: MacAddr, count: u16) -> Vec<(Sci, Ssci)> {
     (1..=count)

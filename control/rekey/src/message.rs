@@ -15,7 +15,7 @@ use crate::limits;
 use crate::schedule::{KCV_LEN, Kcv, MAC_LEN, MacKey};
 use crate::secret::Origin;
 
-/// Octets of every rekey frame, addresses included, FCS not.
+/// REKEY-1: octets of every rekey frame, addresses included, FCS not.
 pub const FRAME_LEN: usize = 208;
 
 const VERSION: u8 = 1;
@@ -182,7 +182,7 @@ impl Message {
             )))),
         };
         let source = MacAddr(array(frame, SOURCE));
-        let scs = 1..=limits::TX_SCS_MAX;
+        let scs = 1..=limits::TX_SCS_MAX; // REKEY-2
         let known = header.sci == Sci::new(source, 1) && header.src != SessionId::NONE;
         if !known || !scs.contains(&header.tx_scs) {
             return None;

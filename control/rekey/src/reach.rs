@@ -22,8 +22,8 @@ pub(crate) struct Reach<'a> {
 }
 
 impl Reach<'_> {
-    /// Both ends know each other, the peer is heard, and it could take an offer: keys that nobody
-    /// can take are not spent.
+    /// REKEY-19: both ends know each other, the peer is heard, and it could take an offer. Keys that
+    /// nobody can take are not spent.
     pub(crate) fn may_offer(&self) -> bool {
         let suite = self
             .session

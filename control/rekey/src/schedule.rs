@@ -70,7 +70,7 @@ pub(crate) struct SaKeys {
 }
 
 impl RootSecret {
-    /// The first stage.
+    /// The first stage (REKEY-30, REKEY-31).
     pub(crate) fn schedule(&self) -> (MacKey, MixKey) {
         let (mut prk, root) = Hkdf::<Sha256>::extract(Some(LABEL_ROOT), self.expose());
         prk.as_mut_slice().zeroize();
@@ -83,7 +83,7 @@ impl RootSecret {
 }
 
 impl MixKey {
-    /// The second stage: the keys of one SA, made for its whole context.
+    /// The second stage (REKEY-32, REKEY-33): the keys of one SA, made for its whole context.
     pub(crate) fn sa_keys(&self, key: &QkdKey, context: &SaContext) -> SaKeys {
         // Both parts have a fixed length: no two pairs give the same octets.
         let mut secret = Zeroizing::new([0; 64]);

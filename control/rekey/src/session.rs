@@ -85,7 +85,7 @@ pub(crate) enum Change {
 
 impl Session {
     pub(crate) fn new(hello: Duration, dead: Duration, mut entropy: Entropy) -> Self {
-        let mut id = SessionId::NONE;
+        let mut id = SessionId::NONE; // REKEY-3: fresh at each start, never stored
         while id == SessionId::NONE {
             entropy(&mut id.0);
         }
@@ -133,7 +133,7 @@ impl Session {
         self.ctr
     }
 
-    /// What our HELLO carries: our nonce, and the answer to the peer's.
+    /// REKEY-5: what our HELLO carries: our nonce, and the answer to the peer's.
     pub(crate) const fn nonces(&self) -> (Nonce, Nonce) {
         (self.nonce, self.answer)
     }
@@ -302,6 +302,7 @@ impl Session {
         may
     }
 
+    /// REKEY-4.
     fn draw_nonce(&mut self) {
         self.nonce = Nonce::NONE;
         while self.nonce == Nonce::NONE {

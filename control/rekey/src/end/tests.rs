@@ -1,15 +1,15 @@
 //! Two ends by hand: what one frame, one event, one setting does.
 
-use proptest::prelude::{any, prop};
-use proptest::{prop_assert_eq, proptest};
 use secy::{SaId, Suite};
 use wire::Pn;
 
 use crate::action::Step;
 use crate::config::Config;
-use crate::event::{Cause, Direction, Event, KeyFailure};
+use crate::event::{Cause, Direction, Event, KeyFailure, Refusal};
+use crate::limits;
 use crate::status::{SessionState, Supply};
 
+mod frames;
 mod two;
 
 use two::{MACS, Two, ms};
@@ -248,30 +248,65 @@ fn different_suites_are_named_and_cost_no_keys() {
 }
 
 #[test]
-fn rekey_12_own_and_foreign_frames_are_counted_and_dropped() {
-    let mut two = Two::new(|side, config| config.peer = Some(MACS[1 - side]), [7, 7]);
+fn rekey_t7_a_key_not_there_yet_is_looked_up_again_and_then_refused() {
+    let mut two = Two::plain();
     two.run(ms(1000));
-    let own = two.frames[0].clone();
-    let before = two.ends[0].status(two.now).counters;
-    for frame in &own {
-        two.ends[0].on_frame(two.now, frame);
-    }
-    let mut foreign = own[0].clone();
-    foreign[11] = 0x77;
-    two.ends[0].on_frame(two.now, &foreign);
-    two.ends[0].on_frame(two.now, &own[0][..9]);
+    two.dec = Some(KeyFailure::NotFound);
+    two.lookups.clear();
+    two.ends[1].on_rotate(two.now);
     two.settle();
-    let after = two.ends[0].status(two.now).counters;
-    assert_eq!(after.reflected - before.reflected, own.len() as u64);
+    two.run(ms(590));
+    let (start, key_id) = two.lookups[0];
+    let tries = two.lookups.iter().filter(|(_, id)| *id == key_id);
+    let tries: Vec<u128> = tries
+        .map(|(at, _)| (*at - start).as_micros() / 100)
+        .collect();
     assert_eq!(
-        (after.foreign, after.malformed, after.accepted),
-        (1, 1, before.accepted)
+        tries,
+        [0, 375, 1125, 2625, 5625],
+        "37.5 ms, then twice that, …"
     );
-    assert_eq!(
-        two.seen(0, |event| *event == Event::OwnAddress),
-        1,
-        "once a minute"
+    let refused = |event: &Event| {
+        matches!(
+            event,
+            Event::OfferRefused {
+                refusal: Refusal::KeyNotFound,
+                ..
+            }
+        )
+    };
+    assert_eq!(two.seen(0, refused), 1);
+    let next = two.lookups.last().expect("another").1;
+    assert_ne!(next, key_id, "the sender takes the next key");
+    two.dec = None;
+    two.run(ms(700));
+    assert_eq!(two.seen(1, switched_tx), 2);
+}
+
+#[test]
+fn a_driver_that_does_not_drain_loses_frames_and_events_but_no_command() {
+    let mut two = Two::plain();
+    let mut now = two.now;
+    for _ in 0..1000 {
+        now += ms(250);
+        two.ends[0].on_time(now);
+    }
+    let overflow = two.ends[0].status(now).counters.overflow;
+    let mut actions = 0;
+    while two.ends[0].poll_action().is_some() {
+        actions += 1;
+    }
+    assert!(
+        overflow > 500 && actions <= limits::ACTIONS_MAX,
+        "{overflow}, {actions}"
     );
+}
+
+#[test]
+fn an_end_can_move_to_another_thread() {
+    const fn send<T: Send>() {}
+    send::<crate::Rekey>();
+    send::<crate::Action>();
 }
 
 #[test]
@@ -301,38 +336,4 @@ fn acknowledgements_nobody_waits_for_change_nothing() {
     two.ends[0].on_rx_used(two.now, id);
     two.settle();
     assert_eq!(two.ends[0].status(two.now), before);
-}
-
-proptest! {
-    /// Forged, cut and replayed frames in any order leave both ends as they were.
-    #[test]
-    fn rekey_10_frames_without_the_secret_do_no_harm(
-        picks in prop::collection::vec((any::<usize>(), any::<usize>(), 0_u8..5), 1..40)
-    ) {
-        let mut two = Two::plain();
-        two.run(ms(3500));
-        let (sealing, receiving) = (two.sealing, two.receiving.clone());
-        let said = two.frames.clone();
-        let accepted = [0, 1].map(|side| two.ends[side].status(two.now).counters.accepted);
-        for (which, place, kind) in picks {
-            let from = which % 2;
-            let mut frame = said[from][which / 2 % said[from].len()].clone();
-            let mut to = 1 - from;
-            match kind {
-                0 => frame[place % 208] ^= 1 << (place % 7),
-                1 => frame.truncate(place % 208),
-                2 => frame.extend([0; 3]),
-                3 => to = from,
-                _ => {}
-            }
-            two.ends[to].on_frame(two.now, &frame);
-            two.settle();
-        }
-        prop_assert_eq!((two.sealing, two.receiving.clone()), (sealing, receiving));
-        for (end, accepted) in two.ends.iter().zip(accepted) {
-            let status = end.status(two.now);
-            prop_assert_eq!(status.counters.accepted, accepted);
-            prop_assert_eq!(status.session.state, SessionState::Agreed);
-        }
-    }
 }

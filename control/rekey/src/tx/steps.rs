@@ -19,7 +19,7 @@ use crate::secret::QkdKey;
 use crate::status::Supply;
 
 impl Tx {
-    /// One transition or one repetition; false when nothing is due.
+    /// One transition, or one repetition of the OFFER (REKEY-17); false when nothing is due.
     pub(super) fn advance(&mut self, now: Duration, reach: &mut Reach<'_>) -> bool {
         let offer_at = self.offer_at();
         match &mut self.state {

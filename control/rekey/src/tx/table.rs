@@ -23,7 +23,7 @@ pub(super) enum Input {
     SwitchDue,
     Installed,
 }
-/// The transition table. `None`: the input means nothing in this state.
+/// REKEY-16: the transition table. `None`: the input means nothing in this state.
 pub(super) const fn next(stage: Stage, input: Input) -> Option<Stage> {
     match (stage, input) {
         (_, Input::SessionEnded) => Some(Stage::Idle),

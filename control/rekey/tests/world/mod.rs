@@ -4,7 +4,9 @@
 //! [`Rekey`]; workers, KMEs and line are models. Checkers ([`check`]) watch.
 
 pub mod check;
+mod ends;
 pub mod kme;
+mod line;
 pub mod plan;
 pub mod rng;
 pub mod workers;
@@ -12,7 +14,7 @@ pub mod workers;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rekey::{Action, Config, Event, KeyFailure, QkdKey, Rekey, RootSecret, Step};
+use rekey::{KeyFailure, QkdKey, Rekey, Step};
 use secy::SaId;
 use wire::{KeyId, MacAddr, Sci};
 
@@ -308,217 +310,6 @@ impl World {
 
     fn lives(&self, side: usize, run: u32) -> bool {
         self.ends[side].run == run && self.ends[side].rekey.is_some()
-    }
-
-    fn start(&mut self, side: usize) -> Result<(), String> {
-        let end = &mut self.ends[side];
-        if end.rekey.is_some() {
-            return Ok(());
-        }
-        if self.plan.dies.is_some_and(|at| self.now >= at) && side == 0 {
-            return Ok(());
-        }
-        end.run += 1;
-        end.down = None;
-        let mut entropy = Rng::new(self.plan.seed ^ (u64::from(end.run) << 32) ^ side as u64);
-        let config = Config {
-            scis: self.plan.scis[side],
-            interval: self.plan.interval[side],
-            hold_max: self.plan.hold_max,
-            ..Config::new(mac(side))
-        };
-        let root = RootSecret::from_slice(&[7; 32]).expect("32 octets");
-        let fill = Box::new(move |out: &mut [u8]| entropy.fill(out));
-        end.rekey = Some(Rekey::new(config, root, fill).map_err(|error| error.to_string())?);
-        end.workers = Workers::new(self.plan.scis[side]);
-        end.free = vec![self.now; usize::from(self.plan.scis[side])];
-        end.used.clear();
-        self.with(side, |rekey, now| rekey.on_start(now))
-    }
-
-    fn crash(&mut self, side: usize) {
-        if let Some(mean) = self.plan.crash_every {
-            let next = self.rng.time(mean * 2);
-            self.after(next, Item::Crash { side });
-        } else if self.plan.dies.is_none() && self.plan.crash_both.is_none() {
-            return; // faults have stopped
-        }
-        if self.ends[side].rekey.take().is_some() {
-            self.crashes += 1;
-            self.ends[side].wake = None;
-            self.ends[side].down = Some(self.now);
-            self.ends[side].workers = Workers::new(0);
-            let down = self.rng.time(self.plan.down);
-            self.after(down, Item::Start { side });
-        }
-    }
-
-    /// Calls into an end, and does what it asks.
-    fn with(&mut self, side: usize, call: impl FnOnce(&mut Rekey, Duration)) -> Result<(), String> {
-        let Some(mut rekey) = self.ends[side].rekey.take() else {
-            return Ok(());
-        };
-        call(&mut rekey, self.now);
-        let mut result = Ok(());
-        while let Some(action) = rekey.poll_action() {
-            result = result.and_then(|()| self.act(side, action));
-        }
-        self.ends[side].wake = rekey.next_wake();
-        self.ends[side].rekey = Some(rekey);
-        result
-    }
-
-    fn act(&mut self, side: usize, action: Action) -> Result<(), String> {
-        let run = self.ends[side].run;
-        match action {
-            Action::Send(frame) => self.transmit(side, frame.as_bytes()),
-            Action::FetchKey => {
-                let (lag, answer) = self.kmes.enc(self.now, side, &self.plan, &mut self.rng);
-                self.after(lag, Item::Enc { side, run, answer });
-            }
-            Action::FetchKeyById(id) => {
-                let (lag, answer) = self.kmes.dec(self.now, side, id, &self.plan, &mut self.rng);
-                self.after(
-                    lag,
-                    Item::Dec {
-                        side,
-                        run,
-                        id,
-                        answer,
-                    },
-                );
-            }
-            Action::Event(event) => return self.event(side, &event),
-            command => self.post(side, command),
-        }
-        Ok(())
-    }
-
-    fn event(&mut self, side: usize, event: &Event) -> Result<(), String> {
-        if std::env::var_os("REKEY_TRACE").is_some() {
-            eprintln!(
-                "{:?} end {side} run {}: {event:?}",
-                self.now, self.ends[side].run
-            );
-        }
-        self.check
-            .event(self.now, side, event, &self.ends, &self.plan)
-    }
-
-    fn post(&mut self, side: usize, command: Action) {
-        let run = self.ends[side].run;
-        if let Action::InstallRx { id, .. } = &command {
-            self.check.posted_rx(self.now, side, *id);
-        }
-        self.ends[side].workers.post(command, &mut self.saks);
-        if let Some((_, workers::Command::InstallTx(_, _, _, sak))) =
-            self.ends[side].workers.each[0].todo.back()
-        {
-            self.check.posted_tx(self.now, *sak);
-        }
-        for worker in 0..self.ends[side].free.len() {
-            let mut lag = self.rng.time(self.plan.worker_lag);
-            if self.rng.permille(self.plan.worker_stall) {
-                lag += self.rng.time(Duration::from_secs(2));
-            }
-            let at = self.ends[side].free[worker].max(self.now + lag);
-            self.ends[side].free[worker] = at;
-            self.after(at - self.now, Item::Worker { side, run, worker });
-        }
-    }
-
-    fn transmit(&mut self, side: usize, bytes: &[u8]) {
-        if self.recorded.len() < ADVERSARY_FRAMES {
-            self.recorded.push((side, bytes.to_vec()));
-        } else {
-            let at = self.rng.below(ADVERSARY_FRAMES);
-            self.recorded[at] = (side, bytes.to_vec());
-        }
-        let copies = 1 + usize::from(self.rng.permille(self.plan.doubled));
-        for _ in 0..copies {
-            if !self.rng.permille(self.plan.loss) {
-                let delay = self.plan.latency + self.rng.time(self.plan.jitter);
-                self.after(
-                    delay,
-                    Item::Frame {
-                        to: 1 - side,
-                        bytes: bytes.to_vec(),
-                    },
-                );
-            }
-        }
-    }
-
-    fn traffic(&mut self, side: usize) -> Result<(), String> {
-        let period = Duration::from_secs(1) / self.plan.traffic;
-        self.after(period, Item::Traffic { side });
-        for worker in 0..self.ends[side].workers.each.len() {
-            let Some(sa) = self.ends[side].workers.each[worker].tx else {
-                continue;
-            };
-            if self.ends[side].workers.each[worker].stopping() {
-                continue; // told to stop: what it still sends may be lost
-            }
-            self.check
-                .sends(self.now, side, &sa, &self.ends, &self.plan)?;
-            if let Some(sa) = &mut self.ends[side].workers.each[worker].tx {
-                sa.next_pn += 1;
-            }
-            if !self.rng.permille(self.plan.loss) {
-                let delay = self.plan.latency + self.rng.time(self.plan.jitter);
-                let (to, sci, id, sak) = (1 - side, sa.sci, sa.id, sa.sak);
-                self.after(delay, Item::Data { to, sci, id, sak });
-            }
-        }
-        Ok(())
-    }
-
-    /// A user frame arrives at one of the workers.
-    fn receive(&mut self, to: usize, sci: Sci, id: SaId, sak: SakNo) -> Result<(), String> {
-        let end = &mut self.ends[to];
-        if end.rekey.is_none() {
-            return Ok(());
-        }
-        let worker = self.rng.below(end.workers.each.len());
-        if end.workers.each[worker].rx.get(&(sci, id.an.value())) != Some(&(id, sak)) {
-            self.check.undecipherable += 1;
-            if self.plan.faultless() && self.plan.calm.is_zero() {
-                return Err(format!("I5: a frame under {id} cannot be opened"));
-            }
-            return Ok(());
-        }
-        if !end.used.contains(&id) {
-            end.used.push(id);
-            let run = end.run;
-            let lag = self.rng.time(Duration::from_millis(3));
-            self.after(lag, Item::Used { side: to, run, id });
-        }
-        Ok(())
-    }
-
-    /// The adversary replays, reflects, bends, cuts and makes up frames.
-    fn inject(&mut self) {
-        if self.plan.injected == 0 {
-            return;
-        }
-        self.after(Duration::from_secs(1) / self.plan.injected, Item::Inject);
-        if self.recorded.is_empty() {
-            return;
-        }
-        self.injected += 1;
-        let (from, mut bytes) = self.recorded[self.rng.below(self.recorded.len())].clone();
-        let mut to = 1 - from;
-        match self.rng.below(10) {
-            0 => to = from,
-            1 => {
-                let bit = self.rng.below(bytes.len() * 8);
-                bytes[bit / 8] ^= 1 << (bit % 8);
-            }
-            2 => bytes.truncate(self.rng.below(bytes.len())),
-            3 => self.rng.fill(&mut bytes[12..]),
-            _ => {}
-        }
-        self.after(Duration::ZERO, Item::Frame { to, bytes });
     }
 
     fn after(&mut self, delay: Duration, item: Item) {

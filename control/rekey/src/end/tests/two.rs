@@ -25,6 +25,9 @@ pub(super) struct Two {
     pub(super) made: u32,
     keys: BTreeMap<KeyId, [u8; 32]>,
     pub(super) kme: Option<KeyFailure>,
+    /// `dec_keys` alone.
+    pub(super) dec: Option<KeyFailure>,
+    pub(super) lookups: Vec<(Duration, KeyId)>,
     pub(super) cut: bool,
     pub(super) events: [Vec<Event>; 2],
     pub(super) frames: [Vec<Vec<u8>>; 2],
@@ -59,6 +62,8 @@ impl Two {
             made: 0,
             keys: BTreeMap::new(),
             kme: None,
+            dec: None,
+            lookups: Vec::new(),
             cut: false,
             events: [Vec::new(), Vec::new()],
             frames: [Vec::new(), Vec::new()],
@@ -104,7 +109,8 @@ impl Two {
                 self.ends[side].on_key(now, self.kme.map_or(Ok((id, key)), Err));
             }
             Action::FetchKeyById(id) => {
-                let answer = match self.kme {
+                self.lookups.push((now, id));
+                let answer = match self.kme.or(self.dec) {
                     Some(failure) => Err(failure),
                     None => {
                         let octets = self.keys.remove(&id).expect("asked for once");
