@@ -6,10 +6,12 @@
 //!
 //! Bound to one thread: reference counts and free lists are plain, not atomic.
 
+mod free_list;
 mod pool;
 
 use std::{fmt, ptr::NonNull, rc::Rc, slice};
 
+pub(crate) use free_list::FreeList;
 pub use pool::Pool;
 
 /// Takes a room back: a pool of this crate, a UMEM, a mempool.
@@ -37,6 +39,7 @@ impl Frame {
     /// # Safety
     /// The `room_len` octets at `room` are initialised, live as long as `keeper`, and nobody else
     /// touches them until `keeper.take_back(token)`.
+    #[inline(always)]
     #[allow(unsafe_code, reason = "the one place where a room becomes a frame")]
     pub(crate) unsafe fn new(
         keeper: Rc<dyn Keeper>,
@@ -56,12 +59,14 @@ impl Frame {
 
     /// The frame's octets.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.room()[self.start as usize..self.end as usize]
     }
 
     /// The frame's octets, to change.
     #[must_use]
+    #[inline]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         let (start, end) = (self.start as usize, self.end as usize);
         &mut self.room_mut().0[start..end]
@@ -69,6 +74,7 @@ impl Frame {
 
     /// Octets of the frame.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         (self.end - self.start) as usize
     }
@@ -93,6 +99,7 @@ impl Frame {
 
     /// The whole room, and where the frame starts and ends in it.
     #[must_use]
+    #[inline]
     #[allow(unsafe_code, reason = "the room is raw memory of a pool")]
     pub fn room_mut(&mut self) -> (&mut [u8], usize, usize) {
         // SAFETY: `Frame::new` was promised `room_len` initialised octets of this frame's own, and
@@ -105,6 +112,7 @@ impl Frame {
     ///
     /// # Panics
     /// If `start..end` is no range of the room.
+    #[inline]
     pub fn set_range(&mut self, start: usize, end: usize) {
         assert!(
             start <= end && end <= self.room_len as usize,

@@ -51,7 +51,6 @@ impl Null {
     /// # Errors
     /// [`PortError::Range`]: a template is longer than the MTU allows, or a limit is broken.
     pub fn open(config: NullConfig) -> Result<Self, PortError> {
-        let pool = Pool::new(config.pool_frames, config.mtu)?;
         let max = limits::frame_len_max(config.mtu);
         if let Some(long) = config
             .templates
@@ -65,6 +64,12 @@ impl Null {
                 max,
             });
         }
+        // Rooms no longer than needed: so they stay in the cache, and in few pages.
+        let longest = config.templates.iter().map(Vec::len).max().unwrap_or(0);
+        let need = longest
+            .saturating_sub(limits::HEADERS_MAX)
+            .max(limits::MTU_MIN);
+        let pool = Pool::new(config.pool_frames, need)?;
         let left = if config.templates.is_empty() {
             0
         } else {

@@ -2,12 +2,12 @@
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
-    cell::{Cell, RefCell},
+    cell::Cell,
     ptr::NonNull,
     rc::Rc,
 };
 
-use super::{Frame, Keeper};
+use super::{Frame, FreeList, Keeper};
 use crate::{PortError, limits};
 
 /// Rooms of one size. Cloning gives another handle to the same pool; the memory lives until the
@@ -22,8 +22,8 @@ struct Rooms {
     layout: Layout,
     room_len: usize,
     count: usize,
-    /// Numbers of the rooms that no frame holds; its capacity is `count`, so it never grows.
-    free: RefCell<Vec<u32>>,
+    /// Rooms that no frame holds.
+    free: FreeList,
     exhausted: Cell<u64>,
 }
 
@@ -49,8 +49,7 @@ impl Pool {
         let layout = Layout::from_size_align(room_len * count, limits::ROOM_ALIGN)
             .expect("at most 64 Ki rooms of less than 64 KiB");
         let base = allocate(layout);
-        // Last in, first out: the room used last is the one most likely in the cache.
-        let free = RefCell::new((0..count as u32).rev().collect());
+        let free = FreeList::full(count as u32);
         let exhausted = Cell::new(0);
         Ok(Self {
             rooms: Rc::new(Rooms {
@@ -66,12 +65,15 @@ impl Pool {
 
     /// A free room as an empty frame behind [`limits::HEADROOM`]. `None`, and counted, if all are
     /// in use.
+    // Inlined, so that a frame is made in the burst that it goes to: a frame made here, field by
+    // field, and moved there, in wide loads, waits for its own stores at each move.
     #[must_use]
+    #[inline(always)]
     #[allow(unsafe_code, reason = "makes a frame over a room of this pool")]
     pub fn frame(&self) -> Option<Frame> {
         let rooms = &self.rooms;
-        let Some(number) = rooms.free.borrow_mut().pop() else {
-            rooms.exhausted.set(rooms.exhausted.get() + 1);
+        let Some(number) = rooms.free.pop() else {
+            self.count_exhausted();
             return None;
         };
         // SAFETY: numbers on the free list are below `count`, so this stays in the allocation.
@@ -90,10 +92,15 @@ impl Pool {
         Some(frame)
     }
 
+    #[cold]
+    fn count_exhausted(&self) {
+        self.rooms.exhausted.set(self.rooms.exhausted.get() + 1);
+    }
+
     /// Rooms that no frame holds now.
     #[must_use]
     pub fn free(&self) -> usize {
-        self.rooms.free.borrow().len()
+        self.rooms.free.len()
     }
 
     /// Rooms in all.
@@ -118,7 +125,7 @@ impl Pool {
 impl Keeper for Rooms {
     fn take_back(&self, token: u64) {
         // The token is the room's number, given out as a u32 by `Pool::frame`.
-        self.free.borrow_mut().push(token as u32);
+        self.free.push(token as u32);
     }
 }
 

@@ -110,7 +110,8 @@ impl Socket {
         self.fd.as_ref().expect("closed only by drop").as_fd()
     }
 
-    /// The next frame of the queue, or why it is none.
+    /// The next frame of the queue, or why it is none. Inlined for the reason of `Pool::frame`.
+    #[inline(always)]
     pub(super) fn receive(&mut self) -> Option<Result<Frame, Loss>> {
         loop {
             let descriptor = self.rx.pop()?;

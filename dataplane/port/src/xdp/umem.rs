@@ -14,7 +14,12 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use crate::{Frame, PortError, frame::Keeper, limits, sys::Mapping};
+use crate::{
+    Frame, PortError,
+    frame::{FreeList, Keeper},
+    limits,
+    sys::Mapping,
+};
 
 /// Names one memory for the ports of one thread: the first to open makes it, the others join.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,8 +90,8 @@ pub(super) struct Umem {
     chunk_len: usize,
     /// Who has each chunk.
     holders: Vec<Cell<Holder>>,
-    /// Those that nobody has; its capacity is their count.
-    free: RefCell<Vec<u32>>,
+    /// Those that nobody has.
+    free: FreeList,
     exhausted: Cell<u64>,
     sockets: Cell<u32>,
 }
@@ -106,7 +111,7 @@ impl Umem {
             mapping: Mapping::anonymous(chunks * chunk_len)?,
             chunk_len,
             holders: vec![Cell::new(Holder::Nobody); chunks],
-            free: RefCell::new((0..chunks as u32).rev().collect()),
+            free: FreeList::full(chunks as u32),
             exhausted: Cell::new(0),
             sockets: Cell::new(0),
         })
@@ -123,7 +128,7 @@ impl Umem {
 
     /// Chunks that nobody has.
     pub(super) fn free(&self) -> usize {
-        self.free.borrow().len()
+        self.free.len()
     }
 
     /// Chunks in all.
@@ -152,7 +157,7 @@ impl Umem {
 
     /// A chunk for `holder`.
     pub(super) fn take(&self, holder: Holder) -> Option<u32> {
-        let Some(chunk) = self.free.borrow_mut().pop() else {
+        let Some(chunk) = self.free.pop() else {
             self.exhausted.set(self.exhausted.get() + 1);
             return None;
         };
@@ -171,7 +176,7 @@ impl Umem {
         holder.set(to);
         if to == Holder::Nobody {
             // Below `count`, which is a u32.
-            self.free.borrow_mut().push(chunk as u32);
+            self.free.push(chunk as u32);
         }
         true
     }
@@ -195,6 +200,7 @@ impl Umem {
     }
 
     /// A frame over a chunk that the caller has just passed to [`Holder::Frame`].
+    #[inline(always)]
     #[allow(unsafe_code, reason = "makes a frame over a chunk of this memory")]
     pub(super) fn frame(self: &Rc<Self>, chunk: u32) -> Frame {
         let holder = &self.holders[chunk as usize];
