@@ -29,6 +29,9 @@ pub struct TapConfig {
     pub name: String,
     /// Set on the interface.
     pub mtu: usize,
+    /// One of several queues: each worker opens the same interface, and the kernel spreads flows
+    /// over them.
+    pub multi_queue: bool,
     /// Buffers.
     pub pool_frames: usize,
 }
@@ -38,6 +41,7 @@ impl Default for TapConfig {
         Self {
             name: "tap0".into(),
             mtu: 1500,
+            multi_queue: false,
             pool_frames: limits::POOL_FRAMES,
         }
     }
@@ -52,6 +56,7 @@ pub struct Tap {
     file: Option<File>,
     mac: [u8; 6],
     mtu: usize,
+    multi_queue: bool,
     pool: Pool,
     counters: PortCounters,
     revival: Revival,
@@ -66,13 +71,14 @@ impl Tap {
         let interface = Interface::named(&config.name)?;
         let pool = Pool::new(config.pool_frames, config.mtu)?;
         let foreign = interface.index().is_ok();
-        let file = attach(&interface, config.mtu)?;
+        let file = attach(&interface, config.mtu, config.multi_queue)?;
         Ok(Self {
             mac: interface.mac()?,
             interface,
             foreign,
             file: Some(file),
             mtu: config.mtu,
+            multi_queue: config.multi_queue,
             pool,
             counters: PortCounters::default(),
             revival: Revival::default(),
@@ -146,7 +152,7 @@ impl Tap {
         if !self.revival.is_due() || (self.foreign && self.interface.index().is_err()) {
             return;
         }
-        if let Ok(file) = attach(&self.interface, self.mtu) {
+        if let Ok(file) = attach(&self.interface, self.mtu, self.multi_queue) {
             self.mac = self.interface.mac().unwrap_or(self.mac);
             self.file = Some(file);
         }
@@ -216,13 +222,14 @@ impl Port for Tap {
 }
 
 /// Opens the device, names the interface, sets its MTU, takes it up.
-fn attach(interface: &Interface, mtu: usize) -> Result<File, PortError> {
+fn attach(interface: &Interface, mtu: usize, multi_queue: bool) -> Result<File, PortError> {
     let file = open_device()?;
-    // An interface made for several queues refuses to be attached to as one with a single queue.
-    let plain = libc::IFF_TAP | libc::IFF_NO_PI;
-    set_interface(&file, interface, plain)
+    let single = libc::IFF_TAP | libc::IFF_NO_PI;
+    let several = single | libc::IFF_MULTI_QUEUE;
+    set_interface(&file, interface, if multi_queue { several } else { single })
         .or_else(|error| match error.raw_os_error() {
-            Some(libc::EINVAL) => set_interface(&file, interface, plain | libc::IFF_MULTI_QUEUE),
+            // One made for several queues refuses to be attached to as one with a single queue.
+            Some(libc::EINVAL) if !multi_queue => set_interface(&file, interface, several),
             _ => Err(error),
         })
         .map_err(|source| refused(interface, source))?;

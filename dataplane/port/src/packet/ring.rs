@@ -171,3 +171,6 @@ fn vlan_tag(header: &libc::tpacket2_hdr) -> Option<[u8; 4]> {
     let ([a, b], [c, d]) = (tpid.to_be_bytes(), header.tp_vlan_tci.to_be_bytes());
     Some([a, b, c, d])
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,16 +116,9 @@ impl Socket {
         loop {
             let descriptor = self.rx.pop()?;
             let last = descriptor.options & libc::XDP_PKT_CONTD == 0;
-            let (chunk, start) = self.umem.place(descriptor.addr);
-            let end = start + descriptor.len as usize;
-            let ours = self.umem.pass(chunk, self.holder, Holder::Frame);
-            // A chunk of this socket's: its number is one.
-            let piece = ours.then(|| self.umem.frame(chunk as u32));
-            let room = limits::HEADROOM..self.umem.chunk_len() + 1;
-            let whole = match piece.filter(|_| room.contains(&start) && room.contains(&end)) {
+            let whole = match piece(&self.umem, self.holder, &descriptor) {
                 None => self.pieces.fail(last),
-                Some(mut piece) => {
-                    piece.set_range(start, end);
+                Some(piece) => {
                     // The common case: one piece, with its tailroom; no copy.
                     if last && self.pieces.is_between() && piece.tailroom() >= limits::TAILROOM {
                         Some(Ok(piece))
@@ -292,6 +285,24 @@ impl Socket {
         let error = sys::option::<1>(self.fd(), libc::SOL_SOCKET, libc::SO_ERROR);
         !error.is_ok_and(|[code]| code == 0)
     }
+}
+
+/// What a received descriptor points to, as far as it points into a chunk that the kernel had from
+/// this socket. A chunk that it had is ours again in any case.
+#[inline(always)]
+pub(super) fn piece(umem: &Rc<Umem>, socket: Holder, descriptor: &libc::xdp_desc) -> Option<Frame> {
+    let (chunk, start) = umem.place(descriptor.addr);
+    let end = start + descriptor.len as usize;
+    if !umem.pass(chunk, socket, Holder::Frame) {
+        return None;
+    }
+    // A chunk of this socket's: its number is one.
+    let mut piece = umem.frame(chunk as u32);
+    if start < limits::HEADROOM || end > umem.chunk_len() {
+        return None;
+    }
+    piece.set_range(start, end);
+    Some(piece)
 }
 
 impl Drop for Socket {

@@ -2,6 +2,7 @@ use std::rc::Rc;
 
 use super::{
     Share, XdpMode,
+    socket::piece,
     umem::{Holder, Umem},
 };
 use crate::limits;
@@ -91,4 +92,50 @@ fn modes_have_names() {
         assert_eq!(name.parse::<XdpMode>().unwrap().name(), name);
     }
     assert!("drv".parse::<XdpMode>().unwrap_err().contains("zerocopy"));
+}
+
+#[test]
+fn a_descriptor_points_into_a_chunk_of_its_socket_or_nowhere() {
+    let umem = Umem::new_for_tests(8);
+    let socket = umem.next_socket();
+    let other = umem.next_socket();
+    let descriptor = |addr, len| libc::xdp_desc {
+        addr,
+        len,
+        options: 0,
+    };
+    let address = |chunk: u32, start| umem.address(chunk.into(), start);
+
+    let chunk = umem.take(socket).unwrap();
+    let frame = piece(&umem, socket, &descriptor(address(chunk, 256), 60)).unwrap();
+    assert_eq!((frame.headroom(), frame.len()), (256, 60));
+    // The kernel says it again while we have it.
+    assert!(piece(&umem, socket, &descriptor(address(chunk, 256), 60)).is_none());
+    drop(frame);
+    assert!(piece(&umem, socket, &descriptor(address(chunk, 256), 60)).is_none());
+
+    let theirs = umem.take(other).unwrap();
+    assert!(piece(&umem, socket, &descriptor(address(theirs, 256), 60)).is_none());
+    for (addr, len) in [
+        (8 * 2048, 60),
+        (u64::MAX, 60),
+        (u64::MAX, u32::MAX),
+        (1 << 63, 0),
+    ] {
+        assert!(piece(&umem, socket, &descriptor(addr, len)).is_none());
+    }
+    // Outside its chunk: none, but the chunk is ours again.
+    for (start, len) in [(0, 60), (63, 60), (256, 1793), (256, u32::MAX), (2047, 2)] {
+        let chunk = umem.take(socket).unwrap();
+        let free = umem.free();
+        assert!(piece(&umem, socket, &descriptor(address(chunk, start), len)).is_none());
+        assert_eq!(umem.free(), free + 1, "{start} {len}");
+    }
+    let chunk = umem.take(socket).unwrap();
+    assert_eq!(
+        piece(&umem, socket, &descriptor(address(chunk, 64), 1984))
+            .unwrap()
+            .len(),
+        1984
+    );
 }

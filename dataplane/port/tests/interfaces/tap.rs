@@ -118,6 +118,38 @@ fn an_interface_for_several_queues_is_attached_to() {
 }
 
 #[test]
+fn several_workers_have_a_queue_each() {
+    run("tap::several_workers_have_a_queue_each", &[], || {
+        let open = || {
+            Tap::open(TapConfig {
+                multi_queue: true,
+                ..config()
+            })
+            .unwrap()
+        };
+        let (mut first, mut second) = (open(), open());
+        ip("addr add 10.2.0.1/24 dev t0");
+        ip("neigh add 10.2.0.2 lladdr 02:00:00:00:00:22 dev t0");
+        let mut burst = Burst::new();
+        // Flows are spread by their hash: of 64, each queue gets some.
+        for port in 5000..5064 {
+            let host = UdpSocket::bind(("10.2.0.1", port)).unwrap();
+            host.send_to(b"flow", "10.2.0.2:6000").unwrap();
+        }
+        wait_until("every flow", || {
+            first.rx_burst(&mut burst);
+            burst.clear();
+            second.rx_burst(&mut burst);
+            burst.clear();
+            first.counters().rx_frames + second.counters().rx_frames >= 64
+        });
+        assert!(first.counters().rx_frames > 0 && second.counters().rx_frames > 0);
+        second.copy_tx(&frame(60, &[]));
+        assert_eq!(second.counters().tx_frames, 1);
+    });
+}
+
+#[test]
 fn what_is_no_tap_is_refused() {
     let commands = ["link add t0 type veth peer name t1"];
     run("tap::what_is_no_tap_is_refused", &commands, || {
