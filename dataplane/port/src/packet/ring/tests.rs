@@ -53,7 +53,7 @@ fn say(ring: &Ring, said: Said) {
     unsafe {
         start
             .as_ptr()
-            .copy_from_nonoverlapping(slot.as_ptr(), SLOT_LEN)
+            .copy_from_nonoverlapping(slot.as_ptr(), SLOT_LEN);
     };
     ring.status()
         .store(said.status | libc::TP_STATUS_USER, Ordering::Release);
