@@ -209,7 +209,9 @@ impl Api {
             Err(refusal) => {
                 let status = refusal.status();
                 let names = &caller.0;
-                tracing::info!(kme, %method, ?call, sae = ?names, peer = name, status, %refusal, "refused");
+                tracing::info!(
+                    kme, %method, ?call, sae = ?names, peer = name, status, %refusal, "refused"
+                );
                 reply::refused(&refusal)
             }
             Ok(Done::Status(status)) => {
@@ -218,7 +220,9 @@ impl Api {
             }
             Ok(Done::Keys(keys)) => {
                 let (number, key_id) = (keys.len(), keys.first().map(|key| key.id));
-                tracing::debug!(kme, %method, ?call, sae, peer = name, number, ?key_id, status = 200, "served");
+                tracing::debug!(
+                    kme, %method, ?call, sae, peer = name, number, ?key_id, status = 200, "served"
+                );
                 reply::keys(keys, self.link.origin(), faults)
             }
         }

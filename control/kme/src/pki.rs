@@ -49,7 +49,8 @@ pub struct KmeName {
 pub enum PkiError {
     /// A name that cannot be a file name and a DNS name.
     #[error(
-        "{0:?} cannot name a certificate: use 1 to 63 of the characters a-z A-Z 0-9 . _ -, not 'ca', no name twice"
+        "{0:?} cannot name a certificate: use 1 to 63 of the characters a-z A-Z 0-9 . _ -, \
+         not 'ca', no name twice"
     )]
     Name(String),
     /// A host that is neither IP address nor DNS name.

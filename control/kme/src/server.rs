@@ -61,7 +61,7 @@ impl Server {
                 accepted = self.listener.accept() => accepted,
                 Some(ended) = connections.join_next() => {
                     if let Err(error) = ended {
-                        tracing::error!(kme = self.api.kme_id(), %error, "a connection's task failed");
+                        tracing::error!(kme = self.api.kme_id(), %error, "connection task failed");
                     }
                     continue;
                 }
@@ -75,7 +75,8 @@ impl Server {
                 Ok((_, peer)) => {
                     if !full {
                         let limit = limits::CONNECTIONS_MAX;
-                        tracing::warn!(kme = self.api.kme_id(), %peer, limit, "too many connections, refused");
+                        let kme = self.api.kme_id();
+                        tracing::warn!(kme, %peer, limit, "too many connections, refused");
                     }
                     full = true;
                 }
@@ -126,7 +127,8 @@ impl Server {
                 _ => Vec::new(),
             };
             let caller = api.caller(&names);
-            tracing::debug!(kme = api.kme_id(), %peer, ?names, known = caller.0.is_some(), http2, "connected");
+            let (kme, known) = (api.kme_id(), caller.0.is_some());
+            tracing::debug!(kme, %peer, ?names, known, http2, "connected");
             let service = Seated {
                 caller,
                 router: router(Arc::clone(&api)),
