@@ -43,7 +43,7 @@ pub struct RxScs {
     pub(crate) config: RxConfig,
     /// Few, and in the order of their first install; looked up by walking.
     pub(crate) scs: Vec<RxSc>,
-    /// Saves most of the walking. None when SCs or SAs come or go, as it names them by index.
+    /// Saves most of the walking. Forgotten when an SA is retired, as it names SCs by index.
     pub(crate) before: Option<Before>,
     pub(crate) counters: RxCounters,
 }
@@ -107,7 +107,6 @@ impl RxScs {
                 self.scs.len() - 1
             }
         };
-        self.before = None;
         let place = self.scs[sc].sa_mut(sa.id().an);
         if let Some(held) = place.as_ref().filter(|held| held.in_pkts_ok() > 0) {
             return Err(InstallError::InUse(held.id()));

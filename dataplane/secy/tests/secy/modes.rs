@@ -3,7 +3,7 @@
 use gcm::Engine;
 use secy::{Discard, Protection, RxConfig, RxCounters, RxScs, Suite, TxScConfig, ValidateFrames};
 
-use crate::line::{Key, frame, line, protect_one, tx_config, validate_one};
+use crate::line::{Key, frame, line, protect, protect_one, tx_config, validate, validate_one};
 
 use ValidateFrames::{Check, Disabled, Strict};
 
@@ -230,4 +230,26 @@ fn tags_in_clear() {
             );
         }
     }
+}
+
+/// Frames with and without tags by turns: none is taken for one like the frame before.
+#[test]
+fn tags_in_clear_or_not_by_turns() {
+    let tag = [0x81, 0x00, 0x00, 0x07];
+    let config = TxScConfig {
+        clear_vlan_tags: 2,
+        ..tx_config()
+    };
+    let rx_config = RxConfig {
+        clear_vlan_tags: 2,
+        ..RxConfig::default()
+    };
+    let (mut tx, mut rx) = line(&Key::new(Suite::GcmAesXpn256, 1), config, rx_config);
+    let plain = [0, 1, 2, 0, 2, 1, 0, 0, 3, 0]
+        .map(|tags| [&frame(0)[..], &tag.repeat(tags), &frame(64)[12..]].concat());
+    let sent: Vec<_> = protect(&mut tx, &plain)
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(validate(&mut rx, &sent), plain.map(Ok));
 }
