@@ -6,16 +6,18 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::stats::Spread;
+
 #[cfg_attr(not(target_arch = "x86_64"), path = "cpu/other.rs")]
 mod x86;
 
 /// How long the clock is compared with the operating system's.
 const CLOCK_CHECK: Duration = Duration::from_millis(50);
-/// Dependent additions of one look at the core clock: some 5 µs.
-const CHAIN_ADDS: u64 = 16_000;
-/// Looks at a limit of the core; the best counts.
+/// Dependent additions of one look at the core clock: a microsecond.
+const CHAIN_ADDS: u64 = 4_000;
+/// Looks at a limit of the core; the median counts.
 const LOOKS: usize = 200;
-/// Rounds of AES per register in one look at the AES units: some 5 µs.
+/// Rounds of AES per register in one look at the AES units: some microseconds.
 const PIPE_ROUNDS: u32 = 1_000;
 
 /// The clock of the timed windows: the TSC where there is one, else the operating system's.
@@ -67,72 +69,64 @@ fn ns_per_tick() -> f64 {
     elapsed.as_nanos() as f64 / x86::ticks().wrapping_sub(ticks) as f64
 }
 
-/// The core's own limits, measured; ns at the clock the core ran at.
+/// Length of a core cycle just now, ns, by a chain of dependent additions.
+#[must_use]
+pub fn cycle_ns(clock: &Clock) -> f64 {
+    clock.ns(|| x86::add_chain(CHAIN_ADDS)) / CHAIN_ADDS as f64
+}
+
+/// The core's own limits, measured, in cycles of the core: its clock wanders, they do not.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Limits {
-    /// Clock of the core, by a chain of dependent additions.
+    /// Clock of the core, the median.
     pub core_ghz: f64,
     /// Widest AES registers, bits; 0 where the CPU has no AES instructions.
     pub aes_bits: u32,
     /// One AES round of one 16-octet block, best width.
-    pub aes_round_ns: f64,
+    pub aes_round_cycles: f64,
     /// One carry-less multiplication of two 64-bit halves, best width.
-    pub clmul_ns: f64,
+    pub clmul_cycles: f64,
     /// 64 octets of GCM-AES-256 as a mere mix of instructions: 56 block rounds and 16
     /// multiplications at once. Says whether AES and CLMUL share execution units.
-    pub mix_64_ns: f64,
+    pub mix_64_cycles: f64,
 }
 
 impl Limits {
-    /// The best of many looks, some milliseconds.
+    /// Many looks, some milliseconds. Each look has one at the clock beside it.
     #[must_use]
     pub fn measure(clock: &Clock) -> Self {
-        let best = |work: &dyn Fn()| {
-            let looks = (0..LOOKS).map(|_| clock.ns(work));
-            looks.fold(f64::INFINITY, f64::min)
+        let cycles = |work: &dyn Fn()| {
+            median(
+                (0..LOOKS)
+                    .map(|_| clock.ns(work) / cycle_ns(clock))
+                    .collect(),
+            )
         };
-        let core_ghz = CHAIN_ADDS as f64 / best(&|| x86::add_chain(CHAIN_ADDS));
         let mut limits = Self {
-            core_ghz,
+            core_ghz: 1.0 / median((0..LOOKS).map(|_| cycle_ns(clock)).collect()),
             aes_bits: 0,
-            aes_round_ns: 0.0,
-            clmul_ns: 0.0,
-            mix_64_ns: 0.0,
+            aes_round_cycles: 0.0,
+            clmul_cycles: 0.0,
+            mix_64_cycles: 0.0,
         };
         for pipes in x86::pipes() {
-            let blocks = f64::from(pipes.bits / 128);
-            let rounds = f64::from(PIPE_ROUNDS);
-            let per_round = |run: fn(u32), per_round: u32| {
-                best(&|| run(PIPE_ROUNDS)) / rounds / f64::from(per_round) / blocks
+            let blocks = f64::from(pipes.bits / 128) * f64::from(PIPE_ROUNDS);
+            let per_block = |run: fn(u32), per_round: u32| {
+                cycles(&|| run(PIPE_ROUNDS)) / f64::from(per_round) / blocks
             };
-            let aes_round_ns = per_round(pipes.aes, x86::AES_PER_ROUND);
-            if limits.aes_bits == 0 || aes_round_ns < limits.aes_round_ns {
+            let aes_round_cycles = per_block(pipes.aes, x86::AES_PER_ROUND);
+            if limits.aes_bits == 0 || aes_round_cycles < limits.aes_round_cycles {
                 limits.aes_bits = pipes.bits;
-                limits.aes_round_ns = aes_round_ns;
+                limits.aes_round_cycles = aes_round_cycles;
             }
             least(
-                &mut limits.clmul_ns,
-                per_round(pipes.clmul, x86::CLMUL_PER_ROUND),
+                &mut limits.clmul_cycles,
+                per_block(pipes.clmul, x86::CLMUL_PER_ROUND),
             );
-            // One look runs the mix of `mixes` times 16 octets per lane.
-            least(
-                &mut limits.mix_64_ns,
-                4.0 * per_round(pipes.mix, x86::MIXES_PER_ROUND),
-            );
+            let mix_cycles = per_block(pipes.mix, x86::MIXES_PER_ROUND);
+            least(&mut limits.mix_64_cycles, 4.0 * mix_cycles);
         }
         limits
-    }
-
-    /// The better of two measurements, limit by limit.
-    #[must_use]
-    pub fn or_better(mut self, other: Self) -> Self {
-        self.core_ghz = self.core_ghz.max(other.core_ghz);
-        if self.aes_bits == 0 || other.aes_round_ns < self.aes_round_ns {
-            (self.aes_bits, self.aes_round_ns) = (other.aes_bits, other.aes_round_ns);
-        }
-        least(&mut self.clmul_ns, other.clmul_ns);
-        least(&mut self.mix_64_ns, other.mix_64_ns);
-        self
     }
 
     /// Time that AES-256 alone takes for a payload and the block of its tag: 14 rounds a block at
@@ -140,8 +134,12 @@ impl Limits {
     #[must_use]
     pub fn aes_floor_ns(&self, payload_len: usize) -> Option<f64> {
         let blocks = (payload_len.div_ceil(16) + 1) as f64;
-        (self.aes_bits > 0).then_some(blocks * 14.0 * self.aes_round_ns)
+        (self.aes_bits > 0).then_some(blocks * 14.0 * self.aes_round_cycles / self.core_ghz)
     }
+}
+
+fn median(samples: Vec<f64>) -> f64 {
+    Spread::of(&samples).map_or(f64::NAN, |spread| spread.median)
 }
 
 fn least(have: &mut f64, new: f64) {

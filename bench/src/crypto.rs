@@ -178,7 +178,7 @@ impl Plan {
 }
 
 /// What was asked for, each once; or else the default.
-fn or_default<T: Clone + PartialEq>(asked: &[T], default: Vec<T>) -> Vec<T> {
+pub(crate) fn or_default<T: Clone + PartialEq>(asked: &[T], default: Vec<T>) -> Vec<T> {
     let mut once: Vec<T> = Vec::new();
     for item in asked {
         if !once.contains(item) {
@@ -194,6 +194,7 @@ fn or_default<T: Clone + PartialEq>(asked: &[T], default: Vec<T>) -> Vec<T> {
 ///
 /// When nothing can be measured, or a contender computes something else than the others.
 pub fn run(options: &Options) -> Result<String, Error> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if let Some(core) = options.core {
         stay_on(core)?;
     }
@@ -206,21 +207,18 @@ pub fn run(options: &Options) -> Result<String, Error> {
     let limits = Limits::measure(&clock);
     let mut rounds = Rounds::new(&plan, &contenders, clock, options.seed)?;
     rounds.run(plan.until);
-    let limits = limits.or_better(Limits::measure(&clock));
-
-    let (measured, disturbance) = rounds.finish();
+    let (measured, disturbance, core_ghz) = rounds.finish();
+    let limits = Limits { core_ghz, ..limits };
     let rows: Vec<Row> = measured
         .into_iter()
         .filter(|row| plan.ops.contains(&row.op))
         .collect();
-    let conditions = Conditions::new(
-        clock,
-        limits,
+    let conditions = Conditions {
+        cores,
+        pinned_to_core: options.core,
         disturbance,
-        options.core,
-        &contenders,
-        absent,
-    );
+        ..Conditions::of_machine(clock, limits, &contenders, absent)
+    };
     if let Some(path) = &options.svg {
         let chart = chart::draw(&rows, report::main_burst(&plan.bursts), &conditions);
         std::fs::write(path, chart).map_err(|source| Error::Chart {
@@ -235,7 +233,8 @@ pub fn run(options: &Options) -> Result<String, Error> {
     }
 }
 
-fn stay_on(core: usize) -> Result<(), Error> {
+/// Pins this thread.
+pub(crate) fn stay_on(core: usize) -> Result<(), Error> {
     let ids = core_affinity::get_core_ids().unwrap_or_default();
     let id = ids
         .into_iter()
@@ -249,7 +248,7 @@ fn stay_on(core: usize) -> Result<(), Error> {
 }
 
 /// Those that are there, and in words why the others are not.
-fn find(names: &[Name]) -> (Vec<Contender>, Vec<String>) {
+pub(crate) fn find(names: &[Name]) -> (Vec<Contender>, Vec<String>) {
     let mut here = Vec::new();
     let mut absent = Vec::new();
     for &name in names {

@@ -17,4 +17,5 @@ pub mod cpu;
 pub mod crypto;
 pub mod size;
 pub mod stats;
+pub mod timing;
 pub mod window;

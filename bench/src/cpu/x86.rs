@@ -6,7 +6,7 @@
 )]
 
 use core::arch::asm;
-use core::arch::x86_64::*;
+use core::arch::x86_64::{_mm_lfence, _rdtsc};
 use core::hint::black_box;
 
 /// Time stamp counter. Nothing before it starts later, nothing behind it starts earlier.
@@ -85,7 +85,10 @@ pub(super) fn pipes() -> Vec<Pipes> {
 macro_rules! width {
     ($name:ident, $bits:literal, $features:literal, $zero:ident, $aesenc:ident, $clmul:ident) => {
         mod $name {
-            use super::*;
+            use core::arch::x86_64::{$aesenc, $clmul, $zero};
+            use core::hint::black_box;
+
+            use super::{AES_PER_ROUND, CLMUL_PER_ROUND, Pipes};
 
             pub(super) const PIPES: Pipes = Pipes {
                 bits: $bits,

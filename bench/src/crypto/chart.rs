@@ -12,10 +12,12 @@ const HEIGHT: f64 = 520.0;
 const TOP: f64 = 80.0;
 const BOTTOM: f64 = 440.0;
 /// Left edge of each panel, and how wide a panel is.
-const PANELS: [f64; 2] = [60.0, 500.0];
+const PANELS: [f64; 2] = [60.0, 520.0];
 const PANEL: f64 = 400.0;
+/// Half the width of a digit of the sizes.
+const HALF_DIGIT: f64 = 3.4;
 /// Where the names stand.
-const LEGEND: f64 = 940.0;
+const LEGEND: f64 = 960.0;
 
 /// Colours that people who see no red or no green tell apart (Okabe and Ito), by contender.
 fn colour(name: Name) -> &'static str {
@@ -160,7 +162,7 @@ fn panel(axes: &Axes, points: &[Point], op: Op, left: f64) -> String {
             y + 4.0
         ));
     }
-    let mut last_label = f64::NEG_INFINITY;
+    let mut label_end = f64::NEG_INFINITY;
     for &octets in &axes.sizes {
         let x = axes.x(octets);
         put(format!(
@@ -168,12 +170,13 @@ fn panel(axes: &Axes, points: &[Point], op: Op, left: f64) -> String {
             BOTTOM + 5.0
         ));
         // Sizes that lie close together would print over each other.
-        if x - last_label > 30.0 {
+        let half = octets.to_string().len() as f64 * HALF_DIGIT;
+        if x - half > label_end {
             put(format!(
-                r#"<text x="{x:.1}" y="{}" text-anchor="middle">{octets}</text>"#,
+                r#"<text x="{x:.1}" y="{}" text-anchor="middle" font-size="11">{octets}</text>"#,
                 BOTTOM + 20.0
             ));
-            last_label = x;
+            label_end = x + half;
         }
     }
     put(format!(

@@ -9,9 +9,10 @@ use crate::size::Size;
 
 /// The burst that the long tables are about.
 pub(super) fn main_burst(bursts: &[usize]) -> usize {
-    match bursts.contains(&32) {
-        true => 32,
-        false => bursts.iter().copied().max().unwrap_or(32),
+    if bursts.contains(&32) {
+        32
+    } else {
+        bursts.iter().copied().max().unwrap_or(32)
     }
 }
 
@@ -27,11 +28,10 @@ pub(super) fn write(conditions: &Conditions, rows: &[Row], bursts: &[usize]) -> 
     for &op in &ops {
         speeds(&mut out, conditions, rows, op, burst);
     }
-    let others = bursts.iter().copied().filter(|&other| other != burst);
-    let bursts: Vec<usize> = core::iter::once(burst).chain(others).collect();
     for &op in &ops {
-        for &burst in &bursts {
-            ratios(&mut out, rows, op, burst);
+        ratios(&mut out, rows, op, burst);
+        if burst != 1 && bursts.contains(&1) {
+            ratios(&mut out, rows, op, 1);
         }
     }
     if bursts.len() > 1 {
@@ -72,14 +72,13 @@ fn head(out: &mut String, conditions: &Conditions) {
         c.tsc_ghz
     );
     if limits.aes_bits > 0 {
-        let cycles = |ns: f64| ns * limits.core_ghz;
         line!(
             out,
             "limits of the core, cycles for 64 octets: AES-256 {:.1} ({}-bit registers), GHASH {:.1}, both at once {:.1}",
-            cycles(limits.aes_round_ns * 56.0),
+            limits.aes_round_cycles * 56.0,
             limits.aes_bits,
-            cycles(limits.clmul_ns * 16.0),
-            cycles(limits.mix_64_ns),
+            limits.clmul_cycles * 16.0,
+            limits.mix_64_cycles,
         );
     }
     for build in &c.builds {

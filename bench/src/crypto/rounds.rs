@@ -14,13 +14,16 @@ use rand_chacha::rand_core::SeedableRng;
 use super::rows::{Disturbance, Row};
 use super::{Error, Op, Plan, Until, check};
 use crate::contender::{Contender, Name};
-use crate::cpu::{Calibrator, Clock};
+use crate::cpu::{Calibrator, Clock, cycle_ns};
 use crate::size::{Size, shuffle};
-use crate::stats::Spread;
+use crate::stats::{Spread, percentile};
 use crate::window::Window;
 
-/// A calibrator slower than its best by this factor marks a disturbed round.
+/// A calibrator slower by this factor than in the fastest tenth of the rounds marks a disturbed
+/// round. Not the very fastest: the clock of many cores leaps up for moments, and that is no
+/// measure for the rest. Where less than a tenth of the time is quiet, noise looks like quiet.
 const DISTURBED: f64 = 1.10;
+const FASTEST: f64 = 0.10;
 /// Timed passes of one contender in a round, for payloads below `LONG`; else one.
 const PASSES: usize = 3;
 /// A pass over longer payloads takes long enough by itself.
@@ -50,6 +53,7 @@ struct Cell {
 struct Round {
     cell: usize,
     calibrator_ns: f64,
+    cycle_ns: f64,
     preempted: bool,
     /// Contender, op, ns a frame.
     samples: Vec<(usize, Op, f64)>,
@@ -161,40 +165,38 @@ impl Rounds {
         self.rounds.push(Round {
             cell: cell_index,
             calibrator_ns,
+            cycle_ns: cycle_ns(&self.clock),
             preempted,
             samples,
         });
     }
 
-    /// Throws the disturbed rounds away; the rows are in the order of the plan.
-    pub(super) fn finish(self) -> (Vec<Row>, Disturbance) {
-        let best = self
-            .rounds
-            .iter()
-            .map(|round| round.calibrator_ns)
-            .fold(f64::INFINITY, f64::min);
-        let disturbed = |round: &Round| round.preempted || round.calibrator_ns > DISTURBED * best;
+    /// Throws the disturbed rounds away. Rows in the order of the plan, how quiet it was, and the
+    /// clock of the core in GHz.
+    pub(super) fn finish(self) -> (Vec<Row>, Disturbance, f64) {
+        let bound = quiet_bound(
+            self.rounds
+                .iter()
+                .map(|round| round.calibrator_ns)
+                .collect(),
+        );
+        let is_quiet = |round: &Round| !round.preempted && round.calibrator_ns <= bound;
         let mut rows = Vec::new();
-        let mut disturbance = Disturbance::default();
+        let mut cells_without_quiet = 0;
         for (index, cell) in self.cells.iter().enumerate() {
             let of_cell = || self.rounds.iter().filter(|round| round.cell == index);
-            let all = of_cell().count();
-            let thrown_away = of_cell().filter(|round| disturbed(round)).count();
-            disturbance.rounds += all;
-            disturbance.disturbed += thrown_away;
-            disturbance.preempted += of_cell().filter(|round| round.preempted).count();
-            // Without one quiet round there is nothing better than the disturbed ones.
-            let none_quiet = thrown_away == all;
-            disturbance.cells_without_quiet += usize::from(none_quiet);
+            let mut chosen: Vec<&Round> = of_cell().filter(|round| is_quiet(round)).collect();
+            if chosen.is_empty() {
+                // There is nothing better than the disturbed ones.
+                cells_without_quiet += 1;
+                chosen = of_cell().collect();
+            }
             for (contender, (name, _)) in self.contenders.iter().enumerate() {
                 for op in Op::ALL {
-                    let samples: Vec<f64> = of_cell()
-                        .filter(|round| none_quiet || !disturbed(round))
-                        .flat_map(|round| &round.samples)
-                        .filter(|&&(who, what, _)| who == contender && what == op)
-                        .map(|&(_, _, ns)| ns)
-                        .collect();
-                    rows.extend(Spread::of(&samples).map(|ns| Row {
+                    let samples = chosen.iter().flat_map(|round| &round.samples);
+                    let samples = samples.filter(|&&(who, what, _)| (who, what) == (contender, op));
+                    let ns: Vec<f64> = samples.map(|&(_, _, ns)| ns).collect();
+                    rows.extend(Spread::of(&ns).map(|ns| Row {
                         name: *name,
                         op,
                         size: cell.size,
@@ -204,8 +206,25 @@ impl Rounds {
                 }
             }
         }
-        (rows, disturbance)
+        let disturbance = Disturbance {
+            rounds: self.rounds.len(),
+            disturbed: self.rounds.iter().filter(|round| !is_quiet(round)).count(),
+            preempted: self.rounds.iter().filter(|round| round.preempted).count(),
+            cells_without_quiet,
+        };
+        let cycles: Vec<f64> = self.rounds.iter().map(|round| round.cycle_ns).collect();
+        let core_ghz = Spread::of(&cycles).map_or(f64::NAN, |cycle_ns| 1.0 / cycle_ns.median);
+        (rows, disturbance, core_ghz)
     }
+}
+
+/// The slowest calibrator of a quiet round.
+fn quiet_bound(mut calibrators: Vec<f64>) -> f64 {
+    calibrators.sort_unstable_by(f64::total_cmp);
+    if calibrators.is_empty() {
+        return f64::INFINITY;
+    }
+    DISTURBED * percentile(&calibrators, FASTEST)
 }
 
 /// Who everybody is compared with.
@@ -231,3 +250,6 @@ fn involuntary_switches() -> i64 {
     let who = UsageWho::RUSAGE_SELF;
     getrusage(who).map_or(0, |usage| usage.involuntary_context_switches())
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,27 +90,26 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    pub(super) fn new(
+    /// What can be asked of the machine; the run is still quiet and on any core.
+    pub(super) fn of_machine(
         clock: Clock,
         limits: Limits,
-        disturbance: Disturbance,
-        core: Option<usize>,
         contenders: &[Contender],
         absent: Vec<String>,
     ) -> Self {
         let build = |one: &Contender| one.build().map(|build| format!("{} {build}", one.name()));
         Self {
             cpu: cpu_model().unwrap_or_else(|| "unknown CPU".to_owned()),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cores: 1,
             os: std::env::consts::OS,
             arch: std::env::consts::ARCH,
             kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease")
                 .ok()
                 .map(|text| text.trim().to_owned()),
-            pinned_to_core: core,
+            pinned_to_core: None,
             tsc_ghz: clock.ghz(),
             limits,
-            disturbance,
+            disturbance: Disturbance::default(),
             builds: contenders.iter().filter_map(build).collect(),
             absent,
         }

@@ -18,14 +18,7 @@ fn row(name: Name, op: Op, size: Size, ns: f64) -> Row {
 
 fn conditions() -> Conditions {
     let clock = Clock::measure();
-    let mut conditions = Conditions::new(
-        clock,
-        Limits::measure(&clock),
-        Default::default(),
-        None,
-        &[],
-        vec![],
-    );
+    let mut conditions = Conditions::of_machine(clock, Limits::measure(&clock), &[], vec![]);
     conditions.cpu = "A <fast> & quiet \"CPU\"".to_owned();
     conditions
 }

@@ -1,0 +1,77 @@
+use super::*;
+
+/// Nine quiet rounds in a hundred with a leap of the clock do not condemn the rest.
+#[test]
+fn the_bound_stands_on_the_fastest_tenth() {
+    let mut calibrators = vec![50.0; 9];
+    calibrators.extend([100.0; 60]);
+    calibrators.extend([130.0; 31]);
+    let bound = quiet_bound(calibrators);
+    assert!((bound - 110.0).abs() < 1e-9, "{bound}");
+    assert!(quiet_bound(vec![7.0]) >= 7.0);
+    assert!(quiet_bound(vec![]) > 1e300);
+}
+
+fn few_rounds() -> Rounds {
+    let plan = Plan {
+        sizes: vec![Size::Octets(64), Size::Imix],
+        bursts: vec![4],
+        ops: Op::ALL.to_vec(),
+        names: vec![],
+        until: Until::Rounds(4),
+    };
+    let contenders = [Name::Ring, Name::AesGcm].map(|name| Contender::find(name).unwrap());
+    let mut rounds = Rounds::new(&plan, &contenders, Clock::measure(), 1).unwrap();
+    rounds.run(plan.until);
+    rounds
+}
+
+#[test]
+fn disturbed_rounds_are_thrown_away_and_counted() {
+    let mut rounds = few_rounds();
+    assert_eq!(rounds.rounds.len(), 8, "two sizes, four rounds");
+    for (n, round) in rounds.rounds.iter_mut().enumerate() {
+        (round.calibrator_ns, round.preempted) = (1000.0, false);
+        let slow = n % 4 == 3;
+        round
+            .samples
+            .iter_mut()
+            .for_each(|sample| sample.2 = if slow { 900.0 } else { 10.0 });
+        match n {
+            3 => round.calibrator_ns = 1200.0,
+            7 => round.preempted = true,
+            _ => {}
+        }
+    }
+    let (rows, disturbance, core_ghz) = rounds.finish();
+    assert_eq!(
+        (
+            disturbance.rounds,
+            disturbance.disturbed,
+            disturbance.preempted
+        ),
+        (8, 2, 1)
+    );
+    assert_eq!(disturbance.cells_without_quiet, 0);
+    assert_eq!(rows.len(), 2 * 2 * 2, "sizes, contenders, ops");
+    assert!(
+        rows.iter().all(|row| row.ns.max < 11.0),
+        "a slow round was counted"
+    );
+    assert!(core_ghz > 0.1);
+}
+
+#[test]
+fn a_size_without_a_quiet_round_keeps_its_rows_and_is_counted() {
+    let mut rounds = few_rounds();
+    for round in &mut rounds.rounds {
+        (round.calibrator_ns, round.preempted) = (1000.0, round.cell == 1);
+    }
+    let (rows, disturbance, _) = rounds.finish();
+    assert_eq!(
+        (disturbance.cells_without_quiet, disturbance.disturbed),
+        (1, 4)
+    );
+    assert_eq!(rows.iter().filter(|row| row.size == Size::Imix).count(), 4);
+    assert!(disturbance.is_much());
+}
