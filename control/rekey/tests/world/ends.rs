@@ -35,12 +35,16 @@ impl World {
         self.with(side, |rekey, now| rekey.on_start(now))
     }
 
-    pub(super) fn crash(&mut self, side: usize) {
+    pub(super) fn crash(&mut self, side: usize) -> Result<(), String> {
         if let Some(mean) = self.plan.crash_every {
             let next = self.rng.time(mean * 2);
             self.after(next, Item::Crash { side });
         } else if self.plan.dies.is_none() && self.plan.crash_both.is_none() {
-            return; // faults have stopped
+            return Ok(()); // faults have stopped
+        }
+        // One in four goes in good order, with a BYE.
+        if self.rng.permille(250) {
+            self.with(side, |rekey, now| rekey.on_stop(now))?;
         }
         if self.ends[side].rekey.take().is_some() {
             self.crashes += 1;
@@ -50,6 +54,7 @@ impl World {
             let down = self.rng.time(self.plan.down);
             self.after(down, Item::Start { side });
         }
+        Ok(())
     }
 
     /// Calls into an end, and does what it asks.

@@ -274,10 +274,7 @@ impl World {
                 self.inject();
                 Ok(())
             }
-            Item::Crash { side } => {
-                self.crash(side);
-                Ok(())
-            }
+            Item::Crash { side } => self.crash(side),
             Item::Start { side } => self.start(side),
             Item::Calm => {
                 self.plan.calmed();
