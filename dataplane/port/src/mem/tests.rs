@@ -2,7 +2,7 @@ use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{MemConfig, MemPort, pair, pair_with};
+use super::{Lane, MemConfig, MemPort, pair, pair_with};
 use crate::{BURST_MAX, Burst, HEADROOM, Port, TAILROOM};
 
 fn ports(capacity: usize) -> (MemPort, MemPort) {
@@ -122,6 +122,30 @@ fn the_descriptor_is_readable_exactly_while_frames_wait() {
     b.rx_burst(&mut burst);
     assert_eq!(burst.len(), 6);
     assert!(!readable(&b));
+}
+
+#[test]
+fn a_frame_that_comes_while_the_wake_up_is_cleared_is_not_slept_through() {
+    let lane = Lane::new(&MemConfig::default());
+    let wake = |lane: &Lane| {
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let fd = lane.wake.as_ref().unwrap();
+        poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&now)).unwrap() == 1
+    };
+    lane.full.push(vec![1]).unwrap();
+    lane.signal();
+    assert!(lane.full.pop().is_some() && lane.full.pop().is_none());
+    // Here the receiver has seen nothing more, and has not cleared yet.
+    lane.full.push(vec![2]).unwrap();
+    lane.signal();
+    lane.clear();
+    assert!(wake(&lane));
+    assert!(lane.full.pop().is_some());
+    lane.clear();
+    assert!(!wake(&lane));
 }
 
 #[test]
