@@ -250,6 +250,24 @@ fn sender(bound: &mut Option<Bound>, lost: bool) -> Option<&mut Socket> {
     Some(socket)
 }
 
+/// Puts a frame into the ring, or drops and counts it. What is longer than the MTU would vanish in
+/// the device without a word.
+fn put(
+    len: usize,
+    tag_len: usize,
+    mtu: usize,
+    counters: &mut PortCounters,
+    send: impl FnOnce() -> bool,
+) {
+    if len > limits::ETHERNET_HEADER + tag_len + mtu {
+        counters.tx_too_long += 1;
+    } else if len >= limits::ETHERNET_HEADER && send() {
+        counters.count_tx(len);
+    } else {
+        counters.tx_refused += 1;
+    }
+}
+
 /// Octets that the device allows beyond header and MTU: those of a tag.
 fn vlan_tag_len(octets: &[u8]) -> usize {
     match octets.get(12..14) {
@@ -292,14 +310,8 @@ impl Port for Xdp {
         let (mtu, counters) = (self.mtu, &mut self.counters);
         if let Some(socket) = sender(&mut self.bound, self.lost) {
             for frame in from.drain(..) {
-                let len = frame.len();
-                if len > mtu + limits::ETHERNET_HEADER + vlan_tag_len(frame.bytes()) {
-                    counters.tx_too_long += 1;
-                } else if len >= limits::ETHERNET_HEADER && socket.send(frame) {
-                    counters.count_tx(len);
-                } else {
-                    counters.tx_refused += 1;
-                }
+                let (len, tag_len) = (frame.len(), vlan_tag_len(frame.bytes()));
+                put(len, tag_len, mtu, counters, || socket.send(frame));
             }
             self.kick();
         } else {
@@ -312,13 +324,9 @@ impl Port for Xdp {
     fn copy_tx(&mut self, frame: &[u8]) {
         let (mtu, counters) = (self.mtu, &mut self.counters);
         if let Some(socket) = sender(&mut self.bound, self.lost) {
-            if frame.len() > mtu + limits::ETHERNET_HEADER + vlan_tag_len(frame) {
-                counters.tx_too_long += 1;
-            } else if frame.len() >= limits::ETHERNET_HEADER && socket.send_copy(frame) {
-                counters.count_tx(frame.len());
-            } else {
-                counters.tx_refused += 1;
-            }
+            put(frame.len(), vlan_tag_len(frame), mtu, counters, || {
+                socket.send_copy(frame)
+            });
             self.kick();
         } else {
             counters.tx_link_down += 1;

@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use port::{
-    Burst, HEADROOM, LinkState, Port, PortError, TAILROOM,
+    Burst, HEADROOM, LinkState, Pool, Port, PortError, TAILROOM,
     limits::CHUNKS,
     xdp::{Share, Xdp, XdpConfig, XdpMode},
 };
@@ -189,6 +189,18 @@ fn frames_beyond_the_mtu_are_named() {
         a.copy_tx(&frame(5000, &[]));
         a.copy_tx(&[1; 13]);
         a.copy_tx(&frame(60, &[]));
+        let pool = Pool::new(8, 9000).unwrap();
+        let mut burst: Burst = [1546, 1547, 5000, 13, 60]
+            .map(|len| {
+                let mut long = pool.frame().unwrap();
+                assert!(long.copy_from(HEADROOM, &frame(60, &[])[..len.min(60)]));
+                long.set_range(HEADROOM, HEADROOM + len);
+                long
+            })
+            .into_iter()
+            .collect();
+        a.tx_burst(&mut burst);
+        assert!(burst.is_empty());
         let counters = a.counters();
         assert_eq!(
             (
@@ -196,7 +208,7 @@ fn frames_beyond_the_mtu_are_named() {
                 counters.tx_refused,
                 counters.tx_frames
             ),
-            (3, 1, 1)
+            (5, 2, 3)
         );
         let error = Xdp::open(XdpConfig {
             mtu_min: 70_000,
@@ -356,6 +368,30 @@ fn checksums_left_to_the_device_are_finished() {
                 "the host finished it: no test"
             );
             assert_eq!(ones_complement_sum_of_udp(frame.bytes()), 0xffff);
+        },
+    );
+}
+
+#[test]
+fn the_device_is_polled_where_asked_for() {
+    run(
+        "xdp::the_device_is_polled_where_asked_for",
+        &COMMANDS,
+        |mode| {
+            let polled = |ifname| {
+                let busy_poll = Some(64);
+                Xdp::open(XdpConfig {
+                    busy_poll,
+                    ..config(ifname, mode)
+                })
+                .unwrap()
+            };
+            let (mut a, mut b) = (polled("a0"), polled("b0"));
+            wait_until("carrier", || a.link_up() && b.link_up());
+            for _ in 0..100 {
+                a.copy_tx(&frame(60, &[]));
+                assert_eq!(receive(&mut b, 1)[0].bytes(), frame(60, &[]));
+            }
         },
     );
 }
