@@ -15,8 +15,8 @@ mod tests;
 /// [`crate::RxSa::new`], and wiped on drop; it cannot be printed, cloned or read back.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Sak {
-    // One kind of octets only, so that the test of the wipe may look at all of them.
-    octets: [u8; 32],
+    // In a box: moving a Sak, as queues do, then leaves no copy of the octets behind.
+    octets: Box<[u8; 32]>,
     len: u8,
 }
 
@@ -40,7 +40,7 @@ impl Sak {
     /// When there are not [`Suite::key_len`] octets.
     pub fn from_slice(suite: Suite, octets: &[u8]) -> Result<Self, SakLengthError> {
         let mut sak = Self {
-            octets: [0; 32],
+            octets: Box::new([0; 32]),
             len: 0,
         };
         if octets.len() != suite.key_len() {
@@ -75,7 +75,7 @@ impl Sak {
 
 impl ConstantTimeEq for Sak {
     fn ct_eq(&self, other: &Self) -> Choice {
-        self.len.ct_eq(&other.len) & self.octets.ct_eq(&other.octets)
+        self.len.ct_eq(&other.len) & self.octets.as_slice().ct_eq(other.octets.as_slice())
     }
 }
 

@@ -1,5 +1,5 @@
 //! Every interleaving of the two sides, and every value a load may return, by loom:
-//! `RUSTFLAGS="--cfg loom" cargo test -p worker --lib --release mailbox`.
+//! `scripts/loom`.
 //!
 //! `Key` stands for an expanded key: its drop wipes memory that the control side then looks at. The
 //! `weak_*` tests take one ordering away each and must fail, or the model would show nothing.
