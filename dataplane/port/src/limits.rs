@@ -83,7 +83,23 @@ pub const fn room_len(mtu: usize) -> usize {
     (HEADROOM + frame_len_max(mtu) + TAILROOM).next_multiple_of(ROOM_ALIGN)
 }
 
+/// Chunks that may wait for frames of one queue. Two ports share the memory; each has as many
+/// again in its rx ring when the worker is late, and in its tx ring when the device is; the rest
+/// is for frames under way.
+#[must_use]
+pub const fn fill_most(chunks: usize, queues: usize) -> u32 {
+    let most = chunks / (8 * queues);
+    let least = BURST_MAX;
+    let most = if most < least { least } else { most };
+    if most < XDP_RING as usize {
+        most as u32
+    } else {
+        XDP_RING
+    }
+}
+
 const _: () = {
+    assert!(fill_most(CHUNKS, 1) == XDP_RING && fill_most(CHUNKS, 2) == XDP_RING / 2);
     // SecTAG with SCI, and an ICV, twice: a frame may be protected again by the next box's test.
     assert!(HEADROOM >= 2 * 16 && TAILROOM >= 2 * 16);
     assert!(HEADROOM.is_multiple_of(ROOM_ALIGN));

@@ -17,14 +17,16 @@ use crate::{PortError, iface::Interface, limits, sys};
 
 /// Program and sockets on an interface that exists.
 pub(super) struct Bound {
-    /// Before the sockets: no frame is sent to a socket that is being closed.
+    /// Where the program runs.
     pub(super) place: Place,
+    /// Dropped before the sockets: no frame goes to a socket that is being closed.
     _program: Attachment,
     _map: SocketMap,
     /// One per queue. Never empty; the first one also sends.
     pub(super) sockets: Vec<Socket>,
     /// All of them in one descriptor, if there are several.
-    pub(super) all: Option<OwnedFd>,
+    all: Option<OwnedFd>,
+    /// Of the interface.
     pub(super) index: u32,
     /// Where the next burst starts, so that no queue starves.
     turn: usize,
@@ -58,7 +60,7 @@ impl Bound {
         let index = interface.index()?;
         let places = mode.places();
         let map = SocketMap::new().map_err(|source| lacking(interface, "BPF map", source))?;
-        let mut sockets = Vec::new();
+        let mut sockets: Vec<Socket> = Vec::new();
         for queue in 0..limits::QUEUES_MAX as u32 {
             match Socket::open(umem, index, queue, options) {
                 Ok(socket) => {
@@ -71,6 +73,8 @@ impl Bound {
                 Err(source) => return Err(lacking(interface, "AF_XDP socket", source)),
             }
         }
+        let fill = limits::fill_most(umem.count(), sockets.len());
+        sockets.iter_mut().for_each(|socket| socket.set_fill(fill));
         let all = if sockets.len() > 1 {
             let fds = sockets.iter().map(Socket::fd);
             Some(sys::epoll_of(fds).map_err(|source| interface.failed("epoll", source))?)

@@ -26,7 +26,9 @@ pub(super) struct Socket {
     pieces: Pieces,
     /// Frames may go out in several pieces.
     in_pieces: bool,
-    /// The fill ring is not full, for want of chunks.
+    /// Chunks that may wait in the fill ring.
+    fill_most: u32,
+    /// The fill ring has less, for want of chunks.
     short: bool,
     /// The device was busy: what is in the ring waits for another call.
     pending: bool,
@@ -54,7 +56,7 @@ pub(super) enum Kick {
 }
 
 impl Socket {
-    /// A socket with its rings, its fill ring full, bound to a queue.
+    /// A socket with its rings, bound to a queue. Its fill ring is empty: see `set_fill`.
     pub(super) fn open(
         umem: &Rc<Umem>,
         index: u32,
@@ -71,7 +73,7 @@ impl Socket {
         )?;
         let count = limits::XDP_RING;
         let in_pieces = options.pool.is_some();
-        let mut opened = Self {
+        let opened = Self {
             fill: Producer::new(socket, RingKind::Fill, count)?,
             completion: Consumer::new(socket, RingKind::Completion, count)?,
             rx: Consumer::new(socket, RingKind::Rx, count)?,
@@ -80,11 +82,11 @@ impl Socket {
             umem: Rc::clone(umem),
             pieces: Pieces::new(options.pool.clone()),
             in_pieces,
+            fill_most: 0,
             short: false,
             pending: false,
             holder: umem.next_socket(),
         };
-        opened.refill();
         let several = if in_pieces { libc::XDP_USE_SG } else { 0 };
         let address = libc::sockaddr_xdp {
             sxdp_family: libc::AF_XDP as u16,
@@ -148,9 +150,16 @@ impl Socket {
         }
     }
 
-    /// Fills the fill ring, as far as there are chunks.
+    /// How many chunks may wait for frames at once: the memory is shared by all sockets.
+    pub(super) fn set_fill(&mut self, chunks: u32) {
+        self.fill_most = chunks.min(limits::XDP_RING);
+        self.refill();
+    }
+
+    /// Fills the fill ring, as far as it may be filled and there are chunks.
     fn refill(&mut self) {
-        let mut places = self.fill.free();
+        let waiting = limits::XDP_RING - self.fill.free();
+        let mut places = self.fill_most.saturating_sub(waiting);
         while places > 0
             && let Some(chunk) = self.umem.take(self.holder)
         {

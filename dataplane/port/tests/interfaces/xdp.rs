@@ -172,6 +172,8 @@ fn every_queue_is_bound() {
         let mut b = open("b0", mode);
         assert_eq!((a.queues(), b.queues()), (3, 3));
         wait_until("carrier", || a.link_up() && b.link_up());
+        // Three of fill rings, so none has all: limits::fill_most.
+        assert_eq!(CHUNKS - b.chunks().0, 3 * (CHUNKS / 24));
         assert!(!readable(b.fd().unwrap()));
         a.copy_tx(&frame(60, &[]));
         wait_until("readable", || readable(b.fd().unwrap()));
