@@ -15,6 +15,7 @@
 pub mod contender;
 pub mod cpu;
 pub mod crypto;
+pub mod icount;
 pub mod size;
 pub mod stats;
 pub mod timing;

@@ -98,7 +98,7 @@ pub fn run(options: &Options) -> Result<(String, Verdict), crypto::Error> {
         for (op, secrets) in measure::TESTS {
             let t = secrets
                 .iter()
-                .map(|&secret| (secret, t_twice(&subject, op, secret, options)));
+                .map(|&secret| (secret, t_twice(&clock, &subject, op, secret, options)));
             lines.push(Line {
                 subject: subject.name(),
                 op,

@@ -1,0 +1,136 @@
+//! The counts that are committed, and what a new count says against them.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Counts;
+
+/// A count may wobble by that many instructions a frame whatever the tolerance: a few instructions
+/// are many per cent of a small piece of work.
+const SLACK: f64 = 2.0;
+
+/// `icount.toml`.
+#[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// The compiler that made the program that was counted.
+    pub rustc: String,
+    /// More than this above the count fails.
+    pub tolerance_percent: f64,
+    /// Counted instruction by instruction.
+    pub step: Counts,
+    /// Counted by callgrind.
+    pub callgrind: Counts,
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BudgetError {
+    /// Reading or writing.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Its content.
+    #[error("{path}: {source}", path = path.display())]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what.
+        source: toml::de::Error,
+    },
+    /// A bug here.
+    #[error("cannot write TOML: {0}")]
+    Write(#[from] toml::ser::Error),
+}
+
+impl Budget {
+    /// Reads the file.
+    ///
+    /// # Errors
+    ///
+    /// Names the file, and what is wrong where.
+    pub fn read(path: &Path) -> Result<Self, BudgetError> {
+        let text = std::fs::read_to_string(path).map_err(|source| BudgetError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        toml::from_str(&text).map_err(|source| BudgetError::Parse {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    ///
+    /// Names the file.
+    pub fn write(&self, path: &Path) -> Result<(), BudgetError> {
+        let head = "# Instructions for one frame of a burst, release build. scripts/icount checks them,\n\
+                    # scripts/icount update writes them anew.\n";
+        let text = head.to_owned() + &toml::to_string(self)?;
+        std::fs::write(path, text).map_err(|source| BudgetError::Io {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}
+
+/// What a count says against the budget.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Finding {
+    /// Within the tolerance.
+    Fine,
+    /// Clearly below: the file should say so.
+    Fewer,
+    /// Above the tolerance.
+    More,
+    /// Not in the file.
+    New,
+    /// In the file, but nobody counted it.
+    Gone,
+}
+
+impl Finding {
+    /// Whether the gate stays shut.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        matches!(self, Self::More | Self::New | Self::Gone)
+    }
+}
+
+/// Every piece of work in the file or counted: name, committed, counted, what it means.
+#[must_use]
+pub fn compare(
+    committed: &Counts,
+    counted: &Counts,
+    tolerance_percent: f64,
+) -> Vec<(String, Option<f64>, Option<f64>, Finding)> {
+    let mut names: Vec<&String> = committed.keys().chain(counted.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let line = |name: &String| {
+        let (was, is) = (committed.get(name).copied(), counted.get(name).copied());
+        let finding = match (was, is) {
+            (Some(was), Some(is)) => {
+                let room = (was.abs() * tolerance_percent / 100.0).max(SLACK);
+                if is > was + room {
+                    Finding::More
+                } else if is < was - room {
+                    Finding::Fewer
+                } else {
+                    Finding::Fine
+                }
+            }
+            (None, _) => Finding::New,
+            (Some(_), None) => Finding::Gone,
+        };
+        (name.clone(), was, is, finding)
+    };
+    names.into_iter().map(line).collect()
+}

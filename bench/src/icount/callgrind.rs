@@ -1,0 +1,69 @@
+//! Counting with `valgrind --tool=callgrind`: it shows the child a CPU of its own.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::Command;
+
+use super::step::parse;
+use super::work::{Counter, Piece, Selection, measured, run};
+use super::{CountError, Counts, per_frame};
+
+/// The function whose calls are counted, one dump each: [`measured`] by its full name, for
+/// `--dump-after` takes no wildcard in front.
+const MEASURED: &str = "qmacsec_bench::icount::work::measured";
+
+/// What the child does.
+pub fn child(tell: &mut dyn FnMut(&Piece)) {
+    struct Calls<'a>(&'a mut dyn FnMut(&Piece));
+    impl Counter for Calls<'_> {
+        fn count(&mut self, piece: &Piece, work: &mut dyn FnMut()) {
+            (self.0)(piece);
+            measured(work);
+        }
+    }
+    run(Selection::Others, &mut Calls(tell));
+}
+
+/// Runs `program` with `arguments` under valgrind, and counts. `folder` takes its files.
+///
+/// # Errors
+///
+/// When there is no valgrind, or it fails.
+pub fn count(program: &Path, arguments: &[&str], folder: &Path) -> Result<Counts, CountError> {
+    let file = folder.join("callgrind.out");
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "-q"])
+        .arg(format!("--toggle-collect={MEASURED}"))
+        .arg(format!("--dump-after={MEASURED}"))
+        .arg(format!("--callgrind-out-file={}", file.display()))
+        .arg(program)
+        .args(arguments)
+        .output();
+    let output = match output {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(CountError::NoValgrind),
+        other => other?,
+    };
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<&str> = text.lines().rev().take(5).collect();
+        return Err(CountError::Valgrind(format!(
+            "{}: {}",
+            output.status,
+            lines.join(" / ")
+        )));
+    }
+    let pieces = parse(&String::from_utf8_lossy(&output.stdout))?;
+    let dumps = (1..=pieces.len())
+        .map(|n| std::fs::read_to_string(folder.join(format!("callgrind.out.{n}"))));
+    let dumps: Vec<String> = dumps.collect::<Result<_, _>>()?;
+    let instructions: Option<Vec<u64>> = dumps.iter().map(|dump| total(dump)).collect();
+    let instructions = instructions
+        .ok_or_else(|| CountError::Valgrind("a dump without a line `totals:`".to_owned()))?;
+    per_frame(&pieces, &instructions)
+}
+
+/// Instructions of one dump.
+pub(super) fn total(dump: &str) -> Option<u64> {
+    let line = dump.lines().find_map(|line| line.strip_prefix("totals:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}

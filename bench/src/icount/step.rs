@@ -1,0 +1,133 @@
+//! Counting with ptrace: the parent lets the child do one instruction after the other.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+
+use gcm::Engine;
+use nix::sys::personality::{self, Persona};
+use nix::sys::ptrace;
+use nix::sys::signal::{Signal, raise};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::work::{Counter, Piece, Selection, measured, run};
+use super::{CountError, Counts, per_frame};
+
+/// More steps than that in one piece of work is a child gone astray.
+const STEPS_MAX: u64 = 50_000_000;
+
+/// What the child does: asks to be traced, and stops before and behind each piece of work.
+///
+/// # Errors
+///
+/// When it may not be traced.
+pub fn child(tell: &mut dyn FnMut(&Piece)) -> Result<(), CountError> {
+    struct Stops<'a>(&'a mut dyn FnMut(&Piece));
+    impl Counter for Stops<'_> {
+        fn count(&mut self, piece: &Piece, work: &mut dyn FnMut()) {
+            (self.0)(piece);
+            let before = raise(Signal::SIGSTOP);
+            measured(work);
+            let behind = raise(Signal::SIGSTOP);
+            before
+                .and(behind)
+                .expect("a process may send itself a signal");
+        }
+    }
+    ptrace::traceme()?;
+    run(Selection::Vaes512, &mut Stops(tell));
+    Ok(())
+}
+
+/// Runs `program` with `arguments` as the child, and counts.
+///
+/// # Errors
+///
+/// When the CPU cannot run it, the child cannot be traced, or does not do its work.
+pub fn count(program: &std::path::Path, arguments: &[&str]) -> Result<Counts, CountError> {
+    if !Engine::Vaes512.is_available() {
+        return Err(CountError::Cpu);
+    }
+    // The layout of memory decides how memcpy goes about its work. Inherited by the child; where
+    // it is not allowed, counts may differ by a few instructions.
+    let persona = personality::get();
+    if let Ok(persona) = persona {
+        let _ = personality::set(persona | Persona::ADDR_NO_RANDOMIZE);
+    }
+    // Parent and child take turns at every step; on one core that is much quicker than across two.
+    if let Some(core) = core_affinity::get_core_ids().and_then(|cores| cores.last().copied()) {
+        core_affinity::set_for_current(core);
+    }
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let child = command.spawn();
+    if let Ok(persona) = persona {
+        let _ = personality::set(persona);
+    }
+    let mut child = child?;
+    let instructions = steps(&child);
+    if instructions.is_err() {
+        // Already gone in most cases; its status is collected either way.
+        let _ = child.kill();
+    }
+    let mut told = String::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_string(&mut told)?;
+    }
+    let _ = child.wait();
+    per_frame(&parse(&told)?, &instructions?)
+}
+
+/// Instructions between each pair of stops.
+fn steps(child: &Child) -> Result<Vec<u64>, CountError> {
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("process ids are positive i32"));
+    let mut all = Vec::new();
+    loop {
+        match waitpid(pid, None)? {
+            WaitStatus::Stopped(_, Signal::SIGSTOP) => all.push(steps_to_stop(pid)?),
+            WaitStatus::Stopped(_, signal) => {
+                ptrace::cont(pid, signal)?;
+                continue;
+            }
+            WaitStatus::Exited(_, 0) => return Ok(all),
+            other => return Err(CountError::Child(format!("{other:?}"))),
+        }
+        ptrace::cont(pid, None)?;
+    }
+}
+
+/// Single steps until the child stops itself again.
+fn steps_to_stop(pid: Pid) -> Result<u64, CountError> {
+    for steps in 0..STEPS_MAX {
+        ptrace::step(pid, None)?;
+        match waitpid(pid, None)? {
+            WaitStatus::Stopped(_, Signal::SIGTRAP) => {}
+            WaitStatus::Stopped(_, Signal::SIGSTOP) => return Ok(steps),
+            other => return Err(CountError::Child(format!("{other:?} while stepping"))),
+        }
+    }
+    Err(CountError::Child("endless work".to_owned()))
+}
+
+/// A piece as the child tells it: frames, a blank, its name.
+#[must_use]
+pub fn tell(piece: &Piece) -> String {
+    format!("{} {}\n", piece.frames, piece.name)
+}
+
+/// The pieces that the child told.
+pub(super) fn parse(told: &str) -> Result<Vec<Piece>, CountError> {
+    let piece = |line: &str| {
+        let (frames, name) = line.split_once(' ')?;
+        Some(Piece {
+            name: name.to_owned(),
+            frames: frames.parse().ok().filter(|&n| n > 0)?,
+        })
+    };
+    told.lines()
+        .map(|line| piece(line).ok_or_else(|| CountError::Child(format!("it says `{line}`"))))
+        .collect()
+}
