@@ -74,6 +74,12 @@ impl TxSa {
         self.next
     }
 
+    /// Frames protected under it: the PNs used up, when it started at 1.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.next.map_or(self.last, |next| next.value() - 1)
+    }
+
     /// Called once, when an SC takes the SA.
     pub(crate) fn bind(&mut self, sci: Sci) {
         if !self.suite.xpn() {

@@ -37,8 +37,13 @@ pub enum Command {
 /// the command is acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// Done.
+    /// Done; no key ended by it.
     Applied,
+    /// Done, and it ended the life of one SA.
+    Ended {
+        /// Frames protected, or let through, under that SA.
+        frames: u64,
+    },
     /// There was no SA of that name to retire.
     Absent,
     /// The rx SA was not installed.
@@ -55,11 +60,16 @@ impl Command {
                 Err(error) => Outcome::Refused(error),
             },
             Self::InstallTx { sa } => {
-                drop(tx.install(*sa));
-                Outcome::Applied
+                let before = tx.install(*sa);
+                before.map_or(Outcome::Applied, Outcome::ended_tx)
             }
-            Self::RetireRx { sci, id } => Outcome::retired(rx.retire(sci, id)),
-            Self::RetireTx => Outcome::retired(tx.retire()),
+            Self::RetireRx { sci, id } => {
+                rx.retire(sci, id)
+                    .map_or(Outcome::Absent, |sa| Outcome::Ended {
+                        frames: sa.in_pkts_ok(),
+                    })
+            }
+            Self::RetireTx => tx.retire().map_or(Outcome::Absent, Outcome::ended_tx),
             Self::RetireAll | Self::Shutdown => {
                 drop(tx.retire());
                 rx.retire_all();
@@ -70,13 +80,14 @@ impl Command {
 }
 
 impl Outcome {
-    fn retired<Sa>(sa: Option<Sa>) -> Self {
-        match sa {
-            Some(sa) => {
-                drop(sa);
-                Self::Applied
-            }
-            None => Self::Absent,
+    /// Takes the SA, so that it is wiped when this returns.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "dropped here, which wipes it"
+    )]
+    fn ended_tx(sa: TxSa) -> Self {
+        Self::Ended {
+            frames: sa.frames(),
         }
     }
 }
