@@ -87,10 +87,10 @@ fn engine_alone(engine: Engine, size: usize, burst: usize, counter: &mut dyn Cou
     key.seal(&mut jobs);
     key.open(&mut jobs);
     piece(counter, format!("{engine} seal {size}"), burst, &mut || {
-        key.seal(&mut jobs)
+        key.seal(&mut jobs);
     });
     piece(counter, format!("{engine} open {size}"), burst, &mut || {
-        key.open(&mut jobs)
+        key.open(&mut jobs);
     });
     assert!(
         jobs.iter().all(|job| job.authentic),
@@ -170,7 +170,7 @@ fn sectag(counter: &mut dyn Counter) {
     };
     parse();
     piece(counter, "wire SecTag::parse".to_owned(), TAGS, &mut || {
-        parse()
+        parse();
     });
 }
 
