@@ -7,10 +7,14 @@ use crate::aws_lc::AwsLcKey;
 use crate::job::{BurstKey, RawKey};
 use crate::rustcrypto::RustCryptoKey;
 use crate::selftest::{self, SelfTestError};
+#[cfg(target_arch = "x86_64")]
+use crate::vaes512::{self, Vaes512Key};
 
 /// Who does the arithmetic.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Engine {
+    /// Ours: VAES, VPCLMULQDQ and AVX-512, frames of a burst interleaved.
+    Vaes512,
     /// AWS-LC by `aws-lc-rs`: one frame at a time, assembler of its own.
     AwsLc,
     /// Portable: the crate `aes-gcm`.
@@ -19,7 +23,7 @@ pub enum Engine {
 
 impl Engine {
     /// Every engine this program knows, the fastest first.
-    pub const ALL: [Self; 2] = [Self::AwsLc, Self::RustCrypto];
+    pub const ALL: [Self; 3] = [Self::Vaes512, Self::AwsLc, Self::RustCrypto];
 
     /// The engines that this machine can run, the fastest first.
     pub fn available() -> impl Iterator<Item = Self> {
@@ -30,6 +34,10 @@ impl Engine {
     #[must_use]
     pub fn is_available(self) -> bool {
         match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes512 => vaes512::is_available(),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Vaes512 => false,
             Self::AwsLc | Self::RustCrypto => true,
         }
     }
@@ -40,10 +48,11 @@ impl Engine {
         Self::available().next().unwrap_or(Self::RustCrypto)
     }
 
-    /// As shown in status and accepted in the config: `aws-lc`, `rustcrypto`.
+    /// As shown in status and accepted in the config: `vaes512`, `aws-lc`, `rustcrypto`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Vaes512 => "vaes512",
             Self::AwsLc => "aws-lc",
             Self::RustCrypto => "rustcrypto",
         }
@@ -61,6 +70,10 @@ impl Engine {
             "this machine cannot run the engine {self}"
         );
         match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes512 => Vaes512Key::new(key),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Vaes512 => unreachable!("is_available() was asserted"),
             Self::AwsLc => Box::new(AwsLcKey::new(key)),
             Self::RustCrypto => Box::new(RustCryptoKey::new(key)),
         }

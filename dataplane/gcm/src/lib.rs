@@ -25,3 +25,5 @@ mod job;
 mod limits;
 mod rustcrypto;
 mod selftest;
+#[cfg(target_arch = "x86_64")]
+mod vaes512;

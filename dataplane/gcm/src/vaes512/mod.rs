@@ -1,0 +1,279 @@
+//! Engine `vaes512`: AES-GCM on VAES, VPCLMULQDQ and AVX-512, frames of a burst interleaved.
+//!
+//! One vector holds four blocks. A short frame has one or two vectors of work, each a chain of
+//! fourteen rounds that wait for each other; only work of several frames side by side keeps the
+//! AES unit busy. So a burst is cut into groups of up to 32 frames, and a group goes through
+//! three stages:
+//!
+//! ```text
+//!  plan    each frame: where its octets are, what they meet; round 1 of its nonce
+//!            payload = runs of 256 octets | up to 3 pieces of 64 | last piece, 0 to 64
+//!  stream  runs frame by frame, pieces four by four across frames:
+//!            AES of a batch of four vectors  ||  GHASH of the batch before (opening: the same)
+//!  last    four frames: AES of four last pieces + the four first counters
+//!            ||  GHASH of the four frames before, one reduction for the four, four tags
+//! ```
+//!
+//! Where all frames are short (one piece), there is no stream, and planning is done between the
+//! rounds of `last`.
+//!
+//! # What a key holds, and why
+//!
+//! * **Counter-mode caching.** Every frame counts from 1, and nonce and counter do not share an
+//!   octet of the counter block. Round 1 is linear behind its substitution of octets, so round 1
+//!   of (nonce, counter) is round 1 of (nonce, 0), made once per frame, plus a share of the
+//!   counter that only depends on the key, kept in a table. One XOR takes the place of making the
+//!   counter, whitening and a round: 13 rounds are left of 14.
+//! * **All powers of H** that a frame can meet. A vector of four blocks is multiplied by the four
+//!   powers that lead each block to the end of the frame; the products are summed and reduced
+//!   once per frame, for four frames together. Any length starts at its own row of the table.
+//!
+//! About 41 KiB per key: 9 KiB counters, 9 KiB powers, 1 KiB round keys, 21 KiB scratch.
+//! Expansion is some 600 dependent products and takes 10 to 20 µs, allocation included: nothing
+//! against an interval of 100 ms, and done on the control thread.
+//!
+//! # Registers and order
+//!
+//! AES runs on one port of the core and carry-less products on another, one vector per cycle each
+//! (measured on a Sapphire Rapids). A batch of four chains covers the latency of a round. What
+//! counts is that the products stand *between* the rounds: left to itself the compiler puts all
+//! of them behind the last round. `round` pins that order and nothing else: one block is one
+//! round of four or five chains, with one vector of GHASH between. Of the 32 registers a block
+//! takes 4–5 chains, 3 sums, 1 key, 2 factors and 4 products; the other values of a batch (4 `x`,
+//! reversal, start) stay in registers around it. The compiler names the registers.
+//!
+//! Two rules of memory cost more than any arithmetic when broken: a load must not come shortly
+//! behind a store that covers a part of it, masked-off octets included (so AAD is read when a
+//! frame is planned and the ICV before the last piece is written), and the ciphertext goes from
+//! AES to GHASH in registers, never through the frame.
+//!
+//! # Memory
+//!
+//! Inside, frames are raw addresses: `plan` takes them from the `&mut [u8]` of each job, which
+//! stay borrowed for the whole call, and nobody touches the slices before the last store. A run
+//! or a piece lies wholly inside its payload; AAD and last piece are loaded and stored under a
+//! mask that leaves only their octets. Counters and powers are addressed relative to the payload;
+//! their tables are as long as [`crate::FRAME_LEN_MAX`] needs, which `check` asserts. The addresses
+//! in the scratch are dead between calls.
+//!
+//! # Constant time
+//!
+//! Every branch and every address follows from lengths and from the number of frames, and after
+//! the last tag from whether it was right; these are public. Keys, H, nonces, payload and tags
+//! only go through AES, carry-less products, XOR and shuffles with fixed controls, whose time does not
+//! depend on data. Tags are compared whole, four at a time.
+//!
+//! # Wiping
+//!
+//! Round keys, tables and scratch (starts of nonces, sums, heads) are one allocation, written over
+//! with zeros on drop. The vector registers are cleared at the end of each call. Registers that
+//! the compiler spills lie on the stack below the caller; the next burst writes over them, and
+//! drop clears [`STACK_WIPE`] octets of stack below it, on the worker's thread where the bursts ran.
+
+#![allow(
+    clippy::wildcard_imports,
+    reason = "the names of intrinsics are a language of their own"
+)]
+
+use core::arch::asm;
+use core::ptr;
+use core::sync::atomic::{Ordering, compiler_fence};
+
+use crate::job::{BurstKey, Job, RawKey, check};
+use ghash::Products;
+use key::Tables;
+use plan::{BATCH, GROUP_MAX, Piece, Scratch};
+use stream::Stream;
+
+mod ghash;
+mod key;
+mod last;
+mod plan;
+mod round;
+mod stream;
+
+/// Octets of stack that drop clears; more than any function here takes.
+const STACK_WIPE: usize = 8192;
+
+/// Whether this machine has the instructions.
+pub(crate) fn is_available() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("vaes")
+        && is_x86_feature_detected!("vpclmulqdq")
+        && is_x86_feature_detected!("aes")
+        && is_x86_feature_detected!("bmi2")
+}
+
+/// An expanded key with the room to use it in.
+#[repr(C, align(64))]
+pub(crate) struct Vaes512Key {
+    tables: Tables,
+    scratch: Scratch,
+    rounds: usize,
+}
+
+// SAFETY: the addresses in `scratch` are only used during the call that wrote them.
+unsafe impl Send for Vaes512Key {}
+
+impl Vaes512Key {
+    /// Expands a key.
+    ///
+    /// # Panics
+    ///
+    /// Where the instructions are missing.
+    pub(crate) fn new(key: RawKey<'_>) -> Box<Self> {
+        assert!(is_available(), "engine vaes512 without its instructions");
+        // SAFETY: numbers, vectors and raw addresses, for all of which zero is a value.
+        let mut this = unsafe { Box::<Self>::new_zeroed().assume_init() };
+        this.rounds = key::rounds(&key);
+        // SAFETY: the instructions are there.
+        unsafe { key::expand(&mut this.tables, &key) };
+        this
+    }
+
+    fn run<const SEAL: bool>(&mut self, burst: &mut [Job<'_>]) {
+        check(burst);
+        for group in burst.chunks_mut(GROUP_MAX) {
+            if self.rounds == 14 {
+                // SAFETY: new() has found the instructions.
+                unsafe { self.group::<14, SEAL>(group) };
+            } else {
+                // SAFETY: as above.
+                unsafe { self.group::<10, SEAL>(group) };
+            }
+        }
+        // SAFETY: as above.
+        unsafe { clear_registers() };
+    }
+
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2,aes")]
+    fn group<const R: usize, const SEAL: bool>(&mut self, group: &mut [Job<'_>]) {
+        let (t, s) = (&self.tables, &mut self.scratch);
+        s.plan_nobody(t, group.len());
+        if group.iter().all(plan::is_short) {
+            for (index, job) in group.iter_mut().enumerate().take(12) {
+                s.plan_short(t, index, job);
+            }
+            last::finish::<R, SEAL, false>(t, s, group);
+        } else {
+            stream_group::<R, SEAL>(t, s, group);
+            last::finish::<R, SEAL, true>(t, s, group);
+        }
+    }
+}
+
+/// Plans a group and sends everything but the last pieces through the stream.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2,aes")]
+fn stream_group<const R: usize, const SEAL: bool>(
+    t: &Tables,
+    s: &mut Scratch,
+    group: &mut [Job<'_>],
+) {
+    let filler = Piece {
+        text: s.nobody.as_mut_ptr(),
+        frame: &raw const s.frames[0],
+    };
+    s.list[..BATCH].fill(filler);
+    let mut runs = Stream::new(&s.frames[0]);
+    let mut pieces = Stream::new(&s.frames[0]);
+    let (mut done, mut planned) = (BATCH, BATCH);
+    for (index, job) in group.iter_mut().enumerate() {
+        let (count, end) = s.plan(t, index, job, planned);
+        planned = end;
+        let (aad, text) = job.frame.split_at_mut(job.aad_len);
+        let lead = plan::lead(aad.len());
+        if lead > 0 {
+            runs.lead::<SEAL>(&s.frames[index + 1], &aad[..lead]);
+        }
+        if count > 0 {
+            runs.runs::<R, SEAL>(t, &s.frames[index + 1], text.as_mut_ptr(), count);
+        }
+        let batches = (planned - done) / BATCH;
+        if batches >= BATCH {
+            pieces.pieces::<R, SEAL>(t, &raw const s.list[done], batches);
+            done += batches * BATCH;
+        }
+    }
+    s.list[planned..planned + BATCH].fill(filler);
+    let batches = (planned - done).div_ceil(BATCH);
+    if batches > 0 {
+        pieces.pieces::<R, SEAL>(t, &raw const s.list[done], batches);
+        done += batches * BATCH;
+    }
+    if SEAL {
+        runs.end_runs();
+        pieces.end_pieces(&raw const s.list[done - BATCH]);
+    }
+    s.has_runs = s.frames[group.len()].runs != &raw mut s.runs[0];
+    s.has_pieces = planned > BATCH;
+    // Nobody's pieces have been summed up behind all others; before the first frame is nothing.
+    s.runs[0] = Products::zero();
+    s.pieces[0] = Products::zero();
+}
+
+impl BurstKey for Vaes512Key {
+    fn seal(&mut self, burst: &mut [Job<'_>]) {
+        self.run::<true>(burst);
+    }
+
+    fn open(&mut self, burst: &mut [Job<'_>]) {
+        self.run::<false>(burst);
+    }
+}
+
+impl Drop for Vaes512Key {
+    fn drop(&mut self) {
+        let words = ptr::from_mut(self).cast::<u64>();
+        for at in 0..size_of::<Self>() / size_of::<u64>() {
+            // SAFETY: inside of `self`, whose fields need no drop and for which zero is a value.
+            unsafe { ptr::write_volatile(words.wrapping_add(at), 0) };
+        }
+        compiler_fence(Ordering::SeqCst);
+        wipe_stack();
+    }
+}
+
+/// Clears what earlier calls have left below this one's caller.
+#[inline(never)]
+fn wipe_stack() {
+    let mut room = [0_u64; STACK_WIPE / 8];
+    for word in &mut room {
+        // SAFETY: a valid reference.
+        unsafe { ptr::write_volatile(word, 0) };
+    }
+    compiler_fence(Ordering::SeqCst);
+}
+
+/// Clears all vector registers.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn clear_registers() {
+    macro_rules! clear {
+        ($($number:literal)*) => {
+            // SAFETY: writes only the registers that it names.
+            unsafe {
+                asm!(
+                    "vzeroall",
+                    $(concat!("vpxord xmm", $number, ", xmm", $number, ", xmm", $number),)*
+                    out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _,
+                    out("zmm4") _, out("zmm5") _, out("zmm6") _, out("zmm7") _,
+                    out("zmm8") _, out("zmm9") _, out("zmm10") _, out("zmm11") _,
+                    out("zmm12") _, out("zmm13") _, out("zmm14") _, out("zmm15") _,
+                    out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _,
+                    out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _,
+                    out("zmm24") _, out("zmm25") _, out("zmm26") _, out("zmm27") _,
+                    out("zmm28") _, out("zmm29") _, out("zmm30") _, out("zmm31") _,
+                    options(nomem, nostack, preserves_flags),
+                );
+            }
+        };
+    }
+    clear!(16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! The plan of a group of frames: where the octets of each are, which counters and which powers
+//! of H they meet. All of it follows from lengths, which are public.
+
+use core::arch::x86_64::*;
+
+use super::ghash::{Products, reverse_octets};
+use super::key::Tables;
+use crate::job::Job;
+use crate::limits::ICV_LEN;
+
+/// Frames in a group.
+pub(super) const GROUP_MAX: usize = 32;
+/// Octets of a piece: one vector.
+pub(super) const PIECE: usize = 64;
+/// Pieces in a batch; as many stand side by side in AES.
+pub(super) const BATCH: usize = 4;
+/// Octets of a run: a batch of pieces that follow each other in one frame.
+pub(super) const RUN: usize = BATCH * PIECE;
+/// AAD up to here fits into one vector together with the lengths.
+const SHORT_AAD: usize = 48;
+/// What is not in runs and not the last piece.
+const PIECES_MAX: usize = GROUP_MAX * (BATCH - 1);
+
+/// A full piece of a frame, neither in a run nor the last.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub(super) struct Piece {
+    pub(super) text: *mut u8,
+    pub(super) frame: *const Frame,
+}
+
+/// One frame. `text + to_counters` and `text + to_powers` are what the piece at `text` meets:
+/// payload, counters and powers proceed in step.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Frame {
+    /// Round 1 of the nonce with counter 0.
+    pub(super) start: __m128i,
+    /// What the head meets.
+    pub(super) head_powers: *const u8,
+    /// The last piece, of 0 to 64 octets.
+    pub(super) last: *mut u8,
+    pub(super) last_mask: u64,
+    pub(super) to_counters: isize,
+    pub(super) to_powers: isize,
+    pub(super) icv: *mut u8,
+    /// Where the running sums over runs and over pieces are kept for this frame: its own place if
+    /// it has any, else that of the frame before.
+    pub(super) runs: *mut Products,
+    pub(super) pieces: *mut Products,
+}
+
+impl Frame {
+    /// The running sum over runs behind this frame.
+    #[inline]
+    pub(super) fn runs<'a>(&self, _room: &'a Scratch) -> &'a Products {
+        // SAFETY: plan() made it a place in the scratch, which is borrowed shared.
+        unsafe { &*self.runs }
+    }
+
+    /// The running sum over pieces behind this frame.
+    #[inline]
+    pub(super) fn pieces<'a>(&self, _room: &'a Scratch) -> &'a Products {
+        // SAFETY: as above.
+        unsafe { &*self.pieces }
+    }
+}
+
+/// Room for the work on one group. Index 0 of `frames`, `runs` and `pieces` is nobody's and stands for what was before the first
+/// frame; nobody also fills up the last four.
+#[repr(C, align(64))]
+pub(super) struct Scratch {
+    /// Of each frame: the last [`SHORT_AAD`] octets of AAD or less, and in the fourth lane the
+    /// lengths of payload and AAD in bits; ready for GHASH.
+    pub(super) heads: [[u64; 8]; GROUP_MAX + 4],
+    /// `start` of each frame, side by side.
+    pub(super) starts: [__m128i; GROUP_MAX + 4],
+    pub(super) frames: [Frame; GROUP_MAX + 4],
+    pub(super) runs: [Products; GROUP_MAX + 1],
+    pub(super) pieces: [Products; GROUP_MAX + 1],
+    /// In front and behind a batch of nobody's.
+    pub(super) list: [Piece; BATCH + PIECES_MAX + BATCH],
+    pub(super) nobody: [u8; PIECE],
+    /// Whether any frame of the group has runs, has pieces.
+    pub(super) has_runs: bool,
+    pub(super) has_pieces: bool,
+}
+
+/// Octets of AAD that are hashed before the vector of AAD and lengths; whole blocks.
+#[inline]
+pub(super) fn lead(aad_len: usize) -> usize {
+    if aad_len > SHORT_AAD {
+        (aad_len & !15) - 32
+    } else {
+        0
+    }
+}
+
+/// Whether a frame needs no more than its last piece.
+#[inline]
+pub(super) fn is_short(job: &Job<'_>) -> bool {
+    job.aad_len <= SHORT_AAD && job.frame.len() - job.aad_len <= PIECE + ICV_LEN
+}
+
+impl Scratch {
+    /// Plans nobody, who pads the group of `frames`.
+    #[inline]
+    pub(super) fn plan_nobody(&mut self, t: &Tables, frames: usize) {
+        let text = self.nobody.as_mut_ptr();
+        let nobody = Frame {
+            head_powers: t.powers_of(PIECE),
+            last: text,
+            last_mask: 0,
+            to_counters: t.counters() as isize - text as isize,
+            to_powers: t.powers_of(PIECE) as isize - text as isize,
+            icv: text,
+            runs: &raw mut self.runs[0],
+            pieces: &raw mut self.pieces[0],
+            ..self.frames[0]
+        };
+        self.frames[0] = nobody;
+        self.frames[frames + 1..frames.next_multiple_of(4) + 1].fill(nobody);
+    }
+
+    /// Plans a frame that is one short piece.
+    #[inline]
+    #[target_feature(enable = "bmi2,avx512f,avx512bw,avx512vl,aes,vaes,vpclmulqdq")]
+    pub(super) fn plan_short(&mut self, t: &Tables, index: usize, job: &mut Job<'_>) {
+        let aad_len = job.aad_len;
+        let aad = job.frame.as_mut_ptr();
+        let text_len = job.frame.len() - ICV_LEN - aad_len;
+        let text = aad.wrapping_add(aad_len);
+        let powers = t.powers_of(text_len + 16);
+        // SAFETY: the mask leaves the 12 octets of the nonce.
+        let nonce = unsafe { _mm_maskz_loadu_epi32(0b0111, job.nonce.as_ptr().cast()) };
+        let start = t.start(nonce);
+        self.starts[index] = start;
+        let frame = &mut self.frames[index + 1];
+        frame.start = start;
+        frame.head_powers = powers.wrapping_sub((aad_len + 15) & !15);
+        frame.last = text;
+        frame.last_mask = _bzhi_u64(!0, text_len as u32);
+        frame.to_counters = t.counters() as isize - text as isize;
+        frame.to_powers = powers as isize - text as isize;
+        frame.icv = text.wrapping_add(text_len);
+        // Here and not where the head is hashed: this load may span the first piece, and would
+        // have to wait for that piece's store if it came behind it.
+        let mask = _bzhi_u64(!0, aad_len as u32);
+        // SAFETY: the mask leaves only octets of the frame's AAD.
+        let head = unsafe { _mm512_maskz_loadu_epi8(mask, aad.cast()) };
+        self.put_head(index, head, text_len, aad_len);
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn put_head(&mut self, index: usize, aad: __m512i, text_len: usize, aad_len: usize) {
+        let head = &mut self.heads[index];
+        let aad = _mm512_shuffle_epi8(aad, reverse_octets());
+        // SAFETY: the reference covers 64 octets.
+        unsafe { _mm512_storeu_si512(head.as_mut_ptr().cast(), aad) };
+        [head[6], head[7]] = [text_len as u64 * 8, aad_len as u64 * 8];
+    }
+
+    /// Plans any frame; appends its pieces to the list, whose end is returned.
+    #[inline]
+    #[target_feature(enable = "bmi2,avx512f,avx512bw,avx512vl,aes,vaes,vpclmulqdq")]
+    pub(super) fn plan(
+        &mut self,
+        t: &Tables,
+        index: usize,
+        job: &mut Job<'_>,
+        list_end: usize,
+    ) -> (usize, usize) {
+        self.plan_short(t, index, job);
+        let (before, frame) = match &mut self.frames[index..] {
+            [before, frame, ..] => (before, frame),
+            _ => unreachable!("a group has at most GROUP_MAX frames"),
+        };
+        let text_len = job.frame.len() - ICV_LEN - job.aad_len;
+        let full = text_len.saturating_sub(1) / PIECE;
+        let lead = lead(job.aad_len);
+        if lead > 0 {
+            frame.head_powers = frame.head_powers.wrapping_add(lead);
+        }
+        let text = frame.last;
+        frame.last = text.wrapping_add(PIECE * full);
+        frame.last_mask = _bzhi_u64(!0, (text_len - PIECE * full) as u32);
+        let (runs, pieces) = (full / BATCH, full % BATCH);
+        let has_runs = runs > 0 || lead > 0;
+        frame.runs = if has_runs {
+            &raw mut self.runs[index + 1]
+        } else {
+            before.runs
+        };
+        frame.pieces = if pieces > 0 {
+            &raw mut self.pieces[index + 1]
+        } else {
+            before.pieces
+        };
+        let list = self.list[list_end..].first_chunk_mut::<{ BATCH - 1 }>();
+        let list = list.expect("each frame appends at most BATCH - 1 pieces");
+        let behind_runs = text.wrapping_add(RUN * runs);
+        for (at, place) in list.iter_mut().enumerate() {
+            *place = Piece {
+                text: behind_runs.wrapping_add(PIECE * at),
+                frame,
+            };
+        }
+        if lead > 0 {
+            let mask = _bzhi_u64(!0, (job.aad_len - lead) as u32);
+            // SAFETY: the mask leaves only octets of the frame's AAD.
+            let aad = unsafe { _mm512_maskz_loadu_epi8(mask, job.frame[lead..].as_ptr().cast()) };
+            self.put_head(index, aad, text_len, job.aad_len);
+        }
+        (runs, list_end + pieces)
+    }
+}
