@@ -68,11 +68,11 @@ type Crypt = unsafe extern "C" fn(
 #[derive(Debug, thiserror::Error)]
 pub enum IpsecMbError {
     /// Not installed, or not loadable.
-    #[error("{FILE} is not installed (Debian: apt-get install libipsec-mb1)")]
-    NotThere(#[source] libloading::Error),
+    #[error("{FILE} cannot be loaded (Debian: apt-get install libipsec-mb1): {0}")]
+    NotThere(libloading::Error),
     /// A library of that name without its functions.
     #[error("{FILE} lacks a function: {0}")]
-    Foreign(#[source] libloading::Error),
+    Foreign(libloading::Error),
     /// The layout of its manager is not known.
     #[error("{FILE} is version {0}, whose layout is not known here; known is 1.3.0")]
     Version(String),

@@ -3,7 +3,7 @@
 //! A round stands between two looks at the calibrator. Where one of them is slow, or the scheduler
 //! took the core away in between, the round says little about the contenders and is thrown away.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gcm::{BurstKey, Job};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -114,9 +114,7 @@ impl Rounds {
             }
             let done = match until {
                 Until::Rounds(rounds) => f64::from(sweep) / f64::from(rounds),
-                Until::Seconds(seconds) => {
-                    start.elapsed().as_secs_f64() / Duration::from_secs(seconds).as_secs_f64()
-                }
+                Until::Seconds(seconds) => start.elapsed().as_secs_f64() / seconds as f64,
             };
             bar.set_position((done * 1000.0) as u64);
             bar.set_message(format!("round {sweep}"));
@@ -212,7 +210,12 @@ impl Rounds {
             preempted: self.rounds.iter().filter(|round| round.preempted).count(),
             cells_without_quiet,
         };
-        let cycles: Vec<f64> = self.rounds.iter().map(|round| round.cycle_ns).collect();
+        // Of the rounds that the rows are from: the quiet ones are those with the faster clock.
+        let quiet = self
+            .rounds
+            .iter()
+            .filter(|round| is_quiet(round) || cells_without_quiet > 0);
+        let cycles: Vec<f64> = quiet.map(|round| round.cycle_ns).collect();
         let core_ghz = Spread::of(&cycles).map_or(f64::NAN, |cycle_ns| 1.0 / cycle_ns.median);
         (rows, disturbance, core_ghz)
     }
