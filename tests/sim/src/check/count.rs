@@ -1,0 +1,42 @@
+//! I8: every frame in is a frame out or in one named counter.
+
+use rekey::Rekey;
+use std::time::Duration;
+use worker::StatsSnapshot;
+
+/// The counters of a worker that has nothing in hand.
+pub(crate) fn worker(n: &StatsSnapshot) -> Result<(), String> {
+    let equal = |what: &str, left: u64, right: u64| {
+        if left == right {
+            Ok(())
+        } else {
+            Err(format!("I8: {what}: {left} are not {right}: {n:?}"))
+        }
+    };
+    let hits: u64 = n.policy_hits.iter().sum();
+    equal("policy", n.red.rx_frames, hits)?;
+    // The first line of the policy is the built-in one, which discards.
+    let out = n.policy_hits[0] + n.tx.discarded() + n.tx.passed();
+    equal("red in", n.red.rx_frames, out)?;
+    let sent = n.tx.passed() + n.worker.out_control;
+    equal("black out", sent, n.black.tx_frames + n.black.tx_dropped())?;
+    let sorted = n.worker.in_control + n.worker.discarded() + n.rx.discarded() + n.rx.passed();
+    equal("black in", n.black.rx_frames, sorted)?;
+    let out = n.red.tx_frames + n.red.tx_dropped();
+    equal("red out", n.rx.passed(), out)
+}
+
+/// The counters of rekey frames.
+pub(crate) fn rekey(rekey: &Rekey, local: Duration) -> Result<(), String> {
+    let counters = rekey.status(local).counters;
+    let sorted: u64 = counters
+        .iter()
+        .filter(|(name, _)| !["sent", "received", "overflow"].contains(name))
+        .map(|(_, count)| count)
+        .sum();
+    if sorted == counters.received && counters.overflow == 0 {
+        Ok(())
+    } else {
+        Err(format!("I8: rekey frames: {counters:?}"))
+    }
+}

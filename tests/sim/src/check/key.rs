@@ -1,0 +1,213 @@
+//! I4, I6, I7 and the life of a key: who has which, who may still use it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rekey::{Direction, Event};
+use secy::SaId;
+use wire::{KeyId, Sci};
+
+use super::Sealed;
+use crate::end::End;
+use crate::fleet::{Order, TxNow};
+use crate::limits::LAG;
+use crate::plan::Plan;
+use crate::saks::SakNo;
+
+/// What it remembers.
+#[derive(Default)]
+pub(crate) struct Keys {
+    /// I4: the run of which end had a SAK in all its workers.
+    received_by: BTreeMap<SakNo, (usize, u32)>,
+    /// I6, of all runs: no KME gives a key twice unless it is broken.
+    tx_key_ids: BTreeSet<(u32, KeyId)>,
+    rx_key_ids: BTreeSet<(usize, u32, KeyId)>,
+    /// When each tx SAK was ordered: world, and its side's clock.
+    tx_ordered: BTreeMap<SakNo, (Duration, Duration)>,
+    rx_ordered: BTreeMap<(usize, u32, SaId), Duration>,
+    /// When a key's sender, or receiver, had it for too long by its own clock.
+    tx_expired: BTreeMap<SakNo, Duration>,
+    rx_expired: BTreeMap<(usize, u32, SaId), Duration>,
+    /// SAs ordered before this belong to a session that ended.
+    void_before: [Option<Duration>; 2],
+}
+
+impl Keys {
+    /// The protocol ordered a tx SA.
+    pub(crate) fn ordered_tx(&mut self, now: Duration, local: Duration, sak: SakNo) {
+        self.tx_ordered.insert(sak, (now, local));
+    }
+
+    /// The protocol ordered an rx SA.
+    pub(crate) fn ordered_rx(&mut self, local: Duration, side: usize, run: u32, id: SaId) {
+        self.rx_ordered.insert((side, run, id), local);
+    }
+
+    /// A worker has carried out an order.
+    pub(crate) fn carried_out(
+        &mut self,
+        order: Order,
+        side: usize,
+        ends: &[End; 2],
+    ) -> Result<(), String> {
+        let Some(process) = &ends[side].process else {
+            return Ok(());
+        };
+        if let Order::InstallRx(sci, id, sak) = order
+            && process.fleet.all_hold(sci, id, sak)
+        {
+            self.received_by.insert(sak, (side, ends[side].run));
+        }
+        Ok(())
+    }
+
+    /// A user frame is sent under this SA: its receiver has the key, in all workers, and its sender
+    /// may have it.
+    pub(crate) fn sends(
+        &mut self,
+        now: Duration,
+        sealed: &Sealed<'_>,
+        tx: TxNow,
+        sci: Sci,
+        ends: &[End; 2],
+        plan: &Plan,
+    ) -> Result<(), String> {
+        if sealed.stopping {
+            return Ok(()); // what is still sent may be lost, that is all
+        }
+        let (side, id) = (sealed.side, tx.id);
+        let far = &ends[1 - side];
+        match (self.received_by.get(&tx.sak), &far.process) {
+            (None, _) => return Err(format!("I4: {id} is used and no receiver ever had it")),
+            (Some((at, _)), _) if *at == side => {
+                return Err(format!("I4: {id} was received by its own sender"));
+            }
+            // A receiver whose clock jumps may give up a key early: fail closed.
+            (Some((_, run)), Some(process))
+                if *run == far.run
+                    && plan.jump_every.is_none()
+                    && !process.fleet.all_hold(sci, id, tx.sak) =>
+            {
+                return Err(format!("I4: {id} is used and its receiver has dropped it"));
+            }
+            _ => {}
+        }
+        let Some(&(ordered, local)) = self.tx_ordered.get(&tx.sak) else {
+            return Err(format!("I4: {id} is used and nobody ordered it"));
+        };
+        if self.void_before[side].is_some_and(|end| ordered < end && now > end + LAG) {
+            return Err(format!("I4: {id} is used and its session has ended"));
+        }
+        let Some(process) = &ends[side].process else {
+            return Ok(());
+        };
+        if process.clock.local(now) > local + plan.hold_max {
+            let since = *self.tx_expired.entry(tx.sak).or_insert(now);
+            if now > since + LAG {
+                return Err(format!("hold: {id} is used {:?} too long", now - since));
+            }
+        }
+        Ok(())
+    }
+
+    /// The protocol tells something.
+    pub(crate) fn event(
+        &mut self,
+        now: Duration,
+        side: usize,
+        event: &Event,
+        ends: &[End; 2],
+        plan: &Plan,
+    ) -> Result<(), String> {
+        let run = ends[side].run;
+        match event {
+            Event::Installed {
+                direction: Direction::Tx,
+                key_id,
+                ..
+            } => {
+                // A KME that repeats itself over restarts cannot be found out: then once per run.
+                let repeats = plan.kme.repeats || plan.kme.fault > 0;
+                let run = if repeats { run * 2 + side as u32 } else { 0 };
+                if !self.tx_key_ids.insert((run, *key_id)) {
+                    return Err(format!("I6: {key_id} is used twice to send"));
+                }
+            }
+            Event::Installed {
+                direction: Direction::Rx,
+                key_id,
+                ..
+            } => {
+                if !self.rx_key_ids.insert((side, run, *key_id)) {
+                    return Err(format!("I6: {key_id} is used twice to receive"));
+                }
+                if self
+                    .rx_key_ids
+                    .contains(&(1 - side, ends[1 - side].run, *key_id))
+                {
+                    return Err(format!("I6: {key_id} is used in both directions"));
+                }
+            }
+            Event::SessionEnded { .. } => self.void_before[side] = Some(now),
+            Event::Retired { direction, id } => {
+                return gone(&ends[side], *direction, *id);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Keys come to an end, with and without traffic.
+    pub(crate) fn audit(
+        &mut self,
+        now: Duration,
+        side: usize,
+        ends: &[End; 2],
+        plan: &Plan,
+    ) -> Result<(), String> {
+        let Some(process) = &ends[side].process else {
+            return Ok(());
+        };
+        let (local, run) = (process.clock.local(now), ends[side].run);
+        let rx_limit = plan.hold_max + Duration::from_secs(11);
+        for member in &process.fleet.crew {
+            if let Some(tx) = member.tx
+                && let Some((_, ordered)) = self.tx_ordered.get(&tx.sak)
+                && local > *ordered + plan.hold_max
+            {
+                let since = *self.tx_expired.entry(tx.sak).or_insert(now);
+                if now > since + LAG {
+                    return Err(format!("hold: tx {} is held too long", tx.id));
+                }
+            }
+            for (id, _) in member.rx.values() {
+                let ordered = self.rx_ordered.get(&(side, run, *id));
+                if ordered.is_some_and(|ordered| local > *ordered + rx_limit) {
+                    let since = *self.rx_expired.entry((side, run, *id)).or_insert(now);
+                    if now > since + LAG {
+                        return Err(format!("hold: rx {id} is held too long"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// I7: what is called retired is in no worker any more, by the workers' own word.
+fn gone(end: &End, direction: Direction, id: SaId) -> Result<(), String> {
+    let Some(process) = &end.process else {
+        return Ok(());
+    };
+    for member in &process.fleet.crew {
+        let stats = member.stats.snapshot();
+        let has = match direction {
+            Direction::Tx => stats.tx_sa == Some(id),
+            Direction::Rx => stats.rx_sas.iter().any(|sa| sa.id == id),
+        };
+        if has {
+            return Err(format!("I7: {id} is called retired, a worker still has it"));
+        }
+    }
+    Ok(())
+}

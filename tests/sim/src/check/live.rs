@@ -1,0 +1,78 @@
+//! I9: when faults stop, both directions are on a fresh key within two intervals, and go on rotating.
+
+use std::time::Duration;
+
+use rekey::SessionState;
+
+use crate::end::End;
+use crate::plan::Plan;
+
+/// Time of a session, an offer and its key, on a healthy line.
+const SLACK: Duration = Duration::from_secs(3);
+
+#[derive(Default)]
+pub(crate) struct Live {
+    /// Times of the switches of each direction.
+    pub(crate) switches: [Vec<Duration>; 2],
+}
+
+impl Live {
+    pub(crate) fn switched(&mut self, now: Duration, side: usize) {
+        self.switches[side].push(now);
+    }
+
+    /// Whether both directions have switched since faults stopped, a while ago.
+    pub(crate) fn healed(&self, now: Duration, plan: &Plan) -> bool {
+        let while_ago = Duration::from_millis(1000) + plan.latency * 2;
+        now > plan.calm
+            && self.switches.iter().all(|switches| {
+                let first = switches.iter().find(|at| **at > plan.calm);
+                first.is_some_and(|at| now > *at + while_ago)
+            })
+    }
+
+    pub(crate) fn complete(&self, plan: &Plan) -> Result<(), String> {
+        if plan.dies.is_some() {
+            return Ok(());
+        }
+        for (side, switches) in self.switches.iter().enumerate() {
+            let interval = plan.interval[side];
+            let slack = SLACK + plan.latency * 8;
+            let after: Vec<_> = switches.iter().filter(|at| **at > plan.calm).collect();
+            let by = plan.calm + interval * 2 + slack;
+            let Some(first) = after.first().filter(|first| ***first <= by) else {
+                return Err(format!(
+                    "I9: end {side} has no fresh key by {by:?}: {after:?}"
+                ));
+            };
+            let period = interval + plan.latency * 4 + plan.worker_lag * 2 + plan.kme.lag * 2;
+            let due = (plan.end - **first).as_micros() / period.as_micros();
+            if (after.len() as u128) < due * 8 / 10 {
+                let count = after.len();
+                return Err(format!(
+                    "I9: end {side} switched {count} times, {due} were due"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A dead peer is reported, whatever an adversary replays.
+pub(crate) fn heard(
+    now: Duration,
+    side: usize,
+    ends: &[End; 2],
+    plan: &Plan,
+) -> Result<(), String> {
+    let Some(process) = &ends[side].process else {
+        return Ok(());
+    };
+    let late = Duration::from_secs(2) + plan.latency + plan.jitter + plan.worker_lag * 2;
+    let dead = ends[1 - side].down.is_some_and(|since| now > since + late);
+    let state = process.rekey.status(process.clock.local(now)).session.state;
+    if dead && plan.dies.is_some() && state == SessionState::Agreed {
+        return Err(format!("REKEY-9: end {side} takes a dead peer for alive"));
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! I1: no (SAK, SSCI, PN) seals two frames. The PN and the SCI are read from the line, the SAK is
+//! the one the worker has acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secy::Suite;
+use wire::{Channel, MACS_LEN, Sci, SecTag};
+
+use super::Sealed;
+use crate::end::mac;
+use crate::fleet::TxNow;
+use crate::saks::SakNo;
+
+pub(crate) struct Nonces {
+    suite: Suite,
+    /// PNs used with a SAK and what else is in the nonce: SSCI, or SCI without XPN.
+    used: BTreeMap<(SakNo, u64), BTreeSet<u32>>,
+}
+
+impl Nonces {
+    pub(crate) const fn new(suite: Suite) -> Self {
+        Self {
+            suite,
+            used: BTreeMap::new(),
+        }
+    }
+
+    /// The SCI of the frame.
+    pub(crate) fn sealed(&mut self, sealed: &Sealed<'_>, tx: TxNow) -> Result<Sci, String> {
+        let octets = sealed.frame.get(MACS_LEN..).unwrap_or(&[]);
+        let tag = SecTag::parse(octets).map_err(|error| format!("I2: no SecTAG: {error:?}"))?;
+        let Channel::Explicit(sci) = tag.channel else {
+            return Err("I1: a frame without SCI".into());
+        };
+        let port = u16::try_from(sealed.worker + 1).unwrap_or(0);
+        if sci != Sci::new(mac(sealed.side), port) {
+            return Err(format!("I1: worker {port} sends as {sci:?}"));
+        }
+        if tag.an != tx.id.an {
+            return Err(format!("I1: AN {} on the line, {} in use", tag.an, tx.id));
+        }
+        let who = if self.suite.xpn() {
+            u64::from(tx.ssci.0)
+        } else {
+            u64::from_be_bytes(sci.to_bytes())
+        };
+        // No SA lives for 2^32 frames here.
+        if self
+            .used
+            .entry((tx.sak, who))
+            .or_default()
+            .insert(tag.pn_low)
+        {
+            Ok(sci)
+        } else {
+            Err(format!(
+                "I1: PN {} twice under SAK {} of {}",
+                tag.pn_low, tx.sak, tx.id
+            ))
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! The workers of one end and the driver's part of them: orders go to all, an order is done when all
+//! have acknowledged it. The workers are the real ones, polled by hand.
+//!
+//! Beside each worker a list says what it has been ordered and what it has acknowledged: from that
+//! the checkers know which SAK a frame is under.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gcm::Engine;
+use port::mem::{Mem, MemConfig, MemPort, pair_with};
+use port::{Burst, Port};
+use rekey::{Action, Step};
+use secy::{
+    Protection, RxConfig, RxSa, RxScs, SaId, Sak, Salt, Suite, TxSa, TxSc, TxScConfig,
+    ValidateFrames,
+};
+use wire::{ETHERTYPE_REKEY, MacAddr, OVERHEAD_MAX, Pn, Sci, Ssci};
+use worker::{
+    Command, ControlFrame, ControlLink, Idle, Mailbox, Outcome, Parts, Policy, Stats,
+    StatsSnapshot, Ticket, Worker,
+};
+
+use crate::flaw::Flaw;
+use crate::limits::{BLACK_FRAMES, MTU, POOL_FRAMES, RED_FRAMES};
+use crate::saks::{SakNo, Saks};
+
+/// The workers of one run of an end.
+pub(crate) struct Fleet {
+    pub(crate) crew: Vec<Member>,
+    pending: Vec<Pending>,
+    suite: Suite,
+    engine: Engine,
+    flaw: Option<Flaw>,
+}
+
+/// One worker, with the far ends of its ports in our hands.
+pub(crate) struct Member {
+    pub(crate) worker: Worker,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) control: ControlLink,
+    pub(crate) stats: Arc<Stats>,
+    /// Far end of the red port.
+    pub(crate) host: MemPort,
+    /// Far end of the black port.
+    pub(crate) line: MemPort,
+    /// When it will look up next.
+    pub(crate) poll_at: Option<Duration>,
+    /// What it holds, by what it acknowledged.
+    pub(crate) tx: Option<TxNow>,
+    pub(crate) rx: BTreeMap<(Sci, u8), (SaId, SakNo)>,
+    waiting: VecDeque<Command>,
+    ordered: u64,
+    /// Orders not acknowledged yet, by ticket.
+    orders: VecDeque<(u64, Order)>,
+}
+
+/// The tx SA of a worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TxNow {
+    pub(crate) id: SaId,
+    pub(crate) ssci: Ssci,
+    pub(crate) sak: SakNo,
+}
+
+/// An order as the checkers see it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    InstallRx(Sci, SaId, SakNo),
+    InstallTx(TxNow),
+    RetireRx(Sci, SaId),
+    RetireTx,
+}
+
+struct Pending {
+    step: Step,
+    tickets: Vec<Ticket>,
+}
+
+/// Key of a tx SA, kept by a process that has the flaw to keep it.
+pub(crate) struct Kept {
+    pub(crate) id: SaId,
+    pub(crate) sas: Vec<(Sci, Ssci)>,
+    pub(crate) sak: Rc<Sak>,
+    pub(crate) salt: [u8; 12],
+}
+
+/// What a fleet is made from.
+pub(crate) struct FleetConfig {
+    pub(crate) local: MacAddr,
+    pub(crate) workers: u16,
+    pub(crate) suite: Suite,
+    pub(crate) engine: Engine,
+    pub(crate) flaw: Option<Flaw>,
+}
+
+impl Fleet {
+    pub(crate) fn new(config: &FleetConfig) -> Result<Self, String> {
+        let crew = (1..=config.workers)
+            .map(|port| Member::new(Sci::new(config.local, port), config.flaw))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            crew,
+            pending: Vec::new(),
+            suite: config.suite,
+            engine: config.engine,
+            flaw: config.flaw,
+        })
+    }
+
+    /// The next rekey frame from the line.
+    pub(crate) fn receive(&mut self) -> Option<ControlFrame> {
+        self.crew
+            .iter_mut()
+            .find_map(|member| member.control.recv())
+    }
+
+    /// Sends a rekey frame to the line, by the first worker.
+    pub(crate) fn send(&mut self, frame: &[u8]) {
+        if let Some(member) = self.crew.first_mut() {
+            // As in the driver: what is not answered is repeated.
+            let _full = member.control.send(frame);
+        }
+    }
+
+    /// Carries out an order in all workers. For an install, the number of its SAK; and the key of a
+    /// tx SA, for who is not supposed to keep it.
+    pub(crate) fn order(
+        &mut self,
+        action: Action,
+        saks: &mut Saks,
+    ) -> (Option<SakNo>, Option<Kept>) {
+        let Some(step) = action.step() else {
+            return (None, None);
+        };
+        let mut number = None;
+        let mut kept = None;
+        match action {
+            Action::InstallRx { id, sas, sak, salt } => {
+                if self.flaw == Some(Flaw::RetireBeforeSwitch) {
+                    self.retire_rx_now(&sas);
+                }
+                let sak = Rc::new(sak);
+                let no = saks.number(&sak);
+                for member in &mut self.crew {
+                    for &(sci, ssci) in &sas {
+                        let salt = Salt(salt.0);
+                        let sa = RxSa::new(id, self.suite, &sak, salt, ssci, self.engine);
+                        let sa = Box::new(sa);
+                        let command = Command::InstallRx { sci, sa };
+                        member.order(command, Order::InstallRx(sci, id, no));
+                    }
+                }
+                number = Some(no);
+            }
+            Action::InstallTx { id, sas, sak, salt } => {
+                let sak = Rc::new(sak);
+                let salt = salt.0;
+                let key = Kept { id, sas, sak, salt };
+                number = Some(self.install_tx(&key, saks));
+                kept = Some(key);
+            }
+            Action::RetireRx { id, scis } => {
+                for member in &mut self.crew {
+                    for &sci in &scis {
+                        member.order(Command::RetireRx { sci, id }, Order::RetireRx(sci, id));
+                    }
+                }
+            }
+            Action::RetireTx { .. } => {
+                for member in &mut self.crew {
+                    member.order(Command::RetireTx, Order::RetireTx);
+                }
+            }
+            Action::Send(_) | Action::FetchKey | Action::FetchKeyById(_) | Action::Event(_) => {}
+        }
+        let tickets = self.crew.iter().map(|m| Ticket(m.ordered)).collect();
+        self.pending.push(Pending { step, tickets });
+        (number, kept)
+    }
+
+    /// A tx SA for each worker.
+    pub(crate) fn install_tx(&mut self, key: &Kept, saks: &mut Saks) -> SakNo {
+        let sak = saks.number(&key.sak);
+        for (member, &(_, ssci)) in self.crew.iter_mut().zip(&key.sas) {
+            let ssci = match self.flaw {
+                Some(Flaw::OneSsci) => Ssci(1),
+                _ => ssci,
+            };
+            let salt = Salt(key.salt);
+            let sa = TxSa::new(key.id, self.suite, &key.sak, salt, ssci, self.engine);
+            let sa = Box::new(sa);
+            let id = key.id;
+            member.order(
+                Command::InstallTx { sa },
+                Order::InstallTx(TxNow { id, ssci, sak }),
+            );
+        }
+        sak
+    }
+
+    /// The flaw: old keys go before the switch instead of after it.
+    fn retire_rx_now(&mut self, sas: &[(Sci, Ssci)]) {
+        for member in &mut self.crew {
+            let held: Vec<_> = member.rx.iter().map(|(slot, sa)| (slot.0, sa.0)).collect();
+            for (sci, id) in held {
+                if sas.iter().any(|(of, _)| *of == sci) {
+                    member.order(Command::RetireRx { sci, id }, Order::RetireRx(sci, id));
+                }
+            }
+        }
+    }
+
+    /// Orders that all workers have acknowledged since the last call.
+    pub(crate) fn acknowledged(&mut self) -> Vec<Step> {
+        for member in &mut self.crew {
+            member.post_waiting();
+        }
+        let crew = &self.crew;
+        let hasty = self.flaw == Some(Flaw::FirstWorkerIsEnough);
+        let done = |pending: &mut Pending| {
+            let mut each = crew
+                .iter()
+                .zip(&pending.tickets)
+                .map(|(member, &ticket)| member.mailbox.is_done(ticket));
+            if hasty {
+                each.any(|done| done)
+            } else {
+                each.all(|done| done)
+            }
+        };
+        self.pending
+            .extract_if(.., done)
+            .map(|pending| pending.step)
+            .collect()
+    }
+
+    /// What the counters tell: rx SAs under which a frame has come; the tx SA and its next PN.
+    pub(crate) fn look(&self) -> (Vec<SaId>, Option<(SaId, Pn)>) {
+        let (mut rx, mut tx) = (Vec::new(), None::<(SaId, Pn)>);
+        for member in &self.crew {
+            let stats = member.stats.snapshot();
+            let used = stats.rx_sas.iter().filter(|sa| sa.in_pkts_ok > 0);
+            rx.extend(used.map(|sa| sa.id));
+            if let (Some(id), Some(pn)) = (stats.tx_sa, stats.next_pn) {
+                tx = Some(tx.map_or((id, pn), |(before, highest)| {
+                    (before.max(id), highest.max(pn))
+                }));
+            }
+        }
+        (rx, tx)
+    }
+
+    /// Whether every worker can receive under this SA.
+    pub(crate) fn all_hold(&self, sci: Sci, id: SaId, sak: SakNo) -> bool {
+        let slot = (sci, id.an.value());
+        self.crew
+            .iter()
+            .all(|member| member.rx.get(&slot) == Some(&(id, sak)))
+    }
+}
+
+fn mem(capacity: usize) -> (Mem, Mem) {
+    pair_with(MemConfig {
+        capacity,
+        mtu: MTU + OVERHEAD_MAX,
+        pool_frames: POOL_FRAMES,
+    })
+}
+
+impl Member {
+    fn new(sci: Sci, flaw: Option<Flaw>) -> Result<Self, String> {
+        let (red, host) = mem(RED_FRAMES);
+        let (black, line) = mem(BLACK_FRAMES);
+        let open = |end: Mem| end.open().map_err(|error| error.to_string());
+        let (mailbox, inbox) = worker::mailbox::channel();
+        let (control, link) = ControlLink::pair().map_err(|error| error.to_string())?;
+        let stats = Arc::new(Stats::new());
+        let tx = TxSc::new(TxScConfig {
+            sci,
+            explicit_sci: true,
+            protection: Protection::Confidentiality,
+            clear_vlan_tags: 0,
+            frame_len_max: MTU + port::limits::ETHERNET_HEADER + OVERHEAD_MAX,
+        });
+        let rx = RxScs::new(RxConfig {
+            replay_window: 64,
+            validate: match flaw {
+                Some(Flaw::Lenient) => ValidateFrames::Check,
+                _ => ValidateFrames::Strict,
+            },
+            clear_vlan_tags: 0,
+        });
+        let worker = Worker::new(Parts {
+            red: Box::new(open(red)?),
+            black: Box::new(open(black)?),
+            tx,
+            rx,
+            policy: Policy::default(),
+            rekey_ethertype: ETHERTYPE_REKEY,
+            idle: Idle::default(),
+            inbox,
+            link,
+            stats: Arc::clone(&stats),
+        });
+        Ok(Self {
+            worker,
+            mailbox,
+            control,
+            stats,
+            host: open(host)?,
+            line: open(line)?,
+            poll_at: None,
+            tx: None,
+            rx: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            ordered: 0,
+            orders: VecDeque::new(),
+        })
+    }
+
+    fn order(&mut self, command: Command, order: Order) {
+        self.ordered += 1;
+        self.orders.push_back((self.ordered, order));
+        self.waiting.push_back(command);
+        self.post_waiting();
+    }
+
+    fn post_waiting(&mut self) {
+        while let Some(command) = self.waiting.pop_front() {
+            if let Err(worker::Full(command)) = self.mailbox.post(command) {
+                self.waiting.push_front(command);
+                return;
+            }
+        }
+    }
+
+    /// A RetireTx is under way.
+    pub(crate) fn stopping(&self) -> bool {
+        let stops = |order: &Order| matches!(order, Order::RetireTx);
+        self.orders.iter().any(|(_, order)| stops(order))
+    }
+
+    /// The next order that the worker has acknowledged, taken into `tx` and `rx`.
+    ///
+    /// # Errors
+    /// The worker refused it: an SA in use was to be written over.
+    pub(crate) fn settled(&mut self) -> Result<Option<Order>, String> {
+        let done = self.mailbox.acknowledged();
+        let Some((ticket, order)) = self.orders.pop_front_if(|(ticket, _)| *ticket <= done) else {
+            return Ok(None);
+        };
+        if let Some(Outcome::Refused(error)) = self.mailbox.outcome(Ticket(ticket)) {
+            return Err(format!("I3: {order:?} was refused: {error:?}"));
+        }
+        match order {
+            Order::InstallRx(sci, id, sak) => {
+                if let Some((old, _)) = self.rx.insert((sci, id.an.value()), (id, sak)) {
+                    return Err(format!("I3: {id} was installed over {old}"));
+                }
+            }
+            Order::InstallTx(tx) => self.tx = Some(tx),
+            Order::RetireRx(sci, id) => {
+                let slot = (sci, id.an.value());
+                if self.rx.get(&slot).is_some_and(|(held, _)| *held == id) {
+                    self.rx.remove(&slot);
+                }
+            }
+            Order::RetireTx => self.tx = None,
+        }
+        Ok(Some(order))
+    }
+
+    /// What the worker says it has counted and holds, now.
+    pub(crate) fn numbers(&mut self) -> StatsSnapshot {
+        self.worker.publish();
+        self.stats.snapshot()
+    }
+}
+
+/// All frames that have come out of a port.
+pub(crate) fn drain(port: &mut MemPort, mut each: impl FnMut(&[u8])) {
+    let mut burst = Burst::new();
+    loop {
+        port.rx_burst(&mut burst);
+        if burst.is_empty() {
+            return;
+        }
+        burst.drain(..).for_each(|frame| each(frame.bytes()));
+    }
+}

@@ -1,0 +1,71 @@
+//! Deterministic simulation: two encryptors, their KMEs and a hostile line, on one thread and under a
+//! virtual clock. See `README.md`.
+//!
+//! ```text
+//!  LAN ═ red [ Worker ] black ═ line: loss, delay, adversary ═ black [ Worker ] red ═ LAN
+//!            mailbox │ link                                     mailbox │ link
+//!               [ Rekey ] ──── kmes: Store, Source, faults ──────── [ Rekey ]
+//! ```
+//! Real are `rekey`, `worker` with its mailbox and control link, `secy`, `gcm`, `port::mem`, and the
+//! store of `kme`. Of our own are the clock, the line, and the driver's glue between the parts, which
+//! in `qmacsec` is asynchronous. One seed draws the plan and everything in it.
+#![forbid(unsafe_code)]
+
+mod check;
+mod clock;
+mod end;
+mod flaw;
+mod fleet;
+mod frames;
+mod kmes;
+mod limits;
+mod line;
+mod plan;
+mod rng;
+mod saks;
+mod tally;
+mod trace;
+mod world;
+
+pub use flaw::Flaw;
+pub use plan::Plan;
+pub use tally::Tally;
+
+/// How a run went.
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// What happened in it.
+    pub tally: Tally,
+    /// Hash of everything that happened, in order.
+    pub trace: u64,
+    /// The first invariant that was broken, and when.
+    pub violation: Option<String>,
+}
+
+/// Runs a plan to its end, or to the first violation.
+#[must_use]
+pub fn run(plan: Plan) -> Outcome {
+    go(plan, false)
+}
+
+/// As [`run`], and tells on standard error what happens.
+#[must_use]
+pub fn run_aloud(plan: Plan) -> Outcome {
+    go(plan, true)
+}
+
+fn go(plan: Plan, aloud: bool) -> Outcome {
+    let seed = plan.seed;
+    let mut world = world::World::new(plan, aloud);
+    let violation = world.run().err();
+    Outcome {
+        seed,
+        tally: world.tally,
+        trace: world.trace.hash(),
+        violation: violation.map(|text| format!("at {:?}: {text}", world.now)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! The line and what it does to frames, the adversary on it, and the workers at both ends of it.
+
+use std::time::Duration;
+
+use port::Port;
+use wire::{ETHERTYPE_MACSEC, MACS_LEN, SecTag};
+
+use crate::check::{Sealed, count};
+use crate::fleet::drain;
+use crate::limits::{RECORDED, STALL_MAX};
+use crate::world::{Item, World};
+
+impl World {
+    /// All workers of an end have something to look at.
+    pub(crate) fn call_workers(&mut self, side: usize) {
+        for worker in 0..usize::from(self.plan.workers[side]) {
+            self.call_worker(side, worker);
+        }
+    }
+
+    /// A worker has something to look at; it will, after a while.
+    pub(crate) fn call_worker(&mut self, side: usize, worker: usize) {
+        let run = self.ends[side].run;
+        let Some(process) = &mut self.ends[side].process else {
+            return;
+        };
+        let member = &mut process.fleet.crew[worker];
+        if member.poll_at.is_some() {
+            return;
+        }
+        let mut lag = self.rng.time(self.plan.worker_lag);
+        if self.rng.permille(self.plan.worker_stall) {
+            lag += self.rng.time(STALL_MAX);
+        }
+        member.poll_at = Some(self.now + lag);
+        self.after(lag, Item::Poll { side, run, worker });
+    }
+
+    /// A worker breathes until there is nothing left to do, and publishes its numbers.
+    pub(crate) fn poll(&mut self, side: usize, worker: usize) -> Result<(), String> {
+        let mut black = Vec::new();
+        loop {
+            let Some(process) = &mut self.ends[side].process else {
+                return Ok(());
+            };
+            let member = &mut process.fleet.crew[worker];
+            member.poll_at = None;
+            let moved = member.worker.poll();
+            // Commands are applied before frames are moved.
+            while let Some(process) = &mut self.ends[side].process
+                && let Some(order) = process.fleet.crew[worker].settled()?
+            {
+                self.check.keys.carried_out(order, side, &self.ends)?;
+            }
+            let Some(process) = &mut self.ends[side].process else {
+                return Ok(());
+            };
+            let member = &mut process.fleet.crew[worker];
+            let (tx, stopping) = (member.tx, member.stopping());
+            black.clear();
+            drain(&mut member.line, |frame| black.push(frame.to_vec()));
+            let (now, check, trace) = (self.now, &mut self.check, &mut self.trace);
+            let mut result = Ok(());
+            drain(&mut member.host, |frame| {
+                trace.octets(now, b'r', side, frame);
+                if result.is_ok() {
+                    result = check.red.received(side, frame);
+                }
+            });
+            result?;
+            for frame in black.drain(..) {
+                let sealed = Sealed {
+                    side,
+                    worker,
+                    tx,
+                    stopping,
+                    frame: &frame,
+                };
+                self.check
+                    .black(self.now, &sealed, &self.ends, &self.plan)?;
+                self.transmit(side, frame);
+            }
+            if moved == 0 {
+                break;
+            }
+        }
+        let Some(process) = &mut self.ends[side].process else {
+            return Ok(());
+        };
+        count::worker(&process.fleet.crew[worker].numbers())?;
+        if !process.driver_called {
+            process.driver_called = true;
+            let run = self.ends[side].run;
+            let lag = self.rng.time(self.plan.driver_lag);
+            self.after(lag, Item::Drive { side, run });
+        }
+        Ok(())
+    }
+
+    /// A frame leaves an end.
+    fn transmit(&mut self, side: usize, frame: Vec<u8>) {
+        self.trace.octets(self.now, b'b', side, &frame);
+        self.tally.black += 1;
+        let copies = 1 + usize::from(self.rng.permille(self.plan.doubled));
+        let cut = self.plan.partition.is_some_and(|(from, to)| {
+            (from..to).contains(&self.now) && self.plan.partitioned[side]
+        });
+        for _ in 0..copies {
+            let lost = self.rng.permille(self.plan.loss);
+            if !lost && !cut {
+                let delay = self.plan.latency + self.rng.time(self.plan.jitter);
+                let frame = frame.clone();
+                let to = 1 - side;
+                self.after(delay, Item::Arrive { to, frame });
+            }
+        }
+        if self.plan.injected == 0 {
+            return;
+        }
+        if self.recorded.len() < RECORDED {
+            self.recorded.push((side, frame));
+        } else {
+            let at = self.rng.below(RECORDED);
+            self.recorded[at] = (side, frame);
+        }
+    }
+
+    /// A frame arrives: those of one SC always at the same worker, since only its SA there knows what
+    /// has been received; rekey frames and whatever else at the first.
+    pub(crate) fn arrive(&mut self, to: usize, frame: &[u8]) {
+        self.trace.octets(self.now, b'a', to, frame);
+        let workers = usize::from(self.plan.workers[to]);
+        let port = match frame.get(MACS_LEN..).map(SecTag::parse) {
+            Some(Ok(tag)) => match tag.channel {
+                wire::Channel::Explicit(sci) => usize::from(sci.port()),
+                wire::Channel::Implied { .. } => 1,
+            },
+            _ => 1,
+        };
+        let worker = port.wrapping_sub(1) % workers;
+        if let Some(process) = &mut self.ends[to].process {
+            process.fleet.crew[worker].line.copy_tx(frame);
+            self.call_worker(to, worker);
+        }
+    }
+
+    /// The LAN of a side sends.
+    pub(crate) fn traffic(&mut self, side: usize) {
+        let period = Duration::from_secs(1) / self.plan.traffic.max(1);
+        self.after(period, Item::Traffic { side });
+        for worker in 0..usize::from(self.plan.workers[side]) {
+            if self.ends[side].process.is_none() {
+                return;
+            }
+            for _ in 0..=self.rng.below(self.plan.clump) {
+                let name = self.check.red.next(self.now, side, worker);
+                if let Some(process) = &mut self.ends[side].process {
+                    process.fleet.crew[worker].host.copy_tx(&name.frame());
+                }
+            }
+            self.call_worker(side, worker);
+        }
+    }
+
+    /// The adversary replays, reflects, bends, cuts, stretches, unwraps and makes up frames.
+    pub(crate) fn inject(&mut self) {
+        if self.plan.injected == 0 {
+            return;
+        }
+        self.after(Duration::from_secs(1) / self.plan.injected, Item::Inject);
+        if self.recorded.is_empty() {
+            return;
+        }
+        self.tally.injected += 1;
+        let rng = &mut self.rng;
+        let (from, mut frame) = self.recorded[rng.below(self.recorded.len())].clone();
+        let mut to = 1 - from;
+        match rng.below(12) {
+            0 => to = from,
+            1 | 2 => {
+                let bit = rng.below(frame.len() * 8);
+                frame[bit / 8] ^= 1 << (bit % 8);
+            }
+            3 => frame.truncate(rng.below(frame.len())),
+            4 => rng.fill(&mut frame[12..]),
+            5 => frame.extend([0; 9]),
+            6 => unwrap(&mut frame),
+            7 => {
+                // One frame's head on another's body.
+                let (_, other) = &self.recorded[rng.below(self.recorded.len())];
+                let at = rng.below(frame.len().min(other.len()));
+                frame.truncate(at);
+                frame.extend_from_slice(&other[at..]);
+            }
+            _ => {}
+        }
+        self.after(Duration::ZERO, Item::Arrive { to, frame });
+    }
+}
+
+/// Without its SecTAG, as if the sender had no key.
+fn unwrap(frame: &mut Vec<u8>) {
+    if wire::ethertype(frame) == Some(ETHERTYPE_MACSEC) && frame.len() > MACS_LEN + 16 {
+        frame.drain(MACS_LEN..MACS_LEN + 16);
+        frame[MACS_LEN..MACS_LEN + 2].copy_from_slice(&[8, 0]);
+    }
+}

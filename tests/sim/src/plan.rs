@@ -1,0 +1,280 @@
+//! What one run is like: everything is drawn from its seed.
+
+use std::time::Duration;
+
+use gcm::Engine;
+use secy::Suite;
+
+use crate::flaw::Flaw;
+use crate::rng::Rng;
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// A time from and to.
+pub(crate) type Window = Option<(Duration, Duration)>;
+
+/// Settings of the ends, and faults of the world around them. Times are the world's, from its start.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Everything else that is random comes from it.
+    pub seed: u64,
+    pub(crate) suite: Suite,
+    pub(crate) engine: Engine,
+    /// Rekey interval and workers of each end.
+    pub(crate) interval: [Duration; 2],
+    pub(crate) workers: [u16; 2],
+    pub(crate) hold_max: Duration,
+    /// One-way delay of the line, and what is added at random: that reorders.
+    pub(crate) latency: Duration,
+    pub(crate) jitter: Duration,
+    /// Of 1000 frames of any kind.
+    pub(crate) loss: u32,
+    pub(crate) doubled: u32,
+    /// Nothing passes, in these directions.
+    pub(crate) partition: Window,
+    pub(crate) partitioned: [bool; 2],
+    /// Clumps of user frames per second and end, frames of a clump at most; 0 is a quiet line.
+    pub(crate) traffic: u32,
+    pub(crate) clump: usize,
+    /// Until a worker looks up, and of 1000 times, how often it is stalled.
+    pub(crate) worker_lag: Duration,
+    pub(crate) worker_stall: u32,
+    /// Until the driver looks up.
+    pub(crate) driver_lag: Duration,
+    pub(crate) kme: KmePlan,
+    /// Mean time between crashes of each end; how long it stays down at most.
+    pub(crate) crash_every: Option<Duration>,
+    pub(crate) down: Duration,
+    /// End 0 goes down then and stays down.
+    pub(crate) dies: Option<Duration>,
+    /// Mean time between jumps of each end's clock.
+    pub(crate) jump_every: Option<Duration>,
+    /// Frames per second that the adversary injects.
+    pub(crate) injected: u32,
+    /// No frame may be lost but by the line's design: what goes wrong is none of a frame's business.
+    pub(crate) gentle: bool,
+    pub(crate) flaw: Option<Flaw>,
+    /// When faults stop, and when the run ends.
+    pub(crate) calm: Duration,
+    pub(crate) end: Duration,
+}
+
+/// The KMEs and their faults.
+#[derive(Clone, Debug)]
+pub(crate) struct KmePlan {
+    /// Answer time at most.
+    pub(crate) lag: Duration,
+    /// A key is at the other KME so much later, at most.
+    pub(crate) spread: Duration,
+    /// Of 1000 requests: each kind of failure.
+    pub(crate) fault: u32,
+    /// Each KME does not answer.
+    pub(crate) down: [Window; 2],
+    /// Neither has keys.
+    pub(crate) empty: Window,
+    /// They lose all they hold then.
+    pub(crate) restart: Option<Duration>,
+    /// They hand out keys again that they handed out before.
+    pub(crate) repeats: bool,
+    /// What the link delivers.
+    pub(crate) block_bits: u64,
+    pub(crate) block_every: Duration,
+    pub(crate) blocks_at_start: u32,
+}
+
+impl Plan {
+    /// Nothing goes wrong (I5).
+    #[must_use]
+    pub fn calm(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let interval = rng.pick(&[ms(100), ms(200), ms(500), ms(1000), ms(3000)]);
+        Self {
+            seed,
+            suite: rng.pick(&Suite::ALL),
+            engine: rng.pick(&[Engine::AwsLc, Engine::RustCrypto]),
+            interval: [interval, rng.pick(&[interval, ms(700)])],
+            workers: [1 + u16::try_from(rng.below(3)).unwrap_or(0), 1],
+            hold_max: interval.max(ms(700)) * 40,
+            latency: rng.pick(&[ms(0), ms(1), ms(20)]),
+            jitter: ms(0),
+            loss: 0,
+            doubled: 0,
+            partition: None,
+            partitioned: [true; 2],
+            traffic: rng.pick(&[0, 20, 100]),
+            clump: rng.pick(&[1, 4, 40]),
+            worker_lag: rng.pick(&[ms(0), ms(1), ms(5)]),
+            worker_stall: 0,
+            driver_lag: rng.pick(&[ms(0), ms(1)]),
+            kme: KmePlan {
+                lag: rng.pick(&[ms(1), ms(10), ms(20)]),
+                spread: ms(0),
+                fault: 0,
+                down: [None; 2],
+                empty: None,
+                restart: None,
+                repeats: false,
+                block_bits: 100_000,
+                block_every: ms(1000),
+                blocks_at_start: 4,
+            },
+            crash_every: None,
+            down: ms(0),
+            dies: None,
+            jump_every: None,
+            injected: 0,
+            gentle: true,
+            flaw: None,
+            calm: ms(0),
+            end: interval.max(ms(700)) * 8,
+        }
+    }
+
+    /// An adversary, and nothing else: whatever it brings, no frame is lost for it.
+    #[must_use]
+    pub fn hostile(seed: u64) -> Self {
+        let mut plan = Self::calm(seed);
+        plan.traffic = plan.traffic.max(20);
+        plan.injected = 100;
+        plan.calm = plan.end;
+        plan.end += plan.interval[0].max(ms(700)) * 6 + ms(3000);
+        plan
+    }
+
+    /// KMEs in all kinds of trouble, and nothing else: no frame is lost for it (I10).
+    #[must_use]
+    pub fn kme_trouble(seed: u64) -> Self {
+        let mut plan = Self::calm(seed);
+        let mut rng = Rng::new(seed ^ 0x0E11);
+        plan.traffic = plan.traffic.max(20);
+        plan.hold_max = Duration::from_secs(3600);
+        plan.calm = (plan.interval[0] * 10).clamp(ms(8000), ms(20_000));
+        plan.draw_kme_faults(&mut rng);
+        plan.end = plan.calm + plan.interval[0].max(ms(700)) * 6 + ms(3000);
+        plan
+    }
+
+    fn draw_kme_faults(&mut self, rng: &mut Rng) {
+        let calm = self.calm;
+        let mut window = |chance: u32| {
+            let from = rng.time(calm);
+            rng.permille(chance).then(|| (from, from + rng.time(calm)))
+        };
+        self.kme.down = [window(250), window(250)];
+        self.kme.empty = window(250);
+        self.kme.restart = window(250).map(|(at, _)| at);
+        self.kme.lag = rng.pick(&[ms(5), ms(50), ms(800)]);
+        self.kme.spread = rng.pick(&[ms(0), ms(100), ms(900)]);
+        self.kme.fault = rng.pick(&[0, 30, 150]);
+        self.kme.block_bits = rng.pick(&[2560, 8192, 100_000]);
+        self.kme.block_every = rng.pick(&[ms(300), ms(2000)]);
+        self.kme.blocks_at_start = rng.pick(&[0, 1, 4]);
+    }
+
+    /// Anything may go wrong, until `calm`.
+    #[must_use]
+    pub fn drawn(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x5EED);
+        let mut plan = Self::calm(seed);
+        plan.gentle = false;
+        plan.interval = [0, 1].map(|_| rng.pick(&[ms(100), ms(300), ms(1000), ms(3000)]));
+        plan.workers = [rng.pick(&[1, 1, 2]), rng.pick(&[1, 1, 3])];
+        plan.traffic = rng.pick(&[0, 10, 30]);
+        plan.clump = rng.pick(&[1, 4, 16]);
+        plan.latency = rng.pick(&[ms(0), ms(2), ms(50), ms(300)]);
+        plan.jitter = rng.pick(&[ms(0), ms(1), ms(30), ms(300)]);
+        plan.loss = rng.pick(&[0, 50, 200, 500]);
+        plan.doubled = rng.pick(&[0, 100, 300]);
+        plan.worker_lag = rng.pick(&[ms(0), ms(5), ms(50)]);
+        plan.worker_stall = rng.pick(&[0, 0, 20]);
+        plan.crash_every = rng.pick(&[None, Some(ms(1500)), Some(ms(6000))]);
+        plan.down = rng.pick(&[ms(5), ms(400), ms(4000)]);
+        plan.jump_every = rng.pick(&[None, None, Some(ms(4000))]);
+        plan.injected = rng.pick(&[0, 10, 60]);
+        let longest = plan.interval[0].max(plan.interval[1]);
+        plan.hold_max = longest * rng.pick(&[3, 10, 40]);
+        plan.calm = (longest * 6).clamp(ms(5000), ms(12_000));
+        plan.draw_kme_faults(&mut rng);
+        if rng.permille(250) {
+            let from = rng.time(plan.calm);
+            plan.partition = Some((from, from + rng.time(ms(4000))));
+            plan.partitioned = rng.pick(&[[true, true], [true, false], [false, true]]);
+        }
+        plan.end = plan.calm + longest * 5 + ms(4000);
+        plan
+    }
+
+    /// KMEs that repeat themselves, and ends that crash often.
+    #[must_use]
+    pub fn repeating(seed: u64) -> Self {
+        let mut plan = Self::drawn(seed);
+        plan.kme.repeats = true;
+        plan.kme.empty = None;
+        plan.kme.down = [None; 2];
+        plan.crash_every = Some(ms(800));
+        plan.down = ms(50);
+        plan.loss = 0;
+        plan
+    }
+
+    /// One end dies, the adversary goes on replaying what it said.
+    #[must_use]
+    pub fn dying(seed: u64) -> Self {
+        let mut plan = Self::drawn(seed);
+        plan.crash_every = None;
+        plan.jump_every = None;
+        plan.injected = 60;
+        // What never arrived is new to the receiver, whoever brings it.
+        plan.loss = 0;
+        plan.jitter = ms(0);
+        plan.partition = None;
+        plan.worker_stall = 0;
+        plan.interval = [ms(1000); 2];
+        plan.hold_max = ms(3000);
+        plan.dies = Some(ms(5000));
+        plan.calm = ms(25_000);
+        plan.end = ms(25_000);
+        plan
+    }
+
+    /// The mix that the nightly run takes: mostly everything at once.
+    #[must_use]
+    pub fn mixed(seed: u64) -> Self {
+        match seed % 20 {
+            0 => Self::calm(seed),
+            1 | 2 => Self::hostile(seed),
+            3 | 4 => Self::kme_trouble(seed),
+            5 => Self::repeating(seed),
+            6 => Self::dying(seed),
+            _ => Self::drawn(seed),
+        }
+    }
+
+    /// The same with a flaw in what is around the protocol.
+    #[must_use]
+    pub fn with_flaw(mut self, flaw: Flaw) -> Self {
+        self.flaw = Some(flaw);
+        self
+    }
+
+    /// From `calm` on: the same line without its faults.
+    pub(crate) fn calmed(&mut self) {
+        self.jitter = ms(0);
+        self.loss = 0;
+        self.doubled = 0;
+        self.partition = None;
+        self.worker_stall = 0;
+        self.worker_lag = self.worker_lag.min(ms(5));
+        self.kme.lag = self.kme.lag.min(ms(20));
+        self.kme.spread = ms(0);
+        self.kme.fault = 0;
+        self.kme.down = [None; 2];
+        self.kme.empty = None;
+        self.kme.repeats = false;
+        self.crash_every = None;
+        self.jump_every = None;
+        self.injected = 0;
+    }
+}
