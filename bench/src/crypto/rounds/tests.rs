@@ -33,7 +33,7 @@ fn disturbed_rounds_are_thrown_away_and_counted() {
     for (n, round) in rounds.rounds.iter_mut().enumerate() {
         (round.calibrator_ns, round.preempted) = (1000.0, false);
         let slow = n % 4 == 3;
-        round.cycle_ns = if slow { 1.0 } else { 0.25 };
+        round.cycle_ns = [0.2, 0.2, 0.3, 1.0, 0.2, 0.3, 0.3, 1.0][n];
         round
             .samples
             .iter_mut()
