@@ -92,29 +92,18 @@ pub(super) fn xor3(a: __m512i, b: __m512i, c: __m512i) -> __m512i {
 /// Adds up the four lanes of each of four vectors: lane `f` of the result is the sum of `v[f]`.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn add_lanes(v: [__m512i; 4]) -> __m512i {
-    // [a0+a2, a1+a3, b0+b2, b1+b3]
+pub(super) fn add_lanes(v: [__m512i; 4]) -> __m512i {
+    // [a0 + a2, a1 + a3, b0 + b2, b1 + b3]
     let halves = |a, b| {
         let crossed = _mm512_shuffle_i64x2::<0b01_00_11_10>(a, b);
         let sum = _mm512_xor_si512(crossed, a);
         _mm512_mask_xor_epi64(sum, 0xf0, crossed, b)
     };
-    let ab = halves(v[0], v[1]);
-    let cd = halves(v[2], v[3]);
+    let [ab, cd] = [halves(v[0], v[1]), halves(v[2], v[3])];
     _mm512_xor_si512(
         _mm512_shuffle_i64x2::<0b10_00_10_00>(ab, cd),
         _mm512_shuffle_i64x2::<0b11_01_11_01>(ab, cd),
     )
-}
-
-/// The hashes of four frames: lane `f` belongs to `sums[f]`.
-#[inline]
-#[target_feature(enable = "avx512f,vpclmulqdq")]
-pub(super) fn reduce(sums: &[Products; 4]) -> __m512i {
-    let lo = add_lanes(sums.map(|sum| sum.lo));
-    let mid = add_lanes(sums.map(|sum| sum.mid));
-    let hi = add_lanes(sums.map(|sum| sum.hi));
-    reduce_lanes(lo, mid, hi)
 }
 
 /// The GCM polynomial, reversed, in each lane.

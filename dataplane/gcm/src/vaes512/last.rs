@@ -8,10 +8,12 @@ use core::arch::x86_64::*;
 
 use zeroize::Zeroize;
 
-use super::ghash::{Products, load, load_lanes, reduce, reverse_octets, store_lane};
+use super::ghash::{
+    Products, add_lanes, load, load_lanes, reduce_lanes, reverse_octets, store_lane,
+};
 use super::key::Tables;
 use super::plan::{Frame, PIECE, Scratch};
-use super::round::{round, round_hash, rounds};
+use super::round::{pin, round, round_hash, rounds};
 use crate::job::Job;
 
 /// Frames at a time.
@@ -42,6 +44,7 @@ pub(super) fn finish<const R: usize, const SEAL: bool, const STREAMED: bool>(
         rounds!(five t, state, 10 11 12 13);
     }
     let mut lag = end::<R, SEAL>(t, s, 0, state);
+    let mut summed = None;
     let mut first = QUAD;
     while first < group.len() {
         let mut state = begin(t, s, first);
@@ -59,19 +62,35 @@ pub(super) fn finish<const R: usize, const SEAL: bool, const STREAMED: bool>(
                 }
             )* };
         }
-        rounds_and_hash!(2 3 0, 4 5 1, 6 7 2, 8 9 3);
-        if R == 14 {
-            rounds!(five t, state, 10 11 12 13);
+        rounds_and_hash!(2 3 0);
+        if let Some(summed) = &summed {
+            let before = first - 2 * QUAD;
+            give::<SEAL>(
+                summed,
+                &s.frames[before + 1..],
+                &mut group[before..first - QUAD],
+            );
         }
-        let next = end::<R, SEAL>(t, s, first, state);
-        give::<SEAL>(
-            &sums,
-            &lag,
-            &s.frames[first - QUAD + 1..],
-            &mut group[first - QUAD..],
-        );
-        lag = next;
+        rounds_and_hash!(4 5 1, 6 7 2, 8 9 3);
+        let mut next = Summed::of(&sums, &lag);
+        if R == 14 {
+            rounds!(five t, state, 10 11);
+            pin!(next.lo, next.mid, next.hi);
+            rounds!(five t, state, 12 13);
+        } else {
+            pin!(next.lo, next.mid, next.hi);
+        }
+        summed = Some(next);
+        lag = end::<R, SEAL>(t, s, first, state);
         first += QUAD;
+    }
+    if let Some(summed) = &summed {
+        let before = first - 2 * QUAD;
+        give::<SEAL>(
+            summed,
+            &s.frames[before + 1..],
+            &mut group[before..first - QUAD],
+        );
     }
     let sums = core::array::from_fn(|j| {
         let index = first - QUAD + j;
@@ -81,9 +100,9 @@ pub(super) fn finish<const R: usize, const SEAL: bool, const STREAMED: bool>(
         sum.add(lag.x[j], last_powers(s, index));
         sum
     });
+    let summed = Summed::of(&sums, &lag);
     give::<SEAL>(
-        &sums,
-        &lag,
+        &summed,
         &s.frames[first - QUAD + 1..],
         &mut group[first - QUAD..],
     );
@@ -179,17 +198,36 @@ fn last_powers(s: &Scratch, index: usize) -> __m512i {
     load(frame.last.wrapping_offset(frame.to_powers))
 }
 
+/// Four frames between GHASH and tags: their sums, a lane each, not yet reduced.
+struct Summed {
+    lo: __m512i,
+    mid: __m512i,
+    hi: __m512i,
+    masks: __m512i,
+    icvs: __m512i,
+}
+
+impl Summed {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn of(sums: &[Products; QUAD], lag: &Quad) -> Self {
+        Self {
+            lo: add_lanes(sums.map(|sum| sum.lo)),
+            mid: add_lanes(sums.map(|sum| sum.mid)),
+            hi: add_lanes(sums.map(|sum| sum.hi)),
+            masks: lag.masks,
+            icvs: lag.icvs,
+        }
+    }
+}
+
 /// Writes the tags of four frames, or compares them.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,vpclmulqdq")]
-fn give<const SEAL: bool>(
-    sums: &[Products; QUAD],
-    lag: &Quad,
-    frames: &[Frame],
-    jobs: &mut [Job<'_>],
-) {
-    let hashes = _mm512_shuffle_epi8(reduce(sums), reverse_octets());
-    let tags = _mm512_xor_si512(hashes, lag.masks);
+fn give<const SEAL: bool>(summed: &Summed, frames: &[Frame], jobs: &mut [Job<'_>]) {
+    let hashes = reduce_lanes(summed.lo, summed.mid, summed.hi);
+    let hashes = _mm512_shuffle_epi8(hashes, reverse_octets());
+    let tags = _mm512_xor_si512(hashes, summed.masks);
     if SEAL {
         let frames: &[Frame; QUAD] = quad(frames);
         store_lane::<0>(frames[0].icv, tags);
@@ -197,23 +235,29 @@ fn give<const SEAL: bool>(
         store_lane::<2>(frames[2].icv, tags);
         store_lane::<3>(frames[3].icv, tags);
     } else {
-        let wrong = _mm512_cmpneq_epi64_mask(lag.icvs, tags);
-        for (j, job) in jobs.iter_mut().take(QUAD).enumerate() {
-            job.authentic = (wrong >> (2 * j)) & 3 == 0;
-        }
-        if wrong != 0 {
-            wipe_forged(jobs);
+        let live = !(!0_u32 << (2 * jobs.len().min(QUAD))) as u8;
+        let wrong = _mm512_cmpneq_epi64_mask(summed.icvs, tags) & live;
+        if wrong == 0 {
+            jobs.iter_mut()
+                .take(QUAD)
+                .for_each(|job| job.authentic = true);
+        } else {
+            refuse(wrong, jobs);
         }
     }
 }
 
-/// Wipes the payloads of those of four frames whose tag is wrong.
+/// Marks each of four frames, and wipes the payloads of those whose tag is wrong: where one of
+/// the two bits of a frame in `wrong` is set.
 #[cold]
 #[inline(never)]
-fn wipe_forged(jobs: &mut [Job<'_>]) {
-    for job in jobs.iter_mut().take(QUAD).filter(|job| !job.authentic) {
-        let (_, payload, _) = job.parts();
-        payload.zeroize();
+fn refuse(wrong: u8, jobs: &mut [Job<'_>]) {
+    for (j, job) in jobs.iter_mut().take(QUAD).enumerate() {
+        job.authentic = (wrong >> (2 * j)) & 3 == 0;
+        if !job.authentic {
+            let (_, payload, _) = job.parts();
+            payload.zeroize();
+        }
     }
 }
 

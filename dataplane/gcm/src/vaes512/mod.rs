@@ -180,26 +180,24 @@ fn stream_group<const R: usize, const SEAL: bool>(
     s.list[..BATCH].fill(filler);
     let mut runs = Stream::new(&s.frames[0]);
     let mut pieces = Stream::new(&s.frames[0]);
-    let (mut done, mut planned) = (BATCH, BATCH);
+    let (mut done, mut list_end) = (BATCH, BATCH);
     for (index, job) in group.iter_mut().enumerate() {
-        let (count, end) = s.plan(t, index, job, planned);
-        planned = end;
-        let (aad, text) = job.frame.split_at_mut(job.aad_len);
-        let lead = plan::lead(aad.len());
-        if lead > 0 {
-            runs.lead::<SEAL>(&s.frames[index + 1], &aad[..lead]);
+        let planned = s.plan(t, index, job, list_end);
+        list_end = planned.list_end;
+        if planned.lead > 0 {
+            runs.lead::<SEAL>(&s.frames[index + 1], &planned);
         }
-        if count > 0 {
-            runs.runs::<R, SEAL>(t, &s.frames[index + 1], text.as_mut_ptr(), count);
+        if planned.runs > 0 {
+            runs.runs::<R, SEAL>(t, &s.frames[index + 1], &planned);
         }
-        let batches = (planned - done) / BATCH;
+        let batches = (list_end - done) / BATCH;
         if batches >= BATCH {
             pieces.pieces::<R, SEAL>(t, &raw const s.list[done], batches);
             done += batches * BATCH;
         }
     }
-    s.list[planned..planned + BATCH].fill(filler);
-    let batches = (planned - done).div_ceil(BATCH);
+    s.list[list_end..list_end + BATCH].fill(filler);
+    let batches = (list_end - done).div_ceil(BATCH);
     if batches > 0 {
         pieces.pieces::<R, SEAL>(t, &raw const s.list[done], batches);
         done += batches * BATCH;
@@ -209,7 +207,7 @@ fn stream_group<const R: usize, const SEAL: bool>(
         pieces.end_pieces(&raw const s.list[done - BATCH]);
     }
     s.has_runs = s.frames[group.len()].runs != &raw mut s.runs[0];
-    s.has_pieces = planned > BATCH;
+    s.has_pieces = list_end > BATCH;
     // Nobody's pieces have been summed up behind all others; before the first frame is nothing.
     s.runs[0] = Products::zero();
     s.pieces[0] = Products::zero();

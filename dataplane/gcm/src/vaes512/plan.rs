@@ -50,6 +50,18 @@ pub(super) struct Frame {
     pub(super) pieces: *mut Products,
 }
 
+/// What of a frame is work for the stream.
+pub(super) struct Planned {
+    /// The first octets of a long AAD, whole blocks of it.
+    pub(super) aad: *const u8,
+    pub(super) lead: usize,
+    /// Runs at the front of the payload.
+    pub(super) text: *mut u8,
+    pub(super) runs: usize,
+    /// Behind this frame's pieces.
+    pub(super) list_end: usize,
+}
+
 impl Frame {
     /// The running sum over runs behind this frame.
     #[inline]
@@ -161,7 +173,7 @@ impl Scratch {
         [head[6], head[7]] = [text_len as u64 * 8, aad_len as u64 * 8];
     }
 
-    /// Plans any frame; appends its pieces to the list, whose end is returned.
+    /// Plans any frame and appends its pieces to the list.
     #[inline]
     #[target_feature(enable = "bmi2,avx512f,avx512bw,avx512vl,aes,vaes,vpclmulqdq")]
     pub(super) fn plan(
@@ -170,22 +182,19 @@ impl Scratch {
         index: usize,
         job: &mut Job<'_>,
         list_end: usize,
-    ) -> (usize, usize) {
+    ) -> Planned {
+        let (aad_len, frame_len) = (job.aad_len, job.frame.len());
+        let text_len = frame_len - ICV_LEN - aad_len;
         self.plan_short(t, index, job);
-        let (before, frame) = match &mut self.frames[index..] {
-            [before, frame, ..] => (before, frame),
-            _ => unreachable!("a group has at most GROUP_MAX frames"),
+        let [before, frame] = &mut self.frames[index..][..2] else {
+            unreachable!("two frames were asked for");
         };
-        let text_len = job.frame.len() - ICV_LEN - job.aad_len;
-        let full = text_len.saturating_sub(1) / PIECE;
-        let lead = lead(job.aad_len);
-        if lead > 0 {
-            frame.head_powers = frame.head_powers.wrapping_add(lead);
-        }
         let text = frame.last;
+        let full = text_len.saturating_sub(1) / PIECE;
+        let (runs, pieces) = (full / BATCH, full % BATCH);
+        let lead = lead(aad_len);
         frame.last = text.wrapping_add(PIECE * full);
         frame.last_mask = _bzhi_u64(!0, (text_len - PIECE * full) as u32);
-        let (runs, pieces) = (full / BATCH, full % BATCH);
         let has_runs = runs > 0 || lead > 0;
         frame.runs = if has_runs {
             &raw mut self.runs[index + 1]
@@ -207,11 +216,19 @@ impl Scratch {
             };
         }
         if lead > 0 {
-            let mask = _bzhi_u64(!0, (job.aad_len - lead) as u32);
+            frame.head_powers = frame.head_powers.wrapping_add(lead);
+            let mask = _bzhi_u64(!0, (aad_len - lead) as u32);
+            let aad = text.wrapping_sub(aad_len - lead);
             // SAFETY: the mask leaves only octets of the frame's AAD.
-            let aad = unsafe { _mm512_maskz_loadu_epi8(mask, job.frame[lead..].as_ptr().cast()) };
-            self.put_head(index, aad, text_len, job.aad_len);
+            let aad = unsafe { _mm512_maskz_loadu_epi8(mask, aad.cast()) };
+            self.put_head(index, aad, text_len, aad_len);
         }
-        (runs, list_end + pieces)
+        Planned {
+            aad: text.wrapping_sub(aad_len),
+            lead,
+            text,
+            runs,
+            list_end: list_end + pieces,
+        }
     }
 }

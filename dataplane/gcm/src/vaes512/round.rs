@@ -78,4 +78,12 @@ macro_rules! rounds {
     (five $t:expr, $state:ident, $($r:literal)*) => { $( round!($t, $r, $state, five); )* };
 }
 
-pub(super) use {round, round_hash, rounds};
+/// Has these values made before the next block.
+macro_rules! pin {
+    ($($value:expr),*) => { $(
+        // SAFETY: no instruction at all.
+        unsafe { asm!("/* {} */", inout(zmm_reg) $value, options(nomem, nostack, preserves_flags)) };
+    )* };
+}
+
+pub(super) use {pin, round, round_hash, rounds};

@@ -11,7 +11,7 @@ use core::arch::x86_64::*;
 
 use super::ghash::{Products, load, reverse_octets};
 use super::key::Tables;
-use super::plan::{BATCH, Frame, PIECE, Piece, RUN};
+use super::plan::{BATCH, Frame, PIECE, Piece, Planned, RUN};
 use super::round::{round, round_hash, rounds};
 
 /// A batch between AES and GHASH, and the sum so far.
@@ -39,19 +39,21 @@ impl Stream {
     /// The first octets of a long AAD, whole blocks of it.
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2")]
-    pub(super) fn lead<const SEAL: bool>(&mut self, frame: &Frame, aad: &[u8]) {
+    pub(super) fn lead<const SEAL: bool>(&mut self, frame: &Frame, planned: &Planned) {
         if SEAL {
             self.end_runs();
         }
         let reverse = reverse_octets();
         let mut sum = self.sum;
-        let mut powers = frame.head_powers.wrapping_sub(aad.len());
-        for octets in aad.chunks(PIECE) {
-            let mask = _bzhi_u64(!0, octets.len() as u32);
-            // SAFETY: the mask leaves only octets of the chunk.
-            let x = unsafe { _mm512_maskz_loadu_epi8(mask, octets.as_ptr().cast()) };
-            sum.add(_mm512_shuffle_epi8(x, reverse), load(powers));
-            powers = powers.wrapping_add(PIECE);
+        let powers = frame.head_powers.wrapping_sub(planned.lead);
+        for at in (0..planned.lead).step_by(PIECE) {
+            let mask = _bzhi_u64(!0, (planned.lead - at).min(PIECE) as u32);
+            // SAFETY: the mask leaves only octets of the frame's AAD.
+            let x = unsafe { _mm512_maskz_loadu_epi8(mask, planned.aad.wrapping_add(at).cast()) };
+            sum.add(
+                _mm512_shuffle_epi8(x, reverse),
+                load(powers.wrapping_add(at)),
+            );
         }
         self.sum = sum;
         self.place = frame.runs;
@@ -65,26 +67,25 @@ impl Stream {
         &mut self,
         t: &Tables,
         frame: &Frame,
-        text: *mut u8,
-        runs: usize,
+        planned: &Planned,
     ) {
         let reverse = reverse_octets();
         let start = _mm512_broadcast_i32x4(frame.start);
         let (mut x, mut sum) = (self.x, self.sum);
         let mut place = self.place;
         let mut lagging = self.powers;
-        for run in 0..runs {
-            let text = text.wrapping_add(RUN * run);
+        for run in 0..planned.runs {
+            let text = planned.text.wrapping_add(RUN * run);
             let counters: *const u8 = text.wrapping_offset(frame.to_counters);
             let powers: *const u8 = text.wrapping_offset(frame.to_powers);
             let mut state: [__m512i; BATCH] = core::array::from_fn(|j| {
                 _mm512_xor_si512(start, load(counters.wrapping_add(PIECE * j)))
             });
+            let input: [__m512i; BATCH] =
+                core::array::from_fn(|j| load(text.wrapping_add(PIECE * j)));
             if !SEAL {
                 lagging = powers;
-                x = core::array::from_fn(|j| {
-                    _mm512_shuffle_epi8(load(text.wrapping_add(PIECE * j)), reverse)
-                });
+                x = input.map(|input| _mm512_shuffle_epi8(input, reverse));
             }
             macro_rules! rounds_and_hash {
                 ($($r:literal $s:literal $j:literal),*) => { $(
@@ -98,7 +99,7 @@ impl Stream {
             }
             for j in 0..BATCH {
                 let place = text.wrapping_add(PIECE * j);
-                let key = _mm512_xor_si512(load(place), t.round_keys[R]);
+                let key = _mm512_xor_si512(input[j], t.round_keys[R]);
                 let out = _mm512_aesenclast_epi128(state[j], key);
                 // SAFETY: a run lies inside its frame's payload, which is borrowed mutably.
                 unsafe { _mm512_storeu_si512(place.cast(), out) };
@@ -151,8 +152,9 @@ impl Stream {
                     load(text.wrapping_offset(frame.to_counters)),
                 )
             });
+            let input: [__m512i; BATCH] = core::array::from_fn(|j| load(piece(list, j).0));
             if !SEAL {
-                x = core::array::from_fn(|j| _mm512_shuffle_epi8(load(piece(list, j).0), reverse));
+                x = input.map(|input| _mm512_shuffle_epi8(input, reverse));
             }
             macro_rules! rounds_and_hash {
                 ($($r:literal $s:literal $j:literal),*) => { $(
@@ -169,7 +171,7 @@ impl Stream {
             }
             for j in 0..BATCH {
                 let (place, _) = piece(list, j);
-                let key = _mm512_xor_si512(load(place), t.round_keys[R]);
+                let key = _mm512_xor_si512(input[j], t.round_keys[R]);
                 let out = _mm512_aesenclast_epi128(state[j], key);
                 // SAFETY: a piece lies inside its frame's payload, which is borrowed mutably.
                 unsafe { _mm512_storeu_si512(place.cast(), out) };
