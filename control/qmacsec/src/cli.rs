@@ -56,10 +56,16 @@ pub fn main() -> ExitCode {
         Command::Link(args) => link::main(&args),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("qmacsec: {error}");
+        let mut said = error.to_string();
+        eprintln!("qmacsec: {said}");
         let mut source = error.source();
         while let Some(cause) = source {
-            eprintln!("  because: {cause}");
+            let text = cause.to_string();
+            // Many an error tells its cause in its own words.
+            if !said.contains(&text) {
+                eprintln!("  because: {text}");
+                said += &text;
+            }
             source = cause.source();
         }
         ExitCode::from(limits::EXIT_FAILURE)

@@ -148,9 +148,9 @@ fn inside(
 ///
 /// # Errors
 /// A certificate or key that cannot be used: which file, and the mend.
-pub fn kme_client(config: &EncryptorConfig) -> Result<Client, keyclient::Error> {
+pub fn kme_client(file: &Path, config: &EncryptorConfig) -> Result<Client, RunError> {
     let kme = &config.kme;
-    Client::new(ClientConfig {
+    let client = Client::new(ClientConfig {
         base_url: kme.url.clone(),
         kme_id: kme.kme_id.clone(),
         peer_sae_id: config.the_peer().sae_id.clone(),
@@ -163,6 +163,18 @@ pub fn kme_client(config: &EncryptorConfig) -> Result<Client, keyclient::Error> 
             RequestForm::Get => Form::Get,
         },
         http1_only: kme.http1_only,
+    });
+    client.map_err(|error| match error {
+        keyclient::Error::Config(mistake) => {
+            let key = match mistake.field {
+                "base_url" => "kme.url".to_owned(),
+                "peer_sae_id" => "peer.sae_id".to_owned(),
+                field => format!("kme.{field}"),
+            };
+            let problem = ConfigError::new(file, key, mistake.problem);
+            RunError::Config(problem.value(mistake.value).mend(mistake.mend))
+        }
+        other => RunError::Kme(other),
     })
 }
 
@@ -182,7 +194,7 @@ pub async fn run(
             .value(config.the_peer().psk_file.display())
     })?;
     drop(psk);
-    let client = kme_client(config)?;
+    let client = kme_client(file, config)?;
     let engine = config.encryptor.engine.0;
     gcm::Engine::self_test().map_err(RunError::SelfTest)?;
     let socket = StatusSocket::bind(&config.encryptor.status_socket)?;

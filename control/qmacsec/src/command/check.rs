@@ -23,7 +23,7 @@ pub struct Args {
 pub fn main(args: &Args) -> Outcome {
     let config = EncryptorConfig::read(&args.config)?;
     Psk::read(&args.config, &config.the_peer().psk_file)?;
-    let client = crate::encryptor::kme_client(&config)?;
+    let client = crate::encryptor::kme_client(&args.config, &config)?;
     drop(client);
     println!("{} is fine:", args.config.display());
     println!(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kme::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, Supply};
+use kme::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, StartError, Supply, TlsError};
 use qkd::preset::{Preset, UnknownPreset};
 use tracing::{info, warn};
 
@@ -53,7 +53,7 @@ pub fn main(args: &Args) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(&config, link))?;
+    runtime.block_on(serve(&args.config, &config, link))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -124,7 +124,57 @@ pub(crate) fn report(kmes: &Kmes, link: &str) -> KmeReport {
     }
 }
 
-async fn serve(config: &KmeFile, link: ModelledLink) -> Result<(), Box<dyn std::error::Error>> {
+/// What kept the KMEs from starting, as a mistake of the config that named it.
+fn mistake(file: &Path, config: &KmeFile, error: &StartError) -> ConfigError {
+    match error {
+        StartError::Config(wrong) => {
+            let key = match wrong.field {
+                "reserved_life" => "link.key_life".to_owned(),
+                field => format!("kme.{field}"),
+            };
+            let mistake = ConfigError::new(file, key, "cannot be used");
+            mistake.value(&wrong.value).mend(&wrong.mend)
+        }
+        StartError::Listen {
+            kme_id,
+            address,
+            source,
+        } => ConfigError::new(
+            file,
+            "kme.listen",
+            format!("{kme_id} cannot listen: {source}"),
+        )
+        .value(address)
+        .mend("a free port of an address that this machine has"),
+        StartError::Tls { kme_id, source } => {
+            let kme = config.kme.iter().find(|kme| &kme.kme_id == kme_id);
+            let path = match source {
+                TlsError::Read { path, .. } | TlsError::Ca { path, .. } => Some(path),
+                TlsError::NoCertificate(path) => Some(path),
+                TlsError::Pair { key, .. } => Some(key),
+                TlsError::Library(_) => None,
+            };
+            let key = match (kme, path) {
+                (Some(kme), Some(path)) if path == &kme.ca => "kme.ca",
+                (Some(kme), Some(path)) if path == &kme.cert => "kme.cert",
+                (Some(kme), Some(path)) if path == &kme.key => "kme.key",
+                _ => "kme",
+            };
+            let text = source.to_string();
+            let (problem, mend) = text
+                .rsplit_once("; ")
+                .unwrap_or((&text, "a PEM file that holds what its key is for"));
+            ConfigError::new(file, key, format!("{kme_id}: {problem}")).mend(mend)
+        }
+        StartError::Entropy(_) => ConfigError::new(file, "", error.to_string()),
+    }
+}
+
+async fn serve(
+    file: &Path,
+    config: &KmeFile,
+    link: ModelledLink,
+) -> Result<(), Box<dyn std::error::Error>> {
     let configs = config
         .kme
         .iter()
@@ -142,7 +192,9 @@ async fn serve(config: &KmeFile, link: ModelledLink) -> Result<(), Box<dyn std::
         reserved_life: config.link.key_life.0,
         ..LinkConfig::default()
     };
-    let kmes = Kmes::start(configs, store, link.supply(config.link.blocks_at_start)).await?;
+    let kmes = Kmes::start(configs, store, link.supply(config.link.blocks_at_start))
+        .await
+        .map_err(|error| mistake(file, config, &error))?;
     let name = link.name();
     let snapshot = kmes.snapshot();
     for kme in &snapshot.kmes {

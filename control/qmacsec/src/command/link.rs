@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = limits::LINK_PRESET)]
     preset: String,
     /// Length of the fibre; the modulation is chosen anew for it
-    #[arg(long, value_name = "KM")]
+    #[arg(long, value_name = "KM", allow_negative_numbers = true)]
     km: Option<f64>,
     /// Excess noise at the channel input, in shot-noise units
     #[arg(long, value_name = "SNU")]

@@ -62,12 +62,32 @@ fn split_mend(message: &str) -> (String, Option<String>) {
     }
     let mend = if first_line.starts_with("unknown field") {
         Some("correct the spelling, or delete the line: unknown keys are never ignored".to_owned())
+    } else if let Some(rest) = first_line.strip_prefix("missing field ") {
+        Some(format!("add the line {} = ...", rest.trim_matches('`')))
+    } else if first_line == "invalid socket address syntax" {
+        Some("write address and port: \"127.0.0.1:8443\"".to_owned())
     } else {
         first_line
-            .strip_prefix("missing field ")
-            .map(|field| format!("add the line {} = ...", field.trim_matches('`')))
+            .rsplit_once(", expected ")
+            .map(|(_, kind)| format!("write {}", in_words(kind)))
     };
     (first_line.to_owned(), mend)
+}
+
+/// What serde expects, as people say it.
+fn in_words(kind: &str) -> String {
+    let upto = |largest: u64| format!("a whole number from 0 to {largest}, without quotes");
+    match kind {
+        "u8" => upto(u8::MAX.into()),
+        "u16" => upto(u16::MAX.into()),
+        "u32" => upto(u32::MAX.into()),
+        "u64" | "usize" => "a whole number, 0 or more, without quotes".to_owned(),
+        "f64" => "a number, without quotes".to_owned(),
+        "a boolean" => "true or false, without quotes".to_owned(),
+        "a string" | "a borrowed string" | "path string" => "text in quotes".to_owned(),
+        "a sequence" => "a list: [\"...\", \"...\"]".to_owned(),
+        other => other.to_owned(),
+    }
 }
 
 fn at_line(text: &str, error: &toml::de::Error) -> String {

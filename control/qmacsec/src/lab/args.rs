@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
     pub(crate) rekey: Duration,
     /// Length of the modelled fibre; default: the preset's
-    #[arg(long, value_name = "KM")]
+    #[arg(long, value_name = "KM", allow_negative_numbers = true)]
     pub(crate) km: Option<f64>,
     /// Preset of the modelled link (see `qmacsec link --list`)
     #[arg(long, value_name = "NAME", default_value = limits::LINK_PRESET)]
