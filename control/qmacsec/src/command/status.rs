@@ -66,8 +66,13 @@ pub(crate) fn text(report: &Report) -> String {
         "  peer {} (SAE {}): {}",
         report.peer.name, report.peer.sae_id, report.peer.session
     ));
-    line(format!("  out  {}", direction(&report.tx)));
-    line(format!("  in   {}", direction(&report.rx)));
+    for (way, key) in [("out ", &report.tx), ("in  ", &report.rx)] {
+        line(format!("  {way} {}", direction(key)));
+        if let Some(trouble) = &key.trouble {
+            let for_s = key.trouble_ms.unwrap_or(0) / 1000;
+            line(format!("       no fresh key for {for_s} s: {trouble}"));
+        }
+    }
     let kme = &report.kme;
     line(format!(
         "  KME  {} {} since {} s, {} keys fetched, {} failures",

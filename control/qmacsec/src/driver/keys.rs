@@ -34,14 +34,21 @@ pub(crate) struct KeyDesk {
     book: Book,
 }
 
-/// How the KME has answered.
+/// How the KME has answered. Each call has a standing of its own: a KME that gives fresh keys but
+/// none by their ID is failing, and since when is not reset by the call that works.
 struct Book {
     url: String,
+    fresh: Standing,
+    by_id: Standing,
+    keys: u64,
+    failures: u64,
+}
+
+/// How one call goes.
+struct Standing {
     state: State,
     since: Instant,
     last_error: Option<String>,
-    keys: u64,
-    failures: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,9 +63,8 @@ impl KeyDesk {
         let (to_driver, answers) = mpsc::channel(ANSWERS_MAX);
         let book = Book {
             url: url.to_owned(),
-            state: State::Unknown,
-            since: Instant::now(),
-            last_error: None,
+            fresh: Standing::new(),
+            by_id: Standing::new(),
             keys: 0,
             failures: 0,
         };
@@ -117,7 +123,7 @@ impl KeyDesk {
     pub(crate) async fn answer(&mut self) -> Answer {
         match self.answers.recv().await {
             Some((answer, failure)) => {
-                self.book.enter(failure);
+                self.book.enter(&answer, failure);
                 answer
             }
             None => std::future::pending().await, // cannot be: we hold a sender ourselves
@@ -125,59 +131,105 @@ impl KeyDesk {
     }
 
     pub(crate) fn health(&self) -> KmeHealth {
-        let book = &self.book;
-        KmeHealth {
-            url: book.url.clone(),
-            state: match book.state {
-                State::Unknown => "unknown",
-                State::Ok => "ok",
-                State::Failing => "failing",
-            }
-            .to_owned(),
-            since_ms: u64::try_from(book.since.elapsed().as_millis()).unwrap_or(u64::MAX),
-            last_error: book.last_error.clone(),
-            keys: book.keys,
-            failures: book.failures,
-        }
+        self.book.health()
     }
 }
 
 impl Book {
-    /// One answer. What has changed is logged; the same failure again and again is not.
-    fn enter(&mut self, failure: Option<keyclient::Error>) {
-        let before = self.state;
+    /// One answer.
+    fn enter(&mut self, answer: &Answer, failure: Option<keyclient::Error>) {
+        match &failure {
+            None => self.keys += 1,
+            Some(_) => self.failures += 1,
+        }
+        let (call, standing) = match answer {
+            Answer::Fresh(_) => ("fresh keys", &mut self.fresh),
+            Answer::ById(..) => ("keys by ID", &mut self.by_id),
+        };
         match failure {
-            None => {
-                self.keys += 1;
-                self.state = State::Ok;
-                if before == State::Failing {
-                    info!(
-                        "KME {} answers again, after {:.1?}",
-                        self.url,
-                        self.since.elapsed()
-                    );
-                }
-            }
+            None => standing.succeeded(&self.url, call),
             // The peer's KME may learn of a key a little later than ours: no fault of ours.
             Some(keyclient::Error::Kme {
                 fault: KmeFault::KeyNotFound { .. },
                 ..
-            }) => self.failures += 1,
-            Some(error) => {
-                self.failures += 1;
-                self.state = State::Failing;
-                let text = error.to_string();
-                if self.last_error.as_ref() != Some(&text) || before != State::Failing {
-                    match error.blame() {
-                        Blame::Config | Blame::Bug => error!("{text}"),
-                        _ => warn!("{text}"),
-                    }
-                }
-                self.last_error = Some(text);
+            }) => {}
+            Some(error) => standing.failed(&error),
+        }
+    }
+
+    /// Of two calls that fail, the one that has failed for longer is told.
+    fn health(&self) -> KmeHealth {
+        let rank = |standing: &Standing| match standing.state {
+            State::Failing => (2, standing.since.elapsed()),
+            State::Ok => (1, standing.since.elapsed()),
+            State::Unknown => (0, standing.since.elapsed()),
+        };
+        let (told, other) = if rank(&self.by_id) > rank(&self.fresh) {
+            (&self.by_id, &self.fresh)
+        } else {
+            (&self.fresh, &self.by_id)
+        };
+        KmeHealth {
+            url: self.url.clone(),
+            state: told.state.name().to_owned(),
+            since_ms: u64::try_from(told.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            last_error: told
+                .last_error
+                .as_ref()
+                .or(other.last_error.as_ref())
+                .cloned(),
+            keys: self.keys,
+            failures: self.failures,
+        }
+    }
+}
+
+impl Standing {
+    fn new() -> Self {
+        Self {
+            state: State::Unknown,
+            since: Instant::now(),
+            last_error: None,
+        }
+    }
+
+    fn succeeded(&mut self, url: &str, call: &str) {
+        if self.state == State::Failing {
+            info!(
+                "KME {url} gives {call} again, after {:.1?}",
+                self.since.elapsed()
+            );
+        }
+        self.turn(State::Ok);
+    }
+
+    /// What has changed is logged; the same failure again and again is not.
+    fn failed(&mut self, error: &keyclient::Error) {
+        let text = error.to_string();
+        if self.last_error.as_ref() != Some(&text) || self.state != State::Failing {
+            match error.blame() {
+                Blame::Config | Blame::Bug => error!("{text}"),
+                _ => warn!("{text}"),
             }
         }
-        if self.state != before {
+        self.last_error = Some(text);
+        self.turn(State::Failing);
+    }
+
+    fn turn(&mut self, state: State) {
+        if self.state != state {
+            self.state = state;
             self.since = Instant::now();
+        }
+    }
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Ok => "ok",
+            Self::Failing => "failing",
         }
     }
 }
@@ -198,6 +250,8 @@ fn sorted(error: &keyclient::Error) -> KeyFailure {
     use keyclient::Error;
     match error {
         Error::Network { .. } => KeyFailure::Unreachable,
+        // It was delivered before: it is gone, and the next one is wanted.
+        Error::AskedTwice { .. } => KeyFailure::NotFound,
         Error::Config(_) | Error::Certificate { .. } | Error::Bug { .. } => KeyFailure::Refused,
         Error::Kme { fault, .. } => match fault {
             KmeFault::Unauthorized | KmeFault::NoSuchPath(_) | KmeFault::Refused(_) => {

@@ -52,8 +52,8 @@ pub(super) fn build(
             sae_id: identity.sae_id.clone(),
             session: rekey.session.state.name().to_owned(),
         },
-        tx: direction(&rekey.tx, fleet.next_pn()),
-        rx: direction(&rekey.rx, None),
+        tx: direction(now, &rekey.tx, fleet.next_pn()),
+        rx: direction(now, &rekey.rx, None),
         kme,
         workers,
         rekey_frames: frames(rekey),
@@ -61,7 +61,7 @@ pub(super) fn build(
     }
 }
 
-fn direction(status: &DirectionStatus, next_pn: Option<u64>) -> Direction {
+fn direction(now: Duration, status: &DirectionStatus, next_pn: Option<u64>) -> Direction {
     let key = status.key.as_ref();
     Direction {
         state: status.stage.to_owned(),
@@ -73,6 +73,9 @@ fn direction(status: &DirectionStatus, next_pn: Option<u64>) -> Direction {
         switches: status.switches,
         next_pn,
         trouble: status.trouble.map(|(cause, _)| cause.to_string()),
+        trouble_ms: status
+            .trouble
+            .map(|(_, since)| ms(now.saturating_sub(since))),
     }
 }
 

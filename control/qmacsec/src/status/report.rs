@@ -65,6 +65,8 @@ pub struct Direction {
     pub switches: u64,
     /// Why there is no fresh key, if there is trouble.
     pub trouble: Option<String>,
+    /// Milliseconds since that trouble began.
+    pub trouble_ms: Option<u64>,
     /// Next packet number (highest of the workers).
     pub next_pn: Option<u64>,
 }
