@@ -1,7 +1,9 @@
 //! The lab without namespaces: both encryptors in this process, ports in memory, frames of our
 //! own. The same chain otherwise: KMEs over mutual TLS on loopback, rekey, workers, MACsec.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use kme::{KmeConfig, Kmes, LinkConfig, SaeIdentity};
@@ -46,6 +48,7 @@ pub(super) fn run(args: &Args, stop: &Stop) -> Result<Verdict, String> {
                 .ok()
         });
     let vault = folder.ok_or("neither /dev/shm nor the temporary folder can be written")?;
+    let _guard = Guard::of(vault.path());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -54,6 +57,40 @@ pub(super) fn run(args: &Args, stop: &Stop) -> Result<Verdict, String> {
     let result = runtime.block_on(run_in(args, vault.path(), stop));
     runtime.shutdown_timeout(Duration::from_secs(2));
     result
+}
+
+/// Takes the folder with the secrets away when this process has ended, also after `kill -9`: a
+/// shell beside us that waits for the end of a pipe of ours.
+struct Guard(Option<Child>);
+
+impl Guard {
+    fn of(folder: &Path) -> Self {
+        let shell = Command::new("/bin/sh")
+            .args(["-c", "read -r _; exec rm -rf -- \"$0\""])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Ctrl-C is for the lab.
+            .process_group(0)
+            .spawn();
+        if let Err(error) = &shell {
+            eprintln!(
+                "no /bin/sh ({error}): after kill -9, {} stays",
+                folder.display()
+            );
+        }
+        Self(shell.ok())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(shell) = &mut self.0 {
+            // Closes the pipe first.
+            let _gone_already = shell.wait();
+        }
+    }
 }
 
 async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, String> {
