@@ -1,1 +1,26 @@
-//! End-to-end tests live in `tests/tests`.
+//! What the end-to-end tests share: the program as a process, a lab run, a pair of encryptors over
+//! a line in memory, daemons in a namespace, a reader of captures, patience.
+//!
+//! The tests themselves are in `tests/tests`, one file for each subject. They look at the program
+//! from outside: exit codes, JSON, logs, status sockets, frames on the line.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a library of tests: it fails as tests do"
+)]
+
+pub mod capture;
+pub mod daemon;
+pub mod hosts;
+pub mod kmes;
+pub mod lab;
+pub mod line;
+pub mod namespace;
+pub mod pair;
+pub mod patience;
+pub mod processes;
+pub mod program;
+pub mod site;
+pub mod watch;

@@ -1,0 +1,211 @@
+//! Daemons of the program as processes: one for the KMEs, one for each site, joined by veth cables
+//! in the namespace of the caller, with hosts on the red cables and a watch on the black one.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use port::packet::{Packet, PacketConfig};
+use qmacsec::status::{KmeReport, Report};
+
+use crate::hosts::Hosts;
+use crate::namespace::veth;
+use crate::pair::FIRST_KEYS;
+use crate::patience::wait_until;
+use crate::site::{Folder, Settings, Side};
+use crate::watch::Watch;
+
+/// For a daemon to come up, on a busy machine.
+const UP: Duration = Duration::from_secs(20);
+/// Of the black cable: room for MACsec around a red frame of 1500.
+const LINE_MTU: u16 = 1536;
+
+/// A daemon.
+pub struct Daemon {
+    process: Child,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts `program ARGS`; what it logs goes to the file `log`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(program: &str, args: &[&str], log: &Path) -> Self {
+        let process = Command::new(program)
+            .args(args)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(log).unwrap())
+            .spawn()
+            .unwrap();
+        Self {
+            process,
+            log: log.to_path_buf(),
+        }
+    }
+
+    /// What it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Panics
+    /// Never on Linux.
+    pub fn runs(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
+    }
+
+    /// Ends it at once: SIGKILL.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ended_already = self.process.kill();
+        let _ended_already = self.process.wait();
+    }
+}
+
+/// Both sites; everything is killed when dropped.
+pub struct DaemonPair {
+    encryptors: [Daemon; 2],
+    /// The process of both KMEs.
+    pub kmes: Daemon,
+    /// The hosts, quiet at first.
+    pub hosts: Hosts,
+    /// On the black cable.
+    pub watch: Watch,
+    /// Files.
+    pub folder: Folder,
+}
+
+impl DaemonPair {
+    /// Lays the cables, starts the daemons, waits until all answer. Call it inside a namespace.
+    ///
+    /// # Panics
+    /// When something does not come up.
+    #[must_use]
+    pub fn start(program: &str, settings: &Settings) -> Self {
+        veth("black-a", "black-b", LINE_MTU);
+        veth("red-a", "lan-a", 1500);
+        veth("red-b", "lan-b", 1500);
+        let folder = Folder::new(settings);
+        let watch = Watch::start(["black-a", "black-b"]);
+        fs::write(folder.path().join("kme.toml"), kme_config()).unwrap();
+        let kmes = start_kmes(program, &folder);
+        let encryptors = Side::BOTH.map(|side| {
+            let letter = side.letter();
+            let ports = format!(
+                "[red]\nport = \"packet\"\ninterface = \"red-{letter}\"\n[black]\nport = \"packet\"\ninterface = \"black-{letter}\"\n"
+            );
+            let file = folder.encryptor(side, &ports, kme_address(side));
+            Daemon::start(program, &["run", "--config", file.to_str().unwrap()], &log_file(&folder, side))
+        });
+        let hosts = Hosts::start(|| {
+            ["lan-a", "lan-b"].map(|name| {
+                Packet::open(PacketConfig {
+                    ifname: name.into(),
+                    ..PacketConfig::default()
+                })
+                .unwrap()
+            })
+        });
+        let pair = Self {
+            encryptors,
+            kmes,
+            hosts,
+            watch,
+            folder,
+        };
+        for side in Side::BOTH {
+            let up = || qmacsec::status::query::<Report>(&pair.folder.socket(side)).is_ok();
+            wait_until(
+                &format!(
+                    "encryptor {side:?}: {}",
+                    pair.encryptors[side.index()].log()
+                ),
+                UP,
+                up,
+            );
+        }
+        pair
+    }
+
+    /// Status of one encryptor.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[must_use]
+    pub fn status(&self, side: Side) -> Report {
+        let asked = qmacsec::status::query(&self.folder.socket(side));
+        asked.unwrap_or_else(|error| panic!("{error}:\n{}", self.log(side)))
+    }
+
+    /// What an encryptor has logged.
+    #[must_use]
+    pub fn log(&self, side: Side) -> String {
+        self.encryptors[side.index()].log()
+    }
+
+    /// Waits until both encrypt.
+    pub fn wait_for_keys(&self) {
+        wait_until("the first keys", FIRST_KEYS, || {
+            Side::BOTH.iter().all(|&side| self.status(side).encrypting)
+        });
+    }
+
+    /// Starts the KMEs anew, after they were killed.
+    pub fn start_kmes(&mut self, program: &str) {
+        self.kmes = start_kmes(program, &self.folder);
+    }
+}
+
+fn log_file(folder: &Folder, side: Side) -> PathBuf {
+    folder.path().join(format!("site-{}.log", side.letter()))
+}
+
+fn kme_address(side: Side) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8443 + u16::from(side == Side::B)))
+}
+
+fn kme_config() -> String {
+    let kme = |side: Side| {
+        let (letter, address) = (side.letter(), kme_address(side));
+        format!(
+            "\n[[kme]]\nkme_id = \"kme-{letter}\"\nlisten = \"{address}\"\nca = \"pki/ca.pem\"\n\
+             cert = \"pki/kme-{letter}.pem\"\nkey = \"pki/kme-{letter}.key\"\nsae_ids = [\"sae-{letter}\"]\n"
+        )
+    };
+    format!(
+        "status_socket = \"kme.sock\"\n{}",
+        Side::BOTH.map(kme).concat()
+    )
+}
+
+fn start_kmes(program: &str, folder: &Folder) -> Daemon {
+    let config = folder.path().join("kme.toml");
+    let kmes = Daemon::start(
+        program,
+        &["kme", "--config", config.to_str().unwrap()],
+        &folder.path().join("kme.log"),
+    );
+    let socket = folder.path().join("kme.sock");
+    wait_until("the KMEs", UP, || {
+        qmacsec::status::query::<KmeReport>(&socket).is_ok()
+    });
+    kmes
+}

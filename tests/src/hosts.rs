@@ -1,0 +1,205 @@
+//! Two hosts that send each other numbered frames without a pause, and look closely at what comes.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use port::mem::Mem;
+use port::{Burst, Port};
+
+use crate::patience::waited;
+use crate::site::Side;
+
+/// Between two frames of one host.
+const EVERY: Duration = Duration::from_millis(5);
+/// Inside each frame.
+const MARKER: &[u8] = b"a host's words, which nobody on the line may read";
+const HEADER: usize = 14;
+const SEQUENCE: usize = 8;
+
+/// What one host sent, and what came of it at the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Frames sent.
+    pub sent: u64,
+    /// Frames that arrived.
+    pub received: u64,
+    /// Frames that came out of their order, a second time included.
+    pub disordered: u64,
+    /// Frames that arrived and that no host of ours had sent.
+    pub foreign: u64,
+}
+
+/// The hosts' thread.
+pub struct Hosts {
+    flows: Arc<Mutex<[Flow; 2]>>,
+    stop: Arc<AtomicBool>,
+    quiet: Arc<AtomicBool>,
+    pause: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Hosts {
+    /// Two hosts over any two ports, quiet yet; the ports are opened on the hosts' thread.
+    pub(crate) fn start<P: Port>(open: impl FnOnce() -> [P; 2] + Send + 'static) -> Self {
+        let flows: Arc<Mutex<[Flow; 2]>> = Arc::default();
+        let (stop, quiet) = (
+            Arc::<AtomicBool>::default(),
+            Arc::new(AtomicBool::new(true)),
+        );
+        let pause = Arc::new(AtomicU64::new(u64::try_from(EVERY.as_micros()).unwrap()));
+        let theirs = (
+            Arc::clone(&flows),
+            Arc::clone(&stop),
+            Arc::clone(&quiet),
+            Arc::clone(&pause),
+        );
+        let run = move || {
+            let mut ports = open();
+            let (flows, stop, quiet, pause) = theirs;
+            let mut due = Instant::now();
+            while !stop.load(Ordering::Relaxed) {
+                let now = Instant::now();
+                let speak = now >= due && !quiet.load(Ordering::Relaxed);
+                if speak {
+                    due = now + Duration::from_micros(pause.load(Ordering::Relaxed));
+                }
+                let mut flows = flows.lock().unwrap();
+                for from in Side::BOTH {
+                    let flow = &mut flows[from.index()];
+                    if speak {
+                        ports[from.index()].copy_tx(&frame(from, flow.sent));
+                        flow.sent += 1;
+                    }
+                    flow.receive(&mut ports[from.other().index()], from);
+                }
+                drop(flows);
+                thread::sleep(Duration::from_micros(900));
+            }
+        };
+        let thread = thread::Builder::new()
+            .name("hosts".into())
+            .spawn(run)
+            .unwrap();
+        Self {
+            flows,
+            stop,
+            quiet,
+            pause,
+            thread: Some(thread),
+        }
+    }
+
+    pub(crate) fn in_memory(a: Mem, b: Mem) -> Self {
+        Self::start(move || [a.open().unwrap(), b.open().unwrap()])
+    }
+
+    /// Begins to send.
+    pub fn speak(&self) {
+        self.quiet.store(false, Ordering::Relaxed);
+    }
+
+    /// Frames from this side's host.
+    ///
+    /// # Panics
+    /// When the hosts' thread has died.
+    #[must_use]
+    pub fn flow(&self, from: Side) -> Flow {
+        self.flows.lock().unwrap()[from.index()]
+    }
+
+    /// Sets the time between two frames.
+    ///
+    /// # Panics
+    /// Never: no test waits for ages.
+    pub fn set_pause(&self, pause: Duration) {
+        self.pause
+            .store(u64::try_from(pause.as_micros()).unwrap(), Ordering::Relaxed);
+    }
+
+    /// Goes quiet, and waits until all that was sent has arrived, or a while.
+    #[must_use]
+    pub fn settle(&self) -> [Flow; 2] {
+        self.quiet.store(true, Ordering::Relaxed);
+        let _or_frames_are_lost = waited(Duration::from_secs(3), || {
+            Side::BOTH
+                .iter()
+                .all(|&side| self.flow(side).received >= self.flow(side).sent)
+        });
+        Side::BOTH.map(|side| self.flow(side))
+    }
+
+    /// Goes quiet: from here on, nothing was lost, doubled, disordered or made up.
+    ///
+    /// # Panics
+    /// Otherwise.
+    pub fn all_went_well(&self) {
+        for flow in self.settle() {
+            assert!(flow.sent > 0, "nothing was sent: {flow:?}");
+            assert_eq!(flow.received, flow.sent, "frames lost or doubled: {flow:?}");
+            assert_eq!((flow.disordered, flow.foreign), (0, 0), "{flow:?}");
+        }
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _said_already = thread.join();
+        }
+    }
+}
+
+impl Flow {
+    fn receive(&mut self, port: &mut impl Port, from: Side) {
+        let mut burst = Burst::new();
+        port.rx_burst(&mut burst);
+        for arrived in burst.drain(..) {
+            let octets = arrived.bytes();
+            let number = octets
+                .get(HEADER..HEADER + SEQUENCE)
+                .and_then(|octets| octets.try_into().ok());
+            let number = number.map(u64::from_be_bytes);
+            match number.filter(|&number| number < self.sent && octets == frame(from, number)) {
+                None => self.foreign += 1,
+                Some(number) => {
+                    self.disordered += u64::from(number < self.received);
+                    self.received += 1;
+                }
+            }
+        }
+    }
+}
+
+/// A host's frame of this number: every length from the shortest to the longest comes by.
+fn frame(from: Side, number: u64) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(1514);
+    frame.extend([
+        2,
+        0,
+        0,
+        0,
+        0x10,
+        u8::from(from == Side::A),
+        2,
+        0,
+        0,
+        0,
+        0x10,
+        u8::from(from == Side::B),
+    ]);
+    frame.extend([0x08, 0x00]);
+    frame.extend(number.to_be_bytes());
+    frame.extend(MARKER);
+    let len = 128 + usize::try_from(number * 97 % 1386).unwrap();
+    frame.resize(len, number.to_le_bytes()[0]);
+    frame
+}
+
+/// A word of the hosts' frames stands here in clear.
+#[must_use]
+pub fn in_clear(frame: &[u8]) -> bool {
+    frame.windows(MARKER.len()).any(|window| window == MARKER)
+}

@@ -1,0 +1,83 @@
+//! The two KMEs of a link in this process, with faults to order; they can be taken down and up.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kme::faults::Faults;
+use kme::{Kmes, LinkConfig, Origin, Supply};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::site::{Folder, Side};
+
+/// The KMEs, on a runtime of their own.
+pub struct TwoKmes {
+    runtime: Runtime,
+    running: Option<Kmes>,
+    addresses: [SocketAddr; 2],
+}
+
+impl TwoKmes {
+    /// Starts both on ports that are free.
+    ///
+    /// # Panics
+    /// When they do not start.
+    #[must_use]
+    pub fn start(folder: &Folder) -> Self {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let running = runtime.block_on(start(folder, [any, any]));
+        let addresses = running.addresses().try_into().unwrap();
+        Self {
+            runtime,
+            running: Some(running),
+            addresses,
+        }
+    }
+
+    /// Where a site's KME listens, up or down.
+    #[must_use]
+    pub fn address(&self, side: Side) -> SocketAddr {
+        self.addresses[side.index()]
+    }
+
+    /// Orders faults at a site's KME.
+    ///
+    /// # Panics
+    /// When they are down.
+    #[must_use]
+    pub fn faults(&self, side: Side) -> Faults {
+        let running = self.running.as_ref().expect("the KMEs are up");
+        running.faults(&format!("kme-{}", side.letter())).unwrap()
+    }
+
+    /// Takes both down at once, as a power cut does.
+    pub fn take_down(&mut self) {
+        let _inside = self.runtime.enter();
+        self.running = None;
+    }
+
+    /// Starts both again at their addresses, with other keys than before.
+    ///
+    /// # Panics
+    /// When they do not start.
+    pub fn bring_up(&mut self, folder: &Folder) {
+        self.running = Some(self.runtime.block_on(start(folder, self.addresses)));
+    }
+}
+
+async fn start(folder: &Folder, addresses: [SocketAddr; 2]) -> Kmes {
+    let configs = Side::BOTH.map(|side| folder.kme(side, addresses[side.index()]));
+    let supply = Supply {
+        block_bits: 1_000_000,
+        block_every: Duration::from_secs(10),
+        blocks_at_start: 1,
+        origin: Origin::Modelled,
+    };
+    Kmes::start(configs.into(), LinkConfig::default(), supply)
+        .await
+        .unwrap()
+}

@@ -1,0 +1,161 @@
+//! A line in memory between two encryptors, in the hands of the test: it looks at every frame,
+//! keeps the last ones, and puts in what it is told to.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use port::mem::{Mem, MemPort};
+use port::{Burst, Port};
+use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY};
+
+use crate::site::Side;
+
+const NAP: Duration = Duration::from_millis(1);
+/// Frames of each kind kept for each direction.
+const KEPT: usize = 2048;
+
+/// What went to one end, without what the test put in.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// MACsec frames.
+    pub protected: u64,
+    /// Rekey frames.
+    pub rekey: u64,
+    /// Anything else: there must be none.
+    pub other: u64,
+    /// The last MACsec frames, oldest first.
+    pub protected_frames: VecDeque<Vec<u8>>,
+    /// The last rekey frames, oldest first.
+    pub rekey_frames: VecDeque<Vec<u8>>,
+}
+
+/// Makes frames of the one that comes by; they arrive right before it.
+type Forge = Box<dyn FnOnce(&[u8]) -> Vec<Vec<u8>> + Send>;
+
+/// What the line is told to do.
+enum Order {
+    Inject(Side, Vec<u8>),
+    BeforeNext(Side, Forge),
+}
+
+/// The line's thread.
+pub struct Line {
+    orders: Sender<Order>,
+    seen: Arc<Mutex<[Seen; 2]>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Line {
+    pub(crate) fn start(a: Mem, b: Mem) -> Self {
+        let (orders, inbox) = channel();
+        let seen: Arc<Mutex<[Seen; 2]>> = Arc::default();
+        let theirs = Arc::clone(&seen);
+        let run = move || {
+            let (mut a, mut b) = (a.open().unwrap(), b.open().unwrap());
+            run(&mut a, &mut b, &inbox, &theirs);
+        };
+        let thread = thread::Builder::new()
+            .name("line".into())
+            .spawn(run)
+            .unwrap();
+        Self {
+            orders,
+            seen,
+            thread: Some(thread),
+        }
+    }
+
+    /// What went towards this end until now.
+    ///
+    /// # Panics
+    /// When the line has died.
+    #[must_use]
+    pub fn seen(&self, towards: Side) -> Seen {
+        self.seen.lock().unwrap()[towards.index()].clone()
+    }
+
+    /// Puts a frame in, towards this end.
+    ///
+    /// # Panics
+    /// When the line has died.
+    pub fn inject(&self, towards: Side, frame: Vec<u8>) {
+        self.orders.send(Order::Inject(towards, frame)).unwrap();
+    }
+
+    /// Puts frames in right before the next protected one towards this end, made of that one: its
+    /// packet number has not been seen there yet.
+    ///
+    /// # Panics
+    /// When the line has died.
+    pub fn before_next(
+        &self,
+        towards: Side,
+        forge: impl FnOnce(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
+    ) {
+        let order = Order::BeforeNext(towards, Box::new(forge));
+        self.orders.send(order).unwrap();
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let (gone, _) = channel();
+        self.orders = gone;
+        if let Some(thread) = self.thread.take() {
+            let _said_already = thread.join();
+        }
+    }
+}
+
+fn run(a: &mut MemPort, b: &mut MemPort, inbox: &Receiver<Order>, seen: &Mutex<[Seen; 2]>) {
+    let mut forges: [Option<Forge>; 2] = [None, None];
+    loop {
+        // One lock at a time, each gone at the end of its line.
+        let mut moved = pass(b, a, &mut seen.lock().unwrap()[0], &mut forges[0]);
+        moved += pass(a, b, &mut seen.lock().unwrap()[1], &mut forges[1]);
+        match inbox.try_recv() {
+            Ok(Order::Inject(Side::A, frame)) => a.copy_tx(&frame),
+            Ok(Order::Inject(Side::B, frame)) => b.copy_tx(&frame),
+            Ok(Order::BeforeNext(towards, forge)) => forges[towards.index()] = Some(forge),
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) if moved == 0 => thread::sleep(NAP),
+            Err(TryRecvError::Empty) => {}
+        }
+    }
+}
+
+fn pass(from: &mut MemPort, to: &mut MemPort, seen: &mut Seen, forge: &mut Option<Forge>) -> usize {
+    let mut burst = Burst::new();
+    from.rx_burst(&mut burst);
+    for frame in &burst {
+        let octets = frame.bytes();
+        match wire::ethertype(octets) {
+            Some(ETHERTYPE_MACSEC) => {
+                seen.protected += 1;
+                keep(&mut seen.protected_frames, octets);
+                if let Some(forge) = forge.take() {
+                    for forged in forge(octets) {
+                        to.copy_tx(&forged);
+                    }
+                }
+            }
+            Some(ETHERTYPE_REKEY) => {
+                seen.rekey += 1;
+                keep(&mut seen.rekey_frames, octets);
+            }
+            _ => seen.other += 1,
+        }
+        to.copy_tx(octets);
+    }
+    burst.len()
+}
+
+fn keep(kept: &mut VecDeque<Vec<u8>>, frame: &[u8]) {
+    if kept.len() == KEPT {
+        kept.pop_front();
+    }
+    kept.push_back(frame.to_vec());
+}

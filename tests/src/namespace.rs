@@ -1,0 +1,95 @@
+//! A network namespace for one test: the test starts itself anew inside.
+
+use std::env;
+use std::process::Command;
+
+/// Set in a test that runs inside.
+const INSIDE: &str = "QMACSEC_TEST_INSIDE";
+
+/// In the first call, runs the test `name` of this program again in a network namespace of its own
+/// (and a user namespace, unless we are root) and returns false. In that second call returns true.
+/// Where there are no namespaces, says so and returns false.
+///
+/// # Panics
+/// When the test inside fails.
+#[must_use]
+pub fn inside(name: &str) -> bool {
+    if env::var_os(INSIDE).is_some() {
+        ip("link set lo up");
+        return true;
+    }
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--net", "--mount"]);
+    if !nix::unistd::geteuid().is_root() {
+        unshare.args(["--user", "--map-root-user"]);
+    }
+    let possible = unshare_works(&unshare);
+    if let Err(why) = possible {
+        println!("{name}: skipped, {why}");
+        return false;
+    }
+    let this = env::current_exe().unwrap();
+    let output = unshare
+        .arg("--")
+        .arg(this)
+        .args(["--exact", name, "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    println!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        output.status.success(),
+        "{name} failed inside its namespace"
+    );
+    false
+}
+
+fn unshare_works(unshare: &Command) -> Result<(), String> {
+    let mut attempt = Command::new("unshare");
+    attempt
+        .args(unshare.get_args())
+        .args(["--", "ip", "link", "set", "lo", "up"]);
+    let output = attempt
+        .output()
+        .map_err(|error| format!("there is no `unshare` (util-linux): {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(format!(
+        "no network namespace, or no `ip` (iproute2): {}",
+        words.trim()
+    ))
+}
+
+/// Runs `ip` with these arguments.
+///
+/// # Panics
+/// When it fails.
+pub fn ip(arguments: &str) {
+    let output = Command::new("ip")
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "ip {arguments}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// A pair of veth interfaces, both up, without any frame of the kernel's own.
+pub fn veth(one: &str, other: &str, mtu: u16) {
+    ip(&format!(
+        "link add {one} mtu {mtu} type veth peer name {other} mtu {mtu}"
+    ));
+    for end in [one, other] {
+        let _kernel_without_ipv6 =
+            std::fs::write(format!("/proc/sys/net/ipv6/conf/{end}/disable_ipv6"), "1");
+        ip(&format!("link set {end} up"));
+    }
+}

@@ -1,0 +1,156 @@
+//! Two encryptors in this process, as `qmacsec run` runs them but for their ports: a line in memory
+//! and hosts in memory. KMEs over mutual TLS on loopback. Needs no privileges.
+
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use port::mem::{self, Mem};
+use port::{Port, PortError};
+use qmacsec::config::EncryptorConfig;
+use qmacsec::encryptor::{Opener, Ports, run};
+use qmacsec::status::Report;
+use tokio::sync::oneshot;
+
+use crate::hosts::Hosts;
+use crate::kmes::TwoKmes;
+use crate::line::Line;
+use crate::patience::wait_until;
+use crate::site::{Folder, Settings, Side};
+
+/// Frames that each cable holds.
+const CABLE: usize = 2048;
+/// The config wants ports; ours are given.
+const NAMED_PORTS: &str = "[red]\nport = \"packet\"\ninterface = \"red0\"\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
+/// For the first keys, on a busy machine.
+pub const FIRST_KEYS: Duration = Duration::from_secs(30);
+
+/// The pair; dropped, everything ends.
+pub struct Pair {
+    // In the order of their ends: an encryptor says good-bye over a line that is still there.
+    encryptors: Vec<Encryptor>,
+    /// The line.
+    pub line: Line,
+    /// The hosts.
+    pub hosts: Hosts,
+    /// The KMEs.
+    pub kmes: TwoKmes,
+    /// Files.
+    pub folder: Folder,
+}
+
+struct Encryptor {
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Pair {
+    /// Starts everything; the hosts talk at once: what they say before there is a key is dropped.
+    #[must_use]
+    pub fn start_talking(settings: &Settings) -> Self {
+        let pair = Self::start_quiet(settings);
+        pair.hosts.speak();
+        pair
+    }
+
+    /// Starts everything; the hosts begin to talk when both directions have a key.
+    #[must_use]
+    pub fn start(settings: &Settings) -> Self {
+        let pair = Self::start_quiet(settings);
+        pair.wait_for_keys();
+        pair.hosts.speak();
+        pair
+    }
+
+    fn start_quiet(settings: &Settings) -> Self {
+        let folder = Folder::new(settings);
+        let kmes = TwoKmes::start(&folder);
+        let [
+            (red_a, lan_a),
+            (red_b, lan_b),
+            (black_a, line_a),
+            (black_b, line_b),
+        ] = [(); 4].map(|()| mem::pair(CABLE));
+        let line = Line::start(line_a, line_b);
+        let encryptors = [(Side::A, red_a, black_a), (Side::B, red_b, black_b)]
+            .map(|(side, red, black)| Encryptor::start(side, red, black, &folder, &kmes));
+        let (hosts, encryptors) = (Hosts::in_memory(lan_a, lan_b), encryptors.into());
+        Self {
+            encryptors,
+            line,
+            hosts,
+            kmes,
+            folder,
+        }
+    }
+
+    fn wait_for_keys(&self) {
+        wait_until("the first keys", FIRST_KEYS, || {
+            Side::BOTH.iter().all(|&side| self.encrypting(side))
+        });
+    }
+
+    /// Status of one encryptor.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[must_use]
+    pub fn status(&self, side: Side) -> Report {
+        qmacsec::status::query(&self.folder.socket(side)).unwrap()
+    }
+
+    /// Whether it is up and encrypting.
+    #[must_use]
+    pub fn encrypting(&self, side: Side) -> bool {
+        qmacsec::status::query::<Report>(&self.folder.socket(side))
+            .is_ok_and(|report| report.encrypting)
+    }
+
+    /// Ends the encryptors, each says good-bye.
+    pub fn stop(&mut self) {
+        self.encryptors.clear();
+    }
+}
+
+fn opener(end: Mem) -> Opener {
+    Box::new(move || -> Result<Box<dyn Port>, PortError> { Ok(Box::new(end.open()?)) })
+}
+
+impl Encryptor {
+    fn start(side: Side, red: Mem, black: Mem, folder: &Folder, kmes: &TwoKmes) -> Self {
+        let file = folder.encryptor(side, NAMED_PORTS, kmes.address(side));
+        let config = EncryptorConfig::read(&file).unwrap();
+        let ports = Ports {
+            red: opener(red),
+            black: opener(black),
+            local: side.mac(),
+        };
+        let (end, ended) = oneshot::channel::<()>();
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let stop = async {
+                let _either_way = ended.await;
+            };
+            runtime.block_on(run(&config, &file, ports, stop)).unwrap();
+        };
+        let thread = thread::Builder::new()
+            .name(format!("encryptor-{}", side.letter()))
+            .spawn(work)
+            .unwrap();
+        Self {
+            end: Some(end),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Encryptor {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            let _said_already = thread.join();
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What two sites need on disk: certificates, pre-shared secrets, config files, in one folder that
+//! goes with the test.
+
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kme::{KmeConfig, SaeIdentity};
+use tempfile::TempDir;
+use wire::MacAddr;
+
+/// One of the two sites.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The first.
+    A,
+    /// The second.
+    B,
+}
+
+impl Side {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
+    /// For names.
+    #[must_use]
+    pub fn letter(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+
+    /// The one across the line.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+
+    /// For arrays of two.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self == Self::B)
+    }
+
+    /// Address inside the SCIs of this site's encryptor in memory.
+    #[must_use]
+    pub fn mac(self) -> MacAddr {
+        MacAddr([2, 0, 0, 0, 0xe0, 1 + u8::from(self == Self::B)])
+    }
+}
+
+/// What differs between tests.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a key is used.
+    pub interval: Duration,
+    /// How long one request to a KME may take.
+    pub kme_timeout: Duration,
+    /// Packet numbers a frame may come late.
+    pub replay_window: u32,
+    /// The two sites have the same pre-shared secret.
+    pub same_secret: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(1),
+            kme_timeout: Duration::from_millis(500),
+            replay_window: 1024,
+            same_secret: true,
+        }
+    }
+}
+
+/// The folder of both sites.
+pub struct Folder {
+    folder: TempDir,
+    settings: Settings,
+}
+
+impl Folder {
+    /// Writes certificates and secrets.
+    ///
+    /// # Panics
+    /// When the temporary folder cannot be written.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        kme::pki::make_lab_pki(&folder.path().join("pki"), &kme::pki::LabPki::default()).unwrap();
+        for side in Side::BOTH {
+            let octet = if settings.same_secret {
+                0x5a
+            } else {
+                0x5a + u8::from(side == Side::B)
+            };
+            write_psk(
+                &folder.path().join(format!("pair-{}.psk", side.letter())),
+                octet,
+            );
+        }
+        Self {
+            folder,
+            settings: settings.clone(),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The status socket of a site's encryptor.
+    #[must_use]
+    pub fn socket(&self, side: Side) -> PathBuf {
+        self.path().join(format!("site-{}.sock", side.letter()))
+    }
+
+    /// Writes a site's config with these `[red]` and `[black]` sections, returns its path.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    #[must_use]
+    pub fn encryptor(&self, side: Side, ports: &str, kme: SocketAddr) -> PathBuf {
+        let (letter, peer) = (side.letter(), side.other().letter());
+        let Settings {
+            interval,
+            kme_timeout,
+            replay_window,
+            ..
+        } = &self.settings;
+        let mut text = format!(
+            "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n"
+        );
+        let _never_fails = write!(
+            text,
+            "\n{ports}\n[macsec]\nreplay_window = {replay_window}\n\
+             \n[rekey]\ninterval = \"{}ms\"\n\
+             \n[kme]\nurl = \"https://{kme}\"\nkme_id = \"kme-{letter}\"\nca = \"pki/ca.pem\"\n\
+             cert = \"pki/sae-{letter}.pem\"\nkey = \"pki/sae-{letter}.key\"\ntimeout = \"{}ms\"\n\
+             \n[[peer]]\nname = \"site-{peer}\"\nsae_id = \"sae-{peer}\"\npsk_file = \"pair-{letter}.psk\"\n",
+            interval.as_millis(),
+            kme_timeout.as_millis(),
+        );
+        let file = self.path().join(format!("site-{letter}.toml"));
+        fs::write(&file, text).unwrap();
+        file
+    }
+
+    /// Config of one KME in this process, on this address.
+    #[must_use]
+    pub fn kme(&self, side: Side, listen: SocketAddr) -> KmeConfig {
+        let pki = self.path().join("pki");
+        let id = format!("kme-{}", side.letter());
+        KmeConfig {
+            listen,
+            ca: pki.join("ca.pem"),
+            cert: pki.join(format!("{id}.pem")),
+            key: pki.join(format!("{id}.key")),
+            kme_id: id,
+            sae_ids: vec![format!("sae-{}", side.letter())],
+            identity: SaeIdentity::CommonName,
+        }
+    }
+}
+
+/// A secret of 32 equal octets, in a file that only its owner may read.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn write_psk(file: &Path, octet: u8) {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file)
+        .unwrap();
+    file.write_all(format!("{octet:02x}").repeat(32).as_bytes())
+        .unwrap();
+}
