@@ -1,0 +1,16 @@
+//! The program from end to end, as a user meets it: commands, daemons, the lab. One file for each
+//! subject. What cannot run on a machine (no namespaces) says so and passes; `--nocapture` shows it.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "clippy knows functions with #[test] only, not the rest of a test"
+)]
+
+mod cli;
+mod config_errors;
+
+/// The program.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_qmacsec-under-test");
