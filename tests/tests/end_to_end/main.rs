@@ -11,6 +11,8 @@
 
 mod cli;
 mod config_errors;
+mod lab;
+mod unprivileged;
 
 /// The program.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_qmacsec-under-test");

@@ -1,0 +1,220 @@
+//! `qmacsec lab` from its start to its end, over each kind of port: the verdict is PASS, its JSON
+//! has every field, and nothing outlives the lab, however it ends.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tests::lab::{Ended, Lab, Traces, folders_in_memory, gone_within};
+use tests::patience::wait_until;
+
+use super::PROGRAM;
+
+/// A short lab with a fresh key every half second, not too hard for a busy machine.
+const ARGS: [&str; 7] = [
+    "--duration",
+    "6s",
+    "--rekey",
+    "500ms",
+    "--rate",
+    "20",
+    "--json",
+];
+/// 6 s of keys of 500 ms and 50 ms for each exchange.
+const SWITCHES: u64 = 10;
+/// Build-up, run, drain, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(90);
+/// A killed lab takes all its processes with it.
+const GONE: Duration = Duration::from_secs(2);
+
+/// The lab says so itself where the machine has no namespaces: then there is nothing to show here.
+pub(crate) fn cannot_run(test: &str, stderr: &str) -> bool {
+    let why = stderr
+        .lines()
+        .find(|line| line.starts_with("no network namespaces for the lab"));
+    if let Some(why) = why {
+        println!("{test}: skipped, {why}");
+    }
+    why.is_some()
+}
+
+/// What a verdict of an undisturbed run must say.
+pub(crate) fn assert_pass(ended: &Ended, red: &str, black: &str) {
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
+    let verdict = ended.verdict();
+    assert_eq!(verdict["verdict"], "PASS", "{verdict}");
+    assert_eq!(verdict["reasons"], Value::Array(Vec::new()));
+    assert_eq!(
+        (&verdict["red"], &verdict["black"]),
+        (&red.into(), &black.into()),
+        "{verdict}"
+    );
+    assert_eq!(verdict["cleartext_frames"], 0, "{verdict}");
+    assert_eq!(verdict["transfer_intact"], true, "{verdict}");
+    assert!(verdict["line_frames"].as_u64().unwrap() > 1000, "{verdict}");
+    let directions = verdict["directions"].as_array().unwrap();
+    let names: Vec<_> = directions
+        .iter()
+        .map(|direction| direction["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["a_to_b", "b_to_a"]);
+    let mut sent = 0;
+    for direction in directions {
+        let number = |name: &str| {
+            direction[name]
+                .as_u64()
+                .unwrap_or_else(|| panic!("no {name}: {direction}"))
+        };
+        assert!(number("switches") >= SWITCHES, "{direction}");
+        assert!(number("sent") > 100, "{direction}");
+        assert_eq!(number("received"), number("sent"), "{direction}");
+        assert_eq!(
+            (number("lost"), number("duplicated"), number("late")),
+            (0, 0, 0),
+            "{direction}"
+        );
+        assert_eq!(
+            direction["drops"],
+            Value::Object(serde_json::Map::new()),
+            "{direction}"
+        );
+        sent += number("sent");
+    }
+    // The lab's own eye saw every protected frame that its encryptors say they sent.
+    let rekey = verdict["rekey_frames"].as_u64().unwrap();
+    assert!(
+        rekey > 4 * SWITCHES,
+        "an OFFER and a READY for each key: {verdict}"
+    );
+    let seen = verdict["line_frames"].as_u64().unwrap() - rekey;
+    assert!(
+        seen >= sent,
+        "{seen} protected frames seen, {sent} sent: {verdict}"
+    );
+}
+
+fn passes_and_leaves_nothing(red: &str) {
+    let before = Traces::now();
+    let args = [&ARGS[..], &["--red", red]].concat();
+    let mut lab = Lab::start(PROGRAM, &args);
+    lab.wait_for_traffic();
+    let children = lab.children();
+    let ended = lab.wait(LIMIT);
+    if cannot_run(&format!("lab over {red}"), &ended.stderr) {
+        return;
+    }
+    assert!(
+        children.len() >= 3,
+        "KMEs and two encryptors are processes: {children:?}"
+    );
+    assert_pass(&ended, red, "packet");
+    assert!(
+        children.iter().all(|child| !child.runs()),
+        "a process was left behind"
+    );
+    assert_eq!(Traces::now(), before);
+}
+
+#[test]
+fn passes_over_tap_and_leaves_nothing() {
+    passes_and_leaves_nothing("tap");
+}
+
+#[test]
+fn passes_over_af_packet_and_leaves_nothing() {
+    passes_and_leaves_nothing("packet");
+}
+
+fn ends_by(signal: Signal) -> Option<Ended> {
+    let before = Traces::now();
+    let args = [
+        "--duration",
+        "60s",
+        "--rekey",
+        "500ms",
+        "--rate",
+        "20",
+        "--json",
+        "--red",
+        "packet",
+    ];
+    let mut lab = Lab::start(PROGRAM, &args);
+    lab.wait_for_traffic();
+    if cannot_run(&format!("lab ended by {signal}"), &lab.stderr()) {
+        return None;
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    let children = lab.children();
+    assert!(
+        children.len() >= 3 && children.iter().all(tests::processes::Process::runs),
+        "{children:?}"
+    );
+    lab.signal(signal);
+    let ended = lab.wait(Duration::from_secs(30));
+    gone_within(&children, GONE);
+    assert_eq!(Traces::now(), before);
+    Some(ended)
+}
+
+#[test]
+fn interrupted_in_mid_run_concludes_and_leaves_nothing() {
+    let Some(ended) = ends_by(Signal::SIGINT) else {
+        return;
+    };
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
+    let verdict = ended.verdict();
+    assert_eq!(verdict["verdict"], "PASS", "{verdict}");
+    assert!(verdict["duration_s"].as_f64().unwrap() < 30.0, "{verdict}");
+}
+
+#[test]
+fn killed_in_mid_run_leaves_nothing() {
+    if let Some(ended) = ends_by(Signal::SIGKILL) {
+        assert_eq!(ended.code, None);
+    }
+}
+
+/// One test for all runs in memory: each looks at the same folder.
+#[test]
+fn in_memory_passes_and_leaves_nothing() {
+    let before = folders_in_memory();
+    let start = |duration: &str| {
+        let args = [
+            "--duration",
+            duration,
+            "--rekey",
+            "500ms",
+            "--rate",
+            "20",
+            "--json",
+            "--red",
+            "mem",
+            "--black",
+            "mem",
+        ];
+        let mut lab = Lab::start(PROGRAM, &args);
+        lab.wait_for_traffic();
+        let folders: Vec<_> = folders_in_memory()
+            .into_iter()
+            .filter(|folder| !before.contains(folder))
+            .collect();
+        assert!(!folders.is_empty(), "where are the secrets of this lab?");
+        (lab, folders)
+    };
+
+    let (lab, folders) = start("6s");
+    let ended = lab.wait(LIMIT);
+    assert_pass(&ended, "mem", "mem");
+    assert!(!folders.iter().any(|folder| folder.exists()), "{folders:?}");
+
+    for signal in [Signal::SIGINT, Signal::SIGKILL] {
+        let (lab, folders) = start("60s");
+        let children = lab.children();
+        lab.signal(signal);
+        let _a_verdict_or_none = lab.wait(Duration::from_secs(30));
+        wait_until("the end of the folder with secrets", GONE, || {
+            !folders.iter().any(|folder| folder.exists())
+        });
+        gone_within(&children, GONE);
+    }
+}
