@@ -11,8 +11,10 @@
 
 mod cli;
 mod config_errors;
+mod crash;
 mod lab;
 mod unprivileged;
+mod wrong_secret;
 
 /// The program.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_qmacsec-under-test");

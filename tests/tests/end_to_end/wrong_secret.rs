@@ -1,0 +1,113 @@
+//! Two encryptors whose pre-shared secrets differ: both say so within 5 s, in the log and in
+//! status, and nothing but rekey frames is on the line.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::daemon::DaemonPair;
+use tests::patience::{hold_for, wait_until};
+use tests::site::{Settings, Side};
+use tests::{namespace, program};
+
+use super::PROGRAM;
+
+/// What log and status must say.
+const WORDS: &str = "wrong pre-shared secret";
+
+#[test]
+fn is_said_within_5_s_and_no_frame_passes() {
+    if !namespace::inside("wrong_secret::is_said_within_5_s_and_no_frame_passes") {
+        return;
+    }
+    let pair = DaemonPair::start(
+        PROGRAM,
+        &Settings {
+            same_secret: false,
+            ..Settings::default()
+        },
+    );
+    pair.hosts.speak();
+    let said = |side| {
+        pair.log(side).contains(WORDS)
+            && pair
+                .status(side)
+                .events
+                .iter()
+                .any(|(_, event)| event.contains(WORDS))
+    };
+    wait_until("a clear line on both sides", Duration::from_secs(5), || {
+        Side::BOTH.into_iter().all(said)
+    });
+
+    for side in Side::BOTH {
+        let line = pair
+            .log(side)
+            .lines()
+            .find(|line| line.contains(WORDS))
+            .unwrap()
+            .to_owned();
+        assert!(
+            line.contains("ERROR") && line.contains("mend") && line.contains("psk_file"),
+            "{line}"
+        );
+        let socket = pair.folder.socket(side);
+        let status = program::run(
+            PROGRAM,
+            [
+                "status".as_ref(),
+                "--json".as_ref(),
+                "--socket".as_ref(),
+                socket.as_os_str(),
+            ],
+        );
+        assert_eq!(status.code, Some(3), "{}\n{}", status.stdout, status.stderr);
+        let report: Value = serde_json::from_str(&status.stdout).unwrap();
+        assert_eq!(report["encrypting"], false);
+        assert!(
+            report["rekey_frames"]["forged"].as_u64().unwrap() >= 4,
+            "{}",
+            report["rekey_frames"]
+        );
+        let status = program::run(
+            PROGRAM,
+            ["status".as_ref(), "--socket".as_ref(), socket.as_os_str()],
+        );
+        assert_eq!(status.code, Some(3));
+        assert!(
+            status.stdout.contains("NOT ENCRYPTING") && status.stdout.contains(WORDS),
+            "{}",
+            status.stdout
+        );
+    }
+
+    hold_for("no key", Duration::from_secs(1), || {
+        Side::BOTH.iter().all(|&side| !pair.status(side).encrypting)
+    });
+    for side in Side::BOTH {
+        let report = pair.status(side);
+        assert_eq!(report.sum(|worker| &worker.tx, "OutPktsEncrypted"), 0);
+        assert!(
+            report.sum(|worker| &worker.tx, "OutPktsNoSA") > 0,
+            "every user frame is counted where it ends"
+        );
+        let flow = pair.hosts.flow(side);
+        assert!(
+            flow.sent > 0 && flow.received == 0 && flow.foreign == 0,
+            "{flow:?}"
+        );
+        let seen = pair.watch.seen(side);
+        assert!(
+            seen.rekey > 0 && seen.protected == 0 && seen.other == 0,
+            "towards {side:?}: {seen:?}"
+        );
+    }
+    // The complaint does not fill the log.
+    for side in Side::BOTH {
+        assert_eq!(
+            pair.log(side).matches(WORDS).count(),
+            1,
+            "{}",
+            pair.log(side)
+        );
+    }
+}
