@@ -12,7 +12,9 @@
 mod cli;
 mod config_errors;
 mod crash;
+mod kme_faults;
 mod lab;
+mod line_noise;
 mod unprivileged;
 mod wrong_secret;
 

@@ -1,0 +1,312 @@
+//! A KME that is down, slow, refuses, or gives keys that cannot be used: the running SAK stays and
+//! frames go on, status says what is wrong and since when, and when the fault ends both directions
+//! are on a fresh key within two intervals (invariants I9, I10).
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kme::faults::{Calls, Fault, Times, Wrong};
+use qmacsec::status::Report;
+use tests::pair::Pair;
+use tests::patience::{hold_for, wait_until};
+use tests::program;
+use tests::site::{Settings, Side};
+
+use super::PROGRAM;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What goes wrong.
+enum Wrongdoing {
+    /// A fault of A's KME.
+    AtA(Fault, Calls),
+    /// A fault of B's KME.
+    AtB(Fault, Calls),
+    /// Both KMEs are gone.
+    Down,
+}
+
+/// One fault, and what must be said of it.
+struct Case {
+    what: Wrongdoing,
+    /// Whose status says it.
+    told_by: Side,
+    /// In the KME's last error.
+    kme_says: Option<&'static str>,
+    /// In the trouble of A's transmit direction, which waits for a key.
+    trouble: &'static [&'static str],
+}
+
+/// Runs the cases side by side, each with KMEs and encryptors of its own.
+fn all(cases: Vec<Case>) {
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || case.run());
+        }
+    });
+}
+
+impl Case {
+    fn run(self) {
+        let mut pair = Pair::start(&Settings {
+            interval: INTERVAL,
+            ..Settings::default()
+        });
+        pair.hosts.set_pause(Duration::from_millis(10));
+        self.strike(&mut pair);
+        // Keys fetched before are used up first.
+        wait_until(&self.name("A in want of a key"), INTERVAL * 15, || {
+            let report = pair.status(Side::A);
+            report.tx.key_age_ms >= Some(1500) && self.is_told(&pair)
+        });
+        let key = pair.status(Side::A).tx.key_id;
+        assert!(key.is_some());
+        let received = pair.hosts.flow(Side::A).received;
+        hold_for(
+            &self.name("encrypting under the key in use"),
+            INTERVAL * 2,
+            || {
+                Side::BOTH.iter().all(|&side| pair.encrypting(side))
+                    && pair.status(Side::A).tx.key_id == key
+            },
+        );
+        assert!(
+            pair.hosts.flow(Side::A).received > received + 50,
+            "{}",
+            self.name("frames stand still")
+        );
+        self.says_since_when(&pair);
+
+        let before = Side::BOTH.map(|side| pair.status(side).tx.key_id);
+        self.clear(&mut pair);
+        let cleared = Instant::now();
+        wait_until(&self.name("fresh keys"), INTERVAL * 15, || {
+            Side::BOTH
+                .iter()
+                .all(|&side| pair.status(side).tx.key_id != before[side.index()])
+        });
+        let took = cleared.elapsed();
+        assert!(
+            took <= INTERVAL * 2,
+            "{}",
+            self.name(&format!("fresh keys took {took:?}"))
+        );
+        wait_until(&self.name("the end of the trouble"), INTERVAL * 10, || {
+            Side::BOTH.iter().all(|&side| {
+                let report = pair.status(side);
+                report.kme.state == "ok" && report.tx.trouble.is_none()
+            })
+        });
+        pair.hosts.all_went_well();
+    }
+
+    fn name(&self, what: &str) -> String {
+        let who = match self.what {
+            Wrongdoing::AtA(fault, calls) => format!("KME A, {calls:?}: {fault:?}"),
+            Wrongdoing::AtB(fault, calls) => format!("KME B, {calls:?}: {fault:?}"),
+            Wrongdoing::Down => "both KMEs down".to_owned(),
+        };
+        format!("[{who}] {what}")
+    }
+
+    fn strike(&self, pair: &mut Pair) {
+        match self.what {
+            Wrongdoing::AtA(fault, calls) => {
+                pair.kmes.faults(Side::A).order(fault, calls, Times::Always);
+            }
+            Wrongdoing::AtB(fault, calls) => {
+                pair.kmes.faults(Side::B).order(fault, calls, Times::Always);
+            }
+            Wrongdoing::Down => pair.kmes.take_down(),
+        }
+    }
+
+    fn clear(&self, pair: &mut Pair) {
+        match self.what {
+            Wrongdoing::AtA(..) => pair.kmes.faults(Side::A).clear(),
+            Wrongdoing::AtB(..) => pair.kmes.faults(Side::B).clear(),
+            Wrongdoing::Down => pair.kmes.bring_up(&pair.folder),
+        }
+    }
+
+    fn is_told(&self, pair: &Pair) -> bool {
+        let kme = pair.status(self.told_by).kme;
+        let kme_said = self.kme_says.is_none_or(|words| {
+            kme.state == "failing" && kme.last_error.is_some_and(|error| error.contains(words))
+        });
+        kme_said && self.troubled(&pair.status(Side::A))
+    }
+
+    fn troubled(&self, a: &Report) -> bool {
+        a.tx.trouble
+            .as_ref()
+            .is_some_and(|trouble| self.trouble.iter().any(|words| trouble.contains(words)))
+    }
+
+    /// It has lasted two intervals at least.
+    fn says_since_when(&self, pair: &Pair) {
+        let (told, a) = (pair.status(self.told_by), pair.status(Side::A));
+        let least = u64::try_from((INTERVAL * 2).as_millis()).unwrap();
+        if let Some(words) = self.kme_says {
+            let error = told.kme.last_error.clone().unwrap_or_default();
+            assert!(error.contains(words), "{}", self.name(&error));
+            assert!(
+                told.kme.since_ms >= least,
+                "{}",
+                self.name(&format!("{:?}", told.kme))
+            );
+        }
+        assert!(self.troubled(&a), "{}", self.name(&format!("{:?}", a.tx)));
+        assert!(
+            a.tx.trouble_ms >= Some(least),
+            "{}",
+            self.name(&format!("{:?}", a.tx))
+        );
+        // A human who asks is told the same, and that frames pass.
+        let socket = pair.folder.socket(Side::A);
+        let status = program::run(
+            PROGRAM,
+            ["status".as_ref(), "--socket".as_ref(), socket.as_os_str()],
+        );
+        assert_eq!(status.code, Some(0), "{}", self.name(&status.stdout));
+        let trouble = a.tx.trouble.unwrap_or_default();
+        assert!(
+            status.stdout.contains(&trouble),
+            "{}",
+            self.name(&status.stdout)
+        );
+    }
+}
+
+/// A fault of A's KME when A asks for a fresh key.
+fn at_a(fault: Fault, kme_says: &'static str, trouble: &'static str) -> Case {
+    let trouble = match trouble {
+        "answer" => &["the KME does not answer", "the KME has not answered yet"][..],
+        "refuses" => &["the KME refuses us"],
+        "none" => &["the KME has no keys"],
+        "unusable" => &["the KME gave an unusable key"],
+        other => panic!("{other}"),
+    };
+    Case {
+        what: Wrongdoing::AtA(fault, Calls::EncKeys),
+        told_by: Side::A,
+        kme_says: Some(kme_says),
+        trouble,
+    }
+}
+
+/// A fault of B's KME when B asks for the key that A offers.
+fn at_b(fault: Fault, kme_says: Option<&'static str>, trouble: &'static [&'static str]) -> Case {
+    Case {
+        what: Wrongdoing::AtB(fault, Calls::DecKeys),
+        told_by: Side::B,
+        kme_says,
+        trouble,
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_key_stops_nothing() {
+    all(vec![
+        at_a(Fault::Answer(Wrong::BadRequest), "400", "refuses"),
+        at_a(Fault::Answer(Wrong::Unauthorized), "401", "refuses"),
+        at_a(Fault::Answer(Wrong::NotFound), "404", "refuses"),
+        at_a(Fault::Answer(Wrong::Unavailable), "503", "none"),
+        at_a(Fault::Answer(Wrong::GatewayTimeout), "504", "answer"),
+        at_a(Fault::Answer(Wrong::Html), "HTML", "answer"),
+    ]);
+}
+
+#[test]
+fn no_answer_stops_nothing() {
+    let slow = Fault::Latency(Duration::from_secs(2));
+    all(vec![
+        Case {
+            what: Wrongdoing::Down,
+            told_by: Side::A,
+            kme_says: Some("no connection"),
+            trouble: &["the KME does not answer"],
+        },
+        at_a(slow, "no full answer within", "answer"),
+        at_a(Fault::Wedge, "no full answer within", "answer"),
+        at_a(Fault::LoseReply, "the connection broke", "answer"),
+    ]);
+}
+
+#[test]
+fn a_key_that_cannot_be_used_stops_nothing() {
+    let unknown_there = &["the peer refuses: its KME does not know the key_ID"];
+    all(vec![
+        at_a(Fault::WrongSize, "bits instead of 256", "unusable"),
+        // A's KME knows the key by another name than B's does: only B can tell.
+        Case {
+            what: Wrongdoing::AtA(Fault::WrongKeyId, Calls::EncKeys),
+            told_by: Side::A,
+            kme_says: None,
+            trouble: unknown_there,
+        },
+        // The same key again and again: A knows that it was used.
+        Case {
+            what: Wrongdoing::AtA(Fault::RepeatKeys, Calls::EncKeys),
+            told_by: Side::A,
+            kme_says: None,
+            trouble: &["the KME gave an unusable key"],
+        },
+    ]);
+}
+
+#[test]
+fn a_fault_at_the_far_kme_stops_nothing() {
+    all(vec![
+        at_b(
+            Fault::Answer(Wrong::Unavailable),
+            Some("503"),
+            &["the peer refuses: its KME"],
+        ),
+        at_b(
+            Fault::WrongSize,
+            Some("bits instead of 256"),
+            &["the peer refuses: its KME"],
+        ),
+        at_b(
+            Fault::DuplicateKeys,
+            Some("comes twice"),
+            &["the peer refuses: its KME"],
+        ),
+        at_b(
+            Fault::WrongKeyId,
+            Some("was not asked for"),
+            &["the peer refuses: its KME"],
+        ),
+        at_b(
+            Fault::Wedge,
+            Some("no full answer within"),
+            &[
+                "the peer refuses: its KME",
+                "the peer does not answer offers",
+            ],
+        ),
+    ]);
+}
+
+/// Of a key that comes twice in one answer, one is taken; no key_ID is used twice.
+#[test]
+fn a_fresh_key_given_twice_is_used_once() {
+    let pair = Pair::start(&Settings {
+        interval: INTERVAL,
+        ..Settings::default()
+    });
+    let faults = pair.kmes.faults(Side::A);
+    faults.order(Fault::DuplicateKeys, Calls::EncKeys, Times::Always);
+    let mut used = Vec::new();
+    wait_until("six more keys", INTERVAL * 15, || {
+        let key = pair.status(Side::A).tx.key_id;
+        if used.last() != Some(&key) {
+            assert!(!used.contains(&key), "{key:?} again, after {used:?}");
+            used.push(key);
+        }
+        used.len() > 6
+    });
+    assert_eq!(pair.status(Side::A).kme.state, "ok");
+    pair.hosts.all_went_well();
+}
