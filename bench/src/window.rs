@@ -25,7 +25,9 @@ pub struct Window {
     room_len: usize,
     payload_lens: Vec<usize>,
     plain: Vec<u8>,
-    next_nonce: u64,
+    /// As drawn for this window: two windows under one key do not share nonces.
+    sender: u32,
+    next_pn: u64,
 }
 
 impl Window {
@@ -53,7 +55,8 @@ impl Window {
             room_len,
             payload_lens,
             plain,
-            next_nonce: 1,
+            sender: rng.next_u32(),
+            next_pn: 1,
         }
     }
 
@@ -70,17 +73,17 @@ impl Window {
 
     /// Plaintext into every room, and jobs over them with nonces never used before.
     pub fn jobs(&mut self) -> Vec<Job<'_>> {
-        let nonces = self.next_nonce..;
-        self.next_nonce += self.payload_lens.len() as u64;
+        let pns = self.next_pn..;
+        self.next_pn += self.payload_lens.len() as u64;
         let rooms = self.memory[self.first..].chunks_exact_mut(self.room_len);
         rooms
             .zip(&self.payload_lens)
-            .zip(nonces)
+            .zip(pns)
             .map(|((room, &payload_len), pn)| {
                 let plain_len = AAD_LEN + payload_len;
                 let frame = &mut room[START..START + plain_len + ICV_LEN];
                 frame[..plain_len].copy_from_slice(&self.plain[..plain_len]);
-                Job::new(frame, AAD_LEN, nonce(pn))
+                Job::new(frame, AAD_LEN, nonce(self.sender, pn))
             })
             .collect()
     }
@@ -92,10 +95,11 @@ impl Window {
     }
 }
 
-/// A nonce that differs whenever `pn` does, in the shape of GCM-AES-256: SCI, then PN.
+/// A nonce that differs whenever `sender` or `pn` does.
 #[must_use]
-pub fn nonce(pn: u64) -> [u8; 12] {
-    let mut nonce = [0x51; 12];
+pub fn nonce(sender: u32, pn: u64) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    nonce[..4].copy_from_slice(&sender.to_be_bytes());
     nonce[4..].copy_from_slice(&pn.to_be_bytes());
     nonce
 }

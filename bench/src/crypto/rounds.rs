@@ -9,7 +9,7 @@ use gcm::{BurstKey, Job};
 use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::resource::{UsageWho, getrusage};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::rows::{Disturbance, Row};
 use super::{Error, Op, Plan, Until, check};
@@ -29,6 +29,12 @@ const PASSES: usize = 3;
 /// A pass over longer payloads takes long enough by itself.
 const LONG: usize = 2048;
 
+/// After so many sweeps keys and frames move: how they lie to each other in the caches is luck, and
+/// one place would give everybody the same luck for the whole run.
+const SWEEPS_OF_A_PLACE: u32 = 16;
+/// What a key moves by, at most; more than a way of any first-level cache.
+const PADDING_MAX: usize = 32 * 1024;
+
 /// Everybody measures under this key.
 const KEY: [u8; 32] = *b"one key for all, expanded once..";
 
@@ -37,7 +43,9 @@ pub(super) struct Rounds {
     clock: Clock,
     calibrator: Calibrator,
     rng: ChaCha8Rng,
-    contenders: Vec<(Name, Box<dyn BurstKey>)>,
+    contenders: Vec<(Contender, Box<dyn BurstKey>)>,
+    /// Takes up memory, so that what comes behind it lies elsewhere.
+    padding: Vec<u8>,
     cells: Vec<Cell>,
     rounds: Vec<Round>,
 }
@@ -81,13 +89,20 @@ impl Rounds {
         }
         let mut contenders: Vec<_> = contenders
             .iter()
-            .map(|one| (one.name(), one.expand(&KEY)))
+            .map(|one| (one.clone(), one.expand(&KEY)))
             .collect();
         let mut reference = reference();
         for cell in &mut cells {
-            for (name, key) in &mut contenders {
+            for (one, key) in &mut contenders {
                 let (window, reference) = (&mut cell.window, &mut *reference);
-                check::equal(window, cell.burst, cell.size, *name, &mut **key, reference)?;
+                check::equal(
+                    window,
+                    cell.burst,
+                    cell.size,
+                    one.name(),
+                    &mut **key,
+                    reference,
+                )?;
             }
         }
         Ok(Self {
@@ -95,6 +110,7 @@ impl Rounds {
             calibrator: Calibrator::default(),
             rng,
             contenders,
+            padding: Vec::new(),
             cells,
             rounds: Vec::new(),
         })
@@ -107,6 +123,9 @@ impl Rounds {
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let start = Instant::now();
         for sweep in 1.. {
+            if sweep % SWEEPS_OF_A_PLACE == 0 {
+                self.move_elsewhere();
+            }
             let mut order: Vec<usize> = (0..self.cells.len()).collect();
             shuffle(&mut order, &mut self.rng);
             for cell in order {
@@ -123,6 +142,18 @@ impl Rounds {
             }
         }
         bar.finish_and_clear();
+    }
+
+    /// Keys and frames to other places in memory.
+    fn move_elsewhere(&mut self) {
+        for cell in &mut self.cells {
+            let lens = cell.size.payload_lens(cell.window.frames(), &mut self.rng);
+            cell.window = Window::new(lens, &mut self.rng);
+        }
+        for (one, key) in &mut self.contenders {
+            self.padding = vec![1; self.rng.next_u32() as usize % PADDING_MAX];
+            *key = one.expand(&KEY);
+        }
     }
 
     fn round(&mut self, cell_index: usize) {
@@ -155,7 +186,7 @@ impl Rounds {
             assert!(
                 jobs.iter().all(|job| job.authentic),
                 "{} passed the check and now refuses what it sealed",
-                self.contenders[contender].0
+                self.contenders[contender].0.name()
             );
         }
         calibrator_ns = calibrator_ns.max(self.calibrator.ns(&self.clock));
@@ -189,13 +220,13 @@ impl Rounds {
                 cells_without_quiet += 1;
                 chosen = of_cell().collect();
             }
-            for (contender, (name, _)) in self.contenders.iter().enumerate() {
+            for (contender, (one, _)) in self.contenders.iter().enumerate() {
                 for op in Op::ALL {
                     let samples = chosen.iter().flat_map(|round| &round.samples);
                     let samples = samples.filter(|&&(who, what, _)| (who, what) == (contender, op));
                     let ns: Vec<f64> = samples.map(|&(_, _, ns)| ns).collect();
                     rows.extend(Spread::of(&ns).map(|ns| Row {
-                        name: *name,
+                        name: one.name(),
                         op,
                         size: cell.size,
                         burst: cell.burst,

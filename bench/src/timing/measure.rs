@@ -162,7 +162,7 @@ impl<'a> Bench<'a> {
             let payload = &mut rest[..PAYLOAD_LEN];
             rng.fill_bytes(payload);
             choose(payload, &self.fixed_payload, !of(Secret::Payload));
-            jobs.push(Job::new(frame, AAD_LEN, nonce(self.pn)));
+            jobs.push(Job::new(frame, AAD_LEN, nonce(0, self.pn)));
             self.pn += 1;
         }
         let mut right = [[0; ICV_LEN]; FRAMES];
