@@ -250,8 +250,6 @@ fn sorted(error: &keyclient::Error) -> KeyFailure {
     use keyclient::Error;
     match error {
         Error::Network { .. } => KeyFailure::Unreachable,
-        // It was delivered before: it is gone, and the next one is wanted.
-        Error::AskedTwice { .. } => KeyFailure::NotFound,
         Error::Config(_) | Error::Certificate { .. } | Error::Bug { .. } => KeyFailure::Refused,
         Error::Kme { fault, .. } => match fault {
             KmeFault::Unauthorized | KmeFault::NoSuchPath(_) | KmeFault::Refused(_) => {
