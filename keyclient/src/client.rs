@@ -1,29 +1,20 @@
 //! The client: the three methods of ETSI GS QKD 014.
 
-use core::time::Duration;
-use std::sync::Arc;
-
-use reqwest::Url;
 use wire::KeyId;
 
 use crate::config::{ClientConfig, Form, Urls};
 use crate::container::{self, Asked, Key};
 use crate::error::{Call, Error};
-use crate::exchange::{self, Body, NoAnswer, Question};
-use crate::failure::{self, Failure};
-use crate::fault::{ConfigError, KmeFault};
+use crate::exchange::Question;
+use crate::kme::Kme;
 use crate::limits::{KEY_BITS_MAX, KEYS_PER_CALL_MAX};
 use crate::model::{KeyIds, KeyRequest, Status};
-use crate::tls;
 
 /// A client of one KME, for the keys shared with one peer. Calls may run side by side; connections
 /// are kept and used again.
 pub struct Client {
-    config: ClientConfig,
     urls: Urls,
-    kme: Arc<str>,
-    http: reqwest::Client,
-    connect_timeout: Duration,
+    kme: Kme,
 }
 
 impl Client {
@@ -33,28 +24,14 @@ impl Client {
     /// [`Error::Config`], naming field, file and mend.
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
         let urls = config.urls()?;
-        let tls = tls::setup(&config)?;
-        let http = exchange::http(&config, tls).map_err(|error| ConfigError {
-            field: "base_url",
-            value: config.base_url.clone(),
-            problem: format!("no HTTP client can be made ({})", error.without_url()),
-            mend: "check the limits of open files and threads".to_owned(),
-        })?;
-        let kme = origin(&urls.status).into();
-        let connect_timeout = exchange::connect_timeout(&config);
-        Ok(Self {
-            config,
-            urls,
-            kme,
-            http,
-            connect_timeout,
-        })
+        let kme = Kme::new(config, &urls.status)?;
+        Ok(Self { urls, kme })
     }
 
     /// Host and port of the KME, for log lines.
     #[must_use]
     pub fn kme(&self) -> &str {
-        &self.kme
+        self.kme.name()
     }
 
     /// What the KME says about itself and its store. A hint: never wait for a number in it.
@@ -63,16 +40,9 @@ impl Client {
     /// See [`Error`].
     pub async fn status(&self) -> Result<Status, Error> {
         let call = Call::Status;
-        let body = self
-            .ask(
-                call,
-                Question {
-                    url: self.urls.status.clone(),
-                    body: None,
-                },
-            )
-            .await?;
-        container::parse(body.json(), "status").map_err(|fault| self.kme_error(call, fault))
+        let url = self.urls.status.clone();
+        let body = self.kme.ask(call, Question { url, body: None }).await?;
+        container::parse(body.json(), "status").map_err(|fault| self.kme.fault(call, fault))
     }
 
     /// Fresh keys: `number` of `size_bits` each, a multiple of 8. May bring fewer, but one at
@@ -94,7 +64,7 @@ impl Client {
             return Err(bug(call, problem));
         }
         let mut url = self.urls.enc_keys.clone();
-        let body = match self.config.form {
+        let body = match self.kme.config().form {
             Form::Get => {
                 url.query_pairs_mut()
                     .append_pair("number", &number.to_string())
@@ -110,12 +80,12 @@ impl Client {
                 },
             )?),
         };
-        let body = self.ask(call, Question { url, body }).await?;
+        let body = self.kme.ask(call, Question { url, body }).await?;
         let asked = Asked::Any {
             number: keys,
             bits: size_bits,
         };
-        container::keys(body.json(), asked).map_err(|fault| self.kme_error(call, fault))
+        container::keys(body.json(), asked).map_err(|fault| self.kme.fault(call, fault))
     }
 
     /// The keys the peer has named, in the order of `ids`: all of them or an error. Their length is
@@ -142,59 +112,22 @@ impl Client {
             }
         }
         let mut url = self.urls.dec_keys.clone();
-        let body = match (self.config.form, ids) {
+        let body = match (self.kme.config().form, ids) {
             (Form::Get, [id]) => {
                 url.query_pairs_mut().append_pair("key_ID", id.as_str());
                 None
             }
             _ => Some(json(call, &KeyIds::new(ids.iter().map(KeyId::as_str)))?),
         };
-        let body = self.ask(call, Question { url, body }).await?;
-        container::keys(body.json(), Asked::These(ids)).map_err(|fault| self.kme_error(call, fault))
-    }
-
-    /// The body of a 200.
-    async fn ask(&self, call: Call, question: Question) -> Result<Body, Error> {
-        let answer = match exchange::ask(&self.http, question).await {
-            Ok(answer) => answer,
-            Err(NoAnswer::TooLong) => {
-                let fault = KmeFault::BodyTooLong(crate::limits::BODY_OCTETS_MAX);
-                return Err(self.kme_error(call, fault));
-            }
-            Err(NoAnswer::Failed(error)) => {
-                let kme = Arc::clone(&self.kme);
-                return Err(
-                    match failure::classify(&error, &self.config, self.connect_timeout) {
-                        Failure::Network(fault) => Error::Network { call, kme, fault },
-                        Failure::Certificate(fault) => Error::Certificate { call, kme, fault },
-                    },
-                );
-            }
-        };
-        answer
-            .into_ok(call)
-            .map_err(|fault| self.kme_error(call, fault))
-    }
-
-    fn kme_error(&self, call: Call, fault: KmeFault) -> Error {
-        Error::Kme {
-            call,
-            kme: Arc::clone(&self.kme),
-            fault,
-        }
+        let body = self.kme.ask(call, Question { url, body }).await?;
+        container::keys(body.json(), Asked::These(ids)).map_err(|fault| self.kme.fault(call, fault))
     }
 }
 
-fn bug(call: Call, problem: String) -> Error {
+pub(crate) fn bug(call: Call, problem: String) -> Error {
     Error::Bug { call, problem }
 }
 
 fn json(call: Call, value: &impl serde::Serialize) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(value).map_err(|error| bug(call, error.to_string()))
-}
-
-fn origin(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port_or_known_default().unwrap_or(443);
-    format!("{host}:{port}")
 }

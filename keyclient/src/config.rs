@@ -43,11 +43,17 @@ pub enum Form {
     Get,
 }
 
-/// The URLs of the three methods.
+/// The URLs of the three methods of ETSI GS QKD 014.
 pub(crate) struct Urls {
     pub(crate) status: Url,
     pub(crate) enc_keys: Url,
     pub(crate) dec_keys: Url,
+}
+
+/// The URLs of the methods of SKIP; a key ID is pushed to the path of `key`.
+pub(crate) struct SkipUrls {
+    pub(crate) capabilities: Url,
+    pub(crate) key: Url,
 }
 
 /// Path of the API below the host, as the standard has it.
@@ -56,19 +62,8 @@ const API: [&str; 3] = ["api", "v1", "keys"];
 impl ClientConfig {
     /// Checks all but the files.
     pub(crate) fn urls(&self) -> Result<Urls, ConfigError> {
-        check_id("peer_sae_id", &self.peer_sae_id)?;
-        if let Some(kme_id) = &self.kme_id {
-            check_id("kme_id", kme_id)?;
-        }
-        if self.timeout.is_zero() || self.timeout > TIMEOUT_MAX {
-            return Err(ConfigError {
-                field: "timeout",
-                value: format!("{:?}", self.timeout),
-                problem: "out of range".to_owned(),
-                mend: format!("use more than 0 and at most {TIMEOUT_MAX:?}"),
-            });
-        }
-        let base = self.base()?;
+        self.check()?;
+        let base = self.base(&API)?;
         let url = |method: &str| {
             let mut url = base.clone();
             if let Ok(mut path) = url.path_segments_mut() {
@@ -83,8 +78,41 @@ impl ClientConfig {
         })
     }
 
+    /// The same for SKIP, whose paths begin right below `base_url`.
+    pub(crate) fn skip_urls(&self) -> Result<SkipUrls, ConfigError> {
+        self.check()?;
+        let base = self.base(&[])?;
+        let url = |method: &str| {
+            let mut url = base.clone();
+            if let Ok(mut path) = url.path_segments_mut() {
+                path.push(method);
+            }
+            url
+        };
+        Ok(SkipUrls {
+            capabilities: url("capabilities"),
+            key: url("key"),
+        })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        check_id("peer_sae_id", &self.peer_sae_id)?;
+        if let Some(kme_id) = &self.kme_id {
+            check_id("kme_id", kme_id)?;
+        }
+        if self.timeout.is_zero() || self.timeout > TIMEOUT_MAX {
+            return Err(ConfigError {
+                field: "timeout",
+                value: format!("{:?}", self.timeout),
+                problem: "out of range".to_owned(),
+                mend: format!("use more than 0 and at most {TIMEOUT_MAX:?}"),
+            });
+        }
+        Ok(())
+    }
+
     /// `base_url` with the API's path.
-    fn base(&self) -> Result<Url, ConfigError> {
+    fn base(&self, api: &[&str]) -> Result<Url, ConfigError> {
         let wrong = |problem: &str, mend: &str| ConfigError {
             field: "base_url",
             value: self.base_url.clone(),
@@ -108,12 +136,12 @@ impl ClientConfig {
         }
         let ends_in_api = {
             let segments: Vec<_> = url.path().split('/').filter(|s| !s.is_empty()).collect();
-            segments.ends_with(&API)
+            segments.ends_with(api)
         };
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty();
             if !ends_in_api {
-                path.extend(API);
+                path.extend(api);
             }
         }
         Ok(url)

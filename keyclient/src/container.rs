@@ -122,7 +122,7 @@ fn key(delivered: &DeliveredKey) -> Result<Key, KmeFault> {
     })
 }
 
-fn check_size(key: &Key, asked: u32) -> Result<(), KmeFault> {
+pub(crate) fn check_size(key: &Key, asked: u32) -> Result<(), KmeFault> {
     let bits = key.bytes.bits();
     if usize::try_from(asked) == Ok(bits) {
         Ok(())

@@ -6,6 +6,8 @@
 use core::fmt;
 use std::sync::Arc;
 
+use wire::KeyId;
+
 use crate::fault::{CertificateFault, ConfigError, KmeFault, NetworkFault};
 
 /// Why there are no keys.
@@ -44,6 +46,12 @@ pub enum Error {
         /// What it answered.
         fault: KmeFault,
     },
+    /// The peer named a key that we have had: no KME has it any more, so none was asked.
+    #[error("key_ID {id} was delivered before and is not asked for again")]
+    AskedTwice {
+        /// Name of the key.
+        id: KeyId,
+    },
     /// We asked for something no KME can be asked for.
     #[error("{call}: {problem}; this is a bug of the caller")]
     Bug {
@@ -63,7 +71,7 @@ pub enum Blame {
     Kme,
     /// What lies between us and the KME.
     Network,
-    /// The encryptor at the other site. Not said by this crate, which never talks to it.
+    /// The encryptor at the other site.
     Peer,
     /// This program.
     Bug,
@@ -81,7 +89,7 @@ pub enum Retry {
     Never,
 }
 
-/// A method of ETSI GS QKD 014.
+/// A method of ETSI GS QKD 014 or of SKIP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// Get status.
@@ -90,6 +98,19 @@ pub enum Call {
     EncKeys,
     /// Get key with key IDs.
     DecKeys,
+    /// SKIP: what the key provider can do.
+    SkipCapabilities,
+    /// SKIP: a fresh key.
+    SkipKey,
+    /// SKIP: the key of an ID.
+    SkipKeyById,
+}
+
+impl Call {
+    /// Whether it asks for a key by its name, which the KME forgets once it has answered.
+    pub(crate) fn names_a_key(self) -> bool {
+        matches!(self, Self::DecKeys | Self::SkipKeyById)
+    }
 }
 
 impl Error {
@@ -110,6 +131,7 @@ impl Error {
                 KmeFault::Refused(message) if message.names_our_mistake() => Blame::Bug,
                 _ => Blame::Kme,
             },
+            Self::AskedTwice { .. } => Blame::Peer,
             Self::Bug { .. } => Blame::Bug,
         }
     }
@@ -122,21 +144,17 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Config(_) | Self::Bug { .. } => Retry::Never,
+            Self::AskedTwice { .. } => Retry::NextKey,
             Self::Certificate { .. } => Retry::Later,
-            Self::Network {
-                call: Call::DecKeys,
-                fault,
-                ..
-            } if fault.after_asking() => Retry::NextKey,
+            Self::Network { call, fault, .. } if call.names_a_key() && fault.after_asking() => {
+                Retry::NextKey
+            }
             Self::Network { .. } => Retry::Later,
             Self::Kme {
                 fault: KmeFault::Unavailable { .. },
                 ..
             } => Retry::Later,
-            Self::Kme {
-                call: Call::DecKeys,
-                ..
-            } => Retry::NextKey,
+            Self::Kme { call, .. } if call.names_a_key() => Retry::NextKey,
             Self::Kme {
                 fault: KmeFault::Refused(message),
                 ..
@@ -152,6 +170,9 @@ impl fmt::Display for Call {
             Self::Status => "status",
             Self::EncKeys => "enc_keys",
             Self::DecKeys => "dec_keys",
+            Self::SkipCapabilities => "SKIP capabilities",
+            Self::SkipKey => "SKIP key",
+            Self::SkipKeyById => "SKIP key by ID",
         })
     }
 }

@@ -183,7 +183,7 @@ pub enum KmeFault {
     #[error("the reply is not JSON")]
     NotJson,
     /// JSON, but of another shape.
-    #[error("the reply is JSON but no {0} of ETSI GS QKD 014")]
+    #[error("the reply is JSON but no {0}")]
     WrongShape(&'static str),
     /// The reply is too long.
     #[error("the reply is longer than {0} octets")]
@@ -197,6 +197,9 @@ pub enum KmeFault {
     /// One `key_ID` twice.
     #[error("key_ID {0} comes twice in one reply")]
     DuplicateKeyId(KeyId),
+    /// Fresh keys: a `key_ID` that came with an earlier call.
+    #[error("key_ID {0} was delivered as a fresh key before; the KME repeats keys")]
+    RepeatedKeyId(KeyId),
     /// One key under two names.
     #[error("the key of key_ID {0} came under another key_ID before")]
     DuplicateKey(KeyId),

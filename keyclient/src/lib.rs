@@ -1,6 +1,10 @@
-//! Client of a KME (key management entity): ETSI GS QKD 014 over mutual TLS.
+//! Client of a KME (key management entity): ETSI GS QKD 014, or SKIP, over mutual TLS.
 //!
 //! ```text
+//!  Sources           one KME or two: failover, new certificates without a restart
+//!  └ KeySource       one KME, of either protocol: a fresh key, a key by its name
+//!    ├ SkipClient    SKIP (draft-cisco-skip)
+//!    └ Client        ETSI GS QKD 014:
 //!  Client::new       config ─ credentials (PEM files) ─ tls (is it the right KME?) ─ pooled HTTP
 //!  Client::enc_keys  request ─ exchange (time, size) ─ reply ─ container (the right keys?) ─ Key
 //!  Client::dec_keys  the same, for keys the peer has named
@@ -10,12 +14,10 @@
 //! ([`Error::blame`]) and what to do next ([`Error::retry`]). Keys and replies are wiped when
 //! dropped; no key is ever part of an error or a log line.
 //!
-//! What it does not do: no retries, no backoff, no prefetching, no memory of `key_ID`s (the driver
-//! of the rekey protocol has the clock and the plan), no redirects, no proxies, no cookies, and no
+//! What it does not do: no retries over time, no backoff, no prefetching (the driver of the rekey
+//! protocol has the plan; [`Sources`] only asks a second KME), no redirects, no proxies, no cookies, and no
 //! switch that skips the verification of a certificate. It cannot wipe the copies of a reply in
 //! the read buffers of TLS and HTTP, nor the TLS private key inside the TLS library.
-//!
-//! One client talks to one KME. A second one for failover is a second `Client`.
 #![forbid(unsafe_code)]
 
 mod client;
@@ -26,10 +28,17 @@ mod error;
 mod exchange;
 mod failure;
 mod fault;
+mod kme;
 pub mod limits;
+mod memory;
 pub mod model;
+mod preference;
 mod secret;
+pub mod skip;
+mod source;
+mod sources;
 mod tls;
+mod watch;
 
 pub use client::Client;
 pub use config::{ClientConfig, Form};
@@ -37,3 +46,6 @@ pub use container::Key;
 pub use error::{Blame, Call, Error, Retry};
 pub use fault::{CertificateFault, ConfigError, KmeFault, Message, NetworkFault};
 pub use secret::{KeyBytes, KeyTextError, SecretText};
+pub use skip::SkipClient;
+pub use source::{KeySource, Protocol};
+pub use sources::{Pace, SourceConfig, SourceHealth, Sources};

@@ -31,11 +31,35 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// A probe without an answer for this long closes the connection.
 pub const PING_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// A KME gets so long before the other one is asked as well, unless told otherwise: with an answer
+/// of the other in the same time, a tenth of a rekey interval of 3 s.
+pub const PATIENCE: Duration = Duration::from_millis(150);
+/// Failures in a row, each made good by the other KME, after which the other is asked first.
+pub const FAILURES_TO_LEAVE: u32 = 2;
+/// Good probes in a row after which the first KME is asked first again.
+pub const PROBES_TO_RETURN: u32 = 3;
+/// How often the first KME is probed while it is not asked first.
+pub const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// How long a KME that was left is left alone, the first time.
+pub const QUARANTINE: Duration = Duration::from_secs(10);
+/// The quarantine of a KME that falls ill again and again grows up to so many times that.
+pub const QUARANTINE_GROWTH_MAX: u32 = 16;
+/// How often certificate files are looked at; a change takes effect at the second look.
+pub const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Changed files that cannot be used are tried again so often even if they stay as they are: a
+/// certificate may not be valid yet.
+pub const RELOAD_AGAIN: Duration = Duration::from_secs(60);
+/// Names of delivered keys that are remembered, for each kind of call.
+pub const KEYS_REMEMBERED: usize = 256;
+
 /// What JSON, identifiers and a KME's own fields may add to each key.
 const OCTETS_AROUND_KEY: usize = 2048;
 
 const _: () = {
     assert!(KEYS_PER_CALL_MAX * (KEY_TEXT_MAX + OCTETS_AROUND_KEY) <= BODY_OCTETS_MAX);
     assert!(KEY_BITS_MAX.is_multiple_of(8));
+    // Back is slower than away.
+    assert!(QUARANTINE.as_millis() >= PROBE_EVERY.as_millis() * PROBES_TO_RETURN as u128);
+    assert!(PROBES_TO_RETURN > FAILURES_TO_LEAVE);
     assert!(CONNECT_TIMEOUT.as_millis() < TIMEOUT_MAX.as_millis());
 };

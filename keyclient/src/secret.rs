@@ -1,4 +1,5 @@
-//! Key material in the client's hands: as base64 text in a reply, and as octets for its user.
+//! Key material in the client's hands: as text in a reply (base64 in ETSI GS QKD 014, hex in SKIP),
+//! and as octets for its user.
 //!
 //! Neither type can be printed, cloned or compared by accident, and both are wiped when dropped.
 //! What this does not do: wipe the copies that TLS and HTTP keep in their own read buffers.
@@ -14,7 +15,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::limits::{KEY_OCTETS_MAX, KEY_TEXT_MAX};
 
-/// Base64 text of a key, as it stands in a key container.
+/// Text of a key, as it stands in a reply.
 pub struct SecretText(Zeroizing<String>);
 
 /// Octets of a key; 1 to [`KEY_OCTETS_MAX`].
@@ -32,6 +33,9 @@ pub enum KeyTextError {
     /// Not base64 of the standard alphabet.
     #[error("the key is not base64 (RFC 4648 section 4)")]
     NotBase64,
+    /// Not pairs of hexadecimal digits.
+    #[error("the key is not hexadecimal")]
+    NotHex,
 }
 
 /// Some KMEs leave the padding out, all use the standard alphabet.
@@ -66,6 +70,46 @@ impl SecretText {
             .decode_slice(self.0.as_bytes(), &mut octets)
             .map_err(|_| KeyTextError::NotBase64)?;
         octets.truncate(len);
+        KeyBytes::from_zeroizing(octets)
+    }
+
+    /// Encodes a key for SKIP: lower-case hexadecimal digits.
+    #[must_use]
+    pub fn encode_hex(key: &[u8]) -> Self {
+        const DIGITS: [char; 16] = [
+            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+        ];
+        let mut text = Zeroizing::new(String::with_capacity(key.len() * 2));
+        for octet in key {
+            text.push(DIGITS[usize::from(octet >> 4)]);
+            text.push(DIGITS[usize::from(octet & 15)]);
+        }
+        Self(text)
+    }
+
+    /// The octets this hexadecimal text stands for.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or not hexadecimal.
+    pub fn decode_hex(&self) -> Result<KeyBytes, KeyTextError> {
+        if self.0.is_empty() {
+            return Err(KeyTextError::Empty);
+        }
+        if self.0.len() > KEY_OCTETS_MAX * 2 {
+            return Err(KeyTextError::TooLong);
+        }
+        let digit = |octet: u8| char::from(octet).to_digit(16);
+        let (pairs, rest) = self.0.as_bytes().as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(KeyTextError::NotHex);
+        }
+        let mut octets = Zeroizing::new(Vec::with_capacity(pairs.len()));
+        for &[high, low] in pairs {
+            let (Some(high), Some(low)) = (digit(high), digit(low)) else {
+                return Err(KeyTextError::NotHex);
+            };
+            octets.push((high << 4 | low) as u8);
+        }
         KeyBytes::from_zeroizing(octets)
     }
 
@@ -133,7 +177,7 @@ impl Visitor<'_> for TextVisitor {
     type Value = SecretText;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a base64 text")
+        f.write_str("the text of a key")
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretText, E> {

@@ -5,22 +5,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::to_bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use keyclient::model::{ORIGIN, Status};
+use wire::KeyId;
 
+use crate::body::body;
 use crate::config::KmeConfig;
 use crate::faults::{Calls, Fault, Faults};
-use crate::limits::{BODY_OCTETS_MAX, BODY_TIME_MAX};
 use crate::link::Link;
 use crate::refusal::Refusal;
 use crate::reply;
 use crate::request::{EncCall, key_id_from_query, key_ids_from_body};
 use crate::store::{EncRequest, StoredKey};
+use crate::supply::Origin;
 use crate::tally::Requests;
 
 /// The SAE the client certificate names, if this KME serves it.
@@ -77,7 +78,7 @@ async fn dec_keys(
     serve(&api, &caller, Calls::DecKeys, "GET, POST", peer, request).await
 }
 
-async fn unknown(
+pub(crate) async fn unknown(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     request: Request,
@@ -108,24 +109,7 @@ async fn serve(
         api.count(StatusCode::METHOD_NOT_ALLOWED, false);
         return reply::method_not_allowed(allowed);
     };
-    let faults = if caller.0.is_some() {
-        api.faults.strike(call)
-    } else {
-        Vec::new()
-    };
-    if !faults.is_empty() {
-        tracing::warn!(kme = api.kme_id, ?call, ?faults, "fault in force");
-    }
-    for fault in &faults {
-        match *fault {
-            Fault::Latency(time) => tokio::time::sleep(time).await,
-            Fault::Wedge => {
-                api.tally().faulted += 1;
-                std::future::pending::<()>().await;
-            }
-            _ => {}
-        }
-    }
+    let faults = api.suffer(call, caller).await;
     let response = api
         .answer(call, caller, peer, &method, request, &faults)
         .await;
@@ -139,6 +123,28 @@ async fn serve(
 }
 
 impl Api {
+    /// The faults that strike this call, after the time they take; with a wedge never.
+    pub(crate) async fn suffer(&self, call: Calls, caller: &Caller) -> Vec<Fault> {
+        if caller.0.is_none() {
+            return Vec::new();
+        }
+        let faults = self.faults.strike(call);
+        if !faults.is_empty() {
+            tracing::warn!(kme = self.kme_id, ?call, ?faults, "fault in force");
+        }
+        for fault in &faults {
+            match *fault {
+                Fault::Latency(time) => tokio::time::sleep(time).await,
+                Fault::Wedge => {
+                    self.tally().faulted += 1;
+                    std::future::pending::<()>().await;
+                }
+                _ => {}
+            }
+        }
+        faults
+    }
+
     pub(crate) fn new(config: &KmeConfig, link: Arc<Link>) -> Self {
         Self {
             kme_id: config.kme_id.clone(),
@@ -264,11 +270,22 @@ impl Api {
         request: Request,
         faults: &[Fault],
     ) -> Result<Done, Refusal> {
-        self.peer(sae, slave)?;
         let asked = match method {
             &Method::GET => EncCall::from_query(request.uri())?,
             _ => EncCall::from_body(&body(request).await?)?,
         };
+        self.give_fresh(sae, slave, asked, faults).map(Done::Keys)
+    }
+
+    /// Fresh keys for `sae`, reserved for `slave`.
+    pub(crate) fn give_fresh(
+        &self,
+        sae: &str,
+        slave: &str,
+        asked: EncCall,
+        faults: &[Fault],
+    ) -> Result<Vec<StoredKey>, Refusal> {
+        self.peer(sae, slave)?;
         if faults.contains(&Fault::Exhausted) {
             let wanted_bits = asked
                 .number
@@ -297,12 +314,12 @@ impl Api {
         let mut repeated = self.repeated.lock().unwrap_or_else(PoisonError::into_inner);
         if !faults.contains(&Fault::RepeatKeys) {
             repeated.clear();
-            return take().map(Done::Keys);
+            return take();
         }
         if repeated.is_empty() {
             *repeated = take()?;
         }
-        Ok(Done::Keys(repeated.iter().map(StoredKey::again).collect()))
+        Ok(repeated.iter().map(StoredKey::again).collect())
     }
 
     async fn dec_keys(
@@ -320,6 +337,17 @@ impl Api {
             &Method::GET => key_id_from_query(request.uri())?,
             _ => key_ids_from_body(&body(request).await?, max)?,
         };
+        self.give_named(sae, master, &ids, faults).map(Done::Keys)
+    }
+
+    /// The keys with these IDs, which `master` took for `sae`.
+    pub(crate) fn give_named(
+        &self,
+        sae: &str,
+        master: &str,
+        ids: &[KeyId],
+        faults: &[Fault],
+    ) -> Result<Vec<StoredKey>, Refusal> {
         if faults.contains(&Fault::Exhausted) {
             let wanted_bits = ids.len() as u64 * 256;
             return Err(Refusal::Exhausted {
@@ -328,8 +356,7 @@ impl Api {
             });
         }
         self.link
-            .with_store(|store, now| store.dec_keys(now, sae, master, &ids))
-            .map(Done::Keys)
+            .with_store(|store, now| store.dec_keys(now, sae, master, ids))
     }
 
     /// The KME of the other SAE; it must be on this link, and another one.
@@ -338,7 +365,16 @@ impl Api {
         kme.ok_or(Refusal::PeerUnknown)
     }
 
-    fn count(&self, status: StatusCode, faulted: bool) {
+    /// The SAEs that `sae` can share keys with.
+    pub(crate) fn peers_of(&self, sae: &str) -> Vec<String> {
+        self.link.peers_of(sae)
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        self.link.origin()
+    }
+
+    pub(crate) fn count(&self, status: StatusCode, faulted: bool) {
         self.tally().count(status, faulted);
     }
 
@@ -350,20 +386,6 @@ impl Api {
 enum Done {
     Status(Box<Status>),
     Keys(Vec<StoredKey>),
-}
-
-async fn body(request: Request) -> Result<axum::body::Bytes, Refusal> {
-    let read = to_bytes(request.into_body(), BODY_OCTETS_MAX);
-    match tokio::time::timeout(BODY_TIME_MAX, read).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => {
-            let text = format!("the body could not be read or is over {BODY_OCTETS_MAX} octets");
-            Err(Refusal::Malformed(text))
-        }
-        Err(_) => Err(Refusal::Malformed(format!(
-            "no whole body within {BODY_TIME_MAX:?}"
-        ))),
-    }
 }
 
 #[cfg(test)]

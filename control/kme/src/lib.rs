@@ -1,5 +1,5 @@
 //! Key management entities for a lab: the two ends of one modelled QKD link, each an ETSI GS QKD
-//! 014 server over mutual TLS.
+//! 014 server over mutual TLS, and on demand a SKIP server over the same keys.
 //!
 //! ```text
 //! Supply ─ blocks ─▶ Store ◀─ enc_keys ─ KME A ◀─ mutual TLS ─ SAE A (master)
@@ -42,11 +42,12 @@
 //! # }
 //! ```
 //!
-//! Who owns what: `store` the keys, `supply` their arrival, `api` the meaning of a request,
+//! Who owns what: `store` the keys, `supply` their arrival, `api` and `skip` the meaning of a request,
 //! `server` the sockets and TLS, this file the tasks and the clock.
 #![forbid(unsafe_code)]
 
 mod api;
+mod body;
 mod config;
 pub mod entropy;
 pub mod faults;
@@ -59,6 +60,7 @@ mod refusal;
 mod reply;
 mod request;
 mod server;
+mod skip;
 pub mod store;
 mod supply;
 mod tally;
@@ -82,7 +84,7 @@ pub use tls::TlsError;
 use api::Api;
 use faults::Faults;
 use link::Link;
-use server::Server;
+use server::{Face, Server};
 use store::Counters;
 
 /// The running KMEs of one link. Dropped: stops at once; [`Kmes::shutdown`] lets requests end.
@@ -94,6 +96,7 @@ pub struct Kmes {
 }
 
 struct Running {
+    config: KmeConfig,
     address: SocketAddr,
     api: Arc<Api>,
 }
@@ -184,25 +187,14 @@ impl Kmes {
         let mut running = Vec::new();
         let mut servers = Vec::new();
         for config in &configs {
-            let tls = tls::server_config(config).map_err(|source| StartError::Tls {
-                kme_id: config.kme_id.clone(),
-                source,
-            })?;
-            let not_bound = |source| StartError::Listen {
-                kme_id: config.kme_id.clone(),
-                address: config.listen,
-                source,
-            };
-            let listener = TcpListener::bind(config.listen).await.map_err(not_bound)?;
-            let address = listener.local_addr().map_err(not_bound)?;
             let api = Arc::new(Api::new(config, Arc::clone(&link)));
-            servers.push(Server::new(
-                listener,
-                tls,
-                config.identity,
-                Arc::clone(&api),
-            ));
-            running.push(Running { address, api });
+            let (server, address) = bind(config, config.listen, &api, Face::Etsi014).await?;
+            servers.push(server);
+            running.push(Running {
+                config: config.clone(),
+                address,
+                api,
+            });
         }
         let mut tasks = JoinSet::new();
         for server in servers {
@@ -215,6 +207,25 @@ impl Kmes {
             stop,
             tasks,
         })
+    }
+
+    /// Lets the KME with this ID speak SKIP as well, at an address of its own: the same keys, the
+    /// same certificates, SAE IDs for system IDs. Returns the address bound; `None` if there is no
+    /// such KME.
+    ///
+    /// # Errors
+    /// On a certificate or address that cannot work.
+    pub async fn serve_skip(
+        &mut self,
+        kme_id: &str,
+        listen: SocketAddr,
+    ) -> Result<Option<SocketAddr>, StartError> {
+        let Some(kme) = self.running.iter().find(|kme| kme.api.kme_id() == kme_id) else {
+            return Ok(None);
+        };
+        let (server, address) = bind(&kme.config, listen, &kme.api, Face::Skip).await?;
+        self.tasks.spawn(server.run(self.stop.subscribe()));
+        Ok(Some(address))
     }
 
     /// Where each KME listens, in the order of the configuration.
@@ -252,6 +263,28 @@ impl Kmes {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
     }
+}
+
+/// A server at its address, not running yet.
+async fn bind(
+    config: &KmeConfig,
+    listen: SocketAddr,
+    api: &Arc<Api>,
+    face: Face,
+) -> Result<(Server, SocketAddr), StartError> {
+    let tls = tls::server_config(config).map_err(|source| StartError::Tls {
+        kme_id: config.kme_id.clone(),
+        source,
+    })?;
+    let not_bound = |source| StartError::Listen {
+        kme_id: config.kme_id.clone(),
+        address: listen,
+        source,
+    };
+    let listener = TcpListener::bind(listen).await.map_err(not_bound)?;
+    let address = listener.local_addr().map_err(not_bound)?;
+    let server = Server::new(listener, tls, config.identity, Arc::clone(api), face);
+    Ok((server, address))
 }
 
 #[cfg(test)]

@@ -74,6 +74,12 @@ impl Link {
         Some(&seat.kme_id)
     }
 
+    /// All SAEs of the link but this one.
+    pub(crate) fn peers_of(&self, sae_id: &str) -> Vec<String> {
+        let others = self.seats.iter().filter(|seat| seat.sae_id != sae_id);
+        others.map(|seat| seat.sae_id.clone()).collect()
+    }
+
     /// All but the KMEs.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let inner = self.inner();

@@ -61,7 +61,7 @@ fn room(keys: &[StoredKey]) -> usize {
 }
 
 /// What a faulty KME makes of the right keys.
-fn spoil(mut keys: Vec<StoredKey>, faults: &[Fault]) -> Vec<StoredKey> {
+pub(crate) fn spoil(mut keys: Vec<StoredKey>, faults: &[Fault]) -> Vec<StoredKey> {
     for fault in faults {
         match fault {
             Fault::WrongKeyId => {
@@ -147,7 +147,12 @@ pub(crate) fn method_not_allowed(allowed: &'static str) -> Response {
     (StatusCode::METHOD_NOT_ALLOWED, [allow]).into_response()
 }
 
-fn json(status: StatusCode, value: &impl Serialize, room: usize, faults: &[Fault]) -> Response {
+pub(crate) fn json(
+    status: StatusCode,
+    value: &impl Serialize,
+    room: usize,
+    faults: &[Fault],
+) -> Response {
     let mut text = Zeroizing::new(Vec::with_capacity(room));
     let written = if faults.contains(&Fault::ExtraFields) {
         let value = WithExtra {

@@ -23,11 +23,30 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use crate::api::{Api, Caller, router};
+use crate::api::{self, Api, Caller};
 use crate::config::SaeIdentity;
 use crate::limits;
 use crate::reply::Lost;
+use crate::skip;
 use crate::tls::sae_names;
+
+/// What is spoken at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// ETSI GS QKD 014.
+    Etsi014,
+    /// SKIP.
+    Skip,
+}
+
+impl Face {
+    fn router(self, api: Arc<Api>) -> Router {
+        match self {
+            Self::Etsi014 => api::router(api),
+            Self::Skip => skip::router(api),
+        }
+    }
+}
 
 /// One listening KME.
 pub(crate) struct Server {
@@ -35,6 +54,7 @@ pub(crate) struct Server {
     tls: TlsAcceptor,
     identity: SaeIdentity,
     api: Arc<Api>,
+    face: Face,
 }
 
 impl Server {
@@ -43,12 +63,14 @@ impl Server {
         tls: Arc<rustls::ServerConfig>,
         identity: SaeIdentity,
         api: Arc<Api>,
+        face: Face,
     ) -> Self {
         Self {
             listener,
             tls: tls.into(),
             identity,
             api,
+            face,
         }
     }
 
@@ -106,6 +128,7 @@ impl Server {
         stopped: watch::Receiver<bool>,
     ) -> impl Future<Output = ()> + use<> {
         let (tls, identity, api) = (self.tls.clone(), self.identity, Arc::clone(&self.api));
+        let face = self.face;
         async move {
             // Requests are small: waiting to fill a segment only delays them.
             let _ = stream.set_nodelay(true);
@@ -131,7 +154,7 @@ impl Server {
             tracing::debug!(kme, %peer, ?names, known, http2, "connected");
             let service = Seated {
                 caller,
-                router: router(Arc::clone(&api)),
+                router: face.router(Arc::clone(&api)),
             };
             let service = TowerToHyperService::new(service);
             let http = builder(http2, limits::HEAD_TIME_MAX);

@@ -2,9 +2,11 @@
 
 mod answers;
 mod connections;
+mod failover;
 mod faulty;
 mod foreign_client;
 mod life;
 mod logs;
 mod our_client;
+mod skip;
 mod world;

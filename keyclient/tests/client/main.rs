@@ -4,10 +4,16 @@ mod certificates;
 #[cfg(test)]
 mod connection;
 #[cfg(test)]
+mod failover;
+#[cfg(test)]
 mod lab;
 #[cfg(test)]
 mod pki;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod replies;
+#[cfg(test)]
+mod skip;

@@ -164,7 +164,7 @@ pub(super) fn tls(
 }
 
 impl Sae {
-    fn new(url: String, tls: ClientConfig) -> Self {
+    pub(super) fn new(url: String, tls: ClientConfig) -> Self {
         let client = Client::builder().tls_backend_preconfigured(tls).no_proxy();
         Self {
             url,

@@ -251,6 +251,7 @@ fn sorted(error: &keyclient::Error) -> KeyFailure {
     match error {
         Error::Network { .. } => KeyFailure::Unreachable,
         Error::Config(_) | Error::Certificate { .. } | Error::Bug { .. } => KeyFailure::Refused,
+        Error::AskedTwice { .. } => KeyFailure::NotFound,
         Error::Kme { fault, .. } => match fault {
             KmeFault::Unauthorized | KmeFault::NoSuchPath(_) | KmeFault::Refused(_) => {
                 KeyFailure::Refused

@@ -1,0 +1,117 @@
+//! Client of a SKIP key provider (Secure Key Integration Protocol, draft-cisco-skip-02).
+//!
+//! SKIP is the same trade as ETSI GS QKD 014 in other words: the key provider is the KME, the
+//! system ID of the other end takes the place of its SAE ID, keys and their names are hexadecimal,
+//! one key a call, GET only. TLS is mutual with certificates; the pre-shared keys that the draft
+//! also allows are not offered. `/entropy` is not used. SKIP says nothing of a key's origin, so
+//! such keys carry no label.
+
+use wire::KeyId;
+
+use crate::config::{ClientConfig, SkipUrls};
+use crate::container::{self, Key};
+use crate::error::{Call, Error};
+use crate::exchange::Question;
+use crate::fault::KmeFault;
+use crate::kme::Kme;
+
+pub mod model;
+
+use model::{Capabilities, SkipKey};
+
+/// A client of one key provider, for the keys shared with one peer.
+pub struct SkipClient {
+    urls: SkipUrls,
+    kme: Kme,
+}
+
+impl SkipClient {
+    /// Reads the files and checks everything that can be checked without the key provider. Does
+    /// not connect. `peer_sae_id` of the configuration is the peer's system ID; `form` is not used.
+    ///
+    /// # Errors
+    /// [`Error::Config`], naming field, file and mend.
+    pub fn new(config: ClientConfig) -> Result<Self, Error> {
+        let urls = config.skip_urls()?;
+        let kme = Kme::new(config, &urls.key)?;
+        Ok(Self { urls, kme })
+    }
+
+    /// Host and port of the key provider, for log lines.
+    #[must_use]
+    pub fn kme(&self) -> &str {
+        self.kme.name()
+    }
+
+    pub(crate) fn fault(&self, call: Call, fault: KmeFault) -> Error {
+        self.kme.fault(call, fault)
+    }
+
+    /// What the key provider can do, and for whom.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn capabilities(&self) -> Result<Capabilities, Error> {
+        let call = Call::SkipCapabilities;
+        let url = self.urls.capabilities.clone();
+        let body = self.kme.ask(call, Question { url, body: None }).await?;
+        container::parse(body.json(), "SKIP capabilities")
+            .map_err(|fault| self.kme.fault(call, fault))
+    }
+
+    /// A fresh key of `size_bits`, a multiple of 8.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn key(&self, size_bits: u32) -> Result<Key, Error> {
+        let call = Call::SkipKey;
+        let mut url = self.urls.key.clone();
+        url.query_pairs_mut()
+            .append_pair("remoteSystemID", &self.kme.config().peer_sae_id)
+            .append_pair("size", &size_bits.to_string());
+        let body = self.kme.ask(call, Question { url, body: None }).await?;
+        key(body.json())
+            .and_then(|key| container::check_size(&key, size_bits).map(|()| key))
+            .map_err(|fault| self.kme.fault(call, fault))
+    }
+
+    /// The key the peer has named, of `size_bits`.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn key_by_id(&self, id: &KeyId, size_bits: u32) -> Result<Key, Error> {
+        let call = Call::SkipKeyById;
+        let mut url = self.urls.key.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push(id.as_str());
+        }
+        url.query_pairs_mut()
+            .append_pair("remoteSystemID", &self.kme.config().peer_sae_id);
+        let body = self.kme.ask(call, Question { url, body: None }).await?;
+        let asked = |mut key: Key| {
+            if !container::same(&key.id, id) {
+                return Err(KmeFault::UnaskedKey(key.id));
+            }
+            container::check_size(&key, size_bits)?;
+            key.id = *id; // in the asker's spelling
+            Ok(key)
+        };
+        key(body.json())
+            .and_then(asked)
+            .map_err(|fault| self.kme.fault(call, fault))
+    }
+}
+
+fn key(json: &[u8]) -> Result<Key, KmeFault> {
+    let delivered: SkipKey = container::parse(json, "SKIP key")?;
+    let id = KeyId::new(&delivered.key_id).map_err(KmeFault::BadKeyId)?;
+    let bytes = delivered.key.decode_hex();
+    Ok(Key {
+        id,
+        bytes: bytes.map_err(|error| KmeFault::BadKey(id, error))?,
+        origin: None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

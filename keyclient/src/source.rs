@@ -1,0 +1,93 @@
+//! One place that keys come from, whatever it speaks.
+
+use wire::KeyId;
+
+use crate::client::{Client, bug};
+use crate::config::ClientConfig;
+use crate::container::Key;
+use crate::error::{Call, Error};
+use crate::fault::KmeFault;
+use crate::skip::SkipClient;
+
+/// What a KME speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// ETSI GS QKD 014.
+    #[default]
+    Etsi014,
+    /// SKIP, draft-cisco-skip.
+    Skip,
+}
+
+/// A client of one KME, of either protocol. All errors are told in the same terms, so that whoever
+/// asks need not know which it is.
+pub enum KeySource {
+    /// ETSI GS QKD 014.
+    Etsi014(Client),
+    /// SKIP.
+    Skip(SkipClient),
+}
+
+impl KeySource {
+    /// Reads and checks the configuration and its files. Does not connect.
+    ///
+    /// # Errors
+    /// [`Error::Config`], naming field, file and mend.
+    pub fn new(protocol: Protocol, config: ClientConfig) -> Result<Self, Error> {
+        Ok(match protocol {
+            Protocol::Etsi014 => Self::Etsi014(Client::new(config)?),
+            Protocol::Skip => Self::Skip(SkipClient::new(config)?),
+        })
+    }
+
+    /// Host and port of the KME, for log lines.
+    #[must_use]
+    pub fn kme(&self) -> &str {
+        match self {
+            Self::Etsi014(client) => client.kme(),
+            Self::Skip(client) => client.kme(),
+        }
+    }
+
+    /// One fresh key of `bits`. It is gone from the KME afterwards, whether it arrives or not.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn fresh(&self, bits: u32) -> Result<Key, Error> {
+        match self {
+            Self::Skip(client) => client.key(bits).await,
+            Self::Etsi014(client) => {
+                let key = client.enc_keys(1, bits).await?.pop();
+                key.ok_or_else(|| bug(Call::EncKeys, "no key and no error".to_owned()))
+            }
+        }
+    }
+
+    /// The key the peer has named, of `bits`. It is gone from the KME afterwards, whether it
+    /// arrives or not.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn by_id(&self, id: &KeyId, bits: u32) -> Result<Key, Error> {
+        match self {
+            Self::Skip(client) => client.key_by_id(id, bits).await,
+            Self::Etsi014(client) => {
+                let key = client.dec_keys(&[*id]).await?.pop();
+                key.ok_or_else(|| bug(Call::DecKeys, "no key and no error".to_owned()))?
+                    .with_bits(bits)
+            }
+        }
+    }
+
+    /// Whether the KME answers at all, without taking a key: status, or capabilities.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn probe(&self) -> Result<(), Error> {
+        match self {
+            Self::Etsi014(client) => client.status().await.map(drop),
+            Self::Skip(client) if client.capabilities().await?.key => Ok(()),
+            Self::Skip(client) => Err(client.fault(Call::SkipCapabilities, KmeFault::NoKeys)),
+        }
+    }
+}
