@@ -1,7 +1,9 @@
 //! What each frame has once: its last piece, its AAD and lengths, and its tag. Four frames at a
 //! time, and one vector for the four encrypted first counters: five vectors side by side.
 //!
-//! GHASH and tags of four frames are made while the next four are encrypted.
+//! GHASH of four frames is made while the next four are encrypted, and their tags while the four
+//! after those are: a reduction is a chain of instructions that wait for each other, and at the
+//! end of a turn nothing else would be left to do meanwhile.
 
 use core::arch::asm;
 use core::arch::x86_64::*;
