@@ -27,8 +27,9 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Whether the lengths keep the contract.
     #[inline]
-    fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         let len = self.frame.len();
         (len <= FRAME_LEN_MAX + ICV_LEN)
             & (self.aad_len <= FRAME_LEN_MAX)
@@ -77,6 +78,15 @@ pub(crate) fn check(burst: &[Job<'_>]) {
     if wrong {
         burst.iter().for_each(Job::assert_sound);
     }
+}
+
+/// Asserts the length of a burst.
+#[inline]
+pub(crate) fn check_len(burst: &[Job<'_>]) {
+    assert!(
+        burst.len() <= BURST_MAX,
+        "a burst holds at most {BURST_MAX} frames"
+    );
 }
 
 /// An expanded key: seals and opens bursts. Zeroizes itself on drop.

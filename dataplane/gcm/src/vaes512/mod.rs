@@ -36,10 +36,12 @@
 //! # Registers and order
 //!
 //! AES runs on one port of the core and carry-less products on another, one vector per cycle each
-//! (measured on a Sapphire Rapids). A batch of four chains covers the latency of a round. What
-//! counts is that the products stand *between* the rounds: left to itself the compiler puts all
-//! of them behind the last round. `round` pins that order and nothing else: one block is one
-//! round of four or five chains, with one vector of GHASH between. Of the 32 registers a block
+//! (measured on a Sapphire Rapids). A batch of four chains covers the latency of a round. The
+//! products should stand *between* the rounds; left to itself the compiler puts all of them, and
+//! the chain of first counters too, behind the last round. `round` pins that order and nothing
+//! else: one block is one round of four or five chains, with one vector of GHASH between. This
+//! core's window of reordering hides part of the difference; a smaller one, or a core whose AES
+//! and products share their ports, hides less. Of the 32 registers a block
 //! takes 4–5 chains, 3 sums, 1 key, 2 factors and 4 products; the other values of a batch (4 `x`,
 //! reversal, start) stay in registers around it. The compiler names the registers.
 //!
@@ -67,9 +69,10 @@
 //! # Wiping
 //!
 //! Round keys, tables and scratch (starts of nonces, sums, heads) are one allocation, written over
-//! with zeros on drop. The vector registers are cleared at the end of each call. Registers that
-//! the compiler spills lie on the stack below the caller; the next burst writes over them, and
-//! drop clears [`STACK_WIPE`] octets of stack below it, on the worker's thread where the bursts ran.
+//! with zeros on drop. The vector registers are cleared at the end of each call. What expansion
+//! leaves on the stack is cleared at its end. Registers that the compiler spills in a burst lie on
+//! the stack below the caller; the next burst writes over them, and drop clears [`STACK_WIPE`]
+//! octets of stack below it, on the worker's thread where the bursts ran.
 
 #![allow(
     clippy::wildcard_imports,
@@ -80,7 +83,7 @@ use core::arch::asm;
 use core::ptr;
 use core::sync::atomic::{Ordering, compiler_fence};
 
-use crate::job::{BurstKey, Job, RawKey, check};
+use crate::job::{BurstKey, Job, RawKey, check, check_len};
 use ghash::Products;
 use key::Tables;
 use plan::{BATCH, GROUP_MAX, Piece, Scratch};
@@ -93,7 +96,7 @@ mod plan;
 mod round;
 mod stream;
 
-/// Octets of stack that drop clears; more than any function here takes.
+/// Octets of stack that expansion and drop clear; more than any function here takes.
 const STACK_WIPE: usize = 8192;
 
 /// Whether this machine has the instructions.
@@ -131,18 +134,28 @@ impl Vaes512Key {
         this.rounds = key::rounds(&key);
         // SAFETY: the instructions are there.
         unsafe { key::expand(&mut this.tables, &key) };
+        // SAFETY: as above.
+        unsafe { clear_registers() };
+        wipe_stack();
         this
     }
 
     fn run<const SEAL: bool>(&mut self, burst: &mut [Job<'_>]) {
-        check(burst);
+        check_len(burst);
         for group in burst.chunks_mut(GROUP_MAX) {
+            // One pass over the jobs for both questions.
+            let (sound, short) = group.iter().fold((true, true), |(sound, short), job| {
+                (sound & job.is_sound(), short & plan::is_short(job))
+            });
+            if !sound {
+                check(group);
+            }
             if self.rounds == 14 {
                 // SAFETY: new() has found the instructions.
-                unsafe { self.group::<14, SEAL>(group) };
+                unsafe { self.group::<14, SEAL>(group, short) };
             } else {
                 // SAFETY: as above.
-                unsafe { self.group::<10, SEAL>(group) };
+                unsafe { self.group::<10, SEAL>(group, short) };
             }
         }
         // SAFETY: as above.
@@ -151,10 +164,10 @@ impl Vaes512Key {
 
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2,aes")]
-    fn group<const R: usize, const SEAL: bool>(&mut self, group: &mut [Job<'_>]) {
+    fn group<const R: usize, const SEAL: bool>(&mut self, group: &mut [Job<'_>], short: bool) {
         let (t, s) = (&self.tables, &mut self.scratch);
         s.plan_nobody(t, group.len());
-        if group.iter().all(plan::is_short) {
+        if short {
             for (index, job) in group.iter_mut().enumerate().take(12) {
                 s.plan_short(t, index, job);
             }

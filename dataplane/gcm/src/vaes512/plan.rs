@@ -111,7 +111,7 @@ pub(super) fn lead(aad_len: usize) -> usize {
 /// Whether a frame needs no more than its last piece.
 #[inline]
 pub(super) fn is_short(job: &Job<'_>) -> bool {
-    job.aad_len <= SHORT_AAD && job.frame.len() - job.aad_len <= PIECE + ICV_LEN
+    (job.aad_len <= SHORT_AAD) & (job.frame.len().wrapping_sub(job.aad_len) <= PIECE + ICV_LEN)
 }
 
 impl Scratch {
