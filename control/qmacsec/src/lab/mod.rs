@@ -79,17 +79,20 @@ fn red_cable(choice: RedChoice) -> Result<RedCable, String> {
     if choice == RedChoice::Mem {
         return Err("--red mem asks for none".to_owned());
     }
-    sandbox::enter().map_err(|error| error.to_string())?;
     let tun = OpenOptions::new()
         .read(true)
         .write(true)
         .open("/dev/net/tun");
+    // Before the sandbox: there, in-memory ports would miss the loopback on which their KMEs listen.
+    if let (RedChoice::Tap, Err(error)) = (choice, &tun) {
+        return Err(format!(
+            "/dev/net/tun: {error}; mend: load the module tun, allow this user to open it"
+        ));
+    }
+    sandbox::enter().map_err(|error| error.to_string())?;
     match (choice, tun) {
         (RedChoice::Packet, _) => Ok(RedCable::Veth),
         (_, Ok(_)) => Ok(RedCable::Tap),
-        (RedChoice::Tap, Err(error)) => Err(format!(
-            "/dev/net/tun: {error}; mend: load the module tun, allow this user to open it"
-        )),
         (_, Err(error)) => {
             eprintln!(
                 "/dev/net/tun cannot be opened ({error}): red ports are veth pairs instead of TAP"

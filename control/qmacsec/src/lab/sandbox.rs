@@ -43,8 +43,8 @@ pub(crate) fn enter() -> Result<(), SandboxError> {
         };
         map().map_err(SandboxError::User)?;
     }
-    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
-        .map_err(|error| SandboxError::Network(error.into()))?;
+    let refused = |error: nix::Error| SandboxError::Network(error.into());
+    unshare(CloneFlags::CLONE_NEWNS).map_err(refused)?;
     // Mounts of ours stay ours.
     mount(
         None::<&str>,
@@ -53,7 +53,9 @@ pub(crate) fn enter() -> Result<(), SandboxError> {
         MsFlags::MS_REC | MsFlags::MS_PRIVATE,
         None::<&str>,
     )
-    .map_err(|error| SandboxError::Network(error.into()))
+    .map_err(refused)?;
+    // Last: who fails before still has the network, and runs in memory.
+    unshare(CloneFlags::CLONE_NEWNET).map_err(refused)
 }
 
 /// Where the lab keeps its certificates, secrets and sockets.
