@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-use tests::lab::Lab;
+use tests::lab::{Ended, Lab};
 
 use super::PROGRAM;
 use super::lab::{assert_pass, cannot_run};
@@ -13,8 +13,8 @@ use super::lab::{assert_pass, cannot_run};
 /// User and group `nobody`.
 const NOBODY: &str = "65534";
 
-#[test]
-fn passes_without_any_right() {
+/// How the lab ends when a user without any right runs it; `None` where that cannot be tried.
+fn lab_of_nobody(red: &str) -> Option<Ended> {
     let args = [
         "lab",
         "--duration",
@@ -25,7 +25,7 @@ fn passes_without_any_right() {
         "20",
         "--json",
         "--red",
-        "packet",
+        red,
     ];
     // A folder and a copy of the program that anybody can reach.
     let folder = tempfile::Builder::new()
@@ -41,7 +41,7 @@ fn passes_without_any_right() {
             println!(
                 "lab without rights: skipped, we are root and there is no `setpriv` (util-linux): {error}"
             );
-            return;
+            return None;
         }
         let (user, group) = (format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"));
         let mut setpriv = Command::new("setpriv");
@@ -59,8 +59,29 @@ fn passes_without_any_right() {
         Command::new(&program)
     };
     command.args(args).current_dir(folder.path());
-    let ended = Lab::start_command(command).wait(Duration::from_secs(90));
-    if !cannot_run("lab without rights", &ended.stderr) {
+    Some(Lab::start_command(command).wait(Duration::from_secs(90)))
+}
+
+#[test]
+fn passes_without_any_right() {
+    if let Some(ended) = lab_of_nobody("packet")
+        && !cannot_run("lab without rights", &ended.stderr)
+    {
         assert_pass(&ended, "packet", "packet");
+    }
+}
+
+/// Where this user may not open /dev/net/tun, the same chain runs in memory, and says why.
+#[test]
+fn a_port_that_is_not_to_be_had_is_replaced() {
+    let Some(ended) = lab_of_nobody("tap") else {
+        return;
+    };
+    match ended
+        .stderr
+        .contains("the same chain runs over in-memory ports instead")
+    {
+        true => assert_pass(&ended, "mem", "mem"),
+        false => assert_pass(&ended, "tap", "packet"),
     }
 }
