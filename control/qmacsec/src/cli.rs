@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{check, kme, link, pki, run, status};
+use crate::command::{check, keys, kme, ledger, link, order, pki, run, status};
 use crate::{lab, limits};
 
 /// Line encryptor: protects Ethernet between two sites with MACsec (IEEE 802.1AE) and changes the
@@ -38,6 +38,14 @@ enum Command {
     Pki(pki::Args),
     /// What a running encryptor does: key, age, counters, KME
     Status(status::Args),
+    /// A fresh key for our direction, now
+    Rekey(order::RekeyArgs),
+    /// Wipe every key of a running encryptor: no user frame passes until a restart
+    Zeroise(order::ZeroiseArgs),
+    /// The keys that were used: the ledger, newest last
+    Keys(keys::Args),
+    /// Check ledgers against each other, and a capture against them
+    Ledger(ledger::Args),
     /// Secret key rate of the modelled CV-QKD link, all inputs shown
     Link(link::Args),
 }
@@ -53,6 +61,10 @@ pub fn main() -> ExitCode {
         Command::Kme(args) => kme::main(&args),
         Command::Pki(args) => pki::main(&args),
         Command::Status(args) => status::main(&args),
+        Command::Rekey(args) => order::rekey(&args),
+        Command::Zeroise(args) => order::zeroise(&args),
+        Command::Keys(args) => keys::main(&args),
+        Command::Ledger(args) => ledger::main(&args),
         Command::Link(args) => link::main(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 
-use keyclient::{Client, ClientConfig, Form};
+use keyclient::{ClientConfig, Form, Pace, Protocol, SourceConfig, Sources};
 use nix::sched::{CloneFlags, setns};
 use port::packet::{Packet, PacketConfig};
 use port::tap::{Tap, TapConfig};
@@ -17,8 +17,12 @@ use rekey::RootSecret;
 use tracing::info;
 use wire::{MacAddr, OVERHEAD_MAX};
 
-use crate::config::{BlackPort, ConfigError, EncryptorConfig, Psk, RedPort, RequestForm};
+use crate::config::{
+    BlackPort, ConfigError, EncryptorConfig, KeyProtocol, Psk, RedPort, RequestForm,
+};
 use crate::driver::{Driver, Fleet};
+use crate::ledger::{LedgerError, LedgerFile};
+use crate::limits;
 use crate::status::{StatusError, StatusSocket};
 
 /// Opens a port on the thread that will use it.
@@ -49,6 +53,9 @@ pub enum RunError {
     /// The KME client cannot be made.
     #[error("KME: {0}")]
     Kme(#[from] keyclient::Error),
+    /// The ledger cannot be kept.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The status socket cannot be made.
     #[error(transparent)]
     Status(#[from] StatusError),
@@ -144,29 +151,41 @@ fn inside(
     port
 }
 
-/// The client of the config's KME.
+/// The clients of the config's KMEs.
 ///
 /// # Errors
 /// A certificate or key that cannot be used: which file, and the mend.
-pub fn kme_client(file: &Path, config: &EncryptorConfig) -> Result<Client, RunError> {
+pub fn key_sources(file: &Path, config: &EncryptorConfig) -> Result<Sources, RunError> {
     let kme = &config.kme;
-    let client = Client::new(ClientConfig {
-        base_url: kme.url.clone(),
-        kme_id: kme.kme_id.clone(),
-        peer_sae_id: config.the_peer().sae_id.clone(),
-        ca: kme.ca.clone(),
-        cert: kme.cert.clone(),
-        key: kme.key.clone(),
-        timeout: kme.timeout.0,
-        form: match kme.form {
-            RequestForm::Post => Form::Post,
-            RequestForm::Get => Form::Get,
+    let source = |(url, kme_id): (&str, Option<&str>)| SourceConfig {
+        protocol: match kme.protocol {
+            KeyProtocol::Etsi014 => Protocol::Etsi014,
+            KeyProtocol::Skip => Protocol::Skip,
         },
-        http1_only: kme.http1_only,
-    });
-    client.map_err(|error| match error {
+        client: ClientConfig {
+            base_url: url.to_owned(),
+            kme_id: kme_id.map(str::to_owned),
+            peer_sae_id: config.the_peer().sae_id.clone(),
+            ca: kme.ca.clone(),
+            cert: kme.cert.clone(),
+            key: kme.key.clone(),
+            timeout: kme.timeout.0,
+            form: match kme.form {
+                RequestForm::Post => Form::Post,
+                RequestForm::Get => Form::Get,
+            },
+            http1_only: kme.http1_only,
+        },
+    };
+    let pace = Pace {
+        patience: limits::kme_patience(config.rekey.interval.0).min(kme.timeout.0),
+        ..Pace::default()
+    };
+    Sources::new(kme.addresses().map(source).collect(), pace).map_err(|error| match error {
         keyclient::Error::Config(mistake) => {
+            let fallback = kme.fallback_url.as_ref() == Some(&mistake.value);
             let key = match mistake.field {
+                "base_url" if fallback => "kme.fallback_url".to_owned(),
                 "base_url" => "kme.url".to_owned(),
                 "peer_sae_id" => "peer.sae_id".to_owned(),
                 field => format!("kme.{field}"),
@@ -194,10 +213,16 @@ pub async fn run(
             .value(config.the_peer().psk_file.display())
     })?;
     drop(psk);
-    let client = kme_client(file, config)?;
+    let sources = key_sources(file, config)?;
     let engine = config.encryptor.engine.0;
     gcm::Engine::self_test().map_err(RunError::SelfTest)?;
-    let socket = StatusSocket::bind(&config.encryptor.status_socket)?;
+    let mut socket = StatusSocket::bind(&config.encryptor.status_socket)?;
+    let ledger = config
+        .encryptor
+        .ledger
+        .as_deref()
+        .map(LedgerFile::open)
+        .transpose()?;
     let fleet = Fleet::start(config, ports.red, ports.black, ports.local)?;
     info!(
         "{} is up: {}, engine {}, peer {}, a fresh key every {}",
@@ -207,8 +232,8 @@ pub async fn run(
         config.the_peer().name,
         config.rekey.interval
     );
-    Driver::new(config, ports.local, root, client, fleet)?
-        .run(&socket, stop)
+    Driver::new(config, ports.local, root, sources, fleet, ledger)?
+        .run(&mut socket, stop)
         .await;
     Ok(())
 }

@@ -14,6 +14,7 @@ pub mod driver;
 pub mod encryptor;
 pub mod harden;
 pub mod lab;
+pub mod ledger;
 pub mod limits;
 pub mod log;
 pub mod status;

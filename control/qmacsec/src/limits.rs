@@ -21,6 +21,14 @@ pub const KME_TIMEOUT: Duration = Duration::from_secs(1);
 pub const KME_TIMEOUT_MIN: Duration = Duration::from_millis(50);
 /// More than this and the key comes too late for anything.
 pub const KME_TIMEOUT_MAX: Duration = Duration::from_secs(30);
+/// A KME gets so long before the fallback is asked as well: a twentieth of the rekey interval, so
+/// that with as long for the fallback's answer a failover takes a tenth of it. Never less than a
+/// KME needs to answer at all; below an interval of 1 s that is more than a tenth, and keys held
+/// ahead bridge it.
+#[must_use]
+pub fn kme_patience(rekey_interval: Duration) -> Duration {
+    (rekey_interval / 20).max(KME_TIMEOUT_MIN)
+}
 /// How long a key waits in a lab KME for the other end to fetch it.
 pub const KEY_LIFE: Duration = Duration::from_secs(60);
 /// The modelled link by default.

@@ -23,8 +23,7 @@ pub struct Args {
 pub fn main(args: &Args) -> Outcome {
     let config = EncryptorConfig::read(&args.config)?;
     Psk::read(&args.config, &config.the_peer().psk_file)?;
-    let client = crate::encryptor::kme_client(&args.config, &config)?;
-    drop(client);
+    crate::encryptor::key_sources(&args.config, &config)?;
     println!("{} is fine:", args.config.display());
     println!(
         "  {}: red {} (MTU {}), black {}",
@@ -42,6 +41,8 @@ pub fn main(args: &Args) -> Outcome {
         config.rekey.interval,
         config.rekey.hold_max
     );
-    println!("  KME {}", config.kme.url);
+    for (url, _) in config.kme.addresses() {
+        println!("  KME {url}");
+    }
     Ok(ExitCode::SUCCESS)
 }

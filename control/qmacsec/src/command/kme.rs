@@ -29,6 +29,7 @@ A config has one or two [[kme]] (the ends of one link) and a [link]:
   cert = \"pki/kme-a.pem\"
   key = \"pki/kme-a.key\"
   sae_ids = [\"sae-a\"]
+  skip_listen = \"127.0.0.1:8444\"   # only if SKIP is wanted as well
 
 The keys are modelled: their rate follows the link, their bits come from the system's random generator.
 
@@ -141,7 +142,14 @@ fn mistake(file: &Path, config: &KmeFile, error: &StartError) -> ConfigError {
             source,
         } => ConfigError::new(
             file,
-            "kme.listen",
+            match config
+                .kme
+                .iter()
+                .any(|kme| kme.skip_listen == Some(*address))
+            {
+                true => "kme.skip_listen",
+                false => "kme.listen",
+            },
             format!("{kme_id} cannot listen: {source}"),
         )
         .value(address)
@@ -192,7 +200,7 @@ async fn serve(
         reserved_life: config.link.key_life.0,
         ..LinkConfig::default()
     };
-    let kmes = Kmes::start(configs, store, link.supply(config.link.blocks_at_start))
+    let mut kmes = Kmes::start(configs, store, link.supply(config.link.blocks_at_start))
         .await
         .map_err(|error| mistake(file, config, &error))?;
     let name = link.name();
@@ -200,12 +208,21 @@ async fn serve(
     for kme in &snapshot.kmes {
         info!("{} listens on {}", kme.kme_id, kme.address);
     }
+    for kme in &config.kme {
+        let Some(listen) = kme.skip_listen else {
+            continue;
+        };
+        let served = kmes.serve_skip(&kme.kme_id, listen).await;
+        if let Some(address) = served.map_err(|error| mistake(file, config, &error))? {
+            info!("{} speaks SKIP on {address}", kme.kme_id);
+        }
+    }
     info!(
         "link {name}: {:.1} kbit/s, {} keys in the pool",
         snapshot.rate_bps / 1e3,
         snapshot.pool_keys
     );
-    let socket = config
+    let mut socket = config
         .status_socket
         .as_deref()
         .map(StatusSocket::bind)
@@ -213,17 +230,14 @@ async fn serve(
     let mut stopped = std::pin::pin!(stop::signal());
     loop {
         let asked = async {
-            match &socket {
+            match &mut socket {
                 Some(socket) => socket.asked().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = &mut stopped => break,
-            asker = asked => match asker {
-                Ok(asker) => asker.answer(&report(&kmes, &name)),
-                Err(error) => warn!(%error, "the status socket"),
-            },
+            asker = asked => asker.answer(&report(&kmes, &name)),
         }
     }
     kmes.shutdown().await;

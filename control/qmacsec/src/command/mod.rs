@@ -1,8 +1,11 @@
 //! One file per command of the program: its arguments, its help, and what it prints.
 
 pub mod check;
+pub mod keys;
 pub mod kme;
+pub mod ledger;
 pub mod link;
+pub mod order;
 pub mod pki;
 pub mod run;
 pub mod status;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::value::{EngineName, Mac, Span, SuiteName};
-use super::{ConfigError, file};
+use super::{ConfigError, Kme, file};
 use crate::limits;
 
 /// A whole config file. Paths in it are relative to the file.
@@ -45,6 +45,8 @@ pub struct Encryptor {
     /// Where `qmacsec status` finds the daemon.
     #[serde(default = "default_status_socket")]
     pub status_socket: PathBuf,
+    /// File of the ledger: one record for each key used. Default: none is kept.
+    pub ledger: Option<PathBuf>,
     /// AES-GCM engine.
     #[serde(default)]
     pub engine: EngineName,
@@ -120,42 +122,6 @@ pub struct Rekey {
     pub destination: Mac,
 }
 
-/// `[kme]`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Kme {
-    /// `https://host:port` of the KME of this site.
-    pub url: String,
-    /// If given, the KME's certificate must carry this ID.
-    pub kme_id: Option<String>,
-    /// Certificate (PEM) of the authority that signed the KME's certificate.
-    pub ca: PathBuf,
-    /// Our certificate (PEM): names this encryptor to the KME (SAE ID).
-    pub cert: PathBuf,
-    /// Private key (PEM, PKCS#8) of our certificate.
-    pub key: PathBuf,
-    /// How long one request may take.
-    #[serde(default = "default_kme_timeout")]
-    pub timeout: Span,
-    /// `post` (default) or `get`: some KMEs have but one form of enc_keys and dec_keys.
-    #[serde(default)]
-    pub form: RequestForm,
-    /// For KMEs whose HTTP/2 is broken.
-    #[serde(default)]
-    pub http1_only: bool,
-}
-
-/// Which form of enc_keys and dec_keys is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RequestForm {
-    /// JSON body.
-    #[default]
-    Post,
-    /// Query parameters.
-    Get,
-}
-
 /// `[[peer]]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -217,10 +183,6 @@ fn default_red_mtu() -> u16 {
     limits::RED_MTU
 }
 
-fn default_kme_timeout() -> Span {
-    Span(limits::KME_TIMEOUT)
-}
-
 impl EncryptorConfig {
     /// Reads, parses and checks a config file; paths become absolute or relative to the process.
     ///
@@ -251,6 +213,7 @@ impl EncryptorConfig {
         ];
         for path in paths
             .into_iter()
+            .chain(&mut self.encryptor.ledger)
             .chain(self.peer.iter_mut().map(|peer| &mut peer.psk_file))
         {
             *path = folder.join(&*path);
@@ -260,18 +223,7 @@ impl EncryptorConfig {
     fn check(&self, file: &Path) -> Result<(), ConfigError> {
         self.check_ports(file)?;
         self.check_rekey(file)?;
-        if !self.kme.url.starts_with("https://") {
-            return Err(ConfigError::new(file, "kme.url", "is no https URL")
-                .value(&self.kme.url)
-                .mend("ETSI GS QKD 014 wants mutual TLS: https://host:port"));
-        }
-        span_within(
-            file,
-            "kme.timeout",
-            self.kme.timeout,
-            limits::KME_TIMEOUT_MIN,
-            limits::KME_TIMEOUT_MAX,
-        )?;
+        self.kme.check(file)?;
         if self.peer.len() != 1 {
             return Err(ConfigError::new(
                 file,
@@ -349,7 +301,7 @@ impl EncryptorConfig {
     }
 }
 
-fn span_within(
+pub(super) fn span_within(
     file: &Path,
     key: &str,
     span: Span,

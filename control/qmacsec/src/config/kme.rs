@@ -42,8 +42,10 @@ pub struct Link {
 pub struct Kme {
     /// KME ID.
     pub kme_id: String,
-    /// Address and port to listen on.
+    /// Address and port to listen on: ETSI GS QKD 014.
     pub listen: SocketAddr,
+    /// Address and port for SKIP, if it is to be served too.
+    pub skip_listen: Option<SocketAddr>,
     /// Authority (PEM) that signs the certificates of the SAEs.
     pub ca: PathBuf,
     /// Certificate (PEM) of this KME.

@@ -8,15 +8,16 @@ mod error;
 mod file;
 mod kme;
 mod psk;
+mod source;
 mod value;
 
 pub use encryptor::{
-    Black, BlackPort, Encryptor, EncryptorConfig, Idle, Kme, Macsec, Peer, Red, RedPort, Rekey,
-    RequestForm, Worker,
+    Black, BlackPort, Encryptor, EncryptorConfig, Idle, Macsec, Peer, Red, RedPort, Rekey, Worker,
 };
 pub use error::ConfigError;
 pub use kme::{Kme as LabKme, KmeFile, Link};
 pub use psk::Psk;
+pub use source::{KeyProtocol, Kme, RequestForm};
 pub use value::{EngineName, Mac, Span, SuiteName};
 
 #[cfg(test)]

@@ -6,19 +6,26 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
 
 use gcm::Engine;
-use rekey::{Action, Step};
+use rekey::{Action, Direction, Step};
 use secy::{Protection, RxConfig, RxSa, SaId, Salt, Suite, TxSa, TxScConfig, ValidateFrames};
 use tokio::net::unix::pipe;
 use tracing::{error, warn};
 use wire::{MacAddr, OVERHEAD_MAX, Pn, Sci};
-use worker::{Command, ControlFrame, Handle, Idle, Opener, Openers, Policy, Ticket, WorkerConfig};
+use worker::{
+    Command, ControlFrame, Handle, Idle, Opener, Openers, Outcome, Policy, Ticket, WorkerConfig,
+};
 
 use crate::config::{self, EncryptorConfig};
 use crate::encryptor::RunError;
 use crate::limits;
 use crate::status::{PortReport, WorkerReport};
+
+/// Between two looks whether the workers have wiped their keys.
+const ZEROISE_LOOK: Duration = Duration::from_micros(200);
 
 /// The workers, and what they were told and have not done yet.
 pub(crate) struct Fleet {
@@ -26,6 +33,8 @@ pub(crate) struct Fleet {
     engine: Engine,
     suite: Suite,
     pending: Vec<Pending>,
+    /// The last tx SA that all workers have installed.
+    tx_in_use: Option<SaId>,
     reported_dead: bool,
 }
 
@@ -42,16 +51,23 @@ struct Member {
 /// An order that not all workers have acknowledged.
 struct Pending {
     step: Step,
-    /// For each worker, its last command of this order.
-    tickets: Vec<Ticket>,
+    /// For each worker, its commands of this order.
+    tickets: Vec<RangeInclusive<u64>>,
 }
 
 /// What the workers' counters tell.
 pub(crate) struct Used {
-    /// Rx SAs under which a frame has come.
-    pub(crate) rx: Vec<SaId>,
-    /// The tx SA in use, and the highest next packet number.
-    pub(crate) tx: Option<(SaId, Pn)>,
+    /// Rx SAs under which frames have come, and how many.
+    pub(crate) rx: BTreeMap<SaId, u64>,
+    /// The tx SA in use, the highest next packet number, and how many frames it has protected.
+    pub(crate) tx: Option<(SaId, Pn, u64)>,
+}
+
+/// An order that all workers have carried out.
+pub(crate) struct Done {
+    pub(crate) step: Step,
+    /// The SA whose life it ended, and how many frames that carried in all.
+    pub(crate) ended: Option<(Direction, SaId, u64)>,
 }
 
 impl Fleet {
@@ -96,6 +112,7 @@ impl Fleet {
             engine: config.encryptor.engine.0,
             suite: config.macsec.suite.0,
             pending: Vec::new(),
+            tx_in_use: None,
             reported_dead: false,
         })
     }
@@ -142,6 +159,7 @@ impl Fleet {
     pub(crate) fn order(&mut self, action: Action) {
         let Some(step) = action.step() else { return };
         let (engine, suite) = (self.engine, self.suite);
+        let before: Vec<u64> = self.crew.iter().map(|member| member.ordered).collect();
         match action {
             Action::InstallRx { id, sas, sak, salt } => {
                 for member in &mut self.crew {
@@ -176,47 +194,102 @@ impl Fleet {
         let tickets = self
             .crew
             .iter()
-            .map(|member| Ticket(member.ordered))
-            .collect();
+            .zip(before)
+            .map(|(member, before)| before + 1..=member.ordered);
+        let tickets = tickets.collect();
         self.pending.push(Pending { step, tickets });
     }
 
     /// Orders that all workers have acknowledged since the last call.
-    pub(crate) fn acknowledged(&mut self) -> Vec<Step> {
+    pub(crate) fn acknowledged(&mut self) -> Vec<Done> {
         for member in &mut self.crew {
             member.post_waiting();
         }
         let crew = &self.crew;
-        let done = |pending: &mut Pending| {
+        let carried_out = |pending: &mut Pending| {
             crew.iter()
                 .zip(&pending.tickets)
-                .all(|(member, &ticket)| member.handle.is_done(ticket))
+                .all(|(member, tickets)| member.handle.is_done(Ticket(*tickets.end())))
         };
-        self.pending
-            .extract_if(.., done)
-            .map(|pending| pending.step)
+        let pending: Vec<Pending> = self.pending.extract_if(.., carried_out).collect();
+        pending
+            .into_iter()
+            .map(|pending| self.done(pending))
             .collect()
+    }
+
+    fn done(&mut self, Pending { step, tickets }: Pending) -> Done {
+        let ended_frames = self.crew.iter().zip(tickets).flat_map(|(member, tickets)| {
+            tickets.filter_map(|ticket| match member.handle.outcome(Ticket(ticket)) {
+                Some(Outcome::Ended { frames }) => Some(frames),
+                _ => None,
+            })
+        });
+        let frames = ended_frames.sum();
+        let ended = match step {
+            Step::InstallTx(id) => self.tx_in_use.replace(id).map(|old| (Direction::Tx, old)),
+            Step::RetireTx(id) => {
+                self.tx_in_use = None;
+                Some((Direction::Tx, id))
+            }
+            Step::RetireRx(id) => Some((Direction::Rx, id)),
+            Step::InstallRx(_) => None,
+        };
+        Done {
+            step,
+            ended: ended.map(|(direction, id)| (direction, id, frames)),
+        }
+    }
+
+    /// Wipes every key in every worker, at once; returns how many confirmed it in time.
+    pub(crate) fn zeroise(&mut self, within: Duration) -> usize {
+        self.pending.clear();
+        for member in &mut self.crew {
+            // Not one of them was posted: installs among them must not come after the wipe.
+            member.ordered -= member.waiting.len() as u64;
+            member.waiting.clear();
+        }
+        let posted: Vec<_> = self
+            .crew
+            .iter_mut()
+            .map(|member| member.handle.post(Command::RetireAll))
+            .collect();
+        let deadline = Instant::now() + within;
+        loop {
+            let confirmed = self
+                .crew
+                .iter()
+                .zip(&posted)
+                .filter(|(member, ticket)| match ticket {
+                    Ok(ticket) => member.handle.is_done(*ticket),
+                    // No worker any more: it wiped its keys when it ended.
+                    Err(_) => !member.handle.is_alive(),
+                });
+            let confirmed = confirmed.count();
+            if confirmed == self.crew.len() || Instant::now() > deadline {
+                return confirmed;
+            }
+            std::thread::sleep(ZEROISE_LOOK);
+        }
     }
 
     /// What the counters tell, and whether all workers live.
     pub(crate) fn look(&mut self) -> Used {
         let mut used = Used {
-            rx: Vec::new(),
+            rx: BTreeMap::new(),
             tx: None,
         };
         for member in &self.crew {
             let stats = member.handle.stats.snapshot();
-            used.rx.extend(
-                stats
-                    .rx_sas
-                    .iter()
-                    .filter(|sa| sa.in_pkts_ok > 0)
-                    .map(|sa| sa.id),
-            );
+            for sa in stats.rx_sas.iter().filter(|sa| sa.in_pkts_ok > 0) {
+                *used.rx.entry(sa.id).or_default() += sa.in_pkts_ok;
+            }
             if let (Some(id), Some(pn)) = (stats.tx_sa, stats.next_pn) {
-                used.tx = Some(used.tx.map_or((id, pn), |(before, highest)| {
-                    (before.max(id), highest.max(pn))
-                }));
+                let (id, highest, frames) =
+                    used.tx.map_or((id, pn, 0), |(before, highest, frames)| {
+                        (before.max(id), highest.max(pn), frames)
+                    });
+                used.tx = Some((id, highest, frames + pn.value() - 1));
             }
             if !member.handle.is_alive() && !self.reported_dead {
                 self.reported_dead = true;

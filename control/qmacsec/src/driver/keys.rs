@@ -1,4 +1,5 @@
-//! Asks the KME for keys, one request at a time of each kind, and keeps book of how it answers.
+//! Asks the KMEs for keys, one request at a time of each kind, and keeps book of how they answer.
+//! Which of two KMEs is asked is decided in `keyclient`, and so are new certificates.
 //!
 //! What to do about a failure is decided in `rekey`; here it is only sorted, logged once and shown
 //! in status. A key passes through here and is kept nowhere.
@@ -6,9 +7,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use keyclient::{Blame, Client, KmeFault};
+use keyclient::{Blame, KmeFault, Sources};
 use rekey::{KeyFailure, Origin, QkdKey};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 use wire::KeyId;
 
@@ -26,9 +28,11 @@ pub(crate) enum Answer {
     ById(KeyId, Result<QkdKey, KeyFailure>),
 }
 
-/// The KME of this site, as the driver sees it.
+/// The KMEs of this site, as the driver sees them.
 pub(crate) struct KeyDesk {
-    client: Arc<Client>,
+    sources: Arc<Sources>,
+    /// Ends with us.
+    _tending: JoinSet<()>,
     to_driver: mpsc::Sender<(Answer, Option<keyclient::Error>)>,
     answers: mpsc::Receiver<(Answer, Option<keyclient::Error>)>,
     book: Book,
@@ -59,17 +63,23 @@ enum State {
 }
 
 impl KeyDesk {
-    pub(crate) fn new(client: Client, url: &str) -> Self {
+    /// Inside a runtime, where certificates and health are looked after from now on.
+    pub(crate) fn new(sources: Sources) -> Self {
+        let sources = Arc::new(sources);
+        let tended = Arc::clone(&sources);
+        let mut tending = JoinSet::new();
+        tending.spawn(async move { tended.tend().await });
         let (to_driver, answers) = mpsc::channel(ANSWERS_MAX);
         let book = Book {
-            url: url.to_owned(),
+            url: sources.active_url(),
             fresh: Standing::new(),
             by_id: Standing::new(),
             keys: 0,
             failures: 0,
         };
         Self {
-            client: Arc::new(client),
+            sources,
+            _tending: tending,
             to_driver,
             answers,
             book,
@@ -78,16 +88,10 @@ impl KeyDesk {
 
     /// Asks for a fresh key.
     pub(crate) fn fetch(&self) {
-        let (client, to_driver) = (Arc::clone(&self.client), self.to_driver.clone());
+        let (sources, to_driver) = (Arc::clone(&self.sources), self.to_driver.clone());
         tokio::spawn(async move {
-            let (result, failure) = match client.enc_keys(1, limits::QKD_KEY_BITS).await {
-                Ok(keys) => (
-                    keys.into_iter()
-                        .next()
-                        .map(named)
-                        .unwrap_or(Err(KeyFailure::NoKeys)),
-                    None,
-                ),
+            let (result, failure) = match sources.fresh(limits::QKD_KEY_BITS).await {
+                Ok(key) => (named(key), None),
                 Err(error) => (Err(sorted(&error)), Some(error)),
             };
             // The driver is gone: so is the need for the key.
@@ -97,21 +101,10 @@ impl KeyDesk {
 
     /// Asks for the key of this name.
     pub(crate) fn fetch_by_id(&self, key_id: KeyId) {
-        let (client, to_driver) = (Arc::clone(&self.client), self.to_driver.clone());
+        let (sources, to_driver) = (Arc::clone(&self.sources), self.to_driver.clone());
         tokio::spawn(async move {
-            let answer = client.dec_keys(&[key_id]).await.and_then(|keys| {
-                keys.into_iter()
-                    .map(|key| key.with_bits(limits::QKD_KEY_BITS))
-                    .collect::<Result<Vec<_>, _>>()
-            });
-            let (result, failure) = match answer {
-                Ok(keys) => (
-                    keys.into_iter()
-                        .next()
-                        .map(named)
-                        .unwrap_or(Err(KeyFailure::NotFound)),
-                    None,
-                ),
+            let (result, failure) = match sources.by_id(key_id, limits::QKD_KEY_BITS).await {
+                Ok(key) => (named(key), None),
                 Err(error) => (Err(sorted(&error)), Some(error)),
             };
             let answer = Answer::ById(key_id, result.map(|(_, key)| key));
@@ -123,6 +116,7 @@ impl KeyDesk {
     pub(crate) async fn answer(&mut self) -> Answer {
         match self.answers.recv().await {
             Some((answer, failure)) => {
+                self.book.url = self.sources.active_url();
                 self.book.enter(&answer, failure);
                 answer
             }
@@ -131,7 +125,14 @@ impl KeyDesk {
     }
 
     pub(crate) fn health(&self) -> KmeHealth {
-        self.book.health()
+        let mut health = self.book.health();
+        health.url = self.sources.active_url();
+        // While the fallback delivers, why the first KME does not.
+        let first = self.sources.health().into_iter().find(|kme| !kme.active);
+        if let Some(first) = first.filter(|first| first.first) {
+            health.last_error = health.last_error.or(first.last_error);
+        }
+        health
     }
 }
 
@@ -250,8 +251,9 @@ fn sorted(error: &keyclient::Error) -> KeyFailure {
     use keyclient::Error;
     match error {
         Error::Network { .. } => KeyFailure::Unreachable,
-        Error::Config(_) | Error::Certificate { .. } | Error::Bug { .. } => KeyFailure::Refused,
+        // It was delivered before: it is gone, and the next one is wanted.
         Error::AskedTwice { .. } => KeyFailure::NotFound,
+        Error::Config(_) | Error::Certificate { .. } | Error::Bug { .. } => KeyFailure::Refused,
         Error::Kme { fault, .. } => match fault {
             KmeFault::Unauthorized | KmeFault::NoSuchPath(_) | KmeFault::Refused(_) => {
                 KeyFailure::Refused
@@ -260,6 +262,7 @@ fn sorted(error: &keyclient::Error) -> KeyFailure {
             KmeFault::NoKeys | KmeFault::Unavailable { status: 503, .. } => KeyFailure::NoKeys,
             KmeFault::DuplicateKeyId(_)
             | KmeFault::DuplicateKey(..)
+            | KmeFault::RepeatedKeyId(_)
             | KmeFault::UnaskedKey(_)
             | KmeFault::BadKeyId(_)
             | KmeFault::BadKey(..)

@@ -13,18 +13,20 @@ mod fleet;
 mod journal;
 mod keys;
 mod report;
+mod zeroise;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use rekey::{Action, Rekey, RootSecret};
+use rekey::{Action, Direction, Rekey, RootSecret};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
-use tracing::{error, warn};
+use tracing::error;
 use wire::MacAddr;
 
 use crate::config::EncryptorConfig;
+use crate::ledger::{Book, Ledger, LedgerFile};
 use crate::limits;
-use crate::status::StatusSocket;
+use crate::status::{Done, Request, StatusSocket};
 pub(crate) use fleet::Fleet;
 use journal::Journal;
 use keys::{Answer, KeyDesk};
@@ -41,6 +43,7 @@ pub(crate) struct Driver {
     fleet: Fleet,
     keys: KeyDesk,
     journal: Journal,
+    ledger: Ledger,
 }
 
 impl Driver {
@@ -48,8 +51,9 @@ impl Driver {
         config: &EncryptorConfig,
         local: MacAddr,
         root: RootSecret,
-        client: keyclient::Client,
+        sources: keyclient::Sources,
         fleet: Fleet,
+        ledger: Option<LedgerFile>,
     ) -> Result<Self, rekey::ConfigError> {
         let settings = rekey::Config {
             scis: fleet.tx_scs(),
@@ -70,13 +74,14 @@ impl Driver {
             identity: Identity::of(config),
             rekey: Rekey::new(settings, root, entropy)?,
             fleet,
-            keys: KeyDesk::new(client, &config.kme.url),
+            keys: KeyDesk::new(sources),
             journal: Journal::new(),
+            ledger: Ledger::new(Book::of(config, local), ledger),
         })
     }
 
     /// Runs until `stop` resolves.
-    pub(crate) async fn run(mut self, socket: &StatusSocket, stop: impl Future<Output = ()>) {
+    pub(crate) async fn run(mut self, socket: &mut StatusSocket, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let mut look = interval(limits::STATS_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -101,13 +106,24 @@ impl Driver {
                     self.on_fleet();
                 }
                 _ = look.tick() => self.on_look(),
-                asker = socket.asked() => match asker {
-                    Ok(asker) => asker.answer(&self.report()),
-                    Err(error) => warn!(%error, "the status socket"),
+                asker = socket.asked() => match asker.request {
+                    Request::Status => asker.answer(&self.report()),
+                    Request::Rekey => asker.answer(&self.rotate()),
+                    Request::Zeroise => return self.zeroise(asker, socket, stop).await,
                 },
             }
         }
         self.say_goodbye().await;
+    }
+
+    /// The operator wants a fresh key for our direction.
+    fn rotate(&mut self) -> Done {
+        self.rekey.on_rotate(self.now());
+        Done {
+            done: true,
+            text: "a fresh key takes over as soon as the peer holds it".to_owned(),
+            ..Done::default()
+        }
     }
 
     fn now(&self) -> Duration {
@@ -133,8 +149,11 @@ impl Driver {
 
     fn on_acknowledgements(&mut self) {
         let now = self.now();
-        for step in self.fleet.acknowledged() {
-            self.rekey.on_done(now, step);
+        for done in self.fleet.acknowledged() {
+            if let Some((direction, id, frames)) = done.ended {
+                self.ledger.on_frames(direction, id, frames);
+            }
+            self.rekey.on_done(now, done.step);
         }
     }
 
@@ -143,11 +162,13 @@ impl Driver {
         self.on_acknowledgements();
         let now = self.now();
         let used = self.fleet.look();
-        for id in used.rx {
+        for (id, frames) in used.rx {
             self.rekey.on_rx_used(now, id);
+            self.ledger.on_frames(Direction::Rx, id, frames);
         }
-        if let Some((id, pn)) = used.tx {
+        if let Some((id, pn, frames)) = used.tx {
             self.rekey.on_tx_pn(now, id, pn);
+            self.ledger.on_frames(Direction::Tx, id, frames);
         }
     }
 
@@ -158,7 +179,10 @@ impl Driver {
                 Action::Send(frame) => self.fleet.send(frame.as_bytes()),
                 Action::FetchKey => self.keys.fetch(),
                 Action::FetchKeyById(key_id) => self.keys.fetch_by_id(key_id),
-                Action::Event(event) => self.journal.enter(self.started.elapsed(), &event),
+                Action::Event(event) => {
+                    self.journal.enter(self.started.elapsed(), &event);
+                    self.ledger.on_event(&event);
+                }
                 command => self.fleet.order(command),
             }
         }
@@ -169,6 +193,9 @@ impl Driver {
         self.rekey.on_stop(self.now());
         self.carry_out();
         tokio::time::sleep(FAREWELL).await;
+        // The last keys' records.
+        self.on_acknowledgements();
+        self.carry_out();
         self.fleet.stop();
     }
 

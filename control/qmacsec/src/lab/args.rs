@@ -44,6 +44,9 @@ pub struct Args {
     /// Keep the line's frames for Wireshark
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
+    /// Keep both encryptors' ledgers in this folder, for `qmacsec ledger verify`
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) ledgers: Option<PathBuf>,
     /// Kill one encryptor at a time of the run, as a crash would, and start it anew
     #[arg(long, value_name = "SITE@TIME", value_parser = parse_kill)]
     pub(crate) kill: Option<Kill>,

@@ -175,6 +175,7 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
         ended.map_err(|_| "an encryptor died".to_owned())??;
     }
     kmes.shutdown().await;
+    let ledgers = super::ledgers(Site::BOTH.map(|site| sites::ledger(vault, site)), args)?;
     Ok(Verdict::from(&Evidence {
         red: "mem".to_owned(),
         black: "mem".to_owned(),
@@ -186,6 +187,7 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
         line_at_b,
         pings,
         transfers,
+        ledgers,
         crash: None,
     }))
 }

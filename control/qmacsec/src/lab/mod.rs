@@ -29,6 +29,7 @@ mod verdict;
 
 use std::fs::OpenOptions;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub use args::Args;
@@ -39,6 +40,7 @@ use topology::RedCable;
 use verdict::{Verdict, Word};
 
 use crate::command::Outcome;
+use crate::ledger::{self, Verification};
 
 #[cfg(test)]
 mod tests;
@@ -115,6 +117,22 @@ fn print(args: &Args, verdict: &Verdict) -> ExitCode {
         Word::Pass => ExitCode::SUCCESS,
         Word::Fail => ExitCode::FAILURE,
     }
+}
+
+/// What the two encryptors' ledgers say together; copied out if asked for.
+fn ledgers(files: [PathBuf; 2], args: &Args) -> Result<Verification, String> {
+    if let Some(folder) = &args.ledgers {
+        for file in &files {
+            let name = file.file_name().unwrap_or_default();
+            std::fs::copy(file, folder.join(name)).map_err(while_doing("--ledgers"))?;
+        }
+    }
+    let [a, b] = files.map(|file| ledger::read(&file));
+    let (a, b) = (
+        a.map_err(|error| error.to_string())?,
+        b.map_err(|error| error.to_string())?,
+    );
+    Ok(ledger::verify_pair(&a, &b))
 }
 
 /// Names a step of the build-up when it is done.

@@ -232,6 +232,9 @@ impl Lab<'_> {
             }
             std::thread::sleep(LOOK_EVERY / 5);
         };
+        // Before the watch of the line ends: it sees the encryptors' farewell, too.
+        self.sites.stop().map_err(while_doing("stopping"))?;
+        let ledgers = super::ledgers(Site::BOTH.map(|site| self.sites.ledger(site)), self.args)?;
         let [line_at_a, line_at_b] = self.sniffers;
         let evidence = Evidence {
             red: a
@@ -254,12 +257,12 @@ impl Lab<'_> {
                 .map_err(while_doing("the watch of the line"))?,
             pings,
             transfers,
+            ledgers,
             crash,
         };
         if let Some(recorder) = recorder {
             recorder.flush().map_err(while_doing("--pcap"))?;
         }
-        self.sites.stop().map_err(while_doing("stopping"))?;
         Ok(Verdict::from(&evidence))
     }
 }

@@ -114,6 +114,11 @@ impl Sites {
             .join("\n  ")
     }
 
+    /// Where an encryptor keeps its ledger.
+    pub(crate) fn ledger(&self, site: Site) -> PathBuf {
+        ledger(&self.vault, site)
+    }
+
     /// Ends one encryptor as a crash would.
     pub(crate) fn kill(&mut self, site: Site) -> io::Result<()> {
         self.encryptor(site).kill()
@@ -193,6 +198,11 @@ fn config_path(vault: &Path, site: Site) -> PathBuf {
     vault.join(format!("site-{}.toml", site.letter()))
 }
 
+/// Where an encryptor keeps its ledger.
+pub(super) fn ledger(vault: &Path, site: Site) -> PathBuf {
+    vault.join(format!("site-{}.ledger", site.letter()))
+}
+
 fn socket(vault: &Path, site: Site) -> PathBuf {
     vault.join(format!("site-{}.sock", site.letter()))
 }
@@ -248,7 +258,8 @@ pub(super) fn encryptor_config_in_memory(
 fn config_text(site: Site, red: &str, interval: Duration, suite: &str, kme: SocketAddr) -> String {
     let (letter, peer) = (site.letter(), site.other().letter());
     format!(
-        "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n\n\
+        "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n\
+         ledger = \"site-{letter}.ledger\"\n\n\
          [red]\n{red}\nmtu = {RED_MTU}\n\n\
          [black]\nport = \"packet\"\ninterface = \"{BLACK}\"\n\n\
          [macsec]\nsuite = \"{suite}\"\n\n\

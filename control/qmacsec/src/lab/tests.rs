@@ -8,6 +8,7 @@ use super::ping::{MARKER, PingReport};
 use super::sniff::Sniffed;
 use super::transfer::TransferReport;
 use super::verdict::{Crash, Evidence, Verdict, Word, switches_expected};
+use crate::ledger::{Finding, Verification};
 use crate::status::{Report, WorkerReport};
 
 /// A frame as it is on the line: encrypted MACsec with an SCI.
@@ -145,6 +146,7 @@ fn good() -> Evidence {
             intact: true,
             failure: None,
         }],
+        ledgers: Verification::default(),
         crash: None,
     }
 }
@@ -169,7 +171,7 @@ type Spoil = fn(&mut Evidence);
 
 #[test]
 fn each_fault_alone_fails_and_is_named() {
-    let faults: [(&str, Spoil); 12] = [
+    let faults: [(&str, Spoil); 13] = [
         ("1 frames lost", |e| e.b = report(9, 900, 999)),
         ("8 changes of key", |e| e.a = report(8, 1000, 900)),
         ("came twice", |e| {
@@ -194,6 +196,12 @@ fn each_fault_alone_fails_and_is_named() {
                 intact: false,
                 failure: Some("cut".into()),
             };
+        }),
+        ("ledgers: key used twice", |e| {
+            e.ledgers.findings.push(Finding {
+                grave: true,
+                text: "key used twice".into(),
+            });
         }),
         ("pings were not answered", |e| e.pings[0].answered = 9),
     ];

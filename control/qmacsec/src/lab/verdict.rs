@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::ping::PingReport;
 use super::sniff::Sniffed;
 use super::transfer::TransferReport;
+use crate::ledger::Verification;
 use crate::status::Report;
 
 /// The lab's result; `--json` prints it as the last line of standard output.
@@ -27,6 +28,8 @@ pub(crate) struct Verdict {
     pub(crate) cleartext_frames: u64,
     pub(crate) transfer_intact: bool,
     pub(crate) transfer_octets: u64,
+    /// Keys of which both ends' ledgers tell the same.
+    pub(crate) ledger_keys: u64,
     pub(crate) pings_sent: u64,
     pub(crate) pings_answered: u64,
     /// From the restart of a killed encryptor to the first answer across the line.
@@ -68,6 +71,8 @@ pub(crate) struct Evidence {
     pub(crate) line_at_b: Sniffed,
     pub(crate) pings: Vec<PingReport>,
     pub(crate) transfers: Vec<TransferReport>,
+    /// What the ledgers of both ends say together.
+    pub(crate) ledgers: Verification,
     /// One encryptor was killed and started anew: how long the line was dead after its start.
     pub(crate) crash: Option<Crash>,
 }
@@ -111,12 +116,21 @@ impl Verdict {
                 .iter()
                 .map(|transfer| transfer.octets)
                 .sum(),
+            ledger_keys: evidence.ledgers.keys,
             pings_sent: pings(|ping| ping.sent),
             pings_answered: pings(|ping| ping.answered),
             recovered_ms: None,
         };
         verdict.judge_line(&line);
         verdict.judge_transfers(&evidence.transfers);
+        let grave = evidence
+            .ledgers
+            .findings
+            .iter()
+            .filter(|finding| finding.grave);
+        verdict
+            .reasons
+            .extend(grave.map(|finding| format!("ledgers: {}", finding.text)));
         match evidence.crash {
             None => verdict.judge_undisturbed(evidence),
             Some(crash) => verdict.judge_crash(crash, evidence.interval),
@@ -314,6 +328,10 @@ impl Verdict {
             } else {
                 "NOT intact"
             }
+        );
+        out += &format!(
+            "ledgers: both ends tell the same of {} keys\n",
+            self.ledger_keys
         );
         if let Some(ms) = self.recovered_ms {
             out +=

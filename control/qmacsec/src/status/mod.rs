@@ -1,4 +1,4 @@
-//! What a running encryptor says of itself, and how it is asked: one JSON document per connection
+//! What a running encryptor says of itself, how it is asked and told what to do: one JSON document per connection
 //! to a Unix socket that only its owner may open.
 //!
 //! Never in it: a key. Key_IDs are names, and names may be known.
@@ -6,5 +6,5 @@
 mod report;
 mod socket;
 
-pub use report::{Direction, KmeHealth, KmeReport, Peer, PortReport, Report, WorkerReport};
-pub use socket::{Asker, StatusError, StatusSocket, query};
+pub use report::{Direction, Done, KmeHealth, KmeReport, Peer, PortReport, Report, WorkerReport};
+pub use socket::{Asker, Request, StatusError, StatusSocket, query, request};

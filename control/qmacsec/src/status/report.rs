@@ -116,6 +116,19 @@ pub struct PortReport {
     pub link: String,
 }
 
+/// The answer to an order: `rekey`, `zeroise`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Done {
+    /// It was done.
+    pub done: bool,
+    /// What was done, or why not, in words.
+    pub text: String,
+    /// Workers that confirmed it.
+    pub workers: usize,
+    /// How long it took, in milliseconds.
+    pub took_ms: f64,
+}
+
 /// What the lab KMEs of one link say of themselves.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct KmeReport {

@@ -1,7 +1,7 @@
 //! The status socket: the daemon's end and the asking end.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as Asking;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::limits;
 
-/// How long the daemon waits for one who asked to read the answer.
+/// How long the daemon waits for one to say what he wants, and to read the answer.
 const ANSWER: Duration = Duration::from_millis(500);
+/// Who asks at the same time; more are turned away.
+const ASKERS_MAX: usize = 8;
+/// Octets of the longest request.
+const REQUEST_LEN_MAX: u64 = 16;
 /// How long the asking end waits for the daemon.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -58,9 +64,39 @@ pub enum StatusError {
     },
 }
 
+/// What can be asked of a daemon: one word and a line end. No word at all asks for the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// The whole report.
+    Status,
+    /// A fresh key for our direction, now.
+    Rekey,
+    /// Wipe every key, stop all traffic.
+    Zeroise,
+}
+
+impl Request {
+    const ALL: [Self; 3] = [Self::Status, Self::Rekey, Self::Zeroise];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Rekey => "rekey",
+            Self::Zeroise => "zeroise",
+        }
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|request| request.word() == word.trim())
+    }
+}
+
 /// The daemon's end; the socket file goes when this is dropped.
 pub struct StatusSocket {
-    listener: UnixListener,
+    askers: mpsc::Receiver<Asker>,
+    listening: JoinHandle<()>,
     path: PathBuf,
 }
 
@@ -82,28 +118,70 @@ impl StatusSocket {
         }
         let listener = UnixListener::bind(path).map_err(failed)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        let (to_driver, askers) = mpsc::channel(ASKERS_MAX);
         Ok(Self {
-            listener,
+            askers,
+            listening: tokio::spawn(listen(listener, to_driver)),
             path: path.to_path_buf(),
         })
     }
 
     /// Waits for the next who asks.
-    pub async fn asked(&self) -> io::Result<Asker> {
-        let (stream, _) = self.listener.accept().await?;
-        Ok(Asker(stream))
+    pub async fn asked(&mut self) -> Asker {
+        match self.askers.recv().await {
+            Some(asker) => asker,
+            None => std::future::pending().await, // the listener has ended, and said so
+        }
     }
 }
 
-/// Somebody who wants to know.
-pub struct Asker(UnixStream);
+/// Takes connections and reads what each wants; one who does not say it holds nobody up.
+async fn listen(listener: UnixListener, to_driver: mpsc::Sender<Asker>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let to_driver = to_driver.clone();
+                tokio::spawn(async move {
+                    if let Some(asker) = Asker::read(stream).await {
+                        // Too many at once, or the daemon ends: his loss.
+                        let _ = to_driver.try_send(asker);
+                    }
+                });
+            }
+            Err(error) => {
+                warn!(%error, "the status socket");
+                tokio::time::sleep(ANSWER).await;
+            }
+        }
+    }
+}
+
+/// Somebody who wants something.
+pub struct Asker {
+    /// What.
+    pub request: Request,
+    stream: UnixStream,
+}
 
 impl Asker {
+    async fn read(stream: UnixStream) -> Option<Self> {
+        let mut reader = BufReader::new(stream.take(REQUEST_LEN_MAX));
+        let mut word = String::new();
+        let line = tokio::time::timeout(ANSWER, reader.read_line(&mut word)).await;
+        let request = match line {
+            Ok(Ok(0)) | Err(_) => Request::Status,
+            Ok(Ok(_)) => Request::of(&word)?,
+            Ok(Err(_)) => return None,
+        };
+        let stream = reader.into_inner().into_inner();
+        Some(Self { request, stream })
+    }
+
     /// Answers, beside whatever else goes on: one who does not read holds nobody up.
     pub fn answer<T: Serialize>(mut self, report: &T) {
         match serde_json::to_vec(report) {
             Ok(document) => drop(tokio::spawn(async move {
-                let write = self.0.write_all(&document);
+                let write = self.stream.write_all(&document);
                 // Gone, or too slow: his loss.
                 let _ = tokio::time::timeout(ANSWER, write).await;
             })),
@@ -114,21 +192,31 @@ impl Asker {
 
 impl Drop for StatusSocket {
     fn drop(&mut self) {
+        self.listening.abort();
         let _gone_already = fs::remove_file(&self.path);
     }
+}
+
+/// Asks the daemon at `path` for its status.
+///
+/// # Errors
+/// Nobody there, or not ours.
+pub fn query<T: DeserializeOwned>(path: &Path) -> Result<T, StatusError> {
+    request(path, Request::Status)
 }
 
 /// Asks the daemon at `path`.
 ///
 /// # Errors
 /// Nobody there, or not ours.
-pub fn query<T: DeserializeOwned>(path: &Path) -> Result<T, StatusError> {
+pub fn request<T: DeserializeOwned>(path: &Path, request: Request) -> Result<T, StatusError> {
     let absent = |cause| StatusError::NoDaemon {
         path: path.to_path_buf(),
         cause,
     };
-    let stream = Asking::connect(path).map_err(absent)?;
+    let mut stream = Asking::connect(path).map_err(absent)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(absent)?;
+    writeln!(stream, "{}", request.word()).map_err(absent)?;
     let mut document = Vec::new();
     stream
         .take(limits::STATUS_LEN_MAX)

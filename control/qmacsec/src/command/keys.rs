@@ -1,0 +1,67 @@
+//! `qmacsec keys`: the keys that were used, as the ledger has them. Never key material.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Outcome;
+use crate::ledger::{Record, read};
+
+/// Arguments of `qmacsec keys`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+The ledger is kept where the config says so: [encryptor] ledger = \"site-a.ledger\".
+
+Example:
+  qmacsec keys --ledger site-a.ledger --last 10")]
+pub struct Args {
+    /// The ledger's file
+    #[arg(long, value_name = "FILE")]
+    ledger: PathBuf,
+    /// Show so many, newest last
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    last: usize,
+    /// One JSON record per line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads and prints.
+///
+/// # Errors
+/// The ledger cannot be read, or its chain is broken.
+#[expect(clippy::print_stdout, reason = "the list is this command's output")]
+pub fn main(args: &Args) -> Outcome {
+    let entries = read(&args.ledger)?;
+    if !args.json {
+        println!(
+            "{:<4} {:<36} {:<10} {:>2} {:>6} {:>10} {:>9}  suite",
+            "way", "key_ID", "origin", "AN", "epoch", "frames", "used"
+        );
+    }
+    for entry in entries.iter().skip(entries.len().saturating_sub(args.last)) {
+        if args.json {
+            println!("{}", serde_json::to_string(&entry.record)?);
+        } else {
+            println!("{}", row(&entry.record));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(record: &Record) -> String {
+    let used_ms = record
+        .last_frame_ms
+        .zip(record.first_frame_ms)
+        .map_or(0, |(last, first)| last - first);
+    format!(
+        "{:<4} {:<36} {:<10} {:>2} {:>6} {:>10} {:>7.1} s  {}",
+        record.direction,
+        record.key_id,
+        record.origin,
+        record.an,
+        record.epoch,
+        record.frames,
+        used_ms as f64 / 1e3,
+        record.suite
+    )
+}

@@ -1,0 +1,84 @@
+//! `qmacsec rekey` and `qmacsec zeroise`: what a running encryptor is told to do.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Outcome;
+use crate::limits;
+use crate::status::{Done, Request, request};
+
+/// Arguments of `qmacsec rekey`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Each direction's key is changed by its sender: this changes the key of what this box sends.
+
+Example:
+  qmacsec rekey --socket /run/qmacsec/site-a.sock")]
+pub struct RekeyArgs {
+    /// The daemon's status socket
+    #[arg(long, value_name = "PATH", default_value = limits::STATUS_SOCKET)]
+    socket: PathBuf,
+    /// For scripts
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `qmacsec zeroise`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Wipes QKD keys, SAKs, expanded keys and the pair's secret in the memory of the daemon, confirmed by its
+workers, whether or not KME and peer are alive. Files stay as they are. Traffic stops at both ends.
+
+Example:
+  qmacsec zeroise --yes")]
+pub struct ZeroiseArgs {
+    /// The daemon's status socket
+    #[arg(long, value_name = "PATH", default_value = limits::STATUS_SOCKET)]
+    socket: PathBuf,
+    /// Really: traffic stops until the daemon is started anew
+    #[arg(long)]
+    yes: bool,
+    /// For scripts
+    #[arg(long)]
+    json: bool,
+}
+
+/// Orders a fresh key.
+///
+/// # Errors
+/// No daemon.
+pub fn rekey(args: &RekeyArgs) -> Outcome {
+    let done: Done = request(&args.socket, Request::Rekey)?;
+    print(&done, args.json)
+}
+
+/// Orders the end of all keys.
+///
+/// # Errors
+/// No daemon, or no `--yes`.
+pub fn zeroise(args: &ZeroiseArgs) -> Outcome {
+    if !args.yes {
+        return Err("zeroise stops all traffic until the daemon is started anew; mend: if you mean it, add --yes".into());
+    }
+    let done: Done = request(&args.socket, Request::Zeroise)?;
+    print(&done, args.json)
+}
+
+#[expect(clippy::print_stdout, reason = "the answer is these commands' output")]
+fn print(done: &Done, json: bool) -> Outcome {
+    if json {
+        println!("{}", serde_json::to_string(done)?);
+    } else if done.workers > 0 {
+        println!(
+            "{} ({} workers confirmed, {:.1} ms)",
+            done.text, done.workers, done.took_ms
+        );
+    } else {
+        println!("{}", done.text);
+    }
+    Ok(if done.done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,122 @@
+//! `[kme]` of an encryptor: where its keys come from.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::ConfigError;
+use super::encryptor::span_within;
+use super::value::Span;
+use crate::limits;
+
+/// `[kme]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kme {
+    /// What it speaks: `etsi-014` (default) or `skip`.
+    #[serde(default)]
+    pub protocol: KeyProtocol,
+    /// `https://host:port` of the KME of this site.
+    pub url: String,
+    /// If given, the KME's certificate must carry this ID.
+    pub kme_id: Option<String>,
+    /// A second KME of this site, asked when the first fails or is slow. Same protocol, same
+    /// certificates.
+    pub fallback_url: Option<String>,
+    /// If given, the second KME's certificate must carry this ID.
+    pub fallback_kme_id: Option<String>,
+    /// Certificate (PEM) of the authority that signed the KME's certificate.
+    pub ca: PathBuf,
+    /// Our certificate (PEM): names this encryptor to the KME (SAE ID).
+    pub cert: PathBuf,
+    /// Private key (PEM, PKCS#8) of our certificate.
+    pub key: PathBuf,
+    /// How long one request may take.
+    #[serde(default = "default_kme_timeout")]
+    pub timeout: Span,
+    /// `post` (default) or `get`: some KMEs have but one form of enc_keys and dec_keys.
+    #[serde(default)]
+    pub form: RequestForm,
+    /// For KMEs whose HTTP/2 is broken.
+    #[serde(default)]
+    pub http1_only: bool,
+}
+
+/// Which form of enc_keys and dec_keys is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestForm {
+    /// JSON body.
+    #[default]
+    Post,
+    /// Query parameters.
+    Get,
+}
+
+/// What a KME speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyProtocol {
+    /// ETSI GS QKD 014.
+    #[default]
+    #[serde(rename = "etsi-014")]
+    Etsi014,
+    /// SKIP, draft-cisco-skip.
+    Skip,
+}
+
+fn default_kme_timeout() -> Span {
+    Span(limits::KME_TIMEOUT)
+}
+
+impl Kme {
+    /// The first KME, then the second if there is one: URL and expected ID.
+    pub fn addresses(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let fallback = self.fallback_url.as_deref();
+        [
+            Some((self.url.as_str(), self.kme_id.as_deref())),
+            fallback.map(|url| (url, self.fallback_kme_id.as_deref())),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    pub(super) fn check(&self, file: &Path) -> Result<(), ConfigError> {
+        for (key, (url, _)) in ["kme.url", "kme.fallback_url"]
+            .into_iter()
+            .zip(self.addresses())
+        {
+            if !url.starts_with("https://") {
+                return Err(ConfigError::new(file, key, "is no https URL")
+                    .value(url)
+                    .mend("keys travel over mutual TLS only: https://host:port"));
+            }
+        }
+        if self.fallback_url.as_ref() == Some(&self.url) {
+            return Err(
+                ConfigError::new(file, "kme.fallback_url", "is the first KME again")
+                    .value(&self.url)
+                    .mend("name another KME of this site, or leave it out"),
+            );
+        }
+        if let (None, Some(id)) = (&self.fallback_url, &self.fallback_kme_id) {
+            return Err(ConfigError::new(
+                file,
+                "kme.fallback_kme_id",
+                "stands without a fallback_url",
+            )
+            .value(id)
+            .mend("add fallback_url, or leave it out"));
+        }
+        span_within(
+            file,
+            "kme.timeout",
+            self.timeout,
+            limits::KME_TIMEOUT_MIN,
+            limits::KME_TIMEOUT_MAX,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;
