@@ -64,6 +64,8 @@ pub struct Pace {
 pub struct SourceHealth {
     /// Host and port.
     pub kme: String,
+    /// Whether it is the first of the configuration.
+    pub first: bool,
     /// Whether fresh keys are asked of it first.
     pub active: bool,
     /// Keys it delivered.
@@ -118,8 +120,9 @@ impl Sources {
         }
         let watch = Watch::new(configs.iter().map(|config| &config.client));
         let clients = build(&configs)?;
-        let health = clients.iter().map(|client| SourceHealth {
+        let health = clients.iter().enumerate().map(|(n, client)| SourceHealth {
             kme: client.kme().to_owned(),
+            first: n == 0,
             ..SourceHealth::default()
         });
         let state = State {
@@ -217,6 +220,13 @@ impl Sources {
                 }
             }
         }
+    }
+
+    /// URL, as configured, of the KME that is asked first for fresh keys.
+    #[must_use]
+    pub fn active_url(&self) -> String {
+        let active = self.state().preference.active();
+        self.configs[active].client.base_url.clone()
     }
 
     /// How each KME does, in the order of the configuration.
