@@ -1,9 +1,10 @@
 //! The protocol's guards by name, so that tests can switch single ones off and see the simulation
-//! find it. Outside the crate's own tests every guard is on and costs nothing.
+//! find it. Without the feature `guards`, and outside the crate's own tests, every guard is on and
+//! costs nothing.
 
 /// One check without which the protocol would be unsafe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Guard {
+pub enum Guard {
     /// Switch only after READY (REKEY-20).
     SwitchOnReady,
     /// READY only after all workers acknowledged the install (REKEY-24).
@@ -46,27 +47,27 @@ pub(crate) enum Guard {
     NotOwnFrame,
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "guards"))]
 thread_local! {
     static OFF: core::cell::RefCell<Vec<Guard>> = const { core::cell::RefCell::new(Vec::new()) };
 }
 
-/// Whether a guard is on: always, outside the crate's tests.
-#[cfg(not(test))]
+/// Whether a guard is on: always.
+#[cfg(not(any(test, feature = "guards")))]
 #[inline]
 pub(crate) const fn on(_: Guard) -> bool {
     true
 }
 
 /// Whether a guard is on: unless a test switched it off on this thread.
-#[cfg(test)]
+#[cfg(any(test, feature = "guards"))]
 pub(crate) fn on(guard: Guard) -> bool {
     OFF.with_borrow(|off| !off.contains(&guard))
 }
 
 /// Switches guards off while `f` runs.
-#[cfg(test)]
-pub(crate) fn without<T>(guards: &[Guard], f: impl FnOnce() -> T) -> T {
+#[cfg(any(test, feature = "guards"))]
+pub fn without<T>(guards: &[Guard], f: impl FnOnce() -> T) -> T {
     OFF.with_borrow_mut(|off| off.extend_from_slice(guards));
     let result = f();
     OFF.with_borrow_mut(Vec::clear);

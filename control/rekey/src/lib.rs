@@ -26,6 +26,11 @@
 #[cfg(test)]
 extern crate self as rekey; // the simulation in tests/world names the crate from both sides
 
+#[cfg(all(feature = "guards", not(debug_assertions)))]
+compile_error!("the feature `guards` is for the simulation only: no release can have it");
+
+#[cfg(feature = "guards")]
+pub mod guards;
 pub mod limits;
 
 mod action;
@@ -33,6 +38,11 @@ mod complaint;
 mod config;
 mod end;
 mod event;
+#[cfg(not(feature = "guards"))]
+#[expect(
+    unreachable_pub,
+    reason = "public for the simulation, by the feature `guards`"
+)]
 mod guards;
 mod message;
 mod reach;

@@ -19,10 +19,21 @@
 //! suites do not have; replay protection switched off; the uncontrolled port.
 #![forbid(unsafe_code)]
 
+#[cfg(all(feature = "guards", not(debug_assertions)))]
+compile_error!("the feature `guards` is for the simulation only: no release can have it");
+
+#[cfg(feature = "guards")]
+pub mod guards;
 pub mod limits;
 
 mod counters;
 mod discard;
+#[cfg(not(feature = "guards"))]
+#[expect(
+    unreachable_pub,
+    reason = "public for the simulation, by the feature `guards`"
+)]
+mod guards;
 mod nonce;
 mod protect;
 mod replay;

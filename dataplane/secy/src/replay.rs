@@ -5,6 +5,7 @@
 
 use wire::Pn;
 
+use crate::guards::{self, Guard};
 use crate::limits::{REPLAY_BITS, REPLAY_WINDOW_MAX};
 
 #[cfg(test)]
@@ -83,9 +84,12 @@ impl ReplayWindow {
     /// The replay test.
     #[inline]
     pub(crate) fn test(&self, pn: u64) -> Replay {
-        if pn < self.lowest {
+        if pn < self.lowest && guards::on(Guard::ReplayWindow) {
             Replay::Late
-        } else if pn <= self.highest && self.bits[word(pn)] & bit(pn) != 0 {
+        } else if pn <= self.highest
+            && self.bits[word(pn)] & bit(pn) != 0
+            && guards::on(Guard::ReplayBitmap)
+        {
             Replay::Duplicate
         } else {
             Replay::Fresh

@@ -67,5 +67,7 @@ fn go(plan: Plan, aloud: bool) -> Outcome {
     }
 }
 
+#[cfg(all(test, feature = "guards"))]
+mod mutations;
 #[cfg(test)]
 mod tests;

@@ -78,7 +78,7 @@ impl World {
                 };
                 self.check
                     .black(self.now, &sealed, &self.ends, &self.plan)?;
-                self.transmit(side, frame);
+                self.transmit(side, worker, frame);
             }
             if moved == 0 {
                 break;
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// A frame leaves an end.
-    fn transmit(&mut self, side: usize, frame: Vec<u8>) {
+    fn transmit(&mut self, side: usize, worker: usize, frame: Vec<u8>) {
         self.trace.octets(self.now, b'b', side, &frame);
         self.tally.black += 1;
         let copies = 1 + usize::from(self.rng.permille(self.plan.doubled));
@@ -108,7 +108,10 @@ impl World {
         for _ in 0..copies {
             let lost = self.rng.permille(self.plan.loss);
             if !lost && !cut {
-                let delay = self.plan.latency + self.rng.time(self.plan.jitter);
+                let mut delay = self.plan.latency + self.rng.time(self.plan.jitter);
+                if worker % 2 == 1 {
+                    delay += self.plan.skew;
+                }
                 let frame = frame.clone();
                 let to = 1 - side;
                 self.after(delay, Item::Arrive { to, frame });
@@ -194,7 +197,12 @@ impl World {
             }
             _ => {}
         }
-        self.after(Duration::ZERO, Item::Arrive { to, frame });
+        // Who brings a frame before the line does reorders it, and that is a fault of the line.
+        let delay = match self.plan.gentle || self.rng.permille(500) {
+            true => self.plan.latency + self.plan.skew,
+            false => Duration::ZERO,
+        };
+        self.after(delay, Item::Arrive { to, frame });
     }
 }
 

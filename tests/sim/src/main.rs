@@ -57,7 +57,9 @@ fn main() -> ExitCode {
 
 fn nightly(arguments: &Arguments) -> ExitCode {
     let begun = Instant::now();
-    let limit = arguments.minutes.map(|minutes| Duration::from_secs(60 * minutes));
+    let limit = arguments
+        .minutes
+        .map(|minutes| Duration::from_secs(60 * minutes));
     let (mut tally, mut seeds, mut violations) = (Tally::default(), 0, 0);
     let mut told = begun;
     loop {

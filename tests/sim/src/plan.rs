@@ -29,6 +29,8 @@ pub struct Plan {
     /// One-way delay of the line, and what is added at random: that reorders.
     pub(crate) latency: Duration,
     pub(crate) jitter: Duration,
+    /// Added for every second SC: two paths of different length. Less than the grace time.
+    pub(crate) skew: Duration,
     /// Of 1000 frames of any kind.
     pub(crate) loss: u32,
     pub(crate) doubled: u32,
@@ -49,8 +51,10 @@ pub struct Plan {
     pub(crate) down: Duration,
     /// End 0 goes down then and stays down.
     pub(crate) dies: Option<Duration>,
-    /// Mean time between jumps of each end's clock.
+    /// Mean time between jumps of each end's clock, while faults last.
     pub(crate) jump_every: Option<Duration>,
+    /// A clock has been wrong in this run.
+    pub(crate) clocks_err: bool,
     /// Frames per second that the adversary injects.
     pub(crate) injected: u32,
     /// No frame may be lost but by the line's design: what goes wrong is none of a frame's business.
@@ -95,17 +99,18 @@ impl Plan {
             suite: rng.pick(&Suite::ALL),
             engine: rng.pick(&[Engine::AwsLc, Engine::RustCrypto]),
             interval: [interval, rng.pick(&[interval, ms(700)])],
-            workers: [1 + u16::try_from(rng.below(3)).unwrap_or(0), 1],
+            workers: [rng.pick(&[1, 2, 3]), rng.pick(&[1, 1, 2])],
             hold_max: interval.max(ms(700)) * 40,
             latency: rng.pick(&[ms(0), ms(1), ms(20)]),
             jitter: ms(0),
+            skew: rng.pick(&[ms(0), ms(0), ms(20)]),
             loss: 0,
             doubled: 0,
             partition: None,
             partitioned: [true; 2],
-            traffic: rng.pick(&[0, 20, 100]),
-            clump: rng.pick(&[1, 4, 40]),
-            worker_lag: rng.pick(&[ms(0), ms(1), ms(5)]),
+            traffic: rng.pick(&[0, 20, 50]),
+            clump: rng.pick(&[1, 4, 20]),
+            worker_lag: rng.pick(&[ms(0), ms(1), ms(5), ms(20)]),
             worker_stall: 0,
             driver_lag: rng.pick(&[ms(0), ms(1)]),
             kme: KmePlan {
@@ -124,6 +129,7 @@ impl Plan {
             down: ms(0),
             dies: None,
             jump_every: None,
+            clocks_err: false,
             injected: 0,
             gentle: true,
             flaw: None,
@@ -192,9 +198,11 @@ impl Plan {
         plan.crash_every = rng.pick(&[None, Some(ms(1500)), Some(ms(6000))]);
         plan.down = rng.pick(&[ms(5), ms(400), ms(4000)]);
         plan.jump_every = rng.pick(&[None, None, Some(ms(4000))]);
+        plan.clocks_err = plan.jump_every.is_some();
         plan.injected = rng.pick(&[0, 10, 60]);
         let longest = plan.interval[0].max(plan.interval[1]);
-        plan.hold_max = longest * rng.pick(&[3, 10, 40]);
+        // A limit below the time that an offer takes is a line that blocks again and again.
+        plan.hold_max = (longest * rng.pick(&[3, 10, 40])).max(ms(1500) + plan.latency * 8);
         plan.calm = (longest * 6).clamp(ms(5000), ms(12_000));
         plan.draw_kme_faults(&mut rng);
         if rng.permille(250) {

@@ -85,7 +85,7 @@ impl Keys {
             // A receiver whose clock jumps may give up a key early: fail closed.
             (Some((_, run)), Some(process))
                 if *run == far.run
-                    && plan.jump_every.is_none()
+                    && !plan.clocks_err
                     && !process.fleet.all_hold(sci, id, tx.sak) =>
             {
                 return Err(format!("I4: {id} is used and its receiver has dropped it"));

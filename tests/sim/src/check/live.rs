@@ -37,7 +37,7 @@ impl Live {
         }
         for (side, switches) in self.switches.iter().enumerate() {
             let interval = plan.interval[side];
-            let slack = SLACK + plan.latency * 8;
+            let slack = SLACK + (plan.latency + plan.skew) * 8;
             let after: Vec<_> = switches.iter().filter(|at| **at > plan.calm).collect();
             let by = plan.calm + interval * 2 + slack;
             let Some(first) = after.first().filter(|first| ***first <= by) else {
@@ -45,7 +45,8 @@ impl Live {
                     "I9: end {side} has no fresh key by {by:?}: {after:?}"
                 ));
             };
-            let period = interval + plan.latency * 4 + plan.worker_lag * 2 + plan.kme.lag * 2;
+            let period =
+                interval + (plan.latency + plan.skew) * 4 + plan.worker_lag * 2 + plan.kme.lag * 2;
             let due = (plan.end - **first).as_micros() / period.as_micros();
             if (after.len() as u128) < due * 8 / 10 {
                 let count = after.len();

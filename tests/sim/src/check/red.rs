@@ -34,7 +34,7 @@ impl Red {
         Self {
             flows,
             gentle: plan.gentle,
-            latency: plan.latency,
+            latency: plan.latency + plan.skew,
             sent: 0,
             received: 0,
         }

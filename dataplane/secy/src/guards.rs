@@ -1,0 +1,38 @@
+//! Guards of the receive side by name, so that the simulation can switch single ones off and see
+//! that it is found. Without the feature `guards` every guard is on and costs nothing.
+
+/// One check without which a replayed frame would reach red.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// PNs below the lowest acceptable one are late (802.1AE 10.6.2).
+    ReplayWindow,
+    /// A PN inside the window is received once. Ours: the standard takes it as often as it comes.
+    ReplayBitmap,
+}
+
+/// Whether a guard is on: always.
+#[cfg(not(feature = "guards"))]
+#[inline]
+pub(crate) const fn on(_: Guard) -> bool {
+    true
+}
+
+#[cfg(feature = "guards")]
+thread_local! {
+    static OFF: core::cell::Cell<Option<Guard>> = const { core::cell::Cell::new(None) };
+}
+
+/// Whether a guard is on: unless it is switched off on this thread.
+#[cfg(feature = "guards")]
+pub(crate) fn on(guard: Guard) -> bool {
+    OFF.get() != Some(guard)
+}
+
+/// Switches a guard off while `f` runs.
+#[cfg(feature = "guards")]
+pub fn without<T>(guard: Guard, f: impl FnOnce() -> T) -> T {
+    OFF.set(Some(guard));
+    let result = f();
+    OFF.set(None);
+    result
+}

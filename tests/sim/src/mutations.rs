@@ -1,0 +1,138 @@
+//! Each guard, switched off: the checkers must find it. What finds it is written beside it.
+//!
+//! `cargo test -p sim --features guards -- mutations --nocapture` prints how many seeds each took.
+
+use rekey::guards::{Guard, without};
+
+use crate::{Flaw, Plan, run};
+
+const SEEDS: u64 = 400;
+
+/// Runs plans until a checker complains, and wants that complaint.
+#[track_caller]
+fn found(what: &str, complaint: &str, run: impl Fn(u64) -> Option<String>) {
+    let first = (0..SEEDS).find_map(|seed| Some((seed, run(seed)?)));
+    let (seed, violation) = first.expect(what);
+    eprintln!("{what}: seed {seed}: {violation:.140}");
+    assert!(
+        violation.contains(complaint),
+        "{what} was found for another reason: {violation}"
+    );
+}
+
+fn guards(off: &[Guard], plan: fn(u64) -> Plan, complaint: &str) {
+    found(&format!("{off:?} off"), complaint, |seed| {
+        without(off, || run(plan(seed)).violation)
+    });
+}
+
+fn flaw(flaw: Flaw, plan: fn(u64) -> Plan, complaint: &str) {
+    found(&format!("{flaw:?}"), complaint, |seed| {
+        run(plan(seed).with_flaw(flaw)).violation
+    });
+}
+
+#[test]
+fn the_sender_s_guards() {
+    guards(
+        &[Guard::SwitchOnReady],
+        Plan::drawn,
+        "no receiver ever had it",
+    );
+    guards(&[Guard::ReadyExact], Plan::drawn, "no receiver ever had it");
+    guards(&[Guard::ReadyKcv], Plan::drawn, "no receiver ever had it");
+    guards(
+        &[Guard::Announce],
+        Plan::drawn,
+        "its receiver has dropped it",
+    );
+    guards(&[Guard::HoldLimit], Plan::drawn, "hold:");
+}
+
+#[test]
+fn the_receiver_s_guards() {
+    guards(
+        &[Guard::ReadyAfterInstall],
+        Plan::drawn,
+        "no receiver ever had it",
+    );
+    guards(&[Guard::Grace], Plan::calm, "I5");
+    guards(&[Guard::RxHoldLimit], Plan::dying, "hold: rx");
+    guards(&[Guard::KeyIdOnce], Plan::repeating, "I6");
+}
+
+#[test]
+fn the_session_s_guards() {
+    guards(
+        &[Guard::KeysEndWithSession],
+        Plan::drawn,
+        "its session has ended",
+    );
+    guards(&[Guard::AdoptOnAnswer], Plan::drawn, "I9");
+    guards(
+        &[Guard::NonceOnce],
+        Plan::drawn,
+        "its receiver has dropped it",
+    );
+    guards(&[Guard::SameSessions], Plan::drawn, "I9");
+    guards(
+        &[Guard::NotOwnFrame],
+        Plan::drawn,
+        "its receiver has dropped it",
+    );
+    guards(&[Guard::FrameOnce], Plan::dying, "a dead peer for alive");
+    guards(&[Guard::SessionsInContext], Plan::repeating, "twice");
+}
+
+#[test]
+fn guards_that_cover_each_other() {
+    guards(&[Guard::SameAn, Guard::AnFree], Plan::drawn, "was refused");
+    guards(
+        &[Guard::EpochGrows, Guard::FrameOnce],
+        Plan::drawn,
+        "its receiver has dropped it",
+    );
+}
+
+/// Another guard covers these: alone they are not missed.
+#[test]
+fn guards_that_others_cover() {
+    for guard in [
+        Guard::SameAn,
+        Guard::AnFree,
+        Guard::EpochGrows,
+        Guard::RetireBeforeInstall,
+    ] {
+        for seed in 0..20 {
+            let violation = without(&[guard], || run(Plan::drawn(seed)).violation);
+            assert_eq!(
+                violation, None,
+                "{guard:?} was thought to be covered; seed {seed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn flaws_around_the_protocol() {
+    flaw(Flaw::KeyKeptOverRestart, Plan::drawn, "I1");
+    flaw(Flaw::OneSsci, Plan::calm, "I1");
+    flaw(Flaw::RetireBeforeSwitch, Plan::calm, "I4");
+    flaw(Flaw::FirstWorkerIsEnough, Plan::drawn, "I7");
+    flaw(Flaw::Lenient, Plan::hostile, "I3");
+    flaw(Flaw::SameEntropy, Plan::repeating, "twice");
+}
+
+/// The bitmap remembers 16,384 frames of an SA, the window is for those before: no key lives so long
+/// here.
+#[test]
+fn the_secy_s_guards() {
+    use secy::guards::{Guard, without};
+    let off = |guard, seed| without(guard, || run(Plan::hostile(seed)).violation);
+    found("ReplayBitmap off", "came twice", |seed| {
+        off(Guard::ReplayBitmap, seed)
+    });
+    for seed in 0..20 {
+        assert_eq!(off(Guard::ReplayWindow, seed), None);
+    }
+}
