@@ -79,13 +79,21 @@ impl KeySource {
         }
     }
 
-    /// Whether the KME answers at all, without taking a key: status, or capabilities.
+    /// Whether the KME answers at all, without taking a key: status, or capabilities. A KME that
+    /// is up but has no status of use counts as well.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn probe(&self) -> Result<(), Error> {
         match self {
-            Self::Etsi014(client) => client.status().await.map(drop),
+            Self::Etsi014(client) => match client.status().await {
+                Ok(_) => Ok(()),
+                Err(Error::Kme {
+                    fault: KmeFault::NoSuchPath(_) | KmeFault::Refused(_) | KmeFault::WrongShape(_),
+                    ..
+                }) => Ok(()),
+                Err(error) => Err(error),
+            },
             Self::Skip(client) if client.capabilities().await?.key => Ok(()),
             Self::Skip(client) => Err(client.fault(Call::SkipCapabilities, KmeFault::NoKeys)),
         }

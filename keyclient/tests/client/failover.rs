@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use keyclient::{
-    Blame, ClientConfig, Error, KmeFault, Pace, Protocol, Retry, SourceConfig, Sources,
+    Blame, ClientConfig, Error, KeySource, KmeFault, Pace, Protocol, Retry, SourceConfig, Sources,
 };
 use tokio::net::TcpListener;
 use wire::KeyId;
@@ -327,6 +327,28 @@ async fn requests_side_by_side_are_each_answered_once() {
     assert_eq!(ids.len(), 30);
     let health = sources.health();
     assert_eq!(health[0].keys + health[1].keys, 30);
+}
+
+#[tokio::test]
+async fn a_probe_takes_no_key_and_bears_a_kme_without_status() {
+    let pki = Pki::new();
+    for (answer, well) in [
+        (Answer::ok("{}"), true),
+        (Answer::ok("[]"), true),
+        (Answer::empty(404), true),
+        (Answer::empty(400), true),
+        (Answer::empty(401), false),
+        (Answer::empty(503), false),
+        (Answer::html(200), false),
+        (Answer::Cut, false),
+    ] {
+        let kme = Kme::start(&pki, move |_, _| answer.clone()).await;
+        let source = KeySource::new(Protocol::Etsi014, pki.config(&kme))
+            .ok()
+            .unwrap();
+        assert_eq!(source.probe().await.is_ok(), well, "{:?}", kme.seen());
+        assert_eq!(calls(&kme, "/status"), 1);
+    }
 }
 
 #[test]

@@ -154,6 +154,8 @@ impl Book {
                 fault: KmeFault::KeyNotFound { .. },
                 ..
             }) => {}
+            // No KME was asked.
+            Some(keyclient::Error::AskedTwice { .. }) => {}
             Some(error) => standing.failed(&error),
         }
     }
@@ -271,3 +273,6 @@ fn sorted(error: &keyclient::Error) -> KeyFailure {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
