@@ -15,6 +15,7 @@ mod crash;
 mod kme_faults;
 mod lab;
 mod line_noise;
+mod orders;
 mod unprivileged;
 mod wrong_secret;
 

@@ -1,0 +1,136 @@
+//! What an operator orders: a fresh key now, the end of all keys, and whether the two ends' ledgers
+//! tell the same.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::daemon::DaemonPair;
+use tests::patience::{hold_for, wait_until};
+use tests::program::{self, Ended};
+use tests::site::{Settings, Side};
+use tests::{lab, namespace};
+
+use super::PROGRAM;
+
+fn order(command: &str, socket: &Path, more: &[&str]) -> Ended {
+    let arguments = [OsStr::new(command), "--socket".as_ref(), socket.as_os_str()];
+    program::run(
+        PROGRAM,
+        arguments.into_iter().chain(more.iter().map(OsStr::new)),
+    )
+}
+
+#[test]
+fn a_fresh_key_comes_at_once_and_zeroise_ends_all() {
+    if !namespace::inside("orders::a_fresh_key_comes_at_once_and_zeroise_ends_all") {
+        return;
+    }
+    let settings = Settings {
+        interval: Duration::from_secs(120),
+        ..Settings::default()
+    };
+    let mut pair = DaemonPair::start(PROGRAM, &settings);
+    pair.hosts.speak();
+    pair.wait_for_keys();
+    let socket = pair.folder.socket(Side::A);
+
+    let before = pair.status(Side::A).tx.key_id;
+    let ordered = order("rekey", &socket, &[]);
+    assert_eq!(ordered.code, Some(0), "{}", ordered.stderr);
+    wait_until(
+        "a fresh key, two minutes early",
+        Duration::from_secs(10),
+        || {
+            let now = pair.status(Side::A).tx;
+            now.key_id.is_some() && now.key_id != before
+        },
+    );
+
+    // Zeroise needs nobody: neither KME nor peer answer any more.
+    pair.kmes.kill();
+    let refused = order("zeroise", &socket, &[]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+    assert!(
+        pair.status(Side::A).encrypting,
+        "without --yes nothing happens"
+    );
+    let ended = order("zeroise", &socket, &["--yes", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let done: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(done["done"], true);
+    assert_eq!(done["workers"], 1);
+    assert!(done["took_ms"].as_f64().unwrap() < 100.0, "{done}");
+
+    let status = pair.status(Side::A);
+    assert!(!status.encrypting && status.tx.key_id.is_none() && status.rx.key_id.is_none());
+    let protected = |side| {
+        pair.status(side)
+            .sum(|worker| &worker.tx, "OutPktsEncrypted")
+    };
+    let last = protected(Side::A);
+    hold_for("no frame after zeroise", Duration::from_secs(2), || {
+        protected(Side::A) == last
+    });
+    assert_eq!(
+        order("rekey", &socket, &[]).code,
+        Some(1),
+        "a zeroised box takes no orders"
+    );
+    assert!(pair.log(Side::A).contains("ZEROISED"));
+}
+
+#[test]
+fn the_ledgers_of_both_ends_agree_with_each_other_and_with_the_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let capture = file("line.pcapng");
+    let kept = folder.path().to_string_lossy().into_owned();
+    let run = lab::Lab::start(
+        PROGRAM,
+        &[
+            "--duration",
+            "4s",
+            "--rekey",
+            "300ms",
+            "--rate",
+            "20",
+            "--pcap",
+            &capture,
+            "--ledgers",
+            &kept,
+            "--json",
+        ],
+    );
+    let ended = run.wait(Duration::from_secs(90));
+    let verdict = ended.verdict();
+    assert_eq!(verdict["verdict"], "PASS", "{verdict}");
+    assert!(verdict["ledger_keys"].as_u64().unwrap() >= 16, "{verdict}");
+
+    let (a, b) = (file("site-a.ledger"), file("site-b.ledger"));
+    let verify = |more: &[&str]| {
+        let arguments = ["ledger", "verify", &a, &b];
+        program::run(PROGRAM, arguments.into_iter().chain(more.iter().copied()))
+    };
+    // In-memory ports leave no capture; the ledgers are there in any case.
+    let more: &[&str] = if verdict["black"] == "mem" {
+        &[]
+    } else {
+        &["--pcap", &capture]
+    };
+    let sound = verify(more);
+    assert_eq!(sound.code, Some(0), "{}\n{}", sound.stdout, sound.stderr);
+    assert!(!sound.stdout.contains("GRAVE"), "{}", sound.stdout);
+
+    let text = std::fs::read_to_string(&a).unwrap();
+    std::fs::write(&a, text.replacen("\"epoch\":2", "\"epoch\":9", 1)).unwrap();
+    let spoiled = verify(&[]);
+    assert_eq!(spoiled.code, Some(1));
+    assert!(
+        spoiled.stderr.contains("site-a.ledger") && spoiled.stderr.contains("chain"),
+        "{}",
+        spoiled.stderr
+    );
+}
