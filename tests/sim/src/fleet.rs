@@ -33,6 +33,7 @@ pub(crate) struct Fleet {
     pending: Vec<Pending>,
     suite: Suite,
     engine: Engine,
+    first_pn: Pn,
     flaw: Option<Flaw>,
 }
 
@@ -93,6 +94,8 @@ pub(crate) struct FleetConfig {
     pub(crate) workers: u16,
     pub(crate) suite: Suite,
     pub(crate) engine: Engine,
+    /// Where PNs begin.
+    pub(crate) first_pn: Pn,
     pub(crate) flaw: Option<Flaw>,
 }
 
@@ -106,6 +109,7 @@ impl Fleet {
             pending: Vec::new(),
             suite: config.suite,
             engine: config.engine,
+            first_pn: config.first_pn,
             flaw: config.flaw,
         })
     }
@@ -148,7 +152,7 @@ impl Fleet {
                     for &(sci, ssci) in &sas {
                         let salt = Salt(salt.0);
                         let sa = RxSa::new(id, self.suite, &sak, salt, ssci, self.engine);
-                        let sa = Box::new(sa);
+                        let sa = Box::new(sa.with_lowest_pn(self.first_pn));
                         let command = Command::InstallRx { sci, sa };
                         member.order(command, Order::InstallRx(sci, id, no));
                     }
@@ -191,7 +195,7 @@ impl Fleet {
             };
             let salt = Salt(key.salt);
             let sa = TxSa::new(key.id, self.suite, &key.sak, salt, ssci, self.engine);
-            let sa = Box::new(sa);
+            let sa = Box::new(sa.with_next_pn(self.first_pn));
             let id = key.id;
             member.order(
                 Command::InstallTx { sa },

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gcm::Engine;
 use secy::Suite;
+use wire::Pn;
 
 use crate::flaw::Flaw;
 use crate::rng::Rng;
@@ -22,6 +23,8 @@ pub struct Plan {
     pub seed: u64,
     pub(crate) suite: Suite,
     pub(crate) engine: Engine,
+    /// Where the PNs of every SA begin: at 1 in `qmacsec`, here sometimes where it gets interesting.
+    pub(crate) first_pn: Pn,
     /// Rekey interval and workers of each end.
     pub(crate) interval: [Duration; 2],
     pub(crate) workers: [u16; 2],
@@ -65,6 +68,17 @@ pub struct Plan {
     pub(crate) end: Duration,
 }
 
+/// One seed in four: below 2^32 with XPN, where the half of the PN on the line wraps; below three
+/// quarters of all PNs without, where a switch is due at once (REKEY-28).
+fn first_pn(seed: u64, suite: Suite) -> Pn {
+    let near = match suite.xpn() {
+        true => (1 << 32) - 100,
+        false => suite.pn_max() / 4 * 3 - 100,
+    };
+    let near = Rng::new(seed ^ 0x0FF5).permille(250).then_some(near);
+    near.and_then(Pn::new).unwrap_or(Pn::FIRST)
+}
+
 /// The KMEs and their faults.
 #[derive(Clone, Debug)]
 pub(crate) struct KmePlan {
@@ -94,10 +108,12 @@ impl Plan {
     pub fn calm(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let interval = rng.pick(&[ms(100), ms(200), ms(500), ms(1000), ms(3000)]);
+        let suite = rng.pick(&Suite::ALL);
         Self {
             seed,
-            suite: rng.pick(&Suite::ALL),
+            suite,
             engine: rng.pick(&[Engine::AwsLc, Engine::RustCrypto]),
+            first_pn: first_pn(seed, suite),
             interval: [interval, rng.pick(&[interval, ms(700)])],
             workers: [rng.pick(&[1, 2, 3]), rng.pick(&[1, 1, 2])],
             hold_max: interval.max(ms(700)) * 40,
