@@ -64,8 +64,6 @@ pub struct Pace {
 pub struct SourceHealth {
     /// Host and port.
     pub kme: String,
-    /// Whether it is the first of the configuration.
-    pub first: bool,
     /// Whether fresh keys are asked of it first.
     pub active: bool,
     /// Keys it delivered.
@@ -120,9 +118,8 @@ impl Sources {
         }
         let watch = Watch::new(configs.iter().map(|config| &config.client));
         let clients = build(&configs)?;
-        let health = clients.iter().enumerate().map(|(n, client)| SourceHealth {
+        let health = clients.iter().map(|client| SourceHealth {
             kme: client.kme().to_owned(),
-            first: n == 0,
             ..SourceHealth::default()
         });
         let state = State {

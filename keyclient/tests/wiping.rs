@@ -7,6 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keyclient::model::{DeliveredKey, KeyContainer};
+use keyclient::skip::model::SkipKey;
 use keyclient::{KeyBytes, SecretText};
 
 /// What to look for: octets no other part of a test program produces in a row.
@@ -14,7 +15,10 @@ const KEY: [u8; 32] = *b"\xf0the key that must not linger!\xf1\xf2";
 /// The same as base64, without the padding.
 const TEXT: &[u8] = b"8HRoZSBrZXkgdGhhdCBtdXN0IG5vdCBsaW5nZXIh8fI";
 
-/// Freed blocks that still held the key in either form.
+/// The same in hexadecimal, its first half.
+const HEX: &[u8] = b"f0746865206b65792074686174206d75";
+
+/// Freed blocks that still held the key in any form.
 static LINGERING: AtomicUsize = AtomicUsize::new(0);
 
 struct Watch;
@@ -31,7 +35,10 @@ unsafe impl GlobalAlloc for Watch {
             // SAFETY: the block is live until the next statement, `layout.size()` octets long and
             // was initialised by `alloc`.
             let octets = unsafe { std::slice::from_raw_parts(block, layout.size()) };
-            if holds(octets, &KEY[..16]) || holds(octets, &TEXT[..16]) {
+            if [&KEY[..16], &TEXT[..16], &HEX[..16]]
+                .iter()
+                .any(|form| holds(octets, form))
+            {
                 LINGERING.fetch_add(1, Ordering::SeqCst);
             }
         }
@@ -64,7 +71,8 @@ fn keys_leave_nothing_behind() {
         1,
         "the watch sees a careless drop"
     );
-    assert_eq!(lingering(|| drop(TEXT.to_vec())), 1, "in either form");
+    assert_eq!(lingering(|| drop(TEXT.to_vec())), 1, "in each form");
+    assert_eq!(lingering(|| drop(HEX.to_vec())), 1, "in each form");
 
     // A reply, built without passing through the heap unseen: its own block is wiped below.
     let mut reply = zeroize::Zeroizing::new(Vec::with_capacity(512));
@@ -94,5 +102,20 @@ fn keys_leave_nothing_behind() {
     });
     assert_eq!(written, 0, "encoding a key");
 
+    let mut skip = zeroize::Zeroizing::new(Vec::with_capacity(512));
+    skip.extend_from_slice(br#"{"keyId":"a","key":""#);
+    let hex = lingering(|| {
+        let text = SecretText::encode_hex(&KEY);
+        assert!(text.expose().as_bytes().starts_with(HEX));
+        skip.extend_from_slice(text.expose().as_bytes());
+        skip.extend_from_slice(br#""}"#);
+    });
+    assert_eq!(hex, 0, "encoding a key for SKIP");
+    let read = lingering(|| {
+        let key: SkipKey = serde_json::from_slice(&skip).unwrap();
+        assert!(key.key.decode_hex().ok().unwrap().expose() == KEY);
+    });
+    assert_eq!(read, 0, "reading a key of SKIP");
+    assert_eq!(lingering(|| drop(skip)), 0, "the reply of SKIP");
     assert_eq!(lingering(|| drop(reply)), 0, "the reply itself");
 }

@@ -75,14 +75,19 @@ pub(crate) fn text(report: &Report) -> String {
     }
     let kme = &report.kme;
     line(format!(
-        "  KME  {} {} since {} s, {} keys fetched, {} failures",
+        "  KME  {}{} {} since {} s, {} keys fetched, {} failures",
+        if kme.fallback { "(fallback) " } else { "" },
         kme.url,
         kme.state,
         kme.since_ms / 1000,
         kme.keys,
         kme.failures
     ));
-    if let Some(error) = kme.last_error.as_ref().filter(|_| kme.state == "failing") {
+    if let Some(error) = kme
+        .last_error
+        .as_ref()
+        .filter(|_| kme.state == "failing" || kme.fallback)
+    {
         line(format!("       {error}"));
     }
     for worker in &report.workers {

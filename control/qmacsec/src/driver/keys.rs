@@ -127,10 +127,10 @@ impl KeyDesk {
     pub(crate) fn health(&self) -> KmeHealth {
         let mut health = self.book.health();
         health.url = self.sources.active_url();
-        // While the fallback delivers, why the first KME does not.
-        let first = self.sources.health().into_iter().find(|kme| !kme.active);
-        if let Some(first) = first.filter(|first| first.first) {
-            health.last_error = health.last_error.or(first.last_error);
+        let first = self.sources.health().into_iter().next();
+        if let Some(first) = first.filter(|first| !first.active) {
+            health.fallback = true;
+            health.last_error = first.last_error.or(health.last_error);
         }
         health
     }
@@ -174,6 +174,7 @@ impl Book {
         };
         KmeHealth {
             url: self.url.clone(),
+            fallback: false,
             state: told.state.name().to_owned(),
             since_ms: u64::try_from(told.since.elapsed().as_millis()).unwrap_or(u64::MAX),
             last_error: told

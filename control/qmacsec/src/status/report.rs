@@ -74,8 +74,11 @@ pub struct Direction {
 /// How the KME answers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct KmeHealth {
-    /// From the config.
+    /// Of the KME in use, from the config.
     pub url: String,
+    /// True while the second KME of the site is the one asked first; `last_error` tells why.
+    #[serde(default)]
+    pub fallback: bool,
     /// `unknown`, `ok` or `failing`.
     pub state: String,
     /// Milliseconds since the state changed.
