@@ -12,6 +12,8 @@ pub(crate) const BLACK_FRAMES: usize = 256;
 pub(crate) const POOL_FRAMES: usize = 128;
 /// Frames of the line that the adversary remembers.
 pub(crate) const RECORDED: usize = 4000;
+/// Frames of a flood.
+pub(crate) const FLOOD: u64 = 100;
 /// How often the driver looks at the counters, as in `qmacsec`.
 pub(crate) const STATS_EVERY: Duration = Duration::from_millis(10);
 /// A worker may be stalled so long.

@@ -7,7 +7,7 @@ use wire::{ETHERTYPE_MACSEC, MACS_LEN, SecTag};
 
 use crate::check::{Sealed, count};
 use crate::fleet::drain;
-use crate::limits::{RECORDED, STALL_MAX};
+use crate::limits::{FLOOD, RECORDED, STALL_MAX};
 use crate::world::{Item, World};
 
 impl World {
@@ -174,10 +174,10 @@ impl World {
         if self.recorded.is_empty() {
             return;
         }
-        self.tally.injected += 1;
         let rng = &mut self.rng;
         let (from, mut frame) = self.recorded[rng.below(self.recorded.len())].clone();
         let mut to = 1 - from;
+        let mut copies = 1;
         match rng.below(12) {
             0 => to = from,
             1 | 2 => {
@@ -195,6 +195,8 @@ impl World {
                 frame.truncate(at);
                 frame.extend_from_slice(&other[at..]);
             }
+            // A flood: more than the queue to the driver holds.
+            8 if rng.permille(200) => copies = FLOOD,
             _ => {}
         }
         // Who brings a frame before the line does reorders it, and that is a fault of the line.
@@ -202,6 +204,11 @@ impl World {
             true => self.plan.latency + self.plan.skew,
             false => Duration::ZERO,
         };
+        self.tally.injected += copies;
+        for _ in 1..copies {
+            let frame = frame.clone();
+            self.after(delay, Item::Arrive { to, frame });
+        }
         self.after(delay, Item::Arrive { to, frame });
     }
 }

@@ -60,6 +60,8 @@ pub struct Plan {
     pub(crate) clocks_err: bool,
     /// Frames per second that the adversary injects.
     pub(crate) injected: u32,
+    /// An operator asks for a fresh key, at both ends in turn.
+    pub(crate) rotate_every: Option<Duration>,
     /// No frame may be lost but by the line's design: what goes wrong is none of a frame's business.
     pub(crate) gentle: bool,
     pub(crate) flaw: Option<Flaw>,
@@ -77,6 +79,13 @@ fn first_pn(seed: u64, suite: Suite) -> Pn {
     };
     let near = Rng::new(seed ^ 0x0FF5).permille(250).then_some(near);
     near.and_then(Pn::new).unwrap_or(Pn::FIRST)
+}
+
+/// One seed in five has an impatient operator.
+fn rotate_every(seed: u64) -> Option<Duration> {
+    let mut rng = Rng::new(seed ^ 0x0707);
+    rng.permille(200)
+        .then(|| rng.pick(&[ms(130), ms(900), ms(2500)]))
 }
 
 /// The KMEs and their faults.
@@ -147,6 +156,7 @@ impl Plan {
             jump_every: None,
             clocks_err: false,
             injected: 0,
+            rotate_every: rotate_every(seed),
             gentle: true,
             flaw: None,
             calm: ms(0),

@@ -85,7 +85,7 @@ fn one_seed() {
         };
         eprintln!("{plan:#?}");
         let outcome = run_aloud(plan);
-        eprintln!("{}", outcome.tally);
+        eprintln!("trace {:016x}\n{}", outcome.trace, outcome.tally);
         assert_eq!(outcome.violation, None);
     }
 }

@@ -69,6 +69,10 @@ pub(crate) enum Item {
     Jump {
         side: usize,
     },
+    /// The operator wants a fresh key.
+    Rotate {
+        side: usize,
+    },
     KmeRestart,
     /// Faults stop.
     Calm,
@@ -119,6 +123,9 @@ impl World {
                 let first = world.rng.time(mean * 2);
                 world.after(first, Item::Jump { side });
             }
+        }
+        if let Some(every) = world.plan.rotate_every {
+            world.after(every, Item::Rotate { side: 0 });
         }
         if let Some(at) = world.plan.dies {
             world.after(at, Item::Crash { side: 0 });
@@ -218,6 +225,7 @@ impl World {
             Item::Crash { side } => return self.crash(side),
             Item::Start { side } => return self.start(side),
             Item::Jump { side } => self.jump(side),
+            Item::Rotate { side } => return self.rotate(side),
             Item::KmeRestart => self.kmes.restart(self.now, &self.plan.kme),
             Item::Calm => return self.calm(),
             // Of a run that has ended.
@@ -260,6 +268,13 @@ impl World {
             let told = || format!("its clock jumps by {ahead:?}, and runs at {rate} ppm");
             self.trace.text(self.now, side, told);
         }
+    }
+
+    fn rotate(&mut self, side: usize) -> Result<(), String> {
+        if let Some(every) = self.plan.rotate_every {
+            self.after(every, Item::Rotate { side: 1 - side });
+        }
+        self.with(side, |rekey, now| rekey.on_rotate(now))
     }
 
     /// Faults stop: who is down starts, clocks run right, what KMEs and workers owe comes.
