@@ -82,6 +82,7 @@ pub struct Sources {
     /// Replaced as a whole when certificates change.
     clients: RwLock<Vec<Arc<KeySource>>>,
     state: Mutex<State>,
+    watch: Arc<Mutex<Watch>>,
 }
 
 /// Never locked across an await.
@@ -90,7 +91,6 @@ struct State {
     health: Vec<SourceHealth>,
     fresh: Memory,
     by_id: Memory,
-    watch: Watch,
     /// Why the files as they are now cannot be used, and since when.
     unusable: Option<(String, Instant)>,
 }
@@ -127,7 +127,6 @@ impl Sources {
             health: health.collect(),
             fresh: Memory::default(),
             by_id: Memory::default(),
-            watch,
             unusable: None,
         };
         Ok(Self {
@@ -136,6 +135,7 @@ impl Sources {
             started: Instant::now(),
             clients: RwLock::new(clients),
             state: Mutex::new(state),
+            watch: Arc::new(Mutex::new(watch)),
         })
     }
 
@@ -275,22 +275,22 @@ impl Sources {
         round
     }
 
-    /// New clients if the files have changed and can be used; else the old ones stay.
+    /// New clients if the files have changed and can be used; else the old ones stay. Files are
+    /// looked at and read on a thread of their own, where a slow file system delays no request.
     async fn look_at_files(&self) {
-        {
-            let mut state = self.state();
-            let again = state
-                .unusable
-                .as_ref()
-                .is_some_and(|(_, since)| since.elapsed() >= RELOAD_AGAIN);
-            if !state.watch.changed() && !again {
-                return;
-            }
-        }
-        let configs = self.configs.clone();
-        // Reads files and builds TLS contexts: not on the thread that drives the requests.
-        let built = match tokio::task::spawn_blocking(move || build(&configs)).await {
-            Ok(built) => built,
+        let again = {
+            let state = self.state();
+            let unusable = state.unusable.as_ref();
+            unusable.is_some_and(|(_, since)| since.elapsed() >= RELOAD_AGAIN)
+        };
+        let (configs, watch) = (self.configs.clone(), Arc::clone(&self.watch));
+        let looked = tokio::task::spawn_blocking(move || {
+            let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+            (watch.changed() || again).then(|| build(&configs))
+        });
+        let built = match looked.await {
+            Ok(Some(built)) => built,
+            Ok(None) => return,
             Err(error) => return tracing::error!(%error, "certificates could not be read again"),
         };
         match built {

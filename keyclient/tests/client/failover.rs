@@ -14,7 +14,7 @@ use crate::lab::{Answer, Kme, Seen, container, key32};
 use crate::pki::Pki;
 
 /// Long enough for a TLS handshake on a busy machine.
-const PATIENCE: Duration = Duration::from_millis(700);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 fn pace() -> Pace {
     Pace {

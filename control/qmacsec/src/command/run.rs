@@ -32,6 +32,8 @@ A config file:
   ca = \"ca.pem\"
   cert = \"sae-a.pem\"
   key = \"sae-a.key\"
+  # fallback_url = \"https://kme-a2.example:443\"   # a second KME of this site
+  # protocol = \"skip\"                            # default: etsi-014
 
   [[peer]]
   name = \"site-b\"
