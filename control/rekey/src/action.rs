@@ -7,7 +7,7 @@ use wire::{KeyId, Sci, Ssci};
 
 use crate::event::Event;
 use crate::limits;
-use crate::message::{Body, FRAME_LEN};
+use crate::message::Body;
 
 /// One thing to do. The driver drains the queue after every call into [`crate::Rekey`], in order.
 ///
@@ -74,7 +74,7 @@ pub enum Step {
 
 /// A rekey frame, from destination address to MAC.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ControlFrame(pub(crate) [u8; FRAME_LEN]);
+pub struct ControlFrame(pub(crate) Vec<u8>);
 
 impl Action {
     /// What to report to [`crate::Rekey::on_done`]; `None` for actions that need no report.
@@ -93,7 +93,7 @@ impl Action {
 impl ControlFrame {
     /// The octets to send, without FCS.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }

@@ -6,6 +6,7 @@ use secy::Suite;
 use wire::{MacAddr, Sci, Ssci};
 
 use crate::limits;
+use crate::policy::Policy;
 
 /// Settings of one end of the line. [`Config::new`] fills in the defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub struct Config {
     pub grace: Duration,
     /// Hard limit of the age of a tx SA. At this age we stop transmitting: fail closed.
     pub hold_max: Duration,
+    /// What a SAK must rest on; both ends name the same.
+    pub policy: Policy,
+    /// Time between two KEM exchanges that ratchet the root.
+    pub ratchet: Duration,
     /// HELLO period.
     pub hello: Duration,
     /// Silence after which the peer is reported lost. Keys are kept.
@@ -57,6 +62,9 @@ pub enum ConfigError {
         /// Two intervals.
         least: Duration,
     },
+    /// Time between KEM exchanges out of bounds.
+    #[error("KEM exchange every {0:?}: choose 1 s to 24 h")]
+    Ratchet(Duration),
     /// HELLO period against the silence that means lost.
     #[error("HELLO period {hello:?}: choose at least 10 ms and at most a quarter of {dead:?}")]
     Hello {
@@ -82,6 +90,8 @@ impl Config {
             interval: Duration::from_secs(3),
             grace: Duration::from_millis(500),
             hold_max: Duration::from_hours(1),
+            policy: Policy::QkdAndPqc,
+            ratchet: limits::RATCHET,
             hello: limits::HELLO,
             dead: limits::DEAD,
             ethertype: wire::ETHERTYPE_REKEY,
@@ -110,6 +120,9 @@ impl Config {
                 hold_max: self.hold_max,
                 least,
             });
+        }
+        if self.ratchet < limits::RATCHET_MIN || self.ratchet > limits::RATCHET_MAX {
+            return Err(ConfigError::Ratchet(self.ratchet));
         }
         if self.hello < Duration::from_millis(10) || self.hello * 4 > self.dead {
             return Err(ConfigError::Hello {

@@ -3,22 +3,26 @@
 use core::time::Duration;
 
 use secy::SaId;
-use wire::{KeyId, MacAddr, Pn, Sci};
+use wire::{KeyId, MacAddr, Pn};
 
-use crate::action::{Action, ControlFrame, Outbox, Step};
+use crate::action::{Action, Outbox, Step};
 use crate::complaint::Complaint;
 use crate::config::{Config, ConfigError, RxTimers, TxTimers};
 use crate::event::{Event, KeyFailure};
 use crate::guards::{self, Guard};
-use crate::message::{Body, Envelope, Header, Message, Reject};
-use crate::reach::Reach;
+use crate::kem::{Kem, MlKem};
+use crate::message::{Body, Header};
+use crate::ratchet::{Around, Ratchet};
+use crate::reach::{self, Reach};
 use crate::rx::Rx;
-use crate::schedule::{MacKey, MixKey};
+use crate::schedule::MacKey;
 use crate::secret::{QkdKey, RootSecret};
-use crate::session::{Change, Entropy, Hello, Session, Untimely};
-use crate::status::{Counters, SessionState, Status};
+use crate::session::{Change, Entropy, Session};
+use crate::status::{Counters, Status};
 use crate::tx::Tx;
 use crate::used::UsedKeyIds;
+
+mod frames;
 
 /// One end of the line, without IO and without a clock.
 ///
@@ -27,7 +31,7 @@ use crate::used::UsedKeyIds;
 pub struct Rekey {
     config: Config,
     mac: MacKey,
-    mix: MixKey,
+    root: Ratchet,
     session: Session,
     tx: Tx,
     rx: Rx,
@@ -47,12 +51,25 @@ impl Rekey {
     /// # Errors
     /// When a setting cannot work.
     pub fn new(config: Config, root: RootSecret, entropy: Entropy) -> Result<Self, ConfigError> {
+        Self::with_kem(config, root, entropy, Box::new(MlKem))
+    }
+
+    /// As [`Rekey::new`], with other KEMs: for simulations that must replay.
+    ///
+    /// # Errors
+    /// When a setting cannot work.
+    pub fn with_kem(
+        config: Config,
+        secret: RootSecret,
+        entropy: Entropy,
+        kem: Box<dyn Kem>,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
-        let (mac, mix) = root.schedule();
-        drop(root);
+        let (mac, root) = secret.schedule();
+        drop(secret);
         Ok(Self {
             mac,
-            mix,
+            root: Ratchet::new(&config, root, kem),
             session: Session::new(config.hello, config.dead, entropy),
             tx: Tx::new(TxTimers::new(&config), config.suite),
             rx: Rx::new(RxTimers::new(&config, config.interval)),
@@ -143,6 +160,7 @@ impl Rekey {
                 self.flush();
             }
             self.end_keys();
+            self.root.reset();
             self.session.on_bye();
             self.tx.clear_stock();
             self.stopped = true;
@@ -157,9 +175,10 @@ impl Rekey {
         if self.stopped {
             return None;
         }
-        let offers = self.may_offer();
+        let offers = reach::may_offer(&self.config, &self.session, &self.root);
         let wakes = [
             self.session.next_wake(),
+            self.root.next_wake(self.session.agreed()),
             self.tx.next_wake(self.time, offers),
             self.rx.next_wake(),
         ];
@@ -178,102 +197,13 @@ impl Rekey {
             session: self.session.status(now),
             tx: self.tx.status(now),
             rx: self.rx.status(now),
+            root: self.root.status(now),
             keys_held: self.tx.keys_held(),
             counters: Counters {
                 overflow: self.out.overflow,
                 ..self.counters
             },
         }
-    }
-
-    /// Each frame is counted once. REKEY-10: nothing of a frame matters before its MAC verified.
-    fn sort(&mut self, now: Duration, frame: &[u8]) {
-        let Some(source) = frame
-            .get(6..12)
-            .and_then(|mac| <[u8; 6]>::try_from(mac).ok())
-        else {
-            self.counters.malformed += 1;
-            return;
-        };
-        if source == self.config.local.0 && guards::on(Guard::NotOwnFrame) {
-            self.counters.reflected += 1; // REKEY-12
-            return self
-                .complaint
-                .own(now)
-                .into_iter()
-                .for_each(|event| self.out.event(event));
-        }
-        if self.config.peer.is_some_and(|peer| peer.0 != source) {
-            self.counters.foreign += 1;
-            return;
-        }
-        let counter = match Message::parse(frame, self.config.ethertype, &self.mac) {
-            Ok(message) => {
-                self.complaint.verified();
-                match self.take(now, &message) {
-                    Ok(()) => &mut self.counters.accepted,
-                    Err(Untimely::Replayed) => &mut self.counters.replayed,
-                    Err(Untimely::Stale) => &mut self.counters.stale,
-                }
-            }
-            Err(Reject::Malformed) => &mut self.counters.malformed,
-            Err(Reject::UnknownVersion) => &mut self.counters.unknown_version,
-            Err(Reject::UnknownType) => &mut self.counters.unknown_type,
-            Err(Reject::Forged(peer)) => {
-                let event = self.complaint.forged(now, peer, self.session.agreed());
-                event.into_iter().for_each(|event| self.out.event(event));
-                &mut self.counters.forged
-            }
-        };
-        *counter += 1;
-    }
-
-    /// An authentic frame.
-    fn take(&mut self, now: Duration, message: &Message) -> Result<(), Untimely> {
-        let Message { header, body } = message;
-        let (known, change) = match body {
-            Body::Hello {
-                challenge,
-                response,
-            } => {
-                let before = self.session.far().map(|far| far.mac());
-                let (hello, change) = self.session.on_hello(now, header, *challenge, *response)?;
-                if hello == Hello::Adopted {
-                    self.adopted(before, header);
-                }
-                (hello != Hello::Challenged, change)
-            }
-            Body::Offer { .. } | Body::Ready { .. } | Body::Bye => {
-                (true, self.session.on_other(now, header)?)
-            }
-        };
-        if !known {
-            return Ok(());
-        }
-        self.changed(now, change);
-        self.rx
-            .set_timers(RxTimers::new(&self.config, header.interval));
-        let (tx, rx, mut reach) = self.split();
-        tx.on_peer_epoch(now, header.rx_epoch, &mut reach);
-        rx.on_announced(now, header.tx_epoch, &mut reach);
-        match body {
-            Body::Hello { .. } => {}
-            Body::Offer { id, key_id, origin } => {
-                rx.on_offer(now, header, (*id, *key_id, *origin), &mut reach);
-            }
-            Body::Ready { id, key_id, answer } => {
-                tx.on_ready(now, *id, *key_id, answer, &mut reach);
-            }
-            Body::Bye => {
-                self.end_keys();
-                self.session.on_bye();
-                self.out.event(Event::SessionEnded {
-                    peer: header.sci.mac(),
-                    bye: true,
-                });
-            }
-        }
-        Ok(())
     }
 
     /// REKEY-7: a new session of the peer has none of the keys of the old one.
@@ -284,9 +214,16 @@ impl Rekey {
             }
             self.out.event(Event::SessionEnded { peer, bye: false });
         }
+        if guards::on(Guard::RootEndsWithSession) {
+            self.root.reset();
+        }
         if header.suite != self.config.suite {
             let (ours, theirs) = (self.config.suite, header.suite);
             self.out.event(Event::SuiteMismatch { ours, theirs });
+        }
+        if header.policy != self.config.policy {
+            let (ours, theirs) = (self.config.policy, header.policy);
+            self.out.event(Event::PolicyMismatch { ours, theirs });
         }
     }
 
@@ -296,11 +233,14 @@ impl Rekey {
         };
         let (peer, scis) = (far.mac(), far.first.tx_scs);
         match change {
-            Some(Change::Agreed) => self.out.event(Event::PeerFound {
-                peer,
-                scis,
-                fresh: true,
-            }),
+            Some(Change::Agreed) => {
+                self.ratchet(|ratchet, around| ratchet.on_agreed(now, around));
+                self.out.event(Event::PeerFound {
+                    peer,
+                    scis,
+                    fresh: true,
+                });
+            }
             Some(Change::Resumed) => {
                 self.tx.on_resumed(now);
                 self.out.event(Event::PeerFound {
@@ -329,6 +269,7 @@ impl Rekey {
         }
         let change = self.session.on_time(now);
         self.changed(now, change);
+        self.ratchet(|ratchet, around| ratchet.on_time(now, around));
         let (tx, rx, mut reach) = self.split();
         rx.on_time(now, &mut reach);
         tx.on_time(now, &mut reach);
@@ -342,49 +283,23 @@ impl Rekey {
         self.flush();
     }
 
-    /// Turns bodies into frames.
-    fn flush(&mut self) {
-        let envelope = Envelope {
-            destination: self.config.destination,
-            source: self.config.local,
-            ethertype: self.config.ethertype,
-        };
-        for body in self.out.take_bodies() {
-            let header = Header {
-                sci: Sci::new(self.config.local, 1),
-                tx_scs: self.config.scis,
-                suite: self.config.suite,
-                src: self.session.id(),
-                dst: self.session.dst(),
-                ctr: self.session.next_ctr(),
-                tx_epoch: self.tx.epoch_in_use(),
-                rx_epoch: self.rx.epoch_seen(),
-                interval: self.config.interval,
-            };
-            let frame = Message { header, body }.emit(&envelope, &self.mac);
-            self.counters.sent += 1;
-            self.out.frame(ControlFrame(frame));
-        }
-    }
-
-    fn may_offer(&self) -> bool {
-        let state = self.session.status(Duration::ZERO).state;
-        let suite = self
-            .session
-            .far()
-            .is_some_and(|far| far.first.suite == self.config.suite);
-        state == SessionState::Agreed && suite
-    }
-
     fn split(&mut self) -> (&mut Tx, &mut Rx, Reach<'_>) {
         let reach = Reach {
             config: &self.config,
             session: &mut self.session,
-            mix: &self.mix,
+            root: &mut self.root,
             used: &mut self.used,
             out: &mut self.out,
         };
         (&mut self.tx, &mut self.rx, reach)
+    }
+
+    fn ratchet<T>(&mut self, call: impl FnOnce(&mut Ratchet, &mut Around<'_>) -> T) -> T {
+        let mut around = Around {
+            session: &mut self.session,
+            out: &mut self.out,
+        };
+        call(&mut self.root, &mut around)
     }
 }
 

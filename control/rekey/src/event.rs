@@ -6,6 +6,7 @@ use core::time::Duration;
 use secy::{SaId, Suite};
 use wire::{KeyId, MacAddr};
 
+use crate::policy::Policy;
 use crate::secret::Origin;
 
 /// Transmit or receive, seen from this end.
@@ -47,6 +48,10 @@ pub enum Refusal {
     Suite,
     /// Its KME labels the key with another origin.
     Origin,
+    /// It does not hold the root that the offer names.
+    Root,
+    /// It is set to another policy.
+    Policy,
 }
 
 /// Why a direction gets no fresh key.
@@ -70,6 +75,17 @@ pub enum Cause {
     PnExhausted,
     /// The peer ended the session.
     PeerBye,
+}
+
+/// Why a KEM exchange came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RatchetFailure {
+    /// It was not over in time.
+    Late,
+    /// ML-KEM rejects the keys or cannot work here.
+    Kem,
+    /// The two ends derived different roots.
+    Tag,
 }
 
 /// What happened.
@@ -105,6 +121,27 @@ pub enum Event {
         /// Its setting.
         theirs: Suite,
     },
+    /// The peer is set to another policy: no key can be agreed until one end is changed.
+    PolicyMismatch {
+        /// Our setting.
+        ours: Policy,
+        /// Its setting.
+        theirs: Policy,
+    },
+    /// Both ends hold the next root; keys are made with it from now on.
+    Ratcheted {
+        /// Its epoch.
+        root: u32,
+        /// How long the exchange took.
+        took: Duration,
+    },
+    /// A KEM exchange came to nothing. The root in force stays, another exchange follows.
+    RatchetFailed {
+        /// Epoch of the root that will not be.
+        root: u32,
+        /// Why.
+        failure: RatchetFailure,
+    },
     /// An SA is installed in all workers (rx: before the switch; tx: with it).
     Installed {
         /// Which way.
@@ -124,6 +161,9 @@ pub enum Event {
         key_id: KeyId,
         /// Where the key comes from.
         origin: Origin,
+        /// Epoch of the root it was made with: 0 is the pre-shared secret, above that KEM exchanges
+        /// of this session went into it.
+        root: u32,
         /// The SA of before.
         previous: Option<SaId>,
         /// How long that one was in use.
@@ -244,6 +284,34 @@ impl KeyFailure {
 }
 
 impl Refusal {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::KeyNotFound,
+        Self::KmeFailed,
+        Self::AnInUse,
+        Self::KeyIdUsed,
+        Self::Suite,
+        Self::Origin,
+        Self::Root,
+        Self::Policy,
+    ];
+
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::KeyNotFound => 1,
+            Self::KmeFailed => 2,
+            Self::AnInUse => 3,
+            Self::KeyIdUsed => 4,
+            Self::Suite => 5,
+            Self::Origin => 6,
+            Self::Root => 7,
+            Self::Policy => 8,
+        }
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.code() == code)
+    }
+
     /// In words, for logs and status.
     #[must_use]
     pub const fn text(self) -> &'static str {
@@ -254,6 +322,20 @@ impl Refusal {
             Self::KeyIdUsed => "the key_ID was used before",
             Self::Suite => "it is set to another cipher suite",
             Self::Origin => "its KME labels the key with another origin",
+            Self::Root => "it does not hold the root named",
+            Self::Policy => "it is set to another policy",
+        }
+    }
+}
+
+impl RatchetFailure {
+    /// In words, for logs.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Late => "the peer did not answer in time",
+            Self::Kem => "ML-KEM rejects the keys of the peer",
+            Self::Tag => "the two ends derived different roots",
         }
     }
 }

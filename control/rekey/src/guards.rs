@@ -45,6 +45,16 @@ pub enum Guard {
     SessionsInContext,
     /// Frames carrying our own SCI are dropped (REKEY-12).
     NotOwnFrame,
+    /// No offer before the first KEM exchange of a session, where the policy wants one (REKEY-41).
+    RootFirst,
+    /// A root comes into force only when both ends have proved it (REKEY-45).
+    RootConfirmed,
+    /// The epoch of a root only grows (REKEY-42).
+    RootEpochGrows,
+    /// A new session begins with the pre-shared secret (REKEY-47).
+    RootEndsWithSession,
+    /// A root that is no more in force is erased (REKEY-46).
+    RootErased,
 }
 
 #[cfg(any(test, feature = "guards"))]

@@ -9,7 +9,8 @@
 //!   │ session   which run of the peer, is it alive │
 //!   │ tx        our direction: fetch, offer, switch│──▶ poll_action(): frames to send, keys to
 //!   │ rx        its direction: look up, install    │    fetch, SAs to install and retire, events
-//!   │ schedule  QKD key + root secret ─▶ SAK       │
+//!   │ ratchet   root secret + KEM exchanges ─▶ root│
+//!   │ schedule  QKD key + root ─▶ SAK              │
 //!   └──────────────────────────────────────────────┘
 //! ```
 //! The protocol is specified in `docs/spec/rekey.md`; comments and tests name its rules (REKEY-n).
@@ -19,8 +20,8 @@
 //! for one SAK and wiped.
 //!
 //! Not here: clocks, sockets, threads, HTTP, logs (the driver in `qmacsec`), frames' protection
-//! (`secy`), where QKD keys come from (`keyclient`). Left out of the protocol for now: replacing
-//! the root secret by KEM exchanges, more than one peer per [`Rekey`] (make one for each).
+//! (`secy`), where QKD keys come from (`keyclient`). Left out of the protocol for now: more than
+//! one peer per [`Rekey`] (make one for each).
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
@@ -44,7 +45,10 @@ mod event;
     reason = "public for the simulation, by the feature `guards`"
 )]
 mod guards;
+mod kem;
 mod message;
+mod policy;
+mod ratchet;
 mod reach;
 mod rx;
 mod schedule;
@@ -52,6 +56,7 @@ mod secret;
 mod session;
 mod status;
 mod supply;
+mod transfer;
 mod tx;
 mod used;
 
@@ -61,10 +66,15 @@ mod mutations;
 pub use action::{Action, ControlFrame, Step};
 pub use config::{Config, ConfigError, scs};
 pub use end::Rekey;
-pub use event::{Cause, Direction, Event, KeyFailure, Refusal};
-pub use message::FRAME_LEN;
+pub use event::{Cause, Direction, Event, KeyFailure, RatchetFailure, Refusal};
+pub use kem::{
+    KEM_PUBLIC_LEN, KEM_SECRET_LEN, KEM_TEXT_LEN, Kem, KemError, KemKeys, KemPublic, KemSecret,
+    KemText, MlKem,
+};
+pub use message::{FRAME_LEN, FRAME_LEN_MAX};
+pub use policy::{Policy, UnknownPolicy};
 pub use secret::{Origin, QkdKey, RootSecret, SecretError};
 pub use session::Entropy;
 pub use status::{
-    Counters, DirectionStatus, KeyStatus, SessionState, SessionStatus, Status, Supply,
+    Counters, DirectionStatus, KeyStatus, RootStatus, SessionState, SessionStatus, Status, Supply,
 };

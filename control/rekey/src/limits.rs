@@ -80,12 +80,33 @@ pub const WRONG_SECRET_FRAMES: u64 = 4;
 /// The same complaint about forged frames or the secret is not repeated before this.
 pub const COMPLAINT_EVERY: Duration = Duration::from_secs(60);
 
+/// Roots of before that are held for offers under way: as many as come into force in that time.
+pub const PREVIOUS_ROOTS_MAX: usize = 12;
+/// A KEM exchange begins so long after the one before has ended, ±10 %: the default.
+pub const RATCHET: Duration = Duration::from_secs(60);
+/// Shortest and longest setting of it.
+pub const RATCHET_MIN: Duration = Duration::from_secs(1);
+/// See [`RATCHET_MIN`].
+pub const RATCHET_MAX: Duration = Duration::from_hours(24);
+/// Missing pieces of a transfer are repeated, first and last pause (REKEY-T9).
+pub const PIECES_REPEAT: Duration = Duration::from_millis(100);
+/// See [`PIECES_REPEAT`].
+pub const PIECES_REPEAT_LAST: Duration = Duration::from_secs(1);
+/// The receiver of pieces says what it has so long after the first of a burst (REKEY-T10).
+pub const PIECES_REPORT: Duration = Duration::from_millis(30);
+/// An exchange that has come to nothing by then is given up, and another one begins (REKEY-T11).
+pub const EXCHANGE_MAX: Duration = Duration::from_secs(30);
+/// Pause before the next one, ±20 %.
+pub const EXCHANGE_PAUSE: Duration = Duration::from_secs(1);
+/// The root of before is accepted for offers so long, unless the new one is used before (REKEY-T12).
+pub const PREVIOUS_ROOT: Duration = Duration::from_secs(10);
+
 /// Actions waiting to be polled. One call makes far fewer.
 pub const ACTIONS_MAX: usize = 64;
 /// Places of the queue kept for commands: frames and events beyond the rest are dropped, counted.
 pub const ACTIONS_RESERVED: usize = 24;
 /// Frames one call can ask for.
-pub const BODIES_MAX: usize = 8;
+pub const BODIES_MAX: usize = 16;
 
 const _: () = {
     assert!(
@@ -109,6 +130,13 @@ const _: () = {
     // LOOKUPS_MAX FetchKeyById; twice that when the driver drains late.
     assert!(2 * (4 + RX_SAS_MAX + LOOKUPS_MAX) <= ACTIONS_RESERVED);
     assert!(ACTIONS_RESERVED < ACTIONS_MAX);
+    assert!(
+        PREVIOUS_ROOT.as_millis() > PATIENCE_MAX.as_millis(),
+        "an offer under way does not lose its root"
+    );
+    assert!(PREVIOUS_ROOT.as_secs() / RATCHET_MIN.as_secs() + 2 <= PREVIOUS_ROOTS_MAX as u64);
+    // HELLO, OFFER, READY, a few more, and all pieces of a transfer.
+    assert!(BODIES_MAX >= 6 + crate::transfer::PIECES as usize);
     // An AN comes back after four switches; three rx SAs at a time leave one AN free.
     assert!(RX_SAS_MAX < 4);
 };

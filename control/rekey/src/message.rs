@@ -1,4 +1,4 @@
-//! Rekey frames on the line: one fixed size, four types (spec, section 4).
+//! Rekey frames on the line: eight types of two fixed sizes (spec, section 4).
 //!
 //! [`Message::parse`] checks everything once, the MAC before anything that is inside; what it
 //! returns cannot hold a wrong value, and [`Message::emit`] gives back the same octets.
@@ -12,46 +12,20 @@ use wire::{An, KeyId, MacAddr, Sci};
 
 use crate::event::Refusal;
 use crate::limits;
-use crate::schedule::{KCV_LEN, Kcv, MAC_LEN, MacKey};
+use crate::policy::Policy;
+use crate::schedule::{Kcv, MAC_LEN, MacKey};
 use crate::secret::Origin;
+use crate::transfer::{ALL, PIECE_LEN, PIECES, Piece};
 
-/// REKEY-1: octets of every rekey frame, addresses included, FCS not.
-pub const FRAME_LEN: usize = 208;
+mod layout;
 
-const VERSION: u8 = 1;
-
-// Octets from the destination address on.
-const DESTINATION: Range<usize> = 0..6;
-const SOURCE: Range<usize> = 6..12;
-const ETHERTYPE: Range<usize> = 12..14;
-const VERSION_AT: usize = 14;
-const TYPE_AT: usize = 15;
-const REASON_AT: usize = 16;
-const SUITE_AT: usize = 17;
-const AN_AT: usize = 18;
-const ORIGIN_AT: usize = 19;
-const TX_SCS: Range<usize> = 20..22;
-const SCI_SRC: Range<usize> = 22..30;
-const SESSION_SRC: Range<usize> = 30..38;
-const SESSION_DST: Range<usize> = 38..46;
-const CTR: Range<usize> = 46..54;
-const CHALLENGE: Range<usize> = 54..70;
-const RESPONSE: Range<usize> = 70..86;
-const EPOCH: Range<usize> = 86..90;
-const TX_EPOCH: Range<usize> = 90..94;
-const RX_EPOCH: Range<usize> = 94..98;
-const INTERVAL_MS: Range<usize> = 98..102;
-const KCV: Range<usize> = 102..118;
-const KEY_ID_LEN_AT: usize = 118;
-const KEY_ID: Range<usize> = 119..183;
-const RESERVED: Range<usize> = 183..192;
-const MAC: Range<usize> = 192..208;
-
-const _: () = {
-    assert!(MAC.end == FRAME_LEN && MAC.end - MAC.start == MAC_LEN && RESERVED.end == MAC.start);
-    assert!(KCV.end - KCV.start == KCV_LEN);
-    assert!(KEY_ID.end - KEY_ID.start == KeyId::LEN_MAX);
+use layout::{
+    AN_AT, BYE, CHALLENGE, COMMON, CTR, DESTINATION, EPOCH, ETHERTYPE, HAVE, HELLO, INDEX_AT,
+    INTERVAL_MS, KCV, KEM_DONE, KEM_HAVE, KEM_KEY, KEM_TEXT, KEY_ID, KEY_ID_LEN_AT, OFFER,
+    ORIGIN_AT, POLICY_AT, READY, REASON_AT, RESPONSE, ROOT, ROOT_EPOCH, RX_EPOCH, SCI_SRC,
+    SESSION_DST, SESSION_SRC, SOURCE, SUITE_AT, TX_EPOCH, TX_SCS, TYPE_AT, VERSION, VERSION_AT,
 };
+pub use layout::{FRAME_LEN, FRAME_LEN_MAX};
 
 /// Random per start of a process; 0 is no session.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,10 +55,13 @@ pub(crate) struct Header {
     pub(crate) rx_epoch: u32,
     /// Its rekey interval.
     pub(crate) interval: Duration,
+    pub(crate) policy: Policy,
+    /// Epoch of its root in force.
+    pub(crate) root_epoch: u32,
 }
 
 /// What is special to a type.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Body {
     Hello {
         challenge: Nonce,
@@ -94,6 +71,8 @@ pub(crate) enum Body {
         id: SaId,
         key_id: KeyId,
         origin: Origin,
+        /// Epoch of the root the keys are made with.
+        root: u32,
     },
     Ready {
         id: SaId,
@@ -101,6 +80,33 @@ pub(crate) enum Body {
         answer: Answer,
     },
     Bye,
+    /// Of public keys, or of ciphertexts.
+    Piece {
+        of: Transfer,
+        /// Epoch of the root to come.
+        root: u32,
+        index: u8,
+        piece: Piece,
+    },
+    /// The pieces that have arrived.
+    Have {
+        root: u32,
+        have: u16,
+    },
+    /// The end that asked holds the root to come.
+    Done {
+        root: u32,
+        tag: Kcv,
+    },
+}
+
+/// What a piece is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transfer {
+    /// From the end that asks.
+    PublicKeys,
+    /// From the end that answers.
+    Ciphertexts,
 }
 
 /// The answer to an offer.
@@ -113,7 +119,7 @@ pub(crate) enum Answer {
 }
 
 /// A parsed frame.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Message {
     pub(crate) header: Header,
     pub(crate) body: Body,
@@ -140,33 +146,41 @@ pub(crate) enum Reject {
 impl Message {
     /// REKEY-10: shape, then MAC, then fields.
     pub(crate) fn parse(frame: &[u8], ethertype: u16, key: &MacKey) -> Result<Self, Reject> {
-        let frame: &[u8; FRAME_LEN] = frame.try_into().map_err(|_| Reject::Malformed)?;
-        if frame[ETHERTYPE] != ethertype.to_be_bytes() {
+        let (common, rest) = frame.split_first_chunk().ok_or(Reject::Malformed)?;
+        let lengths = [FRAME_LEN, FRAME_LEN_MAX];
+        if !lengths.contains(&frame.len()) || frame[ETHERTYPE] != ethertype.to_be_bytes() {
             return Err(Reject::Malformed);
         }
         if frame[VERSION_AT] != VERSION {
             return Err(Reject::UnknownVersion);
         }
-        if !(1..=4).contains(&frame[TYPE_AT]) {
-            return Err(Reject::UnknownType);
+        let long = match frame[TYPE_AT] {
+            HELLO | OFFER | READY | BYE | KEM_HAVE | KEM_DONE => false,
+            KEM_KEY | KEM_TEXT => true,
+            _ => return Err(Reject::UnknownType),
+        };
+        if long != (frame.len() == FRAME_LEN_MAX) {
+            return Err(Reject::Malformed);
         }
-        if !key.verify(&frame[..MAC.start], &frame[MAC]) {
-            return Err(Reject::Forged(MacAddr(array(frame, SOURCE))));
+        let (octets, mac) = frame.split_at(frame.len() - MAC_LEN);
+        if !key.verify(octets, mac) {
+            return Err(Reject::Forged(MacAddr(array(common, SOURCE))));
         }
-        let message = Self::fields(frame).ok_or(Reject::Malformed)?;
+        let piece = rest.first_chunk().filter(|_| long);
+        let message = Self::fields(common, piece).ok_or(Reject::Malformed)?;
         // REKEY-11: one meaning has one form. Whatever a type does not use must be zero.
         let envelope = Envelope {
-            destination: MacAddr(array(frame, DESTINATION)),
-            source: MacAddr(array(frame, SOURCE)),
+            destination: MacAddr(array(common, DESTINATION)),
+            source: MacAddr(array(common, SOURCE)),
             ethertype,
         };
-        if message.octets(&envelope)[..MAC.start] != frame[..MAC.start] {
+        if message.octets(&envelope) != octets {
             return Err(Reject::Malformed);
         }
         Ok(message)
     }
 
-    fn fields(frame: &[u8; FRAME_LEN]) -> Option<Self> {
+    fn fields(frame: &[u8; COMMON.end], piece: Option<&[u8; PIECE_LEN]>) -> Option<Self> {
         let header = Header {
             sci: Sci::from_bytes(array(frame, SCI_SRC)),
             tx_scs: u16::from_be_bytes(array(frame, TX_SCS)),
@@ -180,6 +194,8 @@ impl Message {
                 frame,
                 INTERVAL_MS,
             )))),
+            policy: Policy::from_code(frame[POLICY_AT])?,
+            root_epoch: u32::from_be_bytes(array(frame, ROOT_EPOCH)),
         };
         let source = MacAddr(array(frame, SOURCE));
         let scs = 1..=limits::TX_SCS_MAX; // REKEY-2
@@ -196,17 +212,31 @@ impl Message {
             let len = usize::from(frame[KEY_ID_LEN_AT]);
             KeyId::from_bytes(frame[KEY_ID].get(..len)?).ok()
         };
+        let root = u32::from_be_bytes(array(frame, ROOT));
+        let next_root = || (root != 0).then_some(root);
+        let transfer = |of, piece: &[u8; PIECE_LEN]| {
+            let index = Some(frame[INDEX_AT]).filter(|index| *index < PIECES)?;
+            let piece = Piece(Box::new(*piece));
+            let root = next_root()?;
+            Some(Body::Piece {
+                of,
+                root,
+                index,
+                piece,
+            })
+        };
         let body = match frame[TYPE_AT] {
-            1 => Body::Hello {
+            HELLO => Body::Hello {
                 challenge: Nonce(array(frame, CHALLENGE)),
                 response: Nonce(array(frame, RESPONSE)),
             },
-            2 => Body::Offer {
+            OFFER => Body::Offer {
+                root,
                 id: id()?,
                 key_id: key_id()?,
                 origin: Origin::from_code(frame[ORIGIN_AT])?,
             },
-            3 => Body::Ready {
+            READY => Body::Ready {
                 id: id()?,
                 key_id: key_id()?,
                 answer: match frame[REASON_AT] {
@@ -214,23 +244,35 @@ impl Message {
                     reason => Answer::Refused(Refusal::from_code(reason)?),
                 },
             },
-            4 => Body::Bye,
+            BYE => Body::Bye,
+            KEM_KEY => transfer(Transfer::PublicKeys, piece?)?,
+            KEM_TEXT => transfer(Transfer::Ciphertexts, piece?)?,
+            KEM_HAVE => Body::Have {
+                root: next_root()?,
+                have: Some(u16::from_be_bytes(array(frame, HAVE))).filter(|have| *have <= ALL)?,
+            },
+            KEM_DONE => Body::Done {
+                root: next_root()?,
+                tag: Kcv(array(frame, KCV)),
+            },
             _ => return None,
         };
         Some(Self { header, body })
     }
 
     /// The frame, with its MAC.
-    pub(crate) fn emit(&self, envelope: &Envelope, key: &MacKey) -> [u8; FRAME_LEN] {
+    pub(crate) fn emit(&self, envelope: &Envelope, key: &MacKey) -> Vec<u8> {
         let mut frame = self.octets(envelope);
-        let mac = key.mac(&frame[..MAC.start]);
-        frame[MAC].copy_from_slice(&mac);
+        let mac = key.mac(&frame);
+        frame.extend(mac);
         frame
     }
 
-    fn octets(&self, envelope: &Envelope) -> [u8; FRAME_LEN] {
+    /// All but the MAC.
+    fn octets(&self, envelope: &Envelope) -> Vec<u8> {
         let Self { header, body } = self;
-        let mut frame = [0; FRAME_LEN];
+        let mut frame = Vec::with_capacity(FRAME_LEN_MAX);
+        frame.resize(COMMON.end, 0);
         frame[DESTINATION].copy_from_slice(&envelope.destination.0);
         frame[SOURCE].copy_from_slice(&envelope.source.0);
         frame[ETHERTYPE].copy_from_slice(&envelope.ethertype.to_be_bytes());
@@ -245,6 +287,8 @@ impl Message {
         frame[RX_EPOCH].copy_from_slice(&header.rx_epoch.to_be_bytes());
         let interval_ms = u32::try_from(header.interval.as_millis()).unwrap_or(u32::MAX);
         frame[INTERVAL_MS].copy_from_slice(&interval_ms.to_be_bytes());
+        frame[POLICY_AT] = header.policy.code();
+        frame[ROOT_EPOCH].copy_from_slice(&header.root_epoch.to_be_bytes());
         let mut sa = |id: &SaId, key_id: &KeyId| {
             frame[AN_AT] = id.an.value();
             frame[EPOCH].copy_from_slice(&id.epoch.to_be_bytes());
@@ -258,52 +302,56 @@ impl Message {
                 challenge,
                 response,
             } => {
-                frame[TYPE_AT] = 1;
+                frame[TYPE_AT] = HELLO;
                 frame[CHALLENGE].copy_from_slice(&challenge.0);
                 frame[RESPONSE].copy_from_slice(&response.0);
             }
-            Body::Offer { id, key_id, origin } => {
+            Body::Offer {
+                id,
+                key_id,
+                origin,
+                root,
+            } => {
                 sa(id, key_id);
-                frame[TYPE_AT] = 2;
+                frame[TYPE_AT] = OFFER;
+                frame[ROOT].copy_from_slice(&root.to_be_bytes());
                 frame[ORIGIN_AT] = origin.code();
             }
             Body::Ready { id, key_id, answer } => {
                 sa(id, key_id);
-                frame[TYPE_AT] = 3;
+                frame[TYPE_AT] = READY;
                 match answer {
                     Answer::Installed(kcv) => frame[KCV].copy_from_slice(&kcv.0),
                     Answer::Refused(refusal) => frame[REASON_AT] = refusal.code(),
                 }
             }
-            Body::Bye => frame[TYPE_AT] = 4,
+            Body::Bye => frame[TYPE_AT] = BYE,
+            Body::Piece {
+                of,
+                root,
+                index,
+                piece,
+            } => {
+                frame[TYPE_AT] = match of {
+                    Transfer::PublicKeys => KEM_KEY,
+                    Transfer::Ciphertexts => KEM_TEXT,
+                };
+                frame[ROOT].copy_from_slice(&root.to_be_bytes());
+                frame[INDEX_AT] = *index;
+                frame.extend(piece.0.as_slice());
+            }
+            Body::Have { root, have } => {
+                frame[TYPE_AT] = KEM_HAVE;
+                frame[ROOT].copy_from_slice(&root.to_be_bytes());
+                frame[HAVE].copy_from_slice(&have.to_be_bytes());
+            }
+            Body::Done { root, tag } => {
+                frame[TYPE_AT] = KEM_DONE;
+                frame[ROOT].copy_from_slice(&root.to_be_bytes());
+                frame[KCV].copy_from_slice(&tag.0);
+            }
         }
         frame
-    }
-}
-
-impl Refusal {
-    const ALL: [Self; 6] = [
-        Self::KeyNotFound,
-        Self::KmeFailed,
-        Self::AnInUse,
-        Self::KeyIdUsed,
-        Self::Suite,
-        Self::Origin,
-    ];
-
-    const fn code(self) -> u8 {
-        match self {
-            Self::KeyNotFound => 1,
-            Self::KmeFailed => 2,
-            Self::AnInUse => 3,
-            Self::KeyIdUsed => 4,
-            Self::Suite => 5,
-            Self::Origin => 6,
-        }
-    }
-
-    fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|refusal| refusal.code() == code)
     }
 }
 
@@ -322,7 +370,7 @@ impl Nonce {
 }
 
 /// The octets of one field. The ranges are constants inside the frame.
-fn array<const N: usize>(frame: &[u8; FRAME_LEN], field: Range<usize>) -> [u8; N] {
+fn array<const N: usize>(frame: &[u8; COMMON.end], field: Range<usize>) -> [u8; N] {
     frame[field]
         .try_into()
         .expect("a field has the length of its type")

@@ -7,33 +7,42 @@ use crate::action::Outbox;
 use crate::config::Config;
 use crate::guards::{self, Guard};
 use crate::message::{Header, SessionId};
-use crate::schedule::{MixKey, SaContext};
+use crate::ratchet::Ratchet;
+use crate::schedule::SaContext;
 use crate::secret::Origin;
 use crate::session::Session;
 use crate::used::UsedKeyIds;
+
+/// REKEY-19: both ends know each other, the peer is heard, and it could take an offer. Keys that
+/// nobody can take are not spent.
+pub(crate) fn may_offer(config: &Config, session: &Session, root: &Ratchet) -> bool {
+    let could = session.far().is_some_and(|far| {
+        far.first.suite == config.suite && far.first.policy == config.policy // REKEY-40
+    });
+    session.agreed() && could && root.ready()
+}
 
 /// Lent to a direction for one call.
 pub(crate) struct Reach<'a> {
     pub(crate) config: &'a Config,
     pub(crate) session: &'a mut Session,
-    pub(crate) mix: &'a MixKey,
+    pub(crate) root: &'a mut Ratchet,
     pub(crate) used: &'a mut UsedKeyIds,
     pub(crate) out: &'a mut Outbox,
 }
 
 impl Reach<'_> {
-    /// REKEY-19: both ends know each other, the peer is heard, and it could take an offer. Keys that
-    /// nobody can take are not spent.
+    /// See [`may_offer`].
     pub(crate) fn may_offer(&self) -> bool {
-        let suite = self
-            .session
-            .far()
-            .is_some_and(|far| far.first.suite == self.config.suite);
-        self.session.agreed() && suite
+        may_offer(self.config, self.session, self.root)
     }
 
     /// The context of a key for frames from us to the peer.
-    pub(crate) fn tx_context(&self, id: SaId, key_id: KeyId, origin: Origin) -> SaContext {
+    pub(crate) fn tx_context(
+        &self,
+        id: SaId,
+        (key_id, origin, root): (KeyId, Origin, u32),
+    ) -> SaContext {
         let far = self.far();
         let (session_tx, session_rx) = self.sessions(self.session.id(), far.0);
         SaContext {
@@ -45,13 +54,18 @@ impl Reach<'_> {
             session_tx,
             session_rx,
             epoch: id.epoch,
+            root,
             an: id.an,
             key_id,
         }
     }
 
     /// The context of a key for frames from the peer to us.
-    pub(crate) fn rx_context(&self, id: SaId, key_id: KeyId, origin: Origin) -> SaContext {
+    pub(crate) fn rx_context(
+        &self,
+        id: SaId,
+        (key_id, origin, root): (KeyId, Origin, u32),
+    ) -> SaContext {
         let far = self.far();
         let (session_tx, session_rx) = self.sessions(far.0, self.session.id());
         SaContext {
@@ -63,6 +77,7 @@ impl Reach<'_> {
             session_tx,
             session_rx,
             epoch: id.epoch,
+            root,
             an: id.an,
             key_id,
         }

@@ -22,9 +22,8 @@ use crate::guards::{self, Guard};
 use crate::limits;
 use crate::message::Header;
 use crate::reach::Reach;
-use crate::schedule::{Kcv, SaKeys};
+use crate::schedule::{Kcv, MixKey, SaKeys};
 use crate::secret::{Origin, QkdKey};
-use crate::status::{DirectionStatus, KeyStatus, Supply};
 
 mod steps;
 
@@ -55,6 +54,8 @@ enum Candidate {
     /// The KME is asked for the key, or will be again at `retry`.
     Looking {
         offer: Offer,
+        /// Of the root that the offer names.
+        mix: MixKey,
         deadline: Duration,
         pause: Duration,
         retry: Option<Duration>,
@@ -82,6 +83,8 @@ struct Offer {
     id: SaId,
     key_id: KeyId,
     origin: Origin,
+    /// Epoch of the root the keys are made with.
+    root: u32,
     sci: Sci,
     scs: u16,
 }
@@ -127,13 +130,14 @@ impl Rx {
         &mut self,
         now: Duration,
         header: &Header,
-        (id, key_id, origin): (SaId, KeyId, Origin),
+        (id, key_id, origin, root): (SaId, KeyId, Origin, u32),
         reach: &mut Reach<'_>,
     ) {
         let offer = Offer {
             id,
             key_id,
             origin,
+            root,
             sci: header.sci,
             scs: header.tx_scs,
         };
@@ -156,6 +160,14 @@ impl Rx {
         if header.suite != reach.config.suite {
             return self.refuse(now, offer, Refusal::Suite, reach);
         }
+        if header.policy != reach.config.policy {
+            return self.refuse(now, offer, Refusal::Policy, reach);
+        }
+        // REKEY-41, REKEY-46
+        let Some(mix) = reach.root.mix(root).map(MixKey::for_offer) else {
+            return self.refuse(now, offer, Refusal::Root, reach);
+        };
+        reach.root.on_used(root);
         // REKEY-23
         let in_use = [
             self.active.as_ref(),
@@ -173,6 +185,7 @@ impl Rx {
         }
         self.candidate = Candidate::Looking {
             offer,
+            mix,
             deadline: now + self.timers.lookup_budget,
             pause: self.timers.lookup_budget / limits::LOOKUP_STEPS,
             retry: None,
@@ -192,6 +205,7 @@ impl Rx {
         }
         let Candidate::Looking {
             offer,
+            mix,
             deadline,
             pause,
             retry,
@@ -208,8 +222,8 @@ impl Rx {
                 self.refuse(now, offer, Refusal::Origin, reach);
             }
             Ok(key) => {
-                let context = reach.rx_context(offer.id, key_id, offer.origin);
-                let keys = Box::new(reach.mix.sa_keys(&key, &context));
+                let context = reach.rx_context(offer.id, (key_id, offer.origin, offer.root));
+                let keys = Box::new(mix.sa_keys(&key, &context));
                 let slow = Some(now + limits::WORKER_SLOW);
                 self.candidate = Candidate::Clearing { offer, keys, slow };
                 self.install(now, reach);
@@ -356,40 +370,6 @@ impl Rx {
             .map(|(_, since)| *since + limits::FETCH_ANSWER)
             .min();
         [step, grace, limit, lookup].into_iter().flatten().min()
-    }
-
-    pub(crate) fn status(&self, now: Duration) -> DirectionStatus {
-        let stage = match &self.candidate {
-            Candidate::Nothing => "waiting",
-            Candidate::Looking { .. } => "looking",
-            Candidate::Clearing { .. } => "clearing",
-            Candidate::Installing { .. } => "installing",
-            Candidate::Pending(_) => "pending",
-            Candidate::Refused(..) => "refused",
-        };
-        let blocked = if self.switches == 0 {
-            Supply::Starting
-        } else {
-            Supply::Blocked
-        };
-        DirectionStatus {
-            stage,
-            supply: if self.active.is_some() {
-                Supply::Normal
-            } else {
-                blocked
-            },
-            key: self.active.as_ref().map(|sa| KeyStatus {
-                an: sa.offer.id.an,
-                epoch: sa.offer.id.epoch,
-                key_id: sa.offer.key_id,
-                origin: sa.offer.origin,
-                age: now.saturating_sub(sa.active_since),
-            }),
-            switches: self.switches,
-            failures: self.failures,
-            trouble: self.trouble,
-        }
     }
 }
 

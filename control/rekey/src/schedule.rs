@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! PSK ── Extract("qmacsec rekey v1 root") ─▶ root ─┬─ Expand("… mac") ─▶ MacKey
-//!                                                  └─ Expand("… mix") ─▶ MixKey
-//! QKD key ‖ MixKey ── Extract("qmacsec rekey v1 sa") ─▶ PRK ─┬─ Expand("… sak" ‖ context) ─▶ Sak
+//!                                                  └─ Expand("… chain"), Expand("… mix") ─▶ Root 0
+//! chain of Root m ‖ KemSecret ── Extract("… ratchet") ─▶ PRK ─┬─ Expand(… ‖ context) ─▶ Root n
+//!                                                             └─ Expand(… ‖ context) ─▶ Tags
+//! QKD key ‖ MixKey of Root n ── Extract("qmacsec rekey v1 sa") ─▶ PRK ─┬─ Expand("… sak" ‖ context) ─▶ Sak
 //!                                                            ├─ Expand("… salt" ‖ context) ─▶ Salt
 //!                                                            └─ Expand("… kcv" ‖ context) ─▶ Kcv
 //! ```
@@ -18,6 +20,7 @@ use subtle::{Choice, ConstantTimeEq};
 use wire::{An, KeyId, Sci};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::kem::{KEM_SECRET_LEN, KemSecret};
 use crate::message::SessionId;
 use crate::secret::{Origin, QkdKey, RootSecret};
 
@@ -29,6 +32,10 @@ pub(crate) const KCV_LEN: usize = 16;
 const LABEL_ROOT: &[u8] = b"qmacsec rekey v1 root";
 const LABEL_MAC: &[u8] = b"qmacsec rekey v1 mac";
 const LABEL_MIX: &[u8] = b"qmacsec rekey v1 mix";
+const LABEL_CHAIN: &[u8] = b"qmacsec rekey v1 chain";
+const LABEL_RATCHET: &[u8] = b"qmacsec rekey v1 ratchet";
+const LABEL_ANSWER: &[u8] = b"qmacsec rekey v1 answer";
+const LABEL_DONE: &[u8] = b"qmacsec rekey v1 done";
 const LABEL_SA: &[u8] = b"qmacsec rekey v1 sa";
 const LABEL_SAK: &[u8] = b"qmacsec rekey v1 sak";
 const LABEL_SALT: &[u8] = b"qmacsec rekey v1 salt";
@@ -38,9 +45,41 @@ const LABEL_KCV: &[u8] = b"qmacsec rekey v1 kcv";
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct MacKey(Box<[u8; 32]>);
 
-/// The root's part in every SAK. The KEM ratchet to come replaces it by later states.
+/// A root's part in every SAK.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct MixKey(Box<[u8; 32]>);
+
+/// A root's part in the next root.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct ChainKey(Box<[u8; 32]>);
+
+/// One state of the root secret.
+pub(crate) struct Root {
+    pub(crate) epoch: u32,
+    chain: ChainKey,
+    pub(crate) mix: MixKey,
+}
+
+/// What each end of an exchange proves that it derived the same root with.
+pub(crate) struct Tags {
+    /// Of the end that answers, sent with its ciphertexts.
+    pub(crate) answer: Kcv,
+    /// Of the end that began.
+    pub(crate) done: Kcv,
+}
+
+/// All that a root depends on besides secrets (REKEY-37).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RootContext {
+    /// Epoch of the root to come.
+    pub(crate) epoch: u32,
+    /// The end that began the exchange: SCI with port identifier 1, session.
+    pub(crate) asks: (Sci, SessionId),
+    /// The end that answers.
+    pub(crate) answers: (Sci, SessionId),
+    /// SHA-256 of public keys and ciphertexts.
+    pub(crate) transcript: [u8; 32],
+}
 
 /// Proof of holding the keys of an SA; compared in constant time only.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +97,8 @@ pub(crate) struct SaContext {
     pub(crate) session_tx: SessionId,
     pub(crate) session_rx: SessionId,
     pub(crate) epoch: u32,
+    /// Epoch of the root it is made with.
+    pub(crate) root: u32,
     pub(crate) an: An,
     pub(crate) key_id: KeyId,
 }
@@ -71,18 +112,57 @@ pub(crate) struct SaKeys {
 
 impl RootSecret {
     /// The first stage (REKEY-30, REKEY-31).
-    pub(crate) fn schedule(&self) -> (MacKey, MixKey) {
+    pub(crate) fn schedule(&self) -> (MacKey, Root) {
         let (mut prk, root) = Hkdf::<Sha256>::extract(Some(LABEL_ROOT), self.expose());
         prk.as_mut_slice().zeroize();
         let mut mac = MacKey(Box::new([0; 32]));
-        let mut mix = MixKey(Box::new([0; 32]));
         expand(&root, &[LABEL_MAC], mac.0.as_mut_slice());
-        expand(&root, &[LABEL_MIX], mix.0.as_mut_slice());
-        (mac, mix)
+        (mac, Root::expand(0, &root, &[]))
+    }
+}
+
+impl Root {
+    /// The next root (REKEY-36, REKEY-37), and what proves it. Secure as long as the chain or one of
+    /// the two KEMs is.
+    pub(crate) fn next(&self, kems: &KemSecret, context: &RootContext) -> (Self, Tags) {
+        // All parts have a fixed length: no two lists of them give the same octets.
+        let mut secret = Zeroizing::new([0; 32 + KEM_SECRET_LEN]);
+        secret[..32].copy_from_slice(self.chain.0.as_slice());
+        secret[32..].copy_from_slice(kems.expose());
+        let (mut prk, next) = Hkdf::<Sha256>::extract(Some(LABEL_RATCHET), secret.as_slice());
+        prk.as_mut_slice().zeroize();
+
+        let context_octets = context.to_bytes(self.epoch);
+        let tag = |label| {
+            let mut tag = Kcv([0; KCV_LEN]);
+            expand(&next, &[label, &context_octets], &mut tag.0);
+            tag
+        };
+        let (answer, done) = (tag(LABEL_ANSWER), tag(LABEL_DONE));
+        let root = Self::expand(context.epoch, &next, &context_octets);
+        (root, Tags { answer, done })
+    }
+
+    /// What is left of a root that is no more in force: no later root can be made of it.
+    pub(crate) fn into_mix(self) -> MixKey {
+        self.mix
+    }
+
+    fn expand(epoch: u32, prk: &Hkdf<Sha256>, context: &[u8]) -> Self {
+        let mut chain = ChainKey(Box::new([0; 32]));
+        let mut mix = MixKey(Box::new([0; 32]));
+        expand(prk, &[LABEL_CHAIN, context], chain.0.as_mut_slice());
+        expand(prk, &[LABEL_MIX, context], mix.0.as_mut_slice());
+        Self { epoch, chain, mix }
     }
 }
 
 impl MixKey {
+    /// For an offer whose QKD key is still on its way. It is wiped with the offer.
+    pub(crate) fn for_offer(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// The second stage (REKEY-32, REKEY-33): the keys of one SA, made for its whole context.
     pub(crate) fn sa_keys(&self, key: &QkdKey, context: &SaContext) -> SaKeys {
         // Both parts have a fixed length: no two pairs give the same octets.
@@ -127,6 +207,22 @@ impl MacKey {
     }
 }
 
+impl RootContext {
+    /// Fixed fields only. `from` is the epoch of the root before.
+    fn to_bytes(self, from: u32) -> Vec<u8> {
+        let mut out = Vec::with_capacity(80);
+        out.push(0); // ends the label in front
+        out.extend(self.epoch.to_be_bytes());
+        out.extend(from.to_be_bytes());
+        for (sci, session) in [self.asks, self.answers] {
+            out.extend(sci.to_bytes());
+            out.extend(session.0);
+        }
+        out.extend(self.transcript);
+        out
+    }
+}
+
 impl SaContext {
     /// Fixed fields first, the one of variable length last and with its length: injective.
     fn to_bytes(self) -> Vec<u8> {
@@ -137,6 +233,7 @@ impl SaContext {
         out.push(self.an.value());
         out.extend(self.scs_tx.to_be_bytes());
         out.extend(self.epoch.to_be_bytes());
+        out.extend(self.root.to_be_bytes());
         out.extend(self.sci_tx.to_bytes());
         out.extend(self.sci_rx.to_bytes());
         out.extend(self.session_tx.0);

@@ -5,6 +5,7 @@ use core::time::Duration;
 use wire::{An, KeyId, MacAddr};
 
 use crate::event::Cause;
+use crate::policy::Policy;
 use crate::secret::Origin;
 
 /// A snapshot, made for one `now`.
@@ -16,6 +17,8 @@ pub struct Status {
     pub tx: DirectionStatus,
     /// What we receive.
     pub rx: DirectionStatus,
+    /// The root secret and its ratchet.
+    pub root: RootStatus,
     /// Keys fetched and not offered yet.
     pub keys_held: usize,
     /// Control frames.
@@ -33,6 +36,25 @@ pub struct SessionStatus {
     pub peer_scis: u16,
     /// Time since it was last heard.
     pub silence: Option<Duration>,
+}
+
+/// The root secret and its ratchet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RootStatus {
+    /// Our setting.
+    pub policy: Policy,
+    /// The root in force: 0 is the pre-shared secret.
+    pub epoch: u32,
+    /// The oldest root of before that is still held for offers under way.
+    pub previous: Option<u32>,
+    /// Time since the root in force came into force.
+    pub age: Option<Duration>,
+    /// The step of the exchange under way: `waiting` if none is.
+    pub stage: &'static str,
+    /// Exchanges since start.
+    pub exchanges: u64,
+    /// Exchanges that came to nothing, since start.
+    pub failures: u64,
 }
 
 /// How far a session is.
@@ -76,6 +98,8 @@ pub struct KeyStatus {
     pub key_id: KeyId,
     /// Where it comes from.
     pub origin: Origin,
+    /// Epoch of the root it was made with.
+    pub root: u32,
     /// Time since the switch to it.
     pub age: Duration,
 }

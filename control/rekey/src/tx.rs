@@ -74,6 +74,8 @@ struct Offer {
     id: SaId,
     key_id: KeyId,
     origin: Origin,
+    /// Epoch of the root the keys are made with.
+    root: u32,
     keys: SaKeys,
     begun: Duration,
     send_at: Duration,
@@ -86,6 +88,7 @@ struct InUse {
     id: SaId,
     key_id: KeyId,
     origin: Origin,
+    root: u32,
     /// When the workers were told: age counts from here.
     since: Duration,
 }
@@ -297,6 +300,7 @@ impl Tx {
                 epoch: sa.id.epoch,
                 key_id: sa.key_id,
                 origin: sa.origin,
+                root: sa.root,
                 age: now.saturating_sub(sa.since),
             }),
             switches: self.switches,

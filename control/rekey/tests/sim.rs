@@ -40,15 +40,19 @@ fn i5_without_faults_nothing_is_lost_and_every_interval_switches() {
 
 fn drawn(from: u64, to: u64) {
     let (mut switches, mut crashes, mut injected, mut sent) = (0, 0, 0, 0);
+    let mut roots = 0;
     for seed in from..to {
         let world = run(Plan::drawn(seed));
         switches += world.check.switches.iter().map(Vec::len).sum::<usize>();
+        roots += world.check.ratcheted.iter().map(Vec::len).sum::<usize>();
         crashes += world.crashes;
         injected += world.injected;
         sent += world.check.sent;
     }
-    eprintln!("{switches} switches, {crashes} crashes, {injected} injected, {sent} user frames");
-    assert!(switches > 0 && crashes > 0 && injected > 0 && sent > 0);
+    eprintln!(
+        "{switches} switches, {crashes} crashes, {injected} injected, {sent} user frames, {roots} roots"
+    );
+    assert!(switches > 0 && crashes > 0 && injected > 0 && sent > 0 && roots > 0);
 }
 
 #[test]

@@ -142,6 +142,7 @@ fn a_key_is_one_record_from_install_to_wipe() {
         id: id(1),
         key_id,
         origin: Origin::Modelled,
+        root: 1,
         previous: None,
         previous_age: None,
     };

@@ -10,6 +10,7 @@ use crate::limits;
 use crate::status::{SessionState, Supply};
 
 mod frames;
+mod ratchet;
 mod two;
 
 use two::{MACS, Two, ms};

@@ -7,11 +7,16 @@ use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
 use secy::{SaId, Suite};
 use wire::{An, KeyId, MacAddr, Sci};
 
-use super::{Answer, Body, Envelope, FRAME_LEN, Header, Message, Nonce, Reject, SessionId};
+use super::{
+    Answer, Body, Envelope, FRAME_LEN, FRAME_LEN_MAX, Header, Message, Nonce, Reject, SessionId,
+    Transfer,
+};
 use crate::event::Refusal;
 use crate::limits::TX_SCS_MAX;
+use crate::policy::Policy;
 use crate::schedule::{Kcv, MacKey};
 use crate::secret::{Origin, RootSecret};
+use crate::transfer::{ALL, PIECE_LEN, PIECES, Piece};
 
 const VECTORS: &str = include_str!("../../vectors/frames.txt");
 const A: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xA]);
@@ -48,8 +53,9 @@ fn parse(frame: &[u8]) -> Result<Message, Reject> {
 
 /// Puts a right MAC under a bent frame: what only a holder of the secret can send.
 fn signed(mut frame: Vec<u8>) -> Vec<u8> {
-    let mac = key().mac(&frame[..192]);
-    frame[192..].copy_from_slice(&mac);
+    let end = frame.len() - 16;
+    let mac = key().mac(&frame[..end]);
+    frame[end..].copy_from_slice(&mac);
     frame
 }
 
@@ -62,6 +68,10 @@ fn rekey_1_frames_are_those_of_the_independent_implementation() {
         "ready",
         "ready_refused",
         "bye",
+        "kem_key",
+        "kem_text",
+        "kem_have",
+        "kem_done",
     ] {
         let frame = vector(name);
         let message = parse(&frame).expect(name);
@@ -73,7 +83,13 @@ fn rekey_1_frames_are_those_of_the_independent_implementation() {
         );
     }
     let offer = parse(&vector("offer")).expect("an offer");
-    let Body::Offer { id, key_id, origin } = offer.body else {
+    let Body::Offer {
+        id,
+        key_id,
+        origin,
+        root,
+    } = offer.body
+    else {
         panic!("an offer")
     };
     assert_eq!(
@@ -85,6 +101,7 @@ fn rekey_1_frames_are_those_of_the_independent_implementation() {
     );
     assert_eq!(key_id.as_str(), "bc490419-7d60-487f-adc1-4ddcc177c139");
     assert_eq!((origin, offer.header.tx_epoch), (Origin::Modelled, 6));
+    assert_eq!((root, offer.header.root_epoch), (2, 3));
     assert_eq!((offer.header.sci, offer.header.tx_scs), (Sci::new(A, 1), 2));
     let ready = parse(&vector("ready")).expect("a ready");
     assert_eq!(
@@ -95,21 +112,30 @@ fn rekey_1_frames_are_those_of_the_independent_implementation() {
 
 #[test]
 fn rekey_10_whatever_is_bent_is_rejected_before_it_means_anything() {
-    let frame = vector("ready");
-    for bit in 0..FRAME_LEN * 8 {
-        let mut bent = frame.clone();
+    bend(&vector("ready"));
+    bend(&vector("kem_key"));
+}
+
+fn bend(frame: &[u8]) {
+    let len = frame.len();
+    for bit in 0..len * 8 {
+        let mut bent = frame.to_vec();
         bent[bit / 8] ^= 1 << (bit % 8);
         let reject = parse(&bent).expect_err("one bit is bent");
         let expected = match bit / 8 {
             12..14 => Reject::Malformed,
             14 => Reject::UnknownVersion,
-            15 if !(1..=4).contains(&bent[15]) => Reject::UnknownType,
+            15 if !(1..=8).contains(&bent[15]) => Reject::UnknownType,
+            15 if [5, 6].contains(&bent[15]) != (len == FRAME_LEN_MAX) => Reject::Malformed,
             _ => Reject::Forged(MacAddr(bent[6..12].try_into().expect("6 octets"))),
         };
         assert_eq!(reject, expected, "bit {bit}");
     }
-    for len in (0..FRAME_LEN).chain([FRAME_LEN + 1, 1500]) {
-        let mut cut = frame.clone();
+    for len in (0..len).chain([len + 1, FRAME_LEN, FRAME_LEN_MAX, 1500]) {
+        if len == frame.len() {
+            continue;
+        }
+        let mut cut = frame.to_vec();
         cut.resize(len, 0);
         assert_eq!(parse(&cut).expect_err("wrong length"), Reject::Malformed);
     }
@@ -118,7 +144,7 @@ fn rekey_10_whatever_is_bent_is_rejected_before_it_means_anything() {
 /// Frames only a broken peer sends: authentic, and still not taken.
 #[test]
 fn rekey_11_authentic_nonsense_is_malformed() {
-    let nonsense: [(&str, usize, u8); 14] = [
+    let nonsense: [(&str, usize, u8); 24] = [
         ("bye", 16, 1),       // a reason in a BYE
         ("ready", 16, 200),   // a reason nobody knows
         ("hello", 17, 9),     // a suite nobody knows
@@ -132,7 +158,17 @@ fn rekey_11_authentic_nonsense_is_malformed() {
         ("offer", 118, 0),    // no key_ID
         ("offer", 118, 65),   // a key_ID too long
         ("offer", 182, b'x'), // octets behind the key_ID
-        ("hello", 191, 1),    // reserved
+        ("hello", 183, 0),    // no policy
+        ("hello", 183, 9),    // a policy nobody knows
+        ("hello", 191, 1),    // a root named in a HELLO
+        ("hello", 192, 1),    // a piece's index in a HELLO
+        ("offer", 194, 1),    // a report in an OFFER
+        ("hello", 199, 1),    // reserved
+        ("kem_key", 192, 10), // a piece too many
+        ("kem_text", 89, 1),  // an epoch of an SA
+        ("kem_have", 193, 4), // a piece too many
+        ("kem_done", 192, 1), // a piece's index
+        ("kem_key", 199, 1),  // reserved
     ];
     for (name, at, octet) in nonsense {
         let mut frame = vector(name);
@@ -157,6 +193,14 @@ fn rekey_11_authentic_nonsense_is_malformed() {
         parse(&signed(no_epoch)).expect_err("epoch 0"),
         Reject::Malformed
     );
+    for name in ["kem_key", "kem_text", "kem_have", "kem_done"] {
+        let mut no_root = vector(name);
+        no_root[188..192].fill(0);
+        assert_eq!(
+            parse(&signed(no_root)).expect_err("root 0"),
+            Reject::Malformed
+        );
+    }
 }
 
 #[test]
@@ -196,7 +240,37 @@ fn body() -> impl Strategy<Value = Body> {
             challenge: Nonce(a),
             response: Nonce(b)
         }),
-        (sa.clone(), origin).prop_map(|((id, key_id), origin)| Body::Offer { id, key_id, origin }),
+        (sa.clone(), origin, any::<u32>()).prop_map(|((id, key_id), origin, root)| Body::Offer {
+            id,
+            key_id,
+            origin,
+            root
+        }),
+        (
+            any::<bool>(),
+            1..=u32::MAX,
+            0..PIECES,
+            prop::collection::vec(any::<u8>(), PIECE_LEN)
+        )
+            .prop_map(|(text, root, index, octets)| {
+                let piece = octets.try_into().expect("a piece's length");
+                let of = if text {
+                    Transfer::Ciphertexts
+                } else {
+                    Transfer::PublicKeys
+                };
+                Body::Piece {
+                    of,
+                    root,
+                    index,
+                    piece: Piece(Box::new(piece)),
+                }
+            }),
+        (1..=u32::MAX, 0..=ALL).prop_map(|(root, have)| Body::Have { root, have }),
+        (1..=u32::MAX, any::<[u8; 16]>()).prop_map(|(root, tag)| Body::Done {
+            root,
+            tag: Kcv(tag)
+        }),
         (sa.clone(), any::<[u8; 16]>()).prop_map(|((id, key_id), kcv)| {
             Body::Ready {
                 id,
@@ -219,17 +293,31 @@ fn header() -> impl Strategy<Value = Header> {
     let numbers = any::<(u64, u32, u32, u32)>();
     let sessions = (1..=u64::MAX, any::<u64>());
     let suite = prop::sample::select(Suite::ALL.to_vec());
-    (any::<[u8; 6]>(), 1..=TX_SCS_MAX, suite, sessions, numbers).prop_map(
-        |(mac, tx_scs, suite, (src, dst), (ctr, tx_epoch, rx_epoch, ms))| Header {
-            sci: Sci::new(MacAddr(mac), 1),
-            tx_scs,
-            suite,
-            src: SessionId(src.to_be_bytes()),
-            dst: SessionId(dst.to_be_bytes()),
-            ctr,
-            tx_epoch,
-            rx_epoch,
-            interval: Duration::from_millis(u64::from(ms)),
+    let policy = prop::sample::select(vec![Policy::QkdAndPqc, Policy::Qkd]);
+    let root = (policy, any::<u32>());
+    let parts = (
+        any::<[u8; 6]>(),
+        1..=TX_SCS_MAX,
+        suite,
+        sessions,
+        numbers,
+        root,
+    );
+    parts.prop_map(
+        |(mac, tx_scs, suite, (src, dst), (ctr, tx_epoch, rx_epoch, ms), (policy, root_epoch))| {
+            Header {
+                sci: Sci::new(MacAddr(mac), 1),
+                tx_scs,
+                suite,
+                src: SessionId(src.to_be_bytes()),
+                dst: SessionId(dst.to_be_bytes()),
+                ctr,
+                tx_epoch,
+                rx_epoch,
+                interval: Duration::from_millis(u64::from(ms)),
+                policy,
+                root_epoch,
+            }
         },
     )
 }
@@ -251,7 +339,10 @@ proptest! {
         // The same behind a right shape and MAC: no more than the parser may see.
         let mut frame = octets;
         frame.resize(FRAME_LEN, 0);
-        let kind = 1 + frame[15] % 4;
+        let kind = 1 + frame[15] % 8;
+        if [5, 6].contains(&kind) {
+            frame.resize(FRAME_LEN_MAX, 0);
+        }
         frame[12..16].copy_from_slice(&[0x88, 0xB5, 1, kind]);
         let _ = parse(&signed(frame));
     }

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::message::{Answer, Body};
 use crate::reach::Reach;
 use crate::schedule::SaKeys;
+use crate::status::{DirectionStatus, KeyStatus, Supply};
 use wire::KeyId;
 
 impl Rx {
@@ -67,13 +68,18 @@ impl Rx {
         self.switches += 1;
         self.trouble = None;
         let Offer {
-            id, key_id, origin, ..
+            id,
+            key_id,
+            origin,
+            root,
+            ..
         } = sa.offer;
         reach.out.event(Event::Switched {
             direction: Direction::Rx,
             id,
             key_id,
             origin,
+            root,
             previous: previous.map(|sa| sa.offer.id),
             previous_age: previous.map(|sa| now.saturating_sub(sa.active_since)),
         });
@@ -187,6 +193,41 @@ impl Rx {
     pub(super) fn trouble(&mut self, now: Duration, cause: Cause) {
         let since = self.trouble.map_or(now, |(_, since)| since);
         self.trouble = Some((cause, since));
+    }
+
+    pub(crate) fn status(&self, now: Duration) -> DirectionStatus {
+        let stage = match &self.candidate {
+            Candidate::Nothing => "waiting",
+            Candidate::Looking { .. } => "looking",
+            Candidate::Clearing { .. } => "clearing",
+            Candidate::Installing { .. } => "installing",
+            Candidate::Pending(_) => "pending",
+            Candidate::Refused(..) => "refused",
+        };
+        let blocked = if self.switches == 0 {
+            Supply::Starting
+        } else {
+            Supply::Blocked
+        };
+        DirectionStatus {
+            stage,
+            supply: if self.active.is_some() {
+                Supply::Normal
+            } else {
+                blocked
+            },
+            key: self.active.as_ref().map(|sa| KeyStatus {
+                an: sa.offer.id.an,
+                epoch: sa.offer.id.epoch,
+                key_id: sa.offer.key_id,
+                origin: sa.offer.origin,
+                root: sa.offer.root,
+                age: now.saturating_sub(sa.active_since),
+            }),
+            switches: self.switches,
+            failures: self.failures,
+            trouble: self.trouble,
+        }
     }
 }
 

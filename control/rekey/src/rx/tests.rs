@@ -12,6 +12,7 @@ use crate::event::{Event, KeyFailure};
 use crate::guards::{Guard, without};
 use crate::message::{Body, Envelope, Header, Message, Nonce, SessionId};
 use crate::mutations::world::rng::Rng;
+use crate::policy::Policy;
 use crate::schedule::MacKey;
 use crate::secret::{Origin, QkdKey, RootSecret};
 use crate::{Rekey, limits};
@@ -46,7 +47,11 @@ impl Receiver {
         let mut draw = Rng::new(seed);
         let root = || RootSecret::from_slice(&PSK).expect("32 octets");
         let entropy = Box::new(move |out: &mut [u8]| draw.fill(out));
-        let rekey = Rekey::new(Config::new(US), root(), entropy).expect("good settings");
+        let config = Config {
+            policy: Policy::Qkd,
+            ..Config::new(US)
+        };
+        let rekey = Rekey::new(config, root(), entropy).expect("good settings");
         let mut receiver = Self {
             rekey,
             key: root().schedule().0,
@@ -81,6 +86,8 @@ impl Receiver {
     fn say(&mut self, body: Body, tx_epoch: u32) -> Result<(), String> {
         self.ctr += 1;
         let header = Header {
+            policy: Policy::Qkd,
+            root_epoch: 0,
             sci: Sci::new(SENDER, 1),
             tx_scs: 1,
             suite: Suite::GcmAesXpn256,
@@ -188,6 +195,7 @@ impl Receiver {
         let tx_epoch = u32::try_from(self.rng.below(8)).expect("small") + around;
         self.say(
             Body::Offer {
+                root: 0,
                 id,
                 key_id,
                 origin: Origin::Modelled,

@@ -8,7 +8,8 @@ use subtle::ConstantTimeEq;
 use wire::{An, KeyId, Sci};
 use zeroize::Zeroize;
 
-use super::{MacKey, MixKey, SaContext, SaKeys};
+use super::{MacKey, Root, RootContext, SaContext, SaKeys};
+use crate::kem::{KEM_SECRET_LEN, KemSecret};
 use crate::message::SessionId;
 use crate::secret::{Origin, QkdKey, RootSecret};
 
@@ -45,8 +46,29 @@ fn context(case: &BTreeMap<&str, &str>) -> SaContext {
         session_tx: SessionId(octets(case["session_tx"])),
         session_rx: SessionId(octets(case["session_rx"])),
         epoch: case["epoch"].parse().expect("a number"),
+        root: case["root"].parse().expect("a number"),
         an: An::new(case["an"].parse().expect("a number")).expect("an AN"),
         key_id: KeyId::from_bytes(&hex(case["key_id"])).expect("a key_ID"),
+    }
+}
+
+fn kem_secret(text: &str) -> KemSecret {
+    KemSecret::new(&octets(text))
+}
+
+/// The end with the lower SCI asks.
+fn root_context(case: &BTreeMap<&str, &str>) -> RootContext {
+    let [tx, rx] = ["tx", "rx"].map(|end| {
+        let sci = Sci::from_bytes(octets(case[format!("sci_{end}").as_str()]));
+        let session = SessionId(octets(case[format!("session_{end}").as_str()]));
+        (sci, session)
+    });
+    let tx_asks = tx.0.to_bytes() < rx.0.to_bytes();
+    RootContext {
+        epoch: case["root"].parse().expect("a number"),
+        asks: if tx_asks { tx } else { rx },
+        answers: if tx_asks { rx } else { tx },
+        transcript: octets(case["transcript"]),
     }
 }
 
@@ -54,22 +76,32 @@ fn key(octets: &[u8]) -> QkdKey {
     QkdKey::from_slice(octets, Origin::Modelled).expect("32 octets")
 }
 
-fn keys(case: &BTreeMap<&str, &str>, context: &SaContext) -> (MacKey, MixKey, SaKeys) {
+fn keys(case: &BTreeMap<&str, &str>, context: &SaContext) -> (MacKey, Root, SaKeys) {
     let root = RootSecret::from_slice(&hex(case["psk"])).expect("a root secret");
-    let (mac, mix) = root.schedule();
-    let made = mix.sa_keys(&key(&hex(case["qkd_key"])), context);
-    (mac, mix, made)
+    let (mac, root) = root.schedule();
+    let root = match case.get("kem_secret") {
+        None => root,
+        Some(secret) => {
+            let (next, tags) = root.next(&kem_secret(secret), &root_context(case));
+            assert_eq!(tags.answer.0.as_slice(), hex(case["tag_answer"]));
+            assert_eq!(tags.done.0.as_slice(), hex(case["tag_done"]));
+            next
+        }
+    };
+    let made = root.mix.sa_keys(&key(&hex(case["qkd_key"])), context);
+    (mac, root, made)
 }
 
 #[test]
-fn rekey_30_to_34_known_answers() {
+fn rekey_30_to_37_known_answers() {
     let cases = cases();
-    assert_eq!(cases.len(), 5);
+    assert_eq!(cases.len(), 7);
     for case in &cases {
         let context = context(case);
-        let (mac, mix, made) = keys(case, &context);
+        let (mac, root, made) = keys(case, &context);
         assert_eq!(mac.0.as_slice(), hex(case["mac_key"]));
-        assert_eq!(mix.0.as_slice(), hex(case["mix_key"]));
+        assert_eq!(root.mix.0.as_slice(), hex(case["mix_key"]));
+        assert_eq!(root.chain.0.as_slice(), hex(case["chain_key"]));
         let sak = Sak::from_slice(context.suite, &hex(case["sak"])).expect("the suite's length");
         assert!(bool::from(made.sak.ct_eq(&sak)));
         assert_eq!(made.salt.0.as_slice(), hex(case["salt"]));
@@ -119,6 +151,10 @@ fn rekey_33_every_part_of_the_context_makes_another_key() {
             ..base
         },
         SaContext {
+            root: base.root + 1,
+            ..base
+        },
+        SaContext {
             an: base.an.next(),
             ..base
         },
@@ -127,9 +163,9 @@ fn rekey_33_every_part_of_the_context_makes_another_key() {
             ..base
         },
     ];
-    let (_, mix, made) = keys(case, &base);
+    let (_, root, made) = keys(case, &base);
     let others = changed.iter().map(|context| keys(case, context).2);
-    let other_key = mix.sa_keys(&key(&[1; 32]), &base);
+    let other_key = root.mix.sa_keys(&key(&[1; 32]), &base);
     let mut long = case.clone();
     let psk = format!("{}00", case["psk"]);
     long.insert("psk", &psk);
@@ -164,10 +200,91 @@ fn rekey_31_a_mac_covers_every_bit_and_its_whole_length() {
 
 #[test]
 fn rekey_34_stages_can_be_wiped() {
-    let (mut mac, mut mix) = RootSecret::from_slice(&[3; 32])
+    let (mut mac, mut root) = RootSecret::from_slice(&[3; 32])
         .expect("32 octets")
         .schedule();
+    assert!(*mac.0 != [0; 32] && *root.mix.0 != [0; 32] && *root.chain.0 != [0; 32]);
     mac.zeroize();
-    mix.zeroize();
-    assert_eq!((*mac.0, *mix.0), ([0; 32], [0; 32]));
+    root.mix.zeroize();
+    root.chain.zeroize();
+    assert_eq!([*mac.0, *root.mix.0, *root.chain.0], [[0; 32]; 3]);
+}
+
+/// REKEY-46: the types wipe themselves when the ratchet lets go of them.
+#[test]
+fn rekey_46_what_a_root_consists_of_wipes_itself_on_drop() {
+    fn wipes<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+    let (_, root) = RootSecret::from_slice(&[3; 32])
+        .expect("32 octets")
+        .schedule();
+    wipes(&root.chain);
+    wipes(&root.mix);
+    wipes(&KemSecret::new(&[1; KEM_SECRET_LEN]));
+}
+
+/// REKEY-36: the next root changes with the chain, with each KEM's secret, and with the context.
+#[test]
+fn rekey_36_every_input_makes_another_root() {
+    let cases = cases();
+    let case = cases
+        .iter()
+        .find(|case| case.contains_key("kem_secret"))
+        .expect("a ratcheted case");
+    let base = root_context(case);
+    let psk = |octet| {
+        RootSecret::from_slice(&[octet; 32])
+            .expect("32 octets")
+            .schedule()
+            .1
+    };
+    let made = |octet, small, large, context: &RootContext| {
+        let mut secret = [small; KEM_SECRET_LEN];
+        secret[32..].fill(large);
+        let (root, tags) = psk(octet).next(&KemSecret::new(&secret), context);
+        (*root.chain.0, *root.mix.0, tags.answer.0, tags.done.0)
+    };
+    let (chain, mix, answer, done) = made(1, 2, 3, &base);
+    assert!(chain != mix && answer != done && chain[..16] != answer);
+    let other = (Sci::from_bytes([9; 8]), SessionId([9; 8]));
+    let contexts = [
+        RootContext {
+            epoch: base.epoch + 1,
+            ..base
+        },
+        RootContext {
+            asks: (other.0, base.asks.1),
+            ..base
+        },
+        RootContext {
+            asks: (base.asks.0, other.1),
+            ..base
+        },
+        RootContext {
+            answers: (other.0, base.answers.1),
+            ..base
+        },
+        RootContext {
+            answers: (base.answers.0, other.1),
+            ..base
+        },
+        RootContext {
+            asks: base.answers,
+            answers: base.asks,
+            ..base
+        },
+        RootContext {
+            transcript: [9; 32],
+            ..base
+        },
+    ];
+    let others = contexts.iter().map(|context| made(1, 2, 3, context));
+    let secrets = [
+        made(9, 2, 3, &base),
+        made(1, 9, 3, &base),
+        made(1, 2, 9, &base),
+        made(1, 3, 2, &base),
+    ];
+    for other in others.chain(secrets) {
+        assert!(chain != other.0 && mix != other.1 && answer != other.2 && done != other.3);
+    }
 }

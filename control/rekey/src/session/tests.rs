@@ -8,6 +8,7 @@ use wire::{MacAddr, Sci};
 use super::{Change, Hello, Session, Untimely};
 use crate::limits;
 use crate::message::{Header, Nonce, SessionId};
+use crate::policy::Policy;
 use crate::status::SessionState;
 
 const NOW: Duration = Duration::from_secs(1);
@@ -25,6 +26,8 @@ fn session(seed: u8) -> Session {
 
 fn header(src: u8, dst: SessionId, ctr: u64) -> Header {
     Header {
+        policy: Policy::Qkd,
+        root_epoch: 0,
         sci: Sci::new(MacAddr([2, 0, 0, 0, 0, 9]), 1),
         tx_scs: 1,
         suite: Suite::GcmAesXpn256,

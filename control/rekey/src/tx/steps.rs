@@ -48,9 +48,18 @@ impl Tx {
             }
             State::Offering(offer) if now >= offer.send_at => {
                 let Offer {
-                    id, key_id, origin, ..
+                    id,
+                    key_id,
+                    origin,
+                    root,
+                    ..
                 } = *offer;
-                reach.out.body(Body::Offer { id, key_id, origin });
+                reach.out.body(Body::Offer {
+                    id,
+                    key_id,
+                    origin,
+                    root,
+                });
                 offer.send_at = now + reach.session.jitter(offer.pause, 20);
                 offer.pause = (offer.pause * 2).min(self.timers.offer_repeat_last);
                 if !guards::on(Guard::SwitchOnReady)
@@ -94,14 +103,14 @@ impl Tx {
             epoch: self.epoch,
         };
         let origin = key.origin();
-        let keys = reach
-            .mix
-            .sa_keys(key, &reach.tx_context(id, key_id, origin));
+        let (root, mix) = reach.root.in_force();
+        let keys = mix.sa_keys(key, &reach.tx_context(id, (key_id, origin, root)));
         let pause = self.timers.offer_repeat;
         let offer = Offer {
             id,
             key_id,
             origin,
+            root,
             keys,
             begun: now,
             send_at: now,
@@ -143,6 +152,7 @@ impl Tx {
             id,
             key_id,
             origin,
+            root,
             keys,
             ..
         } = offer;
@@ -157,6 +167,7 @@ impl Tx {
             id,
             key_id,
             origin,
+            root,
             since: now,
         };
         let slow = Some(now + limits::WORKER_SLOW);
@@ -172,6 +183,7 @@ impl Tx {
             id,
             key_id,
             origin,
+            root,
             since,
         } = sa;
         let previous = self.current.replace(sa);
@@ -190,6 +202,7 @@ impl Tx {
             id,
             key_id,
             origin,
+            root,
             previous: previous.map(|sa| sa.id),
             previous_age: previous.map(|sa| since.saturating_sub(sa.since)),
         });

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rekey::{Direction, Event, SessionState};
+use rekey::{Direction, Event, RatchetFailure, Refusal, SessionState};
 use secy::SaId;
 use wire::{KeyId, Sci, Ssci};
 
@@ -29,6 +29,10 @@ pub struct Check {
     /// I9: times of the switches of each direction.
     pub switches: [Vec<Duration>; 2],
     pub rx_switches: [u32; 2],
+    /// Roots of before still held: side, run, epoch, and since when.
+    old_roots: BTreeMap<(usize, u32, u32), Duration>,
+    /// Times at which each end took a new root into force.
+    pub ratcheted: [Vec<Duration>; 2],
     pub events: BTreeMap<&'static str, u64>,
     pub sent: u64,
     pub undecipherable: u64,
@@ -147,6 +151,22 @@ impl Check {
             } if !self.rx_key_ids.insert((side, ends[side].run, *key_id)) => {
                 return Err(format!("I6: {key_id} is used twice to receive"));
             }
+            Event::Switched { id, root: 0, .. } if plan.policy.ratchets() => {
+                return Err(format!("root: {id} rests on the pre-shared secret alone"));
+            }
+            Event::OfferRefused {
+                id,
+                refusal: Refusal::Root,
+                ..
+            } => {
+                return Err(format!(
+                    "root: {id} names a root that the other end does not hold"
+                ));
+            }
+            Event::RatchetFailed { root, failure } if *failure != RatchetFailure::Late => {
+                return Err(format!("root: {root} fails: {failure:?}"));
+            }
+            Event::Ratcheted { .. } => self.ratcheted[side].push(now),
             Event::Switched {
                 direction: Direction::Tx,
                 ..
@@ -166,14 +186,26 @@ impl Check {
         Ok(())
     }
 
-    /// Rx SAs come to an end too.
+    /// Rx SAs come to an end too, and roots.
     pub fn audit(
-        &self,
+        &mut self,
         now: Duration,
         side: usize,
         ends: &[End; 2],
         plan: &Plan,
     ) -> Result<(), String> {
+        if let Some(rekey) = &ends[side].rekey {
+            let before = rekey.status(now).root.previous;
+            self.old_roots
+                .retain(|(at, _, epoch), _| *at != side || Some(*epoch) == before);
+            if let Some(epoch) = before {
+                let of = (side, ends[side].run, epoch);
+                let since = *self.old_roots.entry(of).or_insert(now);
+                if now > since + Duration::from_secs(11) {
+                    return Err(format!("root: {epoch} is held {:?} too long", now - since));
+                }
+            }
+        }
         let limit = plan.hold_max + Duration::from_secs(11) + LAG;
         for (id, _) in ends[side]
             .workers
@@ -229,11 +261,31 @@ impl Check {
                     "I9: end {side} has no fresh key by {by:?}: {after:?}"
                 ));
             };
+            self.fresh_root(side, plan)?;
             let due = (plan.end - **first).as_micros() / (interval + plan.latency * 4).as_micros();
             if (after.len() as u128) < due * 8 / 10 {
                 let n = after.len();
                 return Err(format!("I9: end {side} switched {n} times, {due} were due"));
             }
+        }
+        Ok(())
+    }
+}
+
+impl Check {
+    /// The root is renewed for as long as both ends live.
+    fn fresh_root(&self, side: usize, plan: &Plan) -> Result<(), String> {
+        let period = plan.ratchet * 11 / 10 + plan.latency * 8 + Duration::from_secs(1);
+        let due = (plan.end - plan.calm).as_millis() / period.as_millis();
+        let after = self.ratcheted[side].iter().filter(|at| **at > plan.calm);
+        let n = after.count() as u128;
+        if plan.policy.ratchets() && n + 1 < due {
+            return Err(format!(
+                "root: end {side} ratcheted {n} times, {due} were due"
+            ));
+        }
+        if !plan.policy.ratchets() && !self.ratcheted[side].is_empty() {
+            return Err(format!("root: end {side} ratchets, its policy does not"));
         }
         Ok(())
     }
@@ -245,6 +297,9 @@ fn name(event: &Event) -> &'static str {
         Event::PeerLost { .. } => "peer lost",
         Event::SessionEnded { .. } => "session ended",
         Event::SuiteMismatch { .. } => "suite mismatch",
+        Event::PolicyMismatch { .. } => "policy mismatch",
+        Event::Ratcheted { .. } => "ratcheted",
+        Event::RatchetFailed { .. } => "ratchet failed",
         Event::Installed { .. } => "installed",
         Event::Switched { .. } => "switched",
         Event::Retired { .. } => "retired",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rekey::{Action, Config, Event, Rekey, RootSecret};
 
+use super::kem::Plain;
 use super::rng::Rng;
 use super::workers::{self, Workers};
 use super::{Item, World, mac};
@@ -24,11 +25,15 @@ impl World {
             scis: self.plan.scis[side],
             interval: self.plan.interval[side],
             hold_max: self.plan.hold_max,
+            policy: self.plan.policy,
+            ratchet: self.plan.ratchet,
             ..Config::new(mac(side))
         };
         let root = RootSecret::from_slice(&[7; 32]).expect("32 octets");
+        let kem = Box::new(Plain(Rng::new(entropy.next())));
         let fill = Box::new(move |out: &mut [u8]| entropy.fill(out));
-        end.rekey = Some(Rekey::new(config, root, fill).map_err(|error| error.to_string())?);
+        end.rekey =
+            Some(Rekey::with_kem(config, root, fill, kem).map_err(|error| error.to_string())?);
         end.workers = Workers::new(self.plan.scis[side]);
         end.free = vec![self.now; usize::from(self.plan.scis[side])];
         end.used.clear();

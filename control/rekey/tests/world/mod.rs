@@ -5,6 +5,7 @@
 
 pub mod check;
 mod ends;
+mod kem;
 pub mod kme;
 mod line;
 pub mod plan;

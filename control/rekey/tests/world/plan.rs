@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rekey::Policy;
+
 use super::rng::Rng;
 
 const fn ms(ms: u64) -> Duration {
@@ -16,6 +18,10 @@ pub struct Plan {
     pub interval: [Duration; 2],
     pub scis: [u16; 2],
     pub hold_max: Duration,
+    /// Of both ends.
+    pub policy: Policy,
+    /// Time between KEM exchanges.
+    pub ratchet: Duration,
     /// One-way delay of the line.
     pub latency: Duration,
     /// Added at random to each frame: reorders. User frames keep their order if zero.
@@ -59,8 +65,11 @@ impl Plan {
     pub fn calm(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let interval = rng.pick(&[ms(100), ms(200), ms(500), ms(1000), ms(3000)]);
+        let mut other = Rng::new(!seed);
         Self {
             seed,
+            policy: other.pick(&[Policy::QkdAndPqc, Policy::QkdAndPqc, Policy::Qkd]),
+            ratchet: other.pick(&[ms(1000), ms(3000), ms(60_000)]),
             interval: [interval, rng.pick(&[interval, ms(700)])],
             scis: [1 + u16::try_from(rng.below(3)).expect("small"), 1],
             hold_max: interval.max(ms(700)) * 40,

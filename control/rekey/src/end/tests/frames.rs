@@ -75,8 +75,11 @@ proptest! {
             let mut frame = said[from][which / 2 % said[from].len()].clone();
             let mut to = 1 - from;
             match kind {
-                0 => frame[place % 208] ^= 1 << (place % 7),
-                1 => frame.truncate(place % 208),
+                0 => {
+                    let at = place % frame.len();
+                    frame[at] ^= 1 << (place % 7);
+                }
+                1 => frame.truncate(place % frame.len()),
                 2 => frame.extend([0; 3]),
                 3 => to = from,
                 _ => {}

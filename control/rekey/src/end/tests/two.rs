@@ -18,6 +18,8 @@ pub(super) const fn ms(ms: u64) -> Duration {
 
 pub(super) const MACS: [MacAddr; 2] = [MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2])];
 
+pub(super) type Bend = fn(&mut Vec<u8>);
+
 /// Two ends, a line without delay, and KMEs that answer at once.
 pub(super) struct Two {
     pub(super) ends: [Rekey; 2],
@@ -29,6 +31,10 @@ pub(super) struct Two {
     pub(super) dec: Option<KeyFailure>,
     pub(super) lookups: Vec<(Duration, KeyId)>,
     pub(super) cut: bool,
+    /// Types of frames that are lost.
+    pub(super) lost: Vec<u8>,
+    /// What happens to a frame on the line: from this end, of this type.
+    pub(super) bend: Option<(usize, u8, Bend)>,
     pub(super) events: [Vec<Event>; 2],
     pub(super) frames: [Vec<Vec<u8>>; 2],
     pub(super) sealing: [Option<SaId>; 2],
@@ -51,12 +57,23 @@ fn end(config: Config, psk: u8, seed: u8) -> Rekey {
 
 impl Two {
     pub(super) fn new(change: impl Fn(usize, &mut Config), psk: [u8; 2]) -> Self {
+        let mut two = Self::made(change, psk);
+        two.start();
+        two
+    }
+
+    /// Not started yet.
+    pub(super) fn silent(change: impl Fn(usize, &mut Config)) -> Self {
+        Self::made(change, [7, 7])
+    }
+
+    fn made(change: impl Fn(usize, &mut Config), psk: [u8; 2]) -> Self {
         let ends = [0, 1].map(|side| {
             let mut config = Config::new(MACS[side]);
             change(side, &mut config);
             end(config, psk[side], 1 + u8::try_from(side).expect("small"))
         });
-        let mut two = Self {
+        Self {
             ends,
             now: ms(0),
             made: 0,
@@ -65,16 +82,20 @@ impl Two {
             dec: None,
             lookups: Vec::new(),
             cut: false,
+            lost: Vec::new(),
+            bend: None,
             events: [Vec::new(), Vec::new()],
             frames: [Vec::new(), Vec::new()],
             sealing: [None; 2],
             receiving: [Vec::new(), Vec::new()],
-        };
-        for side in 0..2 {
-            two.ends[side].on_start(ms(0));
         }
-        two.settle();
-        two
+    }
+
+    pub(super) fn start(&mut self) {
+        for side in 0..2 {
+            self.ends[side].on_start(ms(0));
+        }
+        self.settle();
     }
 
     pub(super) fn plain() -> Self {
@@ -95,9 +116,15 @@ impl Two {
         let step = action.step();
         match action {
             Action::Send(frame) => {
-                self.frames[side].push(frame.as_bytes().to_vec());
-                if !self.cut {
-                    self.ends[1 - side].on_frame(now, frame.as_bytes());
+                let mut octets = frame.as_bytes().to_vec();
+                self.frames[side].push(octets.clone());
+                let kind = octets[15];
+                match self.bend {
+                    Some((from, of, bend)) if (from, of) == (side, kind) => bend(&mut octets),
+                    _ => {}
+                }
+                if !self.cut && !self.lost.contains(&kind) {
+                    self.ends[1 - side].on_frame(now, &octets);
                 }
             }
             Action::FetchKey => {

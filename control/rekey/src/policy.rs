@@ -1,0 +1,87 @@
+//! What a SAK must rest on: QKD keys, the ratcheted root, or both.
+
+use core::fmt;
+use core::str::FromStr;
+
+/// The policy of a pair; both ends must be set to the same (REKEY-40).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// Each SAK comes from a QKD key and a root that at least one KEM exchange of this session went
+    /// into.
+    #[default]
+    QkdAndPqc,
+    /// Each SAK comes from a QKD key and the pre-shared secret. No KEM exchange takes place.
+    Qkd,
+}
+
+/// A text that names no policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no key policy: choose qkd-and-pqc or qkd")]
+pub struct UnknownPolicy;
+
+impl Policy {
+    /// As config files, logs and status write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QkdAndPqc => "qkd-and-pqc",
+            Self::Qkd => "qkd",
+        }
+    }
+
+    /// Whether the root is ratcheted by KEM exchanges.
+    #[must_use]
+    pub const fn ratchets(self) -> bool {
+        match self {
+            Self::QkdAndPqc => true,
+            Self::Qkd => false,
+        }
+    }
+
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::QkdAndPqc => 1,
+            Self::Qkd => 2,
+        }
+    }
+
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::QkdAndPqc),
+            2 => Some(Self::Qkd),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for Policy {
+    type Err = UnknownPolicy;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPolicy> {
+        [Self::QkdAndPqc, Self::Qkd]
+            .into_iter()
+            .find(|policy| policy.name() == text)
+            .ok_or(UnknownPolicy)
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Policy, UnknownPolicy};
+
+    #[test]
+    fn names_and_codes_round_trip() {
+        for policy in [Policy::QkdAndPqc, Policy::Qkd] {
+            assert_eq!(policy.name().parse(), Ok(policy));
+            assert_eq!(Policy::from_code(policy.code()), Some(policy));
+        }
+        assert_eq!("none".parse::<Policy>(), Err(UnknownPolicy));
+        assert_eq!((Policy::from_code(0), Policy::from_code(9)), (None, None));
+    }
+}
