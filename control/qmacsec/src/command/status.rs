@@ -66,6 +66,15 @@ pub(crate) fn text(report: &Report) -> String {
         "  peer {} (SAE {}): {}",
         report.peer.name, report.peer.sae_id, report.peer.session
     ));
+    let root = &report.root;
+    let age = root.age_ms.map_or_else(
+        || "the pre-shared secret".to_owned(),
+        |ms| format!("ML-KEM, {} s old", ms / 1000),
+    );
+    line(format!(
+        "  root {} ({age}), policy {}, {} exchanges, {} failed",
+        root.epoch, root.policy, root.exchanges, root.failures
+    ));
     for (way, key) in [("out ", &report.tx), ("in  ", &report.rx)] {
         line(format!("  {way} {}", direction(key)));
         if let Some(trouble) = &key.trouble {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::value::{EngineName, Mac, Span, SuiteName};
+use super::value::{EngineName, Mac, PolicyName, Span, SuiteName};
 use super::{ConfigError, Kme, file};
 use crate::limits;
 
@@ -116,6 +116,10 @@ pub struct Rekey {
     pub interval: Span,
     /// When keys run short, the last one is used for so long, then traffic stops.
     pub hold_max: Span,
+    /// What keys must rest on: QKD and ML-KEM, or QKD alone; both ends must name the same.
+    pub policy: PolicyName,
+    /// Time between two ML-KEM exchanges.
+    pub kem_interval: Span,
     /// EtherType of our rekey frames on the line.
     pub ethertype: u16,
     /// Where rekey frames are sent to.
@@ -169,6 +173,8 @@ impl Default for Rekey {
         Self {
             interval: Span(limits::REKEY_INTERVAL),
             hold_max: Span(limits::HOLD_MAX),
+            policy: PolicyName::default(),
+            kem_interval: Span(rekey::limits::RATCHET),
             ethertype: wire::ETHERTYPE_REKEY,
             destination: Mac(limits::REKEY_DESTINATION),
         }
@@ -288,6 +294,13 @@ impl EncryptorConfig {
                 .value(rekey.hold_max)
                 .mend("a key must live through at least one missed change: give two intervals or more"));
         }
+        span_within(
+            file,
+            "rekey.kem_interval",
+            rekey.kem_interval,
+            rekey::limits::RATCHET_MIN,
+            rekey::limits::RATCHET_MAX,
+        )?;
         if rekey.ethertype < 0x0600 || rekey.ethertype == wire::ETHERTYPE_MACSEC {
             return Err(ConfigError::new(
                 file,

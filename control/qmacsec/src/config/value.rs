@@ -57,6 +57,26 @@ impl TryFrom<String> for SuiteName {
     }
 }
 
+/// What keys must rest on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PolicyName(pub rekey::Policy);
+
+impl TryFrom<String> for PolicyName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            let mend = "mend: qkd-and-pqc (default) or qkd, the same at both ends";
+            if text == "pqc-when-short" {
+                format!("is not built yet: without QKD keys traffic stops at hold_max; {mend}")
+            } else {
+                format!("is no key policy; {mend}")
+            }
+        })
+    }
+}
+
 /// The AES-GCM engine: `auto`, or one by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

@@ -79,6 +79,18 @@ fn words(event: &Event) -> (Level, String) {
             Level::ERROR,
             format!("the peer uses {}, we use {}: no key can be agreed; mend: the same macsec.suite at both ends", theirs.name(), ours.name()),
         ),
+        Event::PolicyMismatch { ours, theirs } => (
+            Level::ERROR,
+            format!("the peer's key policy is {theirs}, ours is {ours}: no key can be agreed; mend: the same rekey.policy at both ends"),
+        ),
+        Event::Ratcheted { root, took } => (
+            Level::INFO,
+            format!("root {root} in force after an ML-KEM exchange of {took:.1?}; the one before is wiped"),
+        ),
+        Event::RatchetFailed { root, failure } => (
+            Level::WARN,
+            format!("ML-KEM exchange for root {root} failed, the root in force stays: {}", failure.text()),
+        ),
         Event::WrongSecret { peer, count } => (
             Level::ERROR,
             format!(
@@ -116,6 +128,7 @@ fn key_words(event: &Event) -> (Level, String) {
             id,
             key_id,
             origin,
+            root,
             previous_age,
             ..
         } => {
@@ -126,7 +139,7 @@ fn key_words(event: &Event) -> (Level, String) {
             (
                 Level::INFO,
                 format!(
-                    "{}: switched to AN {} epoch {}, key_ID {key_id} ({origin}), {before}",
+                    "{}: switched to AN {} epoch {}, key_ID {key_id} ({origin}, root {root}), {before}",
                     way(*direction),
                     id.an,
                     id.epoch

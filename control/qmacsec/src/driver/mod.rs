@@ -60,6 +60,8 @@ impl Driver {
             suite: config.macsec.suite.0,
             interval: config.rekey.interval.0,
             hold_max: config.rekey.hold_max.0,
+            policy: config.rekey.policy.0,
+            ratchet: config.rekey.kem_interval.0,
             ethertype: config.rekey.ethertype,
             destination: config.rekey.destination.0,
             ..rekey::Config::new(local)

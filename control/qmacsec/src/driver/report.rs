@@ -7,7 +7,7 @@ use rekey::{DirectionStatus, Status};
 
 use super::fleet::Fleet;
 use crate::config::EncryptorConfig;
-use crate::status::{Direction, KmeHealth, Peer, Report};
+use crate::status::{Direction, KmeHealth, Peer, Report, Root};
 
 /// What never changes.
 pub(super) struct Identity {
@@ -51,6 +51,13 @@ pub(super) fn build(
             name: identity.peer.clone(),
             sae_id: identity.sae_id.clone(),
             session: rekey.session.state.name().to_owned(),
+        },
+        root: Root {
+            policy: rekey.root.policy.name().to_owned(),
+            epoch: rekey.root.epoch,
+            age_ms: rekey.root.age.map(ms),
+            exchanges: rekey.root.exchanges,
+            failures: rekey.root.failures,
         },
         tx: direction(now, &rekey.tx, fleet.next_pn()),
         rx: direction(now, &rekey.rx, None),

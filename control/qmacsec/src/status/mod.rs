@@ -6,5 +6,7 @@
 mod report;
 mod socket;
 
-pub use report::{Direction, Done, KmeHealth, KmeReport, Peer, PortReport, Report, WorkerReport};
+pub use report::{
+    Direction, Done, KmeHealth, KmeReport, Peer, PortReport, Report, Root, WorkerReport,
+};
 pub use socket::{Asker, Request, StatusError, StatusSocket, query, request};

@@ -21,6 +21,9 @@ pub struct Report {
     pub encrypting: bool,
     /// The other end.
     pub peer: Peer,
+    /// The root secret that all keys rest on besides QKD.
+    #[serde(default)]
+    pub root: Root,
     /// Red to black: our key.
     pub tx: Direction,
     /// Black to red: the peer's key.
@@ -44,6 +47,21 @@ pub struct Peer {
     pub sae_id: String,
     /// `searching`, `present` or `lost`.
     pub session: String,
+}
+
+/// The root secret and its ML-KEM exchanges.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// `qkd-and-pqc` or `qkd`.
+    pub policy: String,
+    /// 0: the pre-shared secret; above that, ML-KEM exchanges of this session went into it.
+    pub epoch: u32,
+    /// Milliseconds since it came into force.
+    pub age_ms: Option<u64>,
+    /// Exchanges since the start.
+    pub exchanges: u64,
+    /// Exchanges that came to nothing, since the start.
+    pub failures: u64,
 }
 
 /// One direction's key.
