@@ -105,9 +105,9 @@ fn the_session_s_guards() {
 fn the_root_s_guards() {
     found(&[Guard::RootFirst], Plan::drawn, "pre-shared secret alone");
     found(&[Guard::RootConfirmed], Plan::drawn, "root");
-    found(&[Guard::RootEndsWithSession], Plan::drawn, "");
+    found(&[Guard::RootEndsWithSession], Plan::drawn, "root");
     found(&[Guard::RootErased], Plan::drawn, "too long");
-    found(&[Guard::RootEpochGrows], Plan::drawn, "");
+    found(&[Guard::RootEpochGrows], Plan::drawn, "root");
 }
 
 /// An honest sender offers an AN that is free, and a receiver refuses one that is not: either
