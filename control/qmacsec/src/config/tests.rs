@@ -41,6 +41,8 @@ fn a_short_config_has_the_documented_defaults() {
     let config = read(GOOD).unwrap();
     assert_eq!(config.rekey.interval.0, Duration::from_secs(3));
     assert_eq!(config.rekey.ethertype, 0x88b5);
+    assert_eq!(config.rekey.policy.0, rekey::Policy::QkdAndPqc);
+    assert_eq!(config.rekey.kem_interval.0, Duration::from_secs(60));
     assert_eq!(config.macsec.suite.0, secy::Suite::GcmAesXpn256);
     assert_eq!(config.red.mtu, 1500);
     assert_eq!(config.the_peer().sae_id, "sae-b");
@@ -98,6 +100,21 @@ fn each_mistake_names_key_value_and_mend() {
             "[kme]",
             "[rekey]\ninterval = \"3s\"\nhold_max = \"4s\"\n[kme]",
             vec!["rekey.hold_max", "4s", "two intervals"],
+        ),
+        (
+            "[kme]",
+            "[rekey]\npolicy = \"pqc-when-short\"\n[kme]",
+            vec!["rekey.policy", "not built yet", "mend: qkd-and-pqc"],
+        ),
+        (
+            "[kme]",
+            "[rekey]\npolicy = \"hope\"\n[kme]",
+            vec!["rekey.policy", "no key policy", "mend: qkd-and-pqc"],
+        ),
+        (
+            "[kme]",
+            "[rekey]\nkem_interval = \"10ms\"\n[kme]",
+            vec!["rekey.kem_interval", "10ms", "1s to"],
         ),
         (
             "[kme]",
