@@ -205,13 +205,10 @@ fn status_without_a_daemon_says_how_to_mend() {
     let other = folder.path().join("other.sock");
     let listener = std::os::unix::net::UnixListener::bind(&other).unwrap();
     let answer = std::thread::spawn(move || {
-        use std::io::Write;
-        listener
-            .accept()
-            .unwrap()
-            .0
-            .write_all(b"hello, this is no qmacsec")
-            .unwrap();
+        use std::io::{Read, Write};
+        let mut asker = listener.accept().unwrap().0;
+        asker.read_exact(&mut [0; 7]).unwrap();
+        asker.write_all(b"hello, this is no qmacsec").unwrap();
     });
     let ended = run(
         PROGRAM,
