@@ -89,6 +89,7 @@ impl World {
             workers: self.plan.workers[side],
             suite: self.plan.suite,
             engine: self.plan.engine,
+            first_pn: self.plan.first_pn,
             flaw: self.plan.flaw,
         })?;
         end.process = Some(Process {
