@@ -1,5 +1,11 @@
 //! The fuzzers' corpora, replayed: what they once found stays found.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "clippy knows functions with #[test] only, not the rest of a test"
+)]
+
 use std::fs;
 use std::path::Path;
 
