@@ -1,5 +1,10 @@
 //! Every engine against cases of NIST's Cryptographic Algorithm Validation Program.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy knows functions with #[test] only, not the rest of a test"
+)]
+
 use gcm::{BurstKey, Engine, ICV_LEN, Job, RawKey};
 
 const CASES: &str = include_str!("../vectors/cavp.txt");

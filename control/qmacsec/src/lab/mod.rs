@@ -5,9 +5,9 @@
 //!                     │ 014, mTLS         ▲ watched            │
 //!                   KME a ~~~~~~ modelled CV-QKD link ~~~~~~ KME b
 //! ```
-//! [`sandbox`] makes namespaces that die with the lab, [`topology`] the cables, [`sites`] the
-//! processes; [`ping`] and [`transfer`] are the hosts' traffic, [`sniff`] watches the line,
-//! [`verdict`] concludes. Where no namespaces are to be had, [`memory`] runs the same chain over
+//! `sandbox` makes namespaces that die with the lab, `topology` the cables, `sites` the
+//! processes; `ping` and `transfer` are the hosts' traffic, `sniff` watches the line,
+//! `verdict` concludes. Where no namespaces are to be had, `memory` runs the same chain over
 //! in-memory ports.
 
 mod args;
