@@ -34,8 +34,8 @@ pub fn main(args: &Args) -> Outcome {
     let entries = read(&args.ledger)?;
     if !args.json {
         println!(
-            "{:<4} {:<36} {:<10} {:>2} {:>6} {:>10} {:>9}  suite",
-            "way", "key_ID", "origin", "AN", "epoch", "frames", "used"
+            "{:<4} {:<36} {:<10} {:>4} {:>2} {:>6} {:>10} {:>9}  suite",
+            "way", "key_ID", "origin", "root", "AN", "epoch", "frames", "used"
         );
     }
     for entry in entries.iter().skip(entries.len().saturating_sub(args.last)) {
@@ -54,10 +54,11 @@ fn row(record: &Record) -> String {
         .zip(record.first_frame_ms)
         .map_or(0, |(last, first)| last - first);
     format!(
-        "{:<4} {:<36} {:<10} {:>2} {:>6} {:>10} {:>7.1} s  {}",
+        "{:<4} {:<36} {:<10} {:>4} {:>2} {:>6} {:>10} {:>7.1} s  {}",
         record.direction,
         record.key_id,
         record.origin,
+        record.root,
         record.an,
         record.epoch,
         record.frames,

@@ -24,6 +24,7 @@ struct Open {
     id: SaId,
     key_id: KeyId,
     origin: Option<Origin>,
+    root: u32,
     installed_ms: u64,
     first_frame_ms: Option<u64>,
     last_frame_ms: Option<u64>,
@@ -59,10 +60,12 @@ impl Book {
                 direction,
                 id,
                 origin,
+                root,
                 ..
             } => {
                 if let Some(open) = self.find(direction, id) {
                     open.origin = Some(origin);
+                    open.root = root;
                 }
             }
             Event::Retired { direction, id } => return self.close(now_ms, direction, id),
@@ -87,6 +90,7 @@ impl Book {
                 id,
                 key_id,
                 origin: None,
+                root: 0,
                 installed_ms: now_ms,
                 first_frame_ms: None,
                 last_frame_ms: None,
@@ -117,6 +121,7 @@ impl Book {
             sender: sender.map_or_else(String::new, |mac| mac.to_string()),
             key_id: open.key_id.to_string(),
             origin: open.origin.unwrap_or(Origin::Unlabelled).name().to_owned(),
+            root: open.root,
             suite: self.suite.clone(),
             an: open.id.an.value(),
             epoch: open.id.epoch,

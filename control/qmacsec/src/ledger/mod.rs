@@ -6,7 +6,7 @@
 //!                                                                      │
 //!                                          qmacsec keys, qmacsec ledger verify A B
 //! ```
-//! In a record: which key (key_ID, direction, AN, epoch), where it came from, when it was
+//! In a record: which key (key_ID, direction, AN, epoch), where it came from, the root it was mixed with, when it was
 //! installed, first and last used, wiped, and how many frames it protected. Never key material.
 //! Times are those of this box's clock, in milliseconds since 1970, and as exact as the driver
 //! looks (10 ms).

@@ -17,6 +17,9 @@ pub struct Record {
     pub key_id: String,
     /// `modelled`, `distilled` or `unlabelled`.
     pub origin: String,
+    /// The root the SAK was made with: 0 is the pre-shared secret, above that the number of ML-KEM
+    /// exchanges that went into it.
+    pub root: u32,
     /// Cipher suite.
     pub suite: String,
     /// Association number.
@@ -90,6 +93,7 @@ fn hash(number: u64, previous: &str, record: &Record) -> String {
     put(&record.sender);
     put(&record.key_id);
     put(&record.origin);
+    put(&record.root.to_string());
     put(&record.suite);
     put(&record.an.to_string());
     put(&record.epoch.to_string());

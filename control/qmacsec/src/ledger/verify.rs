@@ -121,6 +121,7 @@ fn verify_key(way: &str, sent: &Record, received: &Record, verification: &mut Ve
         ("epoch", sent.epoch.to_string(), received.epoch.to_string()),
         ("suite", sent.suite.clone(), received.suite.clone()),
         ("origin", sent.origin.clone(), received.origin.clone()),
+        ("root", sent.root.to_string(), received.root.to_string()),
         ("sender", sent.sender.clone(), received.sender.clone()),
     ];
     for (what, ours, theirs) in same.iter().filter(|(_, ours, theirs)| ours != theirs) {
