@@ -18,7 +18,7 @@ use super::stop::Stop;
 use super::table::{Snapshot, Table};
 use super::topology::{RED_MTU, Site};
 use super::verdict::{Evidence, Verdict};
-use super::{done, while_doing};
+use super::{FIRST_KEY, LOOK_EVERY, done, while_doing};
 use crate::command::kme as kme_command;
 use crate::config::EncryptorConfig;
 use crate::encryptor::{self, Opener, Ports};
@@ -26,8 +26,6 @@ use crate::status::{Report, query};
 
 /// Frames that each cable holds; a worker that sleeps for long must not lose any.
 const CABLE: usize = 8192;
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-const FIRST_KEY: Duration = Duration::from_secs(20);
 
 /// One end of a cable, to be opened on the thread that will use it.
 fn opener(end: Mem) -> Opener {

@@ -31,6 +31,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 pub use args::Args;
 use args::RedChoice;
@@ -44,6 +45,11 @@ use crate::ledger::{self, Verification};
 
 #[cfg(test)]
 mod tests;
+
+/// How long both directions may take to get their first key.
+const FIRST_KEY: Duration = Duration::from_secs(20);
+/// Between two looks at the running lab.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Runs the lab.
 ///

@@ -13,12 +13,8 @@ use super::table::{Snapshot, Table};
 use super::topology::{RedCable, Site, Topology};
 use super::transfer::Transfer;
 use super::verdict::{Crash, Evidence, Verdict};
-use super::{done, while_doing};
+use super::{FIRST_KEY, LOOK_EVERY, done, while_doing};
 
-/// How long both directions may take to get their first key.
-const FIRST_KEY: Duration = Duration::from_secs(20);
-/// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long a crashed encryptor is left dead.
 const DEAD_FOR: Duration = Duration::from_millis(500);
 /// How long frames may still be under way after the hosts have gone quiet.
