@@ -7,7 +7,8 @@ use std::time::Duration;
 use port::mem::{self, Mem};
 use port::{Port, PortError};
 use qmacsec::config::EncryptorConfig;
-use qmacsec::encryptor::{Opener, Ports, run};
+use qmacsec::encryptor::run;
+use qmacsec::ports::{Opener, Ports};
 use qmacsec::status::Report;
 use tokio::sync::oneshot;
 

@@ -3,40 +3,21 @@
 //! Secret first (a wrong file stops us before any interface is touched), then the KME client, the
 //! self-test of the AES-GCM engine, ports and workers, the status socket, and then the driver runs.
 
-use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::path::Path;
 
 use keyclient::{ClientConfig, Form, Pace, Protocol, SourceConfig, Sources};
-use nix::sched::{CloneFlags, setns};
-use port::packet::{Packet, PacketConfig};
-use port::tap::{Tap, TapConfig};
-use port::{Port, PortError};
+use port::PortError;
 use rekey::RootSecret;
 use tracing::info;
-use wire::{MacAddr, OVERHEAD_MAX};
 
-use crate::config::{
-    BlackPort, ConfigError, EncryptorConfig, KeyProtocol, Psk, RedPort, RequestForm,
-};
+use crate::config::{ConfigError, EncryptorConfig, KeyProtocol, Psk, RequestForm};
 use crate::driver::{Driver, Fleet};
 use crate::ledger::{LedgerError, LedgerFile};
 use crate::limits;
+use crate::ports::Ports;
 use crate::status::{StatusError, StatusSocket};
-
-/// Opens a port on the thread that will use it.
-pub type Opener = Box<dyn FnOnce() -> Result<Box<dyn Port>, PortError> + Send>;
-
-/// The two ports of an encryptor, not opened yet.
-pub struct Ports {
-    /// The site's LAN.
-    pub red: Opener,
-    /// The line.
-    pub black: Opener,
-    /// MAC address inside our SCIs.
-    pub local: MacAddr,
-}
 
 /// Why an encryptor does not run.
 #[derive(Debug, thiserror::Error)]
@@ -75,80 +56,6 @@ pub enum RunError {
         /// What the system said.
         cause: io::Error,
     },
-}
-
-/// The ports that a config names.
-///
-/// # Errors
-/// The black interface is not there and no `encryptor.mac` is given.
-pub fn ports(config: &EncryptorConfig) -> Result<Ports, RunError> {
-    let local = match config.encryptor.mac {
-        Some(mac) => mac.0,
-        None => MacAddr(port::iface::Interface::named(&config.black.interface)?.mac()?),
-    };
-    Ok(Ports {
-        red: red_opener(config),
-        black: black_opener(config),
-        local,
-    })
-}
-
-fn red_opener(config: &EncryptorConfig) -> Opener {
-    let (kind, name) = (config.red.port, config.red.interface.clone());
-    let mtu = usize::from(config.red.mtu);
-    let open = move || -> Result<Box<dyn Port>, PortError> {
-        Ok(match kind {
-            RedPort::Tap => Box::new(Tap::open(TapConfig {
-                name,
-                mtu,
-                ..TapConfig::default()
-            })?),
-            RedPort::Packet => Box::new(Packet::open(PacketConfig {
-                ifname: name,
-                ..PacketConfig::default()
-            })?),
-        })
-    };
-    match config.red.netns.clone() {
-        None => Box::new(open),
-        Some(netns) => Box::new(move || inside(&netns, open)),
-    }
-}
-
-fn black_opener(config: &EncryptorConfig) -> Opener {
-    let (kind, name) = (config.black.port, config.black.interface.clone());
-    let mtu = usize::from(config.red.mtu) + OVERHEAD_MAX;
-    Box::new(move || {
-        Ok(match kind {
-            BlackPort::Packet => Box::new(Packet::open(PacketConfig {
-                ifname: name,
-                mtu_min: mtu,
-                ..PacketConfig::default()
-            })?),
-            BlackPort::Tap => Box::new(Tap::open(TapConfig {
-                name,
-                mtu,
-                ..TapConfig::default()
-            })?),
-        })
-    })
-}
-
-/// Opens a port in another network namespace; its sockets stay there, this thread comes back.
-fn inside(
-    netns: &Path,
-    open: impl FnOnce() -> Result<Box<dyn Port>, PortError>,
-) -> Result<Box<dyn Port>, PortError> {
-    let refused = |cause: io::Error| PortError::System {
-        what: format!("red.netns = {}", netns.display()),
-        source: cause,
-    };
-    let home = File::open("/proc/thread-self/ns/net").map_err(refused)?;
-    let there = File::open(netns).map_err(refused)?;
-    setns(&there, CloneFlags::CLONE_NEWNET).map_err(|error| refused(error.into()))?;
-    let port = open();
-    setns(&home, CloneFlags::CLONE_NEWNET).map_err(|error| refused(error.into()))?;
-    port
 }
 
 /// The clients of the config's KMEs.

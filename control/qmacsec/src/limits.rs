@@ -47,6 +47,8 @@ pub const RED_MTU: u16 = 1500;
 pub const RED_MTU_MIN: u16 = 68;
 /// Largest: the frame buffers hold no more.
 pub const RED_MTU_MAX: u16 = 9000;
+/// The least that every IPv4 host takes in one piece: less is no network to show anything on.
+pub const LAB_MTU_MIN: u16 = 576;
 /// IFNAMSIZ less the closing zero.
 pub const INTERFACE_NAME_MAX: usize = 15;
 

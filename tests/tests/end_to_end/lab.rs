@@ -93,21 +93,34 @@ pub(crate) fn assert_pass(ended: &Ended, red: &str, black: &str) {
     );
 }
 
-fn passes_and_leaves_nothing(red: &str) {
+/// Says so where a port needs more rights than this test has.
+fn lacks_rights(test: &str, port: &str) -> bool {
+    let lacks = port == "xdp" && !nix::unistd::geteuid().is_root();
+    if lacks {
+        println!("{test}: skipped, AF_XDP takes root, or CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW");
+    }
+    lacks
+}
+
+fn passes_and_leaves_nothing(red: &str, black: &str, more: &[&str]) {
+    let test = format!("lab over {red} and {black} {more:?}");
+    if lacks_rights(&test, black) {
+        return;
+    }
     let before = Traces::now();
-    let args = [&ARGS[..], &["--red", red]].concat();
+    let args = [&ARGS[..], &["--red", red, "--black", black], more].concat();
     let mut lab = Lab::start(PROGRAM, &args);
     lab.wait_for_traffic();
     let children = lab.children();
     let ended = lab.wait(LIMIT);
-    if cannot_run(&format!("lab over {red}"), &ended.stderr) {
+    if cannot_run(&test, &ended.stderr) {
         return;
     }
     assert!(
         children.len() >= 3,
         "KMEs and two encryptors are processes: {children:?}"
     );
-    assert_pass(&ended, red, "packet");
+    assert_pass(&ended, red, black);
     assert!(
         children.iter().all(|child| !child.runs()),
         "a process was left behind"
@@ -117,12 +130,23 @@ fn passes_and_leaves_nothing(red: &str) {
 
 #[test]
 fn passes_over_tap_and_leaves_nothing() {
-    passes_and_leaves_nothing("tap");
+    passes_and_leaves_nothing("tap", "packet", &[]);
 }
 
 #[test]
 fn passes_over_af_packet_and_leaves_nothing() {
-    passes_and_leaves_nothing("packet");
+    passes_and_leaves_nothing("packet", "packet", &[]);
+}
+
+#[test]
+fn passes_over_af_xdp_and_leaves_nothing() {
+    passes_and_leaves_nothing("xdp", "xdp", &[]);
+}
+
+/// Jumbo frames are gathered from several chunks, and the program runs in the general path.
+#[test]
+fn passes_over_af_xdp_with_frames_of_9000_octets() {
+    passes_and_leaves_nothing("xdp", "xdp", &["--mtu", "9000", "--xdp-mode", "skb"]);
 }
 
 fn ends_by(signal: Signal) -> Option<Ended> {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::Outcome;
 use crate::config::EncryptorConfig;
+use crate::ports::Ports;
 use crate::{encryptor, harden, lab, log, stop};
 
 /// Arguments of `qmacsec run`.
@@ -17,7 +18,7 @@ A config file:
   status_socket = \"/run/qmacsec.sock\"
 
   [red]                        # the site's LAN: plaintext
-  port = \"packet\"              # packet: an existing interface; tap: make one
+  port = \"packet\"              # packet, xdp: an existing interface; tap: make one
   interface = \"eth1\"
 
   [black]                      # the line: ciphertext
@@ -40,7 +41,7 @@ A config file:
   sae_id = \"sae-b\"
   psk_file = \"pair.psk\"        # qmacsec pki --psk pair.psk
 
-Needs CAP_NET_ADMIN and CAP_NET_RAW. Logs to standard error; RUST_LOG=debug says more.
+Needs CAP_NET_ADMIN and CAP_NET_RAW, for xdp ports CAP_BPF and CAP_IPC_LOCK as well. Logs to standard error; RUST_LOG=debug says more.
 
 Example:
   qmacsec check --config site-a.toml && qmacsec run --config site-a.toml")]
@@ -59,7 +60,7 @@ pub fn main(args: &Args) -> Outcome {
     log::start("info");
     harden::process();
     let config = EncryptorConfig::read(&args.config)?;
-    let ports = encryptor::ports(&config)?;
+    let ports = Ports::of(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::value::{EngineName, Mac, PolicyName, Span, SuiteName};
+use super::value::{EngineName, Mac, PolicyName, Span, SuiteName, XdpModeName};
 use super::{ConfigError, Kme, file};
 use crate::limits;
 
@@ -52,24 +52,28 @@ pub struct Encryptor {
     pub engine: EngineName,
 }
 
-/// Which kind of port stands on the red side.
+/// How frames get from an interface to the worker and back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum RedPort {
+pub enum PortKind {
     /// A TAP device that this daemon makes; hosts behind it use it as their interface.
     Tap,
-    /// An existing interface, by AF_PACKET.
+    /// An existing interface, by AF_PACKET: works everywhere.
     Packet,
+    /// An existing interface, by AF_XDP: past the kernel's stack; one process per interface.
+    Xdp,
 }
 
-/// Which kind of port stands on the black side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BlackPort {
-    /// An existing interface, by AF_PACKET.
-    Packet,
-    /// A TAP device.
-    Tap,
+impl PortKind {
+    /// As in the config.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tap => "tap",
+            Self::Packet => "packet",
+            Self::Xdp => "xdp",
+        }
+    }
 }
 
 /// `[red]`
@@ -77,9 +81,12 @@ pub enum BlackPort {
 #[serde(deny_unknown_fields)]
 pub struct Red {
     /// Kind of port.
-    pub port: RedPort,
+    pub port: PortKind,
     /// Name of the interface.
     pub interface: String,
+    /// Where the program of an `xdp` port runs.
+    #[serde(default)]
+    pub xdp_mode: XdpModeName,
     /// Network namespace of the interface, as a path; default: the daemon's own.
     pub netns: Option<PathBuf>,
     /// Largest payload of a red frame, in octets, without the Ethernet header. A VLAN tag of the
@@ -93,9 +100,12 @@ pub struct Red {
 #[serde(deny_unknown_fields)]
 pub struct Black {
     /// Kind of port.
-    pub port: BlackPort,
+    pub port: PortKind,
     /// Name of the interface. Its MTU is raised to the red MTU + 32 where it is smaller.
     pub interface: String,
+    /// Where the program of an `xdp` port runs.
+    #[serde(default)]
+    pub xdp_mode: XdpModeName,
 }
 
 /// `[macsec]`

@@ -12,13 +12,13 @@ mod source;
 mod value;
 
 pub use encryptor::{
-    Black, BlackPort, Encryptor, EncryptorConfig, Idle, Macsec, Peer, Red, RedPort, Rekey, Worker,
+    Black, Encryptor, EncryptorConfig, Idle, Macsec, Peer, PortKind, Red, Rekey, Worker,
 };
 pub use error::ConfigError;
 pub use kme::{Kme as LabKme, KmeFile, Link};
 pub use psk::Psk;
 pub use source::{KeyProtocol, Kme, RequestForm};
-pub use value::{EngineName, Mac, Span, SuiteName};
+pub use value::{EngineName, Mac, Span, SuiteName, XdpModeName};
 
 #[cfg(test)]
 mod tests;

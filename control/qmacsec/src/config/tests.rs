@@ -82,6 +82,11 @@ fn each_mistake_names_key_value_and_mend() {
             vec!["red.port", "tape", "tap"],
         ),
         (
+            "port = \"tap\"",
+            "port = \"xdp\"\nxdp_mode = \"turbo\"",
+            vec!["red.xdp_mode", "turbo", "mend: auto"],
+        ),
+        (
             "https://127.0.0.1:8443",
             "http://127.0.0.1:8443",
             vec!["kme.url", "http://127", "mend:"],

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use port::xdp::XdpMode;
 use serde::Deserialize;
 
 /// A duration as people write it: `3s`, `500ms`, `5m`.
@@ -110,5 +111,27 @@ impl TryFrom<String> for EngineName {
         } else {
             Err("needs CPU features that this machine lacks; mend: write \"auto\"".to_owned())
         }
+    }
+}
+
+/// Where the XDP program of an AF_XDP port runs: `auto`, or one by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct XdpModeName(pub XdpMode);
+
+impl Default for XdpModeName {
+    fn default() -> Self {
+        Self(XdpMode::Auto)
+    }
+}
+
+impl TryFrom<String> for XdpModeName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            "is no mode of AF_XDP; mend: auto (the best that works), zerocopy, native or skb"
+                .to_owned()
+        })
     }
 }

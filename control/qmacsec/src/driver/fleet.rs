@@ -74,8 +74,8 @@ impl Fleet {
     /// Opens the ports and starts the workers: one today, both directions.
     pub(crate) fn start(
         config: &EncryptorConfig,
-        red: crate::encryptor::Opener,
-        black: crate::encryptor::Opener,
+        red: crate::ports::Opener,
+        black: crate::ports::Opener,
         local: MacAddr,
     ) -> Result<Self, RunError> {
         let frame_len_max = usize::from(config.red.mtu) + port::limits::ETHERNET_HEADER;

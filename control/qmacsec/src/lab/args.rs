@@ -15,6 +15,7 @@ Examples:
   qmacsec lab
   qmacsec lab --rekey 500ms --duration 60s --json
   qmacsec lab --km 25 --pcap line.pcapng
+  qmacsec lab --red xdp --black xdp --mtu 9000   AF_XDP (needs root), jumbo frames
   qmacsec lab --kill b@10s                  one encryptor crashes and starts anew")]
 pub struct Args {
     /// How long traffic runs
@@ -32,12 +33,18 @@ pub struct Args {
     /// Cipher suite
     #[arg(long, default_value = "gcm-aes-xpn-256")]
     pub(crate) suite: String,
-    /// Red ports: TAP, AF_PACKET over veth, or in-memory; auto: the first that is to be had
+    /// Red ports: TAP, AF_PACKET or AF_XDP over veth, or in-memory; auto: TAP, or the next best
     #[arg(long, value_enum, default_value_t = RedChoice::Auto)]
     pub(crate) red: RedChoice,
-    /// Black ports: AF_PACKET over veth (in-memory only together with --red mem)
+    /// Black ports: AF_PACKET or AF_XDP over veth (in-memory only together with --red mem)
     #[arg(long, value_enum, default_value_t = BlackChoice::Packet)]
     pub(crate) black: BlackChoice,
+    /// Where the program of AF_XDP ports runs: auto, native or skb
+    #[arg(long, default_value = "auto")]
+    pub(crate) xdp_mode: port::xdp::XdpMode,
+    /// Largest payload of the sites' frames
+    #[arg(long, value_name = "OCTETS", default_value_t = limits::RED_MTU)]
+    pub(crate) mtu: u16,
     /// Rate of the TCP transfer in each direction, in Mbit/s; 0: as fast as it goes
     #[arg(long, value_name = "MBIT/S", default_value_t = 100)]
     pub(crate) rate: u32,
@@ -61,6 +68,7 @@ pub(crate) enum RedChoice {
     Auto,
     Tap,
     Packet,
+    Xdp,
     Mem,
 }
 
@@ -68,6 +76,7 @@ pub(crate) enum RedChoice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum BlackChoice {
     Packet,
+    Xdp,
     Mem,
 }
 
@@ -113,6 +122,14 @@ impl Args {
         }
         if self.km.is_some_and(|km| !(0.0..=1000.0).contains(&km)) {
             return Err("--km is the length of a fibre; mend: 0 to 1000".to_owned());
+        }
+        if !(limits::LAB_MTU_MIN..=limits::RED_MTU_MAX).contains(&self.mtu) {
+            return Err(format!(
+                "--mtu {} is out of range; mend: {} to {}",
+                self.mtu,
+                limits::LAB_MTU_MIN,
+                limits::RED_MTU_MAX
+            ));
         }
         if (self.black == BlackChoice::Mem) != (self.red == RedChoice::Mem) {
             return Err("in-memory ports go together; mend: --red mem --black mem".to_owned());

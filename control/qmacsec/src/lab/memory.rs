@@ -16,12 +16,13 @@ use super::frames::{Hosts, Wire};
 use super::sites;
 use super::stop::Stop;
 use super::table::{Snapshot, Table};
-use super::topology::{RED_MTU, Site};
+use super::topology::Site;
 use super::verdict::{Evidence, Verdict};
 use super::{FIRST_KEY, LOOK_EVERY, done, while_doing};
 use crate::command::kme as kme_command;
 use crate::config::EncryptorConfig;
-use crate::encryptor::{self, Opener, Ports};
+use crate::encryptor;
+use crate::ports::{Opener, Ports};
 use crate::status::{Report, query};
 
 /// Frames that each cable holds; a worker that sleeps for long must not lose any.
@@ -108,7 +109,7 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
         (Site::A, red_a, black_a, addresses[0]),
         (Site::B, red_b, black_b, addresses[1]),
     ] {
-        let text = sites::encryptor_config_in_memory(site, args.rekey, &args.suite, kme);
+        let text = sites::encryptor_config_in_memory(site, args, kme);
         let file = vault.join(format!("site-{}.toml", site.letter()));
         std::fs::write(&file, text).map_err(while_doing("config"))?;
         let config = EncryptorConfig::read(&file).map_err(|error| error.to_string())?;
@@ -140,7 +141,8 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
     wait_for_keys(vault, stop).await?;
     done("both directions have their first key");
 
-    let hosts = Hosts::start(lan_a, lan_b, args.rate, RED_MTU).map_err(while_doing("the hosts"))?;
+    let hosts =
+        Hosts::start(lan_a, lan_b, args.rate, args.mtu).map_err(while_doing("the hosts"))?;
     let started = Instant::now();
     let mut table = Table::new();
     let link = kme_command::link_of(&args.preset, args.km)?.name();

@@ -37,10 +37,10 @@ pub use args::Args;
 use args::RedChoice;
 pub(crate) use child::die_with_parent;
 use stop::Stop;
-use topology::RedCable;
 use verdict::{Verdict, Word};
 
 use crate::command::Outcome;
+use crate::config::PortKind;
 use crate::ledger::{self, Verification};
 
 #[cfg(test)]
@@ -70,7 +70,7 @@ pub fn main(args: &Args) -> Outcome {
             )
         })?;
     let stop = Stop::on_signals()?;
-    let verdict = match red_cable(args.red) {
+    let verdict = match red_port(args.red) {
         Ok(red) => processes::run(args, red, recorder, &stop)?,
         Err(why) => {
             eprintln!("no network namespaces for the lab: {why}");
@@ -81,9 +81,9 @@ pub fn main(args: &Args) -> Outcome {
     Ok(print(args, &verdict))
 }
 
-/// Enters the sandbox and finds out what red cable can be had; an error is why in-memory ports
+/// Enters the sandbox and finds out what red port can be had; an error is why in-memory ports
 /// must do.
-fn red_cable(choice: RedChoice) -> Result<RedCable, String> {
+fn red_port(choice: RedChoice) -> Result<PortKind, String> {
     if choice == RedChoice::Mem {
         return Err("--red mem asks for none".to_owned());
     }
@@ -99,13 +99,14 @@ fn red_cable(choice: RedChoice) -> Result<RedCable, String> {
     }
     sandbox::enter().map_err(|error| error.to_string())?;
     match (choice, tun) {
-        (RedChoice::Packet, _) => Ok(RedCable::Veth),
-        (_, Ok(_)) => Ok(RedCable::Tap),
+        (RedChoice::Packet, _) => Ok(PortKind::Packet),
+        (RedChoice::Xdp, _) => Ok(PortKind::Xdp),
+        (_, Ok(_)) => Ok(PortKind::Tap),
         (_, Err(error)) => {
             eprintln!(
                 "/dev/net/tun cannot be opened ({error}): red ports are veth pairs instead of TAP"
             );
-            Ok(RedCable::Veth)
+            Ok(PortKind::Packet)
         }
     }
 }

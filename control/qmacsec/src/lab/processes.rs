@@ -3,17 +3,18 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::args::Args;
+use super::args::{Args, BlackChoice};
 use super::ping::{self, Ping};
 use super::sandbox;
 use super::sites::{Settings, Sites};
 use super::sniff::{Recorder, Sniffer};
 use super::stop::Stop;
 use super::table::{Snapshot, Table};
-use super::topology::{RedCable, Site, Topology};
+use super::topology::{Site, Topology};
 use super::transfer::Transfer;
 use super::verdict::{Crash, Evidence, Verdict};
 use super::{FIRST_KEY, LOOK_EVERY, done, while_doing};
+use crate::config::PortKind;
 
 /// How long a crashed encryptor is left dead.
 const DEAD_FOR: Duration = Duration::from_millis(500);
@@ -33,7 +34,7 @@ struct Lab<'a> {
 /// Builds the lab, runs it for its time, takes it down.
 pub(super) fn run(
     args: &Args,
-    red: RedCable,
+    red: PortKind,
     recorder: Option<Recorder>,
     stop: &Stop,
 ) -> Result<Verdict, String> {
@@ -47,13 +48,21 @@ pub(super) fn run(
     let in_use: Vec<&Path> = in_use.iter().map(AsRef::as_ref).collect();
     let vault = sandbox::vault(&in_use).map_err(while_doing("a folder for secrets"))?;
     stop.watch().map_err(while_doing("watching for signals"))?;
-    let topology = Topology::build(red).map_err(while_doing("namespaces and cables"))?;
+    let black = match args.black {
+        BlackChoice::Xdp => PortKind::Xdp,
+        BlackChoice::Packet | BlackChoice::Mem => PortKind::Packet,
+    };
+    let topology =
+        Topology::build(red, black, args.mtu).map_err(while_doing("namespaces and cables"))?;
     done("four namespaces, cables, a line");
     let settings = Settings {
         interval: args.rekey,
         km: args.km,
         preset: args.preset.clone(),
         red,
+        black,
+        xdp_mode: args.xdp_mode,
+        mtu: args.mtu,
         suite: args.suite.clone(),
     };
     Sites::furnish(&vault, &topology, &settings)
@@ -63,7 +72,7 @@ pub(super) fn run(
     // Watching starts before the encryptors do: not one frame goes unseen.
     let sniffer = |site: Site| {
         Sniffer::start(
-            &topology.site(site).encryptor,
+            topology.watch_point(site),
             site,
             rekey_ethertype,
             recorder.clone(),
@@ -74,7 +83,7 @@ pub(super) fn run(
     let mut sites = Sites::start(&vault, &topology, |who| done(&format!("{who} up")))
         .map_err(while_doing("starting"))?;
     for site in Site::BOTH {
-        if red == RedCable::Tap {
+        if red == PortKind::Tap {
             topology
                 .address_host(site)
                 .map_err(while_doing("the host's address"))?;

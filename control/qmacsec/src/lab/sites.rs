@@ -7,9 +7,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use port::xdp::XdpMode;
+
+use super::args::Args;
 use super::child::Child;
-use super::topology::{BLACK, LAN, RED, RED_MTU, RedCable, Site, Topology};
-use crate::config::Span;
+use super::topology::{BLACK, LAN, RED, Site, Topology};
+use crate::config::{PortKind, Span};
 use crate::status::{KmeReport, Report, query};
 
 /// Port on which the lab's KMEs listen.
@@ -22,7 +25,10 @@ pub(crate) struct Settings {
     pub(crate) interval: Duration,
     pub(crate) km: Option<f64>,
     pub(crate) preset: String,
-    pub(crate) red: RedCable,
+    pub(crate) red: PortKind,
+    pub(crate) black: PortKind,
+    pub(crate) xdp_mode: XdpMode,
+    pub(crate) mtu: u16,
     pub(crate) suite: String,
 }
 
@@ -232,36 +238,45 @@ fn kme_config(settings: &Settings) -> String {
 
 fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String {
     let red = match settings.red {
-        RedCable::Tap => format!("port = \"tap\"\ninterface = \"{LAN}\"\nnetns = \"{host_netns}\""),
-        RedCable::Veth => format!("port = \"packet\"\ninterface = \"{RED}\""),
+        PortKind::Tap => format!("interface = \"{LAN}\"\nnetns = \"{host_netns}\"\n"),
+        PortKind::Packet | PortKind::Xdp => format!("interface = \"{RED}\"\n"),
     };
+    let port = |kind: PortKind| {
+        let mode = settings.xdp_mode.name();
+        format!("port = \"{}\"\nxdp_mode = \"{mode}\"\n", kind.name())
+    };
+    let ports = format!(
+        "[red]\n{}{red}mtu = {}\n\n[black]\n{}interface = \"{BLACK}\"\n",
+        port(settings.red),
+        settings.mtu,
+        port(settings.black),
+    );
     let kme = SocketAddr::from((site.kme(), KME_PORT));
-    config_text(site, &red, settings.interval, &settings.suite, kme)
+    config_text(site, &ports, settings.interval, &settings.suite, kme)
 }
 
-/// Config of an encryptor that is given its ports: the red and black sections name none.
-pub(super) fn encryptor_config_in_memory(
+/// Config of an encryptor that is given its ports: of the red and black sections only the MTU counts.
+pub(super) fn encryptor_config_in_memory(site: Site, args: &Args, kme: SocketAddr) -> String {
+    let ports = format!(
+        "[red]\nport = \"packet\"\ninterface = \"{RED}\"\nmtu = {}\n\n\
+         [black]\nport = \"packet\"\ninterface = \"{BLACK}\"\n",
+        args.mtu
+    );
+    config_text(site, &ports, args.rekey, &args.suite, kme)
+}
+
+fn config_text(
     site: Site,
+    ports: &str,
     interval: Duration,
     suite: &str,
     kme: SocketAddr,
 ) -> String {
-    config_text(
-        site,
-        &format!("port = \"packet\"\ninterface = \"{RED}\""),
-        interval,
-        suite,
-        kme,
-    )
-}
-
-fn config_text(site: Site, red: &str, interval: Duration, suite: &str, kme: SocketAddr) -> String {
     let (letter, peer) = (site.letter(), site.other().letter());
     format!(
         "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n\
          ledger = \"site-{letter}.ledger\"\n\n\
-         [red]\n{red}\nmtu = {RED_MTU}\n\n\
-         [black]\nport = \"packet\"\ninterface = \"{BLACK}\"\n\n\
+         {ports}\n\
          [macsec]\nsuite = \"{suite}\"\n\n\
          [rekey]\ninterval = \"{}\"\n\n\
          [kme]\nurl = \"https://{kme}\"\nkme_id = \"kme-{letter}\"\nca = \"pki/ca.pem\"\n\

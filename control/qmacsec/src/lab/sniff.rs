@@ -14,7 +14,7 @@ use port::{Burst, Port, PortError};
 
 use super::line_watch::{LineReport, LineWatch};
 use super::netns::Netns;
-use super::topology::{BLACK, Site};
+use super::topology::Site;
 
 /// Between two looks at an empty ring. The ring holds what comes meanwhile.
 const NAP: Duration = Duration::from_millis(2);
@@ -80,9 +80,9 @@ pub(crate) struct Sniffed {
 }
 
 impl Sniffer {
-    /// Opens the socket at the line's end of `site`; frames that arrive there are seen from now on.
+    /// Opens the socket where frames that go to `site` arrive; they are seen from now on.
     pub(crate) fn start(
-        netns: &Netns,
+        (netns, interface): (&Netns, &'static str),
         site: Site,
         rekey_ethertype: u16,
         recorder: Option<Recorder>,
@@ -95,7 +95,7 @@ impl Sniffer {
             std::thread::Builder::new()
                 .name(format!("sniff-{}", site.letter()))
                 .spawn(move || {
-                    let port = match open() {
+                    let port = match open(interface) {
                         Ok(port) => port,
                         Err(error) => {
                             let _nobody_waits = opened.send(Err(io::Error::other(error)));
@@ -134,9 +134,9 @@ impl Sniffer {
 }
 
 /// A ring that holds some tenths of a second of a full line, while this thread waits for a core.
-fn open() -> Result<Packet, PortError> {
+fn open(interface: &str) -> Result<Packet, PortError> {
     Packet::open(PacketConfig {
-        ifname: BLACK.to_owned(),
+        ifname: interface.to_owned(),
         ring_octets: RING_OCTETS,
         ..PacketConfig::default()
     })

@@ -7,20 +7,31 @@
 //!                             kme-a0 ─────────── KMEs (this process) ── kme-b0
 //! ```
 //! `red0 ═ lan0` is one TAP device or a veth pair, the other cables are veth pairs.
+//!
+//! The line is watched at its two ends. Frames that an AF_XDP program takes are not seen by anybody
+//! else at that interface, so with AF_XDP the line passes through a namespace of its own, a bridge
+//! between two cables, and is watched there:
+//! ```text
+//!   encryptor a ─ black0 ═══ line-a ─ bridge ─ line-b ═══ black0 ─ encryptor b
+//! ```
 
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::RawFd;
 
 use nix::net::if_::if_nametoindex;
-use rtnetlink::{LinkUnspec, LinkVeth};
+use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth};
 
 use super::netns::Netns;
+use crate::config::PortKind;
 
-/// Red MTU of the lab's sites.
-pub(crate) const RED_MTU: u16 = 1500;
+/// MTU of the cables to the KMEs.
+const KME_MTU: u32 = 1500;
 /// Room on the line for SecTAG and ICV, and for one VLAN tag of a host.
-const LINE_MTU: u32 = RED_MTU as u32 + 32 + 4;
+const LINE_ROOM: u32 = wire::OVERHEAD_MAX as u32 + 4;
+/// The bridge forwards rekey frames, too, although they go to a group address of the link:
+/// 01-80-C2-00-00-03, hence bit 3.
+const FORWARD_REKEY: u16 = 1 << 3;
 /// Interface of a host behind a red port.
 pub(crate) const LAN: &str = "lan0";
 /// Red interface of an encryptor.
@@ -33,15 +44,6 @@ pub(crate) const BLACK: &str = "black0";
 pub(crate) enum Site {
     A,
     B,
-}
-
-/// What stands behind a red port.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum RedCable {
-    /// The encryptor makes a TAP device in the host's namespace.
-    Tap,
-    /// A veth pair; the encryptor uses its end by AF_PACKET.
-    Veth,
 }
 
 impl Site {
@@ -105,12 +107,15 @@ pub(crate) struct Topology {
     pub(crate) kmes: Netns,
     pub(crate) a: SiteNets,
     pub(crate) b: SiteNets,
-    red: RedCable,
+    /// Where the line is watched, if not at its ends.
+    line: Option<Netns>,
+    red: PortKind,
 }
 
 impl Topology {
     /// Makes the namespaces and cables. The caller has its own network namespace already.
-    pub(crate) fn build(red: RedCable) -> io::Result<Self> {
+    pub(crate) fn build(red: PortKind, black: PortKind, red_mtu: u16) -> io::Result<Self> {
+        let red_mtu = u32::from(red_mtu);
         let site = |site: Site| -> io::Result<SiteNets> {
             Ok(SiteNets {
                 encryptor: Netns::new(&format!("enc-{}", site.letter()))?,
@@ -121,27 +126,69 @@ impl Topology {
             kmes: Netns::of_caller("kmes")?,
             a: site(Site::A)?,
             b: site(Site::B)?,
+            line: match black {
+                PortKind::Xdp => Some(Netns::new("line")?),
+                PortKind::Tap | PortKind::Packet => None,
+            },
             red,
         };
-        veth(&lab.a.encryptor, BLACK, &lab.b.encryptor, BLACK, LINE_MTU)?;
+        lab.lay_line(red_mtu + LINE_ROOM)?;
         for site in Site::BOTH {
             let nets = lab.site(site);
             let kme_end = format!("kme-{}0", site.letter());
-            veth(
-                &lab.kmes,
-                &kme_end,
-                &nets.encryptor,
-                "kme0",
-                u32::from(RED_MTU),
-            )?;
+            veth(&lab.kmes, &kme_end, &nets.encryptor, "kme0", KME_MTU)?;
             address(&lab.kmes, &kme_end, site.kme(), 30)?;
             address(&nets.encryptor, "kme0", site.encryptor(), 30)?;
-            if red == RedCable::Veth {
-                veth(&nets.host, LAN, &nets.encryptor, RED, u32::from(RED_MTU))?;
+            if red != PortKind::Tap {
+                veth(&nets.host, LAN, &nets.encryptor, RED, red_mtu)?;
                 lab.address_host(site)?;
             }
         }
         Ok(lab)
+    }
+
+    fn lay_line(&self, mtu: u32) -> io::Result<()> {
+        let Some(line) = &self.line else {
+            return veth(&self.a.encryptor, BLACK, &self.b.encryptor, BLACK, mtu);
+        };
+        for site in Site::BOTH {
+            let encryptor = &self.site(site).encryptor;
+            veth(line, line_end(site), encryptor, BLACK, mtu)?;
+        }
+        line.netlink(async move |net| {
+            // Snooping would have the bridge ask after group members, in frames of its own.
+            let bridge = LinkBridge::new("bridge")
+                .mcast_snooping(false)
+                .group_fwd_mask(FORWARD_REKEY)
+                .mtu(mtu)
+                .up()
+                .build();
+            net.link()
+                .add(bridge)
+                .execute()
+                .await
+                .map_err(io::Error::other)?;
+            let bridge = if_nametoindex("bridge")?;
+            for site in Site::BOTH {
+                let end = LinkUnspec::new_with_index(if_nametoindex(line_end(site))?)
+                    .controller(bridge)
+                    .build();
+                net.link()
+                    .set(end)
+                    .execute()
+                    .await
+                    .map_err(io::Error::other)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The namespace and the interface where all frames arrive that go to `site`.
+    pub(crate) fn watch_point(&self, site: Site) -> (&Netns, &'static str) {
+        match &self.line {
+            None => (&self.site(site).encryptor, BLACK),
+            Some(line) => (line, line_end(site.other())),
+        }
     }
 
     pub(crate) fn site(&self, site: Site) -> &SiteNets {
@@ -166,12 +213,20 @@ impl Topology {
                 .await
                 .map_err(io::Error::other)
         })?;
-        if self.red == RedCable::Veth {
+        if self.red != PortKind::Tap {
             // The line carries finished frames: neither superframes nor checksums left to a NIC.
             host.run(|| port::offload::disable_all(LAN))?
                 .map_err(io::Error::other)?;
         }
         address(host, LAN, site.host(), 24)
+    }
+}
+
+/// The line's end in the namespace in its middle.
+fn line_end(site: Site) -> &'static str {
+    match site {
+        Site::A => "line-a",
+        Site::B => "line-b",
     }
 }
 
