@@ -32,11 +32,14 @@ pub struct PortCounters {
     pub tx_link_down: u64,
     /// Not a drop: how often the interface was seen to vanish or to be taken down.
     pub link_losses: u64,
+    /// Not a counter: buffers of the port's memory that frames hold now. Between two bursts none:
+    /// what stays is a leak.
+    pub buffers_held: u64,
 }
 
 impl PortCounters {
     /// How many counters there are.
-    pub const LEN: usize = 14;
+    pub const LEN: usize = 15;
 
     /// Their names, in the order of [`PortCounters::values`].
     pub const NAMES: [&'static str; Self::LEN] = [
@@ -54,6 +57,7 @@ impl PortCounters {
         "tx_too_long",
         "tx_link_down",
         "link_losses",
+        "buffers_held",
     ];
 
     /// The values, for publishing.
@@ -74,6 +78,7 @@ impl PortCounters {
             self.tx_too_long,
             self.tx_link_down,
             self.link_losses,
+            self.buffers_held,
         ]
     }
 
@@ -95,6 +100,7 @@ impl PortCounters {
             tx_too_long,
             tx_link_down,
             link_losses,
+            buffers_held,
         ] = values;
         Self {
             rx_frames,
@@ -111,6 +117,7 @@ impl PortCounters {
             tx_too_long,
             tx_link_down,
             link_losses,
+            buffers_held,
         }
     }
 
@@ -155,7 +162,7 @@ mod tests {
         let values = core::array::from_fn(|i| i as u64 + 1);
         let counters = PortCounters::from_values(values);
         assert_eq!(counters.values(), values);
-        assert_eq!(counters.iter().last(), Some(("link_losses", 14)));
+        assert_eq!(counters.iter().last(), Some(("buffers_held", 15)));
         assert_eq!(counters.rx_dropped(), 5 + 6 + 7 + 8 + 9);
         assert_eq!(counters.tx_dropped(), 11 + 12 + 13);
     }

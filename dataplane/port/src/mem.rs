@@ -168,7 +168,10 @@ impl Port for MemPort {
     }
 
     fn counters(&self) -> PortCounters {
-        self.counters
+        PortCounters {
+            buffers_held: self.pool.held(),
+            ..self.counters
+        }
     }
 
     fn link_up(&self) -> bool {

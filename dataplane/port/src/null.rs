@@ -135,7 +135,10 @@ impl Port for Null {
     }
 
     fn counters(&self) -> PortCounters {
-        self.counters
+        PortCounters {
+            buffers_held: self.pool.held(),
+            ..self.counters
+        }
     }
 
     fn link_up(&self) -> bool {

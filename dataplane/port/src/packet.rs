@@ -284,6 +284,7 @@ impl Port for Packet {
     fn counters(&self) -> PortCounters {
         PortCounters {
             rx_ring_full: self.read_ring_full(),
+            buffers_held: self.pool.held(),
             ..self.counters
         }
     }

@@ -193,7 +193,10 @@ impl Port for Tap {
     }
 
     fn counters(&self) -> PortCounters {
-        self.counters
+        PortCounters {
+            buffers_held: self.pool.held(),
+            ..self.counters
+        }
     }
 
     fn link_up(&self) -> bool {

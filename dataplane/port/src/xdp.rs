@@ -351,6 +351,7 @@ impl Port for Xdp {
         PortCounters {
             rx_no_buffer: self.counters.rx_no_buffer + no_chunk,
             rx_ring_full: no_place,
+            buffers_held: self.umem.held(),
             ..self.counters
         }
     }

@@ -171,7 +171,7 @@ type Spoil = fn(&mut Evidence);
 
 #[test]
 fn each_fault_alone_fails_and_is_named() {
-    let faults: [(&str, Spoil); 13] = [
+    let faults: [(&str, Spoil); 14] = [
         ("1 frames lost", |e| e.b = report(9, 900, 999)),
         ("8 changes of key", |e| e.a = report(8, 1000, 900)),
         ("came twice", |e| {
@@ -182,6 +182,9 @@ fn each_fault_alone_fails_and_is_named() {
         }),
         ("dropped as receiver's black rx_ring_full", |e| {
             count(&mut e.b.workers[0].black.counters, "rx_ring_full");
+        }),
+        ("buffers of the red port of b", |e| {
+            count(&mut e.b.workers[0].red.counters, "buffers_held");
         }),
         ("were not encrypted", |e| e.line_at_a.line.cleartext = 1),
         ("missed 3 frames", |e| e.line_at_b.missed = 3),

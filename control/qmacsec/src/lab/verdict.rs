@@ -123,6 +123,7 @@ impl Verdict {
         };
         verdict.judge_line(&line);
         verdict.judge_transfers(&evidence.transfers);
+        verdict.judge_buffers(evidence);
         let grave = evidence
             .ledgers
             .findings
@@ -178,6 +179,27 @@ impl Verdict {
             .filter_map(|transfer| transfer.failure.as_ref());
         self.reasons
             .extend(failures.map(|failure| format!("a transfer is not intact: {failure}")));
+    }
+
+    fn judge_buffers(&mut self, evidence: &Evidence) {
+        for (site, report) in [("a", &evidence.a), ("b", &evidence.b)] {
+            for (colour, held) in [
+                (
+                    "red",
+                    report.sum(|worker| &worker.red.counters, "buffers_held"),
+                ),
+                (
+                    "black",
+                    report.sum(|worker| &worker.black.counters, "buffers_held"),
+                ),
+            ] {
+                if held > 0 {
+                    self.reasons.push(format!(
+                        "{held} buffers of the {colour} port of {site} were not given back"
+                    ));
+                }
+            }
+        }
     }
 
     fn judge_undisturbed(&mut self, evidence: &Evidence) {

@@ -103,6 +103,12 @@ impl Pool {
         self.rooms.free.len()
     }
 
+    /// Rooms that frames hold now.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        (self.count() - self.free()) as u64
+    }
+
     /// Rooms in all.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -92,6 +92,8 @@ pub(super) struct Umem {
     holders: Vec<Cell<Holder>>,
     /// Those that nobody has.
     free: FreeList,
+    /// How many frames have.
+    held: Cell<u64>,
     exhausted: Cell<u64>,
     sockets: Cell<u32>,
 }
@@ -112,6 +114,7 @@ impl Umem {
             chunk_len,
             holders: vec![Cell::new(Holder::Nobody); chunks],
             free: FreeList::full(chunks as u32),
+            held: Cell::new(0),
             exhausted: Cell::new(0),
             sockets: Cell::new(0),
         })
@@ -129,6 +132,11 @@ impl Umem {
     /// Chunks that nobody has.
     pub(super) fn free(&self) -> usize {
         self.free.len()
+    }
+
+    /// Chunks that frames have.
+    pub(super) fn held(&self) -> u64 {
+        self.held.get()
     }
 
     /// Chunks in all.
@@ -161,7 +169,7 @@ impl Umem {
             self.exhausted.set(self.exhausted.get() + 1);
             return None;
         };
-        self.holders[chunk as usize].set(holder);
+        self.change_holder(&self.holders[chunk as usize], holder);
         Some(chunk)
     }
 
@@ -173,12 +181,19 @@ impl Umem {
         let Some(holder) = holder.filter(|holder| holder.get() == from) else {
             return false;
         };
-        holder.set(to);
+        self.change_holder(holder, to);
         if to == Holder::Nobody {
             // Below `count`, which is a u32.
             self.free.push(chunk as u32);
         }
         true
+    }
+
+    fn change_holder(&self, chunk: &Cell<Holder>, to: Holder) {
+        let of_frame = |holder| u64::from(holder == Holder::Frame);
+        let before = chunk.replace(to);
+        self.held
+            .set(self.held.get() + of_frame(to) - of_frame(before));
     }
 
     /// Takes back all that a closed socket had.

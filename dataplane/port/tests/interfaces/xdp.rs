@@ -148,9 +148,14 @@ fn the_middle_of_a_line_forwards_without_a_leak() {
             c.tx_burst(&mut burst);
             b.rx_burst(&mut burst);
             assert_eq!(b.chunks(), start);
+            assert_eq!(b.counters().buffers_held, 0);
             // And back, with copies at the border: a and d have memories of their own.
             d.copy_tx(&frame(100, &[]));
             let mut back: Burst = receive(&mut c, 1).into_iter().collect();
+            assert_eq!(
+                (b.counters().buffers_held, c.counters().buffers_held),
+                (1, 1)
+            );
             b.tx_burst(&mut back);
             let mut home: Burst = receive(&mut a, 1).into_iter().collect();
             assert_eq!(home[0].bytes(), frame(100, &[]));
