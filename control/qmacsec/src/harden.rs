@@ -1,7 +1,7 @@
 //! What the process does against leaking keys: no core dump, no tracer, no swap.
 
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use tracing::warn;
 
 /// Forbids core dumps and tracing, and keeps memory out of swap where that is allowed.
@@ -17,9 +17,10 @@ pub fn process() {
     }
     let flags =
         nix::sys::mman::MlockAllFlags::MCL_CURRENT | nix::sys::mman::MlockAllFlags::MCL_FUTURE;
-    if nix::unistd::geteuid().is_root()
-        && let Err(error) = nix::sys::mman::mlockall(flags)
-    {
+    // Under a limit not only this call could fail, but every later allocation, too.
+    let unlimited = nix::unistd::geteuid().is_root()
+        || getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft == RLIM_INFINITY);
+    if unlimited && let Err(error) = nix::sys::mman::mlockall(flags) {
         warn!(%error, "memory could not be locked: keys could reach the swap");
     }
 }
