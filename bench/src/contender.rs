@@ -127,10 +127,11 @@ impl Contender {
         self.name
     }
 
-    /// Which build it turned out to be, where that is known only at run time.
+    /// Its name, and which build it turned out to be, where that is known only at run time.
     #[must_use]
-    pub fn build(&self) -> Option<&str> {
-        self.ipsec_mb.as_deref().map(IpsecMb::build)
+    pub fn build(&self) -> Option<String> {
+        let build = self.ipsec_mb.as_deref().map(IpsecMb::build)?;
+        Some(format!("{} {build}", self.name))
     }
 
     /// Expands a key for AES-256-GCM.

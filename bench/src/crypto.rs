@@ -11,9 +11,10 @@ use serde::{Serialize, Serializer};
 
 use crate::contender::{Contender, Name};
 use crate::cpu::{Clock, Limits};
+use crate::machine::Machine;
 use crate::size::Size;
 use rounds::Rounds;
-use rows::{Conditions, Row};
+use rows::Row;
 
 mod chart;
 mod check;
@@ -194,7 +195,6 @@ pub(crate) fn or_default<T: Clone + PartialEq>(asked: &[T], default: Vec<T>) -> 
 ///
 /// When nothing can be measured, or a contender computes something else than the others.
 pub fn run(options: &Options) -> Result<String, Error> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if let Some(core) = options.core {
         stay_on(core)?;
     }
@@ -213,23 +213,24 @@ pub fn run(options: &Options) -> Result<String, Error> {
         .into_iter()
         .filter(|row| plan.ops.contains(&row.op))
         .collect();
-    let conditions = Conditions {
-        cores,
+    let machine = Machine {
         pinned_to_core: options.core,
         disturbance,
-        ..Conditions::of_machine(clock, limits, &contenders, absent)
+        builds: contenders.iter().filter_map(Contender::build).collect(),
+        absent,
+        ..Machine::this(&clock, limits)
     };
     if let Some(path) = &options.svg {
-        let chart = chart::draw(&rows, report::main_burst(&plan.bursts), &conditions);
+        let chart = chart::draw(&rows, report::main_burst(&plan.bursts), &machine);
         std::fs::write(path, chart).map_err(|source| Error::Chart {
             path: path.clone(),
             source,
         })?;
     }
     if options.json {
-        Ok(json::write(&conditions, &rows)?)
+        Ok(json::write(&machine, &rows)?)
     } else {
-        Ok(report::write(&conditions, &rows, &plan.bursts))
+        Ok(report::write(&machine, &rows, &plan.bursts))
     }
 }
 

@@ -1,10 +1,11 @@
 //! `qmacsec-bench`: see [`qmacsec_bench`].
 
+use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use qmacsec_bench::{crypto, timing};
+use qmacsec_bench::{crypto, pipeline, timing};
 
 /// Exit code where a measurement found what must not be.
 const FOUND: u8 = 2;
@@ -21,24 +22,22 @@ struct Cli {
 enum What {
     /// AES-256-GCM engines and their peers side by side
     Crypto(crypto::Options),
+    /// A whole worker between null ports, on one core and on several
+    Pipeline(pipeline::Options),
     /// Looks for time that depends on keys, payloads or tags
     Timing(timing::Options),
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().what {
-        What::Crypto(options) => crypto::run(&options).map(|text| (text, ExitCode::SUCCESS)),
-        What::Timing(options) => timing::run(&options).map(|(text, verdict)| {
-            let found = verdict == timing::Verdict::Leak;
-            (
-                text,
-                if found {
-                    ExitCode::from(FOUND)
-                } else {
-                    ExitCode::SUCCESS
-                },
-            )
-        }),
+    let outcome: Result<_, Box<dyn Error>> = match Cli::parse().what {
+        What::Crypto(options) => plain(crypto::run(&options)),
+        What::Pipeline(options) => plain(pipeline::run(&options)),
+        What::Timing(options) => timing::run(&options)
+            .map(|(text, verdict)| match verdict {
+                timing::Verdict::Leak => (text, ExitCode::from(FOUND)),
+                _ => (text, ExitCode::SUCCESS),
+            })
+            .map_err(Into::into),
     };
     match outcome {
         Ok((text, code)) => print(&text, code),
@@ -47,6 +46,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A report that says no more than it says.
+fn plain(
+    report: Result<String, impl Error + 'static>,
+) -> Result<(String, ExitCode), Box<dyn Error>> {
+    Ok((report?, ExitCode::SUCCESS))
 }
 
 /// A reader that went away (`| head`) is no failure.

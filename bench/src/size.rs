@@ -9,8 +9,41 @@ use serde::{Serialize, Serializer};
 
 use crate::window::PAYLOAD_MAX;
 
-/// Simple IMIX: payload octets and how often of twelve.
-const IMIX: [(usize, usize); 3] = [(64, 7), (576, 4), (1500, 1)];
+/// A mix of lengths: octets, and how often of [`Mix::count`].
+pub(crate) struct Mix(pub(crate) &'static [(usize, usize)]);
+
+/// Simple IMIX of payloads.
+const IMIX: Mix = Mix(&[(64, 7), (576, 4), (1500, 1)]);
+
+impl Mix {
+    /// So many make one whole mix.
+    pub(crate) fn count(&self) -> usize {
+        self.0.iter().map(|&(_, times)| times).sum()
+    }
+
+    /// That many lengths, as near to the mix as they can be, shuffled by `rng`.
+    pub(crate) fn lens(&self, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let one_mix = self.0.iter();
+        let one_mix = one_mix.flat_map(|&(len, times)| core::iter::repeat_n(len, times));
+        let mut lens: Vec<usize> = one_mix.cycle().take(count).collect();
+        shuffle(&mut lens, rng);
+        lens
+    }
+
+    /// Octets of the longest.
+    pub(crate) fn longest(&self) -> usize {
+        self.0.iter().map(|&(len, _)| len).max().unwrap_or(0)
+    }
+
+    /// Mean over `per_len` of the lengths.
+    pub(crate) fn mean(&self, per_len: impl Fn(usize) -> f64) -> f64 {
+        let weighted = self
+            .0
+            .iter()
+            .map(|&(len, times)| per_len(len) * times as f64);
+        weighted.sum::<f64>() / self.count() as f64
+    }
+}
 
 /// One column of the tables.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,7 +73,7 @@ impl Size {
     pub fn frames(self, burst: usize) -> usize {
         let whole = match self {
             Self::Octets(_) => burst,
-            Self::Imix => lcm(burst, imix_frames()),
+            Self::Imix => lcm(burst, IMIX.count()),
         };
         whole * 32_usize.div_ceil(whole)
     }
@@ -49,14 +82,7 @@ impl Size {
     pub fn payload_lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
         match self {
             Self::Octets(len) => vec![len; frames],
-            Self::Imix => {
-                let one_mix = IMIX
-                    .iter()
-                    .flat_map(|&(len, times)| core::iter::repeat_n(len, times));
-                let mut lens: Vec<usize> = one_mix.cycle().take(frames).collect();
-                shuffle(&mut lens, rng);
-                lens
-            }
+            Self::Imix => IMIX.lens(frames, rng),
         }
     }
 
@@ -65,7 +91,7 @@ impl Size {
     pub fn longest(self) -> usize {
         match self {
             Self::Octets(len) => len,
-            Self::Imix => IMIX.iter().map(|&(len, _)| len).max().unwrap_or(0),
+            Self::Imix => IMIX.longest(),
         }
     }
 
@@ -74,22 +100,12 @@ impl Size {
     pub fn mean(self, per_len: impl Fn(usize) -> f64) -> f64 {
         match self {
             Self::Octets(len) => per_len(len),
-            Self::Imix => {
-                let sum: f64 = IMIX
-                    .iter()
-                    .map(|&(len, times)| per_len(len) * times as f64)
-                    .sum();
-                sum / imix_frames() as f64
-            }
+            Self::Imix => IMIX.mean(per_len),
         }
     }
 }
 
-fn imix_frames() -> usize {
-    IMIX.iter().map(|&(_, times)| times).sum()
-}
-
-fn lcm(a: usize, b: usize) -> usize {
+pub(crate) fn lcm(a: usize, b: usize) -> usize {
     let (mut x, mut y) = (a, b);
     while y != 0 {
         (x, y) = (y, x % y);

@@ -3,14 +3,15 @@
 use serde::Serialize;
 
 use super::Op;
-use super::rows::{Conditions, Row};
+use super::rows::Row;
 use crate::contender::Name;
+use crate::machine::Machine;
 use crate::size::Size;
 use crate::stats::Spread;
 
 #[derive(Serialize)]
 struct Document<'a> {
-    machine: &'a Conditions,
+    machine: &'a Machine,
     rows: Vec<JsonRow>,
 }
 
@@ -28,7 +29,7 @@ struct JsonRow {
 }
 
 /// One document, with a line end.
-pub(super) fn write(conditions: &Conditions, rows: &[Row]) -> Result<String, serde_json::Error> {
+pub(super) fn write(machine: &Machine, rows: &[Row]) -> Result<String, serde_json::Error> {
     let rows = rows.iter().map(|row| JsonRow {
         engine: row.name,
         op: row.op,
@@ -37,10 +38,10 @@ pub(super) fn write(conditions: &Conditions, rows: &[Row]) -> Result<String, ser
         ns_per_frame: row.ns,
         gbit_s: row.gbit_s(),
         mpps: row.mpps(),
-        percent_of_floor: row.percent_of_floor(&conditions.limits),
+        percent_of_floor: row.percent_of_floor(&machine.limits),
     });
     let document = Document {
-        machine: conditions,
+        machine,
         rows: rows.collect(),
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")

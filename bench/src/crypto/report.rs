@@ -1,11 +1,11 @@
 //! The rows as tables for people.
 
-use std::fmt::Write;
-
 use super::Op;
-use super::rows::{Conditions, Row};
+use super::rows::Row;
 use crate::contender::Name;
+use crate::machine::Machine;
 use crate::size::Size;
+use crate::text::{line, put};
 
 /// The burst that the long tables are about.
 pub(super) fn main_burst(bursts: &[usize]) -> usize {
@@ -17,16 +17,16 @@ pub(super) fn main_burst(bursts: &[usize]) -> usize {
 }
 
 /// The whole report.
-pub(super) fn write(conditions: &Conditions, rows: &[Row], bursts: &[usize]) -> String {
+pub(super) fn write(machine: &Machine, rows: &[Row], bursts: &[usize]) -> String {
     let mut out = String::new();
-    head(&mut out, conditions);
+    machine.head(&mut out, "AES-256-GCM");
     let burst = main_burst(bursts);
     let ops: Vec<Op> = Op::ALL
         .into_iter()
         .filter(|&op| rows.iter().any(|row| row.op == op))
         .collect();
     for &op in &ops {
-        speeds(&mut out, conditions, rows, op, burst);
+        speeds(&mut out, machine, rows, op, burst);
     }
     for &op in &ops {
         ratios(&mut out, rows, op, burst);
@@ -40,74 +40,6 @@ pub(super) fn write(conditions: &Conditions, rows: &[Row], bursts: &[usize]) -> 
         }
     }
     out
-}
-
-/// Writing to a `String` cannot fail.
-macro_rules! line {
-    ($out:expr) => { $out.push('\n') };
-    ($out:expr, $($arg:tt)*) => { writeln!($out, $($arg)*).expect("a String takes everything") };
-}
-macro_rules! put {
-    ($out:expr, $($arg:tt)*) => { write!($out, $($arg)*).expect("a String takes everything") };
-}
-
-fn head(out: &mut String, conditions: &Conditions) {
-    let c = conditions;
-    let limits = &c.limits;
-    line!(
-        out,
-        "AES-256-GCM, {}, {} cores, {} {}",
-        c.cpu,
-        c.cores,
-        c.os,
-        c.kernel.as_deref().unwrap_or(c.arch)
-    );
-    let pinned = c.pinned_to_core.map_or("not pinned".to_owned(), |core| {
-        format!("pinned to core {core}")
-    });
-    line!(
-        out,
-        "core {:.2} GHz, clock of the measurement {:.3} GHz, {pinned}",
-        limits.core_ghz,
-        c.tsc_ghz
-    );
-    if limits.aes_bits > 0 {
-        line!(
-            out,
-            "limits of the core, cycles for 64 octets: AES-256 {:.1} ({}-bit registers), GHASH {:.1}, both at once {:.1}",
-            limits.aes_round_cycles * 56.0,
-            limits.aes_bits,
-            limits.clmul_cycles * 16.0,
-            limits.mix_64_cycles,
-        );
-    }
-    for build in &c.builds {
-        line!(out, "{build}");
-    }
-    for absent in &c.absent {
-        line!(out, "not measured: {absent}");
-    }
-    let d = &c.disturbance;
-    line!(
-        out,
-        "{} rounds, {} thrown away as disturbed ({} preempted)",
-        d.rounds,
-        d.disturbed,
-        d.preempted
-    );
-    if d.is_much() {
-        line!(
-            out,
-            "THIS MACHINE IS NOT QUIET: more than a third of the rounds were disturbed. Trust ratios of minima, not digits."
-        );
-    }
-    if d.cells_without_quiet > 0 {
-        line!(
-            out,
-            "{} sizes and bursts had no quiet round; their rows are from disturbed ones.",
-            d.cells_without_quiet
-        );
-    }
 }
 
 /// The sizes in the order of the rows, each once.
@@ -131,7 +63,7 @@ fn find(rows: &[Row], name: Name, op: Op, size: Size, burst: usize) -> Option<&R
         .find(|row| row.name == name && row.op == op && row.size == size && row.burst == burst)
 }
 
-fn speeds(out: &mut String, conditions: &Conditions, rows: &[Row], op: Op, burst: usize) {
+fn speeds(out: &mut String, machine: &Machine, rows: &[Row], op: Op, burst: usize) {
     line!(out, "\n{} in bursts of {burst}", op.as_str().to_uppercase());
     line!(
         out,
@@ -142,7 +74,7 @@ fn speeds(out: &mut String, conditions: &Conditions, rows: &[Row], op: Op, burst
             let Some(row) = find(rows, name, op, size, burst) else {
                 continue;
             };
-            let floor = row.percent_of_floor(&conditions.limits);
+            let floor = row.percent_of_floor(&machine.limits);
             line!(
                 out,
                 "{size:>6}  {name:<12} {:>17.1} {:>8.1} {:>8.1} {:>8.2} {:>8.1} {:>9.3} {:>15}",
@@ -151,7 +83,7 @@ fn speeds(out: &mut String, conditions: &Conditions, rows: &[Row], op: Op, burst
                 row.ns.max,
                 row.mpps(),
                 row.gbit_s(),
-                row.cycles_per_octet(&conditions.limits),
+                row.cycles_per_octet(&machine.limits),
                 floor.map_or("-".to_owned(), |percent| format!("{percent:.0}")),
             );
         }

@@ -1,29 +1,21 @@
 //! Rounds: all contenders, one after the other, seal and open the same frames of one size.
-//!
-//! A round stands between two looks at the calibrator. Where one of them is slow, or the scheduler
-//! took the core away in between, the round says little about the contenders and is thrown away.
 
 use std::time::Instant;
 
 use gcm::{BurstKey, Job};
 use indicatif::{ProgressBar, ProgressStyle};
-use nix::sys::resource::{UsageWho, getrusage};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::rows::{Disturbance, Row};
+use super::rows::Row;
 use super::{Error, Op, Plan, Until, check};
 use crate::contender::{Contender, Name};
-use crate::cpu::{Calibrator, Clock, cycle_ns};
+use crate::cpu::Clock;
+use crate::quiet::{self, Disturbance, Sign, Watch};
 use crate::size::{Size, shuffle};
-use crate::stats::{Spread, percentile};
+use crate::stats::Spread;
 use crate::window::Window;
 
-/// A calibrator slower by this factor than in the fastest tenth of the rounds marks a disturbed
-/// round. Not the very fastest: the clock of many cores leaps up for moments, and that is no
-/// measure for the rest. Where less than a tenth of the time is quiet, noise looks like quiet.
-const DISTURBED: f64 = 1.10;
-const FASTEST: f64 = 0.10;
 /// Timed passes of one contender in a round, for payloads below `LONG`; else one.
 const PASSES: usize = 3;
 /// A pass over longer payloads takes long enough by itself.
@@ -41,7 +33,7 @@ const KEY: [u8; 32] = *b"one key for all, expanded once..";
 /// The measurements, growing.
 pub(super) struct Rounds {
     clock: Clock,
-    calibrator: Calibrator,
+    watch: Watch,
     rng: ChaCha8Rng,
     contenders: Vec<(Contender, Box<dyn BurstKey>)>,
     /// Takes up memory, so that what comes behind it lies elsewhere.
@@ -60,9 +52,7 @@ struct Cell {
 /// What one round measured.
 struct Round {
     cell: usize,
-    calibrator_ns: f64,
-    cycle_ns: f64,
-    preempted: bool,
+    sign: Sign,
     /// Contender, op, ns a frame.
     samples: Vec<(usize, Op, f64)>,
 }
@@ -107,7 +97,7 @@ impl Rounds {
         }
         Ok(Self {
             clock,
-            calibrator: Calibrator::default(),
+            watch: Watch::new(clock),
             rng,
             contenders,
             padding: Vec::new(),
@@ -157,45 +147,51 @@ impl Rounds {
     }
 
     fn round(&mut self, cell_index: usize) {
-        let cell = &mut self.cells[cell_index];
+        let Self {
+            clock,
+            watch,
+            rng,
+            contenders,
+            cells,
+            rounds,
+            ..
+        } = self;
+        let cell = &mut cells[cell_index];
         if cell.size == Size::Imix {
-            cell.window.reorder(|lens| shuffle(lens, &mut self.rng));
+            cell.window.reorder(|lens| shuffle(lens, rng));
         }
-        let mut order: Vec<usize> = (0..self.contenders.len()).collect();
-        shuffle(&mut order, &mut self.rng);
+        let mut order: Vec<usize> = (0..contenders.len()).collect();
+        shuffle(&mut order, rng);
         let passes = if cell.size.longest() < LONG {
             PASSES
         } else {
             1
         };
 
-        let switches = involuntary_switches();
-        let mut calibrator_ns = self.calibrator.ns(&self.clock);
-        let mut samples = Vec::with_capacity(order.len() * passes * 2);
-        for contender in order {
-            let key = &mut *self.contenders[contender].1;
-            let frames = cell.window.frames() as f64;
-            let mut jobs = cell.window.jobs();
-            // The first pass brings the tables and the code of this one back into the caches.
-            pass(&self.clock, key, &mut jobs, cell.burst);
-            for _ in 0..passes {
-                let [seal, open] = pass(&self.clock, key, &mut jobs, cell.burst);
-                samples.push((contender, Op::Seal, seal / frames));
-                samples.push((contender, Op::Open, open / frames));
+        let (samples, sign) = watch.over(|| {
+            let mut samples = Vec::with_capacity(order.len() * passes * 2);
+            for contender in order {
+                let (one, key) = &mut contenders[contender];
+                let frames = cell.window.frames() as f64;
+                let mut jobs = cell.window.jobs();
+                // The first pass brings the tables and the code of this one back into the caches.
+                pass(clock, &mut **key, &mut jobs, cell.burst);
+                for _ in 0..passes {
+                    let [seal, open] = pass(clock, &mut **key, &mut jobs, cell.burst);
+                    samples.push((contender, Op::Seal, seal / frames));
+                    samples.push((contender, Op::Open, open / frames));
+                }
+                assert!(
+                    jobs.iter().all(|job| job.authentic),
+                    "{} passed the check and now refuses what it sealed",
+                    one.name()
+                );
             }
-            assert!(
-                jobs.iter().all(|job| job.authentic),
-                "{} passed the check and now refuses what it sealed",
-                self.contenders[contender].0.name()
-            );
-        }
-        calibrator_ns = calibrator_ns.max(self.calibrator.ns(&self.clock));
-        let preempted = involuntary_switches() != switches;
-        self.rounds.push(Round {
+            samples
+        });
+        rounds.push(Round {
             cell: cell_index,
-            calibrator_ns,
-            cycle_ns: cycle_ns(&self.clock),
-            preempted,
+            sign,
             samples,
         });
     }
@@ -203,13 +199,9 @@ impl Rounds {
     /// Throws the disturbed rounds away. Rows in the order of the plan, how quiet it was, and the
     /// clock of the core in GHz.
     pub(super) fn finish(self) -> (Vec<Row>, Disturbance, f64) {
-        let bound = quiet_bound(
-            self.rounds
-                .iter()
-                .map(|round| round.calibrator_ns)
-                .collect(),
-        );
-        let is_quiet = |round: &Round| !round.preempted && round.calibrator_ns <= bound;
+        let calibrators = self.rounds.iter().map(|round| round.sign.calibrator_ns);
+        let bound = quiet::bound(calibrators.collect());
+        let is_quiet = |round: &Round| round.sign.is_quiet(bound);
         let mut rows = Vec::new();
         let mut cells_without_quiet = 0;
         for (index, cell) in self.cells.iter().enumerate() {
@@ -238,7 +230,11 @@ impl Rounds {
         let disturbance = Disturbance {
             rounds: self.rounds.len(),
             disturbed: self.rounds.iter().filter(|round| !is_quiet(round)).count(),
-            preempted: self.rounds.iter().filter(|round| round.preempted).count(),
+            preempted: self
+                .rounds
+                .iter()
+                .filter(|round| round.sign.preempted)
+                .count(),
             cells_without_quiet,
         };
         // Of the rounds that the rows are from: the quiet ones are those with the faster clock.
@@ -246,19 +242,10 @@ impl Rounds {
             .rounds
             .iter()
             .filter(|round| is_quiet(round) || cells_without_quiet > 0);
-        let cycles: Vec<f64> = quiet.map(|round| round.cycle_ns).collect();
+        let cycles: Vec<f64> = quiet.map(|round| round.sign.cycle_ns).collect();
         let core_ghz = Spread::of(&cycles).map_or(f64::NAN, |cycle_ns| 1.0 / cycle_ns.median);
         (rows, disturbance, core_ghz)
     }
-}
-
-/// The slowest calibrator of a quiet round.
-fn quiet_bound(mut calibrators: Vec<f64>) -> f64 {
-    calibrators.sort_unstable_by(f64::total_cmp);
-    if calibrators.is_empty() {
-        return f64::INFINITY;
-    }
-    DISTURBED * percentile(&calibrators, FASTEST)
 }
 
 /// Who everybody is compared with.
@@ -274,15 +261,6 @@ fn pass(clock: &Clock, key: &mut dyn BurstKey, jobs: &mut [Job<'_>], burst: usiz
     let seal = clock.ns(|| jobs.chunks_mut(burst).for_each(|burst| key.seal(burst)));
     let open = clock.ns(|| jobs.chunks_mut(burst).for_each(|burst| key.open(burst)));
     [seal, open]
-}
-
-/// How often the scheduler took the core from this thread; 0 where it does not say.
-fn involuntary_switches() -> i64 {
-    #[cfg(target_os = "linux")]
-    let who = UsageWho::RUSAGE_THREAD;
-    #[cfg(not(target_os = "linux"))]
-    let who = UsageWho::RUSAGE_SELF;
-    getrusage(who).map_or(0, |usage| usage.involuntary_context_switches())
 }
 
 #[cfg(test)]

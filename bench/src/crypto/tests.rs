@@ -134,17 +134,6 @@ fn wrong_options_are_refused_in_words() {
     assert!(error.to_string().contains("core 100000"), "{error}");
 }
 
-#[test]
-fn a_third_is_not_much_and_more_is() {
-    let of = |disturbed| rows::Disturbance {
-        rounds: 30,
-        disturbed,
-        ..Default::default()
-    };
-    assert!(!of(10).is_much());
-    assert!(of(11).is_much());
-}
-
 /// A key that forgets the last octet of the ICV must not be timed.
 #[test]
 fn a_wrong_contender_is_found_out() {

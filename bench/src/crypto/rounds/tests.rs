@@ -1,17 +1,5 @@
 use super::*;
 
-/// Nine quiet rounds in a hundred with a leap of the clock do not condemn the rest.
-#[test]
-fn the_bound_stands_on_the_fastest_tenth() {
-    let mut calibrators = vec![50.0; 9];
-    calibrators.extend([100.0; 60]);
-    calibrators.extend([130.0; 31]);
-    let bound = quiet_bound(calibrators);
-    assert!((bound - 110.0).abs() < 1e-9, "{bound}");
-    assert!(quiet_bound(vec![7.0]) >= 7.0);
-    assert!(quiet_bound(vec![]) > 1e300);
-}
-
 fn few_rounds() -> Rounds {
     let plan = Plan {
         sizes: vec![Size::Octets(64), Size::Imix],
@@ -31,16 +19,16 @@ fn disturbed_rounds_are_thrown_away_and_counted() {
     let mut rounds = few_rounds();
     assert_eq!(rounds.rounds.len(), 8, "two sizes, four rounds");
     for (n, round) in rounds.rounds.iter_mut().enumerate() {
-        (round.calibrator_ns, round.preempted) = (1000.0, false);
+        (round.sign.calibrator_ns, round.sign.preempted) = (1000.0, false);
         let slow = n % 4 == 3;
-        round.cycle_ns = [0.2, 0.2, 0.3, 1.0, 0.2, 0.3, 0.3, 1.0][n];
+        round.sign.cycle_ns = [0.2, 0.2, 0.3, 1.0, 0.2, 0.3, 0.3, 1.0][n];
         round
             .samples
             .iter_mut()
             .for_each(|sample| sample.2 = if slow { 900.0 } else { 10.0 });
         match n {
-            3 => round.calibrator_ns = 1200.0,
-            7 => round.preempted = true,
+            3 => round.sign.calibrator_ns = 1200.0,
+            7 => round.sign.preempted = true,
             _ => {}
         }
     }
@@ -69,7 +57,7 @@ fn disturbed_rounds_are_thrown_away_and_counted() {
 fn a_size_without_a_quiet_round_keeps_its_rows_and_is_counted() {
     let mut rounds = few_rounds();
     for round in &mut rounds.rounds {
-        (round.calibrator_ns, round.preempted) = (1000.0, round.cell == 1);
+        (round.sign.calibrator_ns, round.sign.preempted) = (1000.0, round.cell == 1);
     }
     let (rows, disturbance, _) = rounds.finish();
     assert_eq!(

@@ -1,0 +1,170 @@
+//! A worker with keys that no protocol made: for benches that measure frames, not keys.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use gcm::Engine;
+use port::Port;
+use port::limits::MTU_MAX;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use secy::{
+    Protection, RxConfig, RxSa, RxScs, SaId, Sak, Salt, Suite, TxSa, TxSc, TxScConfig,
+    ValidateFrames,
+};
+use wire::{An, ETHERTYPE_REKEY, MacAddr, OVERHEAD_MAX, Sci, Ssci};
+use worker::{Command, ControlLink, Idle, Mailbox, Parts, Policy, Stats, Worker, mailbox};
+
+/// Frames that may overtake each other.
+const REPLAY_WINDOW: u32 = 1024;
+/// Octets of a SAK.
+const SAK_LEN: usize = 32;
+
+/// How a worker protects.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Protecting {
+    /// The suite; of 256 bits.
+    pub suite: Suite,
+    /// Encrypt, or authenticate only.
+    pub protection: Protection,
+    /// Who computes.
+    pub engine: Engine,
+}
+
+/// A worker, and what control would hold.
+pub struct Keyed {
+    /// Ready to poll.
+    pub worker: Worker,
+    /// Its numbers.
+    pub stats: Arc<Stats>,
+    mailbox: Mailbox,
+    /// A worker without control would end.
+    _control: ControlLink,
+}
+
+/// The SAs of one direction: every pair is under a key of its own, so no nonce is used twice.
+pub struct Direction {
+    from: Sci,
+    epoch: u32,
+    how: Protecting,
+}
+
+impl Direction {
+    /// From `from`, under a key that nothing was ever sealed with in this process.
+    #[must_use]
+    pub fn fresh(from: Sci, how: Protecting) -> Self {
+        static EPOCH: AtomicU32 = AtomicU32::new(1);
+        Self {
+            from,
+            epoch: EPOCH.fetch_add(1, Ordering::Relaxed),
+            how,
+        }
+    }
+
+    fn id(&self) -> SaId {
+        SaId {
+            an: An::from_tci(self.epoch as u8 % 4),
+            epoch: self.epoch,
+        }
+    }
+
+    fn sak(&self) -> Sak {
+        let mut octets = [0; SAK_LEN];
+        ChaCha8Rng::seed_from_u64(self.epoch.into()).fill_bytes(&mut octets);
+        Sak::from_slice(self.how.suite, &octets).expect("a suite of 256 bits")
+    }
+
+    /// For the one who sends.
+    #[must_use]
+    pub fn tx(&self) -> TxSa {
+        let (id, how) = (self.id(), &self.how);
+        TxSa::new(
+            id,
+            how.suite,
+            &self.sak(),
+            Salt([7; 12]),
+            Ssci(1),
+            how.engine,
+        )
+    }
+
+    /// For the one who receives.
+    #[must_use]
+    pub fn rx(&self) -> RxSa {
+        let (id, how) = (self.id(), &self.how);
+        RxSa::new(
+            id,
+            how.suite,
+            &self.sak(),
+            Salt([7; 12]),
+            Ssci(1),
+            how.engine,
+        )
+    }
+}
+
+/// The SCI of one end of a measured line.
+#[must_use]
+pub fn sci(end: u8) -> Sci {
+    Sci::new(MacAddr([2, 0, 0, 0, 0xe0, end]), 1)
+}
+
+impl Keyed {
+    /// A worker that sends as `send` says, and receives what `receive` sends.
+    ///
+    /// # Errors
+    /// When the process has no file descriptor left.
+    pub fn new(
+        red: Box<dyn Port>,
+        black: Box<dyn Port>,
+        send: &Direction,
+        receive: &Direction,
+        idle: Idle,
+    ) -> std::io::Result<Self> {
+        let (mailbox, inbox) = mailbox::channel();
+        let (control, link) = ControlLink::pair()?;
+        let stats = Arc::new(Stats::new());
+        let worker = Worker::new(Parts {
+            red,
+            black,
+            tx: TxSc::new(TxScConfig {
+                sci: send.from,
+                explicit_sci: true,
+                protection: send.how.protection,
+                clear_vlan_tags: 0,
+                frame_len_max: MTU_MAX + OVERHEAD_MAX,
+            }),
+            rx: RxScs::new(RxConfig {
+                replay_window: REPLAY_WINDOW,
+                validate: ValidateFrames::Strict,
+                clear_vlan_tags: 0,
+            }),
+            policy: Policy::default(),
+            rekey_ethertype: ETHERTYPE_REKEY,
+            idle,
+            inbox,
+            link,
+            stats: Arc::clone(&stats),
+        });
+        let mut keyed = Self {
+            worker,
+            stats,
+            mailbox,
+            _control: control,
+        };
+        keyed.post(Command::InstallTx {
+            sa: Box::new(send.tx()),
+        });
+        keyed.post(Command::InstallRx {
+            sci: receive.from,
+            sa: Box::new(receive.rx()),
+        });
+        keyed.worker.poll();
+        Ok(keyed)
+    }
+
+    fn post(&mut self, command: Command) {
+        let posted = self.mailbox.post(command);
+        posted.expect("an empty mailbox of a worker that lives");
+    }
+}

@@ -1,0 +1,43 @@
+//! Gbit/s against frame size: protect and validate side by side.
+
+use clap::ValueEnum;
+
+use super::rows::Row;
+use super::{Arm, Op};
+use crate::chart::{COLOURS, Chart, Line, Panel, XAxis};
+use crate::machine::Machine;
+
+/// On the fewest cores measured. The mix has no place on an axis of sizes, the no-op forwarder none
+/// beside what works: its line would flatten all others.
+pub(super) fn draw(rows: &[Row], machine: &Machine) -> String {
+    let cores = rows.iter().map(|row| row.cores).min().unwrap_or(1);
+    let chart = Chart {
+        title: format!("Worker between null ports, cores: {cores}"),
+        subtitle: machine.cpu.clone(),
+        x_label: "octets of a frame, with FCS".to_owned(),
+        x_axis: XAxis::Logarithmic,
+        panels: Op::ALL
+            .map(|op| Panel {
+                title: format!("{}, Gbit/s", op.as_str()),
+                lines: lines(rows, op, cores),
+            })
+            .into(),
+    };
+    chart.draw()
+}
+
+fn lines(rows: &[Row], op: Op, cores: usize) -> Vec<Line> {
+    let line = |(&arm, colour): (&Arm, &'static str)| {
+        let of_arm = |row: &&Row| (row.arm, row.op, row.cores) == (arm, op, cores);
+        let point = |row: &Row| Some((row.size.octets()? as f64, row.gbit_s()));
+        Line {
+            name: arm.as_str().to_owned(),
+            colour,
+            points: rows.iter().filter(of_arm).filter_map(point).collect(),
+        }
+    };
+    let arms = Arm::value_variants().iter().zip(COLOURS);
+    let arms = arms.filter(|(arm, _)| **arm != Arm::NoOp);
+    let lines = arms.map(line);
+    lines.filter(|line| !line.points.is_empty()).collect()
+}

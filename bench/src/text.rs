@@ -1,0 +1,20 @@
+//! Tables are built in a `String`, and writing to a `String` cannot fail.
+
+/// Appends a formatted line, or an empty one.
+macro_rules! line {
+    ($out:expr) => { $out.push('\n') };
+    ($out:expr, $($arg:tt)*) => {
+        ::std::fmt::Write::write_fmt($out, format_args!("{}\n", format_args!($($arg)*)))
+            .expect("a String takes everything")
+    };
+}
+
+/// Appends formatted text.
+macro_rules! put {
+    ($out:expr, $($arg:tt)*) => {
+        ::std::fmt::Write::write_fmt($out, format_args!($($arg)*))
+            .expect("a String takes everything")
+    };
+}
+
+pub(crate) use {line, put};
