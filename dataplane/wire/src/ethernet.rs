@@ -60,6 +60,15 @@ impl<'a> EthernetFrame<'a> {
         be16(self.after_source).unwrap_or(0) // at least two octets by `parse`
     }
 
+    /// The VLAN of the outer tag, 0 to 4095; `None` when the frame has no tag.
+    #[inline]
+    #[must_use]
+    pub fn vlan(&self) -> Option<u16> {
+        const VLAN_BITS: u16 = 0x0FFF;
+        let tci = be16(self.after_source.get(2..)?)?;
+        self.tag_at(0).then_some(tci & VLAN_BITS)
+    }
+
     /// How many VLAN tags stand in front, counted up to `max`. A tag counts only if an EtherType
     /// follows it, so what comes after the counted tags is never empty.
     #[inline]

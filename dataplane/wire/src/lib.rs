@@ -7,6 +7,7 @@
 mod ethernet;
 mod ids;
 mod key_id;
+mod mac_pattern;
 mod sectag;
 
 pub use ethernet::{
@@ -14,6 +15,7 @@ pub use ethernet::{
 };
 pub use ids::{An, MacAddr, ParseMacAddrError, Pn, Sci, Ssci};
 pub use key_id::{KeyId, KeyIdError};
+pub use mac_pattern::{MacPattern, ParseMacPatternError};
 pub use sectag::{Channel, SHORT_LEN_BOUND, SecTag, SecTagError, short_len};
 
 /// EtherType of a MACsec frame (IEEE 802.1AE).

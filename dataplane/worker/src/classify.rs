@@ -1,8 +1,10 @@
-//! The first look at a frame from the line: control, or for the SecY.
+//! The first look at a frame from the line: control, for the SecY, or round it.
 //!
-//! The uncontrolled port reaches the rekey protocol and nothing else. Whatever is not rekey goes to
-//! the SecY, which has a name for everything that is not MACsec (InPktsNoTag and others).
+//! The uncontrolled port reaches the rekey protocol and nothing else. What no line of the policy lets
+//! bypass goes to the SecY, which has a name for everything that is not MACsec (InPktsNoTag and
+//! others).
 
+use crate::policy::Policy;
 use wire::ethertype;
 
 /// Where a frame from the line goes.
@@ -12,13 +14,17 @@ pub(crate) enum Class {
     Control,
     /// To the SecY, to be validated.
     Secure,
+    /// To red as it is.
+    Bypass,
 }
 
-/// Looks at the EtherType.
+/// Looks at the EtherType, and where that is of no use at the policy.
 #[inline]
-pub(crate) fn classify(frame: &[u8], rekey_ethertype: u16) -> Class {
+pub(crate) fn classify(frame: &[u8], rekey_ethertype: u16, policy: &mut Policy) -> Class {
     if ethertype(frame) == Some(rekey_ethertype) {
         Class::Control
+    } else if policy.bypasses(frame, rekey_ethertype) {
+        Class::Bypass
     } else {
         Class::Secure
     }

@@ -11,6 +11,12 @@ pub struct WorkerCounters {
     pub commands: u64,
     /// Of these: installs that were refused.
     pub commands_refused: u64,
+    /// Dropped: a red frame, by a line of the policy.
+    pub policy_discarded: u64,
+    /// Red frames sent to the line in clear, by a line of the policy.
+    pub out_bypass: u64,
+    /// Frames of the line let into red as they came, by a line of the policy.
+    pub in_bypass: u64,
     /// Control frames sent to the line.
     pub out_control: u64,
     /// Frames of the line handed to control.
@@ -23,11 +29,14 @@ pub struct WorkerCounters {
 
 impl WorkerCounters {
     /// The names, in the order of [`Self::values`].
-    pub const NAMES: [&'static str; 8] = [
+    pub const NAMES: [&'static str; 11] = [
         "Bursts",
         "IdleWaits",
         "Commands",
         "CommandsRefused",
+        "PolicyDiscarded",
+        "OutBypass",
+        "InBypass",
         "OutControl",
         "InControl",
         "InControlTooLong",
@@ -42,6 +51,9 @@ impl WorkerCounters {
             self.idle_waits,
             self.commands,
             self.commands_refused,
+            self.policy_discarded,
+            self.out_bypass,
+            self.in_bypass,
             self.out_control,
             self.in_control,
             self.in_control_too_long,
@@ -57,6 +69,9 @@ impl WorkerCounters {
             idle_waits,
             commands,
             commands_refused,
+            policy_discarded,
+            out_bypass,
+            in_bypass,
             out_control,
             in_control,
             in_control_too_long,
@@ -67,6 +82,9 @@ impl WorkerCounters {
             idle_waits,
             commands,
             commands_refused,
+            policy_discarded,
+            out_bypass,
+            in_bypass,
             out_control,
             in_control,
             in_control_too_long,

@@ -31,6 +31,7 @@ mod policy;
 mod spawn;
 mod stats;
 mod sync;
+mod through_secy;
 mod wake;
 mod worker;
 
@@ -39,7 +40,10 @@ pub use control_link::{ControlFrame, ControlLink, Refused, WorkerEnd};
 pub use counters::WorkerCounters;
 pub use idle::{Idle, TooFewCores};
 pub use mailbox::{Full, Inbox, Mailbox, Ticket};
-pub use policy::{Action, ETHERTYPE_MAC_CONTROL, Line, Policy, PolicyError, Rule};
+pub use policy::{
+    Action, ETHERTYPE_MAC_CONTROL, Line, Policy, PolicyError, PolicyHits, Protocol, Rule,
+    UnknownProtocol,
+};
 pub use spawn::{Death, Handle, Opener, Openers, PortFacts, SpawnError, WorkerConfig, spawn};
 pub use stats::{Stats, StatsSnapshot};
 pub use worker::{Parts, Worker};

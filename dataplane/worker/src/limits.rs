@@ -11,10 +11,12 @@ pub const CONTROL_QUEUE_FRAMES: usize = 64;
 /// Breaths of [`crate::Worker::poll`] between two publications of the statistics, at most.
 pub const PUBLISH_EVERY: u32 = 64;
 
-/// Rules of a policy, at most, the built-in first and the default last not counted.
-pub const POLICY_RULES_MAX: usize = 14;
-/// Counters of a policy: one per rule, one for the built-in, one for the default.
-pub const POLICY_HITS: usize = POLICY_RULES_MAX + 2;
+/// Rules of a policy, at most.
+pub const POLICY_RULES_MAX: usize = 24;
+/// Lines of a policy, at most: the fixed one, the rules, the known protocols, the rest.
+pub const POLICY_LINES_MAX: usize = 1 + POLICY_RULES_MAX + crate::Protocol::ALL.len() + 1;
+/// Last VLAN there is; 4095 is reserved by 802.1Q.
+pub const VLAN_ID_MAX: u16 = 4094;
 
 /// Empty breaths before an adaptive worker goes to sleep, unless the config says otherwise.
 pub const IDLE_SPINS: u32 = 64;

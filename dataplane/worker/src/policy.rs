@@ -1,183 +1,192 @@
-//! The policy in front of the SecY, red side: which frames are protected and which are discarded.
+//! The policy in front of the SecY: which frames are protected, which are discarded, and which go
+//! round it.
 //!
 //! ```text
-//! red ─▶ MAC control? discard ─▶ first rule that matches ─▶ else: the default action
+//! red ───▶ MAC control? discard ─▶ first rule that matches ─▶ a known protocol ─▶ the rest
+//! black ─▶ neither MACsec nor rekey, and that table says bypass? to red ─▶ else: to the SecY
 //! ```
-//! Every frame hits exactly one line of the table, and each line counts its hits: for a line that
-//! discards, its hits are the named drop.
+//! The lines of known protocols do what is done with the rest; they are there to be counted and
+//! seen, and a rule in front of them changes what happens. Every red frame hits exactly one line of
+//! the table; each line counts its hits.
 //!
-//! Not here yet: bypass and VLANs. Black side: `classify.rs`.
+//! **What bypasses is in clear.** Nothing bypasses unless a rule says so. A bypassed frame of the line
+//! is from anybody. No rule lets a frame bypass that has the EtherType of MACsec or of rekey frames,
+//! with or without tags in front: what the site's hosts send is never taken for ours.
+//!
+//! Not here: control frames of the line (`classify.rs`); names and files (`qmacsec`'s config).
 
-use crate::limits::{POLICY_HITS, POLICY_RULES_MAX};
+mod protocol;
+mod rule;
+
 use core::fmt;
-use wire::{EthernetFrame, MacAddr};
+use wire::{ETHERTYPE_MACSEC, EthernetFrame};
+
+use crate::limits::{POLICY_LINES_MAX, POLICY_RULES_MAX};
+use rule::{Key, Pattern};
+
+pub use protocol::{Protocol, UnknownProtocol};
+pub use rule::{Action, PolicyError, Rule};
 
 /// EtherType of MAC control: pause and priority flow control, IEEE 802.3 annex 31. They are meant for
 /// the port at the other end of this very cable and never forwarded.
 pub const ETHERTYPE_MAC_CONTROL: u16 = 0x8808;
-/// How many VLAN tags are skipped to find the EtherType a rule asks for.
-const VLAN_TAGS_SKIPPED: usize = 2;
 
-/// What happens to a frame.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum Action {
-    /// Goes to the SecY.
-    #[default]
-    Protect,
-    /// Dropped, and counted by its rule.
-    Discard,
-}
-
-/// One line of the table. Matches when everything it names is equal; naming nothing is an error.
+/// A line of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Rule {
-    /// Destination address; must be a group address.
-    pub destination: Option<MacAddr>,
-    /// EtherType behind up to two VLAN tags.
-    pub ethertype: Option<u16>,
-    /// What happens to frames that match.
-    pub action: Action,
-}
-
-/// Why a policy is none. Rules are counted from 1, as in a config file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum PolicyError {
-    /// Too many rules.
-    #[error("policy has {0} rules: at most {POLICY_RULES_MAX}")]
-    TooManyRules(usize),
-    /// A rule that matches everything.
-    #[error(
-        "policy rule {0} names neither destination nor EtherType: name one, or set the default"
-    )]
-    NamesNothing(usize),
-    /// A rule for the address of a station.
-    #[error("policy rule {rule}: destination {destination} is no group address")]
-    NotGroup {
-        /// Which rule.
-        rule: usize,
-        /// As given.
-        destination: MacAddr,
-    },
-    /// An EtherType field below 0x0600 is a length.
-    #[error("policy rule {rule}: {ethertype:#06x} is no EtherType: they start at 0x0600")]
-    NotEtherType {
-        /// Which rule.
-        rule: usize,
-        /// As given.
-        ethertype: u16,
-    },
+pub enum Line {
+    /// The first line: pause and PFC. Fixed.
+    MacControl,
+    /// A rule.
+    Rule(Rule),
+    /// A protocol that no rule took.
+    Protocol(Protocol),
+    /// What nothing matched.
+    Default,
 }
 
 /// The table of one worker, with its hits.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
-    rules: [Rule; POLICY_RULES_MAX],
+    /// What each line matches and does; the last one matches everything.
+    patterns: [(Pattern, Action); POLICY_LINES_MAX],
+    lines: [Line; POLICY_LINES_MAX],
     count: usize,
-    default: Action,
-    /// The built-in line, then the rules, then the default.
-    hits: [u64; POLICY_HITS],
+    /// Which table this is, for whoever reads the hits.
+    serial: u64,
+    hits: PolicyHits,
 }
 
-impl Rule {
-    const NONE: Self = Self {
-        destination: None,
-        ethertype: None,
-        action: Action::Protect,
-    };
-
-    fn check(&self, number: usize) -> Result<(), PolicyError> {
-        if self.destination.is_none() && self.ethertype.is_none() {
-            return Err(PolicyError::NamesNothing(number));
-        }
-        if let Some(destination) = self.destination.filter(|address| address.0[0] & 1 == 0) {
-            return Err(PolicyError::NotGroup {
-                rule: number,
-                destination,
-            });
-        }
-        if let Some(ethertype) = self.ethertype.filter(|&ethertype| ethertype < 0x0600) {
-            return Err(PolicyError::NotEtherType {
-                rule: number,
-                ethertype,
-            });
-        }
-        Ok(())
-    }
-
-    fn matches(&self, destination: MacAddr, ethertype: u16) -> bool {
-        self.destination.is_none_or(|wanted| wanted == destination)
-            && self.ethertype.is_none_or(|wanted| wanted == ethertype)
-    }
+/// Hits of each line, in the order of [`Policy::lines`]; zero beyond the last. They begin with the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PolicyHits {
+    /// [`Policy::serial`] of the table.
+    pub serial: u64,
+    /// Frames from red.
+    pub red: [u64; POLICY_LINES_MAX],
+    /// Frames from black that a line let bypass.
+    pub black: [u64; POLICY_LINES_MAX],
 }
 
 impl Policy {
-    /// A table of these rules, first match first.
+    /// A table of these rules, first match first; then the known protocols and the rest, which
+    /// `default` is for.
     ///
     /// # Errors
     /// [`PolicyError`] names the rule and the mend.
     pub fn new(rules: &[Rule], default: Action) -> Result<Self, PolicyError> {
-        let mut table = [Rule::NONE; POLICY_RULES_MAX];
-        let place = table
-            .get_mut(..rules.len())
-            .ok_or(PolicyError::TooManyRules(rules.len()))?;
-        for (index, rule) in rules.iter().enumerate() {
-            rule.check(index + 1)?;
+        if rules.len() > POLICY_RULES_MAX {
+            return Err(PolicyError::TooManyRules(rules.len()));
         }
-        place.copy_from_slice(rules);
-        Ok(Self {
-            rules: table,
-            count: rules.len(),
-            default,
-            hits: [0; POLICY_HITS],
-        })
+        if default == Action::Bypass {
+            return Err(PolicyError::BypassByDefault);
+        }
+        for (number, rule) in (1..).zip(rules) {
+            rule.check(number)?;
+        }
+        Ok(Self::of(rules, default))
     }
 
-    /// Whether the frame goes to the SecY; counts the hit.
-    ///
-    /// A frame too short for an EtherType does: the SecY has a name for it.
-    #[inline]
-    pub(crate) fn admit(&mut self, frame: &[u8]) -> bool {
-        let (line, action) = match EthernetFrame::parse(frame) {
-            Some(frame) => self.look_up(&frame),
-            None => (self.count + 1, Action::Protect),
+    /// Of checked rules, and not too many.
+    fn of(rules: &[Rule], default: Action) -> Self {
+        let mac_control = Rule {
+            destination: None,
+            ethertype: Some(ETHERTYPE_MAC_CONTROL),
+            vlan: None,
+            action: Action::Discard,
         };
-        self.hits[line] += 1;
-        action == Action::Protect
+        let rules = rules.iter().map(|rule| (Line::Rule(*rule), *rule));
+        let protocols = Protocol::ALL
+            .into_iter()
+            .map(|protocol| (Line::Protocol(protocol), protocol.rule(default)));
+        let lines = core::iter::once((Line::MacControl, mac_control))
+            .chain(rules)
+            .chain(protocols);
+        let mut policy = Self {
+            patterns: [(Pattern::ANY, default); POLICY_LINES_MAX],
+            lines: [Line::Default; POLICY_LINES_MAX],
+            count: 1, // the default
+            serial: 0,
+            hits: PolicyHits::default(),
+        };
+        let places = policy.lines.iter_mut().zip(&mut policy.patterns);
+        for ((line, rule), (named, pattern)) in lines.zip(places) {
+            *named = line;
+            *pattern = (Pattern::of(&rule), rule.action);
+            policy.count += 1;
+        }
+        policy
+    }
+
+    /// Gives this table a number, by which its hits are known.
+    #[must_use]
+    pub fn with_serial(mut self, serial: u64) -> Self {
+        self.serial = serial;
+        self.hits.serial = serial;
+        self
+    }
+
+    /// See [`Self::with_serial`].
+    #[must_use]
+    pub fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// What happens to a red frame; counts the hit.
+    ///
+    /// A frame too short for an EtherType goes to the SecY, which has a name for it.
+    #[inline]
+    pub(crate) fn of_red(&mut self, frame: &[u8], rekey_ethertype: u16) -> Action {
+        let (line, action) = match EthernetFrame::parse(frame) {
+            Some(frame) => self.look_up(&frame, rekey_ethertype),
+            None => (self.count - 1, Action::Protect),
+        };
+        self.hits.red[line] += 1;
+        action
+    }
+
+    /// Whether a black frame that is no control frame goes round the SecY; counts it if so.
+    #[inline]
+    pub(crate) fn bypasses(&mut self, frame: &[u8], rekey_ethertype: u16) -> bool {
+        let Some(frame) = EthernetFrame::parse(frame) else {
+            return false;
+        };
+        if frame.ethertype() == ETHERTYPE_MACSEC {
+            return false; // the usual case
+        }
+        let (line, action) = self.look_up(&frame, rekey_ethertype);
+        let bypasses = action == Action::Bypass;
+        self.hits.black[line] += u64::from(bypasses);
+        bypasses
     }
 
     #[inline]
-    fn look_up(&self, frame: &EthernetFrame<'_>) -> (usize, Action) {
-        let ethertype = frame.ethertype_after_tags(VLAN_TAGS_SKIPPED);
-        if ethertype == ETHERTYPE_MAC_CONTROL {
-            return (0, Action::Discard);
-        }
-        let rules = &self.rules[..self.count];
-        if rules.is_empty() {
-            return (1, self.default);
-        }
-        let destination = frame.dst();
-        match rules
-            .iter()
-            .position(|rule| rule.matches(destination, ethertype))
-        {
-            Some(index) => (index + 1, rules[index].action),
-            None => (self.count + 1, self.default),
-        }
+    fn look_up(&self, frame: &EthernetFrame<'_>, rekey_ethertype: u16) -> (usize, Action) {
+        let (key, ethertype) = Key::of(frame);
+        let reserved = ethertype == ETHERTYPE_MACSEC || ethertype == rekey_ethertype;
+        let last = self.count - 1;
+        let matching = self.patterns[..last].iter().position(|(pattern, action)| {
+            pattern.matches(key) && !(reserved && *action == Action::Bypass)
+        });
+        let line = matching.unwrap_or(last);
+        (line, self.patterns[line].1)
     }
 
-    /// The lines: the built-in, the rules, the default; with their action, in the order of the hits.
+    /// The lines with what they do: the fixed one, the rules, the protocols, the rest; in the order
+    /// of the hits.
     pub fn lines(&self) -> impl Iterator<Item = (Line, Action)> + '_ {
-        let rules = self.rules[..self.count]
-            .iter()
-            .map(|rule| (Line::Rule(*rule), rule.action));
-        std::iter::once((Line::MacControl, Action::Discard))
-            .chain(rules)
-            .chain(std::iter::once((Line::Default, self.default)))
+        let actions = self.patterns.iter().map(|(_, action)| *action);
+        self.lines.iter().copied().zip(actions).take(self.count)
     }
 
-    /// Hits of each line; zero beyond the last.
+    /// The lines whose frames are in clear on the line.
+    pub fn bypasses_of(&self) -> impl Iterator<Item = Line> + '_ {
+        self.lines()
+            .filter_map(|(line, action)| (action == Action::Bypass).then_some(line))
+    }
+
+    /// Hits of each line.
     #[must_use]
-    pub fn hits(&self) -> &[u64; POLICY_HITS] {
+    pub fn hits(&self) -> &PolicyHits {
         &self.hits
     }
 }
@@ -185,44 +194,27 @@ impl Policy {
 impl Default for Policy {
     /// Protects everything but MAC control.
     fn default() -> Self {
-        let rules = [Rule::NONE; POLICY_RULES_MAX];
-        Self {
-            rules,
-            count: 0,
-            default: Action::Protect,
-            hits: [0; POLICY_HITS],
-        }
+        Self::of(&[], Action::Protect)
     }
 }
 
-/// A line of the table, for showing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Line {
-    /// The built-in first line: pause and PFC.
-    MacControl,
-    /// A rule.
-    Rule(Rule),
-    /// What no rule matched.
-    Default,
+impl Default for PolicyHits {
+    fn default() -> Self {
+        Self {
+            serial: 0,
+            red: [0; POLICY_LINES_MAX],
+            black: [0; POLICY_LINES_MAX],
+        }
+    }
 }
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MacControl => f.write_str("mac-control"),
+            Self::Rule(rule) => rule.fmt(f),
+            Self::Protocol(protocol) => protocol.fmt(f),
             Self::Default => f.write_str("default"),
-            Self::Rule(Rule {
-                destination: Some(to),
-                ethertype: Some(ethertype),
-                ..
-            }) => {
-                write!(f, "{to} {ethertype:#06x}")
-            }
-            Self::Rule(Rule {
-                destination: Some(to),
-                ..
-            }) => to.fmt(f),
-            Self::Rule(Rule { ethertype, .. }) => write!(f, "{:#06x}", ethertype.unwrap_or(0)),
         }
     }
 }

@@ -8,7 +8,8 @@
 //! Not here: rates, totals over several workers, names of the policy's lines.
 
 use crate::counters::WorkerCounters;
-use crate::limits::{POLICY_HITS, RX_SAS_MAX};
+use crate::limits::{POLICY_LINES_MAX, RX_SAS_MAX};
+use crate::policy::PolicyHits;
 use arrayvec::ArrayVec;
 use crossbeam_utils::CachePadded;
 use port::{LinkState, PortCounters};
@@ -36,7 +37,7 @@ pub struct StatsSnapshot {
     /// The loop itself.
     pub worker: WorkerCounters,
     /// Hits of each line of the policy, as in [`crate::Policy::lines`].
-    pub policy_hits: [u64; POLICY_HITS],
+    pub policy: PolicyHits,
     /// The tx SA in use.
     pub tx_sa: Option<SaId>,
     /// PN of the next frame; `None` without an SA, or when its PNs are used up.
@@ -55,7 +56,7 @@ impl Default for StatsSnapshot {
             tx: TxCounters::default(),
             rx: RxCounters::default(),
             worker: WorkerCounters::default(),
-            policy_hits: [0; POLICY_HITS],
+            policy: PolicyHits::default(),
             tx_sa: None,
             next_pn: None,
             rx_sas: ArrayVec::new(),
@@ -68,7 +69,8 @@ const WORDS: usize = 2 * PortCounters::LEN
     + TxCounters::NAMES.len()
     + RxCounters::NAMES.len()
     + WorkerCounters::NAMES.len()
-    + POLICY_HITS
+    + 1
+    + 2 * POLICY_LINES_MAX
     + 5
     + RX_SAS_MAX * WORDS_OF_RX_SA;
 /// How often a reader looks again at once. The worker writes for under a microsecond.
@@ -162,7 +164,9 @@ impl StatsSnapshot {
         self.tx.values().into_iter().for_each(&mut word);
         self.rx.values().into_iter().for_each(&mut word);
         self.worker.values().into_iter().for_each(&mut word);
-        self.policy_hits.into_iter().for_each(&mut word);
+        word(self.policy.serial);
+        self.policy.red.into_iter().for_each(&mut word);
+        self.policy.black.into_iter().for_each(&mut word);
         word(link_to_word(self.red_link));
         word(link_to_word(self.black_link));
         word(self.tx_sa.map_or(NO_SA, sa_to_word));
@@ -185,7 +189,11 @@ impl StatsSnapshot {
             tx: TxCounters::from_values(take(&mut words)),
             rx: RxCounters::from_values(take(&mut words)),
             worker: WorkerCounters::from_values(take(&mut words)),
-            policy_hits: take(&mut words),
+            policy: PolicyHits {
+                serial: next(&mut words),
+                red: take(&mut words),
+                black: take(&mut words),
+            },
             red_link: link_from_word(next(&mut words)),
             black_link: link_from_word(next(&mut words)),
             tx_sa: Some(next(&mut words))
@@ -205,7 +213,7 @@ impl StatsSnapshot {
     }
 
     /// Names and values of everything that was dropped between the ports, zeroes included. The ports'
-    /// own drops and the policy's are apart.
+    /// own drops are apart; which line of the policy dropped how many is in [`Self::policy`].
     pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let (mut tx, mut rx) = (self.tx, self.rx);
         let secy = secy::Discard::ALL.into_iter().filter_map(move |discard| {
@@ -214,6 +222,7 @@ impl StatsSnapshot {
         });
         let worker = &self.worker;
         secy.chain([
+            ("PolicyDiscarded", worker.policy_discarded),
             ("InControlTooLong", worker.in_control_too_long),
             ("InControlOverrun", worker.in_control_overrun),
         ])

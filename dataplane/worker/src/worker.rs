@@ -4,6 +4,7 @@
 //!            mailbox ─ commands ─┐            control link
 //!                                ▼             ▲      │
 //! red rx ─ policy ──────────── protect ────────┼──────┴──▶ black tx
+//!             └─ bypass ─▶      ◀─ bypass ─┐    │
 //! red tx ◀──────────────────── validate ─ classify ◀────── black rx
 //! ```
 //! [`Worker::poll`] is the whole loop. A burst stays in its frames from port to port: no copy, no
@@ -19,11 +20,12 @@ use crate::counters::WorkerCounters;
 use crate::idle::{Idle, Sleep, Waited};
 use crate::limits::{CARRIER_EVERY, PUBLISH_EVERY, RX_SAS_MAX};
 use crate::mailbox::Inbox;
-use crate::policy::Policy;
+use crate::policy::{Action, Policy};
 use crate::stats::{Stats, StatsSnapshot};
+use crate::through_secy::{Marks, through_secy};
 use arrayvec::ArrayVec;
 use port::{BURST_MAX, Burst, Port};
-use secy::{RxScs, SaId, Slot, TxSc};
+use secy::{RxScs, SaId, TxSc};
 use std::sync::Arc;
 use wire::Sci;
 
@@ -37,7 +39,7 @@ pub struct Parts {
     pub tx: TxSc,
     /// The receive side.
     pub rx: RxScs,
-    /// Which red frames are protected.
+    /// Which frames are protected, which dropped, which bypass.
     pub policy: Policy,
     /// Frames of this EtherType from the line go to control.
     pub rekey_ethertype: u16,
@@ -206,15 +208,26 @@ impl Worker {
             black,
             burst,
             policy,
+            rekey_ethertype,
             tx,
+            counters,
             ..
         } = self;
         red.rx_burst(burst);
         let came = burst.len();
         if came > 0 {
             self.received[0] += came as u64;
-            burst.retain(|frame| policy.admit(frame.bytes()));
-            through_secy(burst, |slots| tx.protect(slots));
+            let mut marks = Marks::default();
+            burst.retain(|frame| {
+                let action = policy.of_red(frame.bytes(), *rekey_ethertype);
+                match action {
+                    Action::Protect => {}
+                    Action::Bypass => counters.out_bypass += 1,
+                    Action::Discard => counters.policy_discarded += 1,
+                }
+                marks.keep(action != Action::Discard, action == Action::Bypass)
+            });
+            through_secy(burst, marks, |slots| tx.protect(slots));
             black.tx_burst(burst);
         }
         came
@@ -228,6 +241,7 @@ impl Worker {
             burst,
             rx,
             link,
+            policy,
             counters,
             rekey_ethertype,
             ..
@@ -236,18 +250,21 @@ impl Worker {
         let came = burst.len();
         if came > 0 {
             self.received[1] += came as u64;
-            burst.retain(|frame| match classify(frame.bytes(), *rekey_ethertype) {
-                Class::Secure => true,
-                Class::Control => {
-                    match link.push(frame.bytes()) {
+            let mut marks = Marks::default();
+            burst.retain(|frame| {
+                let class = classify(frame.bytes(), *rekey_ethertype, policy);
+                match class {
+                    Class::Secure => {}
+                    Class::Bypass => counters.in_bypass += 1,
+                    Class::Control => match link.push(frame.bytes()) {
                         Ok(()) => counters.in_control += 1,
                         Err(Refused::TooLong(_)) => counters.in_control_too_long += 1,
                         Err(Refused::Full) => counters.in_control_overrun += 1,
-                    }
-                    false
+                    },
                 }
+                marks.keep(class != Class::Control, class == Class::Bypass)
             });
-            through_secy(burst, |slots| rx.validate(slots));
+            through_secy(burst, marks, |slots| rx.validate(slots));
             red.tx_burst(burst);
         }
         came
@@ -282,7 +299,7 @@ impl Worker {
         now.tx = *self.tx.counters();
         now.rx = *self.rx.counters();
         now.worker = self.counters;
-        now.policy_hits = *self.policy.hits();
+        now.policy = *self.policy.hits();
         now.tx_sa = self.tx.sa();
         now.next_pn = self.tx.next_pn();
         now.rx_sas = self.rx.sas().collect(); // as many as fit: RX_SAS_MAX is their limit
@@ -307,33 +324,4 @@ impl Worker {
         self.published.red_link = self.red.link_state();
         self.published.black_link = self.black.link_state();
     }
-}
-
-/// Takes a burst through one half of the SecY, in place: moves the ends of the frames that pass, and
-/// drops those that have a discard, which the SecY has counted.
-#[inline]
-fn through_secy(burst: &mut Burst, half: impl FnOnce(&mut [Slot<'_>])) {
-    let mut ranges = {
-        let mut slots: ArrayVec<Slot<'_>, BURST_MAX> = burst
-            .iter_mut()
-            .map(|frame| {
-                let (room, start, end) = frame.room_mut();
-                Slot::new(room, start, end)
-            })
-            .collect();
-        half(&mut slots);
-        let range_of = |slot: &Slot<'_>| slot.discard.is_none().then(|| slot.range());
-        slots
-            .iter()
-            .map(range_of)
-            .collect::<ArrayVec<_, BURST_MAX>>()
-            .into_iter()
-    };
-    burst.retain(|frame| match ranges.next().flatten() {
-        Some((start, end)) => {
-            frame.set_range(start, end);
-            true
-        }
-        None => false,
-    });
 }

@@ -7,7 +7,7 @@ use line::{MTU, Sites, assert_closed, id, is_marked, red_frame, rx_sa, tx_sa};
 use port::Port;
 use secy::InstallError;
 use wire::{ETHERTYPE_MACSEC, Pn, ethertype};
-use worker::{Action, Command, ETHERTYPE_MAC_CONTROL, Outcome, Policy, Rule};
+use worker::{Command, Outcome, Policy};
 
 #[test]
 fn frames_cross_both_ways_and_only_macsec_is_on_the_line() {
@@ -268,43 +268,6 @@ fn what_is_no_macsec_is_dropped_on_black() {
     let numbers = sites.b.numbers();
     assert_eq!(numbers.rx.in_pkts_no_tag, 3);
     assert_closed(&numbers, &Policy::default());
-}
-
-#[test]
-fn the_policy_discards_and_counts_before_the_secy() {
-    let discard = |ethertype| Rule {
-        destination: None,
-        ethertype: Some(ethertype),
-        action: Action::Discard,
-    };
-    let policy = Policy::new(&[discard(0x88CC)], Action::Protect).unwrap();
-    let mut sites = Sites::with_policy(policy.clone());
-    sites.rotate(1);
-    let with_ethertype = |ethertype: u16| {
-        let mut frame = red_frame(7, 60);
-        frame[12..14].copy_from_slice(&ethertype.to_be_bytes());
-        frame
-    };
-    for ethertype in [
-        ETHERTYPE_MAC_CONTROL,
-        0x88CC,
-        0x0800,
-        0x88CC,
-        wire::ETHERTYPE_REKEY,
-    ] {
-        sites.a.host_sends(&with_ethertype(ethertype));
-    }
-    sites.carry();
-    // Rekey frames of the red side are user data like any other, and do not reach B's control.
-    let expected = [
-        with_ethertype(0x0800),
-        with_ethertype(wire::ETHERTYPE_REKEY),
-    ];
-    assert_eq!(sites.b.host_receives(), expected);
-    assert!(sites.b.control.recv().is_none());
-    let numbers = sites.a.numbers();
-    assert_eq!(numbers.policy_hits[..3], [1, 2, 2]);
-    assert_closed(&numbers, &policy);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use super::{Stats, StatsSnapshot, WORDS};
 use crate::counters::WorkerCounters;
-use crate::limits::{POLICY_HITS, RX_SAS_MAX};
+use crate::limits::{POLICY_LINES_MAX, RX_SAS_MAX};
+use crate::policy::PolicyHits;
 use port::{LinkState, PortCounters};
 use secy::{RxCounters, RxSaStatus, SaId, TxCounters};
 use std::sync::Arc;
@@ -24,7 +25,11 @@ fn full(seed: u64) -> StatsSnapshot {
         tx: TxCounters::from_values(numbers(&mut number)),
         rx: RxCounters::from_values(numbers(&mut number)),
         worker: WorkerCounters::from_values(numbers(&mut number)),
-        policy_hits: numbers::<POLICY_HITS>(&mut number),
+        policy: PolicyHits {
+            serial: number(),
+            red: numbers::<POLICY_LINES_MAX>(&mut number),
+            black: numbers::<POLICY_LINES_MAX>(&mut number),
+        },
         red_link: LinkState::Up,
         black_link: LinkState::Gone,
         tx_sa: Some(SaId {

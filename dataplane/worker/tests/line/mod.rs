@@ -16,8 +16,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use wire::{An, ETHERTYPE_REKEY, MacAddr, Sci, Ssci};
 use worker::{
-    Command, ControlLink, Idle, Mailbox, Outcome, Parts, Policy, Stats, StatsSnapshot, Ticket,
-    Worker,
+    Action, Command, ControlLink, Idle, Mailbox, Outcome, Parts, Policy, Stats, StatsSnapshot,
+    Ticket, Worker,
 };
 
 /// MTU of the red side.
@@ -49,26 +49,26 @@ pub(crate) fn mem(mtu: usize, capacity: usize) -> (Mem, Mem) {
 }
 
 /// Longest protected frame of a red side with [`MTU`].
-pub(crate) fn tx_config(sci: Sci) -> TxScConfig {
+pub(crate) fn tx_config(sci: Sci, clear_vlan_tags: u8) -> TxScConfig {
     TxScConfig {
         sci,
         explicit_sci: true,
         protection: Protection::Confidentiality,
-        clear_vlan_tags: 0,
+        clear_vlan_tags,
         frame_len_max: MTU + 14 + wire::OVERHEAD_MAX,
     }
 }
 
-pub(crate) fn rx_config() -> RxConfig {
+pub(crate) fn rx_config(clear_vlan_tags: u8) -> RxConfig {
     RxConfig {
         replay_window: 64,
         validate: ValidateFrames::Strict,
-        clear_vlan_tags: 0,
+        clear_vlan_tags,
     }
 }
 
 impl Site {
-    pub(crate) fn new(name: u8, black: Mem, policy: Policy) -> Self {
+    pub(crate) fn new(name: u8, black: Mem, policy: Policy, clear_vlan_tags: u8) -> Self {
         let sci = Sci::new(MacAddr([2, 0, 0, 0, 0, name]), 1);
         let (red, host) = mem(MTU + 100, 1024);
         let (mailbox, inbox) = worker::mailbox::channel();
@@ -77,8 +77,8 @@ impl Site {
         let worker = Worker::new(Parts {
             red: Box::new(red.open().unwrap()),
             black: Box::new(black.open().unwrap()),
-            tx: TxSc::new(tx_config(sci)),
-            rx: RxScs::new(rx_config()),
+            tx: TxSc::new(tx_config(sci, clear_vlan_tags)),
+            rx: RxScs::new(rx_config(clear_vlan_tags)),
             policy,
             rekey_ethertype: ETHERTYPE_REKEY,
             idle: Idle::default(),
@@ -132,11 +132,16 @@ impl Sites {
     }
 
     pub(crate) fn with_policy(policy: Policy) -> Self {
+        Self::with([policy.clone(), policy], 0)
+    }
+
+    /// Policies of a and b, and how many VLAN tags stay in clear.
+    pub(crate) fn with([policy_a, policy_b]: [Policy; 2], clear_vlan_tags: u8) -> Self {
         let (black_a, at_a) = mem(MTU + 100, 1024);
         let (black_b, at_b) = mem(MTU + 100, 1024);
         Self {
-            a: Site::new(0xA, black_a, policy.clone()),
-            b: Site::new(0xB, black_b, policy),
+            a: Site::new(0xA, black_a, policy_a, clear_vlan_tags),
+            b: Site::new(0xB, black_b, policy_b, clear_vlan_tags),
             at_a: at_a.open().unwrap(),
             at_b: at_b.open().unwrap(),
         }
@@ -273,41 +278,54 @@ pub(crate) fn rekey_frame(fill: u8, len: usize) -> Vec<u8> {
 
 /// I8: every frame in is a frame out or one named counter.
 pub(crate) fn assert_closed(n: &StatsSnapshot, policy: &Policy) {
-    let discarded: u64 = policy
-        .lines()
-        .zip(n.policy_hits)
-        .filter(|((_, action), _)| *action == worker::Action::Discard)
-        .map(|(_, hits)| hits)
-        .sum();
+    let hits_of = |wanted: Action| -> u64 {
+        let lines = policy.lines().zip(n.policy.red);
+        lines
+            .filter(|((_, action), _)| *action == wanted)
+            .map(|(_, hits)| hits)
+            .sum()
+    };
     assert_eq!(
-        n.policy_hits.iter().sum::<u64>(),
+        n.policy.red.iter().sum::<u64>(),
         n.red.rx_frames,
         "each frame hits one line"
     );
+    assert_eq!(hits_of(Action::Discard), n.worker.policy_discarded);
+    assert_eq!(hits_of(Action::Bypass), n.worker.out_bypass);
+    assert_eq!(n.policy.black.iter().sum::<u64>(), n.worker.in_bypass);
+    assert_flows_closed(n);
+}
+
+/// The same without a look at the table: it may have changed on the way.
+pub(crate) fn assert_flows_closed(n: &StatsSnapshot) {
     assert_eq!(
         n.red.rx_frames,
-        discarded + n.tx.discarded() + n.tx.passed(),
+        n.worker.policy_discarded + n.worker.out_bypass + n.tx.discarded() + n.tx.passed(),
         "red in: {n:?}"
     );
     assert_eq!(
-        n.tx.passed() + n.worker.out_control,
+        n.tx.passed() + n.worker.out_bypass + n.worker.out_control,
         n.black.tx_frames + n.black.tx_dropped(),
         "black out: {n:?}"
     );
     assert_eq!(
         n.black.rx_frames,
-        n.worker.in_control + n.worker.discarded() + n.rx.discarded() + n.rx.passed(),
+        n.worker.in_control
+            + n.worker.in_bypass
+            + n.worker.discarded()
+            + n.rx.discarded()
+            + n.rx.passed(),
         "black in: {n:?}"
     );
     assert_eq!(
-        n.rx.passed(),
+        n.rx.passed() + n.worker.in_bypass,
         n.red.tx_frames + n.red.tx_dropped(),
         "red out: {n:?}"
     );
     let named: u64 = n.drops().map(|(_, count)| count).sum();
     assert_eq!(
         named,
-        n.tx.discarded() + n.rx.discarded() + n.worker.discarded()
+        n.worker.policy_discarded + n.tx.discarded() + n.rx.discarded() + n.worker.discarded()
     );
 }
 

@@ -17,8 +17,8 @@ pub(crate) fn sci(name: u8) -> Sci {
 pub(crate) fn config(name: u8) -> WorkerConfig {
     WorkerConfig {
         name: format!("worker-{name:x}"),
-        tx: tx_config(sci(name)),
-        rx: rx_config(),
+        tx: tx_config(sci(name), 0),
+        rx: rx_config(0),
         policy: Policy::default(),
         rekey_ethertype: ETHERTYPE_REKEY,
         idle: Idle::default(),

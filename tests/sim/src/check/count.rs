@@ -13,17 +13,21 @@ pub(crate) fn worker(n: &StatsSnapshot) -> Result<(), String> {
             Err(format!("I8: {what}: {left} are not {right}: {n:?}"))
         }
     };
-    let hits: u64 = n.policy_hits.iter().sum();
+    let hits: u64 = n.policy.red.iter().sum();
     equal("policy", n.red.rx_frames, hits)?;
-    // The first line of the policy is the built-in one, which discards.
-    let out = n.policy_hits[0] + n.tx.discarded() + n.tx.passed();
+    let worker = &n.worker;
+    let out = worker.policy_discarded + worker.out_bypass + n.tx.discarded() + n.tx.passed();
     equal("red in", n.red.rx_frames, out)?;
-    let sent = n.tx.passed() + n.worker.out_control;
+    let sent = n.tx.passed() + worker.out_bypass + worker.out_control;
     equal("black out", sent, n.black.tx_frames + n.black.tx_dropped())?;
-    let sorted = n.worker.in_control + n.worker.discarded() + n.rx.discarded() + n.rx.passed();
+    let sorted = worker.in_control
+        + worker.in_bypass
+        + worker.discarded()
+        + n.rx.discarded()
+        + n.rx.passed();
     equal("black in", n.black.rx_frames, sorted)?;
     let out = n.red.tx_frames + n.red.tx_dropped();
-    equal("red out", n.rx.passed(), out)
+    equal("red out", n.rx.passed() + worker.in_bypass, out)
 }
 
 /// The counters of rekey frames.

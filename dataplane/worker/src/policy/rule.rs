@@ -1,0 +1,195 @@
+//! One rule of the policy: which frames, and what happens to them.
+
+use core::fmt;
+use wire::{ETHERTYPE_MACSEC, EthernetFrame, MacPattern};
+
+use crate::limits::{POLICY_RULES_MAX, VLAN_ID_MAX};
+
+/// How many VLAN tags are skipped to find the EtherType a rule asks for.
+const VLAN_TAGS_SKIPPED: usize = 2;
+/// In the place of the VLAN: the frame has a tag.
+const TAGGED: u16 = 0x8000;
+
+/// What happens to a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Action {
+    /// Goes to the SecY.
+    #[default]
+    Protect,
+    /// Goes round the SecY: in clear over the line, and from the line unauthenticated into the site.
+    Bypass,
+    /// Dropped, and counted by its rule.
+    Discard,
+}
+
+/// Matches when everything it names is equal; naming nothing is an error.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Rule {
+    /// Destination addresses; must be group addresses.
+    pub destination: Option<MacPattern>,
+    /// EtherType behind up to two VLAN tags.
+    pub ethertype: Option<u16>,
+    /// VLAN of the outer tag; 0 is a tag of priority only. Frames without a tag do not match.
+    pub vlan: Option<u16>,
+    /// What happens to frames that match.
+    pub action: Action,
+}
+
+/// Why a policy is none. Rules are counted from 1, as in a config file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// Too many rules.
+    #[error("policy has {0} rules: at most {POLICY_RULES_MAX}")]
+    TooManyRules(usize),
+    /// Nothing would be protected that no rule names.
+    #[error(
+        "policy default is bypass: name what bypasses in rules; the rest is protected or discarded"
+    )]
+    BypassByDefault,
+    /// A rule that matches everything.
+    #[error(
+        "policy rule {0} names neither destination, EtherType nor VLAN: name one, or set the default"
+    )]
+    NamesNothing(usize),
+    /// A rule for the address of a station.
+    #[error("policy rule {rule}: destination {destination} is no group address")]
+    NotGroup {
+        /// Which rule.
+        rule: usize,
+        /// As given.
+        destination: MacPattern,
+    },
+    /// An EtherType field below 0x0600 is a length.
+    #[error("policy rule {rule}: {ethertype:#06x} is no EtherType: they start at 0x0600")]
+    NotEtherType {
+        /// Which rule.
+        rule: usize,
+        /// As given.
+        ethertype: u16,
+    },
+    /// VLAN 4095 is reserved, above there is none.
+    #[error("policy rule {rule}: {vlan} is no VLAN: 0 to {VLAN_ID_MAX}")]
+    NotVlan {
+        /// Which rule.
+        rule: usize,
+        /// As given.
+        vlan: u16,
+    },
+    /// What bypasses must not look like what is protected.
+    #[error(
+        "policy rule {0} lets MACsec frames bypass: only the encryptor itself sends them to the line"
+    )]
+    BypassReserved(usize),
+}
+
+impl Rule {
+    pub(crate) fn check(&self, number: usize) -> Result<(), PolicyError> {
+        if self.destination.is_none() && self.ethertype.is_none() && self.vlan.is_none() {
+            return Err(PolicyError::NamesNothing(number));
+        }
+        if let Some(destination) = self.destination.filter(|pattern| !pattern.is_group()) {
+            return Err(PolicyError::NotGroup {
+                rule: number,
+                destination,
+            });
+        }
+        if let Some(ethertype) = self.ethertype.filter(|&ethertype| ethertype < 0x0600) {
+            return Err(PolicyError::NotEtherType {
+                rule: number,
+                ethertype,
+            });
+        }
+        if let Some(vlan) = self.vlan.filter(|&vlan| vlan > VLAN_ID_MAX) {
+            return Err(PolicyError::NotVlan { rule: number, vlan });
+        }
+        if self.action == Action::Bypass && self.ethertype == Some(ETHERTYPE_MACSEC) {
+            return Err(PolicyError::BypassReserved(number));
+        }
+        Ok(())
+    }
+}
+
+impl Action {
+    /// As in the config: `protect`, `bypass`, `discard`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Protect => "protect",
+            Self::Bypass => "bypass",
+            Self::Discard => "discard",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    /// What it matches: `01:80:c2:00:00:0x 0x88cc vlan 7`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut space = "";
+        if let Some(destination) = self.destination {
+            write!(f, "{destination}")?;
+            space = " ";
+        }
+        if let Some(ethertype) = self.ethertype {
+            write!(f, "{space}{ethertype:#06x}")?;
+            space = " ";
+        }
+        if let Some(vlan) = self.vlan {
+            write!(f, "{space}vlan {vlan}")?;
+        }
+        Ok(())
+    }
+}
+
+/// All that rules look at in a frame, in one number: destination, EtherType, VLAN.
+#[derive(Clone, Copy)]
+pub(crate) struct Key(u128);
+
+impl Key {
+    /// Of a frame, with its EtherType behind the tags.
+    #[inline]
+    pub(crate) fn of(frame: &EthernetFrame<'_>) -> (Self, u16) {
+        let ethertype = frame.ethertype_after_tags(VLAN_TAGS_SKIPPED);
+        let vlan = frame.vlan().map_or(0, |vlan| vlan | TAGGED);
+        (Self::from(frame.dst().0, ethertype, vlan), ethertype)
+    }
+
+    #[inline]
+    fn from([a, b, c, d, e, f]: [u8; 6], ethertype: u16, vlan: u16) -> Self {
+        let address = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        Self(u128::from(address) << 32 | u128::from(ethertype) << 16 | u128::from(vlan))
+    }
+}
+
+/// What a rule asks of a [`Key`], ready to be compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Pattern {
+    value: u128,
+    mask: u128,
+}
+
+impl Pattern {
+    /// Matches every frame.
+    pub(crate) const ANY: Self = Self { value: 0, mask: 0 };
+
+    pub(crate) fn of(rule: &Rule) -> Self {
+        let (address, digits) = rule.destination.map_or(([0; 6], [0; 6]), |pattern| {
+            (pattern.value().0, pattern.mask().0)
+        });
+        let ethertype = rule.ethertype.unwrap_or(0);
+        let vlan = rule.vlan.map_or(0, |vlan| vlan | TAGGED);
+        let all_if = |named: bool| if named { u16::MAX } else { 0 };
+        let named = (
+            all_if(rule.ethertype.is_some()),
+            all_if(rule.vlan.is_some()),
+        );
+        Self {
+            value: Key::from(address, ethertype, vlan).0,
+            mask: Key::from(digits, named.0, named.1).0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn matches(&self, key: Key) -> bool {
+        key.0 & self.mask == self.value
+    }
+}
