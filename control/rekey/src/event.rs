@@ -75,6 +75,8 @@ pub enum Cause {
     PnExhausted,
     /// The peer ended the session.
     PeerBye,
+    /// The peer has dropped the key it was ready for.
+    PeerDropped,
 }
 
 /// Why a KEM exchange came to nothing.
@@ -351,6 +353,9 @@ impl fmt::Display for Cause {
             Self::KcvMismatch => f.write_str("the KMEs gave different keys under one key_ID"),
             Self::WorkerSlow => f.write_str("the workers do not acknowledge"),
             Self::PnExhausted => f.write_str("the packet numbers are used up"),
+            Self::PeerDropped => f.write_str(
+                "the peer has dropped the key: its clock jumped, or its hold limit is shorter",
+            ),
             Self::PeerBye => f.write_str("the peer ended the session"),
         }
     }

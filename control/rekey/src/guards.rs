@@ -41,6 +41,8 @@ pub enum Guard {
     HoldLimit,
     /// An rx SA ends at its hard limit (REKEY-29).
     RxHoldLimit,
+    /// A sender told that its receiver has dropped the key stops using it (REKEY-48).
+    HeldTold,
     /// Session ids are part of the key's context (REKEY-33).
     SessionsInContext,
     /// Frames carrying our own SCI are dropped (REKEY-12).

@@ -22,7 +22,7 @@ mod layout;
 use layout::{
     AN_AT, BYE, CHALLENGE, COMMON, CTR, DESTINATION, EPOCH, ETHERTYPE, HAVE, HELLO, INDEX_AT,
     INTERVAL_MS, KCV, KEM_DONE, KEM_HAVE, KEM_KEY, KEM_TEXT, KEY_ID, KEY_ID_LEN_AT, OFFER,
-    ORIGIN_AT, POLICY_AT, READY, REASON_AT, RESPONSE, ROOT, ROOT_EPOCH, RX_EPOCH, SCI_SRC,
+    ORIGIN_AT, POLICY_AT, READY, REASON_AT, RESPONSE, ROOT, ROOT_EPOCH, RX_EPOCH, RX_HELD, SCI_SRC,
     SESSION_DST, SESSION_SRC, SOURCE, SUITE_AT, TX_EPOCH, TX_SCS, TYPE_AT, VERSION, VERSION_AT,
 };
 pub use layout::{FRAME_LEN, FRAME_LEN_MAX};
@@ -53,6 +53,8 @@ pub(crate) struct Header {
     pub(crate) tx_epoch: u32,
     /// Highest epoch it has accepted in its receive direction.
     pub(crate) rx_epoch: u32,
+    /// Highest epoch whose rx SA all its workers hold, 0 if none.
+    pub(crate) rx_held: u32,
     /// Its rekey interval.
     pub(crate) interval: Duration,
     pub(crate) policy: Policy,
@@ -190,6 +192,7 @@ impl Message {
             ctr: u64::from_be_bytes(array(frame, CTR)),
             tx_epoch: u32::from_be_bytes(array(frame, TX_EPOCH)),
             rx_epoch: u32::from_be_bytes(array(frame, RX_EPOCH)),
+            rx_held: u32::from_be_bytes(array(frame, RX_HELD)),
             interval: Duration::from_millis(u64::from(u32::from_be_bytes(array(
                 frame,
                 INTERVAL_MS,
@@ -285,6 +288,7 @@ impl Message {
         frame[CTR].copy_from_slice(&header.ctr.to_be_bytes());
         frame[TX_EPOCH].copy_from_slice(&header.tx_epoch.to_be_bytes());
         frame[RX_EPOCH].copy_from_slice(&header.rx_epoch.to_be_bytes());
+        frame[RX_HELD].copy_from_slice(&header.rx_held.to_be_bytes());
         let interval_ms = u32::try_from(header.interval.as_millis()).unwrap_or(u32::MAX);
         frame[INTERVAL_MS].copy_from_slice(&interval_ms.to_be_bytes());
         frame[POLICY_AT] = header.policy.code();

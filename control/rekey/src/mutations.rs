@@ -76,11 +76,6 @@ fn the_receiver_s_guards() {
 
 #[test]
 fn the_session_s_guards() {
-    found(
-        &[Guard::KeysEndWithSession],
-        without_kem,
-        "its session has ended",
-    );
     found(&[Guard::AdoptOnAnswer], Plan::drawn, "I");
     found(
         &[Guard::NonceOnce],
@@ -120,6 +115,17 @@ fn the_an_s_guards_cover_each_other() {
         &[Guard::SameAn, Guard::AnFree],
         Plan::drawn,
         "was installed over",
+    );
+}
+
+/// A restarted end holds no key, and says so in its first frame.
+#[test]
+fn the_end_of_a_session_and_what_the_peer_holds_cover_each_other() {
+    covered(Guard::HeldTold);
+    found(
+        &[Guard::KeysEndWithSession, Guard::HeldTold],
+        without_kem,
+        "its session has ended",
     );
 }
 

@@ -121,6 +121,18 @@ impl Rx {
         self.seen
     }
 
+    /// Highest epoch that frames can come under, for the header of our frames (REKEY-48).
+    pub(crate) fn epoch_held(&self) -> u32 {
+        let early = !guards::on(Guard::ReadyAfterInstall);
+        let candidate = match &self.candidate {
+            Candidate::Pending(sa) => Some(sa),
+            Candidate::Installing { sa, .. } if early => Some(sa),
+            _ => None,
+        };
+        let held = candidate.into_iter().chain(&self.active);
+        held.map(|sa| sa.offer.id.epoch).max().unwrap_or(0)
+    }
+
     /// The peer's timers, as its frames tell its interval.
     pub(crate) const fn set_timers(&mut self, timers: RxTimers) {
         self.timers = timers;

@@ -129,6 +129,20 @@ impl Tx {
         }
     }
 
+    /// REKEY-48: the peer holds no key of an epoch above this one. What it was ready for and has
+    /// dropped since, by its clock or its own limit, nobody can read any more.
+    pub(crate) fn on_peer_held(&mut self, now: Duration, held: u32, reach: &mut Reach<'_>) {
+        if !guards::on(Guard::HeldTold) {
+            return;
+        }
+        if matches!(&self.state, State::Agreed(offer) if offer.id.epoch > held) {
+            self.give_up(now, Cause::PeerDropped, reach);
+        }
+        if self.current.is_some_and(|sa| sa.id.epoch > held) {
+            self.block(now, Some(Cause::PeerDropped), reach);
+        }
+    }
+
     /// The peer is heard again: an offer under way gets its whole time again.
     pub(crate) fn on_resumed(&mut self, now: Duration) {
         if let State::Offering(offer) = &mut self.state {

@@ -63,11 +63,6 @@ fn the_receiver_s_guards() {
 
 #[test]
 fn the_session_s_guards() {
-    guards(
-        &[Guard::KeysEndWithSession],
-        Plan::drawn,
-        "its session has ended",
-    );
     guards(&[Guard::AdoptOnAnswer], Plan::drawn, "I9");
     guards(
         &[Guard::NonceOnce],
@@ -84,8 +79,23 @@ fn the_session_s_guards() {
     guards(&[Guard::SessionsInContext], Plan::repeating, "twice");
 }
 
+/// The simulation's clocks jump.
+#[test]
+fn a_receiver_that_drops_a_key_says_so() {
+    guards(
+        &[Guard::HeldTold],
+        Plan::jumping,
+        "its receiver has dropped it",
+    );
+}
+
 #[test]
 fn guards_that_cover_each_other() {
+    guards(
+        &[Guard::KeysEndWithSession, Guard::HeldTold],
+        Plan::drawn,
+        "its session has ended",
+    );
     guards(&[Guard::SameAn, Guard::AnFree], Plan::drawn, "was refused");
     guards(
         &[Guard::EpochGrows, Guard::FrameOnce],

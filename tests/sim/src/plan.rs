@@ -273,6 +273,29 @@ impl Plan {
         plan
     }
 
+    /// Clocks jump, and nothing else: a key that one end gives up early is not used at the other.
+    #[must_use]
+    pub fn jumping(seed: u64) -> Self {
+        let mut plan = Self::calm(seed);
+        let mut rng = Rng::new(seed ^ 0x10C5);
+        plan.gentle = false;
+        plan.traffic = plan.traffic.max(20);
+        plan.hold_max = plan.interval[0].max(plan.interval[1]) * rng.pick(&[2, 4]);
+        plan.jump_every = Some(ms(1500));
+        plan.clocks_err = true;
+        plan.calm = (plan.interval[0] * 8).clamp(ms(6000), ms(15_000));
+        plan.end = plan.calm + plan.interval[0].max(plan.interval[1]) * 5 + ms(4000);
+        plan
+    }
+
+    /// Every frame reaches the other end, and soon.
+    pub(crate) fn delivers(&self) -> bool {
+        self.loss == 0
+            && self.partition.is_none()
+            && self.jitter.is_zero()
+            && self.worker_stall == 0
+    }
+
     /// The mix that the nightly run takes: mostly everything at once.
     #[must_use]
     pub fn mixed(seed: u64) -> Self {
@@ -282,6 +305,7 @@ impl Plan {
             3 | 4 => Self::kme_trouble(seed),
             5 => Self::repeating(seed),
             6 => Self::dying(seed),
+            7 => Self::jumping(seed),
             _ => Self::drawn(seed),
         }
     }

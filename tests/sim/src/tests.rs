@@ -42,8 +42,14 @@ fn i10_kmes_in_trouble_cost_no_frame() {
 
 #[test]
 fn i1_to_i9_when_everything_goes_wrong() {
-    let tally = all(680, Plan::drawn);
+    let tally = all(650, Plan::drawn);
     assert!(tally.received > 0 && tally.injected > 0 && tally.crashes > 0 && tally.jumps > 0);
+}
+
+#[test]
+fn i4_clocks_that_jump() {
+    let tally = all(30, Plan::jumping);
+    assert!(tally.received > 0 && tally.jumps > 0);
 }
 
 #[test]
@@ -80,6 +86,7 @@ fn one_seed() {
             Ok("kme") => Plan::kme_trouble(seed),
             Ok("repeating") => Plan::repeating(seed),
             Ok("dying") => Plan::dying(seed),
+            Ok("jumping") => Plan::jumping(seed),
             Ok("drawn") => Plan::drawn(seed),
             _ => Plan::mixed(seed),
         };

@@ -97,6 +97,7 @@ impl Rekey {
             .set_timers(RxTimers::new(&self.config, header.interval));
         let (tx, rx, mut reach) = self.split();
         tx.on_peer_epoch(now, header.rx_epoch, &mut reach);
+        tx.on_peer_held(now, header.rx_held, &mut reach);
         rx.on_announced(now, header.tx_epoch, &mut reach);
         match body {
             Body::Hello { .. } => {}
@@ -144,6 +145,7 @@ impl Rekey {
                 ctr: self.session.next_ctr(),
                 tx_epoch: self.tx.epoch_in_use(),
                 rx_epoch: self.rx.epoch_seen(),
+                rx_held: self.rx.epoch_held(),
                 interval: self.config.interval,
                 policy: self.config.policy,
                 root_epoch: self.root.epoch(),

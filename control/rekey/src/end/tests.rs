@@ -1,11 +1,14 @@
 //! Two ends by hand: what one frame, one event, one setting does.
 
+use core::time::Duration;
+
 use secy::{SaId, Suite};
 use wire::Pn;
 
 use crate::action::Step;
 use crate::config::Config;
 use crate::event::{Cause, Direction, Event, KeyFailure, Refusal};
+use crate::guards::{Guard, without};
 use crate::limits;
 use crate::status::{SessionState, Supply};
 
@@ -160,6 +163,36 @@ fn rekey_28_and_29_at_the_hard_limit_traffic_stops_and_comes_back_by_itself() {
             two.seen(side, |event| matches!(event, Event::Recovered { .. })),
             1
         );
+    }
+}
+
+/// The receiver's clock jumps then, and it wipes what it was ready for: how long frames of its sender
+/// are readable by nobody, and how long there are none.
+fn clock_jumps(at: Duration) -> (Duration, Duration) {
+    let mut two = Two::new(|_, config| config.hold_max = ms(6000), [7, 7]);
+    two.run(at);
+    two.ahead[1] = ms(30_000);
+    let (mut unreadable, mut silent) = (ms(0), ms(0));
+    for _ in 0..4000 {
+        two.run(ms(1));
+        match two.sealing[0] {
+            None => silent += ms(1),
+            Some(id) if !two.receiving[1].contains(&id) => unreadable += ms(1),
+            Some(_) => {}
+        }
+    }
+    (unreadable, silent)
+}
+
+#[test]
+fn rekey_48_a_key_that_the_receiver_has_dropped_is_not_used() {
+    // Just after a switch, while a READY waits for its switch, while none does.
+    for at in [3100, 5500, 4500].map(ms) {
+        let (unreadable, silent) = clock_jumps(at);
+        assert_eq!(unreadable, ms(0), "at {at:?}");
+        assert!(silent < ms(50), "at {at:?}: {silent:?} without a key");
+        let (unreadable, _) = without(&[Guard::HeldTold], || clock_jumps(at));
+        assert!(unreadable > ms(400), "at {at:?}: {unreadable:?}");
     }
 }
 

@@ -53,7 +53,8 @@ pub(super) const ROOT_EPOCH: Range<usize> = 184..188;
 pub(super) const ROOT: Range<usize> = 188..192;
 pub(super) const INDEX_AT: usize = 192;
 pub(super) const HAVE: Range<usize> = 193..195;
-pub(super) const RESERVED: Range<usize> = 195..200;
+pub(super) const RX_HELD: Range<usize> = 195..199;
+pub(super) const RESERVED: Range<usize> = 199..200;
 /// What all types have in common, and all but its MAC for most.
 pub(super) const COMMON: Range<usize> = 0..200;
 /// Behind the common octets of a frame with a piece.

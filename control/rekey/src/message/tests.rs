@@ -290,7 +290,7 @@ fn body() -> impl Strategy<Value = Body> {
 }
 
 fn header() -> impl Strategy<Value = Header> {
-    let numbers = any::<(u64, u32, u32, u32)>();
+    let numbers = any::<(u64, u32, u32, u32, u32)>();
     let sessions = (1..=u64::MAX, any::<u64>());
     let suite = prop::sample::select(Suite::ALL.to_vec());
     let policy = prop::sample::select(vec![Policy::QkdAndPqc, Policy::Qkd]);
@@ -304,7 +304,14 @@ fn header() -> impl Strategy<Value = Header> {
         root,
     );
     parts.prop_map(
-        |(mac, tx_scs, suite, (src, dst), (ctr, tx_epoch, rx_epoch, ms), (policy, root_epoch))| {
+        |(
+            mac,
+            tx_scs,
+            suite,
+            (src, dst),
+            (ctr, tx_epoch, rx_epoch, rx_held, ms),
+            (policy, root_epoch),
+        )| {
             Header {
                 sci: Sci::new(MacAddr(mac), 1),
                 tx_scs,
@@ -314,6 +321,7 @@ fn header() -> impl Strategy<Value = Header> {
                 ctr,
                 tx_epoch,
                 rx_epoch,
+                rx_held,
                 interval: Duration::from_millis(u64::from(ms)),
                 policy,
                 root_epoch,

@@ -111,6 +111,7 @@ impl Rx {
                 age,
             });
             self.retire(&sa.offer, reach);
+            reach.session.hello_now(now); // REKEY-48: the sender may count on it
         }
         if pending.is_some() {
             self.candidate = Candidate::Nothing;

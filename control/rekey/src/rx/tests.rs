@@ -96,6 +96,7 @@ impl Receiver {
             ctr: self.ctr,
             tx_epoch,
             rx_epoch: 0,
+            rx_held: 0,
             interval: Duration::from_secs(1),
         };
         let ethertype = wire::ETHERTYPE_REKEY;

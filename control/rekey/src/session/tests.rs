@@ -36,6 +36,7 @@ fn header(src: u8, dst: SessionId, ctr: u64) -> Header {
         ctr,
         tx_epoch: 0,
         rx_epoch: 0,
+        rx_held: 0,
         interval: Duration::from_secs(3),
     }
 }

@@ -120,14 +120,16 @@ impl Tx {
     }
 
     pub(super) fn give_up(&mut self, now: Duration, cause: Cause, reach: &mut Reach<'_>) {
-        let State::Offering(Offer { id, key_id, .. }) = self.state else {
+        let (State::Offering(Offer { id, key_id, .. }) | State::Agreed(Offer { id, key_id, .. })) =
+            self.state
+        else {
             return;
         };
         reach.out.event(Event::OfferAbandoned { id, key_id, cause });
         self.failures += 1;
         self.trouble(now, cause);
         let mut not_before = now;
-        if cause != Cause::NoReady {
+        if !matches!(cause, Cause::NoReady | Cause::PeerDropped) {
             if cause == Cause::Refused(Refusal::AnInUse) {
                 self.an = Some(id.an); // the peer knows better: the next offer takes the next AN
             }
@@ -137,11 +139,7 @@ impl Tx {
             }
             self.refusals = self.refusals.saturating_add(1);
         }
-        self.enter(
-            Stage::Offering,
-            Input::GivenUp,
-            State::Fetching { not_before },
-        );
+        self.enter(self.stage(), Input::GivenUp, State::Fetching { not_before });
     }
 
     fn install(&mut self, now: Duration, reach: &mut Reach<'_>) {

@@ -29,7 +29,7 @@ pub(super) const fn next(stage: Stage, input: Input) -> Option<Stage> {
         (_, Input::SessionEnded) => Some(Stage::Idle),
         (Stage::Idle, Input::SessionAgreed)
         | (Stage::Waiting, Input::OfferDue)
-        | (Stage::Offering, Input::GivenUp) => Some(Stage::Fetching),
+        | (Stage::Offering | Stage::Agreed, Input::GivenUp) => Some(Stage::Fetching),
         (Stage::Fetching, Input::KeyTaken) => Some(Stage::Offering),
         (Stage::Offering, Input::Ready) => Some(Stage::Agreed),
         (Stage::Agreed, Input::SwitchDue) => Some(Stage::Installing),

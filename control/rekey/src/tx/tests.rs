@@ -28,7 +28,7 @@ idle       fetching  idle   -         -         -       -         -           -
 waiting    -         idle   fetching  -         -       -         -           -
 fetching   -         idle   -         offering  -       -         -           -
 offering   -         idle   -         -         agreed  fetching  -           -
-agreed     -         idle   -         -         -       -         installing  -
+agreed     -         idle   -         -         -       fetching  installing  -
 installing -         idle   -         -         -       -         -           waiting";
 
 #[test]

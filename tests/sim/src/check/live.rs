@@ -24,12 +24,9 @@ impl Live {
     /// Whether both directions have switched since faults stopped, a while ago.
     pub(crate) fn healed(&self, now: Duration, plan: &Plan) -> bool {
         let while_ago = Duration::from_millis(1000) + plan.latency * 2;
-        // A receiver whose clock jumped may have given up the very key that its sender is about to
-        // switch to; the switch after that one mends it.
-        let before = usize::from(plan.clocks_err);
         now > plan.calm
             && self.switches.iter().all(|switches| {
-                let first = switches.iter().filter(|at| **at > plan.calm).nth(before);
+                let first = switches.iter().find(|at| **at > plan.calm);
                 first.is_some_and(|at| now > *at + while_ago)
             })
     }

@@ -24,6 +24,8 @@ pub(super) type Bend = fn(&mut Vec<u8>);
 pub(super) struct Two {
     pub(super) ends: [Rekey; 2],
     pub(super) now: Duration,
+    /// How far the clock of each end is ahead.
+    pub(super) ahead: [Duration; 2],
     pub(super) made: u32,
     keys: BTreeMap<KeyId, [u8; 32]>,
     pub(super) kme: Option<KeyFailure>,
@@ -76,6 +78,7 @@ impl Two {
         Self {
             ends,
             now: ms(0),
+            ahead: [ms(0); 2],
             made: 0,
             keys: BTreeMap::new(),
             kme: None,
@@ -112,7 +115,7 @@ impl Two {
     }
 
     fn act(&mut self, side: usize, action: Action) {
-        let now = self.now;
+        let (now, far) = (self.clock(side), self.clock(1 - side));
         let step = action.step();
         match action {
             Action::Send(frame) => {
@@ -124,7 +127,7 @@ impl Two {
                     _ => {}
                 }
                 if !self.cut && !self.lost.contains(&kind) {
-                    self.ends[1 - side].on_frame(now, &octets);
+                    self.ends[1 - side].on_frame(far, &octets);
                 }
             }
             Action::FetchKey => {
@@ -159,17 +162,27 @@ impl Two {
 
     pub(super) fn run(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(wake) = self.ends.iter().filter_map(Rekey::next_wake).min() {
+        while let Some(wake) = (0..2).filter_map(|side| self.wake(side)).min() {
             if wake > end {
                 break;
             }
             self.now = self.now.max(wake);
             for side in 0..2 {
-                self.ends[side].on_time(self.now);
+                self.ends[side].on_time(self.clock(side));
             }
             self.settle();
         }
         self.now = end;
+    }
+
+    /// What the clock of an end shows.
+    pub(super) fn clock(&self, side: usize) -> Duration {
+        self.now + self.ahead[side]
+    }
+
+    fn wake(&self, side: usize) -> Option<Duration> {
+        let wake = self.ends[side].next_wake()?;
+        Some(wake.saturating_sub(self.ahead[side]))
     }
 
     pub(super) fn seen(&self, side: usize, what: impl Fn(&Event) -> bool) -> usize {
