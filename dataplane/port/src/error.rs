@@ -78,6 +78,14 @@ pub enum PortError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// Machine: DPDK could not do something.
+    #[error("DPDK: {what}: {source}")]
+    Dpdk {
+        /// What was tried, on what, what DPDK said of it, and the mend where it is known.
+        what: String,
+        /// The error that it returned.
+        source: io::Error,
+    },
     /// Kernel: a call failed that should not.
     #[error("{what}: {source}")]
     System {

@@ -9,6 +9,7 @@
 //! | [`tap`]    | a TAP interface: the kernel's own stack is the host                      |
 //! | [`packet`] | an interface of the machine, by an AF_PACKET ring                        |
 //! | [`xdp`]    | the same, by AF_XDP sockets: faster, more particular                     |
+//! | `dpdk`     | a device by DPDK; only with the cargo feature `dpdk`                     |
 //! | [`pcap`]   | a wrapper that keeps what passes, as pcapng                              |
 //! | [`fault`]  | a wrapper that loses, doubles, swaps, delays and corrupts: tests         |
 //!
@@ -27,6 +28,8 @@
 
 mod checksum;
 mod counters;
+#[cfg(feature = "dpdk")]
+pub mod dpdk;
 mod error;
 pub mod fault;
 pub mod frame;

@@ -66,6 +66,40 @@ pub const CHUNKS: usize = 16384;
 /// Chunks of a memory, at least: one fill ring, and bursts under way.
 pub const CHUNKS_MIN: usize = XDP_RING as usize + POOL_FRAMES;
 
+/// Memory of DPDK in MiB, if the config does not say otherwise: two pools of usual frames, and rings.
+pub const DPDK_MEMORY_MB: usize = 256;
+/// Memory of DPDK in MiB, at least: EAL itself, and the smallest pool.
+pub const DPDK_MEMORY_MB_MIN: usize = 64;
+/// Memory of DPDK in MiB, at most.
+pub const DPDK_MEMORY_MB_MAX: usize = 64 << 10;
+/// Octets of a DPDK device's name and arguments, at most.
+pub const DPDK_DEVARGS_LEN: usize = 256;
+/// Lines of DPDK's log that an error quotes, at most.
+pub const DPDK_LOG_LINES: usize = 6;
+/// Characters of such a line, at most.
+pub const DPDK_LOG_LINE_LEN: usize = 200;
+/// How old what is known of a DPDK device may be.
+pub const DPDK_LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Frames that wait in a queue of a DPDK device, each way.
+pub const DESCRIPTORS: u16 = 1024;
+/// mbufs of a pool, if the config does not say otherwise. One less than a power of two: a pool's ring
+/// has such a length.
+pub const MBUFS: usize = (1 << 14) - 1;
+/// mbufs of a pool, at least: rings of red and black, stocks of threads, and bursts under way.
+pub const MBUFS_MIN: usize = (1 << 13) - 1;
+/// mbufs of a pool, at most.
+pub const MBUFS_MAX: usize = (1 << 20) - 1;
+/// Octets that DPDK leaves free in front of a frame (RTE_PKTMBUF_HEADROOM).
+pub const MBUF_HEADROOM: usize = 128;
+/// Octets of an mbuf behind its headroom, at least: what some drivers ask for.
+pub const MBUF_LEN: usize = 2048;
+/// Octets of a slot of `net_af_packet` that no frame may have.
+pub const SLOT_HEADER: usize = 128;
+/// Octets of such a slot, at most: a power of two above the largest frame.
+pub const SLOT_LEN_MAX: usize = 16384;
+/// Octets of a block of such slots, as its driver has it.
+pub const SLOT_BLOCK: usize = 4096;
+
 /// Frames that wait for the recorder's disk; what comes beyond is not recorded.
 pub const RECORDER_FRAMES: usize = 8192;
 /// Octets of a recorder's buffer at the start; longer frames make theirs grow, once.
@@ -81,6 +115,28 @@ pub const fn frame_len_max(mtu: usize) -> usize {
 #[must_use]
 pub const fn room_len(mtu: usize) -> usize {
     (HEADROOM + frame_len_max(mtu) + TAILROOM).next_multiple_of(ROOM_ALIGN)
+}
+
+/// Octets of an mbuf for frames under an MTU, DPDK's headroom included; and as long as a slot of the
+/// driver's ring, if it has slots.
+#[must_use]
+pub const fn data_room(mtu: usize, slot_len: Option<usize>) -> usize {
+    let need = (frame_len_max(mtu) + TAILROOM).next_multiple_of(ROOM_ALIGN);
+    let need = if need < MBUF_LEN { MBUF_LEN } else { need };
+    let need = match slot_len {
+        Some(slot_len) if slot_len > need => slot_len,
+        _ => need,
+    };
+    MBUF_HEADROOM + need
+}
+
+/// Octets that devices allow a frame beyond header and MTU: those of a tag.
+#[must_use]
+pub fn vlan_tag_len(octets: &[u8]) -> usize {
+    match octets.get(12..14) {
+        Some([0x81, 0x00] | [0x88, 0xa8]) => VLAN_TAGS / 2,
+        _ => 0,
+    }
 }
 
 /// Chunks that may wait for frames of one queue. Two ports share the memory; each has as many
@@ -109,6 +165,13 @@ const _: () = {
     assert!(XDP_RING.is_power_of_two() && CHUNK_HEADROOM >= HEADROOM);
     assert!(CHUNK_LEN_SMALL - CHUNK_OVERHEAD >= frame_len_max(1500 + 32));
     assert!(CHUNKS >= 2 * CHUNKS_MIN && CHUNKS <= POOL_FRAMES_MAX);
+    // SecTAG and ICV fit in the mbuf; the pool fits the memory; red and black fit the pool.
+    assert!(MBUF_HEADROOM >= HEADROOM && data_room(MTU_MAX, None) < u16::MAX as usize);
+    assert!(SLOT_LEN_MAX >= frame_len_max(MTU_MAX) + SLOT_HEADER);
+    assert!(data_room(MTU_MAX, Some(SLOT_LEN_MAX)) < u16::MAX as usize);
+    assert!(MBUFS_MIN * data_room(1532, None) < DPDK_MEMORY_MB_MIN << 20);
+    assert!(2 * MBUFS * data_room(1532, None) < DPDK_MEMORY_MB << 20);
+    assert!(MBUFS_MIN > 4 * DESCRIPTORS as usize + 2 * 512 + 2 * BURST_MAX);
     assert!(RING_BLOCK >= 2 * room_len(MTU_MAX));
     assert!(RING_OCTETS_MIN <= RING_OCTETS && RING_OCTETS <= RING_OCTETS_MAX);
 };

@@ -268,14 +268,6 @@ fn put(
     }
 }
 
-/// Octets that the device allows beyond header and MTU: those of a tag.
-fn vlan_tag_len(octets: &[u8]) -> usize {
-    match octets.get(12..14) {
-        Some([0x81, 0x00] | [0x88, 0xa8]) => limits::VLAN_TAGS / 2,
-        _ => 0,
-    }
-}
-
 impl Port for Xdp {
     fn rx_burst(&mut self, into: &mut Burst) {
         let before = into.len();
@@ -310,7 +302,7 @@ impl Port for Xdp {
         let (mtu, counters) = (self.mtu, &mut self.counters);
         if let Some(socket) = sender(&mut self.bound, self.lost) {
             for frame in from.drain(..) {
-                let (len, tag_len) = (frame.len(), vlan_tag_len(frame.bytes()));
+                let (len, tag_len) = (frame.len(), limits::vlan_tag_len(frame.bytes()));
                 put(len, tag_len, mtu, counters, || socket.send(frame));
             }
             self.kick();
@@ -324,9 +316,13 @@ impl Port for Xdp {
     fn copy_tx(&mut self, frame: &[u8]) {
         let (mtu, counters) = (self.mtu, &mut self.counters);
         if let Some(socket) = sender(&mut self.bound, self.lost) {
-            put(frame.len(), vlan_tag_len(frame), mtu, counters, || {
-                socket.send_copy(frame)
-            });
+            put(
+                frame.len(),
+                limits::vlan_tag_len(frame),
+                mtu,
+                counters,
+                || socket.send_copy(frame),
+            );
             self.kick();
         } else {
             counters.tx_link_down += 1;

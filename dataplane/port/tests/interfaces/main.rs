@@ -8,6 +8,8 @@
     reason = "clippy knows functions with #[test] only, not the rest of a test"
 )]
 
+#[cfg(feature = "dpdk")]
+mod dpdk;
 mod jumbo;
 mod namespace;
 mod offload;

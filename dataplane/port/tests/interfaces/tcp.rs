@@ -85,6 +85,20 @@ fn through_xdp(name: &str, mode: XdpMode) {
     });
 }
 
+#[cfg(feature = "dpdk")]
+#[test]
+fn through_dpdk() {
+    use crate::dpdk::{device, eal};
+    for driver in ["net_af_packet", "net_af_xdp"] {
+        namespace::run("tcp::through_dpdk", &VETHS, || {
+            let open = |ifname: &str| {
+                port::dpdk::Dpdk::open(eal(), device(driver, &format!(",iface={ifname}"))).unwrap()
+            };
+            transfer(["a0", "d0"], || (open("b0"), open("c0")));
+        });
+    }
+}
+
 #[test]
 fn through_tap() {
     let name = "tcp::through_tap";

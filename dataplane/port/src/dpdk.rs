@@ -1,0 +1,353 @@
+//! A device by DPDK: a NIC that the kernel has handed over, or a virtual device.
+//!
+//! [`Eal`] is DPDK's environment, once per process. A port is one queue pair of a device; several
+//! workers open the same device with a queue each, and the device spreads what it receives by
+//! addresses and ports (RSS). A received frame is its mbuf (`lane`): SecTAG and ICV go into the
+//! mbuf's headroom and tailroom, and the mbuf goes to the other port, without a copy. Frames of other
+//! kinds of ports are copied into an mbuf. A frame has one mbuf, jumbo frames included.
+//!
+//! There is no descriptor to sleep on: an adaptive worker that has nothing to do sleeps 50 µs at a
+//! time, a busy one does not sleep.
+//!
+//! Counters of the device (`imissed` as `rx_ring_full`, `rx_nombuf` as `rx_no_buffer`, `ierrors` as
+//! `rx_malformed`) are told by the port of queue 0, for all queues. They and the carrier are asked for
+//! at most ten times a second, because a NIC may take long to answer.
+//!
+//! Not here: steering by flow rules; rx interrupts; devices that are plugged in again.
+
+mod claim;
+mod eal;
+mod lane;
+mod log;
+mod name;
+mod watch;
+
+use std::{ffi::c_int, io, os::fd::BorrowedFd, rc::Rc};
+
+use dpdk_sys::{Facts, Room};
+
+use crate::{
+    BURST_MAX, Burst, Frame, HEADROOM, LinkState, Port, PortCounters, PortError, TAILROOM,
+    checksum, iface::Interface, limits,
+};
+use claim::{Claim, Wanted};
+use lane::{Lane, Mbufs, PoolKind};
+use watch::Watch;
+
+pub use eal::{Eal, EalConfig};
+pub use name::DeviceName;
+
+/// Which device, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DpdkConfig {
+    /// The device.
+    pub device: DeviceName,
+    /// The device is set to this MTU, or to more if it has more, or the port is refused. 0: as it is.
+    pub mtu_min: usize,
+    /// The queue pair of this port: below `queues`.
+    pub queue: u16,
+    /// Queue pairs of the device, the same for all ports of it.
+    pub queues: u16,
+    /// mbufs of the queue's pool, shared with the same queue of other devices.
+    pub mbufs: usize,
+    /// Finishes checksums that a host behind a veth left to its device.
+    pub finish_checksums: bool,
+}
+
+impl DpdkConfig {
+    /// The only queue of a device.
+    #[must_use]
+    pub fn new(device: DeviceName) -> Self {
+        Self {
+            finish_checksums: device.is_on_interface(),
+            device,
+            mtu_min: 0,
+            queue: 0,
+            queues: 1,
+            mbufs: limits::MBUFS,
+        }
+    }
+}
+
+/// A queue pair of a device as a port.
+pub struct Dpdk {
+    /// Dropped first, while the thread is still known to DPDK: it may stop the device.
+    claim: Claim,
+    mbufs: Rc<Mbufs>,
+    /// Between a burst's frames and DPDK's.
+    rooms: Box<[Room; BURST_MAX]>,
+    watch: Watch,
+    name: String,
+    mac: [u8; 6],
+    mtu: usize,
+    finish_checksums: bool,
+    counters: PortCounters,
+}
+
+impl Dpdk {
+    /// Opens a queue pair; starts the device if this is its first.
+    ///
+    /// # Errors
+    /// What is missing, and the mend.
+    pub fn open(started: Eal, config: DpdkConfig) -> Result<Self, PortError> {
+        check("queues", config.queues.into(), 1, limits::QUEUES_MAX)?;
+        check(
+            "queue",
+            config.queue.into(),
+            0,
+            usize::from(config.queues) - 1,
+        )?;
+        check("mbufs", config.mbufs, limits::MBUFS_MIN, limits::MBUFS_MAX)?;
+        check("mtu", config.mtu_min, 0, limits::MTU_MAX)?;
+        let interface = config
+            .device
+            .interface()
+            .map(Interface::named)
+            .transpose()?;
+        let of_interface = interface
+            .as_ref()
+            .map(|interface| interface.prepare(config.mtu_min, true))
+            .transpose()?;
+        let slot_len = config.device.slot_len();
+        check("framesz", slot_len.unwrap_or(0), 0, limits::SLOT_LEN_MAX)?;
+        fits_slots(&config.device, of_interface.unwrap_or(0))?;
+        let mbufs = Mbufs::of_this_thread(started)?;
+        let wanted = Wanted {
+            queues: config.queues,
+            // Where there is an interface it has the MTU already.
+            mtu_min: of_interface.map_or(config.mtu_min as u16, |_| 0),
+            rx_descriptors: limits::DESCRIPTORS,
+            tx_descriptors: limits::DESCRIPTORS,
+        };
+        let lane = |queue: u16, facts: &Facts| {
+            let mtu = of_interface.unwrap_or(config.mtu_min);
+            let kind = PoolKind {
+                queue,
+                count: config.mbufs as u32,
+                data_room: limits::data_room(mtu, slot_len) as u16,
+                socket: facts.socket,
+            };
+            Lane::of(started, kind)
+        };
+        let claim = Claim::new(started, &config.device, config.queue, wanted, lane)?;
+        let mac = match &interface {
+            Some(interface) => interface.mac()?,
+            None => claim.mac()?,
+        };
+        let name = config.device.interface().unwrap_or(config.device.device());
+        let mtu = of_interface.unwrap_or_else(|| claim.look().mtu.into());
+        Ok(Self {
+            name: name.to_owned(),
+            watch: Watch::new(interface, &claim),
+            claim,
+            mbufs,
+            rooms: Box::new([lane::EMPTY; BURST_MAX]),
+            mac,
+            mtu: mtu.clamp(limits::MTU_MIN, limits::MTU_MAX),
+            finish_checksums: config.finish_checksums,
+            counters: PortCounters::default(),
+        })
+    }
+
+    /// mbufs of this queue's pool that nobody has: for leak tests. The device's rings have their share.
+    #[must_use]
+    pub fn mbufs_free(&self) -> usize {
+        self.claim.lane().free()
+    }
+
+    /// Whether frames can leave. Looks again when they could not.
+    fn can_send(&self) -> bool {
+        self.watch.last_link() == LinkState::Up || self.link_state() == LinkState::Up
+    }
+
+    /// Sends the first `count` rooms. What the device does not take is freed.
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    fn send(&mut self, count: usize) {
+        let (number, queue) = (self.claim.number(), self.claim.queue());
+        // SAFETY: the queue is this port's alone, and the port stays on its thread; the first `count`
+        // rooms are mbufs that were frames of ours, within their memory, and are not used again.
+        let taken =
+            unsafe { dpdk_sys::qm_tx_burst(number, queue, self.rooms.as_ptr(), count as u16) };
+        let (sent, refused) = self.rooms[..count].split_at(usize::from(taken).min(count));
+        self.counters.tx_refused += refused.len() as u64;
+        for room in sent {
+            self.counters.count_tx(usize::from(room.end - room.start));
+        }
+    }
+}
+
+/// A received room as a frame, or dropped and counted.
+#[inline(always)]
+#[allow(unsafe_code, reason = "an mbuf becomes a frame")]
+fn accept(
+    room: &Room,
+    mbufs: &Rc<Mbufs>,
+    finish_checksums: bool,
+    counters: &mut PortCounters,
+) -> Option<Frame> {
+    // SAFETY: the driver has just given us this mbuf, and says that its data are within its memory. Of
+    // a chain it is the first piece, which drops the others with it.
+    let mut frame = unsafe { mbufs.frame(room) }?;
+    if room.is_whole == 0 || frame.headroom() < HEADROOM || frame.tailroom() < TAILROOM {
+        counters.rx_too_long += 1;
+        return None;
+    }
+    if frame.len() < limits::ETHERNET_HEADER {
+        counters.rx_malformed += 1;
+        return None;
+    }
+    if finish_checksums && checksum::finish_if_open(frame.bytes_mut()) {
+        counters.rx_checksum_finished += 1;
+    }
+    counters.count_rx(frame.len());
+    Some(frame)
+}
+
+/// Whether frames may be sent by their length. The drop is counted.
+#[inline(always)]
+fn may_leave(octets: &[u8], mtu: usize, counters: &mut PortCounters) -> bool {
+    if octets.len() > limits::ETHERNET_HEADER + limits::vlan_tag_len(octets) + mtu {
+        counters.tx_too_long += 1;
+        false
+    } else if octets.len() < limits::ETHERNET_HEADER {
+        counters.tx_refused += 1;
+        false
+    } else {
+        true
+    }
+}
+
+impl Port for Dpdk {
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    fn rx_burst(&mut self, into: &mut Burst) {
+        let (number, queue) = (self.claim.number(), self.claim.queue());
+        let count = into.remaining_capacity() as u16;
+        // SAFETY: the queue is this port's alone, and the port stays on its thread; there are
+        // BURST_MAX rooms, the capacity of a burst.
+        let came = unsafe { dpdk_sys::qm_rx_burst(number, queue, self.rooms.as_mut_ptr(), count) };
+        for room in &self.rooms[..usize::from(came)] {
+            into.extend(accept(
+                room,
+                &self.mbufs,
+                self.finish_checksums,
+                &mut self.counters,
+            ));
+        }
+    }
+
+    fn tx_burst(&mut self, from: &mut Burst) {
+        if !self.can_send() {
+            self.counters.tx_link_down += from.len() as u64;
+            from.clear();
+            return;
+        }
+        let mut count = 0;
+        for frame in from.drain(..) {
+            if !may_leave(frame.bytes(), self.mtu, &mut self.counters) {
+                continue;
+            }
+            match self.mbufs.room(frame, self.claim.lane()) {
+                Some(room) => {
+                    self.rooms[count] = room;
+                    count += 1;
+                }
+                None => self.counters.tx_refused += 1,
+            }
+        }
+        if count > 0 {
+            self.send(count);
+        }
+    }
+
+    fn copy_tx(&mut self, frame: &[u8]) {
+        if !self.can_send() {
+            self.counters.tx_link_down += 1;
+        } else if may_leave(frame, self.mtu, &mut self.counters) {
+            match self.mbufs.room_of_copy(frame, self.claim.lane()) {
+                Some(room) => {
+                    self.rooms[0] = room;
+                    self.send(1);
+                }
+                None => self.counters.tx_refused += 1,
+            }
+        }
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn mtu(&self) -> usize {
+        self.mtu
+    }
+
+    fn mac(&self) -> [u8; 6] {
+        self.mac
+    }
+
+    fn counters(&self) -> PortCounters {
+        let seen = self.watch.look(&self.claim);
+        let mut counters = self.counters;
+        counters.link_losses += seen.losses;
+        if self.claim.queue() == 0 {
+            counters.rx_ring_full += seen.device.missed;
+            counters.rx_no_buffer += seen.device.no_mbuf;
+            counters.rx_malformed += seen.device.errors;
+        }
+        counters
+    }
+
+    fn link_up(&self) -> bool {
+        self.link_state() == LinkState::Up
+    }
+
+    fn link_state(&self) -> LinkState {
+        self.watch.look(&self.claim).link
+    }
+
+    fn kind(&self) -> &'static str {
+        "dpdk"
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// A value in its range.
+fn check(what: &'static str, have: usize, min: usize, max: usize) -> Result<(), PortError> {
+    if (min..=max).contains(&have) {
+        return Ok(());
+    }
+    Err(PortError::Range {
+        what,
+        have,
+        min,
+        max,
+    })
+}
+
+/// A frame longer than a slot of the device's ring would come cut short, and be protected so.
+fn fits_slots(device: &DeviceName, mtu: usize) -> Result<(), PortError> {
+    let need = limits::frame_len_max(mtu) + limits::SLOT_HEADER;
+    match device.slot_len() {
+        Some(slot_len) if slot_len < need => {
+            let slot_len = need.next_power_of_two();
+            let what = format!(
+                "{device}: its ring is too narrow for MTU {mtu}: append \
+                 \",framesz={slot_len},blocksz={}\"",
+                slot_len.max(limits::SLOT_BLOCK)
+            );
+            Err(failed(what, -libc::EMSGSIZE))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A call of DPDK that failed, and what DPDK said of it.
+fn failed(what: impl Into<String>, negative_errno: c_int) -> PortError {
+    PortError::Dpdk {
+        what: what.into() + &log::last_words(),
+        source: io::Error::from_raw_os_error(-negative_errno),
+    }
+}

@@ -1,0 +1,238 @@
+//! Devices in use. The first port of a device starts it with all its queues, further ones take the
+//! queues that are left, and the last one to go stops it.
+
+use std::{
+    ffi::{CStr, CString},
+    ptr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use dpdk_sys::{Facts, Look, Setup};
+
+use super::{DeviceName, Eal, failed, lane::Lane, log};
+use crate::PortError;
+
+/// How a device is to run; its ports must agree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Wanted {
+    pub(super) queues: u16,
+    pub(super) mtu_min: u16,
+    pub(super) rx_descriptors: u16,
+    pub(super) tx_descriptors: u16,
+}
+
+/// A device that runs.
+struct Running {
+    name: DeviceName,
+    number: u16,
+    wanted: Wanted,
+    /// One bit per queue that a port has.
+    taken: u64,
+    lanes: Vec<Lane>,
+}
+
+static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
+
+/// One queue pair of a running device, and nobody else's.
+pub(super) struct Claim {
+    number: u16,
+    queue: u16,
+    lane: Lane,
+}
+
+impl Claim {
+    /// Takes a queue. Starts the device if no other port has; `lane` then makes the pool of each queue,
+    /// from what the device says of itself.
+    pub(super) fn new(
+        started: Eal,
+        name: &DeviceName,
+        queue: u16,
+        wanted: Wanted,
+        lane: impl Fn(u16, &Facts) -> Result<Lane, PortError>,
+    ) -> Result<Self, PortError> {
+        let mut running = running();
+        let place = running
+            .iter()
+            .position(|device| device.name.device() == name.device());
+        let place = match place {
+            Some(place) => place,
+            None => {
+                let device = start(started, name, wanted, lane)?;
+                running.push(device);
+                running.len() - 1
+            }
+        };
+        let device = &mut running[place];
+        if device.name != *name || device.wanted != wanted {
+            let what = format!(
+                "{name}: runs as {} with {:?}; ports of one device must be set up alike",
+                device.name, device.wanted
+            );
+            return Err(failed(what, -libc::EEXIST));
+        }
+        if device.taken & (1 << queue) != 0 {
+            let what = format!("{name}: queue {queue} is another port's");
+            return Err(failed(what, -libc::EBUSY));
+        }
+        device.taken |= 1 << queue;
+        Ok(Self {
+            number: device.number,
+            queue,
+            lane: device.lanes[usize::from(queue)],
+        })
+    }
+
+    /// The device's number.
+    #[inline]
+    pub(super) fn number(&self) -> u16 {
+        self.number
+    }
+
+    #[inline]
+    pub(super) fn queue(&self) -> u16 {
+        self.queue
+    }
+
+    #[inline]
+    pub(super) fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    /// Asks the device how it is. May cost a system call.
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    pub(super) fn look(&self) -> Look {
+        let mut look = Look::default();
+        // SAFETY: the device runs as long as this claim lives.
+        unsafe { dpdk_sys::qm_device_look(self.number, &raw mut look) };
+        look
+    }
+
+    /// The device's own address.
+    pub(super) fn mac(&self) -> Result<[u8; 6], PortError> {
+        facts(self.number).map(|facts| facts.mac)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut running = running();
+        let number = self.number;
+        let Some(place) = running.iter().position(|device| device.number == number) else {
+            return;
+        };
+        running[place].taken &= !(1 << self.queue);
+        if running[place].taken == 0 {
+            running.swap_remove(place);
+            remove(number);
+        }
+    }
+}
+
+/// Finds a device and starts it; leaves nothing behind if that fails.
+fn start(
+    started: Eal,
+    name: &DeviceName,
+    wanted: Wanted,
+    lane: impl Fn(u16, &Facts) -> Result<Lane, PortError>,
+) -> Result<Running, PortError> {
+    let number = probe(started, name)?;
+    let lanes = facts(number).and_then(|facts| {
+        let most = facts.rx_queues_max.min(facts.tx_queues_max);
+        if wanted.queues > most {
+            let (what, have) = ("queues", wanted.queues.into());
+            let (min, max) = (1, most.into());
+            return Err(PortError::Range {
+                what,
+                have,
+                min,
+                max,
+            });
+        }
+        let lanes: Result<Vec<_>, _> = (0..wanted.queues)
+            .map(|queue| lane(queue, &facts))
+            .collect();
+        let lanes = lanes?;
+        set_up(name, number, wanted, &lanes)?;
+        Ok(lanes)
+    });
+    match lanes {
+        Ok(lanes) => Ok(Running {
+            name: name.clone(),
+            number,
+            wanted,
+            taken: 0,
+            lanes,
+        }),
+        Err(error) => {
+            remove(number);
+            Err(error)
+        }
+    }
+}
+
+/// Finds a device; makes it if it is virtual.
+#[allow(unsafe_code, reason = "a call of DPDK")]
+fn probe(_started: Eal, name: &DeviceName) -> Result<u16, PortError> {
+    // A name has visible characters only.
+    let devargs = CString::new(name.devargs()).unwrap_or_default();
+    let mut number = 0;
+    // SAFETY: EAL has started; string and number live during the call.
+    let refused =
+        log::listen(|| unsafe { dpdk_sys::qm_device_probe(devargs.as_ptr(), &raw mut number) });
+    if refused == 0 {
+        return Ok(number);
+    }
+    let mend = if name.pci().is_some() {
+        "is it bound to vfio-pci (`dpdk-devbind.py --status`), or its driver installed?"
+    } else {
+        "is the driver installed, and are its arguments right?"
+    };
+    Err(failed(format!("no device {name}: {mend}"), refused))
+}
+
+#[allow(unsafe_code, reason = "a call of DPDK")]
+fn facts(number: u16) -> Result<Facts, PortError> {
+    let mut facts = Facts::default();
+    // SAFETY: the device was found; the place for the answer lives during the call.
+    let refused = unsafe { dpdk_sys::qm_device_facts(number, &raw mut facts) };
+    if refused == 0 {
+        Ok(facts)
+    } else {
+        Err(failed("asking a device what it can do", refused))
+    }
+}
+
+/// Configures and starts a device.
+#[allow(unsafe_code, reason = "a call of DPDK, and the text that it returns")]
+fn set_up(name: &DeviceName, number: u16, wanted: Wanted, lanes: &[Lane]) -> Result<(), PortError> {
+    let pools: Vec<_> = lanes.iter().map(|lane| lane.pool()).collect();
+    let setup = Setup {
+        queues: wanted.queues,
+        rx_descriptors: wanted.rx_descriptors,
+        tx_descriptors: wanted.tx_descriptors,
+        mtu: wanted.mtu_min,
+        pools: pools.as_ptr(),
+    };
+    let mut step = ptr::null();
+    // SAFETY: the device was found and is not started; there are as many live pools as queues.
+    let refused = log::listen(|| unsafe {
+        dpdk_sys::qm_device_start(number, &raw const setup, &raw mut step)
+    });
+    if refused == 0 {
+        return Ok(());
+    }
+    // SAFETY: the shim sets it to a string of its own before it tries anything.
+    let step = unsafe { CStr::from_ptr(step) }.to_string_lossy();
+    Err(failed(format!("{name}: {step}"), refused))
+}
+
+#[allow(unsafe_code, reason = "a call of DPDK")]
+fn remove(number: u16) {
+    // SAFETY: no claim of it is left, so no queue of it is in use; the list of running devices is
+    // locked by the caller, so none comes.
+    unsafe { dpdk_sys::qm_device_remove(number) };
+}
+
+fn running() -> MutexGuard<'static, Vec<Running>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}

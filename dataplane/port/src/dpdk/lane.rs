@@ -1,0 +1,198 @@
+//! Memory: the pools of mbufs, and a thread's hold on the mbufs that its frames are.
+//!
+//! Queue *n* of every device takes its mbufs from pool *n*, so that the red and the black port of a
+//! worker share one. A pool lives as long as the process: mbufs wander, through a ring of a device,
+//! to other threads and other devices, and none of them may outlive its pool.
+
+use std::{
+    cell::RefCell,
+    ffi::{CString, c_int},
+    ptr::{self, NonNull},
+    rc::{Rc, Weak},
+    sync::{Mutex, PoisonError},
+};
+
+use dpdk_sys::{Mbuf, Mempool, Room};
+
+use super::{Eal, failed, log};
+use crate::{Frame, PortError, frame::Keeper, limits};
+
+/// What a pool is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct PoolKind {
+    /// The queue that takes from it.
+    pub(super) queue: u16,
+    /// mbufs.
+    pub(super) count: u32,
+    /// Octets of each, DPDK's headroom included.
+    pub(super) data_room: u16,
+    /// NUMA node; -1: any.
+    pub(super) socket: i32,
+}
+
+/// A pool of mbufs; a handle that any thread may have.
+#[derive(Clone, Copy)]
+pub(super) struct Lane(NonNull<Mempool>);
+
+// SAFETY: DPDK's mempools may be used by many threads at once, and ours are never freed.
+#[allow(unsafe_code, reason = "a pointer that may cross threads")]
+unsafe impl Send for Lane {}
+
+static LANES: Mutex<Vec<(PoolKind, Lane)>> = Mutex::new(Vec::new());
+
+impl Lane {
+    /// The pool of this kind, made now or found.
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    pub(super) fn of(_started: Eal, kind: PoolKind) -> Result<Self, PortError> {
+        let mut lanes = LANES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, lane)) = lanes.iter().find(|(have, _)| *have == kind) {
+            return Ok(*lane);
+        }
+        // A counter, so that it is short and of its own.
+        let name = CString::new(format!("frames{}", lanes.len())).unwrap_or_default();
+        let mut error: c_int = 0;
+        let (count, data_room, socket) = (kind.count, kind.data_room, kind.socket);
+        // SAFETY: EAL has started; the name lives during the call, and DPDK copies it.
+        let pool = log::listen(|| unsafe {
+            dpdk_sys::qm_pool_new(name.as_ptr(), count, data_room, socket, &raw mut error)
+        });
+        let Some(pool) = NonNull::new(pool) else {
+            let mb = (count as usize * usize::from(data_room)) >> 20;
+            let what = format!(
+                "a pool of {count} mbufs of {data_room} octets: more than {mb} MiB; raise memory_mb, \
+                 or lower mbufs"
+            );
+            return Err(failed(what, error));
+        };
+        lanes.push((kind, Self(pool)));
+        Ok(Self(pool))
+    }
+
+    pub(super) fn pool(self) -> *mut Mempool {
+        self.0.as_ptr()
+    }
+
+    /// mbufs that nobody has.
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    pub(super) fn free(self) -> usize {
+        // SAFETY: a live pool.
+        unsafe { dpdk_sys::qm_pool_free(self.0.as_ptr()) as usize }
+    }
+}
+
+/// Takes back the mbufs of this thread's frames, whatever their pool. One per thread; while it lives
+/// the thread is known to DPDK.
+pub(super) struct Mbufs(());
+
+thread_local! {
+    static OF_THIS_THREAD: RefCell<Weak<Mbufs>> = const { RefCell::new(Weak::new()) };
+}
+
+impl Mbufs {
+    /// That of this thread, made now or found.
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    pub(super) fn of_this_thread(_started: Eal) -> Result<Rc<Self>, PortError> {
+        OF_THIS_THREAD.with_borrow_mut(|mbufs| {
+            if let Some(mbufs) = mbufs.upgrade() {
+                return Ok(mbufs);
+            }
+            // SAFETY: EAL has started; the former one, if any, has taken the thread's number back
+            // when it was dropped.
+            let refused = unsafe { dpdk_sys::qm_thread_register() };
+            if refused != 0 {
+                return Err(failed("registering a thread", refused));
+            }
+            let made = Rc::new(Self(()));
+            *mbufs = Rc::downgrade(&made);
+            Ok(made)
+        })
+    }
+
+    /// The frame in an mbuf; the room's memory becomes the frame's.
+    ///
+    /// # Safety
+    /// The mbuf is the caller's, of one piece, and `start <= end <= len` in its room.
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "makes a frame over an mbuf")]
+    pub(super) unsafe fn frame(self: &Rc<Self>, room: &Room) -> Option<Frame> {
+        let base = NonNull::new(room.base)?;
+        let token = room.mbuf.expose_provenance() as u64;
+        let keeper = Rc::<Self>::clone(self);
+        // SAFETY: the caller's promise; a pool's memory is from the kernel, so it is initialised,
+        // and it lives as long as the process. An mbuf that is ours is with no ring, so nobody else
+        // touches it until it is sent or freed.
+        let mut frame = unsafe { Frame::new(keeper, base, room.len.into(), token) };
+        frame.set_range(room.start.into(), room.end.into());
+        Some(frame)
+    }
+
+    /// A frame as a room to send: its own mbuf, or a copy in one of `lane`. `None`: no mbuf is free, or
+    /// it does not fit.
+    #[inline(always)]
+    pub(super) fn room(self: &Rc<Self>, frame: Frame, lane: Lane) -> Option<Room> {
+        match frame.into_room(self) {
+            Ok((token, start, end)) => Some(Room {
+                mbuf: mbuf_of(token),
+                base: ptr::null_mut(), // not read when sent
+                len: 0,
+                // A frame lies within its mbuf's memory, whose length is a u16.
+                start: start as u16,
+                end: end as u16,
+                is_whole: 1,
+            }),
+            Err(frame) => self.room_of_copy(frame.bytes(), lane),
+        }
+    }
+
+    /// A copy of a frame in an mbuf of `lane`.
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    pub(super) fn room_of_copy(self: &Rc<Self>, octets: &[u8], lane: Lane) -> Option<Room> {
+        let mut room = EMPTY;
+        // SAFETY: a live pool, and a place for the answer.
+        if unsafe { dpdk_sys::qm_mbuf_new(lane.pool(), &raw mut room) } != 0 {
+            return None;
+        }
+        // SAFETY: fresh from the pool, in one piece, and empty behind its headroom.
+        let mut frame = unsafe { self.frame(&room) }?;
+        if !frame.copy_from(room.start.into(), octets) {
+            return None;
+        }
+        let (token, start, end) = frame.into_room(self).ok()?;
+        room.mbuf = mbuf_of(token);
+        (room.start, room.end) = (start as u16, end as u16);
+        Some(room)
+    }
+}
+
+impl Keeper for Mbufs {
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    fn take_back(&self, token: u64) {
+        // SAFETY: the token of a frame is its mbuf, which was the frame's alone.
+        unsafe { dpdk_sys::qm_mbuf_free(mbuf_of(token)) };
+    }
+}
+
+impl Drop for Mbufs {
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    fn drop(&mut self) {
+        // SAFETY: this thread was registered when this was made, and an Rc stays on its thread.
+        unsafe { dpdk_sys::qm_thread_unregister() };
+    }
+}
+
+/// No room.
+pub(super) const EMPTY: Room = Room {
+    mbuf: ptr::null_mut(),
+    base: ptr::null_mut(),
+    len: 0,
+    start: 0,
+    end: 0,
+    is_whole: 0,
+};
+
+/// The mbuf that a token stands for.
+fn mbuf_of(token: u64) -> *mut Mbuf {
+    ptr::with_exposed_provenance_mut(token as usize)
+}
+
+const _: () = assert!(size_of::<usize>() == 8 && limits::MTU_MAX < u16::MAX as usize);

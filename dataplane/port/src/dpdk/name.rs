@@ -1,0 +1,174 @@
+//! Which device: a PCI address, or a virtual device and its arguments, as DPDK writes them.
+
+use std::{fmt, str::FromStr};
+
+use crate::limits;
+
+/// A device's name, in the form of DPDK's devargs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeviceName {
+    /// The whole of it, in the form that DPDK keeps.
+    devargs: String,
+    is_pci: bool,
+}
+
+impl DeviceName {
+    /// The address, if it is a device on PCI: for [`super::EalConfig::pci`].
+    #[must_use]
+    pub fn pci(&self) -> Option<&str> {
+        self.is_pci.then(|| self.device())
+    }
+
+    /// The device without its arguments.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        self.devargs.split(',').next().unwrap_or_default()
+    }
+
+    /// As DPDK takes it.
+    #[must_use]
+    pub fn devargs(&self) -> &str {
+        &self.devargs
+    }
+
+    /// The interface of the machine that the device works on, where it is one that is there before.
+    #[must_use]
+    pub fn interface(&self) -> Option<&str> {
+        self.is_on_interface()
+            .then(|| self.argument("iface"))
+            .flatten()
+    }
+
+    /// Octets of a slot of the device's ring, where it has slots (`net_af_packet`). A longer frame
+    /// would come cut short.
+    #[must_use]
+    pub(super) fn slot_len(&self) -> Option<usize> {
+        let slot_len = |text: &str| text.parse().unwrap_or(0);
+        self.device()
+            .starts_with("net_af_packet")
+            .then(|| self.argument("framesz").map_or(2048, slot_len))
+    }
+
+    /// Whether hosts behind it may leave checksums unfinished without a word.
+    pub(super) fn is_on_interface(&self) -> bool {
+        self.device().starts_with("net_af_")
+    }
+
+    fn argument(&self, key: &str) -> Option<&str> {
+        let pairs = self.devargs.split(',').skip(1);
+        pairs
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
+    }
+}
+
+impl FromStr for DeviceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = |why: &str| Err(format!("{text:?}: {why}"));
+        if text.is_empty() || text.len() > limits::DPDK_DEVARGS_LEN {
+            return wrong("must be 1 to 256 octets");
+        }
+        if !text.bytes().all(|octet| octet.is_ascii_graphic()) {
+            return wrong("must be visible ASCII characters, without a space");
+        }
+        let (device, arguments) = text.split_once(',').map_or((text, ""), |(a, b)| (a, b));
+        let name = |device: &str, is_pci| Self {
+            devargs: if arguments.is_empty() {
+                device.to_owned()
+            } else {
+                format!("{device},{arguments}")
+            },
+            is_pci,
+        };
+        if let Some(address) = full_pci_address(device) {
+            return Ok(name(&address, true));
+        }
+        let virtual_device = device.starts_with("net_")
+            && device
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || octet == b'_');
+        if !virtual_device {
+            return wrong("must be a PCI address (0000:3b:00.0) or a virtual device (net_tap0,…)");
+        }
+        let name = name(device, false);
+        if name.is_on_interface() && name.argument("iface").is_none() {
+            return wrong("needs the interface it works on: append \",iface=eth1\"");
+        }
+        Ok(name)
+    }
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.devargs)
+    }
+}
+
+/// `[dddd:]bb:dd.f`, in hexadecimal digits, with the domain.
+fn full_pci_address(text: &str) -> Option<String> {
+    let (slot, function) = text.rsplit_once('.')?;
+    let mut parts = slot.rsplit(':');
+    let (device, bus) = (parts.next()?, parts.next()?);
+    let domain = parts.next().unwrap_or("0000");
+    let is_hex = |text: &str, len: usize| {
+        text.len() == len && text.bytes().all(|octet| octet.is_ascii_hexdigit())
+    };
+    let is_address = parts.next().is_none()
+        && is_hex(domain, 4)
+        && is_hex(bus, 2)
+        && is_hex(device, 2)
+        && is_hex(function, 1);
+    is_address.then(|| format!("{domain}:{bus}:{device}.{function}").to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DeviceName;
+
+    fn name(text: &str) -> DeviceName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn pci_addresses_get_their_domain() {
+        assert_eq!(name("3B:00.1").pci(), Some("0000:3b:00.1"));
+        let with_arguments = name("0001:3b:00.0,mprq_en=1");
+        assert_eq!(with_arguments.pci(), Some("0001:3b:00.0"));
+        assert_eq!(with_arguments.devargs(), "0001:3b:00.0,mprq_en=1");
+        assert_eq!(with_arguments.interface(), None);
+    }
+
+    #[test]
+    fn virtual_devices_say_their_interface() {
+        let packet = name("net_af_packet0,iface=eth1,framesz=4096");
+        assert_eq!((packet.pci(), packet.interface()), (None, Some("eth1")));
+        assert_eq!(
+            (packet.device(), packet.slot_len()),
+            ("net_af_packet0", Some(4096))
+        );
+        assert_eq!(name("net_af_packet0,iface=eth1").slot_len(), Some(2048));
+        assert_eq!(name("net_af_xdp0,iface=eth1").slot_len(), None);
+        // The interface of net_tap is made by it, and not there before.
+        assert_eq!(name("net_tap0,iface=tap7").interface(), None);
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_with_a_reason() {
+        for (text, why) in [
+            ("", "octets"),
+            ("eth0", "PCI address"),
+            ("00:00:3b:00.0", "PCI address"),
+            ("3b:00", "PCI address"),
+            ("net_tap0 x", "space"),
+            ("net_tap0;rm", "PCI address"),
+            ("net_af_xdp0", "iface="),
+            ("net_af_packet0,qpairs=1", "iface="),
+        ] {
+            let error = text.parse::<DeviceName>().unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! How the device is: carrier and the counters that it keeps itself. Asked now and then, because a
+//! NIC may take long to answer.
+
+use std::{cell::Cell, time::Instant};
+
+use dpdk_sys::Look;
+
+use super::claim::Claim;
+use crate::{LinkState, iface::Interface, limits};
+
+/// What was seen last.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    at: Instant,
+    pub(super) link: LinkState,
+    /// How often the carrier was lost.
+    pub(super) losses: u64,
+    pub(super) device: Look,
+}
+
+/// Looks at a device, and at the interface that it works on, if it does.
+pub(super) struct Watch {
+    interface: Option<Interface>,
+    seen: Cell<Seen>,
+}
+
+impl Watch {
+    pub(super) fn new(interface: Option<Interface>, claim: &Claim) -> Self {
+        let device = claim.look();
+        let seen = Seen {
+            at: Instant::now(),
+            link: link_of(&device, interface.as_ref()),
+            losses: 0,
+            device,
+        };
+        Self {
+            interface,
+            seen: Cell::new(seen),
+        }
+    }
+
+    /// The carrier as last seen.
+    #[inline]
+    pub(super) fn last_link(&self) -> LinkState {
+        self.seen.get().link
+    }
+
+    /// What was seen, not older than [`limits::DPDK_LOOK_EVERY`].
+    pub(super) fn look(&self, claim: &Claim) -> Seen {
+        let before = self.seen.get();
+        let now = Instant::now();
+        if now.duration_since(before.at) < limits::DPDK_LOOK_EVERY {
+            return before;
+        }
+        let device = claim.look();
+        let link = link_of(&device, self.interface.as_ref());
+        let lost = before.link == LinkState::Up && link != LinkState::Up;
+        let seen = Seen {
+            at: now,
+            link,
+            losses: before.losses + u64::from(lost),
+            device,
+        };
+        self.seen.set(seen);
+        seen
+    }
+}
+
+/// A virtual device on an interface says that it is up whatever the interface is.
+fn link_of(device: &Look, interface: Option<&Interface>) -> LinkState {
+    if device.is_removed != 0 {
+        LinkState::Gone
+    } else if device.is_up == 0 {
+        LinkState::Down
+    } else {
+        interface.map_or(LinkState::Up, Interface::link_state)
+    }
+}
