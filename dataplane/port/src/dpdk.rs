@@ -19,7 +19,6 @@ mod claim;
 mod eal;
 mod lane;
 mod log;
-mod name;
 mod watch;
 
 use std::{ffi::c_int, io, os::fd::BorrowedFd, rc::Rc};
@@ -27,15 +26,14 @@ use std::{ffi::c_int, io, os::fd::BorrowedFd, rc::Rc};
 use dpdk_sys::{Facts, Room};
 
 use crate::{
-    BURST_MAX, Burst, Frame, HEADROOM, LinkState, Port, PortCounters, PortError, TAILROOM,
-    checksum, iface::Interface, limits,
+    BURST_MAX, Burst, DeviceName, Frame, HEADROOM, LinkState, Port, PortCounters, PortError,
+    TAILROOM, checksum, iface::Interface, limits,
 };
 use claim::{Claim, Wanted};
 use lane::{Lane, Mbufs, PoolKind};
 use watch::Watch;
 
 pub use eal::{Eal, EalConfig};
-pub use name::DeviceName;
 
 /// Which device, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -147,6 +145,14 @@ impl Dpdk {
             finish_checksums: config.finish_checksums,
             counters: PortCounters::default(),
         })
+    }
+
+    /// The address of a device that is not open yet.
+    ///
+    /// # Errors
+    /// There is no such device, or DPDK has no driver for it.
+    pub fn mac_of(started: Eal, device: &DeviceName) -> Result<[u8; 6], PortError> {
+        claim::mac_of(started, device)
     }
 
     /// mbufs of this queue's pool that nobody has: for leak tests. The device's rings have their share.
@@ -288,6 +294,7 @@ impl Port for Dpdk {
     fn counters(&self) -> PortCounters {
         let seen = self.watch.look(&self.claim);
         let mut counters = self.counters;
+        counters.buffers_held = self.mbufs.held();
         counters.link_losses += seen.losses;
         if self.claim.queue() == 0 {
             counters.rx_ring_full += seen.device.missed;

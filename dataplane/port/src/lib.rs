@@ -28,6 +28,7 @@
 
 mod checksum;
 mod counters;
+mod device_name;
 #[cfg(feature = "dpdk")]
 pub mod dpdk;
 mod error;
@@ -50,6 +51,7 @@ use std::os::fd::BorrowedFd;
 use arrayvec::ArrayVec;
 
 pub use counters::PortCounters;
+pub use device_name::DeviceName;
 pub use error::PortError;
 pub use frame::{Frame, Pool};
 pub use limits::{BURST_MAX, HEADROOM, TAILROOM};

@@ -9,8 +9,8 @@ use std::{
 
 use dpdk_sys::{Facts, Look, Setup};
 
-use super::{DeviceName, Eal, failed, lane::Lane, log};
-use crate::PortError;
+use super::{Eal, failed, lane::Lane, log};
+use crate::{DeviceName, PortError};
 
 /// How a device is to run; its ports must agree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -168,6 +168,12 @@ fn start(
             Err(error)
         }
     }
+}
+
+/// The address of a device that no port may have opened yet.
+pub(super) fn mac_of(started: Eal, name: &DeviceName) -> Result<[u8; 6], PortError> {
+    let _unchanged = running();
+    probe(started, name).and_then(facts).map(|facts| facts.mac)
 }
 
 /// Finds a device; makes it if it is virtual.

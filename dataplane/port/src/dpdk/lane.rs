@@ -5,7 +5,7 @@
 //! to other threads and other devices, and none of them may outlive its pool.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     ffi::{CString, c_int},
     ptr::{self, NonNull},
     rc::{Rc, Weak},
@@ -82,7 +82,10 @@ impl Lane {
 
 /// Takes back the mbufs of this thread's frames, whatever their pool. One per thread; while it lives
 /// the thread is known to DPDK.
-pub(super) struct Mbufs(());
+pub(super) struct Mbufs {
+    /// mbufs that are frames now.
+    held: Cell<u64>,
+}
 
 thread_local! {
     static OF_THIS_THREAD: RefCell<Weak<Mbufs>> = const { RefCell::new(Weak::new()) };
@@ -102,7 +105,7 @@ impl Mbufs {
             if refused != 0 {
                 return Err(failed("registering a thread", refused));
             }
-            let made = Rc::new(Self(()));
+            let made = Rc::new(Self { held: Cell::new(0) });
             *mbufs = Rc::downgrade(&made);
             Ok(made)
         })
@@ -122,6 +125,7 @@ impl Mbufs {
         // and it lives as long as the process. An mbuf that is ours is with no ring, so nobody else
         // touches it until it is sent or freed.
         let mut frame = unsafe { Frame::new(keeper, base, room.len.into(), token) };
+        self.held.set(self.held.get() + 1);
         frame.set_range(room.start.into(), room.end.into());
         Some(frame)
     }
@@ -131,17 +135,25 @@ impl Mbufs {
     #[inline(always)]
     pub(super) fn room(self: &Rc<Self>, frame: Frame, lane: Lane) -> Option<Room> {
         match frame.into_room(self) {
-            Ok((token, start, end)) => Some(Room {
-                mbuf: mbuf_of(token),
-                base: ptr::null_mut(), // not read when sent
-                len: 0,
-                // A frame lies within its mbuf's memory, whose length is a u16.
-                start: start as u16,
-                end: end as u16,
-                is_whole: 1,
-            }),
+            Ok((token, start, end)) => {
+                self.held.set(self.held.get() - 1);
+                Some(Room {
+                    mbuf: mbuf_of(token),
+                    base: ptr::null_mut(), // not read when sent
+                    len: 0,
+                    // A frame lies within its mbuf's memory, whose length is a u16.
+                    start: start as u16,
+                    end: end as u16,
+                    is_whole: 1,
+                })
+            }
             Err(frame) => self.room_of_copy(frame.bytes(), lane),
         }
+    }
+
+    /// mbufs that are frames of this thread now.
+    pub(super) fn held(&self) -> u64 {
+        self.held.get()
     }
 
     /// A copy of a frame in an mbuf of `lane`.
@@ -157,16 +169,14 @@ impl Mbufs {
         if !frame.copy_from(room.start.into(), octets) {
             return None;
         }
-        let (token, start, end) = frame.into_room(self).ok()?;
-        room.mbuf = mbuf_of(token);
-        (room.start, room.end) = (start as u16, end as u16);
-        Some(room)
+        self.room(frame, lane) // without a copy: it is ours
     }
 }
 
 impl Keeper for Mbufs {
     #[allow(unsafe_code, reason = "a call of DPDK")]
     fn take_back(&self, token: u64) {
+        self.held.set(self.held.get() - 1);
         // SAFETY: the token of a frame is its mbuf, which was the frame's alone.
         unsafe { dpdk_sys::qm_mbuf_free(mbuf_of(token)) };
     }

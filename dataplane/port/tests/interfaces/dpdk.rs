@@ -109,6 +109,7 @@ fn a_million_frames_leave_no_mbuf_behind() {
     assert_eq!((red.rx_frames, red.rx_octets), (moved, 64 * moved));
     assert_eq!(black.tx_frames + moved / 128, moved);
     assert_eq!(black.tx_octets, 96 * black.tx_frames);
+    assert_eq!(red.buffers_held + black.buffers_held, 0);
     assert_eq!(red.rx_dropped() + black.tx_dropped(), 0);
 }
 
@@ -193,7 +194,9 @@ fn an_empty_pool_refuses_and_fills_again() {
         assert!(held.len() <= start);
     }
     assert_eq!((held.len(), port.mbufs_free()), (start, 0));
+    assert_eq!(port.counters().buffers_held, start as u64);
     drop(held);
+    assert_eq!(port.counters().buffers_held, 0);
     assert_eq!(port.mbufs_free(), start);
     port.copy_tx(&frame(60, &[]));
     assert_eq!(receive(&mut port, 1)[0].bytes(), frame(60, &[]));

@@ -1,4 +1,6 @@
-//! Which device: a PCI address, or a virtual device and its arguments, as DPDK writes them.
+//! Which device of DPDK: a PCI address, or a virtual device and its arguments, as DPDK writes them.
+//!
+//! Known without the feature `dpdk`, too: a config can be checked where DPDK is not built in.
 
 use std::{fmt, str::FromStr};
 
@@ -13,7 +15,7 @@ pub struct DeviceName {
 }
 
 impl DeviceName {
-    /// The address, if it is a device on PCI: for [`super::EalConfig::pci`].
+    /// The address, if it is a device on PCI: those that DPDK may take.
     #[must_use]
     pub fn pci(&self) -> Option<&str> {
         self.is_pci.then(|| self.device())
@@ -42,15 +44,17 @@ impl DeviceName {
     /// Octets of a slot of the device's ring, where it has slots (`net_af_packet`). A longer frame
     /// would come cut short.
     #[must_use]
-    pub(super) fn slot_len(&self) -> Option<usize> {
+    pub fn slot_len(&self) -> Option<usize> {
         let slot_len = |text: &str| text.parse().unwrap_or(0);
         self.device()
             .starts_with("net_af_packet")
             .then(|| self.argument("framesz").map_or(2048, slot_len))
     }
 
-    /// Whether hosts behind it may leave checksums unfinished without a word.
-    pub(super) fn is_on_interface(&self) -> bool {
+    /// Whether it works on an interface of the machine, so that hosts behind it may leave checksums
+    /// unfinished without a word.
+    #[must_use]
+    pub fn is_on_interface(&self) -> bool {
         self.device().starts_with("net_af_")
     }
 
