@@ -57,15 +57,14 @@ pub(crate) struct SaIndex {
     pub(crate) an: An,
 }
 
-impl RxScs {
-    /// What `check` would say, where it is short to say.
+impl Before {
+    /// What `check` would say, where it is short to say: the frame is tagged as the one before.
     #[inline]
-    pub(crate) fn tagged_as_before(&self, frame: &[u8]) -> Option<Tagged> {
+    pub(crate) fn alike(&self, frame: &[u8]) -> Option<Tagged> {
         const OVERHEAD: usize = MACS_LEN + SECTAG_LEN_MAX + ICV_LEN;
-        let before = self.before.as_ref()?;
         let (_, tag) = frame.split_first_chunk::<MACS_LEN>()?;
         let &[f0, f1, f2, f3, a, b, c, d, ref sci @ ..] = tag.first_chunk::<SECTAG_LEN_MAX>()?;
-        let as_before = [f0, f1, f2, f3] == before.front && *sci == before.sci;
+        let alike = [f0, f1, f2, f3] == self.front && *sci == self.sci;
         let long = (OVERHEAD + SHORT_LEN_BOUND as usize..=PROTECTED_LEN_MAX).contains(&frame.len());
         #[expect(
             clippy::cast_possible_truncation,
@@ -74,16 +73,24 @@ impl RxScs {
         let user_data_len = frame.len().wrapping_sub(OVERHEAD) as u16;
         let layout = Layout {
             user_data_len,
-            ..before.tagged.layout
+            ..self.tagged.layout
         };
         let pn_low = u32::from_be_bytes([a, b, c, d]);
-        (as_before && long).then_some(Tagged {
+        (alike && long).then_some(Tagged {
             pn_low,
             layout,
-            ..before.tagged
+            ..self.tagged
         })
     }
 
+    /// The SA of that frame.
+    #[inline]
+    pub(crate) fn sa(&self) -> SaIndex {
+        self.tagged.sa
+    }
+}
+
+impl RxScs {
     /// The SecTAG, in the order of the standard, and whose it is.
     #[inline(never)]
     pub(crate) fn check(&mut self, frame: &[u8]) -> Result<Checked, Discard> {

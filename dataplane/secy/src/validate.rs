@@ -6,25 +6,37 @@
 //! out                 DA SA (tags)        | user data
 //! ```
 //! Three steps of a burst: `check` each frame ([`crate::tagged`]) and test its PN, `open` those of
-//! each SA in one engine call, and `settle` each in the order of arrival.
+//! each SA in one engine call, and `settle` each in the order of arrival. A burst whose frames are all
+//! like the frame before, as most are, takes these steps without looking anything up.
+
+mod mixed;
 
 use arrayvec::ArrayVec;
 use gcm::Job;
-use wire::{ICV_LEN, MACS_LEN, Pn};
+use wire::{ICV_LEN, MACS_LEN, Pn, SECTAG_LEN_MAX};
 
 use crate::limits::BURST_MAX;
 use crate::replay::Replay;
-use crate::tagged::{Checked, Layout, SaIndex, Tagged, Unkeyed};
-use crate::{Discard, RxConfig, RxCounters, RxScs, Slot, ValidateFrames};
+use crate::tagged::{Layout, SaIndex, Tagged, Unkeyed};
+use crate::{Discard, RxConfig, RxCounters, RxSa, RxScs, Slot, ValidateFrames};
 
 /// A frame that passed the early replay test.
 struct Sealed {
     pn: Pn,
     tagged: Tagged,
-    /// Its place in the burst.
-    slot: u8,
     /// Its ICV was right.
     authentic: bool,
+}
+
+impl Sealed {
+    #[inline]
+    fn new(pn: Pn, tagged: Tagged) -> Self {
+        Self {
+            pn,
+            tagged,
+            authentic: false,
+        }
+    }
 }
 
 impl RxScs {
@@ -37,118 +49,43 @@ impl RxScs {
     }
 
     fn validate_burst(&mut self, burst: &mut [Slot<'_>]) {
-        // Side by side, one entry a sealed frame; a burst is no longer than the arrays.
+        if !self.validate_alike(burst) {
+            self.validate_mixed(burst);
+        }
+    }
+
+    /// Frames that are all tagged as the one before, and pass the early replay test. `false`, and
+    /// nothing is done, where one is not so.
+    fn validate_alike(&mut self, burst: &mut [Slot<'_>]) -> bool {
+        let Some(before) = &self.before else {
+            return false;
+        };
+        let SaIndex { sc, an } = before.sa();
+        let Some(sa) = &mut self.scs[usize::from(sc)].sas[an.index()] else {
+            return false;
+        };
         let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
         let mut sealed = ArrayVec::<Sealed, BURST_MAX>::new();
-        for (index, slot) in (0..).zip(burst.iter_mut()) {
-            if slot.discard.is_some() {
-                continue;
-            }
-            let tagged = match self.tagged_as_before(slot.frame()) {
-                Some(tagged) => tagged,
-                None => match self.check(slot.frame()) {
-                    Ok(Checked::Tagged(tagged)) => tagged,
-                    Ok(Checked::Unkeyed(unkeyed)) => {
-                        self.let_through(slot, unkeyed);
-                        continue;
-                    }
-                    Err(reason) => {
-                        discard(slot, &mut self.counters, reason);
-                        continue;
-                    }
-                },
+        for slot in burst.iter_mut() {
+            let alike = before.alike(slot.frame());
+            let Some(tagged) = alike.filter(|_| slot.discard.is_none()) else {
+                return false;
             };
-            match self.early_replay_test(&tagged) {
-                Ok((pn, nonce)) => {
-                    jobs.push(job(slot, &tagged, nonce));
-                    sealed.push(Sealed {
-                        pn,
-                        tagged,
-                        slot: index,
-                        authentic: false,
-                    });
-                }
-                Err(reason) => discard(slot, &mut self.counters, reason),
-            }
+            let Ok(pn) = early_replay_test(sa, tagged.pn_low) else {
+                return false;
+            };
+            jobs.push(job(slot, &tagged, sa.nonce(pn)));
+            sealed.push(Sealed::new(pn, tagged));
         }
-        self.open(&mut jobs, &mut sealed);
+        sa.key.open(&mut jobs);
+        for (frame, job) in sealed.iter_mut().zip(&jobs) {
+            frame.authentic = job.authentic;
+        }
         drop(jobs);
-        for frame in &sealed {
-            self.settle(&mut burst[usize::from(frame.slot)], frame);
+        for (slot, frame) in burst.iter_mut().zip(&sealed) {
+            settle(&self.config, &mut self.counters, sa, slot, frame);
         }
-    }
-
-    /// Recovers the PN and tests it. Returns it with its nonce.
-    #[inline]
-    fn early_replay_test(&self, tagged: &Tagged) -> Result<(Pn, [u8; 12]), Discard> {
-        let SaIndex { sc, an } = tagged.sa;
-        let sa = &self.scs[usize::from(sc)].sas[an.index()];
-        let sa = sa.as_ref().ok_or(Discard::InPktsNotUsingSa)?;
-        let pn = sa.recover_pn(tagged.pn_low).ok_or(Discard::InPktsBadTag)?;
-        refuse(sa.window.test(pn))?;
-        let pn = Pn::new(pn).ok_or(Discard::InPktsLate)?;
-        Ok((pn, sa.nonce(pn)))
-    }
-
-    /// Opens all, those of one SA in one call.
-    fn open(&mut self, jobs: &mut [Job<'_>], sealed: &mut [Sealed]) {
-        let Some(first) = sealed.first() else { return };
-        let group = first.tagged.sa;
-        if sealed.iter().all(|frame| frame.tagged.sa == group) {
-            // The usual case.
-            self.open_group(group, jobs);
-            for (job, frame) in jobs.iter().zip(sealed) {
-                frame.authentic = job.authentic;
-            }
-            return;
-        }
-        // Job n is that of frame order[n]. The jobs of each SA in turn are brought to the front of
-        // what is left; the frames stay in the order of arrival.
-        let mut order: [u8; BURST_MAX] = core::array::from_fn(|n| n as u8);
-        let mut from = 0;
-        while from < jobs.len() {
-            let group = sealed[usize::from(order[from])].tagged.sa;
-            let mut to = from;
-            for n in from..jobs.len() {
-                if sealed[usize::from(order[n])].tagged.sa == group {
-                    jobs.swap(n, to);
-                    order.swap(n, to);
-                    to += 1;
-                }
-            }
-            self.open_group(group, &mut jobs[from..to]);
-            for (job, &index) in jobs[from..to].iter().zip(&order[from..to]) {
-                sealed[usize::from(index)].authentic = job.authentic;
-            }
-            from = to;
-        }
-    }
-
-    fn open_group(&mut self, SaIndex { sc, an }: SaIndex, jobs: &mut [Job<'_>]) {
-        if let Some(sa) = &mut self.scs[usize::from(sc)].sas[an.index()] {
-            sa.key.open(jobs);
-        }
-    }
-
-    /// The replay test again, now that the frame is known to be authentic; then it counts as
-    /// received, is stripped and let through. Or it is not authentic.
-    #[inline]
-    fn settle(&mut self, slot: &mut Slot<'_>, sealed: &Sealed) {
-        let received = if sealed.authentic {
-            self.receive(sealed)
-        } else {
-            accept_unauthentic(&self.config, &mut self.counters, sealed.tagged.changed)
-        };
-        match received {
-            Ok(()) => {
-                if sealed.tagged.layout.clear_len > 0 {
-                    let clear_len = usize::from(sealed.tagged.layout.clear_len);
-                    put_addresses_first(&mut slot.room[slot.start..], clear_len);
-                }
-                strip(slot, sealed.tagged.layout);
-            }
-            Err(reason) => discard(slot, &mut self.counters, reason),
-        }
+        true
     }
 
     /// What is not strict: no key, but C = 0.
@@ -166,24 +103,55 @@ impl RxScs {
             }
         }
     }
+}
 
-    #[inline]
-    fn receive(&mut self, sealed: &Sealed) -> Result<(), Discard> {
-        let SaIndex { sc, an } = sealed.tagged.sa;
-        let Some(sa) = &mut self.scs[usize::from(sc)].sas[an.index()] else {
-            return Err(Discard::InPktsNotUsingSa);
-        };
-        refuse(sa.window.test_and_mark(sealed.pn.value()))?;
-        sa.in_pkts_ok += 1;
-        self.counters.in_pkts_ok += 1;
-        let octets = u64::from(sealed.tagged.layout.user_data_len);
-        if sealed.tagged.encrypted {
-            self.counters.in_octets_decrypted += octets;
-        } else {
-            self.counters.in_octets_validated += octets;
+/// Recovers the PN and tests it, before anything is spent on the frame.
+#[inline]
+fn early_replay_test(sa: &RxSa, pn_low: u32) -> Result<Pn, Discard> {
+    let pn = sa.recover_pn(pn_low).ok_or(Discard::InPktsBadTag)?;
+    refuse(sa.window.test(pn))?;
+    Pn::new(pn).ok_or(Discard::InPktsLate)
+}
+
+/// The replay test again, now that it is known whether the frame is authentic; then it counts as received, is
+/// stripped and let through. Or it is not authentic.
+#[inline]
+fn settle(
+    config: &RxConfig,
+    counters: &mut RxCounters,
+    sa: &mut RxSa,
+    slot: &mut Slot<'_>,
+    sealed: &Sealed,
+) {
+    let settled = if sealed.authentic {
+        receive(counters, sa, sealed)
+    } else {
+        accept_unauthentic(config, counters, sealed.tagged.changed)
+    };
+    match settled {
+        Ok(()) => {
+            let layout = sealed.tagged.layout;
+            if layout.clear_len > 0 {
+                put_addresses_first(&mut slot.room[slot.start..], usize::from(layout.clear_len));
+            }
+            strip(slot, layout);
         }
-        Ok(())
+        Err(reason) => discard(slot, counters, reason),
     }
+}
+
+#[inline]
+fn receive(counters: &mut RxCounters, sa: &mut RxSa, sealed: &Sealed) -> Result<(), Discard> {
+    refuse(sa.window.test_and_mark(sealed.pn.value()))?;
+    sa.in_pkts_ok += 1;
+    counters.in_pkts_ok += 1;
+    let octets = u64::from(sealed.tagged.layout.user_data_len);
+    if sealed.tagged.encrypted {
+        counters.in_octets_decrypted += octets;
+    } else {
+        counters.in_octets_validated += octets;
+    }
+    Ok(())
 }
 
 /// The ICV is wrong: 802.1AE 10.6.5 by validateFrames. The replay window stays as it is.
@@ -258,22 +226,19 @@ fn put_addresses_first(frame: &mut [u8], clear_len: usize) {
 /// Takes SecTAG, ICV and pad away: the addresses and tags in clear move up to the user data.
 #[inline]
 fn strip(slot: &mut Slot<'_>, layout: Layout) {
-    let Layout {
-        clear_len,
-        sectag_len,
-        user_data_len,
-    } = layout;
-    let (sectag_len, clear_len) = (usize::from(sectag_len), usize::from(clear_len));
+    let (sectag_len, clear_len) = (
+        usize::from(layout.sectag_len),
+        usize::from(layout.clear_len),
+    );
     let header_len = MACS_LEN + clear_len;
-    let frame = &mut slot.room[slot.start..slot.start + header_len + sectag_len];
-    if clear_len == 0 {
-        // Apart because its length is a constant.
-        let mut addresses = [0; MACS_LEN];
-        addresses.copy_from_slice(&frame[..MACS_LEN]);
-        frame[sectag_len..][..MACS_LEN].copy_from_slice(&addresses);
-    } else {
-        frame.copy_within(..header_len, sectag_len);
+    let frame = &mut slot.room[slot.start..];
+    match frame.first_chunk_mut::<{ MACS_LEN + SECTAG_LEN_MAX }>() {
+        // The usual case, apart because its lengths are constants.
+        Some(front) if header_len == MACS_LEN && sectag_len == SECTAG_LEN_MAX => {
+            front.copy_within(..MACS_LEN, SECTAG_LEN_MAX);
+        }
+        _ => frame.copy_within(..header_len, sectag_len),
     }
     slot.start += sectag_len;
-    slot.end = slot.start + header_len + usize::from(user_data_len);
+    slot.end = slot.start + header_len + usize::from(layout.user_data_len);
 }

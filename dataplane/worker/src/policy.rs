@@ -51,6 +51,8 @@ pub struct Policy {
     patterns: [(Pattern, Action); POLICY_LINES_MAX],
     lines: [Line; POLICY_LINES_MAX],
     count: usize,
+    /// Key and line of the frame before: most frames are like it.
+    before: Option<(Key, usize)>,
     /// Which table this is, for whoever reads the hits.
     serial: u64,
     hits: PolicyHits,
@@ -105,6 +107,7 @@ impl Policy {
             patterns: [(Pattern::ANY, default); POLICY_LINES_MAX],
             lines: [Line::Default; POLICY_LINES_MAX],
             count: 1, // the default
+            before: None,
             serial: 0,
             hits: PolicyHits::default(),
         };
@@ -160,15 +163,27 @@ impl Policy {
     }
 
     #[inline]
-    fn look_up(&self, frame: &EthernetFrame<'_>, rekey_ethertype: u16) -> (usize, Action) {
+    fn look_up(&mut self, frame: &EthernetFrame<'_>, rekey_ethertype: u16) -> (usize, Action) {
         let (key, ethertype) = Key::of(frame);
+        let line = match self.before {
+            Some((before, line)) if before == key => line,
+            _ => {
+                let line = self.line_of(key, ethertype, rekey_ethertype);
+                self.before = Some((key, line));
+                line
+            }
+        };
+        (line, self.patterns[line].1)
+    }
+
+    #[inline(never)]
+    fn line_of(&self, key: Key, ethertype: u16, rekey_ethertype: u16) -> usize {
         let reserved = ethertype == ETHERTYPE_MACSEC || ethertype == rekey_ethertype;
         let last = self.count - 1;
         let matching = self.patterns[..last].iter().position(|(pattern, action)| {
             pattern.matches(key) && !(reserved && *action == Action::Bypass)
         });
-        let line = matching.unwrap_or(last);
-        (line, self.patterns[line].1)
+        matching.unwrap_or(last)
     }
 
     /// The lines with what they do: the fixed one, the rules, the protocols, the rest; in the order

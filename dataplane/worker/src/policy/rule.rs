@@ -140,8 +140,9 @@ impl fmt::Display for Rule {
     }
 }
 
-/// All that rules look at in a frame, in one number: destination, EtherType, VLAN.
-#[derive(Clone, Copy)]
+/// All that rules look at in a frame, in one number: destination if it is a group, EtherType, VLAN.
+/// So all frames to stations that differ in nothing else have the same one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Key(u128);
 
 impl Key {
@@ -150,7 +151,9 @@ impl Key {
     pub(crate) fn of(frame: &EthernetFrame<'_>) -> (Self, u16) {
         let ethertype = frame.ethertype_after_tags(VLAN_TAGS_SKIPPED);
         let vlan = frame.vlan().map_or(0, |vlan| vlan | TAGGED);
-        (Self::from(frame.dst().0, ethertype, vlan), ethertype)
+        let to = frame.dst().0;
+        let group = if to[0] & 1 == 1 { to } else { [0; 6] };
+        (Self::from(group, ethertype, vlan), ethertype)
     }
 
     #[inline]
