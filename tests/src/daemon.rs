@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use port::packet::{Packet, PacketConfig};
 use qmacsec::status::{KmeReport, Report};
 
@@ -61,6 +63,15 @@ impl Daemon {
     /// Never on Linux.
     pub fn runs(&mut self) -> bool {
         self.process.try_wait().unwrap().is_none()
+    }
+
+    /// Sends it SIGHUP.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn hang_up(&self) {
+        let process = i32::try_from(self.process.id()).unwrap();
+        kill(Pid::from_raw(process), Signal::SIGHUP).unwrap();
     }
 
     /// Ends it at once: SIGKILL.
@@ -153,6 +164,11 @@ impl DaemonPair {
     pub fn status(&self, side: Side) -> Report {
         let asked = qmacsec::status::query(&self.folder.socket(side));
         asked.unwrap_or_else(|error| panic!("{error}:\n{}", self.log(side)))
+    }
+
+    /// Sends an encryptor SIGHUP.
+    pub fn hang_up(&self, side: Side) {
+        self.encryptors[side.index()].hang_up();
     }
 
     /// What an encryptor has logged.

@@ -125,6 +125,12 @@ impl Folder {
         self.path().join(format!("site-{}.sock", side.letter()))
     }
 
+    /// A site's config, once it is written.
+    #[must_use]
+    pub fn config(&self, side: Side) -> PathBuf {
+        self.path().join(format!("site-{}.toml", side.letter()))
+    }
+
     /// Writes a site's config with these `[red]` and `[black]` sections, returns its path.
     ///
     /// # Panics
@@ -151,7 +157,7 @@ impl Folder {
             interval.as_millis(),
             kme_timeout.as_millis(),
         );
-        let file = self.path().join(format!("site-{letter}.toml"));
+        let file = self.config(side);
         fs::write(&file, text).unwrap();
         file
     }

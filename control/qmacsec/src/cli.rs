@@ -40,6 +40,8 @@ enum Command {
     Status(status::Args),
     /// A fresh key for our direction, now
     Rekey(order::RekeyArgs),
+    /// Take over the policy of the config, without losing a frame
+    Reload(order::ReloadArgs),
     /// Wipe every key of a running encryptor: no user frame passes until a restart
     Zeroise(order::ZeroiseArgs),
     /// The keys that were used: the ledger, newest last
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Pki(args) => pki::main(&args),
         Command::Status(args) => status::main(&args),
         Command::Rekey(args) => order::rekey(&args),
+        Command::Reload(args) => order::reload(&args),
         Command::Zeroise(args) => order::zeroise(&args),
         Command::Keys(args) => keys::main(&args),
         Command::Ledger(args) => ledger::main(&args),

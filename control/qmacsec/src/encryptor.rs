@@ -10,7 +10,7 @@ use std::path::Path;
 use keyclient::{ClientConfig, Form, Pace, Protocol, SourceConfig, Sources};
 use port::PortError;
 use rekey::RootSecret;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::config::{ConfigError, EncryptorConfig, KeyProtocol, Psk, RequestForm};
 use crate::driver::{Driver, Fleet};
@@ -104,6 +104,15 @@ pub fn key_sources(file: &Path, config: &EncryptorConfig) -> Result<Sources, Run
     })
 }
 
+/// What bypasses is said aloud: the box is there so that nothing crosses in clear.
+pub(crate) fn warn_of_bypass(policy: &worker::Policy) {
+    for line in policy.bypasses_of() {
+        warn!(
+            "policy: {line} BYPASSES: these frames cross the line in clear, and whoever is on the line can send them into the site"
+        );
+    }
+}
+
 /// Runs an encryptor until `stop` resolves, then says good-bye to the peer and wipes all keys.
 ///
 /// # Errors
@@ -130,6 +139,7 @@ pub async fn run(
         .as_deref()
         .map(LedgerFile::open)
         .transpose()?;
+    warn_of_bypass(&config.policy.table);
     let fleet = Fleet::start(config, ports.red, ports.black, ports.local)?;
     info!(
         "{} is up: {}, engine {}, peer {}, a fresh key every {}",
@@ -139,7 +149,7 @@ pub async fn run(
         config.the_peer().name,
         config.rekey.interval
     );
-    Driver::new(config, ports.local, root, sources, fleet, ledger)?
+    Driver::new(config, file, ports.local, root, sources, fleet, ledger)?
         .run(&mut socket, stop)
         .await;
     Ok(())

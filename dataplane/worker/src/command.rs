@@ -1,5 +1,7 @@
-//! What control tells a worker: which SAs to hold. Applied between bursts only.
+//! What control tells a worker: which SAs to hold, which policy to follow. Applied between bursts
+//! only.
 
+use crate::policy::Policy;
 use core::fmt;
 use secy::{InstallError, RxSa, RxScs, SaId, TxSa, TxSc};
 use wire::Sci;
@@ -27,6 +29,8 @@ pub enum Command {
     },
     /// Wipe the tx SA: no frame leaves until the next is installed.
     RetireTx,
+    /// Follow this policy from now on. Its hits begin at zero.
+    SetPolicy(Box<Policy>),
     /// Wipe all SAs of both directions.
     RetireAll,
     /// Wipe all SAs and end.
@@ -51,9 +55,9 @@ pub enum Outcome {
 }
 
 impl Command {
-    /// Applies it to the two halves of a worker's SecY. SAs that are replaced are dropped, and so
-    /// wiped, before this returns.
-    pub(crate) fn apply(self, tx: &mut TxSc, rx: &mut RxScs) -> Outcome {
+    /// Applies it to the two halves of a worker's SecY, or its policy. SAs that are replaced are
+    /// dropped, and so wiped, before this returns.
+    pub(crate) fn apply(self, tx: &mut TxSc, rx: &mut RxScs, policy: &mut Policy) -> Outcome {
         match self {
             Self::InstallRx { sci, sa } => match rx.install(sci, *sa) {
                 Ok(()) => Outcome::Applied,
@@ -70,6 +74,10 @@ impl Command {
                     })
             }
             Self::RetireTx => tx.retire().map_or(Outcome::Absent, Outcome::ended_tx),
+            Self::SetPolicy(new) => {
+                *policy = *new;
+                Outcome::Applied
+            }
             Self::RetireAll | Self::Shutdown => {
                 drop(tx.retire());
                 rx.retire_all();
@@ -100,6 +108,7 @@ impl fmt::Debug for Command {
             Self::InstallTx { sa } => write!(f, "InstallTx {}", sa.id()),
             Self::RetireRx { sci, id } => write!(f, "RetireRx {sci} {id}"),
             Self::RetireTx => f.write_str("RetireTx"),
+            Self::SetPolicy(policy) => write!(f, "SetPolicy {}", policy.serial()),
             Self::RetireAll => f.write_str("RetireAll"),
             Self::Shutdown => f.write_str("Shutdown"),
         }

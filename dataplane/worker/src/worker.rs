@@ -170,6 +170,7 @@ impl Worker {
             inbox,
             tx,
             rx,
+            policy,
             running,
             counters,
             link,
@@ -177,7 +178,7 @@ impl Worker {
         } = self;
         let applied = inbox.apply(|command| {
             *running &= !matches!(command, Command::Shutdown);
-            let outcome = command.apply(tx, rx);
+            let outcome = command.apply(tx, rx, policy);
             counters.commands += 1;
             counters.commands_refused += u64::from(matches!(outcome, Outcome::Refused(_)));
             outcome

@@ -9,7 +9,9 @@ use tests::program::run;
 
 use super::PROGRAM;
 
-const COMMANDS: [&str; 7] = ["lab", "run", "check", "kme", "pki", "status", "link"];
+const COMMANDS: [&str; 8] = [
+    "lab", "run", "check", "kme", "pki", "status", "reload", "link",
+];
 
 #[test]
 fn every_command_has_help_with_an_example() {

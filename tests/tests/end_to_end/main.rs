@@ -16,6 +16,7 @@ mod kme_faults;
 mod lab;
 mod line_noise;
 mod orders;
+mod policy;
 mod unprivileged;
 mod wrong_secret;
 

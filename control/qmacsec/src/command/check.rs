@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use worker::Action;
+
 use super::Outcome;
 use crate::config::{EncryptorConfig, Psk};
 
@@ -44,5 +46,29 @@ pub fn main(args: &Args) -> Outcome {
     for (url, _) in config.kme.addresses() {
         println!("  KME {url}");
     }
+    print_policy(&config);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The table, as frames from red meet it.
+#[expect(clippy::print_stdout, reason = "part of the summary")]
+fn print_policy(config: &EncryptorConfig) {
+    let policy = &config.policy.table;
+    println!("  frames from red, the first line that matches decides:");
+    for (line, action) in policy.lines() {
+        let aloud = match action {
+            Action::Bypass => "   <- IN CLEAR on the line, both ways",
+            Action::Protect | Action::Discard => "",
+        };
+        println!("    {:<8} {line}{aloud}", action.name());
+    }
+    let tags = config.macsec.clear_vlan_tags;
+    if tags > 0 {
+        println!("  VLAN tags in clear on the line: {tags}, the outermost");
+    }
+    if policy.bypasses_of().next().is_some() {
+        println!(
+            "  WARNING: frames that bypass are neither secret nor authentic; the other end must have the same rules"
+        );
+    }
 }

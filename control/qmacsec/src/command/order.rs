@@ -1,4 +1,4 @@
-//! `qmacsec rekey` and `qmacsec zeroise`: what a running encryptor is told to do.
+//! `qmacsec rekey`, `reload` and `zeroise`: what a running encryptor is told to do.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +15,23 @@ Each direction's key is changed by its sender: this changes the key of what this
 Example:
   qmacsec rekey --socket /run/qmacsec/site-a.sock")]
 pub struct RekeyArgs {
+    /// The daemon's status socket
+    #[arg(long, value_name = "PATH", default_value = limits::STATUS_SOCKET)]
+    socket: PathBuf,
+    /// For scripts
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `qmacsec reload`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Takes over [policy] without losing a frame. Whatever else has changed in the file needs a restart: then
+nothing is taken over, and it is named. SIGHUP does the same; the log says what came of it.
+
+Example:
+  qmacsec check --config site-a.toml && qmacsec reload")]
+pub struct ReloadArgs {
     /// The daemon's status socket
     #[arg(long, value_name = "PATH", default_value = limits::STATUS_SOCKET)]
     socket: PathBuf,
@@ -49,6 +66,15 @@ pub struct ZeroiseArgs {
 /// No daemon.
 pub fn rekey(args: &RekeyArgs) -> Outcome {
     let done: Done = request(&args.socket, Request::Rekey)?;
+    print(&done, args.json)
+}
+
+/// Has the config read anew.
+///
+/// # Errors
+/// No daemon.
+pub fn reload(args: &ReloadArgs) -> Outcome {
+    let done: Done = request(&args.socket, Request::Reload)?;
     print(&done, args.json)
 }
 

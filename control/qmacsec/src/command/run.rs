@@ -25,6 +25,10 @@ A config file:
   port = \"packet\"
   interface = \"eth2\"           # its MTU is raised to the red MTU + 32
 
+  [[policy.rule]]              # without rules all is protected; docs/manual/policy.md
+  protocol = \"lldp\"
+  action = \"bypass\"          # in clear! protect, bypass or discard
+
   [rekey]
   interval = \"3s\"
 

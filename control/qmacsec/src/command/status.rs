@@ -99,6 +99,13 @@ pub(crate) fn text(report: &Report) -> String {
     {
         line(format!("       {error}"));
     }
+    for hit in report.policy.iter().filter(|hit| hit.is_worth_a_line()) {
+        let (frames, action) = (&hit.frames, &hit.action);
+        line(format!(
+            "  policy {frames}: {action}, {} out, {} in",
+            hit.red, hit.black
+        ));
+    }
     for worker in &report.workers {
         if !worker.alive {
             line("  a worker has DIED: no frame passes it; restart the daemon".to_owned());

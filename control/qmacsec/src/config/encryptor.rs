@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::value::{EngineName, Mac, PolicyName, Span, SuiteName, XdpModeName};
-use super::{ConfigError, Kme, file};
+use super::{ConfigError, Document, Kme, Policy, file};
 use crate::limits;
 
 /// A whole config file. Paths in it are relative to the file.
@@ -29,9 +29,15 @@ pub struct EncryptorConfig {
     pub kme: Kme,
     /// Who is at the other end of the line. A list, for multipoint; exactly one today.
     pub peer: Vec<Peer>,
+    /// Which frames are protected, which bypass, which are dropped.
+    #[serde(default)]
+    pub policy: Policy,
     /// How the frame workers use the machine.
     #[serde(default)]
     pub worker: Worker,
+    /// As it stands in the file.
+    #[serde(skip)]
+    pub document: Document,
 }
 
 /// `[encryptor]`
@@ -116,6 +122,9 @@ pub struct Macsec {
     pub suite: SuiteName,
     /// How many packet numbers a frame may come late.
     pub replay_window: u32,
+    /// So many VLAN tags, 0 to 2, stay in clear in front of the SecTAG, for a line that switches by
+    /// VLAN; both ends must name the same.
+    pub clear_vlan_tags: u8,
 }
 
 /// `[rekey]`
@@ -174,6 +183,7 @@ impl Default for Macsec {
         Self {
             suite: SuiteName(secy::Suite::GcmAesXpn256),
             replay_window: limits::REPLAY_WINDOW,
+            clear_vlan_tags: 0,
         }
     }
 }
@@ -205,9 +215,13 @@ impl EncryptorConfig {
     /// # Errors
     /// The first mistake found, with file, key, value and mend.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let mut config: Self = file::read(path)?;
+        let text = file::text(path)?;
+        let mut config: Self = file::parse(path, &text)?;
+        config.document = file::parse(path, &text)?;
         config.resolve_paths(path);
         config.check(path)?;
+        let rekey_ethertype = config.rekey.ethertype;
+        config.policy.tabulate(path, rekey_ethertype)?;
         Ok(config)
     }
 
@@ -253,6 +267,16 @@ impl EncryptorConfig {
                 ConfigError::new(file, "macsec.replay_window", "is too wide")
                     .value(self.macsec.replay_window)
                     .mend(format!("at most {}", limits::REPLAY_WINDOW_MAX)),
+            );
+        }
+        if self.macsec.clear_vlan_tags > limits::CLEAR_VLAN_TAGS_MAX {
+            return Err(
+                ConfigError::new(file, "macsec.clear_vlan_tags", "is out of range")
+                    .value(self.macsec.clear_vlan_tags)
+                    .mend(format!(
+                        "0 to {}, the same at both ends",
+                        limits::CLEAR_VLAN_TAGS_MAX
+                    )),
             );
         }
         Ok(())

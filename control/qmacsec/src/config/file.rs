@@ -12,6 +12,11 @@ const FILE_LEN_MAX: u64 = 1 << 20;
 
 /// Reads and parses `file`.
 pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<T, ConfigError> {
+    parse(file, &text(file)?)
+}
+
+/// Reads `file`, which must be no longer than a config is.
+pub(crate) fn text(file: &Path) -> Result<String, ConfigError> {
     let unreadable = |error: std::io::Error| {
         ConfigError::new(file, "", format!("cannot be read: {error}"))
             .mend("give the path of a readable TOML file with --config")
@@ -24,8 +29,7 @@ pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<T, ConfigError> {
             format!("has {len} octets; a config has at most {FILE_LEN_MAX}"),
         ));
     }
-    let text = std::fs::read_to_string(file).map_err(unreadable)?;
-    parse(file, &text)
+    std::fs::read_to_string(file).map_err(unreadable)
 }
 
 /// Parses `text`; `file` is for messages only.

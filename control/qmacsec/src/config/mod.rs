@@ -7,7 +7,9 @@ mod encryptor;
 mod error;
 mod file;
 mod kme;
+mod policy;
 mod psk;
+mod restart;
 mod source;
 mod value;
 
@@ -16,9 +18,13 @@ pub use encryptor::{
 };
 pub use error::ConfigError;
 pub use kme::{Kme as LabKme, KmeFile, Link};
+pub use policy::{Policy, PolicyRule};
 pub use psk::Psk;
+pub use restart::Document;
 pub use source::{KeyProtocol, Kme, RequestForm};
-pub use value::{EngineName, Mac, Span, SuiteName, XdpModeName};
+pub use value::{
+    ActionName, Addresses, EngineName, Mac, ProtocolName, Span, SuiteName, XdpModeName,
+};
 
 #[cfg(test)]
 mod tests;

@@ -156,6 +156,51 @@ fn each_mistake_names_key_value_and_mend() {
             "[[peer]]\nname = \"x\"\nsae_id = \"x\"\npsk_file = \"x\"\n[[peer]]",
             vec!["peer", "2 peers", "exactly one"],
         ),
+        (
+            "[kme]",
+            "[macsec]\nclear_vlan_tags = 3\n[kme]",
+            vec!["macsec.clear_vlan_tags", "3", "0 to 2"],
+        ),
+        (
+            "[kme]",
+            "[policy]\ndefault = \"bypass\"\n[kme]",
+            vec!["policy", "default is bypass", "mend:"],
+        ),
+        (
+            "[kme]",
+            "[policy]\ndefault = \"pass\"\n[kme]",
+            vec!["policy.default", "pass", "mend: protect, bypass or discard"],
+        ),
+        (
+            "[kme]",
+            "[[policy.rule]]\nprotocol = \"lacp\"\naction = \"bypass\"\n[kme]",
+            vec!["policy.rule[0].protocol", "lacp", "eapol, slow"],
+        ),
+        (
+            "[kme]",
+            "[[policy.rule]]\ndestination = \"01:80:c2:00:00:0y\"\naction = \"bypass\"\n[kme]",
+            vec!["policy.rule[0].destination", "0y", "x for any digit"],
+        ),
+        (
+            "[kme]",
+            "[[policy.rule]]\nprotocol = \"lldp\"\nethertype = 0x88cc\naction = \"bypass\"\n[kme]",
+            vec!["policy.rule 1: protocol", "names what", "give one"],
+        ),
+        (
+            "[kme]",
+            "[[policy.rule]]\nethertype = 0x88b5\naction = \"bypass\"\n[kme]",
+            vec!["policy.rule 1: ethertype", "0x88b5", "encryptor's own"],
+        ),
+        (
+            "[kme]",
+            "[[policy.rule]]\nethertype = 0x88e5\naction = \"bypass\"\n[kme]",
+            vec!["policy rule 1", "MACsec", "mend:"],
+        ),
+        (
+            "[kme]",
+            "[[policy.rule]]\naction = \"discard\"\n[kme]",
+            vec!["policy rule 1", "names neither", "mend:"],
+        ),
         ("[red]", "[red", vec!["line 5", "mend: the file is TOML"]),
     ];
     for (from, to, expected) in table {
@@ -168,6 +213,74 @@ fn each_mistake_names_key_value_and_mend() {
                 "{to:?} must say {part:?}, says: {error}"
             );
         }
+    }
+}
+
+#[test]
+fn rules_become_a_table_in_their_order() {
+    let text = GOOD.replacen(
+        "[kme]",
+        r#"
+[policy]
+default = "discard"
+[[policy.rule]]
+protocol = "stp"
+vlan = 0
+action = "bypass"
+[[policy.rule]]
+destination = "01:80:c2:00:00:2x"
+ethertype = 0x8902
+action = "protect"
+[kme]"#,
+        1,
+    );
+    let policy = read(&text).unwrap().policy.table;
+    let lines: Vec<_> = policy
+        .lines()
+        .map(|(line, action)| format!("{} {line}", action.name()))
+        .collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "discard mac-control",
+            "bypass 01:80:c2:00:00:00 vlan 0",
+            "protect 01:80:c2:00:00:2x 0x8902",
+            "discard eapol",
+        ]
+    );
+    assert_eq!(lines.last().unwrap(), "discard default");
+    let plain = read(GOOD).unwrap().policy.table;
+    assert_eq!(plain, worker::Policy::default());
+}
+
+#[test]
+fn what_needs_a_restart_is_named_and_the_policy_does_not() {
+    let rule = "[[policy.rule]]\nprotocol = \"lldp\"\naction = \"bypass\"\n[kme]";
+    // (what stands in the file, what takes its place, what needs a restart)
+    let table = [
+        ("[kme]", rule, ""),
+        ("[kme]", "[policy]\ndefault = \"discard\"\n[kme]", ""),
+        ("# a comment", "# another", ""),
+        (
+            "interface = \"eth1\"",
+            "interface = \"eth2\"",
+            "black.interface",
+        ),
+        (
+            "[kme]",
+            "[rekey]\ninterval = \"5s\"\n[kme]",
+            "rekey.interval",
+        ),
+        ("[kme]", "[rekey]\n[kme]", ""),
+        ("sae_id = \"sae-b\"", "sae_id = \"sae-c\"", "peer[0].sae_id"),
+    ];
+    let before = format!("# a comment\n{GOOD}");
+    for (from, to, keys) in table {
+        assert!(before.contains(from), "{from}");
+        let new = read(&before.replacen(from, to, 1)).unwrap().document;
+        let old = read(&before).unwrap().document;
+        assert_eq!(old.needs_restart(&new).join(" "), keys, "{to}");
+        assert_eq!(new.needs_restart(&old).join(" "), keys, "{to}");
     }
 }
 

@@ -43,6 +43,58 @@ impl TryFrom<String> for Mac {
     }
 }
 
+/// Addresses, `x` for any digit: `01:80:c2:00:00:0x`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Addresses(pub wire::MacPattern);
+
+impl TryFrom<String> for Addresses {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            "are no MAC addresses; mend: six pairs of hex digits joined by colons, x for any digit, like \"01:80:c2:00:00:0x\"".to_owned()
+        })
+    }
+}
+
+/// What is done with frames, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ActionName(pub worker::Action);
+
+impl TryFrom<String> for ActionName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        use worker::Action::{Bypass, Discard, Protect};
+        [Protect, Bypass, Discard]
+            .into_iter()
+            .find(|action| action.name() == text)
+            .map(Self)
+            .ok_or_else(|| "is no action; mend: protect, bypass or discard".to_owned())
+    }
+}
+
+/// A control protocol by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ProtocolName(pub worker::Protocol);
+
+impl TryFrom<String> for ProtocolName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            let names = worker::Protocol::ALL.map(worker::Protocol::name);
+            format!(
+                "is no protocol known by name; mend: one of {}, or give destination and ethertype",
+                names.join(", ")
+            )
+        })
+    }
+}
+
 /// A cipher suite by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

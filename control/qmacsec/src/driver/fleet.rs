@@ -4,7 +4,9 @@
 //! Keys are expanded here, on the driver's thread, for each worker its own copy; a worker that gets
 //! one has nothing left to compute.
 
-use std::collections::{BTreeMap, VecDeque};
+mod member;
+
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -12,17 +14,14 @@ use std::time::{Duration, Instant};
 use gcm::Engine;
 use rekey::{Action, Direction, Step};
 use secy::{Protection, RxConfig, RxSa, SaId, Salt, Suite, TxSa, TxScConfig, ValidateFrames};
-use tokio::net::unix::pipe;
 use tracing::{error, warn};
 use wire::{MacAddr, OVERHEAD_MAX, Pn, Sci};
-use worker::{
-    Command, ControlFrame, Handle, Idle, Opener, Openers, Outcome, Policy, Ticket, WorkerConfig,
-};
+use worker::{Command, ControlFrame, Idle, Opener, Openers, Outcome, Policy, Ticket, WorkerConfig};
 
 use crate::config::{self, EncryptorConfig};
 use crate::encryptor::RunError;
-use crate::limits;
-use crate::status::{PortReport, WorkerReport};
+use crate::status::{PolicyLine, WorkerReport};
+use member::Member;
 
 /// Between two looks whether the workers have wiped their keys.
 const ZEROISE_LOOK: Duration = Duration::from_micros(200);
@@ -32,20 +31,11 @@ pub(crate) struct Fleet {
     crew: Vec<Member>,
     engine: Engine,
     suite: Suite,
+    policy: Policy,
     pending: Vec<Pending>,
     /// The last tx SA that all workers have installed.
     tx_in_use: Option<SaId>,
     reported_dead: bool,
-}
-
-/// One worker.
-struct Member {
-    handle: Handle,
-    bell: pipe::Receiver,
-    /// Commands that its mailbox had no room for, in order.
-    waiting: VecDeque<Command>,
-    /// Commands posted and queued since the start: the ticket of the last one in `waiting`.
-    ordered: u64,
 }
 
 /// An order that not all workers have acknowledged.
@@ -54,6 +44,9 @@ struct Pending {
     /// For each worker, its commands of this order.
     tickets: Vec<RangeInclusive<u64>>,
 }
+
+/// A policy that the workers were told to follow: for each, its command.
+pub(crate) struct PolicyOrder(Vec<u64>);
 
 /// What the workers' counters tell.
 pub(crate) struct Used {
@@ -85,15 +78,15 @@ impl Fleet {
                 sci: Sci::new(local, 1),
                 explicit_sci: true,
                 protection: Protection::Confidentiality,
-                clear_vlan_tags: 0,
+                clear_vlan_tags: config.macsec.clear_vlan_tags,
                 frame_len_max: frame_len_max + OVERHEAD_MAX,
             },
             rx: RxConfig {
                 replay_window: config.macsec.replay_window,
                 validate: ValidateFrames::Strict,
-                clear_vlan_tags: 0,
+                clear_vlan_tags: config.macsec.clear_vlan_tags,
             },
-            policy: Policy::default(),
+            policy: config.policy.table.clone(),
             rekey_ethertype: config.rekey.ethertype,
             idle: match config.worker.idle {
                 config::Idle::Adaptive => Idle::default(),
@@ -111,10 +104,16 @@ impl Fleet {
             crew: vec![Member::new(handle)?],
             engine: config.encryptor.engine.0,
             suite: config.macsec.suite.0,
+            policy: config.policy.table.clone(),
             pending: Vec::new(),
             tx_in_use: None,
             reported_dead: false,
         })
+    }
+
+    /// Workers.
+    pub(crate) fn count(&self) -> usize {
+        self.crew.len()
     }
 
     /// Transmit SCs: one for each worker.
@@ -198,6 +197,24 @@ impl Fleet {
             .map(|(member, before)| before + 1..=member.ordered);
         let tickets = tickets.collect();
         self.pending.push(Pending { step, tickets });
+    }
+
+    /// Has all workers follow this policy, each from one of its bursts to the next.
+    pub(crate) fn set_policy(&mut self, policy: Policy) -> PolicyOrder {
+        self.policy = policy.with_serial(self.policy.serial() + 1);
+        let tickets = self.crew.iter_mut().map(|member| {
+            member.order(Command::SetPolicy(Box::new(self.policy.clone())));
+            member.ordered
+        });
+        PolicyOrder(tickets.collect())
+    }
+
+    /// Whether all workers that live do.
+    pub(crate) fn follows(&self, PolicyOrder(tickets): &PolicyOrder) -> bool {
+        let mut members = self.crew.iter().zip(tickets);
+        members.all(|(member, &ticket)| {
+            member.handle.is_done(Ticket(ticket)) || !member.handle.is_alive()
+        })
     }
 
     /// Orders that all workers have acknowledged since the last call.
@@ -310,6 +327,25 @@ impl Fleet {
             .max()
     }
 
+    /// The policy and its hits, over all workers; those that still have another table are left out.
+    pub(crate) fn policy(&self) -> Vec<PolicyLine> {
+        let hits: Vec<_> = self
+            .crew
+            .iter()
+            .map(|member| member.handle.stats.snapshot().policy)
+            .filter(|hits| hits.serial == self.policy.serial())
+            .collect();
+        let lines = self.policy.lines().enumerate();
+        lines
+            .map(|(at, (line, action))| PolicyLine {
+                frames: line.to_string(),
+                action: action.name().to_owned(),
+                red: hits.iter().map(|hits| hits.red[at]).sum(),
+                black: hits.iter().map(|hits| hits.black[at]).sum(),
+            })
+            .collect()
+    }
+
     /// For status.
     pub(crate) fn reports(&self) -> Vec<WorkerReport> {
         self.crew.iter().map(Member::report).collect()
@@ -321,77 +357,6 @@ impl Fleet {
             if let Err(death) = member.handle.join() {
                 error!("a frame worker had died: {death}");
             }
-        }
-    }
-}
-
-impl Member {
-    fn new(handle: Handle) -> Result<Self, RunError> {
-        use std::os::fd::AsFd;
-        let system = |cause| RunError::System {
-            what: "listening to a worker".to_owned(),
-            cause,
-        };
-        let bell = handle
-            .control
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(system)?;
-        // The bell is an eventfd; all that is wanted of tokio is to wait until it can be read.
-        let bell = pipe::Receiver::from_owned_fd_unchecked(bell).map_err(system)?;
-        Ok(Self {
-            bell,
-            handle,
-            waiting: VecDeque::new(),
-            ordered: 0,
-        })
-    }
-
-    fn order(&mut self, command: Command) {
-        self.ordered += 1;
-        self.waiting.push_back(command);
-        self.post_waiting();
-        if self.waiting.len() > limits::COMMANDS_WAITING_MAX {
-            // Commands are never dropped: a worker that lives takes them, one that died needs none.
-            warn!(
-                waiting = self.waiting.len(),
-                "a frame worker does not take its commands"
-            );
-        }
-    }
-
-    fn post_waiting(&mut self) {
-        while let Some(command) = self.waiting.pop_front() {
-            if let Err(worker::Full(command)) = self.handle.post(command) {
-                self.waiting.push_front(command);
-                return;
-            }
-        }
-    }
-
-    fn report(&self) -> WorkerReport {
-        let stats = self.handle.stats.snapshot();
-        let named =
-            |counters: &mut dyn Iterator<Item = (&'static str, u64)>| -> BTreeMap<String, u64> {
-                counters
-                    .map(|(name, count)| (name.to_owned(), count))
-                    .collect()
-            };
-        WorkerReport {
-            red: PortReport {
-                kind: self.handle.red.kind.to_owned(),
-                counters: named(&mut stats.red.iter()),
-                link: stats.red_link.name().to_owned(),
-            },
-            black: PortReport {
-                kind: self.handle.black.kind.to_owned(),
-                counters: named(&mut stats.black.iter()),
-                link: stats.black_link.name().to_owned(),
-            },
-            tx: named(&mut stats.tx.iter()),
-            rx: named(&mut stats.rx.iter()),
-            worker: named(&mut stats.worker.iter()),
-            alive: self.handle.is_alive(),
         }
     }
 }

@@ -12,10 +12,12 @@
 mod fleet;
 mod journal;
 mod keys;
+mod reload;
 mod report;
 mod zeroise;
 
 use std::future::Future;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rekey::{Action, Direction, Rekey, RootSecret};
@@ -27,9 +29,11 @@ use crate::config::EncryptorConfig;
 use crate::ledger::{Book, Ledger, LedgerFile};
 use crate::limits;
 use crate::status::{Done, Request, StatusSocket};
+use crate::stop;
 pub(crate) use fleet::Fleet;
 use journal::Journal;
 use keys::{Answer, KeyDesk};
+use reload::Reload;
 use report::Identity;
 
 /// How long BYE may take to reach the peer before the workers end.
@@ -44,11 +48,13 @@ pub(crate) struct Driver {
     keys: KeyDesk,
     journal: Journal,
     ledger: Ledger,
+    reload: Reload,
 }
 
 impl Driver {
     pub(crate) fn new(
         config: &EncryptorConfig,
+        file: &Path,
         local: MacAddr,
         root: RootSecret,
         sources: keyclient::Sources,
@@ -79,12 +85,14 @@ impl Driver {
             keys: KeyDesk::new(sources),
             journal: Journal::new(),
             ledger: Ledger::new(Book::of(config, local), ledger),
+            reload: Reload::new(config, file),
         })
     }
 
     /// Runs until `stop` resolves.
     pub(crate) async fn run(mut self, socket: &mut StatusSocket, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
+        let mut hangup = stop::hangup();
         let mut look = interval(limits::STATS_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.rekey.on_start(self.now());
@@ -108,9 +116,11 @@ impl Driver {
                     self.on_fleet();
                 }
                 _ = look.tick() => self.on_look(),
+                () = hangup.wait() => self.on_hangup(),
                 asker = socket.asked() => match asker.request {
                     Request::Status => asker.answer(&self.report()),
                     Request::Rekey => asker.answer(&self.rotate()),
+                    Request::Reload => self.reload(Some(asker)),
                     Request::Zeroise => return self.zeroise(asker, socket, stop).await,
                 },
             }
@@ -157,6 +167,7 @@ impl Driver {
             }
             self.rekey.on_done(now, done.step);
         }
+        self.on_policies();
     }
 
     /// What the workers' counters tell: which keys are in use, how far packet numbers are.

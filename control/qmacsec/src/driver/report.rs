@@ -62,6 +62,7 @@ pub(super) fn build(
         tx: direction(now, &rekey.tx, fleet.next_pn()),
         rx: direction(now, &rekey.rx, None),
         kme,
+        policy: fleet.policy(),
         workers,
         rekey_frames: frames(rekey),
         events,

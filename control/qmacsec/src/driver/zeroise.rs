@@ -65,7 +65,7 @@ impl Driver {
                         report.workers = fleet.reports();
                         asker.answer(&report);
                     }
-                    Request::Rekey | Request::Zeroise => asker.answer(&Done {
+                    Request::Rekey | Request::Zeroise | Request::Reload => asker.answer(&Done {
                         text: "zeroised already; start the daemon anew".to_owned(),
                         ..Done::default()
                     }),

@@ -7,6 +7,6 @@ mod report;
 mod socket;
 
 pub use report::{
-    Direction, Done, KmeHealth, KmeReport, Peer, PortReport, Report, Root, WorkerReport,
+    Direction, Done, KmeHealth, KmeReport, Peer, PolicyLine, PortReport, Report, Root, WorkerReport,
 };
 pub use socket::{Asker, Request, StatusError, StatusSocket, query, request};

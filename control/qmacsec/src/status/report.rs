@@ -30,6 +30,9 @@ pub struct Report {
     pub rx: Direction,
     /// The KME of this site.
     pub kme: KmeHealth,
+    /// Which frames are protected, bypass, are dropped; over all workers.
+    #[serde(default)]
+    pub policy: Vec<PolicyLine>,
     /// The frame workers.
     pub workers: Vec<WorkerReport>,
     /// Rekey frames and their fate, by name.
@@ -109,6 +112,19 @@ pub struct KmeHealth {
     pub failures: u64,
 }
 
+/// One line of the policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyLine {
+    /// Which frames.
+    pub frames: String,
+    /// `protect`, `bypass` or `discard`.
+    pub action: String,
+    /// Frames from red that it took, since this policy came into force.
+    pub red: u64,
+    /// Frames from black that it let bypass.
+    pub black: u64,
+}
+
 /// One worker.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct WorkerReport {
@@ -183,5 +199,15 @@ impl Report {
             .iter()
             .filter_map(|worker| section(worker).get(name))
             .sum()
+    }
+}
+
+impl PolicyLine {
+    /// Whether a reader of the status wants to see it: what bypasses, always; the rest when it took
+    /// frames, but not the usual case.
+    #[must_use]
+    pub fn is_worth_a_line(&self) -> bool {
+        let usual = self.frames == "default" && self.action == "protect";
+        self.action == "bypass" || (self.red > 0 && !usual)
     }
 }

@@ -73,16 +73,19 @@ pub enum Request {
     Rekey,
     /// Wipe every key, stop all traffic.
     Zeroise,
+    /// Read the config anew, and follow its policy.
+    Reload,
 }
 
 impl Request {
-    const ALL: [Self; 3] = [Self::Status, Self::Rekey, Self::Zeroise];
+    const ALL: [Self; 4] = [Self::Status, Self::Rekey, Self::Zeroise, Self::Reload];
 
     fn word(self) -> &'static str {
         match self {
             Self::Status => "status",
             Self::Rekey => "rekey",
             Self::Zeroise => "zeroise",
+            Self::Reload => "reload",
         }
     }
 

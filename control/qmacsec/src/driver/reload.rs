@@ -1,0 +1,110 @@
+//! A new policy while frames flow: `qmacsec reload`, or SIGHUP.
+//!
+//! The config is read and checked whole. Of what has changed in it the policy is taken over, and
+//! nothing else can be: then nothing is, and the answer names what needs a restart. The workers swap
+//! the table between two bursts; the answer comes when all have.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use tracing::{info, warn};
+
+use super::Driver;
+use super::fleet::PolicyOrder;
+use crate::config::{Document, EncryptorConfig};
+use crate::encryptor::warn_of_bypass;
+use crate::status::{Asker, Done};
+
+/// Where the config came from, and who waits for its policy to be in force.
+pub(super) struct Reload {
+    file: PathBuf,
+    /// As the encryptor runs, its policy apart.
+    running: Document,
+    /// Policies under way, the oldest first.
+    waiting: Vec<Waiting>,
+}
+
+/// A policy that not all workers have taken over.
+struct Waiting {
+    order: PolicyOrder,
+    begun: Instant,
+    /// Who wants to know; nobody does after a signal.
+    asker: Option<Asker>,
+}
+
+impl Reload {
+    pub(super) fn new(config: &EncryptorConfig, file: &Path) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            running: config.document.clone(),
+            waiting: Vec::new(),
+        }
+    }
+
+    /// The config as it is now, if this encryptor can follow it without a restart.
+    fn read(&self) -> Result<EncryptorConfig, String> {
+        let new = EncryptorConfig::read(&self.file).map_err(|error| error.to_string())?;
+        let restart = self.running.needs_restart(&new.document);
+        if restart.is_empty() {
+            return Ok(new);
+        }
+        Err(format!(
+            "{}: only [policy] can change while the encryptor runs; these need a restart: {}\n  mend: restart, or put them back as they were",
+            self.file.display(),
+            restart.join(", ")
+        ))
+    }
+}
+
+impl Driver {
+    /// SIGHUP.
+    pub(super) fn on_hangup(&mut self) {
+        info!("SIGHUP: reading {} anew", self.reload.file.display());
+        self.reload(None);
+    }
+
+    /// Takes over the policy of the config as it is now, or nothing. The asker is answered at once
+    /// with what is wrong, or when all workers follow.
+    pub(super) fn reload(&mut self, asker: Option<Asker>) {
+        let begun = Instant::now();
+        match self.reload.read() {
+            Ok(new) => {
+                warn_of_bypass(&new.policy.table);
+                let order = self.fleet.set_policy(new.policy.table);
+                self.reload.waiting.push(Waiting {
+                    order,
+                    begun,
+                    asker,
+                });
+            }
+            Err(text) => {
+                warn!("the config was not taken over, the policy stays as it was: {text}");
+                let refused = Done {
+                    text,
+                    ..Done::default()
+                };
+                asker.into_iter().for_each(|asker| asker.answer(&refused));
+            }
+        }
+    }
+
+    /// Answers who waits for a policy that all workers follow by now.
+    pub(super) fn on_policies(&mut self) {
+        let Self { fleet, reload, .. } = self;
+        let followed = |waiting: &mut Waiting| fleet.follows(&waiting.order);
+        for waiting in reload.waiting.extract_if(.., followed) {
+            let took_ms = waiting.begun.elapsed().as_secs_f64() * 1e3;
+            info!("the policy of the config is in force, {took_ms:.1} ms after it was asked for");
+            let done = Done {
+                done: true,
+                text: "the policy of the config is in force".to_owned(),
+                workers: fleet.count(),
+                took_ms,
+            };
+            waiting
+                .asker
+                .into_iter()
+                .for_each(|asker| asker.answer(&done));
+        }
+    }
+}

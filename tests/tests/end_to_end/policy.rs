@@ -1,0 +1,150 @@
+//! The policy of a running encryptor changes without a lost frame; nothing else changes with it.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use qmacsec::status::{Done, Report, Request, request};
+use tests::daemon::DaemonPair;
+use tests::namespace;
+use tests::pair::Pair;
+use tests::patience::wait_until;
+use tests::program::run;
+use tests::site::{Settings, Side};
+
+use super::PROGRAM;
+
+const LLDP_BYPASSES: &str = "\n[[policy.rule]]\nprotocol = \"lldp\"\naction = \"bypass\"\n";
+const ARP_IS_DROPPED: &str = "\n[[policy.rule]]\nethertype = 0x0806\naction = \"discard\"\n";
+
+/// The rules of a running encryptor: `bypass lldp`.
+fn rules(report: &Report) -> Vec<String> {
+    let lines = report.policy.iter().skip(1); // the fixed one
+    lines
+        .take_while(|line| line.frames != "eapol")
+        .map(|line| format!("{} {}", line.action, line.frames))
+        .collect()
+}
+
+fn reload(socket: &Path) -> Done {
+    request(socket, Request::Reload).unwrap()
+}
+
+#[test]
+fn the_policy_changes_under_traffic_and_no_frame_is_lost() {
+    let pair = Pair::start(&Settings::default());
+    pair.hosts.set_pause(Duration::from_millis(1));
+    let (file, socket) = (pair.folder.config(Side::A), pair.folder.socket(Side::A));
+    let original = fs::read_to_string(&file).unwrap();
+    assert!(rules(&pair.status(Side::A)).is_empty());
+    for round in 0..20 {
+        let (more, expected) = if round % 2 == 0 {
+            (LLDP_BYPASSES, ["bypass 0x88cc"])
+        } else {
+            (ARP_IS_DROPPED, ["discard 0x0806"])
+        };
+        fs::write(&file, format!("{original}{more}")).unwrap();
+        let done = reload(&socket);
+        assert!(done.done && done.workers == 1, "{done:?}");
+        assert_eq!(rules(&pair.status(Side::A)), expected);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    pair.hosts.all_went_well();
+    // The hits are those of the last table, and every frame hit the last line of it.
+    let report = pair.status(Side::A);
+    let hits: Vec<_> = report.policy.iter().map(|line| line.red).collect();
+    let (last, others) = hits.split_last().unwrap();
+    assert!(
+        *last > 0 && others.iter().all(|hits| *hits == 0),
+        "{hits:?}"
+    );
+    assert!(*last < report.sum(|worker| &worker.tx, "OutPktsEncrypted"));
+}
+
+#[test]
+fn what_cannot_be_taken_over_is_named_and_nothing_is() {
+    let pair = Pair::start(&Settings::default());
+    let (file, socket) = (pair.folder.config(Side::B), pair.folder.socket(Side::B));
+    let original = fs::read_to_string(&file).unwrap();
+    let refused = |text: &str, names: &[&str]| {
+        fs::write(&file, text).unwrap();
+        let done = reload(&socket);
+        assert!(!done.done, "{done:?}");
+        for name in names {
+            assert!(done.text.contains(name), "{name}: {}", done.text);
+        }
+        assert!(rules(&pair.status(Side::B)).is_empty());
+    };
+    let with_rule = format!("{original}{LLDP_BYPASSES}");
+    let slower = with_rule.replace("interval = \"1000ms\"", "interval = \"2000ms\"");
+    assert_ne!(slower, with_rule);
+    refused(&slower, &["rekey.interval", "restart", "mend:"]);
+    refused(
+        &with_rule.replace("lldp", "lacp"),
+        &["policy.rule[0].protocol", "mend:"],
+    );
+    refused("[encryptor", &["TOML"]);
+    fs::remove_file(&file).unwrap();
+    let done = reload(&socket);
+    assert!(
+        !done.done && done.text.contains("cannot be read"),
+        "{done:?}"
+    );
+    // And what is right is taken over after all that.
+    fs::write(&file, with_rule).unwrap();
+    assert!(reload(&socket).done);
+    assert_eq!(rules(&pair.status(Side::B)), ["bypass 0x88cc"]);
+    pair.hosts.all_went_well();
+}
+
+#[test]
+fn a_daemon_reloads_on_sighup_and_on_the_operators_word() {
+    if !namespace::inside("policy::a_daemon_reloads_on_sighup_and_on_the_operators_word") {
+        return;
+    }
+    let pair = DaemonPair::start(PROGRAM, &Settings::default());
+    pair.wait_for_keys();
+    pair.hosts.set_pause(Duration::from_millis(1));
+    pair.hosts.speak();
+    let (file, socket) = (pair.folder.config(Side::A), pair.folder.socket(Side::A));
+    let original = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{original}{LLDP_BYPASSES}")).unwrap();
+    pair.hang_up(Side::A);
+    wait_until("the rule of the config", Duration::from_secs(5), || {
+        rules(&pair.status(Side::A)) == ["bypass 0x88cc"]
+    });
+    let log = pair.log(Side::A);
+    assert!(log.contains("SIGHUP") && log.contains("BYPASSES"), "{log}");
+
+    let path = file.to_str().unwrap();
+    let checked = run(PROGRAM, ["check", "--config", path]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    for part in [
+        "discard  mac-control",
+        "bypass   0x88cc   <- IN CLEAR",
+        "protect  default",
+        "WARNING",
+    ] {
+        assert!(checked.stdout.contains(part), "{part}: {}", checked.stdout);
+    }
+
+    fs::write(&file, format!("{original}{ARP_IS_DROPPED}")).unwrap();
+    let order = ["reload", "--socket", socket.to_str().unwrap()];
+    let ordered = run(PROGRAM, order);
+    assert_eq!(ordered.code, Some(0), "{}", ordered.stderr);
+    assert!(
+        ordered.stdout.contains("1 workers confirmed"),
+        "{}",
+        ordered.stdout
+    );
+    assert_eq!(rules(&pair.status(Side::A)), ["discard 0x0806"]);
+    fs::write(&file, original.replace("red-a", "red-x")).unwrap();
+    let refused = run(PROGRAM, order);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stdout.contains("red.interface"),
+        "{}",
+        refused.stdout
+    );
+    pair.hosts.all_went_well();
+}
