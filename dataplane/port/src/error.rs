@@ -62,6 +62,17 @@ pub enum PortError {
         /// What to do.
         mend: &'static str,
     },
+    /// Machine: an interface has fewer queues than workers share it.
+    #[error(
+        "interface {ifname} has fewer than {need} queues, one for each worker: \
+         `ethtool -L {ifname} combined {need}`, or fewer workers"
+    )]
+    TooFewQueues {
+        /// The interface.
+        ifname: String,
+        /// Workers.
+        need: u32,
+    },
     /// Machine: the MTU is too small and cannot be raised.
     #[error(
         "interface {ifname} has MTU {have}, {need} is needed and could not be set ({source}): \

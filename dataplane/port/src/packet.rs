@@ -18,6 +18,7 @@
 //! The kernel's own stack goes on to see the frames of this interface, and may send on it: give it
 //! no address, and no IPv6 (`ip link set … addrgenmode none`).
 
+mod fanout;
 mod ring;
 mod transmit;
 
@@ -34,8 +35,10 @@ use crate::{
 use ring::{Received, Ring};
 use transmit::Transmit;
 
+pub use fanout::{Fanout, Spread};
+
 /// Which interface, and how.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct PacketConfig {
     /// An Ethernet interface of this thread's network namespace.
     pub ifname: String,
@@ -45,6 +48,9 @@ pub struct PacketConfig {
     pub ring_octets: usize,
     /// Turns off what joins frames and leaves checksums open (`offload`).
     pub disable_offloads: bool,
+    /// The group of ports on this interface, one for each worker, that share its frames. `None`:
+    /// this port gets all of them.
+    pub fanout: Option<Fanout>,
     /// Buffers.
     pub pool_frames: usize,
 }
@@ -56,6 +62,7 @@ impl Default for PacketConfig {
             mtu_min: 0,
             ring_octets: limits::RING_OCTETS,
             disable_offloads: true,
+            fanout: None,
             pool_frames: limits::POOL_FRAMES,
         }
     }
@@ -115,14 +122,7 @@ impl Packet {
         let mac = interface.mac()?;
         let mtu = interface.prepare(config.mtu_min, config.disable_offloads)?;
         let pool = Pool::new(config.pool_frames, mtu)?;
-        let receive = sys::socket(libc::AF_PACKET, libc::SOCK_RAW)
-            .map_err(|source| interface.failed("packet socket", source))?;
-        let ring = Ring::new(
-            receive.as_fd(),
-            limits::frame_len_max(mtu),
-            config.ring_octets,
-        )
-        .map_err(|source| interface.failed("receive ring", source))?;
+        let (receive, ring) = receiver(&interface, mtu, config.ring_octets)?;
         let transmit = Transmit::new().map_err(|source| interface.failed("send socket", source))?;
         let port = Self {
             config,
@@ -159,7 +159,16 @@ impl Packet {
             mr_address: [0; 8],
         };
         sys::bind_packet(self.transmit.socket(), index, 0).map_err(failed("bind"))?;
-        sys::bind_packet(receive, index, libc::ETH_P_ALL as u16).map_err(failed("bind"))?;
+        let all = libc::ETH_P_ALL as u16;
+        match &self.config.fanout {
+            None => sys::bind_packet(receive, index, all).map_err(failed("bind"))?,
+            Some(group) => {
+                fanout::mute(receive).map_err(failed("filter"))?;
+                sys::bind_packet(receive, index, all).map_err(failed("bind"))?;
+                group.join(receive).map_err(failed("fanout"))?;
+                fanout::hear(receive).map_err(failed("filter"))?;
+            }
+        }
         sys::set_option(
             receive,
             SOL_PACKET,
@@ -215,6 +224,15 @@ impl Packet {
         };
         if mtu < self.mtu && self.config.mtu_min == 0 && self.interface.set_mtu(self.mtu).is_err() {
             return;
+        }
+        if self.config.fanout.is_some() {
+            // One that is in a group cannot be bound again.
+            let Ok((receive, ring)) = receiver(&self.interface, self.mtu, self.config.ring_octets)
+            else {
+                return;
+            };
+            self.read_ring_full();
+            (self.ring, self.receive) = (ring, receive);
         }
         if self.bind(index).is_ok() {
             self.mac = self.interface.mac().unwrap_or(self.mac);
@@ -307,6 +325,19 @@ impl Port for Packet {
     fn name(&self) -> &str {
         self.interface.name()
     }
+}
+
+/// A socket with a ring, not bound yet.
+fn receiver(
+    interface: &Interface,
+    mtu: usize,
+    ring_octets: usize,
+) -> Result<(OwnedFd, Ring), PortError> {
+    let socket = sys::socket(libc::AF_PACKET, libc::SOCK_RAW)
+        .map_err(|source| interface.failed("packet socket", source))?;
+    let ring = Ring::new(socket.as_fd(), limits::frame_len_max(mtu), ring_octets)
+        .map_err(|source| interface.failed("receive ring", source))?;
+    Ok((socket, ring))
 }
 
 /// Copies a frame out of the ring and undoes what the kernel did to it; or drops and counts it.

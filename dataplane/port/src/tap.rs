@@ -292,7 +292,7 @@ fn refused(interface: &Interface, source: io::Error) -> PortError {
         },
         Some(libc::EINVAL) => PortError::Busy {
             ifname,
-            mend: "it is there, but it is no TAP interface",
+            mend: "it is there, but it is no TAP interface, or (several workers) not one with `multi_queue`",
         },
         _ => PortError::System {
             what: format!("TAP interface {ifname}"),

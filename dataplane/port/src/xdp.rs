@@ -12,8 +12,8 @@
 //! | `skb`      | in the kernel's general path | the kernel; any interface                |
 //! | `auto`     | the first of these that works |                                         |
 //!
-//! All queues of the interface are bound: frames of a queue without a socket would be lost to the
-//! worker. One program per interface, so one process has all of them.
+//! All queues of the interface are bound, by one worker or by several ([`Queues`]): frames of a
+//! queue without a socket would be lost. One program per interface, so one process has all of them.
 //!
 //! The traps: a frame longer than the MTU vanishes in the device without a word, so it is dropped
 //! and named here; a host behind a veth must not leave checksums to its device, for XDP does not
@@ -23,6 +23,7 @@ mod bound;
 mod mode;
 mod pieces;
 mod program;
+mod queues;
 mod ring;
 mod socket;
 mod umem;
@@ -40,10 +41,11 @@ use socket::{Kick, Options, Socket};
 use umem::Umem;
 
 pub use mode::XdpMode;
+pub use queues::Queues;
 pub use umem::Share;
 
 /// Which interface, and how.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct XdpConfig {
     /// An Ethernet interface of this thread's network namespace.
     pub ifname: String,
@@ -55,6 +57,8 @@ pub struct XdpConfig {
     pub share: Option<Share>,
     /// Finishes checksums that a host behind a veth left to its device.
     pub finish_checksums: bool,
+    /// All queues of the interface, or this worker's share of them.
+    pub queues: Queues,
     /// Has the driver poll the device when the worker calls, that many frames at once, instead of
     /// waiting for interrupts. For busy workers on physical NICs.
     pub busy_poll: Option<u32>,
@@ -68,6 +72,7 @@ impl Default for XdpConfig {
             mode: XdpMode::Auto,
             share: None,
             finish_checksums: true,
+            queues: Queues::default(),
             busy_poll: None,
         }
     }
@@ -108,7 +113,8 @@ impl Xdp {
             .umem()
             .map_err(|source| interface.failed("memory of frames", source))?;
         let options = options(&config, &umem, mtu)?;
-        let bound = Bound::new_after_another(&interface, &umem, config.mode, &options)?;
+        let bound =
+            Bound::new_after_another(&interface, &umem, (config.mode, &config.queues), &options)?;
         Ok(Self {
             config,
             interface,
@@ -128,7 +134,7 @@ impl Xdp {
     #[must_use]
     pub fn mode(&self) -> Option<XdpMode> {
         let bound = self.bound.as_ref()?;
-        Some(match bound.place {
+        Some(match bound.place() {
             Place::General => XdpMode::Skb,
             Place::Driver if bound.sockets[0].zero_copy() => XdpMode::Zerocopy,
             Place::Driver => XdpMode::Native,
@@ -184,7 +190,8 @@ impl Xdp {
         let Ok(options) = options(&self.config, &self.umem, mtu) else {
             return;
         };
-        if let Ok(bound) = Bound::new(&self.interface, &self.umem, self.config.mode, &options) {
+        let way = (self.config.mode, &self.config.queues);
+        if let Ok(bound) = Bound::new(&self.interface, &self.umem, way, &options) {
             self.mtu = mtu;
             self.mac = self.interface.mac().unwrap_or(self.mac);
             self.bound = Some(bound);

@@ -137,6 +137,17 @@ impl SecTag {
         Ok(tag)
     }
 
+    /// The SCI that `octets`, from the EtherType on, carry if they begin with a SecTAG that has one.
+    /// Nothing else of the tag is looked at.
+    #[inline]
+    #[must_use]
+    pub fn explicit_sci(octets: &[u8]) -> Option<Sci> {
+        let (fixed, rest) = octets.split_first_chunk::<SECTAG_LEN_MIN>()?;
+        let tagged = fixed.starts_with(&ETHERTYPE_MACSEC.to_be_bytes());
+        let sci = rest.first_chunk::<8>()?;
+        (tagged && fixed[2] & TCI_SC != 0).then(|| Sci::from_bytes(*sci))
+    }
+
     /// Writes the tag to the front of `out` and returns its length; writes nothing and returns 0
     /// when `out` is shorter than [`SecTag::len`].
     #[inline]

@@ -25,11 +25,19 @@ pub struct WorkerCounters {
     pub in_control_too_long: u64,
     /// Dropped: a control frame from the line, and control has not read those before.
     pub in_control_overrun: u64,
+    /// MACsec frames of the line that are another worker's, given to it.
+    pub handed_over: u64,
+    /// Dropped: such a frame, and the other worker has not taken those before.
+    pub handover_overrun: u64,
+    /// MACsec frames of the line taken from other workers.
+    pub taken_over: u64,
+    /// Dropped: such a frame, and there was no buffer.
+    pub takeover_no_buffer: u64,
 }
 
 impl WorkerCounters {
     /// The names, in the order of [`Self::values`].
-    pub const NAMES: [&'static str; 11] = [
+    pub const NAMES: [&'static str; 15] = [
         "Bursts",
         "IdleWaits",
         "Commands",
@@ -41,6 +49,10 @@ impl WorkerCounters {
         "InControl",
         "InControlTooLong",
         "InControlOverrun",
+        "HandedOver",
+        "HandoverOverrun",
+        "TakenOver",
+        "TakeoverNoBuffer",
     ];
 
     /// All values, in the order of [`Self::NAMES`].
@@ -58,6 +70,10 @@ impl WorkerCounters {
             self.in_control,
             self.in_control_too_long,
             self.in_control_overrun,
+            self.handed_over,
+            self.handover_overrun,
+            self.taken_over,
+            self.takeover_no_buffer,
         ]
     }
 
@@ -76,6 +92,10 @@ impl WorkerCounters {
             in_control,
             in_control_too_long,
             in_control_overrun,
+            handed_over,
+            handover_overrun,
+            taken_over,
+            takeover_no_buffer,
         ] = values;
         Self {
             bursts,
@@ -89,6 +109,10 @@ impl WorkerCounters {
             in_control,
             in_control_too_long,
             in_control_overrun,
+            handed_over,
+            handover_overrun,
+            taken_over,
+            takeover_no_buffer,
         }
     }
 

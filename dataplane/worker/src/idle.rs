@@ -8,14 +8,14 @@
 //! spins hot on it nor forgets it.
 
 use crate::limits::{
-    DISTRUST_WAIT_MS, FALSE_WAKES_MAX, IDLE_SPINS, IDLE_WAIT_MS, NO_DESCRIPTOR_WAIT_US,
+    DISTRUST_WAIT_MS, FALSE_WAKES_MAX, IDLE_SPINS, IDLE_WAIT_MS, NO_DESCRIPTOR_WAIT_US, WORKERS_MAX,
 };
 use crate::wake::Wake;
 use arrayvec::ArrayVec;
 use port::{LinkState, Port};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::Duration;
 
@@ -64,6 +64,9 @@ impl Idle {
     }
 }
 
+/// Both ports, the other workers, the bell.
+const FDS_MAX: usize = 2 + WORKERS_MAX + 1;
+
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Waited {
@@ -85,15 +88,17 @@ pub(crate) struct Sleep {
 }
 
 impl Sleep {
-    /// Sleeps until a port may have frames, the bell rings, or the time is up. `received` are the
-    /// frames that each port has delivered so far.
-    pub(crate) fn wait(
+    /// Sleeps until a port or another worker may have frames, the bell rings, or the time is up.
+    /// `received` are the frames that each port has delivered so far; `others`, as many as there can
+    /// be workers, are the lines to other workers.
+    pub(crate) fn wait<'a>(
         &mut self,
         ports: [&dyn Port; 2],
         received: [u64; 2],
+        others: impl Iterator<Item = BorrowedFd<'a>>,
         bell: &Wake,
     ) -> Waited {
-        let mut fds = ArrayVec::<PollFd<'_>, 3>::new();
+        let mut fds = ArrayVec::<PollFd<'_>, FDS_MAX>::new();
         let mut of_port = [None; 2];
         let mut wait = Duration::from_millis(IDLE_WAIT_MS.into());
         for side in 0..2 {
@@ -110,6 +115,11 @@ impl Sleep {
                 None => wait = wait.min(Duration::from_micros(NO_DESCRIPTOR_WAIT_US.into())),
             }
         }
+        fds.extend(
+            others
+                .take(WORKERS_MAX)
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+        );
         let bell_at = fds.len();
         fds.push(PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN));
         self.received = received;

@@ -20,6 +20,7 @@ mod classify;
 mod command;
 mod control_link;
 mod counters;
+mod handover;
 mod idle;
 pub mod limits;
 #[expect(
@@ -38,12 +39,15 @@ mod worker;
 pub use command::{Command, Outcome};
 pub use control_link::{ControlFrame, ControlLink, Refused, WorkerEnd};
 pub use counters::WorkerCounters;
+pub use handover::{Seat, owner};
 pub use idle::{Idle, TooFewCores};
 pub use mailbox::{Full, Inbox, Mailbox, Ticket};
 pub use policy::{
     Action, ETHERTYPE_MAC_CONTROL, Line, Policy, PolicyError, PolicyHits, Protocol, Rule,
     UnknownProtocol,
 };
-pub use spawn::{Death, Handle, Opener, Openers, PortFacts, SpawnError, WorkerConfig, spawn};
+pub use spawn::{
+    Death, Handle, Opener, Openers, PortFacts, SpawnError, WorkerConfig, spawn, spawn_among,
+};
 pub use stats::{Stats, StatsSnapshot};
 pub use worker::{Parts, Worker};

@@ -31,6 +31,13 @@ pub const NO_DESCRIPTOR_WAIT_US: u32 = 50;
 /// Publications between two looks at the carrier while frames flow.
 pub const CARRIER_EVERY: u32 = 256;
 
+/// Workers of one encryptor, at most: as many as a peer takes SCs.
+pub const WORKERS_MAX: usize = secy::limits::RX_SCS_MAX;
+/// Frames that wait from one worker to another, at most: some bursts.
+pub const HANDOVER_FRAMES: usize = 4 * port::BURST_MAX;
+/// Buffers for frames taken from another worker: what is on its way out of red.
+pub const HANDOVER_POOL: usize = 4 * port::BURST_MAX;
+
 /// Rx SAs of one worker, at most.
 pub const RX_SAS_MAX: usize = secy::limits::RX_SCS_MAX * secy::limits::SAS_PER_SC;
 

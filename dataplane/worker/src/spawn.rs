@@ -8,6 +8,7 @@
 
 use crate::command::{Command, Outcome};
 use crate::control_link::ControlLink;
+use crate::handover::Seat;
 use crate::idle::{Idle, TooFewCores};
 use crate::mailbox::{Full, Mailbox, Ticket, channel};
 use crate::policy::Policy;
@@ -100,6 +101,9 @@ pub enum SpawnError {
     /// The black port could not be opened.
     #[error("black port: {0}")]
     Black(#[source] PortError),
+    /// Machine: no memory for the lines to other workers.
+    #[error("lines between workers: {0}")]
+    Handover(#[source] PortError),
     /// Machine: no descriptor or no thread left.
     #[error("{what}: {source}")]
     System {
@@ -136,11 +140,23 @@ pub struct Handle {
     thread: JoinHandle<()>,
 }
 
-/// Starts a worker and waits until its ports are open.
+/// Starts a worker that has its ports for itself, and waits until they are open.
+///
+/// # Errors
+/// As [`spawn_among`].
+pub fn spawn(config: WorkerConfig, openers: Openers) -> Result<Handle, SpawnError> {
+    spawn_among(config, openers, None)
+}
+
+/// Starts one of several workers, by its seat, and waits until its ports are open.
 ///
 /// # Errors
 /// [`SpawnError`] says what is wrong, and whose business it is. No thread is left then.
-pub fn spawn(config: WorkerConfig, openers: Openers) -> Result<Handle, SpawnError> {
+pub fn spawn_among(
+    config: WorkerConfig,
+    openers: Openers,
+    seat: Option<Seat>,
+) -> Result<Handle, SpawnError> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     config.idle.check(config.pollers, cores)?;
     let (mailbox, inbox) = channel();
@@ -179,8 +195,14 @@ pub fn spawn(config: WorkerConfig, openers: Openers) -> Result<Handle, SpawnErro
             link: worker_end,
             stats: shared,
         });
-        if ready.send(Ok(facts)).is_ok() {
-            worker.run();
+        let worker = match seat {
+            None => Ok(worker),
+            Some(seat) => worker.among(seat, config.rx.clear_vlan_tags),
+        };
+        match worker {
+            Ok(worker) if ready.send(Ok(facts)).is_ok() => worker.run(),
+            Ok(_) => {}
+            Err(error) => drop(ready.send(Err(SpawnError::Handover(error)))),
         }
     };
     let thread = thread::Builder::new()

@@ -225,6 +225,8 @@ impl StatsSnapshot {
             ("PolicyDiscarded", worker.policy_discarded),
             ("InControlTooLong", worker.in_control_too_long),
             ("InControlOverrun", worker.in_control_overrun),
+            ("HandoverOverrun", worker.handover_overrun),
+            ("TakeoverNoBuffer", worker.takeover_no_buffer),
         ])
     }
 }

@@ -6,6 +6,8 @@
 //! red rx ─ policy ──────────── protect ────────┼──────┴──▶ black tx
 //!             └─ bypass ─▶      ◀─ bypass ─┐    │
 //! red tx ◀──────────────────── validate ─ classify ◀────── black rx
+//!                                  ▲            └─▶ other workers, for frames of their SCs
+//!                                  └─ other workers
 //! ```
 //! [`Worker::poll`] is the whole loop. A burst stays in its frames from port to port: no copy, no
 //! allocation, no lock, no log, no clock. Whatever is not sent on is dropped with exactly one
@@ -17,6 +19,7 @@ use crate::classify::{Class, classify};
 use crate::command::{Command, Outcome};
 use crate::control_link::{Refused, WorkerEnd};
 use crate::counters::WorkerCounters;
+use crate::handover::{Neighbours, Seat};
 use crate::idle::{Idle, Sleep, Waited};
 use crate::limits::{CARRIER_EVERY, PUBLISH_EVERY, RX_SAS_MAX};
 use crate::mailbox::Inbox;
@@ -24,7 +27,7 @@ use crate::policy::{Action, Policy};
 use crate::stats::{Stats, StatsSnapshot};
 use crate::through_secy::{Marks, through_secy};
 use arrayvec::ArrayVec;
-use port::{BURST_MAX, Burst, Port};
+use port::{BURST_MAX, Burst, Port, PortError};
 use secy::{RxScs, SaId, TxSc};
 use std::sync::Arc;
 use wire::Sci;
@@ -64,6 +67,7 @@ pub struct Worker {
     black: Box<dyn Port>,
     policy: Policy,
     rekey_ethertype: u16,
+    neighbours: Neighbours,
     idle: Idle,
     /// Empty between two halves of a breath.
     burst: Burst,
@@ -105,6 +109,7 @@ impl Worker {
             black,
             policy,
             rekey_ethertype,
+            neighbours: Neighbours::none(),
             idle,
             burst: Burst::new(),
             received: [0; 2],
@@ -121,6 +126,16 @@ impl Worker {
         worker
     }
 
+    /// The same with a place among other workers on the same ports. `clear_vlan_tags` as in the
+    /// worker's [`secy::RxConfig`].
+    ///
+    /// # Errors
+    /// No memory for the lines to the others.
+    pub fn among(mut self, seat: Seat, clear_vlan_tags: u8) -> Result<Self, PortError> {
+        self.neighbours = seat.open(clear_vlan_tags)?;
+        Ok(self)
+    }
+
     /// One breath: commands, control frames to the line, a burst each way. Returns how many frames
     /// came in or were sent for control.
     pub fn poll(&mut self) -> usize {
@@ -128,7 +143,10 @@ impl Worker {
         if !self.running {
             return 0;
         }
-        let moved = self.control_to_black() + self.red_to_black() + self.black_to_red();
+        let moved = self.control_to_black()
+            + self.red_to_black()
+            + self.black_to_red()
+            + self.neighbours_to_red();
         if moved > 0 {
             self.counters.bursts += 1;
         }
@@ -243,6 +261,7 @@ impl Worker {
             rx,
             link,
             policy,
+            neighbours,
             counters,
             rekey_ethertype,
             ..
@@ -254,19 +273,46 @@ impl Worker {
             let mut marks = Marks::default();
             burst.retain(|frame| {
                 let class = classify(frame.bytes(), *rekey_ethertype, policy);
-                match class {
-                    Class::Secure => {}
-                    Class::Bypass => counters.in_bypass += 1,
-                    Class::Control => match link.push(frame.bytes()) {
-                        Ok(()) => counters.in_control += 1,
-                        Err(Refused::TooLong(_)) => counters.in_control_too_long += 1,
-                        Err(Refused::Full) => counters.in_control_overrun += 1,
-                    },
-                }
-                marks.keep(class != Class::Control, class == Class::Bypass)
+                let kept = match class {
+                    Class::Secure => !neighbours.hand_over(frame.bytes()),
+                    Class::Bypass => {
+                        counters.in_bypass += 1;
+                        true
+                    }
+                    Class::Control => {
+                        match link.push(frame.bytes()) {
+                            Ok(()) => counters.in_control += 1,
+                            Err(Refused::TooLong(_)) => counters.in_control_too_long += 1,
+                            Err(Refused::Full) => counters.in_control_overrun += 1,
+                        }
+                        false
+                    }
+                };
+                marks.keep(kept, class == Class::Bypass)
             });
             through_secy(burst, marks, |slots| rx.validate(slots));
             red.tx_burst(burst);
+        }
+        came
+    }
+
+    /// Step 5: frames of our SCs that came in at other workers.
+    fn neighbours_to_red(&mut self) -> usize {
+        let Self {
+            red,
+            burst,
+            neighbours,
+            rx,
+            ..
+        } = self;
+        let mut came = 0;
+        for line in neighbours.lines() {
+            line.rx_burst(burst);
+            if !burst.is_empty() {
+                came += burst.len();
+                through_secy(burst, Marks::default(), |slots| rx.validate(slots));
+                red.tx_burst(burst);
+            }
         }
         came
     }
@@ -279,7 +325,8 @@ impl Worker {
             return Waited::Woken;
         }
         let ports = [&*self.red, &*self.black];
-        let waited = sleep.wait(ports, self.received, self.link.wake());
+        let lines = self.neighbours.fds();
+        let waited = sleep.wait(ports, self.received, lines, self.link.wake());
         if waited == Waited::TimedOut {
             self.look_at_carrier();
         }
@@ -294,12 +341,19 @@ impl Worker {
         if self.publications_without_carrier >= CARRIER_EVERY {
             self.look_at_carrier();
         }
+        let handed = self.neighbours.handed();
         let now = &mut self.published;
         now.red = self.red.counters();
         now.black = self.black.counters();
         now.tx = *self.tx.counters();
         now.rx = *self.rx.counters();
-        now.worker = self.counters;
+        now.worker = WorkerCounters {
+            handed_over: handed.over,
+            handover_overrun: handed.overrun,
+            taken_over: handed.taken,
+            takeover_no_buffer: handed.lost,
+            ..self.counters
+        };
         now.policy = *self.policy.hits();
         now.tx_sa = self.tx.sa();
         now.next_pn = self.tx.next_pn();

@@ -4,12 +4,14 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     rc::Rc,
+    sync::Arc,
     thread,
 };
 
 use super::{
     XdpMode,
-    program::{Attachment, Place, SocketMap},
+    program::Place,
+    queues::{Program, Queues},
     socket::{Options, Socket},
     umem::Umem,
 };
@@ -17,12 +19,10 @@ use crate::{PortError, iface::Interface, limits, sys};
 
 /// Program and sockets on an interface that exists.
 pub(super) struct Bound {
-    /// Where the program runs.
-    pub(super) place: Place,
-    /// Dropped before the sockets: no frame goes to a socket that is being closed.
-    _program: Attachment,
-    _map: SocketMap,
-    /// One per queue. Never empty; the first one also sends.
+    /// Dropped before the sockets, by the last worker that has it: no frame goes to a socket that is
+    /// being closed.
+    program: Arc<Program>,
+    /// One per queue of ours. Never empty; the first one also sends.
     pub(super) sockets: Vec<Socket>,
     /// All of them in one descriptor, if there are several.
     all: Option<OwnedFd>,
@@ -38,40 +38,45 @@ impl Bound {
     pub(super) fn new_after_another(
         interface: &Interface,
         umem: &Rc<Umem>,
-        mode: XdpMode,
+        (mode, queues): (XdpMode, &Queues),
         options: &Options,
     ) -> Result<Self, PortError> {
         for _ in 0..limits::BUSY_TRIES {
-            match Self::new(interface, umem, mode, options) {
+            match Self::new(interface, umem, (mode, queues), options) {
                 Err(PortError::Busy { .. }) => thread::sleep(limits::BUSY_PAUSE),
                 other => return other,
             }
         }
-        Self::new(interface, umem, mode, options)
+        Self::new(interface, umem, (mode, queues), options)
     }
 
-    /// Sockets first, program last: from then on frames come in.
+    /// Sockets first, then the program, unless another worker has attached it, and then its map:
+    /// from there on frames come in.
     pub(super) fn new(
         interface: &Interface,
         umem: &Rc<Umem>,
-        mode: XdpMode,
+        (mode, queues): (XdpMode, &Queues),
         options: &Options,
     ) -> Result<Self, PortError> {
         let index = interface.index()?;
-        let places = mode.places();
-        let map = SocketMap::new().map_err(|source| lacking(interface, "BPF map", source))?;
         let mut sockets: Vec<Socket> = Vec::new();
-        for queue in 0..limits::QUEUES_MAX as u32 {
+        let mut numbers = Vec::new();
+        for queue in queues.numbers(limits::QUEUES_MAX as u32) {
             match Socket::open(umem, index, queue, options) {
                 Ok(socket) => {
-                    map.insert(queue, socket.fd())
-                        .map_err(|source| interface.failed("BPF map", source))?;
                     sockets.push(socket);
+                    numbers.push(queue);
                 }
                 // There is no such queue.
                 Err(error) if queue > 0 && error.raw_os_error() == Some(libc::EINVAL) => break,
                 Err(source) => return Err(lacking(interface, "AF_XDP socket", source)),
             }
+        }
+        if sockets.is_empty() {
+            return Err(PortError::TooFewQueues {
+                ifname: interface.name().to_owned(),
+                need: queues.least(),
+            });
         }
         let fill = limits::fill_most(umem.count(), sockets.len());
         sockets.iter_mut().for_each(|socket| socket.set_fill(fill));
@@ -81,26 +86,18 @@ impl Bound {
         } else {
             None
         };
-        let mut failed = None;
-        for &place in places {
-            match map.attach(index, place) {
-                Ok(program) => {
-                    let (_program, _map) = (program, map);
-                    return Ok(Self {
-                        place,
-                        _program,
-                        _map,
-                        sockets,
-                        all,
-                        index,
-                        turn: 0,
-                    });
-                }
-                Err(source) => failed = Some(source),
-            }
+        let program = queues.program(interface, index, mode)?;
+        for (&queue, socket) in numbers.iter().zip(&sockets) {
+            let inserted = program.map.insert(queue, socket.fd());
+            inserted.map_err(|source| interface.failed("BPF map", source))?;
         }
-        let source = failed.unwrap_or_else(|| io::ErrorKind::Unsupported.into());
-        Err(lacking(interface, "XDP program", source))
+        Ok(Self {
+            program,
+            sockets,
+            all,
+            index,
+            turn: 0,
+        })
     }
 
     /// One after the other, so that no queue starves.
@@ -113,6 +110,11 @@ impl Bound {
         &mut self.sockets[self.turn]
     }
 
+    /// Where the program runs.
+    pub(super) fn place(&self) -> Place {
+        self.program.place
+    }
+
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.all
             .as_ref()
@@ -121,7 +123,7 @@ impl Bound {
 }
 
 /// What the kernel's errors mean here.
-fn lacking(interface: &Interface, what: &str, source: io::Error) -> PortError {
+pub(super) fn lacking(interface: &Interface, what: &str, source: io::Error) -> PortError {
     let ifname = interface.name().to_owned();
     let mend = match source.raw_os_error() {
         Some(libc::EBUSY) => {

@@ -11,9 +11,11 @@ use std::{
 use crate::{limits, sys};
 
 /// Queue number → socket (BPF_MAP_TYPE_XSKMAP).
+#[derive(Debug)]
 pub(super) struct SocketMap(OwnedFd);
 
 /// The program on an interface, for as long as this lives.
+#[derive(Debug)]
 pub(super) struct Attachment {
     _link: OwnedFd,
 }

@@ -1,6 +1,7 @@
 use super::{Idle, Sleep, TooFewCores, Waited};
 use crate::wake::Wake;
 use port::{Burst, LinkState, Port, PortCounters};
+use std::iter::empty;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -97,7 +98,7 @@ fn busy_needs_a_core_more_than_there_are_pollers() {
 fn a_wait_ends_by_time_by_bell_and_by_frame() {
     let (red, black, bell) = (Silent::new(), Silent::new(), Wake::new().unwrap());
     let mut sleep = Sleep::default();
-    let mut wait = || timed(|| sleep.wait([&red, &black], [0, 0], &bell));
+    let mut wait = || timed(|| sleep.wait([&red, &black], [0, 0], empty(), &bell));
     let (waited, time) = wait();
     assert_eq!(waited, Waited::TimedOut);
     assert!(time >= Duration::from_millis(95), "{time:?}");
@@ -121,7 +122,7 @@ fn a_descriptor_that_is_ready_for_ever_does_not_make_it_spin() {
     let start = Instant::now();
     let mut waits = 0;
     while start.elapsed() < Duration::from_millis(300) {
-        sleep.wait([&red, &black], [0, 0], &bell);
+        sleep.wait([&red, &black], [0, 0], empty(), &bell);
         waits += 1;
     }
     // 10 ms every other time, once distrusted.
@@ -133,15 +134,21 @@ fn a_descriptor_that_brings_frames_stays_trusted() {
     let (red, black, bell) = (Silent::new(), Silent::crying_wolf(), Wake::new().unwrap());
     let mut sleep = Sleep::default();
     for frames in 0..50 {
-        let waited = sleep.wait([&red, &black], [0, frames], &bell);
+        let waited = sleep.wait([&red, &black], [0, frames], empty(), &bell);
         assert_eq!(waited, Waited::Woken);
     }
     // Distrusted, then trusted again with the first frame.
     for _ in 0..7 {
-        sleep.wait([&red, &black], [0, 50], &bell);
+        sleep.wait([&red, &black], [0, 50], empty(), &bell);
     }
-    assert_eq!(sleep.wait([&red, &black], [0, 51], &bell), Waited::Woken);
-    assert_eq!(sleep.wait([&red, &black], [0, 52], &bell), Waited::Woken);
+    assert_eq!(
+        sleep.wait([&red, &black], [0, 51], empty(), &bell),
+        Waited::Woken
+    );
+    assert_eq!(
+        sleep.wait([&red, &black], [0, 52], empty(), &bell),
+        Waited::Woken
+    );
 }
 
 #[test]
@@ -153,12 +160,12 @@ fn a_port_without_descriptor_is_looked_at_often_unless_it_is_gone() {
     };
     let mut sleep = Sleep::default();
     // The quickest of some: this machine may have other work to do.
-    let waits = [0; 8].map(|_| timed(|| sleep.wait([&red, &black], [0, 0], &bell)).1);
+    let waits = [0; 8].map(|_| timed(|| sleep.wait([&red, &black], [0, 0], empty(), &bell)).1);
     assert!(
         waits.iter().any(|time| *time < Duration::from_millis(50)),
         "{waits:?}"
     );
     black.link = LinkState::Gone;
-    let (_, time) = timed(|| sleep.wait([&red, &black], [0, 0], &bell));
+    let (_, time) = timed(|| sleep.wait([&red, &black], [0, 0], empty(), &bell));
     assert!(time >= Duration::from_millis(95), "{time:?}");
 }

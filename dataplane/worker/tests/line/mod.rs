@@ -313,8 +313,11 @@ pub(crate) fn assert_flows_closed(n: &StatsSnapshot) {
         n.worker.in_control
             + n.worker.in_bypass
             + n.worker.discarded()
+            + n.worker.handed_over
+            + n.worker.handover_overrun
             + n.rx.discarded()
-            + n.rx.passed(),
+            + n.rx.passed()
+            - n.worker.taken_over,
         "black in: {n:?}"
     );
     assert_eq!(
@@ -325,7 +328,12 @@ pub(crate) fn assert_flows_closed(n: &StatsSnapshot) {
     let named: u64 = n.drops().map(|(_, count)| count).sum();
     assert_eq!(
         named,
-        n.worker.policy_discarded + n.tx.discarded() + n.rx.discarded() + n.worker.discarded()
+        n.worker.policy_discarded
+            + n.tx.discarded()
+            + n.rx.discarded()
+            + n.worker.discarded()
+            + n.worker.handover_overrun
+            + n.worker.takeover_no_buffer
     );
 }
 
