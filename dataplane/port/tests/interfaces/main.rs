@@ -16,6 +16,7 @@ mod offload;
 mod packet;
 mod tap;
 mod tcp;
+mod workers;
 mod xdp;
 
 use std::time::{Duration, Instant};
