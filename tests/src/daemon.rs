@@ -111,7 +111,7 @@ impl DaemonPair {
     /// When something does not come up.
     #[must_use]
     pub fn start(program: &str, settings: &Settings) -> Self {
-        veth("black-a", "black-b", LINE_MTU);
+        lay_black_cable();
         veth("red-a", "lan-a", 1500);
         veth("red-b", "lan-b", 1500);
         let folder = Folder::new(settings);
@@ -188,6 +188,14 @@ impl DaemonPair {
     pub fn start_kmes(&mut self, program: &str) {
         self.kmes = start_kmes(program, &self.folder);
     }
+}
+
+/// The cable between the two black interfaces.
+///
+/// # Panics
+/// When it cannot be laid.
+pub fn lay_black_cable() {
+    veth("black-a", "black-b", LINE_MTU);
 }
 
 fn log_file(folder: &Folder, side: Side) -> PathBuf {

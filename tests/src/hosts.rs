@@ -15,8 +15,11 @@ use crate::site::Side;
 const EVERY: Duration = Duration::from_millis(5);
 /// Inside each frame.
 const MARKER: &[u8] = b"a host's words, which nobody on the line may read";
-const HEADER: usize = 14;
 const SEQUENCE: usize = 8;
+/// Ethernet, IPv4, UDP: what a device looks at that spreads flows over workers.
+const HEADER: usize = 14 + 20 + 8;
+/// Flows of each host, in turn.
+const FLOWS: usize = 8;
 
 /// What one host sent, and what came of it at the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,10 +28,12 @@ pub struct Flow {
     pub sent: u64,
     /// Frames that arrived.
     pub received: u64,
-    /// Frames that came out of their order, a second time included.
+    /// Frames that came out of their order in their flow, a second time included.
     pub disordered: u64,
     /// Frames that arrived and that no host of ours had sent.
     pub foreign: u64,
+    /// Of each flow: the number that may come next, at least.
+    next: [u64; FLOWS],
 }
 
 /// The hosts' thread.
@@ -165,7 +170,9 @@ impl Flow {
             match number.filter(|&number| number < self.sent && octets == frame(from, number)) {
                 None => self.foreign += 1,
                 Some(number) => {
-                    self.disordered += u64::from(number < self.received);
+                    let next = &mut self.next[flow_of(number)];
+                    self.disordered += u64::from(number < *next);
+                    *next = number + 1;
                     self.received += 1;
                 }
             }
@@ -191,11 +198,22 @@ fn frame(from: Side, number: u64) -> Vec<u8> {
         u8::from(from == Side::B),
     ]);
     frame.extend([0x08, 0x00]);
+    let len = 128 + usize::try_from(number * 97 % 1386).unwrap();
+    let packet = u16::try_from(len - 14).unwrap().to_be_bytes();
+    let datagram = u16::try_from(len - 34).unwrap().to_be_bytes();
+    frame.extend([0x45, 0, packet[0], packet[1], 0, 0, 0x40, 0, 64, 17, 0, 0]);
+    frame.extend([10, 9, 0, 1, 10, 9, 0, 2]);
+    let port = u8::try_from(flow_of(number)).unwrap();
+    frame.extend([0x13, port, 0x13, 0x88, datagram[0], datagram[1], 0, 0]);
     frame.extend(number.to_be_bytes());
     frame.extend(MARKER);
-    let len = 128 + usize::try_from(number * 97 % 1386).unwrap();
     frame.resize(len, number.to_le_bytes()[0]);
     frame
+}
+
+/// Which flow the frame of this number is of.
+fn flow_of(number: u64) -> usize {
+    usize::try_from(number).unwrap() % FLOWS
 }
 
 /// A word of the hosts' frames stands here in clear.

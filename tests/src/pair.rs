@@ -120,11 +120,7 @@ impl Encryptor {
     fn start(side: Side, red: Mem, black: Mem, folder: &Folder, kmes: &TwoKmes) -> Self {
         let file = folder.encryptor(side, NAMED_PORTS, kmes.address(side));
         let config = EncryptorConfig::read(&file).unwrap();
-        let ports = Ports {
-            red: opener(red),
-            black: opener(black),
-            local: side.mac(),
-        };
+        let ports = Ports::of_one(opener(red), opener(black), side.mac());
         let (end, ended) = oneshot::channel::<()>();
         let work = move || {
             let runtime = tokio::runtime::Builder::new_current_thread()

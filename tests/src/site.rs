@@ -66,6 +66,8 @@ pub struct Settings {
     pub kme_timeout: Duration,
     /// Packet numbers a frame may come late.
     pub replay_window: u32,
+    /// Frame workers of each site.
+    pub workers: [usize; 2],
     /// The two sites have the same pre-shared secret.
     pub same_secret: bool,
 }
@@ -76,6 +78,7 @@ impl Default for Settings {
             interval: Duration::from_secs(1),
             kme_timeout: Duration::from_millis(500),
             replay_window: 1024,
+            workers: [1, 1],
             same_secret: true,
         }
     }
@@ -142,14 +145,17 @@ impl Folder {
             interval,
             kme_timeout,
             replay_window,
+            workers,
             ..
         } = &self.settings;
+        let workers = workers[side.index()];
         let mut text = format!(
             "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n"
         );
         let _never_fails = write!(
             text,
             "\n{ports}\n[macsec]\nreplay_window = {replay_window}\n\
+             \n[worker]\ncount = {workers}\n\
              \n[rekey]\ninterval = \"{}ms\"\n\
              \n[kme]\nurl = \"https://{kme}\"\nkme_id = \"kme-{letter}\"\nca = \"pki/ca.pem\"\n\
              cert = \"pki/sae-{letter}.pem\"\nkey = \"pki/sae-{letter}.key\"\ntimeout = \"{}ms\"\n\

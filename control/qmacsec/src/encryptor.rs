@@ -140,7 +140,8 @@ pub async fn run(
         .map(LedgerFile::open)
         .transpose()?;
     warn_of_bypass(&config.policy.table);
-    let fleet = Fleet::start(config, ports.red, ports.black, ports.local)?;
+    let local = ports.local;
+    let fleet = Fleet::start(config, ports)?;
     info!(
         "{} is up: {}, engine {}, peer {}, a fresh key every {}",
         config.encryptor.name,
@@ -149,7 +150,7 @@ pub async fn run(
         config.the_peer().name,
         config.rekey.interval
     );
-    Driver::new(config, file, ports.local, root, sources, fleet, ledger)?
+    Driver::new(config, file, local, root, sources, fleet, ledger)?
         .run(&mut socket, stop)
         .await;
     Ok(())

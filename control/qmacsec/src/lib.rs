@@ -17,6 +17,7 @@ pub mod lab;
 pub mod ledger;
 pub mod limits;
 pub mod log;
+mod numa;
 pub mod ports;
 pub mod status;
 pub mod stop;

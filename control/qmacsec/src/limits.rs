@@ -44,6 +44,9 @@ pub const REPLAY_WINDOW_MAX: u32 = secy::limits::REPLAY_WINDOW_MAX;
 /// VLAN tags that may stay in clear on the line.
 pub const CLEAR_VLAN_TAGS_MAX: u8 = secy::limits::CLEAR_VLAN_TAGS_MAX;
 
+/// Workers of one encryptor.
+pub const WORKERS_MAX: usize = worker::limits::WORKERS_MAX;
+
 /// Red MTU by default.
 pub const RED_MTU: u16 = 1500;
 /// Least MTU that IPv4 hosts accept.

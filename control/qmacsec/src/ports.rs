@@ -1,15 +1,17 @@
-//! The two ports that a config names, opened on the thread that will use them.
+//! The ports that a config names, opened on the thread that will use them.
 //!
-//! Where both are AF_XDP they share one memory, so that a frame crosses without a copy.
+//! Where both are AF_XDP they share one memory, so that a frame crosses without a copy. Several
+//! workers share an interface: the kernel spreads frames over them, of red by flow, of black, where it
+//! can, by the SC that they belong to.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use nix::sched::{CloneFlags, setns};
-use port::packet::{Packet, PacketConfig};
+use port::packet::{Fanout, Packet, PacketConfig, Spread};
 use port::tap::{Tap, TapConfig};
-use port::xdp::{Share, Xdp, XdpConfig, XdpMode};
+use port::xdp::{Queues, Share, Xdp, XdpConfig, XdpMode};
 use port::{Port, PortError};
 use wire::{MacAddr, OVERHEAD_MAX};
 
@@ -19,24 +21,44 @@ use crate::encryptor::RunError;
 /// Opens a port on the thread that will use it.
 pub type Opener = Box<dyn FnOnce() -> Result<Box<dyn Port>, PortError> + Send>;
 
-/// The two ports of an encryptor, not opened yet.
+/// The ports of an encryptor, not opened yet.
 pub struct Ports {
-    /// The site's LAN.
-    pub red: Opener,
-    /// The line.
-    pub black: Opener,
+    /// Those of each worker, in their order.
+    pub workers: Vec<WorkerPorts>,
     /// MAC address inside our SCIs.
     pub local: MacAddr,
 }
 
-/// One port, as the config has it.
+/// The two ports of one worker: each its part of the interface that it shares with the others.
+pub struct WorkerPorts {
+    /// The site's LAN.
+    pub red: Opener,
+    /// The line.
+    pub black: Opener,
+}
+
+/// One interface, as the config has it.
 struct Wanted {
     kind: PortKind,
     interface: String,
     /// Octets of payload that it must carry.
     mtu: usize,
     xdp_mode: XdpMode,
+    /// Frames of an AF_PACKET interface: whose they are.
+    spread: Spread,
+}
+
+/// One worker's part of an interface.
+struct Part {
+    kind: PortKind,
+    ifname: String,
+    mtu: usize,
+    xdp_mode: XdpMode,
     share: Option<Share>,
+    /// There are other workers.
+    shared: bool,
+    fanout: Option<Fanout>,
+    queues: Queues,
 }
 
 impl Ports {
@@ -55,43 +77,83 @@ impl Ports {
         let share = (red.port == PortKind::Xdp && black.port == PortKind::Xdp)
             .then(|| Share::new(port::limits::CHUNKS, black_mtu))
             .transpose()?;
-        let red_port = Wanted {
+        let red_parts = Wanted {
             kind: red.port,
             interface: red.interface.clone(),
             mtu: red_mtu,
             xdp_mode: red.xdp_mode.0,
-            share,
-        };
-        let black_port = Wanted {
+            spread: Spread::Flow,
+        }
+        .split(config.worker.count, share);
+        let black_parts = Wanted {
             kind: black.port,
             interface: black.interface.clone(),
             mtu: black_mtu,
             xdp_mode: black.xdp_mode.0,
-            share,
-        };
+            spread: Spread::Sci,
+        }
+        .split(config.worker.count, share);
+        let workers = red_parts.into_iter().zip(black_parts).map(|parts| {
+            let (red_part, black_part) = parts;
+            WorkerPorts {
+                red: match red.netns.clone() {
+                    None => Box::new(|| red_part.open()),
+                    Some(netns) => Box::new(move || inside(&netns, || red_part.open())),
+                },
+                black: Box::new(|| black_part.open()),
+            }
+        });
         Ok(Self {
-            red: match red.netns.clone() {
-                None => Box::new(|| red_port.open()),
-                Some(netns) => Box::new(move || inside(&netns, || red_port.open())),
-            },
-            black: Box::new(|| black_port.open()),
+            workers: workers.collect(),
             local,
         })
+    }
+
+    /// Those of an encryptor with one worker.
+    #[must_use]
+    pub fn of_one(red: Opener, black: Opener, local: MacAddr) -> Self {
+        Self {
+            workers: vec![WorkerPorts { red, black }],
+            local,
+        }
     }
 }
 
 impl Wanted {
+    /// A part for each worker; the one worker gets the whole.
+    fn split(self, workers: usize, share: Option<Share>) -> Vec<Part> {
+        let shared = workers > 1;
+        let fanout = (shared && self.kind == PortKind::Packet).then(|| Fanout::new(self.spread));
+        #[expect(clippy::cast_possible_truncation, reason = "at most WORKERS_MAX")]
+        let queues = Queues::split(workers as u32).into_iter();
+        let part = |queues| Part {
+            kind: self.kind,
+            ifname: self.interface.clone(),
+            mtu: self.mtu,
+            xdp_mode: self.xdp_mode,
+            share,
+            shared,
+            fanout: fanout.clone(),
+            queues,
+        };
+        queues.map(part).collect()
+    }
+}
+
+impl Part {
     fn open(self) -> Result<Box<dyn Port>, PortError> {
-        let ifname = self.interface;
+        let ifname = self.ifname;
         Ok(match self.kind {
             PortKind::Tap => Box::new(Tap::open(TapConfig {
                 name: ifname,
                 mtu: self.mtu,
+                multi_queue: self.shared,
                 ..TapConfig::default()
             })?),
             PortKind::Packet => Box::new(Packet::open(PacketConfig {
                 ifname,
                 mtu_min: self.mtu,
+                fanout: self.fanout,
                 ..PacketConfig::default()
             })?),
             PortKind::Xdp => Box::new(Xdp::open(XdpConfig {
@@ -99,6 +161,7 @@ impl Wanted {
                 mtu_min: self.mtu,
                 mode: self.xdp_mode,
                 share: self.share,
+                queues: self.queues,
                 ..XdpConfig::default()
             })?),
         })

@@ -18,6 +18,7 @@ mod line_noise;
 mod orders;
 mod policy;
 mod unprivileged;
+mod workers;
 mod wrong_secret;
 
 /// The program.

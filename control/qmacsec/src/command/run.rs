@@ -25,6 +25,11 @@ A config file:
   port = \"packet\"
   interface = \"eth2\"           # its MTU is raised to the red MTU + 32
 
+  [worker]
+  count = 1                    # frame workers: the same number at both ends
+  # cores = [2]                # pin them, one core each
+  # idle = \"busy\"              # never sleep: only with a core more than workers
+
   [[policy.rule]]              # without rules all is protected; docs/manual/policy.md
   protocol = \"lldp\"
   action = \"bypass\"          # in clear! protect, bypass or discard

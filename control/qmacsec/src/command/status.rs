@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::Outcome;
 use crate::limits;
-use crate::status::{Direction, Report, query};
+use crate::status::{Direction, PortReport, Report, WorkerReport, query};
 
 /// Arguments of `qmacsec status`.
 #[derive(clap::Args)]
@@ -106,20 +106,16 @@ pub(crate) fn text(report: &Report) -> String {
             hit.red, hit.black
         ));
     }
-    for worker in &report.workers {
-        if !worker.alive {
-            line("  a worker has DIED: no frame passes it; restart the daemon".to_owned());
+    let several = report.workers.len() > 1;
+    if several {
+        line(format!("  {} workers together:", report.workers.len()));
+        workers(&WorkerReport::total(&report.workers), &mut line);
+    }
+    for (number, worker) in (1..).zip(&report.workers) {
+        if several {
+            line(format!("  worker {number}:"));
         }
-        for (name, port) in [("red  ", &worker.red), ("black", &worker.black)] {
-            line(format!(
-                "  {name} link {}: {}",
-                port.link,
-                non_zero(&port.counters)
-            ));
-        }
-        line(format!("  out  {}", non_zero(&worker.tx)));
-        line(format!("  in   {}", non_zero(&worker.rx)));
-        line(format!("       {}", non_zero(&worker.worker)));
+        workers(worker, &mut line);
     }
     line(format!(
         "  rekey frames: {}",
@@ -130,6 +126,29 @@ pub(crate) fn text(report: &Report) -> String {
         line(format!("  {ago_s:>5} s ago  {event}"));
     }
     out
+}
+
+/// One worker, or all of them together.
+fn workers(worker: &WorkerReport, line: &mut impl FnMut(String)) {
+    if !worker.alive {
+        line("  a worker has DIED: no frame passes it; restart the daemon".to_owned());
+    }
+    for (name, port) in [("red  ", &worker.red), ("black", &worker.black)] {
+        let PortReport {
+            kind,
+            interface,
+            mtu,
+            counters,
+            link,
+        } = port;
+        line(format!(
+            "  {name} {kind} {interface} (MTU {mtu}) link {link}: {}",
+            non_zero(counters)
+        ));
+    }
+    line(format!("  out  {}", non_zero(&worker.tx)));
+    line(format!("  in   {}", non_zero(&worker.rx)));
+    line(format!("       {}", non_zero(&worker.worker)));
 }
 
 fn direction(direction: &Direction) -> String {

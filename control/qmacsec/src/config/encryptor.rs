@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::value::{EngineName, Mac, PolicyName, Span, SuiteName, XdpModeName};
-use super::{ConfigError, Document, Kme, Policy, file};
+use super::{ConfigError, Document, Kme, Policy, Worker, file};
 use crate::limits;
 
 /// A whole config file. Paths in it are relative to the file.
@@ -157,27 +157,6 @@ pub struct Peer {
     pub psk_file: PathBuf,
 }
 
-/// What a worker does when there is nothing to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Idle {
-    /// Spin a little, then sleep until a frame comes.
-    #[default]
-    Adaptive,
-    /// Never sleep: for cores that have nothing else to do.
-    Busy,
-}
-
-/// `[worker]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Worker {
-    /// Idle policy.
-    pub idle: Idle,
-    /// Pin the worker to this core.
-    pub core: Option<usize>,
-}
-
 impl Default for Macsec {
     fn default() -> Self {
         Self {
@@ -253,6 +232,7 @@ impl EncryptorConfig {
     fn check(&self, file: &Path) -> Result<(), ConfigError> {
         self.check_ports(file)?;
         self.check_rekey(file)?;
+        self.worker.check(file)?;
         self.kme.check(file)?;
         if self.peer.len() != 1 {
             return Err(ConfigError::new(

@@ -12,10 +12,10 @@ mod psk;
 mod restart;
 mod source;
 mod value;
+mod worker;
 
-pub use encryptor::{
-    Black, Encryptor, EncryptorConfig, Idle, Macsec, Peer, PortKind, Red, Rekey, Worker,
-};
+pub use self::worker::{Idle, Worker};
+pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, PortKind, Red, Rekey};
 pub use error::ConfigError;
 pub use kme::{Kme as LabKme, KmeFile, Link};
 pub use policy::{Policy, PolicyRule};

@@ -158,6 +158,21 @@ fn each_mistake_names_key_value_and_mend() {
         ),
         (
             "[kme]",
+            "[worker]\ncount = 17\n[kme]",
+            vec!["worker.count", "17", "1 to 16"],
+        ),
+        (
+            "[kme]",
+            "[worker]\ncount = 2\ncores = [1]\n[kme]",
+            vec!["worker.cores", "[1]", "each of 2 workers", "mend:"],
+        ),
+        (
+            "[kme]",
+            "[worker]\ncount = 2\ncores = [1, 1]\n[kme]",
+            vec!["worker.cores", "[1, 1]", "different"],
+        ),
+        (
+            "[kme]",
             "[macsec]\nclear_vlan_tags = 3\n[kme]",
             vec!["macsec.clear_vlan_tags", "3", "0 to 2"],
         ),

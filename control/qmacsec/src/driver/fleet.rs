@@ -7,19 +7,25 @@
 mod member;
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io;
 use std::ops::RangeInclusive;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use gcm::Engine;
 use rekey::{Action, Direction, Step};
 use secy::{Protection, RxConfig, RxSa, SaId, Salt, Suite, TxSa, TxScConfig, ValidateFrames};
 use tracing::{error, warn};
-use wire::{MacAddr, OVERHEAD_MAX, Pn, Sci};
-use worker::{Command, ControlFrame, Idle, Opener, Openers, Outcome, Policy, Ticket, WorkerConfig};
+use wire::{OVERHEAD_MAX, Pn, Sci};
+use worker::{
+    Command, ControlFrame, Idle, Opener, Openers, Outcome, Policy, Seat, Ticket, WorkerConfig,
+};
 
 use crate::config::{self, EncryptorConfig};
 use crate::encryptor::RunError;
+use crate::numa;
+use crate::ports::Ports;
 use crate::status::{PolicyLine, WorkerReport};
 use member::Member;
 
@@ -45,6 +51,35 @@ struct Pending {
     tickets: Vec<RangeInclusive<u64>>,
 }
 
+/// How the worker with this tx SC is set up.
+fn worker_config(config: &EncryptorConfig, sci: Sci, pollers: usize) -> WorkerConfig {
+    let index = usize::from(sci.port() - 1);
+    let frame_len_max = usize::from(config.red.mtu) + port::limits::ETHERNET_HEADER;
+    WorkerConfig {
+        name: format!("frames-{index}-{}", config.encryptor.name),
+        tx: TxScConfig {
+            sci,
+            explicit_sci: true,
+            protection: Protection::Confidentiality,
+            clear_vlan_tags: config.macsec.clear_vlan_tags,
+            frame_len_max: frame_len_max + OVERHEAD_MAX,
+        },
+        rx: RxConfig {
+            replay_window: config.macsec.replay_window,
+            validate: ValidateFrames::Strict,
+            clear_vlan_tags: config.macsec.clear_vlan_tags,
+        },
+        policy: config.policy.table.clone(),
+        rekey_ethertype: config.rekey.ethertype,
+        idle: match config.worker.idle {
+            config::Idle::Adaptive => Idle::default(),
+            config::Idle::Busy => Idle::Busy,
+        },
+        pollers,
+        core: config.worker.cores.get(index).copied(),
+    }
+}
+
 /// A policy that the workers were told to follow: for each, its command.
 pub(crate) struct PolicyOrder(Vec<u64>);
 
@@ -64,44 +99,26 @@ pub(crate) struct Done {
 }
 
 impl Fleet {
-    /// Opens the ports and starts the workers: one today, both directions.
-    pub(crate) fn start(
-        config: &EncryptorConfig,
-        red: crate::ports::Opener,
-        black: crate::ports::Opener,
-        local: MacAddr,
-    ) -> Result<Self, RunError> {
-        let frame_len_max = usize::from(config.red.mtu) + port::limits::ETHERNET_HEADER;
-        let worker = WorkerConfig {
-            name: format!("frames-{}", config.encryptor.name),
-            tx: TxScConfig {
-                sci: Sci::new(local, 1),
-                explicit_sci: true,
-                protection: Protection::Confidentiality,
-                clear_vlan_tags: config.macsec.clear_vlan_tags,
-                frame_len_max: frame_len_max + OVERHEAD_MAX,
-            },
-            rx: RxConfig {
-                replay_window: config.macsec.replay_window,
-                validate: ValidateFrames::Strict,
-                clear_vlan_tags: config.macsec.clear_vlan_tags,
-            },
-            policy: config.policy.table.clone(),
-            rekey_ethertype: config.rekey.ethertype,
-            idle: match config.worker.idle {
-                config::Idle::Adaptive => Idle::default(),
-                config::Idle::Busy => Idle::Busy,
-            },
-            pollers: 1,
-            core: config.worker.core,
-        };
-        let openers = Openers {
-            red: Opener::new(red),
-            black: Opener::new(black),
-        };
-        let handle = worker::spawn(worker, openers)?;
+    /// Opens the ports and starts the workers, one after the other: the ports of one interface are in
+    /// the order of the workers.
+    pub(crate) fn start(config: &EncryptorConfig, ports: Ports) -> Result<Self, RunError> {
+        let black_mtu = usize::from(config.red.mtu) + OVERHEAD_MAX;
+        let pollers = ports.workers.len();
+        let mut crew = Vec::with_capacity(pollers);
+        let seats = Seat::for_all(pollers, black_mtu);
+        for ((port, seat), opened) in (1..).zip(seats).zip(ports.workers) {
+            let sci = Sci::new(ports.local, port);
+            let worker = worker_config(config, sci, pollers);
+            numa::warn_of_distance(config, worker.core);
+            let openers = Openers {
+                red: Opener::new(opened.red),
+                black: Opener::new(opened.black),
+            };
+            let handle = worker::spawn_among(worker, openers, Some(seat))?;
+            crew.push(Member::new(handle)?);
+        }
         Ok(Self {
-            crew: vec![Member::new(handle)?],
+            crew,
             engine: config.encryptor.engine.0,
             suite: config.macsec.suite.0,
             policy: config.policy.table.clone(),
@@ -123,18 +140,16 @@ impl Fleet {
 
     /// Waits until a worker has something to tell: a rekey frame, an acknowledgement, a first use.
     pub(crate) async fn ready(&self) -> io::Result<()> {
-        let Some(member) = self.crew.first() else {
-            return std::future::pending().await;
-        };
-        member.bell.readable().await?;
-        // Silenced before the queues are read: what comes after rings again.
-        loop {
-            match member.bell.try_read(&mut [0; 8]) {
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
+        let mut bells: Vec<_> = self
+            .crew
+            .iter()
+            .map(|member| Box::pin(member.rung()))
+            .collect();
+        poll_fn(|context| {
+            let mut rung = bells.iter_mut().map(|bell| bell.as_mut().poll(context));
+            rung.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        })
+        .await
     }
 
     /// The next rekey frame from the line.
@@ -161,11 +176,10 @@ impl Fleet {
         let before: Vec<u64> = self.crew.iter().map(|member| member.ordered).collect();
         match action {
             Action::InstallRx { id, sas, sak, salt } => {
-                for member in &mut self.crew {
-                    for &(sci, ssci) in &sas {
-                        let sa = Box::new(RxSa::new(id, suite, &sak, Salt(salt.0), ssci, engine));
-                        member.order(Command::InstallRx { sci, sa });
-                    }
+                // Each SC has one worker: two windows would let a replay in.
+                for (sci, ssci) in sas {
+                    let sa = Box::new(RxSa::new(id, suite, &sak, Salt(salt.0), ssci, engine));
+                    self.owner_of(sci).order(Command::InstallRx { sci, sa });
                 }
             }
             Action::InstallTx { id, sas, sak, salt } => {
@@ -175,10 +189,8 @@ impl Fleet {
                 }
             }
             Action::RetireRx { id, scis } => {
-                for member in &mut self.crew {
-                    for &sci in &scis {
-                        member.order(Command::RetireRx { sci, id });
-                    }
+                for sci in scis {
+                    self.owner_of(sci).order(Command::RetireRx { sci, id });
                 }
             }
             Action::RetireTx { .. } => {
@@ -215,6 +227,14 @@ impl Fleet {
         members.all(|(member, &ticket)| {
             member.handle.is_done(Ticket(ticket)) || !member.handle.is_alive()
         })
+    }
+
+    /// The worker that validates the frames of an SC.
+    fn owner_of(&mut self, sci: Sci) -> &mut Member {
+        let owner = worker::owner(sci, self.crew.len());
+        self.crew
+            .get_mut(owner)
+            .expect("the owner is one of so many workers, and there is one at least")
     }
 
     /// Orders that all workers have acknowledged since the last call.

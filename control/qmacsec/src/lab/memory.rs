@@ -113,11 +113,7 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
         let file = vault.join(format!("site-{}.toml", site.letter()));
         std::fs::write(&file, text).map_err(while_doing("config"))?;
         let config = EncryptorConfig::read(&file).map_err(|error| error.to_string())?;
-        let ports = Ports {
-            red: opener(red),
-            black: opener(black),
-            local: site.mac(),
-        };
+        let ports = Ports::of_one(opener(red), opener(black), site.mac());
         let (end, ended) = oneshot::channel::<()>();
         // A thread and a runtime of its own, as the daemon has.
         let run = move || -> Result<(), String> {

@@ -147,6 +147,12 @@ pub struct WorkerReport {
 pub struct PortReport {
     /// `tap`, `packet`, `mem`, …
     pub kind: String,
+    /// The interface; empty where there is none.
+    #[serde(default)]
+    pub interface: String,
+    /// Octets of payload that it carries.
+    #[serde(default)]
+    pub mtu: usize,
     /// Its counters, by name.
     pub counters: BTreeMap<String, u64>,
     /// `up`, `down` or `gone`.
@@ -209,5 +215,31 @@ impl PolicyLine {
     pub fn is_worth_a_line(&self) -> bool {
         let usual = self.frames == "default" && self.action == "protect";
         self.action == "bypass" || (self.red > 0 && !usual)
+    }
+}
+
+impl WorkerReport {
+    /// All workers together: sums of their counters; the ports are those of the first, whose
+    /// interfaces they share.
+    #[must_use]
+    pub fn total(workers: &[Self]) -> Self {
+        let mut workers = workers.iter();
+        let mut total = workers.next().cloned().unwrap_or_default();
+        for worker in workers {
+            let pairs = [
+                (&mut total.red.counters, &worker.red.counters),
+                (&mut total.black.counters, &worker.black.counters),
+                (&mut total.tx, &worker.tx),
+                (&mut total.rx, &worker.rx),
+                (&mut total.worker, &worker.worker),
+            ];
+            for (sums, counters) in pairs {
+                for (name, count) in counters {
+                    *sums.entry(name.clone()).or_default() += count;
+                }
+            }
+            total.alive &= worker.alive;
+        }
+        total
     }
 }

@@ -1,10 +1,12 @@
 //! One worker, as the driver holds it: commands in order, counters out.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 
+use port::{LinkState, PortCounters};
 use tokio::net::unix::pipe;
 use tracing::warn;
-use worker::{Command, Handle};
+use worker::{Command, Handle, PortFacts};
 
 use crate::encryptor::RunError;
 use crate::limits;
@@ -42,6 +44,19 @@ impl Member {
         })
     }
 
+    /// Waits until it has something to tell.
+    pub(super) async fn rung(&self) -> io::Result<()> {
+        self.bell.readable().await?;
+        // Silenced before the queues are read: what comes after rings again.
+        loop {
+            match self.bell.try_read(&mut [0; 8]) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     pub(super) fn order(&mut self, command: Command) {
         self.ordered += 1;
         self.waiting.push_back(command);
@@ -72,17 +87,16 @@ impl Member {
                     .map(|(name, count)| (name.to_owned(), count))
                     .collect()
             };
+        let port = |facts: &PortFacts, counters: &PortCounters, link: LinkState| PortReport {
+            kind: facts.kind.to_owned(),
+            interface: facts.name.clone(),
+            mtu: facts.mtu,
+            counters: named(&mut counters.iter()),
+            link: link.name().to_owned(),
+        };
         WorkerReport {
-            red: PortReport {
-                kind: self.handle.red.kind.to_owned(),
-                counters: named(&mut stats.red.iter()),
-                link: stats.red_link.name().to_owned(),
-            },
-            black: PortReport {
-                kind: self.handle.black.kind.to_owned(),
-                counters: named(&mut stats.black.iter()),
-                link: stats.black_link.name().to_owned(),
-            },
+            red: port(&self.handle.red, &stats.red, stats.red_link),
+            black: port(&self.handle.black, &stats.black, stats.black_link),
             tx: named(&mut stats.tx.iter()),
             rx: named(&mut stats.rx.iter()),
             worker: named(&mut stats.worker.iter()),

@@ -1,0 +1,84 @@
+//! Which memory a core is near to: frames of a device are in the memory of its node, and a worker on a
+//! core of another node fetches each over the bridge between them.
+
+use std::fs;
+use std::path::Path;
+
+use tracing::warn;
+
+use crate::config::{EncryptorConfig, PortKind};
+
+const INTERFACES: &str = "/sys/class/net";
+const NODES: &str = "/sys/devices/system/node";
+
+/// Warns when a worker is pinned far from a device that it reads; where the system does not tell, or
+/// there is but one node, there is nothing to warn of.
+pub(crate) fn warn_of_distance(config: &EncryptorConfig, core: Option<usize>) {
+    let Some(core) = core else { return };
+    let ports = [
+        ("red", config.red.port, &config.red.interface),
+        ("black", config.black.port, &config.black.interface),
+    ];
+    for (side, _, interface) in ports.iter().filter(|(_, kind, _)| *kind != PortKind::Tap) {
+        let paths = (Path::new(INTERFACES), Path::new(NODES));
+        if let Some(node) = distant(paths, interface, core) {
+            warn!(
+                "worker.cores: core {core} is not on NUMA node {node}, where {side} interface {interface} is: each frame crosses between nodes; choose cores of `lscpu | grep node{node}`"
+            );
+        }
+    }
+}
+
+/// The node of the interface, if the core is on another one.
+fn distant((interfaces, nodes): (&Path, &Path), interface: &str, core: usize) -> Option<usize> {
+    let node = fs::read_to_string(interfaces.join(interface).join("device/numa_node")).ok()?;
+    let node: usize = node.trim().parse().ok()?; // -1: not told
+    let cores = fs::read_to_string(nodes.join(format!("node{node}/cpulist"))).ok()?;
+    (!holds(&cores, core)).then_some(node)
+}
+
+/// Whether a list like `0-3,8` has the core.
+fn holds(list: &str, core: usize) -> bool {
+    let mut ranges = list.trim().split(',');
+    ranges.any(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        match (first.parse::<usize>(), last.parse::<usize>()) {
+            (Ok(first), Ok(last)) => (first..=last).contains(&core),
+            _ => false,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{distant, holds};
+    use std::fs;
+
+    #[test]
+    fn a_core_list_is_read_as_the_system_writes_it() {
+        for (core, inside) in [(0, true), (3, true), (4, false), (8, true), (9, false)] {
+            assert_eq!(holds("0-3,8\n", core), inside, "{core}");
+        }
+        assert!(!holds("\n", 0));
+    }
+
+    #[test]
+    fn a_core_of_another_node_is_distant_and_the_unknown_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (interfaces, nodes) = (folder.path().join("net"), folder.path().join("node"));
+        let device = interfaces.join("eth1/device");
+        fs::create_dir_all(&device).unwrap();
+        fs::create_dir_all(nodes.join("node1")).unwrap();
+        fs::write(nodes.join("node1/cpulist"), "4-7\n").unwrap();
+        for (node, core, expected) in [
+            ("1\n", 5, None),
+            ("1\n", 2, Some(1)),
+            ("-1\n", 2, None),
+            ("9\n", 2, None),
+        ] {
+            fs::write(device.join("numa_node"), node).unwrap();
+            assert_eq!(distant((&interfaces, &nodes), "eth1", core), expected);
+        }
+        assert_eq!(distant((&interfaces, &nodes), "veth0", 2), None);
+    }
+}

@@ -1,0 +1,144 @@
+//! Several frame workers at a site, over real interfaces: keys change without a lost frame, each flow
+//! keeps its order, also against a site with another number of workers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use qmacsec::status::{Report, WorkerReport};
+use tests::daemon::DaemonPair;
+use tests::namespace;
+use tests::patience::wait_until;
+use tests::program::run;
+use tests::site::{Settings, Side};
+
+use super::PROGRAM;
+
+type Section = fn(&WorkerReport) -> &BTreeMap<String, u64>;
+
+fn each(report: &Report, section: Section, name: &str) -> Vec<u64> {
+    let workers = report.workers.iter();
+    workers.map(|worker| section(worker)[name]).collect()
+}
+
+/// Traffic over some changes of keys; returns the status of both at its end.
+fn some_switches(workers: [usize; 2]) -> [Report; 2] {
+    let settings = Settings {
+        interval: Duration::from_millis(300),
+        workers,
+        ..Settings::default()
+    };
+    let pair = DaemonPair::start(PROGRAM, &settings);
+    pair.wait_for_keys();
+    pair.hosts.set_pause(Duration::from_micros(900));
+    pair.hosts.speak();
+    wait_until("eight switches", Duration::from_secs(30), || {
+        let switched = |side| {
+            let report = pair.status(side);
+            report.tx.switches >= 8 && report.rx.switches >= 8
+        };
+        Side::BOTH.into_iter().all(switched)
+    });
+    pair.hosts.all_went_well();
+    let reports = Side::BOTH.map(|side| pair.status(side));
+    for (report, workers) in reports.iter().zip(workers) {
+        assert_eq!(report.workers.len(), workers);
+        assert_closed(report);
+        // Every worker seals: the flows are spread.
+        let sealed = each(report, |worker| &worker.tx, "OutPktsEncrypted");
+        assert!(sealed.iter().all(|frames| *frames > 0), "{sealed:?}");
+    }
+    let socket = pair.folder.socket(Side::A);
+    let text = run(PROGRAM, ["status", "--socket", socket.to_str().unwrap()]).stdout;
+    assert_eq!(
+        text.contains("2 workers together"),
+        workers[0] == 2,
+        "{text}"
+    );
+    assert!(text.contains("packet red-a (MTU 1500) link up"), "{text}");
+    reports
+}
+
+/// I8 over all workers of a site, at rest.
+fn assert_closed(report: &Report) {
+    let total = WorkerReport::total(&report.workers);
+    let worker = |name: &str| total.worker[name];
+    let rx = |name: &str| total.rx[name];
+    assert_eq!(worker("HandedOver"), worker("TakenOver"));
+    let dropped: u64 = ["HandoverOverrun", "TakeoverNoBuffer", "InControlOverrun"]
+        .map(worker)
+        .iter()
+        .sum();
+    assert_eq!(dropped, 0);
+    let refused = [
+        "InPktsDuplicate",
+        "InPktsLate",
+        "InPktsNotValid",
+        "InPktsNoSCI",
+    ];
+    assert_eq!(refused.map(rx), [0; 4]);
+    assert_eq!(total.red.counters["tx_frames"], rx("InPktsOK"));
+}
+
+#[test]
+fn two_workers_at_each_site() {
+    if !namespace::inside("workers::two_workers_at_each_site") {
+        return;
+    }
+    for report in some_switches([2, 2]) {
+        // The kernel brought each SC to its worker.
+        let opened = each(&report, |worker| &worker.rx, "InPktsOK");
+        assert!(opened.iter().all(|frames| *frames > 0), "{opened:?}");
+        let handed = each(&report, |worker| &worker.worker, "HandedOver");
+        assert_eq!(handed, [0, 0]);
+    }
+}
+
+#[test]
+fn one_worker_against_two() {
+    if !namespace::inside("workers::one_worker_against_two") {
+        return;
+    }
+    let [one, two] = some_switches([1, 2]);
+    // Both SCs of the two come to the one; the only SC of the one comes to the first of the two.
+    assert!(one.workers[0].rx["InPktsOK"] > 0);
+    let opened = each(&two, |worker| &worker.rx, "InPktsOK");
+    assert!(opened[0] > 0 && opened[1] == 0, "{opened:?}");
+}
+
+#[test]
+fn two_workers_after_the_line_was_gone() {
+    if !namespace::inside("workers::two_workers_after_the_line_was_gone") {
+        return;
+    }
+    let settings = Settings {
+        workers: [2, 2],
+        ..Settings::default()
+    };
+    let pair = DaemonPair::start(PROGRAM, &settings);
+    pair.wait_for_keys();
+    namespace::ip("link del black-a");
+    wait_until("the loss of the line", Duration::from_secs(10), || {
+        let gone = |side| {
+            let links = pair.status(side).workers.into_iter();
+            links
+                .map(|worker| worker.black.link)
+                .all(|link| link == "gone")
+        };
+        Side::BOTH.into_iter().all(gone)
+    });
+    tests::daemon::lay_black_cable();
+    let before = pair.status(Side::A).tx.switches;
+    wait_until(
+        "a fresh key over the new line",
+        Duration::from_secs(20),
+        || pair.status(Side::A).tx.switches > before + 1,
+    );
+    pair.hosts.set_pause(Duration::from_micros(900));
+    pair.hosts.speak();
+    std::thread::sleep(Duration::from_millis(1500));
+    // The workers may stand in another order at the kernel now: then frames are handed over.
+    pair.hosts.all_went_well();
+    for side in Side::BOTH {
+        assert_closed(&pair.status(side));
+    }
+}
