@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use qmacsec_bench::{crypto, pipeline, timing};
+use qmacsec_bench::{crypto, line, pipeline, timing};
 
 /// Exit code where a measurement found what must not be.
 const FOUND: u8 = 2;
@@ -24,6 +24,8 @@ enum What {
     Crypto(crypto::Options),
     /// A whole worker between null ports, on one core and on several
     Pipeline(pipeline::Options),
+    /// Two encryptors and a line between them, in network namespaces
+    Line(line::Options),
     /// Looks for time that depends on keys, payloads or tags
     Timing(timing::Options),
 }
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let outcome: Result<_, Box<dyn Error>> = match Cli::parse().what {
         What::Crypto(options) => plain(crypto::run(&options)),
         What::Pipeline(options) => plain(pipeline::run(&options)),
+        What::Line(options) => plain(line::run(&options)),
         What::Timing(options) => timing::run(&options)
             .map(|(text, verdict)| match verdict {
                 timing::Verdict::Leak => (text, ExitCode::from(FOUND)),

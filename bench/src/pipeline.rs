@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use gcm::Engine;
 use port::PortError;
-use serde::{Serialize, Serializer};
 
 use crate::cpu::{Clock, Limits};
 use crate::crypto::{self, or_default};
@@ -79,7 +78,8 @@ pub struct Options {
     pub seed: u64,
 }
 
-fn engine(name: &str) -> Result<Engine, String> {
+/// An engine that this machine has.
+pub(crate) fn engine(name: &str) -> Result<Engine, String> {
     let here: Vec<_> = Engine::available().collect();
     let found = here.iter().copied().find(|engine| engine.name() == name);
     found.ok_or_else(|| {
@@ -125,12 +125,6 @@ impl Arm {
             #[cfg(feature = "wireguard")]
             Self::WireGuard => "wireguard",
         }
-    }
-}
-
-impl Serialize for Arm {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -214,7 +208,7 @@ impl Plan {
         } else {
             FrameSize::USUAL.to_vec()
         };
-        let cores = cores(options.core)?;
+        let cores = cores(options.core).map_err(Error::Core)?;
         let asked: Vec<usize> = options.cores.iter().copied().map(usize::from).collect();
         let counts = or_default(&asked, or_default(&[1, cores.len()], Vec::new()));
         if let Some(&asked) = counts.iter().find(|&&count| count > cores.len()) {
@@ -239,12 +233,12 @@ impl Plan {
 }
 
 /// The cores of this process: `first`, or else the last, and then the others.
-fn cores(first: Option<usize>) -> Result<Vec<usize>, Error> {
+pub(crate) fn cores(first: Option<usize>) -> Result<Vec<usize>, crypto::Error> {
     let ids = core_affinity::get_core_ids().unwrap_or_default();
     let mut cores: Vec<usize> = ids.into_iter().map(|id| id.id).rev().collect();
     if let Some(first) = first {
         let place = cores.iter().position(|&core| core == first);
-        let place = place.ok_or(Error::Core(crypto::Error::Core(first)))?;
+        let place = place.ok_or(crypto::Error::Core(first))?;
         cores[..=place].rotate_right(1);
     }
     Ok(cores)

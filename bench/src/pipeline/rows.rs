@@ -1,11 +1,10 @@
-//! What was measured, and its JSON, whose shape is a promise: scripts read it.
-
-use serde::Serialize;
+//! What was measured.
 
 use super::{Arm, Op};
 use crate::frame_size::FrameSize;
 use crate::machine::Machine;
 use crate::stats::Spread;
+use crate::throughput::{self, JsonRow, Load};
 
 /// One arm, op, size and number of cores.
 #[derive(Clone, Copy, Debug)]
@@ -55,44 +54,19 @@ pub(super) fn find(rows: &[Row], arm: Arm, op: Op, size: FrameSize, cores: usize
         .find(|row| (row.arm, row.op, row.size, row.cores) == (arm, op, size, cores))
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    machine: &'a Machine,
-    rows: Vec<JsonRow>,
-}
-
-#[derive(Serialize)]
-struct JsonRow {
-    bench: &'static str,
-    arm: Arm,
-    op: &'static str,
-    port: &'static str,
-    size: FrameSize,
-    cores: usize,
-    mpps: f64,
-    gbit_s: f64,
-    lost: u64,
-    /// Null where no no-op forwarder was measured.
-    percent_of_no_op: Option<f64>,
-}
-
 /// One document, with a line end.
 pub(super) fn json(machine: &Machine, rows: &[Row]) -> Result<String, serde_json::Error> {
     let json_row = |row: &Row| JsonRow {
         bench: "pipeline",
-        arm: row.arm,
+        arm: row.arm.as_str(),
         op: row.op.as_str(),
         port: "null",
-        size: row.size,
+        size: Load::Frames(row.size),
         cores: row.cores,
         mpps: row.mpps.median,
         gbit_s: row.gbit_s(),
         lost: row.lost,
         percent_of_no_op: row.percent_of_no_op(rows),
     };
-    let document = Document {
-        machine,
-        rows: rows.iter().map(json_row).collect(),
-    };
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    throughput::json(machine, rows.iter().map(json_row))
 }

@@ -15,15 +15,15 @@ mod child;
 mod frames;
 mod line_watch;
 mod memory;
-mod netns;
+pub mod netns;
 mod ping;
 mod processes;
-mod sandbox;
+pub mod sandbox;
 mod sites;
 mod sniff;
 mod stop;
 mod table;
-mod topology;
+pub mod topology;
 mod transfer;
 mod verdict;
 

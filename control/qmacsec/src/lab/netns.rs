@@ -14,19 +14,25 @@ use nix::sched::{CloneFlags, unshare};
 type Order = Box<dyn FnOnce() + Send>;
 
 /// A network namespace and the thread that lives in it.
-pub(crate) struct Netns {
+pub struct Netns {
     orders: SyncSender<Order>,
     handle: File,
 }
 
 impl Netns {
     /// Makes a new, empty namespace with its loopback up.
-    pub(crate) fn new(name: &str) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// The system refuses a thread or a namespace.
+    pub fn new(name: &str) -> io::Result<Self> {
         Self::start(name, true)
     }
 
     /// A thread in the namespace of the caller.
-    pub(crate) fn of_caller(name: &str) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// As [`Netns::new`].
+    pub fn of_caller(name: &str) -> io::Result<Self> {
         Self::start(name, false)
     }
 
@@ -65,7 +71,10 @@ impl Netns {
     }
 
     /// Runs `work` inside and waits for what it returns.
-    pub(crate) fn run<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// The thread died: `work` panicked, or another before it.
+    pub fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {
@@ -82,7 +91,10 @@ impl Netns {
     }
 
     /// Runs netlink requests inside.
-    pub(crate) fn netlink<F, T>(&self, work: F) -> io::Result<T>
+    ///
+    /// # Errors
+    /// What `work` says, or the system refuses a netlink socket.
+    pub fn netlink<F, T>(&self, work: F) -> io::Result<T>
     where
         F: AsyncFnOnce(&Net) -> io::Result<T> + Send + 'static,
         T: Send + 'static,
@@ -100,33 +112,39 @@ impl Netns {
     }
 
     /// For netlink requests that move an interface here.
-    pub(crate) fn raw_fd(&self) -> RawFd {
+    #[must_use]
+    pub fn raw_fd(&self) -> RawFd {
         self.handle.as_raw_fd()
     }
 
     /// A path by which another process of this user can enter, for as long as we live.
-    pub(crate) fn path(&self) -> String {
+    #[must_use]
+    pub fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.raw_fd())
     }
 }
 
 /// Netlink, inside one namespace.
-pub(crate) struct Net(rtnetlink::Handle);
+pub struct Net(rtnetlink::Handle);
 
 impl Net {
-    pub(crate) fn link(&self) -> rtnetlink::LinkHandle {
+    /// Interfaces.
+    #[must_use]
+    pub fn link(&self) -> rtnetlink::LinkHandle {
         self.0.link()
     }
 
-    pub(crate) fn address(&self) -> rtnetlink::AddressHandle {
+    /// Addresses.
+    #[must_use]
+    pub fn address(&self) -> rtnetlink::AddressHandle {
         self.0.address()
     }
 
     /// The request that brings an interface up.
-    pub(crate) fn up(
-        &self,
-        interface: &str,
-    ) -> io::Result<rtnetlink::packet_route::link::LinkMessage> {
+    ///
+    /// # Errors
+    /// There is no such interface.
+    pub fn up(&self, interface: &str) -> io::Result<rtnetlink::packet_route::link::LinkMessage> {
         let index = nix::net::if_::if_nametoindex(interface)?;
         Ok(rtnetlink::LinkUnspec::new_with_index(index).up().build())
     }

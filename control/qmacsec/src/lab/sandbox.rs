@@ -13,7 +13,7 @@ use nix::unistd::{getegid, geteuid};
 
 /// Why there is no sandbox here.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SandboxError {
+pub enum SandboxError {
     /// The kernel or its administrator forbids user namespaces.
     #[error(
         "this user may not make a user namespace ({0}); mend: run as root, or allow it \
@@ -32,7 +32,7 @@ pub(crate) enum SandboxError {
 ///
 /// # Errors
 /// Which kind of namespace is not to be had, and the mend.
-pub(crate) fn enter() -> Result<(), SandboxError> {
+pub fn enter() -> Result<(), SandboxError> {
     let (uid, gid) = (geteuid(), getegid());
     if !uid.is_root() {
         unshare(CloneFlags::CLONE_NEWUSER).map_err(|error| SandboxError::User(error.into()))?;

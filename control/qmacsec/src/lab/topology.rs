@@ -231,7 +231,10 @@ fn line_end(site: Site) -> &'static str {
 }
 
 /// A cable: `near` in the namespace `here`, `far` in the namespace `there`; both up.
-fn veth(here: &Netns, near: &str, there: &Netns, far: &str, mtu: u32) -> io::Result<()> {
+///
+/// # Errors
+/// What the kernel refuses.
+pub fn veth(here: &Netns, near: &str, there: &Netns, far: &str, mtu: u32) -> io::Result<()> {
     let (near, far) = (near.to_owned(), far.to_owned());
     let far_there = far.clone();
     let there_fd: RawFd = there.raw_fd();
@@ -270,7 +273,11 @@ fn veth(here: &Netns, near: &str, there: &Netns, far: &str, mtu: u32) -> io::Res
     })
 }
 
-fn address(netns: &Netns, interface: &str, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
+/// Gives an interface its address.
+///
+/// # Errors
+/// What the kernel refuses.
+pub fn address(netns: &Netns, interface: &str, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
     let interface = interface.to_owned();
     netns.netlink(async move |net| {
         let index = if_nametoindex(interface.as_str())?;

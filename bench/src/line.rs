@@ -1,0 +1,241 @@
+//! `qmacsec-bench line`: frames and TCP through two boxes and a line between them, over the ports of
+//! real interfaces.
+//!
+//! ```text
+//! left host ═ red [box a] black ═══ black [box b] red ═ right host
+//! ```
+//! All cables are veth, in namespaces that this process makes; they are gone with it. The boxes are
+//! two encryptors, or two forwarders over the same ports: the ceiling. Both are polled by one thread
+//! on one core, the left host sends from another, open loop; what arrives at the right host is what
+//! its kernel has counted, by the time that the boxes had their core. So all arms share one layout, and a ratio of two arms says what the
+//! encryptors cost. The digits are those of veth, not of a NIC.
+
+use std::io;
+
+use clap::{Args, ValueEnum};
+use gcm::Engine;
+use port::PortError;
+use qmacsec::lab::sandbox::{self, SandboxError};
+
+use crate::cpu::{Clock, Limits};
+use crate::crypto::{self, or_default};
+use crate::frame_size::FrameSize;
+use crate::machine::Machine;
+use crate::pipeline::cores;
+use rounds::Rounds;
+
+mod boxes;
+mod generator;
+mod report;
+mod rounds;
+mod rows;
+mod sink;
+mod topology;
+mod transfer;
+
+/// Rounds unless told otherwise, and of a quick look.
+const ROUNDS: u32 = 9;
+const ROUNDS_QUICK: u32 = 3;
+
+/// Options of `qmacsec-bench line`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Example:\n  qmacsec-bench line --ports xdp,packet --rounds 20 --json > line.json\n\
+    Makes network namespaces of its own: needs root, or the right to make user namespaces.\n\
+    Sizes are with FCS. Rows of veth compare arms; they say nothing of a NIC."
+)]
+pub struct Options {
+    /// Frame sizes in octets with FCS, and `imix` [default: 64,1518,imix,9000]
+    #[arg(long, value_delimiter = ',')]
+    pub sizes: Vec<FrameSize>,
+    /// What stands between the hosts [default: all]
+    #[arg(long, value_delimiter = ',')]
+    pub arms: Vec<Arm>,
+    /// Over which ports [default: packet,xdp,xdp-skb]
+    #[arg(long, value_delimiter = ',')]
+    pub ports: Vec<PortKind>,
+    /// The AES-GCM engine: vaes512, aws-lc, rustcrypto [default: the best here]
+    #[arg(long, value_parser = crate::pipeline::engine)]
+    pub engine: Option<Engine>,
+    /// The core of the boxes; the host that sends gets another [default: the last]
+    #[arg(long, value_name = "N")]
+    pub core: Option<usize>,
+    /// How many rounds; medians count [default: 9]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rounds: Option<u32>,
+    /// A short look: 64, 1518 and 9000 over xdp, three rounds
+    #[arg(long)]
+    pub quick: bool,
+    /// No TCP
+    #[arg(long)]
+    pub no_tcp: bool,
+    /// JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
+    /// Where the order of the arms starts from
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// What stands between the hosts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Arm {
+    /// Two forwarders over the same ports: the ceiling
+    #[value(name = "no-op")]
+    NoOp,
+    /// Two encryptors, XPN-256, authenticated only
+    #[value(name = "integrity")]
+    Integrity,
+    /// Two encryptors, GCM-AES-XPN-256
+    #[value(name = "xpn-256")]
+    Xpn256,
+}
+
+impl Arm {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::NoOp => "no-op",
+            Self::Integrity => "integrity",
+            Self::Xpn256 => "xpn-256",
+        }
+    }
+}
+
+/// Which ports the boxes have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum PortKind {
+    /// AF_PACKET
+    Packet,
+    /// AF_XDP, the best mode there is
+    Xdp,
+    /// AF_XDP with the program in the driver
+    XdpNative,
+    /// AF_XDP with the program in the kernel's general path
+    XdpSkb,
+}
+
+impl PortKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Packet => "packet",
+            Self::Xdp => "xdp",
+            Self::XdpNative => "xdp-native",
+            Self::XdpSkb => "xdp-skb",
+        }
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No namespaces.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The core asked for.
+    #[error(transparent)]
+    Core(crypto::Error),
+    /// The host that sends would stand in the boxes' way.
+    #[error("one core only: the host that sends and the boxes need one each")]
+    OneCore,
+    /// A port.
+    #[error("port: {0}")]
+    Port(#[from] PortError),
+    /// Namespaces, cables, threads, sockets.
+    #[error("the system refuses what the measurement needs: {0}")]
+    System(#[from] io::Error),
+    /// What comes out is not what went in.
+    #[error(
+        "{arm} over {port} at size {size}: of {sent} frames {came} came, {changed} changed and \
+         {disordered} out of order: its speed would mean nothing"
+    )]
+    Wrong {
+        /// Which arm.
+        arm: &'static str,
+        /// Over which port.
+        port: &'static str,
+        /// At which size.
+        size: FrameSize,
+        /// Frames that went in.
+        sent: u64,
+        /// Frames that came out.
+        came: u64,
+        /// Of these, not as they went in.
+        changed: u64,
+        /// Of these, after a later one.
+        disordered: u64,
+    },
+    /// A bug.
+    #[error("the thread of the {0} died (a bug; the message above says where)")]
+    Died(&'static str),
+    /// The JSON.
+    #[error("cannot write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// What is to be measured; the options with every default filled in.
+#[derive(Clone, Debug)]
+struct Plan {
+    sizes: Vec<FrameSize>,
+    arms: Vec<Arm>,
+    ports: Vec<PortKind>,
+    tcp: bool,
+    engine: Engine,
+    /// Of the boxes, and of the host that sends.
+    cores: [usize; 2],
+    rounds: u32,
+}
+
+impl Plan {
+    fn new(options: &Options) -> Result<Self, Error> {
+        let octets = FrameSize::Octets;
+        let (sizes, ports, rounds) = if options.quick {
+            let sizes = vec![octets(64), octets(1518), octets(9000)];
+            (sizes, vec![PortKind::Xdp], ROUNDS_QUICK)
+        } else {
+            let sizes = vec![octets(64), octets(1518), FrameSize::Imix, octets(9000)];
+            let ports = vec![PortKind::Packet, PortKind::Xdp, PortKind::XdpSkb];
+            (sizes, ports, ROUNDS)
+        };
+        let [boxes, host] = cores(options.core)
+            .map_err(Error::Core)?
+            .first_chunk()
+            .copied()
+            .ok_or(Error::OneCore)?;
+        Ok(Self {
+            sizes: or_default(&options.sizes, sizes),
+            arms: or_default(&options.arms, Arm::value_variants().to_vec()),
+            ports: or_default(&options.ports, ports),
+            tcp: !options.no_tcp,
+            engine: options.engine.unwrap_or_else(Engine::best),
+            cores: [boxes, host],
+            rounds: options.rounds.unwrap_or(rounds),
+        })
+    }
+}
+
+/// Measures; returns what is to be printed. Takes the process into namespaces of its own: the caller
+/// has one thread, and nothing to do in the network afterwards.
+///
+/// # Errors
+///
+/// When nothing can be measured, or an arm does not bring frames through as they were.
+pub fn run(options: &Options) -> Result<String, Error> {
+    sandbox::enter()?;
+    let plan = Plan::new(options)?;
+    let clock = Clock::measure();
+    let limits = Limits::measure(&clock);
+    let mut rounds = Rounds::start(&plan, options.seed)?;
+    rounds.run()?;
+    let (rows, disturbance) = rounds.finish();
+    let machine = Machine {
+        pinned_to_core: Some(plan.cores[0]),
+        disturbance,
+        builds: vec![format!("engine {}", plan.engine.name())],
+        ..Machine::this(&clock, limits)
+    };
+    if options.json {
+        Ok(rows::json(&machine, &rows)?)
+    } else {
+        Ok(report::write(&machine, &rows))
+    }
+}

@@ -1,0 +1,78 @@
+//! The bench's network: two hosts, two boxes between them, all of veth, in namespaces of its own.
+//!
+//! ```text
+//! left: lan0 ═══ red-a [box a] black-a ═══ black-b [box b] red-b ═══ lan0 :right
+//!               └────────── this process, one thread ──────────┘
+//! ```
+//! Gone with the process, however it ends.
+
+use std::io;
+use std::net::Ipv4Addr;
+
+use port::offload;
+use qmacsec::lab::netns::Netns;
+use qmacsec::lab::topology::{address, veth};
+use wire::OVERHEAD_MAX;
+
+/// Interface of a host.
+pub(super) const LAN: &str = "lan0";
+/// Interfaces of the boxes: red and black.
+pub(super) const BOXES: [[&str; 2]; 2] = [["red-a", "black-a"], ["red-b", "black-b"]];
+/// Addresses of the hosts. RFC 5737: never real ones.
+pub(super) const HOSTS: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
+
+/// The cables under one MTU.
+pub(super) struct Topology {
+    pub(super) left: Netns,
+    pub(super) right: Netns,
+    /// Where the boxes are. A namespace for each MTU: the cables of the last one die with theirs.
+    pub(super) middle: Netns,
+    pub(super) red_mtu: usize,
+}
+
+impl Topology {
+    /// The caller has a network namespace of its own already.
+    pub(super) fn build(red_mtu: usize) -> io::Result<Self> {
+        let topology = Self {
+            left: Netns::new("left")?,
+            right: Netns::new("right")?,
+            middle: Netns::new("middle")?,
+            red_mtu,
+        };
+        let Self {
+            left,
+            right,
+            middle,
+            ..
+        } = &topology;
+        let mtu = |octets: usize| u32::try_from(octets).map_err(io::Error::other);
+        let [[red_a, black_a], [red_b, black_b]] = BOXES;
+        veth(left, LAN, middle, red_a, mtu(red_mtu)?)?;
+        veth(right, LAN, middle, red_b, mtu(red_mtu)?)?;
+        veth(
+            middle,
+            black_a,
+            middle,
+            black_b,
+            mtu(red_mtu + OVERHEAD_MAX)?,
+        )?;
+        for (host, ip) in [left, right].into_iter().zip(HOSTS) {
+            // The line carries finished frames: neither superframes nor checksums left to a NIC.
+            host.run(|| offload::disable_all(LAN))?
+                .map_err(io::Error::other)?;
+            address(host, LAN, ip, 24)?;
+        }
+        Ok(topology)
+    }
+}
+
+/// Frames that an interface of this thread's namespace has received.
+pub(super) fn received(interface: &str) -> io::Result<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/net/dev")?;
+    let line = text.lines().find_map(|line| {
+        let (name, numbers) = line.split_once(':')?;
+        (name.trim() == interface).then_some(numbers)
+    });
+    let frames = line.and_then(|numbers| numbers.split_whitespace().nth(1)?.parse().ok());
+    frames.ok_or_else(|| io::Error::other(format!("{interface} is not in /proc/net/dev")))
+}
