@@ -23,6 +23,8 @@ pub struct Config {
     pub interval: Duration,
     /// How long the previous rx SA is kept after a switch; less when the sender's interval is short.
     pub grace: Duration,
+    /// Intervals of the stages of a key shortage; `None`: in proportion to `interval`.
+    pub stretch: Option<[Duration; 2]>,
     /// Hard limit of the age of a tx SA. At this age we stop transmitting: fail closed.
     pub hold_max: Duration,
     /// What a SAK must rest on; both ends name the same.
@@ -62,6 +64,16 @@ pub enum ConfigError {
         /// Two intervals.
         least: Duration,
     },
+    /// Stretched intervals that do not grow, or reach the hard limit.
+    #[error(
+        "stretched intervals {stretch:?}: choose two, growing, from the rekey interval up to a third of the hold limit, {most:?}"
+    )]
+    Stretch {
+        /// As configured.
+        stretch: [Duration; 2],
+        /// A third of the hold limit.
+        most: Duration,
+    },
     /// Time between KEM exchanges out of bounds.
     #[error("KEM exchange every {0:?}: choose 1 s to 24 h")]
     Ratchet(Duration),
@@ -89,6 +101,7 @@ impl Config {
             suite: Suite::GcmAesXpn256,
             interval: Duration::from_secs(3),
             grace: Duration::from_millis(500),
+            stretch: None,
             hold_max: Duration::from_hours(1),
             policy: Policy::QkdAndPqc,
             ratchet: limits::RATCHET,
@@ -121,6 +134,12 @@ impl Config {
                 least,
             });
         }
+        let most = self.hold_max / limits::STRETCH_OF_HOLD;
+        if let Some(stretch @ [first, second]) = self.stretch
+            && !(self.interval <= first && first <= second && second <= most)
+        {
+            return Err(ConfigError::Stretch { stretch, most });
+        }
         if self.ratchet < limits::RATCHET_MIN || self.ratchet > limits::RATCHET_MAX {
             return Err(ConfigError::Ratchet(self.ratchet));
         }
@@ -134,6 +153,17 @@ impl Config {
             return Err(ConfigError::EtherType(self.ethertype));
         }
         Ok(())
+    }
+
+    /// The intervals of the stages normal, stretched and sparse.
+    #[must_use]
+    pub fn intervals(&self) -> [Duration; 3] {
+        let most = self.hold_max / limits::STRETCH_OF_HOLD;
+        let [first, second] = self.stretch.unwrap_or_else(|| {
+            let times = |(by, of)| (self.interval * by / of).min(most).max(self.interval);
+            limits::STRETCH_TIMES.map(times)
+        });
+        [self.interval, first, second]
     }
 
     /// Our transmit SCs and their SSCIs.
@@ -155,7 +185,6 @@ pub fn scs(mac: MacAddr, count: u16) -> Vec<(Sci, Ssci)> {
 /// Timers of the sender of a direction, scaled to its interval (spec, section 7).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TxTimers {
-    pub(crate) interval: Duration,
     pub(crate) offer_repeat: Duration,
     pub(crate) offer_repeat_last: Duration,
     pub(crate) patience: Duration,
@@ -163,18 +192,12 @@ pub(crate) struct TxTimers {
     pub(crate) fetch_lead: Duration,
     pub(crate) retry: Duration,
     pub(crate) retry_last: Duration,
-    /// A switch overdue by half an interval is a shortage.
-    pub(crate) short_after: Duration,
-    /// From twenty intervals on, or half way to the limit, the last key is held.
-    pub(crate) held_after: Duration,
-    pub(crate) hold_max: Duration,
 }
 
 impl TxTimers {
     pub(crate) fn new(config: &Config) -> Self {
         let interval = config.interval;
         Self {
-            interval,
             offer_repeat: (interval / 10).clamp(limits::OFFER_REPEAT_MIN, limits::OFFER_REPEAT),
             offer_repeat_last: interval.clamp(limits::OFFER_REPEAT, limits::OFFER_REPEAT_LAST),
             patience: (interval / 2).clamp(limits::PATIENCE_MIN, limits::PATIENCE),
@@ -183,11 +206,6 @@ impl TxTimers {
             retry: (interval / 30).clamp(limits::FETCH_RETRY_MIN, limits::FETCH_RETRY),
             retry_last: (interval / 2)
                 .clamp(limits::FETCH_RETRY_LAST_MIN, limits::FETCH_RETRY_LAST_MAX),
-            short_after: interval + interval / 2,
-            held_after: (interval * 20)
-                .min(config.hold_max / 2)
-                .max(interval + interval / 2),
-            hold_max: config.hold_max,
         }
     }
 }

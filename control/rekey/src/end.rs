@@ -7,7 +7,7 @@ use wire::{KeyId, MacAddr, Pn};
 
 use crate::action::{Action, Outbox, Step};
 use crate::complaint::Complaint;
-use crate::config::{Config, ConfigError, RxTimers, TxTimers};
+use crate::config::{Config, ConfigError, RxTimers};
 use crate::event::{Event, KeyFailure};
 use crate::guards::{self, Guard};
 use crate::kem::{Kem, MlKem};
@@ -71,7 +71,7 @@ impl Rekey {
             mac,
             root: Ratchet::new(&config, root, kem),
             session: Session::new(config.hello, config.dead, entropy),
-            tx: Tx::new(TxTimers::new(&config), config.suite),
+            tx: Tx::new(&config),
             rx: Rx::new(RxTimers::new(&config, config.interval)),
             used: UsedKeyIds::default(),
             out: Outbox::default(),
@@ -159,7 +159,7 @@ impl Rekey {
                 self.out.body(Body::Bye);
                 self.flush();
             }
-            self.end_keys();
+            self.end_keys(now);
             self.root.reset();
             self.session.on_bye();
             self.tx.clear_stock();
@@ -207,10 +207,10 @@ impl Rekey {
     }
 
     /// REKEY-7: a new session of the peer has none of the keys of the old one.
-    fn adopted(&mut self, before: Option<MacAddr>, header: &Header) {
+    fn adopted(&mut self, now: Duration, before: Option<MacAddr>, header: &Header) {
         if let Some(peer) = before {
             if guards::on(Guard::KeysEndWithSession) {
-                self.end_keys();
+                self.end_keys(now);
             }
             self.out.event(Event::SessionEnded { peer, bye: false });
         }
@@ -255,9 +255,9 @@ impl Rekey {
     }
 
     /// Every SA of this session goes.
-    fn end_keys(&mut self) {
+    fn end_keys(&mut self, now: Duration) {
         let (tx, rx, mut reach) = self.split();
-        tx.reset(&mut reach);
+        tx.reset(now, &mut reach);
         rx.reset(&mut reach);
     }
 

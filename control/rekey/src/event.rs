@@ -8,6 +8,7 @@ use wire::{KeyId, MacAddr};
 
 use crate::policy::Policy;
 use crate::secret::Origin;
+use crate::shortage::Supply;
 
 /// Transmit or receive, seen from this end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -187,33 +188,18 @@ pub enum Event {
         /// The key asked for, if one was named.
         key_id: Option<KeyId>,
     },
-    /// The transmit direction is overdue by half an interval; the key in use stays.
-    KeyShort {
-        /// Age of the key in use.
-        age: Duration,
-        /// Why.
-        cause: Cause,
-    },
-    /// Long overdue: the last key is held to its hard limit.
-    Held {
-        /// Age of the key in use.
-        age: Duration,
-        /// When it ends.
-        limit: Duration,
-        /// Why.
-        cause: Cause,
-    },
-    /// The key in use reached its hard limit and was retired: no frame is sent.
-    Blocked {
-        /// Age it reached.
-        age: Duration,
-        /// Why.
-        cause: Cause,
-    },
-    /// A fresh key ended the shortage.
-    Recovered {
-        /// How long after the overdue switch.
-        after: Duration,
+    /// The transmit direction enters another stage of a key shortage, or leaves it.
+    Supply {
+        /// The stage before.
+        from: Supply,
+        /// The stage now.
+        to: Supply,
+        /// Age of the key in use, or of the one that was.
+        age: Option<Duration>,
+        /// Time until the key in use comes to its hard limit.
+        left: Option<Duration>,
+        /// Why the next key does not come; `None` when it did.
+        cause: Option<Cause>,
     },
     /// An offer was given up; another key follows under the same AN.
     OfferAbandoned {
@@ -269,6 +255,24 @@ pub enum Event {
         /// The SA of the command.
         id: SaId,
     },
+}
+
+impl Cause {
+    /// It is QKD keys that are short, here or at the peer.
+    pub(crate) const fn is_supply(self) -> bool {
+        match self {
+            Self::Key(_) | Self::KmeSlow | Self::KcvMismatch => true,
+            Self::Refused(refusal) => {
+                matches!(refusal, Refusal::KeyNotFound | Refusal::KmeFailed)
+            }
+            Self::PeerSilent
+            | Self::NoReady
+            | Self::WorkerSlow
+            | Self::PnExhausted
+            | Self::PeerBye
+            | Self::PeerDropped => false,
+        }
+    }
 }
 
 impl KeyFailure {

@@ -8,6 +8,7 @@
 //!   ┌─────────────────── Rekey ───────────────────┐
 //!   │ session   which run of the peer, is it alive │
 //!   │ tx        our direction: fetch, offer, switch│──▶ poll_action(): frames to send, keys to
+//!   │ shortage  what it does when keys run short   │
 //!   │ rx        its direction: look up, install    │    fetch, SAs to install and retire, events
 //!   │ ratchet   root secret + KEM exchanges ─▶ root│
 //!   │ schedule  QKD key + root ─▶ SAK              │
@@ -54,6 +55,7 @@ mod rx;
 mod schedule;
 mod secret;
 mod session;
+mod shortage;
 mod status;
 mod supply;
 mod transfer;
@@ -75,6 +77,7 @@ pub use message::{FRAME_LEN, FRAME_LEN_MAX};
 pub use policy::{Policy, UnknownPolicy};
 pub use secret::{Origin, QkdKey, RootSecret, SecretError};
 pub use session::Entropy;
+pub use shortage::Supply;
 pub use status::{
-    Counters, DirectionStatus, KeyStatus, RootStatus, SessionState, SessionStatus, Status, Supply,
+    Counters, DirectionStatus, KeyStatus, RootStatus, SessionState, SessionStatus, Status,
 };

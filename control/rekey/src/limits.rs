@@ -66,6 +66,18 @@ pub const LOOKUP_BUDGET_MIN: Duration = Duration::from_millis(100);
 /// The pauses of the retries double from this part of the budget: 1 + 2 + 4 + 8 sixteenths.
 pub const LOOKUP_STEPS: u32 = 16;
 
+/// When keys run short the interval stretches to ten thirds of itself, then to the twentyfold
+/// (3 s, 10 s, 60 s), if the settings name no others.
+pub const STRETCH_TIMES: [(u32, u32); 2] = [(10, 3), (20, 1)];
+/// A stretched interval is at most this part of the hard limit, so that a key is late before its end.
+pub const STRETCH_OF_HOLD: u32 = 3;
+/// A key is late when the interval is over by half, but not before so long: a hiccup is no shortage.
+pub const LATE_MIN: Duration = Duration::from_millis(500);
+/// Who comes short again within so many of the longest intervals has to prove twice as much,
+pub const RELAPSE_INTERVALS: u32 = 10;
+/// up to so many keys in a row that come in time.
+pub const PROOFS_MAX: u32 = 32;
+
 /// `key_IDs` remembered as used.
 pub const USED_KEY_IDS: usize = 4096;
 

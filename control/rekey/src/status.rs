@@ -7,6 +7,7 @@ use wire::{An, KeyId, MacAddr};
 use crate::event::Cause;
 use crate::policy::Policy;
 use crate::secret::Origin;
+use crate::shortage::Supply;
 
 /// A snapshot, made for one `now`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,12 @@ pub struct DirectionStatus {
     pub stage: &'static str,
     /// How well it is supplied with keys (tx; rx: `Normal` or `Blocked`).
     pub supply: Supply,
+    /// Time in this stage (tx).
+    pub supply_for: Option<Duration>,
+    /// Changes of stage since the start (tx).
+    pub supply_changes: Option<u64>,
+    /// How long a key is to be used, in this stage (tx).
+    pub interval: Option<Duration>,
     /// The key in use.
     pub key: Option<KeyStatus>,
     /// Switches since start.
@@ -102,21 +109,6 @@ pub struct KeyStatus {
     pub root: u32,
     /// Time since the switch to it.
     pub age: Duration,
-}
-
-/// Stages of a key shortage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Supply {
-    /// Nothing is sent yet: no key has been agreed since start or since the session ended.
-    Starting,
-    /// Keys come in time.
-    Normal,
-    /// The interval is exceeded by half: the key in use is used longer.
-    Short,
-    /// The last key is held to its hard limit.
-    Held,
-    /// The hard limit is reached: nothing is sent.
-    Blocked,
 }
 
 /// Counters of control frames. Every frame handed to [`crate::Rekey::on_frame`] is in `received`
@@ -158,20 +150,6 @@ impl SessionState {
             Self::Adopted => "adopted",
             Self::Agreed => "agreed",
             Self::Lost => "lost",
-        }
-    }
-}
-
-impl Supply {
-    /// As status shows it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Normal => "normal",
-            Self::Short => "short",
-            Self::Held => "held",
-            Self::Blocked => "blocked",
         }
     }
 }

@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 use wire::{An, KeyId, Pn};
 
 use crate::action::{Action, Step};
-use crate::config::TxTimers;
+use crate::config::{Config, TxTimers};
 use crate::event::{Cause, Direction, Event, KeyFailure};
 use crate::guards::{self, Guard};
 use crate::limits;
@@ -23,10 +23,11 @@ use crate::message::Answer;
 use crate::reach::Reach;
 use crate::schedule::SaKeys;
 use crate::secret::{Origin, QkdKey};
-use crate::status::{DirectionStatus, KeyStatus, Supply};
+use crate::shortage::{self, Shortage};
+use crate::status::{DirectionStatus, KeyStatus};
 use crate::supply::Stock;
 
-mod shortage;
+mod aging;
 mod steps;
 mod table;
 
@@ -50,7 +51,7 @@ pub(crate) struct Tx {
     patience: Duration,
     /// Refusals in a row.
     refusals: u32,
-    supply: Supply,
+    shortage: Shortage,
     trouble: Option<(Cause, Duration)>,
     switches: u64,
     failures: u64,
@@ -93,10 +94,11 @@ struct InUse {
     since: Duration,
 }
 impl Tx {
-    pub(crate) const fn new(timers: TxTimers, suite: Suite) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
+        let timers = TxTimers::new(config);
         Self {
             timers,
-            suite,
+            suite: config.suite,
             state: State::Idle,
             stock: Stock::new(),
             current: None,
@@ -105,7 +107,7 @@ impl Tx {
             epoch: 0,
             patience: timers.patience,
             refusals: 0,
-            supply: Supply::Starting,
+            shortage: Shortage::new(config),
             trouble: None,
             switches: 0,
             failures: 0,
@@ -139,7 +141,7 @@ impl Tx {
             self.give_up(now, Cause::PeerDropped, reach);
         }
         if self.current.is_some_and(|sa| sa.id.epoch > held) {
-            self.block(now, Some(Cause::PeerDropped), reach);
+            self.block(now, Cause::PeerDropped, reach);
         }
     }
 
@@ -160,12 +162,16 @@ impl Tx {
     ) {
         let failure = match answer {
             // REKEY-22: marked when it comes in, so that a KME that repeats itself is found out.
-            Ok((key_id, key)) if reach.used.take(key_id) => return self.stock.put(key_id, key),
+            Ok((key_id, key)) if reach.used.take(key_id) => {
+                self.stock.put(key_id, key);
+                return self.stocked(now, reach);
+            }
             Ok((key_id, _)) => (KeyFailure::Unusable, Some(key_id)),
             Err(failure) => (failure, None),
         };
         let (failure, key_id) = failure;
         self.failures += 1;
+        self.shortage.failed();
         self.trouble(now, Cause::Key(failure));
         let session = &mut *reach.session;
         let mut jitter = |pause| session.jitter(pause, 20);
@@ -237,7 +243,7 @@ impl Tx {
             return;
         }
         if pn.value() >= max - (max >> 6) {
-            self.block(now, Some(Cause::PnExhausted), reach);
+            self.block(now, Cause::PnExhausted, reach);
         } else if pn.value() >= max / 4 * 3 {
             self.due = self.due.min(now);
         }
@@ -249,7 +255,7 @@ impl Tx {
     }
 
     /// The session ended, here or there: its keys are worth nothing and are wiped (REKEY-7).
-    pub(crate) fn reset(&mut self, reach: &mut Reach<'_>) {
+    pub(crate) fn reset(&mut self, now: Duration, reach: &mut Reach<'_>) {
         let installing = match &self.state {
             State::Installing { sa, .. } => Some(sa.id),
             _ => None,
@@ -261,7 +267,7 @@ impl Tx {
         self.enter(self.stage(), Input::SessionEnded, State::Idle);
         self.patience = self.timers.patience;
         self.refusals = 0;
-        self.supply = Supply::Starting;
+        self.shortage.enter(now, shortage::Input::Ended);
     }
 
     /// Wipes the keys held for later offers.
@@ -289,13 +295,8 @@ impl Tx {
             State::Installing { slow, .. } => *slow,
         };
         let age = self.current.as_ref().and_then(|sa| {
-            let stage = match self.supply {
-                Supply::Starting | Supply::Normal => self.timers.short_after,
-                Supply::Short => self.timers.held_after,
-                Supply::Held | Supply::Blocked => self.timers.hold_max,
-            };
-            let limit = guards::on(Guard::HoldLimit) || stage < self.timers.hold_max;
-            limit.then_some(sa.since + stage.min(self.timers.hold_max))
+            let age = now.saturating_sub(sa.since);
+            self.shortage.next_age(age).map(|age| sa.since + age)
         });
         let age = age.filter(|_| !matches!(self.state, State::Installing { .. }));
         let fetch = match self.wanted(now) {
@@ -308,7 +309,10 @@ impl Tx {
     pub(crate) fn status(&self, now: Duration) -> DirectionStatus {
         DirectionStatus {
             stage: self.stage().name(),
-            supply: self.supply,
+            supply: self.shortage.stage(),
+            supply_for: Some(now.saturating_sub(self.shortage.since())),
+            supply_changes: Some(self.shortage.changes()),
+            interval: Some(self.shortage.interval()),
             key: self.current.map(|sa| KeyStatus {
                 an: sa.id.an,
                 epoch: sa.id.epoch,

@@ -7,6 +7,7 @@ pub(crate) mod key;
 pub(crate) mod live;
 pub(crate) mod nonce;
 pub(crate) mod red;
+pub(crate) mod stage;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub(crate) struct Check {
     pub(crate) keys: key::Keys,
     pub(crate) red: red::Red,
     pub(crate) live: live::Live,
+    pub(crate) stages: stage::Stages,
 }
 
 /// A frame on its way from a worker to the line.
@@ -44,6 +46,7 @@ impl Check {
             keys: key::Keys::default(),
             red: red::Red::new(plan),
             live: live::Live::default(),
+            stages: stage::Stages::default(),
         }
     }
 
@@ -80,6 +83,7 @@ impl Check {
         plan: &Plan,
     ) -> Result<(), String> {
         self.keys.event(now, side, event, ends, plan)?;
+        self.stages.event(now, side, event)?;
         if let Event::Switched {
             direction: Direction::Tx,
             ..

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rekey::{Action, Config, Rekey, RootSecret};
+use rekey::{Action, Rekey, RootSecret};
 use wire::MacAddr;
 
 use crate::check::count;
@@ -71,16 +71,7 @@ impl World {
             _ => end.run,
         };
         let mut entropy = Rng::new(self.plan.seed ^ (u64::from(run) << 32) ^ side as u64);
-        let config = Config {
-            scis: self.plan.workers[side],
-            suite: self.plan.suite,
-            interval: self.plan.interval[side],
-            hold_max: self.plan.hold_max,
-            // ML-KEM draws its own random numbers: no seed would replay. The ratchet has its
-            // simulation in `rekey`, with a stand-in for the KEMs.
-            policy: rekey::Policy::Qkd,
-            ..Config::new(mac(side))
-        };
+        let config = self.plan.config(side);
         let root = RootSecret::from_slice(&[7; 32]).map_err(|error| error.to_string())?;
         let fill = Box::new(move |out: &mut [u8]| entropy.fill(out));
         let rekey = Rekey::new(config, root, fill).map_err(|error| error.to_string())?;
@@ -102,6 +93,7 @@ impl World {
         self.trace
             .text(self.now, side, || format!("run {run} starts"));
         self.use_kept_key(side);
+        self.check.stages.begin(self.now, side);
         self.after(STATS_EVERY, Item::Look { side, run });
         self.with(side, |rekey, now| rekey.on_start(now))
     }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use gcm::Engine;
+use rekey::Config;
 use secy::Suite;
 use wire::Pn;
 
+use crate::end::mac;
 use crate::flaw::Flaw;
 use crate::rng::Rng;
 
@@ -286,6 +288,20 @@ impl Plan {
         plan.calm = (plan.interval[0] * 8).clamp(ms(6000), ms(15_000));
         plan.end = plan.calm + plan.interval[0].max(plan.interval[1]) * 5 + ms(4000);
         plan
+    }
+
+    /// Settings of an end.
+    pub(crate) fn config(&self, side: usize) -> Config {
+        Config {
+            scis: self.workers[side],
+            suite: self.suite,
+            interval: self.interval[side],
+            hold_max: self.hold_max,
+            // ML-KEM draws its own random numbers: no seed would replay. The ratchet has its
+            // simulation in `rekey`, with a stand-in for the KEMs.
+            policy: rekey::Policy::Qkd,
+            ..Config::new(mac(side))
+        }
     }
 
     /// Every frame reaches the other end, and soon.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use rekey::Event;
+use rekey::{Event, Supply};
 
 /// Totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Tally {
     pub sessions_ended: u64,
     /// Directions that stopped for want of keys.
     pub blocked: u64,
+    /// Changes of the stage of a key shortage.
+    pub stages: u64,
 }
 
 impl Tally {
@@ -38,7 +40,10 @@ impl Tally {
         match event {
             Event::OfferAbandoned { .. } | Event::OfferRefused { .. } => self.refused += 1,
             Event::SessionEnded { .. } => self.sessions_ended += 1,
-            Event::Blocked { .. } => self.blocked += 1,
+            Event::Supply { from, to, .. } => {
+                self.blocked += u64::from(*to == Supply::Blocked);
+                self.stages += u64::from(*from != Supply::Starting);
+            }
             _ => {}
         }
     }
@@ -57,6 +62,7 @@ impl AddAssign for Tally {
         self.refused += more.refused;
         self.sessions_ended += more.sessions_ended;
         self.blocked += more.blocked;
+        self.stages += more.stages;
     }
 }
 

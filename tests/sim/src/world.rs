@@ -187,7 +187,7 @@ impl World {
             .sum();
         self.tally.sent = self.check.red.sent;
         self.tally.received = self.check.red.received;
-        self.check.live.complete(&self.plan)?;
+        self.check.live.complete(&self.check.stages, &self.plan)?;
         self.check.red.complete(self.now)
     }
 

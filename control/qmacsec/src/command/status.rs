@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::Outcome;
 use crate::limits;
-use crate::status::{Direction, PortReport, Report, WorkerReport, query};
+use crate::status::{Direction, PortReport, Report, StatusError, WorkerReport, prometheus, query};
 
 /// Arguments of `qmacsec status`.
 #[derive(clap::Args)]
@@ -14,7 +14,8 @@ Exit code: 0 when user frames pass, protected, in both directions; 3 when not; 1
 
 Examples:
   qmacsec status
-  qmacsec status --socket /run/qmacsec/site-a.sock --json | jq .tx.key_id")]
+  qmacsec status --socket /run/qmacsec/site-a.sock --json | jq .tx.key_id
+  qmacsec status --prometheus > qmacsec.tmp; mv qmacsec.tmp /var/lib/node_exporter/qmacsec.prom")]
 pub struct Args {
     /// The daemon's status socket
     #[arg(long, value_name = "PATH", default_value = limits::STATUS_SOCKET)]
@@ -22,6 +23,10 @@ pub struct Args {
     /// The whole report, for scripts
     #[arg(long)]
     json: bool,
+    /// Metrics in the text format of Prometheus, for node_exporter's textfile collector. Exit code 0;
+    /// without a daemon the metrics are just `qmacsec_up 0`
+    #[arg(long, conflicts_with = "json")]
+    prometheus: bool,
 }
 
 /// Asks and prints.
@@ -30,7 +35,15 @@ pub struct Args {
 /// No daemon.
 #[expect(clippy::print_stdout, reason = "the report is this command's output")]
 pub fn main(args: &Args) -> Outcome {
-    let report: Report = query(&args.socket)?;
+    let report: Result<Report, StatusError> = query(&args.socket);
+    if args.prometheus {
+        if let Err(error) = &report {
+            eprintln!("qmacsec: {error}");
+        }
+        print!("{}", prometheus(report.ok().as_ref()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let report = report?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -77,6 +90,15 @@ pub(crate) fn text(report: &Report) -> String {
     ));
     for (way, key) in [("out ", &report.tx), ("in  ", &report.rx)] {
         line(format!("  {way} {}", direction(key)));
+        if !matches!(key.supply.as_str(), "" | "normal" | "starting") {
+            let since_s = key
+                .supply_ms
+                .map_or_else(String::new, |ms| format!(" for {} s", ms / 1000));
+            line(format!(
+                "       supply of keys: {}{since_s}",
+                key.supply.to_uppercase()
+            ));
+        }
         if let Some(trouble) = &key.trouble {
             let for_s = key.trouble_ms.unwrap_or(0) / 1000;
             line(format!("       no fresh key for {for_s} s: {trouble}"));

@@ -133,6 +133,9 @@ pub struct Macsec {
 pub struct Rekey {
     /// How long a key is used before the next one takes over.
     pub interval: Span,
+    /// When keys run short each is used for the first of these, then for the second. Default: in
+    /// proportion to `interval`, 10 s and 60 s at 3 s.
+    pub stretch: Option<[Span; 2]>,
     /// When keys run short, the last one is used for so long, then traffic stops.
     pub hold_max: Span,
     /// What keys must rest on: QKD and ML-KEM, or QKD alone; both ends must name the same.
@@ -171,6 +174,7 @@ impl Default for Rekey {
     fn default() -> Self {
         Self {
             interval: Span(limits::REKEY_INTERVAL),
+            stretch: None,
             hold_max: Span(limits::HOLD_MAX),
             policy: PolicyName::default(),
             kem_interval: Span(rekey::limits::RATCHET),
@@ -307,6 +311,22 @@ impl EncryptorConfig {
             return Err(ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")
                 .value(rekey.hold_max)
                 .mend("a key must live through at least one missed change: give two intervals or more"));
+        }
+        if let Some([first, second]) = rekey.stretch {
+            let most = rekey.hold_max.0 / rekey::limits::STRETCH_OF_HOLD;
+            if !(rekey.interval.0 <= first.0 && first.0 <= second.0 && second.0 <= most) {
+                return Err(ConfigError::new(
+                    file,
+                    "rekey.stretch",
+                    "does not grow from the interval to a third of hold_max",
+                )
+                .value(format!("[\"{first}\", \"{second}\"]"))
+                .mend(format!(
+                    "two spans, like [\"10s\", \"1m\"], from {} to at most {}",
+                    rekey.interval,
+                    Span(most)
+                )));
+            }
         }
         span_within(
             file,

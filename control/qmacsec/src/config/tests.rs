@@ -108,6 +108,11 @@ fn each_mistake_names_key_value_and_mend() {
         ),
         (
             "[kme]",
+            "[rekey]\nstretch = [\"2s\", \"10s\"]\n[kme]",
+            vec!["rekey.stretch", "2s", "from 3s to at most 1m 40s"],
+        ),
+        (
+            "[kme]",
             "[rekey]\npolicy = \"pqc-when-short\"\n[kme]",
             vec!["rekey.policy", "not built yet", "mend: qkd-and-pqc"],
         ),

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rekey::{Direction, Event};
+use rekey::{Cause, Direction, Event, Supply};
 use tracing::{Level, error, info, warn};
 
 /// Events that status shows.
@@ -35,6 +35,10 @@ impl Journal {
             event,
             Event::Installed { .. }
                 | Event::Retired { .. }
+                | Event::Supply {
+                    from: Supply::Starting,
+                    ..
+                }
                 | Event::Switched {
                     previous: Some(_),
                     ..
@@ -166,24 +170,13 @@ fn key_words(event: &Event) -> (Level, String) {
                 format!("{}: no key: {}{of}", way(*direction), failure.text()),
             )
         }
-        Event::KeyShort { age, cause } => (
-            Level::WARN,
-            format!("out: key short, the one in use is {age:.1?} old: {cause}"),
-        ),
-        Event::Held { age, limit, cause } => (
-            Level::ERROR,
-            format!(
-                "out: the last key is held, {age:.1?} old, until {limit:.0?}, then traffic stops: {cause}"
-            ),
-        ),
-        Event::Blocked { age, cause } => (
-            Level::ERROR,
-            format!("out: BLOCKED, the last key reached {age:.0?}; no user frame passes: {cause}"),
-        ),
-        Event::Recovered { after } => (
-            Level::INFO,
-            format!("out: a fresh key after {after:.1?} of shortage"),
-        ),
+        Event::Supply {
+            from,
+            to,
+            age,
+            left,
+            cause,
+        } => supply_words(*from, *to, (*age, *left), *cause),
         Event::OfferAbandoned { id, key_id, cause } => (
             Level::WARN,
             format!(
@@ -228,4 +221,57 @@ fn key_words(event: &Event) -> (Level, String) {
         // Named in `words`.
         other => (Level::INFO, format!("{other:?}")),
     }
+}
+
+/// A change of the stage of our key supply.
+fn supply_words(
+    from: Supply,
+    to: Supply,
+    (age, left): (Option<Duration>, Option<Duration>),
+    cause: Option<Cause>,
+) -> (Level, String) {
+    let age = age.map_or_else(String::new, |age| {
+        format!(", the one in use is {age:.1?} old")
+    });
+    let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+    let left = left.unwrap_or_default();
+    let better = to < from;
+    let (level, what) = match to {
+        Supply::Starting | Supply::Normal if from == Supply::Starting => {
+            return (Level::DEBUG, "out: the first key is in use".to_owned());
+        }
+        Supply::Starting | Supply::Normal => (Level::INFO, "keys come in time again".to_owned()),
+        Supply::Stretched if better => (
+            Level::INFO,
+            "keys come again, they are still used longer".to_owned(),
+        ),
+        Supply::Sparse if better => (
+            Level::INFO,
+            "a fresh key came; each is used as long as may be".to_owned(),
+        ),
+        Supply::Stretched => (
+            Level::WARN,
+            format!("keys are short{age}, the next ones are used longer"),
+        ),
+        Supply::Sparse => (
+            Level::WARN,
+            format!("keys are very short{age}, the next ones are used as long as may be"),
+        ),
+        Supply::Held => (
+            Level::ERROR,
+            format!("the last key is HELD{age}; without another, traffic stops in {left:.0?}"),
+        ),
+        Supply::Blocked => (
+            Level::ERROR,
+            format!("BLOCKED{age} and is wiped; no user frame passes"),
+        ),
+    };
+    (
+        level,
+        format!(
+            "out: {what} ({from} -> {to}){cause}",
+            from = from.name(),
+            to = to.name()
+        ),
+    )
 }

@@ -65,6 +65,7 @@ impl Driver {
             scis: fleet.tx_scs(),
             suite: config.macsec.suite.0,
             interval: config.rekey.interval.0,
+            stretch: config.rekey.stretch.map(|spans| spans.map(|span| span.0)),
             hold_max: config.rekey.hold_max.0,
             policy: config.rekey.policy.0,
             ratchet: config.rekey.kem_interval.0,

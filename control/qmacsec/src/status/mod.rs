@@ -3,9 +3,11 @@
 //!
 //! Never in it: a key. Key_IDs are names, and names may be known.
 
+mod prometheus;
 mod report;
 mod socket;
 
+pub use prometheus::prometheus;
 pub use report::{
     Direction, Done, KmeHealth, KmeReport, Peer, PolicyLine, PortReport, Report, Root, WorkerReport,
 };

@@ -28,6 +28,9 @@ pub struct Report {
     pub tx: Direction,
     /// Black to red: the peer's key.
     pub rx: Direction,
+    /// QKD keys fetched and not used yet.
+    #[serde(default)]
+    pub keys_in_stock: usize,
     /// The KME of this site.
     pub kme: KmeHealth,
     /// Which frames are protected, bypass, are dropped; over all workers.
@@ -82,6 +85,18 @@ pub struct Direction {
     pub key_origin: Option<String>,
     /// Milliseconds since the key took over.
     pub key_age_ms: Option<u64>,
+    /// How well keys come (out): `starting`, `normal`, `stretched`, `sparse`, `held` or `blocked`.
+    #[serde(default)]
+    pub supply: String,
+    /// Milliseconds since that stage began.
+    #[serde(default)]
+    pub supply_ms: Option<u64>,
+    /// Changes of that stage since the start.
+    #[serde(default)]
+    pub supply_changes: Option<u64>,
+    /// How long a key is to be used in that stage, in milliseconds.
+    #[serde(default)]
+    pub interval_ms: Option<u64>,
     /// Changes of key since the start, the first one included.
     pub switches: u64,
     /// Why there is no fresh key, if there is trouble.

@@ -20,7 +20,7 @@ fn a_setting_that_cannot_work_is_named() {
     assert_eq!(config().check(), Ok(()));
     let group = MacAddr([1, 0, 0, 0, 0, 1]);
     type Case = (fn(&mut Config), ConfigError);
-    let cases: [Case; 9] = [
+    let cases: [Case; 11] = [
         (|c| c.interval = ms(99), ConfigError::Interval(ms(99))),
         (
             |c| c.interval = Duration::from_hours(25),
@@ -41,6 +41,20 @@ fn a_setting_that_cannot_work_is_named() {
             ConfigError::Hold {
                 hold_max: ms(5999),
                 least: ms(6000),
+            },
+        ),
+        (
+            |c| c.stretch = Some([ms(2000), ms(4000)]),
+            ConfigError::Stretch {
+                stretch: [ms(2000), ms(4000)],
+                most: ms(1_200_000),
+            },
+        ),
+        (
+            |c| c.stretch = Some([ms(9000), ms(1_300_000)]),
+            ConfigError::Stretch {
+                stretch: [ms(9000), ms(1_300_000)],
+                most: ms(1_200_000),
             },
         ),
         (

@@ -67,7 +67,7 @@ impl Rekey {
                 let before = self.session.far().map(|far| far.mac());
                 let (hello, change) = self.session.on_hello(now, header, *challenge, *response)?;
                 if hello == Hello::Adopted {
-                    self.adopted(before, header);
+                    self.adopted(now, before, header);
                 }
                 (hello != Hello::Challenged, change)
             }
@@ -114,7 +114,7 @@ impl Rekey {
                 self.ratchet(|ratchet, around| ratchet.on_body(now, &body, around));
             }
             Body::Bye => {
-                self.end_keys();
+                self.end_keys(now);
                 if guards::on(Guard::RootEndsWithSession) {
                     self.root.reset();
                 }

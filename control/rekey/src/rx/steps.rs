@@ -11,7 +11,8 @@ use crate::limits;
 use crate::message::{Answer, Body};
 use crate::reach::Reach;
 use crate::schedule::SaKeys;
-use crate::status::{DirectionStatus, KeyStatus, Supply};
+use crate::shortage::Supply;
+use crate::status::{DirectionStatus, KeyStatus};
 use wire::KeyId;
 
 impl Rx {
@@ -217,6 +218,9 @@ impl Rx {
             } else {
                 blocked
             },
+            supply_for: None,
+            supply_changes: None,
+            interval: None,
             key: self.active.as_ref().map(|sa| KeyStatus {
                 an: sa.offer.id.an,
                 epoch: sa.offer.id.epoch,

@@ -16,7 +16,6 @@ use crate::limits;
 use crate::message::Body;
 use crate::reach::Reach;
 use crate::secret::QkdKey;
-use crate::status::Supply;
 
 impl Tx {
     /// One transition, or one repetition of the OFFER (REKEY-17); false when nothing is due.
@@ -185,8 +184,6 @@ impl Tx {
             since,
         } = sa;
         let previous = self.current.replace(sa);
-        let overdue = since.saturating_sub(self.due);
-        self.due = since + self.timers.interval;
         self.switches += 1;
         self.trouble = None;
         let direction = Direction::Tx;
@@ -210,11 +207,11 @@ impl Tx {
                 id: previous.id,
             });
         }
-        if self.supply > Supply::Normal {
-            reach.out.event(Event::Recovered { after: overdue });
-        }
-        self.supply = Supply::Normal;
         self.enter(Stage::Installing, Input::Installed, State::Waiting);
+        let fresh = self.shortage.on_switch();
+        self.turn(now, fresh, (previous, None), reach);
+        self.due = since + self.shortage.interval();
+        self.stocked(now, reach);
         reach.session.hello_now(now); // REKEY-27: announce the switch
     }
 }

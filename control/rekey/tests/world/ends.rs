@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use rekey::{Action, Config, Event, Rekey, RootSecret};
+use rekey::{Action, Event, Rekey, RootSecret};
 
 use super::kem::Plain;
 use super::rng::Rng;
 use super::workers::{self, Workers};
-use super::{Item, World, mac};
+use super::{Item, World};
 
 impl World {
     pub(super) fn start(&mut self, side: usize) -> Result<(), String> {
@@ -21,14 +21,7 @@ impl World {
         end.run += 1;
         end.down = None;
         let mut entropy = Rng::new(self.plan.seed ^ (u64::from(end.run) << 32) ^ side as u64);
-        let config = Config {
-            scis: self.plan.scis[side],
-            interval: self.plan.interval[side],
-            hold_max: self.plan.hold_max,
-            policy: self.plan.policy,
-            ratchet: self.plan.ratchet,
-            ..Config::new(mac(side))
-        };
+        let config = self.plan.config(side);
         let root = RootSecret::from_slice(&[7; 32]).expect("32 octets");
         let kem = Box::new(Plain(Rng::new(entropy.next())));
         let fill = Box::new(move |out: &mut [u8]| entropy.fill(out));

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use rekey::Policy;
+use rekey::{Config, Policy};
 
+use super::mac;
 use super::rng::Rng;
 
 const fn ms(ms: u64) -> Duration {
@@ -164,6 +165,18 @@ impl Plan {
         self.kme_repeats = false;
         self.crash_every = None;
         self.injected = 0;
+    }
+
+    /// Settings of an end.
+    pub fn config(&self, side: usize) -> Config {
+        Config {
+            scis: self.scis[side],
+            interval: self.interval[side],
+            hold_max: self.hold_max,
+            policy: self.policy,
+            ratchet: self.ratchet,
+            ..Config::new(mac(side))
+        }
     }
 
     /// Nothing may be lost: no faults, and no line slower than the rekeying.

@@ -11,6 +11,7 @@ use crate::action::Action;
 use crate::config::Config;
 use crate::event::{Event, KeyFailure};
 use crate::secret::{Origin, QkdKey, RootSecret};
+use crate::shortage::Supply;
 
 pub(super) const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -183,6 +184,18 @@ impl Two {
     fn wake(&self, side: usize) -> Option<Duration> {
         let wake = self.ends[side].next_wake()?;
         Some(wake.saturating_sub(self.ahead[side]))
+    }
+
+    /// The initials of the stages of supply that an end has seen: n, stretched, s(p)arse, …
+    pub(super) fn stages(&self, side: usize) -> String {
+        let initial = |event: &Event| match event {
+            Event::Supply { to, .. } => Some(match to {
+                Supply::Sparse => 'p',
+                other => other.name().chars().next()?,
+            }),
+            _ => None,
+        };
+        self.events[side].iter().filter_map(initial).collect()
     }
 
     pub(super) fn seen(&self, side: usize, what: impl Fn(&Event) -> bool) -> usize {

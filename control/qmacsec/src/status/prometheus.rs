@@ -1,0 +1,233 @@
+//! The report as metrics, in the text exposition format of Prometheus (version 0.0.4). Names and labels
+//! are an interface: dashboards and alarms read them.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
+
+use rekey::Supply;
+
+use super::Report;
+
+/// One metric at a time: its head, then its samples.
+struct Text(String);
+
+/// Name and value of each label of a sample.
+type Labels<'a> = &'a [(&'a str, &'a str)];
+
+impl Text {
+    fn metric(&mut self, name: &str, kind: &str, help: &str) -> Metric<'_> {
+        put(
+            &mut self.0,
+            format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"),
+        );
+        Metric {
+            out: &mut self.0,
+            name: name.to_owned(),
+        }
+    }
+
+    fn gauge(&mut self, name: &str, help: &str) -> Metric<'_> {
+        self.metric(name, "gauge", help)
+    }
+
+    fn counter(&mut self, name: &str, help: &str) -> Metric<'_> {
+        self.metric(name, "counter", help)
+    }
+}
+
+struct Metric<'a> {
+    out: &'a mut String,
+    name: String,
+}
+
+impl Metric<'_> {
+    fn sample(&mut self, labels: Labels<'_>, value: impl Display) {
+        let labels: Vec<_> = labels
+            .iter()
+            .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
+            .collect();
+        let labels = match labels.is_empty() {
+            true => String::new(),
+            false => format!("{{{}}}", labels.join(",")),
+        };
+        put(self.out, format_args!("{}{labels} {value}\n", self.name));
+    }
+
+    /// Nothing, where there is nothing to measure.
+    fn seconds(&mut self, labels: Labels<'_>, ms: Option<u64>) {
+        if let Some(ms) = ms {
+            self.sample(labels, ms as f64 / 1e3);
+        }
+    }
+}
+
+fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("a string takes everything");
+}
+
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+/// All metrics of a report; without one, that the daemon is not there.
+#[must_use]
+pub fn prometheus(report: Option<&Report>) -> String {
+    let mut out = Text(String::new());
+    let mut up = out.gauge("qmacsec_up", "1 if the daemon answers.");
+    up.sample(&[], u8::from(report.is_some()));
+    if let Some(report) = report {
+        whole(&mut out, report);
+        keys(&mut out, report);
+        sources(&mut out, report);
+        frames(&mut out, report);
+    }
+    out.0
+}
+
+fn whole(out: &mut Text, report: &Report) {
+    let labels = [
+        ("name", report.name.as_str()),
+        ("version", &report.version),
+        ("suite", &report.suite),
+        ("engine", &report.engine),
+        ("policy", &report.root.policy),
+        ("peer", &report.peer.name),
+    ];
+    out.gauge("qmacsec_info", "What runs here.")
+        .sample(&labels, 1);
+    out.gauge("qmacsec_uptime_seconds", "Since the start of the daemon.")
+        .seconds(&[], Some(report.uptime_ms));
+    out.gauge(
+        "qmacsec_encrypting",
+        "1 if user frames pass, protected, both ways.",
+    )
+    .sample(&[], u8::from(report.encrypting));
+    let mut session = out.gauge(
+        "qmacsec_session",
+        "State of the session with the peer: 1 for the one it is in.",
+    );
+    for state in ["searching", "adopted", "agreed", "lost", "zeroised"] {
+        session.sample(&[("state", state)], u8::from(report.peer.session == state));
+    }
+}
+
+fn keys(out: &mut Text, report: &Report) {
+    let mut stage = out.gauge(
+        "qmacsec_supply_stage",
+        "Stage of the supply with keys to send under: 1 for the one it is in.",
+    );
+    for of in Supply::ALL {
+        stage.sample(
+            &[("stage", of.name())],
+            u8::from(report.tx.supply == of.name()),
+        );
+    }
+    out.gauge("qmacsec_supply_stage_seconds", "Time in that stage.")
+        .seconds(&[], report.tx.supply_ms);
+    out.counter("qmacsec_supply_changes_total", "Changes of that stage.")
+        .sample(&[], report.tx.supply_changes.unwrap_or(0));
+    out.gauge(
+        "qmacsec_rekey_interval_seconds",
+        "How long a key is to be used, in that stage.",
+    )
+    .seconds(&[], report.tx.interval_ms);
+    let ways = [("out", &report.tx), ("in", &report.rx)];
+    let mut age = out.gauge(
+        "qmacsec_key_age_seconds",
+        "Age of the key in use; none without a key.",
+    );
+    for (way, direction) in ways {
+        age.seconds(&[("direction", way)], direction.key_age_ms);
+    }
+    let mut used = out.counter(
+        "qmacsec_keys_used_total",
+        "Keys that user frames were protected with.",
+    );
+    for (way, direction) in ways {
+        used.sample(&[("direction", way)], direction.switches);
+    }
+    let mut pn = out.gauge(
+        "qmacsec_next_packet_number",
+        "Of the key in use, the highest of all workers.",
+    );
+    if let Some(next) = report.tx.next_pn {
+        pn.sample(&[], next);
+    }
+}
+
+fn sources(out: &mut Text, report: &Report) {
+    out.gauge(
+        "qmacsec_keys_in_stock",
+        "QKD keys fetched and not used yet.",
+    )
+    .sample(&[], report.keys_in_stock);
+    let kme = &report.kme;
+    out.gauge("qmacsec_kme_up", "1 if the KME in use answers.")
+        .sample(&[("url", &kme.url)], u8::from(kme.state == "ok"));
+    out.gauge("qmacsec_kme_fallback", "1 while the second KME is in use.")
+        .sample(&[], u8::from(kme.fallback));
+    out.counter("qmacsec_kme_keys_total", "Keys that KMEs gave.")
+        .sample(&[], kme.keys);
+    out.counter(
+        "qmacsec_kme_failures_total",
+        "Requests to KMEs that failed.",
+    )
+    .sample(&[], kme.failures);
+    let root = &report.root;
+    out.gauge(
+        "qmacsec_root",
+        "Number of the root in force: 0 is the pre-shared secret.",
+    )
+    .sample(&[], root.epoch);
+    out.gauge(
+        "qmacsec_root_age_seconds",
+        "Since the last ML-KEM exchange.",
+    )
+    .seconds(&[], root.age_ms);
+    let mut exchanges = out.counter("qmacsec_kem_exchanges_total", "ML-KEM exchanges.");
+    let done = root.exchanges.to_string();
+    exchanges.sample(&[("result", "done")], done);
+    exchanges.sample(&[("result", "failed")], root.failures);
+}
+
+fn frames(out: &mut Text, report: &Report) {
+    let mut rekey = out.counter(
+        "qmacsec_rekey_frames_total",
+        "Frames of the rekey protocol, by their fate.",
+    );
+    for (fate, count) in &report.rekey_frames {
+        rekey.sample(&[("fate", fate)], count);
+    }
+    let mut alive = out.gauge("qmacsec_worker_alive", "1 if the worker runs.");
+    for (number, worker) in report.workers.iter().enumerate() {
+        alive.sample(&[("worker", &number.to_string())], u8::from(worker.alive));
+    }
+    let mut counters = out.counter(
+        "qmacsec_frames_total",
+        "All counters of the workers, frames and octets: protect and validate by their 802.1AE names, ports by theirs.",
+    );
+    for (number, worker) in report.workers.iter().enumerate() {
+        let number = number.to_string();
+        let sections: [(&str, &BTreeMap<String, u64>); 5] = [
+            ("protect", &worker.tx),
+            ("validate", &worker.rx),
+            ("worker", &worker.worker),
+            ("red", &worker.red.counters),
+            ("black", &worker.black.counters),
+        ];
+        for (section, named) in sections {
+            for (name, count) in named {
+                counters.sample(
+                    &[("worker", &number), ("section", section), ("counter", name)],
+                    count,
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

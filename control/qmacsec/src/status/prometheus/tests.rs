@@ -1,0 +1,100 @@
+//! What comes out is what a scraper can read, and says what the report says.
+
+use std::collections::BTreeSet;
+
+use super::prometheus;
+use crate::status::{Report, WorkerReport};
+
+/// Metric, labels and value of each sample; anything that is none fails.
+fn samples(text: &str) -> Vec<(String, String, f64)> {
+    let (mut typed, mut seen, mut samples) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    for line in text.lines() {
+        if let Some(head) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = head.split_once(' ').expect("a kind");
+            assert!(["gauge", "counter"].contains(&kind), "{line}");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+            assert!(typed.insert(name.to_owned()), "{name} comes twice");
+            continue;
+        }
+        if line.starts_with("# HELP ") {
+            continue;
+        }
+        let (series, value) = line.rsplit_once(' ').expect("a value");
+        assert!(seen.insert(series.to_owned()), "{series} comes twice");
+        let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+        assert!(typed.contains(name), "{name} has no type");
+        assert!(
+            name.bytes()
+                .all(|octet| octet == b'_' || octet.is_ascii_lowercase())
+        );
+        let labels = labels.strip_suffix('}').expect("closed labels");
+        samples.push((
+            name.to_owned(),
+            labels.to_owned(),
+            value.parse().expect("a number"),
+        ));
+    }
+    samples
+}
+
+fn value(samples: &[(String, String, f64)], name: &str, labels: &str) -> Option<f64> {
+    let found = samples
+        .iter()
+        .find(|sample| sample.0 == name && sample.1 == labels);
+    found.map(|sample| sample.2)
+}
+
+#[test]
+fn a_report_is_metrics() {
+    let mut worker = WorkerReport {
+        alive: true,
+        ..WorkerReport::default()
+    };
+    worker.tx.insert("OutPktsEncrypted".to_owned(), 17);
+    worker.rx.insert("InPktsOK".to_owned(), 5);
+    let mut report = Report {
+        name: "site \"a\"\\\nx".to_owned(),
+        encrypting: true,
+        keys_in_stock: 2,
+        workers: vec![worker.clone(), worker],
+        ..Report::default()
+    };
+    report.tx.supply = "sparse".to_owned();
+    report.tx.key_age_ms = Some(2500);
+    report.tx.interval_ms = Some(60_000);
+    report.tx.switches = 9;
+    report.kme.keys = 12;
+    let text = prometheus(Some(&report));
+    let samples = samples(&text);
+    for (name, labels, expected) in [
+        ("qmacsec_up", "", 1.0),
+        ("qmacsec_encrypting", "", 1.0),
+        ("qmacsec_supply_stage", "stage=\"sparse\"", 1.0),
+        ("qmacsec_supply_stage", "stage=\"normal\"", 0.0),
+        ("qmacsec_rekey_interval_seconds", "", 60.0),
+        ("qmacsec_key_age_seconds", "direction=\"out\"", 2.5),
+        ("qmacsec_keys_used_total", "direction=\"out\"", 9.0),
+        ("qmacsec_keys_in_stock", "", 2.0),
+        ("qmacsec_kme_keys_total", "", 12.0),
+        (
+            "qmacsec_frames_total",
+            "worker=\"1\",section=\"protect\",counter=\"OutPktsEncrypted\"",
+            17.0,
+        ),
+    ] {
+        assert_eq!(
+            value(&samples, name, labels),
+            Some(expected),
+            "{name}{{{labels}}}\n{text}"
+        );
+    }
+    let no_key = value(&samples, "qmacsec_key_age_seconds", "direction=\"in\"");
+    assert_eq!(no_key, None, "no key has no age");
+    assert!(text.contains(r#"name="site \"a\"\\\nx""#), "{text}");
+}
+
+#[test]
+fn no_daemon_is_a_metric_too() {
+    let samples = samples(&prometheus(None));
+    assert_eq!(samples, [("qmacsec_up".to_owned(), String::new(), 0.0)]);
+}

@@ -1,0 +1,137 @@
+//! What happens when no fresh key comes: the key in use ages through the stages of a shortage to its
+//! hard limit. And the times at which keys are fetched.
+
+use core::time::Duration;
+
+use super::{InUse, State, Tx};
+use crate::action::Action;
+use crate::event::{Cause, Event};
+use crate::limits;
+use crate::reach::Reach;
+use crate::shortage::Input;
+
+impl Tx {
+    /// The stages of a shortage (REKEY-50), and the hard limit (REKEY-28).
+    pub(super) fn age(&mut self, now: Duration, reach: &mut Reach<'_>) {
+        if matches!(self.state, State::Installing { .. }) {
+            return; // a RetireTx now would hit the new SA
+        }
+        while let Some(sa) = self.current {
+            let cause = self.cause(reach);
+            let age = now.saturating_sub(sa.since);
+            match self.shortage.due(age, self.short(cause)) {
+                Some(Input::Limit) => self.block(now, cause, reach),
+                Some(input) => self.turn(now, input, (Some(sa), Some(cause)), reach),
+                None => return,
+            }
+        }
+    }
+
+    /// Fail closed: no frame is sent until a fresh key is agreed.
+    pub(super) fn block(&mut self, now: Duration, cause: Cause, reach: &mut Reach<'_>) {
+        if matches!(self.state, State::Installing { .. }) {
+            return;
+        }
+        let Some(sa) = self.current.take() else {
+            return;
+        };
+        reach.out.command(Action::RetireTx { id: sa.id });
+        self.due = self.due.min(now);
+        self.turn(now, Input::Limit, (Some(sa), Some(cause)), reach);
+    }
+
+    /// One step along the table of the shortage.
+    pub(super) fn turn(
+        &mut self,
+        now: Duration,
+        input: Input,
+        (sa, cause): (Option<InUse>, Option<Cause>),
+        reach: &mut Reach<'_>,
+    ) {
+        if cause.is_some_and(|cause| self.short(cause)) {
+            self.shortage.lacks();
+        }
+        let Some((from, to)) = self.shortage.enter(now, input) else {
+            return;
+        };
+        let limit = self.current.map(|sa| sa.since + reach.config.hold_max);
+        reach.out.event(Event::Supply {
+            from,
+            to,
+            age: sa.map(|sa| now.saturating_sub(sa.since)),
+            left: limit.map(|limit| limit.saturating_sub(now)),
+            cause,
+        });
+    }
+
+    /// A key is here. In time while the one before is still young enough: that may end a stage.
+    pub(super) fn stocked(&mut self, now: Duration, reach: &mut Reach<'_>) {
+        let waiting = matches!(self.state, State::Waiting);
+        if let Some(sa) = self.current.filter(|_| waiting)
+            && self.stock.len() > 0
+            && self.shortage.in_time(now)
+        {
+            self.turn(now, Input::Proved, (Some(sa), None), reach);
+            self.due = self.due.min(sa.since + self.shortage.interval());
+        }
+    }
+
+    /// Whether QKD keys are what the next switch waits for, here or at the peer.
+    const fn short(&self, cause: Cause) -> bool {
+        match self.state {
+            State::Fetching { .. } => cause.is_supply(),
+            State::Offering(_) => cause.is_supply() && !matches!(cause, Cause::Key(_)),
+            State::Idle | State::Waiting | State::Agreed(_) | State::Installing { .. } => false,
+        }
+    }
+
+    /// Why the next key is not in use yet.
+    fn cause(&self, reach: &Reach<'_>) -> Cause {
+        if !reach.session.agreed() {
+            return Cause::PeerSilent;
+        }
+        match (&self.state, self.stock.last_failure, self.trouble) {
+            (State::Fetching { .. }, Some(failure), _) => Cause::Key(failure),
+            (State::Installing { .. }, ..) => Cause::WorkerSlow,
+            (_, _, Some((cause, _))) => cause,
+            (State::Fetching { .. }, None, None) => Cause::KmeSlow,
+            _ => Cause::NoReady,
+        }
+    }
+
+    /// Keys to hold now: one in time for the next offer, two when the interval is short.
+    pub(super) fn wanted(&self, now: Duration) -> usize {
+        let waiting = matches!(
+            self.state,
+            State::Waiting | State::Offering(_) | State::Agreed(_) | State::Installing { .. }
+        );
+        if waiting && now < self.fetch_at() {
+            return 0;
+        }
+        if self.shortage.interval() < Duration::from_secs(1) || self.shortage.wants_proof() {
+            limits::KEYS_HELD_MAX
+        } else {
+            1
+        }
+    }
+
+    pub(super) fn offer_at(&self) -> Duration {
+        self.due.saturating_sub(self.timers.lead)
+    }
+
+    /// The key for the offer after the one under way, if there is one.
+    pub(super) fn fetch_at(&self) -> Duration {
+        let probe = self.shortage.probe_interval();
+        let due = match (&self.state, self.current) {
+            (State::Waiting, Some(sa)) => self.due.min(sa.since + probe),
+            (State::Waiting, None) => self.due,
+            _ => self.due + probe,
+        };
+        due.saturating_sub(self.timers.lead + self.timers.fetch_lead)
+    }
+
+    pub(super) fn trouble(&mut self, now: Duration, cause: Cause) {
+        let since = self.trouble.map_or(now, |(_, since)| since);
+        self.trouble = Some((cause, since));
+    }
+}
