@@ -2,7 +2,10 @@
 //!
 //! Where both are AF_XDP they share one memory, so that a frame crosses without a copy. Several
 //! workers share an interface: the kernel spreads frames over them, of red by flow, of black, where it
-//! can, by the SC that they belong to.
+//! can, by the SC that they belong to. Ports of DPDK share memory by themselves, and have a queue each
+//! (`dpdk`).
+
+mod dpdk;
 
 use std::fs::File;
 use std::io;
@@ -46,6 +49,7 @@ struct Wanted {
     xdp_mode: XdpMode,
     /// Frames of an AF_PACKET interface: whose they are.
     spread: Spread,
+    dpdk: Option<dpdk::Wanted>,
 }
 
 /// One worker's part of an interface.
@@ -59,18 +63,22 @@ struct Part {
     shared: bool,
     fanout: Option<Fanout>,
     queues: Queues,
+    dpdk: Option<dpdk::Wanted>,
 }
 
 impl Ports {
     /// The ports that a config names.
     ///
     /// # Errors
-    /// The black interface is not there and no `encryptor.mac` is given.
+    /// The black interface is not there and no `encryptor.mac` is given; DPDK cannot
+    /// start.
     pub fn of(config: &EncryptorConfig) -> Result<Self, RunError> {
         let (red, black) = (&config.red, &config.black);
-        let local = match config.encryptor.mac {
-            Some(mac) => mac.0,
-            None => MacAddr(port::iface::Interface::named(&black.interface)?.mac()?),
+        let [red_dpdk, black_dpdk] = dpdk::wanted(config)?;
+        let local = match (config.encryptor.mac, &black_dpdk) {
+            (Some(mac), _) => mac.0,
+            (None, Some(device)) => MacAddr(device.mac()?),
+            (None, None) => MacAddr(port::iface::Interface::named(&black.interface)?.mac()?),
         };
         let red_mtu = usize::from(red.mtu);
         let black_mtu = red_mtu + OVERHEAD_MAX;
@@ -83,6 +91,7 @@ impl Ports {
             mtu: red_mtu,
             xdp_mode: red.xdp_mode.0,
             spread: Spread::Flow,
+            dpdk: red_dpdk,
         }
         .split(config.worker.count, share);
         let black_parts = Wanted {
@@ -91,6 +100,7 @@ impl Ports {
             mtu: black_mtu,
             xdp_mode: black.xdp_mode.0,
             spread: Spread::Sci,
+            dpdk: black_dpdk,
         }
         .split(config.worker.count, share);
         let workers = red_parts.into_iter().zip(black_parts).map(|parts| {
@@ -125,8 +135,8 @@ impl Wanted {
         let shared = workers > 1;
         let fanout = (shared && self.kind == PortKind::Packet).then(|| Fanout::new(self.spread));
         #[expect(clippy::cast_possible_truncation, reason = "at most WORKERS_MAX")]
-        let queues = Queues::split(workers as u32).into_iter();
-        let part = |queues| Part {
+        let queues = Queues::split(workers as u32).into_iter().enumerate();
+        let part = |(worker, queues)| Part {
             kind: self.kind,
             ifname: self.interface.clone(),
             mtu: self.mtu,
@@ -135,6 +145,7 @@ impl Wanted {
             shared,
             fanout: fanout.clone(),
             queues,
+            dpdk: self.dpdk.as_ref().map(|dpdk| dpdk.part(worker, workers)),
         };
         queues.map(part).collect()
     }
@@ -164,6 +175,7 @@ impl Part {
                 queues: self.queues,
                 ..XdpConfig::default()
             })?),
+            PortKind::Dpdk => dpdk::open(self.dpdk, self.mtu)?,
         })
     }
 }

@@ -71,7 +71,7 @@ impl FromStr for DeviceName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = |why: &str| Err(format!("{text:?}: {why}"));
+        let wrong = |why: &str| Err(why.to_owned());
         if text.is_empty() || text.len() > limits::DPDK_DEVARGS_LEN {
             return wrong("must be 1 to 256 octets");
         }

@@ -13,6 +13,8 @@
 //! `rx_malformed`) are told by the port of queue 0, for all queues. They and the carrier are asked for
 //! at most ten times a second, because a NIC may take long to answer.
 //!
+//! The drivers `net_af_packet` and `net_af_xdp` of DPDK 22.11 do not tell what their full rings have lost.
+//!
 //! Not here: steering by flow rules; rx interrupts; devices that are plugged in again.
 
 mod claim;
@@ -114,8 +116,8 @@ impl Dpdk {
             queues: config.queues,
             // Where there is an interface it has the MTU already.
             mtu_min: of_interface.map_or(config.mtu_min as u16, |_| 0),
-            rx_descriptors: limits::DESCRIPTORS,
-            tx_descriptors: limits::DESCRIPTORS,
+            rx_descriptors: limits::RX_DESCRIPTORS,
+            tx_descriptors: limits::TX_DESCRIPTORS,
         };
         let lane = |queue: u16, facts: &Facts| {
             let mtu = of_interface.unwrap_or(config.mtu_min);
@@ -123,7 +125,8 @@ impl Dpdk {
                 queue,
                 count: config.mbufs as u32,
                 data_room: limits::data_room(mtu, slot_len) as u16,
-                socket: facts.socket,
+                // A virtual device is at home wherever it was asked for first.
+                socket: config.device.pci().map_or(-1, |_| facts.socket),
             };
             Lane::of(started, kind)
         };

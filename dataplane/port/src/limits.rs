@@ -80,8 +80,11 @@ pub const DPDK_LOG_LINES: usize = 6;
 pub const DPDK_LOG_LINE_LEN: usize = 200;
 /// How old what is known of a DPDK device may be.
 pub const DPDK_LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Frames that wait in a queue of a DPDK device, each way.
-pub const DESCRIPTORS: u16 = 1024;
+/// Frames that wait in a receive queue of a DPDK device: a worker that sleeps for 50 µs misses none
+/// at 40 million a second.
+pub const RX_DESCRIPTORS: u16 = 2048;
+/// Frames that wait in a transmit queue of a DPDK device.
+pub const TX_DESCRIPTORS: u16 = 1024;
 /// mbufs of a pool, if the config does not say otherwise. One less than a power of two: a pool's ring
 /// has such a length.
 pub const MBUFS: usize = (1 << 14) - 1;
@@ -171,7 +174,7 @@ const _: () = {
     assert!(data_room(MTU_MAX, Some(SLOT_LEN_MAX)) < u16::MAX as usize);
     assert!(MBUFS_MIN * data_room(1532, None) < DPDK_MEMORY_MB_MIN << 20);
     assert!(2 * MBUFS * data_room(1532, None) < DPDK_MEMORY_MB << 20);
-    assert!(MBUFS_MIN > 4 * DESCRIPTORS as usize + 2 * 512 + 2 * BURST_MAX);
+    assert!(MBUFS_MIN > 2 * (RX_DESCRIPTORS + TX_DESCRIPTORS) as usize + 2 * 512 + 2 * BURST_MAX);
     assert!(RING_BLOCK >= 2 * room_len(MTU_MAX));
     assert!(RING_OCTETS_MIN <= RING_OCTETS && RING_OCTETS <= RING_OCTETS_MAX);
 };

@@ -123,8 +123,8 @@ const ENCRYPTOR: &[Mistake] = &[
     ),
     mistake(
         "[black]\nport = \"packet\"",
-        "[black]\nport = \"dpdk\"",
-        &["black.port", "dpdk", "mend: "],
+        "[black]\nport = \"pdk\"",
+        &["black.port", "pdk", "mend: "],
     ),
     // MACsec and rekey.
     mistake(

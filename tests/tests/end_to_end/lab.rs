@@ -149,6 +149,28 @@ fn passes_over_af_xdp_with_frames_of_9000_octets() {
     passes_and_leaves_nothing("xdp", "xdp", &["--mtu", "9000", "--xdp-mode", "skb"]);
 }
 
+#[cfg(feature = "dpdk")]
+#[test]
+fn passes_over_dpdk_and_leaves_nothing() {
+    passes_and_leaves_nothing("dpdk", "dpdk", &[]);
+}
+
+/// Two kinds of ports in one worker, so frames are copied; and mbufs of 16 KiB.
+#[cfg(feature = "dpdk")]
+#[test]
+fn passes_over_tap_and_dpdk_with_frames_of_9000_octets() {
+    passes_and_leaves_nothing("tap", "dpdk", &["--mtu", "9000"]);
+}
+
+/// Where the program is built without DPDK it says so, and how to build it.
+#[cfg(not(feature = "dpdk"))]
+#[test]
+fn without_dpdk_it_says_how_to_build_it() {
+    let ended = Lab::start(PROGRAM, &["lab", "--red", "dpdk"]).wait(LIMIT);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--features dpdk"), "{}", ended.stderr);
+}
+
 fn ends_by(signal: Signal) -> Option<Ended> {
     let before = Traces::now();
     let args = [

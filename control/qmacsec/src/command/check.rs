@@ -29,7 +29,10 @@ pub fn main(args: &Args) -> Outcome {
     println!("{} is fine:", args.config.display());
     println!(
         "  {}: red {} (MTU {}), black {}",
-        config.encryptor.name, config.red.interface, config.red.mtu, config.black.interface
+        config.encryptor.name,
+        config.red.name(),
+        config.red.mtu,
+        config.black.name()
     );
     println!(
         "  {}, engine {}",

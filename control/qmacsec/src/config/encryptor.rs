@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::value::{EngineName, Mac, PolicyName, Span, SuiteName, XdpModeName};
+use super::place::{Dpdk, Place};
+use super::value::{DeviceText, EngineName, Mac, PolicyName, Span, SuiteName, XdpModeName};
 use super::{ConfigError, Document, Kme, Policy, Worker, file};
 use crate::limits;
 
@@ -35,6 +36,9 @@ pub struct EncryptorConfig {
     /// How the frame workers use the machine.
     #[serde(default)]
     pub worker: Worker,
+    /// What DPDK takes of the machine.
+    #[serde(default)]
+    pub dpdk: Dpdk,
     /// As it stands in the file.
     #[serde(skip)]
     pub document: Document,
@@ -68,6 +72,8 @@ pub enum PortKind {
     Packet,
     /// An existing interface, by AF_XDP: past the kernel's stack; one process per interface.
     Xdp,
+    /// A device that the kernel has handed over to DPDK, or a virtual device of DPDK's.
+    Dpdk,
 }
 
 impl PortKind {
@@ -78,6 +84,7 @@ impl PortKind {
             Self::Tap => "tap",
             Self::Packet => "packet",
             Self::Xdp => "xdp",
+            Self::Dpdk => "dpdk",
         }
     }
 }
@@ -88,8 +95,11 @@ impl PortKind {
 pub struct Red {
     /// Kind of port.
     pub port: PortKind,
-    /// Name of the interface.
+    /// Name of the interface; of a `dpdk` port none.
+    #[serde(default)]
     pub interface: String,
+    /// Device of a `dpdk` port.
+    pub device: Option<DeviceText>,
     /// Where the program of an `xdp` port runs.
     #[serde(default)]
     pub xdp_mode: XdpModeName,
@@ -107,8 +117,12 @@ pub struct Red {
 pub struct Black {
     /// Kind of port.
     pub port: PortKind,
-    /// Name of the interface. Its MTU is raised to the red MTU + 32 where it is smaller.
+    /// Name of the interface; of a `dpdk` port none. Its MTU is raised to the red MTU + 32 where it
+    /// is smaller.
+    #[serde(default)]
     pub interface: String,
+    /// Device of a `dpdk` port. The same holds for its MTU.
+    pub device: Option<DeviceText>,
     /// Where the program of an `xdp` port runs.
     #[serde(default)]
     pub xdp_mode: XdpModeName,
@@ -180,6 +194,40 @@ impl Default for Rekey {
             kem_interval: Span(rekey::limits::RATCHET),
             ethertype: wire::ETHERTYPE_REKEY,
             destination: Mac(limits::REKEY_DESTINATION),
+        }
+    }
+}
+
+impl Red {
+    /// Its interface, or its device.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.place().name()
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            section: "red",
+            kind: self.port,
+            interface: &self.interface,
+            device: self.device.as_ref(),
+        }
+    }
+}
+
+impl Black {
+    /// Its interface, or its device.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.place().name()
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            section: "black",
+            kind: self.port,
+            interface: &self.interface,
+            device: self.device.as_ref(),
         }
     }
 }
@@ -267,24 +315,20 @@ impl EncryptorConfig {
     }
 
     fn check_ports(&self, file: &Path) -> Result<(), ConfigError> {
-        for (key, name) in [
-            ("red.interface", &self.red.interface),
-            ("black.interface", &self.black.interface),
-        ] {
-            let valid = (1..=limits::INTERFACE_NAME_MAX).contains(&name.len())
-                && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
-            if !valid {
-                return Err(ConfigError::new(file, key, "is no name of an interface")
-                    .value(format!("{name:?}"))
-                    .mend("1 to 15 visible characters without a slash, as `ip link` shows it"));
-            }
-        }
-        if self.red.interface == self.black.interface {
-            return Err(
-                ConfigError::new(file, "black.interface", "is also the red interface")
-                    .value(&self.black.interface)
-                    .mend("red and black are two interfaces"),
-            );
+        let (red, black) = (self.red.place(), self.black.place());
+        red.check(file)?;
+        black.check(file)?;
+        self.dpdk.check(file)?;
+        let same = match (&self.red.device, &self.black.device) {
+            (Some(red), Some(black)) => red.0.device() == black.0.device(),
+            _ => red.name() == black.name(),
+        };
+        if same {
+            let key = format!("black.{}", black.key());
+            let problem = format!("is also the red {}", black.key());
+            return Err(ConfigError::new(file, key, problem)
+                .value(black.name())
+                .mend("red and black are two interfaces"));
         }
         if !(limits::RED_MTU_MIN..=limits::RED_MTU_MAX).contains(&self.red.mtu) {
             return Err(ConfigError::new(file, "red.mtu", "is out of range")

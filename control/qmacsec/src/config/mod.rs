@@ -7,6 +7,7 @@ mod encryptor;
 mod error;
 mod file;
 mod kme;
+mod place;
 mod policy;
 mod psk;
 mod restart;
@@ -18,12 +19,13 @@ pub use self::worker::{Idle, Worker};
 pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, PortKind, Red, Rekey};
 pub use error::ConfigError;
 pub use kme::{Kme as LabKme, KmeFile, Link};
+pub use place::Dpdk;
 pub use policy::{Policy, PolicyRule};
 pub use psk::Psk;
 pub use restart::Document;
 pub use source::{KeyProtocol, Kme, RequestForm};
 pub use value::{
-    ActionName, Addresses, EngineName, Mac, ProtocolName, Span, SuiteName, XdpModeName,
+    ActionName, Addresses, DeviceText, EngineName, Mac, ProtocolName, Span, SuiteName, XdpModeName,
 };
 
 #[cfg(test)]

@@ -87,6 +87,26 @@ fn each_mistake_names_key_value_and_mend() {
             vec!["red.xdp_mode", "turbo", "mend: auto"],
         ),
         (
+            "port = \"tap\"",
+            "port = \"tap\"\ndevice = \"net_tap0\"",
+            vec!["red.device", "net_tap0", "mend: write port = \"dpdk\""],
+        ),
+        (
+            "port = \"tap\"",
+            "port = \"dpdk\"\ndevice = \"eth0\"",
+            vec!["red.device", "eth0", "mend: must be a PCI address"],
+        ),
+        (
+            "[kme]",
+            "[dpdk]\nmemory_mb = 1\n[kme]",
+            vec!["dpdk.memory_mb", "mend: 64 to"],
+        ),
+        (
+            "[kme]",
+            "[dpdk]\nmbufs = 100\n[kme]",
+            vec!["dpdk.mbufs", "100", "mend: 8191 to"],
+        ),
+        (
             "https://127.0.0.1:8443",
             "http://127.0.0.1:8443",
             vec!["kme.url", "http://127", "mend:"],
@@ -410,4 +430,47 @@ mod psk {
         );
         assert!(crate::command::pki::write_psk(&file).is_err());
     }
+}
+
+#[cfg(not(feature = "dpdk"))]
+#[test]
+fn a_port_of_dpdk_needs_a_program_with_dpdk() {
+    let text = GOOD.replace("port = \"packet\"\ninterface = \"eth1\"", "port = \"dpdk\"");
+    let error = read(&text).unwrap_err();
+    assert!(
+        error.contains("black.port") && error.contains("--features dpdk"),
+        "{error}"
+    );
+}
+
+#[cfg(feature = "dpdk")]
+#[test]
+fn a_port_of_dpdk_has_a_device_and_no_interface() {
+    let black = |lines: &str| read(&GOOD.replace("port = \"packet\"\ninterface = \"eth1\"", lines));
+    let refused = |lines: &str, why: &str| {
+        let error = black(lines).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    };
+    let good = black("port = \"dpdk\"\ndevice = \"3b:00.0\"").unwrap();
+    assert_eq!(
+        (good.black.name(), good.red.name()),
+        ("0000:3b:00.0", "red0")
+    );
+    assert!(good.dpdk.hugepages);
+    refused("port = \"dpdk\"", "add the line device = ");
+    refused("port = \"dpdk\"\ninterface = \"eth1\"", "black.interface");
+    let twice = GOOD
+        .replace(
+            "port = \"packet\"\ninterface = \"eth1\"",
+            "port = \"dpdk\"\ndevice = \"net_ring0\"",
+        )
+        .replace(
+            "port = \"tap\"\ninterface = \"red0\"",
+            "port = \"dpdk\"\ndevice = \"net_ring0,x=1\"",
+        );
+    let error = read(&twice).unwrap_err();
+    assert!(
+        error.contains("black.device") && error.contains("two interfaces"),
+        "{error}"
+    );
 }

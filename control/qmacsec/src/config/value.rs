@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use port::DeviceName;
 use port::xdp::XdpMode;
 use serde::Deserialize;
 
@@ -185,5 +186,20 @@ impl TryFrom<String> for XdpModeName {
             "is no mode of AF_XDP; mend: auto (the best that works), zerocopy, native or skb"
                 .to_owned()
         })
+    }
+}
+
+/// A device of DPDK: a PCI address, or a virtual device and its arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct DeviceText(pub DeviceName);
+
+impl TryFrom<String> for DeviceText {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+            .map(Self)
+            .map_err(|why| format!("is no device of DPDK; mend: {why}"))
     }
 }

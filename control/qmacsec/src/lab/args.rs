@@ -33,10 +33,10 @@ pub struct Args {
     /// Cipher suite
     #[arg(long, default_value = "gcm-aes-xpn-256")]
     pub(crate) suite: String,
-    /// Red ports: TAP, AF_PACKET or AF_XDP over veth, or in-memory; auto: TAP, or the next best
+    /// Red ports: TAP; AF_PACKET, AF_XDP or DPDK over veth; in-memory; auto: TAP, or the next best
     #[arg(long, value_enum, default_value_t = RedChoice::Auto)]
     pub(crate) red: RedChoice,
-    /// Black ports: AF_PACKET or AF_XDP over veth (in-memory only together with --red mem)
+    /// Black ports: AF_PACKET, AF_XDP or DPDK over veth (in-memory only together with --red mem)
     #[arg(long, value_enum, default_value_t = BlackChoice::Packet)]
     pub(crate) black: BlackChoice,
     /// Where the program of AF_XDP ports runs: auto, native or skb
@@ -69,6 +69,8 @@ pub(crate) enum RedChoice {
     Tap,
     Packet,
     Xdp,
+    /// A virtual device of DPDK's; only where the program is built with DPDK
+    Dpdk,
     Mem,
 }
 
@@ -77,6 +79,8 @@ pub(crate) enum RedChoice {
 pub(crate) enum BlackChoice {
     Packet,
     Xdp,
+    /// A virtual device of DPDK's; only where the program is built with DPDK
+    Dpdk,
     Mem,
 }
 
@@ -133,6 +137,11 @@ impl Args {
         }
         if (self.black == BlackChoice::Mem) != (self.red == RedChoice::Mem) {
             return Err("in-memory ports go together; mend: --red mem --black mem".to_owned());
+        }
+        let dpdk = self.red == RedChoice::Dpdk || self.black == BlackChoice::Dpdk;
+        if dpdk && !cfg!(feature = "dpdk") {
+            let mend = "cargo build --release --features dpdk, or other ports";
+            return Err(format!("this program is built without DPDK; mend: {mend}"));
         }
         if self.kill.is_some_and(|kill| kill.at >= self.duration) {
             return Err("--kill comes after the end; mend: a time within --duration".to_owned());

@@ -101,6 +101,7 @@ fn red_port(choice: RedChoice) -> Result<PortKind, String> {
     match (choice, tun) {
         (RedChoice::Packet, _) => Ok(PortKind::Packet),
         (RedChoice::Xdp, _) => Ok(PortKind::Xdp),
+        (RedChoice::Dpdk, _) => Ok(PortKind::Dpdk),
         (_, Ok(_)) => Ok(PortKind::Tap),
         (_, Err(error)) => {
             eprintln!(

@@ -50,6 +50,7 @@ pub(super) fn run(
     stop.watch().map_err(while_doing("watching for signals"))?;
     let black = match args.black {
         BlackChoice::Xdp => PortKind::Xdp,
+        BlackChoice::Dpdk => PortKind::Dpdk,
         BlackChoice::Packet | BlackChoice::Mem => PortKind::Packet,
     };
     let topology =

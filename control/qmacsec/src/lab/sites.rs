@@ -13,6 +13,7 @@ use super::args::Args;
 use super::child::Child;
 use super::topology::{BLACK, LAN, RED, Site, Topology};
 use crate::config::{PortKind, Span};
+use crate::limits;
 use crate::status::{KmeReport, Report, query};
 
 /// Port on which the lab's KMEs listen.
@@ -237,22 +238,52 @@ fn kme_config(settings: &Settings) -> String {
 }
 
 fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String {
+    let port = |kind: PortKind, interface: &str| {
+        let name = kind.name();
+        match kind {
+            PortKind::Xdp => {
+                let mode = settings.xdp_mode.name();
+                format!("port = \"{name}\"\ninterface = \"{interface}\"\nxdp_mode = \"{mode}\"\n")
+            }
+            PortKind::Tap | PortKind::Packet => {
+                format!("port = \"{name}\"\ninterface = \"{interface}\"\n")
+            }
+            PortKind::Dpdk => {
+                let device = dpdk_device(interface, settings.mtu);
+                format!("port = \"{name}\"\ndevice = \"{device}\"\n")
+            }
+        }
+    };
     let red = match settings.red {
-        PortKind::Tap => format!("interface = \"{LAN}\"\nnetns = \"{host_netns}\"\n"),
-        PortKind::Packet | PortKind::Xdp => format!("interface = \"{RED}\"\n"),
+        PortKind::Tap => format!("{}netns = \"{host_netns}\"\n", port(PortKind::Tap, LAN)),
+        kind => port(kind, RED),
     };
-    let port = |kind: PortKind| {
-        let mode = settings.xdp_mode.name();
-        format!("port = \"{}\"\nxdp_mode = \"{mode}\"\n", kind.name())
-    };
+    let black = port(settings.black, BLACK);
+    // A pool of frames, and rings.
+    let memory_mb = if is_jumbo(settings.mtu) { 512 } else { 128 };
     let ports = format!(
-        "[red]\n{}{red}mtu = {}\n\n[black]\n{}interface = \"{BLACK}\"\n",
-        port(settings.red),
+        "[red]\n{red}mtu = {}\n\n[black]\n{black}\n\
+         [dpdk]\nhugepages = false\nmemory_mb = {memory_mb}\n",
         settings.mtu,
-        port(settings.black),
     );
     let kme = SocketAddr::from((site.kme(), KME_PORT));
     config_text(site, &ports, settings.interval, &settings.suite, kme)
+}
+
+/// A device of DPDK's on a veth; its ring has slots that are wide enough.
+fn dpdk_device(interface: &str, mtu: u16) -> String {
+    // A ring of 8 MiB: the driver does not tell what a full one loses.
+    let slots = if is_jumbo(mtu) {
+        "framesz=16384,blocksz=16384,framecnt=512"
+    } else {
+        "framecnt=4096"
+    };
+    // Named after the interface: there are two in an encryptor.
+    format!("net_af_packet_{interface},iface={interface},{slots}")
+}
+
+fn is_jumbo(mtu: u16) -> bool {
+    mtu > limits::RED_MTU
 }
 
 /// Config of an encryptor that is given its ports: of the red and black sections only the MTU counts.

@@ -127,7 +127,7 @@ impl Topology {
             a: site(Site::A)?,
             b: site(Site::B)?,
             line: match black {
-                PortKind::Xdp => Some(Netns::new("line")?),
+                PortKind::Xdp | PortKind::Dpdk => Some(Netns::new("line")?),
                 PortKind::Tap | PortKind::Packet => None,
             },
             red,

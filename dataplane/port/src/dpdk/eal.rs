@@ -17,8 +17,8 @@ pub struct EalConfig {
     pub memory_mb: usize,
     /// Memory is taken from huge pages. Devices on PCI need them; virtual devices do not.
     pub hugepages: bool,
-    /// PCI addresses of the devices that DPDK may take, and no others. Empty: it does not look at
-    /// the bus.
+    /// The devices on PCI that DPDK may take, addresses or addresses with arguments, and no others.
+    /// Empty: it does not look at the bus.
     pub pci: Vec<String>,
 }
 

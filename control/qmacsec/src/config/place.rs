@@ -1,0 +1,131 @@
+//! Where a port is: an interface of the machine, or a device of DPDK. And `[dpdk]`, which all ports of
+//! DPDK share.
+
+use std::path::Path;
+
+use port::limits;
+use serde::Deserialize;
+
+use super::value::DeviceText;
+use super::{ConfigError, PortKind};
+
+/// `[dpdk]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dpdk {
+    /// Memory of all its buffers and rings, in MiB.
+    pub memory_mb: usize,
+    /// Memory is taken from huge pages; devices on PCI need them.
+    pub hugepages: bool,
+    /// Buffers of a worker, for red and black together.
+    pub mbufs: usize,
+}
+
+impl Default for Dpdk {
+    fn default() -> Self {
+        Self {
+            memory_mb: limits::DPDK_MEMORY_MB,
+            hugepages: true,
+            mbufs: limits::MBUFS,
+        }
+    }
+}
+
+impl Dpdk {
+    pub(super) fn check(&self, file: &Path) -> Result<(), ConfigError> {
+        let memory = limits::DPDK_MEMORY_MB_MIN..=limits::DPDK_MEMORY_MB_MAX;
+        let mbufs = limits::MBUFS_MIN..=limits::MBUFS_MAX;
+        for (key, value, range) in [
+            ("dpdk.memory_mb", self.memory_mb, memory),
+            ("dpdk.mbufs", self.mbufs, mbufs),
+        ] {
+            if !range.contains(&value) {
+                return Err(ConfigError::new(file, key, "is out of range")
+                    .value(value)
+                    .mend(format!("{} to {}", range.start(), range.end())));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Place and kind of one port, as its section has them.
+pub(super) struct Place<'a> {
+    /// `red` or `black`.
+    pub(super) section: &'static str,
+    pub(super) kind: PortKind,
+    pub(super) interface: &'a str,
+    pub(super) device: Option<&'a DeviceText>,
+}
+
+impl<'a> Place<'a> {
+    /// As people name it.
+    pub(super) fn name(&self) -> &'a str {
+        self.device
+            .map_or(self.interface, |device| device.0.devargs())
+    }
+
+    /// The key that names it.
+    pub(super) fn key(&self) -> &'static str {
+        self.device.map_or("interface", |_| "device")
+    }
+
+    /// Whether the section says what its kind needs, and nothing else.
+    pub(super) fn check(&self, file: &Path) -> Result<(), ConfigError> {
+        let key = |name: &str| format!("{}.{name}", self.section);
+        if self.kind == PortKind::Dpdk {
+            return self.check_device(file);
+        }
+        if let Some(device) = self.device {
+            return Err(
+                ConfigError::new(file, key("device"), "is for port = \"dpdk\" only")
+                    .value(device.0.devargs())
+                    .mend("write port = \"dpdk\", or interface = ... in its place"),
+            );
+        }
+        if self.interface.is_empty() {
+            return Err(ConfigError::new(
+                file,
+                key("interface"),
+                "missing field, or an empty name",
+            )
+            .value("\"\"")
+            .mend("add the line interface = ..., a name as `ip link` shows it"));
+        }
+        let valid = self.interface.len() <= crate::limits::INTERFACE_NAME_MAX
+            && (self.interface.bytes()).all(|b| b.is_ascii_graphic() && b != b'/');
+        if !valid {
+            return Err(
+                ConfigError::new(file, key("interface"), "is no name of an interface")
+                    .value(format!("{:?}", self.interface))
+                    .mend("1 to 15 visible characters without a slash, as `ip link` shows it"),
+            );
+        }
+        Ok(())
+    }
+
+    fn check_device(&self, file: &Path) -> Result<(), ConfigError> {
+        let key = |name: &str| format!("{}.{name}", self.section);
+        if !cfg!(feature = "dpdk") {
+            return Err(
+                ConfigError::new(file, key("port"), "this program is built without DPDK")
+                    .value("dpdk")
+                    .mend("cargo build --release --features dpdk, or port = \"xdp\""),
+            );
+        }
+        if !self.interface.is_empty() {
+            return Err(
+                ConfigError::new(file, key("interface"), "is not for port = \"dpdk\"")
+                    .value(self.interface)
+                    .mend("write device = ... in its place: a PCI address, or a virtual device"),
+            );
+        }
+        if self.device.is_none() {
+            return Err(ConfigError::new(file, key("device"), "missing field").mend(
+                "add the line device = \"0000:3b:00.0\", a PCI address as `dpdk-devbind.py --status` \
+                 shows it",
+            ));
+        }
+        Ok(())
+    }
+}
