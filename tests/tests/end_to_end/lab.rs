@@ -166,7 +166,7 @@ fn passes_over_tap_and_dpdk_with_frames_of_9000_octets() {
 #[cfg(not(feature = "dpdk"))]
 #[test]
 fn without_dpdk_it_says_how_to_build_it() {
-    let ended = Lab::start(PROGRAM, &["lab", "--red", "dpdk"]).wait(LIMIT);
+    let ended = Lab::start(PROGRAM, &["--red", "dpdk"]).wait(LIMIT);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("--features dpdk"), "{}", ended.stderr);
 }
