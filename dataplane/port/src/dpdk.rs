@@ -23,13 +23,13 @@ mod lane;
 mod log;
 mod watch;
 
-use std::{ffi::c_int, io, os::fd::BorrowedFd, rc::Rc};
+use std::{ffi::c_int, io, os::fd::BorrowedFd, ptr::NonNull, rc::Rc};
 
 use dpdk_sys::{Facts, Room};
 
 use crate::{
-    BURST_MAX, Burst, DeviceName, Frame, HEADROOM, LinkState, Port, PortCounters, PortError,
-    TAILROOM, checksum, iface::Interface, limits,
+    BURST_MAX, Burst, DeviceName, HEADROOM, LinkState, Port, PortCounters, PortError, TAILROOM,
+    checksum, iface::Interface, limits,
 };
 use claim::{Claim, Wanted};
 use lane::{Lane, Mbufs, PoolKind};
@@ -185,31 +185,25 @@ impl Dpdk {
     }
 }
 
-/// A received room as a frame, or dropped and counted.
+/// Why a received room is no frame.
+#[derive(Clone, Copy)]
+enum Unfit {
+    TooLong,
+    Malformed,
+}
+
+/// A room whose frame has its headroom and tailroom, and a header.
 #[inline(always)]
-#[allow(unsafe_code, reason = "an mbuf becomes a frame")]
-fn accept(
-    room: &Room,
-    mbufs: &Rc<Mbufs>,
-    finish_checksums: bool,
-    counters: &mut PortCounters,
-) -> Option<Frame> {
-    // SAFETY: the driver has just given us this mbuf, and says that its data are within its memory. Of
-    // a chain it is the first piece, which drops the others with it.
-    let mut frame = unsafe { mbufs.frame(room) }?;
-    if room.is_whole == 0 || frame.headroom() < HEADROOM || frame.tailroom() < TAILROOM {
-        counters.rx_too_long += 1;
-        return None;
+fn fit(room: &Room) -> Result<NonNull<u8>, Unfit> {
+    let (len, start, end) = (room.len as usize, room.start as usize, room.end as usize);
+    let base = NonNull::new(room.base).ok_or(Unfit::Malformed)?;
+    if room.is_whole == 0 || start < HEADROOM || end + TAILROOM > len {
+        Err(Unfit::TooLong)
+    } else if end < start + limits::ETHERNET_HEADER {
+        Err(Unfit::Malformed)
+    } else {
+        Ok(base)
     }
-    if frame.len() < limits::ETHERNET_HEADER {
-        counters.rx_malformed += 1;
-        return None;
-    }
-    if finish_checksums && checksum::finish_if_open(frame.bytes_mut()) {
-        counters.rx_checksum_finished += 1;
-    }
-    counters.count_rx(frame.len());
-    Some(frame)
 }
 
 /// Whether frames may be sent by their length. The drop is counted.
@@ -227,57 +221,71 @@ fn may_leave(octets: &[u8], mtu: usize, counters: &mut PortCounters) -> bool {
 }
 
 impl Port for Dpdk {
-    #[allow(unsafe_code, reason = "a call of DPDK")]
+    #[allow(unsafe_code, reason = "a call of DPDK, and frames over mbufs")]
     fn rx_burst(&mut self, into: &mut Burst) {
+        let before = into.len();
         let (number, queue) = (self.claim.number(), self.claim.queue());
         let count = into.remaining_capacity() as u16;
         // SAFETY: the queue is this port's alone, and the port stays on its thread; there are
         // BURST_MAX rooms, the capacity of a burst.
         let came = unsafe { dpdk_sys::qm_rx_burst(number, queue, self.rooms.as_mut_ptr(), count) };
         for room in &self.rooms[..usize::from(came)] {
-            into.extend(accept(
-                room,
-                &self.mbufs,
-                self.finish_checksums,
-                &mut self.counters,
-            ));
+            match fit(room) {
+                // SAFETY: the driver has just given us this mbuf, and it was looked at above. A
+                // burst has place for as many as were asked for.
+                Ok(base) => into.push(unsafe { self.mbufs.frame(room, base) }),
+                Err(unfit) => {
+                    // SAFETY: as above; a chain goes with its first mbuf.
+                    unsafe { Mbufs::free(room) };
+                    match unfit {
+                        Unfit::TooLong => self.counters.rx_too_long += 1,
+                        Unfit::Malformed => self.counters.rx_malformed += 1,
+                    }
+                }
+            }
+        }
+        for frame in &mut into[before..] {
+            if self.finish_checksums && checksum::finish_if_open(frame.bytes_mut()) {
+                self.counters.rx_checksum_finished += 1;
+            }
+            self.counters.count_rx(frame.len());
         }
     }
 
     fn tx_burst(&mut self, from: &mut Burst) {
-        if !self.can_send() {
-            self.counters.tx_link_down += from.len() as u64;
-            from.clear();
-            return;
-        }
-        let mut count = 0;
-        for frame in from.drain(..) {
-            if !may_leave(frame.bytes(), self.mtu, &mut self.counters) {
-                continue;
-            }
-            match self.mbufs.room(frame, self.claim.lane()) {
-                Some(room) => {
-                    self.rooms[count] = room;
-                    count += 1;
+        if self.can_send() {
+            let mut count = 0;
+            for frame in from.iter_mut() {
+                if !may_leave(frame.bytes(), self.mtu, &mut self.counters) {
+                    continue;
                 }
-                None => self.counters.tx_refused += 1,
+                let room = &mut self.rooms[count];
+                if self.mbufs.give(frame, room)
+                    || self.mbufs.copy(frame.bytes(), self.claim.lane(), room)
+                {
+                    count += 1;
+                } else {
+                    self.counters.tx_refused += 1;
+                }
             }
+            if count > 0 {
+                self.send(count);
+            }
+        } else {
+            self.counters.tx_link_down += from.len() as u64;
         }
-        if count > 0 {
-            self.send(count);
-        }
+        from.clear(); // what was sent is empty now, the rest goes back to where it came from
     }
 
     fn copy_tx(&mut self, frame: &[u8]) {
         if !self.can_send() {
             self.counters.tx_link_down += 1;
         } else if may_leave(frame, self.mtu, &mut self.counters) {
-            match self.mbufs.room_of_copy(frame, self.claim.lane()) {
-                Some(room) => {
-                    self.rooms[0] = room;
-                    self.send(1);
-                }
-                None => self.counters.tx_refused += 1,
+            let room = &mut self.rooms[0];
+            if self.mbufs.copy(frame, self.claim.lane(), room) {
+                self.send(1);
+            } else {
+                self.counters.tx_refused += 1;
             }
         }
     }

@@ -22,7 +22,8 @@ pub(crate) trait Keeper {
 
 /// An owned frame. Move-only; dropping it gives the buffer back to its pool.
 pub struct Frame {
-    /// First octet of the room. All `room_len` octets are initialised and of this frame alone.
+    /// First octet of the room. All `room_len` octets are initialised and of this frame alone; 0 of
+    /// a frame that has given its room away.
     room: NonNull<u8>,
     room_len: u32,
     /// `start <= end <= room_len`, always.
@@ -142,16 +143,21 @@ impl Frame {
         mut self,
         keeper: &Rc<K>,
     ) -> Result<(u64, usize, usize), Self> {
+        self.give_room(keeper).ok_or(self)
+    }
+
+    /// The same of a frame that stays where it is; it is empty afterwards.
+    #[inline(always)]
+    pub(crate) fn give_room<K: Keeper>(&mut self, keeper: &Rc<K>) -> Option<(u64, usize, usize)> {
         let ours = Rc::as_ptr(keeper).cast::<()>();
-        if self
-            .keeper
-            .as_ref()
-            .is_none_or(|theirs| Rc::as_ptr(theirs).cast::<()>() != ours)
-        {
-            return Err(self);
+        let theirs = Rc::as_ptr(self.keeper.as_ref()?).cast::<()>();
+        if theirs != ours {
+            return None;
         }
         self.keeper = None;
-        Ok((self.token, self.start as usize, self.end as usize))
+        let (start, end) = (self.start as usize, self.end as usize);
+        (self.room_len, self.start, self.end) = (0, 0, 0);
+        Some((self.token, start, end))
     }
 
     #[allow(unsafe_code, reason = "the room is raw memory of a pool")]

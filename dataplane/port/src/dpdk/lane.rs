@@ -115,61 +115,65 @@ impl Mbufs {
     ///
     /// # Safety
     /// The mbuf is the caller's, of one piece, and `start <= end <= len` in its room.
+    // Inlined, so that a frame is made in the burst that it goes to: see `Pool::frame`.
     #[inline(always)]
     #[allow(unsafe_code, reason = "makes a frame over an mbuf")]
-    pub(super) unsafe fn frame(self: &Rc<Self>, room: &Room) -> Option<Frame> {
-        let base = NonNull::new(room.base)?;
+    pub(super) unsafe fn frame(self: &Rc<Self>, room: &Room, base: NonNull<u8>) -> Frame {
         let token = room.mbuf.expose_provenance() as u64;
         let keeper = Rc::<Self>::clone(self);
+        self.held.set(self.held.get() + 1);
         // SAFETY: the caller's promise; a pool's memory is from the kernel, so it is initialised,
         // and it lives as long as the process. An mbuf that is ours is with no ring, so nobody else
         // touches it until it is sent or freed.
         let mut frame = unsafe { Frame::new(keeper, base, room.len.into(), token) };
-        self.held.set(self.held.get() + 1);
         frame.set_range(room.start.into(), room.end.into());
-        Some(frame)
+        frame
     }
 
-    /// A frame as a room to send: its own mbuf, or a copy in one of `lane`. `None`: no mbuf is free, or
-    /// it does not fit.
+    /// Makes `room` one to send, of a frame of this thread's mbufs: without a copy. `false`, and nothing
+    /// done, if it is a frame of another kind.
     #[inline(always)]
-    pub(super) fn room(self: &Rc<Self>, frame: Frame, lane: Lane) -> Option<Room> {
-        match frame.into_room(self) {
-            Ok((token, start, end)) => {
-                self.held.set(self.held.get() - 1);
-                Some(Room {
-                    mbuf: mbuf_of(token),
-                    base: ptr::null_mut(), // not read when sent
-                    len: 0,
-                    // A frame lies within its mbuf's memory, whose length is a u16.
-                    start: start as u16,
-                    end: end as u16,
-                    is_whole: 1,
-                })
-            }
-            Err(frame) => self.room_of_copy(frame.bytes(), lane),
+    pub(super) fn give(self: &Rc<Self>, frame: &mut Frame, room: &mut Room) -> bool {
+        let Some((token, start, end)) = frame.give_room(self) else {
+            return false;
+        };
+        self.held.set(self.held.get() - 1);
+        room.mbuf = mbuf_of(token);
+        // A frame lies within its mbuf's memory, whose length is a u16.
+        (room.start, room.end) = (start as u16, end as u16);
+        true
+    }
+
+    /// Makes `room` one to send: a copy of `octets` in a fresh mbuf of `lane`. `false`: none is free, or
+    /// it does not fit.
+    #[allow(unsafe_code, reason = "a call of DPDK, and a frame over an mbuf")]
+    pub(super) fn copy(self: &Rc<Self>, octets: &[u8], lane: Lane, room: &mut Room) -> bool {
+        // SAFETY: a live pool, and a place for the answer.
+        if unsafe { dpdk_sys::qm_mbuf_new(lane.pool(), &raw mut *room) } != 0 {
+            return false;
         }
+        let Some(base) = NonNull::new(room.base) else {
+            return false;
+        };
+        // SAFETY: fresh from the pool, in one piece, and empty behind its headroom.
+        let mut frame = unsafe { self.frame(room, base) };
+        frame.copy_from(room.start.into(), octets) && self.give(&mut frame, room)
+    }
+
+    /// Frees an mbuf that was received and is no good frame.
+    ///
+    /// # Safety
+    /// The mbuf is the caller's, and not used again.
+    #[cold]
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    pub(super) unsafe fn free(room: &Room) {
+        // SAFETY: the caller's promise.
+        unsafe { dpdk_sys::qm_mbuf_free(room.mbuf) };
     }
 
     /// mbufs that are frames of this thread now.
     pub(super) fn held(&self) -> u64 {
         self.held.get()
-    }
-
-    /// A copy of a frame in an mbuf of `lane`.
-    #[allow(unsafe_code, reason = "a call of DPDK")]
-    pub(super) fn room_of_copy(self: &Rc<Self>, octets: &[u8], lane: Lane) -> Option<Room> {
-        let mut room = EMPTY;
-        // SAFETY: a live pool, and a place for the answer.
-        if unsafe { dpdk_sys::qm_mbuf_new(lane.pool(), &raw mut room) } != 0 {
-            return None;
-        }
-        // SAFETY: fresh from the pool, in one piece, and empty behind its headroom.
-        let mut frame = unsafe { self.frame(&room) }?;
-        if !frame.copy_from(room.start.into(), octets) {
-            return None;
-        }
-        self.room(frame, lane) // without a copy: it is ours
     }
 }
 
