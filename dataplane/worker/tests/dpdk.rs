@@ -45,8 +45,8 @@ impl Loop {
         let worker = Worker::new(Parts {
             red: Box::new(red),
             black: Box::new(black),
-            tx: TxSc::new(tx_config(sci)),
-            rx: RxScs::new(rx_config()),
+            tx: TxSc::new(tx_config(sci, 0)),
+            rx: RxScs::new(rx_config(0)),
             policy: Policy::default(),
             rekey_ethertype: ETHERTYPE_REKEY,
             idle: Idle::default(),
