@@ -101,6 +101,11 @@ impl FromStr for DeviceName {
         if name.is_on_interface() && name.argument("iface").is_none() {
             return wrong("needs the interface it works on: append \",iface=eth1\"");
         }
+        // Several sockets have the kernel reassemble IP fragments, and the driver cuts what is longer
+        // than a slot.
+        if name.slot_len().is_some() && name.argument("qpairs").is_some_and(|count| count != "1") {
+            return wrong("net_af_packet joins fragments with qpairs; use net_af_xdp, queue_count");
+        }
         Ok(name)
     }
 }
@@ -170,6 +175,7 @@ mod tests {
             ("net_tap0;rm", "PCI address"),
             ("net_af_xdp0", "iface="),
             ("net_af_packet0,qpairs=1", "iface="),
+            ("net_af_packet0,iface=eth1,qpairs=2", "joins fragments"),
         ] {
             let error = text.parse::<DeviceName>().unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

@@ -255,6 +255,14 @@ fn what_is_wrong_is_said_with_its_mend() {
         ..device("net_ring", "")
     });
     assert!(queues.contains("queues is 64"), "{queues}");
+    namespace::run("dpdk::what_is_wrong_is_said_with_its_mend", &VETH, || {
+        let two = DpdkConfig {
+            queues: 2,
+            ..device("net_af_packet", ",iface=a0")
+        };
+        let two = refused(two);
+        assert!(two.contains("queues is 2: must be 1 to 1"), "{two}");
+    });
     let mtu = refused(DpdkConfig {
         mtu_min: 70_000,
         ..device("net_null", "")

@@ -241,3 +241,39 @@ fn more_workers_than_queues_are_refused() {
         },
     );
 }
+
+/// A TAP of DPDK's with three queues: the kernel spreads what its hosts send.
+#[cfg(feature = "dpdk")]
+#[test]
+fn queues_of_a_dpdk_device_are_split() {
+    use crate::dpdk::{device, eal};
+    use port::dpdk::{Dpdk, DpdkConfig};
+    if let Err(error) = std::fs::OpenOptions::new().write(true).open("/dev/net/tun") {
+        println!("workers::queues_of_a_dpdk_device_are_split: skipped, /dev/net/tun: {error}");
+        return;
+    }
+    namespace::run("workers::queues_of_a_dpdk_device_are_split", &[], || {
+        // The kernel has nothing of its own to say on the TAP.
+        let ipv6 = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+        let _kernel_without_ipv6 = std::fs::write(ipv6, "1");
+        let config = DpdkConfig {
+            queues: 3,
+            ..device("net_tap", ",iface=a0")
+        };
+        let open = |queue| {
+            let config = config.clone();
+            Dpdk::open(eal(), DpdkConfig { queue, ..config }).unwrap()
+        };
+        let mut ports: Vec<_> = (0..3).map(open).collect();
+        let mut a = sender(&ports);
+        for number in 0..10 {
+            (0..FLOWS).for_each(|flow| a.copy_tx(&of_flow(flow, number)));
+        }
+        let frames = receive_all(&mut ports, 640);
+        assert_eq!(assert_flows_whole(&frames, 10), 3);
+        for (queue, port) in (0..).zip(&mut ports) {
+            port.copy_tx(&of_flow(queue, 0));
+        }
+        receive_all(std::slice::from_mut(&mut a), 3);
+    });
+}
