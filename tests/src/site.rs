@@ -68,6 +68,8 @@ pub struct Settings {
     pub replay_window: u32,
     /// Frame workers of each site.
     pub workers: [usize; 2],
+    /// A lost link is forwarded.
+    pub link_loss_forwarding: bool,
     /// The two sites have the same pre-shared secret.
     pub same_secret: bool,
 }
@@ -79,6 +81,7 @@ impl Default for Settings {
             kme_timeout: Duration::from_millis(500),
             replay_window: 1024,
             workers: [1, 1],
+            link_loss_forwarding: false,
             same_secret: true,
         }
     }
@@ -146,11 +149,13 @@ impl Folder {
             kme_timeout,
             replay_window,
             workers,
+            link_loss_forwarding,
             ..
         } = &self.settings;
         let workers = workers[side.index()];
         let mut text = format!(
-            "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n"
+            "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n\
+             link_loss_forwarding = {link_loss_forwarding}\n"
         );
         let _never_fails = write!(
             text,

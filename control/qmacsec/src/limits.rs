@@ -44,6 +44,14 @@ pub const REPLAY_WINDOW_MAX: u32 = secy::limits::REPLAY_WINDOW_MAX;
 /// VLAN tags that may stay in clear on the line.
 pub const CLEAR_VLAN_TAGS_MAX: u8 = secy::limits::CLEAR_VLAN_TAGS_MAX;
 
+/// A link that is lost for so long is lost for the other side too: longer than most flickers, well
+/// under what routing protocols wait.
+pub const LINK_LOST_AFTER: Duration = Duration::from_millis(200);
+/// A link that is back for so long stays.
+pub const LINK_BACK_AFTER: Duration = Duration::from_secs(1);
+/// How long a link may take to come up once it may: copper negotiates for seconds.
+pub const LINK_SETTLE: Duration = Duration::from_secs(10);
+
 /// Workers of one encryptor.
 pub const WORKERS_MAX: usize = worker::limits::WORKERS_MAX;
 

@@ -217,6 +217,10 @@ impl<P: Port> Port for Faulty<P> {
         self.port.link_state()
     }
 
+    fn set_link(&mut self, up: bool) -> bool {
+        self.port.set_link(up)
+    }
+
     fn name(&self) -> &str {
         self.port.name()
     }

@@ -4,6 +4,7 @@
 //! exist: it is asked for anew each time, and so tells when it is gone or has come back.
 
 use std::{
+    cell::Cell,
     io,
     os::fd::{AsFd, OwnedFd},
 };
@@ -14,6 +15,8 @@ use crate::{LinkState, PortError, limits, offload::Offload, sys};
 pub struct Interface {
     name: String,
     socket: OwnedFd,
+    /// Taken down by us, on purpose; taken up again when this is dropped.
+    held: Cell<bool>,
 }
 
 impl Interface {
@@ -35,6 +38,7 @@ impl Interface {
         Ok(Self {
             name: name.into(),
             socket,
+            held: Cell::new(false),
         })
     }
 
@@ -128,18 +132,35 @@ impl Interface {
     /// # Errors
     /// There is no such interface, or it is not permitted.
     pub fn take_up(&self) -> Result<(), PortError> {
+        self.held.set(false);
+        self.set_up(true)
+    }
+
+    /// Takes it down, and keeps it down until it is taken up or this is dropped.
+    ///
+    /// # Errors
+    /// There is no such interface, or it is not permitted.
+    pub fn hold_down(&self) -> Result<(), PortError> {
+        self.held.set(true);
+        self.set_up(false)
+    }
+
+    fn set_up(&self, up: bool) -> Result<(), PortError> {
+        let flag = libc::IFF_UP as libc::c_short;
         let flags = self.flags()?;
-        if flags & libc::IFF_UP as libc::c_short != 0 {
+        let wanted = if up { flags | flag } else { flags & !flag };
+        if flags == wanted {
             return Ok(());
         }
         let mut request = self.request();
-        request.ifr_ifru.ifru_flags = flags | libc::IFF_UP as libc::c_short;
+        request.ifr_ifru.ifru_flags = wanted;
+        let what = if up { "taking up" } else { "taking down" };
         sys::interface_ioctl(self.socket.as_fd(), libc::SIOCSIFFLAGS as _, &mut request)
-            .map_err(|source| self.failed("taking up", source))
+            .map_err(|source| self.failed(what, source))
     }
 
-    /// Makes it ready for a port: MTU at least `mtu_min`, offloads off if asked for, up. Says the
-    /// MTU.
+    /// Makes it ready for a port: MTU at least `mtu_min`, offloads off if asked for, up unless it is
+    /// held down. Says the MTU.
     pub(crate) fn prepare(&self, mtu_min: usize, offloads_off: bool) -> Result<usize, PortError> {
         let mtu = self.raise_mtu(mtu_min)?;
         for offload in Offload::ALL.into_iter().filter(|_| offloads_off) {
@@ -149,7 +170,7 @@ impl Interface {
                 Err(error) => return Err(error),
             }
         }
-        self.take_up()?;
+        self.set_up(!self.held.get())?;
         Ok(mtu.clamp(limits::MTU_MIN, limits::MTU_MAX))
     }
 
@@ -215,5 +236,14 @@ impl Interface {
         sys::interface_ioctl(self.socket.as_fd(), operation, &mut request)
             .map_err(|source| self.failed(what, source))?;
         Ok(request)
+    }
+}
+
+impl Drop for Interface {
+    fn drop(&mut self) {
+        if self.held.get() {
+            // Gone, or no right any more: nobody is left to tell.
+            let _ = self.take_up();
+        }
     }
 }

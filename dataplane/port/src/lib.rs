@@ -98,6 +98,13 @@ pub trait Port {
         }
     }
 
+    /// Takes the link of this device down, so that whoever is at its other end sees no carrier, or
+    /// lets it come up again; it comes up, too, when the port is closed. Says whether it was done.
+    fn set_link(&mut self, up: bool) -> bool {
+        let _ = up;
+        false
+    }
+
     /// The interface's name; empty where there is none.
     fn name(&self) -> &str {
         ""
@@ -134,6 +141,9 @@ impl<P: Port + ?Sized> Port for Box<P> {
     }
     fn link_state(&self) -> LinkState {
         (**self).link_state()
+    }
+    fn set_link(&mut self, up: bool) -> bool {
+        (**self).set_link(up)
     }
     fn name(&self) -> &str {
         (**self).name()

@@ -175,7 +175,13 @@ impl Port for MemPort {
     }
 
     fn link_up(&self) -> bool {
-        !self.end.rx.closed.load(Ordering::Acquire)
+        let Lane { closed, dark, .. } = &*self.end.rx;
+        !closed.load(Ordering::Acquire) && !dark.load(Ordering::Acquire)
+    }
+
+    fn set_link(&mut self, up: bool) -> bool {
+        self.end.tx.dark.store(!up, Ordering::Release);
+        true
     }
 
     fn kind(&self) -> &'static str {
@@ -208,6 +214,8 @@ struct Lane {
     wake: Option<File>,
     signalled: AtomicBool,
     closed: AtomicBool,
+    /// The sender has taken its link down.
+    dark: AtomicBool,
 }
 
 impl Lane {
@@ -224,6 +232,7 @@ impl Lane {
             wake: sys::eventfd().ok(),
             signalled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            dark: AtomicBool::new(false),
         })
     }
 

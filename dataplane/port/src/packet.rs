@@ -318,6 +318,15 @@ impl Port for Packet {
         }
     }
 
+    fn set_link(&mut self, up: bool) -> bool {
+        let done = if up {
+            self.interface.take_up()
+        } else {
+            self.interface.hold_down()
+        };
+        done.is_ok()
+    }
+
     fn kind(&self) -> &'static str {
         "packet"
     }

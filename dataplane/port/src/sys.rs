@@ -120,6 +120,16 @@ pub(crate) fn interface_ioctl(
     Ok(())
 }
 
+/// TUNSETCARRIER: whether the host behind a TAP interface sees a carrier. Linux 5.0 and later.
+#[allow(unsafe_code, reason = "ioctl(2)")]
+pub(crate) fn tap_carrier(fd: BorrowedFd<'_>, up: bool) -> io::Result<()> {
+    let carrier = libc::c_int::from(up);
+    let operation = libc::TUNSETCARRIER as libc::Ioctl;
+    // SAFETY: the kernel reads one number, which lives until the call is over.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), operation, &raw const carrier) })?;
+    Ok(())
+}
+
 /// SIOCETHTOOL with a command that has one number: reads or writes `value`.
 #[allow(unsafe_code, reason = "ioctl(2) with a pointer in its argument")]
 pub(crate) fn ethtool_ioctl(

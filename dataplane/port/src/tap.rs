@@ -54,6 +54,8 @@ pub struct Tap {
     foreign: bool,
     /// `None` while the interface is gone.
     file: Option<File>,
+    /// Whether the host sees a carrier.
+    carrier: bool,
     mac: [u8; 6],
     mtu: usize,
     multi_queue: bool,
@@ -77,6 +79,7 @@ impl Tap {
             interface,
             foreign,
             file: Some(file),
+            carrier: true,
             mtu: config.mtu,
             multi_queue: config.multi_queue,
             pool,
@@ -155,6 +158,7 @@ impl Tap {
         if let Ok(file) = attach(&self.interface, self.mtu, self.multi_queue) {
             self.mac = self.interface.mac().unwrap_or(self.mac);
             self.file = Some(file);
+            self.set_link(self.carrier);
         }
     }
 }
@@ -213,6 +217,12 @@ impl Port for Tap {
             LinkState::Gone if is_attached(file, &self.interface) => LinkState::Up,
             state => state,
         }
+    }
+
+    fn set_link(&mut self, up: bool) -> bool {
+        self.carrier = up;
+        let file = self.file.as_ref();
+        file.is_some_and(|file| sys::tap_carrier(file.as_fd(), up).is_ok())
     }
 
     fn kind(&self) -> &'static str {

@@ -1,10 +1,52 @@
-//! What control tells a worker: which SAs to hold, which policy to follow. Applied between bursts
-//! only.
+//! What control tells a worker: which SAs to hold, which policy to follow,
+//! which link to take down. Applied between bursts only.
 
 use crate::policy::Policy;
 use core::fmt;
+use port::Port;
 use secy::{InstallError, RxSa, RxScs, SaId, TxSa, TxSc};
 use wire::Sci;
+
+/// One of a worker's two ports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// Plaintext, towards the site.
+    Red,
+    /// Ciphertext, towards the line.
+    Black,
+}
+
+impl Side {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::Red, Self::Black];
+
+    /// The port across.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Red => Self::Black,
+            Self::Black => Self::Red,
+        }
+    }
+
+    /// `red`, `black`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Red => "red",
+            Self::Black => "black",
+        }
+    }
+}
+
+/// What commands are applied to.
+pub(crate) struct Owned<'a> {
+    pub(crate) tx: &'a mut TxSc,
+    pub(crate) rx: &'a mut RxScs,
+    pub(crate) policy: &'a mut Policy,
+    /// Red, black.
+    pub(crate) ports: [&'a mut Box<dyn Port>; 2],
+}
 
 /// A command to one worker. It owns the key it carries, expanded before it is posted.
 pub enum Command {
@@ -31,6 +73,13 @@ pub enum Command {
     RetireTx,
     /// Follow this policy from now on. Its hits begin at zero.
     SetPolicy(Box<Policy>),
+    /// Take the link of this port down, or let it come up again.
+    SetLink {
+        /// Which port.
+        side: Side,
+        /// Up, or down.
+        up: bool,
+    },
     /// Wipe all SAs of both directions.
     RetireAll,
     /// Wipe all SAs and end.
@@ -48,16 +97,22 @@ pub enum Outcome {
         /// Frames protected, or let through, under that SA.
         frames: u64,
     },
-    /// There was no SA of that name to retire.
+    /// There was no SA of that name to retire; the port has no link that could be set.
     Absent,
     /// The rx SA was not installed.
     Refused(InstallError),
 }
 
 impl Command {
-    /// Applies it to the two halves of a worker's SecY, or its policy. SAs that are replaced are
-    /// dropped, and so wiped, before this returns.
-    pub(crate) fn apply(self, tx: &mut TxSc, rx: &mut RxScs, policy: &mut Policy) -> Outcome {
+    /// Applies it to what a worker owns. SAs that are replaced are dropped, and so wiped, before this
+    /// returns.
+    pub(crate) fn apply(self, worker: Owned<'_>) -> Outcome {
+        let Owned {
+            tx,
+            rx,
+            policy,
+            ports,
+        } = worker;
         match self {
             Self::InstallRx { sci, sa } => match rx.install(sci, *sa) {
                 Ok(()) => Outcome::Applied,
@@ -74,6 +129,18 @@ impl Command {
                     })
             }
             Self::RetireTx => tx.retire().map_or(Outcome::Absent, Outcome::ended_tx),
+            Self::SetLink { side, up } => {
+                let [red, black] = ports;
+                let port = match side {
+                    Side::Red => red,
+                    Side::Black => black,
+                };
+                if port.set_link(up) {
+                    Outcome::Applied
+                } else {
+                    Outcome::Absent
+                }
+            }
             Self::SetPolicy(new) => {
                 *policy = *new;
                 Outcome::Applied
@@ -109,6 +176,7 @@ impl fmt::Debug for Command {
             Self::RetireRx { sci, id } => write!(f, "RetireRx {sci} {id}"),
             Self::RetireTx => f.write_str("RetireTx"),
             Self::SetPolicy(policy) => write!(f, "SetPolicy {}", policy.serial()),
+            Self::SetLink { side, up } => write!(f, "SetLink {side:?} up: {up}"),
             Self::RetireAll => f.write_str("RetireAll"),
             Self::Shutdown => f.write_str("Shutdown"),
         }

@@ -36,7 +36,7 @@ mod through_secy;
 mod wake;
 mod worker;
 
-pub use command::{Command, Outcome};
+pub use command::{Command, Outcome, Side};
 pub use control_link::{ControlFrame, ControlLink, Refused, WorkerEnd};
 pub use counters::WorkerCounters;
 pub use handover::{Seat, owner};

@@ -31,6 +31,10 @@ pub const NO_DESCRIPTOR_WAIT_US: u32 = 50;
 /// Publications between two looks at the carrier while frames flow.
 pub const CARRIER_EVERY: u32 = 256;
 
+/// Sleeps between two looks at the carrier, where frames that trickle in keep every sleep short: with
+/// more than ten a second, a link is looked at within a second.
+pub const CARRIER_EVERY_SLEEPS: u32 = 8;
+
 /// Workers of one encryptor, at most: as many as a peer takes SCs.
 pub const WORKERS_MAX: usize = secy::limits::RX_SCS_MAX;
 /// Frames that wait from one worker to another, at most: some bursts.

@@ -16,12 +16,12 @@
 //! Keys change between bursts only, where the commands are applied. Control frames go first.
 
 use crate::classify::{Class, classify};
-use crate::command::{Command, Outcome};
+use crate::command::{Command, Outcome, Owned};
 use crate::control_link::{Refused, WorkerEnd};
 use crate::counters::WorkerCounters;
 use crate::handover::{Neighbours, Seat};
 use crate::idle::{Idle, Sleep, Waited};
-use crate::limits::{CARRIER_EVERY, PUBLISH_EVERY, RX_SAS_MAX};
+use crate::limits::{CARRIER_EVERY, CARRIER_EVERY_SLEEPS, PUBLISH_EVERY, RX_SAS_MAX};
 use crate::mailbox::Inbox;
 use crate::policy::{Action, Policy};
 use crate::stats::{Stats, StatsSnapshot};
@@ -80,6 +80,7 @@ pub struct Worker {
     published: StatsSnapshot,
     breaths_unpublished: u32,
     publications_without_carrier: u32,
+    sleeps_without_carrier: u32,
     /// The rx SAs that had received a frame by the last publication.
     used: ArrayVec<(Sci, SaId), RX_SAS_MAX>,
 }
@@ -119,6 +120,7 @@ impl Worker {
             published: StatsSnapshot::default(),
             breaths_unpublished: 0,
             publications_without_carrier: 0,
+            sleeps_without_carrier: 0,
             used: ArrayVec::new(),
         };
         worker.look_at_carrier();
@@ -188,6 +190,8 @@ impl Worker {
             inbox,
             tx,
             rx,
+            red,
+            black,
             policy,
             running,
             counters,
@@ -196,7 +200,12 @@ impl Worker {
         } = self;
         let applied = inbox.apply(|command| {
             *running &= !matches!(command, Command::Shutdown);
-            let outcome = command.apply(tx, rx, policy);
+            let outcome = command.apply(Owned {
+                tx,
+                rx,
+                policy,
+                ports: [red, black],
+            });
             counters.commands += 1;
             counters.commands_refused += u64::from(matches!(outcome, Outcome::Refused(_)));
             outcome
@@ -327,7 +336,8 @@ impl Worker {
         let ports = [&*self.red, &*self.black];
         let lines = self.neighbours.fds();
         let waited = sleep.wait(ports, self.received, lines, self.link.wake());
-        if waited == Waited::TimedOut {
+        self.sleeps_without_carrier += 1;
+        if waited == Waited::TimedOut || self.sleeps_without_carrier >= CARRIER_EVERY_SLEEPS {
             self.look_at_carrier();
         }
         waited
@@ -376,6 +386,7 @@ impl Worker {
     /// A system call for each port, hence not every time.
     fn look_at_carrier(&mut self) {
         self.publications_without_carrier = 0;
+        self.sleeps_without_carrier = 0;
         self.published.red_link = self.red.link_state();
         self.published.black_link = self.black.link_state();
     }

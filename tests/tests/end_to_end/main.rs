@@ -15,6 +15,7 @@ mod crash;
 mod kme_faults;
 mod lab;
 mod line_noise;
+mod link_loss;
 mod orders;
 mod policy;
 mod unprivileged;

@@ -16,6 +16,7 @@ A config file:
   [encryptor]
   name = \"site-a\"
   status_socket = \"/run/qmacsec.sock\"
+  # link_loss_forwarding = true  # one port without a link: the other is taken down
 
   [red]                        # the site's LAN: plaintext
   port = \"packet\"              # packet, xdp: an existing interface; tap: make one
@@ -30,9 +31,9 @@ A config file:
   # cores = [2]                # pin them, one core each
   # idle = \"busy\"              # never sleep: only with a core more than workers
 
-  [[policy.rule]]              # without rules all is protected; docs/manual/policy.md
-  protocol = \"lldp\"
-  action = \"bypass\"          # in clear! protect, bypass or discard
+  # [[policy.rule]]            # without rules all is protected; docs/manual/policy.md
+  # protocol = \"lldp\"
+  # action = \"bypass\"        # in clear! protect, bypass or discard
 
   [rekey]
   interval = \"3s\"

@@ -128,6 +128,11 @@ pub(crate) fn text(report: &Report) -> String {
             hit.red, hit.black
         ));
     }
+    if let Some(side) = &report.held_down {
+        line(format!(
+            "  {side} is kept down, since the other port has lost its link (link_loss_forwarding)"
+        ));
+    }
     let several = report.workers.len() > 1;
     if several {
         line(format!("  {} workers together:", report.workers.len()));

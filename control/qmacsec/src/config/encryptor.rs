@@ -57,6 +57,9 @@ pub struct Encryptor {
     pub status_socket: PathBuf,
     /// File of the ledger: one record for each key used. Default: none is kept.
     pub ledger: Option<PathBuf>,
+    /// When one port loses its link the other is taken down as well, and back with it.
+    #[serde(default)]
+    pub link_loss_forwarding: bool,
     /// AES-GCM engine.
     #[serde(default)]
     pub engine: EngineName,

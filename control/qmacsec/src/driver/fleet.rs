@@ -14,12 +14,13 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use gcm::Engine;
+use port::LinkState;
 use rekey::{Action, Direction, Step};
 use secy::{Protection, RxConfig, RxSa, SaId, Salt, Suite, TxSa, TxScConfig, ValidateFrames};
 use tracing::{error, warn};
 use wire::{OVERHEAD_MAX, Pn, Sci};
 use worker::{
-    Command, ControlFrame, Idle, Opener, Openers, Outcome, Policy, Seat, Ticket, WorkerConfig,
+    Command, ControlFrame, Idle, Opener, Openers, Outcome, Policy, Seat, Side, Ticket, WorkerConfig,
 };
 
 use crate::config::{self, EncryptorConfig};
@@ -227,6 +228,19 @@ impl Fleet {
         members.all(|(member, &ticket)| {
             member.handle.is_done(Ticket(ticket)) || !member.handle.is_alive()
         })
+    }
+
+    /// Links of red and black, as the first worker last saw them.
+    pub(crate) fn links(&self) -> Option<[LinkState; 2]> {
+        let stats = self.crew.first()?.handle.stats.snapshot();
+        Some([stats.red_link, stats.black_link])
+    }
+
+    /// Takes the link of a port down, or lets it come up; one worker does it for the interface.
+    pub(crate) fn set_link(&mut self, side: Side, up: bool) {
+        if let Some(member) = self.crew.first_mut() {
+            member.order(Command::SetLink { side, up });
+        }
     }
 
     /// The worker that validates the frames of an SC.

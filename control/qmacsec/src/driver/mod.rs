@@ -12,6 +12,7 @@
 mod fleet;
 mod journal;
 mod keys;
+mod link_loss;
 mod reload;
 mod report;
 mod zeroise;
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use rekey::{Action, Direction, Rekey, RootSecret};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
-use tracing::error;
+use tracing::{error, info, warn};
 use wire::MacAddr;
 
 use crate::config::EncryptorConfig;
@@ -33,6 +34,7 @@ use crate::stop;
 pub(crate) use fleet::Fleet;
 use journal::Journal;
 use keys::{Answer, KeyDesk};
+use link_loss::LinkLoss;
 use reload::Reload;
 use report::Identity;
 
@@ -49,6 +51,8 @@ pub(crate) struct Driver {
     journal: Journal,
     ledger: Ledger,
     reload: Reload,
+    /// If the config asks for it.
+    link_loss: Option<LinkLoss>,
 }
 
 impl Driver {
@@ -87,6 +91,10 @@ impl Driver {
             journal: Journal::new(),
             ledger: Ledger::new(Book::of(config, local), ledger),
             reload: Reload::new(config, file),
+            link_loss: config
+                .encryptor
+                .link_loss_forwarding
+                .then(|| LinkLoss::new(Duration::ZERO)),
         })
     }
 
@@ -184,6 +192,34 @@ impl Driver {
             self.rekey.on_tx_pn(now, id, pn);
             self.ledger.on_frames(Direction::Tx, id, frames);
         }
+        self.look_at_links();
+    }
+
+    /// Forwards the loss and the return of a link, if the config asks for it.
+    fn look_at_links(&mut self) {
+        let now = self.now();
+        let Self {
+            link_loss: Some(link_loss),
+            fleet,
+            ..
+        } = self
+        else {
+            return;
+        };
+        let order = fleet
+            .links()
+            .and_then(|links| link_loss.on_look(now, links));
+        if let Some(link_loss::Order { side, up }) = order {
+            let (ours, theirs) = (side.name(), side.other().name());
+            if up {
+                info!("the {theirs} link is back: {ours} may come up");
+            } else {
+                warn!(
+                    "the {theirs} link is lost: {ours} is taken down, as link_loss_forwarding says"
+                );
+            }
+            fleet.set_link(side, up);
+        }
     }
 
     /// Does what the rekey protocol asks for.
@@ -215,13 +251,18 @@ impl Driver {
 
     fn report(&self) -> crate::status::Report {
         let now = self.now();
-        report::build(
+        let report = report::build(
             &self.identity,
             now,
             &self.rekey.status(now),
             &self.fleet,
             self.keys.health(),
             self.journal.last(),
-        )
+        );
+        let held = self.link_loss.as_ref().and_then(LinkLoss::held);
+        crate::status::Report {
+            held_down: held.map(|side| side.name().to_owned()),
+            ..report
+        }
     }
 }

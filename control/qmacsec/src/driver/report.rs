@@ -63,6 +63,7 @@ pub(super) fn build(
         rx: direction(now, &rekey.rx, None),
         keys_in_stock: rekey.keys_held,
         kme,
+        held_down: None,
         policy: fleet.policy(),
         workers,
         rekey_frames: frames(rekey),

@@ -33,6 +33,9 @@ pub struct Report {
     pub keys_in_stock: usize,
     /// The KME of this site.
     pub kme: KmeHealth,
+    /// The port, `red` or `black`, that is kept down because the other has lost its link.
+    #[serde(default)]
+    pub held_down: Option<String>,
     /// Which frames are protected, bypass, are dropped; over all workers.
     #[serde(default)]
     pub policy: Vec<PolicyLine>,

@@ -205,3 +205,12 @@ fn two_threads_lose_and_sleep_through_nothing() {
     b.copy_tx(b"done");
     sender.join().unwrap();
 }
+
+#[test]
+fn a_link_that_is_taken_down_is_seen_at_the_other_end_only() {
+    let (mut a, b) = ports(8);
+    assert!(a.set_link(false));
+    assert!(a.link_up() && !b.link_up());
+    assert!(a.set_link(true));
+    assert!(a.link_up() && b.link_up());
+}

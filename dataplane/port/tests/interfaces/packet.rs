@@ -316,3 +316,37 @@ fn the_descriptor_wakes_at_the_first_frame() {
         },
     );
 }
+
+#[test]
+fn a_link_that_is_taken_down_is_seen_at_the_other_end_and_comes_back() {
+    let name = "packet::a_link_that_is_taken_down_is_seen_at_the_other_end_and_comes_back";
+    namespace::run(name, &COMMANDS, || {
+        let (mut a, mut b) = pair();
+        assert!(a.set_link(false));
+        wait_until("loss", || !a.link_up() && !b.link_up());
+        let a0 = Interface::named("a0").unwrap();
+        assert_eq!(a0.link_state(), LinkState::Down);
+        assert!(a.set_link(true));
+        wait_until("return", || a.link_up() && b.link_up());
+        a.copy_tx(&frame(60, &[]));
+        receive_one(&mut b, |octets| octets == frame(60, &[]));
+        // One that is made anew meanwhile is taken down, too.
+        assert!(a.set_link(false));
+        ip("link del a0");
+        wait_until("gone", || {
+            a.rx_burst(&mut Burst::new());
+            a.link_state() == LinkState::Gone
+        });
+        COMMANDS.iter().for_each(|command| ip(command));
+        wait_until("there again", || {
+            a.rx_burst(&mut Burst::new());
+            a.link_state() == LinkState::Down
+        });
+        ip("link set b0 up");
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(a0.link_state(), LinkState::Down, "still held");
+        // It comes up with the end of the port.
+        drop(a);
+        wait_until("up", || a0.link_state() == LinkState::Up);
+    });
+}

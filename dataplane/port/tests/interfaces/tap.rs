@@ -282,3 +282,28 @@ fn checksum(octets: &[u8]) -> [u8; 2] {
     let sum: u32 = words.sum();
     (!((sum & 0xffff) + (sum >> 16)) as u16).to_be_bytes()
 }
+
+#[test]
+fn the_host_sees_a_link_that_is_taken_down() {
+    run("tap::the_host_sees_a_link_that_is_taken_down", &[], || {
+        let mut tap = Tap::open(config()).unwrap();
+        let host = Interface::named("t0").unwrap();
+        if !tap.set_link(false) {
+            println!("skipped: a kernel without TUNSETCARRIER");
+            return;
+        }
+        wait_until("loss", || {
+            host.link_state() == LinkState::Down && !tap.link_up()
+        });
+        // One that is made anew meanwhile has no carrier, too.
+        ip("link del t0");
+        wait_until("there again", || {
+            tap.rx_burst(&mut Burst::new());
+            tap.link_state() == LinkState::Down
+        });
+        assert!(tap.set_link(true));
+        wait_until("return", || {
+            host.link_state() == LinkState::Up && tap.link_up()
+        });
+    });
+}

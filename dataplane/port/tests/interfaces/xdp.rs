@@ -402,3 +402,26 @@ fn the_device_is_polled_where_asked_for() {
         },
     );
 }
+
+#[test]
+fn a_link_that_is_taken_down_comes_back() {
+    run(
+        "xdp::a_link_that_is_taken_down_comes_back",
+        &COMMANDS,
+        |mode| {
+            let (mut a, mut b) = pair(mode);
+            assert!(a.set_link(false));
+            wait_until("loss", || !a.link_up() && !b.link_up());
+            a.copy_tx(&frame(60, &[]));
+            assert!(a.set_link(true));
+            wait_until("return", || a.link_up() && b.link_up());
+            wait_until("a frame", || {
+                a.rx_burst(&mut Burst::new());
+                a.copy_tx(&frame(60, &[]));
+                let mut burst = Burst::new();
+                b.rx_burst(&mut burst);
+                !burst.is_empty()
+            });
+        },
+    );
+}

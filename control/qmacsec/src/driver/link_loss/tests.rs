@@ -1,0 +1,109 @@
+use std::time::Duration;
+
+use port::LinkState::{Down, Gone, Up};
+use worker::Side::{Black, Red};
+
+use super::{LinkLoss, Order, State};
+use crate::limits::{LINK_BACK_AFTER, LINK_LOST_AFTER, LINK_SETTLE};
+
+const STEP: Duration = Duration::from_millis(10);
+
+struct Story {
+    links: LinkLoss,
+    now: Duration,
+}
+
+impl Story {
+    fn new() -> Self {
+        let now = Duration::from_secs(5);
+        let links = LinkLoss::new(now);
+        Self { links, now }
+    }
+
+    /// Both were up for a while.
+    fn well() -> Self {
+        let mut story = Self::new();
+        assert_eq!(story.for_time([Up, Up], LINK_SETTLE), []);
+        assert_eq!(story.links.state, State::Well);
+        story
+    }
+
+    /// The links are like this for so long: what was ordered.
+    fn for_time(&mut self, links: [port::LinkState; 2], time: Duration) -> Vec<Order> {
+        let end = self.now + time;
+        let mut orders = Vec::new();
+        while self.now < end {
+            self.now += STEP;
+            orders.extend(self.links.on_look(self.now, links));
+        }
+        orders
+    }
+}
+
+fn down(side: worker::Side) -> Order {
+    Order { side, up: false }
+}
+
+fn up(side: worker::Side) -> Order {
+    Order { side, up: true }
+}
+
+#[test]
+fn a_lasting_loss_takes_the_other_down_and_a_lasting_return_lets_it_go() {
+    for (links, ours) in [([Up, Down], Red), ([Up, Gone], Red), ([Down, Up], Black)] {
+        let mut story = Story::well();
+        let lost = story.for_time(links, LINK_LOST_AFTER + 2 * STEP);
+        assert_eq!(lost, [down(ours)], "{links:?}");
+        assert_eq!(story.links.held(), Some(ours));
+        // What we hold is down; nothing comes of that, for however long.
+        assert_eq!(story.for_time([Down, Down], LINK_SETTLE * 3), []);
+        let back = if ours == Red { [Down, Up] } else { [Up, Down] };
+        assert_eq!(story.for_time(back, LINK_BACK_AFTER / 2), []);
+        assert_eq!(story.for_time(back, LINK_BACK_AFTER), [up(ours)]);
+        // It takes its time to come up.
+        assert_eq!(story.for_time(back, LINK_SETTLE / 2), []);
+        assert_eq!(story.for_time([Up, Up], LINK_SETTLE * 2), []);
+        assert_eq!(story.links.state, State::Well);
+    }
+}
+
+#[test]
+fn what_flickers_is_not_forwarded() {
+    let mut story = Story::well();
+    for _ in 0..50 {
+        assert_eq!(story.for_time([Up, Down], LINK_LOST_AFTER / 2), []);
+        assert_eq!(story.for_time([Up, Up], STEP), []);
+    }
+    assert_eq!(story.for_time([Up, Down], LINK_LOST_AFTER * 2), [down(Red)]);
+    for _ in 0..50 {
+        assert_eq!(story.for_time([Down, Up], LINK_BACK_AFTER / 2), []);
+        assert_eq!(story.for_time([Down, Down], STEP), []);
+    }
+    assert_eq!(story.links.held(), Some(Red));
+}
+
+#[test]
+fn both_lost_is_nothing_to_forward_until_one_is_back() {
+    let mut story = Story::well();
+    assert_eq!(story.for_time([Down, Down], LINK_SETTLE * 2), []);
+    assert_eq!(story.for_time([Down, Up], STEP * 2), [down(Black)]);
+}
+
+#[test]
+fn a_port_that_does_not_come_up_after_it_was_let_go_is_lost_itself() {
+    let mut story = Story::well();
+    story.for_time([Up, Down], LINK_LOST_AFTER * 2);
+    let orders = story.for_time([Down, Up], LINK_BACK_AFTER + LINK_SETTLE * 2);
+    assert_eq!(orders, [up(Red), down(Black)]);
+    assert_eq!(story.for_time([Up, Down], LINK_BACK_AFTER * 2), [up(Black)]);
+}
+
+#[test]
+fn at_the_start_links_get_their_time() {
+    let mut story = Story::new();
+    assert_eq!(story.for_time([Up, Down], LINK_SETTLE / 2), []);
+    assert_eq!(story.for_time([Up, Up], STEP), []);
+    assert_eq!(story.links.state, State::Well);
+    let mut story = Story::new();
+    assert_eq!(story.for_time([Up, Down], LINK_SETTLE * 2), [down(Red)]);
+}
