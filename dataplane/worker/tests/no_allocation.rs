@@ -3,10 +3,12 @@
 
 mod line;
 
+use line::crew::{Crew, rotate};
 use line::{Sites, red_frame, rekey_frame};
 use port::Port;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use worker::{Action, Policy, Rule};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -68,4 +70,37 @@ fn the_frame_path_does_not_allocate() {
         while sites.b.control.recv().is_some() {}
         assert_eq!((sealing, opening, idle), (0, 0, 0), "round {round}");
     }
+}
+
+#[test]
+fn what_bypasses_or_is_handed_over_does_not_allocate_either() {
+    let rule = Rule {
+        ethertype: Some(0x88CC),
+        action: Action::Bypass,
+        ..Rule::default()
+    };
+    let policy = Policy::new(&[rule], Action::Protect).unwrap();
+    let [mut a, mut b] = [0xA, 0xB].map(|name| Crew::with(name, 2, &policy, 1));
+    rotate(&mut a, &mut b, 1);
+    let mut bypassed = red_frame(2, 100);
+    bypassed[12..14].copy_from_slice(&[0x88, 0xCC]);
+    for round in 0..20 {
+        for member in &mut a.members {
+            for _ in 0..100 {
+                member.host.copy_tx(&red_frame(1, 200));
+                member.host.copy_tx(&bypassed);
+            }
+        }
+        let sealing = allocations(|| a.breathe());
+        // Each frame to the wrong worker.
+        for at in 0..2 {
+            for frame in line::receive(&mut a.members[at].line) {
+                b.members[1 - at].line.copy_tx(&frame);
+            }
+        }
+        let opening = allocations(|| b.breathe());
+        assert_eq!(b.arrived().concat().len(), 400);
+        assert_eq!((sealing, opening), (0, 0), "round {round}");
+    }
+    assert!(b.total(|n| n.worker.handed_over) > 0);
 }

@@ -5,6 +5,8 @@
 //! ```
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod crew;
+
 use gcm::Engine;
 use port::mem::{Mem, MemConfig, MemPort, pair_with};
 use port::{Burst, Port};
