@@ -3,6 +3,7 @@
 //! `qmacsec-bench crypto` sets the AES-GCM engines of `gcm` and their peers side by side,
 //! `qmacsec-bench pipeline` a whole worker between null ports and what could be instead of it,
 //! `qmacsec-bench line` two of them and a line between them, over the ports of real interfaces,
+//! `qmacsec-bench rekey` two whole encryptors while they change their keys under load,
 //! `qmacsec-bench timing` looks for time that depends on secrets, and `icount` (a program of its
 //! own, run by `scripts/icount`) counts instructions, which no noisy machine can disturb.
 //!
@@ -26,6 +27,7 @@ pub mod line;
 pub mod machine;
 pub mod pipeline;
 pub mod quiet;
+pub mod rekey;
 pub mod size;
 pub mod stats;
 mod text;

@@ -30,7 +30,7 @@ mod report;
 mod rounds;
 mod rows;
 mod sink;
-mod topology;
+pub(crate) mod topology;
 mod transfer;
 
 /// Rounds unless told otherwise, and of a quick look.

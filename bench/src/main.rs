@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use qmacsec_bench::{crypto, line, pipeline, timing};
+use qmacsec_bench::{crypto, line, pipeline, rekey, timing};
 
 /// Exit code where a measurement found what must not be.
 const FOUND: u8 = 2;
@@ -26,6 +26,8 @@ enum What {
     Pipeline(pipeline::Options),
     /// Two encryptors and a line between them, in network namespaces
     Line(line::Options),
+    /// What a change of key costs under load
+    Rekey(rekey::Options),
     /// Looks for time that depends on keys, payloads or tags
     Timing(timing::Options),
 }
@@ -35,11 +37,11 @@ fn main() -> ExitCode {
         What::Crypto(options) => plain(crypto::run(&options)),
         What::Pipeline(options) => plain(pipeline::run(&options)),
         What::Line(options) => plain(line::run(&options)),
+        What::Rekey(options) => rekey::run(&options)
+            .map(|(text, passed)| (text, found(!passed)))
+            .map_err(Into::into),
         What::Timing(options) => timing::run(&options)
-            .map(|(text, verdict)| match verdict {
-                timing::Verdict::Leak => (text, ExitCode::from(FOUND)),
-                _ => (text, ExitCode::SUCCESS),
-            })
+            .map(|(text, verdict)| (text, found(verdict == timing::Verdict::Leak)))
             .map_err(Into::into),
     };
     match outcome {
@@ -56,6 +58,14 @@ fn plain(
     report: Result<String, impl Error + 'static>,
 ) -> Result<(String, ExitCode), Box<dyn Error>> {
     Ok((report?, ExitCode::SUCCESS))
+}
+
+fn found(found: bool) -> ExitCode {
+    if found {
+        ExitCode::from(FOUND)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// A reader that went away (`| head`) is no failure.

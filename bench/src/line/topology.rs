@@ -15,24 +15,24 @@ use qmacsec::lab::topology::{address, veth};
 use wire::OVERHEAD_MAX;
 
 /// Interface of a host.
-pub(super) const LAN: &str = "lan0";
+pub(crate) const LAN: &str = "lan0";
 /// Interfaces of the boxes: red and black.
-pub(super) const BOXES: [[&str; 2]; 2] = [["red-a", "black-a"], ["red-b", "black-b"]];
+pub(crate) const BOXES: [[&str; 2]; 2] = [["red-a", "black-a"], ["red-b", "black-b"]];
 /// Addresses of the hosts. RFC 5737: never real ones.
-pub(super) const HOSTS: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
+pub(crate) const HOSTS: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
 
 /// The cables under one MTU.
-pub(super) struct Topology {
-    pub(super) left: Netns,
-    pub(super) right: Netns,
+pub(crate) struct Topology {
+    pub(crate) left: Netns,
+    pub(crate) right: Netns,
     /// Where the boxes are. A namespace for each MTU: the cables of the last one die with theirs.
-    pub(super) middle: Netns,
-    pub(super) red_mtu: usize,
+    pub(crate) middle: Netns,
+    pub(crate) red_mtu: usize,
 }
 
 impl Topology {
     /// The caller has a network namespace of its own already.
-    pub(super) fn build(red_mtu: usize) -> io::Result<Self> {
+    pub(crate) fn build(red_mtu: usize) -> io::Result<Self> {
         let topology = Self {
             left: Netns::new("left")?,
             right: Netns::new("right")?,
@@ -67,7 +67,7 @@ impl Topology {
 }
 
 /// Frames that an interface of this thread's namespace has received.
-pub(super) fn received(interface: &str) -> io::Result<u64> {
+pub(crate) fn received(interface: &str) -> io::Result<u64> {
     let text = std::fs::read_to_string("/proc/thread-self/net/dev")?;
     let line = text.lines().find_map(|line| {
         let (name, numbers) = line.split_once(':')?;

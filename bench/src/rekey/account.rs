@@ -1,0 +1,253 @@
+//! What runs amount to: frames counted, latencies in the windows around switches and outside.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use super::load::{FLOWS, Flow, Run};
+use crate::stats::percentile;
+
+/// A window reaches so far before and behind a switch; less where switches come close together.
+const WINDOW: Duration = Duration::from_millis(50);
+/// From the start of a run until its latencies count.
+const SETTLING: Duration = Duration::from_millis(200);
+/// How long a moment is, and how much before the first frame under a new key those are due that a
+/// stall at the switch holds up.
+const MOMENT: Duration = Duration::from_millis(10);
+const EARLY_NS: i64 = 1_000_000;
+/// Latencies are kept from 1 ns to 10 s, three digits.
+const LATENCY_MAX_NS: u64 = 10_000_000_000;
+const DIGITS: u8 = 3;
+/// A bin of the throughput around a switch.
+const BIN_NS: i64 = 1_000_000;
+
+/// How far a window reaches at this interval: no more than a quarter of it, or nothing would be
+/// outside.
+pub(super) fn window(interval: Duration) -> Duration {
+    WINDOW.min(interval / 4)
+}
+
+/// Sums over runs: numbers are added, histograms too, so no percentile is ever averaged.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) frames: u64,
+    pub(super) lost: u64,
+    /// Of these, due in a window.
+    pub(super) lost_inside: u64,
+    pub(super) duplicated: u64,
+    pub(super) disordered: u64,
+    pub(super) changed: u64,
+    pub(super) switches: u64,
+    /// Latency, ns.
+    pub(super) inside: Histogram<u64>,
+    pub(super) outside: Histogram<u64>,
+    /// The longest time without an arrival that touched a window, and that did not; ns.
+    pub(super) gap_inside: u64,
+    pub(super) gap_outside: u64,
+    /// Arrivals by millisecond from the beginning of a window to its end, all switches together.
+    pub(super) bins: Vec<u64>,
+    /// Arrivals that one bin would have if they came evenly.
+    pub(super) even: f64,
+    /// The longest latency of the frames due right after each switch, ns ...
+    pub(super) at_switches: Vec<u32>,
+    /// ... and in as long a time at moments that have nothing to do with it.
+    pub(super) elsewhere: Vec<u32>,
+    half: Duration,
+}
+
+impl Account {
+    /// Of runs at this interval.
+    pub(super) fn new(interval: Duration) -> Self {
+        let half = window(interval);
+        let histogram = || {
+            Histogram::new_with_bounds(1, LATENCY_MAX_NS, DIGITS)
+                .expect("bounds that fit the digits")
+        };
+        Self {
+            frames: 0,
+            lost: 0,
+            lost_inside: 0,
+            duplicated: 0,
+            disordered: 0,
+            changed: 0,
+            switches: 0,
+            inside: histogram(),
+            outside: histogram(),
+            gap_inside: 0,
+            gap_outside: 0,
+            bins: vec![0; 2 * half.as_millis() as usize],
+            even: 0.0,
+            at_switches: Vec::new(),
+            elsewhere: Vec::new(),
+            half,
+        }
+    }
+
+    /// One more run; `switches` are those of the sender of each direction.
+    pub(super) fn add(&mut self, run: &Run, switches: &[Vec<Instant>; FLOWS]) {
+        for ((flow, switches), &sent) in run.flows.iter().zip(switches).zip(&run.sent) {
+            let in_run = |at: &Instant| {
+                let at = at.checked_duration_since(run.start)?;
+                (at < run.offer.time).then_some(at.as_nanos() as i64)
+            };
+            let switches: Vec<i64> = switches.iter().filter_map(in_run).collect();
+            self.add_flow(run, flow, sent, &switches);
+        }
+    }
+
+    /// Another account of the same interval.
+    pub(super) fn merge(&mut self, other: &Self) {
+        let sums = [
+            (&mut self.frames, other.frames),
+            (&mut self.lost, other.lost),
+            (&mut self.lost_inside, other.lost_inside),
+            (&mut self.duplicated, other.duplicated),
+            (&mut self.disordered, other.disordered),
+            (&mut self.changed, other.changed),
+            (&mut self.switches, other.switches),
+        ];
+        sums.into_iter().for_each(|(sum, more)| *sum += more);
+        self.inside += &other.inside;
+        self.outside += &other.outside;
+        self.gap_inside = self.gap_inside.max(other.gap_inside);
+        self.gap_outside = self.gap_outside.max(other.gap_outside);
+        let bins = self.bins.iter_mut().zip(&other.bins);
+        bins.for_each(|(sum, more)| *sum += more);
+        self.even += other.even;
+        self.at_switches.extend(&other.at_switches);
+        self.elsewhere.extend(&other.elsewhere);
+    }
+
+    fn add_flow(&mut self, run: &Run, flow: &Flow, sent: u64, switches: &[i64]) {
+        let half = self.half.as_nanos() as i64;
+        let due = |number: u64| run.offer.due_ns(number) as i64;
+        // Switches are in order: the one that is nearest to `at`, if it is near enough.
+        let offset = |at: i64| {
+            let next = switches.partition_point(|switch| *switch < at);
+            let near = [next.checked_sub(1), Some(next)].into_iter().flatten();
+            let near = near
+                .filter_map(|index| switches.get(index))
+                .map(|switch| at - switch);
+            near.min_by_key(|offset| offset.abs())
+                .filter(|offset| (-half..half).contains(offset))
+        };
+        self.frames += sent;
+        self.switches += switches.len() as u64;
+        self.duplicated += flow.duplicated;
+        self.disordered += flow.disordered;
+        self.changed += flow.changed;
+        for number in flow.lost(sent) {
+            self.lost += 1;
+            self.lost_inside += u64::from(offset(due(number)).is_some());
+        }
+        let settled = SETTLING.as_nanos() as i64;
+        let mut before = None;
+        for arrival in &flow.arrivals {
+            let due = due(arrival.number.into());
+            let at = due + i64::from(arrival.late_ns);
+            if let Some(offset) = offset(at) {
+                let bin = ((offset + half) / BIN_NS) as usize;
+                if let Some(bin) = self.bins.get_mut(bin) {
+                    *bin += 1;
+                }
+            }
+            if due < settled {
+                continue;
+            }
+            let histogram = match offset(due) {
+                Some(_) => &mut self.inside,
+                None => &mut self.outside,
+            };
+            histogram.saturating_record(u64::from(arrival.late_ns).max(1));
+            if let Some(before) = before.replace(at) {
+                let gap = (at - before).max(0) as u64;
+                let touches = offset(at).is_some() || offset(before).is_some();
+                let longest = if touches {
+                    &mut self.gap_inside
+                } else {
+                    &mut self.gap_outside
+                };
+                *longest = gap.max(*longest);
+            }
+        }
+        self.even += run.offer.rate * (BIN_NS as f64 / 1e9) * switches.len() as f64;
+        self.moments(run, flow, switches);
+    }
+
+    /// A stall of a few milliseconds at every switch hides in the p99.99 of a machine that stalls
+    /// by itself now and then. It does not hide in the median over the switches, and where the machine
+    /// stalls all the time not in the best tenth of them.
+    fn moments(&mut self, run: &Run, flow: &Flow, switches: &[i64]) {
+        let moment = MOMENT.as_nanos() as i64;
+        let mut longest = vec![0; (run.offer.time.as_nanos() as i64 / moment) as usize + 1];
+        let mut after = vec![0; switches.len()];
+        for arrival in &flow.arrivals {
+            let due = run.offer.due_ns(arrival.number.into()) as i64;
+            let place = switches.partition_point(|switch| *switch <= due + EARLY_NS);
+            let switch = place.checked_sub(1).filter(|&n| due - switches[n] < moment);
+            let slot = match switch {
+                Some(n) => after.get_mut(n),
+                None => longest.get_mut((due / moment) as usize),
+            };
+            if let Some(slot) = slot {
+                *slot = arrival.late_ns.max(*slot);
+            }
+        }
+        self.at_switches
+            .extend(after.into_iter().filter(|&late| late > 0));
+        let settled = (SETTLING.as_nanos() as i64 / moment) as usize;
+        self.elsewhere
+            .extend(longest.into_iter().skip(settled).filter(|&late| late > 0));
+    }
+
+    /// The longest latency right after a switch and elsewhere, us, at that quantile of all of them.
+    pub(super) fn stall_us(&self, quantile: f64) -> Option<(f64, f64)> {
+        let at = |latencies: &[u32]| {
+            let mut sorted: Vec<f64> = latencies.iter().map(|&ns| f64::from(ns) / 1e3).collect();
+            sorted.sort_unstable_by(f64::total_cmp);
+            (!sorted.is_empty()).then(|| percentile(&sorted, quantile))
+        };
+        Some((at(&self.at_switches)?, at(&self.elsewhere)?))
+    }
+
+    /// How long the line was blocked, in effect, us for each switch: frames lost by the rate at which
+    /// they were offered (FD.io CSIT).
+    pub(super) fn blocked_us_per_switch(&self, rate: f64) -> f64 {
+        if self.switches == 0 {
+            return 0.0;
+        }
+        self.lost as f64 / rate * 1e6 / self.switches as f64
+    }
+
+    /// With 95 % confidence no greater share of frames is lost than this: 3/N where none was.
+    pub(super) fn loss_upper_95(&self) -> f64 {
+        poisson_upper_95(self.lost) / (self.frames.max(1) as f64)
+    }
+
+    /// The bin that is furthest from the mean, per cent of it.
+    pub(super) fn worst_bin_percent(&self) -> Option<f64> {
+        let off = |bin: &u64| 100.0 * (*bin as f64 / self.even - 1.0);
+        let worst = self
+            .bins
+            .iter()
+            .map(off)
+            .max_by(|a, b| a.abs().total_cmp(&b.abs()));
+        worst.filter(|_| self.even > 0.0)
+    }
+}
+
+/// Latency at a quantile, us; `None` without frames.
+pub(super) fn quantile_us(histogram: &Histogram<u64>, quantile: f64) -> Option<f64> {
+    (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1e3)
+}
+
+/// Upper 95 % bound of the mean of a Poisson variable that came out as `count` (Wilson and Hilferty):
+/// 3 for none.
+pub(super) fn poisson_upper_95(count: u64) -> f64 {
+    const Z: f64 = 1.645;
+    let k = count as f64 + 1.0;
+    k * (1.0 - 1.0 / (9.0 * k) + Z / (3.0 * k.sqrt())).powi(3)
+}
+
+#[cfg(test)]
+mod tests;

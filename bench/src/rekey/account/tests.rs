@@ -1,0 +1,101 @@
+use super::super::load::{Arrival, Hosts, Offer};
+use super::*;
+use crate::frame_size::FrameSize;
+
+const T: Duration = Duration::from_secs(1);
+
+/// A second of 10,000 frames a second over a cable.
+fn run() -> Run {
+    let (a, b) = port::mem::pair(4096);
+    let mut hosts = Hosts::new([a.open().unwrap(), b.open().unwrap()]).unwrap();
+    hosts.carry(Offer {
+        size: FrameSize::Octets(64),
+        rate: 10_000.0,
+        time: T,
+    })
+}
+
+/// Every frame took `late_ns`, but those from `from` to `to`.
+fn with_latency(
+    run: &mut Run,
+    flow: usize,
+    late_ns: u32,
+    slow: core::ops::Range<u32>,
+    slow_ns: u32,
+) {
+    run.flows[flow].arrivals = (0..10_000)
+        .map(|number| Arrival {
+            number,
+            late_ns: if slow.contains(&number) {
+                slow_ns
+            } else {
+                late_ns
+            },
+        })
+        .collect();
+}
+
+#[test]
+fn latencies_are_attributed_to_the_windows_of_their_own_direction() {
+    let mut run = run();
+    // A switch of the first direction at half a second: frames 4500 to 5499 are within 50 ms.
+    with_latency(&mut run, 0, 1_000, 4500..5500, 9_000);
+    with_latency(&mut run, 1, 1_000, 0..0, 0);
+    let switches = [vec![run.start + Duration::from_millis(500)], vec![]];
+    let mut account = Account::new(T);
+    account.add(&run, &switches);
+    assert_eq!(
+        (account.switches, account.frames, account.lost),
+        (1, 20_000, 0)
+    );
+    assert_eq!(account.inside.len(), 1000);
+    assert!(
+        (9_000..=9_010).contains(&account.inside.min()),
+        "only slow frames inside"
+    );
+    assert!(account.outside.max() <= 1_010, "only fast frames outside");
+    // Frames of the first 200 ms are settling.
+    assert_eq!(account.outside.len(), 2 * 8_000 - 1_000);
+    assert!((account.even - 10.0).abs() < 1e-9);
+    assert!(
+        account.worst_bin_percent().unwrap().abs() < 11.0,
+        "{:?}",
+        account.bins
+    );
+}
+
+#[test]
+fn accounts_add_up() {
+    let mut run = run();
+    with_latency(&mut run, 0, 1_000, 0..0, 0);
+    let switches = [vec![run.start + Duration::from_millis(500)], vec![]];
+    let mut one = Account::new(T);
+    one.add(&run, &switches);
+    let mut two = one.clone();
+    two.merge(&one);
+    assert_eq!((two.frames, two.switches), (2 * one.frames, 2));
+    assert_eq!(two.inside.len(), 2 * one.inside.len());
+    assert_eq!(
+        two.bins.iter().sum::<u64>(),
+        2 * one.bins.iter().sum::<u64>()
+    );
+}
+
+#[test]
+fn no_loss_is_bounded_by_three_in_n_and_blocked_time_is_lost_by_offered() {
+    assert!((poisson_upper_95(0) - 3.0).abs() < 0.05);
+    assert!((poisson_upper_95(10) - 16.96).abs() < 0.1);
+    let mut account = Account::new(T);
+    (account.frames, account.lost, account.switches) = (1_000_000, 500, 5);
+    let blocked = account.blocked_us_per_switch(100_000.0);
+    assert!((blocked - 1_000.0).abs() < 1e-9, "{blocked}");
+}
+
+#[test]
+fn short_intervals_have_short_windows() {
+    assert_eq!(window(Duration::from_secs(3)), WINDOW);
+    assert_eq!(
+        window(Duration::from_millis(100)),
+        Duration::from_millis(25)
+    );
+}

@@ -1,0 +1,188 @@
+//! What joins hosts and encryptors: memory, or the interfaces of a network of our own.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use nix::sched::{CloneFlags, setns};
+use port::limits::CHUNKS;
+use port::mem::{self, Mem, MemConfig};
+use port::packet::{Packet, PacketConfig};
+use port::tap::{Tap, TapConfig};
+use port::xdp::{Share, Xdp, XdpConfig, XdpMode};
+use port::{Port, PortError};
+use qmacsec::lab::netns::Netns;
+use qmacsec::ports::Opener;
+use wire::OVERHEAD_MAX;
+
+use super::Error;
+use crate::line::topology::{BOXES, LAN, Topology};
+
+/// Frames that each cable in memory holds: some milliseconds, for when the system keeps a thread from
+/// its core. Usual Ethernet, with room for SecTAG and ICV: rooms take memory.
+const HELD: usize = 8192;
+const MTU: usize = 1500;
+const MEM_MTU: usize = MTU + OVERHEAD_MAX;
+/// The interfaces that encryptors make where red is TAP.
+const TAPS: [&str; 2] = ["tap-a", "tap-b"];
+
+/// Which ports the encryptors have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum PortKind {
+    /// Cables in memory
+    Mem,
+    /// AF_PACKET on veth
+    Packet,
+    /// AF_XDP on veth, the best mode there is
+    Xdp,
+    /// AF_XDP on veth with the program in the kernel's general path
+    XdpSkb,
+    /// Red is TAP, black AF_PACKET on veth
+    Tap,
+}
+
+impl PortKind {
+    /// As in tables and JSON.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Mem => "mem",
+            Self::Packet => "packet",
+            Self::Xdp => "xdp",
+            Self::XdpSkb => "xdp-skb",
+            Self::Tap => "tap",
+        }
+    }
+}
+
+/// Where the encryptors are.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// Needs no network.
+    Memory,
+    /// Namespaces and veth.
+    Network(Arc<Topology>),
+}
+
+/// All ends, to be opened on the threads that will use them.
+pub(super) struct Cables {
+    /// Red and black of each encryptor.
+    pub(super) encryptors: [[Opener; 2]; 2],
+    pub(super) hosts: [Opener; 2],
+}
+
+impl Place {
+    /// Makes what these ports need.
+    pub(super) fn new(kind: PortKind) -> Result<Self, Error> {
+        Ok(match kind {
+            PortKind::Mem => Self::Memory,
+            _ => Self::Network(Arc::new(Topology::build(MTU)?)),
+        })
+    }
+
+    /// Runs `work` there: threads that it starts are there, too.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        match self {
+            Self::Memory => Ok(work(self)),
+            Self::Network(topology) => {
+                let here = self.clone();
+                Ok(topology.middle.run(move || work(&here))?)
+            }
+        }
+    }
+
+    /// Ends for one pair of encryptors.
+    pub(super) fn cables(&self, kind: PortKind) -> Result<Cables, Error> {
+        match self {
+            Self::Memory => Ok(in_memory()),
+            Self::Network(topology) => Ok(Cables {
+                encryptors: [interfaces(kind, 0)?, interfaces(kind, 1)?],
+                hosts: match kind {
+                    PortKind::Tap => TAPS.map(|tap| Box::new(move || packet(tap, 0)) as Opener),
+                    _ => [&topology.left, &topology.right].map(at_host),
+                },
+            }),
+        }
+    }
+}
+
+fn in_memory() -> Cables {
+    let cable = || {
+        mem::pair_with(MemConfig {
+            capacity: HELD,
+            mtu: MEM_MTU,
+            ..MemConfig::default()
+        })
+    };
+    let open = |end: Mem| -> Opener { Box::new(move || Ok(Box::new(end.open()?))) };
+    let [(red_a, host_a), (red_b, host_b), (black_a, black_b)] = [(); 3].map(|()| cable());
+    Cables {
+        encryptors: [[open(red_a), open(black_a)], [open(red_b), open(black_b)]],
+        hosts: [open(host_a), open(host_b)],
+    }
+}
+
+/// Red and black of one encryptor.
+fn interfaces(kind: PortKind, index: usize) -> Result<[Opener; 2], Error> {
+    let [red, black] = BOXES[index];
+    let black_mtu = MTU + OVERHEAD_MAX;
+    let mode = match kind {
+        PortKind::Xdp => XdpMode::Auto,
+        PortKind::XdpSkb => XdpMode::Skb,
+        PortKind::Tap => {
+            let tap = TapConfig {
+                name: TAPS[index].to_owned(),
+                mtu: MTU,
+                ..TapConfig::default()
+            };
+            let red: Opener = Box::new(move || Ok(Box::new(Tap::open(tap)?)));
+            return Ok([red, Box::new(move || packet(black, black_mtu))]);
+        }
+        PortKind::Packet | PortKind::Mem => {
+            return Ok([
+                Box::new(move || packet(red, MTU)),
+                Box::new(move || packet(black, black_mtu)),
+            ]);
+        }
+    };
+    // One memory for both, as in the program.
+    let share = Share::new(CHUNKS, black_mtu)?;
+    let xdp = |ifname: &str, mtu_min| -> Opener {
+        let config = XdpConfig {
+            ifname: ifname.to_owned(),
+            mtu_min,
+            mode,
+            share: Some(share),
+            ..XdpConfig::default()
+        };
+        Box::new(move || Ok(Box::new(Xdp::open(config)?)))
+    };
+    Ok([xdp(red, MTU), xdp(black, black_mtu)])
+}
+
+fn packet(ifname: &str, mtu_min: usize) -> Result<Box<dyn Port>, PortError> {
+    Ok(Box::new(Packet::open(PacketConfig {
+        ifname: ifname.to_owned(),
+        mtu_min,
+        ..PacketConfig::default()
+    })?))
+}
+
+/// The end of a host, in its namespace; whoever opens it comes back to where he was.
+fn at_host(host: &Netns) -> Opener {
+    let path = host.path();
+    Box::new(move || {
+        let refused = |source: io::Error| PortError::System {
+            what: "the host's namespace".to_owned(),
+            source,
+        };
+        let home = File::open("/proc/thread-self/ns/net").map_err(refused)?;
+        let there = File::open(&path).map_err(refused)?;
+        setns(&there, CloneFlags::CLONE_NEWNET).map_err(|error| refused(error.into()))?;
+        let port = packet(LAN, 0);
+        setns(&home, CloneFlags::CLONE_NEWNET).map_err(|error| refused(error.into()))?;
+        port
+    })
+}

@@ -1,0 +1,255 @@
+//! The load: frames in both directions at a constant rate, each with the time at which it was due.
+//!
+//! Open loop: what is due is sent, whatever became of the frames before. The time a frame took counts
+//! from when it was due, not from when this thread came to send it, so a stall shows in every frame
+//! that it held up, and not in one alone (no coordinated omission). Each frame also has a number in
+//! its direction: lost, doubled and disordered frames are counted by it. One thread sends and
+//! receives: one clock. For each frame it writes down eight octets; all else is done afterwards.
+
+use std::time::{Duration, Instant};
+
+use port::limits::HEADROOM;
+use port::{Burst, Pool, Port, PortError};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::frame_size::FrameSize;
+
+/// Directions: from A's host to B's, and back.
+pub(super) const FLOWS: usize = 2;
+/// Frames of one burst.
+const BURST: usize = 32;
+/// Templates, sent in turn; a whole number of mixes.
+const TEMPLATES: usize = 48;
+/// What is due is sent, also late; this much behind, the hosts give up.
+const BEHIND_MAX: Duration = Duration::from_millis(500);
+/// How long frames under way are waited for.
+const DRAIN: Duration = Duration::from_secs(2);
+/// After the last frame, for those that come twice.
+const AFTERWARDS: Duration = Duration::from_millis(50);
+/// EtherType of the hosts' frames: IPv4, as most of a site's.
+const HEADER: [u8; 14] = [2, 0, 0, 0, 0x10, 2, 2, 0, 0, 0, 0x10, 1, 8, 0];
+const NUMBER_AT: usize = HEADER.len();
+const MARK_AT: usize = NUMBER_AT + 8;
+/// Tells our frames, and the runs apart.
+const MARK: u32 = 0x716d_6b79;
+
+/// What is offered in each direction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer {
+    pub(super) size: FrameSize,
+    /// Frames a second.
+    pub(super) rate: f64,
+    pub(super) time: Duration,
+}
+
+impl Offer {
+    /// Frames in all.
+    pub(super) fn frames(&self) -> u64 {
+        (self.rate * self.time.as_secs_f64()) as u64
+    }
+
+    /// When a frame is due, ns from the start.
+    pub(super) fn due_ns(&self, number: u64) -> u64 {
+        (number as f64 * 1e9 / self.rate) as u64
+    }
+}
+
+/// One frame received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Arrival {
+    /// Its number.
+    pub(super) number: u32,
+    /// How long after it was due, ns; four seconds at most.
+    pub(super) late_ns: u32,
+}
+
+/// What became of one direction.
+#[derive(Clone, Debug)]
+pub(super) struct Flow {
+    /// In the order in which they came, doubles left out.
+    pub(super) arrivals: Vec<Arrival>,
+    /// One bit for each number.
+    came: Vec<u64>,
+    pub(super) duplicated: u64,
+    pub(super) disordered: u64,
+    /// Ours, but not as they were sent.
+    pub(super) changed: u64,
+    next: u64,
+}
+
+/// What became of an offer.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) offer: Offer,
+    pub(super) start: Instant,
+    /// Until the last frame was sent.
+    pub(super) took: Duration,
+    /// Frames sent in each direction: those of the offer, or fewer where even sending was too much.
+    pub(super) sent: [u64; FLOWS],
+    pub(super) flows: [Flow; FLOWS],
+}
+
+impl Flow {
+    fn new(frames: u64) -> Self {
+        Self {
+            arrivals: Vec::with_capacity(frames as usize),
+            came: vec![0; (frames as usize).div_ceil(64)],
+            duplicated: 0,
+            disordered: 0,
+            changed: 0,
+            next: 0,
+        }
+    }
+
+    #[inline]
+    fn arrive(&mut self, number: u64, late_ns: u64) {
+        let (word, bit) = ((number / 64) as usize, 1 << (number % 64));
+        let Some(word) = self.came.get_mut(word) else {
+            self.changed += 1;
+            return;
+        };
+        if *word & bit != 0 {
+            self.duplicated += 1;
+            return;
+        }
+        *word |= bit;
+        self.disordered += u64::from(number < self.next);
+        self.next = self.next.max(number + 1);
+        self.arrivals.push(Arrival {
+            number: number as u32, // an offer has no more frames than that
+            late_ns: u32::try_from(late_ns).unwrap_or(u32::MAX),
+        });
+    }
+
+    /// Numbers below `sent` that never came.
+    pub(super) fn lost(&self, sent: u64) -> impl Iterator<Item = u64> + '_ {
+        (0..sent).filter(|number| self.came[(number / 64) as usize] & (1 << (number % 64)) == 0)
+    }
+}
+
+/// The two hosts.
+pub(super) struct Hosts<P> {
+    ends: [P; FLOWS],
+    pool: Pool,
+    runs: u16,
+}
+
+impl<P: Port> Hosts<P> {
+    pub(super) fn new(ends: [P; FLOWS]) -> Result<Self, PortError> {
+        Ok(Self {
+            ends,
+            pool: Pool::new(4 * BURST, port::limits::MTU_MAX)?,
+            runs: 0,
+        })
+    }
+
+    /// The hosts' own ports.
+    pub(super) fn ends(&self) -> &[P; FLOWS] {
+        &self.ends
+    }
+
+    /// Carries out an offer, and waits for what is under way.
+    pub(super) fn carry(&mut self, offer: Offer) -> Run {
+        self.runs = self.runs.wrapping_add(1);
+        let mark = MARK ^ u32::from(self.runs);
+        let templates = templates(offer.size, mark);
+        let frames = offer.frames();
+        let mut run = Run {
+            offer,
+            start: Instant::now(),
+            took: Duration::ZERO,
+            sent: [0; FLOWS],
+            flows: [(); FLOWS].map(|()| Flow::new(frames)),
+        };
+        let mut burst = Burst::new();
+        while run.sent.iter().any(|&sent| sent < frames) {
+            let passed = run.start.elapsed();
+            if passed >= offer.time + BEHIND_MAX {
+                break;
+            }
+            let due = frames.min((offer.rate * passed.as_secs_f64()) as u64 + 1);
+            let mut idle = true;
+            for (flow, end) in self.ends.iter_mut().enumerate() {
+                let sent = &mut run.sent[flow];
+                let count = due.saturating_sub(*sent).min(BURST as u64);
+                for number in *sent..*sent + count {
+                    let template = &templates[number as usize % TEMPLATES];
+                    burst.extend(self.pool.frame().map(|mut frame| {
+                        let _fits_any = frame.copy_from(HEADROOM, template);
+                        frame.bytes_mut()[NUMBER_AT..MARK_AT]
+                            .copy_from_slice(&number.to_be_bytes());
+                        frame
+                    }));
+                }
+                *sent += count;
+                idle &= count == 0;
+                if count > 0 {
+                    end.tx_burst(&mut burst);
+                }
+            }
+            idle &= !self.receive(&mut run, mark, &mut burst);
+            if idle {
+                std::hint::spin_loop();
+            }
+        }
+        run.took = run.start.elapsed();
+        let all_came = |run: &Run| {
+            (0..FLOWS).all(|flow| run.flows[flow].arrivals.len() as u64 == run.sent[flow])
+        };
+        let drain = Instant::now();
+        while !all_came(&run) && drain.elapsed() < DRAIN {
+            self.receive(&mut run, mark, &mut burst);
+        }
+        let afterwards = Instant::now();
+        while afterwards.elapsed() < AFTERWARDS {
+            self.receive(&mut run, mark, &mut burst);
+        }
+        run
+    }
+
+    /// What has come; whether anything has.
+    fn receive(&mut self, run: &mut Run, mark: u32, burst: &mut Burst) -> bool {
+        let mut came = false;
+        for (flow, end) in self.ends.iter_mut().rev().enumerate() {
+            end.rx_burst(burst);
+            if burst.is_empty() {
+                continue;
+            }
+            came = true;
+            let now = run.start.elapsed().as_nanos() as u64; // a run is no 500 years
+            let (offer, flow) = (run.offer, &mut run.flows[flow]);
+            for frame in burst.drain(..) {
+                if let Some(number) = number(frame.bytes(), mark) {
+                    flow.arrive(number, now.saturating_sub(offer.due_ns(number)));
+                }
+            }
+        }
+        came
+    }
+}
+
+/// The number of a frame of this run.
+#[inline]
+fn number(octets: &[u8], mark: u32) -> Option<u64> {
+    let &[a, b, c, d, e, f, g, h, i, j, k, l] =
+        octets.get(NUMBER_AT..MARK_AT + 4)?.first_chunk()?;
+    let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    (u32::from_be_bytes([i, j, k, l]) == mark).then_some(number)
+}
+
+fn templates(size: FrameSize, mark: u32) -> Vec<Vec<u8>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(mark.into());
+    let lens = size.lens(TEMPLATES, &mut rng);
+    let template = |len| {
+        let mut octets = vec![0; len];
+        rng.fill_bytes(&mut octets);
+        octets[..HEADER.len()].copy_from_slice(&HEADER);
+        octets[MARK_AT..MARK_AT + 4].copy_from_slice(&mark.to_be_bytes());
+        octets
+    };
+    lens.into_iter().map(template).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! The rows as tables for people: no-drop rates, T2, T3, T5, T6.
+
+use super::Plan;
+use super::account::{Account, quantile_us, window};
+use super::rounds::Results;
+use super::rows::{Row, Verdict};
+use crate::machine::Machine;
+use crate::text::{line, put};
+
+/// The whole report.
+pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String {
+    let mut report = String::new();
+    let out = &mut report;
+    machine.head(
+        out,
+        "Rekeying under load, in memory and over veth, KIND=LAB",
+    );
+    line!(
+        out,
+        "suite=GCM-AES-XPN-256 sci=on icv=16 dir=bidir trial={}s repeats={} interleaved with runs without rekeying",
+        plan.time.as_secs_f64(),
+        plan.pairs
+    );
+    no_drop_rates(out, results);
+    rekeying(out, &results.rows);
+    latencies(out, &results.rows);
+    drops(out, &results.rows);
+    safety(out, &results.rows);
+    report
+}
+
+fn no_drop_rates(out: &mut String, results: &Results) {
+    line!(
+        out,
+        "\nT1 NO-DROP RATE, each direction, without rekeying (lower and upper bound of the search)"
+    );
+    line!(
+        out,
+        "port     size    NDR_Mpps: lower   upper   NDR_Gbit/s  PDR.5_Mpps: lower   upper"
+    );
+    for ndr in &results.ndrs {
+        let mpps = |rate: f64| rate / 1e6;
+        line!(
+            out,
+            "{:<8} {:<6} {:>16.4} {:>7.4} {:>12.3} {:>18.4} {:>7.4}",
+            ndr.port.as_str(),
+            ndr.size,
+            mpps(ndr.bounds.lower),
+            mpps(ndr.bounds.upper),
+            ndr.size.gbit_s(mpps(ndr.bounds.lower)),
+            mpps(ndr.partial.lower),
+            mpps(ndr.partial.upper),
+        );
+    }
+}
+
+fn rekeying(out: &mut String, rows: &[Row]) {
+    line!(
+        out,
+        "\nT3 REKEY (windows reach a quarter of the interval, 50 ms at most, before and behind a switch)"
+    );
+    line!(
+        out,
+        "port     T_s    size load%  switches     frames   lost  lost_in  reord    dup  loss_ub95  blocked_us/rekey  gap_max_us: in      out  p99.99_us: in      out  max_us: in       out  worst_bin%  median_stall_us: at_switch elsewhere  verdict"
+    );
+    let mut before = None;
+    for row in rows {
+        if before != Some((row.port, row.size, row.load_percent)) {
+            measured(out, "off", row, &row.off, "");
+            before = Some((row.port, row.size, row.load_percent));
+        }
+        let verdict = match row.verdict() {
+            Verdict::Pass => "PASS".to_owned(),
+            Verdict::Fail(why) => format!("FAIL: {why}"),
+        };
+        measured(
+            out,
+            &row.interval.as_secs_f64().to_string(),
+            row,
+            &row.on,
+            &verdict,
+        );
+    }
+}
+
+fn measured(out: &mut String, interval: &str, row: &Row, account: &Account, verdict: &str) {
+    let a = account;
+    let us = |us: Option<f64>| us.map_or("-".to_owned(), |us| format!("{us:.0}"));
+    let max = |histogram: &hdrhistogram::Histogram<u64>| quantile_us(histogram, 1.0);
+    let percent = a.worst_bin_percent();
+    let stall = a.stall_us(0.5);
+    line!(
+        out,
+        "{:<8} {interval:<5} {:>5} {:>5} {:>9} {:>10} {:>6} {:>8} {:>6} {:>6} {:>10.1e} {:>17.1} {:>15.0} {:>8.0} {:>14} {:>8} {:>11} {:>9} {:>11} {:>27} {:>9}  {verdict}",
+        row.port,
+        row.size,
+        row.load_percent,
+        a.switches,
+        a.frames,
+        a.lost,
+        a.lost_inside,
+        a.disordered,
+        a.duplicated,
+        a.loss_upper_95(),
+        a.blocked_us_per_switch(row.rate),
+        a.gap_inside as f64 / 1e3,
+        a.gap_outside as f64 / 1e3,
+        us(quantile_us(&a.inside, 0.9999)),
+        us(quantile_us(&a.outside, 0.9999)),
+        us(max(&a.inside)),
+        us(max(&a.outside)),
+        percent.map_or("-".to_owned(), |percent| format!("{percent:+.1}")),
+        us(stall.map(|(at_switch, _)| at_switch)),
+        us(stall.map(|(_, elsewhere)| elsewhere)),
+    );
+}
+
+fn latencies(out: &mut String, rows: &[Row]) {
+    line!(out, "\nT2 LATENCY us, one way, from when a frame was due");
+    line!(
+        out,
+        "port     size  load%  T_s    where          frames      p50      p90      p99    p99.9   p99.99      max"
+    );
+    let mut one =
+        |row: &Row, interval: &str, place: &str, histogram: &hdrhistogram::Histogram<u64>| {
+            if histogram.is_empty() {
+                return;
+            }
+            put!(
+                out,
+                "{:<5} {:>5}  {interval:<5}  {place:<8} {:>12}",
+                row.size,
+                row.load_percent,
+                histogram.len()
+            );
+            for quantile in [0.5, 0.9, 0.99, 0.999, 0.9999, 1.0] {
+                let us = quantile_us(histogram, quantile).unwrap_or_default();
+                put!(out, " {us:>8.1}");
+            }
+            line!(out);
+        };
+    let mut before = None;
+    for row in rows {
+        if before != Some((row.port, row.size, row.load_percent)) {
+            one(row, "off", "all", &row.off.outside);
+            before = Some((row.port, row.size, row.load_percent));
+        }
+        let interval = row.interval.as_secs_f64().to_string();
+        one(row, &interval, "inside", &row.on.inside);
+        one(row, &interval, "outside", &row.on.outside);
+    }
+    let widths = rows.iter().map(|row| (row.interval, window(row.interval)));
+    for (interval, half) in crate::crypto::or_default(&widths.collect::<Vec<_>>(), Vec::new()) {
+        line!(
+            out,
+            "inside at T = {} s: due within {} ms of a switch",
+            interval.as_secs_f64(),
+            half.as_secs_f64() * 1e3
+        );
+    }
+}
+
+fn drops(out: &mut String, rows: &[Row]) {
+    line!(
+        out,
+        "\nT5 DROPS with rekeying, by name; unexplained must be 0"
+    );
+    for row in rows {
+        put!(
+            out,
+            "{:<8} {:<5} {:>3} %  T = {:<5}  unexplained {}",
+            row.port,
+            row.size,
+            row.load_percent,
+            row.interval.as_secs_f64(),
+            row.unexplained
+        );
+        for (name, frames) in &row.drops {
+            put!(out, "  {name} {frames}");
+        }
+        line!(out);
+    }
+}
+
+fn safety(out: &mut String, rows: &[Row]) {
+    let sum = |n: usize| rows.iter().map(|row| row.safety[n]).sum::<u64>();
+    line!(
+        out,
+        "\nT6 SAFETY  nonces_checked {}  nonce_repeats {} (must be 0)  cleartext_frames_on_line {} (must be 0)",
+        sum(0),
+        sum(1),
+        sum(2)
+    );
+}

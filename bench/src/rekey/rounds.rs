@@ -1,0 +1,218 @@
+//! Rounds: for each size and load, runs without rekeying and at each interval, one after the other
+//! and again, so that a slow minute of the machine meets all of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::account::Account;
+use super::cables::{Place, PortKind};
+use super::load::{Hosts, Offer};
+use super::ndr::{self, Bounds};
+use super::pair::{Drops, NEVER, Pair, host_drops};
+use super::rows::Row;
+use super::{Error, Fault, Plan};
+use crate::frame_size::FrameSize;
+
+/// Trials of the search: their length, how late the last frame may be sent, where they begin, the most that is tried, how close the
+/// bounds come, and what may be lost.
+const TRIAL: Duration = Duration::from_millis(200);
+const TRIAL_BEHIND: Duration = Duration::from_millis(20);
+const FIRST: f64 = 50_000.0;
+const MOST: f64 = 20e6;
+const WIDTH: f64 = 0.05;
+
+/// What was found before the rows: the no-drop rate of each size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ndr {
+    pub(super) port: PortKind,
+    pub(super) size: FrameSize,
+    /// Frames a second and direction.
+    pub(super) bounds: Bounds,
+    /// The same with half a per cent of loss.
+    pub(super) partial: Bounds,
+}
+
+/// All that was measured.
+#[derive(Clone, Debug)]
+pub(super) struct Results {
+    /// Ports that could not be had, and why.
+    pub(super) absent: Vec<String>,
+    pub(super) ndrs: Vec<Ndr>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// One run's figures.
+struct Leg {
+    account: Account,
+    drops: Drops,
+    unexplained: u64,
+    safety: [u64; 3],
+}
+
+/// Measures everything.
+pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg}, {eta} left");
+    let cells = plan.ports.len() * plan.sizes.len() * plan.loads.len();
+    let legs = cells * (1 + plan.intervals.len()) * plan.pairs as usize;
+    let bar = ProgressBar::new(legs as u64)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let mut results = Results {
+        absent: Vec::new(),
+        ndrs: Vec::new(),
+        rows: Vec::new(),
+    };
+    for &port in &plan.ports {
+        let place = Place::new(port)?;
+        for &size in &plan.sizes {
+            bar.set_message(format!("{} {size}: no-drop rate", port.as_str()));
+            let ndr = match no_drop_rate(plan, &place, port, size) {
+                // This machine has no such port: the others are measured all the same.
+                Err(Error::Ended(why)) if plan.ports.len() > 1 => {
+                    results.absent.push(format!("{}: {why}", port.as_str()));
+                    break;
+                }
+                ndr => ndr?,
+            };
+            results.ndrs.push(ndr);
+            for &load_percent in &plan.loads {
+                bar.set_message(format!("{} {size} at {load_percent} %", port.as_str()));
+                let offer = Offer {
+                    size,
+                    rate: ndr.bounds.lower * f64::from(load_percent) / 100.0,
+                    time: plan.time,
+                };
+                let cell = Cell {
+                    port,
+                    offer,
+                    load_percent,
+                };
+                results.rows.extend(rows(plan, &place, cell, &bar)?);
+            }
+        }
+    }
+    bar.finish_and_clear();
+    Ok(results)
+}
+
+/// One offer over one kind of port.
+#[derive(Clone, Copy)]
+struct Cell {
+    port: PortKind,
+    offer: Offer,
+    load_percent: u32,
+}
+
+fn no_drop_rate(plan: &Plan, place: &Place, port: PortKind, size: FrameSize) -> Result<Ndr, Error> {
+    let (bounds, partial) = match plan.rate {
+        // As asked for: nothing is searched.
+        Some(rate) => [(); 2]
+            .map(|()| Bounds {
+                lower: rate,
+                upper: rate,
+            })
+            .into(),
+        None => place.run(move |place| searched(place, port, size))??,
+    };
+    Ok(Ndr {
+        port,
+        size,
+        bounds,
+        partial,
+    })
+}
+
+/// No-drop rate and partial-drop rate.
+fn searched(place: &Place, port: PortKind, size: FrameSize) -> Result<(Bounds, Bounds), Error> {
+    let (_pair, ends) = Pair::start(place.cables(port)?, NEVER, None)?;
+    let mut hosts = Hosts::new(ends)?;
+    let mut trial = |rate: f64| {
+        let offer = Offer {
+            size,
+            rate,
+            time: TRIAL,
+        };
+        let run = hosts.carry(offer);
+        if run.took > offer.time + TRIAL_BEHIND {
+            return Ok(1.0); // not even offered
+        }
+        let offered = 2 * offer.frames();
+        let came: usize = run.flows.iter().map(|flow| flow.arrivals.len()).sum();
+        Ok::<_, Error>(1.0 - came as f64 / offered.max(1) as f64)
+    };
+    let bounds = ndr::search(FIRST, MOST, WIDTH, 0.0, &mut trial)?;
+    if bounds.lower < 1.0 {
+        return Err(Error::NothingCarried(size));
+    }
+    let partial = ndr::search(bounds.lower, MOST, WIDTH, 0.005, &mut trial)?;
+    Ok((bounds, partial))
+}
+
+/// Every interval at one offer.
+fn rows(plan: &Plan, place: &Place, cell: Cell, bar: &ProgressBar) -> Result<Vec<Row>, Error> {
+    let row = |&interval: &Duration| Row {
+        port: cell.port.as_str(),
+        interval,
+        size: cell.offer.size,
+        load_percent: cell.load_percent,
+        rate: cell.offer.rate,
+        on: Account::new(interval),
+        off: Account::new(interval),
+        drops: Drops::new(),
+        unexplained: 0,
+        safety: [0; 3],
+    };
+    let mut rows: Vec<Row> = plan.intervals.iter().map(row).collect();
+    let mut off = Account::new(NEVER);
+    let fault = plan.fault;
+    let one = |interval| place.run(move |place| leg(place, cell, interval, fault))?;
+    for _ in 0..plan.pairs {
+        off.merge(&one(NEVER)?.account);
+        bar.inc(1);
+        for row in &mut rows {
+            let leg = one(row.interval)?;
+            row.on.merge(&leg.account);
+            merge(&mut row.drops, &leg.drops);
+            row.unexplained += leg.unexplained;
+            row.safety = core::array::from_fn(|n| row.safety[n] + leg.safety[n]);
+            bar.inc(1);
+        }
+    }
+    rows.iter_mut().for_each(|row| row.off = off.clone());
+    Ok(rows)
+}
+
+/// One run over a pair of its own.
+fn leg(place: &Place, cell: Cell, interval: Duration, fault: Option<Fault>) -> Result<Leg, Error> {
+    let (pair, ends) = Pair::start(place.cables(cell.port)?, interval, fault)?;
+    let before = pair.drops()?;
+    let mut hosts = Hosts::new(ends)?;
+    pair.seen.iter().for_each(|seen| drop(seen.take_switches()));
+    let run = hosts.carry(cell.offer);
+    let switches = [0, 1].map(|end| pair.seen[end].take_switches());
+    let mut drops = pair.drops()?;
+    for (name, frames) in &before {
+        drops.entry(name.clone()).and_modify(|now| *now -= frames);
+    }
+    for end in hosts.ends() {
+        merge(&mut drops, &host_drops(end));
+    }
+    drops.retain(|_, frames| *frames > 0);
+    let mut account = Account::new(interval);
+    account.add(&run, &switches);
+    let named: u64 = drops.values().sum();
+    let counts = [0, 1].map(|end| pair.seen[end].counts());
+    Ok(Leg {
+        unexplained: account.lost.abs_diff(named),
+        account,
+        drops,
+        safety: core::array::from_fn(|n| counts[0][n] + counts[1][n]),
+    })
+}
+
+fn merge(into: &mut Drops, from: &BTreeMap<String, u64>) {
+    for (name, frames) in from {
+        *into.entry(name.clone()).or_default() += frames;
+    }
+}

@@ -1,0 +1,96 @@
+use super::*;
+
+fn account(lost: u64, inside_us: u64, outside_us: u64) -> Account {
+    let mut account = Account::new(Duration::from_secs(1));
+    (account.frames, account.lost, account.switches) = (1_000_000, lost, 10);
+    account
+        .inside
+        .record_n(inside_us * 1_000, TAIL_FRAMES)
+        .unwrap();
+    account
+        .outside
+        .record_n(outside_us * 1_000, TAIL_FRAMES)
+        .unwrap();
+    account
+}
+
+fn row(on: Account, off: Account) -> Row {
+    Row {
+        port: "mem",
+        interval: Duration::from_secs(1),
+        size: FrameSize::Octets(512),
+        load_percent: 50,
+        rate: 1e5,
+        on,
+        off,
+        drops: Drops::new(),
+        unexplained: 0,
+        safety: [1_000_000, 0, 0],
+    }
+}
+
+fn why(row: &Row) -> String {
+    match row.verdict() {
+        Verdict::Pass => "PASS".to_owned(),
+        Verdict::Fail(why) => why,
+    }
+}
+
+#[test]
+fn a_row_without_loss_and_with_a_short_tail_passes() {
+    assert_eq!(
+        why(&row(account(0, 110, 100), account(0, 100, 100))),
+        "PASS"
+    );
+    // As much lost without rekeying.
+    assert_eq!(
+        why(&row(account(5, 110, 100), account(5, 100, 100))),
+        "PASS"
+    );
+}
+
+#[test]
+fn what_fails_a_row_is_named() {
+    let off = account(0, 100, 100);
+    let mut lossy = row(account(1, 100, 100), off.clone());
+    lossy.drops.insert("InPktsNotUsingSA".to_owned(), 1);
+    assert_eq!(why(&lossy), "lost 1 (InPktsNotUsingSA), without rekeying 0");
+    let slow = row(account(0, 130, 100), off.clone());
+    assert!(
+        why(&slow).starts_with("p99.99 130 us in the windows"),
+        "{}",
+        why(&slow)
+    );
+    let mut stalled = row(account(0, 100, 100), off.clone());
+    stalled.on.at_switches = vec![100_000, 5_000_000, 5_100_000];
+    stalled.on.elsewhere = vec![90_000, 100_000, 30_000_000];
+    assert!(
+        why(&stalled).starts_with("stall: p50 5000 us right after"),
+        "{}",
+        why(&stalled)
+    );
+    // Elsewhere the machine stalls more often than not.
+    stalled.on.elsewhere = vec![100_000, 9_000_000, 30_000_000];
+    stalled.on.at_switches = vec![5_000_000, 5_100_000, 9_000_000];
+    assert!(
+        why(&stalled).starts_with("stall: p10 5000 us right after"),
+        "{}",
+        why(&stalled)
+    );
+    let mut row = row(account(0, 100, 100), off);
+    row.on.duplicated = 1;
+    assert!(why(&row).contains("duplicated 1"));
+    row.safety = [10, 0, 1];
+    assert!(why(&row).contains("cleartext_frames_on_line 1"));
+    row.unexplained = 2;
+    assert_eq!(why(&row), "unexplained 2");
+    row.on.switches = 0;
+    assert_eq!(why(&row), "no switch");
+}
+
+#[test]
+fn a_tail_of_too_few_frames_is_no_pass() {
+    let mut on = account(0, 100, 100);
+    on.inside.reset();
+    assert!(why(&row(on, account(0, 100, 100))).contains("too few frames"));
+}

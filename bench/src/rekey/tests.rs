@@ -1,0 +1,135 @@
+use clap::Parser;
+use serde_json::Value;
+
+use super::*;
+
+/// A parser as the program has it.
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+}
+
+fn parse(arguments: &str) -> Result<Options, clap::Error> {
+    let words = core::iter::once("bench").chain(arguments.split_whitespace());
+    Cli::try_parse_from(words).map(|cli| cli.options)
+}
+
+/// Slow enough for a debug build on a busy machine.
+const GENTLE: &str =
+    "--ports mem --sizes 512 --rate 40000 --loads 50 --pairs 1 --time 3 --intervals 0.3";
+
+fn measured(more: &str) -> Vec<rows::Row> {
+    let plan = Plan::new(&parse(&format!("{GENTLE} {more}")).unwrap());
+    rounds::run(&plan).unwrap().rows
+}
+
+#[test]
+fn rekeying_loses_nothing_and_the_report_has_every_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("report");
+    let options = Options {
+        out: Some(out.clone()),
+        json: true,
+        ..parse(GENTLE).unwrap()
+    };
+    let (json, _) = run(&options).unwrap();
+    let document: Value = serde_json::from_str(&json).unwrap();
+    let [row] = document["rows"].as_array().unwrap().as_slice() else {
+        panic!("one row: {json}");
+    };
+    let names: Vec<_> = row
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let mut promised = [
+        "port",
+        "interval_s",
+        "size",
+        "load_percent",
+        "switches",
+        "frames",
+        "lost",
+        "duplicated",
+        "reordered",
+        "unexplained",
+        "loss_upper_95",
+        "blocked_us_per_rekey",
+        "p9999_in_us",
+        "p9999_out_us",
+        "max_in_us",
+        "verdict",
+    ];
+    promised.sort_unstable();
+    assert_eq!(names, promised);
+    assert!(
+        row["switches"].as_u64().unwrap() >= 10,
+        "both directions, 3 s: {row}"
+    );
+    for zero in ["lost", "duplicated", "reordered", "unexplained"] {
+        assert_eq!(row[zero], 0, "{zero}: {row}");
+    }
+    let text = std::fs::read_to_string(out.join("report.txt")).unwrap();
+    for part in [
+        "T1 NO-DROP",
+        "T2 LATENCY",
+        "T3 REKEY",
+        "T5 DROPS",
+        "nonce_repeats 0",
+        "cleartext_frames_on_line 0",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("T3 REKEY") && !page.contains("src="));
+    let svg = std::fs::read_to_string(out.join("mem-size-512-load-50.svg")).unwrap();
+    roxmltree::Document::parse(&svg).unwrap();
+    let log = std::fs::read_to_string(out.join("mem-size-512-load-50-T-0.3.hlog")).unwrap();
+    assert!(
+        log.contains("Tag=inside") && log.contains("Tag=outside"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_worker_that_stalls_at_the_switch_fails() {
+    for row in measured("--fault stall") {
+        assert_eq!(row.on.lost, 0);
+        let (at_switch, _) = row.on.stall_us(0.5).unwrap();
+        assert!(at_switch >= 4_000.0, "5 ms of stall in {at_switch} us");
+        let stalls = [0.1, 0.5].map(|quantile| row.on.stall_us(quantile));
+        assert_ne!(row.verdict(), Verdict::Pass, "{stalls:?}");
+    }
+}
+
+#[cfg(feature = "guards")]
+#[test]
+fn a_sender_that_switches_before_the_receiver_is_ready_fails() {
+    for row in measured("--fault early-switch") {
+        let Verdict::Fail(why) = row.verdict() else {
+            panic!("passed; dropped: {:?}", row.drops);
+        };
+        assert!(row.on.lost > 0 && row.unexplained == 0, "{why}");
+        assert!(
+            why.contains("InPktsNotUsingSA"),
+            "{why}; dropped: {:?}",
+            row.drops
+        );
+    }
+}
+
+#[test]
+fn wrong_options_are_refused_in_words() {
+    for (arguments, word) in [
+        ("--intervals 0.05", "0.1 s to 150 s"),
+        ("--intervals x", "no number of seconds"),
+        ("--time 101", "1 s to 100 s"),
+        ("--sizes 9000", "at most 1518"),
+        ("--loads 0", "1..=100"),
+    ] {
+        let error = parse(arguments).unwrap_err();
+        assert!(error.to_string().contains(word), "{arguments}: {error}");
+    }
+}

@@ -1,0 +1,54 @@
+//! `qmacsec-bench rekey` over real interfaces: in namespaces of its own, or not at all and saying why.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+#[test]
+fn keys_change_under_load_over_af_xdp_and_tap() {
+    let output = Command::new(env!("CARGO_BIN_EXE_qmacsec-bench"))
+        .args([
+            "rekey", "--ports", "xdp,tap", "--sizes", "512", "--rate", "10000",
+        ])
+        .args([
+            "--loads",
+            "50",
+            "--pairs",
+            "1",
+            "--time",
+            "2",
+            "--intervals",
+            "0.3",
+            "--json",
+        ])
+        .output()
+        .expect("the program of this crate");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let no_namespaces = said.contains("namespace");
+    if output.stdout.is_empty() && no_namespaces {
+        println!("skipped: {said}");
+        return;
+    }
+    // 0: passed, 2: a row failed, which a busy machine may do to a tail.
+    assert!(matches!(output.status.code(), Some(0 | 2)), "{said}");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
+    let rows = document["rows"].as_array().expect("rows");
+    let absent = document["machine"]["absent"]
+        .as_array()
+        .expect("who is absent");
+    absent
+        .iter()
+        .for_each(|why| println!("not measured: {why}"));
+    assert_eq!(rows.len() + absent.len(), 2, "{document}");
+    for row in rows {
+        assert!(
+            row["switches"]
+                .as_u64()
+                .is_some_and(|switches| switches >= 6),
+            "{row}"
+        );
+        for zero in ["duplicated", "reordered", "unexplained"] {
+            assert_eq!(row[zero], 0, "{zero}: {row}");
+        }
+    }
+}
