@@ -13,7 +13,7 @@ use port::packet::{Packet, PacketConfig};
 use qmacsec::status::{KmeReport, Report};
 
 use crate::hosts::Hosts;
-use crate::namespace::veth;
+use crate::namespace::{veth, veth_with_queues};
 use crate::pair::FIRST_KEYS;
 use crate::patience::wait_until;
 use crate::site::{Folder, Settings, Side};
@@ -111,17 +111,20 @@ impl DaemonPair {
     /// When something does not come up.
     #[must_use]
     pub fn start(program: &str, settings: &Settings) -> Self {
-        lay_black_cable();
-        veth("red-a", "lan-a", 1500);
-        veth("red-b", "lan-b", 1500);
+        let [a, b] = settings.workers;
+        let queues = a.max(b);
+        veth_with_queues("black-a", "black-b", LINE_MTU, queues);
+        veth_with_queues("red-a", "lan-a", 1500, queues);
+        veth_with_queues("red-b", "lan-b", 1500, queues);
         let folder = Folder::new(settings);
         let watch = Watch::start(["black-a", "black-b"]);
         fs::write(folder.path().join("kme.toml"), kme_config()).unwrap();
         let kmes = start_kmes(program, &folder);
         let encryptors = Side::BOTH.map(|side| {
             let letter = side.letter();
+            let kind = settings.ports;
             let ports = format!(
-                "[red]\nport = \"packet\"\ninterface = \"red-{letter}\"\n[black]\nport = \"packet\"\ninterface = \"black-{letter}\"\n"
+                "[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\n"
             );
             let file = folder.encryptor(side, &ports, kme_address(side));
             Daemon::start(program, &["run", "--config", file.to_str().unwrap()], &log_file(&folder, side))
@@ -190,7 +193,7 @@ impl DaemonPair {
     }
 }
 
-/// The cable between the two black interfaces.
+/// The cable between the two black interfaces, when the one before is gone.
 ///
 /// # Panics
 /// When it cannot be laid.

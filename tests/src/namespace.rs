@@ -84,8 +84,14 @@ pub fn ip(arguments: &str) {
 
 /// A pair of veth interfaces, both up, without any frame of the kernel's own.
 pub fn veth(one: &str, other: &str, mtu: u16) {
+    veth_with_queues(one, other, mtu, 1);
+}
+
+/// The same with so many queues at each end.
+pub fn veth_with_queues(one: &str, other: &str, mtu: u16, queues: usize) {
+    let measures = format!("mtu {mtu} numrxqueues {queues} numtxqueues {queues}");
     ip(&format!(
-        "link add {one} mtu {mtu} type veth peer name {other} mtu {mtu}"
+        "link add {one} {measures} type veth peer name {other} {measures}"
     ));
     for end in [one, other] {
         let _kernel_without_ipv6 =

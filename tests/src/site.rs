@@ -68,6 +68,8 @@ pub struct Settings {
     pub replay_window: u32,
     /// Frame workers of each site.
     pub workers: [usize; 2],
+    /// Kind of the ports of daemons.
+    pub ports: &'static str,
     /// A lost link is forwarded.
     pub link_loss_forwarding: bool,
     /// The two sites have the same pre-shared secret.
@@ -81,6 +83,7 @@ impl Default for Settings {
             kme_timeout: Duration::from_millis(500),
             replay_window: 1024,
             workers: [1, 1],
+            ports: "packet",
             link_loss_forwarding: false,
             same_secret: true,
         }

@@ -94,6 +94,11 @@ const ENCRYPTOR: &[Mistake] = &[
         &["red.mtu = 9001", "out of range", "mend: 68 to 9000"],
     ),
     mistake(
+        "count = 1",
+        "count = 17",
+        &["worker.count = 17", "out of range", "mend: 1 to 16"],
+    ),
+    mistake(
         "mtu = 1500",
         "mtu = 67",
         &["red.mtu = 67", "out of range", "mend: 68 to 9000"],

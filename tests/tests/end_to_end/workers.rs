@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use port::xdp::{Queues, Xdp, XdpConfig};
 use qmacsec::status::{Report, WorkerReport};
 use tests::daemon::DaemonPair;
 use tests::namespace;
@@ -21,10 +22,11 @@ fn each(report: &Report, section: Section, name: &str) -> Vec<u64> {
 }
 
 /// Traffic over some changes of keys; returns the status of both at its end.
-fn some_switches(workers: [usize; 2]) -> [Report; 2] {
+fn some_switches(workers: [usize; 2], ports: &'static str) -> [Report; 2] {
     let settings = Settings {
         interval: Duration::from_millis(300),
         workers,
+        ports,
         ..Settings::default()
     };
     let pair = DaemonPair::start(PROGRAM, &settings);
@@ -38,14 +40,22 @@ fn some_switches(workers: [usize; 2]) -> [Report; 2] {
         };
         Side::BOTH.into_iter().all(switched)
     });
-    pair.hosts.all_went_well();
+    // A host's frames take the queue of the core that its thread is on: over AF_XDP a flow may change
+    // workers, and so its order; over AF_PACKET the kernel keeps it together.
+    let by_flow = ports == "packet";
+    for flow in pair.hosts.settle() {
+        assert!(flow.sent > 0 && flow.received == flow.sent, "{flow:?}");
+        assert_eq!(flow.foreign, 0, "{flow:?}");
+        assert!(flow.disordered == 0 || !by_flow, "{flow:?}");
+    }
     let reports = Side::BOTH.map(|side| pair.status(side));
     for (report, workers) in reports.iter().zip(workers) {
         assert_eq!(report.workers.len(), workers);
         assert_closed(report);
         // Every worker seals: the flows are spread.
         let sealed = each(report, |worker| &worker.tx, "OutPktsEncrypted");
-        assert!(sealed.iter().all(|frames| *frames > 0), "{sealed:?}");
+        let all_seal = sealed.iter().all(|frames| *frames > 0);
+        assert!(all_seal || !by_flow, "{sealed:?}");
     }
     let socket = pair.folder.socket(Side::A);
     let text = run(PROGRAM, ["status", "--socket", socket.to_str().unwrap()]).stdout;
@@ -54,7 +64,10 @@ fn some_switches(workers: [usize; 2]) -> [Report; 2] {
         workers[0] == 2,
         "{text}"
     );
-    assert!(text.contains("packet red-a (MTU 1500) link up"), "{text}");
+    assert!(
+        text.contains(&format!("{ports} red-a (MTU 1500) link up")),
+        "{text}"
+    );
     reports
 }
 
@@ -84,7 +97,7 @@ fn two_workers_at_each_site() {
     if !namespace::inside("workers::two_workers_at_each_site") {
         return;
     }
-    for report in some_switches([2, 2]) {
+    for report in some_switches([2, 2], "packet") {
         // The kernel brought each SC to its worker.
         let opened = each(&report, |worker| &worker.rx, "InPktsOK");
         assert!(opened.iter().all(|frames| *frames > 0), "{opened:?}");
@@ -94,11 +107,37 @@ fn two_workers_at_each_site() {
 }
 
 #[test]
+fn two_workers_at_each_site_over_af_xdp() {
+    if !namespace::inside("workers::two_workers_at_each_site_over_af_xdp") {
+        return;
+    }
+    namespace::veth_with_queues("try-a", "try-b", 1500, 2);
+    let mut queues = Queues::split(2).into_iter();
+    let tried = queues.try_for_each(|queues| {
+        let ifname = "try-a".to_owned();
+        let config = XdpConfig {
+            ifname,
+            queues,
+            ..XdpConfig::default()
+        };
+        Xdp::open(config).map(drop)
+    });
+    if let Err(error) = tried {
+        println!("skipped, no AF_XDP with two queues: {error}");
+        return;
+    }
+    for report in some_switches([2, 2], "xdp") {
+        let kinds = report.workers.iter().map(|worker| &worker.black.kind);
+        assert!(kinds.into_iter().eq(["xdp", "xdp"]));
+    }
+}
+
+#[test]
 fn one_worker_against_two() {
     if !namespace::inside("workers::one_worker_against_two") {
         return;
     }
-    let [one, two] = some_switches([1, 2]);
+    let [one, two] = some_switches([1, 2], "packet");
     // Both SCs of the two come to the one; the only SC of the one comes to the first of the two.
     assert!(one.workers[0].rx["InPktsOK"] > 0);
     let opened = each(&two, |worker| &worker.rx, "InPktsOK");

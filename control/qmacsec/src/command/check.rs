@@ -26,6 +26,8 @@ pub fn main(args: &Args) -> Outcome {
     let config = EncryptorConfig::read(&args.config)?;
     Psk::read(&args.config, &config.the_peer().psk_file)?;
     crate::encryptor::key_sources(&args.config, &config)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    config.worker.fits(&args.config, cores)?;
     println!("{} is fine:", args.config.display());
     println!(
         "  {}: red {} (MTU {}), black {}",
@@ -34,6 +36,8 @@ pub fn main(args: &Args) -> Outcome {
         config.red.mtu,
         config.black.name()
     );
+    let count = config.worker.count;
+    println!("  frame workers for each direction: {count}");
     println!(
         "  {}, engine {}",
         config.macsec.suite.0.name(),

@@ -325,6 +325,24 @@ fn what_needs_a_restart_is_named_and_the_policy_does_not() {
 }
 
 #[test]
+fn busy_workers_need_a_core_more_than_there_are_of_them() {
+    let text = GOOD.replacen("[kme]", "[worker]\ncount = 2\nidle = \"busy\"\n[kme]", 1);
+    let worker = read(&text).unwrap().worker;
+    let file = Path::new("site-a.toml");
+    assert!(worker.fits(file, 3).is_ok());
+    let error = worker.fits(file, 2).unwrap_err().to_string();
+    for part in [
+        "site-a.toml",
+        "worker.idle",
+        "2 workers on 2 cores",
+        "mend: ",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert!(read(GOOD).unwrap().worker.fits(file, 1).is_ok());
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let error = EncryptorConfig::read(Path::new("/nowhere/site.toml"))
         .unwrap_err()

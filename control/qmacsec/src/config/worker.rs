@@ -42,6 +42,26 @@ impl Default for Worker {
 }
 
 impl Worker {
+    /// As the workers know it.
+    pub(crate) fn idle(&self) -> worker::Idle {
+        match self.idle {
+            Idle::Adaptive => worker::Idle::default(),
+            Idle::Busy => worker::Idle::Busy,
+        }
+    }
+
+    /// Whether a machine with so many cores has room for these workers.
+    ///
+    /// # Errors
+    /// Busy workers would leave nothing to the rest of the system.
+    pub fn fits(&self, file: &Path, cores: usize) -> Result<(), ConfigError> {
+        self.idle().check(self.count, cores).map_err(|error| {
+            ConfigError::new(file, "worker.idle", error.to_string())
+                .value("\"busy\"")
+                .mend("idle = \"adaptive\", or fewer workers than cores")
+        })
+    }
+
     pub(super) fn check(&self, file: &Path) -> Result<(), ConfigError> {
         if !(1..=limits::WORKERS_MAX).contains(&self.count) {
             return Err(ConfigError::new(file, "worker.count", "is out of range")

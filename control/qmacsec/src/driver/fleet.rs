@@ -20,10 +20,10 @@ use secy::{Protection, RxConfig, RxSa, SaId, Salt, Suite, TxSa, TxScConfig, Vali
 use tracing::{error, warn};
 use wire::{OVERHEAD_MAX, Pn, Sci};
 use worker::{
-    Command, ControlFrame, Idle, Opener, Openers, Outcome, Policy, Seat, Side, Ticket, WorkerConfig,
+    Command, ControlFrame, Opener, Openers, Outcome, Policy, Seat, Side, Ticket, WorkerConfig,
 };
 
-use crate::config::{self, EncryptorConfig};
+use crate::config::EncryptorConfig;
 use crate::encryptor::RunError;
 use crate::numa;
 use crate::ports::Ports;
@@ -72,10 +72,7 @@ fn worker_config(config: &EncryptorConfig, sci: Sci, pollers: usize) -> WorkerCo
         },
         policy: config.policy.table.clone(),
         rekey_ethertype: config.rekey.ethertype,
-        idle: match config.worker.idle {
-            config::Idle::Adaptive => Idle::default(),
-            config::Idle::Busy => Idle::Busy,
-        },
+        idle: config.worker.idle(),
         pollers,
         core: config.worker.cores.get(index).copied(),
     }
