@@ -5,10 +5,11 @@
 //!  Handle ── Mailbox ── Command ──────────▶ Inbox ─ between bursts ─▶ TxSc, RxScs
 //!         ── ControlLink ◀── rekey frames ─▶ WorkerEnd ◀─▶ black port
 //!         ── Stats ◀─── published numbers ──
+//!                                            │ Seat: lines to other workers
 //! ```
-//! A worker owns both its ports, the one tx SC, the rx SCs and all their keys. Control owns nothing
-//! that a frame touches: it posts commands that carry expanded keys, and learns from the
-//! acknowledged epoch that they are in use and that those they replaced are wiped.
+//! A worker owns both its ports, the one tx SC, the rx SCs that are its own, and all their keys.
+//! Control owns nothing that a frame touches: it posts commands that carry expanded keys, and learns
+//! from the acknowledged epoch that they are in use and that those they replaced are wiped.
 //!
 //! Read `worker.rs` first: the loop fits on a screen. Then `mailbox.rs`, the only `unsafe` here.
 //!

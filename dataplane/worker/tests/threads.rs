@@ -11,7 +11,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::time::{Duration, Instant};
 use thread::{DEADLINE, command, config, openers, sci, wait};
 use worker::{
-    Command, Handle, Idle, Opener, Openers, Outcome, Policy, SpawnError, WorkerConfig, spawn,
+    Action, Command, Handle, Idle, Opener, Openers, Outcome, Policy, Rule, SpawnError,
+    WorkerConfig, spawn,
 };
 
 fn rotate(a: &mut Handle, b: &mut Handle, epoch: u32) {
@@ -48,8 +49,21 @@ fn two_workers() -> Line {
     }
 }
 
+/// Another table each time, of which no line is about the frames of these tests.
+fn policy_of(epoch: u32) -> Policy {
+    let discard = |ethertype| Rule {
+        ethertype: Some(ethertype),
+        action: Action::Discard,
+        ..Rule::default()
+    };
+    let rules: Vec<_> = (0x8800..).take(epoch as usize % 5).map(discard).collect();
+    Policy::new(&rules, Action::Protect)
+        .unwrap()
+        .with_serial(epoch.into())
+}
+
 #[test]
-fn a_hundred_thousand_frames_across_threads_while_keys_change() {
+fn a_hundred_thousand_frames_across_threads_while_keys_and_policies_change() {
     const FRAMES: u32 = 100_000;
     // Never more in flight than the narrowest queue holds, so that every loss would be ours.
     const IN_FLIGHT: u32 = 500;
@@ -72,6 +86,13 @@ fn a_hundred_thousand_frames_across_threads_while_keys_change() {
         if sent / 1000 > epoch {
             epoch += 1;
             rotate(&mut a, &mut b, epoch);
+            for worker in [&mut a, &mut b] {
+                let policy = Box::new(policy_of(epoch));
+                assert_eq!(
+                    command(worker, Command::SetPolicy(policy)),
+                    Outcome::Applied
+                );
+            }
             if epoch > 2 {
                 let old = Command::RetireRx {
                     sci: sci(0xA),
@@ -98,9 +119,20 @@ fn a_hundred_thousand_frames_across_threads_while_keys_change() {
     wait(&mut b, |b| {
         b.stats.snapshot().rx.in_pkts_ok == u64::from(FRAMES)
     });
-    let snapshot = b.stats.snapshot();
-    line::assert_closed(&snapshot, &Policy::default());
-    assert_eq!(snapshot.drops().map(|(_, count)| count).sum::<u64>(), 0);
+    wait(&mut a, |a| {
+        a.stats.snapshot().tx.out_pkts_encrypted == u64::from(FRAMES)
+    });
+    for worker in [&a, &b] {
+        let snapshot = worker.stats.snapshot();
+        line::assert_flows_closed(&snapshot);
+        assert_eq!(snapshot.drops().map(|(_, count)| count).sum::<u64>(), 0);
+        assert_eq!(snapshot.policy.serial, u64::from(epoch));
+    }
+    // Hits begin with each table: all are in its last line, and fewer than frames.
+    let hits = a.stats.snapshot().policy.red;
+    let last = policy_of(epoch).lines().count() - 1;
+    assert_eq!(hits.iter().sum::<u64>(), hits[last]);
+    assert!(hits[last] < u64::from(FRAMES));
     command(&mut a, Command::Shutdown);
     a.join().unwrap();
     b.join().unwrap();
