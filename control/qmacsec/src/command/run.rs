@@ -19,8 +19,8 @@ A config file:
   # link_loss_forwarding = true  # one port without a link: the other is taken down
 
   [red]                        # the site's LAN: plaintext
-  port = \"packet\"              # packet, xdp: an existing interface; tap: make one
-  interface = \"eth1\"
+  port = \"packet\"              # packet, xdp: an existing interface; tap: make one; dpdk: a NIC
+  interface = \"eth1\"           # with dpdk: device = \"0000:3b:00.0\"; docs/manual/dpdk.md
 
   [black]                      # the line: ciphertext
   port = \"packet\"
