@@ -171,6 +171,11 @@ void qm_device_look(uint16_t port, struct qm_look *look)
 	(void)rte_eth_dev_get_mtu(port, &look->mtu);
 }
 
+int qm_device_set_link(uint16_t port, int up)
+{
+	return up ? rte_eth_dev_set_link_up(port) : rte_eth_dev_set_link_down(port);
+}
+
 void qm_device_remove(uint16_t port)
 {
 	struct rte_eth_dev_info info;

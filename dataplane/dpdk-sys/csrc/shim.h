@@ -63,6 +63,7 @@ int qm_device_probe(const char *devargs, uint16_t *port);
 int qm_device_facts(uint16_t port, struct qm_facts *facts);
 int qm_device_start(uint16_t port, const struct qm_setup *setup, const char **step);
 void qm_device_look(uint16_t port, struct qm_look *look);
+int qm_device_set_link(uint16_t port, int up);
 void qm_device_remove(uint16_t port);
 
 uint16_t qm_rx_burst(uint16_t port, uint16_t queue, struct qm_room *rooms, uint16_t count);

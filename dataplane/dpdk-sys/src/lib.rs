@@ -10,7 +10,8 @@
 //!
 //! **Common contract.** Nothing but [`qm_log_to`] may be called before [`qm_eal_start`] has returned
 //! 0. Functions that can fail return 0 or a negative `errno`. Control calls (pools, devices) may be
-//! made on any thread; a queue and the frames of it belong to one thread at a time.
+//! made on any thread, for one device by one at a time; a queue and the frames of it belong to one
+//! thread.
 //!
 //! Not here: safety. `port::dpdk` makes it safe.
 
@@ -148,6 +149,9 @@ unsafe extern "C" {
     /// Asks a started device. Fields that it does not answer are left as they are. May cost a system
     /// call or reads of registers.
     pub fn qm_device_look(port: u16, look: *mut Look);
+
+    /// Takes the link of a started device up or down; `-ENOTSUP` where it has none.
+    pub fn qm_device_set_link(port: u16, up: c_int) -> c_int;
 
     /// Stops, closes and forgets a device. No queue of it may be in use, then or later.
     pub fn qm_device_remove(port: u16);

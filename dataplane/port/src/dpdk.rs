@@ -323,6 +323,10 @@ impl Port for Dpdk {
         self.watch.look(&self.claim).link
     }
 
+    fn set_link(&mut self, up: bool) -> bool {
+        self.watch.set_link(up, &self.claim)
+    }
+
     fn kind(&self) -> &'static str {
         "dpdk"
     }

@@ -99,12 +99,22 @@ impl Claim {
     }
 
     /// Asks the device how it is. May cost a system call.
-    #[allow(unsafe_code, reason = "a call of DPDK")]
     pub(super) fn look(&self) -> Look {
-        let mut look = Look::default();
+        look(self.number, &running())
+    }
+
+    /// The same, unless another thread is at work with a device: a worker does not wait for it.
+    pub(super) fn look_if_free(&self) -> Option<Look> {
+        let running = RUNNING.try_lock().ok()?;
+        Some(look(self.number, &running))
+    }
+
+    /// Takes the link up or down, where the device can.
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    pub(super) fn set_link(&self, up: bool) -> bool {
+        let _alone = running();
         // SAFETY: the device runs as long as this claim lives.
-        unsafe { dpdk_sys::qm_device_look(self.number, &raw mut look) };
-        look
+        unsafe { dpdk_sys::qm_device_set_link(self.number, up.into()) == 0 }
     }
 
     /// The device's own address.
@@ -126,6 +136,15 @@ impl Drop for Claim {
             remove(number);
         }
     }
+}
+
+/// Asks a device that runs. The list is locked: a driver keeps its counters without a lock.
+#[allow(unsafe_code, reason = "a call of DPDK")]
+fn look(number: u16, _alone: &[Running]) -> Look {
+    let mut look = Look::default();
+    // SAFETY: the device runs as long as the claim that asks; the answer has a place.
+    unsafe { dpdk_sys::qm_device_look(number, &raw mut look) };
+    look
 }
 
 /// Finds a device and starts it; leaves nothing behind if that fails.
@@ -174,7 +193,7 @@ fn start(
 
 /// The address of a device that no port may have opened yet.
 pub(super) fn mac_of(started: Eal, name: &DeviceName) -> Result<[u8; 6], PortError> {
-    let _unchanged = running();
+    let _alone = running();
     probe(started, name).and_then(facts).map(|facts| facts.mac)
 }
 

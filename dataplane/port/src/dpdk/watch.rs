@@ -39,6 +39,15 @@ impl Watch {
         }
     }
 
+    /// Takes the link up or down: that of the interface, or of the device.
+    pub(super) fn set_link(&self, up: bool, claim: &Claim) -> bool {
+        match &self.interface {
+            Some(interface) if up => interface.take_up().is_ok(),
+            Some(interface) => interface.hold_down().is_ok(),
+            None => claim.set_link(up),
+        }
+    }
+
     /// The carrier as last seen.
     #[inline]
     pub(super) fn last_link(&self) -> LinkState {
@@ -52,7 +61,7 @@ impl Watch {
         if now.duration_since(before.at) < limits::DPDK_LOOK_EVERY {
             return before;
         }
-        let device = claim.look();
+        let device = claim.look_if_free().unwrap_or(before.device);
         let link = link_of(&device, self.interface.as_ref());
         let lost = before.link == LinkState::Up && link != LinkState::Up;
         let seen = Seen {

@@ -90,6 +90,7 @@ fn a_million_frames_leave_no_mbuf_behind() {
         open_with_pool("net_null", size, 1),
     );
     assert!(red.link_up() && red.fd().is_none() && red.kind() == "dpdk");
+    assert!(!red.set_link(false), "it has no link");
     let start = (red.mbufs_free(), black.mbufs_free());
     let mut burst = Burst::new();
     let mut moved = 0;
@@ -341,6 +342,10 @@ fn a_line_that_is_down_is_seen_and_named() {
             b.copy_tx(&frame(65, &[]));
             receive_one(&mut b, |octets| octets.len() == 64);
             receive_one(&mut a, |octets| octets.len() == 65);
+            assert!(a.set_link(false));
+            wait_until("no carrier", || !b.link_up() && !a.link_up());
+            assert!(a.set_link(true));
+            wait_until("carrier", || b.link_up() && a.link_up());
             ip("link del a0");
             wait_until("end", || a.link_state() == LinkState::Gone);
             a.rx_burst(&mut Burst::new());
@@ -414,6 +419,10 @@ fn a_tap_is_made_and_its_frames_come() {
             let back = receive_one(&mut tap, is_ours);
             assert_eq!(back.bytes(), frame(len, &[]));
         }
+        assert!(tap.set_link(false));
+        wait_until("no carrier", || !kernel.link_up() && !tap.link_up());
+        assert!(tap.set_link(true));
+        wait_until("carrier", || kernel.link_up() && tap.link_up());
         drop(tap);
         assert!(kernel.link_state() != LinkState::Up, "the TAP went with it");
     });
