@@ -166,6 +166,11 @@ impl Config {
         [self.interval, first, second]
     }
 
+    /// QKD keys have to be short for so long before keys come from the root alone (REKEY-52).
+    pub(crate) fn alone_after(&self) -> Duration {
+        self.hold_max - limits::ALONE_LEAD.min(self.hold_max / 4)
+    }
+
     /// Our transmit SCs and their SSCIs.
     #[must_use]
     pub fn tx_scs(&self) -> Vec<(Sci, Ssci)> {

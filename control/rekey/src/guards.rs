@@ -43,6 +43,10 @@ pub enum Guard {
     RxHoldLimit,
     /// A sender told that its receiver has dropped the key stops using it (REKEY-48).
     HeldTold,
+    /// Keys from the root alone are not used before QKD keys have been short for long (REKEY-52).
+    AloneAfterHold,
+    /// Keys from the root alone are not used where the policy does not allow them (REKEY-52).
+    AloneByPolicy,
     /// Session ids are part of the key's context (REKEY-33).
     SessionsInContext,
     /// Frames carrying our own SCI are dropped (REKEY-12).

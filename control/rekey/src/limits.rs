@@ -78,6 +78,9 @@ pub const RELAPSE_INTERVALS: u32 = 10;
 /// up to so many keys in a row that come in time.
 pub const PROOFS_MAX: u32 = 32;
 
+/// Keys from the root alone are made ready so long before the hard limit, at most a quarter of it.
+pub const ALONE_LEAD: Duration = PATIENCE_MAX;
+
 /// `key_IDs` remembered as used.
 pub const USED_KEY_IDS: usize = 4096;
 

@@ -12,20 +12,27 @@ pub enum Policy {
     QkdAndPqc,
     /// Each SAK comes from a QKD key and the pre-shared secret. No KEM exchange takes place.
     Qkd,
+    /// As `QkdAndPqc`, but when QKD keys have been short for as long as a key may be held, SAKs come
+    /// from the root alone, until there are QKD keys again.
+    PqcWhenShort,
 }
 
 /// A text that names no policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is no key policy: choose qkd-and-pqc or qkd")]
+#[error("is no key policy: choose qkd-and-pqc, qkd or pqc-when-short")]
 pub struct UnknownPolicy;
 
 impl Policy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::QkdAndPqc, Self::Qkd, Self::PqcWhenShort];
+
     /// As config files, logs and status write it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::QkdAndPqc => "qkd-and-pqc",
             Self::Qkd => "qkd",
+            Self::PqcWhenShort => "pqc-when-short",
         }
     }
 
@@ -33,8 +40,17 @@ impl Policy {
     #[must_use]
     pub const fn ratchets(self) -> bool {
         match self {
-            Self::QkdAndPqc => true,
+            Self::QkdAndPqc | Self::PqcWhenShort => true,
             Self::Qkd => false,
+        }
+    }
+
+    /// Whether SAKs may come from the root alone, when QKD keys are short (REKEY-52).
+    #[must_use]
+    pub const fn allows_pqc_alone(self) -> bool {
+        match self {
+            Self::PqcWhenShort => true,
+            Self::QkdAndPqc | Self::Qkd => false,
         }
     }
 
@@ -42,6 +58,7 @@ impl Policy {
         match self {
             Self::QkdAndPqc => 1,
             Self::Qkd => 2,
+            Self::PqcWhenShort => 3,
         }
     }
 
@@ -49,6 +66,7 @@ impl Policy {
         match code {
             1 => Some(Self::QkdAndPqc),
             2 => Some(Self::Qkd),
+            3 => Some(Self::PqcWhenShort),
             _ => None,
         }
     }
@@ -58,7 +76,7 @@ impl FromStr for Policy {
     type Err = UnknownPolicy;
 
     fn from_str(text: &str) -> Result<Self, UnknownPolicy> {
-        [Self::QkdAndPqc, Self::Qkd]
+        Self::ALL
             .into_iter()
             .find(|policy| policy.name() == text)
             .ok_or(UnknownPolicy)
@@ -77,7 +95,7 @@ mod tests {
 
     #[test]
     fn names_and_codes_round_trip() {
-        for policy in [Policy::QkdAndPqc, Policy::Qkd] {
+        for policy in Policy::ALL {
             assert_eq!(policy.name().parse(), Ok(policy));
             assert_eq!(Policy::from_code(policy.code()), Some(policy));
         }

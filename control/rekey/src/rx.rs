@@ -22,7 +22,7 @@ use crate::guards::{self, Guard};
 use crate::limits;
 use crate::message::Header;
 use crate::reach::Reach;
-use crate::schedule::{Kcv, MixKey, SaKeys};
+use crate::schedule::{Kcv, MixKey, SaKeys, pqc_key_id};
 use crate::secret::{Origin, QkdKey};
 
 mod steps;
@@ -192,8 +192,17 @@ impl Rx {
         if taken && guards::on(Guard::AnFree) {
             return self.refuse(now, offer, Refusal::AnInUse, reach);
         }
+        // REKEY-52
+        let alone = origin == Origin::Pqc;
+        let allowed = reach.config.policy.allows_pqc_alone() || !guards::on(Guard::AloneByPolicy);
+        if alone && !(allowed && key_id == pqc_key_id(header.src, id.epoch)) {
+            return self.refuse(now, offer, Refusal::Origin, reach);
+        }
         if !reach.used.take(key_id) {
             return self.refuse(now, offer, Refusal::KeyIdUsed, reach);
+        }
+        if alone {
+            return self.alone(now, offer, &mix, reach);
         }
         self.candidate = Candidate::Looking {
             offer,

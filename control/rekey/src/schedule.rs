@@ -8,8 +8,9 @@
 //! QKD key ‖ MixKey of Root n ── Extract("qmacsec rekey v1 sa") ─▶ PRK ─┬─ Expand("… sak" ‖ context) ─▶ Sak
 //!                                                            ├─ Expand("… salt" ‖ context) ─▶ Salt
 //!                                                            └─ Expand("… kcv" ‖ context) ─▶ Kcv
+//! MixKey of Root n alone ── Extract("… pqc") ─▶ PRK, the same from there on
 //! ```
-//! HKDF-SHA256 (RFC 5869) throughout (REKEY-30 to REKEY-34). Each stage is a type, and only the
+//! HKDF-SHA256 (RFC 5869) throughout (REKEY-30 to REKEY-37, REKEY-53). Each stage is a type, and only the
 //! stage before makes it. What is in between is wiped: on drop by its type, or by `zeroize`.
 
 use hkdf::Hkdf;
@@ -37,6 +38,7 @@ const LABEL_RATCHET: &[u8] = b"qmacsec rekey v1 ratchet";
 const LABEL_ANSWER: &[u8] = b"qmacsec rekey v1 answer";
 const LABEL_DONE: &[u8] = b"qmacsec rekey v1 done";
 const LABEL_SA: &[u8] = b"qmacsec rekey v1 sa";
+const LABEL_PQC: &[u8] = b"qmacsec rekey v1 pqc";
 const LABEL_SAK: &[u8] = b"qmacsec rekey v1 sak";
 const LABEL_SALT: &[u8] = b"qmacsec rekey v1 salt";
 const LABEL_KCV: &[u8] = b"qmacsec rekey v1 kcv";
@@ -169,20 +171,36 @@ impl MixKey {
         let mut secret = Zeroizing::new([0; 64]);
         secret[..32].copy_from_slice(key.expose());
         secret[32..].copy_from_slice(self.0.as_slice());
-        let (mut prk, sa) = Hkdf::<Sha256>::extract(Some(LABEL_SA), secret.as_slice());
-        prk.as_mut_slice().zeroize();
-
-        let context_octets = context.to_bytes();
-        let mut sak = Zeroizing::new([0; 32]);
-        let sak_octets = &mut sak[..context.suite.key_len()];
-        expand(&sa, &[LABEL_SAK, &context_octets], sak_octets);
-        let mut salt = Salt([0; 12]);
-        expand(&sa, &[LABEL_SALT, &context_octets], &mut salt.0);
-        let mut kcv = Kcv([0; KCV_LEN]);
-        expand(&sa, &[LABEL_KCV, &context_octets], &mut kcv.0);
-        let sak = Sak::from_slice(context.suite, sak_octets).expect("cut to the suite's length");
-        SaKeys { sak, salt, kcv }
+        sa_keys(LABEL_SA, secret.as_slice(), context)
     }
+
+    /// The second stage without a QKD key (REKEY-53). The context alone tells the SAs of a root
+    /// apart: its sessions and its epoch, which never come again (REKEY-3, REKEY-18).
+    pub(crate) fn sa_keys_alone(&self, context: &SaContext) -> SaKeys {
+        sa_keys(LABEL_PQC, self.0.as_slice(), context)
+    }
+}
+
+/// The keys of one SA, from all that is secret about it.
+fn sa_keys(label: &[u8], secret: &[u8], context: &SaContext) -> SaKeys {
+    let (mut prk, sa) = Hkdf::<Sha256>::extract(Some(label), secret);
+    prk.as_mut_slice().zeroize();
+
+    let context_octets = context.to_bytes();
+    let mut sak = Zeroizing::new([0; 32]);
+    let sak_octets = &mut sak[..context.suite.key_len()];
+    expand(&sa, &[LABEL_SAK, &context_octets], sak_octets);
+    let mut salt = Salt([0; 12]);
+    expand(&sa, &[LABEL_SALT, &context_octets], &mut salt.0);
+    let mut kcv = Kcv([0; KCV_LEN]);
+    expand(&sa, &[LABEL_KCV, &context_octets], &mut kcv.0);
+    let sak = Sak::from_slice(context.suite, sak_octets).expect("cut to the suite's length");
+    SaKeys { sak, salt, kcv }
+}
+
+/// Name of an SA's key that no KME gave: of the sender's session, by its epoch (REKEY-52).
+pub(crate) fn pqc_key_id(session: SessionId, epoch: u32) -> KeyId {
+    KeyId::new(&format!("pqc-{session:?}-{epoch}")).expect("at most 31 visible characters")
 }
 
 impl MacKey {

@@ -36,6 +36,8 @@ pub enum Origin {
     Modelled,
     /// The bits come out of simulated quantum signals and post-processing.
     Distilled,
+    /// No QKD key at all: the SAK comes from the root alone (REKEY-52).
+    Pqc,
 }
 
 /// A secret of a length that does not fit.
@@ -49,6 +51,9 @@ pub enum SecretError {
     /// A QKD key of another size than asked for.
     #[error("a QKD key has {0} octets: set the key size at the KME to 256 bit (32 octets)")]
     KeyLength(usize),
+    /// A label that says that there is no QKD key.
+    #[error("a QKD key is labelled pqc: its KME must not use that word")]
+    Label,
 }
 
 impl RootSecret {
@@ -77,8 +82,11 @@ impl QkdKey {
     pub const LEN: usize = 32;
 
     /// # Errors
-    /// When it is not 32 octets long.
+    /// When it is not 32 octets long, or has a label that is for no QKD key.
     pub fn from_slice(octets: &[u8], origin: Origin) -> Result<Self, SecretError> {
+        if origin == Origin::Pqc {
+            return Err(SecretError::Label);
+        }
         if octets.len() != Self::LEN {
             return Err(SecretError::KeyLength(octets.len()));
         }
@@ -109,6 +117,7 @@ impl Origin {
             Self::Unlabelled => "unlabelled",
             Self::Modelled => "modelled",
             Self::Distilled => "distilled",
+            Self::Pqc => "pqc",
         }
     }
 
@@ -117,6 +126,7 @@ impl Origin {
             Self::Unlabelled => 0,
             Self::Modelled => 1,
             Self::Distilled => 2,
+            Self::Pqc => 3,
         }
     }
 
@@ -125,6 +135,7 @@ impl Origin {
             0 => Some(Self::Unlabelled),
             1 => Some(Self::Modelled),
             2 => Some(Self::Distilled),
+            3 => Some(Self::Pqc),
             _ => None,
         }
     }
@@ -176,9 +187,16 @@ mod tests {
 
     #[test]
     fn origin_codes_round_trip() {
-        for origin in [Origin::Unlabelled, Origin::Modelled, Origin::Distilled] {
+        for origin in [
+            Origin::Unlabelled,
+            Origin::Modelled,
+            Origin::Distilled,
+            Origin::Pqc,
+        ] {
             assert_eq!(Origin::from_code(origin.code()), Some(origin));
         }
-        assert_eq!(Origin::from_code(3), None);
+        assert_eq!(Origin::from_code(4), None);
+        let alone = QkdKey::from_slice(&[7; 32], Origin::Pqc);
+        assert_eq!(alone.err(), Some(SecretError::Label));
     }
 }

@@ -2,10 +2,10 @@
 //! (spec, section 6.3).
 //!
 //! ```text
-//!            late            late          long               limit
-//! Normal ────────▶ Stretched ────▶ Sparse ─────▶ Held ─────────────▶ Blocked
-//!    ▲               │     ▲         │  ▲          │                    │
-//!    └─── proved ────┘     └─ proved ┘  └── fresh ─┴───── fresh ────────┘
+//!            late            late          long              limit
+//! Normal ────────▶ Stretched ────▶ Sparse ─────▶ Held ───┬───────────▶ Blocked
+//!    ▲               │     ▲         │  ▲          │     └ alone ▶ Pqc    │
+//!    └─── proved ────┘     └─ proved ┘  └── fresh ─┴───── fresh ───┴──────┘
 //! ```
 //! The way down is taken when a key comes late, the way back when keys have come in time again; who
 //! falls back soon has to prove more. So a supply that is too thin settles where it suffices.
@@ -31,6 +31,9 @@ pub enum Supply {
     Sparse,
     /// The last key is held to its hard limit.
     Held,
+    /// QKD keys have been short for as long as a key may be held: keys come from the root alone,
+    /// where the policy allows it.
+    Pqc,
     /// The hard limit is reached: nothing is sent.
     Blocked,
 }
@@ -44,6 +47,8 @@ pub(crate) enum Input {
     Long,
     /// It is at its hard limit, of age or packet numbers, or the peer has dropped it.
     Limit,
+    /// Keys from the root alone are due, or one is in use.
+    Alone,
     /// A fresh key is in use after a time in which QKD keys were short.
     Fresh,
     /// A fresh key is in use, and QKD keys were not short.
@@ -56,16 +61,17 @@ pub(crate) enum Input {
 
 /// REKEY-50: the transition table. `None`: the input means nothing in this stage.
 pub(crate) const fn next(stage: Supply, input: Input) -> Option<Supply> {
-    use Supply::{Blocked, Held, Normal, Sparse, Starting, Stretched};
+    use Supply::{Blocked, Held, Normal, Pqc, Sparse, Starting, Stretched};
     match (stage, input) {
         (_, Input::Ended) => Some(Starting),
         (Starting, Input::Fresh | Input::Well)
         | (Held | Blocked, Input::Well)
         | (Stretched, Input::Proved) => Some(Normal),
         (Normal, Input::Late) | (Sparse, Input::Proved) => Some(Stretched),
-        (Stretched, Input::Late) | (Held | Blocked, Input::Fresh) => Some(Sparse),
+        (Stretched, Input::Late) | (Held | Pqc | Blocked, Input::Fresh) => Some(Sparse),
         (Normal | Stretched | Sparse, Input::Long) => Some(Held),
-        (Normal | Stretched | Sparse | Held, Input::Limit) => Some(Blocked),
+        (Starting | Normal | Stretched | Sparse | Held | Blocked, Input::Alone) => Some(Pqc),
+        (Normal | Stretched | Sparse | Held | Pqc, Input::Limit) => Some(Blocked),
         _ => None,
     }
 }
@@ -167,6 +173,7 @@ impl Shortage {
                 self.lacking = true;
             }
             Input::Proved => self.eased = Some(now),
+            Input::Alone => self.lacking = true,
             Input::Ended | Input::Long | Input::Limit | Input::Fresh | Input::Well => {}
         }
         if matches!(to, Supply::Normal | Supply::Starting) {
@@ -230,7 +237,7 @@ impl Shortage {
     /// Index of the interval in force.
     const fn step(&self) -> usize {
         match self.stage {
-            Supply::Starting | Supply::Normal | Supply::Blocked => 0,
+            Supply::Starting | Supply::Normal | Supply::Pqc | Supply::Blocked => 0,
             Supply::Stretched => 1,
             Supply::Sparse | Supply::Held => 2,
         }
@@ -246,12 +253,13 @@ impl Shortage {
 
 impl Supply {
     /// All of them, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Starting,
         Self::Normal,
         Self::Stretched,
         Self::Sparse,
         Self::Held,
+        Self::Pqc,
         Self::Blocked,
     ];
 
@@ -264,6 +272,7 @@ impl Supply {
             Self::Stretched => "stretched",
             Self::Sparse => "sparse",
             Self::Held => "held",
+            Self::Pqc => "pqc",
             Self::Blocked => "blocked",
         }
     }

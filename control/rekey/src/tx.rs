@@ -23,7 +23,7 @@ use crate::message::Answer;
 use crate::reach::Reach;
 use crate::schedule::SaKeys;
 use crate::secret::{Origin, QkdKey};
-use crate::shortage::{self, Shortage};
+use crate::shortage::{self, Shortage, Supply};
 use crate::status::{DirectionStatus, KeyStatus};
 use crate::supply::Stock;
 
@@ -37,6 +37,8 @@ use table::{Input, Stage, next};
 pub(crate) struct Tx {
     timers: TxTimers,
     suite: Suite,
+    /// QKD keys have to be short for so long before keys come from the root alone, if ever.
+    alone_after: Option<Duration>,
     state: State,
     stock: Stock,
     /// The SA in all workers.
@@ -51,6 +53,10 @@ pub(crate) struct Tx {
     patience: Duration,
     /// Refusals in a row.
     refusals: u32,
+    /// The last offer of a QKD key was refused, since the peer's KME did not give it.
+    denied: bool,
+    /// When QKD keys began to be short, if they are: the last switch to one, or the session's begin.
+    qkd_until: Option<Duration>,
     shortage: Shortage,
     trouble: Option<(Cause, Duration)>,
     switches: u64,
@@ -96,9 +102,11 @@ struct InUse {
 impl Tx {
     pub(crate) fn new(config: &Config) -> Self {
         let timers = TxTimers::new(config);
+        let alone = config.policy.allows_pqc_alone() || !guards::on(Guard::AloneByPolicy);
         Self {
             timers,
             suite: config.suite,
+            alone_after: alone.then(|| config.alone_after()),
             state: State::Idle,
             stock: Stock::new(),
             current: None,
@@ -107,6 +115,8 @@ impl Tx {
             epoch: 0,
             patience: timers.patience,
             refusals: 0,
+            denied: false,
+            qkd_until: None,
             shortage: Shortage::new(config),
             trouble: None,
             switches: 0,
@@ -172,6 +182,7 @@ impl Tx {
         let (failure, key_id) = failure;
         self.failures += 1;
         self.shortage.failed();
+        self.denied = false; // long ago, by now
         self.trouble(now, Cause::Key(failure));
         let session = &mut *reach.session;
         let mut jitter = |pause| session.jitter(pause, 20);
@@ -267,6 +278,10 @@ impl Tx {
         self.enter(self.stage(), Input::SessionEnded, State::Idle);
         self.patience = self.timers.patience;
         self.refusals = 0;
+        self.denied = false;
+        if self.shortage.stage() != Supply::Pqc {
+            self.qkd_until = None;
+        }
         self.shortage.enter(now, shortage::Input::Ended);
     }
 
@@ -288,7 +303,10 @@ impl Tx {
             State::Idle | State::Fetching { .. } if !reach_offers => None,
             State::Idle => Some(now),
             State::Waiting => Some(self.offer_at()),
-            State::Fetching { not_before } => (self.stock.len() > 0).then_some(*not_before),
+            State::Fetching { not_before } => {
+                let offer = self.stock.len() > 0 || self.alone(true);
+                offer.then_some(*not_before)
+            }
             State::Offering(offer) if !reach_offers => Some(offer.send_at),
             State::Offering(offer) => Some(offer.send_at.min(offer.begun + self.patience)),
             State::Agreed(_) => Some(self.due),
@@ -299,11 +317,12 @@ impl Tx {
             self.shortage.next_age(age).map(|age| sa.since + age)
         });
         let age = age.filter(|_| !matches!(self.state, State::Installing { .. }));
+        let alone = self.alone_at().filter(|at| *at > now);
         let fetch = match self.wanted(now) {
             0 => Some(self.fetch_at()),
             wanted => self.stock.next_wake(wanted),
         };
-        [state, age, fetch].into_iter().flatten().min()
+        [state, age, alone, fetch].into_iter().flatten().min()
     }
 
     pub(crate) fn status(&self, now: Duration) -> DirectionStatus {

@@ -48,7 +48,7 @@ def keys(psk, qkd, suite, origin, an, scs, epoch, sci_tx, sci_rx, s_tx, s_rx, ke
     code, length = SUITES[suite]
     context = (bytes([0, code, origin, an]) + struct.pack(">HII", scs, epoch, root_epoch) + sci_tx + sci_rx + s_tx + s_rx
                + bytes([len(key_id)]) + key_id)
-    prk = extract(label("sa"), qkd + mix)
+    prk = extract(label("sa"), qkd + mix) if qkd else extract(label("pqc"), mix)
     return {**made, "mac_key": mac, "chain_key": chain, "mix_key": mix,
             "sak": expand(prk, label("sak") + context, length),
             "salt": expand(prk, label("salt") + context, 12),
@@ -82,6 +82,7 @@ CASES = [
     ("xpn128", PSK, b"\x5a" * 32, "gcm-aes-xpn-128", 0, 1, 1, 0x01020304, SCI_A, SCI_B, S_A, S_B, UUID.upper(), 0, None),
     ("ratcheted", PSK, bytes(range(64, 96)), "gcm-aes-xpn-256", 1, 2, 3, 7, SCI_A, SCI_B, S_A, S_B, UUID, 1, KEMS),
     ("ratcheted_other_way", PSK, bytes(range(64, 96)), "gcm-aes-xpn-256", 2, 2, 3, 7, SCI_B, SCI_A, S_B, S_A, UUID, 5, KEMS),
+    ("alone", PSK, None, "gcm-aes-xpn-256", 3, 2, 3, 7, SCI_A, SCI_B, S_A, S_B, b"pqc-1111111111111111-7", 1, KEMS),
 ]
 
 with open(os.path.join(HERE, "key_schedule.txt"), "w") as out:
@@ -89,7 +90,7 @@ with open(os.path.join(HERE, "key_schedule.txt"), "w") as out:
         made = keys(psk, qkd, suite, origin, an, scs, epoch, sci_tx, sci_rx, s_tx, s_rx, key_id, root, kem)
         print(f"[{name}]\nsuite = {suite}\norigin = {origin}\nan = {an}\nscs_tx = {scs}\nepoch = {epoch}\nroot = {root}", file=out)
         fields = dict(psk=psk, qkd_key=qkd, sci_tx=sci_tx, sci_rx=sci_rx, session_tx=s_tx, session_rx=s_rx, key_id=key_id, **made)
-        for field, value in fields.items():
+        for field, value in ((field, value) for field, value in fields.items() if value):
             print(f"{field} = {value.hex()}", file=out)
         print(file=out)
 

@@ -11,7 +11,7 @@ pub(crate) mod stage;
 
 use std::time::Duration;
 
-use rekey::{Direction, Event};
+use rekey::{Direction, Event, Origin};
 use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY};
 
 use crate::end::End;
@@ -83,11 +83,16 @@ impl Check {
         plan: &Plan,
     ) -> Result<(), String> {
         self.keys.event(now, side, event, ends, plan)?;
-        self.stages.event(now, side, event)?;
+        let local = ends[side].process.as_ref();
+        let local = local.map_or(now, |process| process.clock.local(now));
+        self.stages.event((now, local), side, event, plan)?;
+        // I9 is about QKD keys.
         if let Event::Switched {
             direction: Direction::Tx,
+            origin,
             ..
         } = event
+            && *origin != Origin::Pqc
         {
             self.live.switched(now, side);
         }

@@ -10,6 +10,7 @@ use crate::check::count;
 use crate::clock::Clock;
 use crate::flaw::Flaw;
 use crate::fleet::{Fleet, FleetConfig, Kept};
+use crate::kem::Plain;
 use crate::limits::STATS_EVERY;
 use crate::rng::Rng;
 use crate::world::{Item, World};
@@ -73,8 +74,9 @@ impl World {
         let mut entropy = Rng::new(self.plan.seed ^ (u64::from(run) << 32) ^ side as u64);
         let config = self.plan.config(side);
         let root = RootSecret::from_slice(&[7; 32]).map_err(|error| error.to_string())?;
+        let kem = Box::new(Plain(Rng::new(entropy.next())));
         let fill = Box::new(move |out: &mut [u8]| entropy.fill(out));
-        let rekey = Rekey::new(config, root, fill).map_err(|error| error.to_string())?;
+        let rekey = Rekey::with_kem(config, root, fill, kem).map_err(|error| error.to_string())?;
         let fleet = Fleet::new(&FleetConfig {
             local: mac(side),
             workers: self.plan.workers[side],

@@ -1,7 +1,7 @@
 //! User frames: each is made from its sender and number alone, so whoever gets one can make it again
 //! and compare.
 
-use crate::limits::MTU;
+use crate::limits::PAYLOAD;
 use crate::rng::Rng;
 
 /// In the clear part of every user frame: must not be seen on the line.
@@ -23,7 +23,7 @@ impl Name {
     pub(crate) fn frame(self) -> Vec<u8> {
         let seed = (self.number << 8) ^ (self.worker as u64 * 2 + self.side as u64);
         let mut rng = Rng::new(seed);
-        let len = HEADER + NAME + rng.below(MTU - NAME);
+        let len = HEADER + NAME + rng.below(PAYLOAD - NAME);
         let mut frame = vec![0; len];
         let ethertype: u16 = match rng.below(40) {
             0 => 0x88E5,

@@ -17,6 +17,9 @@ mod end;
 mod flaw;
 mod fleet;
 mod frames;
+#[expect(unreachable_pub, reason = "shared with the tests of `rekey`")]
+#[path = "../../../control/rekey/tests/world/kem.rs"]
+mod kem;
 mod kmes;
 mod limits;
 mod line;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-/// MTU of the red side: short frames, as octets cost time and find nothing.
-pub(crate) const MTU: usize = 220;
+/// Longest payload of a user frame: short, as octets cost time and find nothing.
+pub(crate) const PAYLOAD: usize = 220;
+/// MTU of the red side; the black side's holds the longest rekey frame.
+pub(crate) const MTU: usize = 480;
 /// Frames a red and a black line hold.
 pub(crate) const RED_FRAMES: usize = 128;
 /// See [`RED_FRAMES`].
@@ -24,3 +26,6 @@ pub(crate) const LAG: Duration = Duration::from_millis(2500);
 pub(crate) const AUDIT_EVERY: Duration = Duration::from_millis(500);
 /// Longest time a user frame may take on a healthy line, beside the line's delay.
 pub(crate) const TRANSIT: Duration = Duration::from_millis(100);
+
+const _: () =
+    assert!(PAYLOAD <= MTU && MTU + port::limits::ETHERNET_HEADER >= rekey::FRAME_LEN_MAX);

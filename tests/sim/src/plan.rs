@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gcm::Engine;
-use rekey::Config;
+use rekey::{Config, Policy};
 use secy::Suite;
 use wire::Pn;
 
@@ -31,6 +31,9 @@ pub struct Plan {
     pub(crate) interval: [Duration; 2],
     pub(crate) workers: [u16; 2],
     pub(crate) hold_max: Duration,
+    /// Of both ends, and the time between two KEM exchanges.
+    pub(crate) policy: Policy,
+    pub(crate) ratchet: Duration,
     /// One-way delay of the line, and what is added at random: that reorders.
     pub(crate) latency: Duration,
     pub(crate) jitter: Duration,
@@ -120,6 +123,7 @@ impl Plan {
         let mut rng = Rng::new(seed);
         let interval = rng.pick(&[ms(100), ms(200), ms(500), ms(1000), ms(3000)]);
         let suite = rng.pick(&Suite::ALL);
+        let mut other = Rng::new(!seed);
         Self {
             seed,
             suite,
@@ -128,6 +132,8 @@ impl Plan {
             interval: [interval, rng.pick(&[interval, ms(700)])],
             workers: [rng.pick(&[1, 2, 3]), rng.pick(&[1, 1, 2])],
             hold_max: interval.max(ms(700)) * 40,
+            policy: other.pick(&Policy::ALL),
+            ratchet: other.pick(&[ms(1000), ms(3000), ms(60_000)]),
             latency: rng.pick(&[ms(0), ms(1), ms(20)]),
             jitter: ms(0),
             skew: rng.pick(&[ms(0), ms(0), ms(20)]),
@@ -174,6 +180,30 @@ impl Plan {
         plan.injected = 100;
         plan.calm = plan.end;
         plan.end += plan.interval[0].max(ms(700)) * 6 + ms(3000);
+        plan
+    }
+
+    /// No KME gives a key for longer than a key may be held: what comes then is the policy's choice.
+    #[must_use]
+    pub fn starved(seed: u64) -> Self {
+        let mut plan = Self::calm(seed);
+        let mut rng = Rng::new(seed ^ 0x57A2);
+        plan.interval = [0, 1].map(|_| rng.pick(&[ms(300), ms(1000)]));
+        plan.hold_max = ms(rng.pick(&[6000, 12_000]));
+        plan.gentle = false;
+        plan.traffic = plan.traffic.max(20);
+        plan.rotate_every = None;
+        let from = ms(2000) + rng.time(ms(2000));
+        plan.calm = from + plan.hold_max * 2;
+        let short = Some((from, plan.calm));
+        match rng.pick(&[0, 1, 2]) {
+            0 => plan.kme.down = [short, short],
+            1 => plan.kme.down = [short, None],
+            _ => plan.kme.empty = short,
+        }
+        plan.loss = rng.pick(&[0, 0, 100]);
+        plan.injected = rng.pick(&[0, 30]);
+        plan.end = plan.calm + ms(15_000);
         plan
     }
 
@@ -297,9 +327,8 @@ impl Plan {
             suite: self.suite,
             interval: self.interval[side],
             hold_max: self.hold_max,
-            // ML-KEM draws its own random numbers: no seed would replay. The ratchet has its
-            // simulation in `rekey`, with a stand-in for the KEMs.
-            policy: rekey::Policy::Qkd,
+            policy: self.policy,
+            ratchet: self.ratchet,
             ..Config::new(mac(side))
         }
     }
@@ -322,6 +351,7 @@ impl Plan {
             5 => Self::repeating(seed),
             6 => Self::dying(seed),
             7 => Self::jumping(seed),
+            8 => Self::starved(seed),
             _ => Self::drawn(seed),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use rekey::{Event, Supply};
+use rekey::{Direction, Event, Origin, Supply};
 
 /// Totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,10 @@ pub struct Tally {
     pub sessions_ended: u64,
     /// Directions that stopped for want of keys.
     pub blocked: u64,
+    /// Changes to keys of the root alone, and new roots in force.
+    pub alone: u64,
+    /// See `alone`.
+    pub ratcheted: u64,
     /// Changes of the stage of a key shortage.
     pub stages: u64,
 }
@@ -40,6 +44,12 @@ impl Tally {
         match event {
             Event::OfferAbandoned { .. } | Event::OfferRefused { .. } => self.refused += 1,
             Event::SessionEnded { .. } => self.sessions_ended += 1,
+            Event::Ratcheted { .. } => self.ratcheted += 1,
+            Event::Switched {
+                direction: Direction::Tx,
+                origin: Origin::Pqc,
+                ..
+            } => self.alone += 1,
             Event::Supply { from, to, .. } => {
                 self.blocked += u64::from(*to == Supply::Blocked);
                 self.stages += u64::from(*from != Supply::Starting);
@@ -62,6 +72,8 @@ impl AddAssign for Tally {
         self.refused += more.refused;
         self.sessions_ended += more.sessions_ended;
         self.blocked += more.blocked;
+        self.alone += more.alone;
+        self.ratcheted += more.ratcheted;
         self.stages += more.stages;
     }
 }

@@ -42,8 +42,15 @@ fn i10_kmes_in_trouble_cost_no_frame() {
 
 #[test]
 fn i1_to_i9_when_everything_goes_wrong() {
-    let tally = all(650, Plan::drawn);
+    let tally = all(610, Plan::drawn);
     assert!(tally.received > 0 && tally.injected > 0 && tally.crashes > 0 && tally.jumps > 0);
+    assert!(tally.ratcheted > 0 && tally.stages > 0);
+}
+
+#[test]
+fn keys_short_for_long_are_what_the_policy_says() {
+    let tally = all(40, Plan::starved);
+    assert!(tally.blocked > 0 && tally.alone > 0 && tally.stages > 0);
 }
 
 #[test]
@@ -87,6 +94,7 @@ fn one_seed() {
             Ok("repeating") => Plan::repeating(seed),
             Ok("dying") => Plan::dying(seed),
             Ok("jumping") => Plan::jumping(seed),
+            Ok("starved") => Plan::starved(seed),
             Ok("drawn") => Plan::drawn(seed),
             _ => Plan::mixed(seed),
         };

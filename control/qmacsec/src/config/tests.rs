@@ -133,11 +133,6 @@ fn each_mistake_names_key_value_and_mend() {
         ),
         (
             "[kme]",
-            "[rekey]\npolicy = \"pqc-when-short\"\n[kme]",
-            vec!["rekey.policy", "not built yet", "mend: qkd-and-pqc"],
-        ),
-        (
-            "[kme]",
             "[rekey]\npolicy = \"hope\"\n[kme]",
             vec!["rekey.policy", "no key policy", "mend: qkd-and-pqc"],
         ),

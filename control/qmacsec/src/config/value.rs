@@ -121,12 +121,7 @@ impl TryFrom<String> for PolicyName {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            let mend = "mend: qkd-and-pqc (default) or qkd, the same at both ends";
-            if text == "pqc-when-short" {
-                format!("is not built yet: without QKD keys traffic stops at hold_max; {mend}")
-            } else {
-                format!("is no key policy; {mend}")
-            }
+            "is no key policy; mend: qkd-and-pqc (default), qkd or pqc-when-short, the same at both ends".to_owned()
         })
     }
 }

@@ -261,6 +261,12 @@ fn supply_words(
             Level::ERROR,
             format!("the last key is HELD{age}; without another, traffic stops in {left:.0?}"),
         ),
+        Supply::Pqc => (
+            Level::ERROR,
+            format!(
+                "no QKD keys{age}; keys now rest on ML-KEM and the pre-shared secret ALONE, as the policy allows"
+            ),
+        ),
         Supply::Blocked => (
             Level::ERROR,
             format!("BLOCKED{age} and is wiped; no user frame passes"),

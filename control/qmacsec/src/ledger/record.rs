@@ -13,9 +13,9 @@ pub struct Record {
     pub direction: String,
     /// MAC address inside the SCIs of the sender.
     pub sender: String,
-    /// Name of the QKD key.
+    /// Name of the QKD key, or of the key that no KME gave.
     pub key_id: String,
-    /// `modelled`, `distilled` or `unlabelled`.
+    /// `modelled`, `distilled` or `unlabelled`; `pqc` if no QKD key went into it.
     pub origin: String,
     /// The root the SAK was made with: 0 is the pre-shared secret, above that the number of ML-KEM
     /// exchanges that went into it.

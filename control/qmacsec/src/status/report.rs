@@ -61,7 +61,7 @@ pub struct Peer {
 /// The root secret and its ML-KEM exchanges.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
-    /// `qkd-and-pqc` or `qkd`.
+    /// `qkd-and-pqc`, `qkd` or `pqc-when-short`.
     pub policy: String,
     /// 0: the pre-shared secret; above that, ML-KEM exchanges of this session went into it.
     pub epoch: u32,
@@ -84,11 +84,11 @@ pub struct Direction {
     pub epoch: Option<u32>,
     /// Name of the QKD key in use.
     pub key_id: Option<String>,
-    /// Where its bits come from: `modelled`, `distilled`, or unknown.
+    /// Where its bits come from: `modelled`, `distilled`, unknown, or `pqc` if there is no QKD key in it.
     pub key_origin: Option<String>,
     /// Milliseconds since the key took over.
     pub key_age_ms: Option<u64>,
-    /// How well keys come (out): `starting`, `normal`, `stretched`, `sparse`, `held` or `blocked`.
+    /// How well keys come (out): `starting`, `normal`, `stretched`, `sparse`, `held`, `pqc` or `blocked`.
     #[serde(default)]
     pub supply: String,
     /// Milliseconds since that stage began.

@@ -13,6 +13,7 @@ use crate::limits;
 use crate::shortage::Supply;
 use crate::status::SessionState;
 
+mod alone;
 mod frames;
 mod ratchet;
 mod two;

@@ -10,7 +10,7 @@ use crate::guards::{self, Guard};
 use crate::limits;
 use crate::message::{Answer, Body};
 use crate::reach::Reach;
-use crate::schedule::SaKeys;
+use crate::schedule::{MixKey, SaKeys};
 use crate::shortage::Supply;
 use crate::status::{DirectionStatus, KeyStatus};
 use wire::KeyId;
@@ -19,6 +19,21 @@ impl Rx {
     pub(super) fn look_up(&mut self, now: Duration, key_id: KeyId, reach: &mut Reach<'_>) {
         self.lookups.push((key_id, now));
         reach.out.command(Action::FetchKeyById(key_id));
+    }
+
+    /// REKEY-52: a key that no KME need be asked for.
+    pub(super) fn alone(
+        &mut self,
+        now: Duration,
+        offer: Offer,
+        mix: &MixKey,
+        reach: &mut Reach<'_>,
+    ) {
+        let context = reach.rx_context(offer.id, (offer.key_id, offer.origin, offer.root));
+        let keys = Box::new(mix.sa_keys_alone(&context));
+        let slow = Some(now + limits::WORKER_SLOW);
+        self.candidate = Candidate::Clearing { offer, keys, slow };
+        self.install(now, reach);
     }
 
     /// REKEY-25: not before everything retired is wiped.

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use wire::{An, KeyId, Sci};
 use zeroize::Zeroize;
 
-use super::{MacKey, Root, RootContext, SaContext, SaKeys};
+use super::{MacKey, Root, RootContext, SaContext, SaKeys, pqc_key_id};
 use crate::kem::{KEM_SECRET_LEN, KemSecret};
 use crate::message::SessionId;
 use crate::secret::{Origin, QkdKey, RootSecret};
@@ -88,14 +88,17 @@ fn keys(case: &BTreeMap<&str, &str>, context: &SaContext) -> (MacKey, Root, SaKe
             next
         }
     };
-    let made = root.mix.sa_keys(&key(&hex(case["qkd_key"])), context);
+    let made = match case.get("qkd_key") {
+        Some(octets) => root.mix.sa_keys(&key(&hex(octets)), context),
+        None => root.mix.sa_keys_alone(context),
+    };
     (mac, root, made)
 }
 
 #[test]
 fn rekey_30_to_37_known_answers() {
     let cases = cases();
-    assert_eq!(cases.len(), 7);
+    assert_eq!(cases.len(), 8);
     for case in &cases {
         let context = context(case);
         let (mac, root, made) = keys(case, &context);
@@ -170,11 +173,42 @@ fn rekey_33_every_part_of_the_context_makes_another_key() {
     let psk = format!("{}00", case["psk"]);
     long.insert("psk", &psk);
     let other_root = keys(&long, &base).2;
-    for other in others.chain([other_key, other_root]) {
+    let alone = root.mix.sa_keys_alone(&base);
+    for other in others.chain([other_key, other_root, alone]) {
         assert!(!bool::from(made.sak.ct_eq(&other.sak)));
         assert!(!bool::from(made.kcv.ct_eq(&other.kcv)));
         assert_ne!(made.salt.0, other.salt.0);
     }
+}
+
+/// REKEY-53: two SAs of one root have two contexts, and by these two keys.
+#[test]
+fn rekey_53_a_root_gives_no_key_twice() {
+    let cases = cases();
+    let case = cases.iter().find(|case| !case.contains_key("qkd_key"));
+    let case = case.expect("a case of the root alone");
+    let base = context(case);
+    let (_, root, made) = keys(case, &base);
+    let epochs = (1..200).filter(|epoch| *epoch != base.epoch);
+    let epochs = epochs.map(|epoch| SaContext { epoch, ..base });
+    let sessions = (0x20..0xF0).map(|n| SaContext {
+        session_tx: SessionId([n; 8]),
+        ..base
+    });
+    let turned = SaContext {
+        sci_tx: base.sci_rx,
+        sci_rx: base.sci_tx,
+        ..base
+    };
+    for other in epochs.chain(sessions).chain([turned]) {
+        let other = root.mix.sa_keys_alone(&other);
+        assert!(!bool::from(made.sak.ct_eq(&other.sak)));
+        assert_ne!(made.salt.0, other.salt.0);
+    }
+    let name = pqc_key_id(base.session_tx, base.epoch);
+    assert_eq!(name, base.key_id);
+    let longest = pqc_key_id(SessionId([0xFF; 8]), u32::MAX);
+    assert_eq!(longest.as_bytes().len(), 31);
 }
 
 #[test]

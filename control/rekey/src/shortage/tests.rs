@@ -8,10 +8,11 @@ use super::{Input, Shortage, Supply, next};
 use crate::config::Config;
 use crate::limits;
 
-const INPUTS: [Input; 7] = [
+const INPUTS: [Input; 8] = [
     Input::Late,
     Input::Long,
     Input::Limit,
+    Input::Alone,
     Input::Fresh,
     Input::Well,
     Input::Proved,
@@ -20,13 +21,14 @@ const INPUTS: [Input; 7] = [
 
 /// The table of section 6.3 of the specification; `-` means: ignored.
 const TABLE: &str = "\
-          late      long limit   fresh  well   proved    ended
-starting  -         -    -       normal normal -         starting
-normal    stretched held blocked -      -      -         starting
-stretched sparse    held blocked -      -      normal    starting
-sparse    -         held blocked -      -      stretched starting
-held      -         -    blocked sparse normal -         starting
-blocked   -         -    -       sparse normal -         starting";
+          late      long limit   alone fresh  well   proved    ended
+starting  -         -    -       pqc   normal normal -         starting
+normal    stretched held blocked pqc   -      -      -         starting
+stretched sparse    held blocked pqc   -      -      normal    starting
+sparse    -         held blocked pqc   -      -      stretched starting
+held      -         -    blocked pqc   sparse normal -         starting
+pqc       -         -    blocked -     sparse -      -         starting
+blocked   -         -    -       pqc   sparse normal -         starting";
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -56,7 +58,7 @@ fn rekey_50_the_transition_table_is_that_of_the_specification() {
 /// No input but a fresh key leads out of the stages in which there is none, or an old one.
 #[test]
 fn rekey_50_only_a_fresh_key_ends_a_block() {
-    for stage in [Supply::Held, Supply::Blocked] {
+    for stage in [Supply::Held, Supply::Pqc, Supply::Blocked] {
         for input in [Input::Late, Input::Long, Input::Proved] {
             assert_eq!(next(stage, input), None);
         }

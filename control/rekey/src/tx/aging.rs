@@ -6,9 +6,10 @@ use core::time::Duration;
 use super::{InUse, State, Tx};
 use crate::action::Action;
 use crate::event::{Cause, Event};
+use crate::guards::{self, Guard};
 use crate::limits;
 use crate::reach::Reach;
-use crate::shortage::Input;
+use crate::shortage::{Input, Supply};
 
 impl Tx {
     /// The stages of a shortage (REKEY-50), and the hard limit (REKEY-28).
@@ -16,8 +17,13 @@ impl Tx {
         if matches!(self.state, State::Installing { .. }) {
             return; // a RetireTx now would hit the new SA
         }
+        let cause = self.cause(reach.session.agreed());
+        if self.alone_at().is_some_and(|at| now >= at) && self.short(cause) {
+            self.turn(now, Input::Alone, (self.current, Some(cause)), reach);
+            self.due = self.due.min(now);
+        }
         while let Some(sa) = self.current {
-            let cause = self.cause(reach);
+            let cause = self.cause(reach.session.agreed());
             let age = now.saturating_sub(sa.since);
             match self.shortage.due(age, self.short(cause)) {
                 Some(Input::Limit) => self.block(now, cause, reach),
@@ -64,11 +70,36 @@ impl Tx {
         });
     }
 
-    /// A key is here. In time while the one before is still young enough: that may end a stage.
+    /// REKEY-52: from then on keys may come from the root alone. `None`: never, or they do already.
+    pub(super) fn alone_at(&self) -> Option<Duration> {
+        let after = self.alone_after?;
+        let after = if guards::on(Guard::AloneAfterHold) {
+            after
+        } else {
+            Duration::ZERO
+        };
+        let since = self
+            .qkd_until
+            .filter(|_| self.shortage.stage() != Supply::Pqc)?;
+        Some(since + after)
+    }
+
+    /// REKEY-52: the next offer may be of the root alone. Whoever drops offers of QKD keys on the line
+    /// does not bring that about: then it is not the KMEs that the next key waits for.
+    pub(super) fn alone(&self, agreed: bool) -> bool {
+        self.shortage.stage() == Supply::Pqc && self.short(self.cause(agreed))
+    }
+
+    /// If a key is here: in time while the one before is still young enough: that may end a stage.
     pub(super) fn stocked(&mut self, now: Duration, reach: &mut Reach<'_>) {
+        if self.stock.len() == 0 {
+            return;
+        }
         let waiting = matches!(self.state, State::Waiting);
+        if self.shortage.stage() == Supply::Pqc && !self.denied {
+            self.due = self.due.min(now); // back to QKD keys at once
+        }
         if let Some(sa) = self.current.filter(|_| waiting)
-            && self.stock.len() > 0
             && self.shortage.in_time(now)
         {
             self.turn(now, Input::Proved, (Some(sa), None), reach);
@@ -86,8 +117,8 @@ impl Tx {
     }
 
     /// Why the next key is not in use yet.
-    fn cause(&self, reach: &Reach<'_>) -> Cause {
-        if !reach.session.agreed() {
+    fn cause(&self, agreed: bool) -> Cause {
+        if !agreed {
             return Cause::PeerSilent;
         }
         match (&self.state, self.stock.last_failure, self.trouble) {
@@ -105,6 +136,9 @@ impl Tx {
             self.state,
             State::Waiting | State::Offering(_) | State::Agreed(_) | State::Installing { .. }
         );
+        if self.shortage.stage() == Supply::Pqc {
+            return 1;
+        }
         if waiting && now < self.fetch_at() {
             return 0;
         }

@@ -15,7 +15,9 @@ use crate::guards::{self, Guard};
 use crate::limits;
 use crate::message::Body;
 use crate::reach::Reach;
-use crate::secret::QkdKey;
+use crate::schedule::pqc_key_id;
+use crate::secret::{Origin, QkdKey};
+use crate::shortage;
 
 impl Tx {
     /// One transition, or one repetition of the OFFER (REKEY-17); false when nothing is due.
@@ -25,6 +27,7 @@ impl Tx {
             State::Idle if reach.may_offer() => {
                 let fetching = State::Fetching { not_before: now };
                 self.due = now;
+                self.qkd_until.get_or_insert(now);
                 self.enter(Stage::Idle, Input::SessionAgreed, fetching);
                 true
             }
@@ -34,10 +37,16 @@ impl Tx {
                 true
             }
             State::Fetching { not_before } if now >= *not_before && reach.may_offer() => {
-                let Some((key_id, key)) = self.stock.take() else {
-                    return false;
+                // REKEY-52: a QKD key is offered first, once.
+                let alone = self.alone(true);
+                let key = match alone && self.refusals > 0 {
+                    true => None,
+                    false => self.stock.take(),
                 };
-                self.offer(now, key_id, &key, reach);
+                if key.is_none() && !alone {
+                    return false;
+                }
+                self.offer(now, key, reach);
                 true
             }
             State::Offering(offer) if now >= offer.begun + self.patience && reach.may_offer() => {
@@ -89,8 +98,9 @@ impl Tx {
         }
     }
 
-    /// A new offer: the AN after that in use, whatever was offered in between (REKEY-18).
-    fn offer(&mut self, now: Duration, key_id: KeyId, key: &QkdKey, reach: &mut Reach<'_>) {
+    /// A new offer: the AN after that in use, whatever was offered in between (REKEY-18). Without a
+    /// QKD key it is made of the root alone.
+    fn offer(&mut self, now: Duration, key: Option<(KeyId, QkdKey)>, reach: &mut Reach<'_>) {
         let an = self.an.map_or(An::ZERO, An::next);
         if !guards::on(Guard::SameAn) {
             self.an = Some(an);
@@ -101,9 +111,20 @@ impl Tx {
             an,
             epoch: self.epoch,
         };
-        let origin = key.origin();
         let (root, mix) = reach.root.in_force();
-        let keys = mix.sa_keys(key, &reach.tx_context(id, (key_id, origin, root)));
+        let context = |key_id, origin| reach.tx_context(id, (key_id, origin, root));
+        let (key_id, origin, keys) = match key {
+            Some((key_id, key)) => {
+                let origin = key.origin();
+                let keys = mix.sa_keys(&key, &context(key_id, origin));
+                (key_id, origin, keys)
+            }
+            None => {
+                let key_id = pqc_key_id(reach.session.id(), id.epoch);
+                let keys = mix.sa_keys_alone(&context(key_id, Origin::Pqc));
+                (key_id, Origin::Pqc, keys)
+            }
+        };
         let pause = self.timers.offer_repeat;
         let offer = Offer {
             id,
@@ -129,6 +150,7 @@ impl Tx {
         self.trouble(now, cause);
         let mut not_before = now;
         if !matches!(cause, Cause::NoReady | Cause::PeerDropped) {
+            self.denied |= cause.is_supply();
             if cause == Cause::Refused(Refusal::AnInUse) {
                 self.an = Some(id.an); // the peer knows better: the next offer takes the next AN
             }
@@ -208,8 +230,14 @@ impl Tx {
             });
         }
         self.enter(Stage::Installing, Input::Installed, State::Waiting);
-        let fresh = self.shortage.on_switch();
-        self.turn(now, fresh, (previous, None), reach);
+        if origin == Origin::Pqc {
+            self.turn(now, shortage::Input::Alone, (previous, None), reach);
+        } else {
+            self.qkd_until = Some(now);
+            self.denied = false;
+            let fresh = self.shortage.on_switch();
+            self.turn(now, fresh, (previous, None), reach);
+        }
         self.due = since + self.shortage.interval();
         self.stocked(now, reach);
         reach.session.hello_now(now); // REKEY-27: announce the switch

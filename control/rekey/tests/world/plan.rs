@@ -69,7 +69,7 @@ impl Plan {
         let mut other = Rng::new(!seed);
         Self {
             seed,
-            policy: other.pick(&[Policy::QkdAndPqc, Policy::QkdAndPqc, Policy::Qkd]),
+            policy: other.pick(&[Policy::QkdAndPqc, Policy::PqcWhenShort, Policy::Qkd]),
             ratchet: other.pick(&[ms(1000), ms(3000), ms(60_000)]),
             interval: [interval, rng.pick(&[interval, ms(700)])],
             scis: [1 + u16::try_from(rng.below(3)).expect("small"), 1],

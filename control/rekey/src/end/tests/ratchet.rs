@@ -36,7 +36,7 @@ fn kinds(two: &Two, side: usize) -> Vec<u8> {
 }
 
 /// MAC anew what only a holder of the secret can send.
-fn sign(frame: &mut [u8]) {
+pub(super) fn sign(frame: &mut [u8]) {
     let root = RootSecret::from_slice(&[7; 32]).expect("32 octets");
     let key: MacKey = root.schedule().0;
     let end = frame.len() - 16;

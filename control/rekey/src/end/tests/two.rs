@@ -163,10 +163,13 @@ impl Two {
 
     pub(super) fn run(&mut self, time: Duration) {
         let end = self.now + time;
+        let mut spins = 0;
         while let Some(wake) = (0..2).filter_map(|side| self.wake(side)).min() {
             if wake > end {
                 break;
             }
+            spins = if wake > self.now { 0 } else { spins + 1 };
+            assert!(spins < 1000, "spins at {:?}", self.now);
             self.now = self.now.max(wake);
             for side in 0..2 {
                 self.ends[side].on_time(self.clock(side));
