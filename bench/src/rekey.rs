@@ -27,6 +27,7 @@ use rows::Verdict;
 
 mod account;
 mod cables;
+mod faults;
 mod files;
 mod load;
 mod ndr;
@@ -67,6 +68,9 @@ pub struct Options {
     /// A short look: in memory, 512 octets at half load, 1 s and 0.1 s, under a minute
     #[arg(long)]
     pub quick: bool,
+    /// Plays faults, too (T8): KMEs down, slow, without some keys, frames that change places
+    #[arg(long)]
+    pub faults: bool,
     /// JSON instead of tables
     #[arg(long)]
     pub json: bool,
@@ -178,6 +182,9 @@ struct Plan {
     pairs: u32,
     rate: Option<f64>,
     fault: Option<Fault>,
+    faults: bool,
+    /// How long each of them lasts.
+    fault_time: Duration,
 }
 
 impl Plan {
@@ -209,6 +216,12 @@ impl Plan {
             pairs: options.pairs.unwrap_or(pairs),
             rate: options.rate.map(f64::from),
             fault: options.fault,
+            faults: options.faults,
+            fault_time: if options.quick {
+                faults::LASTS_QUICK
+            } else {
+                faults::LASTS
+            },
         }
     }
 }

@@ -73,9 +73,12 @@ impl Gate {
         let before = self.arrived.fetch_add(1, Ordering::AcqRel);
         let all = (before / self.lanes + 1) * self.lanes;
         let mut spins = 0;
-        while self.arrived.load(Ordering::Acquire) < all {
-            // Each lane of the round holds the gate, a dead one no more.
-            assert!(Arc::strong_count(self) >= self.lanes, "another lane died");
+        let is_shut = || self.arrived.load(Ordering::Acquire) < all;
+        while is_shut() {
+            // Each lane of the round holds the gate: a dead one no more, and one that has come here for
+            // the last time, but then the gate is open.
+            let one_left = Arc::strong_count(self) < self.lanes;
+            assert!(!(one_left && is_shut()), "another lane died");
             spins += 1;
             if spins < SPINS {
                 core::hint::spin_loop();

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use nix::sched::{CloneFlags, setns};
+use port::fault::{Faults, Faulty};
 use port::limits::CHUNKS;
 use port::mem::{self, Mem, MemConfig};
 use port::packet::{Packet, PacketConfig};
@@ -104,6 +105,28 @@ impl Place {
                     _ => [&topology.left, &topology.right].map(at_host),
                 },
             }),
+        }
+    }
+}
+
+impl Cables {
+    /// Faults on the line, in both directions.
+    pub(super) fn with_faults(self, faults: Faults) -> Self {
+        let spoil = |(seed, [red, open]): (u64, [Opener; 2])| -> [Opener; 2] {
+            let black = move || -> Result<Box<dyn Port>, PortError> {
+                Ok(Box::new(Faulty::new(
+                    open()?,
+                    seed,
+                    Faults::default(),
+                    faults,
+                )?))
+            };
+            [red, Box::new(black)]
+        };
+        let [a, b] = self.encryptors;
+        Self {
+            encryptors: [spoil((1, a)), spoil((2, b))],
+            hosts: self.hosts,
         }
     }
 }

@@ -39,8 +39,8 @@ pub(super) struct Pair {
     encryptors: Vec<Encryptor>,
     /// What A and B send to the line.
     pub(super) seen: [Seen; 2],
-    kmes: TwoKmes,
-    folder: Folder,
+    pub(super) kmes: TwoKmes,
+    pub(super) folder: Folder,
 }
 
 impl Pair {

@@ -1,7 +1,8 @@
-//! The rows as tables for people: no-drop rates, T2, T3, T5, T6.
+//! The rows as tables for people: no-drop rates, T2, T3, T5, T6, T8.
 
 use super::Plan;
 use super::account::{Account, quantile_us, window};
+use super::faults::Outcome;
 use super::rounds::Results;
 use super::rows::{Row, Verdict};
 use crate::machine::Machine;
@@ -26,6 +27,7 @@ pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
     latencies(out, &results.rows);
     drops(out, &results.rows);
     safety(out, &results.rows);
+    faults(out, &results.outcomes);
     report
 }
 
@@ -191,4 +193,35 @@ fn safety(out: &mut String, rows: &[Row]) {
         sum(1),
         sum(2)
     );
+}
+
+fn faults(out: &mut String, outcomes: &[Outcome]) {
+    if outcomes.is_empty() {
+        return;
+    }
+    line!(
+        out,
+        "\nT8 FAULTS at a tenth of the no-drop rate, in memory, at the first interval"
+    );
+    line!(
+        out,
+        "fault                  lasted_s  switches     lost  blocked_ms  cleartext  recovered_s  verdict"
+    );
+    for outcome in outcomes {
+        let recovered = outcome
+            .recovered
+            .map(|time| format!("{:.2}", time.as_secs_f64()));
+        line!(
+            out,
+            "{:<22} {:>8.0} {:>9} {:>8} {:>11.1} {:>10} {:>12}  {}",
+            outcome.trouble.name(),
+            outcome.lasted.as_secs_f64(),
+            outcome.switches,
+            outcome.lost,
+            outcome.blocked_ms,
+            outcome.clear,
+            recovered.as_deref().unwrap_or("-"),
+            if outcome.passed() { "PASS" } else { "FAIL" },
+        );
+    }
 }

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::account::Account;
 use super::cables::{Place, PortKind};
+use super::faults::{self, Outcome, Trouble};
 use super::load::{Hosts, Offer};
 use super::ndr::{self, Bounds};
 use super::pair::{Drops, NEVER, Pair, host_drops};
@@ -19,6 +20,8 @@ use crate::frame_size::FrameSize;
 /// bounds come, and what may be lost.
 const TRIAL: Duration = Duration::from_millis(200);
 const TRIAL_BEHIND: Duration = Duration::from_millis(20);
+/// Of the no-drop rate, where faults are played.
+const FAULT_LOAD: f64 = 0.1;
 const FIRST: f64 = 50_000.0;
 const MOST: f64 = 20e6;
 const WIDTH: f64 = 0.05;
@@ -41,6 +44,8 @@ pub(super) struct Results {
     pub(super) absent: Vec<String>,
     pub(super) ndrs: Vec<Ndr>,
     pub(super) rows: Vec<Row>,
+    /// What came of faults, where these were asked for.
+    pub(super) outcomes: Vec<Outcome>,
 }
 
 /// One run's figures.
@@ -62,6 +67,7 @@ pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
         absent: Vec::new(),
         ndrs: Vec::new(),
         rows: Vec::new(),
+        outcomes: Vec::new(),
     };
     for &port in &plan.ports {
         let place = Place::new(port)?;
@@ -92,8 +98,28 @@ pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
             }
         }
     }
+    if plan.faults {
+        results.outcomes = faults(plan, &results.ndrs, &bar)?;
+    }
     bar.finish_and_clear();
     Ok(results)
+}
+
+/// Each fault, at a tenth of the no-drop rate.
+fn faults(plan: &Plan, ndrs: &[Ndr], bar: &ProgressBar) -> Result<Vec<Outcome>, Error> {
+    let (Some(ndr), Some(&interval)) = (ndrs.first(), plan.intervals.first()) else {
+        return Ok(Vec::new());
+    };
+    let offer = Offer {
+        size: ndr.size,
+        rate: ndr.bounds.lower * FAULT_LOAD,
+        time: Duration::ZERO, // each fault has its own
+    };
+    let suffer = |trouble: Trouble| {
+        bar.set_message(trouble.name());
+        faults::suffer(trouble, plan.fault_time, interval, offer)
+    };
+    Trouble::ALL.into_iter().map(suffer).collect()
 }
 
 /// One offer over one kind of port.

@@ -89,10 +89,11 @@ impl<P: Port> Watched<P> {
         };
         let (an, pn) = (tci & 3, u32::from_be_bytes([a, b, c, d]));
         match self.last {
-            Some((before, last)) if before == an && pn <= last => {
+            // A PN of 1 begins a new key, also under the same AN: in a new session.
+            Some((before, last)) if before == an && pn <= last && pn > 1 => {
                 shared.repeated.fetch_add(1, Ordering::Relaxed);
             }
-            Some((before, _)) if before == an => {}
+            Some((before, _)) if before == an && pn > 1 => {}
             Some(_) => {
                 if let Ok(mut switches) = shared.switches.lock() {
                     switches.push(Instant::now());

@@ -27,3 +27,15 @@ fn who_waits_for_a_dead_lane_is_told() {
     let waits = thread::spawn(move || gate.pass());
     assert!(waits.join().is_err());
 }
+
+/// One lane may be through and gone before the other has looked again.
+#[test]
+fn who_has_passed_may_leave() {
+    for _ in 0..2_000 {
+        let gate = Gate::new(2);
+        let other = Arc::clone(&gate);
+        let leaves = thread::spawn(move || other.pass());
+        gate.pass();
+        leaves.join().unwrap();
+    }
+}
