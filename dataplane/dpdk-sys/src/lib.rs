@@ -1,14 +1,14 @@
 //! The few calls of DPDK that a port needs: hand-written declarations of a C shim (`csrc/`).
 //!
 //! Why a shim: DPDK's frame path is inline C over large structs that differ between its versions.
-//! The shim turns it into calls of a burst at a time over structs of ours ([`Room`], [`Facts`],
-//! [`Setup`], [`Look`]), so that nothing of DPDK's memory layout is known on the Rust side.
+//! The shim turns it into calls of a burst at a time over structs of ours (`Room`, `Facts`,
+//! `Setup`, `Look`), so that nothing of DPDK's memory layout is known on the Rust side.
 //!
 //! Built only with the feature `link`; without it the crate is empty. DPDK (22.11 or newer) is found
 //! by `pkg-config` and linked as shared libraries; its drivers are loaded at run time from its own
 //! folder. The crate of this name on crates.io is another one, and cannot be built any more.
 //!
-//! **Common contract.** Nothing but [`qm_log_to`] may be called before [`qm_eal_start`] has returned
+//! **Common contract.** Nothing but `qm_log_to` may be called before `qm_eal_start` has returned
 //! 0. Functions that can fail return 0 or a negative `errno`. Control calls (pools, devices) may be
 //! made on any thread, for one device by one at a time; a queue and the frames of it belong to one
 //! thread.
