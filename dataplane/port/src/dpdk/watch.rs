@@ -21,22 +21,29 @@ pub(super) struct Seen {
 /// Looks at a device, and at the interface that it works on, if it does.
 pub(super) struct Watch {
     interface: Option<Interface>,
+    /// The interface's number when the device was opened: one that was made anew has another, and the
+    /// device does not know it.
+    index: u32,
     seen: Cell<Seen>,
 }
 
 impl Watch {
     pub(super) fn new(interface: Option<Interface>, claim: &Claim) -> Self {
-        let device = claim.look();
+        let index = interface.as_ref().map(Interface::index);
         let seen = Seen {
             at: Instant::now(),
-            link: link_of(&device, interface.as_ref()),
+            link: LinkState::Gone,
             losses: 0,
-            device,
+            device: claim.look(),
         };
-        Self {
+        let watch = Self {
+            index: index.and_then(Result::ok).unwrap_or(0),
             interface,
             seen: Cell::new(seen),
-        }
+        };
+        let link = watch.link_of(&seen.device);
+        watch.seen.set(Seen { link, ..seen });
+        watch
     }
 
     /// Takes the link up or down: that of the interface, or of the device.
@@ -62,7 +69,7 @@ impl Watch {
             return before;
         }
         let device = claim.look_if_free().unwrap_or(before.device);
-        let link = link_of(&device, self.interface.as_ref());
+        let link = self.link_of(&device);
         let lost = before.link == LinkState::Up && link != LinkState::Up;
         let seen = Seen {
             at: now,
@@ -73,15 +80,15 @@ impl Watch {
         self.seen.set(seen);
         seen
     }
-}
 
-/// A virtual device on an interface says that it is up whatever the interface is.
-fn link_of(device: &Look, interface: Option<&Interface>) -> LinkState {
-    if device.is_removed != 0 {
-        LinkState::Gone
-    } else if device.is_up == 0 {
-        LinkState::Down
-    } else {
-        interface.map_or(LinkState::Up, Interface::link_state)
+    /// A virtual device on an interface says that it is up whatever the interface is.
+    fn link_of(&self, device: &Look) -> LinkState {
+        match &self.interface {
+            _ if device.is_removed != 0 => LinkState::Gone,
+            _ if device.is_up == 0 => LinkState::Down,
+            None => LinkState::Up,
+            Some(interface) if interface.index().ok() == Some(self.index) => interface.link_state(),
+            Some(_) => LinkState::Gone,
+        }
     }
 }

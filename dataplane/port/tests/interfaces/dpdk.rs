@@ -10,7 +10,7 @@ use std::{
 use port::{
     BURST_MAX, Burst, HEADROOM, LinkState, Pool, Port, PortError, TAILROOM,
     dpdk::{Dpdk, DpdkConfig, Eal, EalConfig},
-    limits::MBUFS_MIN,
+    limits::{self, MBUFS_MIN},
     packet::{Packet, PacketConfig},
 };
 
@@ -23,7 +23,7 @@ const VETH: [&str; 3] = [
 ];
 /// Pools of usual frames, one of jumbo frames, all at once.
 const EAL: EalConfig = EalConfig {
-    memory_mb: 512,
+    memory_mb: 768,
     hugepages: false,
     pci: Vec::new(),
 };
@@ -169,18 +169,43 @@ fn frames_of_other_ports_are_copied() {
 
 #[test]
 fn a_full_ring_refuses_and_frames_outlive_their_port() {
-    let mut port = open("net_ring", "");
+    let (mut port, spare) = (
+        open_with_pool("net_ring", "", 5),
+        open_with_pool("net_null", "", 5),
+    );
+    let start = spare.mbufs_free();
     for _ in 0..5000 {
         port.copy_tx(&frame(60, &[]));
     }
     let counters = port.counters();
     assert_eq!(counters.tx_frames + counters.tx_refused, 5000);
     assert!(counters.tx_refused > 0, "{counters:?}");
-    // Frames that are held, then let go after their port is gone.
-    let held = receive(&mut port, counters.tx_frames as usize);
+    let sent = counters.tx_frames as usize;
+    assert_eq!(spare.mbufs_free(), start - sent, "what is refused is freed");
+    let held = receive(&mut port, sent);
     drop(port);
     assert_eq!(held[0].bytes(), frame(60, &[]));
     drop(held);
+    assert_eq!(spare.mbufs_free(), start);
+}
+
+/// More often than DPDK has numbers for devices (32).
+#[test]
+fn a_device_is_opened_and_closed_again_and_again() {
+    let config = DpdkConfig {
+        mbufs: MBUFS_MIN + 6,
+        ..device("net_null", "")
+    };
+    let mut free = None;
+    for _ in 0..40 {
+        let mut port = Dpdk::open(eal(), config.clone()).unwrap();
+        assert_eq!(*free.get_or_insert(port.mbufs_free()), port.mbufs_free());
+        let mut burst = Burst::new();
+        port.rx_burst(&mut burst);
+        port.tx_burst(&mut burst);
+        port.rx_burst(&mut burst); // dropped after its port
+        drop(port);
+    }
 }
 
 #[test]
@@ -351,6 +376,12 @@ fn a_line_that_is_down_is_seen_and_named() {
             a.rx_burst(&mut Burst::new());
             a.copy_tx(&frame(60, &[]));
             assert_eq!(a.counters().tx_link_down, 2, "{driver}");
+            // An interface of the same name is another one: the device does not know it.
+            VETH.into_iter().for_each(ip);
+            ip("link set a0 up");
+            ip("link set b0 up");
+            std::thread::sleep(2 * limits::DPDK_LOOK_EVERY);
+            assert_eq!(a.link_state(), LinkState::Gone, "{driver}");
         });
     }
 }
