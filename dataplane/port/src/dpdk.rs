@@ -42,7 +42,8 @@ pub use eal::{Eal, EalConfig};
 pub struct DpdkConfig {
     /// The device.
     pub device: DeviceName,
-    /// The device is set to this MTU, or to more if it has more, or the port is refused. 0: as it is.
+    /// The device is set to this MTU, or the port is refused; that of an interface which has more is
+    /// left alone. 0: as it is.
     pub mtu_min: usize,
     /// The queue pair of this port: below `queues`.
     pub queue: u16,
