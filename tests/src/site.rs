@@ -70,6 +70,8 @@ pub struct Settings {
     pub workers: [usize; 2],
     /// Kind of the ports of daemons.
     pub ports: &'static str,
+    /// VLAN tags in clear on the line.
+    pub clear_vlan_tags: u8,
     /// A lost link is forwarded.
     pub link_loss_forwarding: bool,
     /// The two sites have the same pre-shared secret.
@@ -84,6 +86,7 @@ impl Default for Settings {
             replay_window: 1024,
             workers: [1, 1],
             ports: "packet",
+            clear_vlan_tags: 0,
             link_loss_forwarding: false,
             same_secret: true,
         }
@@ -153,6 +156,7 @@ impl Folder {
             replay_window,
             workers,
             link_loss_forwarding,
+            clear_vlan_tags,
             ..
         } = &self.settings;
         let workers = workers[side.index()];
@@ -163,6 +167,7 @@ impl Folder {
         let _never_fails = write!(
             text,
             "\n{ports}\n[macsec]\nreplay_window = {replay_window}\n\
+             clear_vlan_tags = {clear_vlan_tags}\n\
              \n[worker]\ncount = {workers}\n\
              \n[rekey]\ninterval = \"{}ms\"\n\
              \n[kme]\nurl = \"https://{kme}\"\nkme_id = \"kme-{letter}\"\nca = \"pki/ca.pem\"\n\

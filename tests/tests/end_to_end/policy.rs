@@ -4,11 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use port::packet::{Packet, PacketConfig};
+use port::{Burst, Port};
 use qmacsec::status::{Done, Report, Request, request};
 use tests::daemon::DaemonPair;
 use tests::namespace;
 use tests::pair::Pair;
-use tests::patience::wait_until;
+use tests::patience::{wait_until, waited};
 use tests::program::run;
 use tests::site::{Settings, Side};
 
@@ -147,4 +149,108 @@ fn a_daemon_reloads_on_sighup_and_on_the_operators_word() {
         refused.stdout
     );
     pair.hosts.all_went_well();
+}
+
+/// A socket on a cable, which sends, and sees what arrives there.
+struct Probe(Packet);
+
+impl Probe {
+    fn on(ifname: &str) -> Self {
+        let config = PacketConfig {
+            ifname: ifname.to_owned(),
+            ..PacketConfig::default()
+        };
+        Self(Packet::open(config).unwrap())
+    }
+
+    /// The first frame that arrives and is wanted, before all of ours would have.
+    fn sees(&mut self, wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+        let mut seen = None;
+        let mut burst = Burst::new();
+        let _or_never = waited(Duration::from_secs(2), || {
+            self.0.rx_burst(&mut burst);
+            let mut frames = burst.drain(..).map(|frame| frame.bytes().to_vec());
+            seen = frames.find(|frame| wanted(frame));
+            seen.is_some()
+        });
+        seen
+    }
+}
+
+const WORDS: &[u8] = b"words of a device, to be known again";
+
+fn of_device(after_source: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x01, 0x80, 0xC2, 0, 0, 0x0E, 2, 0, 0, 0, 0, 7];
+    frame.extend(after_source);
+    frame.extend(WORDS);
+    frame.extend([0; 64]);
+    frame
+}
+
+fn has_words(frame: &[u8]) -> bool {
+    frame.windows(WORDS.len()).any(|window| window == WORDS)
+}
+
+#[test]
+fn over_real_interfaces_only_what_bypasses_and_clear_tags_are_seen_on_the_line() {
+    let name =
+        "policy::over_real_interfaces_only_what_bypasses_and_clear_tags_are_seen_on_the_line";
+    if !namespace::inside(name) {
+        return;
+    }
+    let settings = Settings {
+        clear_vlan_tags: 1,
+        ..Settings::default()
+    };
+    let pair = DaemonPair::start(PROGRAM, &settings);
+    pair.wait_for_keys();
+    for side in Side::BOTH {
+        let file = pair.folder.config(side);
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("{text}{LLDP_BYPASSES}")).unwrap();
+        assert!(reload(&pair.folder.socket(side)).done);
+    }
+    let [mut lan_a, mut lan_b, mut line] = ["lan-a", "lan-b", "black-b"].map(Probe::on);
+    let tag = [0x81, 0x00, 0x20, 0x65];
+    let lldp = of_device(&[0x88, 0xCC]);
+    let tagged_lldp = of_device(&[&tag[..], &[0x88, 0xCC]].concat());
+    let secret = of_device(&[0x88, 0x09]);
+    let tagged_secret = of_device(&[&tag[..], &[0x08, 0x00]].concat());
+    for frame in [&lldp, &tagged_lldp] {
+        lan_a.0.copy_tx(frame);
+        assert_eq!(
+            line.sees(has_words).as_ref(),
+            Some(frame),
+            "in clear, as it is"
+        );
+        assert_eq!(lan_b.sees(has_words).as_ref(), Some(frame));
+    }
+    for (frame, tags) in [(&secret, 0), (&tagged_secret, 1)] {
+        lan_a.0.copy_tx(frame);
+        let is_it = |seen: &[u8]| seen.starts_with(&frame[..12 + 4 * tags]);
+        let on_line = line.sees(is_it).unwrap();
+        assert!(!has_words(&on_line));
+        assert_eq!(
+            on_line[12 + 4 * tags..][..2],
+            [0x88, 0xE5],
+            "behind the tag"
+        );
+        assert_eq!(on_line.len(), frame.len() + 32);
+        assert_eq!(lan_b.sees(has_words).as_ref(), Some(frame));
+    }
+    // From the line: what bypasses comes in, a frame without a SecTAG does not, nor do rekey frames.
+    let mut stranger = Probe::on("black-a");
+    stranger.0.copy_tx(&of_device(&[0x08, 0x06]));
+    stranger.0.copy_tx(&of_device(&[0x88, 0xB5]));
+    stranger
+        .0
+        .copy_tx(&of_device(&[&tag[..], &[0x88, 0xE5]].concat()));
+    stranger.0.copy_tx(&lldp);
+    assert_eq!(lan_b.sees(has_words), Some(lldp), "the last of four");
+    assert_eq!(lan_b.sees(has_words), None);
+    let report = pair.status(Side::B);
+    let line = &report.policy[1];
+    assert_eq!((line.frames.as_str(), line.black), ("0x88cc", 3));
+    assert_eq!(report.sum(|worker| &worker.rx, "InPktsNoTag"), 1);
+    assert_eq!(report.sum(|worker| &worker.worker, "InBypass"), 3);
 }

@@ -138,7 +138,7 @@ pub(crate) fn text(report: &Report) -> String {
         line(format!("  {} workers together:", report.workers.len()));
         workers(&WorkerReport::total(&report.workers), &mut line);
     }
-    for (number, worker) in (1..).zip(&report.workers) {
+    for (number, worker) in report.workers.iter().enumerate() {
         if several {
             line(format!("  worker {number}:"));
         }

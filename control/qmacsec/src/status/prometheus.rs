@@ -201,6 +201,30 @@ fn frames(out: &mut Text, report: &Report) {
     for (fate, count) in &report.rekey_frames {
         rekey.sample(&[("fate", fate)], count);
     }
+    let mut policy = out.counter(
+        "qmacsec_policy_frames_total",
+        "Frames that each line of the policy took, since that policy came into force; from black those that bypass.",
+    );
+    for line in &report.policy {
+        for (side, frames) in [("red", line.red), ("black", line.black)] {
+            let labels = [
+                ("line", line.frames.as_str()),
+                ("action", &line.action),
+                ("from", side),
+            ];
+            policy.sample(&labels, frames);
+        }
+    }
+    let mut held = out.gauge(
+        "qmacsec_link_held_down",
+        "1 if the port is kept down, since the other has lost its link.",
+    );
+    for side in ["red", "black"] {
+        held.sample(
+            &[("port", side)],
+            u8::from(report.held_down.as_deref() == Some(side)),
+        );
+    }
     let mut alive = out.gauge("qmacsec_worker_alive", "1 if the worker runs.");
     for (number, worker) in report.workers.iter().enumerate() {
         alive.sample(&[("worker", &number.to_string())], u8::from(worker.alive));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::prometheus;
-use crate::status::{Report, WorkerReport};
+use crate::status::{PolicyLine, Report, WorkerReport};
 
 /// Metric, labels and value of each sample; anything that is none fails.
 fn samples(text: &str) -> Vec<(String, String, f64)> {
@@ -64,6 +64,13 @@ fn a_report_is_metrics() {
     report.tx.interval_ms = Some(60_000);
     report.tx.switches = 9;
     report.kme.keys = 12;
+    report.held_down = Some("red".to_owned());
+    report.policy.push(PolicyLine {
+        frames: "0x88cc".to_owned(),
+        action: "bypass".to_owned(),
+        red: 3,
+        black: 4,
+    });
     let text = prometheus(Some(&report));
     let samples = samples(&text);
     for (name, labels, expected) in [
@@ -75,6 +82,13 @@ fn a_report_is_metrics() {
         ("qmacsec_key_age_seconds", "direction=\"out\"", 2.5),
         ("qmacsec_keys_used_total", "direction=\"out\"", 9.0),
         ("qmacsec_keys_in_stock", "", 2.0),
+        (
+            "qmacsec_policy_frames_total",
+            "line=\"0x88cc\",action=\"bypass\",from=\"black\"",
+            4.0,
+        ),
+        ("qmacsec_link_held_down", "port=\"red\"", 1.0),
+        ("qmacsec_link_held_down", "port=\"black\"", 0.0),
         ("qmacsec_kme_keys_total", "", 12.0),
         (
             "qmacsec_frames_total",
