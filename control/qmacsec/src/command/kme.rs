@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use kme::faults::{Calls, Fault, Times};
 use kme::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, StartError, Supply, TlsError};
 use qkd::preset::{Preset, UnknownPreset};
 use tracing::{info, warn};
 
 use super::Outcome;
 use crate::config::{ConfigError, KmeFile, Link};
-use crate::status::{KmeReport, StatusSocket};
+use crate::status::{Done, KmeFault, KmeReport, Request, StatusSocket};
 use crate::{harden, lab, log, stop};
 
 /// Arguments of `qmacsec kme`.
@@ -122,6 +123,31 @@ pub(crate) fn report(kmes: &Kmes, link: &str) -> KmeReport {
             .into_iter()
             .map(|kme| (kme.kme_id, kme.address.to_string()))
             .collect::<BTreeMap<_, _>>(),
+    }
+}
+
+/// From now on both KMEs have this fault and no other.
+fn order(kmes: &Kmes, fault: Option<KmeFault>) -> Done {
+    let (fault, calls) = match fault {
+        None => (None, Calls::Any),
+        Some(KmeFault::Slow(time)) => (Some(Fault::Latency(time)), Calls::Any),
+        Some(KmeFault::Wedge) => (Some(Fault::Wedge), Calls::Any),
+        Some(KmeFault::Repeat) => (Some(Fault::RepeatKeys), Calls::EncKeys),
+        Some(KmeFault::LoseReplies) => (Some(Fault::LoseReply), Calls::Any),
+    };
+    for kme in kmes.snapshot().kmes {
+        let Some(faults) = kmes.faults(&kme.kme_id) else {
+            continue;
+        };
+        faults.clear();
+        if let Some(fault) = fault {
+            faults.order(fault, calls, Times::Always);
+        }
+    }
+    Done {
+        done: true,
+        text: "as ordered".to_owned(),
+        ..Done::default()
     }
 }
 
@@ -237,7 +263,10 @@ async fn serve(
         };
         tokio::select! {
             () = &mut stopped => break,
-            asker = asked => asker.answer(&report(&kmes, &name)),
+            asker = asked => match asker.request {
+                Request::Fault(fault) => asker.answer(&order(&kmes, fault)),
+                _ => asker.answer(&report(&kmes, &name)),
+            },
         }
     }
     kmes.shutdown().await;

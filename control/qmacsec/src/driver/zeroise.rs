@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rekey::Action;
 use tracing::error;
 
-use super::Driver;
+use super::{Driver, no_kme};
 use crate::status::{Asker, Direction, Done, Report, Request, StatusSocket};
 
 /// How long the workers may take to wipe their keys and say so.
@@ -65,6 +65,7 @@ impl Driver {
                         report.workers = fleet.reports();
                         asker.answer(&report);
                     }
+                    Request::Fault(_) => asker.answer(&no_kme()),
                     Request::Rekey | Request::Zeroise | Request::Reload => asker.answer(&Done {
                         text: "zeroised already; start the daemon anew".to_owned(),
                         ..Done::default()

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::faults::{Kill, KmeTrouble};
 use crate::limits;
 
 /// Arguments of `qmacsec lab`.
@@ -16,7 +17,9 @@ Examples:
   qmacsec lab --rekey 500ms --duration 60s --json
   qmacsec lab --km 25 --pcap line.pcapng
   qmacsec lab --red xdp --black xdp --mtu 9000   AF_XDP (needs root), jumbo frames
-  qmacsec lab --kill b@10s                  one encryptor crashes and starts anew")]
+  qmacsec lab --kill b@10s                  one encryptor crashes and starts anew
+  qmacsec lab --kill-series 50 --rate 1 --rekey 1s   each process is killed 50 times
+  qmacsec lab --kme-fault down@10s+60s --duration 2m the keys run short, no frame is lost")]
 pub struct Args {
     /// How long traffic runs
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
@@ -54,9 +57,24 @@ pub struct Args {
     /// Keep both encryptors' ledgers in this folder, for `qmacsec ledger verify`
     #[arg(long, value_name = "FOLDER")]
     pub(crate) ledgers: Option<PathBuf>,
-    /// Kill one encryptor at a time of the run, as a crash would, and start it anew
-    #[arg(long, value_name = "SITE@TIME", value_parser = parse_kill)]
-    pub(crate) kill: Option<Kill>,
+    /// Kill an encryptor (a, b) or the KMEs at a time of the run, as a crash would, and start it anew;
+    /// may be given more than once
+    #[arg(long, value_name = "WHO@TIME")]
+    pub(crate) kill: Vec<Kill>,
+    /// Kill each process in turn, so many times each, and end when all have recovered; the frames of
+    /// the line are kept, and checked for packet numbers that come twice under a key
+    #[arg(long, value_name = "TIMES", conflicts_with_all = ["kill", "kme_fault"])]
+    pub(crate) kill_series: Option<u32>,
+    /// Trouble of both KMEs: down, wedge, repeat, lose-replies or slow=TIME, from when, for how long;
+    /// may be given more than once
+    #[arg(long, value_name = "FAULT@TIME[+TIME]")]
+    pub(crate) kme_fault: Vec<KmeTrouble>,
+    /// What keys must rest on: qkd-and-pqc, qkd or pqc-when-short
+    #[arg(long, default_value = "qkd-and-pqc")]
+    pub(crate) policy: rekey::Policy,
+    /// How long the last key is used when keys run short
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub(crate) hold_max: Duration,
     /// Print the verdict as JSON, last line of standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -84,29 +102,12 @@ pub(crate) enum BlackChoice {
     Mem,
 }
 
-/// Whom to kill, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kill {
-    pub(crate) site: super::topology::Site,
-    pub(crate) at: Duration,
-}
-
-fn parse_kill(text: &str) -> Result<Kill, String> {
-    use super::topology::Site;
-    let wrong = || format!("{text:?}: write who and when, like b@10s");
-    let (site, at) = text.split_once('@').ok_or_else(wrong)?;
-    let site = match site {
-        "a" => Site::A,
-        "b" => Site::B,
-        _ => return Err(wrong()),
-    };
-    Ok(Kill {
-        site,
-        at: humantime::parse_duration(at).map_err(|_| wrong())?,
-    })
-}
-
 impl Args {
+    /// A process is killed on purpose.
+    pub(crate) fn kills(&self) -> bool {
+        !self.kill.is_empty() || self.kill_series.is_some()
+    }
+
     /// What no single argument can tell.
     pub(crate) fn check(&self) -> Result<(), String> {
         let (min, max) = (limits::REKEY_INTERVAL_MIN, limits::REKEY_INTERVAL_MAX);
@@ -143,11 +144,25 @@ impl Args {
             let mend = "cargo build --release --features dpdk, or other ports";
             return Err(format!("this program is built without DPDK; mend: {mend}"));
         }
-        if self.kill.is_some_and(|kill| kill.at >= self.duration) {
+        if self.kill.iter().any(|kill| kill.at >= self.duration) {
             return Err("--kill comes after the end; mend: a time within --duration".to_owned());
         }
-        if self.kill.is_some() && self.red == RedChoice::Mem {
-            return Err("--kill needs processes; mend: other ports than mem".to_owned());
+        if self.kme_fault.iter().any(|fault| fault.at >= self.duration) {
+            return Err(
+                "--kme-fault comes after the end; mend: a time within --duration".to_owned(),
+            );
+        }
+        let trouble = self.kills() || !self.kme_fault.is_empty();
+        if trouble && self.red == RedChoice::Mem {
+            let what = "--kill, --kill-series and --kme-fault need processes";
+            return Err(format!("{what}; mend: other ports than mem"));
+        }
+        if self.hold_max < self.rekey * 2 {
+            return Err(format!(
+                "--hold-max {:?} is shorter than two intervals; mend: at least {:?}",
+                self.hold_max,
+                self.rekey * 2
+            ));
         }
         self.suite
             .parse::<secy::Suite>()

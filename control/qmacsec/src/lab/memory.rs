@@ -17,7 +17,7 @@ use super::sites;
 use super::stop::Stop;
 use super::table::{Snapshot, Table};
 use super::topology::Site;
-use super::verdict::{Evidence, Verdict};
+use super::verdict::{Evidence, StageWatch, Verdict};
 use super::{FIRST_KEY, LOOK_EVERY, done, while_doing};
 use crate::command::kme as kme_command;
 use crate::config::EncryptorConfig;
@@ -184,7 +184,9 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
         pings,
         transfers,
         ledgers,
-        crash: None,
+        crashes: Vec::new(),
+        kme_trouble: false,
+        stages: StageWatch::default(),
     }))
 }
 

@@ -7,11 +7,12 @@
 //! ```
 //! `sandbox` makes namespaces that die with the lab, `topology` the cables, `sites` the
 //! processes; `ping` and `transfer` are the hosts' traffic, `sniff` watches the line,
-//! `verdict` concludes. Where no namespaces are to be had, `memory` runs the same chain over
+//! `verdict` concludes; `faults` is the trouble that can be ordered. Where no namespaces are to be had, `memory` runs the same chain over
 //! in-memory ports.
 
 mod args;
 mod child;
+mod faults;
 mod frames;
 mod line_watch;
 mod memory;
@@ -140,7 +141,12 @@ fn ledgers(files: [PathBuf; 2], args: &Args) -> Result<Verification, String> {
         a.map_err(|error| error.to_string())?,
         b.map_err(|error| error.to_string())?,
     );
-    Ok(ledger::verify_pair(&a, &b))
+    let mut verification = ledger::verify_pair(&a, &b);
+    if let Some(pcap) = &args.pcap {
+        ledger::verify_capture(pcap, [&a, &b], &mut verification)
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(verification)
 }
 
 /// Names a step of the build-up when it is done.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::args::{Args, BlackChoice};
+use super::faults::{Kill, Trouble, Victim};
 use super::ping::{self, Ping};
 use super::sandbox;
 use super::sites::{Settings, Sites};
@@ -12,9 +13,10 @@ use super::stop::Stop;
 use super::table::{Snapshot, Table};
 use super::topology::{Site, Topology};
 use super::transfer::Transfer;
-use super::verdict::{Crash, Evidence, Verdict};
+use super::verdict::{Crash, Evidence, StageWatch, Verdict};
 use super::{FIRST_KEY, LOOK_EVERY, done, while_doing};
 use crate::config::PortKind;
+use crate::status::KmeReport;
 
 /// How long a crashed encryptor is left dead.
 const DEAD_FOR: Duration = Duration::from_millis(500);
@@ -29,6 +31,12 @@ struct Lab<'a> {
     sniffers: [Sniffer; 2],
     pings: [Ping; 2],
     transfers: [Transfer; 2],
+    table: Table,
+    /// What the KMEs said last.
+    kmes: KmeReport,
+    stages: StageWatch,
+    crashes: Vec<Crash>,
+    trouble: Option<Trouble>,
 }
 
 /// Builds the lab, runs it for its time, takes it down.
@@ -65,6 +73,8 @@ pub(super) fn run(
         xdp_mode: args.xdp_mode,
         mtu: args.mtu,
         suite: args.suite.clone(),
+        policy: args.policy,
+        hold_max: args.hold_max,
     };
     Sites::furnish(&vault, &topology, &settings)
         .map_err(while_doing("certificates and configs"))?;
@@ -115,10 +125,18 @@ pub(super) fn run(
         sniffers,
         pings,
         transfers,
+        table: Table::new(),
+        kmes: KmeReport::default(),
+        stages: StageWatch::default(),
+        crashes: Vec::new(),
+        trouble: None,
     };
     let started = Instant::now();
-    let crash = lab.watch(started, stop)?;
-    lab.conclude(started.elapsed(), crash, recorder)
+    match args.kill_series {
+        None => lab.watch(started, stop)?,
+        Some(times) => lab.series(started, times, stop)?,
+    }
+    lab.conclude(started.elapsed(), recorder)
 }
 
 fn wait_for_keys(sites: &mut Sites, stop: &Stop) -> Result<(), String> {
@@ -142,50 +160,130 @@ fn wait_for_keys(sites: &mut Sites, stop: &Stop) -> Result<(), String> {
     }
 }
 
+fn wait_for_kmes(sites: &mut Sites) -> Result<(), String> {
+    let deadline = Instant::now() + FIRST_KEY;
+    while sites.kme_report().is_err() {
+        sites.all_alive().map_err(|error| error.to_string())?;
+        if Instant::now() > deadline {
+            return Err(format!("the KMEs do not answer within {FIRST_KEY:?}"));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
 impl Lab<'_> {
-    /// Shows the live table until the time is over; crashes an encryptor if asked to.
-    fn watch(&mut self, started: Instant, stop: &Stop) -> Result<Option<Crash>, String> {
-        let mut table = Table::new();
-        let mut crash = None;
+    /// Shows the live table until the time is over; makes the trouble that was asked for.
+    fn watch(&mut self, started: Instant, stop: &Stop) -> Result<(), String> {
+        let mut kills = self.args.kill.clone();
         while started.elapsed() < self.args.duration && !stop.asked() {
-            if let Some(kill) = self
-                .args
-                .kill
-                .filter(|kill| crash.is_none() && started.elapsed() >= kill.at)
-            {
-                crash = Some(self.crash(kill.site)?);
+            let due = |kill: &Kill| started.elapsed() >= kill.at;
+            if let Some(at) = kills.iter().position(due) {
+                let kill = kills.swap_remove(at);
+                self.crash(kill.who)?;
             }
-            self.sites.all_alive().map_err(|error| error.to_string())?;
-            // A report that fails is seen again a moment later, or the process has ended.
-            if let (Ok(a), Ok(b), Ok(kmes)) = (
-                self.sites.report(Site::A),
-                self.sites.report(Site::B),
-                self.sites.kme_report(),
-            ) {
-                table.show(Snapshot {
-                    at: Instant::now(),
-                    left: self.args.duration.saturating_sub(started.elapsed()),
-                    a,
-                    b,
-                    kmes,
-                    line: [self.sniffers[0].report(), self.sniffers[1].report()],
-                });
-            }
+            self.make_trouble(started.elapsed())?;
             let left = self.args.duration.saturating_sub(started.elapsed());
+            self.look(started, left)?;
             std::thread::sleep(LOOK_EVERY.min(left));
         }
-        Ok(crash)
+        Ok(())
     }
 
-    /// Kills an encryptor, starts it anew, and times how long until an answer crosses the line.
-    fn crash(&mut self, site: Site) -> Result<Crash, String> {
-        eprintln!("  ✗ encryptor {} killed", site.letter());
-        self.sites.kill(site).map_err(while_doing("kill"))?;
+    /// Each process in turn, so many times: killed, started anew, and seen to recover.
+    fn series(&mut self, started: Instant, times: u32, stop: &Stop) -> Result<(), String> {
+        for left in (1..=times).rev() {
+            for who in Victim::ALL {
+                if stop.asked() {
+                    return Ok(());
+                }
+                self.crash(who)?;
+                // Traffic under keys of the new session, before the next one goes.
+                std::thread::sleep(self.args.rekey);
+                self.look(started, self.args.rekey * left * 6)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One row of the live table. A report that fails is seen again a moment later, or the process has
+    /// ended.
+    fn look(&mut self, started: Instant, left: Duration) -> Result<(), String> {
+        self.sites.all_alive().map_err(|error| error.to_string())?;
+        if let Ok(kmes) = self.sites.kme_report() {
+            self.kmes = kmes;
+        }
+        let (Ok(a), Ok(b)) = (self.sites.report(Site::A), self.sites.report(Site::B)) else {
+            return Ok(());
+        };
+        self.stages.see(started.elapsed(), [&a, &b]);
+        self.table.show(Snapshot {
+            at: Instant::now(),
+            left,
+            a,
+            b,
+            kmes: self.kmes.clone(),
+            line: [self.sniffers[0].report(), self.sniffers[1].report()],
+        });
+        Ok(())
+    }
+
+    /// The KMEs have the trouble that is due, and no other.
+    fn make_trouble(&mut self, now: Duration) -> Result<(), String> {
+        let due = self.args.kme_fault.iter().find(|fault| fault.covers(now));
+        let due = due.map(|fault| fault.what);
+        if due == self.trouble {
+            return Ok(());
+        }
+        if std::mem::replace(&mut self.trouble, due) == Some(Trouble::Down) {
+            let restarted = self.sites.restart(self.topology, Victim::Kmes);
+            restarted.map_err(while_doing("restart"))?;
+            wait_for_kmes(&mut self.sites)?;
+        }
+        match due {
+            Some(Trouble::Down) => {
+                eprintln!("  ✗ KMEs down");
+                self.sites.kill(Victim::Kmes).map_err(while_doing("kill"))
+            }
+            Some(Trouble::Fault(fault)) => {
+                eprintln!("  ✗ KMEs at fault: {fault}");
+                self.sites
+                    .order(Some(fault))
+                    .map_err(while_doing("--kme-fault"))
+            }
+            None => {
+                eprintln!("  ✓ KMEs well again");
+                self.sites.order(None).map_err(while_doing("--kme-fault"))
+            }
+        }
+    }
+
+    /// Kills a process, starts it anew, and times how long until an answer crosses the line, under a
+    /// fresh key where an encryptor was killed.
+    fn crash(&mut self, who: Victim) -> Result<(), String> {
+        eprintln!("  ✗ {who} killed");
+        self.sites.kill(who).map_err(while_doing("kill"))?;
         std::thread::sleep(DEAD_FOR);
         let restarted = Instant::now();
         self.sites
-            .restart(self.topology, site)
+            .restart(self.topology, who)
             .map_err(while_doing("restart"))?;
+        let recovered = match who {
+            Victim::Encryptor(site) => self.recover(site, restarted),
+            Victim::Kmes => {
+                wait_for_kmes(&mut self.sites)?;
+                self.fresh_keys(restarted)
+            }
+        };
+        if let Some(time) = recovered {
+            eprintln!("  ✓ {who} back, well after {time:?}");
+        }
+        self.crashes.push(Crash { who, recovered });
+        Ok(())
+    }
+
+    /// How long until the host behind a restarted encryptor answers.
+    fn recover(&self, site: Site, restarted: Instant) -> Option<Duration> {
         let give_up = (self.args.rekey * 4).max(Duration::from_secs(10));
         let host = &self.topology.site(site.other()).host;
         let mut addressed = false;
@@ -193,24 +291,34 @@ impl Lab<'_> {
             // The new process made a new TAP: the host has to get its address again.
             addressed = addressed || self.topology.address_host(site).is_ok();
             if ping::once(host, site.host(), Duration::from_millis(50)).unwrap_or(false) {
-                eprintln!(
-                    "  ✓ encryptor {} back, traffic after {:?}",
-                    site.letter(),
-                    restarted.elapsed()
-                );
-                return Ok(Crash {
-                    recovered: Some(restarted.elapsed()),
-                });
+                return Some(restarted.elapsed());
             }
         }
-        Ok(Crash { recovered: None })
+        None
+    }
+
+    /// How long until both encryptors have switched once more.
+    fn fresh_keys(&self, restarted: Instant) -> Option<Duration> {
+        let give_up = (self.args.rekey * 8).max(Duration::from_secs(20));
+        let switches = |site| {
+            let report = self.sites.report(site).ok()?;
+            Some(report.tx.switches)
+        };
+        let before = Site::BOTH.map(switches);
+        while restarted.elapsed() < give_up {
+            let now = Site::BOTH.map(switches);
+            if now.iter().zip(&before).all(|(now, before)| now > before) {
+                return Some(restarted.elapsed());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        None
     }
 
     /// Lets the hosts go quiet, waits for the last frames, takes everything down, concludes.
     fn conclude(
         mut self,
         duration: Duration,
-        crash: Option<Crash>,
         recorder: Option<Recorder>,
     ) -> Result<Verdict, String> {
         eprintln!("  … the hosts go quiet");
@@ -240,8 +348,16 @@ impl Lab<'_> {
         };
         // Before the watch of the line ends: it sees the encryptors' farewell, too.
         self.sites.stop().map_err(while_doing("stopping"))?;
-        let ledgers = super::ledgers(Site::BOTH.map(|site| self.sites.ledger(site)), self.args)?;
+        let files = Site::BOTH.map(|site| self.sites.ledger(site));
         let [line_at_a, line_at_b] = self.sniffers;
+        let line_at_a = line_at_a.finish();
+        let line_at_a = line_at_a.map_err(while_doing("the watch of the line"))?;
+        let line_at_b = line_at_b.finish();
+        let line_at_b = line_at_b.map_err(while_doing("the watch of the line"))?;
+        if let Some(recorder) = recorder {
+            recorder.flush().map_err(while_doing("--pcap"))?;
+        }
+        let ledgers = super::ledgers(files, self.args)?;
         let evidence = Evidence {
             red: a
                 .workers
@@ -255,20 +371,15 @@ impl Lab<'_> {
             interval: self.args.rekey,
             a,
             b,
-            line_at_a: line_at_a
-                .finish()
-                .map_err(while_doing("the watch of the line"))?,
-            line_at_b: line_at_b
-                .finish()
-                .map_err(while_doing("the watch of the line"))?,
+            line_at_a,
+            line_at_b,
             pings,
             transfers,
             ledgers,
-            crash,
+            crashes: self.crashes,
+            kme_trouble: !self.args.kme_fault.is_empty(),
+            stages: self.stages,
         };
-        if let Some(recorder) = recorder {
-            recorder.flush().map_err(while_doing("--pcap"))?;
-        }
         Ok(Verdict::from(&evidence))
     }
 }

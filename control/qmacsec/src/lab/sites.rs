@@ -11,10 +11,11 @@ use port::xdp::XdpMode;
 
 use super::args::Args;
 use super::child::Child;
+use super::faults::Victim;
 use super::topology::{BLACK, LAN, RED, Site, Topology};
 use crate::config::{PortKind, Span};
 use crate::limits;
-use crate::status::{KmeReport, Report, query};
+use crate::status::{Done, KmeFault, KmeReport, Report, Request, query, request};
 
 /// Port on which the lab's KMEs listen.
 const KME_PORT: u16 = 8443;
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) xdp_mode: XdpMode,
     pub(crate) mtu: u16,
     pub(crate) suite: String,
+    pub(crate) policy: rekey::Policy,
+    pub(crate) hold_max: Duration,
 }
 
 /// The running processes.
@@ -39,6 +42,8 @@ pub(crate) struct Sites {
     kmes: Child,
     a: Child,
     b: Child,
+    /// Killed on purpose, and not started anew yet.
+    killed: Option<Victim>,
 }
 
 impl Sites {
@@ -66,13 +71,7 @@ impl Sites {
         topology: &Topology,
         mut ready: impl FnMut(&str),
     ) -> io::Result<Self> {
-        let config = path_text(&vault.join("kme.toml"));
-        let mut kmes = Child::start(
-            "KMEs",
-            &topology.kmes,
-            &["kme", "--config", &config],
-            &vault.join("kme.log"),
-        )?;
+        let mut kmes = start_kmes(vault, topology)?;
         wait_for(&mut kmes, || {
             query::<KmeReport>(&vault.join("kme.sock")).is_ok()
         })?;
@@ -88,6 +87,7 @@ impl Sites {
             kmes,
             a,
             b,
+            killed: None,
         })
     }
 
@@ -103,7 +103,11 @@ impl Sites {
 
     /// An error with its last words if a process has ended.
     pub(crate) fn all_alive(&mut self) -> io::Result<()> {
-        for child in [&mut self.kmes, &mut self.a, &mut self.b] {
+        for who in Victim::ALL {
+            if self.killed == Some(who) {
+                continue;
+            }
+            let child = self.process(who);
             if let Some(status) = child.ended()? {
                 return Err(io::Error::other(format!(
                     "a process of the lab ended ({status}); it said last:\n  {}",
@@ -126,14 +130,29 @@ impl Sites {
         ledger(&self.vault, site)
     }
 
-    /// Ends one encryptor as a crash would.
-    pub(crate) fn kill(&mut self, site: Site) -> io::Result<()> {
-        self.encryptor(site).kill()
+    /// Orders a fault of both KMEs, or its end.
+    pub(crate) fn order(&self, fault: Option<KmeFault>) -> io::Result<()> {
+        let done: Done = request(&self.vault.join("kme.sock"), Request::Fault(fault))
+            .map_err(io::Error::other)?;
+        match done.done {
+            true => Ok(()),
+            false => Err(io::Error::other(done.text)),
+        }
     }
 
-    /// Starts a killed encryptor anew.
-    pub(crate) fn restart(&mut self, topology: &Topology, site: Site) -> io::Result<()> {
-        *self.encryptor(site) = start_encryptor(&self.vault, topology, site)?;
+    /// Ends a process as a crash would. One that is killed does not count as ended.
+    pub(crate) fn kill(&mut self, who: Victim) -> io::Result<()> {
+        self.killed = Some(who);
+        self.process(who).kill()
+    }
+
+    /// Starts a killed process anew.
+    pub(crate) fn restart(&mut self, topology: &Topology, who: Victim) -> io::Result<()> {
+        *self.process(who) = match who {
+            Victim::Encryptor(site) => start_encryptor(&self.vault, topology, site)?,
+            Victim::Kmes => start_kmes(&self.vault, topology)?,
+        };
+        self.killed = None;
         Ok(())
     }
 
@@ -144,10 +163,11 @@ impl Sites {
         self.kmes.stop()
     }
 
-    fn encryptor(&mut self, site: Site) -> &mut Child {
-        match site {
-            Site::A => &mut self.a,
-            Site::B => &mut self.b,
+    fn process(&mut self, who: Victim) -> &mut Child {
+        match who {
+            Victim::Encryptor(Site::A) => &mut self.a,
+            Victim::Encryptor(Site::B) => &mut self.b,
+            Victim::Kmes => &mut self.kmes,
         }
     }
 }
@@ -167,6 +187,12 @@ pub(super) fn furnish_secrets(vault: &Path, hosts: &[String]) -> io::Result<()> 
     };
     kme::pki::make_lab_pki(&vault.join("pki"), &pki).map_err(io::Error::other)?;
     crate::command::pki::write_psk(&vault.join("pair.psk"))
+}
+
+fn start_kmes(vault: &Path, topology: &Topology) -> io::Result<Child> {
+    let config = path_text(&vault.join("kme.toml"));
+    let log = vault.join("kme.log");
+    Child::start("KMEs", &topology.kmes, &["kme", "--config", &config], &log)
 }
 
 fn start_encryptor(vault: &Path, topology: &Topology, site: Site) -> io::Result<Child> {
@@ -267,7 +293,10 @@ fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String
         settings.mtu,
     );
     let kme = SocketAddr::from((site.kme(), KME_PORT));
-    config_text(site, &ports, settings.interval, &settings.suite, kme)
+    {
+        let keys = (settings.interval, settings.hold_max, settings.policy);
+        config_text(site, &ports, keys, &settings.suite, kme)
+    }
 }
 
 /// A device of DPDK's on a veth; its ring has slots that are wide enough.
@@ -293,13 +322,14 @@ pub(super) fn encryptor_config_in_memory(site: Site, args: &Args, kme: SocketAdd
          [black]\nport = \"packet\"\ninterface = \"{BLACK}\"\n",
         args.mtu
     );
-    config_text(site, &ports, args.rekey, &args.suite, kme)
+    let keys = (args.rekey, args.hold_max, args.policy);
+    config_text(site, &ports, keys, &args.suite, kme)
 }
 
 fn config_text(
     site: Site,
     ports: &str,
-    interval: Duration,
+    (interval, hold_max, policy): (Duration, Duration, rekey::Policy),
     suite: &str,
     kme: SocketAddr,
 ) -> String {
@@ -309,10 +339,11 @@ fn config_text(
          ledger = \"site-{letter}.ledger\"\n\n\
          {ports}\n\
          [macsec]\nsuite = \"{suite}\"\n\n\
-         [rekey]\ninterval = \"{}\"\n\n\
+         [rekey]\ninterval = \"{}\"\nhold_max = \"{}\"\npolicy = \"{policy}\"\n\n\
          [kme]\nurl = \"https://{kme}\"\nkme_id = \"kme-{letter}\"\nca = \"pki/ca.pem\"\n\
          cert = \"pki/sae-{letter}.pem\"\nkey = \"pki/sae-{letter}.key\"\n\n\
          [[peer]]\nname = \"site-{peer}\"\nsae_id = \"sae-{peer}\"\npsk_file = \"pair.psk\"\n",
         Span(interval),
+        Span(hold_max),
     )
 }

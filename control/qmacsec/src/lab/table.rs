@@ -142,10 +142,14 @@ fn rows(now: &Snapshot, before: Option<&Snapshot>) -> Vec<String> {
 
 fn row(name: &str, key: &Direction, frames: u64, mbit_s: f64, lost: u64, late: u64) -> String {
     let (Some(an), Some(epoch), Some(key_id)) = (key.an, key.epoch, &key.key_id) else {
-        return format!("{name:<8} no key ({})", key.state);
+        return format!("{name:<8} no key ({}, {})", key.state, key.supply);
+    };
+    let stage = match key.supply.as_str() {
+        "" | "normal" => String::new(),
+        stage => format!("  {stage}"),
     };
     format!(
-        "{name:<8} {an:>2} {epoch:>5} {:<9} {:>5.2} s {frames:>10} {mbit_s:>8.1} {:>8} {lost:>5} {late:>5}",
+        "{name:<8} {an:>2} {epoch:>5} {:<9} {:>5.2} s {frames:>10} {mbit_s:>8.1} {:>8} {lost:>5} {late:>5}{stage}",
         key_id.get(..8).unwrap_or(key_id),
         key.key_age_ms.unwrap_or(0) as f64 / 1e3,
         key.switches.saturating_sub(1),

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::faults::Victim;
 use super::line_watch::{LineReport, LineWatch};
 use super::ping::{MARKER, PingReport};
 use super::sniff::Sniffed;
+use super::topology::Site;
 use super::transfer::TransferReport;
-use super::verdict::{Crash, Evidence, Verdict, Word, switches_expected};
+use super::verdict::{Crash, Evidence, StageWatch, Verdict, Word, switches_expected};
 use crate::ledger::{Finding, Verification};
 use crate::status::{Report, WorkerReport};
 
@@ -147,7 +149,9 @@ fn good() -> Evidence {
             failure: None,
         }],
         ledgers: Verification::default(),
-        crash: None,
+        crashes: Vec::new(),
+        kme_trouble: false,
+        stages: StageWatch::default(),
     }
 }
 
@@ -229,7 +233,8 @@ fn after_a_crash_recovery_counts_and_loss_does_not() {
     let with = |recovered| {
         let mut evidence = good();
         evidence.b = report(9, 900, 500);
-        evidence.crash = Some(Crash { recovered });
+        let who = Victim::Encryptor(Site::B);
+        evidence.crashes = vec![Crash { who, recovered }];
         Verdict::from(&evidence)
     };
     assert_eq!(with(Some(Duration::from_secs(1))).verdict, Word::Pass);

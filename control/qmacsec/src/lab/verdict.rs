@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::faults::Victim;
 use super::ping::PingReport;
 use super::sniff::Sniffed;
 use super::transfer::TransferReport;
@@ -32,7 +33,11 @@ pub(crate) struct Verdict {
     pub(crate) ledger_keys: u64,
     pub(crate) pings_sent: u64,
     pub(crate) pings_answered: u64,
-    /// From the restart of a killed encryptor to the first answer across the line.
+    /// Protected frames of the capture whose packet number was seen once under its key.
+    pub(crate) captured_frames: u64,
+    /// Processes killed on purpose.
+    pub(crate) crashes: usize,
+    /// From the restart of a killed process to the first answer across the line: the longest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recovered_ms: Option<u64>,
 }
@@ -56,6 +61,8 @@ pub(crate) struct DirectionVerdict {
     pub(crate) duplicated: u64,
     pub(crate) late: u64,
     pub(crate) drops: BTreeMap<String, u64>,
+    /// Stages of the supply with keys: seconds since the start, and which.
+    pub(crate) stages: Vec<(f64, String)>,
 }
 
 /// Everything that was measured.
@@ -73,14 +80,39 @@ pub(crate) struct Evidence {
     pub(crate) transfers: Vec<TransferReport>,
     /// What the ledgers of both ends say together.
     pub(crate) ledgers: Verification,
-    /// One encryptor was killed and started anew: how long the line was dead after its start.
-    pub(crate) crash: Option<Crash>,
+    /// Processes that were killed on purpose.
+    pub(crate) crashes: Vec<Crash>,
+    /// The KMEs were at fault on purpose: keys may come late, frames may not be lost.
+    pub(crate) kme_trouble: bool,
+    /// Stages of the supply with keys.
+    pub(crate) stages: StageWatch,
 }
+
+/// The stages of the supply with keys at both sites, as seen from outside: since when, and which.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StageWatch([Vec<(Duration, String)>; 2]);
+
+impl StageWatch {
+    /// What both sites say now.
+    pub(crate) fn see(&mut self, now: Duration, reports: [&Report; 2]) {
+        for (seen, report) in self.0.iter_mut().zip(reports) {
+            let stage = &report.tx.supply;
+            if seen.last().is_none_or(|(_, last)| last != stage) && seen.len() < STAGES_MAX {
+                seen.push((now, stage.clone()));
+            }
+        }
+    }
+}
+
+/// Changes of stage that a verdict shows of each direction.
+const STAGES_MAX: usize = 1000;
 
 /// What a crash on purpose did.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crash {
-    /// From the restart to the first answer across the line.
+    /// Who was killed.
+    pub(crate) who: Victim,
+    /// From the restart to the first answer across the line; of KMEs, to a fresh key both ways.
     pub(crate) recovered: Option<Duration>,
 }
 
@@ -119,8 +151,14 @@ impl Verdict {
             ledger_keys: evidence.ledgers.keys,
             pings_sent: pings(|ping| ping.sent),
             pings_answered: pings(|ping| ping.answered),
+            captured_frames: evidence.ledgers.frames,
+            crashes: evidence.crashes.len(),
             recovered_ms: None,
         };
+        for (direction, stages) in verdict.directions.iter_mut().zip(&evidence.stages.0) {
+            let told = |(at, stage): &(Duration, String)| (at.as_secs_f64(), stage.clone());
+            direction.stages = stages.iter().map(told).collect();
+        }
         verdict.judge_line(&line);
         verdict.judge_transfers(&evidence.transfers);
         verdict.judge_buffers(evidence);
@@ -132,10 +170,11 @@ impl Verdict {
         verdict
             .reasons
             .extend(grave.map(|finding| format!("ledgers: {}", finding.text)));
-        match evidence.crash {
-            None => verdict.judge_undisturbed(evidence),
-            Some(crash) => verdict.judge_crash(crash, evidence.interval),
+        let encryptor = |crash: &Crash| matches!(crash.who, Victim::Encryptor(_));
+        if !evidence.crashes.iter().any(encryptor) {
+            verdict.judge_undisturbed(evidence);
         }
+        verdict.judge_crashes(&evidence.crashes, evidence.interval);
         if !verdict.reasons.is_empty() {
             verdict.verdict = Word::Fail;
         }
@@ -203,7 +242,11 @@ impl Verdict {
     }
 
     fn judge_undisturbed(&mut self, evidence: &Evidence) {
-        let expected = switches_expected(evidence.duration, evidence.interval);
+        // Keys come late where a KME is in trouble on purpose, and some still must.
+        let expected = match evidence.kme_trouble || !evidence.crashes.is_empty() {
+            true => 1,
+            false => switches_expected(evidence.duration, evidence.interval),
+        };
         for direction in &self.directions {
             let name = direction.name;
             if direction.switches < expected {
@@ -243,20 +286,18 @@ impl Verdict {
         }
     }
 
-    fn judge_crash(&mut self, crash: Crash, interval: Duration) {
-        self.recovered_ms = crash
-            .recovered
-            .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        match crash.recovered {
-            None => self
-                .reasons
-                .push("after the crash no traffic came back".to_owned()),
-            Some(time) if time > interval * 2 => {
-                self.reasons.push(format!(
-                    "after the crash traffic took {time:?} to come back, more than two intervals"
-                ));
+    fn judge_crashes(&mut self, crashes: &[Crash], interval: Duration) {
+        let longest = crashes.iter().filter_map(|crash| crash.recovered).max();
+        self.recovered_ms = longest.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        for (number, Crash { who, recovered }) in crashes.iter().enumerate() {
+            let after = format!("after crash {}, of {who},", number + 1);
+            match recovered {
+                None => self.reasons.push(format!("{after} no traffic came back")),
+                Some(time) if *time > interval * 2 => self.reasons.push(format!(
+                    "{after} traffic took {time:?} to come back, more than two intervals"
+                )),
+                Some(_) => {}
             }
-            Some(_) => {}
         }
     }
 }
@@ -275,6 +316,7 @@ impl DirectionVerdict {
             late: to.sum(|worker| &worker.rx, "InPktsLate")
                 + to.sum(|worker| &worker.rx, "InPktsDelayed"),
             drops: drops(from, to),
+            stages: Vec::new(),
         }
     }
 }
@@ -355,9 +397,23 @@ impl Verdict {
             "ledgers: both ends tell the same of {} keys\n",
             self.ledger_keys
         );
+        if self.captured_frames > 0 {
+            let frames = self.captured_frames;
+            out += &format!("capture: {frames} protected frames belong to keys of the ledgers\n");
+        }
+        for direction in self.directions.iter().filter(|of| of.stages.len() > 1) {
+            let stages = direction.stages.iter();
+            let stages: Vec<_> = stages
+                .map(|(at, stage)| format!("{stage} from {at:.0} s"))
+                .collect();
+            let name = direction.name.replace("_to_", " -> ");
+            out += &format!("keys {name}: {}\n", stages.join(", "));
+        }
         if let Some(ms) = self.recovered_ms {
-            out +=
-                &format!("crash: traffic came back {ms} ms after the restart, under a fresh key\n");
+            out += &format!(
+                "crashes: {}, all was well again at most {ms} ms after the restart, under fresh keys\n",
+                self.crashes
+            );
         }
         match self.verdict {
             Word::Pass if self.recovered_ms.is_some() => {

@@ -158,11 +158,16 @@ pub fn verify_capture(
         .iter()
         .flat_map(|ledger| ledger.iter())
         .filter(|entry| entry.record.direction == "out")
-        .map(|entry| Key {
-            record: &entry.record,
-            seen: Vec::new(),
-        })
+        .map(|entry| Key::of(&entry.record))
         .collect();
+    // Of a sender that was killed its receiver tells.
+    for entry in ledgers.iter().flat_map(|ledger| ledger.iter()) {
+        let record = &entry.record;
+        let told = |key: &Key<'_>| key.record.key_id == record.key_id;
+        if record.direction == "in" && !keys.iter().any(told) {
+            keys.push(Key::of(record));
+        }
+    }
     let mut foreign = 0_u64;
     frames(path, |at_ms, frame| {
         let Some((sender, tag)) = tagged(frame) else {
@@ -203,7 +208,14 @@ struct Key<'a> {
     seen: Vec<u64>,
 }
 
-impl Key<'_> {
+impl<'a> Key<'a> {
+    const fn of(record: &'a Record) -> Self {
+        Self {
+            record,
+            seen: Vec::new(),
+        }
+    }
+
     /// How far a time is from this key's use; 0 inside of it.
     fn distance_ms(&self, at_ms: u64) -> u64 {
         let first = self

@@ -3,10 +3,12 @@
 //!
 //! Never in it: a key. Key_IDs are names, and names may be known.
 
+mod kme_fault;
 mod prometheus;
 mod report;
 mod socket;
 
+pub use kme_fault::KmeFault;
 pub use prometheus::prometheus;
 pub use report::{
     Direction, Done, KmeHealth, KmeReport, Peer, PolicyLine, PortReport, Report, Root, WorkerReport,

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
+use super::KmeFault;
 use crate::limits;
 
 /// How long the daemon waits for one to say what he wants, and to read the answer.
@@ -22,7 +23,7 @@ const ANSWER: Duration = Duration::from_millis(500);
 /// Who asks at the same time; more are turned away.
 const ASKERS_MAX: usize = 8;
 /// Octets of the longest request.
-const REQUEST_LEN_MAX: u64 = 16;
+const REQUEST_LEN_MAX: u64 = 64;
 /// How long the asking end waits for the daemon.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -64,7 +65,7 @@ pub enum StatusError {
     },
 }
 
-/// What can be asked of a daemon: one word and a line end. No word at all asks for the status.
+/// What can be asked of a daemon: a word or two and a line end. No word at all asks for the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// The whole report.
@@ -75,24 +76,33 @@ pub enum Request {
     Zeroise,
     /// Read the config anew, and follow its policy.
     Reload,
+    /// Lab KMEs alone: be at fault, or no more.
+    Fault(Option<KmeFault>),
 }
 
 impl Request {
     const ALL: [Self; 4] = [Self::Status, Self::Rekey, Self::Zeroise, Self::Reload];
 
-    fn word(self) -> &'static str {
+    fn words(self) -> String {
         match self {
-            Self::Status => "status",
-            Self::Rekey => "rekey",
-            Self::Zeroise => "zeroise",
-            Self::Reload => "reload",
+            Self::Status => "status".to_owned(),
+            Self::Rekey => "rekey".to_owned(),
+            Self::Zeroise => "zeroise".to_owned(),
+            Self::Reload => "reload".to_owned(),
+            Self::Fault(None) => "fault none".to_owned(),
+            Self::Fault(Some(fault)) => format!("fault {fault}"),
         }
     }
 
-    fn of(word: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|request| request.word() == word.trim())
+    fn of(words: &str) -> Option<Self> {
+        let words = words.trim();
+        match words.strip_prefix("fault ") {
+            Some("none") => Some(Self::Fault(None)),
+            Some(fault) => fault.parse().ok().map(|fault| Self::Fault(Some(fault))),
+            None => Self::ALL
+                .into_iter()
+                .find(|request| request.words() == words),
+        }
     }
 }
 
@@ -219,7 +229,7 @@ pub fn request<T: DeserializeOwned>(path: &Path, request: Request) -> Result<T, 
     };
     let mut stream = Asking::connect(path).map_err(absent)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(absent)?;
-    writeln!(stream, "{}", request.word()).map_err(absent)?;
+    writeln!(stream, "{}", request.words()).map_err(absent)?;
     let mut document = Vec::new();
     stream
         .take(limits::STATUS_LEN_MAX)

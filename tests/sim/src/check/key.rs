@@ -87,7 +87,11 @@ impl Keys {
             (Some((_, run)), Some(process))
                 if *run == far.run && !process.fleet.all_hold(sci, id, tx.sak) =>
             {
-                let since = *self.dropped.entry(tx.sak).or_insert(now);
+                let since = self.dropped.entry(tx.sak).or_insert(now);
+                if !plan.delivers() {
+                    *since = now; // the news may be lost
+                }
+                let since = *since;
                 if !excused(now - since, plan) {
                     return Err(format!("I4: {id} is used and its receiver has dropped it"));
                 }
@@ -200,7 +204,7 @@ impl Keys {
 /// line lets a HELLO through.
 fn excused(dropped_for: Duration, plan: &Plan) -> bool {
     let told = plan.latency + plan.skew + (plan.worker_lag + plan.driver_lag) * 2;
-    plan.clocks_err && (!plan.delivers() || dropped_for < Duration::from_millis(300) + told)
+    plan.clocks_err && dropped_for < Duration::from_millis(300) + told
 }
 
 /// I7: what is called retired is in no worker any more, by the workers' own word.

@@ -1,0 +1,161 @@
+//! Trouble on order: KMEs that misbehave for a time, processes that are killed. As the arguments spell it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::topology::Site;
+use crate::status::KmeFault;
+
+/// A KME's trouble, from when and for how long: `down@10s+60s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KmeTrouble {
+    pub(crate) what: Trouble,
+    pub(crate) at: Duration,
+    /// `None`: to the end.
+    pub(crate) time: Option<Duration>,
+}
+
+/// What is wrong with the KMEs of both sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Killed; started anew when the trouble is over, without the keys of before.
+    Down,
+    /// Alive, and at fault.
+    Fault(KmeFault),
+}
+
+/// A process of the lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Victim {
+    Encryptor(Site),
+    Kmes,
+}
+
+/// Whom to kill, and when: `b@10s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kill {
+    pub(crate) who: Victim,
+    pub(crate) at: Duration,
+}
+
+impl Victim {
+    /// In the order in which a series kills them.
+    pub(crate) const ALL: [Self; 3] = [
+        Self::Encryptor(Site::A),
+        Self::Encryptor(Site::B),
+        Self::Kmes,
+    ];
+}
+
+impl fmt::Display for Victim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encryptor(site) => write!(f, "encryptor {}", site.letter()),
+            Self::Kmes => f.write_str("KMEs"),
+        }
+    }
+}
+
+impl FromStr for Kill {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?}: write who (a, b or kmes) and when, like b@10s");
+        let (who, at) = text.split_once('@').ok_or_else(wrong)?;
+        let who = match who {
+            "a" => Victim::Encryptor(Site::A),
+            "b" => Victim::Encryptor(Site::B),
+            "kmes" => Victim::Kmes,
+            _ => return Err(wrong()),
+        };
+        let at = humantime::parse_duration(at).map_err(|_| wrong())?;
+        Ok(Self { who, at })
+    }
+}
+
+impl FromStr for KmeTrouble {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "{text:?}: write down, wedge, repeat, lose-replies or slow=TIME, then when and for how long, like down@10s+60s"
+            )
+        };
+        let time = |text| humantime::parse_duration(text).map_err(|_| wrong());
+        let (what, when) = text.split_once('@').ok_or_else(wrong)?;
+        let (at, long) = match when.split_once('+') {
+            Some((at, long)) => (time(at)?, Some(time(long)?)),
+            None => (time(when)?, None),
+        };
+        let what = match what {
+            "down" => Trouble::Down,
+            fault => Trouble::Fault(fault.parse().map_err(|()| wrong())?),
+        };
+        Ok(Self {
+            what,
+            at,
+            time: long,
+        })
+    }
+}
+
+impl KmeTrouble {
+    /// Whether it is in force at this time of the run.
+    pub(crate) fn covers(&self, now: Duration) -> bool {
+        now >= self.at && self.time.is_none_or(|time| now < self.at + time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Kill, KmeTrouble, Trouble, Victim};
+    use crate::lab::topology::Site;
+    use crate::status::KmeFault;
+
+    #[test]
+    fn what_the_help_shows_is_understood() {
+        let second = Duration::from_secs(1);
+        let trouble: KmeTrouble = "slow=5s@10s+60s".parse().expect("a trouble");
+        assert_eq!(trouble.what, Trouble::Fault(KmeFault::Slow(second * 5)));
+        assert_eq!((trouble.at, trouble.time), (second * 10, Some(second * 60)));
+        let at = |s| trouble.covers(second * s);
+        assert_eq!([at(9), at(10), at(69), at(70)], [false, true, true, false]);
+        for (text, what) in [
+            ("down@1s", Trouble::Down),
+            ("wedge@1s", Trouble::Fault(KmeFault::Wedge)),
+            ("repeat@1s", Trouble::Fault(KmeFault::Repeat)),
+            ("lose-replies@1s", Trouble::Fault(KmeFault::LoseReplies)),
+        ] {
+            let trouble: KmeTrouble = text.parse().expect(text);
+            assert_eq!((trouble.what, trouble.time), (what, None));
+        }
+        let kill: Kill = "kmes@3s".parse().expect("a kill");
+        assert_eq!((kill.who, kill.at), (Victim::Kmes, second * 3));
+        let kill: Kill = "b@3s".parse().expect("a kill");
+        assert_eq!(kill.who, Victim::Encryptor(Site::B));
+    }
+
+    #[test]
+    fn what_is_not_is_told_with_its_mend() {
+        for text in [
+            "",
+            "down",
+            "up@3s",
+            "down@x",
+            "slow@3s",
+            "slow=x@3s",
+            "down@3s+",
+            "wedge=1s@3s",
+        ] {
+            let error = text.parse::<KmeTrouble>().expect_err(text);
+            assert!(error.contains("like down@10s+60s"), "{error}");
+        }
+        for text in ["", "c@3s", "a", "a@", "a@b"] {
+            assert!(text.parse::<Kill>().is_err(), "{text}");
+        }
+    }
+}
