@@ -30,6 +30,7 @@ mod report;
 mod rounds;
 mod rows;
 mod sink;
+mod testpmd;
 pub(crate) mod topology;
 mod transfer;
 
@@ -48,7 +49,7 @@ pub struct Options {
     /// Frame sizes in octets with FCS, and `imix` [default: 64,1518,imix,9000]
     #[arg(long, value_delimiter = ',')]
     pub sizes: Vec<FrameSize>,
-    /// What stands between the hosts [default: all]
+    /// What stands between the hosts [default: all; testpmd where it is installed]
     #[arg(long, value_delimiter = ',')]
     pub arms: Vec<Arm>,
     /// Over which ports [default: packet,xdp,xdp-skb]
@@ -86,9 +87,15 @@ pub enum Arm {
     /// Two encryptors, XPN-256, authenticated only
     #[value(name = "integrity")]
     Integrity,
+    /// Two encryptors, GCM-AES-256
+    #[value(name = "gcm-aes-256")]
+    GcmAes256,
     /// Two encryptors, GCM-AES-XPN-256
     #[value(name = "xpn-256")]
     Xpn256,
+    /// DPDK's testpmd as both forwarders, if it is installed
+    #[value(name = "testpmd")]
+    Testpmd,
 }
 
 impl Arm {
@@ -96,7 +103,9 @@ impl Arm {
         match self {
             Self::NoOp => "no-op",
             Self::Integrity => "integrity",
+            Self::GcmAes256 => "gcm-aes-256",
             Self::Xpn256 => "xpn-256",
+            Self::Testpmd => "testpmd",
         }
     }
 }
@@ -164,6 +173,9 @@ pub enum Error {
         /// Of these, after a later one.
         disordered: u64,
     },
+    /// The peer.
+    #[error("dpdk-testpmd: {0}; leave it out with --arms")]
+    Testpmd(String),
     /// A bug.
     #[error("the thread of the {0} died (a bug; the message above says where)")]
     Died(&'static str),
@@ -183,27 +195,36 @@ struct Plan {
     /// Of the boxes, and of the host that sends.
     cores: [usize; 2],
     rounds: u32,
+    /// Who could not be measured, and why.
+    absent: Vec<String>,
 }
 
 impl Plan {
     fn new(options: &Options) -> Result<Self, Error> {
         let octets = FrameSize::Octets;
-        let (sizes, ports, rounds) = if options.quick {
+        let (sizes, ports, arms, rounds) = if options.quick {
             let sizes = vec![octets(64), octets(1518), octets(9000)];
-            (sizes, vec![PortKind::Xdp], ROUNDS_QUICK)
+            let arms = vec![Arm::NoOp, Arm::Integrity, Arm::Xpn256];
+            (sizes, vec![PortKind::Xdp], arms, ROUNDS_QUICK)
         } else {
             let sizes = vec![octets(64), octets(1518), FrameSize::Imix, octets(9000)];
             let ports = vec![PortKind::Packet, PortKind::Xdp, PortKind::XdpSkb];
-            (sizes, ports, ROUNDS)
+            (sizes, ports, Arm::value_variants().to_vec(), ROUNDS)
         };
         let [boxes, host] = cores(options.core)
             .map_err(Error::Core)?
             .first_chunk()
             .copied()
             .ok_or(Error::OneCore)?;
+        let mut arms = or_default(&options.arms, arms);
+        let absent = arms.contains(&Arm::Testpmd).then(testpmd::absent).flatten();
+        if absent.is_some() {
+            arms.retain(|arm| *arm != Arm::Testpmd);
+        }
         Ok(Self {
             sizes: or_default(&options.sizes, sizes),
-            arms: or_default(&options.arms, Arm::value_variants().to_vec()),
+            arms,
+            absent: absent.into_iter().collect(),
             ports: or_default(&options.ports, ports),
             tcp: !options.no_tcp,
             engine: options.engine.unwrap_or_else(Engine::best),
@@ -226,10 +247,10 @@ pub fn run(options: &Options) -> Result<String, Error> {
     let limits = Limits::measure(&clock);
     let mut rounds = Rounds::start(&plan, options.seed)?;
     rounds.run()?;
-    let (rows, disturbance) = rounds.finish();
+    let rows = rounds.finish();
     let machine = Machine {
         pinned_to_core: Some(plan.cores[0]),
-        disturbance,
+        absent: plan.absent.clone(),
         builds: vec![format!("engine {}", plan.engine.name())],
         ..Machine::this(&clock, limits)
     };

@@ -106,6 +106,9 @@ impl Machine {
 
     fn how_quiet(&self, out: &mut String) {
         let d = &self.disturbance;
+        if d.rounds == 0 {
+            return; // nobody watched
+        }
         line!(
             out,
             "{} rounds, {} thrown away as disturbed ({} preempted)",

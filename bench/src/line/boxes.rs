@@ -2,6 +2,7 @@
 //! stands between them, and what a frame costs in both together is what is measured.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -17,6 +18,7 @@ use secy::{Protection, Suite};
 use wire::OVERHEAD_MAX;
 use worker::Idle;
 
+use super::testpmd::Testpmd;
 use super::topology::{BOXES, Topology};
 use super::{Arm, Error, PortKind};
 use crate::crypto::stay_on;
@@ -32,29 +34,55 @@ pub(super) struct Setup {
     pub(super) arm: Arm,
     pub(super) port: PortKind,
     pub(super) engine: Engine,
-    pub(super) core: usize,
+    /// Of the boxes, and of the host that sends.
+    pub(super) cores: [usize; 2],
 }
 
 /// Both boxes, at work.
 pub(super) struct Boxes {
-    stop: Arc<AtomicBool>,
-    ended: Receiver<Dropped>,
-    /// The system's number of their thread.
-    thread: i32,
+    who: Who,
+    /// The system's account of their thread.
+    schedstat: PathBuf,
+}
+
+enum Who {
+    Ours {
+        stop: Arc<AtomicBool>,
+        ended: Receiver<Dropped>,
+    },
+    Testpmd(Testpmd),
 }
 
 /// Frames that the boxes dropped, by the names of the counters; zeroes left out.
 pub(super) type Dropped = Vec<(String, u64)>;
 
+/// Time that a thread has had its core, by its schedstat.
+pub(super) fn core_time(schedstat: &Path) -> io::Result<Duration> {
+    let text = std::fs::read_to_string(schedstat)?;
+    let ns = text
+        .split_whitespace()
+        .next()
+        .and_then(|ns| ns.parse().ok());
+    let unknown = || io::Error::other(format!("{} has no time in it", schedstat.display()));
+    Ok(Duration::from_nanos(ns.ok_or_else(unknown)?))
+}
+
 impl Boxes {
     /// Opens the ports and starts.
     pub(super) fn start(topology: &Topology, setup: Setup) -> Result<Self, Error> {
+        if setup.arm == Arm::Testpmd {
+            let testpmd = Testpmd::start(topology, setup.port, setup.cores)?;
+            return Ok(Self {
+                schedstat: testpmd.schedstat.clone(),
+                who: Who::Testpmd(testpmd),
+            });
+        }
         let stop = Arc::new(AtomicBool::new(false));
         let (ready, is_ready) = mpsc::sync_channel(1);
         let (end, ended) = mpsc::sync_channel(1);
         let (asked, red_mtu) = (Arc::clone(&stop), topology.red_mtu);
         let body = move || {
-            let opened = stay_on(setup.core)
+            let opened = stay_on(setup.cores[0])
                 .map_err(Error::Core)
                 .and_then(|()| open(setup, red_mtu));
             match opened {
@@ -76,28 +104,28 @@ impl Boxes {
         topology.middle.run(spawn)??;
         let thread = is_ready.recv().map_err(|_| Error::Died("boxes"))??;
         Ok(Self {
-            stop,
-            ended,
-            thread,
+            who: Who::Ours { stop, ended },
+            schedstat: format!("/proc/self/task/{thread}/schedstat").into(),
         })
     }
 
     /// Time that the boxes' thread has had its core.
     pub(super) fn core_time(&self) -> io::Result<Duration> {
-        let file = format!("/proc/self/task/{}/schedstat", self.thread);
-        let text = std::fs::read_to_string(&file)?;
-        let ns = text
-            .split_whitespace()
-            .next()
-            .and_then(|ns| ns.parse().ok());
-        let ns = ns.ok_or_else(|| io::Error::other(format!("{file} has no time in it")))?;
-        Ok(Duration::from_nanos(ns))
+        core_time(&self.schedstat)
     }
 
-    /// Stops them; what they dropped.
+    /// Stops them; what they dropped, as far as they tell.
     pub(super) fn end(self) -> Result<Dropped, Error> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.ended.recv().map_err(|_| Error::Died("boxes"))
+        match self.who {
+            Who::Ours { stop, ended } => {
+                stop.store(true, Ordering::Relaxed);
+                ended.recv().map_err(|_| Error::Died("boxes"))
+            }
+            Who::Testpmd(testpmd) => {
+                testpmd.end()?;
+                Ok(Dropped::new())
+            }
+        }
     }
 }
 
@@ -112,15 +140,18 @@ enum OneBox {
 }
 
 fn open(setup: Setup, red_mtu: usize) -> Result<[OneBox; 2], Error> {
-    let protecting = |protection| Protecting {
-        suite: Suite::GcmAesXpn256,
-        protection,
-        engine: setup.engine,
+    let protecting = |suite, protection| {
+        Some(Protecting {
+            suite,
+            protection,
+            engine: setup.engine,
+        })
     };
     let how = match setup.arm {
-        Arm::NoOp => None,
-        Arm::Integrity => Some(protecting(Protection::IntegrityOnly)),
-        Arm::Xpn256 => Some(protecting(Protection::Confidentiality)),
+        Arm::NoOp | Arm::Testpmd => None,
+        Arm::Integrity => protecting(Suite::GcmAesXpn256, Protection::IntegrityOnly),
+        Arm::GcmAes256 => protecting(Suite::GcmAes256, Protection::Confidentiality),
+        Arm::Xpn256 => protecting(Suite::GcmAesXpn256, Protection::Confidentiality),
     };
     let directions = how.map(|how| [1, 2].map(|end| Direction::fresh(sci(end), how)));
     let one_box = |index: usize| -> Result<OneBox, Error> {

@@ -16,6 +16,8 @@ pub(super) fn write(machine: &Machine, rows: &[Row]) -> String {
     let mut report = String::new();
     let out = &mut report;
     machine.head(out, "Two boxes between two hosts, veth, KIND=LAB");
+    let rounds = rows.iter().map(|row| row.rounds).max().unwrap_or(0);
+    line!(out, "{rounds} rounds");
     line!(
         out,
         "\nT1 THROUGHPUT of both boxes on one core at full load (MRR; sizes and Gbit/s with FCS, of TCP its payload)"

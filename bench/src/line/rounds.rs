@@ -12,10 +12,9 @@ use super::boxes::{Boxes, Dropped, Setup};
 use super::generator::{Generator, Offer};
 use super::rows::Row;
 use super::topology::{LAN, Topology, received};
-use super::{Arm, Error, Plan, PortKind, sink, transfer};
+use super::{Arm, Error, Plan, PortKind, sink, testpmd, transfer};
 use crate::crypto::stay_on;
 use crate::frame_size::FrameSize;
-use crate::quiet::Disturbance;
 use crate::size::shuffle;
 use crate::throughput::{Load, Tcp};
 
@@ -99,6 +98,7 @@ impl<'a> Rounds<'a> {
             for cell in order {
                 let mut arms: Vec<usize> = (0..self.plan.arms.len()).collect();
                 shuffle(&mut arms, &mut self.rng);
+                arms.retain(|&arm| self.plan.arms[arm].goes_with(self.cells[cell]));
                 for arm in arms {
                     let sample = self.sample(self.cells[cell], self.plan.arms[arm], round == 1)?;
                     self.samples[cell][arm].push(sample);
@@ -121,7 +121,7 @@ impl<'a> Rounds<'a> {
                 arm,
                 port: cell.port,
                 engine: self.plan.engine,
-                core: self.plan.cores[0],
+                cores: self.plan.cores,
             },
         )?;
         let mut sample = match cell.load {
@@ -205,7 +205,7 @@ impl<'a> Rounds<'a> {
     }
 
     /// One row for each cell and arm.
-    pub(super) fn finish(self) -> (Vec<Row>, Disturbance) {
+    pub(super) fn finish(self) -> Vec<Row> {
         let Self {
             plan,
             cells,
@@ -220,11 +220,15 @@ impl<'a> Rounds<'a> {
                 rows.extend(Row::of(arm, cell.port, cell.load, samples, no_op));
             }
         }
-        let disturbance = Disturbance {
-            rounds: plan.rounds as usize,
-            ..Disturbance::default()
-        };
-        (rows, disturbance)
+        rows
+    }
+}
+
+impl Arm {
+    /// Testpmd has neither all ports nor jumbo.
+    fn goes_with(self, cell: Cell) -> bool {
+        let jumbo = matches!(cell.load, Load::Frames(size) if is_jumbo(size));
+        self != Self::Testpmd || (testpmd::has(cell.port) && !jumbo)
     }
 }
 

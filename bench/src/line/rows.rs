@@ -13,6 +13,7 @@ pub(super) struct Row {
     pub(super) arm: Arm,
     pub(super) port: PortKind,
     pub(super) load: Load,
+    pub(super) rounds: usize,
     /// Million frames a second that arrived at full load.
     pub(super) mpps: Spread,
     /// By the median.
@@ -54,6 +55,7 @@ impl Row {
             arm,
             port,
             load,
+            rounds: samples.len(),
             mpps: spread(|sample| sample.mpps)?,
             gbit_s: spread(|sample| sample.gbit_s)?.median,
             lost: samples.iter().map(|sample| sample.lost).sum(),

@@ -9,6 +9,7 @@
 use std::time::{Duration, Instant};
 
 use port::limits::HEADROOM;
+use port::mem::{self, MemConfig};
 use port::{Burst, Pool, Port, PortError};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -31,6 +32,10 @@ const AFTERWARDS: Duration = Duration::from_millis(50);
 const HEADER: [u8; 14] = [2, 0, 0, 0, 0x10, 2, 2, 0, 0, 0, 0x10, 1, 8, 0];
 const NUMBER_AT: usize = HEADER.len();
 const MARK_AT: usize = NUMBER_AT + 8;
+/// More than this thread can offer: it is never idle.
+const COST_RATE: f64 = 1e8;
+const COST_TIME: Duration = Duration::from_millis(5);
+const COST_SIZE: usize = 512;
 /// Tells our frames, and the runs apart.
 const MARK: u32 = 0x716d_6b79;
 
@@ -227,6 +232,25 @@ impl<P: Port> Hosts<P> {
         }
         came
     }
+}
+
+/// What the load itself costs, ns a frame sent and received, with a cable in memory that leads from one
+/// host straight to the other: what is left for the encryptors is measured with an instrument of this
+/// weight.
+pub(super) fn own_cost_ns() -> Result<f64, PortError> {
+    let (a, b) = mem::pair_with(MemConfig {
+        capacity: 4 * BURST,
+        mtu: COST_SIZE,
+        ..MemConfig::default()
+    });
+    let offer = Offer {
+        size: FrameSize::Octets(COST_SIZE),
+        rate: COST_RATE,
+        time: COST_TIME,
+    };
+    let run = Hosts::new([a.open()?, b.open()?])?.carry(offer);
+    let frames: u64 = run.sent.iter().sum();
+    Ok(run.took.as_nanos() as f64 / frames.max(1) as f64)
 }
 
 /// The number of a frame of this run.

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::account::Account;
 use super::cables::{Place, PortKind};
 use super::faults::{self, Outcome, Trouble};
-use super::load::{Hosts, Offer};
+use super::load::{self, Hosts, Offer};
 use super::ndr::{self, Bounds};
 use super::pair::{Drops, NEVER, Pair, host_drops};
 use super::rows::Row;
@@ -40,6 +40,8 @@ pub(super) struct Ndr {
 /// All that was measured.
 #[derive(Clone, Debug)]
 pub(super) struct Results {
+    /// What the load itself costs, ns a frame.
+    pub(super) load_ns: f64,
     /// Ports that could not be had, and why.
     pub(super) absent: Vec<String>,
     pub(super) ndrs: Vec<Ndr>,
@@ -64,6 +66,7 @@ pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
     let bar = ProgressBar::new(legs as u64)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let mut results = Results {
+        load_ns: load::own_cost_ns()?,
         absent: Vec::new(),
         ndrs: Vec::new(),
         rows: Vec::new(),

@@ -1,0 +1,151 @@
+//! A peer: DPDK's own forwarder. One process with all four ports, one core that polls them in turn:
+//! the layout of the boxes.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::boxes::core_time;
+use super::topology::{BOXES, Topology};
+use super::{Error, PortKind};
+
+const PROGRAM: &str = "dpdk-testpmd";
+/// The thread that forwards.
+const FORWARDING: &str = "rte-worker-";
+/// Until it forwards, on a busy machine, and between two looks.
+const START: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// A thread that has had its core for so long since the look before polls; before that it waits.
+const POLLING: Duration = Duration::from_millis(10);
+/// Until it has ended by itself.
+const END: Duration = Duration::from_secs(5);
+
+/// Running; killed when dropped.
+pub(super) struct Testpmd {
+    process: Child,
+    /// Of its forwarding thread.
+    pub(super) schedstat: PathBuf,
+}
+
+/// Why it cannot be measured, if it cannot.
+pub(super) fn absent() -> Option<String> {
+    let found = Command::new(PROGRAM)
+        .arg("--help")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    found
+        .err()
+        .map(|error| format!("testpmd: no {PROGRAM} (Debian: dpdk): {error}"))
+}
+
+/// Whether it has ports of this kind.
+pub(super) fn has(port: PortKind) -> bool {
+    matches!(port, PortKind::Packet | PortKind::Xdp)
+}
+
+impl Testpmd {
+    /// Starts it in the middle; `host` is the core of everything but forwarding.
+    pub(super) fn start(
+        topology: &Topology,
+        port: PortKind,
+        [core, host]: [usize; 2],
+    ) -> Result<Self, Error> {
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg(format!("--lcores=0@{host},1@{core}"))
+            .args(["--no-pci", "--no-telemetry", "--no-huge", "-m", "512"])
+            .arg(format!(
+                "--file-prefix=qmacsec-bench-{}",
+                std::process::id()
+            ));
+        for (n, interface) in BOXES.as_flattened().iter().enumerate() {
+            command.arg(match port {
+                PortKind::Packet => {
+                    format!("--vdev=net_af_packet{n},iface={interface},qdisc_bypass=1")
+                }
+                _ => format!("--vdev=net_af_xdp{n},iface={interface}"),
+            });
+        }
+        // Ports are paired in the order in which they are named: red and black of each box.
+        command
+            .args([
+                "--",
+                "--forward-mode=io",
+                "--port-topology=paired",
+                "--nb-cores=1",
+            ])
+            .args([
+                "--auto-start",
+                "--no-lsc-interrupt",
+                "--total-num-mbufs=32768",
+            ])
+            .stdin(Stdio::piped()) // it ends with its input
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let process = topology.middle.run(move || command.spawn())??;
+        let mut testpmd = Self {
+            process,
+            schedstat: PathBuf::new(),
+        };
+        testpmd.wait()?;
+        Ok(testpmd)
+    }
+
+    /// Until its forwarding thread polls. What it says comes too late, through a buffer of its own.
+    fn wait(&mut self) -> Result<(), Error> {
+        let deadline = Instant::now() + START;
+        let mut before = Duration::MAX;
+        while Instant::now() < deadline {
+            thread::sleep(LOOK_EVERY);
+            if let Some(status) = self.process.try_wait()? {
+                return Err(Error::Testpmd(format!("it ended at its start ({status})")));
+            }
+            let Some(schedstat) = self.forwarding_thread()? else {
+                continue;
+            };
+            let now = core_time(&schedstat)?;
+            if now > before.saturating_add(POLLING) {
+                self.schedstat = schedstat;
+                return Ok(());
+            }
+            before = now;
+        }
+        Err(Error::Testpmd(format!(
+            "it does not forward within {START:?}"
+        )))
+    }
+
+    fn forwarding_thread(&self) -> io::Result<Option<PathBuf>> {
+        for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+            let task = task?.path();
+            // A thread that has just ended has no name.
+            let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
+            if name.starts_with(FORWARDING) {
+                return Ok(Some(task.join("schedstat")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends it: the next arm wants its interfaces.
+    pub(super) fn end(mut self) -> io::Result<()> {
+        drop(self.process.stdin.take());
+        let deadline = Instant::now() + END;
+        while self.process.try_wait()?.is_none() && Instant::now() < deadline {
+            thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Testpmd {
+    fn drop(&mut self) {
+        let _ended_already = self.process.kill();
+        let _ended_already = self.process.wait();
+    }
+}
