@@ -30,7 +30,15 @@ impl TwoKmes {
             .unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let running = runtime.block_on(start(folder, [any, any]));
-        let addresses = running.addresses().try_into().unwrap();
+        let mut running = running;
+        let mut addresses: [SocketAddr; 2] = running.addresses().try_into().unwrap();
+        if folder.settings().skip {
+            for side in Side::BOTH {
+                let id = format!("kme-{}", side.letter());
+                let served = runtime.block_on(running.serve_skip(&id, any));
+                addresses[side.index()] = served.unwrap().unwrap();
+            }
+        }
         Self {
             runtime,
             running: Some(running),

@@ -1,6 +1,7 @@
 //! Two encryptors in this process, as `qmacsec run` runs them but for their ports: a line in memory
 //! and hosts in memory. KMEs over mutual TLS on loopback. Needs no privileges.
 
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct Pair {
     pub hosts: Hosts,
     /// The KMEs.
     pub kmes: TwoKmes,
+    /// The second KME of each site, if there is one.
+    pub second_kmes: Option<TwoKmes>,
     /// Files.
     pub folder: Folder,
 }
@@ -65,6 +68,7 @@ impl Pair {
     fn start_quiet(settings: &Settings) -> Self {
         let folder = Folder::new(settings);
         let kmes = TwoKmes::start(&folder);
+        let second_kmes = settings.second_kme.then(|| TwoKmes::start(&folder));
         let [
             (red_a, lan_a),
             (red_b, lan_b),
@@ -72,14 +76,19 @@ impl Pair {
             (black_b, line_b),
         ] = [(); 4].map(|()| mem::pair(CABLE));
         let line = Line::start(line_a, line_b);
-        let encryptors = [(Side::A, red_a, black_a), (Side::B, red_b, black_b)]
-            .map(|(side, red, black)| Encryptor::start(side, red, black, &folder, &kmes));
+        let encryptors =
+            [(Side::A, red_a, black_a), (Side::B, red_b, black_b)].map(|(side, red, black)| {
+                let second = second_kmes.as_ref().map(|kmes| kmes.address(side));
+                let file = folder.encryptor_of(side, NAMED_PORTS, (kmes.address(side), second));
+                Encryptor::start(side, red, black, file)
+            });
         let (hosts, encryptors) = (Hosts::in_memory(lan_a, lan_b), encryptors.into());
         Self {
             encryptors,
             line,
             hosts,
             kmes,
+            second_kmes,
             folder,
         }
     }
@@ -117,8 +126,7 @@ fn opener(end: Mem) -> Opener {
 }
 
 impl Encryptor {
-    fn start(side: Side, red: Mem, black: Mem, folder: &Folder, kmes: &TwoKmes) -> Self {
-        let file = folder.encryptor(side, NAMED_PORTS, kmes.address(side));
+    fn start(side: Side, red: Mem, black: Mem, file: PathBuf) -> Self {
         let config = EncryptorConfig::read(&file).unwrap();
         let ports = Ports::of_one(opener(red), opener(black), side.mac());
         let (end, ended) = oneshot::channel::<()>();

@@ -76,6 +76,10 @@ pub struct Settings {
     pub link_loss_forwarding: bool,
     /// The two sites have the same pre-shared secret.
     pub same_secret: bool,
+    /// Each site has a second KME, of another link.
+    pub second_kme: bool,
+    /// Keys come over SKIP instead of ETSI GS QKD 014.
+    pub skip: bool,
 }
 
 impl Default for Settings {
@@ -89,6 +93,8 @@ impl Default for Settings {
             clear_vlan_tags: 0,
             link_loss_forwarding: false,
             same_secret: true,
+            second_kme: false,
+            skip: false,
         }
     }
 }
@@ -100,6 +106,12 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// What differs.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Writes certificates and secrets.
     ///
     /// # Panics
@@ -149,6 +161,20 @@ impl Folder {
     /// When the folder cannot be written.
     #[must_use]
     pub fn encryptor(&self, side: Side, ports: &str, kme: SocketAddr) -> PathBuf {
+        self.encryptor_of(side, ports, (kme, None))
+    }
+
+    /// As [`Folder::encryptor`], with a second KME or without.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    #[must_use]
+    pub fn encryptor_of(
+        &self,
+        side: Side,
+        ports: &str,
+        (kme, second): (SocketAddr, Option<SocketAddr>),
+    ) -> PathBuf {
         let (letter, peer) = (side.letter(), side.other().letter());
         let Settings {
             interval,
@@ -157,8 +183,13 @@ impl Folder {
             workers,
             link_loss_forwarding,
             clear_vlan_tags,
+            skip,
             ..
         } = &self.settings;
+        let protocol = if *skip { "skip" } else { "etsi-014" };
+        let fallback = second.map_or_else(String::new, |kme| {
+            format!("fallback_url = \"https://{kme}\"\nfallback_kme_id = \"kme-{letter}\"\n")
+        });
         let workers = workers[side.index()];
         let mut text = format!(
             "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n\
@@ -172,6 +203,7 @@ impl Folder {
              \n[rekey]\ninterval = \"{}ms\"\n\
              \n[kme]\nurl = \"https://{kme}\"\nkme_id = \"kme-{letter}\"\nca = \"pki/ca.pem\"\n\
              cert = \"pki/sae-{letter}.pem\"\nkey = \"pki/sae-{letter}.key\"\ntimeout = \"{}ms\"\n\
+             protocol = \"{protocol}\"\n{fallback}\
              \n[[peer]]\nname = \"site-{peer}\"\nsae_id = \"sae-{peer}\"\npsk_file = \"pair-{letter}.psk\"\n",
             interval.as_millis(),
             kme_timeout.as_millis(),

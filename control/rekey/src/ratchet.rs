@@ -208,8 +208,8 @@ impl Ratchet {
         if !around.session.agreed() {
             return;
         }
-        if let Exchange::Asking { root, begun, .. } | Exchange::Taking { root, begun, .. } =
-            &self.exchange
+        // Who takes waits: the end that asks gives up, and its next exchange replaces this one.
+        if let Exchange::Asking { root, begun, .. } = &self.exchange
             && now >= *begun + limits::EXCHANGE_MAX
         {
             let root = *root;
@@ -233,7 +233,7 @@ impl Ratchet {
                 begun, out, text, ..
             } => [late(begun), out.next_wake(), text.next_wake()],
             Exchange::Confirming { send_at, .. } => [Some(*send_at), None, None],
-            Exchange::Taking { begun, public, .. } => [late(begun), public.next_wake(), None],
+            Exchange::Taking { public, .. } => [public.next_wake(), None, None],
             Exchange::Answering { out, .. } => [out.next_wake(), None, None],
         };
         wakes.into_iter().flatten().chain(erase).min()

@@ -12,12 +12,14 @@
 mod cli;
 mod config_errors;
 mod crash;
+mod key_sources;
 mod kme_faults;
 mod lab;
 mod line_noise;
 mod link_loss;
 mod orders;
 mod policy;
+mod trouble;
 mod unprivileged;
 mod workers;
 mod wrong_secret;

@@ -375,3 +375,23 @@ fn rekey_47_a_session_that_ends_takes_its_roots_along() {
         assert_eq!((root.epoch, root.previous, root.age), (0, None, None));
     }
 }
+
+/// The end that takes pieces does not give up by itself: else the end that asks would repeat them for
+/// half a minute to one that does not listen.
+#[test]
+fn rekey_t11_a_clock_that_jumps_in_an_exchange_costs_no_time() {
+    let mut two = Two::silent(|_, _| {});
+    two.bend = Some((0, KEM_KEY, |frame: &mut Vec<u8>| {
+        if frame[192] != 0 {
+            frame.clear(); // all pieces but the first
+        }
+    }));
+    two.start();
+    two.run(ms(200));
+    assert_eq!(two.ends[1].status(two.now).root.stage, "taking");
+    two.ahead[1] = ms(40_000);
+    two.run(ms(50));
+    two.bend = None;
+    two.run(ms(3000));
+    assert!(two.sealing.iter().all(Option::is_some));
+}
