@@ -91,7 +91,8 @@ impl Keys {
                 if !plan.delivers() {
                     *since = now; // the news may be lost
                 }
-                let since = *since;
+                let healed = if now >= plan.calm { plan.calm } else { *since };
+                let since = healed.max(*since);
                 if !excused(now - since, plan) {
                     return Err(format!("I4: {id} is used and its receiver has dropped it"));
                 }
