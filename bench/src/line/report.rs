@@ -17,7 +17,12 @@ pub(super) fn write(machine: &Machine, rows: &[Row]) -> String {
     let out = &mut report;
     machine.head(out, "Two boxes between two hosts, veth, KIND=LAB");
     let rounds = rows.iter().map(|row| row.rounds).max().unwrap_or(0);
-    line!(out, "{rounds} rounds");
+    let samples: usize = rows.iter().map(|row| row.rounds).sum();
+    let disturbed: usize = rows.iter().map(|row| row.disturbed).sum();
+    line!(
+        out,
+        "{rounds} rounds; {disturbed} of {samples} measurements left out: the boxes had to share their core"
+    );
     line!(
         out,
         "\nT1 THROUGHPUT of both boxes on one core at full load (MRR; sizes and Gbit/s with FCS, of TCP its payload)"

@@ -23,6 +23,9 @@ const WARM_UP: Duration = Duration::from_millis(100);
 const AT_FULL_LOAD: Duration = Duration::from_millis(500);
 /// At half of what was carried at full load: nothing may be lost.
 const AT_HALF_LOAD: Duration = Duration::from_millis(300);
+/// Boxes that had less of their core shared it with others, and with it the caches and the rings that
+/// overflow meanwhile.
+const CORE_SHARE_MIN: f64 = 0.9;
 /// A transfer.
 const TRANSFER: Duration = Duration::from_millis(800);
 /// Frames that are looked at, and how many a second.
@@ -44,6 +47,8 @@ struct Cell {
 /// What one arm did in one round.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
+    /// The boxes had their core nearly all the time.
+    pub(super) quiet: bool,
     /// Frames that arrived, millions a second.
     pub(super) mpps: f64,
     pub(super) gbit_s: f64,
@@ -142,7 +147,7 @@ impl<'a> Rounds<'a> {
     fn frames(&self, topology: &Topology, boxes: &Boxes, size: FrameSize) -> Result<Sample, Error> {
         let core = self.plan.cores[1];
         let whole = WARM_UP + AT_FULL_LOAD + WARM_UP;
-        let (mpps, carried) = thread::scope(|scope| {
+        let (carried, core_share) = thread::scope(|scope| {
             let sender = scope.spawn(|| send(topology, core, size, Offer::Most(whole)));
             thread::sleep(WARM_UP);
             let (before, core_before) = (arrived(topology)?, boxes.core_time()?);
@@ -151,8 +156,14 @@ impl<'a> Rounds<'a> {
             let carried = (arrived(topology)? - before) as f64 / start.elapsed().as_secs_f64();
             let core_share = (boxes.core_time()? - core_before).div_duration_f64(start.elapsed());
             sender.join().map_err(|_| Error::Died("sender"))??;
-            Ok::<_, Error>((carried / core_share / 1e6, carried))
+            Ok::<_, Error>((carried, core_share))
         })?;
+        // A thread that never had its core carried nothing, at no rate.
+        let mpps = if core_share > 0.0 {
+            carried / core_share / 1e6
+        } else {
+            0.0
+        };
         drain(topology)?;
         let before = arrived(topology)?;
         let sent = send(
@@ -163,6 +174,7 @@ impl<'a> Rounds<'a> {
         )?;
         drain(topology)?;
         Ok(Sample {
+            quiet: core_share >= CORE_SHARE_MIN,
             mpps,
             gbit_s: size.gbit_s(mpps),
             lost: sent.saturating_sub(arrived(topology)? - before),
@@ -240,6 +252,7 @@ fn tcp(topology: &Topology) -> Result<Sample, Error> {
     let through = transfer::run(topology, TRANSFER)?;
     let seconds = through.took.as_secs_f64();
     Ok(Sample {
+        quiet: true, // nobody's core is watched
         mpps: through.frames as f64 / seconds / 1e6,
         gbit_s: through.octets as f64 * 8.0 / seconds / 1e9,
         lost: 0, // TCP would have sent it again

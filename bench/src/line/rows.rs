@@ -14,6 +14,8 @@ pub(super) struct Row {
     pub(super) port: PortKind,
     pub(super) load: Load,
     pub(super) rounds: usize,
+    /// Of these, the boxes had to share their core.
+    pub(super) disturbed: usize,
     /// Million frames a second that arrived at full load.
     pub(super) mpps: Spread,
     /// By the median.
@@ -36,11 +38,17 @@ impl Row {
         samples: &[Sample],
         no_op: Option<&[Sample]>,
     ) -> Option<Self> {
-        let spread =
-            |of: fn(&Sample) -> f64| Spread::of(&samples.iter().map(of).collect::<Vec<_>>());
+        // Where there is nothing better than disturbed samples, these.
+        let any_quiet = samples.iter().any(|sample| sample.quiet);
+        let counts = |sample: &Sample| sample.quiet || !any_quiet;
+        let chosen: Vec<&Sample> = samples.iter().filter(|sample| counts(sample)).collect();
+        let spread = |of: fn(&Sample) -> f64| {
+            Spread::of(&chosen.iter().map(|sample| of(sample)).collect::<Vec<_>>())
+        };
         // A round's arms were next to each other: what slowed one slowed the other.
         let ratios = |no_op: &[Sample]| {
             let pairs = samples.iter().zip(no_op);
+            let pairs = pairs.filter(|(sample, no_op)| counts(sample) && no_op.gbit_s > 0.0);
             let ratios = pairs.map(|(sample, no_op)| 100.0 * sample.gbit_s / no_op.gbit_s);
             Spread::of(&ratios.collect::<Vec<_>>()).map(|ratios| ratios.median)
         };
@@ -56,6 +64,7 @@ impl Row {
             port,
             load,
             rounds: samples.len(),
+            disturbed: samples.iter().filter(|sample| !sample.quiet).count(),
             mpps: spread(|sample| sample.mpps)?,
             gbit_s: spread(|sample| sample.gbit_s)?.median,
             lost: samples.iter().map(|sample| sample.lost).sum(),
