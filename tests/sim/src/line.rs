@@ -196,7 +196,7 @@ impl World {
                 frame.extend_from_slice(&other[at..]);
             }
             // A flood: more than the queue to the driver holds.
-            8 if rng.permille(200) => copies = FLOOD,
+            8 if rng.permille(200) && self.plan.floods => copies = FLOOD,
             _ => {}
         }
         // Who brings a frame before the line does reorders it, and that is a fault of the line.

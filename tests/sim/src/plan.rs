@@ -65,6 +65,8 @@ pub struct Plan {
     pub(crate) clocks_err: bool,
     /// Frames per second that the adversary injects.
     pub(crate) injected: u32,
+    /// Some of them come in such numbers that the queue to the driver runs over.
+    pub(crate) floods: bool,
     /// An operator asks for a fresh key, at both ends in turn.
     pub(crate) rotate_every: Option<Duration>,
     /// No frame may be lost but by the line's design: what goes wrong is none of a frame's business.
@@ -164,6 +166,7 @@ impl Plan {
             jump_every: None,
             clocks_err: false,
             injected: 0,
+            floods: true,
             rotate_every: rotate_every(seed),
             gentle: true,
             flaw: None,
@@ -292,7 +295,8 @@ impl Plan {
         plan.crash_every = None;
         plan.jump_every = None;
         plan.injected = 60;
-        // What never arrived is new to the receiver, whoever brings it.
+        // What never arrived is new to the receiver, whoever brings it: also what a flood displaced.
+        plan.floods = false;
         plan.loss = 0;
         plan.jitter = ms(0);
         plan.partition = None;
