@@ -2,12 +2,11 @@
 //! changed, whether a packet number came twice, whether anything left in clear. And, where a test
 //! asks for it, stalls the worker at the change.
 
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use port::{Burst, LinkState, Port, PortCounters};
+use port::{Burst, Port};
 use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY};
 
 /// Where EtherType, TCI with AN, and PN are in a frame without clear VLAN tags.
@@ -131,35 +130,5 @@ impl<P: Port> Port for Watched<P> {
         self.port.copy_tx(frame);
     }
 
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.port.fd()
-    }
-
-    fn mtu(&self) -> usize {
-        self.port.mtu()
-    }
-
-    fn mac(&self) -> [u8; 6] {
-        self.port.mac()
-    }
-
-    fn counters(&self) -> PortCounters {
-        self.port.counters()
-    }
-
-    fn link_up(&self) -> bool {
-        self.port.link_up()
-    }
-
-    fn kind(&self) -> &'static str {
-        self.port.kind()
-    }
-
-    fn link_state(&self) -> LinkState {
-        self.port.link_state()
-    }
-
-    fn name(&self) -> &str {
-        self.port.name()
-    }
+    port::forward!(self => self.port);
 }

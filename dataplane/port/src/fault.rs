@@ -9,14 +9,13 @@
 
 use std::{
     collections::VecDeque,
-    os::fd::BorrowedFd,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use crate::{Burst, Frame, LinkState, Pool, Port, PortCounters, PortError, limits};
+use crate::{Burst, Frame, Pool, Port, PortError, limits};
 
 /// What happens to the frames of one direction. Each chance is 0.0 to 1.0 and of its own.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
@@ -189,41 +188,7 @@ impl<P: Port> Port for Faulty<P> {
         }
     }
 
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.port.fd()
-    }
-
-    fn mtu(&self) -> usize {
-        self.port.mtu()
-    }
-
-    fn mac(&self) -> [u8; 6] {
-        self.port.mac()
-    }
-
-    fn counters(&self) -> PortCounters {
-        self.port.counters()
-    }
-
-    fn link_up(&self) -> bool {
-        self.port.link_up()
-    }
-
-    fn kind(&self) -> &'static str {
-        self.port.kind()
-    }
-
-    fn link_state(&self) -> LinkState {
-        self.port.link_state()
-    }
-
-    fn set_link(&mut self, up: bool) -> bool {
-        self.port.set_link(up)
-    }
-
-    fn name(&self) -> &str {
-        self.port.name()
-    }
+    crate::forward!(self => self.port);
 }
 
 /// One direction.

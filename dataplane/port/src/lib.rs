@@ -33,6 +33,7 @@ mod device_name;
 pub mod dpdk;
 mod error;
 pub mod fault;
+mod forward;
 pub mod frame;
 pub mod iface;
 pub mod limits;
@@ -121,33 +122,7 @@ impl<P: Port + ?Sized> Port for Box<P> {
     fn copy_tx(&mut self, frame: &[u8]) {
         (**self).copy_tx(frame);
     }
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        (**self).fd()
-    }
-    fn mtu(&self) -> usize {
-        (**self).mtu()
-    }
-    fn mac(&self) -> [u8; 6] {
-        (**self).mac()
-    }
-    fn counters(&self) -> PortCounters {
-        (**self).counters()
-    }
-    fn link_up(&self) -> bool {
-        (**self).link_up()
-    }
-    fn kind(&self) -> &'static str {
-        (**self).kind()
-    }
-    fn link_state(&self) -> LinkState {
-        (**self).link_state()
-    }
-    fn set_link(&mut self, up: bool) -> bool {
-        (**self).set_link(up)
-    }
-    fn name(&self) -> &str {
-        (**self).name()
-    }
+    crate::forward!(self => (**self));
 }
 
 /// What a port knows of its line.

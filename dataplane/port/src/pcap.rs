@@ -15,12 +15,10 @@
 mod recorder;
 mod writer;
 
-use std::os::fd::BorrowedFd;
-
 pub use recorder::{Line, Recorded, Recorder};
 pub use writer::{Direction, InterfaceId, PcapngWriter};
 
-use crate::{Burst, LinkState, Port, PortCounters};
+use crate::{Burst, Port};
 
 /// A port whose frames are recorded.
 pub struct Tee<P> {
@@ -59,41 +57,7 @@ impl<P: Port> Port for Tee<P> {
         self.port.copy_tx(frame);
     }
 
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.port.fd()
-    }
-
-    fn mtu(&self) -> usize {
-        self.port.mtu()
-    }
-
-    fn mac(&self) -> [u8; 6] {
-        self.port.mac()
-    }
-
-    fn counters(&self) -> PortCounters {
-        self.port.counters()
-    }
-
-    fn link_up(&self) -> bool {
-        self.port.link_up()
-    }
-
-    fn kind(&self) -> &'static str {
-        self.port.kind()
-    }
-
-    fn link_state(&self) -> LinkState {
-        self.port.link_state()
-    }
-
-    fn set_link(&mut self, up: bool) -> bool {
-        self.port.set_link(up)
-    }
-
-    fn name(&self) -> &str {
-        self.port.name()
-    }
+    crate::forward!(self => self.port);
 }
 
 #[cfg(test)]

@@ -76,24 +76,7 @@ fn a_late_sender_makes_late_frames() {
         fn copy_tx(&mut self, frame: &[u8]) {
             self.port.copy_tx(frame);
         }
-        fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
-            self.port.fd()
-        }
-        fn mtu(&self) -> usize {
-            self.port.mtu()
-        }
-        fn mac(&self) -> [u8; 6] {
-            self.port.mac()
-        }
-        fn counters(&self) -> port::PortCounters {
-            self.port.counters()
-        }
-        fn link_up(&self) -> bool {
-            self.port.link_up()
-        }
-        fn kind(&self) -> &'static str {
-            self.port.kind()
-        }
+        port::forward!(self => self.port);
     }
     let (a, b) = mem::pair(1024);
     let ends = [a, b].map(|end| Slow {
