@@ -35,7 +35,9 @@ impl Marks {
 /// drops those that have a discard, which the SecY has counted. Frames marked go on as they are.
 #[inline]
 pub(crate) fn through_secy(burst: &mut Burst, marks: Marks, half: impl FnOnce(&mut [Slot<'_>])) {
-    let mut ranges = {
+    // Where each frame of the SecY is afterwards; `None`: it was dropped.
+    let mut ends = ArrayVec::<Option<(usize, usize)>, BURST_MAX>::new();
+    {
         let mut marks = marks;
         let mut slots: ArrayVec<Slot<'_>, BURST_MAX> = burst
             .iter_mut()
@@ -46,24 +48,21 @@ pub(crate) fn through_secy(burst: &mut Burst, marks: Marks, half: impl FnOnce(&m
             })
             .collect();
         half(&mut slots);
-        let range_of = |slot: &Slot<'_>| slot.discard.is_none().then(|| slot.range());
-        slots
-            .iter()
-            .map(range_of)
-            .collect::<ArrayVec<_, BURST_MAX>>()
-            .into_iter()
-    };
-    let mut marks = marks;
+        ends.extend(
+            slots
+                .iter()
+                .map(|slot| slot.discard.is_none().then(|| slot.range())),
+        );
+    }
+    let (mut ends, mut marks) = (ends.iter(), marks);
     burst.retain(|frame| {
         if marks.next() {
             return true;
         }
-        match ranges.next().flatten() {
-            Some((start, end)) => {
-                frame.set_range(start, end);
-                true
-            }
-            None => false,
+        let end = ends.next().copied().flatten();
+        if let Some((start, end)) = end {
+            frame.set_range(start, end);
         }
+        end.is_some()
     });
 }
