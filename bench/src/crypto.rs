@@ -13,6 +13,7 @@ use crate::contender::{Contender, Name};
 use crate::cpu::{Clock, Limits};
 use crate::machine::Machine;
 use crate::size::Size;
+use crate::sweeps::Until;
 use rounds::Rounds;
 use rows::Row;
 
@@ -143,13 +144,6 @@ struct Plan {
     ops: Vec<Op>,
     names: Vec<Name>,
     until: Until,
-}
-
-/// When measuring ends.
-#[derive(Clone, Copy, Debug)]
-enum Until {
-    Seconds(u64),
-    Rounds(u32),
 }
 
 impl Plan {

@@ -20,6 +20,8 @@ pub mod chart;
 pub mod contender;
 pub mod cpu;
 pub mod crypto;
+#[cfg(test)]
+mod fixture;
 pub mod frame_size;
 pub mod icount;
 pub mod keyed;
@@ -30,6 +32,7 @@ pub mod quiet;
 pub mod rekey;
 pub mod size;
 pub mod stats;
+mod sweeps;
 mod text;
 mod throughput;
 pub mod timing;

@@ -17,7 +17,8 @@ use crate::cpu::{Clock, Limits};
 use crate::crypto::{self, or_default};
 use crate::frame_size::FrameSize;
 use crate::machine::Machine;
-use rounds::{Rounds, Until};
+use crate::sweeps::Until;
+use rounds::Rounds;
 
 pub(crate) mod bed;
 mod chart;

@@ -1,19 +1,19 @@
 //! Rounds: all contenders, one after the other, seal and open the same frames of one size.
 
-use std::time::Instant;
+use core::convert::Infallible;
 
 use gcm::{BurstKey, Job};
-use indicatif::{ProgressBar, ProgressStyle};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::rows::Row;
-use super::{Error, Op, Plan, Until, check};
+use super::{Error, Op, Plan, check};
 use crate::contender::{Contender, Name};
 use crate::cpu::Clock;
 use crate::quiet::{self, Disturbance, Sign, Watch};
 use crate::size::{Size, shuffle};
 use crate::stats::Spread;
+use crate::sweeps::Until;
 use crate::window::Window;
 
 /// Timed passes of one contender in a round, for payloads below `LONG`; else one.
@@ -108,11 +108,7 @@ impl Rounds {
 
     /// Measures until the end, with a bar on a terminal.
     pub(super) fn run(&mut self, until: Until) {
-        let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg}");
-        let bar = ProgressBar::new(1000)
-            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        let start = Instant::now();
-        for sweep in 1.. {
+        let Ok(()) = until.sweeps(|sweep| {
             if sweep % SWEEPS_OF_A_PLACE == 0 {
                 self.move_elsewhere();
             }
@@ -121,17 +117,8 @@ impl Rounds {
             for cell in order {
                 self.round(cell);
             }
-            let done = match until {
-                Until::Rounds(rounds) => f64::from(sweep) / f64::from(rounds),
-                Until::Seconds(seconds) => start.elapsed().as_secs_f64() / seconds as f64,
-            };
-            bar.set_position((done * 1000.0) as u64);
-            bar.set_message(format!("round {sweep}"));
-            if done >= 1.0 {
-                break;
-            }
-        }
-        bar.finish_and_clear();
+            Ok::<_, Infallible>(())
+        });
     }
 
     /// Keys and frames to other places in memory.

@@ -1,29 +1,10 @@
 use serde_json::Value;
 
 use super::*;
-
-/// A parser as the program has it.
-#[derive(clap::Parser)]
-struct Cli {
-    #[command(flatten)]
-    options: Options,
-}
+use crate::fixture::{keys, parse};
 
 fn options(arguments: &str) -> Options {
-    use clap::Parser;
-    let words = core::iter::once("bench").chain(arguments.split_whitespace());
-    Cli::try_parse_from(words)
-        .unwrap_or_else(|error| panic!("{error}"))
-        .options
-}
-
-fn keys(value: &Value) -> Vec<&str> {
-    value
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect()
+    parse(arguments).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
@@ -116,7 +97,6 @@ fn options_narrow_the_run_and_the_tables_say_the_rest() {
 
 #[test]
 fn wrong_options_are_refused_in_words() {
-    use clap::Parser;
     for (arguments, word) in [
         ("--bursts 65", "1 to 64"),
         ("--bursts 0", "1 to 64"),
@@ -124,8 +104,7 @@ fn wrong_options_are_refused_in_words() {
         ("--engines openssl", "vaes512"),
         ("--rounds 1 --seconds 1", "cannot be used with"),
     ] {
-        let words = core::iter::once("bench").chain(arguments.split_whitespace());
-        let error = Cli::try_parse_from(words)
+        let error = parse::<Options>(arguments)
             .err()
             .unwrap_or_else(|| panic!("{arguments} passed"));
         assert!(error.to_string().contains(word), "{arguments}: {error}");

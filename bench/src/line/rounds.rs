@@ -4,7 +4,6 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -16,6 +15,7 @@ use super::{Arm, Error, Plan, PortKind, sink, testpmd, transfer};
 use crate::crypto::stay_on;
 use crate::frame_size::FrameSize;
 use crate::size::shuffle;
+use crate::sweeps;
 use crate::throughput::{Load, Tcp};
 
 /// At full load before the count begins, and while it lasts.
@@ -92,10 +92,8 @@ impl<'a> Rounds<'a> {
 
     /// Measures until the end, with a bar on a terminal.
     pub(super) fn run(&mut self) -> Result<(), Error> {
-        let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg}, {eta} left");
         let steps = u64::from(self.plan.rounds) * self.cells.len() as u64;
-        let bar = ProgressBar::new(steps)
-            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = sweeps::bar(steps);
         for round in 1..=self.plan.rounds {
             bar.set_message(format!("round {round}"));
             let mut order: Vec<usize> = (0..self.cells.len()).collect();

@@ -1,9 +1,6 @@
 //! Rounds: all arms, one after the other, take the frames of one size out and back, on one core or
 //! on several at the same time.
 
-use std::time::Instant;
-
-use indicatif::{ProgressBar, ProgressStyle};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -15,17 +12,11 @@ use crate::frame_size::FrameSize;
 use crate::quiet::{self, Disturbance, Sign};
 use crate::size::shuffle;
 use crate::stats::Spread;
+use crate::sweeps::Until;
 
 /// After so many sweeps keys and frames move: how they lie to each other in the caches is luck, and
 /// one place would give everybody the same luck for the whole run. Long before a PN of 32 bits ends.
 const SWEEPS_OF_A_PLACE: u32 = 16;
-
-/// When measuring ends.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Until {
-    Seconds(u64),
-    Rounds(u32),
-}
 
 /// The measurements, growing.
 pub(super) struct Rounds {
@@ -88,11 +79,7 @@ impl Rounds {
 
     /// Measures until the end, with a bar on a terminal.
     pub(super) fn run(&mut self, until: Until) -> Result<(), Error> {
-        let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg}, {eta} left");
-        let bar = ProgressBar::new(1000)
-            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        let start = Instant::now();
-        for sweep in 1.. {
+        until.sweeps(|sweep| {
             if sweep % SWEEPS_OF_A_PLACE == 0 {
                 for lane in &self.lanes {
                     let seed = self.rng.next_u64();
@@ -101,21 +88,8 @@ impl Rounds {
             }
             let mut order: Vec<usize> = (0..self.cells.len()).collect();
             shuffle(&mut order, &mut self.rng);
-            for cell in order {
-                self.round(cell)?;
-            }
-            let done = match until {
-                Until::Rounds(rounds) => f64::from(sweep) / f64::from(rounds),
-                Until::Seconds(seconds) => start.elapsed().as_secs_f64() / seconds as f64,
-            };
-            bar.set_position((done * 1000.0) as u64);
-            bar.set_message(format!("round {sweep}"));
-            if done >= 1.0 {
-                break;
-            }
-        }
-        bar.finish_and_clear();
-        Ok(())
+            order.into_iter().try_for_each(|cell| self.round(cell))
+        })
     }
 
     fn round(&mut self, cell_index: usize) -> Result<(), Error> {

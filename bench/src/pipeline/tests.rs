@@ -1,22 +1,10 @@
-use clap::Parser;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::Value;
 
 use super::*;
+use crate::fixture::{keys, parse};
 use stock::Stock;
-
-/// A parser as the program has it.
-#[derive(Parser)]
-struct Cli {
-    #[command(flatten)]
-    options: Options,
-}
-
-fn parse(arguments: &str) -> Result<Options, clap::Error> {
-    let words = core::iter::once("bench").chain(arguments.split_whitespace());
-    Cli::try_parse_from(words).map(|cli| cli.options)
-}
 
 #[test]
 fn a_run_gives_the_promised_json_and_loses_nothing() {
@@ -28,12 +16,7 @@ fn a_run_gives_the_promised_json_and_loses_nothing() {
     let arms = Arm::value_variants();
     assert_eq!(rows.len(), counts.len() * 3 * arms.len() * Op::ALL.len());
     for row in rows {
-        let names: Vec<_> = row
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
+        let names = keys(row);
         let mut promised = [
             "bench",
             "arm",
@@ -106,7 +89,7 @@ fn wrong_options_are_refused_in_words() {
         ("--engine openssl", "aws-lc"),
         ("--rounds 1 --seconds 1", "cannot be used with"),
     ] {
-        let error = parse(arguments).unwrap_err();
+        let error = parse::<Options>(arguments).unwrap_err();
         assert!(error.to_string().contains(word), "{arguments}: {error}");
     }
     for (arguments, word) in [

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::account::Account;
 use super::cables::{Place, PortKind};
@@ -15,6 +15,7 @@ use super::pair::{Drops, NEVER, Pair, host_drops};
 use super::rows::Row;
 use super::{Error, Fault, Plan};
 use crate::frame_size::FrameSize;
+use crate::sweeps;
 
 /// Trials of the search: their length, how late the last frame may be sent, where they begin, the most that is tried, how close the
 /// bounds come, and what may be lost.
@@ -60,11 +61,9 @@ struct Leg {
 
 /// Measures everything.
 pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
-    let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg}, {eta} left");
     let cells = plan.ports.len() * plan.sizes.len() * plan.loads.len();
     let legs = cells * (1 + plan.intervals.len()) * plan.pairs as usize;
-    let bar = ProgressBar::new(legs as u64)
-        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = sweeps::bar(legs as u64);
     let mut results = Results {
         load_ns: load::own_cost_ns()?,
         absent: Vec::new(),

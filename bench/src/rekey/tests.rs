@@ -1,21 +1,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clap::Parser;
 use serde_json::Value;
 
 use super::*;
-
-/// A parser as the program has it.
-#[derive(Parser)]
-struct Cli {
-    #[command(flatten)]
-    options: Options,
-}
-
-fn parse(arguments: &str) -> Result<Options, clap::Error> {
-    let words = core::iter::once("bench").chain(arguments.split_whitespace());
-    Cli::try_parse_from(words).map(|cli| cli.options)
-}
+use crate::fixture::{keys, parse};
 
 /// Slow enough for a debug build on a busy machine.
 const GENTLE: &str =
@@ -47,12 +35,7 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
     let [row] = document["rows"].as_array().unwrap().as_slice() else {
         panic!("one row: {json}");
     };
-    let names: Vec<_> = row
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let names = keys(row);
     let mut promised = [
         "port",
         "interval_s",
@@ -172,7 +155,7 @@ fn wrong_options_are_refused_in_words() {
         ("--sizes 9000", "at most 1518"),
         ("--loads 0", "1..=100"),
     ] {
-        let error = parse(arguments).unwrap_err();
+        let error = parse::<Options>(arguments).unwrap_err();
         assert!(error.to_string().contains(word), "{arguments}: {error}");
     }
 }

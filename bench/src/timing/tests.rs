@@ -1,5 +1,6 @@
 use super::crops::{Times, greatest_t};
 use super::*;
+use crate::fixture::parse;
 
 /// Uniform noise 0..10 ns on 100 ns, a rare interrupt of 5 µs, and `leak` ns more for one class.
 fn noisy(leak: f64) -> Times {
@@ -62,20 +63,8 @@ fn the_controls_decide_whether_there_is_a_verdict() {
 /// The whole way with a real engine; the verdict depends on the machine, the table does not.
 #[test]
 fn a_short_run_prints_every_test_and_the_threshold() {
-    use clap::Parser;
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        options: Options,
-    }
-    let cli = Cli::parse_from([
-        "bench",
-        "--measurements",
-        "2000",
-        "--engines",
-        "aws-lc,ring",
-    ]);
-    let (text, verdict) = run(&cli.options).unwrap();
+    let options = parse("--measurements 2000 --engines aws-lc,ring").unwrap();
+    let (text, verdict) = run(&options).unwrap();
     let rows = [
         "control      open",
         "aws-lc       seal",

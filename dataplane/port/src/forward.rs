@@ -3,7 +3,7 @@
 /// Writes the methods of [`Port`](crate::Port) that a port around another one passes on: all but those
 /// that move frames.
 ///
-/// ```ignore
+/// ```text
 /// port::forward!(self => self.inner);
 /// ```
 #[macro_export]

@@ -31,6 +31,10 @@ fn roots(two: &Two, side: usize) -> Vec<u32> {
     two.events[side].iter().filter_map(root).collect()
 }
 
+fn failed(why: RatchetFailure) -> impl Fn(&Event) -> bool {
+    move |event| matches!(event, Event::RatchetFailed { failure, .. } if *failure == why)
+}
+
 fn kinds(two: &Two, side: usize) -> Vec<u8> {
     two.frames[side].iter().map(|frame| frame[15]).collect()
 }
@@ -198,16 +202,7 @@ fn rekey_t11_an_exchange_that_gets_nowhere_is_given_up_and_begun_anew() {
     two.run(ms(30_000));
     two.lost = vec![KEM_TEXT];
     two.run(ms(120_000));
-    let late = |event: &Event| {
-        matches!(
-            event,
-            Event::RatchetFailed {
-                failure: RatchetFailure::Late,
-                ..
-            }
-        )
-    };
-    assert!(two.seen(0, late) >= 2);
+    assert!(two.seen(0, failed(RatchetFailure::Late)) >= 2);
     two.lost.clear();
     two.run(ms(40_000));
     let [a, b] = [0, 1].map(|side| two.ends[side].status(two.now).root.epoch);
@@ -260,16 +255,7 @@ fn rekey_45_bent_ciphertexts_are_found_by_the_tag() {
     }));
     two.start();
     two.run(ms(3000));
-    let tag = |event: &Event| {
-        matches!(
-            event,
-            Event::RatchetFailed {
-                failure: RatchetFailure::Tag,
-                ..
-            }
-        )
-    };
-    assert!(two.seen(0, tag) >= 1);
+    assert!(two.seen(0, failed(RatchetFailure::Tag)) >= 1);
     assert_eq!(two.sealing, [None; 2]);
     two.bend = None;
     two.run(ms(3000));
@@ -285,16 +271,7 @@ fn rekey_45_a_wrong_confirmation_is_found_by_the_tag() {
     }));
     two.start();
     two.run(ms(3000));
-    let tag = |event: &Event| {
-        matches!(
-            event,
-            Event::RatchetFailed {
-                failure: RatchetFailure::Tag,
-                ..
-            }
-        )
-    };
-    assert_eq!(two.seen(1, tag), 1);
+    assert_eq!(two.seen(1, failed(RatchetFailure::Tag)), 1);
     assert_eq!(two.ends[1].status(two.now).root.epoch, 0);
     assert_eq!(two.sealing, [None; 2]);
 }
@@ -320,16 +297,7 @@ fn rekey_44_public_keys_out_of_range_and_padding_are_refused() {
         two.bend = Some((0, KEM_KEY, bend));
         two.start();
         two.run(ms(1000));
-        let kem = |event: &Event| {
-            matches!(
-                event,
-                Event::RatchetFailed {
-                    failure: RatchetFailure::Kem,
-                    ..
-                }
-            )
-        };
-        assert_eq!(two.seen(1, kem), 1);
+        assert_eq!(two.seen(1, failed(RatchetFailure::Kem)), 1);
         assert!(!kinds(&two, 1).contains(&KEM_TEXT));
     }
 }
