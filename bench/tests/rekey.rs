@@ -5,10 +5,16 @@ use std::process::Command;
 use serde_json::Value;
 
 #[test]
-fn keys_change_under_load_over_af_xdp_and_tap() {
+fn keys_change_under_load_in_memory_and_over_af_xdp_and_tap() {
     let output = Command::new(env!("CARGO_BIN_EXE_qmacsec-bench"))
         .args([
-            "rekey", "--ports", "xdp,tap", "--sizes", "512", "--rate", "10000",
+            "rekey",
+            "--ports",
+            "mem,xdp,tap",
+            "--sizes",
+            "512",
+            "--rate",
+            "10000",
         ])
         .args([
             "--loads",
@@ -39,7 +45,7 @@ fn keys_change_under_load_over_af_xdp_and_tap() {
     absent
         .iter()
         .for_each(|why| println!("not measured: {why}"));
-    assert_eq!(rows.len() + absent.len(), 2, "{document}");
+    assert_eq!(rows.len() + absent.len(), 3, "{document}");
     for row in rows {
         assert!(
             row["switches"]
