@@ -25,6 +25,8 @@ impl TwoKmes {
     pub fn start(folder: &Folder) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
+            // Other machines' work, in truth: the frames of ours do not wait for it.
+            .on_thread_start(|| qmacsec::precedence::give_way_to(&[]))
             .enable_all()
             .build()
             .unwrap();

@@ -17,6 +17,7 @@ use crate::driver::{Driver, Fleet};
 use crate::ledger::{LedgerError, LedgerFile};
 use crate::limits;
 use crate::ports::Ports;
+use crate::precedence;
 use crate::status::{StatusError, StatusSocket};
 
 /// Why an encryptor does not run.
@@ -142,6 +143,7 @@ pub async fn run(
     warn_of_bypass(&config.policy.table);
     let local = ports.local;
     let fleet = Fleet::start(config, ports)?;
+    precedence::give_way_to(&config.worker.cores);
     info!(
         "{} is up: {}, engine {}, peer {}, a fresh key every {}",
         config.encryptor.name,

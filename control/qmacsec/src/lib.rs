@@ -19,6 +19,7 @@ pub mod limits;
 pub mod log;
 mod numa;
 pub mod ports;
+pub mod precedence;
 pub mod status;
 pub mod stop;
 

@@ -10,6 +10,8 @@ pub const REKEY_INTERVAL: Duration = Duration::from_secs(3);
 pub const REKEY_INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// Longest interval that can be asked for.
 pub const REKEY_INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Nice value of the control plane beside its workers: a tenth of a core that both want.
+pub const CONTROL_NICE: i32 = 10;
 /// When keys run short the last one is used for so long, then traffic stops.
 pub const HOLD_MAX: Duration = Duration::from_secs(300);
 /// Where rekey frames go by default: the group address that MKA uses, never forwarded by a bridge.
