@@ -22,6 +22,7 @@ use crate::crypto::or_default;
 use crate::frame_size::FrameSize;
 use crate::machine::Machine;
 pub use cables::PortKind;
+use length::Length;
 use qmacsec::lab::netns::Netns;
 use qmacsec::lab::sandbox::{self, SandboxError};
 use rows::Verdict;
@@ -30,6 +31,7 @@ mod account;
 mod cables;
 mod faults;
 mod files;
+mod length;
 mod load;
 mod ndr;
 mod pair;
@@ -42,7 +44,7 @@ mod watch;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  \
     qmacsec-bench rekey --quick\n  \
-    qmacsec-bench rekey --ports mem,xdp --intervals 3,1,0.1 --loads 50 --sizes 64,1518 --time 60 --pairs 10 --out rekey\n\
+    qmacsec-bench rekey --ports mem,xdp --intervals 3,1,0.1 --loads 50 --sizes 64,1518 --switches 1000 --out rekey\n\
     Exit code 2 when a row fails. `--out` writes report.txt, report.json, report.html, .svg and .hlog.")]
 pub struct Options {
     /// Seconds between switches, at least 0.1 [default: 60,3,1,0.3,0.1]
@@ -54,9 +56,13 @@ pub struct Options {
     /// Per cent of the no-drop rate [default: 10,50,90]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100))]
     pub loads: Vec<u32>,
-    /// Seconds of one run, at most 100 [default: 60]
+    /// Seconds of one run, at most 100 [default: 60; with rekeying as long as --switches takes]
     #[arg(long, value_parser = time)]
     pub time: Option<Duration>,
+    /// So many switches at each interval, both directions and all its runs together, make these runs as long as
+    /// that takes [default, without --time: 1000 up to 1 s, 200 up to 3 s]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub switches: Option<u32>,
     /// Runs of each kind, interleaved [default: 10]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub pairs: Option<u32>,
@@ -179,7 +185,9 @@ struct Plan {
     intervals: Vec<Duration>,
     sizes: Vec<FrameSize>,
     loads: Vec<u32>,
+    /// Of a run without rekeying.
     time: Duration,
+    length: Length,
     pairs: u32,
     rate: Option<f64>,
     fault: Option<Fault>,
@@ -208,12 +216,18 @@ impl Plan {
             false => vec![PortKind::Mem, PortKind::Xdp, PortKind::Packet],
         };
         let intervals = intervals.into_iter().map(Duration::from_millis).collect();
+        let length = match (options.switches, options.time) {
+            (Some(switches), _) => Length::Switches(switches.into()),
+            (None, None) if !options.quick => Length::Usual,
+            (None, _) => Length::Time,
+        };
         Self {
             ports: or_default(&options.ports, ports),
             intervals: or_default(&options.intervals, intervals),
             sizes: or_default(&options.sizes, sizes),
             loads: or_default(&options.loads, loads),
             time: options.time.unwrap_or(Duration::from_secs(time)),
+            length,
             pairs: options.pairs.unwrap_or(pairs),
             rate: options.rate.map(f64::from),
             fault: options.fault,

@@ -10,7 +10,7 @@ use crate::stats::percentile;
 /// A window reaches so far before and behind a switch; less where switches come close together.
 const WINDOW: Duration = Duration::from_millis(50);
 /// From the start of a run until its latencies count.
-const SETTLING: Duration = Duration::from_millis(200);
+pub(super) const SETTLING: Duration = Duration::from_millis(200);
 /// How long a moment is, and how much before the first frame under a new key those are due that a
 /// stall at the switch holds up.
 const MOMENT: Duration = Duration::from_millis(10);

@@ -19,6 +19,8 @@ use super::pair::Pair;
 const BEFORE: Duration = Duration::from_secs(1);
 /// From the end of the fault to that of the load.
 const AFTER: Duration = Duration::from_secs(3);
+/// Both together.
+pub(super) const AROUND: Duration = BEFORE.saturating_add(AFTER);
 /// How long a fault lasts, and in a short look.
 pub(super) const LASTS: Duration = Duration::from_secs(60);
 pub(super) const LASTS_QUICK: Duration = Duration::from_secs(6);

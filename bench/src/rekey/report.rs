@@ -18,9 +18,10 @@ pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
     );
     line!(
         out,
-        "suite=GCM-AES-XPN-256 sci=on icv=16 dir=bidir trial={}s repeats={} interleaved with runs without rekeying",
+        "suite=GCM-AES-XPN-256 sci=on icv=16 dir=bidir trial={} repeats={} interleaved with runs of {} s without rekeying",
+        plan.trials(),
+        plan.pairs,
         plan.time.as_secs_f64(),
-        plan.pairs
     );
     line!(
         out,

@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use super::account::Account;
 use super::cables::{Place, PortKind};
 use super::faults::{self, Outcome, Trouble};
+use super::length;
 use super::load::{self, Hosts, Offer};
 use super::ndr::{self, Bounds};
 use super::pair::{Drops, NEVER, Pair, host_drops};
@@ -61,9 +62,7 @@ struct Leg {
 
 /// Measures everything.
 pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
-    let cells = plan.ports.len() * plan.sizes.len() * plan.loads.len();
-    let legs = cells * (1 + plan.intervals.len()) * plan.pairs as usize;
-    let bar = sweeps::bar(legs as u64);
+    let bar = sweeps::bar(length::ms(length::of_all(plan)));
     let mut results = Results {
         load_ns: load::own_cost_ns()?,
         absent: Vec::new(),
@@ -79,10 +78,14 @@ pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
                 // This machine has no such port: the others are measured all the same.
                 Err(Error::Ended(why)) if plan.ports.len() > 1 => {
                     results.absent.push(format!("{}: {why}", port.as_str()));
+                    bar.set_length(
+                        bar.length().unwrap_or_default() - length::ms(length::of_port(plan)),
+                    );
                     break;
                 }
                 ndr => ndr?,
             };
+            bar.inc(length::ms(length::of_search(plan)));
             results.ndrs.push(ndr);
             for &load_percent in &plan.loads {
                 bar.set_message(format!("{} {size} at {load_percent} %", port.as_str()));
@@ -194,31 +197,44 @@ fn rows(plan: &Plan, place: &Place, cell: Cell, bar: &ProgressBar) -> Result<Vec
     let mut rows: Vec<Row> = plan.intervals.iter().map(row).collect();
     let mut off = Account::new(NEVER);
     let fault = plan.fault;
-    let one = |interval| place.run(move |place| leg(place, cell, interval, fault))?;
-    for _ in 0..plan.pairs {
-        off.merge(&one(NEVER)?.account);
-        bar.inc(1);
+    let one = |interval, time| place.run(move |place| leg(place, cell, (interval, time), fault))?;
+    for left in (1..=plan.pairs).rev() {
+        off.merge(&one(NEVER, plan.time)?.account);
+        bar.inc(length::ms(length::of_run(plan.time)));
         for row in &mut rows {
-            let leg = one(row.interval)?;
+            let leg = one(
+                row.interval,
+                plan.run_time(row.interval, row.on.switches, left),
+            )?;
             row.on.merge(&leg.account);
             merge(&mut row.drops, &leg.drops);
             row.unexplained += leg.unexplained;
             row.safety = core::array::from_fn(|n| row.safety[n] + leg.safety[n]);
-            bar.inc(1);
+            let expected = plan.run_time(row.interval, 0, plan.pairs);
+            bar.inc(length::ms(length::of_run(expected)));
         }
     }
     rows.iter_mut().for_each(|row| row.off = off.clone());
     Ok(rows)
 }
 
-/// One run over a pair of its own.
-fn leg(place: &Place, cell: Cell, interval: Duration, fault: Option<Fault>) -> Result<Leg, Error> {
+/// One run over a pair of its own, in slices: what is written down of each frame has to fit into memory.
+fn leg(
+    place: &Place,
+    cell: Cell,
+    (interval, time): (Duration, Duration),
+    fault: Option<Fault>,
+) -> Result<Leg, Error> {
     let (pair, ends) = Pair::start(place.cables(cell.port)?, interval, fault)?;
     let before = pair.drops()?;
     let mut hosts = Hosts::new(ends)?;
-    pair.seen.iter().for_each(|seen| drop(seen.take_switches()));
-    let run = hosts.carry(cell.offer);
-    let switches = [0, 1].map(|end| pair.seen[end].take_switches());
+    let mut account = Account::new(interval);
+    for time in length::slices(time, cell.offer.rate) {
+        pair.seen.iter().for_each(|seen| drop(seen.take_switches()));
+        let run = hosts.carry(Offer { time, ..cell.offer });
+        let switches = [0, 1].map(|end| pair.seen[end].take_switches());
+        account.add(&run, &switches);
+    }
     let mut drops = pair.drops()?;
     for (name, frames) in &before {
         drops.entry(name.clone()).and_modify(|now| *now -= frames);
@@ -227,8 +243,6 @@ fn leg(place: &Place, cell: Cell, interval: Duration, fault: Option<Fault>) -> R
         merge(&mut drops, &host_drops(end));
     }
     drops.retain(|_, frames| *frames > 0);
-    let mut account = Account::new(interval);
-    account.add(&run, &switches);
     let named: u64 = drops.values().sum();
     let counts = [0, 1].map(|end| pair.seen[end].counts());
     Ok(Leg {
