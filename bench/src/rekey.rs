@@ -29,6 +29,7 @@ use rows::Verdict;
 
 mod account;
 mod cables;
+mod closure;
 mod faults;
 mod files;
 mod length;

@@ -80,6 +80,8 @@ pub(super) struct Flow {
     pub(super) disordered: u64,
     /// Ours, but not as they were sent.
     pub(super) changed: u64,
+    /// Ours, but of a run before.
+    strays: u64,
     next: u64,
 }
 
@@ -103,6 +105,7 @@ impl Flow {
             duplicated: 0,
             disordered: 0,
             changed: 0,
+            strays: 0,
             next: 0,
         }
     }
@@ -125,6 +128,11 @@ impl Flow {
             number: number as u32, // an offer has no more frames than that
             late_ns: u32::try_from(late_ns).unwrap_or(u32::MAX),
         });
+    }
+
+    /// All frames of this load that came.
+    pub(super) fn came(&self) -> u64 {
+        self.arrivals.len() as u64 + self.duplicated + self.changed + self.strays
     }
 
     /// Numbers below `sent` that never came.
@@ -227,6 +235,8 @@ impl<P: Port> Hosts<P> {
             for frame in burst.drain(..) {
                 if let Some(number) = number(frame.bytes(), mark) {
                     flow.arrive(number, now.saturating_sub(offer.due_ns(number)));
+                } else {
+                    flow.strays += u64::from(made(frame.bytes()));
                 }
             }
         }
@@ -251,6 +261,12 @@ pub(super) fn own_cost_ns() -> Result<f64, PortError> {
     let run = Hosts::new([a.open()?, b.open()?])?.carry(offer);
     let frames: u64 = run.sent.iter().sum();
     Ok(run.took.as_nanos() as f64 / frames.max(1) as f64)
+}
+
+/// Whether this is a frame of such a load, and not another one of its network.
+#[inline]
+pub(super) fn made(octets: &[u8]) -> bool {
+    octets.starts_with(&HEADER)
 }
 
 /// The number of a frame of this run.

@@ -2,16 +2,17 @@
 //! `qmacsec run` runs them. Only the ports are given.
 //!
 //! ```text
-//! host a ═ [encryptor a] ─ watched ═══ line ═══ watched ─ [encryptor b] ═ host b
+//! host a ═ watched ─ [encryptor a] ─ watched ═══ line ═══ watched ─ [encryptor b] ─ watched ═ host b
 //! ```
 
 use std::collections::BTreeMap;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use port::{Port, PortError};
+use port::Port;
 use qmacsec::config::EncryptorConfig;
 use qmacsec::encryptor;
+use qmacsec::ledger::{self, Verification};
 use qmacsec::ports::{Opener, Ports};
 use qmacsec::status::{Report, query};
 use tests::kmes::TwoKmes;
@@ -20,10 +21,12 @@ use tests::site::{Folder, Settings, Side};
 use tokio::sync::oneshot;
 
 use super::cables::Cables;
-use super::watch::{Seen, Watched};
+use super::closure::{Carried, RX_DROPS, Remainders, Snapshot, TX_DROPS};
+use super::load::Hosts;
+use super::watch::{Black, Count, Red, Seen};
 use super::{Error, Fault};
 
-/// The config wants ports; ours are given.
+/// The config wants ports; ours are given. The line before them belongs to `[encryptor]`.
 const NAMED_PORTS: &str = "[red]\nport = \"packet\"\ninterface = \"red0\"\nmtu = 1500\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
 /// For the first keys, on a busy machine.
 const FIRST_KEYS: Duration = Duration::from_secs(30);
@@ -59,11 +62,12 @@ impl Pair {
         let seen = [Seen::default(), Seen::default()];
         let ends = Side::BOTH.into_iter().zip(cables.encryptors).zip(&seen);
         let start = |((side, ports), seen): ((Side, [Opener; 2]), &Seen)| {
-            let file = folder.encryptor(side, NAMED_PORTS, kmes.address(side));
+            let ports_named = format!("ledger = \"{}\"\n{NAMED_PORTS}", ledger_name(side));
+            let file = folder.encryptor(side, &ports_named, kmes.address(side));
             let config =
                 EncryptorConfig::read(&file).map_err(|error| Error::Setup(error.to_string()))?;
-            let [red, black] = ports;
-            let ports = Ports::of_one(red, watched(black, seen.clone(), fault), side.mac());
+            let [red, black] = watched(ports, seen, fault);
+            let ports = Ports::of_one(red, black, side.mac());
             let run = move |stop| async move { encryptor::run(&config, &file, ports, stop).await };
             Encryptor::start(side, fault, run)
         };
@@ -114,63 +118,116 @@ impl Pair {
         }
     }
 
-    /// Frames dropped in both encryptors so far, by name.
+    /// What both say of themselves.
+    fn reports(&self) -> Result<[Report; 2], Error> {
+        let report = |side| {
+            let report = query::<Report>(&self.folder.socket(side));
+            report.map_err(|error| Error::Setup(error.to_string()))
+        };
+        let [a, b] = Side::BOTH.map(report);
+        Ok([a?, b?])
+    }
+
+    /// Whether every frame is told of; with what the hosts say.
+    pub(super) fn remainders<P: Port>(
+        &self,
+        hosts: &Hosts<P>,
+        carried: Carried,
+    ) -> Result<Remainders, Error> {
+        let snapshot = Snapshot {
+            seen: &self.seen,
+            reports: &self.reports()?,
+            hosts: hosts.ends().each_ref().map(Port::counters),
+            carried,
+        };
+        Ok(snapshot.remainders())
+    }
+
+    /// Frames dropped in both encryptors so far, by name; those of the rekey protocol apart, where ports count
+    /// both as one.
     pub(super) fn drops(&self) -> Result<Drops, Error> {
         let mut drops = Drops::new();
-        for side in Side::BOTH {
-            let report: Report = query(&self.folder.socket(side))
-                .map_err(|error| Error::Setup(error.to_string()))?;
+        for (report, seen) in self.reports()?.iter().zip(&self.seen) {
             for worker in &report.workers {
                 for (name, port) in [("red", &worker.red), ("black", &worker.black)] {
-                    count(&mut drops, &format!("{name} "), &PORT_DROPS, &port.counters);
+                    let names = RX_DROPS.into_iter().chain(TX_DROPS);
+                    count(&mut drops, &format!("{name} "), names, &port.counters);
                 }
-                let discards = secy::Discard::ALL.map(|discard| discard.name());
-                count(&mut drops, "", &discards, &worker.tx);
-                count(&mut drops, "", &discards, &worker.rx);
+                let discards = secy::Discard::ALL.map(secy::Discard::name);
+                count(&mut drops, "", discards, &worker.tx);
+                count(&mut drops, "", discards, &worker.rx);
+                count(&mut drops, "", ["PolicyDiscarded"], &worker.worker);
+                let control = ["InControlTooLong", "InControlOverrun"];
+                count(&mut drops, "rekey frames: ", control, &worker.worker);
+            }
+            let of_control = [
+                Count::ControlRefused,
+                Count::ControlTooLong,
+                Count::ControlLinkDown,
+            ];
+            for (name, of_control) in TX_DROPS.into_iter().zip(of_control) {
+                let of_control = seen.count(of_control);
+                if let Some(frames) = drops.get_mut(&format!("black {name}")) {
+                    *frames = frames.saturating_sub(of_control); // one may have come in between
+                }
+                let name = format!("rekey frames: black {name}");
+                *drops.entry(name).or_default() += of_control;
             }
         }
         Ok(drops)
     }
-}
 
-/// What a port drops.
-const PORT_DROPS: [&str; 8] = [
-    "rx_ring_full",
-    "rx_no_buffer",
-    "rx_too_long",
-    "rx_malformed",
-    "rx_checksum_unfinished",
-    "tx_refused",
-    "tx_too_long",
-    "tx_link_down",
-];
+    /// Ends both encryptors, and holds what they tell of their keys against each other.
+    pub(super) fn end(mut self) -> Result<Verification, Error> {
+        self.encryptors.clear();
+        let ledger = |side| {
+            let ledger = ledger::read(&self.folder.path().join(ledger_name(side)));
+            ledger.map_err(|error| Error::Setup(error.to_string()))
+        };
+        let [a, b] = Side::BOTH.map(ledger);
+        Ok(ledger::verify_pair(&a?, &b?))
+    }
+}
 
 /// The drops of a host's own port.
 pub(super) fn host_drops(port: &impl Port) -> Drops {
     let counters = port.counters();
-    let all = port::PortCounters::NAMES.into_iter().zip(counters.values());
-    let drops = all.filter(|(name, _)| PORT_DROPS.contains(name));
+    let drops = counters
+        .iter()
+        .filter(|(name, _)| RX_DROPS.contains(name) || TX_DROPS.contains(name));
     drops
         .map(|(name, frames)| (format!("host {name}"), frames))
         .collect()
 }
 
-fn count(drops: &mut Drops, prefix: &str, names: &[&str], counters: &BTreeMap<String, u64>) {
+fn count(
+    drops: &mut Drops,
+    prefix: &str,
+    names: impl IntoIterator<Item = &'static str>,
+    counters: &BTreeMap<String, u64>,
+) {
     for name in names {
-        if let Some(frames) = counters.get(*name) {
+        if let Some(frames) = counters.get(name) {
             *drops.entry(format!("{prefix}{name}")).or_default() += frames;
         }
     }
 }
 
-fn watched(open: Opener, seen: Seen, fault: Option<Fault>) -> Opener {
+fn ledger_name(side: Side) -> String {
+    format!("site-{}.ledger", side.letter())
+}
+
+/// Both ports, looked at.
+fn watched([red, black]: [Opener; 2], seen: &Seen, fault: Option<Fault>) -> [Opener; 2] {
     let stall = match fault {
         Some(Fault::Stall) => STALL,
         _ => Duration::ZERO,
     };
-    Box::new(move || -> Result<Box<dyn Port>, PortError> {
-        Ok(Box::new(Watched::new(open()?, seen, stall)))
-    })
+    let (seen_red, seen_black) = (seen.clone(), seen.clone());
+    [
+        Box::new(move || Ok(Box::new(Red::new(red()?, seen_red)))),
+        Box::new(move || Ok(Box::new(Black::new(black()?, seen_black, stall)))),
+    ]
 }
 
 /// Of a KME that makes the receiver late.

@@ -4,7 +4,7 @@ use super::Plan;
 use super::account::{Account, quantile_us, window};
 use super::faults::Outcome;
 use super::rounds::Results;
-use super::rows::{Row, Verdict};
+use super::rows::{Row, Safety, Verdict};
 use crate::machine::Machine;
 use crate::text::{line, put};
 
@@ -181,8 +181,11 @@ fn drops(out: &mut String, rows: &[Row]) {
             row.size,
             row.load_percent,
             row.interval.as_secs_f64(),
-            row.unexplained
+            row.missing()
         );
+        for (segment, frames) in &row.unexplained {
+            put!(out, " ({segment}: {frames})");
+        }
         for (name, frames) in &row.drops {
             put!(out, "  {name} {frames}");
         }
@@ -191,14 +194,20 @@ fn drops(out: &mut String, rows: &[Row]) {
 }
 
 fn safety(out: &mut String, rows: &[Row]) {
-    let sum = |n: usize| rows.iter().map(|row| row.safety[n]).sum::<u64>();
+    let mut all = Safety::default();
+    rows.iter().for_each(|row| all.add(row.safety.clone()));
     line!(
         out,
-        "\nT6 SAFETY  nonces_checked {}  nonce_repeats {} (must be 0)  cleartext_frames_on_line {} (must be 0)",
-        sum(0),
-        sum(1),
-        sum(2)
+        "\nT6 SAFETY  nonces_checked {}  nonce_repeats {} (must be 0)  cleartext_frames_on_line {} (must be 0)  keys_in_both_ledgers {}  grave_findings {} (must be 0)",
+        all.nonces,
+        all.repeated,
+        all.clear,
+        all.keys,
+        all.grave.len()
     );
+    for finding in &all.grave {
+        line!(out, "  {finding}");
+    }
 }
 
 fn faults(out: &mut String, outcomes: &[Outcome]) {

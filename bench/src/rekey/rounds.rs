@@ -7,13 +7,14 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 
 use super::account::Account;
-use super::cables::{Place, PortKind};
+use super::cables::{Cables, Place, PortKind};
+use super::closure::{self, Carried};
 use super::faults::{self, Outcome, Trouble};
 use super::length;
 use super::load::{self, Hosts, Offer};
 use super::ndr::{self, Bounds};
 use super::pair::{Drops, NEVER, Pair, host_drops};
-use super::rows::Row;
+use super::rows::{Row, Safety};
 use super::{Error, Fault, Plan};
 use crate::frame_size::FrameSize;
 use crate::sweeps;
@@ -53,11 +54,11 @@ pub(super) struct Results {
 }
 
 /// One run's figures.
-struct Leg {
-    account: Account,
-    drops: Drops,
-    unexplained: u64,
-    safety: [u64; 3],
+pub(super) struct Leg {
+    pub(super) account: Account,
+    pub(super) drops: Drops,
+    pub(super) unexplained: Drops,
+    pub(super) safety: Safety,
 }
 
 /// Measures everything.
@@ -191,8 +192,8 @@ fn rows(plan: &Plan, place: &Place, cell: Cell, bar: &ProgressBar) -> Result<Vec
         on: Account::new(interval),
         off: Account::new(interval),
         drops: Drops::new(),
-        unexplained: 0,
-        safety: [0; 3],
+        unexplained: Drops::new(),
+        safety: Safety::default(),
     };
     let mut rows: Vec<Row> = plan.intervals.iter().map(row).collect();
     let mut off = Account::new(NEVER);
@@ -208,8 +209,8 @@ fn rows(plan: &Plan, place: &Place, cell: Cell, bar: &ProgressBar) -> Result<Vec
             )?;
             row.on.merge(&leg.account);
             merge(&mut row.drops, &leg.drops);
-            row.unexplained += leg.unexplained;
-            row.safety = core::array::from_fn(|n| row.safety[n] + leg.safety[n]);
+            merge(&mut row.unexplained, &leg.unexplained);
+            row.safety.add(leg.safety);
             let expected = plan.run_time(row.interval, 0, plan.pairs);
             bar.inc(length::ms(length::of_run(expected)));
         }
@@ -218,39 +219,63 @@ fn rows(plan: &Plan, place: &Place, cell: Cell, bar: &ProgressBar) -> Result<Vec
     Ok(rows)
 }
 
-/// One run over a pair of its own, in slices: what is written down of each frame has to fit into memory.
+/// One run over a pair of its own.
 fn leg(
     place: &Place,
     cell: Cell,
     (interval, time): (Duration, Duration),
     fault: Option<Fault>,
 ) -> Result<Leg, Error> {
-    let (pair, ends) = Pair::start(place.cables(cell.port)?, interval, fault)?;
-    let before = pair.drops()?;
+    let cables = place.cables(cell.port)?;
+    over(cables, Offer { time, ..cell.offer }, interval, fault)
+}
+
+/// One run over these cables, in slices: what is written down of each frame has to fit into memory.
+pub(super) fn over(
+    cables: Cables,
+    offer: Offer,
+    interval: Duration,
+    fault: Option<Fault>,
+) -> Result<Leg, Error> {
+    let (pair, ends) = Pair::start(cables, interval, fault)?;
     let mut hosts = Hosts::new(ends)?;
+    let mut carried = Carried::default();
+    let before = closure::at_rest(|| pair.remainders(&hosts, carried))?;
+    let dropped_before = pair.drops()?;
     let mut account = Account::new(interval);
-    for time in length::slices(time, cell.offer.rate) {
+    for time in length::slices(offer.time, offer.rate) {
         pair.seen.iter().for_each(|seen| drop(seen.take_switches()));
-        let run = hosts.carry(Offer { time, ..cell.offer });
+        let run = hosts.carry(Offer { time, ..offer });
         let switches = [0, 1].map(|end| pair.seen[end].take_switches());
         account.add(&run, &switches);
+        carried.add(&run);
     }
+    let after = closure::at_last(&before, || pair.remainders(&hosts, carried))?;
     let mut drops = pair.drops()?;
-    for (name, frames) in &before {
+    for (name, frames) in &dropped_before {
         drops.entry(name.clone()).and_modify(|now| *now -= frames);
     }
     for end in hosts.ends() {
         merge(&mut drops, &host_drops(end));
     }
+    let of_control = closure::control_dropped(&before, &after);
+    drops.insert("rekey frames: on the line".to_owned(), of_control);
     drops.retain(|_, frames| *frames > 0);
-    let named: u64 = drops.values().sum();
-    let counts = [0, 1].map(|end| pair.seen[end].counts());
+    let [a, b] = [0, 1].map(|end| pair.seen[end].counts());
+    let [nonces, repeated, clear] = core::array::from_fn(|n| a[n] + b[n]);
+    let ledgers = pair.end()?;
+    let grave = ledgers.findings.into_iter().filter(|finding| finding.grave);
     Ok(Leg {
-        // Counters of ports know rekey frames, too: a full line drops some, and they were not ours.
-        unexplained: account.lost.saturating_sub(named),
         account,
         drops,
-        safety: core::array::from_fn(|n| counts[0][n] + counts[1][n]),
+        unexplained: closure::unexplained(&before, &after),
+        safety: Safety {
+            nonces,
+            repeated,
+            clear,
+            keys: ledgers.keys,
+            grave: grave.map(|finding| finding.text).collect(),
+        },
     })
 }
 

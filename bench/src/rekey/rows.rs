@@ -32,11 +32,37 @@ pub(super) struct Row {
     pub(super) rate: f64,
     pub(super) on: Account,
     pub(super) off: Account,
-    /// With rekeying: by name, and what no name explains.
+    /// With rekeying: by name, and what no name explains, by the segment of the way where it is missing.
     pub(super) drops: Drops,
-    pub(super) unexplained: u64,
-    /// Frames protected, PNs that came twice, frames in clear; with rekeying.
-    pub(super) safety: [u64; 3],
+    pub(super) unexplained: Drops,
+    /// With rekeying.
+    pub(super) safety: Safety,
+}
+
+/// What must never be.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Safety {
+    /// Frames protected: each has a nonce.
+    pub(super) nonces: u64,
+    /// Nonces used twice.
+    pub(super) repeated: u64,
+    /// Frames in clear on the line.
+    pub(super) clear: u64,
+    /// Keys of which both ledgers tell the same.
+    pub(super) keys: u64,
+    /// What is grave in the ledgers: a key used twice, most of all.
+    pub(super) grave: Vec<String>,
+}
+
+impl Safety {
+    /// Another run.
+    pub(super) fn add(&mut self, run: Self) {
+        self.nonces += run.nonces;
+        self.repeated += run.repeated;
+        self.clear += run.clear;
+        self.keys += run.keys;
+        self.grave.extend(run.grave);
+    }
 }
 
 /// Why a row fails.
@@ -62,14 +88,25 @@ impl Row {
         if on.switches == 0 {
             return fail("no switch".to_owned());
         }
-        if self.unexplained > 0 {
-            return fail(format!("unexplained {}", self.unexplained));
+        if let Some((segment, _)) = self.unexplained.iter().max_by_key(|(_, frames)| **frames) {
+            return fail(format!("unexplained {} ({segment})", self.missing()));
         }
-        let [_, repeated, clear] = self.safety;
-        if repeated > 0 || clear > 0 {
+        let Safety {
+            repeated,
+            clear,
+            keys,
+            grave,
+            ..
+        } = &self.safety;
+        if *repeated > 0 || *clear > 0 {
             return fail(format!(
                 "nonce_repeats {repeated}, cleartext_frames_on_line {clear}"
             ));
+        }
+        match grave.first() {
+            Some(grave) => return fail(format!("ledgers: {grave}")),
+            None if *keys == 0 => return fail("no key in the ledgers".to_owned()),
+            None => {}
         }
         if on.lost as f64 > allowed {
             let most = self.drops.iter().max_by_key(|(_, frames)| **frames);
@@ -105,6 +142,11 @@ impl Row {
             )),
             Some(_) => Verdict::Pass,
         }
+    }
+
+    /// Frames that no counter explains.
+    pub(super) fn missing(&self) -> u64 {
+        self.unexplained.values().sum()
     }
 
     /// p99.99 in the windows and outside, us.
@@ -155,7 +197,7 @@ pub(super) fn json(machine: &Machine, rows: &[Row]) -> Result<String, serde_json
         lost: row.on.lost,
         duplicated: row.on.duplicated,
         reordered: row.on.disordered,
-        unexplained: row.unexplained,
+        unexplained: row.missing(),
         loss_upper_95: row.on.loss_upper_95(),
         blocked_us_per_rekey: row.on.blocked_us_per_switch(row.rate),
         p9999_in_us: quantile_us(&row.on.inside, TAIL),

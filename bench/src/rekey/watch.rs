@@ -1,18 +1,50 @@
-//! Looks at what one end sends to the line, without the cost of a clock for each frame: when its key
-//! changed, whether a packet number came twice, whether anything left in clear. And, where a test
-//! asks for it, stalls the worker at the change.
+//! Looks at what passes the two ports of an encryptor, without the cost of a clock for each frame: how
+//! many frames of which kind, and on the way to the line when the key changed, whether a packet
+//! number came twice, whether anything left in clear. And, where a test asks for it, stalls the
+//! worker at the change.
+//!
+//! The ports count, too, but they cannot tell a user frame from one of the rekey protocol.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use port::{Burst, Port};
+use port::{Burst, Port, PortCounters};
 use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY};
+
+use super::load;
 
 /// Where EtherType, TCI with AN, and PN are in a frame without clear VLAN tags.
 const ETHERTYPE_AT: usize = 12;
 const TCI_AT: usize = 14;
 const PN_AT: usize = 16;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Count {
+    /// From red: all frames, and those of the load.
+    RedRx,
+    RedRxLoad,
+    /// To red: the same.
+    RedTx,
+    RedTxLoad,
+    /// From the line: user frames and those of the rekey protocol.
+    BlackRx,
+    BlackRxControl,
+    /// To the line: the same.
+    BlackTx,
+    BlackTxControl,
+    /// Of these, what the port dropped, by its counters.
+    ControlRefused,
+    ControlTooLong,
+    ControlLinkDown,
+    /// To the line: PNs that were not above the one before under their key.
+    Repeated,
+    /// To the line: neither protected nor the rekey protocol's.
+    Clear,
+}
+
+const COUNTS: usize = Count::Clear as usize + 1;
 
 /// What was seen, for the thread that asks.
 #[derive(Clone, Default)]
@@ -24,9 +56,7 @@ pub(super) struct Seen {
 struct Shared {
     /// When the first frame under each new key left. A lock, but not for each frame.
     switches: Mutex<Vec<Instant>>,
-    protected: AtomicU64,
-    repeated: AtomicU64,
-    clear: AtomicU64,
+    counts: [AtomicU64; COUNTS],
 }
 
 impl Seen {
@@ -38,21 +68,73 @@ impl Seen {
             .unwrap_or_default()
     }
 
-    /// Frames protected, those whose PN was not above the one before under their key, and frames
-    /// that were neither protected nor the rekey protocol's: since the start.
+    /// Since the start.
+    pub(super) fn count(&self, what: Count) -> u64 {
+        self.shared.counts[what as usize].load(Ordering::Relaxed)
+    }
+
+    /// Frames protected, PNs that came twice, frames in clear: since the start.
     pub(super) fn counts(&self) -> [u64; 3] {
-        let Shared {
-            protected,
-            repeated,
+        let clear = self.count(Count::Clear);
+        [
+            self.count(Count::BlackTx).saturating_sub(clear), // one may be between its two counts
+            self.count(Count::Repeated),
             clear,
-            ..
-        } = &*self.shared;
-        [protected, repeated, clear].map(|count| count.load(Ordering::Relaxed))
+        ]
+    }
+
+    fn add(&self, what: Count, frames: usize) {
+        let count = &self.shared.counts[what as usize];
+        // One writer: no need for an atomic addition.
+        count.store(
+            count.load(Ordering::Relaxed) + frames as u64,
+            Ordering::Relaxed,
+        );
     }
 }
 
+/// A red port that is looked at.
+pub(super) struct Red<P> {
+    port: P,
+    seen: Seen,
+}
+
+impl<P: Port> Red<P> {
+    /// Tells `seen`.
+    pub(super) fn new(port: P, seen: Seen) -> Self {
+        Self { port, seen }
+    }
+}
+
+impl<P: Port> Port for Red<P> {
+    fn rx_burst(&mut self, into: &mut Burst) {
+        let before = into.len();
+        self.port.rx_burst(into);
+        let came = &into[before..];
+        let of_load = came.iter().filter(|frame| load::made(frame.bytes()));
+        self.seen.add(Count::RedRxLoad, of_load.count());
+        self.seen.add(Count::RedRx, came.len());
+    }
+
+    fn tx_burst(&mut self, from: &mut Burst) {
+        let of_load = from.iter().filter(|frame| load::made(frame.bytes()));
+        self.seen.add(Count::RedTxLoad, of_load.count());
+        self.seen.add(Count::RedTx, from.len());
+        self.port.tx_burst(from);
+    }
+
+    fn copy_tx(&mut self, frame: &[u8]) {
+        self.seen
+            .add(Count::RedTxLoad, usize::from(load::made(frame)));
+        self.seen.add(Count::RedTx, 1);
+        self.port.copy_tx(frame);
+    }
+
+    port::forward!(self => self.port);
+}
+
 /// A black port that is looked at.
-pub(super) struct Watched<P> {
+pub(super) struct Black<P> {
     port: P,
     seen: Seen,
     stall: Duration,
@@ -60,7 +142,7 @@ pub(super) struct Watched<P> {
     last: Option<(u8, u32)>,
 }
 
-impl<P: Port> Watched<P> {
+impl<P: Port> Black<P> {
     /// Tells `seen`; stalls at each change of key for `stall`.
     pub(super) fn new(port: P, seen: Seen, stall: Duration) -> Self {
         Self {
@@ -72,63 +154,93 @@ impl<P: Port> Watched<P> {
     }
 
     fn look(&mut self, octets: &[u8]) {
-        let shared = &self.seen.shared;
-        let ethertype = octets.get(ETHERTYPE_AT..TCI_AT);
-        if ethertype != Some(&ETHERTYPE_MACSEC.to_be_bytes()) {
-            if ethertype != Some(&ETHERTYPE_REKEY.to_be_bytes()) {
-                shared.clear.fetch_add(1, Ordering::Relaxed);
-            }
-            return;
+        if ethertype(octets) != Some(ETHERTYPE_MACSEC) {
+            return self.seen.add(Count::Clear, 1);
         }
         let Some(&[tci, _, a, b, c, d]) = octets
             .get(TCI_AT..PN_AT + 4)
             .and_then(|tag| tag.first_chunk())
         else {
-            return;
+            return self.seen.add(Count::Clear, 1);
         };
         let (an, pn) = (tci & 3, u32::from_be_bytes([a, b, c, d]));
-        match self.last {
-            // A PN of 1 begins a new key, also under the same AN: in a new session.
-            Some((before, last)) if before == an && pn <= last && pn > 1 => {
-                shared.repeated.fetch_add(1, Ordering::Relaxed);
-            }
-            Some((before, _)) if before == an && pn > 1 => {}
-            Some(_) => {
-                if let Ok(mut switches) = shared.switches.lock() {
-                    switches.push(Instant::now());
-                }
-                if !self.stall.is_zero() {
-                    std::thread::sleep(self.stall);
-                }
-            }
-            None => {}
+        let Some((before, last)) = self.last.replace((an, pn)) else {
+            return;
+        };
+        // One port is one run of one worker: its ANs go round, so another AN is another key, whose PNs
+        // begin at 1; under the same AN it is the same key.
+        let fresh = if an == before { pn > last } else { pn == 1 };
+        if !fresh {
+            self.seen.add(Count::Repeated, 1);
         }
-        self.last = Some((an, pn));
+        if an != before {
+            if let Ok(mut switches) = self.seen.shared.switches.lock() {
+                switches.push(Instant::now());
+            }
+            if !self.stall.is_zero() {
+                std::thread::sleep(self.stall);
+            }
+        }
     }
 }
 
-impl<P: Port> Port for Watched<P> {
+impl<P: Port> Port for Black<P> {
     fn rx_burst(&mut self, into: &mut Burst) {
+        let before = into.len();
         self.port.rx_burst(into);
+        let came = &into[before..];
+        let of_control = |frame: &&port::Frame| ethertype(frame.bytes()) == Some(ETHERTYPE_REKEY);
+        let control = came.iter().filter(of_control).count();
+        self.seen.add(Count::BlackRxControl, control);
+        self.seen.add(Count::BlackRx, came.len() - control);
     }
 
     fn tx_burst(&mut self, from: &mut Burst) {
         for frame in &*from {
             self.look(frame.bytes());
         }
-        let protected = &self.seen.shared.protected;
-        // One writer: no need for an atomic addition.
-        protected.store(
-            protected.load(Ordering::Relaxed) + from.len() as u64,
-            Ordering::Relaxed,
-        );
+        self.seen.add(Count::BlackTx, from.len());
         self.port.tx_burst(from);
     }
 
+    /// Few: those of the rekey protocol.
     fn copy_tx(&mut self, frame: &[u8]) {
-        self.look(frame);
+        if ethertype(frame) != Some(ETHERTYPE_REKEY) {
+            self.look(frame);
+            self.seen.add(Count::BlackTx, 1);
+            return self.port.copy_tx(frame);
+        }
+        let drops = |counters: PortCounters| {
+            let PortCounters {
+                tx_refused,
+                tx_too_long,
+                tx_link_down,
+                ..
+            } = counters;
+            [tx_refused, tx_too_long, tx_link_down]
+        };
+        let before = drops(self.port.counters());
         self.port.copy_tx(frame);
+        let after = drops(self.port.counters());
+        let names = [
+            Count::ControlRefused,
+            Count::ControlTooLong,
+            Count::ControlLinkDown,
+        ];
+        for (name, (after, before)) in names.into_iter().zip(after.into_iter().zip(before)) {
+            self.seen.add(name, (after - before) as usize);
+        }
+        self.seen.add(Count::BlackTxControl, 1);
     }
 
     port::forward!(self => self.port);
 }
+
+#[inline]
+fn ethertype(octets: &[u8]) -> Option<u16> {
+    let two = octets.get(ETHERTYPE_AT..TCI_AT)?.first_chunk()?;
+    Some(u16::from_be_bytes(*two))
+}
+
+#[cfg(test)]
+mod tests;

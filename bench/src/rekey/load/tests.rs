@@ -42,6 +42,7 @@ fn frames_of_another_run_do_not_count() {
     assert_eq!(first.flows[0].arrivals.len(), 50);
     assert_eq!(second.flows[0].arrivals.len(), 50);
     assert_eq!(second.flows[0].duplicated, 0);
+    assert_eq!(second.flows[0].came(), 51, "but it came");
 }
 
 #[test]

@@ -24,8 +24,12 @@ fn row(on: Account, off: Account) -> Row {
         on,
         off,
         drops: Drops::new(),
-        unexplained: 0,
-        safety: [1_000_000, 0, 0],
+        unexplained: Drops::new(),
+        safety: Safety {
+            nonces: 1_000_000,
+            keys: 10,
+            ..Safety::default()
+        },
     }
 }
 
@@ -80,10 +84,13 @@ fn what_fails_a_row_is_named() {
     let mut row = row(account(0, 100, 100), off);
     row.on.duplicated = 1;
     assert!(why(&row).contains("duplicated 1"));
-    row.safety = [10, 0, 1];
+    row.safety.grave = vec!["A: key_ID 7 was used twice (out)".to_owned()];
+    assert_eq!(why(&row), "ledgers: A: key_ID 7 was used twice (out)");
+    row.safety.clear = 1;
     assert!(why(&row).contains("cleartext_frames_on_line 1"));
-    row.unexplained = 2;
-    assert_eq!(why(&row), "unexplained 2");
+    row.unexplained.insert("red to black".to_owned(), 2);
+    row.unexplained.insert("line".to_owned(), 1);
+    assert_eq!(why(&row), "unexplained 3 (red to black)");
     row.on.switches = 0;
     assert_eq!(why(&row), "no switch");
 }

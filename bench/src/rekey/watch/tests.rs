@@ -1,0 +1,71 @@
+use port::mem;
+
+use super::*;
+
+/// A frame as the SecY makes it, as far as it is looked at.
+fn protected(an: u8, pn: u32) -> Vec<u8> {
+    let mut frame = vec![0; 64];
+    frame[ETHERTYPE_AT..TCI_AT].copy_from_slice(&ETHERTYPE_MACSEC.to_be_bytes());
+    frame[TCI_AT] = 0x2c | an;
+    frame[PN_AT..PN_AT + 4].copy_from_slice(&pn.to_be_bytes());
+    frame
+}
+
+/// Sends these; how many nonces were used twice, and how often the key changed.
+fn sent(frames: &[(u8, u32)]) -> (u64, usize) {
+    let (end, _other) = mem::pair(64);
+    let seen = Seen::default();
+    let mut port = Black::new(end.open().unwrap(), seen.clone(), Duration::ZERO);
+    for &(an, pn) in frames {
+        port.copy_tx(&protected(an, pn));
+    }
+    assert_eq!(seen.count(Count::BlackTx), frames.len() as u64);
+    (seen.counts()[1], seen.take_switches().len())
+}
+
+#[test]
+fn packet_numbers_grow_under_a_key_and_begin_again_under_the_next() {
+    assert_eq!(sent(&[(0, 1), (0, 2), (0, 9), (1, 1), (1, 2)]), (0, 1));
+    assert_eq!(sent(&[(3, 7), (0, 1), (1, 1), (2, 1), (3, 1)]), (0, 4));
+}
+
+#[test]
+fn a_number_that_comes_twice_under_an_an_is_a_repeat_also_if_it_is_1() {
+    assert_eq!(sent(&[(0, 1), (0, 2), (0, 2)]), (1, 0));
+    assert_eq!(sent(&[(0, 1), (0, 2), (0, 1), (0, 2)]), (1, 0));
+    assert_eq!(
+        sent(&[(0, 7), (1, 1), (0, 5)]),
+        (1, 2),
+        "back to the key of before"
+    );
+}
+
+#[test]
+fn what_is_neither_protected_nor_the_protocols_is_in_clear() {
+    let (end, _other) = mem::pair(64);
+    let seen = Seen::default();
+    let mut port = Black::new(end.open().unwrap(), seen.clone(), Duration::ZERO);
+    let mut control = vec![0; 64];
+    control[ETHERTYPE_AT..TCI_AT].copy_from_slice(&ETHERTYPE_REKEY.to_be_bytes());
+    for frame in [&protected(0, 1), &control, &vec![0; 64], &vec![0; 13]] {
+        port.copy_tx(frame);
+    }
+    assert_eq!(seen.counts(), [1, 0, 2]);
+    assert_eq!(seen.count(Count::BlackTxControl), 1);
+}
+
+/// A full line refuses frames of both kinds: they are told apart.
+#[test]
+fn drops_of_the_protocols_frames_are_known() {
+    let (end, _other) = mem::pair(2);
+    let seen = Seen::default();
+    let mut port = Black::new(end.open().unwrap(), seen.clone(), Duration::ZERO);
+    let mut control = vec![0; 64];
+    control[ETHERTYPE_AT..TCI_AT].copy_from_slice(&ETHERTYPE_REKEY.to_be_bytes());
+    for pn in 1..=3 {
+        port.copy_tx(&protected(0, pn));
+    }
+    port.copy_tx(&control);
+    assert_eq!(port.counters().tx_refused, 2);
+    assert_eq!(seen.count(Count::ControlRefused), 1);
+}
