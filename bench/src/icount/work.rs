@@ -131,9 +131,13 @@ fn with_secy(engine: Engine, size: usize, burst: usize, counter: &mut dyn Counte
         let mut slots: Vec<Slot<'_>> = rooms.iter_mut().map(|room| frame(&mut room[..])).collect();
         if *counted {
             let name = format!("{engine}{WITH_SECY}{} {size}", SHARES[0].0);
-            piece(counter, name, burst, &mut || tx.protect(&mut slots));
+            piece(counter, name, burst, &mut || {
+                tx.protect(&mut slots);
+            });
             let name = format!("{engine}{WITH_SECY}{} {size}", SHARES[1].0);
-            piece(counter, name, burst, &mut || rx.validate(&mut slots));
+            piece(counter, name, burst, &mut || {
+                rx.validate(&mut slots);
+            });
         } else {
             tx.protect(&mut slots);
             rx.validate(&mut slots);

@@ -102,8 +102,12 @@ impl Stages {
             .map(|room| Slot::new(room, HEADROOM, HEADROOM + plain_len))
             .collect();
         let (tx, rx, key) = (&mut self.tx, &mut self.rx, &mut self.key);
-        let protect = ns_a_frame(|| tx.protect(black_box(&mut slots)));
-        let validate = ns_a_frame(|| rx.validate(black_box(&mut slots)));
+        let protect = ns_a_frame(|| {
+            tx.protect(black_box(&mut slots));
+        });
+        let validate = ns_a_frame(|| {
+            rx.validate(black_box(&mut slots));
+        });
         assert!(slots.iter().all(|slot| slot.discard.is_none()));
         drop(slots);
 

@@ -1,10 +1,10 @@
 //! The MACsec entity (SecY) of IEEE 802.1AE: protect, validate, replay, counters.
 //!
 //! ```text
-//! red  ─ Slot ─▶ TxSc::protect    PN from the tx SA → SecTAG into the headroom → seal the burst
-//!                                 → ICV into the tailroom ─▶ black
-//! black ─ Slot ─▶ RxScs::validate checked SecTAG → rx SC by SCI, SA by AN → early replay test
-//!                                 → open the burst → replay test again and mark → strip ─▶ red
+//! red   ─ Buffer ─▶ TxSc::protect   PN from the tx SA → SecTAG into the headroom → seal the burst
+//!                                   → ICV into the tailroom ─▶ black
+//! black ─ Buffer ─▶ RxScs::validate checked SecTAG → rx SC by SCI, SA by AN → early replay test
+//!                                   → open the burst → replay test again and mark → strip ─▶ red
 //! ```
 //! Every frame that goes in is either out, or has one [`Discard`] that names why and is counted.
 //! One burst is sealed or opened in one engine call per SA.
@@ -26,6 +26,7 @@ compile_error!("the feature `guards` is for the simulation only: no release can 
 pub mod guards;
 pub mod limits;
 
+mod buffer;
 mod counters;
 mod discard;
 #[cfg(not(feature = "guards"))]
@@ -41,20 +42,19 @@ mod rx_sa;
 mod rx_scs;
 mod sa_id;
 mod sak;
-mod slot;
 mod suite;
 mod tagged;
 mod tx_sa;
 mod tx_sc;
 mod validate;
 
+pub use buffer::{Buffer, Slot};
 pub use counters::{RxCounters, TxCounters};
 pub use discard::Discard;
 pub use rx_sa::RxSa;
 pub use rx_scs::{InstallError, RxConfig, RxSaStatus, RxScs, ValidateFrames};
 pub use sa_id::SaId;
 pub use sak::{Sak, SakLengthError, Salt};
-pub use slot::Slot;
 pub use suite::{Suite, UnknownSuite};
 pub use tx_sa::TxSa;
 pub use tx_sc::{Protection, TxSc, TxScConfig};

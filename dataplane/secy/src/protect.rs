@@ -12,58 +12,72 @@ use gcm::Job;
 use wire::{Channel, EthernetFrame, ICV_LEN, MACS_LEN, SecTag, VLAN_TAG_LEN, short_len};
 
 use crate::limits::BURST_MAX;
-use crate::{Discard, Protection, Slot, TxSa, TxSc, TxScConfig};
+use crate::{Buffer, Discard, Protection, TxSa, TxSc, TxScConfig};
 
 impl TxSc {
-    /// Protects each frame of the burst in place, or marks it with its discard. More than
-    /// [`BURST_MAX`] frames are taken as several bursts.
-    pub fn protect(&mut self, burst: &mut [Slot<'_>]) {
-        for burst in burst.chunks_mut(BURST_MAX) {
-            self.protect_burst(burst);
-        }
+    /// Protects each frame of the burst in place, or discards it; returns how many it discards. More
+    /// than [`BURST_MAX`] frames are taken as several bursts.
+    #[inline]
+    pub fn protect<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
+        // The usual case, apart because its lengths are constants.
+        let usual = self.config.explicit_sci && self.config.clear_vlan_tags == 0;
+        let half = if usual {
+            Self::protect_burst::<B, true>
+        } else {
+            Self::protect_burst::<B, false>
+        };
+        let bursts = burst.chunks_mut(BURST_MAX);
+        bursts.map(|burst| half(self, burst)).sum()
     }
 
-    fn protect_burst(&mut self, burst: &mut [Slot<'_>]) {
+    /// `USUAL`: the SCI is in the SecTAG, and no tags are in clear.
+    fn protect_burst<B: Buffer, const USUAL: bool>(&mut self, burst: &mut [B]) -> usize {
         let Self {
             config,
             sa,
             counters,
         } = self;
-        let Some(sa) = sa else {
-            for slot in burst.iter_mut().filter(|slot| slot.discard.is_none()) {
-                slot.discard = Some(Discard::OutPktsNoSa);
-                counters.out_pkts_no_sa += 1;
-            }
-            return;
+        let mut discarded = 0;
+        let mut discard = |buffer: &mut B, reason| {
+            buffer.discard(reason);
+            discarded += 1;
+            counters
+                .of(reason)
+                .into_iter()
+                .for_each(|counter| *counter += 1);
         };
-        let (mut frames, mut octets) = (0, 0);
-        let mut clear_tags = [0; BURST_MAX];
-        let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
-        for (slot, clear_tags) in burst.iter_mut().zip(&mut clear_tags) {
-            let Slot {
-                room,
-                start,
-                end,
-                discard,
-            } = slot;
-            if discard.is_some() {
-                continue;
+        let Some(sa) = sa else {
+            for buffer in burst {
+                discard(buffer, Discard::OutPktsNoSa);
             }
-            match tag(config, sa, room, start, end, clear_tags) {
-                Ok((job, user_data_len)) => {
-                    frames += 1;
+            return discarded;
+        };
+        let mut octets = 0;
+        let mut clear_tags = [0; BURST_MAX];
+        // A burst is no longer than the arrays.
+        let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
+        for (buffer, clear_tags) in burst.iter_mut().zip(&mut clear_tags) {
+            match tag::<B, USUAL>(config, sa, buffer) {
+                Ok(Tagged {
+                    tags,
+                    user_data_len,
+                    nonce,
+                }) => {
+                    *clear_tags = tags;
                     octets += user_data_len as u64;
-                    jobs.push(job); // a burst is no longer than the array
+                    let (room, start, end) = buffer.room_mut();
+                    let frame = &mut room[start + usize::from(tags) * VLAN_TAG_LEN..end];
+                    let unencrypted_len = match config.protection {
+                        Protection::Confidentiality => user_data_len + ICV_LEN,
+                        Protection::IntegrityOnly => ICV_LEN,
+                    };
+                    let aad_len = frame.len() - unencrypted_len;
+                    jobs.push(Job::new(frame, aad_len, nonce));
                 }
-                Err(reason) => {
-                    *discard = Some(reason);
-                    counters
-                        .of(reason)
-                        .into_iter()
-                        .for_each(|counter| *counter += 1);
-                }
+                Err(reason) => discard(buffer, reason),
             }
         }
+        let frames = jobs.len() as u64;
         sa.key.seal(&mut jobs);
         drop(jobs);
         match config.protection {
@@ -76,34 +90,44 @@ impl TxSc {
                 counters.out_octets_protected += octets;
             }
         }
-        if config.clear_vlan_tags > 0 {
-            for (slot, clear_tags) in burst.iter_mut().zip(clear_tags) {
-                put_addresses_first(slot, clear_tags);
+        if !USUAL {
+            for (buffer, tags) in burst.iter_mut().zip(clear_tags) {
+                put_addresses_first(buffer, tags);
             }
         }
+        discarded
     }
 }
 
-/// Gives the frame its PN, its SecTAG and the place of its ICV. Moves `start` and `end` only when
-/// nothing can fail any more, and takes the PN last, so that a frame dropped here costs none.
-/// Returns the octets of user data beside the job.
-#[inline]
-fn tag<'a>(
+/// A frame with its SecTAG and the place of its ICV.
+struct Tagged {
+    /// In clear.
+    tags: u8,
+    user_data_len: usize,
+    nonce: [u8; 12],
+}
+
+/// Gives the frame its PN, its SecTAG and the place of its ICV. Touches the frame only when nothing
+/// can fail any more, and takes the PN last, so that a frame dropped here costs none.
+#[inline(always)]
+fn tag<B: Buffer, const USUAL: bool>(
     config: &TxScConfig,
     sa: &mut TxSa,
-    room: &'a mut [u8],
-    start: &mut usize,
-    end: &mut usize,
-    clear_tags: &mut usize,
-) -> Result<(Job<'a>, usize), Discard> {
-    let frame = room.get(*start..*end).and_then(EthernetFrame::parse);
+    buffer: &mut B,
+) -> Result<Tagged, Discard> {
+    let (room, start, end) = buffer.room_mut();
+    let frame = room.get(start..end).and_then(EthernetFrame::parse);
     let view = frame.ok_or(Discard::OutPktsTooShort)?;
-    let tags = view.vlan_tags(usize::from(config.clear_vlan_tags));
+    let tags = if USUAL {
+        0
+    } else {
+        view.vlan_tags(usize::from(config.clear_vlan_tags))
+    };
     let header_len = MACS_LEN + tags * VLAN_TAG_LEN;
-    let user_data_len = *end - *start - header_len;
+    let user_data_len = end - start - header_len;
 
     let encrypted = config.protection == Protection::Confidentiality;
-    let channel = if config.explicit_sci {
+    let channel = if USUAL || config.explicit_sci {
         Channel::Explicit(config.sci)
     } else {
         Channel::Implied {
@@ -120,14 +144,15 @@ fn tag<'a>(
         pn_low: 0,
     };
     let sectag_len = sectag.len();
-    if *end - *start + sectag_len + ICV_LEN > config.frame_len_max {
+    if end - start + sectag_len + ICV_LEN > config.frame_len_max {
         return Err(Discard::OutPktsTooLong);
     }
     let new_start = start
         .checked_sub(sectag_len)
         .ok_or(Discard::OutPktsNoRoom)?;
+    let new_end = end + ICV_LEN;
     let frame = room
-        .get_mut(new_start..*end + ICV_LEN)
+        .get_mut(new_start..new_end)
         .ok_or(Discard::OutPktsNoRoom)?;
 
     let pn = sa.take_pn().ok_or(Discard::OutPktsPnExhausted)?;
@@ -138,13 +163,8 @@ fn tag<'a>(
     {
         sectag.pn_low = pn.value() as u32;
     }
-    *start = new_start;
-    *end += ICV_LEN;
-    *clear_tags = tags;
-
     // The front of `frame` is the SecTAG's length of headroom, then the header.
     if tags == 0 {
-        // The usual case, apart because its lengths are constants.
         let mut addresses = [0; MACS_LEN];
         addresses.copy_from_slice(&frame[sectag_len..sectag_len + MACS_LEN]);
         frame[..MACS_LEN].copy_from_slice(&addresses);
@@ -152,20 +172,21 @@ fn tag<'a>(
         frame.copy_within(sectag_len..sectag_len + header_len, 0);
         frame[..header_len].rotate_left(MACS_LEN);
     }
-    let frame = &mut frame[header_len - MACS_LEN..];
-    sectag.emit(&mut frame[MACS_LEN..]);
-    let aad_len = if encrypted {
-        MACS_LEN + sectag_len
-    } else {
-        MACS_LEN + sectag_len + user_data_len
-    };
-    Ok((Job::new(frame, aad_len, sa.nonce(pn)), user_data_len))
+    sectag.emit(&mut frame[header_len..]);
+    buffer.set_range(new_start, new_end);
+    Ok(Tagged {
+        #[expect(clippy::cast_possible_truncation, reason = "at most two")]
+        tags: tags as u8,
+        user_data_len,
+        nonce: sa.nonce(pn),
+    })
 }
 
-fn put_addresses_first(slot: &mut Slot<'_>, clear_tags: usize) {
-    let header = slot.start..slot.start + MACS_LEN + clear_tags * VLAN_TAG_LEN;
+fn put_addresses_first(buffer: &mut impl Buffer, clear_tags: u8) {
+    let (room, start, _) = buffer.room_mut();
+    let header = start..start + MACS_LEN + usize::from(clear_tags) * VLAN_TAG_LEN;
     if clear_tags > 0
-        && let Some(header) = slot.room.get_mut(header)
+        && let Some(header) = room.get_mut(header)
     {
         header.rotate_right(MACS_LEN);
     }

@@ -1,12 +1,15 @@
 //! A black frame's SecTAG, read, checked, and its SA found: all that can be said without the key.
 
 use wire::{
-    An, Channel, EthernetFrame, ICV_LEN, MACS_LEN, MacAddr, SECTAG_LEN_MAX, SHORT_LEN_BOUND, Sci,
-    SecTag, SecTagError, VLAN_TAG_LEN,
+    An, Channel, EthernetFrame, ICV_LEN, MACS_LEN, MacAddr, OVERHEAD_MAX, SECTAG_LEN_MAX,
+    SHORT_LEN_BOUND, Sci, SecTag, SecTagError, VLAN_TAG_LEN,
 };
 
 use crate::limits::PROTECTED_LEN_MAX;
 use crate::{Discard, RxScs, ValidateFrames};
+
+/// Octets around the user data of a frame with its SCI in the SecTAG and no tags in clear.
+const ENVELOPE_LEN: usize = MACS_LEN + OVERHEAD_MAX;
 
 /// What the SecTAG says of a frame that is not dropped for it.
 pub(crate) enum Checked {
@@ -61,26 +64,34 @@ impl Before {
     /// What `check` would say, where it is short to say: the frame is tagged as the one before.
     #[inline]
     pub(crate) fn alike(&self, frame: &[u8]) -> Option<Tagged> {
-        const OVERHEAD: usize = MACS_LEN + SECTAG_LEN_MAX + ICV_LEN;
         let (_, tag) = frame.split_first_chunk::<MACS_LEN>()?;
         let &[f0, f1, f2, f3, a, b, c, d, ref sci @ ..] = tag.first_chunk::<SECTAG_LEN_MAX>()?;
         let alike = [f0, f1, f2, f3] == self.front && *sci == self.sci;
-        let long = (OVERHEAD + SHORT_LEN_BOUND as usize..=PROTECTED_LEN_MAX).contains(&frame.len());
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "checked: no more than a frame's"
-        )]
-        let user_data_len = frame.len().wrapping_sub(OVERHEAD) as u16;
-        let layout = Layout {
-            user_data_len,
-            ..self.tagged.layout
-        };
+        let long =
+            (ENVELOPE_LEN + SHORT_LEN_BOUND as usize..=PROTECTED_LEN_MAX).contains(&frame.len());
         let pn_low = u32::from_be_bytes([a, b, c, d]);
         (alike && long).then_some(Tagged {
             pn_low,
+            ..self.tagged(frame.len())
+        })
+    }
+
+    /// The same of a frame that is known to be tagged so, of `len` octets; but for its PN.
+    #[inline]
+    pub(crate) fn tagged(&self, len: usize) -> Tagged {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "constants, and `alike` checked the length"
+        )]
+        let layout = Layout {
+            clear_len: 0,
+            sectag_len: SECTAG_LEN_MAX as u8,
+            user_data_len: len.wrapping_sub(ENVELOPE_LEN) as u16,
+        };
+        Tagged {
             layout,
             ..self.tagged
-        })
+        }
     }
 
     /// The SA of that frame.

@@ -15,10 +15,11 @@ use arrayvec::ArrayVec;
 use gcm::Job;
 use wire::{ICV_LEN, MACS_LEN, Pn, SECTAG_LEN_MAX};
 
+use crate::buffer::frame_of;
 use crate::limits::BURST_MAX;
 use crate::replay::Replay;
 use crate::tagged::{Layout, SaIndex, Tagged, Unkeyed};
-use crate::{Discard, RxConfig, RxCounters, RxSa, RxScs, Slot, ValidateFrames};
+use crate::{Buffer, Discard, RxConfig, RxCounters, RxSa, RxScs, ValidateFrames};
 
 /// A frame that passed the early replay test.
 struct Sealed {
@@ -28,78 +29,63 @@ struct Sealed {
     authentic: bool,
 }
 
-impl Sealed {
-    #[inline]
-    fn new(pn: Pn, tagged: Tagged) -> Self {
-        Self {
-            pn,
-            tagged,
-            authentic: false,
-        }
-    }
-}
-
 impl RxScs {
-    /// Validates each frame of the burst in place and strips SecTAG and ICV, or marks it with its
-    /// discard. More than [`BURST_MAX`] frames are taken as several bursts.
-    pub fn validate(&mut self, burst: &mut [Slot<'_>]) {
-        for burst in burst.chunks_mut(BURST_MAX) {
-            self.validate_burst(burst);
-        }
+    /// Validates each frame of the burst in place and strips SecTAG and ICV, or discards it; returns
+    /// how many it discards. More than [`BURST_MAX`] frames are taken as several bursts.
+    #[inline]
+    pub fn validate<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
+        let bursts = burst.chunks_mut(BURST_MAX);
+        bursts.map(|burst| self.validate_burst(burst)).sum()
     }
 
-    fn validate_burst(&mut self, burst: &mut [Slot<'_>]) {
-        if !self.validate_alike(burst) {
-            self.validate_mixed(burst);
-        }
+    fn validate_burst<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
+        let alike = self.validate_alike(burst);
+        alike.unwrap_or_else(|| self.validate_mixed(burst))
     }
 
-    /// Frames that are all tagged as the one before, and pass the early replay test. `false`, and
+    /// Frames that are all tagged as the one before, and pass the early replay test. `None`, and
     /// nothing is done, where one is not so.
-    fn validate_alike(&mut self, burst: &mut [Slot<'_>]) -> bool {
-        let Some(before) = &self.before else {
-            return false;
-        };
+    fn validate_alike<B: Buffer>(&mut self, burst: &mut [B]) -> Option<usize> {
+        let before = self.before.as_ref()?;
         let SaIndex { sc, an } = before.sa();
-        let Some(sa) = &mut self.scs[usize::from(sc)].sas[an.index()] else {
-            return false;
-        };
+        let sa = self.scs[usize::from(sc)].sas[an.index()].as_mut()?;
         let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
-        let mut sealed = ArrayVec::<Sealed, BURST_MAX>::new();
-        for slot in burst.iter_mut() {
-            let alike = before.alike(slot.frame());
-            let Some(tagged) = alike.filter(|_| slot.discard.is_none()) else {
-                return false;
-            };
-            let Ok(pn) = early_replay_test(sa, tagged.pn_low) else {
-                return false;
-            };
-            jobs.push(job(slot, &tagged, sa.nonce(pn)));
-            sealed.push(Sealed::new(pn, tagged));
+        let mut pns = ArrayVec::<Pn, BURST_MAX>::new();
+        for buffer in burst.iter_mut() {
+            let frame = frame_of(buffer);
+            let tagged = before.alike(frame)?;
+            let pn = early_replay_test(sa, tagged.pn_low).ok()?;
+            jobs.push(job(frame, &tagged, sa.nonce(pn)));
+            pns.push(pn);
         }
         sa.key.open(&mut jobs);
-        for (frame, job) in sealed.iter_mut().zip(&jobs) {
-            frame.authentic = job.authentic;
-        }
+        let authentic: ArrayVec<bool, BURST_MAX> = jobs.iter().map(|job| job.authentic).collect();
         drop(jobs);
-        for (slot, frame) in burst.iter_mut().zip(&sealed) {
-            settle(&self.config, &mut self.counters, sa, slot, frame);
+        let mut discarded = 0;
+        for ((buffer, pn), authentic) in burst.iter_mut().zip(pns).zip(authentic) {
+            let (_, start, end) = buffer.room_mut();
+            let sealed = Sealed {
+                pn,
+                tagged: before.tagged(end - start),
+                authentic,
+            };
+            discarded += settle(&self.config, &mut self.counters, sa, buffer, &sealed);
         }
-        true
+        Some(discarded)
     }
 
     /// What is not strict: no key, but C = 0.
     #[cold]
-    fn let_through(&mut self, slot: &mut Slot<'_>, unkeyed: Unkeyed) {
+    fn let_through(&mut self, buffer: &mut impl Buffer, unkeyed: Unkeyed) {
         match unkeyed {
             Unkeyed::Untagged => self.counters.in_pkts_untagged += 1,
             Unkeyed::Sci(layout) => {
                 self.counters.in_pkts_unknown_sci += 1;
-                strip(slot, layout);
+                strip(buffer, layout);
             }
             Unkeyed::An(layout) => {
                 self.counters.in_pkts_unused_sa += 1;
-                strip(slot, layout);
+                strip(buffer, layout);
             }
         }
     }
@@ -114,16 +100,16 @@ fn early_replay_test(sa: &RxSa, pn_low: u32) -> Result<Pn, Discard> {
 }
 
 /// The replay test again, now that it is known whether the frame is authentic; then it counts as received, is
-/// stripped and let through. Or it is not authentic.
+/// stripped and let through. Or it is not authentic. Returns how many frames it discards: 0 or 1.
 // Always: left out of line it costs ten instructions a frame.
 #[inline(always)]
 fn settle(
     config: &RxConfig,
     counters: &mut RxCounters,
     sa: &mut RxSa,
-    slot: &mut Slot<'_>,
+    buffer: &mut impl Buffer,
     sealed: &Sealed,
-) {
+) -> usize {
     let settled = if sealed.authentic {
         receive(counters, sa, sealed)
     } else {
@@ -133,11 +119,12 @@ fn settle(
         Ok(()) => {
             let layout = sealed.tagged.layout;
             if layout.clear_len > 0 {
-                put_addresses_first(&mut slot.room[slot.start..], usize::from(layout.clear_len));
+                put_addresses_first(frame_of(buffer), usize::from(layout.clear_len));
             }
-            strip(slot, layout);
+            strip(buffer, layout);
+            0
         }
-        Err(reason) => discard(slot, counters, reason),
+        Err(reason) => discard(buffer, counters, reason),
     }
 }
 
@@ -179,19 +166,21 @@ fn refuse(replay: Replay) -> Result<(), Discard> {
     }
 }
 
+/// One frame.
 #[cold]
-fn discard(slot: &mut Slot<'_>, counters: &mut RxCounters, reason: Discard) {
-    slot.discard = Some(reason);
+fn discard(buffer: &mut impl Buffer, counters: &mut RxCounters, reason: Discard) -> usize {
+    buffer.discard(reason);
     counters
         .of(reason)
         .into_iter()
         .for_each(|counter| *counter += 1);
+    1
 }
 
 /// The frame from its addresses to its ICV, in one piece. `check` saw that all of it is inside
-/// the frame, and the frame inside its room.
+/// the frame.
 #[inline]
-fn job<'a>(slot: &'a mut Slot<'_>, tagged: &Tagged, nonce: [u8; 12]) -> Job<'a> {
+fn job<'a>(frame: &'a mut [u8], tagged: &Tagged, nonce: [u8; 12]) -> Job<'a> {
     let Layout {
         clear_len,
         sectag_len,
@@ -199,8 +188,6 @@ fn job<'a>(slot: &'a mut Slot<'_>, tagged: &Tagged, nonce: [u8; 12]) -> Job<'a> 
     } = tagged.layout;
     let (clear_len, header_len) = (usize::from(clear_len), MACS_LEN + usize::from(sectag_len));
     let user_data_len = usize::from(user_data_len);
-    let end = slot.start + clear_len + header_len + user_data_len + ICV_LEN;
-    let frame = &mut slot.room[slot.start..end];
     if clear_len > 0 {
         put_tags_first(frame, clear_len);
     }
@@ -209,7 +196,8 @@ fn job<'a>(slot: &'a mut Slot<'_>, tagged: &Tagged, nonce: [u8; 12]) -> Job<'a> 
     } else {
         header_len + user_data_len
     };
-    Job::new(&mut frame[clear_len..], aad_len, nonce)
+    let frame = &mut frame[clear_len..][..header_len + user_data_len + ICV_LEN];
+    Job::new(frame, aad_len, nonce)
 }
 
 // Tags in clear are the unusual case; they stay out of the way of the usual one.
@@ -226,13 +214,14 @@ fn put_addresses_first(frame: &mut [u8], clear_len: usize) {
 
 /// Takes SecTAG, ICV and pad away: the addresses and tags in clear move up to the user data.
 #[inline]
-fn strip(slot: &mut Slot<'_>, layout: Layout) {
+fn strip(buffer: &mut impl Buffer, layout: Layout) {
     let (sectag_len, clear_len) = (
         usize::from(layout.sectag_len),
         usize::from(layout.clear_len),
     );
     let header_len = MACS_LEN + clear_len;
-    let frame = &mut slot.room[slot.start..];
+    let (room, start, end) = buffer.room_mut();
+    let frame = &mut room[start..end];
     match frame.first_chunk_mut::<{ MACS_LEN + SECTAG_LEN_MAX }>() {
         // The usual case, apart because its lengths are constants.
         Some(front) if header_len == MACS_LEN && sectag_len == SECTAG_LEN_MAX => {
@@ -240,6 +229,9 @@ fn strip(slot: &mut Slot<'_>, layout: Layout) {
         }
         _ => frame.copy_within(..header_len, sectag_len),
     }
-    slot.start += sectag_len;
-    slot.end = slot.start + header_len + usize::from(layout.user_data_len);
+    let start = start + sectag_len;
+    buffer.set_range(
+        start,
+        start + header_len + usize::from(layout.user_data_len),
+    );
 }

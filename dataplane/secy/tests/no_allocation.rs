@@ -100,7 +100,9 @@ fn protect_and_validate_allocate_nothing() {
                         })
                         .collect();
                     assert_eq!(
-                        allocations(|| tx.protect(&mut slots)),
+                        allocations(|| {
+                            tx.protect(&mut slots);
+                        }),
                         0,
                         "protect by {engine}"
                     );
@@ -108,7 +110,9 @@ fn protect_and_validate_allocate_nothing() {
                         tx.retire();
                     }
                     assert_eq!(
-                        allocations(|| rx.validate(&mut slots)),
+                        allocations(|| {
+                            rx.validate(&mut slots);
+                        }),
                         0,
                         "validate by {engine}"
                     );
@@ -117,7 +121,9 @@ fn protect_and_validate_allocate_nothing() {
                     }
                     // What is valid no more: wrong tags and replays.
                     assert_eq!(
-                        allocations(|| rx.validate(&mut slots)),
+                        allocations(|| {
+                            rx.validate(&mut slots);
+                        }),
                         0,
                         "validate by {engine}"
                     );

@@ -25,7 +25,7 @@ use crate::limits::{CARRIER_EVERY, CARRIER_EVERY_SLEEPS, PUBLISH_EVERY, RX_SAS_M
 use crate::mailbox::Inbox;
 use crate::policy::{Action, Policy};
 use crate::stats::{Stats, StatsSnapshot};
-use crate::through_secy::{Marks, through_secy};
+use crate::through_secy::{Pass, Passing, drop_frame, remove_dropped};
 use arrayvec::ArrayVec;
 use port::{BURST_MAX, Burst, Port, PortError};
 use secy::{RxScs, SaId, TxSc};
@@ -245,17 +245,22 @@ impl Worker {
         let came = burst.len();
         if came > 0 {
             self.received[0] += came as u64;
-            let mut marks = Marks::default();
-            burst.retain(|frame| {
-                let action = policy.of_red(frame.bytes(), *rekey_ethertype);
-                match action {
-                    Action::Protect => {}
+            let mut passing = Passing::new();
+            let mut dropped = 0;
+            for frame in burst.iter_mut() {
+                match policy.of_red(frame.bytes(), *rekey_ethertype) {
+                    Action::Protect => passing.push(Pass(frame)),
                     Action::Bypass => counters.out_bypass += 1,
-                    Action::Discard => counters.policy_discarded += 1,
+                    Action::Discard => {
+                        counters.policy_discarded += 1;
+                        drop_frame(frame);
+                        dropped += 1;
+                    }
                 }
-                marks.keep(action != Action::Discard, action == Action::Bypass)
-            });
-            through_secy(burst, marks, |slots| tx.protect(slots));
+            }
+            dropped += tx.protect(&mut passing);
+            drop(passing);
+            remove_dropped(burst, dropped);
             black.tx_burst(burst);
         }
         came
@@ -279,27 +284,31 @@ impl Worker {
         let came = burst.len();
         if came > 0 {
             self.received[1] += came as u64;
-            let mut marks = Marks::default();
-            burst.retain(|frame| {
-                let class = classify(frame.bytes(), *rekey_ethertype, policy);
-                let kept = match class {
-                    Class::Secure => !neighbours.hand_over(frame.bytes()),
+            let mut passing = Passing::new();
+            let mut dropped = 0;
+            for frame in burst.iter_mut() {
+                match classify(frame.bytes(), *rekey_ethertype, policy) {
+                    Class::Secure if neighbours.hand_over(frame.bytes()) => {}
+                    Class::Secure => {
+                        passing.push(Pass(frame));
+                        continue;
+                    }
                     Class::Bypass => {
                         counters.in_bypass += 1;
-                        true
+                        continue;
                     }
-                    Class::Control => {
-                        match link.push(frame.bytes()) {
-                            Ok(()) => counters.in_control += 1,
-                            Err(Refused::TooLong(_)) => counters.in_control_too_long += 1,
-                            Err(Refused::Full) => counters.in_control_overrun += 1,
-                        }
-                        false
-                    }
-                };
-                marks.keep(kept, class == Class::Bypass)
-            });
-            through_secy(burst, marks, |slots| rx.validate(slots));
+                    Class::Control => match link.push(frame.bytes()) {
+                        Ok(()) => counters.in_control += 1,
+                        Err(Refused::TooLong(_)) => counters.in_control_too_long += 1,
+                        Err(Refused::Full) => counters.in_control_overrun += 1,
+                    },
+                }
+                drop_frame(frame);
+                dropped += 1;
+            }
+            dropped += rx.validate(&mut passing);
+            drop(passing);
+            remove_dropped(burst, dropped);
             red.tx_burst(burst);
         }
         came
@@ -319,7 +328,10 @@ impl Worker {
             line.rx_burst(burst);
             if !burst.is_empty() {
                 came += burst.len();
-                through_secy(burst, Marks::default(), |slots| rx.validate(slots));
+                let mut passing: Passing<'_> = burst.iter_mut().map(Pass).collect();
+                let dropped = rx.validate(&mut passing);
+                drop(passing);
+                remove_dropped(burst, dropped);
                 red.tx_burst(burst);
             }
         }

@@ -4,67 +4,79 @@ use arrayvec::ArrayVec;
 use gcm::Job;
 
 use super::{Sealed, discard, early_replay_test, job, settle};
+use crate::buffer::frame_of;
 use crate::limits::BURST_MAX;
 use crate::tagged::{Checked, SaIndex, Tagged};
-use crate::{Discard, RxSa, RxScs, Slot};
+use crate::{Buffer, Discard, RxSa, RxScs};
 
-/// Which slot a sealed frame is in.
+/// Which buffer a sealed frame is in.
 struct Placed {
     sealed: Sealed,
-    slot: u8,
+    buffer: u8,
 }
 
 impl RxScs {
-    pub(super) fn validate_mixed(&mut self, burst: &mut [Slot<'_>]) {
+    pub(super) fn validate_mixed<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
+        let mut discarded = 0;
         // Side by side, one entry a sealed frame; a burst is no longer than the arrays.
         let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
         let mut frames = ArrayVec::<Placed, BURST_MAX>::new();
-        for (index, slot) in (0..).zip(burst.iter_mut()) {
-            if slot.discard.is_some() {
-                continue;
-            }
-            let Some(tagged) = self.tagged(slot) else {
-                continue;
+        for (index, buffer) in (0..).zip(burst.iter_mut()) {
+            let tagged = match self.tagged(buffer) {
+                Ok(Some(tagged)) => tagged,
+                Ok(None) => continue,
+                Err(reason) => {
+                    discarded += discard(buffer, &mut self.counters, reason);
+                    continue;
+                }
             };
             let Some(sa) = self.sa_mut(tagged.sa) else {
-                discard(slot, &mut self.counters, Discard::InPktsNotUsingSa);
+                discarded += discard(buffer, &mut self.counters, Discard::InPktsNotUsingSa);
                 continue;
             };
             match early_replay_test(sa, tagged.pn_low) {
                 Ok(pn) => {
-                    jobs.push(job(slot, &tagged, sa.nonce(pn)));
+                    jobs.push(job(frame_of(buffer), &tagged, sa.nonce(pn)));
+                    let sealed = Sealed {
+                        pn,
+                        tagged,
+                        authentic: false,
+                    };
                     frames.push(Placed {
-                        sealed: Sealed::new(pn, tagged),
-                        slot: index,
+                        sealed,
+                        buffer: index,
                     });
                 }
-                Err(reason) => discard(slot, &mut self.counters, reason),
+                Err(reason) => discarded += discard(buffer, &mut self.counters, reason),
             }
         }
         self.open(&mut jobs, &mut frames);
         drop(jobs);
-        for Placed { sealed, slot } in &frames {
-            let slot = &mut burst[usize::from(*slot)];
+        for Placed { sealed, buffer } in &frames {
+            let buffer = &mut burst[usize::from(*buffer)];
             let SaIndex { sc, an } = sealed.tagged.sa;
-            match &mut self.scs[usize::from(sc)].sas[an.index()] {
-                Some(sa) => settle(&self.config, &mut self.counters, sa, slot, sealed),
-                None => discard(slot, &mut self.counters, Discard::InPktsNotUsingSa),
-            }
+            discarded += match &mut self.scs[usize::from(sc)].sas[an.index()] {
+                Some(sa) => settle(&self.config, &mut self.counters, sa, buffer, sealed),
+                None => discard(buffer, &mut self.counters, Discard::InPktsNotUsingSa),
+            };
         }
+        discarded
     }
 
-    /// What is to be opened; `None` when the slot is done with.
-    fn tagged(&mut self, slot: &mut Slot<'_>) -> Option<Tagged> {
+    /// What is to be opened; `None` when the frame is let through as it is.
+    fn tagged(&mut self, buffer: &mut impl Buffer) -> Result<Option<Tagged>, Discard> {
         let before = self.before.as_ref();
-        if let Some(tagged) = before.and_then(|before| before.alike(slot.frame())) {
-            return Some(tagged);
+        let frame = frame_of(buffer);
+        if let Some(tagged) = before.and_then(|before| before.alike(frame)) {
+            return Ok(Some(tagged));
         }
-        match self.check(slot.frame()) {
-            Ok(Checked::Tagged(tagged)) => return Some(tagged),
-            Ok(Checked::Unkeyed(unkeyed)) => self.let_through(slot, unkeyed),
-            Err(reason) => discard(slot, &mut self.counters, reason),
+        match self.check(frame)? {
+            Checked::Tagged(tagged) => Ok(Some(tagged)),
+            Checked::Unkeyed(unkeyed) => {
+                self.let_through(buffer, unkeyed);
+                Ok(None)
+            }
         }
-        None
     }
 
     /// Opens all, those of one SA in one call.

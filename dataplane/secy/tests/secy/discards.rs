@@ -118,23 +118,6 @@ fn a_range_outside_the_room_is_cut() {
     }
 }
 
-/// A frame that comes with a discard, as the policy's, is neither touched nor counted.
-#[test]
-fn discarded_before() {
-    let mut tx = tx(tx_config());
-    let mut rooms = [vec![0; 200], vec![0; 200]];
-    let mut burst: Vec<_> = rooms
-        .iter_mut()
-        .map(|room| Slot::new(room, 64, 130))
-        .collect();
-    burst[0].discard = Some(Discard::InPktsNoTag);
-    tx.protect(&mut burst);
-    assert_eq!(burst[0].discard, Some(Discard::InPktsNoTag));
-    assert_eq!((burst[0].range(), burst[1].range()), ((64, 130), (48, 146)));
-    assert_eq!((tx.counters().passed(), tx.counters().discarded()), (1, 0));
-    assert_eq!(rooms[0], vec![0; 200]);
-}
-
 #[test]
 fn integrity_only_leaves_the_user_data() {
     let mut tx = tx(TxScConfig {

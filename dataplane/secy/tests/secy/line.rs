@@ -108,7 +108,7 @@ pub(crate) fn line(key: &Key, tx: TxScConfig, rx: RxConfig) -> (TxSc, RxScs) {
 
 /// All frames as one burst through `stage`. Also sees that each is out or has one discard, by the
 /// difference of the counters before and after.
-fn through(frames: &[Vec<u8>], stage: impl FnOnce(&mut [Slot<'_>])) -> Vec<Outcome> {
+fn through(frames: &[Vec<u8>], stage: impl FnOnce(&mut [Slot<'_>]) -> usize) -> Vec<Outcome> {
     let mut rooms: Vec<Vec<u8>> = frames
         .iter()
         .map(|frame| [&[0xee; ROOM], &frame[..], &[0xee; ROOM]].concat())
@@ -120,7 +120,11 @@ fn through(frames: &[Vec<u8>], stage: impl FnOnce(&mut [Slot<'_>])) -> Vec<Outco
             Slot::new(room, ROOM, end)
         })
         .collect();
-    stage(&mut slots);
+    let discarded = stage(&mut slots);
+    assert_eq!(
+        slots.iter().filter(|slot| slot.discard.is_some()).count(),
+        discarded
+    );
     slots
         .iter()
         .map(|slot| match slot.discard {

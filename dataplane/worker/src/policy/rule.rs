@@ -1,7 +1,7 @@
 //! One rule of the policy: which frames, and what happens to them.
 
 use core::fmt;
-use wire::{ETHERTYPE_MACSEC, EthernetFrame, MacPattern};
+use wire::{ETHERTYPE_MACSEC, EthernetFrame, MacAddr, MacPattern};
 
 use crate::limits::{POLICY_RULES_MAX, VLAN_ID_MAX};
 
@@ -149,10 +149,20 @@ impl Key {
     /// Of a frame, with its EtherType behind the tags.
     #[inline]
     pub(crate) fn of(frame: &EthernetFrame<'_>) -> (Self, u16) {
+        if frame.vlan_tags(1) > 0 || is_group(frame.dst()) {
+            return Self::of_unusual(frame);
+        }
+        let ethertype = frame.ethertype();
+        (Self::from([0; 6], ethertype, 0), ethertype)
+    }
+
+    /// Of a frame that is tagged, or to a group.
+    #[inline(never)]
+    fn of_unusual(frame: &EthernetFrame<'_>) -> (Self, u16) {
         let ethertype = frame.ethertype_after_tags(VLAN_TAGS_SKIPPED);
         let vlan = frame.vlan().map_or(0, |vlan| vlan | TAGGED);
-        let to = frame.dst().0;
-        let group = if to[0] & 1 == 1 { to } else { [0; 6] };
+        let to = frame.dst();
+        let group = if is_group(to) { to.0 } else { [0; 6] };
         (Self::from(group, ethertype, vlan), ethertype)
     }
 
@@ -161,6 +171,11 @@ impl Key {
         let address = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
         Self(u128::from(address) << 32 | u128::from(ethertype) << 16 | u128::from(vlan))
     }
+}
+
+#[inline]
+fn is_group(to: MacAddr) -> bool {
+    to.0[0] & 1 == 1
 }
 
 /// What a rule asks of a [`Key`], ready to be compared.
