@@ -111,14 +111,22 @@ impl ReplayWindow {
     }
 
     fn advance(&mut self, pn: u64) {
-        let entered = (pn / WORD_BITS - self.highest / WORD_BITS).min(WORDS as u64);
-        for step in 0..entered {
-            self.bits[word(pn - step * WORD_BITS)] = 0;
+        let entered = pn / WORD_BITS - self.highest / WORD_BITS;
+        if entered > 0 {
+            self.enter(pn, entered);
         }
         self.highest = pn;
         self.lowest = self
             .lowest
             .max(pn.saturating_sub(self.len).saturating_add(1));
+    }
+
+    /// Clears the last `count` words up to that of `pn`; they are all the ring's at most.
+    #[inline(never)]
+    fn enter(&mut self, pn: u64, count: u64) {
+        for step in 0..count.min(WORDS as u64) {
+            self.bits[word(pn - step * WORD_BITS)] = 0;
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl RxScs {
         let authentic: ArrayVec<bool, BURST_MAX> = jobs.iter().map(|job| job.authentic).collect();
         drop(jobs);
         let mut discarded = 0;
-        for ((buffer, pn), authentic) in burst.iter_mut().zip(pns).zip(authentic) {
+        for ((buffer, &pn), &authentic) in burst.iter_mut().zip(&pns).zip(&authentic) {
             let (_, start, end) = buffer.room_mut();
             let sealed = Sealed {
                 pn,
@@ -213,7 +213,7 @@ fn put_addresses_first(frame: &mut [u8], clear_len: usize) {
 }
 
 /// Takes SecTAG, ICV and pad away: the addresses and tags in clear move up to the user data.
-#[inline]
+#[inline(always)]
 fn strip(buffer: &mut impl Buffer, layout: Layout) {
     let (sectag_len, clear_len) = (
         usize::from(layout.sectag_len),
