@@ -1,5 +1,7 @@
 //! Engine against engine on bursts of every shape, and forged frames in their midst.
 
+use core::ops::RangeInclusive;
+
 use gcm::{BURST_MAX, BurstKey, Engine, FRAME_LEN_MAX, ICV_LEN, Job, RawKey};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
@@ -159,28 +161,42 @@ fn shape() -> impl Strategy<Value = Shape> {
     )
 }
 
+/// A frame of integrity only: all of it is AAD, of any length.
+fn bare() -> impl Strategy<Value = Shape> {
+    let aad_len = prop_oneof![
+        4 => 0..=130_usize,
+        4 => 0..=1600_usize,
+        1 => 0..=FRAME_LEN_MAX,
+    ];
+    (aad_len, 0..64_usize, any::<[u8; 12]>()).prop_map(|(aad_len, start, nonce)| Shape {
+        aad_len,
+        payload_len: 0,
+        start,
+        nonce,
+    })
+}
+
+/// Bursts of frames with payloads, of frames without, and of both.
+fn shapes(frames: RangeInclusive<usize>) -> impl Strategy<Value = Vec<Shape>> {
+    let both = prop_oneof![3 => bare(), 1 => shape()];
+    prop_oneof![
+        2 => vec(shape(), frames.clone()),
+        1 => vec(bare(), frames.clone()),
+        1 => vec(both, frames),
+    ]
+}
+
 proptest! {
     #[test]
     fn engines_agree_on_mixed_bursts(
-        shapes in vec(shape(), 0..=BURST_MAX), wide: bool, seed: u64,
+        shapes in shapes(0..=BURST_MAX), wide: bool, seed: u64,
     ) {
-        agree(&secret(wide, seed), &shapes, seed);
-    }
-
-    #[test]
-    fn engines_agree_on_integrity_only_frames(
-        lens in vec((0..=FRAME_LEN_MAX, 0..64_usize, any::<[u8; 12]>()), 1..=8), wide: bool, seed: u64,
-    ) {
-        let shapes: Vec<_> = lens
-            .into_iter()
-            .map(|(aad_len, start, nonce)| Shape { aad_len, payload_len: 0, start, nonce })
-            .collect();
         agree(&secret(wide, seed), &shapes, seed);
     }
 
     #[test]
     fn one_flipped_bit_wipes_that_frame_and_no_other(
-        shapes in vec(shape(), 1..=BURST_MAX), wide: bool, seed: u64, which: usize, bit: usize,
+        shapes in shapes(1..=BURST_MAX), wide: bool, seed: u64, which: usize, bit: usize,
     ) {
         let secret = secret(wide, seed);
         for engine in Engine::available() {
@@ -224,6 +240,26 @@ fn engines_agree_at_every_payload_length() {
     }
 }
 
+/// Integrity only; the lengths of a burst are unequal.
+#[test]
+fn engines_agree_at_every_length_without_payload() {
+    for wide in [false, true] {
+        let lens: Vec<usize> = (0..=1600)
+            .chain((1600..FRAME_LEN_MAX).step_by(119))
+            .chain([FRAME_LEN_MAX])
+            .collect();
+        for stride in 1..=3 {
+            for (turn, lens) in lens.chunks(BURST_MAX * stride).enumerate() {
+                for from in 0..stride {
+                    let lens = lens.iter().skip(from).step_by(stride);
+                    let shapes: Vec<_> = lens.map(|&len| like(len, 0)).collect();
+                    agree(&secret(wide, turn as u64), &shapes, 7);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn engines_agree_at_every_aad_length_and_burst_size() {
     for frames in 0..=BURST_MAX {
@@ -236,6 +272,15 @@ fn engines_agree_at_every_aad_length_and_burst_size() {
         agree(&secret(true, 3), &shapes, 13);
         let shapes = vec![like(frames, 65 + frames * 8); frames];
         agree(&secret(false, 3), &shapes, 17);
+        // The same with integrity only, and with one frame that has a payload.
+        let mut shapes = vec![like(76, 0); frames];
+        agree(&secret(true, 3), &shapes, 19);
+        shapes.push(like(28, 48));
+        agree(
+            &secret(true, 3),
+            &shapes[frames.saturating_sub(BURST_MAX - 1)..],
+            23,
+        );
     }
 }
 
@@ -252,13 +297,18 @@ fn like(aad_len: usize, payload_len: usize) -> Shape {
 
 #[test]
 fn every_flipped_bit_of_a_short_frame_is_found() {
-    let shape = like(20, 70);
+    for shape in [like(20, 70), like(90, 0)] {
+        every_flipped_bit_is_found(&shape);
+    }
+}
+
+fn every_flipped_bit_is_found(shape: &Shape) {
     let secret = secret(true, 1);
-    let mut room = Room::new(core::slice::from_ref(&shape), 1);
+    let mut room = Room::new(core::slice::from_ref(shape), 1);
     secret
         .expand(Engine::RustCrypto)
-        .seal(&mut room.burst(core::slice::from_ref(&shape)));
-    let sealed = room.burst(core::slice::from_ref(&shape))[0].frame.to_vec();
+        .seal(&mut room.burst(core::slice::from_ref(shape)));
+    let sealed = room.burst(core::slice::from_ref(shape))[0].frame.to_vec();
     for engine in Engine::available() {
         let mut key = secret.expand(engine);
         for bit in 0..sealed.len() * 8 {
@@ -268,7 +318,7 @@ fn every_flipped_bit_of_a_short_frame_is_found() {
             key.open(&mut burst);
             assert!(!burst[0].authentic, "{engine}, bit {bit}");
             assert!(
-                frame[20..90].iter().all(|&octet| octet == 0),
+                frame[shape.aad_len..90].iter().all(|&octet| octet == 0),
                 "{engine}, bit {bit}"
             );
         }

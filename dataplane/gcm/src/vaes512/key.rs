@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::ghash::{Products, polynomial, reduce_lanes, reverse_octets};
-use crate::job::RawKey;
+use crate::job::{Job, RawKey};
 use crate::limits::FRAME_LEN_MAX;
 
 /// The highest power of H: one per block of AAD and payload (each may end in a part of a block)
@@ -39,10 +39,12 @@ impl Tables {
         self.counters.as_ptr().cast()
     }
 
-    /// Round 1 of a nonce with counter 0.
+    /// Round 1 of a frame's nonce with counter 0.
     #[inline]
-    #[target_feature(enable = "aes,avx512f")]
-    pub(super) fn start(&self, nonce: __m128i) -> __m128i {
+    #[target_feature(enable = "aes,avx512f,avx512vl")]
+    pub(super) fn start(&self, job: &Job<'_>) -> __m128i {
+        // SAFETY: the mask leaves the 12 octets of the nonce.
+        let nonce = unsafe { _mm_maskz_loadu_epi32(0b0111, job.nonce.as_ptr().cast()) };
         let [first, second] = [0, 1].map(|r| _mm512_castsi512_si128(self.round_keys[r]));
         _mm_aesenc_si128(_mm_xor_si128(nonce, first), second)
     }

@@ -8,18 +8,12 @@
 use core::arch::asm;
 use core::arch::x86_64::*;
 
-use zeroize::Zeroize;
-
-use super::ghash::{
-    Products, add_lanes, load, load_lanes, reduce_lanes, reverse_octets, store_lane,
-};
+use super::ghash::{Products, load, load_lanes, reverse_octets};
 use super::key::Tables;
-use super::plan::{Frame, PIECE, Scratch};
+use super::plan::{PIECE, Scratch};
 use super::round::{pin, round, round_hash, rounds};
+use super::tags::{QUAD, Summed, give, load_icvs, quad};
 use crate::job::Job;
-
-/// Frames at a time.
-const QUAD: usize = 4;
 
 /// Four frames between AES and GHASH.
 struct Quad {
@@ -74,13 +68,13 @@ pub(super) fn finish<const R: usize, const SEAL: bool, const STREAMED: bool>(
             );
         }
         rounds_and_hash!(4 5 1, 6 7 2, 8 9 3);
-        let mut next = Summed::of(&sums, &lag);
+        let mut next = Summed::of(&sums, lag.masks, lag.icvs);
         if R == 14 {
             rounds!(five t, state, 10 11);
-            pin!(next.lo, next.mid, next.hi);
+            pin!(next.sum.lo, next.sum.mid, next.sum.hi);
             rounds!(five t, state, 12 13);
         } else {
-            pin!(next.lo, next.mid, next.hi);
+            pin!(next.sum.lo, next.sum.mid, next.sum.hi);
         }
         summed = Some(next);
         lag = end::<R, SEAL>(t, s, first, state);
@@ -102,7 +96,7 @@ pub(super) fn finish<const R: usize, const SEAL: bool, const STREAMED: bool>(
         sum.add(lag.x[j], last_powers(s, index));
         sum
     });
-    let summed = Summed::of(&sums, &lag);
+    let summed = Summed::of(&sums, lag.masks, lag.icvs);
     give::<SEAL>(
         &summed,
         &s.frames[first - QUAD + 1..],
@@ -198,86 +192,6 @@ fn head(t: &Tables, s: &Scratch, index: usize) -> (__m512i, __m512i) {
 fn last_powers(s: &Scratch, index: usize) -> __m512i {
     let frame = &s.frames[index + 1];
     load(frame.last.wrapping_offset(frame.to_powers))
-}
-
-/// Four frames between GHASH and tags: their sums, a lane each, not yet reduced.
-struct Summed {
-    lo: __m512i,
-    mid: __m512i,
-    hi: __m512i,
-    masks: __m512i,
-    icvs: __m512i,
-}
-
-impl Summed {
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn of(sums: &[Products; QUAD], lag: &Quad) -> Self {
-        Self {
-            lo: add_lanes(sums.map(|sum| sum.lo)),
-            mid: add_lanes(sums.map(|sum| sum.mid)),
-            hi: add_lanes(sums.map(|sum| sum.hi)),
-            masks: lag.masks,
-            icvs: lag.icvs,
-        }
-    }
-}
-
-/// Writes the tags of four frames, or compares them.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,vpclmulqdq")]
-fn give<const SEAL: bool>(summed: &Summed, frames: &[Frame], jobs: &mut [Job<'_>]) {
-    let hashes = reduce_lanes(summed.lo, summed.mid, summed.hi);
-    let hashes = _mm512_shuffle_epi8(hashes, reverse_octets());
-    let tags = _mm512_xor_si512(hashes, summed.masks);
-    if SEAL {
-        let frames: &[Frame; QUAD] = quad(frames);
-        store_lane::<0>(frames[0].icv, tags);
-        store_lane::<1>(frames[1].icv, tags);
-        store_lane::<2>(frames[2].icv, tags);
-        store_lane::<3>(frames[3].icv, tags);
-    } else {
-        let live = !(!0_u32 << (2 * jobs.len().min(QUAD))) as u8;
-        let wrong = _mm512_cmpneq_epi64_mask(summed.icvs, tags) & live;
-        if wrong == 0 {
-            jobs.iter_mut()
-                .take(QUAD)
-                .for_each(|job| job.authentic = true);
-        } else {
-            refuse(wrong, jobs);
-        }
-    }
-}
-
-/// Marks each of four frames, and wipes the payloads of those whose tag is wrong: where one of
-/// the two bits of a frame in `wrong` is set.
-#[cold]
-#[inline(never)]
-fn refuse(wrong: u8, jobs: &mut [Job<'_>]) {
-    for (j, job) in jobs.iter_mut().take(QUAD).enumerate() {
-        job.authentic = (wrong >> (2 * j)) & 3 == 0;
-        if !job.authentic {
-            let (_, payload, _) = job.parts();
-            payload.zeroize();
-        }
-    }
-}
-
-/// The tags that came with four frames.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load_icvs(frames: &[Frame; QUAD]) -> __m512i {
-    // SAFETY: the ICV of a frame, which is borrowed for the burst.
-    let icv = |j: usize| unsafe { _mm_loadu_si128(frames[j].icv.cast()) };
-    let icvs = _mm512_castsi128_si512(icv(0));
-    let icvs = _mm512_inserti32x4::<1>(icvs, icv(1));
-    let icvs = _mm512_inserti32x4::<2>(icvs, icv(2));
-    _mm512_inserti32x4::<3>(icvs, icv(3))
-}
-
-#[inline]
-fn quad<T>(all: &[T]) -> &[T; QUAD] {
-    all.first_chunk().expect("a group is padded to whole quads")
 }
 
 const _: () = assert!(PIECE == 64);

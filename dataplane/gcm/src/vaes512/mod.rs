@@ -16,7 +16,8 @@
 //! ```
 //!
 //! Where all frames are short (one piece), there is no stream, and planning is done between the
-//! rounds of `last`.
+//! rounds of `last`. Where no frame has a payload, as with integrity only, nothing is left but GHASH
+//! and the first counters: `integrity`.
 //!
 //! # What a key holds, and why
 //!
@@ -90,11 +91,13 @@ use plan::{BATCH, GROUP_MAX, Piece, Scratch};
 use stream::Stream;
 
 mod ghash;
+mod integrity;
 mod key;
 mod last;
 mod plan;
 mod round;
 mod stream;
+mod tags;
 
 /// Octets of stack that expansion and drop clear; more than any function here takes.
 const STACK_WIPE: usize = 8192;
@@ -172,6 +175,8 @@ impl Vaes512Key {
                 s.plan_short(t, index, job);
             }
             last::finish::<R, SEAL, false>(t, s, group);
+        } else if group.iter().all(integrity::is_bare) {
+            integrity::finish::<R, SEAL>(t, s, group);
         } else {
             stream_group::<R, SEAL>(t, s, group);
             last::finish::<R, SEAL, true>(t, s, group);

@@ -143,9 +143,7 @@ impl Scratch {
         let text_len = job.frame.len() - ICV_LEN - aad_len;
         let text = aad.wrapping_add(aad_len);
         let powers = t.powers_of(text_len + 16);
-        // SAFETY: the mask leaves the 12 octets of the nonce.
-        let nonce = unsafe { _mm_maskz_loadu_epi32(0b0111, job.nonce.as_ptr().cast()) };
-        let start = t.start(nonce);
+        let start = t.start(job);
         self.starts[index] = start;
         let frame = &mut self.frames[index + 1];
         frame.start = start;
