@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use gcm::Engine;
 use port::Port;
-use port::limits::MTU_MAX;
+use port::limits::{ETHERNET_HEADER, MTU_MAX};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use secy::{
@@ -13,7 +13,10 @@ use secy::{
     ValidateFrames,
 };
 use wire::{An, ETHERTYPE_REKEY, MacAddr, OVERHEAD_MAX, Sci, Ssci};
-use worker::{Command, ControlLink, Idle, Mailbox, Parts, Policy, Stats, Worker, mailbox};
+use worker::{
+    Command, ControlLink, Handle, Idle, Mailbox, Openers, Parts, Policy, SpawnError, Stats, Worker,
+    WorkerConfig, mailbox,
+};
 
 /// Frames that may overtake each other.
 const REPLAY_WINDOW: u32 = 1024;
@@ -74,6 +77,16 @@ impl Direction {
         Sak::from_slice(self.how.suite, &octets).expect("a suite of 256 bits")
     }
 
+    fn tx_config(&self, frame_len_max: usize) -> TxScConfig {
+        TxScConfig {
+            sci: self.from,
+            explicit_sci: true,
+            protection: self.how.protection,
+            clear_vlan_tags: 0,
+            frame_len_max,
+        }
+    }
+
     /// For the one who sends.
     #[must_use]
     pub fn tx(&self) -> TxSa {
@@ -127,18 +140,8 @@ impl Keyed {
         let worker = Worker::new(Parts {
             red,
             black,
-            tx: TxSc::new(TxScConfig {
-                sci: send.from,
-                explicit_sci: true,
-                protection: send.how.protection,
-                clear_vlan_tags: 0,
-                frame_len_max: MTU_MAX + OVERHEAD_MAX,
-            }),
-            rx: RxScs::new(RxConfig {
-                replay_window: REPLAY_WINDOW,
-                validate: ValidateFrames::Strict,
-                clear_vlan_tags: 0,
-            }),
+            tx: TxSc::new(send.tx_config(MTU_MAX + OVERHEAD_MAX)),
+            rx: RxScs::new(RX),
             policy: Policy::default(),
             rekey_ethertype: ETHERTYPE_REKEY,
             idle,
@@ -152,19 +155,59 @@ impl Keyed {
             mailbox,
             _control: control,
         };
-        keyed.post(Command::InstallTx {
-            sa: Box::new(send.tx()),
-        });
-        keyed.post(Command::InstallRx {
-            sci: receive.from,
-            sa: Box::new(receive.rx()),
-        });
+        for command in installs(send, receive) {
+            let posted = keyed.mailbox.post(command);
+            posted.expect(EMPTY);
+        }
         keyed.worker.poll();
         Ok(keyed)
     }
+}
 
-    fn post(&mut self, command: Command) {
-        let posted = self.mailbox.post(command);
-        posted.expect("an empty mailbox of a worker that lives");
+/// The receive side of them all.
+const RX: RxConfig = RxConfig {
+    replay_window: REPLAY_WINDOW,
+    validate: ValidateFrames::Strict,
+    clear_vlan_tags: 0,
+};
+const EMPTY: &str = "an empty mailbox of a worker that lives";
+
+fn installs(send: &Direction, receive: &Direction) -> [Command; 2] {
+    let sa = Box::new(receive.rx());
+    let sci = receive.from;
+    [
+        Command::InstallTx {
+            sa: Box::new(send.tx()),
+        },
+        Command::InstallRx { sci, sa },
+    ]
+}
+
+/// A worker on a thread of its own, as the program has it: adaptive idle, ports opened there. Red has
+/// this MTU.
+///
+/// # Errors
+/// When its ports cannot be opened, or are too narrow.
+pub fn spawn(
+    openers: Openers,
+    red_mtu: usize,
+    send: &Direction,
+    receive: &Direction,
+) -> Result<Handle, SpawnError> {
+    let config = WorkerConfig {
+        name: "keyed".to_owned(),
+        tx: send.tx_config(ETHERNET_HEADER + red_mtu + OVERHEAD_MAX),
+        rx: RX,
+        policy: Policy::default(),
+        rekey_ethertype: ETHERTYPE_REKEY,
+        idle: Idle::default(),
+        pollers: 1,
+        core: None,
+    };
+    let mut handle = worker::spawn(config, openers)?;
+    for command in installs(send, receive) {
+        let posted = handle.post(command);
+        posted.expect(EMPTY);
     }
+    Ok(handle)
 }

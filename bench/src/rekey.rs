@@ -21,6 +21,7 @@ use crate::cpu::{Clock, Limits};
 use crate::crypto::or_default;
 use crate::frame_size::FrameSize;
 use crate::machine::Machine;
+pub use arms::Arm;
 pub use cables::PortKind;
 use length::Length;
 use qmacsec::lab::netns::Netns;
@@ -28,6 +29,7 @@ use qmacsec::lab::sandbox::{self, SandboxError};
 use rows::Verdict;
 
 mod account;
+mod arms;
 mod cables;
 mod closure;
 mod faults;
@@ -79,6 +81,9 @@ pub struct Options {
     /// Plays faults, too (T8): KMEs down, slow, without some keys, frames that change places
     #[arg(long)]
     pub faults: bool,
+    /// Peers in the same rounds [default: all in this build; none with --quick]
+    #[arg(long, value_delimiter = ',')]
+    pub arms: Vec<Arm>,
     /// JSON instead of tables
     #[arg(long)]
     pub json: bool,
@@ -192,6 +197,7 @@ struct Plan {
     pairs: u32,
     rate: Option<f64>,
     fault: Option<Fault>,
+    arms: Vec<Arm>,
     faults: bool,
     /// How long each of them lasts.
     fault_time: Duration,
@@ -232,6 +238,14 @@ impl Plan {
             pairs: options.pairs.unwrap_or(pairs),
             rate: options.rate.map(f64::from),
             fault: options.fault,
+            arms: or_default(
+                &options.arms,
+                if options.quick {
+                    Vec::new()
+                } else {
+                    Arm::all()
+                },
+            ),
             faults: options.faults,
             fault_time: if options.quick {
                 faults::LASTS_QUICK
@@ -265,7 +279,7 @@ pub fn run(options: &Options) -> Result<(String, bool), Error> {
         ..Machine::this(&clock, limits)
     };
     let text = report::write(&machine, &plan, &results);
-    let json = rows::json(&machine, &results.rows)?;
+    let json = rows::json(&machine, &results.rows, &results.peers)?;
     if let Some(folder) = &options.out {
         files::write(folder, &machine, &text, &json, &results)?;
     }

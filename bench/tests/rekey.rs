@@ -25,6 +25,8 @@ fn keys_change_under_load_in_memory_and_over_af_xdp_and_tap() {
             "2",
             "--intervals",
             "0.3",
+            "--arms",
+            "no-op,integrity",
             "--json",
         ])
         .output()
@@ -46,6 +48,16 @@ fn keys_change_under_load_in_memory_and_over_af_xdp_and_tap() {
         .iter()
         .for_each(|why| println!("not measured: {why}"));
     assert_eq!(rows.len() + absent.len(), 3, "{document}");
+    let peers = document["peers"].as_array().expect("peers");
+    assert_eq!(
+        peers.len(),
+        3 * rows.len(),
+        "two, and ours without rekeying"
+    );
+    for peer in peers {
+        let [frames, lost] = ["frames", "lost"].map(|count| peer[count].as_u64());
+        assert!(frames > Some(0) && lost < frames, "{peer}");
+    }
     for row in rows {
         assert!(
             row["switches"]

@@ -22,7 +22,7 @@ use crate::line::topology::{BOXES, LAN, Topology};
 /// Frames that each cable in memory holds: some milliseconds, for when the system keeps a thread from
 /// its core. Usual Ethernet, with room for SecTAG and ICV: rooms take memory.
 const HELD: usize = 8192;
-const MTU: usize = 1500;
+pub(super) const MTU: usize = 1500;
 const MEM_MTU: usize = MTU + OVERHEAD_MAX;
 /// The interfaces that encryptors make where red is TAP.
 const TAPS: [&str; 2] = ["tap-a", "tap-b"];

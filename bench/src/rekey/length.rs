@@ -55,6 +55,18 @@ impl Plan {
         time.max(TIME_MIN + SETTLING)
     }
 
+    /// The same for a peer; without a change of key, as long as ours without.
+    pub(super) fn peer_time(
+        &self,
+        interval: Option<Duration>,
+        switches: u64,
+        left: u32,
+    ) -> Duration {
+        interval.map_or(self.time, |interval| {
+            self.run_time(interval, switches, left)
+        })
+    }
+
     /// In words, for the head of a report.
     pub(super) fn trials(&self) -> String {
         let runs = self.intervals.iter().map(|&interval| {
@@ -92,7 +104,11 @@ pub(super) fn of_all(plan: &Plan) -> Duration {
 pub(super) fn of_port(plan: &Plan) -> Duration {
     let on = plan.intervals.iter();
     let on = on.map(|&interval| of_run(plan.run_time(interval, 0, plan.pairs)));
-    let rows = (on.sum::<Duration>() + of_run(plan.time)) * plan.pairs;
+    let peers = plan.arms.iter();
+    let peers = peers.flat_map(|arm| arm.intervals(&plan.intervals));
+    let peers = peers.map(|interval| of_run(plan.peer_time(interval, 0, plan.pairs)));
+    let rows = on.chain(peers).sum::<Duration>() + of_run(plan.time);
+    let rows = rows * plan.pairs;
     (of_search(plan) + rows * plan.loads.len() as u32) * plan.sizes.len() as u32
 }
 

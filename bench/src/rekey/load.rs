@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use port::limits::HEADROOM;
+use port::limits::{ETHERNET_HEADER, HEADROOM};
 use port::mem::{self, MemConfig};
 use port::{Burst, Pool, Port, PortError};
 use rand_chacha::ChaCha8Rng;
@@ -28,9 +28,14 @@ const BEHIND_MAX: Duration = Duration::from_millis(500);
 const DRAIN: Duration = Duration::from_secs(2);
 /// After the last frame, for those that come twice.
 const AFTERWARDS: Duration = Duration::from_millis(50);
-/// EtherType of the hosts' frames: IPv4, as most of a site's.
-const HEADER: [u8; 14] = [2, 0, 0, 0, 0x10, 2, 2, 0, 0, 0, 0x10, 1, 8, 0];
-const NUMBER_AT: usize = HEADER.len();
+/// Header of the hosts' frames: they carry IPv4 packets, as most of a site's do, so that peers
+/// which know nothing else can stand in the same run.
+pub(super) const ETHERNET: [u8; ETHERNET_HEADER] = [2, 0, 0, 0, 0x10, 2, 2, 0, 0, 0, 0x10, 1, 8, 0];
+/// Of an IPv4 header without options.
+const IPV4_LEN: usize = 20;
+/// Its protocol: for experiments (RFC 3692).
+const PROTOCOL: u8 = 253;
+const NUMBER_AT: usize = ETHERNET.len() + IPV4_LEN;
 const MARK_AT: usize = NUMBER_AT + 8;
 /// More than this thread can offer: it is never idle.
 const COST_RATE: f64 = 1e8;
@@ -266,7 +271,7 @@ pub(super) fn own_cost_ns() -> Result<f64, PortError> {
 /// Whether this is a frame of such a load, and not another one of its network.
 #[inline]
 pub(super) fn made(octets: &[u8]) -> bool {
-    octets.starts_with(&HEADER)
+    octets.starts_with(&ETHERNET)
 }
 
 /// The number of a frame of this run.
@@ -284,11 +289,27 @@ fn templates(size: FrameSize, mark: u32) -> Vec<Vec<u8>> {
     let template = |len| {
         let mut octets = vec![0; len];
         rng.fill_bytes(&mut octets);
-        octets[..HEADER.len()].copy_from_slice(&HEADER);
+        octets[..ETHERNET.len()].copy_from_slice(&ETHERNET);
+        octets[ETHERNET.len()..NUMBER_AT].copy_from_slice(&ipv4(len - ETHERNET.len()));
         octets[MARK_AT..MARK_AT + 4].copy_from_slice(&mark.to_be_bytes());
         octets
     };
     lens.into_iter().map(template).collect()
+}
+
+/// Header of a packet of so many octets, between addresses of documentation (RFC 5737).
+fn ipv4(len: usize) -> [u8; IPV4_LEN] {
+    let [a, b] = (len as u16).to_be_bytes(); // a frame is no longer
+    let mut header = [
+        0x45, 0, a, b, 0, 0, 0x40, 0, 64, PROTOCOL, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2,
+    ];
+    let words = header.chunks_exact(2);
+    let sum: u32 = words
+        .map(|word| u32::from(word[0]) << 8 | u32::from(word[1]))
+        .sum();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    header[10..12].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+    header
 }
 
 #[cfg(test)]

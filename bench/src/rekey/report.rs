@@ -2,6 +2,7 @@
 
 use super::Plan;
 use super::account::{Account, quantile_us, window};
+use super::arms;
 use super::faults::Outcome;
 use super::rounds::Results;
 use super::rows::{Row, Safety, Verdict};
@@ -30,6 +31,7 @@ pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
     );
     no_drop_rates(out, results);
     rekeying(out, &results.rows);
+    arms::table(out, &results.peers, &results.rows);
     latencies(out, &results.rows);
     drops(out, &results.rows);
     safety(out, &results.rows);

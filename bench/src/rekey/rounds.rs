@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 
 use super::account::Account;
+use super::arms::Peer;
 use super::cables::{Cables, Place, PortKind};
 use super::closure::{self, Carried};
 use super::faults::{self, Outcome, Trouble};
@@ -49,6 +50,8 @@ pub(super) struct Results {
     pub(super) absent: Vec<String>,
     pub(super) ndrs: Vec<Ndr>,
     pub(super) rows: Vec<Row>,
+    /// What else was measured in the same rounds.
+    pub(super) peers: Vec<Peer>,
     /// What came of faults, where these were asked for.
     pub(super) outcomes: Vec<Outcome>,
 }
@@ -69,6 +72,7 @@ pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
         absent: Vec::new(),
         ndrs: Vec::new(),
         rows: Vec::new(),
+        peers: Vec::new(),
         outcomes: Vec::new(),
     };
     for &port in &plan.ports {
@@ -100,7 +104,9 @@ pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
                     offer,
                     load_percent,
                 };
-                results.rows.extend(rows(plan, &place, cell, &bar)?);
+                let (rows, peers) = rows(plan, &place, cell, &bar)?;
+                results.rows.extend(rows);
+                results.peers.extend(peers);
             }
         }
     }
@@ -181,8 +187,13 @@ fn searched(place: &Place, port: PortKind, size: FrameSize) -> Result<(Bounds, B
     Ok((bounds, partial))
 }
 
-/// Every interval at one offer.
-fn rows(plan: &Plan, place: &Place, cell: Cell, bar: &ProgressBar) -> Result<Vec<Row>, Error> {
+/// Every interval and every peer at one offer.
+fn rows(
+    plan: &Plan,
+    place: &Place,
+    cell: Cell,
+    bar: &ProgressBar,
+) -> Result<(Vec<Row>, Vec<Peer>), Error> {
     let row = |&interval: &Duration| Row {
         port: cell.port.as_str(),
         interval,
@@ -196,6 +207,8 @@ fn rows(plan: &Plan, place: &Place, cell: Cell, bar: &ProgressBar) -> Result<Vec
         safety: Safety::default(),
     };
     let mut rows: Vec<Row> = plan.intervals.iter().map(row).collect();
+    let of_cell = (cell.port, cell.offer, cell.load_percent);
+    let mut peers = Peer::of_cell(&plan.arms, &plan.intervals, of_cell);
     let mut off = Account::new(NEVER);
     let fault = plan.fault;
     let one = |interval, time| place.run(move |place| leg(place, cell, (interval, time), fault))?;
@@ -214,9 +227,21 @@ fn rows(plan: &Plan, place: &Place, cell: Cell, bar: &ProgressBar) -> Result<Vec
             let expected = plan.run_time(row.interval, 0, plan.pairs);
             bar.inc(length::ms(length::of_run(expected)));
         }
+        for peer in &mut peers {
+            let time = plan.peer_time(peer.interval, peer.switches(), left);
+            peer.measure(place, time)?;
+            bar.inc(length::ms(length::of_run(plan.peer_time(
+                peer.interval,
+                0,
+                plan.pairs,
+            ))));
+        }
+    }
+    if !peers.is_empty() {
+        peers.push(Peer::xpn_256(of_cell, &off));
     }
     rows.iter_mut().for_each(|row| row.off = off.clone());
-    Ok(rows)
+    Ok((rows, peers))
 }
 
 /// One run over a pair of its own.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::account::{Account, poisson_upper_95, quantile_us};
+use super::arms::{JsonPeer, Peer};
 use super::pair::Drops;
 use crate::frame_size::FrameSize;
 use crate::machine::Machine;
@@ -162,6 +163,7 @@ impl Row {
 struct Document<'a> {
     machine: &'a Machine,
     rows: Vec<JsonRow>,
+    peers: Vec<JsonPeer>,
 }
 
 /// Its shape is a promise: scripts read it.
@@ -186,7 +188,11 @@ struct JsonRow {
 }
 
 /// One document, with a line end.
-pub(super) fn json(machine: &Machine, rows: &[Row]) -> Result<String, serde_json::Error> {
+pub(super) fn json(
+    machine: &Machine,
+    rows: &[Row],
+    peers: &[Peer],
+) -> Result<String, serde_json::Error> {
     let json_row = |row: &Row| JsonRow {
         port: row.port,
         interval_s: row.interval.as_secs_f64(),
@@ -209,7 +215,13 @@ pub(super) fn json(machine: &Machine, rows: &[Row]) -> Result<String, serde_json
         },
     };
     let rows = rows.iter().map(json_row).collect();
-    Ok(serde_json::to_string_pretty(&Document { machine, rows })? + "\n")
+    let peers = peers.iter().map(JsonPeer::from).collect();
+    let document = Document {
+        machine,
+        rows,
+        peers,
+    };
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
 #[cfg(test)]

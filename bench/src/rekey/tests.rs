@@ -18,7 +18,8 @@ fn my_turn() -> MutexGuard<'static, ()> {
 }
 
 fn measured(more: &str) -> Vec<rows::Row> {
-    let plan = Plan::new(&parse(&format!("{GENTLE} {more}")).unwrap());
+    let mut plan = Plan::new(&parse(&format!("{GENTLE} {more}")).unwrap());
+    plan.arms.clear();
     rounds::run(&plan).unwrap().rows
 }
 
@@ -30,6 +31,7 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
     let options = Options {
         out: Some(out.clone()),
         json: true,
+        arms: vec![Arm::NoOp],
         ..parse(GENTLE).unwrap()
     };
     let (json, _) = run(&options).unwrap();
@@ -65,11 +67,18 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
     for zero in ["lost", "duplicated", "reordered", "unexplained"] {
         assert_eq!(row[zero], 0, "{zero}: {row}");
     }
+    let peers = document["peers"].as_array().unwrap();
+    let names: Vec<_> = peers.iter().map(|peer| &peer["arm"]).collect();
+    assert_eq!(names, ["no-op", "xpn-256"]);
+    for peer in peers {
+        assert_eq!(peer["frames"], row["frames"], "the same load: {peer}");
+    }
     let text = std::fs::read_to_string(out.join("report.txt")).unwrap();
     for part in [
         "T1 NO-DROP",
         "T2 LATENCY",
         "T3 REKEY",
+        "T3 PEERS",
         "T5 DROPS",
         "nonce_repeats 0",
         "cleartext_frames_on_line 0",

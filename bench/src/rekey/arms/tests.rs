@@ -1,0 +1,67 @@
+use super::*;
+use crate::rekey::cables::Place;
+
+const GENTLE: Offer = Offer {
+    size: FrameSize::Octets(512),
+    rate: 5_000.0,
+    time: Duration::from_secs(2),
+};
+
+fn measured(arm: Arm, interval: Option<Duration>) -> Peer {
+    let intervals: Vec<Duration> = interval.into_iter().collect();
+    let cell = (PortKind::Mem, GENTLE, 50);
+    let mut peers = Peer::of_cell(&[arm], &intervals, cell);
+    assert_eq!(peers.len(), 1);
+    let mut peer = peers.remove(0);
+    peer.measure(&Place::Memory, GENTLE.time).unwrap();
+    assert_eq!(peer.account.frames, 2 * GENTLE.frames());
+    let of = |count: u64| count as f64 / peer.account.frames as f64;
+    assert!(
+        of(peer.account.lost) < 0.01,
+        "{} lost: {:?}",
+        peer.account.lost,
+        peer.drops
+    );
+    assert_eq!((peer.account.changed, peer.account.duplicated), (0, 0));
+    peer
+}
+
+#[test]
+fn what_keeps_its_key_carries_the_load_without_a_switch() {
+    for arm in [Arm::NoOp, Arm::Integrity] {
+        let peer = measured(arm, None);
+        assert_eq!(peer.account.switches, 0);
+        assert!(peer.account.inside.is_empty() && !peer.account.outside.is_empty());
+    }
+}
+
+#[cfg(feature = "wireguard")]
+#[test]
+fn wireguard_changes_keys_both_ways_at_the_interval() {
+    let peer = measured(Arm::WireGuard, Some(Duration::from_millis(200)));
+    // Both directions, 2 s: 20, less what a busy machine delays.
+    assert!(
+        (10..=20).contains(&peer.account.switches),
+        "{:?}",
+        peer.account.switches
+    );
+    assert!(
+        !peer.account.inside.is_empty(),
+        "frames were due around them"
+    );
+}
+
+#[test]
+fn the_table_has_each_arm_and_ours_without_rekeying() {
+    let cell = (PortKind::Mem, GENTLE, 50);
+    let mut peers = Peer::of_cell(&[Arm::NoOp], &[], cell);
+    peers.push(Peer::xpn_256(cell, &Account::new(NEVER)));
+    let mut text = String::new();
+    table(&mut text, &peers, &[]);
+    for name in ["T3 PEERS", "no-op", "xpn-256", "off"] {
+        assert!(text.contains(name), "no `{name}` in\n{text}");
+    }
+    let mut nothing = String::new();
+    table(&mut nothing, &[], &[]);
+    assert!(nothing.is_empty());
+}
