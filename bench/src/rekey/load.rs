@@ -208,7 +208,8 @@ impl<P: Port> Hosts<P> {
             }
             idle &= !self.receive(&mut run, mark, &mut burst);
             if idle {
-                std::hint::spin_loop();
+                // On few cores an encryptor may be waiting for this one.
+                std::thread::yield_now();
             }
         }
         run.took = run.start.elapsed();
@@ -216,12 +217,17 @@ impl<P: Port> Hosts<P> {
             (0..FLOWS).all(|flow| run.flows[flow].arrivals.len() as u64 == run.sent[flow])
         };
         let drain = Instant::now();
+        let mut wait = |run: &mut Run| {
+            if !self.receive(run, mark, &mut burst) {
+                std::thread::yield_now();
+            }
+        };
         while !all_came(&run) && drain.elapsed() < DRAIN {
-            self.receive(&mut run, mark, &mut burst);
+            wait(&mut run);
         }
         let afterwards = Instant::now();
         while afterwards.elapsed() < AFTERWARDS {
-            self.receive(&mut run, mark, &mut burst);
+            wait(&mut run);
         }
         run
     }

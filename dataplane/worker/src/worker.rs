@@ -177,7 +177,9 @@ impl Worker {
                         Waited::TimedOut => spins.saturating_sub(1),
                     };
                 }
-                Idle::Adaptive { .. } | Idle::Busy => core::hint::spin_loop(),
+                // Whoever else wants this core is asleep sooner than we are.
+                Idle::Adaptive { .. } => rustix::thread::sched_yield(),
+                Idle::Busy => core::hint::spin_loop(),
             }
         }
         self.publish();

@@ -209,7 +209,8 @@ impl Forward for Forwarder {
     }
 }
 
-/// The loop of a worker: looks again at once for some breaths, then sleeps on both ports.
+/// The loop of an adaptive worker: looks again for some breaths, letting go of the core each time, then
+/// sleeps on both ports.
 fn work(forward: &mut impl Forward, stop: &AtomicBool) {
     let mut empty = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -221,6 +222,8 @@ fn work(forward: &mut impl Forward, stop: &AtomicBool) {
         if empty >= SPINS {
             sleep(forward.ports());
             empty = 0;
+        } else {
+            thread::yield_now();
         }
     }
 }
