@@ -9,7 +9,9 @@
 
 use arrayvec::ArrayVec;
 use gcm::Job;
-use wire::{Channel, EthernetFrame, ICV_LEN, MACS_LEN, SecTag, VLAN_TAG_LEN, short_len};
+use wire::{
+    Channel, EthernetFrame, ICV_LEN, MACS_LEN, SECTAG_LEN_MAX, SecTag, VLAN_TAG_LEN, short_len,
+};
 
 use crate::limits::BURST_MAX;
 use crate::{Buffer, Discard, Protection, TxSa, TxSc, TxScConfig};
@@ -52,12 +54,13 @@ impl TxSc {
             }
             return discarded;
         };
+        let sectag = sectag(config, sa);
+        let encrypted = sectag.encrypted;
         let mut octets = 0;
         let mut clear_tags = [0; BURST_MAX];
-        // A burst is no longer than the arrays.
         let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
         for (buffer, clear_tags) in burst.iter_mut().zip(&mut clear_tags) {
-            match tag::<B, USUAL>(config, sa, buffer) {
+            match tag::<B, USUAL>(config, sa, sectag, buffer) {
                 Ok(Tagged {
                     tags,
                     user_data_len,
@@ -67,11 +70,9 @@ impl TxSc {
                     octets += user_data_len as u64;
                     let (room, start, end) = buffer.room_mut();
                     let frame = &mut room[start + usize::from(tags) * VLAN_TAG_LEN..end];
-                    let unencrypted_len = match config.protection {
-                        Protection::Confidentiality => user_data_len + ICV_LEN,
-                        Protection::IntegrityOnly => ICV_LEN,
-                    };
-                    let aad_len = frame.len() - unencrypted_len;
+                    let payload_len = if encrypted { user_data_len } else { 0 };
+                    let aad_len = frame.len() - ICV_LEN - payload_len;
+                    // A burst is no longer than the array.
                     jobs.push(Job::new(frame, aad_len, nonce));
                 }
                 Err(reason) => discard(buffer, reason),
@@ -80,15 +81,12 @@ impl TxSc {
         let frames = jobs.len() as u64;
         sa.key.seal(&mut jobs);
         drop(jobs);
-        match config.protection {
-            Protection::Confidentiality => {
-                counters.out_pkts_encrypted += frames;
-                counters.out_octets_encrypted += octets;
-            }
-            Protection::IntegrityOnly => {
-                counters.out_pkts_protected += frames;
-                counters.out_octets_protected += octets;
-            }
+        if encrypted {
+            counters.out_pkts_encrypted += frames;
+            counters.out_octets_encrypted += octets;
+        } else {
+            counters.out_pkts_protected += frames;
+            counters.out_octets_protected += octets;
         }
         if !USUAL {
             for (buffer, tags) in burst.iter_mut().zip(clear_tags) {
@@ -96,6 +94,27 @@ impl TxSc {
             }
         }
         discarded
+    }
+}
+
+/// What all frames of a burst have in their SecTAG.
+fn sectag(config: &TxScConfig, sa: &TxSa) -> SecTag {
+    let encrypted = config.protection == Protection::Confidentiality;
+    let channel = if config.explicit_sci {
+        Channel::Explicit(config.sci)
+    } else {
+        Channel::Implied {
+            end_station: true,
+            scb: false,
+        }
+    };
+    SecTag {
+        an: sa.id().an,
+        encrypted,
+        changed: encrypted,
+        channel,
+        short_len: 0,
+        pn_low: 0,
     }
 }
 
@@ -113,6 +132,7 @@ struct Tagged {
 fn tag<B: Buffer, const USUAL: bool>(
     config: &TxScConfig,
     sa: &mut TxSa,
+    sectag: SecTag,
     buffer: &mut B,
 ) -> Result<Tagged, Discard> {
     let (room, start, end) = buffer.room_mut();
@@ -126,24 +146,7 @@ fn tag<B: Buffer, const USUAL: bool>(
     let header_len = MACS_LEN + tags * VLAN_TAG_LEN;
     let user_data_len = end - start - header_len;
 
-    let encrypted = config.protection == Protection::Confidentiality;
-    let channel = if USUAL || config.explicit_sci {
-        Channel::Explicit(config.sci)
-    } else {
-        Channel::Implied {
-            end_station: true,
-            scb: false,
-        }
-    };
-    let mut sectag = SecTag {
-        an: sa.id().an,
-        encrypted,
-        changed: encrypted,
-        channel,
-        short_len: short_len(user_data_len),
-        pn_low: 0,
-    };
-    let sectag_len = sectag.len();
+    let sectag_len = if USUAL { SECTAG_LEN_MAX } else { sectag.len() };
     if end - start + sectag_len + ICV_LEN > config.frame_len_max {
         return Err(Discard::OutPktsTooLong);
     }
@@ -156,13 +159,15 @@ fn tag<B: Buffer, const USUAL: bool>(
         .ok_or(Discard::OutPktsNoRoom)?;
 
     let pn = sa.take_pn().ok_or(Discard::OutPktsPnExhausted)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the low half is what is sent"
-    )]
-    {
-        sectag.pn_low = pn.value() as u32;
-    }
+    let sectag = SecTag {
+        short_len: short_len(user_data_len),
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the low half is what is sent"
+        )]
+        pn_low: pn.value() as u32,
+        ..sectag
+    };
     // The front of `frame` is the SecTAG's length of headroom, then the header.
     if tags == 0 {
         let mut addresses = [0; MACS_LEN];

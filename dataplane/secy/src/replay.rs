@@ -110,6 +110,34 @@ impl ReplayWindow {
         replay
     }
 
+    /// What [`Self::test_and_mark`] does one by one, for all PNs of a burst at once: if they follow
+    /// each other ahead of all received, as most do, each is fresh. `false`, and nothing is done, if
+    /// not.
+    #[inline]
+    pub(crate) fn mark_run(&mut self, pns: &[Pn]) -> bool {
+        let (Some(first), Some(last)) = (pns.first(), pns.last()) else {
+            return true;
+        };
+        let (first, last) = (first.value(), last.value());
+        let follow = (0..)
+            .zip(pns)
+            .all(|(n, pn)| pn.value().wrapping_sub(first) == n);
+        if !follow || first <= self.highest || pns.len() > WORD_BITS as usize {
+            return false;
+        }
+        self.advance(last);
+        let from_first = u64::MAX << (first % WORD_BITS);
+        let to_last = u64::MAX >> (WORD_BITS - 1 - last % WORD_BITS);
+        // No more than a word's PNs are in two words at most.
+        if word(first) == word(last) {
+            self.bits[word(first)] |= from_first & to_last;
+        } else {
+            self.bits[word(first)] |= from_first;
+            self.bits[word(last)] |= to_last;
+        }
+        true
+    }
+
     fn advance(&mut self, pn: u64) {
         let entered = pn / WORD_BITS - self.highest / WORD_BITS;
         if entered > 0 {

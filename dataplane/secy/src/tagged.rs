@@ -94,6 +94,12 @@ impl Before {
         }
     }
 
+    /// Whether its user data was encrypted.
+    #[inline]
+    pub(crate) fn encrypted(&self) -> bool {
+        self.tagged.encrypted
+    }
+
     /// The SA of that frame.
     #[inline]
     pub(crate) fn sa(&self) -> SaIndex {

@@ -22,7 +22,8 @@ pub(super) fn is_bare(job: &Job<'_>) -> bool {
 }
 
 /// Tags of a whole group; nobody, who pads it, is planned.
-#[inline]
+// Inlined it would take registers from the short frames beside it.
+#[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2,aes")]
 pub(super) fn finish<const R: usize, const SEAL: bool>(
     t: &Tables,

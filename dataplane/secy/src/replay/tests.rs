@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::{Just, Strategy, prop, prop_oneof};
-use proptest::{prop_assert_eq, proptest};
+use proptest::{prop_assert, prop_assert_eq, proptest};
 use wire::Pn;
 
 use super::{Replay, ReplayWindow};
@@ -212,21 +212,64 @@ fn sequences() -> impl Strategy<Value = (u64, u32, Vec<i64>)> {
     (start, len, prop::collection::vec(step, 0..400))
 }
 
+#[test]
+fn what_is_no_run_is_not_marked() {
+    let pns = |pns: &[u64]| -> Vec<Pn> { pns.iter().map(|&pn| Pn::new(pn).unwrap()).collect() };
+    let mut window = window(8, 1);
+    assert!(window.mark_run(&[]));
+    for none in [&[2, 4][..], &[2, 2], &[3, 2], &[2, 3, 5, 4]] {
+        assert!(!window.mark_run(&pns(none)), "{none:?}");
+    }
+    assert_eq!((window.lowest(), window.next()), (1, 1));
+    assert!(window.mark_run(&pns(&[2, 3])));
+    assert_eq!(
+        [1, 2, 3, 4].map(|pn| window.test(pn)),
+        [Fresh, Duplicate, Duplicate, Fresh]
+    );
+    for behind in [&[3, 4][..], &[1], &[1, 2]] {
+        assert!(!window.mark_run(&pns(behind)), "{behind:?}");
+    }
+    assert_eq!([1, 4].map(|pn| window.test(pn)), [Fresh, Fresh]);
+    let mut window = self::window(8, u64::MAX - 3);
+    assert!(window.mark_run(&pns(&[u64::MAX - 1, u64::MAX])));
+    assert_eq!(
+        (window.test(u64::MAX), window.next()),
+        (Duplicate, u64::MAX)
+    );
+}
+
 proptest! {
     #[test]
-    fn equals_a_set((start, len, steps) in sequences()) {
+    fn equals_a_set((start, len, steps) in sequences(), runs in prop::collection::vec(1..=64u64, 400)) {
         let mut window = window(len, start);
         let mut oracle = Oracle { received: BTreeSet::new(), start, len: len.into() };
         let mut near = start;
-        for step in steps {
-            let pn = near.saturating_add_signed(step).clamp(1, u64::MAX - 1);
+        for (step, run) in steps.into_iter().zip(runs) {
+            let pn = near.saturating_add_signed(step).clamp(1, u64::MAX - 65);
             let (early, recovered) = (window.test(pn), window.recover(pn as u32));
-            let replay = oracle.test_and_mark(pn);
-            prop_assert_eq!(early, replay);
-            prop_assert_eq!(window.test_and_mark(pn), replay, "PN {}", pn);
-            if replay != Late {
+            // Every third step is a run.
+            let run = if run % 3 == 0 { run } else { 1 };
+            let pns: Vec<_> = (pn..pn + run).map(|pn| Pn::new(pn).unwrap()).collect();
+            let ahead = pn >= window.next();
+            let replays: Vec<_> = pns.iter().map(|pn| oracle.test_and_mark(pn.value())).collect();
+            prop_assert_eq!(early, replays[0]);
+            if run > 1 && window.mark_run(&pns) {
+                prop_assert!(ahead && replays.iter().all(|replay| *replay == Fresh));
+            } else {
+                prop_assert!(run == 1 || !ahead);
+                for (pn, replay) in pns.iter().zip(&replays) {
+                    prop_assert_eq!(window.test_and_mark(pn.value()), *replay, "PN {:?}", pn);
+                }
+            }
+            for pn in &pns {
+                prop_assert!(window.test(pn.value()) != Fresh);
+            }
+            prop_assert_eq!(window.next(), oracle.received.last().map_or(start, |last| last + 1));
+            if replays[0] != Late {
                 prop_assert_eq!(recovered, pn);
-                near = near.max(pn);
+            }
+            if replays.iter().any(|replay| *replay != Late) {
+                near = near.max(pn + run - 1);
             }
         }
     }
