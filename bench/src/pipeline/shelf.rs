@@ -51,20 +51,25 @@ impl Port for ShelfPort {
     fn rx_burst(&mut self, into: &mut Burst) {
         let mut shelf = self.rx.0.borrow_mut();
         let count = shelf.len().min(into.remaining_capacity());
+        let mut octets = 0;
         for frame in shelf.drain(..count) {
-            self.counters.rx_frames += 1;
-            self.counters.rx_octets += frame.len() as u64;
+            octets += frame.len() as u64;
             into.push(frame);
         }
+        self.counters.rx_frames += count as u64;
+        self.counters.rx_octets += octets;
     }
 
     fn tx_burst(&mut self, from: &mut Burst) {
         let mut shelf = self.tx.0.borrow_mut();
+        // Summed up on the way: a sum in memory is what the next frame would wait for.
+        let mut octets = 0;
+        self.counters.tx_frames += from.len() as u64;
         for frame in from.drain(..) {
-            self.counters.tx_frames += 1;
-            self.counters.tx_octets += frame.len() as u64;
+            octets += frame.len() as u64;
             shelf.push_back(frame);
         }
+        self.counters.tx_octets += octets;
     }
 
     fn copy_tx(&mut self, _frame: &[u8]) {
