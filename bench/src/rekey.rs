@@ -41,6 +41,7 @@ mod pair;
 mod report;
 mod rounds;
 mod rows;
+mod steps;
 mod watch;
 
 /// Options of `qmacsec-bench rekey`.

@@ -6,6 +6,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -116,6 +117,11 @@ impl Pair {
             (None, None) => Err(Error::NoKeys),
             (None, Some(_)) => Ok(()),
         }
+    }
+
+    /// Where both are asked.
+    pub(super) fn sockets(&self) -> [PathBuf; 2] {
+        Side::BOTH.map(|side| self.folder.socket(side))
     }
 
     /// What both say of themselves.

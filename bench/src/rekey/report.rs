@@ -33,6 +33,7 @@ pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
     rekeying(out, &results.rows);
     arms::table(out, &results.peers, &results.rows);
     latencies(out, &results.rows);
+    switches(out, &results.rows);
     drops(out, &results.rows);
     safety(out, &results.rows);
     faults(out, &results.outcomes);
@@ -167,6 +168,30 @@ fn latencies(out: &mut String, rows: &[Row]) {
             interval.as_secs_f64(),
             half.as_secs_f64() * 1e3
         );
+    }
+}
+
+fn switches(out: &mut String, rows: &[Row]) {
+    line!(
+        out,
+        "\nT4 SWITCH us: p50, p99, max. Between rx_installed and tx a key waits until it is due; the old one is kept for a grace time"
+    );
+    for row in rows {
+        line!(
+            out,
+            "{:<8} {:<5} {:>3} %  T = {:<5}  switches {}  missed {}  late_old_key_frames {}  an_wraps {}",
+            row.port,
+            row.size,
+            row.load_percent,
+            row.interval.as_secs_f64(),
+            row.steps.told,
+            row.steps.missed,
+            row.late_old_key,
+            row.steps.an_wraps
+        );
+        for (name, [p50, p99, max]) in row.steps.quantiles_us() {
+            line!(out, "    {name:<24} {p50:>10.0} {p99:>10.0} {max:>10.0}");
+        }
     }
 }
 

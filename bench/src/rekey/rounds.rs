@@ -16,6 +16,8 @@ use super::load::{self, Hosts, Offer};
 use super::ndr::{self, Bounds};
 use super::pair::{Drops, NEVER, Pair, host_drops};
 use super::rows::{Row, Safety};
+use super::steps::{Asking, Steps};
+use super::watch::Count;
 use super::{Error, Fault, Plan};
 use crate::frame_size::FrameSize;
 use crate::sweeps;
@@ -61,6 +63,8 @@ pub(super) struct Leg {
     pub(super) account: Account,
     pub(super) drops: Drops,
     pub(super) unexplained: Drops,
+    pub(super) steps: Steps,
+    pub(super) late_old_key: u64,
     pub(super) safety: Safety,
 }
 
@@ -204,6 +208,8 @@ fn rows(
         off: Account::new(interval),
         drops: Drops::new(),
         unexplained: Drops::new(),
+        steps: Steps::default(),
+        late_old_key: 0,
         safety: Safety::default(),
     };
     let mut rows: Vec<Row> = plan.intervals.iter().map(row).collect();
@@ -223,6 +229,8 @@ fn rows(
             row.on.merge(&leg.account);
             merge(&mut row.drops, &leg.drops);
             merge(&mut row.unexplained, &leg.unexplained);
+            row.steps.merge(&leg.steps);
+            row.late_old_key += leg.late_old_key;
             row.safety.add(leg.safety);
             let expected = plan.run_time(row.interval, 0, plan.pairs);
             bar.inc(length::ms(length::of_run(expected)));
@@ -267,6 +275,7 @@ pub(super) fn over(
     let mut carried = Carried::default();
     let before = closure::at_rest(|| pair.remainders(&hosts, carried))?;
     let dropped_before = pair.drops()?;
+    let asking = Asking::start(pair.sockets(), interval)?;
     let mut account = Account::new(interval);
     for time in length::slices(offer.time, offer.rate) {
         pair.seen.iter().for_each(|seen| drop(seen.take_switches()));
@@ -276,6 +285,7 @@ pub(super) fn over(
         carried.add(&run);
     }
     let after = closure::at_last(&before, || pair.remainders(&hosts, carried))?;
+    let steps = asking.end();
     let mut drops = pair.drops()?;
     for (name, frames) in &dropped_before {
         drops.entry(name.clone()).and_modify(|now| *now -= frames);
@@ -286,6 +296,11 @@ pub(super) fn over(
     let of_control = closure::control_dropped(&before, &after);
     drops.insert("rekey frames: on the line".to_owned(), of_control);
     drops.retain(|_, frames| *frames > 0);
+    let late = pair
+        .seen
+        .iter()
+        .map(|seen| seen.count(Count::BlackRxOldKey));
+    let late_old_key = late.sum();
     let [a, b] = [0, 1].map(|end| pair.seen[end].counts());
     let [nonces, repeated, clear] = core::array::from_fn(|n| a[n] + b[n]);
     let ledgers = pair.end()?;
@@ -294,6 +309,8 @@ pub(super) fn over(
         account,
         drops,
         unexplained: closure::unexplained(&before, &after),
+        steps,
+        late_old_key,
         safety: Safety {
             nonces,
             repeated,

@@ -1,5 +1,6 @@
 //! The rows: rekeying at an interval beside not rekeying, and the verdict.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -7,6 +8,7 @@ use serde::Serialize;
 use super::account::{Account, poisson_upper_95, quantile_us};
 use super::arms::{JsonPeer, Peer};
 use super::pair::Drops;
+use super::steps::Steps;
 use crate::frame_size::FrameSize;
 use crate::machine::Machine;
 
@@ -36,6 +38,9 @@ pub(super) struct Row {
     /// With rekeying: by name, and what no name explains, by the segment of the way where it is missing.
     pub(super) drops: Drops,
     pub(super) unexplained: Drops,
+    /// With rekeying: what its switches took, and frames under a key of before that came after a switch.
+    pub(super) steps: Steps,
+    pub(super) late_old_key: u64,
     /// With rekeying.
     pub(super) safety: Safety,
 }
@@ -185,6 +190,10 @@ struct JsonRow {
     p9999_out_us: Option<f64>,
     max_in_us: f64,
     verdict: &'static str,
+    // Additions stand behind what was promised first.
+    switch_us: BTreeMap<&'static str, [f64; 3]>,
+    late_old_key_frames: u64,
+    an_wraps: u64,
 }
 
 /// One document, with a line end.
@@ -213,6 +222,9 @@ pub(super) fn json(
             Verdict::Pass => "PASS",
             Verdict::Fail(_) => "FAIL",
         },
+        switch_us: row.steps.quantiles_us().collect(),
+        late_old_key_frames: row.late_old_key,
+        an_wraps: row.steps.an_wraps,
     };
     let rows = rows.iter().map(json_row).collect();
     let peers = peers.iter().map(JsonPeer::from).collect();

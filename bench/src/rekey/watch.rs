@@ -31,7 +31,9 @@ pub(super) enum Count {
     /// From the line: user frames and those of the rekey protocol.
     BlackRx,
     BlackRxControl,
-    /// To the line: the same.
+    /// Of the user frames: under the key of before, after the first one under the new key.
+    BlackRxOldKey,
+    /// To the line: as from it.
     BlackTx,
     BlackTxControl,
     /// Of these, what the port dropped, by its counters.
@@ -140,6 +142,8 @@ pub(super) struct Black<P> {
     stall: Duration,
     /// AN and PN of the last frame protected.
     last: Option<(u8, u32)>,
+    /// The newest AN from the line.
+    newest: Option<u8>,
 }
 
 impl<P: Port> Black<P> {
@@ -150,6 +154,7 @@ impl<P: Port> Black<P> {
             seen,
             stall,
             last: None,
+            newest: None,
         }
     }
 
@@ -189,8 +194,24 @@ impl<P: Port> Port for Black<P> {
         let before = into.len();
         self.port.rx_burst(into);
         let came = &into[before..];
-        let of_control = |frame: &&port::Frame| ethertype(frame.bytes()) == Some(ETHERTYPE_REKEY);
-        let control = came.iter().filter(of_control).count();
+        let (mut control, mut old) = (0, 0);
+        for frame in came {
+            let octets = frame.bytes();
+            match ethertype(octets) {
+                Some(ETHERTYPE_REKEY) => control += 1,
+                Some(ETHERTYPE_MACSEC) => {
+                    let an = octets.get(TCI_AT).map(|tci| tci & 3);
+                    // ANs go round: one further is a new key.
+                    let new = self.newest.map(|newest| (newest + 1) % 4);
+                    if self.newest.is_none() || an == new {
+                        self.newest = an;
+                    }
+                    old += usize::from(an != self.newest);
+                }
+                _ => {}
+            }
+        }
+        self.seen.add(Count::BlackRxOldKey, old);
         self.seen.add(Count::BlackRxControl, control);
         self.seen.add(Count::BlackRx, came.len() - control);
     }

@@ -51,6 +51,7 @@ mod message;
 mod policy;
 mod ratchet;
 mod reach;
+mod recent;
 mod rx;
 mod schedule;
 mod secret;
@@ -80,4 +81,5 @@ pub use session::Entropy;
 pub use shortage::Supply;
 pub use status::{
     Counters, DirectionStatus, KeyStatus, RootStatus, SessionState, SessionStatus, Status,
+    SwitchTimes,
 };

@@ -81,6 +81,9 @@ pub const PROOFS_MAX: u32 = 32;
 /// Keys from the root alone are made ready so long before the hard limit, at most a quarter of it.
 pub const ALONE_LEAD: Duration = PATIENCE_MAX;
 
+/// Switches of each direction whose times are told.
+pub const SWITCHES_TOLD: usize = 16;
+
 /// `key_IDs` remembered as used.
 pub const USED_KEY_IDS: usize = 4096;
 

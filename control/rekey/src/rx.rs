@@ -22,6 +22,7 @@ use crate::guards::{self, Guard};
 use crate::limits;
 use crate::message::Header;
 use crate::reach::Reach;
+use crate::recent::Recent;
 use crate::schedule::{Kcv, MixKey, SaKeys, pqc_key_id};
 use crate::secret::{Origin, QkdKey};
 
@@ -45,6 +46,7 @@ pub(crate) struct Rx {
     lookups: Vec<(KeyId, Duration)>,
     trouble: Option<(Cause, Duration)>,
     switches: u64,
+    recent: Recent,
     failures: u64,
 }
 
@@ -64,6 +66,7 @@ enum Candidate {
     Clearing {
         offer: Offer,
         keys: Box<SaKeys>,
+        found: Duration,
         slow: Option<Duration>,
     },
     /// The workers install it.
@@ -87,6 +90,8 @@ struct Offer {
     root: u32,
     sci: Sci,
     scs: u16,
+    /// When it came.
+    came: Duration,
 }
 
 /// An rx SA in the workers, without its key.
@@ -94,14 +99,18 @@ struct Offer {
 struct Held {
     offer: Offer,
     kcv: Kcv,
+    /// The key was here then.
+    found: Duration,
     /// Given to the workers then.
     since: Duration,
+    /// All workers had it then.
+    installed: Duration,
     /// Became active then.
     active_since: Duration,
 }
 
 impl Rx {
-    pub(crate) const fn new(timers: RxTimers) -> Self {
+    pub(crate) fn new(timers: RxTimers) -> Self {
         Self {
             timers,
             seen: 0,
@@ -112,6 +121,7 @@ impl Rx {
             lookups: Vec::new(),
             trouble: None,
             switches: 0,
+            recent: Recent::default(),
             failures: 0,
         }
     }
@@ -152,6 +162,7 @@ impl Rx {
             root,
             sci: header.sci,
             scs: header.tx_scs,
+            came: now,
         };
         // REKEY-21
         if id.epoch < self.seen && guards::on(Guard::EpochGrows) {
@@ -246,7 +257,12 @@ impl Rx {
                 let context = reach.rx_context(offer.id, (key_id, offer.origin, offer.root));
                 let keys = Box::new(mix.sa_keys(&key, &context));
                 let slow = Some(now + limits::WORKER_SLOW);
-                self.candidate = Candidate::Clearing { offer, keys, slow };
+                self.candidate = Candidate::Clearing {
+                    offer,
+                    keys,
+                    found: now,
+                    slow,
+                };
                 self.install(now, reach);
             }
             Err(failure) => {
@@ -277,8 +293,9 @@ impl Rx {
 
     pub(crate) fn on_done(&mut self, now: Duration, step: Step, reach: &mut Reach<'_>) {
         match (step, &self.candidate) {
-            (Step::InstallRx(id), &Candidate::Installing { sa, .. }) if sa.offer.id == id => {
+            (Step::InstallRx(id), &Candidate::Installing { mut sa, .. }) if sa.offer.id == id => {
                 let direction = Direction::Rx;
+                sa.installed = now;
                 self.candidate = Candidate::Pending(sa);
                 reach.out.event(Event::Installed {
                     direction,
@@ -289,6 +306,7 @@ impl Rx {
             }
             (Step::RetireRx(id), _) => {
                 self.wiping.retain(|wiping| *wiping != id);
+                self.recent.retired(now, id);
                 reach.out.event(Event::Retired {
                     direction: Direction::Rx,
                     id,

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use secy::SaId;
 use wire::{An, KeyId, MacAddr};
 
 use crate::event::Cause;
@@ -72,7 +73,7 @@ pub enum SessionState {
 }
 
 /// One direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectionStatus {
     /// The step of its state machine.
     pub stage: &'static str,
@@ -88,6 +89,8 @@ pub struct DirectionStatus {
     pub key: Option<KeyStatus>,
     /// Switches since start.
     pub switches: u64,
+    /// When the last of them went through their steps, the newest last.
+    pub recent: Vec<SwitchTimes>,
     /// Offers given up (tx) or refused (rx), and failed fetches, since start.
     pub failures: u64,
     /// What goes wrong now, and since when (same clock as `now`).
@@ -109,6 +112,25 @@ pub struct KeyStatus {
     pub root: u32,
     /// Time since the switch to it.
     pub age: Duration,
+}
+
+/// When one switch went through its steps, by the clock of `now`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SwitchTimes {
+    /// The SA that took over.
+    pub id: SaId,
+    /// The SA before.
+    pub previous: Option<SaId>,
+    /// The KME gave the key: by `enc_keys` (tx), by `dec_keys` (rx). Of a key from the root alone: it was made.
+    pub key: Duration,
+    /// It was offered first (tx); the offer came (rx).
+    pub offered: Duration,
+    /// The workers were told to install it.
+    pub told: Duration,
+    /// All workers had it: that is the switch (tx), and the READY (rx).
+    pub installed: Duration,
+    /// No worker had the SA before any more; `None`: not yet, or there was none. Tx: it went with the switch.
+    pub retired: Option<Duration>,
 }
 
 /// Counters of control frames. Every frame handed to [`crate::Rekey::on_frame`] is in `received`

@@ -15,7 +15,8 @@ use crate::secret::QkdKey;
 
 /// Keys held and the fetch under way.
 pub(crate) struct Stock {
-    held: Vec<(KeyId, QkdKey)>,
+    /// And when each came.
+    held: Vec<(KeyId, QkdKey, Duration)>,
     fetch: Fetch,
     /// Failures in a row.
     failures: u32,
@@ -60,12 +61,12 @@ impl Stock {
     }
 
     /// The KME gave a key. One that nobody asked for any more is still a good key if there is room.
-    pub(crate) fn put(&mut self, key_id: KeyId, key: QkdKey) {
+    pub(crate) fn put(&mut self, now: Duration, key_id: KeyId, key: QkdKey) {
         self.fetch = Fetch::Idle;
         self.failures = 0;
         self.last_failure = None;
         if self.held.len() < limits::KEYS_HELD_MAX {
-            self.held.push((key_id, key));
+            self.held.push((key_id, key, now));
         }
     }
 
@@ -86,8 +87,8 @@ impl Stock {
         self.last_failure.replace(failure) != Some(failure)
     }
 
-    /// The oldest key, for one offer.
-    pub(crate) fn take(&mut self) -> Option<(KeyId, QkdKey)> {
+    /// The oldest key, for one offer, and when it came.
+    pub(crate) fn take(&mut self) -> Option<(KeyId, QkdKey, Duration)> {
         if self.held.is_empty() {
             None
         } else {

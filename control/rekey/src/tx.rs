@@ -21,6 +21,7 @@ use crate::guards::{self, Guard};
 use crate::limits;
 use crate::message::Answer;
 use crate::reach::Reach;
+use crate::recent::Recent;
 use crate::schedule::SaKeys;
 use crate::secret::{Origin, QkdKey};
 use crate::shortage::{self, Shortage, Supply};
@@ -60,6 +61,7 @@ pub(crate) struct Tx {
     shortage: Shortage,
     trouble: Option<(Cause, Duration)>,
     switches: u64,
+    recent: Recent,
     failures: u64,
 }
 
@@ -75,7 +77,13 @@ enum State {
     /// The peer is ready; the switch is not due yet.
     Agreed(Offer),
     /// The workers install the SA.
-    Installing { sa: InUse, slow: Option<Duration> },
+    Installing {
+        sa: InUse,
+        /// When its key came, and when it was offered.
+        came: Duration,
+        offered: Duration,
+        slow: Option<Duration>,
+    },
 }
 struct Offer {
     id: SaId,
@@ -84,6 +92,11 @@ struct Offer {
     /// Epoch of the root the keys are made with.
     root: u32,
     keys: SaKeys,
+    /// When the key came.
+    came: Duration,
+    /// When it was offered first.
+    offered: Duration,
+    /// From when on READY is waited for.
     begun: Duration,
     send_at: Duration,
     pause: Duration,
@@ -120,6 +133,7 @@ impl Tx {
             shortage: Shortage::new(config),
             trouble: None,
             switches: 0,
+            recent: Recent::default(),
             failures: 0,
         }
     }
@@ -173,7 +187,7 @@ impl Tx {
         let failure = match answer {
             // REKEY-22: marked when it comes in, so that a KME that repeats itself is found out.
             Ok((key_id, key)) if reach.used.take(key_id) => {
-                self.stock.put(key_id, key);
+                self.stock.put(now, key_id, key);
                 return self.stocked(now, reach);
             }
             Ok((key_id, _)) => (KeyFailure::Unusable, Some(key_id)),
@@ -234,8 +248,13 @@ impl Tx {
 
     pub(crate) fn on_done(&mut self, now: Duration, step: Step, reach: &mut Reach<'_>) {
         match (step, &self.state) {
-            (Step::InstallTx(id), &State::Installing { sa, .. }) if sa.id == id => {
-                self.switched(now, sa, reach);
+            (
+                Step::InstallTx(id),
+                &State::Installing {
+                    sa, came, offered, ..
+                },
+            ) if sa.id == id => {
+                self.switched(now, sa, (came, offered), reach);
             }
             (Step::RetireTx(id), _) => {
                 reach.out.event(Event::Retired {
@@ -341,6 +360,7 @@ impl Tx {
                 age: now.saturating_sub(sa.since),
             }),
             switches: self.switches,
+            recent: self.recent.times(),
             failures: self.failures,
             trouble: self.trouble,
         }

@@ -25,6 +25,8 @@ fn row(on: Account, off: Account) -> Row {
         off,
         drops: Drops::new(),
         unexplained: Drops::new(),
+        steps: Steps::default(),
+        late_old_key: 0,
         safety: Safety {
             nonces: 1_000_000,
             keys: 10,

@@ -54,6 +54,20 @@ fn what_is_neither_protected_nor_the_protocols_is_in_clear() {
     assert_eq!(seen.count(Count::BlackTxControl), 1);
 }
 
+#[test]
+fn frames_under_the_key_of_before_are_counted_after_the_switch() {
+    let (end, other) = mem::pair(64);
+    let seen = Seen::default();
+    let mut port = Black::new(end.open().unwrap(), seen.clone(), Duration::ZERO);
+    let mut line = other.open().unwrap();
+    for (an, pn) in [(3, 7), (3, 8), (0, 1), (3, 9), (0, 2), (1, 1), (0, 3)] {
+        line.copy_tx(&protected(an, pn));
+    }
+    port.rx_burst(&mut Burst::new());
+    assert_eq!(seen.count(Count::BlackRx), 7);
+    assert_eq!(seen.count(Count::BlackRxOldKey), 2);
+}
+
 /// A full line refuses frames of both kinds: they are told apart.
 #[test]
 fn drops_of_the_protocols_frames_are_known() {

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use super::Outcome;
 use crate::limits;
-use crate::status::{Direction, PortReport, Report, StatusError, WorkerReport, prometheus, query};
+use crate::status::{
+    Direction, PortReport, Report, StatusError, Switch, WorkerReport, prometheus, query,
+};
 
 /// Arguments of `qmacsec status`.
 #[derive(clap::Args)]
@@ -90,6 +92,9 @@ pub(crate) fn text(report: &Report) -> String {
     ));
     for (way, key) in [("out ", &report.tx), ("in  ", &report.rx)] {
         line(format!("  {way} {}", direction(key)));
+        if let Some(last) = key.recent.last() {
+            line(format!("       {}", switch(last)));
+        }
         if !matches!(key.supply.as_str(), "" | "normal" | "starting") {
             let since_s = key
                 .supply_ms
@@ -189,6 +194,16 @@ fn direction(direction: &Direction) -> String {
         direction.key_age_ms.unwrap_or(0),
         direction.switches,
         direction.state,
+    )
+}
+
+/// What the last change of key took.
+fn switch(switch: &Switch) -> String {
+    let between = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e3;
+    format!(
+        "last switch: offer to order {:.1} ms, in all workers {:.1} ms later",
+        between(switch.offered_us, switch.told_us),
+        between(switch.told_us, switch.installed_us),
     )
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rekey::{DirectionStatus, Status};
+use rekey::{DirectionStatus, Status, SwitchTimes};
 
 use super::fleet::Fleet;
 use crate::config::EncryptorConfig;
-use crate::status::{Direction, KmeHealth, Peer, Report, Root};
+use crate::status::{Direction, KmeHealth, Peer, Report, Root, Switch};
 
 /// What never changes.
 pub(super) struct Identity {
@@ -16,11 +16,14 @@ pub(super) struct Identity {
     engine: String,
     peer: String,
     sae_id: String,
+    started_us: u64,
 }
 
 impl Identity {
+    /// Of an encryptor that starts now.
     pub(super) fn of(config: &EncryptorConfig) -> Self {
         Self {
+            started_us: us(clock()),
             name: config.encryptor.name.clone(),
             suite: config.macsec.suite.0.name().to_owned(),
             engine: config.encryptor.engine.0.name().to_owned(),
@@ -44,6 +47,7 @@ pub(super) fn build(
         name: identity.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_ms: ms(now),
+        started_us: identity.started_us,
         suite: identity.suite.clone(),
         engine: identity.engine.clone(),
         encrypting: rekey.tx.key.is_some() && rekey.rx.key.is_some() && alive,
@@ -85,11 +89,24 @@ fn direction(now: Duration, status: &DirectionStatus, next_pn: Option<u64>) -> D
         supply_changes: status.supply_changes,
         interval_ms: status.interval.map(ms),
         switches: status.switches,
+        recent: status.recent.iter().map(switch).collect(),
         next_pn,
         trouble: status.trouble.map(|(cause, _)| cause.to_string()),
         trouble_ms: status
             .trouble
             .map(|(_, since)| ms(now.saturating_sub(since))),
+    }
+}
+
+fn switch(times: &SwitchTimes) -> Switch {
+    Switch {
+        an: times.id.an.value(),
+        epoch: times.id.epoch,
+        key_us: us(times.key),
+        offered_us: us(times.offered),
+        told_us: us(times.told),
+        installed_us: us(times.installed),
+        retired_us: times.retired.map(us),
     }
 }
 
@@ -111,6 +128,16 @@ fn frames(rekey: &Status) -> BTreeMap<String, u64> {
     ]
     .map(|(name, count)| (name.to_owned(), count))
     .into()
+}
+
+/// This machine's monotonic clock, which [`std::time::Instant`] reads, too, but does not tell.
+fn clock() -> Duration {
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    time.map_or(Duration::ZERO, Duration::from)
+}
+
+fn us(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn ms(time: Duration) -> u64 {

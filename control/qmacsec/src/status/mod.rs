@@ -11,6 +11,7 @@ mod socket;
 pub use kme_fault::KmeFault;
 pub use prometheus::prometheus;
 pub use report::{
-    Direction, Done, KmeHealth, KmeReport, Peer, PolicyLine, PortReport, Report, Root, WorkerReport,
+    Direction, Done, KmeHealth, KmeReport, Peer, PolicyLine, PortReport, Report, Root, Switch,
+    WorkerReport,
 };
 pub use socket::{Asker, Request, StatusError, StatusSocket, query, request};

@@ -13,6 +13,9 @@ pub struct Report {
     pub version: String,
     /// Milliseconds since the start.
     pub uptime_ms: u64,
+    /// The start by this machine's monotonic clock, in microseconds: joins the times of encryptors on one machine.
+    #[serde(default)]
+    pub started_us: u64,
     /// Cipher suite.
     pub suite: String,
     /// AES-GCM engine.
@@ -102,12 +105,34 @@ pub struct Direction {
     pub interval_ms: Option<u64>,
     /// Changes of key since the start, the first one included.
     pub switches: u64,
+    /// When the last changes of key went through their steps, the newest last.
+    #[serde(default)]
+    pub recent: Vec<Switch>,
     /// Why there is no fresh key, if there is trouble.
     pub trouble: Option<String>,
     /// Milliseconds since that trouble began.
     pub trouble_ms: Option<u64>,
     /// Next packet number (highest of the workers).
     pub next_pn: Option<u64>,
+}
+
+/// The steps of one change of key, in microseconds since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switch {
+    /// Association number of the key that took over.
+    pub an: u8,
+    /// Its number in this direction.
+    pub epoch: u32,
+    /// The KME gave the key: by `enc_keys` (out), by `dec_keys` (in).
+    pub key_us: u64,
+    /// The key was offered to the peer, or by it.
+    pub offered_us: u64,
+    /// The workers were told to install it.
+    pub told_us: u64,
+    /// All workers had it: out, they protect with it from then on; in, the peer may.
+    pub installed_us: u64,
+    /// No worker had the key before any more, if that is so already.
+    pub retired_us: Option<u64>,
 }
 
 /// How the KME answers.

@@ -63,6 +63,46 @@ fn both_directions_switch_every_interval_and_hold_two_rx_sas_at_most_between() {
 }
 
 #[test]
+fn a_switch_goes_through_its_steps_in_order_at_both_ends() {
+    let mut two = Two::plain();
+    two.run(ms(70_500));
+    for (sender, receiver) in [(0, 1), (1, 0)] {
+        let tx = two.ends[sender].status(two.now).tx.recent;
+        let rx = two.ends[receiver].status(two.now).rx.recent;
+        assert_eq!(
+            (tx.len(), rx.len()),
+            (limits::SWITCHES_TOLD, limits::SWITCHES_TOLD)
+        );
+        for (tx, rx) in tx.iter().zip(&rx) {
+            assert_eq!((tx.id, tx.previous), (rx.id, rx.previous));
+            let steps = [
+                tx.key,
+                tx.offered,
+                rx.offered,
+                rx.key,
+                rx.told,
+                rx.installed,
+            ];
+            assert!(steps.is_sorted(), "{tx:?} {rx:?}");
+            assert!(
+                rx.installed <= tx.told && tx.told <= tx.installed,
+                "{tx:?} {rx:?}"
+            );
+            assert_eq!(tx.retired, Some(tx.installed));
+            assert!(
+                rx.retired.is_none_or(|at| at > tx.installed),
+                "{tx:?} {rx:?}"
+            );
+        }
+        let retired = rx.iter().filter(|rx| rx.retired.is_some()).count();
+        assert!(
+            retired >= rx.len() - 1,
+            "all but the last, in its grace time"
+        );
+    }
+}
+
+#[test]
 fn rekey_t8_a_wrong_secret_is_one_clear_event_within_5_s_and_no_traffic() {
     let mut two = Two::new(|_, _| {}, [7, 8]);
     two.run(ms(5000));

@@ -12,7 +12,7 @@ use crate::message::{Answer, Body};
 use crate::reach::Reach;
 use crate::schedule::{MixKey, SaKeys};
 use crate::shortage::Supply;
-use crate::status::{DirectionStatus, KeyStatus};
+use crate::status::{DirectionStatus, KeyStatus, SwitchTimes};
 use wire::KeyId;
 
 impl Rx {
@@ -32,7 +32,12 @@ impl Rx {
         let context = reach.rx_context(offer.id, (offer.key_id, offer.origin, offer.root));
         let keys = Box::new(mix.sa_keys_alone(&context));
         let slow = Some(now + limits::WORKER_SLOW);
-        self.candidate = Candidate::Clearing { offer, keys, slow };
+        self.candidate = Candidate::Clearing {
+            offer,
+            keys,
+            found: now,
+            slow,
+        };
         self.install(now, reach);
     }
 
@@ -45,7 +50,10 @@ impl Rx {
             return;
         }
         let cleared = core::mem::replace(&mut self.candidate, Candidate::Nothing);
-        let Candidate::Clearing { offer, keys, .. } = cleared else {
+        let Candidate::Clearing {
+            offer, keys, found, ..
+        } = cleared
+        else {
             return;
         };
         let SaKeys { sak, salt, kcv } = *keys;
@@ -59,7 +67,9 @@ impl Rx {
         let sa = Held {
             offer,
             kcv,
+            found,
             since: now,
+            installed: now,
             active_since: now,
         };
         let slow = Some(now + limits::WORKER_SLOW);
@@ -82,6 +92,15 @@ impl Rx {
         }
         let previous = self.active.replace(sa);
         self.switches += 1;
+        self.recent.switched(SwitchTimes {
+            id: sa.offer.id,
+            previous: previous.map(|sa| sa.offer.id),
+            key: sa.found,
+            offered: sa.offer.came,
+            told: sa.since,
+            installed: sa.installed,
+            retired: None,
+        });
         self.trouble = None;
         let Offer {
             id,
@@ -245,6 +264,7 @@ impl Rx {
                 age: now.saturating_sub(sa.active_since),
             }),
             switches: self.switches,
+            recent: self.recent.times(),
             failures: self.failures,
             trouble: self.trouble,
         }

@@ -17,6 +17,7 @@ fn timers() -> TxTimers {
 fn put(stock: &mut Stock, n: u8) {
     let id = KeyId::new(&format!("key-{n}")).expect("a key_ID");
     stock.put(
+        Duration::from_secs(u64::from(n)),
         id,
         QkdKey::from_slice(&[n; 32], Origin::Modelled).expect("32 octets"),
     );
@@ -34,10 +35,10 @@ fn one_request_at_a_time_and_never_more_keys_than_the_limit() {
     assert!(!stock.ask(now, 5), "the limit is two, whatever is wanted");
     put(&mut stock, 3); // late answer: no room, wiped
     assert_eq!(stock.len(), limits::KEYS_HELD_MAX);
-    let (first, key) = stock.take().expect("held");
+    let (first, key, came) = stock.take().expect("held");
     assert_eq!(
-        (first.as_str(), key.expose()),
-        ("key-1", &[1; 32]),
+        (first.as_str(), key.expose(), came),
+        ("key-1", &[1; 32], Duration::from_secs(1)),
         "oldest first"
     );
     stock.clear();

@@ -18,6 +18,7 @@ use crate::reach::Reach;
 use crate::schedule::pqc_key_id;
 use crate::secret::{Origin, QkdKey};
 use crate::shortage;
+use crate::status::SwitchTimes;
 
 impl Tx {
     /// One transition, or one repetition of the OFFER (REKEY-17); false when nothing is due.
@@ -84,6 +85,7 @@ impl Tx {
             State::Installing {
                 sa,
                 slow: slow @ Some(_),
+                ..
             } if *slow <= Some(now) => {
                 *slow = None;
                 let id = sa.id;
@@ -100,7 +102,12 @@ impl Tx {
 
     /// A new offer: the AN after that in use, whatever was offered in between (REKEY-18). Without a
     /// QKD key it is made of the root alone.
-    fn offer(&mut self, now: Duration, key: Option<(KeyId, QkdKey)>, reach: &mut Reach<'_>) {
+    fn offer(
+        &mut self,
+        now: Duration,
+        key: Option<(KeyId, QkdKey, Duration)>,
+        reach: &mut Reach<'_>,
+    ) {
         let an = self.an.map_or(An::ZERO, An::next);
         if !guards::on(Guard::SameAn) {
             self.an = Some(an);
@@ -113,16 +120,16 @@ impl Tx {
         };
         let (root, mix) = reach.root.in_force();
         let context = |key_id, origin| reach.tx_context(id, (key_id, origin, root));
-        let (key_id, origin, keys) = match key {
-            Some((key_id, key)) => {
+        let (key_id, origin, keys, came) = match key {
+            Some((key_id, key, came)) => {
                 let origin = key.origin();
                 let keys = mix.sa_keys(&key, &context(key_id, origin));
-                (key_id, origin, keys)
+                (key_id, origin, keys, came)
             }
             None => {
                 let key_id = pqc_key_id(reach.session.id(), id.epoch);
                 let keys = mix.sa_keys_alone(&context(key_id, Origin::Pqc));
-                (key_id, Origin::Pqc, keys)
+                (key_id, Origin::Pqc, keys, now)
             }
         };
         let pause = self.timers.offer_repeat;
@@ -132,6 +139,8 @@ impl Tx {
             origin,
             root,
             keys,
+            came,
+            offered: now,
             begun: now,
             send_at: now,
             pause,
@@ -173,6 +182,8 @@ impl Tx {
             origin,
             root,
             keys,
+            came,
+            offered,
             ..
         } = offer;
         self.an = Some(id.an);
@@ -193,11 +204,22 @@ impl Tx {
         self.enter(
             Stage::Agreed,
             Input::SwitchDue,
-            State::Installing { sa, slow },
+            State::Installing {
+                sa,
+                came,
+                offered,
+                slow,
+            },
         );
     }
 
-    pub(super) fn switched(&mut self, now: Duration, sa: InUse, reach: &mut Reach<'_>) {
+    pub(super) fn switched(
+        &mut self,
+        now: Duration,
+        sa: InUse,
+        (key, offered): (Duration, Duration),
+        reach: &mut Reach<'_>,
+    ) {
         let InUse {
             id,
             key_id,
@@ -207,6 +229,15 @@ impl Tx {
         } = sa;
         let previous = self.current.replace(sa);
         self.switches += 1;
+        self.recent.switched(SwitchTimes {
+            id,
+            previous: previous.map(|sa| sa.id),
+            key,
+            offered,
+            told: since,
+            installed: now,
+            retired: previous.map(|_| now), // each worker has one tx SA: the next wipes it
+        });
         self.trouble = None;
         let direction = Direction::Tx;
         reach.out.event(Event::Installed {
