@@ -37,6 +37,7 @@ mod files;
 mod length;
 mod load;
 mod ndr;
+mod outlet;
 mod pair;
 mod report;
 mod rounds;
@@ -79,7 +80,7 @@ pub struct Options {
     /// A short look: in memory, 512 octets at half load, 1 s and 0.1 s, under a minute
     #[arg(long)]
     pub quick: bool,
-    /// Plays faults, too (T8): KMEs down, slow, without some keys, frames that change places
+    /// Plays faults, too (T8): KMEs down, slow, at odds, frames that change places, an encryptor killed
     #[arg(long)]
     pub faults: bool,
     /// Peers in the same rounds [default: all in this build; none with --quick]
@@ -280,14 +281,18 @@ pub fn run(options: &Options) -> Result<(String, bool), Error> {
         ..Machine::this(&clock, limits)
     };
     let text = report::write(&machine, &plan, &results);
-    let json = rows::json(&machine, &results.rows, &results.peers)?;
+    let json = rows::json(&machine, &results)?;
     if let Some(folder) = &options.out {
         files::write(folder, &machine, &text, &json, &results)?;
     }
     let passed = results
         .rows
         .iter()
-        .all(|row| row.verdict() == Verdict::Pass);
+        .all(|row| row.verdict() == Verdict::Pass)
+        && results
+            .outcomes
+            .iter()
+            .all(|outcome| outcome.failures().is_empty());
     Ok((if options.json { json } else { text }, passed))
 }
 

@@ -131,15 +131,21 @@ impl Cables {
     }
 }
 
+/// A cable in memory.
+pub(super) fn cable() -> (Mem, Mem) {
+    mem::pair_with(MemConfig {
+        capacity: HELD,
+        mtu: MEM_MTU,
+        ..MemConfig::default()
+    })
+}
+
+/// One end of a cable in memory, to be opened where it is used.
+pub(super) fn open(end: Mem) -> Opener {
+    Box::new(move || Ok(Box::new(end.open()?)))
+}
+
 fn in_memory() -> Cables {
-    let cable = || {
-        mem::pair_with(MemConfig {
-            capacity: HELD,
-            mtu: MEM_MTU,
-            ..MemConfig::default()
-        })
-    };
-    let open = |end: Mem| -> Opener { Box::new(move || Ok(Box::new(end.open()?))) };
     let [(red_a, host_a), (red_b, host_b), (black_a, black_b)] = [(); 3].map(|()| cable());
     Cables {
         encryptors: [[open(red_a), open(black_a)], [open(red_b), open(black_b)]],

@@ -6,7 +6,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -65,12 +65,7 @@ impl Pair {
         let start = |((side, ports), seen): ((Side, [Opener; 2]), &Seen)| {
             let ports_named = format!("ledger = \"{}\"\n{NAMED_PORTS}", ledger_name(side));
             let file = folder.encryptor(side, &ports_named, kmes.address(side));
-            let config =
-                EncryptorConfig::read(&file).map_err(|error| Error::Setup(error.to_string()))?;
-            let [red, black] = watched(ports, seen, fault);
-            let ports = Ports::of_one(red, black, side.mac());
-            let run = move |stop| async move { encryptor::run(&config, &file, ports, stop).await };
-            Encryptor::start(side, fault, run)
+            encryptor(side, &file, watched(ports, seen, fault), fault)
         };
         let encryptors = ends.map(start).collect::<Result<_, _>>()?;
         let mut pair = Self {
@@ -124,8 +119,25 @@ impl Pair {
         Side::BOTH.map(|side| self.folder.socket(side))
     }
 
+    /// Ends an encryptor as a crash does: no good-bye to the peer.
+    pub(super) fn kill(&mut self, side: Side) {
+        if let Some(encryptor) = self.encryptors.get_mut(side.index()) {
+            encryptor.kill();
+        }
+    }
+
+    /// Starts it anew, over these ports.
+    pub(super) fn start_again(&mut self, side: Side, ports: [Opener; 2]) -> Result<(), Error> {
+        let ports = watched(ports, &self.seen[side.index()], None);
+        let started = encryptor(side, &self.folder.config(side), ports, None)?;
+        if let Some(encryptor) = self.encryptors.get_mut(side.index()) {
+            *encryptor = started;
+        }
+        Ok(())
+    }
+
     /// What both say of themselves.
-    fn reports(&self) -> Result<[Report; 2], Error> {
+    pub(super) fn reports(&self) -> Result<[Report; 2], Error> {
         let report = |side| {
             let report = query::<Report>(&self.folder.socket(side));
             report.map_err(|error| Error::Setup(error.to_string()))
@@ -195,6 +207,20 @@ impl Pair {
     }
 }
 
+/// One encryptor, by its config, over these ports.
+fn encryptor(
+    side: Side,
+    file: &Path,
+    [red, black]: [Opener; 2],
+    fault: Option<Fault>,
+) -> Result<Encryptor, Error> {
+    let file = file.to_owned();
+    let config = EncryptorConfig::read(&file).map_err(|error| Error::Setup(error.to_string()))?;
+    let ports = Ports::of_one(red, black, side.mac());
+    let run = move |stop| async move { encryptor::run(&config, &file, ports, stop).await };
+    Encryptor::start(side, fault, run)
+}
+
 /// The drops of a host's own port.
 pub(super) fn host_drops(port: &impl Port) -> Drops {
     let counters = port.counters();
@@ -245,6 +271,7 @@ const STALL: Duration = Duration::from_millis(5);
 
 struct Encryptor {
     end: Option<oneshot::Sender<()>>,
+    crash: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), String>>>,
 }
 
@@ -256,20 +283,38 @@ impl Encryptor {
         R: Future<Output = Result<(), encryptor::RunError>>,
     {
         let (end, ended) = oneshot::channel::<()>();
+        let (crash, crashed) = oneshot::channel::<()>();
         let work = move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build();
             let runtime = runtime.map_err(|error| error.to_string())?;
-            with(fault, || runtime.block_on(run(Stop(ended)))).map_err(|error| error.to_string())
+            let life = async {
+                tokio::select! {
+                    outcome = run(Stop(ended)) => outcome.map_err(|error| error.to_string()),
+                    Ok(()) = crashed => Ok(()), // dropped where it stands
+                }
+            };
+            with(fault, || runtime.block_on(life))
         };
         let thread = thread::Builder::new()
             .name(format!("encryptor-{}", side.letter()))
             .spawn(work)?;
         Ok(Self {
             end: Some(end),
+            crash: Some(crash),
             thread: Some(thread),
         })
+    }
+
+    /// Nobody is told, and nothing is carried out any more; its workers end with it.
+    fn kill(&mut self) {
+        if let Some(crash) = self.crash.take() {
+            let _ended_already = crash.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _dropped_where_it_stood = thread.join();
+        }
     }
 
     /// Why it ended, if it did.

@@ -3,7 +3,7 @@
 use super::Plan;
 use super::account::{Account, quantile_us, window};
 use super::arms;
-use super::faults::Outcome;
+use super::faults;
 use super::rounds::Results;
 use super::rows::{Row, Safety, Verdict};
 use crate::machine::Machine;
@@ -36,7 +36,7 @@ pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
     switches(out, &results.rows);
     drops(out, &results.rows);
     safety(out, &results.rows);
-    faults(out, &results.outcomes);
+    faults::table(out, &results.outcomes);
     report
 }
 
@@ -234,36 +234,5 @@ fn safety(out: &mut String, rows: &[Row]) {
     );
     for finding in &all.grave {
         line!(out, "  {finding}");
-    }
-}
-
-fn faults(out: &mut String, outcomes: &[Outcome]) {
-    if outcomes.is_empty() {
-        return;
-    }
-    line!(
-        out,
-        "\nT8 FAULTS at a tenth of the no-drop rate, in memory, at the first interval"
-    );
-    line!(
-        out,
-        "fault                  lasted_s  switches     lost  blocked_ms  cleartext  recovered_s  verdict"
-    );
-    for outcome in outcomes {
-        let recovered = outcome
-            .recovered
-            .map(|time| format!("{:.2}", time.as_secs_f64()));
-        line!(
-            out,
-            "{:<22} {:>8.0} {:>9} {:>8} {:>11.1} {:>10} {:>12}  {}",
-            outcome.trouble.name(),
-            outcome.lasted.as_secs_f64(),
-            outcome.switches,
-            outcome.lost,
-            outcome.blocked_ms,
-            outcome.clear,
-            recovered.as_deref().unwrap_or("-"),
-            if outcome.passed() { "PASS" } else { "FAIL" },
-        );
     }
 }

@@ -123,9 +123,10 @@ pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
 
 /// Each fault, at a tenth of the no-drop rate.
 fn faults(plan: &Plan, ndrs: &[Ndr], bar: &ProgressBar) -> Result<Vec<Outcome>, Error> {
-    let (Some(ndr), Some(&interval)) = (ndrs.first(), plan.intervals.first()) else {
+    let Some(ndr) = ndrs.first() else {
         return Ok(Vec::new());
     };
+    let interval = faults::interval(plan);
     let offer = Offer {
         size: ndr.size,
         rate: ndr.bounds.lower * FAULT_LOAD,

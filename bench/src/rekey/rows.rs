@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::account::{Account, poisson_upper_95, quantile_us};
-use super::arms::{JsonPeer, Peer};
+use super::arms::JsonPeer;
+use super::faults::JsonOutcome;
 use super::pair::Drops;
+use super::rounds::Results;
 use super::steps::Steps;
 use crate::frame_size::FrameSize;
 use crate::machine::Machine;
@@ -169,6 +171,7 @@ struct Document<'a> {
     machine: &'a Machine,
     rows: Vec<JsonRow>,
     peers: Vec<JsonPeer>,
+    faults: Vec<JsonOutcome>,
 }
 
 /// Its shape is a promise: scripts read it.
@@ -197,11 +200,7 @@ struct JsonRow {
 }
 
 /// One document, with a line end.
-pub(super) fn json(
-    machine: &Machine,
-    rows: &[Row],
-    peers: &[Peer],
-) -> Result<String, serde_json::Error> {
+pub(super) fn json(machine: &Machine, results: &Results) -> Result<String, serde_json::Error> {
     let json_row = |row: &Row| JsonRow {
         port: row.port,
         interval_s: row.interval.as_secs_f64(),
@@ -226,12 +225,14 @@ pub(super) fn json(
         late_old_key_frames: row.late_old_key,
         an_wraps: row.steps.an_wraps,
     };
-    let rows = rows.iter().map(json_row).collect();
-    let peers = peers.iter().map(JsonPeer::from).collect();
+    let rows = results.rows.iter().map(json_row).collect();
+    let peers = results.peers.iter().map(JsonPeer::from).collect();
+    let faults = results.outcomes.iter().map(JsonOutcome::from).collect();
     let document = Document {
         machine,
         rows,
         peers,
+        faults,
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }

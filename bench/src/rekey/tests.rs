@@ -230,17 +230,23 @@ fn frames_that_vanish_are_unexplained_whatever_else_is_dropped() {
 }
 
 #[test]
-fn keys_that_fail_and_frames_that_change_places_lose_nothing() {
+fn faults_lose_nothing_but_what_a_dead_encryptor_must() {
     let _turn = my_turn();
     let offer = load::Offer {
         size: FrameSize::Octets(512),
         rate: 5_000.0,
         time: Duration::ZERO,
     };
-    for trouble in [faults::Trouble::KmsDown, faults::Trouble::Reorder] {
+    for trouble in [
+        faults::Trouble::KmsDown,
+        faults::Trouble::KmsMismatch,
+        faults::Trouble::Reorder,
+        faults::Trouble::PeerKill,
+    ] {
         let (lasts, interval) = (Duration::from_secs(1), Duration::from_millis(300));
         let outcome = faults::suffer(trouble, lasts, interval, offer).unwrap();
-        assert!(outcome.passed(), "{outcome:?}");
+        let failures = outcome.failures();
+        assert!(failures.is_empty(), "{failures:?}: {outcome:?}");
         assert!(
             outcome.switches >= 6,
             "keys change before and after: {outcome:?}"

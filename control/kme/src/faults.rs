@@ -23,6 +23,8 @@ pub enum Fault {
     LatePropagation(Duration),
     /// enc_keys, dec_keys: name each key with another key_ID.
     WrongKeyId,
+    /// enc_keys, dec_keys: send other octets under the name of each key.
+    WrongKey,
     /// enc_keys, dec_keys: send each key with its last octet missing.
     WrongSize,
     /// enc_keys, dec_keys: send the first key in place of every other; a lone one twice.

@@ -70,6 +70,12 @@ pub(crate) fn spoil(mut keys: Vec<StoredKey>, faults: &[Fault]) -> Vec<StoredKey
                     key.id = wire::KeyId::new(&other).unwrap_or(key.id);
                 }
             }
+            Fault::WrongKey => {
+                for key in &mut keys {
+                    let other = key.bytes.expose().iter().map(|octet| !octet);
+                    key.bytes = KeyBytes::new(other.collect());
+                }
+            }
             Fault::WrongSize => {
                 for key in &mut keys {
                     let short = key.bytes.len().saturating_sub(1);

@@ -59,6 +59,10 @@ fn faults_spoil_the_reply_as_they_say() {
         container(&[Fault::WrongSize])["keys"][0]["key"],
         "/////////w=="
     );
+    assert_eq!(
+        container(&[Fault::WrongKey])["keys"][0]["key"],
+        "AAAAAAAAAAA="
+    );
     let extra = container(&[Fault::ExtraFields]);
     assert_eq!(extra["vendor_extra"], "ignore me");
     assert_eq!(extra["keys"][1]["key_ID_extension"]["vendor_extra"], 1);
