@@ -34,6 +34,7 @@ mod cables;
 mod closure;
 mod faults;
 mod files;
+mod keys;
 mod length;
 mod load;
 mod ndr;

@@ -64,6 +64,12 @@ impl TwoKmes {
         running.faults(&format!("kme-{}", side.letter())).unwrap()
     }
 
+    /// State of the link and both KMEs; `None` while they are down.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<kme::Snapshot> {
+        self.running.as_ref().map(Kmes::snapshot)
+    }
+
     /// Takes both down at once, as a power cut does.
     pub fn take_down(&mut self) {
         let _inside = self.runtime.enter();

@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 
 use super::cables::Cables;
 use super::closure::{Carried, RX_DROPS, Remainders, Snapshot, TX_DROPS};
+use super::keys::Keys;
 use super::load::Hosts;
 use super::watch::{Black, Count, Red, Seen};
 use super::{Error, Fault};
@@ -195,15 +196,24 @@ impl Pair {
         Ok(drops)
     }
 
-    /// Ends both encryptors, and holds what they tell of their keys against each other.
-    pub(super) fn end(mut self) -> Result<Verification, Error> {
+    /// Changes of the stage of the supply so far, both ends.
+    pub(super) fn stage_changes(&self) -> Result<u64, Error> {
+        let changes = |report: &Report| report.tx.supply_changes.unwrap_or_default();
+        Ok(self.reports()?.iter().map(changes).sum())
+    }
+
+    /// Ends both encryptors, holds what they tell of their keys against each other, and adds it to `keys`.
+    pub(super) fn end(mut self, keys: &mut Keys) -> Result<Verification, Error> {
         self.encryptors.clear();
         let ledger = |side| {
             let ledger = ledger::read(&self.folder.path().join(ledger_name(side)));
             ledger.map_err(|error| Error::Setup(error.to_string()))
         };
         let [a, b] = Side::BOTH.map(ledger);
-        Ok(ledger::verify_pair(&a?, &b?))
+        let (a, b) = (a?, b?);
+        keys.read(&a);
+        keys.read(&b);
+        Ok(ledger::verify_pair(&a, &b))
     }
 }
 

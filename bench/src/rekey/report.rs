@@ -4,6 +4,7 @@ use super::Plan;
 use super::account::{Account, quantile_us, window};
 use super::arms;
 use super::faults;
+use super::keys;
 use super::rounds::Results;
 use super::rows::{Row, Safety, Verdict};
 use crate::machine::Machine;
@@ -36,6 +37,7 @@ pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
     switches(out, &results.rows);
     drops(out, &results.rows);
     safety(out, &results.rows);
+    keys::table(out, &results.rows);
     faults::table(out, &results.outcomes);
     report
 }

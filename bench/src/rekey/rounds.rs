@@ -2,7 +2,7 @@
 //! and again, so that a slow minute of the machine meets all of them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
@@ -11,6 +11,7 @@ use super::arms::Peer;
 use super::cables::{Cables, Place, PortKind};
 use super::closure::{self, Carried};
 use super::faults::{self, Outcome, Trouble};
+use super::keys::{self, Keys};
 use super::length;
 use super::load::{self, Hosts, Offer};
 use super::ndr::{self, Bounds};
@@ -64,6 +65,7 @@ pub(super) struct Leg {
     pub(super) drops: Drops,
     pub(super) unexplained: Drops,
     pub(super) steps: Steps,
+    pub(super) keys: Keys,
     pub(super) late_old_key: u64,
     pub(super) safety: Safety,
 }
@@ -209,6 +211,7 @@ fn rows(
         off: Account::new(interval),
         drops: Drops::new(),
         unexplained: Drops::new(),
+        keys: Keys::default(),
         steps: Steps::default(),
         late_old_key: 0,
         safety: Safety::default(),
@@ -231,6 +234,7 @@ fn rows(
             merge(&mut row.drops, &leg.drops);
             merge(&mut row.unexplained, &leg.unexplained);
             row.steps.merge(&leg.steps);
+            row.keys.merge(&leg.keys);
             row.late_old_key += leg.late_old_key;
             row.safety.add(leg.safety);
             let expected = plan.run_time(row.interval, 0, plan.pairs);
@@ -271,20 +275,25 @@ pub(super) fn over(
     interval: Duration,
     fault: Option<Fault>,
 ) -> Result<Leg, Error> {
+    let started = Instant::now();
     let (pair, ends) = Pair::start(cables, interval, fault)?;
     let mut hosts = Hosts::new(ends)?;
     let mut carried = Carried::default();
     let before = closure::at_rest(|| pair.remainders(&hosts, carried))?;
     let dropped_before = pair.drops()?;
+    let stage_changes = pair.stage_changes()?;
     let asking = Asking::start(pair.sockets(), interval)?;
     let mut account = Account::new(interval);
-    for time in length::slices(offer.time, offer.rate) {
-        pair.seen.iter().for_each(|seen| drop(seen.take_switches()));
-        let run = hosts.carry(Offer { time, ..offer });
-        let switches = [0, 1].map(|end| pair.seen[end].take_switches());
-        account.add(&run, &switches);
-        carried.add(&run);
-    }
+    let load = || {
+        for time in length::slices(offer.time, offer.rate) {
+            pair.seen.iter().for_each(|seen| drop(seen.take_switches()));
+            let run = hosts.carry(Offer { time, ..offer });
+            let switches = [0, 1].map(|end| pair.seen[end].take_switches());
+            account.add(&run, &switches);
+            carried.add(&run);
+        }
+    };
+    let ((), depth_min) = keys::watched(&pair.kmes, load);
     let after = closure::at_last(&before, || pair.remainders(&hosts, carried))?;
     let steps = asking.end();
     let mut drops = pair.drops()?;
@@ -304,13 +313,21 @@ pub(super) fn over(
     let late_old_key = late.sum();
     let [a, b] = [0, 1].map(|end| pair.seen[end].counts());
     let [nonces, repeated, clear] = core::array::from_fn(|n| a[n] + b[n]);
-    let ledgers = pair.end()?;
+    let mut keys = Keys {
+        depth_min,
+        stage_changes: pair.stage_changes()?.saturating_sub(stage_changes),
+        time: started.elapsed(),
+        ..Keys::default()
+    };
+    keys.hear(&pair.kmes);
+    let ledgers = pair.end(&mut keys)?;
     let grave = ledgers.findings.into_iter().filter(|finding| finding.grave);
     Ok(Leg {
         account,
         drops,
         unexplained: closure::unexplained(&before, &after),
         steps,
+        keys,
         late_old_key,
         safety: Safety {
             nonces,

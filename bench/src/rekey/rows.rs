@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::account::{Account, poisson_upper_95, quantile_us};
 use super::arms::JsonPeer;
 use super::faults::JsonOutcome;
+use super::keys::{JsonKeys, Keys};
 use super::pair::Drops;
 use super::rounds::Results;
 use super::steps::Steps;
@@ -43,6 +44,8 @@ pub(super) struct Row {
     /// With rekeying: what its switches took, and frames under a key of before that came after a switch.
     pub(super) steps: Steps,
     pub(super) late_old_key: u64,
+    /// With rekeying: where its keys came from.
+    pub(super) keys: Keys,
     /// With rekeying.
     pub(super) safety: Safety,
 }
@@ -171,6 +174,7 @@ struct Document<'a> {
     machine: &'a Machine,
     rows: Vec<JsonRow>,
     peers: Vec<JsonPeer>,
+    keys: Vec<JsonKeys>,
     faults: Vec<JsonOutcome>,
 }
 
@@ -227,11 +231,13 @@ pub(super) fn json(machine: &Machine, results: &Results) -> Result<String, serde
     };
     let rows = results.rows.iter().map(json_row).collect();
     let peers = results.peers.iter().map(JsonPeer::from).collect();
+    let keys = results.rows.iter().map(JsonKeys::from).collect();
     let faults = results.outcomes.iter().map(JsonOutcome::from).collect();
     let document = Document {
         machine,
         rows,
         peers,
+        keys,
         faults,
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")

@@ -81,6 +81,17 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
     for peer in peers {
         assert_eq!(peer["frames"], row["frames"], "the same load: {peer}");
     }
+    let [told] = document["keys"].as_array().unwrap().as_slice() else {
+        panic!("of one row: {json}");
+    };
+    let count = |name: &str| told[name].as_u64().unwrap();
+    let switches = row["switches"].as_u64().unwrap();
+    assert!(count("keys_used") >= switches, "{told}");
+    assert!(count("keys_in") >= count("keys_used"), "{told}");
+    assert!(
+        count("depth_min") > 0 && told["skr_bit_s"] == 100_000.0,
+        "{told}"
+    );
     let text = std::fs::read_to_string(out.join("report.txt")).unwrap();
     for part in [
         "T1 NO-DROP",
@@ -91,6 +102,7 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         "dec->rx_installed",
         "missed 0",
         "T5 DROPS",
+        "T7 KEYS",
         "nonce_repeats 0",
         "cleartext_frames_on_line 0",
     ] {

@@ -27,6 +27,7 @@ fn row(on: Account, off: Account) -> Row {
         unexplained: Drops::new(),
         steps: Steps::default(),
         late_old_key: 0,
+        keys: Keys::default(),
         safety: Safety {
             nonces: 1_000_000,
             keys: 10,
