@@ -41,6 +41,8 @@ pub enum XAxis {
     Logarithmic,
     /// Linear, with round ticks.
     Linear,
+    /// Linear over the nines of a quantile: 2 is 99 %.
+    Nines,
 }
 
 /// One set of axes.
@@ -59,6 +61,8 @@ pub struct Line {
     pub name: String,
     /// Of [`COLOURS`].
     pub colour: &'static str,
+    /// Drawn in strokes: what another line of its colour is held against.
+    pub dashed: bool,
     /// x and y; y is not negative.
     pub points: Vec<(f64, f64)>,
 }
@@ -96,9 +100,10 @@ impl Chart {
             let y = TOP + 20.0 + 24.0 * named.len() as f64;
             named.push(&line.name);
             put(format!(
-                r#"<line x1="{LEGEND}" y1="{y}" x2="{}" y2="{y}" stroke="{}" stroke-width="2"/><text x="{}" y="{}">{}</text>"#,
+                r#"<line x1="{LEGEND}" y1="{y}" x2="{}" y2="{y}" stroke="{}" stroke-width="2"{}/><text x="{}" y="{}">{}</text>"#,
                 LEGEND + 28.0,
                 line.colour,
+                line.strokes(),
                 LEGEND + 36.0,
                 y + 4.0,
                 escape(&line.name),
@@ -106,6 +111,15 @@ impl Chart {
         }
         put("</svg>".to_owned());
         svg
+    }
+}
+
+impl Line {
+    fn strokes(&self) -> &'static str {
+        match self.dashed {
+            true => r#" stroke-dasharray="6 4""#,
+            false => "",
+        }
     }
 }
 
@@ -139,7 +153,7 @@ impl Axes {
         let y_step = round_step(top);
         let ticks = match chart.x_axis {
             XAxis::Logarithmic => values,
-            XAxis::Linear => {
+            XAxis::Linear | XAxis::Nines => {
                 let step = round_step(x.1 - x.0);
                 let first = (x.0 / step).ceil();
                 let count = ((x.1 / step).floor() - first).max(0.0) as u32;
@@ -166,7 +180,7 @@ impl Axes {
         self.panel
             * match self.kind {
                 XAxis::Logarithmic => (value / least).ln() / (greatest / least).ln(),
-                XAxis::Linear => (value - least) / (greatest - least),
+                XAxis::Linear | XAxis::Nines => (value - least) / (greatest - least),
             }
     }
 
@@ -205,7 +219,10 @@ impl Axes {
                 BOTTOM + 5.0
             ));
             // Values that lie close together would print over each other.
-            let text = short(value);
+            let text = match self.kind {
+                XAxis::Nines => quantile(value),
+                _ => short(value),
+            };
             let half = text.len() as f64 * HALF_DIGIT;
             if x - half > label_end {
                 put(format!(
@@ -247,10 +264,11 @@ impl Axes {
         }
         if points.len() > 1 {
             svg += &format!(
-                "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"/>",
+                "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"{}/>",
                 path.trim_end(),
                 line.colour,
-                if points.len() <= MARKED { 2 } else { 1 },
+                if points.len() <= MARKED { 2.0 } else { 1.5 },
+                line.strokes(),
             );
         }
         svg
@@ -268,6 +286,11 @@ fn round_step(range: f64) -> f64 {
         .into_iter()
         .find(|step| range / step <= 8.0);
     step.unwrap_or(2.0 * power)
+}
+
+/// A quantile by its nines: 1 is 90 %.
+fn quantile(nines: f64) -> String {
+    format!("{} %", short(100.0 * (1.0 - 10_f64.powf(-nines))))
 }
 
 /// Without the digits that binary fractions leave behind.

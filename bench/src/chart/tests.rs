@@ -4,6 +4,7 @@ fn chart(x_axis: XAxis, panels: Vec<Vec<Vec<(f64, f64)>>>) -> Chart {
     let line = |(n, points)| Line {
         name: format!("line <{n}>"),
         colour: COLOURS[n],
+        dashed: false,
         points,
     };
     let panel = |lines: Vec<Vec<(f64, f64)>>| Panel {
@@ -55,7 +56,7 @@ fn the_chart_is_well_formed_and_shows_every_point() {
 
 #[test]
 fn one_point_only_and_nothing_at_all_still_make_a_chart() {
-    for x_axis in [XAxis::Logarithmic, XAxis::Linear] {
+    for x_axis in [XAxis::Logarithmic, XAxis::Linear, XAxis::Nines] {
         for panels in [
             vec![],
             vec![vec![]],
@@ -83,4 +84,17 @@ fn the_greater_value_stands_further_right() {
     let step = |a: f64, b: f64| axes.x(b) - axes.x(a);
     assert!((step(48.0, 148.0) - step(148.0, 248.0)).abs() < 1e-9);
     assert_eq!(axes.ticks, [50.0, 100.0, 150.0, 200.0, 250.0]);
+}
+
+#[test]
+fn nines_are_told_as_per_cent_and_strokes_tell_lines_of_one_colour_apart() {
+    let points = (0..=4).map(|nines| (f64::from(nines), 1.0)).collect();
+    let mut chart = chart(XAxis::Nines, vec![vec![points]]);
+    assert!(!chart.draw().contains("dasharray"));
+    chart.panels[0].lines[0].dashed = true;
+    let svg = chart.draw();
+    for text in [">0 %<", ">90 %<", ">99.99 %<"] {
+        assert!(svg.contains(text), "{text}");
+    }
+    assert_eq!(svg.matches("dasharray").count(), 2, "the line and its name");
 }

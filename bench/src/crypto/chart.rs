@@ -34,6 +34,7 @@ fn lines(rows: &[Row], op: Op, burst: usize) -> Vec<Line> {
         Line {
             name: name.to_string(),
             colour,
+            dashed: false,
             points: rows.iter().filter(of_name).filter_map(point).collect(),
         }
     };

@@ -33,6 +33,7 @@ fn lines(rows: &[Row], op: Op, cores: usize) -> Vec<Line> {
         Line {
             name: arm.as_str().to_owned(),
             colour,
+            dashed: false,
             points: rows.iter().filter(of_arm).filter_map(point).collect(),
         }
     };

@@ -110,6 +110,23 @@ impl Peer {
         arms.iter().flat_map(of_arm).collect()
     }
 
+    /// Where it stood: port, size and load.
+    pub(super) fn cell(&self) -> (&'static str, FrameSize, u32) {
+        (self.port.as_str(), self.offer.size, self.load_percent)
+    }
+
+    /// Who it is, in a legend.
+    pub(super) fn label(&self) -> String {
+        let interval = self
+            .interval
+            .map(|t| format!(", T = {} s", t.as_secs_f64()));
+        self.name().to_owned() + &interval.unwrap_or_default()
+    }
+
+    pub(super) fn account(&self) -> &Account {
+        &self.account
+    }
+
     /// Changes of key so far.
     pub(super) fn switches(&self) -> u64 {
         self.account.switches
@@ -185,31 +202,15 @@ pub(super) fn table(out: &mut String, peers: &[Peer], rows: &[Row]) {
         out,
         "port     size  load%  arm        T_s    switches     frames   lost  lost_in  reord    dup  p50_us  p99.99_us: in      out  max_us: in       out  dropped by name"
     );
-    let mut shown = Vec::new();
     for peer in peers {
-        let cell = (peer.port.as_str(), peer.offer.size, peer.load_percent);
-        put(
-            out,
-            cell,
-            (peer.name(), peer.interval),
-            &peer.account,
-            &peer.drops,
-        );
-        let last = !peers.iter().any(|other| {
-            let of = (other.port.as_str(), other.offer.size, other.load_percent);
-            of == cell && matches!((peer.who, other.who), (Who::Arm(_), Who::Xpn256))
-        });
-        if last && !shown.contains(&cell) {
-            shown.push(cell);
-            let ours = |row: &&Row| (row.port, row.size, row.load_percent) == cell;
+        let who = (peer.name(), peer.interval);
+        put(out, peer.cell(), who, &peer.account, &peer.drops);
+        // The last of its offer.
+        if peer.who == Who::Xpn256 {
+            let ours = |row: &&Row| (row.port, row.size, row.load_percent) == peer.cell();
             for row in rows.iter().filter(ours) {
-                put(
-                    out,
-                    cell,
-                    ("qmacsec", Some(row.interval)),
-                    &row.on,
-                    &row.drops,
-                );
+                let who = ("qmacsec", Some(row.interval));
+                put(out, peer.cell(), who, &row.on, &row.drops);
             }
         }
     }

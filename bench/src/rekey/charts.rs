@@ -1,0 +1,143 @@
+//! Charts of one offer: throughput around a switch, latencies by quantile, and those of peers.
+
+use hdrhistogram::Histogram;
+
+use super::account::{Account, window};
+use super::arms::Peer;
+use super::rows::Row;
+use crate::chart::{COLOURS, Chart, Line, Panel, XAxis};
+use crate::machine::Machine;
+
+/// Height of one of them, as they are drawn; width of all.
+const HEIGHT: usize = 520;
+const WIDTH: usize = 1120;
+/// Steps of one nine in a curve of latencies, and the most nines.
+const STEPS: u32 = 10;
+const NINES: u32 = 5;
+
+/// One above the other in one document.
+pub(super) fn draw(machine: &Machine, rows: &[&Row], peers: &[&Peer]) -> String {
+    let of = rows.first().map_or(String::new(), |row| {
+        format!(
+            "{}, {} octets, {} % of the no-drop rate",
+            row.port, row.size, row.load_percent
+        )
+    });
+    let chart = |what: &str, (x_label, x_axis): (&str, XAxis), y: &str, lines: Vec<Line>| {
+        let title = y.to_owned();
+        let lines: Vec<Line> = lines
+            .into_iter()
+            .filter(|line| !line.points.is_empty())
+            .collect();
+        let chart = Chart {
+            title: format!("{what}: {of}"),
+            subtitle: machine.cpu.clone(),
+            x_label: x_label.to_owned(),
+            x_axis,
+            panels: vec![Panel { title, lines }],
+        };
+        chart.draw()
+    };
+    let around = ("milliseconds from the switch", XAxis::Linear);
+    let quantiles = ("share of the frames that are no later", XAxis::Nines);
+    let mut charts = vec![
+        chart(
+            "Throughput around a switch",
+            around,
+            "arrivals in each millisecond, per cent of an even flow",
+            throughput(rows),
+        ),
+        chart(
+            "Latency in the windows around switches, and outside",
+            quantiles,
+            "one-way latency, µs",
+            tails(rows),
+        ),
+    ];
+    if !peers.is_empty() {
+        charts.push(chart(
+            "Latency beside peers, all frames",
+            quantiles,
+            "one-way latency, µs",
+            beside_peers(rows, peers),
+        ));
+    }
+    let nested = charts.iter().enumerate().map(|(n, chart)| {
+        let place = format!("<svg y=\"{}\" height=\"{HEIGHT}\" ", n * HEIGHT);
+        chart.replacen("<svg ", &place, 1)
+    });
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {}\">\n{}</svg>\n",
+        charts.len() * HEIGHT,
+        nested.collect::<String>()
+    )
+}
+
+fn name(row: &Row) -> String {
+    format!("T = {} s", row.interval.as_secs_f64())
+}
+
+fn throughput(rows: &[&Row]) -> Vec<Line> {
+    let line = |(row, colour): (&&Row, &'static str)| {
+        let half = window(row.interval).as_millis() as f64;
+        let point = |(bin, &arrived): (usize, &u64)| {
+            let percent = 100.0 * arrived as f64 / row.on.even.max(1.0);
+            (bin as f64 + 0.5 - half, percent)
+        };
+        Line {
+            name: name(row),
+            colour,
+            dashed: false,
+            points: row.on.bins.iter().enumerate().map(point).collect(),
+        }
+    };
+    rows.iter().zip(COLOURS).map(line).collect()
+}
+
+fn tails(rows: &[&Row]) -> Vec<Line> {
+    let lines = |(row, colour): (&&Row, &'static str)| {
+        [
+            (", inside", &row.on.inside, false),
+            (", outside", &row.on.outside, true),
+        ]
+        .map(|(place, histogram, dashed)| Line {
+            name: name(row) + place,
+            colour,
+            dashed,
+            points: tail(histogram),
+        })
+    };
+    rows.iter().zip(COLOURS).flat_map(lines).collect()
+}
+
+/// Ours in strokes, at the shortest interval, which costs most; so peers.
+fn beside_peers(rows: &[&Row], peers: &[&Peer]) -> Vec<Line> {
+    let shortest = rows.iter().min_by_key(|row| row.interval);
+    let ours = shortest.map(|row| (format!("qmacsec, {}", name(row)), &row.on, true));
+    let shortest = shortest.map(|row| row.interval);
+    let shown = |peer: &&&Peer| peer.interval.is_none() || peer.interval == shortest;
+    let peers = peers.iter().filter(shown);
+    let peers = peers.map(|peer| (peer.label(), peer.account(), false));
+    let line = |((name, account, dashed), colour): ((String, &Account, bool), &'static str)| {
+        let mut all = account.outside.clone();
+        all += &account.inside;
+        Line {
+            name,
+            colour,
+            dashed,
+            points: tail(&all),
+        }
+    };
+    peers.chain(ours).zip(COLOURS).map(line).collect()
+}
+
+/// Latency against the nines of its quantile.
+fn tail(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
+    let steps = (0..=NINES * STEPS).map(|step| f64::from(step) / f64::from(STEPS));
+    let shown = steps.filter(|nines| 10_f64.powf(*nines) <= histogram.len() as f64);
+    let point = |nines: f64| {
+        let quantile = 1.0 - 10_f64.powf(-nines);
+        (nines, histogram.value_at_quantile(quantile) as f64 / 1e3)
+    };
+    shown.map(point).collect()
+}
