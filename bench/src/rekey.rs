@@ -53,9 +53,13 @@ mod watch;
 #[command(after_help = "Examples:\n  \
     qmacsec-bench rekey --quick\n  \
     qmacsec-bench rekey --ports mem,xdp --intervals 3,1,0.1 --loads 50 --sizes 64,1518 --switches 1000 --out rekey\n\
-    Exit code 2 when a row fails. `--out` writes report.txt, report.json, report.html, .svg and .hlog.")]
+    qmacsec-bench rekey --ports mem --intervals 1,0.1 --loads 50 --sizes 512 --faults --arms no-op,integrity --out rekey\n\
+    Exit code 2 when a row or a fault fails. `--out` writes report.txt, report.json, report.html, .svg and .hlog.")]
 pub struct Options {
     /// Seconds between switches, at least 0.1 [default: 60,3,1,0.3,0.1]
+    ///
+    /// 0.1 is the protocol's own least: an offer begins half an interval before its switch, and within that time
+    /// the peer gets the key from its KME over mutual TLS and installs it in all workers.
     #[arg(long, value_delimiter = ',', value_parser = interval)]
     pub intervals: Vec<Duration>,
     /// Frame sizes in octets with FCS, at most 1518, and `imix` [default: 64,512,1518,imix]
