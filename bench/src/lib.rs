@@ -36,4 +36,5 @@ mod sweeps;
 mod text;
 mod throughput;
 pub mod timing;
+mod vdev;
 pub mod window;

@@ -22,6 +22,7 @@ use crate::crypto::{self, or_default};
 use crate::frame_size::FrameSize;
 use crate::machine::Machine;
 use crate::pipeline::cores;
+use crate::vdev::{self, Vdev};
 use rounds::Rounds;
 
 mod boxes;
@@ -43,6 +44,7 @@ const ROUNDS_QUICK: u32 = 3;
 #[command(
     after_help = "Example:\n  qmacsec-bench line --ports xdp,packet --rounds 20 --json > line.json\n\
     Makes network namespaces of its own: needs root, or the right to make user namespaces.\n\
+    Ports by DPDK need a build with --features dpdk (libdpdk-dev), and root for dpdk-af-xdp.\n\
     Sizes are with FCS. Rows of veth compare arms; they say nothing of a NIC."
 )]
 pub struct Options {
@@ -121,6 +123,10 @@ pub enum PortKind {
     XdpNative,
     /// AF_XDP with the program in the kernel's general path
     XdpSkb,
+    /// net_af_xdp of DPDK, where it is built in; no jumbo
+    DpdkAfXdp,
+    /// net_af_packet of DPDK, where it is built in
+    DpdkAfPacket,
 }
 
 impl PortKind {
@@ -130,7 +136,22 @@ impl PortKind {
             Self::Xdp => "xdp",
             Self::XdpNative => "xdp-native",
             Self::XdpSkb => "xdp-skb",
+            Self::DpdkAfXdp => "dpdk-af-xdp",
+            Self::DpdkAfPacket => "dpdk-af-packet",
         }
+    }
+
+    /// The driver, of those by DPDK.
+    fn vdev(self) -> Option<Vdev> {
+        match self {
+            Self::DpdkAfXdp => Some(Vdev::AfXdp),
+            Self::DpdkAfPacket => Some(Vdev::AfPacket),
+            Self::Packet | Self::Xdp | Self::XdpNative | Self::XdpSkb => None,
+        }
+    }
+
+    fn takes_jumbo(self) -> bool {
+        self.vdev().is_none_or(Vdev::takes_jumbo)
     }
 }
 
@@ -221,11 +242,16 @@ impl Plan {
         if absent.is_some() {
             arms.retain(|arm| *arm != Arm::Testpmd);
         }
+        let sizes = or_default(&options.sizes, sizes);
+        let ports = or_default(&options.ports, ports);
+        let too_long = sizes.iter().any(|size| rounds::is_jumbo(*size));
+        let narrow = ports.iter().filter(|port| too_long && !port.takes_jumbo());
+        let narrow = narrow.map(|port| format!("jumbo over {}: it has none", port.as_str()));
         Ok(Self {
-            sizes: or_default(&options.sizes, sizes),
+            absent: absent.into_iter().chain(narrow).collect(),
+            sizes,
             arms,
-            absent: absent.into_iter().collect(),
-            ports: or_default(&options.ports, ports),
+            ports,
             tcp: !options.no_tcp,
             engine: options.engine.unwrap_or_else(Engine::best),
             cores: [boxes, host],
@@ -243,6 +269,9 @@ impl Plan {
 pub fn run(options: &Options) -> Result<String, Error> {
     sandbox::enter()?;
     let plan = Plan::new(options)?;
+    if plan.ports.iter().any(|port| port.vdev().is_some()) {
+        vdev::start()?;
+    }
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);
     let mut rounds = Rounds::start(&plan, options.seed)?;

@@ -1,28 +1,33 @@
 //! `qmacsec-bench line` as a user runs it: in namespaces of its own, or not at all and saying why.
 
-use std::process::Command;
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "clippy knows functions with #[test] only, not the rest of a test"
+)]
+
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
 const ARMS: [&str; 4] = ["no-op", "integrity", "gcm-aes-256", "xpn-256"];
 
-#[test]
-fn frames_jumbo_and_tcp_come_through_every_arm() {
+fn line(arguments: &[&str]) -> Output {
     let output = Command::new(env!("CARGO_BIN_EXE_qmacsec-bench"))
-        .args([
-            "line",
-            "--sizes",
-            "64,9000",
-            "--ports",
-            "packet,xdp",
-            "--arms",
-            "no-op,integrity,gcm-aes-256,xpn-256",
-            "--rounds",
-            "1",
-            "--json",
-        ])
-        .output()
-        .expect("the program of this crate");
+        .arg("line")
+        .args(arguments)
+        .output();
+    output.expect("the program of this crate")
+}
+
+/// One round of every arm of ours over these ports, at 64 octets, jumbo and TCP: `carried` says of each port
+/// whether it has jumbo.
+fn every_arm_carries(carried: &[(&str, bool)]) {
+    let ports: Vec<&str> = carried.iter().map(|(port, _)| *port).collect();
+    let (ports, arms) = (ports.join(","), ARMS.join(","));
+    let output = line(&[
+        "--sizes", "64,9000", "--ports", &ports, "--arms", &arms, "--rounds", "1", "--json",
+    ]);
     let said = String::from_utf8_lossy(&output.stderr);
     let not_here = ["namespace", "AF_XDP", "not permitted", "one core only"];
     if !output.status.success() && not_here.iter().any(|word| said.contains(word)) {
@@ -32,13 +37,14 @@ fn frames_jumbo_and_tcp_come_through_every_arm() {
     assert!(output.status.success(), "{said}");
     let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
     let rows = document["rows"].as_array().expect("rows");
-    let loads = [json!(64), json!(9000), json!("tcp")];
-    for port in ["packet", "xdp"] {
-        for arm in ARMS {
-            for load in &loads {
+    let mut expected = 0;
+    for (port, has_jumbo) in carried {
+        let jumbo = has_jumbo.then_some(json!(9000));
+        for load in [json!(64), json!("tcp")].into_iter().chain(jumbo) {
+            for arm in ARMS {
                 let mut found = rows
                     .iter()
-                    .filter(|row| row["port"] == port && row["arm"] == arm && row["size"] == *load);
+                    .filter(|row| row["port"] == *port && row["arm"] == arm && row["size"] == load);
                 let row = found
                     .next()
                     .unwrap_or_else(|| panic!("no {port} {arm} {load}"));
@@ -51,8 +57,30 @@ fn frames_jumbo_and_tcp_come_through_every_arm() {
                     (&row["bench"], &row["op"]),
                     (&"line".into(), &"both".into())
                 );
+                expected += 1;
             }
         }
     }
-    assert_eq!(rows.len(), 2 * ARMS.len() * loads.len());
+    assert_eq!(rows.len(), expected);
+}
+
+#[test]
+fn frames_jumbo_and_tcp_come_through_every_arm() {
+    every_arm_carries(&[("packet", true), ("xdp", true)]);
+}
+
+#[cfg(feature = "dpdk")]
+#[test]
+fn frames_jumbo_and_tcp_come_through_every_arm_over_dpdk() {
+    every_arm_carries(&[("dpdk-af-packet", true), ("dpdk-af-xdp", false)]);
+}
+
+#[cfg(not(feature = "dpdk"))]
+#[test]
+fn without_dpdk_it_says_how_to_build_it() {
+    let output = line(&["--ports", "dpdk-af-xdp"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    // Without namespaces it does not come so far.
+    let named = said.contains("--features dpdk") || said.contains("namespace");
+    assert!(!output.status.success() && named, "{said}");
 }

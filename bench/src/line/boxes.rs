@@ -18,12 +18,13 @@ use secy::{Protection, Suite};
 use wire::OVERHEAD_MAX;
 use worker::Idle;
 
-use super::testpmd::Testpmd;
+use super::testpmd::{self, Testpmd};
 use super::topology::{BOXES, Topology};
 use super::{Arm, Error, PortKind};
 use crate::crypto::stay_on;
 use crate::keyed::{Direction, Keyed, Protecting, sci};
 use crate::pipeline::bed::forward;
+use crate::vdev::Vdev;
 
 /// Polls between two looks at whether to end.
 const POLLS: usize = 64;
@@ -70,8 +71,8 @@ pub(super) fn core_time(schedstat: &Path) -> io::Result<Duration> {
 impl Boxes {
     /// Opens the ports and starts.
     pub(super) fn start(topology: &Topology, setup: Setup) -> Result<Self, Error> {
-        if setup.arm == Arm::Testpmd {
-            let testpmd = Testpmd::start(topology, setup.port, setup.cores)?;
+        if let (Arm::Testpmd, Some(driver)) = (setup.arm, testpmd::driver(setup.port)) {
+            let testpmd = Testpmd::start(topology, driver, setup.cores)?;
             return Ok(Self {
                 schedstat: testpmd.schedstat.clone(),
                 who: Who::Testpmd(testpmd),
@@ -89,6 +90,7 @@ impl Boxes {
                 Ok(mut boxes) => {
                     if ready.send(Ok(gettid().as_raw())).is_ok() {
                         let dropped = work(&mut boxes, &asked);
+                        drop(boxes); // the next arm opens the same interfaces
                         let _nobody_waits = end.send(dropped);
                     }
                 }
@@ -195,11 +197,14 @@ fn ports(
             ..XdpConfig::default()
         })?))
     };
+    let vdevs = |driver: Vdev| Ok([driver.open(red, mtu[0])?, driver.open(black, mtu[1])?]);
     let mode = match kind {
         PortKind::Packet => return Ok([packet(red, mtu[0])?, packet(black, mtu[1])?]),
         PortKind::Xdp => XdpMode::Auto,
         PortKind::XdpNative => XdpMode::Native,
         PortKind::XdpSkb => XdpMode::Skb,
+        PortKind::DpdkAfXdp => return vdevs(Vdev::AfXdp),
+        PortKind::DpdkAfPacket => return vdevs(Vdev::AfPacket),
     };
     let share = Share::new(CHUNKS, mtu[1])?;
     Ok([

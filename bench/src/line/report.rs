@@ -29,7 +29,7 @@ pub(super) fn write(machine: &Machine, rows: &[Row]) -> String {
     );
     line!(
         out,
-        "size   port        arm         MRR_Mpps: median     min     max   Gbit/s  ns/frame  % of no-op  lost of sent at half load"
+        "size   port           arm         MRR_Mpps: median     min     max   Gbit/s  ns/frame  % of no-op  lost of sent at half load"
     );
     let mut before = None;
     for row in rows {
@@ -40,7 +40,7 @@ pub(super) fn write(machine: &Machine, rows: &[Row]) -> String {
         let percent = row.percent_of_no_op;
         line!(
             out,
-            "{:<6} {:<11} {:<10} {:>17.4} {:>7.4} {:>7.4} {:>8.3} {:>9.0} {:>11} {:>9} of {}",
+            "{:<6} {:<14} {:<10} {:>17.4} {:>7.4} {:>7.4} {:>8.3} {:>9.0} {:>11} {:>9} of {}",
             name(row.load),
             row.port.as_str(),
             row.arm.as_str(),
@@ -74,7 +74,7 @@ fn drops(out: &mut String, rows: &[Row]) {
     for row in rows.iter().filter(|row| !row.dropped.is_empty()) {
         put!(
             out,
-            "{:<6} {:<11} {:<10}",
+            "{:<6} {:<14} {:<10}",
             name(row.load),
             row.port.as_str(),
             row.arm.as_str()
@@ -89,8 +89,9 @@ fn drops(out: &mut String, rows: &[Row]) {
 /// What was aimed at and what came out, for what was measured.
 fn targets(out: &mut String, rows: &[Row]) {
     line!(out, "\nTARGETS of xpn-256");
-    let xdp = |row: &&Row| row.arm == Arm::Xpn256 && row.port != PortKind::Packet;
-    for row in rows.iter().filter(xdp) {
+    let by_packet = [PortKind::Packet, PortKind::DpdkAfPacket];
+    let aimed_at = |row: &&Row| row.arm == Arm::Xpn256 && !by_packet.contains(&row.port);
+    for row in rows.iter().filter(aimed_at) {
         let at_least = match row.load {
             Load::Frames(FrameSize::Octets(64 | 1518)) => FRAMES,
             Load::Tcp(_) => TCP,
@@ -101,7 +102,7 @@ fn targets(out: &mut String, rows: &[Row]) {
             let (load, port) = (name(row.load), row.port.as_str());
             line!(
                 out,
-                "{port:<11} {load:<5} {have:>6.1} % of no-op, of {at_least} {met}"
+                "{port:<14} {load:<5} {have:>6.1} % of no-op, of {at_least} {met}"
             );
         }
     }

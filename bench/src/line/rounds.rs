@@ -44,6 +44,12 @@ struct Cell {
     load: Load,
 }
 
+impl Cell {
+    fn is_jumbo(self) -> bool {
+        matches!(self.load, Load::Frames(size) if is_jumbo(size))
+    }
+}
+
 /// What one arm did in one round.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
@@ -78,8 +84,11 @@ impl<'a> Rounds<'a> {
             .chain(plan.tcp.then_some(Load::Tcp(Tcp::Tcp)))
             .collect();
         let of_port = |&port: &PortKind| loads.iter().map(move |&load| Cell { port, load });
-        let cells: Vec<Cell> = plan.ports.iter().flat_map(of_port).collect();
-        let jumbo = plan.sizes.iter().any(|size| is_jumbo(*size));
+        let cells = plan.ports.iter().flat_map(of_port);
+        let cells: Vec<Cell> = cells
+            .filter(|cell| cell.port.takes_jumbo() || !cell.is_jumbo())
+            .collect();
+        let jumbo = cells.iter().any(|cell| cell.is_jumbo());
         Ok(Self {
             usual: Topology::build(MTU)?,
             jumbo: jumbo.then(|| Topology::build(MTU_JUMBO)).transpose()?,
@@ -114,9 +123,14 @@ impl<'a> Rounds<'a> {
     }
 
     fn sample(&self, cell: Cell, arm: Arm, first: bool) -> Result<Sample, Error> {
-        let topology = match (cell.load, &self.jumbo) {
-            (Load::Frames(size), Some(jumbo)) if is_jumbo(size) => jumbo,
-            _ => &self.usual,
+        let fresh = match cell.port.vdev() {
+            Some(vdev) if vdev.needs_fresh_interfaces() => Some(Topology::build(MTU)?),
+            _ => None,
+        };
+        let topology = match (&fresh, &self.jumbo) {
+            (Some(fresh), _) => fresh,
+            (None, Some(jumbo)) if cell.is_jumbo() => jumbo,
+            (None, _) => &self.usual,
         };
         let boxes = Boxes::start(
             topology,
@@ -237,12 +251,12 @@ impl<'a> Rounds<'a> {
 impl Arm {
     /// Testpmd has neither all ports nor jumbo.
     fn goes_with(self, cell: Cell) -> bool {
-        let jumbo = matches!(cell.load, Load::Frames(size) if is_jumbo(size));
-        self != Self::Testpmd || (testpmd::has(cell.port) && !jumbo)
+        self != Self::Testpmd || (testpmd::driver(cell.port).is_some() && !cell.is_jumbo())
     }
 }
 
-fn is_jumbo(size: FrameSize) -> bool {
+/// Longer than usual Ethernet.
+pub(super) fn is_jumbo(size: FrameSize) -> bool {
     size.longest() > MTU + 18
 }
 

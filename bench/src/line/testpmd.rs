@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::boxes::core_time;
 use super::topology::{BOXES, Topology};
 use super::{Error, PortKind};
+use crate::vdev::Vdev;
 
 const PROGRAM: &str = "dpdk-testpmd";
 /// The thread that forwards.
@@ -43,16 +44,20 @@ pub(super) fn absent() -> Option<String> {
         .map(|error| format!("testpmd: no {PROGRAM} (Debian: dpdk): {error}"))
 }
 
-/// Whether it has ports of this kind.
-pub(super) fn has(port: PortKind) -> bool {
-    matches!(port, PortKind::Packet | PortKind::Xdp)
+/// Its driver for ports of this kind, or for those that stand for the same way into the kernel.
+pub(super) fn driver(port: PortKind) -> Option<Vdev> {
+    match port {
+        PortKind::Packet | PortKind::DpdkAfPacket => Some(Vdev::AfPacket),
+        PortKind::Xdp | PortKind::DpdkAfXdp => Some(Vdev::AfXdp),
+        PortKind::XdpNative | PortKind::XdpSkb => None,
+    }
 }
 
 impl Testpmd {
     /// Starts it in the middle; `host` is the core of everything but forwarding.
     pub(super) fn start(
         topology: &Topology,
-        port: PortKind,
+        driver: Vdev,
         [core, host]: [usize; 2],
     ) -> Result<Self, Error> {
         let mut command = Command::new(PROGRAM);
@@ -63,13 +68,9 @@ impl Testpmd {
                 "--file-prefix=qmacsec-bench-{}",
                 std::process::id()
             ));
-        for (n, interface) in BOXES.as_flattened().iter().enumerate() {
-            command.arg(match port {
-                PortKind::Packet => {
-                    format!("--vdev=net_af_packet{n},iface={interface},qdisc_bypass=1")
-                }
-                _ => format!("--vdev=net_af_xdp{n},iface={interface}"),
-            });
+        for interface in BOXES.as_flattened() {
+            let device = driver.devargs(interface, topology.red_mtu);
+            command.arg(format!("--vdev={device}"));
         }
         // Ports are paired in the order in which they are named: red and black of each box.
         command

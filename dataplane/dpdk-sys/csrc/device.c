@@ -66,6 +66,11 @@ struct rte_mempool *qm_pool_new(const char *name, uint32_t mbufs, uint16_t data_
 	return pool;
 }
 
+void qm_pool_delete(struct rte_mempool *pool)
+{
+	rte_mempool_free(pool);
+}
+
 uint32_t qm_pool_free(const struct rte_mempool *pool)
 {
 	return rte_mempool_avail_count(pool);

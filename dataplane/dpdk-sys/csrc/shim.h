@@ -57,6 +57,7 @@ void qm_thread_unregister(void);
 
 struct rte_mempool *qm_pool_new(const char *name, uint32_t mbufs, uint16_t data_room,
 				int socket, int *error);
+void qm_pool_delete(struct rte_mempool *pool);
 uint32_t qm_pool_free(const struct rte_mempool *pool);
 
 int qm_device_probe(const char *devargs, uint16_t *port);

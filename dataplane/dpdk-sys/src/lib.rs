@@ -123,7 +123,7 @@ unsafe extern "C" {
     pub fn qm_thread_unregister();
 
     /// A pool of mbufs with `data_room` octets each, DPDK's headroom of 128 included. Null where it
-    /// cannot be had, and `error` says why. `name` is unique, and shorter than 26 octets. Never freed.
+    /// cannot be had, and `error` says why. `name` is unique, and shorter than 26 octets.
     pub fn qm_pool_new(
         name: *const c_char,
         mbufs: u32,
@@ -131,6 +131,9 @@ unsafe extern "C" {
         socket: c_int,
         error: *mut c_int,
     ) -> *mut Mempool;
+
+    /// Frees a pool. None of its mbufs is used any more, by anybody; no device has it.
+    pub fn qm_pool_delete(pool: *mut Mempool);
 
     /// Mbufs that nobody has, those in stock of threads included.
     pub fn qm_pool_free(pool: *const Mempool) -> u32;

@@ -129,7 +129,7 @@ impl Dpdk {
                 // A virtual device is at home wherever it was asked for first.
                 socket: config.device.pci().map_or(-1, |_| facts.socket),
             };
-            Lane::of(started, kind)
+            Lane::of(started, &config.device, kind)
         };
         let claim = Claim::new(started, &config.device, config.queue, wanted, lane)?;
         let mac = match &interface {

@@ -1,21 +1,23 @@
 //! Memory: the pools of mbufs, and a thread's hold on the mbufs that its frames are.
 //!
 //! Queue *n* of every device takes its mbufs from pool *n*, so that the red and the black port of a
-//! worker share one. A pool lives as long as the process: mbufs wander, through a ring of a device,
-//! to other threads and other devices, and none of them may outlive its pool.
+//! worker share one. Mbufs wander, through a ring of a device, to other threads and other devices, and
+//! none may outlive its pool. So a pool lives as long as the process, with one exception: where all
+//! devices were sockets on interfaces, whose rings die with them, all pools go when no thread has a
+//! port or a frame any more. `net_af_xdp` does not give back what its rings held: that goes with them.
 
 use std::{
     cell::{Cell, RefCell},
     ffi::{CString, c_int},
     ptr::{self, NonNull},
     rc::{Rc, Weak},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use dpdk_sys::{Mbuf, Mempool, Room};
 
 use super::{Eal, failed, log};
-use crate::{Frame, PortError, frame::Keeper, limits};
+use crate::{DeviceName, Frame, PortError, frame::Keeper, limits};
 
 /// What a pool is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,26 +32,50 @@ pub(super) struct PoolKind {
     pub(super) socket: i32,
 }
 
-/// A pool of mbufs; a handle that any thread may have.
+/// A pool of mbufs; a handle that any thread may have. Good as long as any thread has [`Mbufs`], which a
+/// port and a frame hold.
 #[derive(Clone, Copy)]
 pub(super) struct Lane(NonNull<Mempool>);
 
-// SAFETY: DPDK's mempools may be used by many threads at once, and ours are never freed.
+// SAFETY: DPDK's mempools may be used by many threads at once, and ours are freed when no thread has a
+// use for one.
 #[allow(unsafe_code, reason = "a pointer that may cross threads")]
 unsafe impl Send for Lane {}
 
-static LANES: Mutex<Vec<(PoolKind, Lane)>> = Mutex::new(Vec::new());
+/// All pools.
+struct Lanes {
+    made: Vec<(PoolKind, Lane)>,
+    /// Threads that have [`Mbufs`].
+    threads: usize,
+    /// There was a device that may hold mbufs beyond its own end (`net_ring` does).
+    stay: bool,
+}
+
+static LANES: Mutex<Lanes> = Mutex::new(Lanes {
+    made: Vec::new(),
+    threads: 0,
+    stay: false,
+});
+
+fn lanes() -> MutexGuard<'static, Lanes> {
+    LANES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Lane {
-    /// The pool of this kind, made now or found.
+    /// The pool of this kind for `device`, made now or found. The thread has its [`Mbufs`].
     #[allow(unsafe_code, reason = "a call of DPDK")]
-    pub(super) fn of(_started: Eal, kind: PoolKind) -> Result<Self, PortError> {
-        let mut lanes = LANES.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, lane)) = lanes.iter().find(|(have, _)| *have == kind) {
+    pub(super) fn of(
+        _started: Eal,
+        device: &DeviceName,
+        kind: PoolKind,
+    ) -> Result<Self, PortError> {
+        let mut lanes = lanes();
+        lanes.stay |= !device.is_on_interface();
+        if let Some((_, lane)) = lanes.made.iter().find(|(have, _)| *have == kind) {
             return Ok(*lane);
         }
         // A counter, so that it is short and of its own.
-        let name = CString::new(format!("frames{}", lanes.len())).unwrap_or_default();
+        let name = CString::new(format!("frames{}", lanes.made.len())).unwrap_or_default();
         let mut error: c_int = 0;
         let (count, data_room, socket) = (kind.count, kind.data_room, kind.socket);
         // SAFETY: EAL has started; the name lives during the call, and DPDK copies it.
@@ -64,7 +90,7 @@ impl Lane {
             );
             return Err(failed(what, error));
         };
-        lanes.push((kind, Self(pool)));
+        lanes.made.push((kind, Self(pool)));
         Ok(Self(pool))
     }
 
@@ -105,6 +131,7 @@ impl Mbufs {
             if refused != 0 {
                 return Err(failed("registering a thread", refused));
             }
+            lanes().threads += 1;
             let made = Rc::new(Self { held: Cell::new(0) });
             *mbufs = Rc::downgrade(&made);
             Ok(made)
@@ -123,7 +150,7 @@ impl Mbufs {
         let keeper = Rc::<Self>::clone(self);
         self.held.set(self.held.get() + 1);
         // SAFETY: the caller's promise; a pool's memory is from the kernel, so it is initialised,
-        // and it lives as long as the process. An mbuf that is ours is with no ring, so nobody else
+        // and it lives as long as the frame's keeper does. An mbuf that is ours is with no ring, so nobody else
         // touches it until it is sent or freed.
         let mut frame = unsafe { Frame::new(keeper, base, room.len.into(), token) };
         frame.set_range(room.start.into(), room.end.into());
@@ -191,6 +218,15 @@ impl Drop for Mbufs {
     fn drop(&mut self) {
         // SAFETY: this thread was registered when this was made, and an Rc stays on its thread.
         unsafe { dpdk_sys::qm_thread_unregister() };
+        let mut lanes = lanes();
+        lanes.threads -= 1;
+        if lanes.threads == 0 && !lanes.stay {
+            for (_, lane) in lanes.made.drain(..) {
+                // SAFETY: ports and frames hold an `Mbufs`, and there is none: no device runs, no mbuf is a
+                // frame, and who opens a port waits for the lock. No device of before has kept any.
+                unsafe { dpdk_sys::qm_pool_delete(lane.0.as_ptr()) };
+            }
+        }
     }
 }
 
