@@ -1,6 +1,8 @@
 //! Line charts as SVG: some panels side by side over one kind of x axis, names on the right.
 
 use std::fmt::Write;
+use std::io;
+use std::path::{Path, PathBuf};
 
 const WIDTH: f64 = 1120.0;
 const HEIGHT: f64 = 520.0;
@@ -65,6 +67,44 @@ pub struct Line {
     pub dashed: bool,
     /// x and y; y is not negative.
     pub points: Vec<(f64, f64)>,
+}
+
+impl Panel {
+    /// A line for each name that has points. A name has the colour of its place among all that may be
+    /// there: the same in every panel, whoever is missing.
+    pub fn of(title: String, all: impl IntoIterator<Item = (String, Vec<(f64, f64)>)>) -> Self {
+        let lines = all.into_iter().zip(COLOURS);
+        let lines = lines.map(|((name, points), colour)| Line {
+            name,
+            colour,
+            dashed: false,
+            points,
+        });
+        Self {
+            title,
+            lines: lines.filter(|line| !line.points.is_empty()).collect(),
+        }
+    }
+}
+
+/// The file for a chart cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the chart {path}: {source}")]
+pub struct NotWritten {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Writes a chart to the file that was asked for, if one was.
+///
+/// # Errors
+/// [`NotWritten`]
+pub(crate) fn write(path: Option<&Path>, draw: impl FnOnce() -> String) -> Result<(), NotWritten> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(path, draw()).map_err(|source| NotWritten {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 impl Chart {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Serialize, Serializer};
 
+use crate::chart::NotWritten;
 use crate::contender::{Contender, Name};
 use crate::cpu::{Clock, Limits};
 use crate::machine::Machine;
@@ -124,13 +125,8 @@ pub enum Error {
         burst: usize,
     },
     /// The chart.
-    #[error("cannot write the chart {path}: {source}")]
-    Chart {
-        /// Where to.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Chart(#[from] NotWritten),
     /// The JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -214,13 +210,9 @@ pub fn run(options: &Options) -> Result<String, Error> {
         absent,
         ..Machine::this(&clock, limits)
     };
-    if let Some(path) = &options.svg {
-        let chart = chart::draw(&rows, report::main_burst(&plan.bursts), &machine);
-        std::fs::write(path, chart).map_err(|source| Error::Chart {
-            path: path.clone(),
-            source,
-        })?;
-    }
+    crate::chart::write(options.svg.as_deref(), || {
+        chart::draw(&rows, report::main_burst(&plan.bursts), &machine)
+    })?;
     if options.json {
         Ok(json::write(&machine, &rows)?)
     } else {

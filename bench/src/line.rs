@@ -11,12 +11,14 @@
 //! encryptors cost. The digits are those of veth, not of a NIC.
 
 use std::io;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use gcm::Engine;
 use port::PortError;
 use qmacsec::lab::sandbox::{self, SandboxError};
 
+use crate::chart::NotWritten;
 use crate::cpu::{Clock, Limits};
 use crate::crypto::{self, or_default};
 use crate::frame_size::FrameSize;
@@ -26,6 +28,7 @@ use crate::vdev::{self, Vdev};
 use rounds::Rounds;
 
 mod boxes;
+mod chart;
 mod generator;
 mod report;
 mod rounds;
@@ -36,25 +39,25 @@ pub(crate) mod topology;
 mod transfer;
 
 /// Rounds unless told otherwise, and of a quick look.
-const ROUNDS: u32 = 9;
+const ROUNDS: u32 = 5;
 const ROUNDS_QUICK: u32 = 3;
 
 /// Options of `qmacsec-bench line`.
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Example:\n  qmacsec-bench line --ports xdp,packet --rounds 20 --json > line.json\n\
+    after_help = "Example:\n  qmacsec-bench line --ports xdp,packet --rounds 20 --svg line.svg --json > line.json\n\
     Makes network namespaces of its own: needs root, or the right to make user namespaces.\n\
     Ports by DPDK need a build with --features dpdk (libdpdk-dev), and root for dpdk-af-xdp.\n\
     Sizes are with FCS. Rows of veth compare arms; they say nothing of a NIC."
 )]
 pub struct Options {
-    /// Frame sizes in octets with FCS, and `imix` [default: 64,1518,imix,9000]
+    /// Frame sizes in octets with FCS, and `imix` [default: 64 to 1518, imix, 9000]
     #[arg(long, value_delimiter = ',')]
     pub sizes: Vec<FrameSize>,
     /// What stands between the hosts [default: all; testpmd where it is installed]
     #[arg(long, value_delimiter = ',')]
     pub arms: Vec<Arm>,
-    /// Over which ports [default: packet,xdp,xdp-skb]
+    /// Over which ports [default: packet,xdp; with DPDK built in xdp,dpdk-af-xdp]
     #[arg(long, value_delimiter = ',')]
     pub ports: Vec<PortKind>,
     /// The AES-GCM engine: vaes512, aws-lc, rustcrypto [default: the best here]
@@ -63,7 +66,7 @@ pub struct Options {
     /// The core of the boxes; the host that sends gets another [default: the last]
     #[arg(long, value_name = "N")]
     pub core: Option<usize>,
-    /// How many rounds; medians count [default: 9]
+    /// How many rounds, some three minutes each; medians count [default: 5]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub rounds: Option<u32>,
     /// A short look: 64, 1518 and 9000 over xdp, three rounds
@@ -75,6 +78,9 @@ pub struct Options {
     /// JSON instead of tables
     #[arg(long)]
     pub json: bool,
+    /// A chart of Gbit/s against frame size, written to this file
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
     /// Where the order of the arms starts from
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -200,6 +206,9 @@ pub enum Error {
     /// A bug.
     #[error("the thread of the {0} died (a bug; the message above says where)")]
     Died(&'static str),
+    /// The chart.
+    #[error(transparent)]
+    Chart(#[from] NotWritten),
     /// The JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -228,9 +237,13 @@ impl Plan {
             let arms = vec![Arm::NoOp, Arm::Integrity, Arm::Xpn256];
             (sizes, vec![PortKind::Xdp], arms, ROUNDS_QUICK)
         } else {
-            let sizes = vec![octets(64), octets(1518), FrameSize::Imix, octets(9000)];
-            let ports = vec![PortKind::Packet, PortKind::Xdp, PortKind::XdpSkb];
-            (sizes, ports, Arm::value_variants().to_vec(), ROUNDS)
+            let ports = if cfg!(feature = "dpdk") {
+                vec![PortKind::Xdp, PortKind::DpdkAfXdp]
+            } else {
+                vec![PortKind::Packet, PortKind::Xdp]
+            };
+            let arms = Arm::value_variants().to_vec();
+            (FrameSize::USUAL.to_vec(), ports, arms, ROUNDS)
         };
         let [boxes, host] = cores(options.core)
             .map_err(Error::Core)?
@@ -283,6 +296,7 @@ pub fn run(options: &Options) -> Result<String, Error> {
         builds: vec![format!("engine {}", plan.engine.name())],
         ..Machine::this(&clock, limits)
     };
+    crate::chart::write(options.svg.as_deref(), || chart::draw(&rows, &machine))?;
     if options.json {
         Ok(rows::json(&machine, &rows)?)
     } else {

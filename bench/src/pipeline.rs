@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use gcm::Engine;
 use port::PortError;
 
+use crate::chart::NotWritten;
 use crate::cpu::{Clock, Limits};
 use crate::crypto::{self, or_default};
 use crate::frame_size::FrameSize;
@@ -176,13 +177,8 @@ pub enum Error {
     #[error("a measuring thread died (a bug; the message above says where)")]
     LaneDied,
     /// The chart.
-    #[error("cannot write the chart {path}: {source}")]
-    Chart {
-        /// Where to.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Chart(#[from] NotWritten),
     /// The JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -263,13 +259,7 @@ pub fn run(options: &Options) -> Result<String, Error> {
         builds: vec![format!("engine {}", plan.engine.name())],
         ..Machine::this(&clock, Limits { core_ghz, ..limits })
     };
-    if let Some(path) = &options.svg {
-        let drawn = chart::draw(&rows, &machine);
-        std::fs::write(path, drawn).map_err(|source| Error::Chart {
-            path: path.clone(),
-            source,
-        })?;
-    }
+    crate::chart::write(options.svg.as_deref(), || chart::draw(&rows, &machine))?;
     if options.json {
         Ok(rows::json(&machine, &rows)?)
     } else {

@@ -7,12 +7,17 @@
 )]
 
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
 const ARMS: [&str; 4] = ["no-op", "integrity", "gcm-aes-256", "xpn-256"];
 
+/// Boxes of two benches on one core would starve each other.
+static CORE: Mutex<()> = Mutex::new(());
+
 fn line(arguments: &[&str]) -> Output {
+    let _alone = CORE.lock().unwrap_or_else(PoisonError::into_inner);
     let output = Command::new(env!("CARGO_BIN_EXE_qmacsec-bench"))
         .arg("line")
         .args(arguments)
@@ -25,8 +30,12 @@ fn line(arguments: &[&str]) -> Output {
 fn every_arm_carries(carried: &[(&str, bool)]) {
     let ports: Vec<&str> = carried.iter().map(|(port, _)| *port).collect();
     let (ports, arms) = (ports.join(","), ARMS.join(","));
+    let folder = tempfile::tempdir().expect("a folder");
+    let svg = folder.path().join("line.svg");
+    let svg_name = svg.to_str().expect("a name in UTF-8");
     let output = line(&[
-        "--sizes", "64,9000", "--ports", &ports, "--arms", &arms, "--rounds", "1", "--json",
+        "--sizes", "64,9000", "--ports", &ports, "--arms", &arms, "--rounds", "1", "--svg",
+        svg_name, "--json",
     ]);
     let said = String::from_utf8_lossy(&output.stderr);
     let not_here = ["namespace", "AF_XDP", "not permitted", "one core only"];
@@ -62,6 +71,13 @@ fn every_arm_carries(carried: &[(&str, bool)]) {
         }
     }
     assert_eq!(rows.len(), expected);
+    let svg = std::fs::read_to_string(svg).expect("a chart");
+    let chart = roxmltree::Document::parse(&svg).expect("a chart that is well formed");
+    let points = chart
+        .descendants()
+        .filter(|node| node.has_tag_name("circle"));
+    let of_frames = rows.iter().filter(|row| row["size"] != "tcp");
+    assert_eq!(points.count(), of_frames.count());
 }
 
 #[test]

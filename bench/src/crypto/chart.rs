@@ -2,7 +2,7 @@
 
 use super::Op;
 use super::rows::Row;
-use crate::chart::{COLOURS, Chart, Line, Panel, XAxis};
+use crate::chart::{Chart, Panel, XAxis};
 use crate::contender::Name;
 use crate::machine::Machine;
 use crate::size::Size;
@@ -14,30 +14,23 @@ pub(super) fn draw(rows: &[Row], burst: usize, machine: &Machine) -> String {
         subtitle: machine.cpu.clone(),
         x_label: "octets of payload".to_owned(),
         x_axis: XAxis::Logarithmic,
-        panels: Op::ALL
-            .map(|op| Panel {
-                title: format!("{}, Gbit/s of payload", op.as_str()),
-                lines: lines(rows, op, burst),
-            })
-            .into(),
+        panels: Op::ALL.map(|op| panel(rows, op, burst)).into(),
     };
     chart.draw()
 }
 
-fn lines(rows: &[Row], op: Op, burst: usize) -> Vec<Line> {
-    let line = |(name, colour): (Name, &'static str)| {
+fn panel(rows: &[Row], op: Op, burst: usize) -> Panel {
+    let points = |name: Name| {
         let of_name = |row: &&Row| (row.name, row.op, row.burst) == (name, op, burst);
         let point = |row: &Row| match row.size {
             Size::Imix => None,
             Size::Octets(octets) => Some((octets as f64, row.gbit_s())),
         };
-        Line {
-            name: name.to_string(),
-            colour,
-            dashed: false,
-            points: rows.iter().filter(of_name).filter_map(point).collect(),
-        }
+        rows.iter().filter(of_name).filter_map(point).collect()
     };
-    let lines = Name::ALL.into_iter().zip(COLOURS).map(line);
-    lines.filter(|line| !line.points.is_empty()).collect()
+    let title = format!("{}, Gbit/s of payload", op.as_str());
+    Panel::of(
+        title,
+        Name::ALL.map(|name| (name.to_string(), points(name))),
+    )
 }

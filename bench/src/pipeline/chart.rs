@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::rows::Row;
 use super::{Arm, Op};
-use crate::chart::{COLOURS, Chart, Line, Panel, XAxis};
+use crate::chart::{Chart, Panel, XAxis};
 use crate::machine::Machine;
 
 /// On the fewest cores measured. The mix has no place on an axis of sizes, the no-op forwarder none
@@ -16,29 +16,21 @@ pub(super) fn draw(rows: &[Row], machine: &Machine) -> String {
         subtitle: machine.cpu.clone(),
         x_label: "octets of a frame, with FCS".to_owned(),
         x_axis: XAxis::Logarithmic,
-        panels: Op::ALL
-            .map(|op| Panel {
-                title: format!("{}, Gbit/s", op.as_str()),
-                lines: lines(rows, op, cores),
-            })
-            .into(),
+        panels: Op::ALL.map(|op| panel(rows, op, cores)).into(),
     };
     chart.draw()
 }
 
-fn lines(rows: &[Row], op: Op, cores: usize) -> Vec<Line> {
-    let line = |(&arm, colour): (&Arm, &'static str)| {
+fn panel(rows: &[Row], op: Op, cores: usize) -> Panel {
+    let points = |arm: Arm| {
         let of_arm = |row: &&Row| (row.arm, row.op, row.cores) == (arm, op, cores);
+        let of_arm = rows.iter().filter(of_arm).filter(|_| arm != Arm::NoOp);
         let point = |row: &Row| Some((row.size.octets()? as f64, row.gbit_s()));
-        Line {
-            name: arm.as_str().to_owned(),
-            colour,
-            dashed: false,
-            points: rows.iter().filter(of_arm).filter_map(point).collect(),
-        }
+        of_arm.filter_map(point).collect()
     };
-    let arms = Arm::value_variants().iter().zip(COLOURS);
-    let arms = arms.filter(|(arm, _)| **arm != Arm::NoOp);
-    let lines = arms.map(line);
-    lines.filter(|line| !line.points.is_empty()).collect()
+    let arms = Arm::value_variants().iter();
+    Panel::of(
+        format!("{}, Gbit/s", op.as_str()),
+        arms.map(|&arm| (arm.as_str().to_owned(), points(arm))),
+    )
 }
