@@ -18,6 +18,7 @@ use wire::OVERHEAD_MAX;
 
 use super::Error;
 use crate::line::topology::{BOXES, LAN, Topology};
+use crate::vdev::{self, Vdev};
 
 /// Frames that each cable in memory holds: some milliseconds, for when the system keeps a thread from
 /// its core. Usual Ethernet, with room for SecTAG and ICV: rooms take memory.
@@ -40,6 +41,10 @@ pub enum PortKind {
     XdpSkb,
     /// Red is TAP, black AF_PACKET on veth
     Tap,
+    /// net_af_xdp of DPDK on veth, where it is built in
+    DpdkAfXdp,
+    /// net_af_packet of DPDK on veth, where it is built in
+    DpdkAfPacket,
 }
 
 impl PortKind {
@@ -51,6 +56,17 @@ impl PortKind {
             Self::Xdp => "xdp",
             Self::XdpSkb => "xdp-skb",
             Self::Tap => "tap",
+            Self::DpdkAfXdp => "dpdk-af-xdp",
+            Self::DpdkAfPacket => "dpdk-af-packet",
+        }
+    }
+
+    /// The driver, of those by DPDK.
+    fn vdev(self) -> Option<Vdev> {
+        match self {
+            Self::DpdkAfXdp => Some(Vdev::AfXdp),
+            Self::DpdkAfPacket => Some(Vdev::AfPacket),
+            Self::Mem | Self::Packet | Self::Xdp | Self::XdpSkb | Self::Tap => None,
         }
     }
 }
@@ -62,6 +78,8 @@ pub(super) enum Place {
     Memory,
     /// Namespaces and veth.
     Network(Arc<Topology>),
+    /// The same, made anew for each pair of encryptors: the last one's ports hold their interfaces.
+    Networks,
 }
 
 /// All ends, to be opened on the threads that will use them.
@@ -74,10 +92,20 @@ pub(super) struct Cables {
 impl Place {
     /// Makes what these ports need.
     pub(super) fn new(kind: PortKind) -> Result<Self, Error> {
-        Ok(match kind {
-            PortKind::Mem => Self::Memory,
-            _ => Self::Network(Arc::new(Topology::build(MTU)?)),
-        })
+        if let Some(vdev) = kind.vdev() {
+            vdev::start()?;
+            if vdev.needs_fresh_interfaces() {
+                return Ok(Self::Networks);
+            }
+        }
+        match kind {
+            PortKind::Mem => Ok(Self::Memory),
+            _ => Self::network(),
+        }
+    }
+
+    fn network() -> Result<Self, Error> {
+        Ok(Self::Network(Arc::new(Topology::build(MTU)?)))
     }
 
     /// Runs `work` there: threads that it starts are there, too.
@@ -91,13 +119,14 @@ impl Place {
                 let here = self.clone();
                 Ok(topology.middle.run(move || work(&here))?)
             }
+            Self::Networks => Self::network()?.run(work),
         }
     }
 
     /// Ends for one pair of encryptors.
     pub(super) fn cables(&self, kind: PortKind) -> Result<Cables, Error> {
         match self {
-            Self::Memory => Ok(in_memory()),
+            Self::Memory | Self::Networks => Ok(in_memory()),
             Self::Network(topology) => Ok(Cables {
                 encryptors: [interfaces(kind, 0)?, interfaces(kind, 1)?],
                 hosts: match kind {
@@ -169,6 +198,8 @@ fn interfaces(kind: PortKind, index: usize) -> Result<[Opener; 2], Error> {
             let red: Opener = Box::new(move || Ok(Box::new(Tap::open(tap)?)));
             return Ok([red, Box::new(move || packet(black, black_mtu))]);
         }
+        PortKind::DpdkAfXdp => return Ok(vdevs(Vdev::AfXdp, index)),
+        PortKind::DpdkAfPacket => return Ok(vdevs(Vdev::AfPacket, index)),
         PortKind::Packet | PortKind::Mem => {
             return Ok([
                 Box::new(move || packet(red, MTU)),
@@ -189,6 +220,13 @@ fn interfaces(kind: PortKind, index: usize) -> Result<[Opener; 2], Error> {
         Box::new(move || Ok(Box::new(Xdp::open(config)?)))
     };
     Ok([xdp(red, MTU), xdp(black, black_mtu)])
+}
+
+/// The same by DPDK.
+fn vdevs(driver: Vdev, index: usize) -> [Opener; 2] {
+    let [red, black] = BOXES[index];
+    [(red, MTU), (black, MTU + OVERHEAD_MAX)]
+        .map(|(interface, mtu)| Box::new(move || driver.open(interface, mtu)) as Opener)
 }
 
 fn packet(ifname: &str, mtu_min: usize) -> Result<Box<dyn Port>, PortError> {
