@@ -43,7 +43,8 @@ pub enum PortKind {
     Tap,
     /// net_af_xdp of DPDK on veth, where it is built in
     DpdkAfXdp,
-    /// net_af_packet of DPDK on veth, where it is built in
+    /// net_af_packet of DPDK on veth, where it is built in; what its full ring loses has no name: at too
+    /// high a load `unexplained` is not 0
     DpdkAfPacket,
 }
 

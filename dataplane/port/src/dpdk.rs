@@ -13,7 +13,7 @@
 //! `rx_malformed`) are told by the port of queue 0, for all queues. They and the carrier are asked for
 //! at most ten times a second, because a NIC may take long to answer.
 //!
-//! The drivers `net_af_packet` and `net_af_xdp` of DPDK 22.11 do not tell what their full rings have lost.
+//! The driver `net_af_packet` of DPDK 22.11 does not tell what its full ring has lost.
 //!
 //! Not here: steering by flow rules; rx interrupts; devices that are plugged in again.
 
