@@ -30,12 +30,14 @@ use rows::Verdict;
 
 mod account;
 mod arms;
+mod bins;
 mod cables;
 mod charts;
 mod closure;
 mod faults;
 mod files;
 mod keys;
+mod leg;
 mod length;
 mod load;
 mod ndr;
@@ -45,6 +47,7 @@ mod pair;
 mod report;
 mod rounds;
 mod rows;
+mod sham;
 mod steps;
 mod watch;
 

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::load::{FLOWS, Flow, Run};
+use super::bins::Windows;
+use super::load::{Arrival, FLOWS, Flow, Offer, Run};
 use crate::stats::percentile;
 
 /// A window reaches so far before and behind a switch; less where switches come close together.
@@ -44,10 +45,8 @@ pub(super) struct Account {
     /// The longest time without an arrival that touched a window, and that did not; ns.
     pub(super) gap_inside: u64,
     pub(super) gap_outside: u64,
-    /// Arrivals by millisecond from the beginning of a window to its end, all switches together.
-    pub(super) bins: Vec<u64>,
-    /// Arrivals that one bin would have if they came evenly.
-    pub(super) even: f64,
+    /// Arrivals by millisecond, in the windows that are wholly in a run and after it has settled.
+    pub(super) windows: Windows,
     /// The longest latency of the frames due right after each switch, ns ...
     pub(super) at_switches: Vec<u32>,
     /// ... and in as long a time at moments that have nothing to do with it.
@@ -75,8 +74,7 @@ impl Account {
             outside: histogram(),
             gap_inside: 0,
             gap_outside: 0,
-            bins: vec![0; 2 * half.as_millis() as usize],
-            even: 0.0,
+            windows: Windows::new(2 * half.as_millis() as usize),
             at_switches: Vec::new(),
             elsewhere: Vec::new(),
             half,
@@ -85,13 +83,27 @@ impl Account {
 
     /// One more run; `switches` are those of the sender of each direction.
     pub(super) fn add(&mut self, run: &Run, switches: &[Vec<Instant>; FLOWS]) {
+        self.add_first(run.offer.time, run, switches);
+    }
+
+    /// The first part of a run, and nothing of what was due later.
+    pub(super) fn add_first(
+        &mut self,
+        part: Duration,
+        run: &Run,
+        switches: &[Vec<Instant>; FLOWS],
+    ) {
+        let offer = Offer {
+            time: part.min(run.offer.time),
+            ..run.offer
+        };
         for ((flow, switches), &sent) in run.flows.iter().zip(switches).zip(&run.sent) {
-            let in_run = |at: &Instant| {
+            let in_part = |at: &Instant| {
                 let at = at.checked_duration_since(run.start)?;
-                (at < run.offer.time).then_some(at.as_nanos() as i64)
+                (at < offer.time).then_some(at.as_nanos() as i64)
             };
-            let switches: Vec<i64> = switches.iter().filter_map(in_run).collect();
-            self.add_flow(run, flow, sent, &switches);
+            let switches: Vec<i64> = switches.iter().filter_map(in_part).collect();
+            self.add_flow(offer, flow, sent.min(offer.frames()), &switches);
         }
     }
 
@@ -111,26 +123,28 @@ impl Account {
         self.outside += &other.outside;
         self.gap_inside = self.gap_inside.max(other.gap_inside);
         self.gap_outside = self.gap_outside.max(other.gap_outside);
-        let bins = self.bins.iter_mut().zip(&other.bins);
-        bins.for_each(|(sum, more)| *sum += more);
-        self.even += other.even;
+        self.windows.merge(&other.windows);
         self.at_switches.extend(&other.at_switches);
         self.elsewhere.extend(&other.elsewhere);
     }
 
-    fn add_flow(&mut self, run: &Run, flow: &Flow, sent: u64, switches: &[i64]) {
+    /// One direction, its first `sent` frames.
+    fn add_flow(&mut self, offer: Offer, flow: &Flow, sent: u64, switches: &[i64]) {
         let half = self.half.as_nanos() as i64;
-        let due = |number: u64| run.offer.due_ns(number) as i64;
-        // Switches are in order: the one that is nearest to `at`, if it is near enough.
-        let offset = |at: i64| {
+        let due = |number: u64| offer.due_ns(number) as i64;
+        // Switches are in order: the one that is nearest to `at`, if it is near enough, and how far it is.
+        let nearest = |at: i64| {
             let next = switches.partition_point(|switch| *switch < at);
             let near = [next.checked_sub(1), Some(next)].into_iter().flatten();
-            let near = near
-                .filter_map(|index| switches.get(index))
-                .map(|switch| at - switch);
-            near.min_by_key(|offset| offset.abs())
-                .filter(|offset| (-half..half).contains(offset))
+            let near = near.filter_map(|index| Some((index, at - switches.get(index)?)));
+            near.min_by_key(|(_, offset)| offset.abs())
+                .filter(|(_, offset)| (-half..half).contains(offset))
         };
+        let settled = SETTLING.as_nanos() as i64;
+        let even = offer.rate * (BIN_NS as f64 / 1e9);
+        let whole = settled + half..=offer.time.as_nanos() as i64 - half;
+        let window = |at: &i64| whole.contains(at).then(|| self.windows.open(even));
+        let windows: Vec<Option<usize>> = switches.iter().map(window).collect();
         self.frames += sent;
         self.switches += switches.len() as u64;
         self.duplicated += flow.duplicated;
@@ -138,30 +152,30 @@ impl Account {
         self.changed += flow.changed;
         for number in flow.lost(sent) {
             self.lost += 1;
-            self.lost_inside += u64::from(offset(due(number)).is_some());
+            self.lost_inside += u64::from(nearest(due(number)).is_some());
         }
-        let settled = SETTLING.as_nanos() as i64;
         let mut before = None;
-        for arrival in &flow.arrivals {
+        let ours = |arrival: &&Arrival| u64::from(arrival.number) < sent;
+        for arrival in flow.arrivals.iter().filter(ours) {
             let due = due(arrival.number.into());
             let at = due + i64::from(arrival.late_ns);
-            if let Some(offset) = offset(at) {
+            if let Some((switch, offset)) = nearest(at)
+                && let Some(window) = windows[switch]
+            {
                 let bin = ((offset + half) / BIN_NS) as usize;
-                if let Some(bin) = self.bins.get_mut(bin) {
-                    *bin += 1;
-                }
+                self.windows.arrive(window, bin);
             }
             if due < settled {
                 continue;
             }
-            let histogram = match offset(due) {
+            let histogram = match nearest(due) {
                 Some(_) => &mut self.inside,
                 None => &mut self.outside,
             };
             histogram.saturating_record(u64::from(arrival.late_ns).max(1));
             if let Some(before) = before.replace(at) {
                 let gap = (at - before).max(0) as u64;
-                let touches = offset(at).is_some() || offset(before).is_some();
+                let touches = nearest(at).is_some() || nearest(before).is_some();
                 let longest = if touches {
                     &mut self.gap_inside
                 } else {
@@ -170,19 +184,19 @@ impl Account {
                 *longest = gap.max(*longest);
             }
         }
-        self.even += run.offer.rate * (BIN_NS as f64 / 1e9) * switches.len() as f64;
-        self.moments(run, flow, switches);
+        self.moments(offer, flow, sent, switches);
     }
 
     /// A stall of a few milliseconds at every switch hides in the p99.99 of a machine that stalls
     /// by itself now and then. It does not hide in the median over the switches, and where the machine
     /// stalls all the time not in the best tenth of them.
-    fn moments(&mut self, run: &Run, flow: &Flow, switches: &[i64]) {
+    fn moments(&mut self, offer: Offer, flow: &Flow, sent: u64, switches: &[i64]) {
         let moment = MOMENT.as_nanos() as i64;
-        let mut longest = vec![0; (run.offer.time.as_nanos() as i64 / moment) as usize + 1];
+        let mut longest = vec![0; (offer.time.as_nanos() as i64 / moment) as usize + 1];
         let mut after = vec![0; switches.len()];
-        for arrival in &flow.arrivals {
-            let due = run.offer.due_ns(arrival.number.into()) as i64;
+        let ours = |arrival: &&Arrival| u64::from(arrival.number) < sent;
+        for arrival in flow.arrivals.iter().filter(ours) {
+            let due = offer.due_ns(arrival.number.into()) as i64;
             let place = switches.partition_point(|switch| *switch <= due + EARLY_NS);
             let switch = place.checked_sub(1).filter(|&n| due - switches[n] < moment);
             let slot = match switch {
@@ -222,17 +236,6 @@ impl Account {
     /// With 95 % confidence no greater share of frames is lost than this: 3/N where none was.
     pub(super) fn loss_upper_95(&self) -> f64 {
         poisson_upper_95(self.lost) / (self.frames.max(1) as f64)
-    }
-
-    /// The bin that is furthest from the mean, per cent of it.
-    pub(super) fn worst_bin_percent(&self) -> Option<f64> {
-        let off = |bin: &u64| 100.0 * (*bin as f64 / self.even - 1.0);
-        let worst = self
-            .bins
-            .iter()
-            .map(off)
-            .max_by(|a, b| a.abs().total_cmp(&b.abs()));
-        worst.filter(|_| self.even > 0.0)
     }
 }
 

@@ -80,15 +80,14 @@ fn name(row: &Row) -> String {
 fn throughput(rows: &[&Row]) -> Vec<Line> {
     let line = |(row, colour): (&&Row, &'static str)| {
         let half = window(row.interval).as_millis() as f64;
-        let point = |(bin, &arrived): (usize, &u64)| {
-            let percent = 100.0 * arrived as f64 / row.on.even.max(1.0);
-            (bin as f64 + 0.5 - half, percent)
-        };
+        let bins = row.on.windows.percent().into_iter().enumerate();
         Line {
             name: name(row),
             colour,
             dashed: false,
-            points: row.on.bins.iter().enumerate().map(point).collect(),
+            points: bins
+                .map(|(bin, percent)| (bin as f64 + 0.5 - half, percent))
+                .collect(),
         }
     };
     rows.iter().zip(COLOURS).map(line).collect()

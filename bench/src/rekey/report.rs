@@ -3,6 +3,7 @@
 use super::Plan;
 use super::account::{Account, quantile_us, window};
 use super::arms;
+use super::bins::{CHANCE_MAX, OFF_MAX};
 use super::faults;
 use super::keys;
 use super::rounds::Results;
@@ -33,6 +34,7 @@ pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
     no_drop_rates(out, results);
     rekeying(out, &results.rows);
     arms::table(out, &results.peers, &results.rows);
+    bins(out, &results.rows);
     latencies(out, &results.rows);
     switches(out, &results.rows);
     drops(out, &results.rows);
@@ -100,7 +102,7 @@ fn measured(out: &mut String, interval: &str, row: &Row, account: &Account, verd
     let a = account;
     let us = |us: Option<f64>| us.map_or("-".to_owned(), |us| format!("{us:.0}"));
     let max = |histogram: &hdrhistogram::Histogram<u64>| quantile_us(histogram, 1.0);
-    let percent = a.worst_bin_percent();
+    let percent = a.windows.worst_percent();
     let stall = a.stall_us(0.5);
     line!(
         out,
@@ -126,6 +128,56 @@ fn measured(out: &mut String, interval: &str, row: &Row, account: &Account, verd
         us(stall.map(|(at_switch, _)| at_switch)),
         us(stall.map(|(_, elsewhere)| elsewhere)),
     );
+}
+
+/// What switches do to throughput and tail, beside what the machine does by itself.
+fn bins(out: &mut String, rows: &[Row]) {
+    line!(
+        out,
+        "\nT3 BINS of 1 ms around switches, and around as many sham moments of the runs without rekeying: the worst, per cent off the mean; \
+         chance: how likely these windows, shuffled, make it that bad; a row fails beyond {OFF_MAX} % with a chance of {CHANCE_MAX} at most"
+    );
+    line!(
+        out,
+        "port     T_s    size load%  windows  worst_bin%  within_2%     sham  worst_bin%  chance  p99.99_us: in      out  sham: in      out  max_us: in       out  sham: in       out"
+    );
+    for row in rows {
+        let (on, sham) = (&row.on, &row.sham);
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let worst = |account: &Account| {
+            let worst = account.windows.worst_percent();
+            or_dash(worst.map(|percent| format!("{percent:+.1}")))
+        };
+        let strict = on
+            .windows
+            .worst_percent()
+            .map(|worst| worst.abs() <= OFF_MAX);
+        let us = |histogram, quantile| {
+            or_dash(quantile_us(histogram, quantile).map(|us| format!("{us:.0}")))
+        };
+        line!(
+            out,
+            "{:<8} {:<5} {:>5} {:>5} {:>8} {:>11} {:>10} {:>8} {:>11} {:>7} {:>14} {:>8} {:>9} {:>8} {:>11} {:>9} {:>9} {:>9}",
+            row.port,
+            row.interval.as_secs_f64(),
+            row.size,
+            row.load_percent,
+            on.windows.len(),
+            worst(on),
+            or_dash(strict.map(|strict| if strict { "yes" } else { "no" }.to_owned())),
+            sham.windows.len(),
+            worst(sham),
+            or_dash(row.bins_chance.map(|chance| format!("{chance:.4}"))),
+            us(&on.inside, 0.9999),
+            us(&on.outside, 0.9999),
+            us(&sham.inside, 0.9999),
+            us(&sham.outside, 0.9999),
+            us(&on.inside, 1.0),
+            us(&on.outside, 1.0),
+            us(&sham.inside, 1.0),
+            us(&sham.outside, 1.0),
+        );
+    }
 }
 
 fn latencies(out: &mut String, rows: &[Row]) {

@@ -1,24 +1,23 @@
 //! Rounds: for each size and load, runs without rekeying and at each interval, one after the other
 //! and again, so that a slow minute of the machine meets all of them.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::ProgressBar;
 
 use super::account::Account;
 use super::arms::Peer;
-use super::cables::{Cables, Place, PortKind};
-use super::closure::{self, Carried};
+use super::cables::{Place, PortKind};
 use super::faults::{self, Outcome, Trouble};
-use super::keys::{self, Keys};
+use super::keys::Keys;
+use super::leg::{self, Leg, merge};
 use super::length;
 use super::load::{self, Hosts, Offer};
 use super::ndr::{self, Bounds};
-use super::pair::{Drops, NEVER, Pair, host_drops};
+use super::pair::{Drops, NEVER, Pair};
 use super::rows::{Row, Safety};
-use super::steps::{Asking, Steps};
-use super::watch::Count;
+use super::sham::Sham;
+use super::steps::Steps;
 use super::{Error, Fault, Plan};
 use crate::frame_size::FrameSize;
 use crate::sweeps;
@@ -57,17 +56,6 @@ pub(super) struct Results {
     pub(super) peers: Vec<Peer>,
     /// What came of faults, where these were asked for.
     pub(super) outcomes: Vec<Outcome>,
-}
-
-/// One run's figures.
-pub(super) struct Leg {
-    pub(super) account: Account,
-    pub(super) drops: Drops,
-    pub(super) unexplained: Drops,
-    pub(super) steps: Steps,
-    pub(super) keys: Keys,
-    pub(super) late_old_key: u64,
-    pub(super) safety: Safety,
 }
 
 /// Measures everything.
@@ -209,6 +197,8 @@ fn rows(
         rate: cell.offer.rate,
         on: Account::new(interval),
         off: Account::new(interval),
+        sham: Account::new(interval),
+        bins_chance: None,
         drops: Drops::new(),
         unexplained: Drops::new(),
         keys: Keys::default(),
@@ -221,14 +211,27 @@ fn rows(
     let mut peers = Peer::of_cell(&plan.arms, &plan.intervals, of_cell);
     let mut off = Account::new(NEVER);
     let fault = plan.fault;
-    let one = |interval, time| place.run(move |place| leg(place, cell, (interval, time), fault))?;
+    let one = |interval, time, shams: Vec<Sham>| {
+        place.run(move |place| one_leg(place, cell, (interval, time), fault, shams))?
+    };
     for left in (1..=plan.pairs).rev() {
-        off.merge(&one(NEVER, plan.time)?.account);
+        // As many sham moments as the runs with rekeying will have switches.
+        let sham = |row: &Row| Sham {
+            account: Account::new(row.interval),
+            interval: row.interval,
+            time: plan.run_time(row.interval, row.on.switches, left),
+        };
+        let leg = one(NEVER, plan.time, rows.iter().map(sham).collect())?;
+        off.merge(&leg.account);
+        for (row, sham) in rows.iter_mut().zip(&leg.shams) {
+            row.sham.merge(&sham.account);
+        }
         bar.inc(length::ms(length::of_run(plan.time)));
         for row in &mut rows {
             let leg = one(
                 row.interval,
                 plan.run_time(row.interval, row.on.switches, left),
+                Vec::new(),
             )?;
             row.on.merge(&leg.account);
             merge(&mut row.drops, &leg.drops);
@@ -253,94 +256,22 @@ fn rows(
     if !peers.is_empty() {
         peers.push(Peer::xpn_256(of_cell, &off));
     }
-    rows.iter_mut().for_each(|row| row.off = off.clone());
+    for row in &mut rows {
+        row.off = off.clone();
+        row.bins_chance = row.on.windows.chance(&row.sham.windows);
+    }
     Ok((rows, peers))
 }
 
 /// One run over a pair of its own.
-fn leg(
+fn one_leg(
     place: &Place,
     cell: Cell,
     (interval, time): (Duration, Duration),
     fault: Option<Fault>,
+    shams: Vec<Sham>,
 ) -> Result<Leg, Error> {
     let cables = place.cables(cell.port)?;
-    over(cables, Offer { time, ..cell.offer }, interval, fault)
-}
-
-/// One run over these cables, in slices: what is written down of each frame has to fit into memory.
-pub(super) fn over(
-    cables: Cables,
-    offer: Offer,
-    interval: Duration,
-    fault: Option<Fault>,
-) -> Result<Leg, Error> {
-    let started = Instant::now();
-    let (pair, ends) = Pair::start(cables, interval, fault)?;
-    let mut hosts = Hosts::new(ends)?;
-    let mut carried = Carried::default();
-    let before = closure::at_rest(|| pair.remainders(&hosts, carried))?;
-    let dropped_before = pair.drops()?;
-    let stage_changes = pair.stage_changes()?;
-    let asking = Asking::start(pair.sockets(), interval)?;
-    let mut account = Account::new(interval);
-    let load = || {
-        for time in length::slices(offer.time, offer.rate) {
-            pair.seen.iter().for_each(|seen| drop(seen.take_switches()));
-            let run = hosts.carry(Offer { time, ..offer });
-            let switches = [0, 1].map(|end| pair.seen[end].take_switches());
-            account.add(&run, &switches);
-            carried.add(&run);
-        }
-    };
-    let ((), depth_min) = keys::watched(&pair.kmes, load);
-    let after = closure::at_last(&before, || pair.remainders(&hosts, carried))?;
-    let steps = asking.end();
-    let mut drops = pair.drops()?;
-    for (name, frames) in &dropped_before {
-        drops.entry(name.clone()).and_modify(|now| *now -= frames);
-    }
-    for end in hosts.ends() {
-        merge(&mut drops, &host_drops(end));
-    }
-    let of_control = closure::control_dropped(&before, &after);
-    drops.insert("rekey frames: on the line".to_owned(), of_control);
-    drops.retain(|_, frames| *frames > 0);
-    let late = pair
-        .seen
-        .iter()
-        .map(|seen| seen.count(Count::BlackRxOldKey));
-    let late_old_key = late.sum();
-    let [a, b] = [0, 1].map(|end| pair.seen[end].counts());
-    let [nonces, repeated, clear] = core::array::from_fn(|n| a[n] + b[n]);
-    let mut keys = Keys {
-        depth_min,
-        stage_changes: pair.stage_changes()?.saturating_sub(stage_changes),
-        time: started.elapsed(),
-        ..Keys::default()
-    };
-    keys.hear(&pair.kmes);
-    let ledgers = pair.end(&mut keys)?;
-    let grave = ledgers.findings.into_iter().filter(|finding| finding.grave);
-    Ok(Leg {
-        account,
-        drops,
-        unexplained: closure::unexplained(&before, &after),
-        steps,
-        keys,
-        late_old_key,
-        safety: Safety {
-            nonces,
-            repeated,
-            clear,
-            keys: ledgers.keys,
-            grave: grave.map(|finding| finding.text).collect(),
-        },
-    })
-}
-
-fn merge(into: &mut Drops, from: &BTreeMap<String, u64>) {
-    for (name, frames) in from {
-        *into.entry(name.clone()).or_default() += frames;
-    }
+    let offer = Offer { time, ..cell.offer };
+    leg::over(cables, offer, interval, fault, shams)
 }

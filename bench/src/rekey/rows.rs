@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::account::{Account, poisson_upper_95, quantile_us};
 use super::arms::JsonPeer;
+use super::bins::{CHANCE_MAX, OFF_MAX};
 use super::faults::JsonOutcome;
 use super::keys::{JsonKeys, Keys};
 use super::pair::Drops;
@@ -38,6 +39,10 @@ pub(super) struct Row {
     pub(super) rate: f64,
     pub(super) on: Account,
     pub(super) off: Account,
+    /// Without rekeying, at sham moments as far apart as switches: what the machine does by itself.
+    pub(super) sham: Account,
+    /// How likely chance alone makes the worst bin around the switches as bad as it is; `None`: not known.
+    pub(super) bins_chance: Option<f64>,
     /// With rekeying: by name, and what no name explains, by the segment of the way where it is missing.
     pub(super) drops: Drops,
     pub(super) unexplained: Drops,
@@ -87,7 +92,8 @@ pub(super) enum Verdict {
 impl Row {
     /// By the rule: no more lost than without rekeying, within the 95 % bound; everything explained;
     /// nothing unsafe; and the tail in the windows no longer than outside by a fifth. And, because
-    /// that tail needs a quiet machine: no stall that comes with every other switch.
+    /// that tail needs a quiet machine: no dip or burst of the throughput that comes with switches, and
+    /// no stall that comes with every other of them.
     pub(super) fn verdict(&self) -> Verdict {
         let fail = |why: String| Verdict::Fail(why);
         let (on, off) = (&self.on, &self.off);
@@ -133,6 +139,15 @@ impl Row {
             return fail(format!(
                 "duplicated {}, reordered {}, changed {}",
                 on.duplicated, on.disordered, on.changed
+            ));
+        }
+        if let Some(worst) = on.windows.worst_percent()
+            && worst.abs() > OFF_MAX
+            && self.bins_chance.is_some_and(|chance| chance <= CHANCE_MAX)
+        {
+            return fail(format!(
+                "throughput {worst:+.1} % in a millisecond around switches, {:+.1} % around other moments",
+                self.sham.windows.worst_percent().unwrap_or_default()
             ));
         }
         for quantile in STALL_QUANTILES {
@@ -201,6 +216,11 @@ struct JsonRow {
     switch_us: BTreeMap<&'static str, [f64; 3]>,
     late_old_key_frames: u64,
     an_wraps: u64,
+    worst_bin_percent: Option<f64>,
+    worst_bin_sham_percent: Option<f64>,
+    worst_bin_chance: Option<f64>,
+    p9999_in_sham_us: Option<f64>,
+    p9999_out_sham_us: Option<f64>,
 }
 
 /// One document, with a line end.
@@ -228,6 +248,11 @@ pub(super) fn json(machine: &Machine, results: &Results) -> Result<String, serde
         switch_us: row.steps.quantiles_us().collect(),
         late_old_key_frames: row.late_old_key,
         an_wraps: row.steps.an_wraps,
+        worst_bin_percent: row.on.windows.worst_percent(),
+        worst_bin_sham_percent: row.sham.windows.worst_percent(),
+        worst_bin_chance: row.bins_chance,
+        p9999_in_sham_us: quantile_us(&row.sham.inside, TAIL),
+        p9999_out_sham_us: quantile_us(&row.sham.outside, TAIL),
     };
     let rows = results.rows.iter().map(json_row).collect();
     let peers = results.peers.iter().map(JsonPeer::from).collect();

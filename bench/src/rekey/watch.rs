@@ -58,6 +58,9 @@ pub(super) struct Seen {
 struct Shared {
     /// When the first frame under each new key left. A lock, but not for each frame.
     switches: Mutex<Vec<Instant>>,
+    /// Sham switches that are ordered, one bit each, and those that were, with their moments.
+    shams_due: AtomicU64,
+    shams: Mutex<Vec<(usize, Instant)>>,
     counts: [AtomicU64; COUNTS],
 }
 
@@ -68,6 +71,35 @@ impl Seen {
         switches
             .map(|mut switches| core::mem::take(&mut *switches))
             .unwrap_or_default()
+    }
+
+    /// The next frame to the line is a sham switch of this number. Numbers from 64 on have none.
+    pub(super) fn order_sham(&self, number: usize) {
+        let bit = 1_u64.checked_shl(number as u32).unwrap_or_default();
+        self.shared.shams_due.fetch_or(bit, Ordering::Relaxed);
+    }
+
+    /// Sham switches since the last call: their numbers and moments.
+    pub(super) fn take_shams(&self) -> Vec<(usize, Instant)> {
+        let shams = self.shared.shams.lock();
+        shams
+            .map(|mut shams| core::mem::take(&mut *shams))
+            .unwrap_or_default()
+    }
+
+    /// By the worker, for each burst: one look at a word that hardly ever changes.
+    fn sham(&self) {
+        let Shared {
+            shams_due, shams, ..
+        } = &*self.shared;
+        if shams_due.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let (due, now) = (shams_due.swap(0, Ordering::Relaxed), Instant::now());
+        if let Ok(mut shams) = shams.lock() {
+            let numbers = (0..64).filter(|number| due >> number & 1 == 1);
+            shams.extend(numbers.map(|number| (number, now)));
+        }
     }
 
     /// Since the start.
@@ -217,6 +249,9 @@ impl<P: Port> Port for Black<P> {
     }
 
     fn tx_burst(&mut self, from: &mut Burst) {
+        if !from.is_empty() {
+            self.seen.sham();
+        }
         for frame in &*from {
             self.look(frame.bytes());
         }

@@ -56,12 +56,9 @@ fn latencies_are_attributed_to_the_windows_of_their_own_direction() {
     assert!(account.outside.max() <= 1_010, "only fast frames outside");
     // Frames of the first 200 ms are settling.
     assert_eq!(account.outside.len(), 2 * 8_000 - 1_000);
-    assert!((account.even - 10.0).abs() < 1e-9);
-    assert!(
-        account.worst_bin_percent().unwrap().abs() < 11.0,
-        "{:?}",
-        account.bins
-    );
+    assert_eq!(account.windows.len(), 1);
+    let worst = account.windows.worst_percent().unwrap();
+    assert!(worst.abs() < 11.0, "{:?}", account.windows);
 }
 
 #[test]
@@ -75,10 +72,41 @@ fn accounts_add_up() {
     two.merge(&one);
     assert_eq!((two.frames, two.switches), (2 * one.frames, 2));
     assert_eq!(two.inside.len(), 2 * one.inside.len());
+    assert_eq!((one.windows.len(), two.windows.len()), (1, 2));
+    assert_eq!(one.windows.percent(), two.windows.percent());
+}
+
+/// At the edges of a run a window would have empty bins that are no dip.
+#[test]
+fn only_whole_windows_have_bins() {
+    let mut run = run();
+    with_latency(&mut run, 0, 1_000, 0..0, 0);
+    let at = |ms| run.start + Duration::from_millis(ms);
+    let switches = [vec![at(10), at(240), at(960), at(999)], vec![]];
+    let mut account = Account::new(T);
+    account.add(&run, &switches);
+    assert_eq!((account.switches, account.windows.len()), (4, 0));
+}
+
+#[test]
+fn of_the_first_part_of_a_run_nothing_counts_that_was_due_later() {
+    let mut run = run();
+    for flow in 0..FLOWS {
+        with_latency(&mut run, flow, 1_000, 5_000..10_000, 9_000);
+    }
+    let interval = Duration::from_millis(100);
+    let at = |n: u64| run.start + Duration::from_millis(50 + 100 * n);
+    let moments = [(); FLOWS].map(|()| (0..10).map(at).collect());
+    let mut account = Account::new(interval);
+    account.add_first(T / 2, &run, &moments);
+    assert_eq!((account.switches, account.frames), (10, 10_000));
+    // Half of the time is in windows, and the first 200 ms are settling.
     assert_eq!(
-        two.bins.iter().sum::<u64>(),
-        2 * one.bins.iter().sum::<u64>()
+        (account.inside.len(), account.outside.len()),
+        (3_000, 3_000)
     );
+    assert!(account.inside.max() < 9_000 && account.outside.max() < 9_000);
+    assert_eq!(account.windows.len(), 6);
 }
 
 #[test]

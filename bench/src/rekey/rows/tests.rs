@@ -23,6 +23,8 @@ fn row(on: Account, off: Account) -> Row {
         rate: 1e5,
         on,
         off,
+        sham: Account::new(Duration::from_secs(1)),
+        bins_chance: None,
         drops: Drops::new(),
         unexplained: Drops::new(),
         steps: Steps::default(),
@@ -83,6 +85,25 @@ fn what_fails_a_row_is_named() {
         why(&stalled).starts_with("stall: p10 5000 us right after"),
         "{}",
         why(&stalled)
+    );
+    let mut dipped = row(account(0, 100, 100), off.clone());
+    let window = dipped.on.windows.open(100.0);
+    for arrival in 0..9_800 {
+        // Two frames in a hundred are missing, and in one bin all.
+        dipped.on.windows.arrive(window, 1 + arrival % 99);
+    }
+    assert_eq!(
+        why(&dipped),
+        "PASS",
+        "not known whether the machine does that by itself"
+    );
+    dipped.bins_chance = Some(0.01);
+    assert_eq!(why(&dipped), "PASS", "it may do that by itself");
+    dipped.bins_chance = Some(0.001);
+    assert!(
+        why(&dipped).starts_with("throughput -100.0 % in a millisecond around switches"),
+        "{}",
+        why(&dipped)
     );
     let mut row = row(account(0, 100, 100), off);
     row.on.duplicated = 1;

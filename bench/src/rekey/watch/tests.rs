@@ -68,6 +68,32 @@ fn frames_under_the_key_of_before_are_counted_after_the_switch() {
     assert_eq!(seen.count(Count::BlackRxOldKey), 2);
 }
 
+#[test]
+fn a_sham_switch_is_where_the_next_user_frame_leaves() {
+    let (end, _other) = mem::pair(64);
+    let seen = Seen::default();
+    let mut port = Black::new(end.open().unwrap(), seen.clone(), Duration::ZERO);
+    seen.order_sham(3);
+    seen.order_sham(3);
+    seen.order_sham(0);
+    seen.order_sham(64);
+    let mut burst = Burst::new();
+    port.tx_burst(&mut burst);
+    assert!(seen.take_shams().is_empty(), "nothing left");
+    let ordered = Instant::now();
+    for _ in 0..2 {
+        let pool = port::Pool::new(4, 100).unwrap();
+        let mut frame = pool.frame().unwrap();
+        assert!(frame.copy_from(port::HEADROOM, &protected(0, 1)));
+        burst.push(frame);
+        port.tx_burst(&mut burst);
+    }
+    let shams = seen.take_shams();
+    assert_eq!(shams.iter().map(|sham| sham.0).collect::<Vec<_>>(), [0, 3]);
+    assert!(shams.iter().all(|(_, at)| *at >= ordered));
+    assert!(seen.take_switches().is_empty());
+}
+
 /// A full line refuses frames of both kinds: they are told apart.
 #[test]
 fn drops_of_the_protocols_frames_are_known() {
