@@ -187,7 +187,7 @@ impl<P: Port> Hosts<P> {
                 break;
             }
             let due = frames.min((offer.rate * passed.as_secs_f64()) as u64 + 1);
-            let mut idle = true;
+            let mut moved = 0;
             for (flow, end) in self.ends.iter_mut().enumerate() {
                 let sent = &mut run.sent[flow];
                 let count = due.saturating_sub(*sent).min(BURST as u64);
@@ -201,16 +201,13 @@ impl<P: Port> Hosts<P> {
                     }));
                 }
                 *sent += count;
-                idle &= count == 0;
+                moved += count as usize;
                 if count > 0 {
                     end.tx_burst(&mut burst);
                 }
             }
-            idle &= !self.receive(&mut run, mark, &mut burst);
-            if idle {
-                // On few cores an encryptor may be waiting for this one.
-                std::thread::yield_now();
-            }
+            moved += self.receive(&mut run, mark, &mut burst);
+            give_way(moved);
         }
         run.took = run.start.elapsed();
         let all_came = |run: &Run| {
@@ -218,9 +215,7 @@ impl<P: Port> Hosts<P> {
         };
         let drain = Instant::now();
         let mut wait = |run: &mut Run| {
-            if !self.receive(run, mark, &mut burst) {
-                std::thread::yield_now();
-            }
+            give_way(self.receive(run, mark, &mut burst));
         };
         while !all_came(&run) && drain.elapsed() < DRAIN {
             wait(&mut run);
@@ -232,15 +227,15 @@ impl<P: Port> Hosts<P> {
         run
     }
 
-    /// What has come; whether anything has.
-    fn receive(&mut self, run: &mut Run, mark: u32, burst: &mut Burst) -> bool {
-        let mut came = false;
+    /// What has come; how many frames.
+    fn receive(&mut self, run: &mut Run, mark: u32, burst: &mut Burst) -> usize {
+        let mut came = 0;
         for (flow, end) in self.ends.iter_mut().rev().enumerate() {
             end.rx_burst(burst);
             if burst.is_empty() {
                 continue;
             }
-            came = true;
+            came += burst.len();
             let now = run.start.elapsed().as_nanos() as u64; // a run is no 500 years
             let (offer, flow) = (run.offer, &mut run.flows[flow]);
             for frame in burst.drain(..) {
@@ -252,6 +247,13 @@ impl<P: Port> Hosts<P> {
             }
         }
         came
+    }
+}
+
+/// Where that was all there is to do: on few cores an encryptor may be waiting for this one.
+fn give_way(moved: usize) {
+    if moved < BURST {
+        std::thread::yield_now();
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a worker does when there is nothing to do.
 //!
-//! *Busy* looks again at once and burns its core: for appliances with cores to spare. *Adaptive* looks
-//! some more times, letting go of the core each time, and then sleeps on the ports' descriptors and the
-//! bell of its control link.
+//! *Busy* looks again at once and burns its core: for appliances with cores to spare. *Adaptive* shares
+//! it: whenever it has taken all there is it lets go of the core for whoever else wants it, looks again, and
+//! after some looks for nothing sleeps on the ports' descriptors and the bell of its control link.
 //!
 //! A port that vanishes in mid-run may leave a descriptor that is ready for ever (POLLERR, POLLHUP)
 //! while no frame comes of it. Such a one is left out of a wait now and then, so the worker neither

@@ -162,24 +162,29 @@ impl Worker {
     /// Polls until told to end, or until control has gone; sleeps as the idle policy says.
     pub fn run(mut self) {
         let mut sleep = Sleep::default();
-        let mut empty_breaths = 0;
+        let mut empty_breaths = 0_u32;
         while self.running {
-            if self.poll() > 0 {
-                empty_breaths = 0;
-                continue;
-            }
-            empty_breaths += 1;
-            match self.idle {
-                Idle::Adaptive { spins } if empty_breaths >= spins => {
-                    // After a wait for nothing one look is enough.
-                    empty_breaths = match self.sleep(&mut sleep) {
-                        Waited::Woken => 0,
-                        Waited::TimedOut => spins.saturating_sub(1),
-                    };
+            let moved = self.poll();
+            empty_breaths = if moved > 0 {
+                0
+            } else {
+                empty_breaths.saturating_add(1)
+            };
+            let Idle::Adaptive { spins } = self.idle else {
+                if moved == 0 {
+                    core::hint::spin_loop();
                 }
-                // Whoever else wants this core is asleep sooner than we are.
-                Idle::Adaptive { .. } => rustix::thread::sched_yield(),
-                Idle::Busy => core::hint::spin_loop(),
+                continue;
+            };
+            if empty_breaths >= spins {
+                // After a wait for nothing one look is enough.
+                empty_breaths = match self.sleep(&mut sleep) {
+                    Waited::Woken => 0,
+                    Waited::TimedOut => spins.saturating_sub(1),
+                };
+            } else if moved < BURST_MAX {
+                // That was all there is: whoever else wants this core has it meanwhile.
+                rustix::thread::sched_yield();
             }
         }
         self.publish();

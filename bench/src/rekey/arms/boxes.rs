@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use gcm::Engine;
-use port::{Burst, Port, PortCounters, PortError};
+use port::{BURST_MAX, Burst, Port, PortCounters, PortError};
 use qmacsec::ports::Opener;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use secy::{Protection, Suite};
@@ -209,20 +209,17 @@ impl Forward for Forwarder {
     }
 }
 
-/// The loop of an adaptive worker: looks again for some breaths, letting go of the core each time, then
-/// sleeps on both ports.
+/// The loop of an adaptive worker: lets go of the core whenever it has taken all there is, and sleeps on both
+/// ports after some breaths for nothing.
 fn work(forward: &mut impl Forward, stop: &AtomicBool) {
     let mut empty = 0;
     while !stop.load(Ordering::Relaxed) {
-        if forward.breathe() > 0 {
-            empty = 0;
-            continue;
-        }
-        empty += 1;
+        let moved = forward.breathe();
+        empty = if moved > 0 { 0 } else { empty + 1 };
         if empty >= SPINS {
             sleep(forward.ports());
             empty = 0;
-        } else {
+        } else if moved < BURST_MAX {
             thread::yield_now();
         }
     }
