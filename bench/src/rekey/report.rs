@@ -135,11 +135,11 @@ fn bins(out: &mut String, rows: &[Row]) {
     line!(
         out,
         "\nT3 BINS of 1 ms around switches, and around as many sham moments of the runs without rekeying: the worst, per cent off the mean; \
-         chance: how likely these windows, shuffled, make it that bad; a row fails beyond {OFF_MAX} % with a chance of {CHANCE_MAX} at most"
+         chance: how likely these windows, shuffled, make it that bad; beyond {OFF_MAX} % with a chance of {CHANCE_MAX} at most it comes with the switches"
     );
     line!(
         out,
-        "port     T_s    size load%  windows  worst_bin%  within_2%     sham  worst_bin%  chance  p99.99_us: in      out  sham: in      out  max_us: in       out  sham: in       out"
+        "port     T_s    size load%  windows  worst_bin%  within_2%     sham  worst_bin%  chance  by_switches  p99.99_us: in      out  sham: in      out  max_us: in       out  sham: in       out"
     );
     for row in rows {
         let (on, sham) = (&row.on, &row.sham);
@@ -157,7 +157,7 @@ fn bins(out: &mut String, rows: &[Row]) {
         };
         line!(
             out,
-            "{:<8} {:<5} {:>5} {:>5} {:>8} {:>11} {:>10} {:>8} {:>11} {:>7} {:>14} {:>8} {:>9} {:>8} {:>11} {:>9} {:>9} {:>9}",
+            "{:<8} {:<5} {:>5} {:>5} {:>8} {:>11} {:>10} {:>8} {:>11} {:>7} {:>12} {:>14} {:>8} {:>9} {:>8} {:>11} {:>9} {:>9} {:>9}",
             row.port,
             row.interval.as_secs_f64(),
             row.size,
@@ -168,6 +168,7 @@ fn bins(out: &mut String, rows: &[Row]) {
             sham.windows.len(),
             worst(sham),
             or_dash(row.bins_chance.map(|chance| format!("{chance:.4}"))),
+            if row.dip().is_some() { "yes" } else { "no" },
             us(&on.inside, 0.9999),
             us(&on.outside, 0.9999),
             us(&sham.inside, 0.9999),
