@@ -153,6 +153,10 @@ pub enum Event {
         id: SaId,
         /// Its key.
         key_id: KeyId,
+        /// Where the key comes from.
+        origin: Origin,
+        /// Epoch of the root it was made with, as in [`Event::Switched`].
+        root: u32,
     },
     /// Frames flow under a new SA.
     Switched {

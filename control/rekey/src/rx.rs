@@ -301,6 +301,8 @@ impl Rx {
                     direction,
                     id,
                     key_id: sa.offer.key_id,
+                    origin: sa.offer.origin,
+                    root: sa.offer.root,
                 });
                 ready(&sa, reach); // REKEY-24
             }

@@ -118,6 +118,7 @@ fn key_words(event: &Event) -> (Level, String) {
             direction,
             id,
             key_id,
+            ..
         } => (
             Level::DEBUG,
             format!(

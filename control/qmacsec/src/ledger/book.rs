@@ -23,7 +23,7 @@ struct Open {
     direction: Direction,
     id: SaId,
     key_id: KeyId,
-    origin: Option<Origin>,
+    origin: Origin,
     root: u32,
     installed_ms: u64,
     first_frame_ms: Option<u64>,
@@ -55,18 +55,20 @@ impl Book {
                 direction,
                 id,
                 key_id,
-            } => self.open(now_ms, direction, id, key_id),
-            Event::Switched {
-                direction,
-                id,
                 origin,
                 root,
-                ..
-            } => {
-                if let Some(open) = self.find(direction, id) {
-                    open.origin = Some(origin);
-                    open.root = root;
-                }
+            } if self.open.len() < OPEN_MAX && self.find(direction, id).is_none() => {
+                self.open.push(Open {
+                    direction,
+                    id,
+                    key_id,
+                    origin,
+                    root,
+                    installed_ms: now_ms,
+                    first_frame_ms: None,
+                    last_frame_ms: None,
+                    frames: 0,
+                });
             }
             Event::Retired { direction, id } => return self.close(now_ms, direction, id),
             _ => {}
@@ -80,22 +82,6 @@ impl Book {
             open.frames = frames;
             open.first_frame_ms.get_or_insert(now_ms);
             open.last_frame_ms = Some(now_ms);
-        }
-    }
-
-    fn open(&mut self, now_ms: u64, direction: Direction, id: SaId, key_id: KeyId) {
-        if self.open.len() < OPEN_MAX && self.find(direction, id).is_none() {
-            self.open.push(Open {
-                direction,
-                id,
-                key_id,
-                origin: None,
-                root: 0,
-                installed_ms: now_ms,
-                first_frame_ms: None,
-                last_frame_ms: None,
-                frames: 0,
-            });
         }
     }
 
@@ -120,7 +106,7 @@ impl Book {
             direction: direction.to_owned(),
             sender: sender.map_or_else(String::new, |mac| mac.to_string()),
             key_id: open.key_id.to_string(),
-            origin: open.origin.unwrap_or(Origin::Unlabelled).name().to_owned(),
+            origin: open.origin.name().to_owned(),
             root: open.root,
             suite: self.suite.clone(),
             an: open.id.an.value(),

@@ -244,6 +244,8 @@ impl Tx {
             direction,
             id,
             key_id,
+            origin,
+            root,
         });
         reach.out.event(Event::Switched {
             direction,
