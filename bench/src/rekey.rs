@@ -55,6 +55,7 @@ mod watch;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  \
     qmacsec-bench rekey --quick\n  \
+    qmacsec-bench rekey --full --out rekey\n  \
     qmacsec-bench rekey --ports mem,xdp --intervals 3,1,0.1 --loads 50 --sizes 64,1518 --switches 1000 --out rekey\n\
     qmacsec-bench rekey --ports mem --intervals 1,0.1 --loads 50 --sizes 512 --faults --arms no-op,integrity --out rekey\n\
     Exit code 2 when a row or a fault fails. `--out` writes report.txt, report.json, report.html, .svg and .hlog.")]
@@ -90,6 +91,9 @@ pub struct Options {
     /// A short look: in memory, 512 octets at half load, 1 s and 0.1 s, under a minute
     #[arg(long)]
     pub quick: bool,
+    /// The real thing, for hours: all that is the default, and the faults
+    #[arg(long, conflicts_with = "quick")]
+    pub full: bool,
     /// Plays faults, too (T8): KMEs down, slow, at odds, frames that change places, an encryptor killed
     #[arg(long)]
     pub faults: bool,
@@ -219,7 +223,7 @@ impl Plan {
     fn new(options: &Options) -> Self {
         let octets = FrameSize::Octets;
         let (intervals, sizes, loads, time, pairs) = if options.quick {
-            (vec![1_000, 100], vec![octets(512)], vec![50], 4, 2)
+            (vec![1_000, 100], vec![octets(512)], vec![50], 3, 2)
         } else {
             let sizes = vec![octets(64), octets(512), octets(1518), FrameSize::Imix];
             (
@@ -258,7 +262,7 @@ impl Plan {
                     Arm::all()
                 },
             ),
-            faults: options.faults,
+            faults: options.faults || options.full,
             fault_time: if options.quick {
                 faults::LASTS_QUICK
             } else {

@@ -24,7 +24,7 @@ const BURST: usize = 32;
 const TEMPLATES: usize = 48;
 /// What is due is sent, also late; this much behind, the hosts give up.
 const BEHIND_MAX: Duration = Duration::from_millis(500);
-/// How long frames under way are waited for.
+/// How long frames under way are waited for; after a trial that is shorter, as long as that took.
 const DRAIN: Duration = Duration::from_secs(2);
 /// After the last frame, for those that come twice.
 const AFTERWARDS: Duration = Duration::from_millis(50);
@@ -217,7 +217,7 @@ impl<P: Port> Hosts<P> {
         let mut wait = |run: &mut Run| {
             give_way(self.receive(run, mark, &mut burst));
         };
-        while !all_came(&run) && drain.elapsed() < DRAIN {
+        while !all_came(&run) && drain.elapsed() < DRAIN.min(offer.time) {
             wait(&mut run);
         }
         let afterwards = Instant::now();
