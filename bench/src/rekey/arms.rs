@@ -54,10 +54,6 @@ impl Arm {
     }
 
     /// At which it is measured: each of these where it changes keys.
-    #[cfg_attr(
-        not(feature = "wireguard"),
-        expect(unused_variables, reason = "no peer changes keys here")
-    )]
     pub(super) fn intervals(self, intervals: &[Duration]) -> Vec<Option<Duration>> {
         if matches!(self, Self::NoOp | Self::Integrity) {
             vec![None]
