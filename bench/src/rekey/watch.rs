@@ -174,8 +174,9 @@ pub(super) struct Black<P> {
     stall: Duration,
     /// AN and PN of the last frame protected.
     last: Option<(u8, u32)>,
-    /// The newest AN from the line.
+    /// The newest AN from the line, and the last PN under each.
     newest: Option<u8>,
+    last_pns: [u32; 4],
 }
 
 impl<P: Port> Black<P> {
@@ -187,20 +188,29 @@ impl<P: Port> Black<P> {
             stall,
             last: None,
             newest: None,
+            last_pns: [0; 4],
         }
+    }
+
+    /// Whether a frame from the line is under the key before the newest. ANs go round, and keys change also
+    /// while no frame comes, so that AN may be a newer key's: its PNs begin anew then.
+    fn is_old(&mut self, (an, pn): (u8, u32)) -> bool {
+        let last = core::mem::replace(&mut self.last_pns[usize::from(an)], pn);
+        let before = self.newest.map(|newest| (newest + 3) % 4);
+        let old = before == Some(an) && pn > last;
+        if !old {
+            self.newest = Some(an);
+        }
+        old
     }
 
     fn look(&mut self, octets: &[u8]) {
         if ethertype(octets) != Some(ETHERTYPE_MACSEC) {
             return self.seen.add(Count::Clear, 1);
         }
-        let Some(&[tci, _, a, b, c, d]) = octets
-            .get(TCI_AT..PN_AT + 4)
-            .and_then(|tag| tag.first_chunk())
-        else {
+        let Some((an, pn)) = an_and_pn(octets) else {
             return self.seen.add(Count::Clear, 1);
         };
-        let (an, pn) = (tci & 3, u32::from_be_bytes([a, b, c, d]));
         let Some((before, last)) = self.last.replace((an, pn)) else {
             return;
         };
@@ -232,13 +242,7 @@ impl<P: Port> Port for Black<P> {
             match ethertype(octets) {
                 Some(ETHERTYPE_REKEY) => control += 1,
                 Some(ETHERTYPE_MACSEC) => {
-                    let an = octets.get(TCI_AT).map(|tci| tci & 3);
-                    // ANs go round: one further is a new key.
-                    let new = self.newest.map(|newest| (newest + 1) % 4);
-                    if self.newest.is_none() || an == new {
-                        self.newest = an;
-                    }
-                    old += usize::from(an != self.newest);
+                    old += usize::from(an_and_pn(octets).is_some_and(|frame| self.is_old(frame)));
                 }
                 _ => {}
             }
@@ -290,6 +294,12 @@ impl<P: Port> Port for Black<P> {
     }
 
     port::forward!(self => self.port);
+}
+
+/// Of a frame with a SecTAG; an AN is below 4.
+fn an_and_pn(octets: &[u8]) -> Option<(u8, u32)> {
+    let &[tci, _, a, b, c, d] = octets.get(TCI_AT..PN_AT + 4)?.first_chunk()?;
+    Some((tci & 3, u32::from_be_bytes([a, b, c, d])))
 }
 
 #[inline]

@@ -69,6 +69,27 @@ fn frames_under_the_key_of_before_are_counted_after_the_switch() {
 }
 
 #[test]
+fn keys_that_changed_while_no_frame_came_are_new() {
+    for pause in 1..=4 {
+        let (end, other) = mem::pair(64);
+        let seen = Seen::default();
+        let mut port = Black::new(end.open().unwrap(), seen.clone(), Duration::ZERO);
+        let mut line = other.open().unwrap();
+        // Once round, so that each AN has had a key.
+        let first = (0..5).flat_map(|epoch: u8| (1..9).map(move |pn| (epoch % 4, pn)));
+        let after = (1..9).map(|pn| (pause % 4, pn));
+        for (an, pn) in first.chain(after) {
+            line.copy_tx(&protected(an, pn));
+        }
+        for _ in 0..2 {
+            port.rx_burst(&mut Burst::new());
+        }
+        assert_eq!(seen.count(Count::BlackRx), 48, "{pause}");
+        assert_eq!(seen.count(Count::BlackRxOldKey), 0, "{pause}");
+    }
+}
+
+#[test]
 fn a_sham_switch_is_where_the_next_user_frame_leaves() {
     let (end, _other) = mem::pair(64);
     let seen = Seen::default();
