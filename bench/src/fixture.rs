@@ -18,6 +18,8 @@ pub(crate) fn parse<T: Args>(arguments: &str) -> Result<T, clap::Error> {
 
 /// The keys of a JSON object, sorted.
 pub(crate) fn keys(value: &Value) -> Vec<&str> {
-    let object = value.as_object().unwrap();
+    let Value::Object(object) = value else {
+        panic!("no object: {value}");
+    };
     object.keys().map(String::as_str).collect()
 }

@@ -18,3 +18,13 @@ macro_rules! put {
 }
 
 pub(crate) use {line, put};
+
+/// A dash where there is nothing to say.
+pub(crate) fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
+}
+
+/// A figure with so many decimals, or a dash.
+pub(crate) fn figure(value: Option<f64>, decimals: usize) -> String {
+    or_dash(value.map(|value| format!("{value:.decimals$}")))
+}

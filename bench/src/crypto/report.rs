@@ -5,7 +5,7 @@ use super::rows::Row;
 use crate::contender::Name;
 use crate::machine::Machine;
 use crate::size::Size;
-use crate::text::{line, put};
+use crate::text::{figure, line, or_dash, put};
 
 /// The burst that the long tables are about.
 pub(super) fn main_burst(bursts: &[usize]) -> usize {
@@ -84,7 +84,7 @@ fn speeds(out: &mut String, machine: &Machine, rows: &[Row], op: Op, burst: usiz
                 row.mpps(),
                 row.gbit_s(),
                 row.cycles_per_octet(&machine.limits),
-                floor.map_or("-".to_owned(), |percent| format!("{percent:.0}")),
+                figure(floor, 0),
             );
         }
         line!(out);
@@ -115,14 +115,14 @@ fn ratios(out: &mut String, rows: &[Row], op: Op, burst: usize) {
         put!(out, "{other:<12}");
         for &size in &sizes {
             let pair = find(rows, first, op, size, burst).zip(find(rows, other, op, size, burst));
-            let text = pair.map_or("-".to_owned(), |(first, other)| {
+            let ratios = pair.map(|(first, other)| {
                 format!(
                     "{:.2} |{:>5.2}",
                     other.ns.median / first.ns.median,
                     other.ns.min / first.ns.min
                 )
             });
-            put!(out, " {text:>11}");
+            put!(out, " {:>11}", or_dash(ratios));
         }
         line!(out);
     }
@@ -148,9 +148,8 @@ fn by_burst(out: &mut String, rows: &[Row], op: Op) {
         for &burst in &bursts {
             put!(out, "{name:<12} {burst:>5}");
             for &size in &sizes {
-                let text = find(rows, name, op, size, burst)
-                    .map_or("-".to_owned(), |row| format!("{:.1}", row.ns.median));
-                put!(out, " {text:>8}");
+                let ns = find(rows, name, op, size, burst).map(|row| row.ns.median);
+                put!(out, " {:>8}", figure(ns, 1));
             }
             line!(out);
         }

@@ -246,16 +246,7 @@ impl OneBox {
 }
 
 fn count(into: &mut Dropped, side: &str, counters: &PortCounters) {
-    let drops = [
-        ("rx_ring_full", counters.rx_ring_full),
-        ("rx_no_buffer", counters.rx_no_buffer),
-        ("rx_too_long", counters.rx_too_long),
-        ("rx_malformed", counters.rx_malformed),
-        ("tx_refused", counters.tx_refused),
-        ("tx_too_long", counters.tx_too_long),
-        ("tx_link_down", counters.tx_link_down),
-    ];
-    let drops = drops.into_iter().filter(|(_, frames)| *frames > 0);
+    let drops = counters.drops().filter(|(_, frames)| *frames > 0);
     into.extend(drops.map(|(name, frames)| (format!("{side} {name}"), frames)));
 }
 

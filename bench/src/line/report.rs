@@ -4,7 +4,7 @@ use super::rows::Row;
 use super::{Arm, PortKind};
 use crate::frame_size::FrameSize;
 use crate::machine::Machine;
-use crate::text::{line, put};
+use crate::text::{figure, line, put};
 use crate::throughput::Load;
 
 /// Per cent of the no-op forwarders' frame rate over AF_XDP, and of their TCP.
@@ -37,7 +37,6 @@ pub(super) fn write(machine: &Machine, rows: &[Row]) -> String {
             line!(out);
         }
         before = Some((row.port, row.load));
-        let percent = row.percent_of_no_op;
         line!(
             out,
             "{:<6} {:<14} {:<10} {:>17.4} {:>7.4} {:>7.4} {:>8.3} {:>9.0} {:>11} {:>9} of {}",
@@ -49,7 +48,7 @@ pub(super) fn write(machine: &Machine, rows: &[Row]) -> String {
             row.mpps.max,
             row.gbit_s,
             1e3 / row.mpps.median,
-            percent.map_or("-".to_owned(), |percent| format!("{percent:.1}")),
+            figure(row.percent_of_no_op, 1),
             row.lost,
             row.sent,
         );

@@ -5,7 +5,7 @@ use super::{Arm, Op};
 use crate::crypto::or_default;
 use crate::frame_size::FrameSize;
 use crate::machine::Machine;
-use crate::text::line;
+use crate::text::{figure, line};
 
 /// What one core is to reach, protect and validate each: size and million frames a second ...
 const MPPS: (FrameSize, f64) = (FrameSize::Octets(64), 28.0);
@@ -46,8 +46,6 @@ fn throughput(out: &mut String, machine: &Machine, rows: &[Row], op: Op, cores: 
             line!(out);
         }
         size_before = Some(row.size);
-        let percent =
-            |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{share:.1}"));
         line!(
             out,
             "{:<6} {:<12} {:>13.2} {:>7.2} {:>7.2} {:>8.2} {:>12.2} {:>9.1} {:>10.1} {:>11} {:>9} {:>6}",
@@ -60,8 +58,8 @@ fn throughput(out: &mut String, machine: &Machine, rows: &[Row], op: Op, cores: 
             row.gbit_s() / cores as f64,
             row.ns(),
             row.ns() * machine.limits.core_ghz,
-            percent(row.percent_of_no_op(rows)),
-            percent(row.percent_crypto(rows)),
+            figure(row.percent_of_no_op(rows), 1),
+            figure(row.percent_crypto(rows), 1),
             row.lost,
         );
     }

@@ -13,12 +13,13 @@ use serde::Serialize;
 
 use super::account::{Account, quantile_us};
 use super::cables::{Cables, Place, PortKind};
+use super::leg::merge;
 use super::load::{FLOWS, Hosts, Offer};
-use super::pair::{Drops, NEVER, host_drops};
+use super::pair::{Drops, NEVER, port_drops};
 use super::rows::Row;
 use super::{Error, length};
 use crate::frame_size::FrameSize;
-use crate::text::line;
+use crate::text::{figure, line};
 use boxes::Boxes;
 
 mod boxes;
@@ -157,9 +158,7 @@ impl Peer {
         let run = move |place: &Place| run(place.cables(port)?, arm, interval, offer);
         let (account, drops) = place.run(run)??;
         self.account.merge(&account);
-        for (name, frames) in drops {
-            *self.drops.entry(name).or_default() += frames;
-        }
+        merge(&mut self.drops, &drops);
         Ok(())
     }
 }
@@ -181,9 +180,7 @@ fn run(
     }
     let mut drops = boxes.end()?;
     for end in hosts.ends() {
-        for (name, frames) in host_drops(end) {
-            *drops.entry(name).or_default() += frames;
-        }
+        merge(&mut drops, &port_drops("host", &end.counters()));
     }
     drops.retain(|_, frames| *frames > 0);
     Ok((account, drops))
@@ -207,7 +204,7 @@ pub(super) fn table(out: &mut String, peers: &[Peer], rows: &[Row]) {
         put(out, peer.cell(), who, &peer.account, &peer.drops);
         // The last of its offer.
         if peer.who == Who::Xpn256 {
-            let ours = |row: &&Row| (row.port, row.size, row.load_percent) == peer.cell();
+            let ours = |row: &&Row| row.cell() == peer.cell();
             for row in rows.iter().filter(ours) {
                 let who = ("qmacsec", Some(row.interval));
                 put(out, peer.cell(), who, &row.on, &row.drops);
@@ -229,7 +226,7 @@ fn put(
     drops: &Drops,
 ) {
     let a = account;
-    let us = |us: Option<f64>| us.map_or("-".to_owned(), |us| format!("{us:.0}"));
+    let us = |histogram, quantile| figure(quantile_us(histogram, quantile), 0);
     let interval = interval.map_or("off".to_owned(), |t| t.as_secs_f64().to_string());
     let drops = drops
         .iter()
@@ -243,11 +240,11 @@ fn put(
         a.lost_inside,
         a.disordered,
         a.duplicated,
-        us(quantile_us(&a.outside, 0.5)),
-        us(quantile_us(&a.inside, 0.9999)),
-        us(quantile_us(&a.outside, 0.9999)),
-        us(quantile_us(&a.inside, 1.0)),
-        us(quantile_us(&a.outside, 1.0)),
+        us(&a.outside, 0.5),
+        us(&a.inside, 0.9999),
+        us(&a.outside, 0.9999),
+        us(&a.inside, 1.0),
+        us(&a.outside, 1.0),
         drops.collect::<Vec<_>>().join(", ")
     );
 }

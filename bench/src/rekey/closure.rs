@@ -100,7 +100,7 @@ impl Snapshot<'_> {
                 signed(sent)
                     - signed(self.hosts[from].tx_dropped())
                     - red_rx_load
-                    - red(from, &RX_DROPS),
+                    - red(from, &PortCounters::RX_DROPS),
             ),
             ("red rx", red(from, &["rx_frames"]) - sender(RedRx)),
             (
@@ -118,11 +118,11 @@ impl Snapshot<'_> {
                 "black tx",
                 sender(BlackTx) + sender(BlackTxControl)
                     - black(from, &["tx_frames"])
-                    - black(from, &TX_DROPS),
+                    - black(from, &PortCounters::TX_DROPS),
             ),
             (LINE_USER, user_out - user_in),
             (LINE_CONTROL, control_out - receiver(BlackRxControl)),
-            (LINE_DROPPED, black(to, &RX_DROPS)),
+            (LINE_DROPPED, black(to, &PortCounters::RX_DROPS)),
             (
                 "black rx",
                 black(to, &["rx_frames"]) - receiver(BlackRx) - receiver(BlackRxControl),
@@ -141,7 +141,7 @@ impl Snapshot<'_> {
             ),
             (
                 "red tx",
-                receiver(RedTx) - red(to, &["tx_frames"]) - red(to, &TX_DROPS),
+                receiver(RedTx) - red(to, &["tx_frames"]) - red(to, &PortCounters::TX_DROPS),
             ),
             (
                 "red to host",
@@ -150,16 +150,6 @@ impl Snapshot<'_> {
         ]
     }
 }
-
-/// What a port drops of what comes in, and of what is to go out.
-pub(super) const RX_DROPS: [&str; 5] = [
-    "rx_ring_full",
-    "rx_no_buffer",
-    "rx_too_long",
-    "rx_malformed",
-    "rx_checksum_unfinished",
-];
-pub(super) const TX_DROPS: [&str; 3] = ["tx_refused", "tx_too_long", "tx_link_down"];
 
 /// Frames that no counter explains, by segment of both directions: empty when all is told.
 pub(super) fn unexplained(before: &Remainders, after: &Remainders) -> Drops {

@@ -18,8 +18,9 @@ use super::cables::{Place, PortKind};
 use super::load::{FLOWS, Hosts, Offer, Run};
 use super::outlet::{self, Outlets};
 use super::pair::Pair;
+use super::verdict::Verdict;
 use super::{Error, Plan};
-use crate::text::line;
+use crate::text::{figure, line};
 
 /// From the beginning of the load to that of the fault.
 const BEFORE: Duration = Duration::from_millis(1500);
@@ -129,10 +130,10 @@ impl Trouble {
 }
 
 impl Outcome {
-    /// Why it fails; empty where it passes. No trouble of the KMEs stops the line while the last key
+    /// No trouble of the KMEs stops the line while the last key
     /// may be held, no order of frames within the replay window loses one, and a dead encryptor
     /// stops it for as long as it is dead and finds its peer.
-    pub(super) fn failures(&self) -> Vec<String> {
+    pub(super) fn verdict(&self) -> Verdict {
         let mut why = Vec::new();
         if self.clear > 0 {
             why.push(format!("{} frames in clear", self.clear));
@@ -162,7 +163,7 @@ impl Outcome {
         if self.trouble.keys_go_on() && (self.during as f64) < (CHANGES_MIN * due).floor() {
             why.push(format!("{} changes of {due:.0}", self.during));
         }
-        why
+        Verdict::of(&why)
     }
 }
 
@@ -325,9 +326,7 @@ pub(super) fn table(out: &mut String, outcomes: &[Outcome]) {
         "fault                  lasted_s  switches  during     lost  blocked_ms  cleartext  recovered_s  verdict"
     );
     for outcome in outcomes {
-        let recovered = outcome.recovered;
-        let recovered = recovered.map(|time| format!("{:.2}", time.as_secs_f64()));
-        let why = outcome.failures();
+        let recovered = outcome.recovered.map(|time| time.as_secs_f64());
         line!(
             out,
             "{:<22} {:>8.1} {:>9} {:>7} {:>8} {:>11.1} {:>10} {:>12}  {}",
@@ -338,11 +337,8 @@ pub(super) fn table(out: &mut String, outcomes: &[Outcome]) {
             outcome.lost,
             outcome.blocked_ms,
             outcome.clear,
-            recovered.as_deref().unwrap_or("-"),
-            match why.is_empty() {
-                true => "PASS".to_owned(),
-                false => format!("FAIL: {}", why.join(", ")),
-            },
+            figure(recovered, 2),
+            outcome.verdict(),
         );
     }
     line!(
@@ -378,10 +374,7 @@ impl From<&Outcome> for JsonOutcome {
             blocked_ms: outcome.blocked_ms,
             cleartext: outcome.clear,
             recovered_s: outcome.recovered.map(|time| time.as_secs_f64()),
-            verdict: match outcome.failures().is_empty() {
-                true => "PASS",
-                false => "FAIL",
-            },
+            verdict: outcome.verdict().word(),
         }
     }
 }

@@ -25,17 +25,12 @@ pub(super) fn write(
     fs::write(folder.join("report.txt"), text)?;
     fs::write(folder.join("report.json"), json)?;
     let mut charts = Vec::new();
-    let cells = results
-        .rows
-        .iter()
-        .map(|row| (row.port, row.size, row.load_percent));
-    for (port, size, load) in crate::crypto::or_default(&cells.collect::<Vec<_>>(), Vec::new()) {
-        let of_cell = |row: &&Row| (row.port, row.size, row.load_percent) == (port, size, load);
+    let cells: Vec<_> = results.rows.iter().map(Row::cell).collect();
+    for cell in crate::crypto::or_default(&cells, Vec::new()) {
+        let (port, size, load) = cell;
+        let of_cell = |row: &&Row| row.cell() == cell;
         let rows: Vec<&Row> = results.rows.iter().filter(of_cell).collect();
-        let peers = results
-            .peers
-            .iter()
-            .filter(|peer| peer.cell() == (port, size, load));
+        let peers = results.peers.iter().filter(|peer| peer.cell() == cell);
         let chart = charts::draw(machine, &rows, &peers.collect::<Vec<_>>());
         fs::write(
             folder.join(format!("{port}-size-{size}-load-{load}.svg")),

@@ -16,7 +16,7 @@ use serde::Serialize;
 use ::tests::kmes::TwoKmes;
 
 use super::rows::Row;
-use crate::text::line;
+use crate::text::{figure, line, or_dash};
 
 /// Between two looks at the pool.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -122,7 +122,6 @@ pub(super) fn table(out: &mut String, rows: &[Row]) {
     );
     for row in rows {
         let k = &row.keys;
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         line!(
             out,
             "{:<8} {:<5} {:>5} {:>5}  {:<9} {:>10.0} {:>9} {:>10} {:>10} {:>14} {:>14} {:>11}",
@@ -135,9 +134,9 @@ pub(super) fn table(out: &mut String, rows: &[Row]) {
             k.taken,
             k.of_kme,
             or_dash(k.depth_min.map(|keys| keys.to_string())),
-            or_dash(k.to_starve().map(|seconds| format!("{seconds:.0}"))),
+            figure(k.to_starve(), 0),
             k.stage_changes,
-            or_dash(k.with_kem_percent().map(|percent| format!("{percent:.0}"))),
+            figure(k.with_kem_percent(), 0),
         );
     }
     line!(

@@ -8,7 +8,7 @@ use super::cables::Cables;
 use super::closure::{self, Carried};
 use super::keys::{self, Keys};
 use super::load::{Hosts, Offer};
-use super::pair::{Drops, Pair, host_drops};
+use super::pair::{Drops, Pair, port_drops};
 use super::rows::Safety;
 use super::sham::{self, Sham};
 use super::steps::{Asking, Steps};
@@ -66,7 +66,7 @@ pub(super) fn over(
         drops.entry(name.clone()).and_modify(|now| *now -= frames);
     }
     for end in hosts.ends() {
-        merge(&mut drops, &host_drops(end));
+        merge(&mut drops, &port_drops("host", &end.counters()));
     }
     let of_control = closure::control_dropped(&before, &after);
     drops.insert("rekey frames: on the line".to_owned(), of_control);

@@ -2,8 +2,10 @@
 //! table of the text.
 
 use super::account::quantile_us;
+use super::faults::Outcome;
 use super::rounds::Results;
-use super::rows::{Row, Verdict};
+use super::rows::Row;
+use super::verdict::Verdict;
 use crate::text::{line, put};
 
 /// Light and dark; what is wide scrolls in its own box, so that the page never does.
@@ -65,28 +67,21 @@ pub(super) fn write(text: &str, results: &Results, charts: &[String]) -> String 
 
 /// First of all: whether it passed, of what, and why not.
 fn verdict(out: &mut String, results: &Results) {
-    let of_row = |row: &Row| match row.verdict() {
-        Verdict::Pass => None,
-        Verdict::Fail(why) => Some(format!(
-            "{} {} octets {} % T = {} s: {why}",
-            row.port,
-            row.size,
-            row.load_percent,
-            row.interval.as_secs_f64()
-        )),
+    let of_row = |row: &Row| {
+        let (port, size, load) = row.cell();
+        let interval = row.interval.as_secs_f64();
+        let of = format!("{port} {size} octets {load} % T = {interval} s");
+        Some(format!("{of}: {}", row.verdict().why()?))
     };
-    let mut failed: Vec<String> = results.rows.iter().filter_map(of_row).collect();
-    for outcome in &results.outcomes {
-        let why = outcome.failures();
-        if !why.is_empty() {
-            failed.push(format!("{}: {}", outcome.trouble.name(), why.join(", ")));
-        }
-    }
+    let of_fault = |outcome: &Outcome| {
+        let name = outcome.trouble.name();
+        Some(format!("{name}: {}", outcome.verdict().why()?))
+    };
+    let of_rows = results.rows.iter().filter_map(of_row);
+    let of_faults = results.outcomes.iter().filter_map(of_fault);
+    let failed: Vec<String> = of_rows.chain(of_faults).collect();
     let sum = |of: fn(&Row) -> u64| results.rows.iter().map(of).sum::<u64>();
-    let (class, word) = match failed.is_empty() {
-        true => ("pass", "PASS"),
-        false => ("fail", "FAIL"),
-    };
+    let (class, word) = marked(&Verdict::of(&failed));
     line!(
         out,
         "<div class=\"verdict {class}\"><strong>{word}</strong>\n<p>{} rows, {} faults: {} changes of key under {} frames, {} lost, {} unexplained, {} in clear</p>",
@@ -108,6 +103,15 @@ fn verdict(out: &mut String, results: &Results) {
     line!(out, "</div>");
 }
 
+/// Its class in the style, and the word.
+fn marked(verdict: &Verdict) -> (&'static str, &'static str) {
+    let class = match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail(_) => "fail",
+    };
+    (class, verdict.word())
+}
+
 /// T3 in short: one row for each interval.
 fn rows(out: &mut String, rows: &[Row]) {
     line!(
@@ -119,10 +123,7 @@ fn rows(out: &mut String, rows: &[Row]) {
     let us = |us: Option<f64>| us.map_or("–".to_owned(), |us| format!("{us:.0}"));
     for row in rows {
         let a = &row.on;
-        let (class, word) = match row.verdict() {
-            Verdict::Pass => ("pass", "PASS"),
-            Verdict::Fail(_) => ("fail", "FAIL"),
-        };
+        let (class, word) = marked(&row.verdict());
         let histograms = [&a.inside, &a.outside];
         let [tail_in, tail_out] = histograms.map(|histogram| us(quantile_us(histogram, 0.9999)));
         let [max_in, max_out] = histograms.map(|histogram| us(quantile_us(histogram, 1.0)));

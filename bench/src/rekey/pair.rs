@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use port::Port;
+use port::{Port, PortCounters};
 use qmacsec::config::EncryptorConfig;
 use qmacsec::encryptor;
 use qmacsec::ledger::{self, Verification};
@@ -22,7 +22,7 @@ use tests::site::{Folder, Settings, Side};
 use tokio::sync::oneshot;
 
 use super::cables::Cables;
-use super::closure::{Carried, RX_DROPS, Remainders, Snapshot, TX_DROPS};
+use super::closure::{Carried, Remainders, Snapshot};
 use super::keys::Keys;
 use super::load::Hosts;
 use super::watch::{Black, Count, Red, Seen};
@@ -169,7 +169,9 @@ impl Pair {
         for (report, seen) in self.reports()?.iter().zip(&self.seen) {
             for worker in &report.workers {
                 for (name, port) in [("red", &worker.red), ("black", &worker.black)] {
-                    let names = RX_DROPS.into_iter().chain(TX_DROPS);
+                    let names = PortCounters::RX_DROPS
+                        .into_iter()
+                        .chain(PortCounters::TX_DROPS);
                     count(&mut drops, &format!("{name} "), names, &port.counters);
                 }
                 let discards = secy::Discard::ALL.map(secy::Discard::name);
@@ -184,7 +186,7 @@ impl Pair {
                 Count::ControlTooLong,
                 Count::ControlLinkDown,
             ];
-            for (name, of_control) in TX_DROPS.into_iter().zip(of_control) {
+            for (name, of_control) in PortCounters::TX_DROPS.into_iter().zip(of_control) {
                 let of_control = seen.count(of_control);
                 if let Some(frames) = drops.get_mut(&format!("black {name}")) {
                     *frames = frames.saturating_sub(of_control); // one may have come in between
@@ -231,14 +233,11 @@ fn encryptor(
     Encryptor::start(side, fault, run)
 }
 
-/// The drops of a host's own port.
-pub(super) fn host_drops(port: &impl Port) -> Drops {
-    let counters = port.counters();
-    let drops = counters
-        .iter()
-        .filter(|(name, _)| RX_DROPS.contains(name) || TX_DROPS.contains(name));
+/// The drops of a port, under the name of its place.
+pub(super) fn port_drops(place: &str, counters: &PortCounters) -> Drops {
+    let drops = counters.drops();
     drops
-        .map(|(name, frames)| (format!("host {name}"), frames))
+        .map(|(name, frames)| (format!("{place} {name}"), frames))
         .collect()
 }
 

@@ -7,9 +7,9 @@ use super::bins::{CHANCE_MAX, OFF_MAX};
 use super::faults;
 use super::keys;
 use super::rounds::Results;
-use super::rows::{Row, Safety, Verdict};
+use super::rows::{Row, Safety};
 use crate::machine::Machine;
-use crate::text::{line, put};
+use crate::text::{figure, line, or_dash, put};
 
 /// The whole report.
 pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String {
@@ -80,29 +80,18 @@ fn rekeying(out: &mut String, rows: &[Row]) {
     );
     let mut before = None;
     for row in rows {
-        if before != Some((row.port, row.size, row.load_percent)) {
+        if before != Some(row.cell()) {
             measured(out, "off", row, &row.off, "");
-            before = Some((row.port, row.size, row.load_percent));
+            before = Some(row.cell());
         }
-        let verdict = match row.verdict() {
-            Verdict::Pass => "PASS".to_owned(),
-            Verdict::Fail(why) => format!("FAIL: {why}"),
-        };
-        measured(
-            out,
-            &row.interval.as_secs_f64().to_string(),
-            row,
-            &row.on,
-            &verdict,
-        );
+        let interval = row.interval.as_secs_f64().to_string();
+        measured(out, &interval, row, &row.on, &row.verdict().to_string());
     }
 }
 
 fn measured(out: &mut String, interval: &str, row: &Row, account: &Account, verdict: &str) {
     let a = account;
-    let us = |us: Option<f64>| us.map_or("-".to_owned(), |us| format!("{us:.0}"));
-    let max = |histogram: &hdrhistogram::Histogram<u64>| quantile_us(histogram, 1.0);
-    let percent = a.windows.worst_percent();
+    let us = |histogram, quantile| figure(quantile_us(histogram, quantile), 0);
     let stall = a.stall_us(0.5);
     line!(
         out,
@@ -120,14 +109,20 @@ fn measured(out: &mut String, interval: &str, row: &Row, account: &Account, verd
         a.blocked_us_per_switch(row.rate),
         a.gap_inside as f64 / 1e3,
         a.gap_outside as f64 / 1e3,
-        us(quantile_us(&a.inside, 0.9999)),
-        us(quantile_us(&a.outside, 0.9999)),
-        us(max(&a.inside)),
-        us(max(&a.outside)),
-        percent.map_or("-".to_owned(), |percent| format!("{percent:+.1}")),
-        us(stall.map(|(at_switch, _)| at_switch)),
-        us(stall.map(|(_, elsewhere)| elsewhere)),
+        us(&a.inside, 0.9999),
+        us(&a.outside, 0.9999),
+        us(&a.inside, 1.0),
+        us(&a.outside, 1.0),
+        worst_bin(a),
+        figure(stall.map(|(at_switch, _)| at_switch), 0),
+        figure(stall.map(|(_, elsewhere)| elsewhere), 0),
     );
+}
+
+/// Per cent off the mean.
+fn worst_bin(account: &Account) -> String {
+    let worst = account.windows.worst_percent();
+    or_dash(worst.map(|percent| format!("{percent:+.1}")))
 }
 
 /// What switches do to throughput and tail, beside what the machine does by itself.
@@ -143,18 +138,11 @@ fn bins(out: &mut String, rows: &[Row]) {
     );
     for row in rows {
         let (on, sham) = (&row.on, &row.sham);
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        let worst = |account: &Account| {
-            let worst = account.windows.worst_percent();
-            or_dash(worst.map(|percent| format!("{percent:+.1}")))
-        };
         let strict = on
             .windows
             .worst_percent()
             .map(|worst| worst.abs() <= OFF_MAX);
-        let us = |histogram, quantile| {
-            or_dash(quantile_us(histogram, quantile).map(|us| format!("{us:.0}")))
-        };
+        let us = |histogram, quantile| figure(quantile_us(histogram, quantile), 0);
         line!(
             out,
             "{:<8} {:<5} {:>5} {:>5} {:>8} {:>11} {:>10} {:>8} {:>11} {:>7} {:>12} {:>14} {:>8} {:>9} {:>8} {:>11} {:>9} {:>9} {:>9}",
@@ -163,11 +151,11 @@ fn bins(out: &mut String, rows: &[Row]) {
             row.size,
             row.load_percent,
             on.windows.len(),
-            worst(on),
+            worst_bin(on),
             or_dash(strict.map(|strict| if strict { "yes" } else { "no" }.to_owned())),
             sham.windows.len(),
-            worst(sham),
-            or_dash(row.bins_chance.map(|chance| format!("{chance:.4}"))),
+            worst_bin(sham),
+            figure(row.bins_chance, 4),
             if row.dip().is_some() { "yes" } else { "no" },
             us(&on.inside, 0.9999),
             us(&on.outside, 0.9999),
@@ -207,9 +195,9 @@ fn latencies(out: &mut String, rows: &[Row]) {
         };
     let mut before = None;
     for row in rows {
-        if before != Some((row.port, row.size, row.load_percent)) {
+        if before != Some(row.cell()) {
             one(row, "off", "all", &row.off.outside);
-            before = Some((row.port, row.size, row.load_percent));
+            before = Some(row.cell());
         }
         let interval = row.interval.as_secs_f64().to_string();
         one(row, &interval, "inside", &row.on.inside);

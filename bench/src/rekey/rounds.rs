@@ -18,6 +18,7 @@ use super::pair::{Drops, NEVER, Pair};
 use super::rows::{Row, Safety};
 use super::sham::Sham;
 use super::steps::Steps;
+use super::verdict::Verdict;
 use super::{Error, Fault, Plan};
 use crate::frame_size::FrameSize;
 use crate::sweeps;
@@ -56,6 +57,15 @@ pub(super) struct Results {
     pub(super) peers: Vec<Peer>,
     /// What came of faults, where these were asked for.
     pub(super) outcomes: Vec<Outcome>,
+}
+
+impl Results {
+    /// Whether every row and every fault passed.
+    pub(super) fn passed(&self) -> bool {
+        let passed = |verdict: Verdict| verdict == Verdict::Pass;
+        self.rows.iter().all(|row| passed(row.verdict()))
+            && self.outcomes.iter().all(|of| passed(of.verdict()))
+    }
 }
 
 /// Measures everything.

@@ -13,6 +13,7 @@ use super::keys::{JsonKeys, Keys};
 use super::pair::Drops;
 use super::rounds::Results;
 use super::steps::Steps;
+use super::verdict::Verdict;
 use crate::frame_size::FrameSize;
 use crate::machine::Machine;
 
@@ -81,15 +82,12 @@ impl Safety {
     }
 }
 
-/// Why a row fails.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Verdict {
-    Pass,
-    /// And the counter that explains it.
-    Fail(String),
-}
-
 impl Row {
+    /// Where it stood: port, size and load.
+    pub(super) fn cell(&self) -> (&'static str, FrameSize, u32) {
+        (self.port, self.size, self.load_percent)
+    }
+
     /// By the rule: no more lost than without rekeying, within the 95 % bound; everything explained;
     /// nothing unsafe; and the tail in the windows no longer than outside by a fifth. And, because
     /// that tail needs a quiet machine: no stall that comes with every other switch. What is a
@@ -240,10 +238,7 @@ pub(super) fn json(machine: &Machine, results: &Results) -> Result<String, serde
         p9999_in_us: quantile_us(&row.on.inside, TAIL),
         p9999_out_us: quantile_us(&row.on.outside, TAIL),
         max_in_us: row.on.inside.max() as f64 / 1e3,
-        verdict: match row.verdict() {
-            Verdict::Pass => "PASS",
-            Verdict::Fail(_) => "FAIL",
-        },
+        verdict: row.verdict().word(),
         switch_us: row.steps.quantiles_us().collect(),
         late_old_key_frames: row.late_old_key,
         an_wraps: row.steps.an_wraps,

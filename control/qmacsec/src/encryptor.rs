@@ -134,16 +134,13 @@ pub async fn run(
     let engine = config.encryptor.engine.0;
     gcm::Engine::self_test().map_err(RunError::SelfTest)?;
     let mut socket = StatusSocket::bind(&config.encryptor.status_socket)?;
-    let ledger = config
-        .encryptor
-        .ledger
-        .as_deref()
-        .map(LedgerFile::open)
-        .transpose()?;
     warn_of_bypass(&config.policy.table);
     let local = ports.local;
     let fleet = Fleet::start(config, ports)?;
+    // Behind the workers' own threads: what is started from here on is control's.
     precedence::give_way_to(&config.worker.cores);
+    let ledger = config.encryptor.ledger.as_deref();
+    let ledger = ledger.map(LedgerFile::open).transpose()?;
     info!(
         "{} is up: {}, engine {}, peer {}, a fresh key every {}",
         config.encryptor.name,

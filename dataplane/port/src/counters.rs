@@ -60,6 +60,18 @@ impl PortCounters {
         "buffers_held",
     ];
 
+    /// Names of the counters of frames that came in and were dropped.
+    pub const RX_DROPS: [&'static str; 5] = [
+        "rx_ring_full",
+        "rx_no_buffer",
+        "rx_too_long",
+        "rx_malformed",
+        "rx_checksum_unfinished",
+    ];
+
+    /// Names of the counters of frames that were to go out and were dropped.
+    pub const TX_DROPS: [&'static str; 3] = ["tx_refused", "tx_too_long", "tx_link_down"];
+
     /// The values, for publishing.
     #[must_use]
     pub fn values(&self) -> [u64; Self::LEN] {
@@ -124,6 +136,13 @@ impl PortCounters {
     /// Name and value of each.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Self::NAMES.into_iter().zip(self.values())
+    }
+
+    /// Name and value of each that counts dropped frames.
+    pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let is_drop =
+            |name: &&'static str| Self::RX_DROPS.contains(name) || Self::TX_DROPS.contains(name);
+        self.iter().filter(move |(name, _)| is_drop(name))
     }
 
     /// Frames that came in and were dropped, for whatever reason.

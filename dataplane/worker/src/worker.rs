@@ -170,21 +170,18 @@ impl Worker {
             } else {
                 empty_breaths.saturating_add(1)
             };
-            let Idle::Adaptive { spins } = self.idle else {
-                if moved == 0 {
-                    core::hint::spin_loop();
+            match self.idle {
+                Idle::Busy if moved == 0 => core::hint::spin_loop(),
+                Idle::Adaptive { spins } if empty_breaths >= spins => {
+                    // After a wait for nothing one look is enough.
+                    empty_breaths = match self.sleep(&mut sleep) {
+                        Waited::Woken => 0,
+                        Waited::TimedOut => spins.saturating_sub(1),
+                    };
                 }
-                continue;
-            };
-            if empty_breaths >= spins {
-                // After a wait for nothing one look is enough.
-                empty_breaths = match self.sleep(&mut sleep) {
-                    Waited::Woken => 0,
-                    Waited::TimedOut => spins.saturating_sub(1),
-                };
-            } else if moved < BURST_MAX {
                 // That was all there is: whoever else wants this core has it meanwhile.
-                rustix::thread::sched_yield();
+                Idle::Adaptive { .. } if moved < BURST_MAX => rustix::thread::sched_yield(),
+                Idle::Busy | Idle::Adaptive { .. } => {}
             }
         }
         self.publish();

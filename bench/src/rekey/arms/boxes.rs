@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use gcm::Engine;
-use port::{BURST_MAX, Burst, Port, PortCounters, PortError};
+use port::{BURST_MAX, Burst, Port, PortError};
 use qmacsec::ports::Opener;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use secy::{Protection, Suite};
@@ -17,8 +17,8 @@ use crate::keyed::{self, Direction, Protecting, sci};
 use crate::pipeline::bed::forward;
 use crate::rekey::Error;
 use crate::rekey::cables::{Cables, MTU};
-use crate::rekey::closure::{RX_DROPS, TX_DROPS};
-use crate::rekey::pair::Drops;
+use crate::rekey::leg::merge;
+use crate::rekey::pair::{Drops, port_drops};
 
 /// Empty breaths before a box sleeps: as many as of our workers.
 const SPINS: u32 = worker::limits::IDLE_SPINS;
@@ -151,19 +151,17 @@ impl Boxes {
                         .join()
                         .map_err(|death| Error::Ended(death.to_string()))?;
                     let numbers = stats.snapshot();
-                    count(&mut drops, "red", &numbers.red);
-                    count(&mut drops, "black", &numbers.black);
-                    for (name, frames) in numbers.drops() {
-                        *drops.entry(name.to_owned()).or_default() += frames;
-                    }
+                    merge(&mut drops, &port_drops("red", &numbers.red));
+                    merge(&mut drops, &port_drops("black", &numbers.black));
+                    let own = numbers.drops();
+                    let own = own.map(|(name, frames)| (name.to_owned(), frames));
+                    merge(&mut drops, &own.collect());
                 }
             }
             Self::Threads { stop, threads, .. } => {
                 stop.store(true, Ordering::Relaxed);
                 for thread in threads {
-                    for (name, frames) in thread.join().map_err(died)? {
-                        *drops.entry(name).or_default() += frames;
-                    }
+                    merge(&mut drops, &thread.join().map_err(died)?);
                 }
             }
         }
@@ -237,15 +235,7 @@ fn sleep(ports: [&dyn Port; 2]) {
 fn all_drops(forward: &impl Forward) -> Drops {
     let mut drops = forward.drops();
     let [red, black] = forward.ports();
-    count(&mut drops, "red", &red.counters());
-    count(&mut drops, "black", &black.counters());
+    merge(&mut drops, &port_drops("red", &red.counters()));
+    merge(&mut drops, &port_drops("black", &black.counters()));
     drops
-}
-
-fn count(drops: &mut Drops, side: &str, counters: &PortCounters) {
-    for (name, frames) in counters.iter() {
-        if RX_DROPS.contains(&name) || TX_DROPS.contains(&name) {
-            *drops.entry(format!("{side} {name}")).or_default() += frames;
-        }
-    }
 }

@@ -39,10 +39,8 @@ fn row(on: Account, off: Account) -> Row {
 }
 
 fn why(row: &Row) -> String {
-    match row.verdict() {
-        Verdict::Pass => "PASS".to_owned(),
-        Verdict::Fail(why) => why,
-    }
+    let verdict = row.verdict();
+    verdict.why().unwrap_or(verdict.word()).to_owned()
 }
 
 #[test]

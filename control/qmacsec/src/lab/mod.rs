@@ -92,7 +92,6 @@ fn red_port(choice: RedChoice) -> Result<PortKind, String> {
         .read(true)
         .write(true)
         .open("/dev/net/tun");
-    // Before the sandbox: there, in-memory ports would miss the loopback on which their KMEs listen.
     if let (RedChoice::Tap, Err(error)) = (choice, &tun) {
         return Err(format!(
             "/dev/net/tun: {error}; mend: load the module tun, allow this user to open it"

@@ -11,6 +11,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 
+use super::netns::Netns;
+
 /// Why there is no sandbox here.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -28,7 +30,7 @@ pub enum SandboxError {
     Network(io::Error),
 }
 
-/// Moves this process into namespaces of its own.
+/// Moves this process into namespaces of its own, where nothing but the loopback is up.
 ///
 /// # Errors
 /// Which kind of namespace is not to be had, and the mend.
@@ -55,7 +57,10 @@ pub fn enter() -> Result<(), SandboxError> {
     )
     .map_err(refused)?;
     // Last: who fails before still has the network, and runs in memory.
-    unshare(CloneFlags::CLONE_NEWNET).map_err(refused)
+    unshare(CloneFlags::CLONE_NEWNET).map_err(refused)?;
+    // Down in a fresh namespace, and KMEs listen on it.
+    Netns::of_caller("loopback").map_err(SandboxError::Network)?;
+    Ok(())
 }
 
 /// Where the lab keeps its certificates, secrets and sockets.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use port::PortCounters;
 use serde::Serialize;
 
 use super::faults::Victim;
@@ -338,8 +339,8 @@ fn drops(from: &Report, to: &Report) -> BTreeMap<String, u64> {
             .iter()
             .any(|discard| discard.name() == name)
     };
-    let port_rx = |name: &str| PORT_RX_DROPS.contains(&name);
-    let port_tx = |name: &str| PORT_TX_DROPS.contains(&name);
+    let port_rx = |name: &str| PortCounters::RX_DROPS.contains(&name);
+    let port_tx = |name: &str| PortCounters::TX_DROPS.contains(&name);
     for worker in &from.workers {
         enter("sender's red ", &worker.red.counters, port_rx);
         enter("", &worker.tx, discard);
@@ -352,15 +353,6 @@ fn drops(from: &Report, to: &Report) -> BTreeMap<String, u64> {
     }
     drops
 }
-
-const PORT_RX_DROPS: [&str; 5] = [
-    "rx_ring_full",
-    "rx_no_buffer",
-    "rx_too_long",
-    "rx_malformed",
-    "rx_checksum_unfinished",
-];
-const PORT_TX_DROPS: [&str; 3] = ["tx_refused", "tx_too_long", "tx_link_down"];
 
 impl Verdict {
     /// The result in words.
