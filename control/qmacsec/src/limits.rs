@@ -82,7 +82,12 @@ pub const STATUS_LEN_MAX: u64 = 1 << 20;
 /// How often the driver looks at the workers' statistics.
 pub const STATS_EVERY: Duration = Duration::from_millis(10);
 
+/// How often it looks whether they have carried out an order, while there is one: tokio's own
+/// resolution, and a fraction of the shortest interval.
+pub const ORDERS_EVERY: Duration = Duration::from_millis(1);
+
 const _: () = {
+    assert!(ORDERS_EVERY.as_millis() * 20 <= REKEY_INTERVAL_MIN.as_millis());
     assert!(HOLD_MAX.as_millis() >= 2 * REKEY_INTERVAL.as_millis());
     assert!(REPLAY_WINDOW <= REPLAY_WINDOW_MAX);
     assert!(KME_TIMEOUT.as_millis() >= KME_TIMEOUT_MIN.as_millis());

@@ -4,8 +4,8 @@
 //! black ─ worker ─ WorkerEnd ══ two bounded queues, two bells ══ ControlLink ─ control
 //! ```
 //! Frames are copied into buffers of a fixed size inside the queues: no allocation after the link is
-//! made. A full queue refuses; who refuses a frame of the line counts it. The same bell tells control
-//! of acknowledged commands and of the first frame under a new rx SA.
+//! made. A full queue refuses; who refuses a frame of the line counts it. The worker rings for frames
+//! alone: what else there is to know, control looks for.
 //!
 //! Not here: what a rekey frame means, or whether it is genuine.
 
@@ -102,8 +102,7 @@ impl ControlLink {
     }
 
     /// The next frame that came from the line. When there is none the bell is silenced, so read until
-    /// `None`, *then* look at acknowledgements and statistics, then wait on the descriptor: whatever
-    /// comes after the look rings again.
+    /// `None`, then wait on the descriptor: whatever comes after that rings again.
     pub fn recv(&mut self) -> Option<ControlFrame> {
         self.from_worker.pop().or_else(|| {
             self.control.answer();
@@ -130,8 +129,7 @@ impl ControlLink {
 }
 
 impl AsFd for ControlLink {
-    /// Readable when frames or acknowledgements are there, or a new rx SA got its first frame, or the
-    /// worker has ended.
+    /// Readable when frames are there, or the worker has ended.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }
@@ -157,11 +155,6 @@ impl WorkerEnd {
     /// The next frame that control wants sent.
     pub(crate) fn pop(&self) -> Option<ControlFrame> {
         self.from_control.pop()
-    }
-
-    /// Tells control that something other than a frame has changed.
-    pub(crate) fn ring_control(&self) {
-        self.control.ring();
     }
 
     /// What the worker waits on while it sleeps.

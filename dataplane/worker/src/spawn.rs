@@ -129,7 +129,7 @@ pub struct Death {
 pub struct Handle {
     // Dropped in this order: the mailbox is abandoned, then the link rings the worker.
     mailbox: Mailbox,
-    /// The rekey frames from and to the line; readable, too, when commands are acknowledged.
+    /// The rekey frames from and to the line.
     pub control: ControlLink,
     /// What the worker counts.
     pub stats: Arc<Stats>,

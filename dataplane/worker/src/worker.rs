@@ -21,16 +21,14 @@ use crate::control_link::{Refused, WorkerEnd};
 use crate::counters::WorkerCounters;
 use crate::handover::{Neighbours, Seat};
 use crate::idle::{Idle, Sleep, Waited};
-use crate::limits::{CARRIER_EVERY, CARRIER_EVERY_SLEEPS, PUBLISH_EVERY, RX_SAS_MAX};
+use crate::limits::{CARRIER_EVERY, CARRIER_EVERY_SLEEPS, PUBLISH_EVERY};
 use crate::mailbox::Inbox;
 use crate::policy::{Action, Policy};
 use crate::stats::{Stats, StatsSnapshot};
 use crate::through_secy::{Pass, Passing, drop_frame, remove_dropped};
-use arrayvec::ArrayVec;
 use port::{BURST_MAX, Burst, Port, PortError};
-use secy::{RxScs, SaId, TxSc};
+use secy::{RxScs, TxSc};
 use std::sync::Arc;
-use wire::Sci;
 
 /// What a worker is made of.
 pub struct Parts {
@@ -81,8 +79,6 @@ pub struct Worker {
     breaths_unpublished: u32,
     publications_without_carrier: u32,
     sleeps_without_carrier: u32,
-    /// The rx SAs that had received a frame by the last publication.
-    used: ArrayVec<(Sci, SaId), RX_SAS_MAX>,
 }
 
 impl Worker {
@@ -121,7 +117,6 @@ impl Worker {
             breaths_unpublished: 0,
             publications_without_carrier: 0,
             sleeps_without_carrier: 0,
-            used: ArrayVec::new(),
         };
         worker.look_at_carrier();
         worker.publish();
@@ -199,10 +194,11 @@ impl Worker {
             policy,
             running,
             counters,
-            link,
             ..
         } = self;
-        let applied = inbox.apply(|command| {
+        // Control looks for the acknowledgement: telling it is a system call, which may wake a core that
+        // sleeps, between two bursts.
+        inbox.apply(|command| {
             *running &= !matches!(command, Command::Shutdown);
             let outcome = command.apply(Owned {
                 tx,
@@ -214,9 +210,6 @@ impl Worker {
             counters.commands_refused += u64::from(matches!(outcome, Outcome::Refused(_)));
             outcome
         });
-        if applied > 0 {
-            link.ring_control();
-        }
     }
 
     /// Step 2: before any user frame.
@@ -359,8 +352,7 @@ impl Worker {
         waited
     }
 
-    /// Copies all numbers to where control reads them, and rings it when an rx SA got its first
-    /// frame. Notices here, too, that control has gone.
+    /// Copies all numbers to where control reads them. Notices here, too, that control has gone.
     pub fn publish(&mut self) {
         self.breaths_unpublished = 0;
         self.publications_without_carrier += 1;
@@ -385,17 +377,6 @@ impl Worker {
         now.next_pn = self.tx.next_pn();
         now.rx_sas = self.rx.sas().collect(); // as many as fit: RX_SAS_MAX is their limit
         self.stats.publish(now);
-
-        let used = now
-            .rx_sas
-            .iter()
-            .filter(|sa| sa.in_pkts_ok > 0)
-            .map(|sa| (sa.sci, sa.id));
-        let used: ArrayVec<_, RX_SAS_MAX> = used.collect();
-        if used.iter().any(|sa| !self.used.contains(sa)) {
-            self.link.ring_control();
-        }
-        self.used = used;
         self.running &= !self.inbox.is_abandoned();
     }
 

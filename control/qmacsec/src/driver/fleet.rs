@@ -136,7 +136,7 @@ impl Fleet {
         u16::try_from(self.crew.len()).unwrap_or(u16::MAX)
     }
 
-    /// Waits until a worker has something to tell: a rekey frame, an acknowledgement, a first use.
+    /// Waits until there is a rekey frame from the line.
     pub(crate) async fn ready(&self) -> io::Result<()> {
         let mut bells: Vec<_> = self
             .crew
@@ -246,6 +246,14 @@ impl Fleet {
         self.crew
             .get_mut(owner)
             .expect("the owner is one of so many workers, and there is one at least")
+    }
+
+    /// Whether there is an order that a worker which lives has not acknowledged. It does not say when it does:
+    /// that would cost the frame path a system call.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.crew.iter().any(|member| {
+            !member.handle.is_done(Ticket(member.ordered)) && member.handle.is_alive()
+        })
     }
 
     /// Orders that all workers have acknowledged since the last call.

@@ -22,7 +22,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rekey::{Action, Direction, Rekey, RootSecret};
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tracing::{error, info, warn};
 use wire::MacAddr;
 
@@ -124,6 +124,7 @@ impl Driver {
                     }
                     self.on_fleet();
                 }
+                () = sleep(limits::ORDERS_EVERY), if self.fleet.is_busy() => self.on_acknowledgements(),
                 _ = look.tick() => self.on_look(),
                 () = hangup.wait() => self.on_hangup(),
                 asker = socket.asked() => match asker.request {
@@ -160,7 +161,7 @@ impl Driver {
         }
     }
 
-    /// Rekey frames and acknowledgements of the workers.
+    /// Rekey frames of the line; and since we are awake, acknowledgements of the workers.
     fn on_fleet(&mut self) {
         let now = self.now();
         while let Some(frame) = self.fleet.receive() {

@@ -43,13 +43,14 @@ pub(crate) fn wait(handle: &mut Handle, mut done: impl FnMut(&mut Handle) -> boo
             return;
         }
         assert!(start.elapsed() < DEADLINE, "waited for nothing: {handle:?}");
-        let second = Timespec {
-            tv_sec: 1,
-            tv_nsec: 0,
+        // The bell rings for frames alone.
+        let a_while = Timespec {
+            tv_sec: 0,
+            tv_nsec: 1_000_000,
         };
         poll(
             &mut [PollFd::new(&handle.control, PollFlags::IN)],
-            Some(&second),
+            Some(&a_while),
         )
         .unwrap();
     }
