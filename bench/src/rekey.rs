@@ -23,6 +23,7 @@ use crate::frame_size::FrameSize;
 use crate::machine::Machine;
 pub use arms::Arm;
 pub use cables::PortKind;
+use cores::Cores;
 use length::Length;
 use qmacsec::lab::sandbox::{self, SandboxError};
 
@@ -32,6 +33,7 @@ mod bins;
 mod cables;
 mod charts;
 mod closure;
+mod cores;
 mod faults;
 mod files;
 mod keys;
@@ -285,7 +287,7 @@ pub fn run(options: &Options) -> Result<(String, bool), Error> {
     qmacsec::log::start("off");
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);
-    let results = rounds::run(&plan)?;
+    let results = rounds::run(&plan, Cores::part()?)?;
     let machine = Machine {
         absent: results.absent.clone(),
         builds: vec![format!("engine {}", gcm::Engine::best().name())],

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::account::{Account, quantile_us};
 use super::cables::{Cables, Place, PortKind};
 use super::leg::merge;
-use super::load::{FLOWS, Hosts, Offer};
+use super::load::{FLOWS, Offer};
 use super::pair::{Drops, NEVER, port_drops};
 use super::rows::Row;
 use super::{Error, length};
@@ -153,9 +153,9 @@ impl Peer {
         let Who::Arm(arm) = self.who else {
             return Ok(());
         };
-        let (port, interval) = (self.port, self.interval);
+        let interval = self.interval;
         let offer = Offer { time, ..self.offer };
-        let run = move |place: &Place| run(place.cables(port)?, arm, interval, offer);
+        let run = move |place: &Place| run(place.cables()?, arm, interval, offer);
         let (account, drops) = place.run(run)??;
         self.account.merge(&account);
         merge(&mut self.drops, &drops);
@@ -169,12 +169,11 @@ fn run(
     interval: Option<Duration>,
     offer: Offer,
 ) -> Result<(Account, Drops), Error> {
-    let (boxes, ends) = Boxes::start(cables, arm, interval)?;
-    let mut hosts = Hosts::new(ends)?;
+    let (boxes, mut hosts) = Boxes::start(cables, arm, interval)?;
     let mut account = Account::new(interval.unwrap_or(NEVER));
     for time in length::slices(offer.time, offer.rate) {
         boxes.take_switches();
-        let run = hosts.carry(Offer { time, ..offer });
+        let run = hosts.carry(Offer { time, ..offer })?;
         let switches: [Vec<Instant>; FLOWS] = boxes.take_switches();
         account.add(&run, &switches);
     }

@@ -17,6 +17,7 @@ use qmacsec::ports::Opener;
 use wire::OVERHEAD_MAX;
 
 use super::Error;
+use super::cores::Cores;
 use crate::line::topology::{BOXES, LAN, Topology};
 use crate::vdev::{self, Vdev};
 
@@ -72,15 +73,22 @@ impl PortKind {
     }
 }
 
-/// Where the encryptors are.
+/// Where boxes are: over which ports, on which cores.
 #[derive(Clone)]
-pub(super) enum Place {
-    /// Needs no network.
-    Memory,
+pub(super) struct Place {
+    kind: PortKind,
+    cores: Cores,
+    network: Network,
+}
+
+#[derive(Clone)]
+enum Network {
+    /// Memory needs none.
+    None,
     /// Namespaces and veth.
-    Network(Arc<Topology>),
-    /// The same, made anew for each pair of encryptors: the last one's ports hold their interfaces.
-    Networks,
+    Lasting(Arc<Topology>),
+    /// The same, made anew for each pair of boxes: the last one's ports hold their interfaces.
+    EachTime,
 }
 
 /// All ends, to be opened on the threads that will use them.
@@ -88,25 +96,36 @@ pub(super) struct Cables {
     /// Red and black of each encryptor.
     pub(super) encryptors: [[Opener; 2]; 2],
     pub(super) hosts: [Opener; 2],
+    /// On which all of them are used.
+    pub(super) cores: Cores,
 }
 
 impl Place {
     /// Makes what these ports need.
-    pub(super) fn new(kind: PortKind) -> Result<Self, Error> {
-        if let Some(vdev) = kind.vdev() {
+    pub(super) fn new(kind: PortKind, cores: Cores) -> Result<Self, Error> {
+        let vdev = kind.vdev();
+        if vdev.is_some() {
             vdev::start()?;
-            if vdev.needs_fresh_interfaces() {
-                return Ok(Self::Networks);
-            }
         }
-        match kind {
-            PortKind::Mem => Ok(Self::Memory),
-            _ => Self::network(),
-        }
+        let network = match kind {
+            PortKind::Mem => Network::None,
+            _ if vdev.is_some_and(Vdev::needs_fresh_interfaces) => Network::EachTime,
+            _ => Network::Lasting(Arc::new(Topology::build(MTU)?)),
+        };
+        Ok(Self {
+            kind,
+            cores,
+            network,
+        })
     }
 
-    fn network() -> Result<Self, Error> {
-        Ok(Self::Network(Arc::new(Topology::build(MTU)?)))
+    /// In memory.
+    pub(super) fn memory(cores: Cores) -> Self {
+        Self {
+            kind: PortKind::Mem,
+            cores,
+            network: Network::None,
+        }
     }
 
     /// Runs `work` there: threads that it starts are there, too.
@@ -114,26 +133,35 @@ impl Place {
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        match self {
-            Self::Memory => Ok(work(self)),
-            Self::Network(topology) => {
+        match &self.network {
+            Network::None => Ok(work(self)),
+            Network::Lasting(topology) => {
                 let here = self.clone();
                 Ok(topology.middle.run(move || work(&here))?)
             }
-            Self::Networks => Self::network()?.run(work),
+            Network::EachTime => {
+                let network = Network::Lasting(Arc::new(Topology::build(MTU)?));
+                Self {
+                    network,
+                    ..self.clone()
+                }
+                .run(work)
+            }
         }
     }
 
-    /// Ends for one pair of encryptors.
-    pub(super) fn cables(&self, kind: PortKind) -> Result<Cables, Error> {
-        match self {
-            Self::Memory | Self::Networks => Ok(in_memory()),
-            Self::Network(topology) => Ok(Cables {
+    /// Ends for one pair of boxes.
+    pub(super) fn cables(&self) -> Result<Cables, Error> {
+        let (kind, cores) = (self.kind, self.cores);
+        match &self.network {
+            Network::None | Network::EachTime => Ok(in_memory(cores)),
+            Network::Lasting(topology) => Ok(Cables {
                 encryptors: [interfaces(kind, 0)?, interfaces(kind, 1)?],
                 hosts: match kind {
                     PortKind::Tap => TAPS.map(|tap| Box::new(move || packet(tap, 0)) as Opener),
                     _ => [&topology.left, &topology.right].map(at_host),
                 },
+                cores,
             }),
         }
     }
@@ -157,6 +185,7 @@ impl Cables {
         Self {
             encryptors: [spoil((1, a)), spoil((2, b))],
             hosts: self.hosts,
+            cores: self.cores,
         }
     }
 }
@@ -175,11 +204,12 @@ pub(super) fn open(end: Mem) -> Opener {
     Box::new(move || Ok(Box::new(end.open()?)))
 }
 
-fn in_memory() -> Cables {
+fn in_memory(cores: Cores) -> Cables {
     let [(red_a, host_a), (red_b, host_b), (black_a, black_b)] = [(); 3].map(|()| cable());
     Cables {
         encryptors: [[open(red_a), open(black_a)], [open(red_b), open(black_b)]],
         hosts: [open(host_a), open(host_b)],
+        cores,
     }
 }
 

@@ -14,8 +14,9 @@ use serde::Serialize;
 // The crate: this module's own tests have the name, too.
 use ::tests::site::Side;
 
-use super::cables::{Place, PortKind};
-use super::load::{FLOWS, Hosts, Offer, Run};
+use super::cables::Place;
+use super::cores::Cores;
+use super::load::{FLOWS, Offer, Run};
 use super::outlet::{self, Outlets};
 use super::pair::Pair;
 use super::verdict::Verdict;
@@ -179,18 +180,18 @@ pub(super) fn suffer(
     asked: Duration,
     interval: Duration,
     offer: Offer,
+    cores: Cores,
 ) -> Result<Outcome, Error> {
     let lasts = trouble.lasts(asked);
     let (cables, outlets) = match trouble {
         Trouble::PeerKill => {
-            let (cables, outlets) = outlet::cables();
+            let (cables, outlets) = outlet::cables(cores);
             (cables, Some(outlets))
         }
-        _ => (Place::Memory.cables(PortKind::Mem)?, None),
+        _ => (Place::memory(cores).cables()?, None),
     };
     let cables = cables.with_faults(trouble.on_the_line());
-    let (mut pair, ends) = Pair::start(cables, interval, None)?;
-    let mut hosts = Hosts::new(ends)?;
+    let (mut pair, mut hosts) = Pair::start(cables, interval, None)?;
     pair.seen.iter().for_each(|seen| drop(seen.take_switches()));
     let time = BEFORE + lasts + AFTER;
     let (run, played) = thread::scope(|scope| {
@@ -205,6 +206,7 @@ pub(super) fn suffer(
         (run, player.join())
     });
     let died = |_| Error::Ended("while a fault was played: a bug".to_owned());
+    let run = run?;
     let (began, ended, noticed) = played.map_err(died)??;
     let switches = pair.seen.each_ref().map(|seen| seen.take_switches());
     let during = |at: &&Instant| (began + interval..ended).contains(*at);

@@ -7,7 +7,7 @@ use super::account::Account;
 use super::cables::Cables;
 use super::closure::{self, Carried};
 use super::keys::{self, Keys};
-use super::load::{Hosts, Offer};
+use super::load::Offer;
 use super::pair::{Drops, Pair, port_drops};
 use super::rows::Safety;
 use super::sham::{self, Sham};
@@ -36,8 +36,7 @@ pub(super) fn over(
     mut shams: Vec<Sham>,
 ) -> Result<Leg, Error> {
     let started = Instant::now();
-    let (pair, ends) = Pair::start(cables, interval, fault)?;
-    let mut hosts = Hosts::new(ends)?;
+    let (pair, mut hosts) = Pair::start(cables, interval, fault)?;
     let mut carried = Carried::default();
     let before = closure::at_rest(|| pair.remainders(&hosts, carried))?;
     let dropped_before = pair.drops()?;
@@ -48,7 +47,7 @@ pub(super) fn over(
         for time in length::slices(offer.time, offer.rate) {
             pair.seen.iter().for_each(|seen| drop(seen.take_switches()));
             let ordering = sham::Ordering::start(&shams, &pair.seen)?;
-            let run = hosts.carry(Offer { time, ..offer });
+            let run = hosts.carry(Offer { time, ..offer })?;
             ordering.end();
             let switches = [0, 1].map(|end| pair.seen[end].take_switches());
             account.add(&run, &switches);

@@ -6,6 +6,7 @@
 //! its direction: lost, doubled and disordered frames are counted by it. One thread sends and
 //! receives: one clock. For each frame it writes down eight octets; all else is done afterwards.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use port::limits::{ETHERNET_HEADER, HEADROOM};
@@ -14,6 +15,8 @@ use port::{Burst, Pool, Port, PortError};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::Error;
+use super::cores::Cores;
 use crate::frame_size::FrameSize;
 
 /// Directions: from A's host to B's, and back.
@@ -150,13 +153,15 @@ impl Flow {
 pub(super) struct Hosts<P> {
     ends: [P; FLOWS],
     pool: Pool,
+    cores: Cores,
     runs: u16,
 }
 
 impl<P: Port> Hosts<P> {
-    pub(super) fn new(ends: [P; FLOWS]) -> Result<Self, PortError> {
+    pub(super) fn new(ends: [P; FLOWS], cores: Cores) -> Result<Self, PortError> {
         Ok(Self {
             ends,
+            cores,
             pool: Pool::new(4 * BURST, port::limits::MTU_MAX)?,
             runs: 0,
         })
@@ -167,8 +172,12 @@ impl<P: Port> Hosts<P> {
         &self.ends
     }
 
-    /// Carries out an offer, and waits for what is under way.
-    pub(super) fn carry(&mut self, offer: Offer) -> Run {
+    /// Carries out an offer on the hosts' core, and waits for what is under way.
+    pub(super) fn carry(&mut self, offer: Offer) -> io::Result<Run> {
+        self.cores.as_hosts(|| self.carry_here(offer))
+    }
+
+    fn carry_here(&mut self, offer: Offer) -> Run {
         self.runs = self.runs.wrapping_add(1);
         let mark = MARK ^ u32::from(self.runs);
         let templates = templates(offer.size, mark);
@@ -260,7 +269,7 @@ fn give_way(moved: usize) {
 /// What the load itself costs, ns a frame sent and received, with a cable in memory that leads from one
 /// host straight to the other: what is left for the encryptors is measured with an instrument of this
 /// weight.
-pub(super) fn own_cost_ns() -> Result<f64, PortError> {
+pub(super) fn own_cost_ns(cores: Cores) -> Result<f64, Error> {
     let (a, b) = mem::pair_with(MemConfig {
         capacity: 4 * BURST,
         mtu: COST_SIZE,
@@ -271,7 +280,7 @@ pub(super) fn own_cost_ns() -> Result<f64, PortError> {
         rate: COST_RATE,
         time: COST_TIME,
     };
-    let run = Hosts::new([a.open()?, b.open()?])?.carry(offer);
+    let run = Hosts::new([a.open()?, b.open()?], cores)?.carry(offer)?;
     let frames: u64 = run.sent.iter().sum();
     Ok(run.took.as_nanos() as f64 / frames.max(1) as f64)
 }

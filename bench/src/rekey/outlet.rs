@@ -7,6 +7,7 @@ use port::{Burst, Port};
 use qmacsec::ports::Opener;
 
 use super::cables::{Cables, cable, open};
+use super::cores::Cores;
 
 /// Where encryptor A is plugged in: at its host, and at the line.
 pub(super) struct Outlets([Sender<Mem>; 2]);
@@ -18,13 +19,14 @@ struct Outlet {
 }
 
 /// Cables for two encryptors; those of A are plugged into outlets.
-pub(super) fn cables() -> (Cables, Outlets) {
+pub(super) fn cables(cores: Cores) -> (Cables, Outlets) {
     let [(red_a, host_a), (black_a, line_a), (red_b, host_b)] = [(); 3].map(|()| cable());
     let (host, host_a) = outlet(host_a);
     let (line, line_a) = outlet(line_a);
     let cables = Cables {
         encryptors: [[open(red_a), open(black_a)], [open(red_b), line_a]],
         hosts: [host_a, open(host_b)],
+        cores,
     };
     (cables, Outlets([host, line]))
 }

@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 
 use super::cables::Cables;
 use super::closure::{Carried, Remainders, Snapshot};
+use super::cores::Cores;
 use super::keys::Keys;
 use super::load::Hosts;
 use super::watch::{Black, Count, Red, Seen};
@@ -42,6 +43,7 @@ pub(super) type Drops = BTreeMap<String, u64>;
 pub(super) struct Pair {
     // In the order of their ends: encryptors say good-bye over a line that is still there.
     encryptors: Vec<Encryptor>,
+    cores: Cores,
     /// What A and B send to the line.
     pub(super) seen: [Seen; 2],
     pub(super) kmes: TwoKmes,
@@ -55,7 +57,7 @@ impl Pair {
         cables: Cables,
         interval: Duration,
         fault: Option<Fault>,
-    ) -> Result<(Self, [Box<dyn Port>; 2]), Error> {
+    ) -> Result<(Self, Hosts<Box<dyn Port>>), Error> {
         let folder = Folder::new(&Settings {
             interval,
             ..Settings::default()
@@ -66,11 +68,13 @@ impl Pair {
         let start = |((side, ports), seen): ((Side, [Opener; 2]), &Seen)| {
             let ports_named = format!("ledger = \"{}\"\n{NAMED_PORTS}", ledger_name(side));
             let file = folder.encryptor(side, &ports_named, kmes.address(side));
-            encryptor(side, &file, watched(ports, seen, fault), fault)
+            let ports = cables.cores.keep(side.index(), watched(ports, seen, fault));
+            encryptor(side, &file, ports, fault)
         };
         let encryptors = ends.map(start).collect::<Result<_, _>>()?;
         let mut pair = Self {
             encryptors,
+            cores: cables.cores,
             seen,
             kmes,
             folder,
@@ -78,7 +82,7 @@ impl Pair {
         pair.wait_for_keys()?;
         pair.slow_receivers(fault);
         let [a, b] = cables.hosts;
-        Ok((pair, [a()?, b()?]))
+        Ok((pair, Hosts::new([a()?, b()?], cables.cores)?))
     }
 
     /// Who switches early is found out only where the receiver is late: here by its KME.
@@ -130,6 +134,7 @@ impl Pair {
     /// Starts it anew, over these ports.
     pub(super) fn start_again(&mut self, side: Side, ports: [Opener; 2]) -> Result<(), Error> {
         let ports = watched(ports, &self.seen[side.index()], None);
+        let ports = self.cores.keep(side.index(), ports);
         let started = encryptor(side, &self.folder.config(side), ports, None)?;
         if let Some(encryptor) = self.encryptors.get_mut(side.index()) {
             *encryptor = started;

@@ -31,6 +31,7 @@ pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
         "tg=own, open loop, {:.0} ns a frame sent and received, its cable in memory included",
         results.load_ns
     );
+    line!(out, "{}", results.cores);
     no_drop_rates(out, results);
     rekeying(out, &results.rows);
     arms::table(out, &results.peers, &results.rows);

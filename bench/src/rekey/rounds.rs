@@ -8,11 +8,12 @@ use indicatif::ProgressBar;
 use super::account::Account;
 use super::arms::Peer;
 use super::cables::{Place, PortKind};
+use super::cores::Cores;
 use super::faults::{self, Outcome, Trouble};
 use super::keys::Keys;
 use super::leg::{self, Leg, merge};
 use super::length;
-use super::load::{self, Hosts, Offer};
+use super::load::{self, Offer};
 use super::ndr::{self, Bounds};
 use super::pair::{Drops, NEVER, Pair};
 use super::rows::{Row, Safety};
@@ -47,6 +48,8 @@ pub(super) struct Ndr {
 /// All that was measured.
 #[derive(Clone, Debug)]
 pub(super) struct Results {
+    /// Which core did what.
+    pub(super) cores: Cores,
     /// What the load itself costs, ns a frame.
     pub(super) load_ns: f64,
     /// Ports that could not be had, and why.
@@ -69,10 +72,11 @@ impl Results {
 }
 
 /// Measures everything.
-pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
+pub(super) fn run(plan: &Plan, cores: Cores) -> Result<Results, Error> {
     let bar = sweeps::bar(length::ms(length::of_all(plan)));
     let mut results = Results {
-        load_ns: load::own_cost_ns()?,
+        cores,
+        load_ns: load::own_cost_ns(cores)?,
         absent: Vec::new(),
         ndrs: Vec::new(),
         rows: Vec::new(),
@@ -80,7 +84,7 @@ pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
         outcomes: Vec::new(),
     };
     for &port in &plan.ports {
-        let place = Place::new(port)?;
+        let place = Place::new(port, cores)?;
         for &size in &plan.sizes {
             bar.set_message(format!("{} {size}: no-drop rate", port.as_str()));
             let ndr = match no_drop_rate(plan, &place, port, size) {
@@ -115,14 +119,19 @@ pub(super) fn run(plan: &Plan) -> Result<Results, Error> {
         }
     }
     if plan.faults {
-        results.outcomes = faults(plan, &results.ndrs, &bar)?;
+        results.outcomes = faults(plan, &results.ndrs, cores, &bar)?;
     }
     bar.finish_and_clear();
     Ok(results)
 }
 
 /// Each fault, at a tenth of the no-drop rate.
-fn faults(plan: &Plan, ndrs: &[Ndr], bar: &ProgressBar) -> Result<Vec<Outcome>, Error> {
+fn faults(
+    plan: &Plan,
+    ndrs: &[Ndr],
+    cores: Cores,
+    bar: &ProgressBar,
+) -> Result<Vec<Outcome>, Error> {
     let Some(ndr) = ndrs.first() else {
         return Ok(Vec::new());
     };
@@ -134,7 +143,7 @@ fn faults(plan: &Plan, ndrs: &[Ndr], bar: &ProgressBar) -> Result<Vec<Outcome>, 
     };
     let suffer = |trouble: Trouble| {
         bar.set_message(trouble.name());
-        faults::suffer(trouble, plan.fault_time, interval, offer)
+        faults::suffer(trouble, plan.fault_time, interval, offer, cores)
     };
     Trouble::ALL.into_iter().map(suffer).collect()
 }
@@ -156,7 +165,7 @@ fn no_drop_rate(plan: &Plan, place: &Place, port: PortKind, size: FrameSize) -> 
                 upper: rate,
             })
             .into(),
-        None => place.run(move |place| searched(place, port, size))??,
+        None => place.run(move |place| searched(place, size))??,
     };
     Ok(Ndr {
         port,
@@ -167,16 +176,15 @@ fn no_drop_rate(plan: &Plan, place: &Place, port: PortKind, size: FrameSize) -> 
 }
 
 /// No-drop rate and partial-drop rate.
-fn searched(place: &Place, port: PortKind, size: FrameSize) -> Result<(Bounds, Bounds), Error> {
-    let (_pair, ends) = Pair::start(place.cables(port)?, NEVER, None)?;
-    let mut hosts = Hosts::new(ends)?;
+fn searched(place: &Place, size: FrameSize) -> Result<(Bounds, Bounds), Error> {
+    let (_pair, mut hosts) = Pair::start(place.cables()?, NEVER, None)?;
     let mut trial = |rate: f64| {
         let offer = Offer {
             size,
             rate,
             time: TRIAL,
         };
-        let run = hosts.carry(offer);
+        let run = hosts.carry(offer)?;
         if run.took > offer.time + TRIAL_BEHIND {
             return Ok(1.0); // not even offered
         }
@@ -281,7 +289,6 @@ fn one_leg(
     fault: Option<Fault>,
     shams: Vec<Sham>,
 ) -> Result<Leg, Error> {
-    let cables = place.cables(cell.port)?;
     let offer = Offer { time, ..cell.offer };
-    leg::over(cables, offer, interval, fault, shams)
+    leg::over(place.cables()?, offer, interval, fault, shams)
 }

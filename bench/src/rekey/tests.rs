@@ -21,7 +21,7 @@ fn my_turn() -> MutexGuard<'static, ()> {
 fn measured(more: &str) -> Vec<rows::Row> {
     let mut plan = Plan::new(&parse(&format!("{GENTLE} {more}")).unwrap());
     plan.arms.clear();
-    rounds::run(&plan).unwrap().rows
+    rounds::run(&plan, Cores::default()).unwrap().rows
 }
 
 #[test]
@@ -233,11 +233,11 @@ fn frames_that_vanish_are_unexplained_whatever_else_is_dropped() {
         time: Duration::from_secs(2),
     };
     let interval = Duration::from_millis(300);
-    let mut cables = cables::Place::Memory.cables(PortKind::Mem).unwrap();
+    let mut cables = cables::Place::memory(Cores::default()).cables().unwrap();
     let leg = leg::over(cables, offer, interval, None, Vec::new()).unwrap();
     assert!(leg.unexplained.is_empty(), "{:?}", leg.unexplained);
 
-    cables = cables::Place::Memory.cables(PortKind::Mem).unwrap();
+    cables = cables::Place::memory(Cores::default()).cables().unwrap();
     cables.encryptors = cables.encryptors.map(|[red, black]| {
         let leaky = move || -> Result<Box<dyn Port>, PortError> {
             Ok(Box::new(Leaky {
@@ -270,7 +270,7 @@ fn faults_lose_nothing_but_what_a_dead_encryptor_must() {
         faults::Trouble::PeerKill,
     ] {
         let (lasts, interval) = (Duration::from_secs(1), Duration::from_millis(300));
-        let outcome = faults::suffer(trouble, lasts, interval, offer).unwrap();
+        let outcome = faults::suffer(trouble, lasts, interval, offer, Cores::default()).unwrap();
         assert_eq!(outcome.verdict(), verdict::Verdict::Pass, "{outcome:?}");
         assert!(
             outcome.switches >= 6,

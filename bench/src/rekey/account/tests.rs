@@ -1,18 +1,21 @@
 use super::super::load::{Arrival, Hosts, Offer};
 use super::*;
 use crate::frame_size::FrameSize;
+use crate::rekey::cores::Cores;
 
 const T: Duration = Duration::from_secs(1);
 
 /// A second of 10,000 frames a second over a cable.
 fn run() -> Run {
     let (a, b) = port::mem::pair(4096);
-    let mut hosts = Hosts::new([a.open().unwrap(), b.open().unwrap()]).unwrap();
-    hosts.carry(Offer {
-        size: FrameSize::Octets(64),
-        rate: 10_000.0,
-        time: T,
-    })
+    let mut hosts = Hosts::new([a.open().unwrap(), b.open().unwrap()], Cores::default()).unwrap();
+    hosts
+        .carry(Offer {
+            size: FrameSize::Octets(64),
+            rate: 10_000.0,
+            time: T,
+        })
+        .unwrap()
 }
 
 /// Every frame took `late_ns`, but those from `from` to `to`.

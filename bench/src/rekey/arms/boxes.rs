@@ -18,6 +18,7 @@ use crate::pipeline::bed::forward;
 use crate::rekey::Error;
 use crate::rekey::cables::{Cables, MTU};
 use crate::rekey::leg::merge;
+use crate::rekey::load::Hosts;
 use crate::rekey::pair::{Drops, port_drops};
 
 /// Empty breaths before a box sleeps: as many as of our workers.
@@ -60,21 +61,23 @@ impl Boxes {
         cables: Cables,
         arm: Arm,
         interval: Option<Duration>,
-    ) -> Result<(Self, [Box<dyn Port>; 2]), Error> {
+    ) -> Result<(Self, Hosts<Box<dyn Port>>), Error> {
+        let (cores, [a, b]) = (cables.cores, cables.encryptors);
+        let ports = [cores.keep(0, a), cores.keep(1, b)];
         let boxes = match arm {
-            Arm::Integrity => Self::Workers(Box::new(workers(cables.encryptors)?)),
-            Arm::NoOp => Self::threads(cables.encryptors, |_, _| {
+            Arm::Integrity => Self::Workers(Box::new(workers(ports)?)),
+            Arm::NoOp => Self::threads(ports, |_, _| {
                 |[red, black]: [Box<dyn Port>; 2]| {
                     let burst = Burst::new();
                     Ok(Forwarder { red, black, burst })
                 }
             })?,
             #[cfg(feature = "wireguard")]
-            Arm::WireGuard => super::wireguard::start(cables.encryptors, interval)?,
+            Arm::WireGuard => super::wireguard::start(ports, interval)?,
         };
         let _keeps_its_key = interval;
         let [a, b] = cables.hosts;
-        Ok((boxes, [a()?, b()?]))
+        Ok((boxes, Hosts::new([a()?, b()?], cores)?))
     }
 
     /// Each box is made on its thread, from its ports, by what `maker` gives for its number.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::rekey::cables::Place;
+use crate::rekey::cores::Cores;
 
 const GENTLE: Offer = Offer {
     size: FrameSize::Octets(512),
@@ -13,7 +14,8 @@ fn measured(arm: Arm, interval: Option<Duration>) -> Peer {
     let mut peers = Peer::of_cell(&[arm], &intervals, cell);
     assert_eq!(peers.len(), 1);
     let mut peer = peers.remove(0);
-    peer.measure(&Place::Memory, GENTLE.time).unwrap();
+    peer.measure(&Place::memory(Cores::default()), GENTLE.time)
+        .unwrap();
     assert_eq!(peer.account.frames, 2 * GENTLE.frames());
     let of = |count: u64| count as f64 / peer.account.frames as f64;
     assert!(

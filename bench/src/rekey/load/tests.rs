@@ -10,7 +10,7 @@ fn hosts() -> Hosts<MemPort> {
         ..MemConfig::default()
     };
     let (a, b) = mem::pair_with(config);
-    Hosts::new([a.open().unwrap(), b.open().unwrap()]).unwrap()
+    Hosts::new([a.open().unwrap(), b.open().unwrap()], Cores::default()).unwrap()
 }
 
 fn offer(rate: f64, ms: u64) -> Offer {
@@ -23,7 +23,7 @@ fn offer(rate: f64, ms: u64) -> Offer {
 
 #[test]
 fn what_is_due_is_sent_and_all_of_it_arrives() {
-    let run = hosts().carry(offer(20_000.0, 200));
+    let run = hosts().carry(offer(20_000.0, 200)).unwrap();
     assert_eq!(run.sent, [4000; 2]);
     for flow in &run.flows {
         assert_eq!(flow.arrivals.len(), 4000);
@@ -35,10 +35,10 @@ fn what_is_due_is_sent_and_all_of_it_arrives() {
 #[test]
 fn frames_of_another_run_do_not_count() {
     let mut hosts = hosts();
-    let first = hosts.carry(offer(1_000.0, 50));
+    let first = hosts.carry(offer(1_000.0, 50)).unwrap();
     let stale = templates(FrameSize::Octets(64), MARK ^ 1)[0].clone();
     hosts.ends[0].copy_tx(&stale);
-    let second = hosts.carry(offer(1_000.0, 50));
+    let second = hosts.carry(offer(1_000.0, 50)).unwrap();
     assert_eq!(first.flows[0].arrivals.len(), 50);
     assert_eq!(second.flows[0].arrivals.len(), 50);
     assert_eq!(second.flows[0].duplicated, 0);
@@ -84,7 +84,10 @@ fn a_late_sender_makes_late_frames() {
         port: end.open().unwrap(),
         bursts: 0,
     });
-    let run = Hosts::new(ends).unwrap().carry(offer(10_000.0, 200));
+    let run = Hosts::new(ends, Cores::default())
+        .unwrap()
+        .carry(offer(10_000.0, 200))
+        .unwrap();
     let late = run.flows[0]
         .arrivals
         .iter()
