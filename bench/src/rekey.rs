@@ -44,6 +44,7 @@ mod ndr;
 mod outlet;
 mod page;
 mod pair;
+mod rates;
 mod report;
 mod rounds;
 mod rows;
@@ -287,11 +288,12 @@ pub fn run(options: &Options) -> Result<(String, bool), Error> {
     qmacsec::log::start("off");
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);
+    let machine = Machine::this(&clock, limits); // before we part its cores
     let results = rounds::run(&plan, Cores::part()?)?;
     let machine = Machine {
         absent: results.absent.clone(),
         builds: vec![format!("engine {}", gcm::Engine::best().name())],
-        ..Machine::this(&clock, limits)
+        ..machine
     };
     let text = report::write(&machine, &plan, &results);
     let json = rows::json(&machine, &results)?;

@@ -9,13 +9,15 @@
 
 use std::time::{Duration, Instant};
 
+use port::Port;
 use serde::Serialize;
 
 use super::account::{Account, quantile_us};
 use super::cables::{Cables, Place, PortKind};
 use super::leg::merge;
-use super::load::{FLOWS, Offer};
+use super::load::{FLOWS, Hosts, Offer};
 use super::pair::{Drops, NEVER, port_drops};
+use super::rates::XPN_256;
 use super::rows::Row;
 use super::{Error, length};
 use crate::frame_size::FrameSize;
@@ -45,13 +47,25 @@ impl Arm {
         <Self as clap::ValueEnum>::value_variants().to_vec()
     }
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::NoOp => "no-op",
             Self::Integrity => "integrity",
             #[cfg(feature = "wireguard")]
             Self::WireGuard => "wireguard",
         }
+    }
+
+    /// Stands between hosts, under keys that stay, while these do `work`.
+    pub(super) fn between<T>(
+        self,
+        cables: Cables,
+        work: impl FnOnce(&mut Hosts<Box<dyn Port>>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (boxes, mut hosts) = Boxes::start(cables, self, None)?;
+        let done = work(&mut hosts);
+        boxes.end()?;
+        done
     }
 
     /// At which it is measured: each of these where it changes keys.
@@ -144,7 +158,7 @@ impl Peer {
     fn name(&self) -> &'static str {
         match self.who {
             Who::Arm(arm) => arm.as_str(),
-            Who::Xpn256 => "xpn-256",
+            Who::Xpn256 => XPN_256,
         }
     }
 

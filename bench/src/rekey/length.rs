@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::account::SETTLING;
+use super::arms::Arm;
 use super::load::FLOWS;
 use super::{Plan, TIME_MIN, faults};
 
@@ -67,6 +68,12 @@ impl Plan {
         })
     }
 
+    /// Peers whose rates are searched, too: where ours are.
+    pub(super) fn searched_arms(&self) -> impl Iterator<Item = Arm> {
+        let arms = self.arms.iter().copied();
+        arms.filter(|_| self.rate.is_none())
+    }
+
     /// In words, for the head of a report.
     pub(super) fn trials(&self) -> String {
         let runs = self.intervals.iter().map(|&interval| {
@@ -109,14 +116,14 @@ pub(super) fn of_port(plan: &Plan) -> Duration {
     let peers = peers.map(|interval| of_run(plan.peer_time(interval, 0, plan.pairs)));
     let rows = on.chain(peers).sum::<Duration>() + of_run(plan.time);
     let rows = rows * plan.pairs;
-    (of_search(plan) + rows * plan.loads.len() as u32) * plan.sizes.len() as u32
+    (of_searches(plan) + rows * plan.loads.len() as u32) * plan.sizes.len() as u32
 }
 
 /// The search of the rates at one size.
-pub(super) fn of_search(plan: &Plan) -> Duration {
+pub(super) fn of_searches(plan: &Plan) -> Duration {
     match plan.rate {
         Some(_) => Duration::ZERO,
-        None => SEARCH,
+        None => SEARCH * (1 + plan.searched_arms().count() as u32),
     }
 }
 

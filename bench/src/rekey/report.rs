@@ -6,6 +6,7 @@ use super::arms;
 use super::bins::{CHANCE_MAX, OFF_MAX};
 use super::faults;
 use super::keys;
+use super::rates;
 use super::rounds::Results;
 use super::rows::{Row, Safety};
 use crate::machine::Machine;
@@ -32,7 +33,7 @@ pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
         results.load_ns
     );
     line!(out, "{}", results.cores);
-    no_drop_rates(out, results);
+    rates::table(out, &results.rates);
     rekeying(out, &results.rows);
     arms::table(out, &results.peers, &results.rows);
     bins(out, &results.rows);
@@ -43,31 +44,6 @@ pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
     keys::table(out, &results.rows);
     faults::table(out, &results.outcomes);
     report
-}
-
-fn no_drop_rates(out: &mut String, results: &Results) {
-    line!(
-        out,
-        "\nT1 NO-DROP RATE, each direction, without rekeying (lower and upper bound of the search)"
-    );
-    line!(
-        out,
-        "port     size    NDR_Mpps: lower   upper   NDR_Gbit/s  PDR.5_Mpps: lower   upper"
-    );
-    for ndr in &results.ndrs {
-        let mpps = |rate: f64| rate / 1e6;
-        line!(
-            out,
-            "{:<8} {:<6} {:>16.4} {:>7.4} {:>12.3} {:>18.4} {:>7.4}",
-            ndr.port.as_str(),
-            ndr.size,
-            mpps(ndr.bounds.lower),
-            mpps(ndr.bounds.upper),
-            ndr.size.gbit_s(mpps(ndr.bounds.lower)),
-            mpps(ndr.partial.lower),
-            mpps(ndr.partial.upper),
-        );
-    }
 }
 
 fn rekeying(out: &mut String, rows: &[Row]) {

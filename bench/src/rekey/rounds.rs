@@ -14,36 +14,17 @@ use super::keys::Keys;
 use super::leg::{self, Leg, merge};
 use super::length;
 use super::load::{self, Offer};
-use super::ndr::{self, Bounds};
-use super::pair::{Drops, NEVER, Pair};
+use super::pair::{Drops, NEVER};
+use super::rates::{self, Rates};
 use super::rows::{Row, Safety};
 use super::sham::Sham;
 use super::steps::Steps;
 use super::verdict::Verdict;
 use super::{Error, Fault, Plan};
-use crate::frame_size::FrameSize;
 use crate::sweeps;
 
-/// Trials of the search: their length, how late the last frame may be sent, where they begin, the most that is tried, how close the
-/// bounds come, and what may be lost.
-const TRIAL: Duration = Duration::from_millis(200);
-const TRIAL_BEHIND: Duration = Duration::from_millis(20);
 /// Of the no-drop rate, where faults are played.
 const FAULT_LOAD: f64 = 0.1;
-const FIRST: f64 = 50_000.0;
-const MOST: f64 = 20e6;
-const WIDTH: f64 = 0.05;
-
-/// What was found before the rows: the no-drop rate of each size.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ndr {
-    pub(super) port: PortKind,
-    pub(super) size: FrameSize,
-    /// Frames a second and direction.
-    pub(super) bounds: Bounds,
-    /// The same with half a per cent of loss.
-    pub(super) partial: Bounds,
-}
 
 /// All that was measured.
 #[derive(Clone, Debug)]
@@ -54,7 +35,8 @@ pub(super) struct Results {
     pub(super) load_ns: f64,
     /// Ports that could not be had, and why.
     pub(super) absent: Vec<String>,
-    pub(super) ndrs: Vec<Ndr>,
+    /// What is carried at all, ours first at each size.
+    pub(super) rates: Vec<Rates>,
     pub(super) rows: Vec<Row>,
     /// What else was measured in the same rounds.
     pub(super) peers: Vec<Peer>,
@@ -78,7 +60,7 @@ pub(super) fn run(plan: &Plan, cores: Cores) -> Result<Results, Error> {
         cores,
         load_ns: load::own_cost_ns(cores)?,
         absent: Vec::new(),
-        ndrs: Vec::new(),
+        rates: Vec::new(),
         rows: Vec::new(),
         peers: Vec::new(),
         outcomes: Vec::new(),
@@ -87,7 +69,7 @@ pub(super) fn run(plan: &Plan, cores: Cores) -> Result<Results, Error> {
         let place = Place::new(port, cores)?;
         for &size in &plan.sizes {
             bar.set_message(format!("{} {size}: no-drop rate", port.as_str()));
-            let ndr = match no_drop_rate(plan, &place, port, size) {
+            let ours = match rates::ours(plan, &place, port, size) {
                 // This machine has no such port: the others are measured all the same.
                 Err(Error::Ended(why)) if plan.ports.len() > 1 => {
                     results.absent.push(format!("{}: {why}", port.as_str()));
@@ -96,15 +78,18 @@ pub(super) fn run(plan: &Plan, cores: Cores) -> Result<Results, Error> {
                     );
                     break;
                 }
-                ndr => ndr?,
+                ours => ours?,
             };
-            bar.inc(length::ms(length::of_search(plan)));
-            results.ndrs.push(ndr);
+            results.rates.push(ours);
+            for arm in plan.searched_arms() {
+                results.rates.push(rates::of_peer(arm, &place, port, size)?);
+            }
+            bar.inc(length::ms(length::of_searches(plan)));
             for &load_percent in &plan.loads {
                 bar.set_message(format!("{} {size} at {load_percent} %", port.as_str()));
                 let offer = Offer {
                     size,
-                    rate: ndr.bounds.lower * f64::from(load_percent) / 100.0,
+                    rate: ours.no_drop.lower * f64::from(load_percent) / 100.0,
                     time: plan.time,
                 };
                 let cell = Cell {
@@ -119,7 +104,7 @@ pub(super) fn run(plan: &Plan, cores: Cores) -> Result<Results, Error> {
         }
     }
     if plan.faults {
-        results.outcomes = faults(plan, &results.ndrs, cores, &bar)?;
+        results.outcomes = faults(plan, &results.rates, cores, &bar)?;
     }
     bar.finish_and_clear();
     Ok(results)
@@ -128,17 +113,17 @@ pub(super) fn run(plan: &Plan, cores: Cores) -> Result<Results, Error> {
 /// Each fault, at a tenth of the no-drop rate.
 fn faults(
     plan: &Plan,
-    ndrs: &[Ndr],
+    rates: &[Rates],
     cores: Cores,
     bar: &ProgressBar,
 ) -> Result<Vec<Outcome>, Error> {
-    let Some(ndr) = ndrs.first() else {
+    let Some(first) = rates.first() else {
         return Ok(Vec::new());
     };
     let interval = faults::interval(plan);
     let offer = Offer {
-        size: ndr.size,
-        rate: ndr.bounds.lower * FAULT_LOAD,
+        size: first.size,
+        rate: first.no_drop.lower * FAULT_LOAD,
         time: Duration::ZERO, // each fault has its own
     };
     let suffer = |trouble: Trouble| {
@@ -154,50 +139,6 @@ struct Cell {
     port: PortKind,
     offer: Offer,
     load_percent: u32,
-}
-
-fn no_drop_rate(plan: &Plan, place: &Place, port: PortKind, size: FrameSize) -> Result<Ndr, Error> {
-    let (bounds, partial) = match plan.rate {
-        // As asked for: nothing is searched.
-        Some(rate) => [(); 2]
-            .map(|()| Bounds {
-                lower: rate,
-                upper: rate,
-            })
-            .into(),
-        None => place.run(move |place| searched(place, size))??,
-    };
-    Ok(Ndr {
-        port,
-        size,
-        bounds,
-        partial,
-    })
-}
-
-/// No-drop rate and partial-drop rate.
-fn searched(place: &Place, size: FrameSize) -> Result<(Bounds, Bounds), Error> {
-    let (_pair, mut hosts) = Pair::start(place.cables()?, NEVER, None)?;
-    let mut trial = |rate: f64| {
-        let offer = Offer {
-            size,
-            rate,
-            time: TRIAL,
-        };
-        let run = hosts.carry(offer)?;
-        if run.took > offer.time + TRIAL_BEHIND {
-            return Ok(1.0); // not even offered
-        }
-        let offered = 2 * offer.frames();
-        let came: usize = run.flows.iter().map(|flow| flow.arrivals.len()).sum();
-        Ok::<_, Error>(1.0 - came as f64 / offered.max(1) as f64)
-    };
-    let bounds = ndr::search(FIRST, MOST, WIDTH, 0.0, &mut trial)?;
-    if bounds.lower < 1.0 {
-        return Err(Error::NothingCarried(size));
-    }
-    let partial = ndr::search(bounds.lower, MOST, WIDTH, 0.005, &mut trial)?;
-    Ok((bounds, partial))
 }
 
 /// Every interval and every peer at one offer.

@@ -11,6 +11,7 @@ use super::bins::{CHANCE_MAX, OFF_MAX};
 use super::faults::JsonOutcome;
 use super::keys::{JsonKeys, Keys};
 use super::pair::Drops;
+use super::rates::JsonRates;
 use super::rounds::Results;
 use super::steps::Steps;
 use super::verdict::Verdict;
@@ -188,6 +189,7 @@ struct Document<'a> {
     peers: Vec<JsonPeer>,
     keys: Vec<JsonKeys>,
     faults: Vec<JsonOutcome>,
+    rates: Vec<JsonRates>,
 }
 
 /// Its shape is a promise: scripts read it.
@@ -258,6 +260,7 @@ pub(super) fn json(machine: &Machine, results: &Results) -> Result<String, serde
         peers,
         keys,
         faults,
+        rates: results.rates.iter().map(JsonRates::from).collect(),
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
