@@ -1,12 +1,14 @@
 //! Daemons of the program as processes: one for the KMEs, one for each site, joined by veth cables
 //! in the namespace of the caller, with hosts on the red cables and a watch on the black one.
 
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use port::packet::{Packet, PacketConfig};
@@ -74,6 +76,23 @@ impl Daemon {
         kill(Pid::from_raw(process), Signal::SIGHUP).unwrap();
     }
 
+    /// Its threads: names, and the cores they may be on.
+    ///
+    /// # Panics
+    /// When it is gone.
+    #[must_use]
+    pub fn threads(&self) -> Vec<(String, CpuSet)> {
+        let tasks = PathBuf::from(format!("/proc/{}/task", self.process.id()));
+        let of_task = |task: io::Result<DirEntry>| {
+            let task = task.unwrap();
+            let name = fs::read_to_string(task.path().join("comm")).unwrap();
+            let id = task.file_name().into_string().unwrap().parse().unwrap();
+            let cores = sched_getaffinity(Pid::from_raw(id)).unwrap();
+            (name.trim().to_owned(), cores)
+        };
+        fs::read_dir(tasks).unwrap().map(of_task).collect()
+    }
+
     /// Ends it at once: SIGKILL.
     ///
     /// # Panics
@@ -124,7 +143,7 @@ impl DaemonPair {
             let letter = side.letter();
             let kind = settings.ports;
             let ports = format!(
-                "[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\n"
+                "ledger = \"site-{letter}.ledger\"\n[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\n"
             );
             let file = folder.encryptor(side, &ports, kme_address(side));
             Daemon::start(program, &["run", "--config", file.to_str().unwrap()], &log_file(&folder, side))
@@ -167,6 +186,12 @@ impl DaemonPair {
     pub fn status(&self, side: Side) -> Report {
         let asked = qmacsec::status::query(&self.folder.socket(side));
         asked.unwrap_or_else(|error| panic!("{error}:\n{}", self.log(side)))
+    }
+
+    /// Threads of an encryptor, as [`Daemon::threads`].
+    #[must_use]
+    pub fn threads(&self, side: Side) -> Vec<(String, CpuSet)> {
+        self.encryptors[side.index()].threads()
     }
 
     /// Sends an encryptor SIGHUP.

@@ -68,6 +68,8 @@ pub struct Settings {
     pub replay_window: u32,
     /// Frame workers of each site.
     pub workers: [usize; 2],
+    /// Cores that they are pinned to; none: not pinned.
+    pub cores: Vec<usize>,
     /// Kind of the ports of daemons.
     pub ports: &'static str,
     /// VLAN tags in clear on the line.
@@ -89,6 +91,7 @@ impl Default for Settings {
             kme_timeout: Duration::from_millis(500),
             replay_window: 1024,
             workers: [1, 1],
+            cores: Vec::new(),
             ports: "packet",
             clear_vlan_tags: 0,
             link_loss_forwarding: false,
@@ -181,6 +184,7 @@ impl Folder {
             kme_timeout,
             replay_window,
             workers,
+            cores,
             link_loss_forwarding,
             clear_vlan_tags,
             skip,
@@ -199,7 +203,7 @@ impl Folder {
             text,
             "\n{ports}\n[macsec]\nreplay_window = {replay_window}\n\
              clear_vlan_tags = {clear_vlan_tags}\n\
-             \n[worker]\ncount = {workers}\n\
+             \n[worker]\ncount = {workers}\ncores = {cores:?}\n\
              \n[rekey]\ninterval = \"{}ms\"\n\
              \n[kme]\nurl = \"https://{kme}\"\nkme_id = \"kme-{letter}\"\nca = \"pki/ca.pem\"\n\
              cert = \"pki/sae-{letter}.pem\"\nkey = \"pki/sae-{letter}.key\"\ntimeout = \"{}ms\"\n\

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
 use port::xdp::{Queues, Xdp, XdpConfig};
 use qmacsec::status::{Report, WorkerReport};
 use tests::daemon::DaemonPair;
@@ -129,6 +131,40 @@ fn two_workers_at_each_site_over_af_xdp() {
     for report in some_switches([2, 2], "xdp") {
         let kinds = report.workers.iter().map(|worker| &worker.black.kind);
         assert!(kinds.into_iter().eq(["xdp", "xdp"]));
+    }
+}
+
+/// The key desk, the ledger, the rest of the runtime: nothing of it takes a core from frames.
+#[test]
+fn a_pinned_worker_has_its_core_for_itself() {
+    if !namespace::inside("workers::a_pinned_worker_has_its_core_for_itself") {
+        return;
+    }
+    let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
+    let is_on = |cores: &CpuSet, core| cores.is_set(core).unwrap();
+    let mut cores = (0..CpuSet::count()).filter(|core| is_on(&allowed, *core));
+    let (Some(core), Some(other)) = (cores.next(), cores.next()) else {
+        println!("skipped: one core, which all share");
+        return;
+    };
+    let settings = Settings {
+        cores: vec![core],
+        ..Settings::default()
+    };
+    let pair = DaemonPair::start(PROGRAM, &settings);
+    pair.wait_for_keys();
+    for side in Side::BOTH {
+        let threads = pair.threads(side);
+        let (workers, others): (Vec<_>, Vec<_>) = threads
+            .into_iter()
+            .partition(|(name, _)| name.starts_with("frames-"));
+        let [(_, cores)] = workers.as_slice() else {
+            panic!("one worker: {workers:?}");
+        };
+        assert!(is_on(cores, core) && !is_on(cores, other));
+        assert!(others.iter().any(|(name, _)| name == "ledger"));
+        let intruder = others.iter().find(|(_, cores)| is_on(cores, core));
+        assert!(intruder.is_none(), "{intruder:?}");
     }
 }
 
