@@ -87,7 +87,10 @@ impl Cores {
 impl Display for Cores {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.frames {
-            None => write!(f, "everything shares one core: switches of it cost frames"),
+            None => write!(
+                f,
+                "one core, which all share: what control does when a key changes, frames wait for"
+            ),
             Some(OfFrames { hosts, boxes }) if boxes == [hosts; 2] => write!(
                 f,
                 "hosts and both boxes take turns on core {hosts}; control, KMEs and all else have the others"

@@ -69,7 +69,7 @@ impl Offer {
 }
 
 /// One frame received.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Arrival {
     /// Its number.
     pub(super) number: u32,
@@ -108,8 +108,13 @@ pub(super) struct Run {
 impl Flow {
     fn new(frames: u64) -> Self {
         Self {
-            arrivals: Vec::with_capacity(frames as usize),
-            came: vec![0; (frames as usize).div_ceil(64)],
+            arrivals: touched(frames as usize),
+            came: {
+                let words = (frames as usize).div_ceil(64);
+                let mut came = touched(words);
+                came.resize(words, 0);
+                came
+            },
             duplicated: 0,
             disordered: 0,
             changed: 0,
@@ -257,6 +262,15 @@ impl<P: Port> Hosts<P> {
         }
         came
     }
+}
+
+/// Room for so many, which the system has given us already: memory that is touched for the first time
+/// costs a fault, in a virtual machine one of its host, and milliseconds now and then; frames would wait.
+fn touched<T: Clone + Default>(len: usize) -> Vec<T> {
+    let mut room = Vec::with_capacity(len);
+    room.resize(len, T::default());
+    room.clear();
+    room
 }
 
 /// Where that was all there is to do: on few cores an encryptor may be waiting for this one.
