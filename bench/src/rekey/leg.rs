@@ -45,7 +45,10 @@ pub(super) fn over(
     let mut account = Account::new(interval);
     let load = || -> Result<(), Error> {
         for time in length::slices(offer.time, offer.rate) {
-            pair.seen.iter().for_each(|seen| drop(seen.take_switches()));
+            for seen in &pair.seen {
+                seen.take_switches();
+                seen.resume();
+            }
             let ordering = sham::Ordering::start(&shams, &pair.seen)?;
             let run = hosts.carry(Offer { time, ..offer })?;
             ordering.end();

@@ -28,7 +28,7 @@ const MARGIN: f64 = 1.05;
 /// What a run takes besides: two encryptors that find each other, frames under way.
 const AROUND: Duration = Duration::from_secs(2);
 /// The search of a no-drop rate and a partial-drop rate.
-const SEARCH: Duration = Duration::from_secs(15);
+const SEARCH: Duration = Duration::from_secs(25);
 /// Frames of each direction in one slice: eight octets of each are kept until its end.
 const SLICE_FRAMES: f64 = 3e7;
 

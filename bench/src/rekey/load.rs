@@ -187,12 +187,13 @@ impl<P: Port> Hosts<P> {
         let mark = MARK ^ u32::from(self.runs);
         let templates = templates(offer.size, mark);
         let frames = offer.frames();
+        let flows = [(); FLOWS].map(|()| Flow::new(frames));
         let mut run = Run {
             offer,
-            start: Instant::now(),
+            start: Instant::now(), // with everything at hand
             took: Duration::ZERO,
             sent: [0; FLOWS],
-            flows: [(); FLOWS].map(|()| Flow::new(frames)),
+            flows,
         };
         let mut burst = Burst::new();
         while run.sent.iter().any(|&sent| sent < frames) {

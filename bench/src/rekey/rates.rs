@@ -23,6 +23,8 @@ const FIRST: f64 = 50_000.0;
 const MOST: f64 = 20e6;
 const WIDTH: f64 = 0.05;
 const PARTIAL: f64 = 0.005;
+/// What short trials find is carried this long, too, or what is less by the width.
+const SUSTAINED: Duration = Duration::from_secs(4);
 /// Ours, without rekeying.
 pub(super) const XPN_256: &str = "xpn-256";
 
@@ -85,12 +87,8 @@ pub(super) fn of_peer(
 }
 
 fn searched<P: Port>(hosts: &mut Hosts<P>, size: FrameSize) -> Result<(Bounds, Bounds), Error> {
-    let mut trial = |rate: f64| {
-        let offer = Offer {
-            size,
-            rate,
-            time: TRIAL,
-        };
+    let mut trial = |rate: f64, time: Duration| {
+        let offer = Offer { size, rate, time };
         let run = hosts.carry(offer)?;
         if run.took > offer.time + TRIAL_BEHIND {
             return Ok(1.0); // not even offered
@@ -99,12 +97,19 @@ fn searched<P: Port>(hosts: &mut Hosts<P>, size: FrameSize) -> Result<(Bounds, B
         let came: usize = run.flows.iter().map(|flow| flow.arrivals.len()).sum();
         Ok::<_, Error>(1.0 - came as f64 / offered.max(1) as f64)
     };
-    let no_drop = ndr::search(FIRST, MOST, WIDTH, 0.0, &mut trial)?;
-    if no_drop.lower < 1.0 {
-        return Err(Error::NothingCarried(size));
-    }
-    let partial = ndr::search(no_drop.lower, MOST, WIDTH, PARTIAL, &mut trial)?;
-    Ok((no_drop, partial))
+    let mut search = |from: f64, goal: f64| -> Result<Bounds, Error> {
+        let mut found = ndr::search(from, MOST, WIDTH, goal, |rate| trial(rate, TRIAL))?;
+        while found.lower >= 1.0 && trial(found.lower, SUSTAINED)? > goal {
+            found.upper = found.lower;
+            found.lower /= 1.0 + WIDTH;
+        }
+        match found.lower >= 1.0 {
+            true => Ok(found),
+            false => Err(Error::NothingCarried(size)),
+        }
+    };
+    let no_drop = search(FIRST, 0.0)?;
+    Ok((no_drop, search(no_drop.lower, PARTIAL)?))
 }
 
 /// T1.
@@ -158,3 +163,6 @@ impl From<&Rates> for JsonRates {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //!
 //! The ports count, too, but they cannot tell a user frame from one of the rekey protocol.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,8 @@ struct Shared {
     /// Sham switches that are ordered, one bit each, and those that were, with their moments.
     shams_due: AtomicU64,
     shams: Mutex<Vec<(usize, Instant)>>,
+    /// No frame left for a while: keys may have changed unseen.
+    paused: AtomicBool,
     counts: [AtomicU64; COUNTS],
 }
 
@@ -71,6 +73,17 @@ impl Seen {
         switches
             .map(|mut switches| core::mem::take(&mut *switches))
             .unwrap_or_default()
+    }
+
+    /// Frames come again after a pause.
+    pub(super) fn resume(&self) {
+        self.shared.paused.store(true, Ordering::Relaxed);
+    }
+
+    /// By the worker, for each burst: whether there was a pause before it.
+    fn after_pause(&self) -> bool {
+        let paused = &self.shared.paused;
+        paused.load(Ordering::Relaxed) && paused.swap(false, Ordering::Relaxed)
     }
 
     /// The next frame to the line is a sham switch of this number. Numbers from 64 on have none.
@@ -174,6 +187,8 @@ pub(super) struct Black<P> {
     stall: Duration,
     /// AN and PN of the last frame protected.
     last: Option<(u8, u32)>,
+    /// Before the next one there was a pause.
+    paused: bool,
     /// The newest AN from the line, and the last PN under each.
     newest: Option<u8>,
     last_pns: [u32; 4],
@@ -187,6 +202,7 @@ impl<P: Port> Black<P> {
             seen,
             stall,
             last: None,
+            paused: false,
             newest: None,
             last_pns: [0; 4],
         }
@@ -215,8 +231,9 @@ impl<P: Port> Black<P> {
             return;
         };
         // One port is one run of one worker: its ANs go round, so another AN is another key, whose PNs
-        // begin at 1; under the same AN it is the same key.
-        let fresh = if an == before { pn > last } else { pn == 1 };
+        // begin at 1; under the same AN it is the same key, unless they went round unseen.
+        let paused = core::mem::take(&mut self.paused);
+        let fresh = (an == before && pn > last) || ((an != before || paused) && pn == 1);
         if !fresh {
             self.seen.add(Count::Repeated, 1);
         }
@@ -255,6 +272,7 @@ impl<P: Port> Port for Black<P> {
     fn tx_burst(&mut self, from: &mut Burst) {
         if !from.is_empty() {
             self.seen.sham();
+            self.paused |= self.seen.after_pause();
         }
         for frame in &*from {
             self.look(frame.bytes());

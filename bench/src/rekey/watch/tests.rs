@@ -40,6 +40,35 @@ fn a_number_that_comes_twice_under_an_an_is_a_repeat_also_if_it_is_1() {
     );
 }
 
+/// Four keys without a frame, and the AN is the same again.
+#[test]
+fn after_a_pause_a_key_may_be_new_under_the_same_an() {
+    let (end, _other) = mem::pair(64);
+    let seen = Seen::default();
+    let mut port = Black::new(end.open().unwrap(), seen.clone(), Duration::ZERO);
+    let pool = port::Pool::new(4, 100).unwrap();
+    let mut send = |an, pn| {
+        let mut frame = pool.frame().unwrap();
+        assert!(frame.copy_from(port::HEADROOM, &protected(an, pn)));
+        let mut burst = Burst::new();
+        burst.push(frame);
+        port.tx_burst(&mut burst);
+        seen.counts()[1]
+    };
+    assert_eq!((send(0, 1), send(0, 2)), (0, 0));
+    seen.resume();
+    assert_eq!((send(0, 1), send(0, 2)), (0, 0), "a new one");
+    seen.resume();
+    assert_eq!((send(0, 3), send(0, 4)), (0, 0), "the same one");
+    seen.resume();
+    assert_eq!(
+        send(0, 4),
+        1,
+        "neither a new one's first nor the next of this"
+    );
+    assert_eq!(send(0, 1), 2, "no pause before it");
+}
+
 #[test]
 fn what_is_neither_protected_nor_the_protocols_is_in_clear() {
     let (end, _other) = mem::pair(64);
