@@ -121,10 +121,8 @@ pub(super) fn of_port(plan: &Plan) -> Duration {
 
 /// The search of the rates at one size.
 pub(super) fn of_searches(plan: &Plan) -> Duration {
-    match plan.rate {
-        Some(_) => Duration::ZERO,
-        None => SEARCH * (1 + plan.searched_arms().count() as u32),
-    }
+    let ours = u32::from(plan.rate.is_none());
+    SEARCH * (ours + plan.searched_arms().count() as u32)
 }
 
 /// One run.

@@ -107,14 +107,12 @@ pub(super) struct Run {
 
 impl Flow {
     fn new(frames: u64) -> Self {
+        let words = (frames as usize).div_ceil(64);
+        let mut came = touched(words);
+        came.resize(words, 0);
         Self {
             arrivals: touched(frames as usize),
-            came: {
-                let words = (frames as usize).div_ceil(64);
-                let mut came = touched(words);
-                came.resize(words, 0);
-                came
-            },
+            came,
             duplicated: 0,
             disordered: 0,
             changed: 0,

@@ -271,7 +271,7 @@ fn faults_lose_nothing_but_what_a_dead_encryptor_must() {
     ] {
         let (lasts, interval) = (Duration::from_secs(1), Duration::from_millis(300));
         let outcome = faults::suffer(trouble, lasts, interval, offer, Cores::default()).unwrap();
-        assert_eq!(outcome.verdict(), verdict::Verdict::Pass, "{outcome:?}");
+        assert_eq!(outcome.verdict(), Verdict::Pass, "{outcome:?}");
         assert!(
             outcome.switches >= 6,
             "keys change before and after: {outcome:?}"

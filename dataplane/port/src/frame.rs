@@ -14,10 +14,6 @@ use std::{fmt, ptr::NonNull, rc::Rc, slice};
 pub(crate) use free_list::FreeList;
 pub use pool::Pool;
 
-/// Octets that the core fetches at once.
-#[cfg(target_arch = "x86_64")]
-const CACHE_LINE: usize = 64;
-
 /// Takes a room back: a pool of this crate, a UMEM, a mempool.
 pub(crate) trait Keeper {
     /// The frame that held room number `token` is gone.
@@ -178,6 +174,7 @@ impl Frame {
     pub(crate) fn prefetch(&self) {
         #[cfg(target_arch = "x86_64")]
         {
+            use crate::limits::CACHE_LINE;
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
             let (start, end) = (self.start as usize, self.end as usize);
             for at in [

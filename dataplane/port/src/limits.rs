@@ -18,8 +18,8 @@ pub const HEADERS_MAX: usize = ETHERNET_HEADER + VLAN_TAGS;
 pub const MTU_MAX: usize = 9216;
 /// The smallest MTU of an Ethernet device (and of every IPv4 link).
 pub const MTU_MIN: usize = 68;
-/// Rooms begin on cache lines.
-pub const ROOM_ALIGN: usize = 64;
+/// Octets that a core fetches at once; rooms begin on such lines.
+pub const CACHE_LINE: usize = 64;
 /// Buffers of a pool, if the config does not say otherwise: some bursts in flight.
 pub const POOL_FRAMES: usize = 1024;
 /// Buffers of a pool, at most (with 9000-octet frames 600 MB: more is a mistake).
@@ -117,14 +117,14 @@ pub const fn frame_len_max(mtu: usize) -> usize {
 /// Octets of a buffer for frames under an MTU, headroom and tailroom included.
 #[must_use]
 pub const fn room_len(mtu: usize) -> usize {
-    (HEADROOM + frame_len_max(mtu) + TAILROOM).next_multiple_of(ROOM_ALIGN)
+    (HEADROOM + frame_len_max(mtu) + TAILROOM).next_multiple_of(CACHE_LINE)
 }
 
 /// Octets of an mbuf for frames under an MTU, DPDK's headroom included; and as long as a slot of the
 /// driver's ring, if it has slots.
 #[must_use]
 pub const fn data_room(mtu: usize, slot_len: Option<usize>) -> usize {
-    let need = (frame_len_max(mtu) + TAILROOM).next_multiple_of(ROOM_ALIGN);
+    let need = (frame_len_max(mtu) + TAILROOM).next_multiple_of(CACHE_LINE);
     let need = if need < MBUF_LEN { MBUF_LEN } else { need };
     let need = match slot_len {
         Some(slot_len) if slot_len > need => slot_len,
@@ -161,7 +161,7 @@ const _: () = {
     assert!(fill_most(CHUNKS, 1) == XDP_RING && fill_most(CHUNKS, 2) == XDP_RING / 2);
     // SecTAG with SCI, and an ICV, twice: a frame may be protected again by the next box's test.
     assert!(HEADROOM >= 2 * 16 && TAILROOM >= 2 * 16);
-    assert!(HEADROOM.is_multiple_of(ROOM_ALIGN));
+    assert!(HEADROOM.is_multiple_of(CACHE_LINE));
     assert!(POOL_FRAMES >= 4 * BURST_MAX && POOL_FRAMES <= POOL_FRAMES_MAX);
     assert!(room_len(MTU_MAX) < u16::MAX as usize);
     assert!(frame_len_max(MTU_MAX) <= PIECES_MAX * (CHUNK_LEN_SMALL - CHUNK_HEADROOM));

@@ -46,7 +46,7 @@ impl Pool {
             return Err(range("pool_frames", count, 1, limits::POOL_FRAMES_MAX));
         }
         let room_len = limits::room_len(mtu);
-        let layout = Layout::from_size_align(room_len * count, limits::ROOM_ALIGN)
+        let layout = Layout::from_size_align(room_len * count, limits::CACHE_LINE)
             .expect("at most 64 Ki rooms of less than 64 KiB");
         let base = allocate(layout);
         let free = FreeList::full(count as u32);
