@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
-
 use super::bins::Windows;
+use super::latency::Latency;
 use super::load::{Arrival, FLOWS, Flow, Offer, Run};
+use super::standstill::{Disturbed, Watched};
 use crate::stats::percentile;
 
 /// A window reaches so far before and behind a switch; less where switches come close together.
@@ -16,9 +16,6 @@ pub(super) const SETTLING: Duration = Duration::from_millis(200);
 /// stall at the switch holds up.
 const MOMENT: Duration = Duration::from_millis(10);
 const EARLY_NS: i64 = 1_000_000;
-/// Latencies are kept from 1 ns to 10 s, three digits.
-const LATENCY_MAX_NS: u64 = 10_000_000_000;
-const DIGITS: u8 = 3;
 /// A bin of the throughput around a switch.
 const BIN_NS: i64 = 1_000_000;
 
@@ -39,29 +36,38 @@ pub(super) struct Account {
     pub(super) disordered: u64,
     pub(super) changed: u64,
     pub(super) switches: u64,
-    /// Latency, ns.
-    pub(super) inside: Histogram<u64>,
-    pub(super) outside: Histogram<u64>,
+    pub(super) inside: Latency,
+    pub(super) outside: Latency,
     /// The longest time without an arrival that touched a window, and that did not; ns.
     pub(super) gap_inside: u64,
     pub(super) gap_outside: u64,
-    /// Arrivals by millisecond, in the windows that are wholly in a run and after it has settled.
+    /// Arrivals by millisecond, in the windows that are wholly in a run, after it has settled, and undisturbed.
     pub(super) windows: Windows,
+    /// Windows that were disturbed by a standstill.
+    pub(super) windows_disturbed: u64,
     /// The longest latency of the frames due right after each switch, ns ...
     pub(super) at_switches: Vec<u32>,
     /// ... and in as long a time at moments that have nothing to do with it.
     pub(super) elsewhere: Vec<u32>,
+    /// How the machine ran meanwhile.
+    pub(super) machine: Watched,
     half: Duration,
+}
+
+/// One direction of a run, its first `sent` frames.
+struct Direction<'a> {
+    offer: Offer,
+    flow: &'a Flow,
+    sent: u64,
+    /// ns from the start of the run, in order.
+    switches: &'a [i64],
+    disturbed: &'a Disturbed,
 }
 
 impl Account {
     /// Of runs at this interval.
     pub(super) fn new(interval: Duration) -> Self {
         let half = window(interval);
-        let histogram = || {
-            Histogram::new_with_bounds(1, LATENCY_MAX_NS, DIGITS)
-                .expect("bounds that fit the digits")
-        };
         Self {
             frames: 0,
             lost: 0,
@@ -70,13 +76,15 @@ impl Account {
             disordered: 0,
             changed: 0,
             switches: 0,
-            inside: histogram(),
-            outside: histogram(),
+            inside: Latency::new(),
+            outside: Latency::new(),
             gap_inside: 0,
             gap_outside: 0,
             windows: Windows::new(2 * half.as_millis() as usize),
+            windows_disturbed: 0,
             at_switches: Vec::new(),
             elsewhere: Vec::new(),
+            machine: Watched::default(),
             half,
         }
     }
@@ -97,13 +105,27 @@ impl Account {
             time: part.min(run.offer.time),
             ..run.offer
         };
+        let standstills = run.standstills.as_deref();
+        if let Some(standstills) = standstills {
+            let end = run.start + offer.time;
+            let in_part = standstills.iter().filter(|still| still.from < end);
+            let in_part: Vec<_> = in_part.copied().collect();
+            self.machine.merge(&Watched::of(offer.time, &in_part));
+        }
+        let disturbed = Disturbed::of(standstills.unwrap_or_default(), run.start);
         for ((flow, switches), &sent) in run.flows.iter().zip(switches).zip(&run.sent) {
             let in_part = |at: &Instant| {
                 let at = at.checked_duration_since(run.start)?;
                 (at < offer.time).then_some(at.as_nanos() as i64)
             };
             let switches: Vec<i64> = switches.iter().filter_map(in_part).collect();
-            self.add_flow(offer, flow, sent.min(offer.frames()), &switches);
+            self.add_direction(&Direction {
+                offer,
+                flow,
+                sent: sent.min(offer.frames()),
+                switches: &switches,
+                disturbed: &disturbed,
+            });
         }
     }
 
@@ -117,19 +139,27 @@ impl Account {
             (&mut self.disordered, other.disordered),
             (&mut self.changed, other.changed),
             (&mut self.switches, other.switches),
+            (&mut self.windows_disturbed, other.windows_disturbed),
         ];
         sums.into_iter().for_each(|(sum, more)| *sum += more);
-        self.inside += &other.inside;
-        self.outside += &other.outside;
+        self.inside.merge(&other.inside);
+        self.outside.merge(&other.outside);
         self.gap_inside = self.gap_inside.max(other.gap_inside);
         self.gap_outside = self.gap_outside.max(other.gap_outside);
         self.windows.merge(&other.windows);
         self.at_switches.extend(&other.at_switches);
         self.elsewhere.extend(&other.elsewhere);
+        self.machine.merge(&other.machine);
     }
 
-    /// One direction, its first `sent` frames.
-    fn add_flow(&mut self, offer: Offer, flow: &Flow, sent: u64, switches: &[i64]) {
+    fn add_direction(&mut self, direction: &Direction<'_>) {
+        let &Direction {
+            offer,
+            flow,
+            sent,
+            switches,
+            disturbed,
+        } = direction;
         let half = self.half.as_nanos() as i64;
         let due = |number: u64| offer.due_ns(number) as i64;
         // Switches are in order: the one that is nearest to `at`, if it is near enough, and how far it is.
@@ -143,8 +173,12 @@ impl Account {
         let settled = SETTLING.as_nanos() as i64;
         let even = offer.rate * (BIN_NS as f64 / 1e9);
         let whole = settled + half..=offer.time.as_nanos() as i64 - half;
-        let window = |at: &i64| whole.contains(at).then(|| self.windows.open(even));
-        let windows: Vec<Option<usize>> = switches.iter().map(window).collect();
+        let mut window = |at: &i64| {
+            let usable = whole.contains(at) && !disturbed.touches(at - half..=at + half);
+            self.windows_disturbed += u64::from(whole.contains(at) && !usable);
+            usable.then(|| self.windows.open(even))
+        };
+        let windows: Vec<Option<usize>> = switches.iter().map(&mut window).collect();
         self.frames += sent;
         self.switches += switches.len() as u64;
         self.duplicated += flow.duplicated;
@@ -168,11 +202,11 @@ impl Account {
             if due < settled {
                 continue;
             }
-            let histogram = match nearest(due) {
+            let latency = match nearest(due) {
                 Some(_) => &mut self.inside,
                 None => &mut self.outside,
             };
-            histogram.saturating_record(u64::from(arrival.late_ns).max(1));
+            latency.record(arrival.late_ns.into(), disturbed.touches(due..=at));
             if let Some(before) = before.replace(at) {
                 let gap = (at - before).max(0) as u64;
                 let touches = nearest(at).is_some() || nearest(before).is_some();
@@ -184,19 +218,29 @@ impl Account {
                 *longest = gap.max(*longest);
             }
         }
-        self.moments(offer, flow, sent, switches);
+        self.moments(direction);
     }
 
     /// A stall of a few milliseconds at every switch hides in the p99.99 of a machine that stalls
     /// by itself now and then. It does not hide in the median over the switches, and where the machine
     /// stalls all the time not in the best tenth of them.
-    fn moments(&mut self, offer: Offer, flow: &Flow, sent: u64, switches: &[i64]) {
+    fn moments(&mut self, direction: &Direction<'_>) {
+        let &Direction {
+            offer,
+            flow,
+            sent,
+            switches,
+            disturbed,
+        } = direction;
         let moment = MOMENT.as_nanos() as i64;
         let mut longest = vec![0; (offer.time.as_nanos() as i64 / moment) as usize + 1];
         let mut after = vec![0; switches.len()];
         let ours = |arrival: &&Arrival| u64::from(arrival.number) < sent;
         for arrival in flow.arrivals.iter().filter(ours) {
             let due = offer.due_ns(arrival.number.into()) as i64;
+            if disturbed.touches(due..=due + i64::from(arrival.late_ns)) {
+                continue;
+            }
             let place = switches.partition_point(|switch| *switch <= due + EARLY_NS);
             let switch = place.checked_sub(1).filter(|&n| due - switches[n] < moment);
             let slot = match switch {
@@ -237,11 +281,6 @@ impl Account {
     pub(super) fn loss_upper_95(&self) -> f64 {
         poisson_upper_95(self.lost) / (self.frames.max(1) as f64)
     }
-}
-
-/// Latency at a quantile, us; `None` without frames.
-pub(super) fn quantile_us(histogram: &Histogram<u64>, quantile: f64) -> Option<f64> {
-    (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1e3)
 }
 
 /// Upper 95 % bound of the mean of a Poisson variable that came out as `count` (Wilson and Hilferty):

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use port::Port;
 use serde::Serialize;
 
-use super::account::{Account, quantile_us};
+use super::account::Account;
 use super::cables::{Cables, Place, PortKind};
+use super::latency::quantile_us;
 use super::leg::merge;
 use super::load::{FLOWS, Hosts, Offer};
 use super::pair::{Drops, NEVER, port_drops};
@@ -239,7 +240,6 @@ fn put(
     drops: &Drops,
 ) {
     let a = account;
-    let us = |histogram, quantile| figure(quantile_us(histogram, quantile), 0);
     let interval = interval.map_or("off".to_owned(), |t| t.as_secs_f64().to_string());
     let drops = drops
         .iter()
@@ -253,11 +253,11 @@ fn put(
         a.lost_inside,
         a.disordered,
         a.duplicated,
-        us(&a.outside, 0.5),
-        us(&a.inside, 0.9999),
-        us(&a.outside, 0.9999),
-        us(&a.inside, 1.0),
-        us(&a.outside, 1.0),
+        figure(quantile_us(&a.outside.undisturbed, 0.5), 0),
+        figure(a.inside.tail_us(), 0),
+        figure(a.outside.tail_us(), 0),
+        figure(a.inside.max_us(), 0),
+        figure(a.outside.max_us(), 0),
         drops.collect::<Vec<_>>().join(", ")
     );
 }
@@ -283,6 +283,8 @@ pub(super) struct JsonPeer {
     p9999_out_us: Option<f64>,
     max_in_us: Option<f64>,
     max_out_us: Option<f64>,
+    p9999_in_undisturbed_us: Option<f64>,
+    p9999_out_undisturbed_us: Option<f64>,
     dropped: Drops,
 }
 
@@ -302,11 +304,13 @@ impl From<&Peer> for JsonPeer {
             duplicated: a.duplicated,
             reordered: a.disordered,
             loss_upper_95: a.loss_upper_95(),
-            p50_us: quantile_us(&a.outside, 0.5),
-            p9999_in_us: quantile_us(&a.inside, 0.9999),
-            p9999_out_us: quantile_us(&a.outside, 0.9999),
-            max_in_us: quantile_us(&a.inside, 1.0),
-            max_out_us: quantile_us(&a.outside, 1.0),
+            p50_us: quantile_us(&a.outside.all, 0.5),
+            p9999_in_us: a.inside.tail_of_all_us(),
+            p9999_out_us: a.outside.tail_of_all_us(),
+            max_in_us: a.inside.max_us(),
+            max_out_us: a.outside.max_us(),
+            p9999_in_undisturbed_us: a.inside.tail_us(),
+            p9999_out_undisturbed_us: a.outside.tail_us(),
             dropped: peer.drops.clone(),
         }
     }

@@ -96,8 +96,8 @@ fn throughput(rows: &[&Row]) -> Vec<Line> {
 fn tails(rows: &[&Row]) -> Vec<Line> {
     let lines = |(row, colour): (&&Row, &'static str)| {
         [
-            (", inside", &row.on.inside, false),
-            (", outside", &row.on.outside, true),
+            (", inside", &row.on.inside.undisturbed, false),
+            (", outside", &row.on.outside.undisturbed, true),
         ]
         .map(|(place, histogram, dashed)| Line {
             name: name(row) + place,
@@ -118,8 +118,8 @@ fn beside_peers(rows: &[&Row], peers: &[&Peer]) -> Vec<Line> {
     let peers = peers.iter().filter(shown);
     let peers = peers.map(|peer| (peer.label(), peer.account(), false));
     let line = |((name, account, dashed), colour): ((String, &Account, bool), &'static str)| {
-        let mut all = account.outside.clone();
-        all += &account.inside;
+        let mut all = account.outside.undisturbed.clone();
+        all += &account.inside.undisturbed;
         Line {
             name,
             colour,

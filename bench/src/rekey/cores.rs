@@ -31,16 +31,28 @@ impl Cores {
     /// the frames.
     pub(super) fn part() -> io::Result<Self> {
         let mut others = sched_getaffinity(THIS_THREAD)?;
-        let allowed: Vec<usize> = (0..CpuSet::count())
-            .filter(|core| others.is_set(*core) == Ok(true))
-            .collect();
-        let cores = Self::of(&allowed);
-        if let Some(OfFrames { hosts, boxes }) = cores.frames {
-            for core in boxes.into_iter().chain([hosts]) {
+        let cores = Self::of(&in_set(&others));
+        if cores.frames.is_some() {
+            for core in cores.of_frames()? {
                 others.unset(core)?;
             }
             sched_setaffinity(THIS_THREAD, &others)?;
         }
+        Ok(cores)
+    }
+
+    /// Those that frames pass; none where that is not known: all share, and there are several.
+    pub(super) fn of_frames(self) -> io::Result<Vec<usize>> {
+        let Some(OfFrames { hosts, boxes }) = self.frames else {
+            let mut shared = in_set(&sched_getaffinity(THIS_THREAD)?);
+            if shared.len() > 1 {
+                shared.clear();
+            }
+            return Ok(shared);
+        };
+        let mut cores = vec![hosts, boxes[0], boxes[1]];
+        cores.sort_unstable();
+        cores.dedup();
         Ok(cores)
     }
 
@@ -106,7 +118,13 @@ impl Display for Cores {
     }
 }
 
-fn pin(core: usize) -> io::Result<()> {
+fn in_set(set: &CpuSet) -> Vec<usize> {
+    let cores = 0..CpuSet::count();
+    cores.filter(|core| set.is_set(*core) == Ok(true)).collect()
+}
+
+/// This thread stays there from now on.
+pub(super) fn pin(core: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
     set.set(core)?;
     Ok(sched_setaffinity(THIS_THREAD, &set)?)

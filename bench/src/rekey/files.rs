@@ -60,9 +60,12 @@ fn histograms(path: &Path, row: &Row) -> io::Result<()> {
         .begin_log_with(&mut file, &mut serializer)
         .map_err(io::Error::other)?;
     let all = [
-        ("inside", &row.on.inside),
-        ("outside", &row.on.outside),
-        ("off", &row.off.outside),
+        ("inside", &row.on.inside.all),
+        ("outside", &row.on.outside.all),
+        ("off", &row.off.outside.all),
+        ("inside-undisturbed", &row.on.inside.undisturbed),
+        ("outside-undisturbed", &row.on.outside.undisturbed),
+        ("off-undisturbed", &row.off.outside.undisturbed),
     ];
     for (name, histogram) in all {
         let tag = Tag::new(name).ok_or_else(|| io::Error::other("a tag without spaces"))?;

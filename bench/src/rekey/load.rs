@@ -17,12 +17,16 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::Error;
 use super::cores::Cores;
+use super::standstill::{Standstill, Witnesses};
 use crate::frame_size::FrameSize;
 
 /// Directions: from A's host to B's, and back.
 pub(super) const FLOWS: usize = 2;
 /// Frames of one burst.
 const BURST: usize = 32;
+/// Frames sent and received until encryptors on the same core have their turn, however much is due: after a
+/// standstill that is much, and no NIC would take it at once. Less than the least ring between them holds.
+const TURN: usize = 16 * BURST;
 /// Templates, sent in turn; a whole number of mixes.
 const TEMPLATES: usize = 48;
 /// What is due is sent, also late; this much behind, the hosts give up.
@@ -103,6 +107,8 @@ pub(super) struct Run {
     /// Frames sent in each direction: those of the offer, or fewer where even sending was too much.
     pub(super) sent: [u64; FLOWS],
     pub(super) flows: [Flow; FLOWS],
+    /// What the machine did meanwhile; `None` where nobody may watch.
+    pub(super) standstills: Option<Vec<Standstill>>,
 }
 
 impl Flow {
@@ -157,14 +163,18 @@ pub(super) struct Hosts<P> {
     ends: [P; FLOWS],
     pool: Pool,
     cores: Cores,
+    /// None where the system does not permit it.
+    witnesses: Option<Witnesses>,
     runs: u16,
 }
 
 impl<P: Port> Hosts<P> {
     pub(super) fn new(ends: [P; FLOWS], cores: Cores) -> Result<Self, PortError> {
+        let witnesses = cores.of_frames().ok().filter(|cores| !cores.is_empty());
         Ok(Self {
             ends,
             cores,
+            witnesses: witnesses.and_then(|cores| Witnesses::start(&cores)),
             pool: Pool::new(4 * BURST, port::limits::MTU_MAX)?,
             runs: 0,
         })
@@ -177,7 +187,15 @@ impl<P: Port> Hosts<P> {
 
     /// Carries out an offer on the hosts' core, and waits for what is under way.
     pub(super) fn carry(&mut self, offer: Offer) -> io::Result<Run> {
-        self.cores.as_hosts(|| self.carry_here(offer))
+        let cores = self.cores;
+        let mut run = cores.as_hosts(|| self.carry_here(offer))?;
+        let seen = |witnesses: &Witnesses| {
+            let mut seen = witnesses.take();
+            seen.retain(|standstill| standstill.to > run.start);
+            seen
+        };
+        run.standstills = self.witnesses.as_ref().map(seen);
+        Ok(run)
     }
 
     fn carry_here(&mut self, offer: Offer) -> Run {
@@ -192,8 +210,9 @@ impl<P: Port> Hosts<P> {
             took: Duration::ZERO,
             sent: [0; FLOWS],
             flows,
+            standstills: None,
         };
-        let mut burst = Burst::new();
+        let (mut burst, mut turn) = (Burst::new(), Turn::default());
         while run.sent.iter().any(|&sent| sent < frames) {
             let passed = run.start.elapsed();
             if passed >= offer.time + BEHIND_MAX {
@@ -220,7 +239,7 @@ impl<P: Port> Hosts<P> {
                 }
             }
             moved += self.receive(&mut run, mark, &mut burst);
-            give_way(moved);
+            turn.after(moved);
         }
         run.took = run.start.elapsed();
         let all_came = |run: &Run| {
@@ -228,7 +247,7 @@ impl<P: Port> Hosts<P> {
         };
         let drain = Instant::now();
         let mut wait = |run: &mut Run| {
-            give_way(self.receive(run, mark, &mut burst));
+            turn.after(self.receive(run, mark, &mut burst));
         };
         while !all_came(&run) && drain.elapsed() < DRAIN.min(offer.time) {
             wait(&mut run);
@@ -272,10 +291,20 @@ fn touched<T: Clone + Default>(len: usize) -> Vec<T> {
     room
 }
 
-/// Where that was all there is to do: on few cores an encryptor may be waiting for this one.
-fn give_way(moved: usize) {
-    if moved < BURST {
-        std::thread::yield_now();
+/// Where the hosts give way: on few cores an encryptor may be waiting for this one.
+#[derive(Default)]
+struct Turn {
+    moved: usize,
+}
+
+impl Turn {
+    /// After so many more frames: when that was all there was to do, or enough for one turn.
+    fn after(&mut self, moved: usize) {
+        self.moved += moved;
+        if moved < BURST || self.moved >= TURN {
+            self.moved = 0;
+            std::thread::yield_now();
+        }
     }
 }
 

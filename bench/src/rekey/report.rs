@@ -1,16 +1,20 @@
 //! The rows as tables for people: no-drop rates, T2, T3, T5, T6, T8.
 
 use super::Plan;
-use super::account::{Account, quantile_us, window};
+use super::account::{Account, window};
 use super::arms;
 use super::bins::{CHANCE_MAX, OFF_MAX};
 use super::faults;
 use super::keys;
+use super::latency::quantile_us;
 use super::rates;
 use super::rounds::Results;
 use super::rows::{Row, Safety};
 use crate::machine::Machine;
 use crate::text::{figure, line, or_dash, put};
+
+/// The interval of runs without rekeying.
+const OFF: &str = "off";
 
 /// The whole report.
 pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String {
@@ -37,6 +41,7 @@ pub(super) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
     rekeying(out, &results.rows);
     arms::table(out, &results.peers, &results.rows);
     bins(out, &results.rows);
+    standstills(out, &results.rows);
     latencies(out, &results.rows);
     switches(out, &results.rows);
     drops(out, &results.rows);
@@ -55,20 +60,25 @@ fn rekeying(out: &mut String, rows: &[Row]) {
         out,
         "port     T_s    size load%  switches     frames   lost  lost_in  reord    dup  loss_ub95  blocked_us/rekey  gap_max_us: in      out  p99.99_us: in      out  max_us: in       out  worst_bin%  median_stall_us: at_switch elsewhere  verdict"
     );
-    let mut before = None;
-    for row in rows {
-        if before != Some(row.cell()) {
-            measured(out, "off", row, &row.off, "");
-            before = Some(row.cell());
-        }
-        let interval = row.interval.as_secs_f64().to_string();
-        measured(out, &interval, row, &row.on, &row.verdict().to_string());
+    for (row, interval, account) in beside_off(rows) {
+        let verdict = (interval != OFF).then(|| row.verdict().to_string());
+        measured(out, &interval, row, account, &verdict.unwrap_or_default());
     }
+}
+
+/// The runs at each interval, before the first of an offer those without rekeying; with the interval as in tables.
+fn beside_off(rows: &[Row]) -> impl Iterator<Item = (&Row, String, &Account)> {
+    let mut before = None;
+    rows.iter().flat_map(move |row| {
+        let first = before.replace(row.cell()) != Some(row.cell());
+        let off = first.then(|| (row, OFF.to_owned(), &row.off));
+        let interval = row.interval.as_secs_f64().to_string();
+        off.into_iter().chain([(row, interval, &row.on)])
+    })
 }
 
 fn measured(out: &mut String, interval: &str, row: &Row, account: &Account, verdict: &str) {
     let a = account;
-    let us = |histogram, quantile| figure(quantile_us(histogram, quantile), 0);
     let stall = a.stall_us(0.5);
     line!(
         out,
@@ -86,10 +96,10 @@ fn measured(out: &mut String, interval: &str, row: &Row, account: &Account, verd
         a.blocked_us_per_switch(row.rate),
         a.gap_inside as f64 / 1e3,
         a.gap_outside as f64 / 1e3,
-        us(&a.inside, 0.9999),
-        us(&a.outside, 0.9999),
-        us(&a.inside, 1.0),
-        us(&a.outside, 1.0),
+        figure(a.inside.tail_us(), 0),
+        figure(a.outside.tail_us(), 0),
+        figure(a.inside.max_us(), 0),
+        figure(a.outside.max_us(), 0),
         worst_bin(a),
         figure(stall.map(|(at_switch, _)| at_switch), 0),
         figure(stall.map(|(_, elsewhere)| elsewhere), 0),
@@ -119,7 +129,6 @@ fn bins(out: &mut String, rows: &[Row]) {
             .windows
             .worst_percent()
             .map(|worst| worst.abs() <= OFF_MAX);
-        let us = |histogram, quantile| figure(quantile_us(histogram, quantile), 0);
         line!(
             out,
             "{:<8} {:<5} {:>5} {:>5} {:>8} {:>11} {:>10} {:>8} {:>11} {:>7} {:>12} {:>14} {:>8} {:>9} {:>8} {:>11} {:>9} {:>9} {:>9}",
@@ -134,32 +143,84 @@ fn bins(out: &mut String, rows: &[Row]) {
             worst_bin(sham),
             figure(row.bins_chance, 4),
             if row.dip().is_some() { "yes" } else { "no" },
-            us(&on.inside, 0.9999),
-            us(&on.outside, 0.9999),
-            us(&sham.inside, 0.9999),
-            us(&sham.outside, 0.9999),
-            us(&on.inside, 1.0),
-            us(&on.outside, 1.0),
-            us(&sham.inside, 1.0),
-            us(&sham.outside, 1.0),
+            figure(on.inside.tail_us(), 0),
+            figure(on.outside.tail_us(), 0),
+            figure(sham.inside.tail_us(), 0),
+            figure(sham.outside.tail_us(), 0),
+            figure(on.inside.max_us(), 0),
+            figure(on.outside.max_us(), 0),
+            figure(sham.inside.max_us(), 0),
+            figure(sham.outside.max_us(), 0),
+        );
+    }
+}
+
+/// What the machine did by itself, and what it did to the tails.
+fn standstills(out: &mut String, rows: &[Row]) {
+    line!(
+        out,
+        "\nT3 STANDSTILLS of a core of the frames: it did not run even a real-time thread for more than a millisecond. \
+         p99.99 above is without the frames that these touched, bins without the windows; losses are with all"
+    );
+    line!(
+        out,
+        "port     T_s    size load%  watched_s  standstills  total_ms  longest_ms  frames_touched%  windows  p99.99_us of all frames: in      out"
+    );
+    for (row, interval, account) in beside_off(rows) {
+        let (machine, [inside, outside]) = (&account.machine, [&account.inside, &account.outside]);
+        let timed = inside.all.len() + outside.all.len();
+        let touched = inside.disturbed() + outside.disturbed();
+        put!(
+            out,
+            "{:<8} {interval:<5} {:>5} {:>5}",
+            row.port,
+            row.size,
+            row.load_percent
+        );
+        if machine.time.is_zero() {
+            put!(out, "  not watched, which takes CAP_SYS_NICE");
+        } else {
+            put!(
+                out,
+                " {:>10.0} {:>12} {:>9.0} {:>11.1} {:>16.3} {:>8}",
+                machine.time.as_secs_f64(),
+                machine.standstills,
+                machine.total.as_secs_f64() * 1e3,
+                machine.longest.as_secs_f64() * 1e3,
+                100.0 * touched as f64 / timed.max(1) as f64,
+                account.windows_disturbed,
+            );
+        }
+        line!(
+            out,
+            " {:>28} {:>8}",
+            figure(inside.tail_of_all_us(), 0),
+            figure(outside.tail_of_all_us(), 0)
         );
     }
 }
 
 fn latencies(out: &mut String, rows: &[Row]) {
-    line!(out, "\nT2 LATENCY us, one way, from when a frame was due");
+    line!(
+        out,
+        "\nT2 LATENCY us, one way, from when a frame was due; all frames"
+    );
     line!(
         out,
         "port     size  load%  T_s    where          frames      p50      p90      p99    p99.9   p99.99      max"
     );
-    let mut one =
-        |row: &Row, interval: &str, place: &str, histogram: &hdrhistogram::Histogram<u64>| {
-            if histogram.is_empty() {
-                return;
-            }
+    for (row, interval, account) in beside_off(rows) {
+        let places = match interval.as_str() {
+            OFF => ["", "all"],
+            _ => ["inside", "outside"],
+        };
+        let histograms = [&account.inside.all, &account.outside.all];
+        let taken = places.into_iter().zip(histograms);
+        for (place, histogram) in taken.filter(|(_, histogram)| !histogram.is_empty()) {
             put!(
                 out,
-                "{:<5} {:>5}  {interval:<5}  {place:<8} {:>12}",
+                "{:<8} {:<5} {:>5}  {interval:<5}  {place:<8} {:>12}",
+                row.port,
                 row.size,
                 row.load_percent,
                 histogram.len()
@@ -169,16 +230,7 @@ fn latencies(out: &mut String, rows: &[Row]) {
                 put!(out, " {us:>8.1}");
             }
             line!(out);
-        };
-    let mut before = None;
-    for row in rows {
-        if before != Some(row.cell()) {
-            one(row, "off", "all", &row.off.outside);
-            before = Some(row.cell());
         }
-        let interval = row.interval.as_secs_f64().to_string();
-        one(row, &interval, "inside", &row.on.inside);
-        one(row, &interval, "outside", &row.on.outside);
     }
     let widths = rows.iter().map(|row| (row.interval, window(row.interval)));
     for (interval, half) in crate::crypto::or_default(&widths.collect::<Vec<_>>(), Vec::new()) {

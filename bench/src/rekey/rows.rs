@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::account::{Account, poisson_upper_95, quantile_us};
+use super::account::{Account, poisson_upper_95};
 use super::arms::JsonPeer;
 use super::bins::{CHANCE_MAX, OFF_MAX};
 use super::faults::JsonOutcome;
 use super::keys::{JsonKeys, Keys};
+use super::latency::Latency;
 use super::pair::Drops;
 use super::rates::JsonRates;
 use super::rounds::Results;
@@ -27,8 +28,6 @@ const STALL_QUANTILES: [f64; 2] = [0.5, 0.1];
 /// A stall is so many times what is usual, and at least so much more, us.
 const STALL_TIMES: f64 = 1.5;
 const STALL_US: f64 = 500.0;
-/// The quantile of the verdict.
-const TAIL: f64 = 0.9999;
 
 /// One interval at one size and load, and the runs without rekeying that were interleaved with it.
 #[derive(Clone, Debug)]
@@ -173,12 +172,13 @@ impl Row {
         (worst.abs() > OFF_MAX && self.bins_chance? <= CHANCE_MAX).then_some(worst)
     }
 
-    /// p99.99 in the windows and outside, us.
+    /// p99.99 in the windows and outside, us, where the machine did not stand still.
     fn tails(&self) -> Option<(f64, f64)> {
-        let (inside, outside) = (&self.on.inside, &self.on.outside);
-        let enough = inside.len() >= TAIL_FRAMES && outside.len() >= TAIL_FRAMES;
-        enough.then_some(())?;
-        Some((quantile_us(inside, TAIL)?, quantile_us(outside, TAIL)?))
+        let tails = [&self.on.inside, &self.on.outside];
+        let enough = |latency: &Latency| latency.undisturbed.len() >= TAIL_FRAMES;
+        tails.into_iter().all(enough).then_some(())?;
+        let [inside, outside] = tails.map(Latency::tail_us);
+        Some((inside?, outside?))
     }
 }
 
@@ -220,6 +220,13 @@ struct JsonRow {
     worst_bin_chance: Option<f64>,
     p9999_in_sham_us: Option<f64>,
     p9999_out_sham_us: Option<f64>,
+    p9999_in_undisturbed_us: Option<f64>,
+    p9999_out_undisturbed_us: Option<f64>,
+    machine_watched_s: f64,
+    machine_standstills: u64,
+    machine_stood_ms: f64,
+    frames_disturbed: u64,
+    windows_disturbed: u64,
 }
 
 /// One document, with a line end.
@@ -237,9 +244,9 @@ pub(super) fn json(machine: &Machine, results: &Results) -> Result<String, serde
         unexplained: row.missing(),
         loss_upper_95: row.on.loss_upper_95(),
         blocked_us_per_rekey: row.on.blocked_us_per_switch(row.rate),
-        p9999_in_us: quantile_us(&row.on.inside, TAIL),
-        p9999_out_us: quantile_us(&row.on.outside, TAIL),
-        max_in_us: row.on.inside.max() as f64 / 1e3,
+        p9999_in_us: row.on.inside.tail_of_all_us(),
+        p9999_out_us: row.on.outside.tail_of_all_us(),
+        max_in_us: row.on.inside.max_us().unwrap_or_default(),
         verdict: row.verdict().word(),
         switch_us: row.steps.quantiles_us().collect(),
         late_old_key_frames: row.late_old_key,
@@ -247,8 +254,15 @@ pub(super) fn json(machine: &Machine, results: &Results) -> Result<String, serde
         worst_bin_percent: row.on.windows.worst_percent(),
         worst_bin_sham_percent: row.sham.windows.worst_percent(),
         worst_bin_chance: row.bins_chance,
-        p9999_in_sham_us: quantile_us(&row.sham.inside, TAIL),
-        p9999_out_sham_us: quantile_us(&row.sham.outside, TAIL),
+        p9999_in_sham_us: row.sham.inside.tail_of_all_us(),
+        p9999_out_sham_us: row.sham.outside.tail_of_all_us(),
+        p9999_in_undisturbed_us: row.on.inside.tail_us(),
+        p9999_out_undisturbed_us: row.on.outside.tail_us(),
+        machine_watched_s: row.on.machine.time.as_secs_f64(),
+        machine_standstills: row.on.machine.standstills,
+        machine_stood_ms: row.on.machine.total.as_secs_f64() * 1e3,
+        frames_disturbed: row.on.inside.disturbed() + row.on.outside.disturbed(),
+        windows_disturbed: row.on.windows_disturbed,
     };
     let rows = results.rows.iter().map(json_row).collect();
     let peers = results.peers.iter().map(JsonPeer::from).collect();

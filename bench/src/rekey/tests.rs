@@ -70,6 +70,13 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         "worst_bin_chance",
         "p9999_in_sham_us",
         "p9999_out_sham_us",
+        "p9999_in_undisturbed_us",
+        "p9999_out_undisturbed_us",
+        "machine_watched_s",
+        "machine_standstills",
+        "machine_stood_ms",
+        "frames_disturbed",
+        "windows_disturbed",
     ];
     assert_eq!(keys(row).len(), promised.len() + added.len());
     for name in added {
@@ -108,6 +115,7 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         "T2 LATENCY",
         "T3 REKEY",
         "T3 BINS",
+        "T3 STANDSTILLS",
         "T3 PEERS",
         "T4 SWITCH",
         "dec->rx_installed",
@@ -125,7 +133,7 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
     roxmltree::Document::parse(&svg).unwrap();
     let log = std::fs::read_to_string(out.join("mem-size-512-load-50-T-0.3.hlog")).unwrap();
     assert!(
-        log.contains("Tag=inside") && log.contains("Tag=outside"),
+        log.contains("Tag=inside,") && log.contains("Tag=outside-undisturbed,"),
         "{log}"
     );
 }

@@ -2,6 +2,7 @@ use super::super::load::{Arrival, Hosts, Offer};
 use super::*;
 use crate::frame_size::FrameSize;
 use crate::rekey::cores::Cores;
+use crate::rekey::standstill::Standstill;
 
 const T: Duration = Duration::from_secs(1);
 
@@ -51,17 +52,61 @@ fn latencies_are_attributed_to_the_windows_of_their_own_direction() {
         (account.switches, account.frames, account.lost),
         (1, 20_000, 0)
     );
-    assert_eq!(account.inside.len(), 1000);
+    assert_eq!(account.inside.all.len(), 1000);
     assert!(
-        (9_000..=9_010).contains(&account.inside.min()),
+        (9_000..=9_010).contains(&account.inside.all.min()),
         "only slow frames inside"
     );
-    assert!(account.outside.max() <= 1_010, "only fast frames outside");
+    assert!(
+        account.outside.all.max() <= 1_010,
+        "only fast frames outside"
+    );
     // Frames of the first 200 ms are settling.
-    assert_eq!(account.outside.len(), 2 * 8_000 - 1_000);
+    assert_eq!(account.outside.all.len(), 2 * 8_000 - 1_000);
     assert_eq!(account.windows.len(), 1);
     let worst = account.windows.worst_percent().unwrap();
     assert!(worst.abs() < 11.0, "{:?}", account.windows);
+}
+
+#[test]
+fn what_a_standstill_touches_is_told_apart_but_lost_is_lost() {
+    let mut run = run();
+    // Due from 300 ms on, the frames of 20 ms of the first direction came at once at 320 ms.
+    with_latency(&mut run, 0, 1_000, 3_000..3_200, 20_000_000);
+    with_latency(&mut run, 1, 1_000, 0..0, 0);
+    let at = |ms| run.start + Duration::from_millis(ms);
+    let switches = [vec![at(310), at(800)], vec![at(800)]];
+    let mut unwatched = Account::new(T);
+    unwatched.add(&run, &switches);
+    assert_eq!(
+        unwatched.inside.disturbed() + unwatched.outside.disturbed(),
+        0
+    );
+    assert_eq!(
+        (unwatched.windows.len(), unwatched.windows_disturbed),
+        (3, 0)
+    );
+    assert!(unwatched.machine.time.is_zero());
+
+    run.standstills = Some(vec![Standstill {
+        from: at(300),
+        to: at(320),
+    }]);
+    let mut account = Account::new(T);
+    account.add(&run, &switches);
+    assert_eq!((account.windows.len(), account.windows_disturbed), (2, 1));
+    assert_eq!(account.machine.standstills, 1);
+    // Until ten times as long after it, in both directions.
+    let disturbed = account.inside.disturbed() + account.outside.disturbed();
+    assert!((2 * 2_200..=2 * 2_201).contains(&disturbed), "{disturbed}");
+    assert!(account.inside.undisturbed.max() < 2_000);
+    assert!(account.inside.all.max() > 19_000_000);
+    assert!(account.at_switches.iter().all(|late| *late < 2_000));
+    assert_eq!(account.inside.all, unwatched.inside.all);
+    assert_eq!(
+        (account.lost, account.frames),
+        (unwatched.lost, unwatched.frames)
+    );
 }
 
 #[test]
@@ -74,7 +119,7 @@ fn accounts_add_up() {
     let mut two = one.clone();
     two.merge(&one);
     assert_eq!((two.frames, two.switches), (2 * one.frames, 2));
-    assert_eq!(two.inside.len(), 2 * one.inside.len());
+    assert_eq!(two.inside.all.len(), 2 * one.inside.all.len());
     assert_eq!((one.windows.len(), two.windows.len()), (1, 2));
     assert_eq!(one.windows.percent(), two.windows.percent());
 }
@@ -105,10 +150,10 @@ fn of_the_first_part_of_a_run_nothing_counts_that_was_due_later() {
     assert_eq!((account.switches, account.frames), (10, 10_000));
     // Half of the time is in windows, and the first 200 ms are settling.
     assert_eq!(
-        (account.inside.len(), account.outside.len()),
+        (account.inside.all.len(), account.outside.all.len()),
         (3_000, 3_000)
     );
-    assert!(account.inside.max() < 9_000 && account.outside.max() < 9_000);
+    assert!(account.inside.all.max() < 9_000 && account.outside.all.max() < 9_000);
     assert_eq!(account.windows.len(), 6);
 }
 

@@ -33,7 +33,7 @@ fn what_keeps_its_key_carries_the_load_without_a_switch() {
     for arm in [Arm::NoOp, Arm::Integrity] {
         let peer = measured(arm, None);
         assert_eq!(peer.account.switches, 0);
-        assert!(peer.account.inside.is_empty() && !peer.account.outside.is_empty());
+        assert!(peer.account.inside.all.is_empty() && !peer.account.outside.all.is_empty());
     }
 }
 
@@ -48,7 +48,7 @@ fn wireguard_changes_keys_both_ways_at_the_interval() {
         peer.account.switches
     );
     assert!(
-        !peer.account.inside.is_empty(),
+        !peer.account.inside.all.is_empty(),
         "frames were due around them"
     );
 }
