@@ -34,6 +34,7 @@ mod cables;
 mod charts;
 mod closure;
 mod cores;
+mod disk;
 mod faults;
 mod files;
 mod keys;

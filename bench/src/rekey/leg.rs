@@ -87,7 +87,7 @@ pub(super) fn over(
         ..Keys::default()
     };
     keys.hear(&pair.kmes);
-    let ledgers = pair.end(&mut keys)?;
+    let (ledgers, on_disk) = pair.end(&mut keys)?;
     let grave = ledgers.findings.into_iter().filter(|finding| finding.grave);
     Ok(Leg {
         account,
@@ -103,6 +103,7 @@ pub(super) fn over(
             clear,
             keys: ledgers.keys,
             grave: grave.map(|finding| finding.text).collect(),
+            on_disk,
         },
     })
 }

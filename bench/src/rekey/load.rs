@@ -38,6 +38,8 @@ const AFTERWARDS: Duration = Duration::from_millis(50);
 /// Header of the hosts' frames: they carry IPv4 packets, as most of a site's do, so that peers
 /// which know nothing else can stand in the same run.
 pub(super) const ETHERNET: [u8; ETHERNET_HEADER] = [2, 0, 0, 0, 0x10, 2, 2, 0, 0, 0, 0x10, 1, 8, 0];
+/// Destination and source address.
+const MACS_LEN: usize = 12;
 /// Of an IPv4 header without options.
 const IPV4_LEN: usize = 20;
 /// Its protocol: for experiments (RFC 3692).
@@ -333,6 +335,19 @@ pub(super) fn made(octets: &[u8]) -> bool {
     octets.starts_with(&ETHERNET)
 }
 
+/// What the secured octets of a frame of such a load begin with: EtherType and IPv4 header. `len` octets from
+/// its addresses on.
+pub(super) fn secured_start(len: usize) -> [u8; 16] {
+    let header = ipv4(len.saturating_sub(ETHERNET.len()));
+    let start = ETHERNET[MACS_LEN..].iter().chain(&header);
+    let mut octets = [0; 16];
+    octets
+        .iter_mut()
+        .zip(start)
+        .for_each(|(to, from)| *to = *from);
+    octets
+}
+
 /// The number of a frame of this run.
 #[inline]
 fn number(octets: &[u8], mark: u32) -> Option<u64> {
@@ -342,7 +357,8 @@ fn number(octets: &[u8], mark: u32) -> Option<u64> {
     (u32::from_be_bytes([i, j, k, l]) == mark).then_some(number)
 }
 
-fn templates(size: FrameSize, mark: u32) -> Vec<Vec<u8>> {
+/// The frames of a load, sent in turn.
+pub(super) fn templates(size: FrameSize, mark: u32) -> Vec<Vec<u8>> {
     let mut rng = ChaCha8Rng::seed_from_u64(mark.into());
     let lens = size.lens(TEMPLATES, &mut rng);
     let template = |len| {

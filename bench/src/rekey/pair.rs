@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 use super::cables::Cables;
 use super::closure::{Carried, Remainders, Snapshot};
 use super::cores::Cores;
+use super::disk::Search;
 use super::keys::Keys;
 use super::load::Hosts;
 use super::watch::{Black, Count, Red, Seen};
@@ -209,8 +210,9 @@ impl Pair {
         Ok(self.reports()?.iter().map(changes).sum())
     }
 
-    /// Ends both encryptors, holds what they tell of their keys against each other, and adds it to `keys`.
-    pub(super) fn end(mut self, keys: &mut Keys) -> Result<Verification, Error> {
+    /// Ends both encryptors, holds what they tell of their keys against each other, adds it to `keys`, and looks
+    /// for SAKs in all that is left of them.
+    pub(super) fn end(mut self, keys: &mut Keys) -> Result<(Verification, Search), Error> {
         self.encryptors.clear();
         let ledger = |side| {
             let ledger = ledger::read(&self.folder.path().join(ledger_name(side)));
@@ -220,7 +222,9 @@ impl Pair {
         let (a, b) = (a?, b?);
         keys.read(&a);
         keys.read(&b);
-        Ok(ledger::verify_pair(&a, &b))
+        let sealed = self.seen.each_ref().map(Seen::take_sealed);
+        let on_disk = Search::of(self.folder.path(), &sealed)?;
+        Ok((ledger::verify_pair(&a, &b), on_disk))
     }
 }
 

@@ -297,10 +297,14 @@ fn safety(out: &mut String, rows: &[Row]) {
     rows.iter().for_each(|row| all.add(row.safety.clone()));
     line!(
         out,
-        "\nT6 SAFETY  nonces_checked {}  nonce_repeats {} (must be 0)  cleartext_frames_on_line {} (must be 0)  keys_in_both_ledgers {}  grave_findings {} (must be 0)",
+        "\nT6 SAFETY  nonces_checked {}  nonce_repeats {} (must be 0)  cleartext_frames_on_line {} (must be 0)  sak_on_disk {} (must be 0; {} SAKs in {} files, {:.1} MB)  keys_in_both_ledgers {}  grave_findings {} (must be 0)",
         all.nonces,
         all.repeated,
         all.clear,
+        all.on_disk.found.len(),
+        all.on_disk.saks,
+        all.on_disk.files,
+        all.on_disk.octets as f64 / 1e6,
         all.keys,
         all.grave.len()
     );

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::account::{Account, poisson_upper_95};
 use super::arms::JsonPeer;
 use super::bins::{CHANCE_MAX, OFF_MAX};
+use super::disk::Search;
 use super::faults::JsonOutcome;
 use super::keys::{JsonKeys, Keys};
 use super::latency::Latency;
@@ -69,6 +70,8 @@ pub(super) struct Safety {
     pub(super) keys: u64,
     /// What is grave in the ledgers: a key used twice, most of all.
     pub(super) grave: Vec<String>,
+    /// SAKs in files.
+    pub(super) on_disk: Search,
 }
 
 impl Safety {
@@ -79,6 +82,7 @@ impl Safety {
         self.clear += run.clear;
         self.keys += run.keys;
         self.grave.extend(run.grave);
+        self.on_disk.add(run.on_disk);
     }
 }
 
@@ -112,6 +116,7 @@ impl Row {
             clear,
             keys,
             grave,
+            on_disk,
             ..
         } = &self.safety;
         if *repeated > 0 || *clear > 0 {
@@ -122,6 +127,11 @@ impl Row {
         match grave.first() {
             Some(grave) => return fail(format!("ledgers: {grave}")),
             None if *keys == 0 => return fail("no key in the ledgers".to_owned()),
+            None => {}
+        }
+        match on_disk.found.first() {
+            Some(file) => return fail(format!("sak_on_disk, in {}", file.display())),
+            None if on_disk.saks == 0 => return fail("no SAK was looked for on disk".to_owned()),
             None => {}
         }
         if on.lost as f64 > allowed {
@@ -227,6 +237,10 @@ struct JsonRow {
     machine_stood_ms: f64,
     frames_disturbed: u64,
     windows_disturbed: u64,
+    nonces_checked: u64,
+    nonce_repeats: u64,
+    cleartext_frames_on_line: u64,
+    sak_on_disk: usize,
 }
 
 /// One document, with a line end.
@@ -263,6 +277,10 @@ pub(super) fn json(machine: &Machine, results: &Results) -> Result<String, serde
         machine_stood_ms: row.on.machine.total.as_secs_f64() * 1e3,
         frames_disturbed: row.on.inside.disturbed() + row.on.outside.disturbed(),
         windows_disturbed: row.on.windows_disturbed,
+        nonces_checked: row.safety.nonces,
+        nonce_repeats: row.safety.repeated,
+        cleartext_frames_on_line: row.safety.clear,
+        sak_on_disk: row.safety.on_disk.found.len(),
     };
     let rows = results.rows.iter().map(json_row).collect();
     let peers = results.peers.iter().map(JsonPeer::from).collect();

@@ -77,6 +77,10 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         "machine_stood_ms",
         "frames_disturbed",
         "windows_disturbed",
+        "nonces_checked",
+        "nonce_repeats",
+        "cleartext_frames_on_line",
+        "sak_on_disk",
     ];
     assert_eq!(keys(row).len(), promised.len() + added.len());
     for name in added {
@@ -89,7 +93,13 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         row["switches"].as_u64().unwrap() >= 10,
         "both directions, 3 s: {row}"
     );
-    for zero in ["lost", "duplicated", "reordered", "unexplained"] {
+    for zero in [
+        "lost",
+        "duplicated",
+        "reordered",
+        "unexplained",
+        "sak_on_disk",
+    ] {
         assert_eq!(row[zero], 0, "{zero}: {row}");
     }
     let peers = document["peers"].as_array().unwrap();
@@ -124,6 +134,7 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         "T7 KEYS",
         "nonce_repeats 0",
         "cleartext_frames_on_line 0",
+        "sak_on_disk 0",
     ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }

@@ -19,6 +19,24 @@ const ETHERTYPE_AT: usize = 12;
 const TCI_AT: usize = 14;
 const PN_AT: usize = 16;
 
+/// Where what is secured begins behind a SecTAG without and with an SCI, whether it has one, and the ICV behind it.
+const SECURED_AT: [usize; 2] = [20, 28];
+const TCI_SC: u8 = 0x20;
+const ICV_LEN: usize = 16;
+/// So many frames of each key are noted: some may be none of the load's.
+const NOTED: u8 = 4;
+
+/// How a protected frame begins, one of the first under its key.
+#[derive(Clone, Debug)]
+pub(super) struct Sealed {
+    /// Keys of one direction, counted.
+    pub(super) key: u32,
+    /// Of the frame before it was protected.
+    pub(super) frame_len: usize,
+    /// Of what is secured, as it is on the line.
+    pub(super) start: [u8; 16],
+}
+
 /// What is counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Count {
@@ -61,6 +79,8 @@ struct Shared {
     /// Sham switches that are ordered, one bit each, and those that were, with their moments.
     shams_due: AtomicU64,
     shams: Mutex<Vec<(usize, Instant)>>,
+    /// Frames noted. A lock, but only for the first ones under each key.
+    sealed: Mutex<Vec<Sealed>>,
     /// No frame left for a while: keys may have changed unseen.
     paused: AtomicBool,
     counts: [AtomicU64; COUNTS],
@@ -90,6 +110,14 @@ impl Seen {
     pub(super) fn order_sham(&self, number: usize) {
         let bit = 1_u64.checked_shl(number as u32).unwrap_or_default();
         self.shared.shams_due.fetch_or(bit, Ordering::Relaxed);
+    }
+
+    /// Frames noted since the last call, in the order of their keys.
+    pub(super) fn take_sealed(&self) -> Vec<Sealed> {
+        let sealed = self.shared.sealed.lock();
+        sealed
+            .map(|mut sealed| core::mem::take(&mut *sealed))
+            .unwrap_or_default()
     }
 
     /// Sham switches since the last call: their numbers and moments.
@@ -189,6 +217,9 @@ pub(super) struct Black<P> {
     last: Option<(u8, u32)>,
     /// Before the next one there was a pause.
     paused: bool,
+    /// Keys so far, and how many more frames of the newest are noted.
+    keys: u32,
+    to_note: u8,
     /// The newest AN from the line, and the last PN under each.
     newest: Option<u8>,
     last_pns: [u32; 4],
@@ -203,6 +234,8 @@ impl<P: Port> Black<P> {
             stall,
             last: None,
             paused: false,
+            keys: 0,
+            to_note: 0,
             newest: None,
             last_pns: [0; 4],
         }
@@ -227,12 +260,20 @@ impl<P: Port> Black<P> {
         let Some((an, pn)) = an_and_pn(octets) else {
             return self.seen.add(Count::Clear, 1);
         };
-        let Some((before, last)) = self.last.replace((an, pn)) else {
-            return;
-        };
         // One port is one run of one worker: its ANs go round, so another AN is another key, whose PNs
         // begin at 1; under the same AN it is the same key, unless they went round unseen.
         let paused = core::mem::take(&mut self.paused);
+        let last = self.last.replace((an, pn));
+        if last.is_none_or(|(before, _)| an != before) || (paused && pn == 1) {
+            self.keys += 1;
+            self.to_note = NOTED;
+        }
+        if self.to_note > 0 {
+            self.note(octets);
+        }
+        let Some((before, last)) = last else {
+            return;
+        };
         let fresh = (an == before && pn > last) || ((an != before || paused) && pn == 1);
         if !fresh {
             self.seen.add(Count::Repeated, 1);
@@ -244,6 +285,22 @@ impl<P: Port> Black<P> {
             if !self.stall.is_zero() {
                 std::thread::sleep(self.stall);
             }
+        }
+    }
+
+    fn note(&mut self, octets: &[u8]) {
+        self.to_note -= 1;
+        let at = SECURED_AT[usize::from(octets[TCI_AT] & TCI_SC != 0)];
+        let Some(&start) = octets.get(at..).and_then(<[u8]>::first_chunk) else {
+            return;
+        };
+        let sealed = Sealed {
+            key: self.keys,
+            frame_len: octets.len().saturating_sub(at - ETHERTYPE_AT + ICV_LEN),
+            start,
+        };
+        if let Ok(mut all) = self.seen.shared.sealed.lock() {
+            all.push(sealed);
         }
     }
 }

@@ -29,6 +29,10 @@ fn row(on: Account, off: Account) -> Row {
         safety: Safety {
             nonces: 1_000_000,
             keys: 10,
+            on_disk: Search {
+                saks: 10,
+                ..Search::default()
+            },
             ..Safety::default()
         },
     }
@@ -99,6 +103,10 @@ fn what_fails_a_row_is_named() {
     let mut row = row(account(0, 100, 100), off);
     row.on.duplicated = 1;
     assert!(why(&row).contains("duplicated 1"));
+    row.safety.on_disk.saks = 0;
+    assert_eq!(why(&row), "no SAK was looked for on disk");
+    row.safety.on_disk.found = vec!["site-a.toml".into()];
+    assert_eq!(why(&row), "sak_on_disk, in site-a.toml");
     row.safety.grave = vec!["A: key_ID 7 was used twice (out)".to_owned()];
     assert_eq!(why(&row), "ledgers: A: key_ID 7 was used twice (out)");
     row.safety.clear = 1;

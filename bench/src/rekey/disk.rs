@@ -1,0 +1,170 @@
+//! T6 `sak_on_disk`: no SAK may be in any file that the encryptors and KMEs write.
+//!
+//! Nobody hands a SAK out, so it is looked for by what it does. The hosts' frames begin alike, so the
+//! first block of key stream of a protected frame is known. Turned back under the right key it is the counter
+//! block, and that ends in 2 (NIST SP 800-38D, 7.1: the first block of the text has the second counter).
+//! So each 32 octets of each file are tried as the SAK of each frame that was noted: two frames of
+//! one key make a find, one of 2^64 by chance.
+//!
+//! Octets are tried as they stand, and as hexadecimal digits and base64 would have them. What is in memory
+//! is not looked at, nor files elsewhere; the encryptors have one folder.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aes_gcm::KeyInit;
+use aes_gcm::aes::Aes256;
+use aes_gcm::aes::cipher::{Block, BlockCipherDecrypt};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use super::load;
+use super::watch::Sealed;
+
+const SAK_LEN: usize = 32;
+/// Its digits, in hexadecimal.
+const HEX_LEN: usize = 2 * SAK_LEN;
+/// Its digits in base64: alone, and within something longer, wherever that begins.
+const BASE64_LENS: [usize; 3] = [43, 44, 48];
+/// The counter of the block that the text begins with.
+const COUNTER: [u8; 4] = 2_u32.to_be_bytes();
+/// So many frames of one key have to agree.
+const AGREE: usize = 2;
+
+/// What was looked for, and where.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct Search {
+    /// SAKs of which frames were noted.
+    pub(super) saks: u64,
+    pub(super) files: u64,
+    pub(super) octets: u64,
+    /// Files with a SAK in them.
+    pub(super) found: Vec<PathBuf>,
+}
+
+impl Search {
+    /// In all files of this folder, and of those in it, for the keys of the frames of each direction.
+    pub(super) fn of(folder: &Path, sealed: &[Vec<Sealed>]) -> io::Result<Self> {
+        let streams = Streams::of(sealed);
+        let mut search = Self {
+            saks: streams.keys.len() as u64,
+            ..Self::default()
+        };
+        search.folder(folder, &streams)?;
+        Ok(search)
+    }
+
+    fn folder(&mut self, folder: &Path, streams: &Streams) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let (kind, path) = (entry.file_type()?, entry.path());
+            if kind.is_dir() {
+                self.folder(&path, streams)?;
+            } else if kind.is_file() {
+                let octets = fs::read(&path)?;
+                self.files += 1;
+                self.octets += octets.len() as u64;
+                if streams.has_key_in(&octets) {
+                    self.found.push(path);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Another run.
+    pub(super) fn add(&mut self, other: Self) {
+        self.saks += other.saks;
+        self.files += other.files;
+        self.octets += other.octets;
+        self.found.extend(other.found);
+    }
+}
+
+/// The first block of key stream of each frame, those of a key together.
+struct Streams {
+    blocks: Vec<Block<Aes256>>,
+    /// Where those of each key end.
+    keys: Vec<usize>,
+}
+
+impl Streams {
+    /// Of each direction's frames, in the order of their keys.
+    fn of(sealed: &[Vec<Sealed>]) -> Self {
+        let block = |sealed: &Sealed| {
+            let text = load::secured_start(sealed.frame_len);
+            Block::<Aes256>::from(core::array::from_fn(|n| sealed.start[n] ^ text[n]))
+        };
+        let mut end = 0;
+        let by_key = sealed
+            .iter()
+            .flat_map(|one| one.chunk_by(|a, b| a.key == b.key));
+        let keys = by_key.map(|of_key| {
+            end += of_key.len();
+            end
+        });
+        Self {
+            keys: keys.collect(),
+            blocks: sealed.iter().flatten().map(block).collect(),
+        }
+    }
+
+    /// In whichever form.
+    fn has_key_in(&self, octets: &[u8]) -> bool {
+        let mut room = self.blocks.clone();
+        let mut is_key = |sak: &[u8]| self.is_key(sak, &mut room);
+        // Random octets that are all text: once in 10^13.
+        let text = |sak: &[u8]| sak.iter().all(|octet| matches!(octet, b'\n' | b' '..=b'~'));
+        let mut plain = octets.windows(SAK_LEN).filter(|sak| !text(sak));
+        if plain.any(&mut is_key) {
+            return true;
+        }
+        if octets
+            .windows(HEX_LEN)
+            .filter_map(from_hex)
+            .any(|sak| is_key(&sak))
+        {
+            return true;
+        }
+        BASE64_LENS.into_iter().any(|len| {
+            let mut digits = octets.windows(len);
+            digits.any(|digits| {
+                let forms = [
+                    STANDARD_NO_PAD.decode(digits),
+                    URL_SAFE_NO_PAD.decode(digits),
+                ];
+                let mut decoded = forms.into_iter().flatten();
+                decoded.any(|octets| octets.windows(SAK_LEN).any(&mut is_key))
+            })
+        })
+    }
+
+    /// Whether this is the SAK of any of the frames.
+    fn is_key(&self, sak: &[u8], room: &mut [Block<Aes256>]) -> bool {
+        let Ok(cipher) = Aes256::new_from_slice(sak) else {
+            return false;
+        };
+        room.copy_from_slice(&self.blocks);
+        cipher.decrypt_blocks(room);
+        let mut start = 0;
+        self.keys.iter().any(|&end| {
+            let of_key = &room[core::mem::replace(&mut start, end)..end];
+            let counters = of_key.iter().filter(|block| block.ends_with(&COUNTER));
+            counters.count() >= AGREE
+        })
+    }
+}
+
+/// Hexadecimal digits of either case.
+fn from_hex(digits: &[u8]) -> Option<[u8; SAK_LEN]> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let mut octets = [0; SAK_LEN];
+    for (octet, pair) in octets.iter_mut().zip(digits.chunks_exact(2)) {
+        *octet = (digit(pair[0])? << 4 | digit(pair[1])?) as u8; // two digits are one octet
+    }
+    Some(octets)
+}
+
+#[cfg(test)]
+mod tests;
