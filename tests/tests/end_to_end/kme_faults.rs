@@ -15,6 +15,9 @@ use tests::site::{Settings, Side};
 use super::PROGRAM;
 
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Cases run side by side, beside other tests: what a busy machine may add. The simulation has the bound to the
+/// letter.
+const BUSY: Duration = Duration::from_millis(500);
 
 /// What goes wrong.
 enum Wrongdoing {
@@ -87,7 +90,7 @@ impl Case {
         });
         let took = cleared.elapsed();
         assert!(
-            took <= INTERVAL * 2,
+            took <= INTERVAL * 2 + BUSY,
             "{}",
             self.name(&format!("fresh keys took {took:?}"))
         );
