@@ -16,8 +16,6 @@ use std::path::{Path, PathBuf};
 use aes_gcm::KeyInit;
 use aes_gcm::aes::Aes256;
 use aes_gcm::aes::cipher::{Block, BlockCipherDecrypt};
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::load;
 use super::watch::Sealed;
@@ -25,8 +23,9 @@ use super::watch::Sealed;
 const SAK_LEN: usize = 32;
 /// Its digits, in hexadecimal.
 const HEX_LEN: usize = 2 * SAK_LEN;
-/// Its digits in base64: alone, and within something longer, wherever that begins.
-const BASE64_LENS: [usize; 3] = [43, 44, 48];
+/// Its digits in base64, six bits each, where it begins so many bits after the first one's: within something longer
+/// octets begin at three places of a digit.
+const BASE64_FORMS: [(usize, u32); 3] = [(43, 0), (43, 2), (44, 4)];
 /// The counter of the block that the text begins with.
 const COUNTER: [u8; 4] = 2_u32.to_be_bytes();
 /// So many frames of one key have to agree.
@@ -127,16 +126,12 @@ impl Streams {
         {
             return true;
         }
-        BASE64_LENS.into_iter().any(|len| {
-            let mut digits = octets.windows(len);
-            digits.any(|digits| {
-                let forms = [
-                    STANDARD_NO_PAD.decode(digits),
-                    URL_SAFE_NO_PAD.decode(digits),
-                ];
-                let mut decoded = forms.into_iter().flatten();
-                decoded.any(|octets| octets.windows(SAK_LEN).any(&mut is_key))
-            })
+        BASE64_FORMS.into_iter().any(|(len, skipped)| {
+            // 43 random digits of 64 are all hexadecimal once in 10^20.
+            let digits = octets.windows(len);
+            let digits = digits.filter(|digits| !digits.iter().all(u8::is_ascii_hexdigit));
+            let mut saks = digits.filter_map(|digits| from_base64(digits, skipped));
+            saks.any(|sak| is_key(&sak))
         })
     }
 
@@ -162,6 +157,30 @@ fn from_hex(digits: &[u8]) -> Option<[u8; SAK_LEN]> {
     let mut octets = [0; SAK_LEN];
     for (octet, pair) in octets.iter_mut().zip(digits.chunks_exact(2)) {
         *octet = (digit(pair[0])? << 4 | digit(pair[1])?) as u8; // two digits are one octet
+    }
+    Some(octets)
+}
+
+/// Digits of both alphabets (RFC 4648), without the first `skipped` bits.
+fn from_base64(digits: &[u8], skipped: u32) -> Option<[u8; SAK_LEN]> {
+    let mut octets = [0; SAK_LEN];
+    let mut free = octets.iter_mut();
+    let (mut bits, mut count) = (0_u32, 0);
+    for (n, digit) in digits.iter().enumerate() {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += if n == 0 { 6 - skipped } else { 6 };
+        if count >= 8 {
+            count -= 8;
+            *free.next()? = (bits >> count) as u8; // the oldest eight that are left
+        }
     }
     Some(octets)
 }

@@ -1,4 +1,5 @@
-use base64::engine::general_purpose::STANDARD;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use port::Port;
 use secy::{Protection, SaId, Sak, Salt, Slot, Suite, TxSa, TxSc, TxScConfig};
 use std::time::Duration;
