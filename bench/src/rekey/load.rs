@@ -24,9 +24,6 @@ use crate::frame_size::FrameSize;
 pub(super) const FLOWS: usize = 2;
 /// Frames of one burst.
 const BURST: usize = 32;
-/// Frames sent and received until encryptors on the same core have their turn, however much is due: after a
-/// standstill that is much, and no NIC would take it at once. Less than the least ring between them holds.
-const TURN: usize = 16 * BURST;
 /// Templates, sent in turn; a whole number of mixes.
 const TEMPLATES: usize = 48;
 /// What is due is sent, also late; this much behind, the hosts give up.
@@ -214,14 +211,13 @@ impl<P: Port> Hosts<P> {
             flows,
             standstills: None,
         };
-        let (mut burst, mut turn) = (Burst::new(), Turn::default());
+        let mut burst = Burst::new();
         while run.sent.iter().any(|&sent| sent < frames) {
             let passed = run.start.elapsed();
             if passed >= offer.time + BEHIND_MAX {
                 break;
             }
             let due = frames.min((offer.rate * passed.as_secs_f64()) as u64 + 1);
-            let mut moved = 0;
             for (flow, end) in self.ends.iter_mut().enumerate() {
                 let sent = &mut run.sent[flow];
                 let count = due.saturating_sub(*sent).min(BURST as u64);
@@ -235,13 +231,12 @@ impl<P: Port> Hosts<P> {
                     }));
                 }
                 *sent += count;
-                moved += count as usize;
                 if count > 0 {
                     end.tx_burst(&mut burst);
                 }
             }
-            moved += self.receive(&mut run, mark, &mut burst);
-            turn.after(moved);
+            self.receive(&mut run, mark, &mut burst);
+            give_way();
         }
         run.took = run.start.elapsed();
         let all_came = |run: &Run| {
@@ -249,7 +244,8 @@ impl<P: Port> Hosts<P> {
         };
         let drain = Instant::now();
         let mut wait = |run: &mut Run| {
-            turn.after(self.receive(run, mark, &mut burst));
+            self.receive(run, mark, &mut burst);
+            give_way();
         };
         while !all_came(&run) && drain.elapsed() < DRAIN.min(offer.time) {
             wait(&mut run);
@@ -261,15 +257,13 @@ impl<P: Port> Hosts<P> {
         run
     }
 
-    /// What has come; how many frames.
-    fn receive(&mut self, run: &mut Run, mark: u32, burst: &mut Burst) -> usize {
-        let mut came = 0;
+    /// What has come.
+    fn receive(&mut self, run: &mut Run, mark: u32, burst: &mut Burst) {
         for (flow, end) in self.ends.iter_mut().rev().enumerate() {
             end.rx_burst(burst);
             if burst.is_empty() {
                 continue;
             }
-            came += burst.len();
             let now = run.start.elapsed().as_nanos() as u64; // a run is no 500 years
             let (offer, flow) = (run.offer, &mut run.flows[flow]);
             for frame in burst.drain(..) {
@@ -280,7 +274,6 @@ impl<P: Port> Hosts<P> {
                 }
             }
         }
-        came
     }
 }
 
@@ -293,21 +286,11 @@ fn touched<T: Clone + Default>(len: usize) -> Vec<T> {
     room
 }
 
-/// Where the hosts give way: on few cores an encryptor may be waiting for this one.
-#[derive(Default)]
-struct Turn {
-    moved: usize,
-}
-
-impl Turn {
-    /// After so many more frames: when that was all there was to do, or enough for one turn.
-    fn after(&mut self, moved: usize) {
-        self.moved += moved;
-        if moved < BURST || self.moved >= TURN {
-            self.moved = 0;
-            std::thread::yield_now();
-        }
-    }
+/// After each burst, however much is due: on few cores an encryptor waits for this one. After a standstill much is
+/// due, which no NIC would take at once; and the system has put it on the account of whoever was running,
+/// an encryptor perhaps, and lets that one run again only when the others have yielded some tens of times.
+fn give_way() {
+    std::thread::yield_now();
 }
 
 /// What the load itself costs, ns a frame sent and received, with a cable in memory that leads from one
