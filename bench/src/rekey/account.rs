@@ -64,6 +64,36 @@ struct Direction<'a> {
     disturbed: &'a Disturbed,
 }
 
+/// One of its frames that came.
+struct Came {
+    /// When it was due and when it came, ns from the start of the run.
+    due: i64,
+    at: i64,
+    late_ns: u32,
+    disturbed: bool,
+}
+
+impl Direction<'_> {
+    /// Those that came, in the order in which they did.
+    fn came(&self) -> impl Iterator<Item = Came> {
+        let ours = |arrival: &&Arrival| u64::from(arrival.number) < self.sent;
+        self.flow.arrivals.iter().filter(ours).map(|arrival| {
+            let due = self.due(arrival.number.into());
+            let at = due + i64::from(arrival.late_ns);
+            Came {
+                due,
+                at,
+                late_ns: arrival.late_ns,
+                disturbed: self.disturbed.touches(due..=at),
+            }
+        })
+    }
+
+    fn due(&self, number: u64) -> i64 {
+        self.offer.due_ns(number) as i64
+    }
+}
+
 impl Account {
     /// Of runs at this interval.
     pub(super) fn new(interval: Duration) -> Self {
@@ -161,7 +191,6 @@ impl Account {
             disturbed,
         } = direction;
         let half = self.half.as_nanos() as i64;
-        let due = |number: u64| offer.due_ns(number) as i64;
         // Switches are in order: the one that is nearest to `at`, if it is near enough, and how far it is.
         let nearest = |at: i64| {
             let next = switches.partition_point(|switch| *switch < at);
@@ -174,9 +203,10 @@ impl Account {
         let even = offer.rate * (BIN_NS as f64 / 1e9);
         let whole = settled + half..=offer.time.as_nanos() as i64 - half;
         let mut window = |at: &i64| {
-            let usable = whole.contains(at) && !disturbed.touches(at - half..=at + half);
-            self.windows_disturbed += u64::from(whole.contains(at) && !usable);
-            usable.then(|| self.windows.open(even))
+            let whole = whole.contains(at);
+            let disturbed = disturbed.touches(at - half..=at + half);
+            self.windows_disturbed += u64::from(whole && disturbed);
+            (whole && !disturbed).then(|| self.windows.open(even))
         };
         let windows: Vec<Option<usize>> = switches.iter().map(&mut window).collect();
         self.frames += sent;
@@ -186,13 +216,11 @@ impl Account {
         self.changed += flow.changed;
         for number in flow.lost(sent) {
             self.lost += 1;
-            self.lost_inside += u64::from(nearest(due(number)).is_some());
+            self.lost_inside += u64::from(nearest(direction.due(number)).is_some());
         }
         let mut before = None;
-        let ours = |arrival: &&Arrival| u64::from(arrival.number) < sent;
-        for arrival in flow.arrivals.iter().filter(ours) {
-            let due = due(arrival.number.into());
-            let at = due + i64::from(arrival.late_ns);
+        for frame in direction.came() {
+            let Came { due, at, .. } = frame;
             if let Some((switch, offset)) = nearest(at)
                 && let Some(window) = windows[switch]
             {
@@ -206,7 +234,7 @@ impl Account {
                 Some(_) => &mut self.inside,
                 None => &mut self.outside,
             };
-            latency.record(arrival.late_ns.into(), disturbed.touches(due..=at));
+            latency.record(frame.late_ns.into(), frame.disturbed);
             if let Some(before) = before.replace(at) {
                 let gap = (at - before).max(0) as u64;
                 let touches = nearest(at).is_some() || nearest(before).is_some();
@@ -226,21 +254,12 @@ impl Account {
     /// stalls all the time not in the best tenth of them.
     fn moments(&mut self, direction: &Direction<'_>) {
         let &Direction {
-            offer,
-            flow,
-            sent,
-            switches,
-            disturbed,
+            offer, switches, ..
         } = direction;
         let moment = MOMENT.as_nanos() as i64;
         let mut longest = vec![0; (offer.time.as_nanos() as i64 / moment) as usize + 1];
         let mut after = vec![0; switches.len()];
-        let ours = |arrival: &&Arrival| u64::from(arrival.number) < sent;
-        for arrival in flow.arrivals.iter().filter(ours) {
-            let due = offer.due_ns(arrival.number.into()) as i64;
-            if disturbed.touches(due..=due + i64::from(arrival.late_ns)) {
-                continue;
-            }
+        for Came { due, late_ns, .. } in direction.came().filter(|frame| !frame.disturbed) {
             let place = switches.partition_point(|switch| *switch <= due + EARLY_NS);
             let switch = place.checked_sub(1).filter(|&n| due - switches[n] < moment);
             let slot = match switch {
@@ -248,7 +267,7 @@ impl Account {
                 None => longest.get_mut((due / moment) as usize),
             };
             if let Some(slot) = slot {
-                *slot = arrival.late_ns.max(*slot);
+                *slot = late_ns.max(*slot);
             }
         }
         self.at_switches

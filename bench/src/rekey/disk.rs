@@ -25,7 +25,7 @@ const SAK_LEN: usize = 32;
 const HEX_LEN: usize = 2 * SAK_LEN;
 /// Its digits in base64, six bits each, where it begins so many bits after the first one's: within something longer
 /// octets begin at three places of a digit.
-const BASE64_FORMS: [(usize, u32); 3] = [(43, 0), (43, 2), (44, 4)];
+const BASE64_FORMS: [(usize, i32); 3] = [(43, 0), (43, 2), (44, 4)];
 /// The counter of the block that the text begins with.
 const COUNTER: [u8; 4] = 2_u32.to_be_bytes();
 /// So many frames of one key have to agree.
@@ -162,11 +162,11 @@ fn from_hex(digits: &[u8]) -> Option<[u8; SAK_LEN]> {
 }
 
 /// Digits of both alphabets (RFC 4648), without the first `skipped` bits.
-fn from_base64(digits: &[u8], skipped: u32) -> Option<[u8; SAK_LEN]> {
+fn from_base64(digits: &[u8], skipped: i32) -> Option<[u8; SAK_LEN]> {
     let mut octets = [0; SAK_LEN];
     let mut free = octets.iter_mut();
-    let (mut bits, mut count) = (0_u32, 0);
-    for (n, digit) in digits.iter().enumerate() {
+    let (mut bits, mut count) = (0_u32, -skipped);
+    for digit in digits {
         let value = match digit {
             b'A'..=b'Z' => digit - b'A',
             b'a'..=b'z' => digit - b'a' + 26,
@@ -176,7 +176,7 @@ fn from_base64(digits: &[u8], skipped: u32) -> Option<[u8; SAK_LEN]> {
             _ => return None,
         };
         bits = bits << 6 | u32::from(value);
-        count += if n == 0 { 6 - skipped } else { 6 };
+        count += 6;
         if count >= 8 {
             count -= 8;
             *free.next()? = (bits >> count) as u8; // the oldest eight that are left

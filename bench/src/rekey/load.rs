@@ -7,6 +7,7 @@
 //! receives: one clock. For each frame it writes down eight octets; all else is done afterwards.
 
 use std::io;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use port::limits::{ETHERNET_HEADER, HEADROOM};
@@ -14,6 +15,7 @@ use port::mem::{self, MemConfig};
 use port::{Burst, Pool, Port, PortError};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use wire::MACS_LEN;
 
 use super::Error;
 use super::cores::Cores;
@@ -35,8 +37,6 @@ const AFTERWARDS: Duration = Duration::from_millis(50);
 /// Header of the hosts' frames: they carry IPv4 packets, as most of a site's do, so that peers
 /// which know nothing else can stand in the same run.
 pub(super) const ETHERNET: [u8; ETHERNET_HEADER] = [2, 0, 0, 0, 0x10, 2, 2, 0, 0, 0, 0x10, 1, 8, 0];
-/// Destination and source address.
-const MACS_LEN: usize = 12;
 /// Of an IPv4 header without options.
 const IPV4_LEN: usize = 20;
 /// Its protocol: for experiments (RFC 3692).
@@ -236,28 +236,25 @@ impl<P: Port> Hosts<P> {
                 }
             }
             self.receive(&mut run, mark, &mut burst);
-            give_way();
         }
         run.took = run.start.elapsed();
         let all_came = |run: &Run| {
             (0..FLOWS).all(|flow| run.flows[flow].arrivals.len() as u64 == run.sent[flow])
         };
         let drain = Instant::now();
-        let mut wait = |run: &mut Run| {
-            self.receive(run, mark, &mut burst);
-            give_way();
-        };
         while !all_came(&run) && drain.elapsed() < DRAIN.min(offer.time) {
-            wait(&mut run);
+            self.receive(&mut run, mark, &mut burst);
         }
         let afterwards = Instant::now();
         while afterwards.elapsed() < AFTERWARDS {
-            wait(&mut run);
+            self.receive(&mut run, mark, &mut burst);
         }
         run
     }
 
-    /// What has come.
+    /// What has come; then gives way, however much is due: on few cores an encryptor waits for this one. After a
+    /// standstill much is due, which no NIC would take at once; and the system has put it on the account of whoever was
+    /// running, an encryptor perhaps, and lets that one run again only when the others have yielded some tens of times.
     fn receive(&mut self, run: &mut Run, mark: u32, burst: &mut Burst) {
         for (flow, end) in self.ends.iter_mut().rev().enumerate() {
             end.rx_burst(burst);
@@ -274,6 +271,7 @@ impl<P: Port> Hosts<P> {
                 }
             }
         }
+        thread::yield_now();
     }
 }
 
@@ -284,13 +282,6 @@ fn touched<T: Clone + Default>(len: usize) -> Vec<T> {
     room.resize(len, T::default());
     room.clear();
     room
-}
-
-/// After each burst, however much is due: on few cores an encryptor waits for this one. After a standstill much is
-/// due, which no NIC would take at once; and the system has put it on the account of whoever was running,
-/// an encryptor perhaps, and lets that one run again only when the others have yielded some tens of times.
-fn give_way() {
-    std::thread::yield_now();
 }
 
 /// What the load itself costs, ns a frame sent and received, with a cable in memory that leads from one

@@ -10,19 +10,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use port::{Burst, Port, PortCounters};
-use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY};
+use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY, ICV_LEN, MACS_LEN, SecTag};
 
 use super::load;
 
 /// Where EtherType, TCI with AN, and PN are in a frame without clear VLAN tags.
-const ETHERTYPE_AT: usize = 12;
+const ETHERTYPE_AT: usize = MACS_LEN;
 const TCI_AT: usize = 14;
 const PN_AT: usize = 16;
 
-/// Where what is secured begins behind a SecTAG without and with an SCI, whether it has one, and the ICV behind it.
-const SECURED_AT: [usize; 2] = [20, 28];
-const TCI_SC: u8 = 0x20;
-const ICV_LEN: usize = 16;
 /// So many frames of each key are noted: some may be none of the load's.
 const NOTED: u8 = 4;
 
@@ -290,13 +286,16 @@ impl<P: Port> Black<P> {
 
     fn note(&mut self, octets: &[u8]) {
         self.to_note -= 1;
-        let at = SECURED_AT[usize::from(octets[TCI_AT] & TCI_SC != 0)];
-        let Some(&start) = octets.get(at..).and_then(<[u8]>::first_chunk) else {
+        let Ok(tag) = SecTag::parse(&octets[ETHERTYPE_AT..]) else {
+            return;
+        };
+        let secured_at = MACS_LEN + tag.len();
+        let Some(&start) = octets.get(secured_at..).and_then(<[u8]>::first_chunk) else {
             return;
         };
         let sealed = Sealed {
             key: self.keys,
-            frame_len: octets.len().saturating_sub(at - ETHERTYPE_AT + ICV_LEN),
+            frame_len: octets.len().saturating_sub(tag.len() + ICV_LEN),
             start,
         };
         if let Ok(mut all) = self.seen.shared.sealed.lock() {
