@@ -3,7 +3,8 @@
 //!
 //! The ends may live on two threads; frames are copied across, so each end has its own pool. The
 //! line holds `capacity` frames per direction. A frame that finds it full is dropped and counted
-//! by the sender (`tx_refused`). When one end is dropped, the other's link goes down.
+//! by the sender (`tx_refused`). When one end is dropped, the other's link goes down. Neither end ever
+//! waits for the other, wherever that was interrupted (ADR 11).
 
 use std::{
     fs::File,
@@ -15,14 +16,14 @@ use std::{
     },
 };
 
-use crossbeam_queue::ArrayQueue;
+use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::{Burst, Frame, Pool, Port, PortCounters, PortError, limits, sys};
 
 /// One end of a line in memory, not opened yet: goes to the thread that will use it.
 pub struct Mem {
-    rx: Arc<Lane>,
-    tx: Arc<Lane>,
+    rx: Receiver,
+    tx: Sender,
     config: MemConfig,
     mac: [u8; 6],
 }
@@ -60,16 +61,16 @@ pub fn pair(capacity: usize) -> (Mem, Mem) {
 /// A line with measures of its own.
 #[must_use]
 pub fn pair_with(config: MemConfig) -> (Mem, Mem) {
-    let there = Lane::new(&config);
-    let back = Lane::new(&config);
-    let end = |rx: &Arc<Lane>, tx: &Arc<Lane>, last| Mem {
-        rx: Arc::clone(rx),
-        tx: Arc::clone(tx),
+    let (there, from_here) = direction(&config);
+    let (back, from_there) = direction(&config);
+    let end = |rx, tx, last| Mem {
+        rx,
+        tx,
         config,
         // Locally administered.
         mac: [0x02, 0, 0, 0, 0, last],
     };
-    (end(&back, &there, 1), end(&there, &back, 2))
+    (end(from_there, there, 1), end(from_here, back, 2))
 }
 
 impl Mem {
@@ -96,9 +97,9 @@ impl Mem {
 
 impl Drop for Mem {
     fn drop(&mut self) {
-        self.tx.closed.store(true, Ordering::Release);
-        self.rx.closed.store(true, Ordering::Release);
-        self.tx.signal();
+        self.tx.lane.closed.store(true, Ordering::Release);
+        self.rx.lane.closed.store(true, Ordering::Release);
+        self.tx.lane.signal();
     }
 }
 
@@ -133,7 +134,7 @@ impl MemPort {
 impl Port for MemPort {
     fn rx_burst(&mut self, into: &mut Burst) {
         while !into.is_full() {
-            let Some(octets) = self.end.rx.full.pop() else {
+            let Ok(octets) = self.end.rx.full.pop() else {
                 self.end.rx.clear();
                 return;
             };
@@ -145,18 +146,18 @@ impl Port for MemPort {
 
     fn tx_burst(&mut self, from: &mut Burst) {
         for frame in from.drain(..) {
-            send(&self.end, &mut self.counters, frame.bytes());
+            send(&mut self.end, &mut self.counters, frame.bytes());
         }
-        self.end.tx.signal();
+        self.end.tx.lane.signal();
     }
 
     fn copy_tx(&mut self, frame: &[u8]) {
-        send(&self.end, &mut self.counters, frame);
-        self.end.tx.signal();
+        send(&mut self.end, &mut self.counters, frame);
+        self.end.tx.lane.signal();
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.end.rx.wake.as_ref().map(AsFd::as_fd)
+        self.end.rx.lane.wake.as_ref().map(AsFd::as_fd)
     }
 
     fn mtu(&self) -> usize {
@@ -175,12 +176,12 @@ impl Port for MemPort {
     }
 
     fn link_up(&self) -> bool {
-        let Lane { closed, dark, .. } = &*self.end.rx;
+        let Lane { closed, dark, .. } = &*self.end.rx.lane;
         !closed.load(Ordering::Acquire) && !dark.load(Ordering::Acquire)
     }
 
     fn set_link(&mut self, up: bool) -> bool {
-        self.end.tx.dark.store(!up, Ordering::Release);
+        self.end.tx.lane.dark.store(!up, Ordering::Release);
         true
     }
 
@@ -189,12 +190,12 @@ impl Port for MemPort {
     }
 }
 
-fn send(end: &Mem, counters: &mut PortCounters, octets: &[u8]) {
+fn send(end: &mut Mem, counters: &mut PortCounters, octets: &[u8]) {
     if octets.len() > limits::frame_len_max(end.config.mtu) {
         counters.tx_too_long += 1;
-    } else if end.tx.closed.load(Ordering::Acquire) {
+    } else if end.tx.lane.closed.load(Ordering::Acquire) {
         counters.tx_link_down += 1;
-    } else if let Some(mut buffer) = end.tx.spare.pop() {
+    } else if let Ok(mut buffer) = end.tx.spare.pop() {
         buffer.clear();
         buffer.extend_from_slice(octets);
         // The two queues hold `capacity` buffers together: there is a place.
@@ -205,10 +206,22 @@ fn send(end: &Mem, counters: &mut PortCounters, octets: &[u8]) {
     }
 }
 
-/// One direction. Its buffers go round: `spare` → sender → `full` → receiver → `spare`.
+/// Where one direction begins. Its buffers go round: `spare` → sender → `full` → receiver → `spare`.
+struct Sender {
+    full: Producer<Vec<u8>>,
+    spare: Consumer<Vec<u8>>,
+    lane: Arc<Lane>,
+}
+
+/// Where it ends.
+struct Receiver {
+    full: Consumer<Vec<u8>>,
+    spare: Producer<Vec<u8>>,
+    lane: Arc<Lane>,
+}
+
+/// What both ends of a direction know.
 struct Lane {
-    full: ArrayQueue<Vec<u8>>,
-    spare: ArrayQueue<Vec<u8>>,
     /// Readable while `signalled`. `None` if the process has no descriptor left: then the
     /// receiver's idle wait ends by its time-out.
     wake: Option<File>,
@@ -218,24 +231,53 @@ struct Lane {
     dark: AtomicBool,
 }
 
-impl Lane {
-    fn new(config: &MemConfig) -> Arc<Self> {
-        let capacity = config.capacity.max(1);
-        let spare = ArrayQueue::new(capacity);
-        while spare
-            .push(Vec::with_capacity(limits::frame_len_max(config.mtu)))
-            .is_ok()
-        {}
-        Arc::new(Self {
-            full: ArrayQueue::new(capacity),
-            spare,
-            wake: sys::eventfd().ok(),
-            signalled: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
-            dark: AtomicBool::new(false),
-        })
-    }
+fn direction(config: &MemConfig) -> (Sender, Receiver) {
+    let capacity = config.capacity.max(1);
+    let (full, filled) = RingBuffer::new(capacity);
+    let (mut spent, spare) = RingBuffer::new(capacity);
+    while spent
+        .push(Vec::with_capacity(limits::frame_len_max(config.mtu)))
+        .is_ok()
+    {}
+    let lane = Arc::new(Lane {
+        wake: sys::eventfd().ok(),
+        signalled: AtomicBool::new(false),
+        closed: AtomicBool::new(false),
+        dark: AtomicBool::new(false),
+    });
+    let sender = Sender {
+        full,
+        spare,
+        lane: Arc::clone(&lane),
+    };
+    let receiver = Receiver {
+        full: filled,
+        spare: spent,
+        lane,
+    };
+    (sender, receiver)
+}
 
+impl Receiver {
+    /// When it found the direction empty.
+    fn clear(&self) {
+        let Lane {
+            wake, signalled, ..
+        } = &*self.lane;
+        if !signalled.load(Ordering::Relaxed) {
+            return;
+        }
+        let _ = wake.as_ref().map(|mut wake| wake.read(&mut [0; 8]));
+        // The swap reads what the sender's swap wrote, and so sees frames that came before a
+        // signal which this clearing swallows.
+        signalled.swap(false, Ordering::AcqRel);
+        if !self.full.is_empty() {
+            self.lane.signal();
+        }
+    }
+}
+
+impl Lane {
     /// By the sender, after its frames: one system call, and none while the receiver is awake.
     fn signal(&self) {
         if !self.signalled.swap(true, Ordering::AcqRel) {
@@ -243,20 +285,6 @@ impl Lane {
                 .wake
                 .as_ref()
                 .map(|mut wake| wake.write(&1u64.to_ne_bytes()));
-        }
-    }
-
-    /// By the receiver, when it found the lane empty.
-    fn clear(&self) {
-        if !self.signalled.load(Ordering::Relaxed) {
-            return;
-        }
-        let _ = self.wake.as_ref().map(|mut wake| wake.read(&mut [0; 8]));
-        // The swap reads what the sender's swap wrote, and so sees frames that came before a
-        // signal which this clearing swallows.
-        self.signalled.swap(false, Ordering::AcqRel);
-        if !self.full.is_empty() {
-            self.signal();
         }
     }
 }

@@ -5,14 +5,15 @@
 //! ```
 //! Frames are copied into buffers of a fixed size inside the queues: no allocation after the link is
 //! made. A full queue refuses; who refuses a frame of the line counts it. The worker rings for frames
-//! alone: what else there is to know, control looks for.
+//! alone: what else there is to know, control looks for. Neither end ever waits for the other, wherever the
+//! other was interrupted: frames do not stand behind control's thread (ADR 11).
 //!
 //! Not here: what a rekey frame means, or whether it is genuine.
 
 use crate::limits::{CONTROL_FRAME_LEN_MAX, CONTROL_QUEUE_FRAMES};
 use crate::wake::Wake;
 use core::fmt;
-use crossbeam_queue::ArrayQueue;
+use rtrb::{Consumer, Producer, RingBuffer};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -26,8 +27,8 @@ pub struct ControlFrame {
 
 /// Control's side of the link.
 pub struct ControlLink {
-    from_worker: Arc<ArrayQueue<ControlFrame>>,
-    to_worker: Arc<ArrayQueue<ControlFrame>>,
+    from_worker: Consumer<ControlFrame>,
+    to_worker: Producer<ControlFrame>,
     /// The worker rings it.
     control: Arc<Wake>,
     /// We ring it.
@@ -36,8 +37,8 @@ pub struct ControlLink {
 
 /// The worker's side of the link.
 pub struct WorkerEnd {
-    to_control: Arc<ArrayQueue<ControlFrame>>,
-    from_control: Arc<ArrayQueue<ControlFrame>>,
+    to_control: Producer<ControlFrame>,
+    from_control: Consumer<ControlFrame>,
     control: Arc<Wake>,
     worker: Arc<Wake>,
 }
@@ -81,19 +82,19 @@ impl ControlLink {
     /// # Errors
     /// When the process has no file descriptor left.
     pub fn pair() -> io::Result<(Self, WorkerEnd)> {
-        let queue = || Arc::new(ArrayQueue::new(CONTROL_QUEUE_FRAMES));
-        let (up, down) = (queue(), queue());
+        let (to_control, from_worker) = RingBuffer::new(CONTROL_QUEUE_FRAMES);
+        let (to_worker, from_control) = RingBuffer::new(CONTROL_QUEUE_FRAMES);
         let (control, worker) = (Arc::new(Wake::new()?), Arc::new(Wake::new()?));
         let end = WorkerEnd {
-            to_control: Arc::clone(&up),
-            from_control: Arc::clone(&down),
+            to_control,
+            from_control,
             control: Arc::clone(&control),
             worker: Arc::clone(&worker),
         };
         Ok((
             Self {
-                from_worker: up,
-                to_worker: down,
+                from_worker,
+                to_worker,
                 control,
                 worker,
             },
@@ -104,9 +105,9 @@ impl ControlLink {
     /// The next frame that came from the line. When there is none the bell is silenced, so read until
     /// `None`, then wait on the descriptor: whatever comes after that rings again.
     pub fn recv(&mut self) -> Option<ControlFrame> {
-        self.from_worker.pop().or_else(|| {
+        self.from_worker.pop().ok().or_else(|| {
             self.control.answer();
-            self.from_worker.pop()
+            self.from_worker.pop().ok()
         })
     }
 
@@ -144,7 +145,7 @@ impl Drop for ControlLink {
 
 impl WorkerEnd {
     /// Hands a frame of the line to control.
-    pub(crate) fn push(&self, octets: &[u8]) -> Result<(), Refused> {
+    pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), Refused> {
         self.to_control
             .push(ControlFrame::new(octets)?)
             .map_err(|_| Refused::Full)?;
@@ -153,8 +154,8 @@ impl WorkerEnd {
     }
 
     /// The next frame that control wants sent.
-    pub(crate) fn pop(&self) -> Option<ControlFrame> {
-        self.from_control.pop()
+    pub(crate) fn pop(&mut self) -> Option<ControlFrame> {
+        self.from_control.pop().ok()
     }
 
     /// What the worker waits on while it sleeps.

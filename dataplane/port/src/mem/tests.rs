@@ -1,8 +1,16 @@
-use std::thread;
+use std::{
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Lane, MemConfig, MemPort, pair, pair_with};
+use super::{MemConfig, MemPort, Receiver, direction, pair, pair_with};
 use crate::{BURST_MAX, Burst, HEADROOM, Port, TAILROOM};
 
 fn ports(capacity: usize) -> (MemPort, MemPort) {
@@ -126,26 +134,26 @@ fn the_descriptor_is_readable_exactly_while_frames_wait() {
 
 #[test]
 fn a_frame_that_comes_while_the_wake_up_is_cleared_is_not_slept_through() {
-    let lane = Lane::new(&MemConfig::default());
-    let wake = |lane: &Lane| {
+    let (mut sender, mut receiver) = direction(&MemConfig::default());
+    let wake = |receiver: &Receiver| {
         let now = Timespec {
             tv_sec: 0,
             tv_nsec: 0,
         };
-        let fd = lane.wake.as_ref().unwrap();
+        let fd = receiver.lane.wake.as_ref().unwrap();
         poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&now)).unwrap() == 1
     };
-    lane.full.push(vec![1]).unwrap();
-    lane.signal();
-    assert!(lane.full.pop().is_some() && lane.full.pop().is_none());
+    sender.full.push(vec![1]).unwrap();
+    sender.lane.signal();
+    assert!(receiver.full.pop().is_ok() && receiver.full.pop().is_err());
     // Here the receiver has seen nothing more, and has not cleared yet.
-    lane.full.push(vec![2]).unwrap();
-    lane.signal();
-    lane.clear();
-    assert!(wake(&lane));
-    assert!(lane.full.pop().is_some());
-    lane.clear();
-    assert!(!wake(&lane));
+    sender.full.push(vec![2]).unwrap();
+    sender.lane.signal();
+    receiver.clear();
+    assert!(wake(&receiver));
+    assert!(receiver.full.pop().is_ok());
+    receiver.clear();
+    assert!(!wake(&receiver));
 }
 
 #[test]
@@ -213,4 +221,64 @@ fn a_link_that_is_taken_down_is_seen_at_the_other_end_only() {
     assert!(a.link_up() && !b.link_up());
     assert!(a.set_link(true));
     assert!(a.link_up() && b.link_up());
+}
+
+/// The sender is stopped wherever it is, again and again, as if its core had been taken from it. With a
+/// queue whose reader waits for a writer that has begun, half of the stops hold up a call here.
+#[test]
+#[expect(unsafe_code, reason = "a signal to one thread, and its handler")]
+fn an_end_that_is_interrupted_does_not_hold_up_the_other() {
+    const LASTS: Duration = Duration::from_secs(2);
+    const STOP: Duration = Duration::from_millis(3);
+    const SLOW: Duration = Duration::from_millis(1);
+    /// This end may be interrupted, too.
+    const BY_OTHERS: usize = 30;
+    extern "C" fn stop(_signal: libc::c_int) {
+        thread::sleep(STOP);
+    }
+    let action = SigAction::new(
+        SigHandler::Handler(stop),
+        SaFlags::SA_RESTART,
+        SigSet::empty(),
+    );
+    // SAFETY: the handler sleeps, which a handler may (POSIX, nanosleep); nobody else here uses this signal.
+    unsafe { sigaction(Signal::SIGUSR2, &action) }.unwrap();
+    let over = AtomicBool::new(false);
+    let (a, b) = pair(256);
+    let (tell, told) = mpsc::channel();
+    let slow = thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            // SAFETY: has no conditions.
+            tell.send(unsafe { libc::pthread_self() }).unwrap();
+            let mut a = a.open().unwrap();
+            let mut sent = 0_u64;
+            while !over.load(Ordering::Relaxed) {
+                a.copy_tx(&sent.to_be_bytes());
+                sent += 1;
+            }
+            sent
+        });
+        let sender_id = told.recv().unwrap();
+        let mut b = b.open().unwrap();
+        let mut burst = Burst::new();
+        let start = Instant::now();
+        let mut slow = 0;
+        let mut stops = 0;
+        while start.elapsed() < LASTS {
+            if start.elapsed() > 2 * STOP * stops {
+                stops += 1;
+                // SAFETY: that thread runs until `over`.
+                let stopped = unsafe { libc::pthread_kill(sender_id, libc::SIGUSR2) };
+                assert_eq!(stopped, 0);
+            }
+            let before = Instant::now();
+            b.rx_burst(&mut burst);
+            slow += usize::from(before.elapsed() > SLOW);
+            burst.clear();
+        }
+        over.store(true, Ordering::Relaxed);
+        assert!(sender.join().unwrap() > 0 && b.counters().rx_frames > 0);
+        slow
+    });
+    assert!(slow <= BY_OTHERS, "{slow} calls of more than {SLOW:?}");
 }

@@ -138,7 +138,7 @@ impl Drop for Recorder {
 }
 
 impl Line {
-    /// Sends copies of `frames` to the recorder, under one time; never waits.
+    /// Sends copies of `frames` to the recorder, under one time; does not wait for room.
     pub fn record<'a>(
         &mut self,
         direction: Direction,

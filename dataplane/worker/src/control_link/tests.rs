@@ -20,7 +20,7 @@ fn readable_within(fd: impl AsFd, seconds: i64) -> bool {
 
 #[test]
 fn frames_go_both_ways_in_order() {
-    let (mut control, worker) = ControlLink::pair().unwrap();
+    let (mut control, mut worker) = ControlLink::pair().unwrap();
     assert!(!rings(&control) && !rings(worker.wake()));
     control.send(&[1; 60]).unwrap();
     control.send(&[2; CONTROL_FRAME_LEN_MAX]).unwrap();
@@ -43,7 +43,7 @@ fn frames_go_both_ways_in_order() {
 
 #[test]
 fn a_full_queue_and_a_long_frame_are_refused() {
-    let (mut control, worker) = ControlLink::pair().unwrap();
+    let (mut control, mut worker) = ControlLink::pair().unwrap();
     for _ in 0..CONTROL_QUEUE_FRAMES {
         control.send(&[0]).unwrap();
         worker.push(&[0]).unwrap();
@@ -72,7 +72,7 @@ fn either_end_notices_when_the_other_goes() {
 #[test]
 fn no_ring_is_lost_between_two_threads() {
     const FRAMES: u32 = 10_000;
-    let (mut control, worker) = ControlLink::pair().unwrap();
+    let (mut control, mut worker) = ControlLink::pair().unwrap();
     let sender = thread::spawn(move || {
         for number in 0..FRAMES {
             while worker.push(&number.to_be_bytes()).is_err() {
