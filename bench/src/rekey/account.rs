@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::bins::Windows;
 use super::latency::Latency;
 use super::load::{Arrival, FLOWS, Flow, Offer, Run};
-use super::standstill::{Disturbed, Watched};
+use super::standstill::{Disturbed, Placed, Standstill, Watched};
 use crate::stats::percentile;
 
 /// A window reaches so far before and behind a switch; less where switches come close together.
@@ -51,6 +51,8 @@ pub(super) struct Account {
     pub(super) elsewhere: Vec<u32>,
     /// How the machine ran meanwhile.
     pub(super) machine: Watched,
+    /// And whether it stood still at switches or elsewhere.
+    pub(super) placed: Placed,
     half: Duration,
 }
 
@@ -61,6 +63,8 @@ struct Direction<'a> {
     sent: u64,
     /// ns from the start of the run, in order.
     switches: &'a [i64],
+    /// When standstills began, since the start of the run.
+    stood: &'a [Duration],
     disturbed: &'a Disturbed,
 }
 
@@ -115,6 +119,7 @@ impl Account {
             at_switches: Vec::new(),
             elsewhere: Vec::new(),
             machine: Watched::default(),
+            placed: Placed::default(),
             half,
         }
     }
@@ -135,14 +140,16 @@ impl Account {
             time: part.min(run.offer.time),
             ..run.offer
         };
-        let standstills = run.standstills.as_deref();
-        if let Some(standstills) = standstills {
-            let end = run.start + offer.time;
-            let in_part = standstills.iter().filter(|still| still.from < end);
-            let in_part: Vec<_> = in_part.copied().collect();
+        let standstills = run.standstills.as_deref().unwrap_or_default();
+        let end = run.start + offer.time;
+        let in_part = standstills.iter().filter(|still| still.from < end);
+        let in_part: Vec<_> = in_part.copied().collect();
+        if run.standstills.is_some() {
             self.machine.merge(&Watched::of(offer.time, &in_part));
         }
-        let disturbed = Disturbed::of(standstills.unwrap_or_default(), run.start);
+        let stood = |still: &Standstill| still.from.checked_duration_since(run.start);
+        let stood: Vec<_> = in_part.iter().filter_map(stood).collect();
+        let disturbed = Disturbed::of(standstills, run.start);
         for ((flow, switches), &sent) in run.flows.iter().zip(switches).zip(&run.sent) {
             let in_part = |at: &Instant| {
                 let at = at.checked_duration_since(run.start)?;
@@ -154,6 +161,7 @@ impl Account {
                 flow,
                 sent: sent.min(offer.frames()),
                 switches: &switches,
+                stood: &stood,
                 disturbed: &disturbed,
             });
         }
@@ -180,6 +188,7 @@ impl Account {
         self.at_switches.extend(&other.at_switches);
         self.elsewhere.extend(&other.elsewhere);
         self.machine.merge(&other.machine);
+        self.placed.merge(other.placed);
     }
 
     fn add_direction(&mut self, direction: &Direction<'_>) {
@@ -188,6 +197,7 @@ impl Account {
             flow,
             sent,
             switches,
+            stood,
             disturbed,
         } = direction;
         let half = self.half.as_nanos() as i64;
@@ -217,6 +227,12 @@ impl Account {
         for number in flow.lost(sent) {
             self.lost += 1;
             self.lost_inside += u64::from(nearest(direction.due(number)).is_some());
+        }
+        for from in stood {
+            match nearest(from.as_nanos() as i64) {
+                Some(_) => self.placed.inside += 1,
+                None => self.placed.outside += 1,
+            }
         }
         let mut before = None;
         for frame in direction.came() {
@@ -275,6 +291,12 @@ impl Account {
         let settled = (SETTLING.as_nanos() as i64 / moment) as usize;
         self.elsewhere
             .extend(longest.into_iter().skip(settled).filter(|&late| late > 0));
+    }
+
+    /// What share of the time the windows are, by the frames that came.
+    pub(super) fn share_inside(&self) -> f64 {
+        let (inside, outside) = (self.inside.all.len(), self.outside.all.len());
+        inside as f64 / (inside + outside).max(1) as f64
     }
 
     /// The longest latency right after a switch and elsewhere, us, at that quantile of all of them.

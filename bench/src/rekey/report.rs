@@ -10,6 +10,7 @@ use super::latency::quantile_us;
 use super::rates;
 use super::rounds::Results;
 use super::rows::{Row, Safety};
+use super::standstill;
 use crate::machine::Machine;
 use crate::text::{figure, line, or_dash, put};
 
@@ -159,12 +160,14 @@ fn bins(out: &mut String, rows: &[Row]) {
 fn standstills(out: &mut String, rows: &[Row]) {
     line!(
         out,
-        "\nT3 STANDSTILLS of a core of the frames: it did not run even a real-time thread for more than a millisecond. \
-         p99.99 above is without the frames that these touched, bins without the windows; losses are with all"
+        "\nT3 STANDSTILLS of a core of the frames: it did not run even a real-time thread for more than {} us. \
+         p99.99 above is without the frames that these touched, bins without the windows; losses are with all. \
+         at_switches: those that began in a window, of each direction, and how many would by chance",
+        standstill::LATE_MIN.as_micros()
     );
     line!(
         out,
-        "port     T_s    size load%  watched_s  standstills  total_ms  longest_ms  frames_touched%  windows  p99.99_us of all frames: in      out"
+        "port     T_s    size load%  watched_s  standstills  total_ms  longest_ms  frames_touched%  windows  at_switches by_chance  p99.99_us of all frames: in      out"
     );
     for (row, interval, account) in beside_off(rows) {
         let (machine, [inside, outside]) = (&account.machine, [&account.inside, &account.outside]);
@@ -182,13 +185,15 @@ fn standstills(out: &mut String, rows: &[Row]) {
         } else {
             put!(
                 out,
-                " {:>10.0} {:>12} {:>9.0} {:>11.1} {:>16.3} {:>8}",
+                " {:>10.0} {:>12} {:>9.0} {:>11.1} {:>16.3} {:>8} {:>12} {:>9.0}",
                 machine.time.as_secs_f64(),
                 machine.standstills,
                 machine.total.as_secs_f64() * 1e3,
                 machine.longest.as_secs_f64() * 1e3,
                 100.0 * touched as f64 / timed.max(1) as f64,
                 account.windows_disturbed,
+                account.placed.inside,
+                account.placed.by_chance(account.share_inside()),
             );
         }
         line!(

@@ -93,7 +93,8 @@ impl Row {
     }
 
     /// By the rule: no more lost than without rekeying, within the 95 % bound; everything explained;
-    /// nothing unsafe; and the tail in the windows no longer than outside by a fifth. And, because
+    /// nothing unsafe; standstills of the machine as rare in the windows as outside; and the tail in the windows no
+    /// longer than outside by a fifth. And, because
     /// that tail needs a quiet machine: no stall that comes with every other switch. What is a
     /// fraction of a millisecond is told apart ([`Self::dip`]): where control shares a core with
     /// frames, its work around a switch delays some, which is no loss.
@@ -160,6 +161,14 @@ impl Row {
                     100.0 * quantile
                 ));
             }
+        }
+        let (placed, share) = (on.placed, on.share_inside());
+        if placed.come_with_switches(share) {
+            return fail(format!(
+                "standstills {} in the windows, {:.0} by chance: they come with the switches",
+                placed.inside,
+                placed.by_chance(share)
+            ));
         }
         match self.tails() {
             None => fail("too few frames for a tail: measure for longer".to_owned()),
@@ -237,6 +246,8 @@ struct JsonRow {
     machine_stood_ms: f64,
     frames_disturbed: u64,
     windows_disturbed: u64,
+    standstills_in: u64,
+    standstills_in_by_chance: f64,
     nonces_checked: u64,
     nonce_repeats: u64,
     cleartext_frames_on_line: u64,
@@ -277,6 +288,8 @@ pub(super) fn json(machine: &Machine, results: &Results) -> Result<String, serde
         machine_stood_ms: row.on.machine.total.as_secs_f64() * 1e3,
         frames_disturbed: row.on.inside.disturbed() + row.on.outside.disturbed(),
         windows_disturbed: row.on.windows_disturbed,
+        standstills_in: row.on.placed.inside,
+        standstills_in_by_chance: row.on.placed.by_chance(row.on.share_inside()),
         nonces_checked: row.safety.nonces,
         nonce_repeats: row.safety.repeated,
         cleartext_frames_on_line: row.safety.clear,

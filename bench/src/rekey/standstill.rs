@@ -5,9 +5,10 @@
 //! accounts (steal time has it only in part). It falls to the windows around switches or outside by luck.
 //!
 //! A witness sits on each core of the frames: a thread that goes before all others (`SCHED_FIFO`), sleeps a
-//! millisecond at a time, and writes down when it wakes late. What a program does on that core, ours
-//! too, does not make it late: it is interrupted. (Where a kernel cannot be, the longest of its calls there is far
-//! below [`LATE_MIN`].) So a stall of an encryptor is never taken for one of the machine's.
+//! fraction of a millisecond at a time, and writes down when it wakes late. What a program does on that core, ours
+//! too, does not make it late: it is interrupted. (Where a kernel cannot be, the longest of its calls there is
+//! below [`LATE_MIN`].) So a stall of an encryptor is not taken for one of the machine's; and were it, standstills
+//! would come with the switches, which fails a row ([`Placed`]).
 //!
 //! What frames are lost in a standstill is not asked here: a loss is a loss.
 
@@ -24,11 +25,12 @@ use thread_priority::{
 };
 
 use super::cores;
+use super::load::FLOWS;
 
-/// A witness sleeps so long at a time.
-const NAP: Duration = Duration::from_millis(1);
+/// A witness sleeps so long at a time. What is shorter than this and [`LATE_MIN`] together may pass between.
+const NAP: Duration = Duration::from_micros(250);
 /// So late it wakes where nothing is wrong, and more: it is tens of microseconds, rarely hundreds.
-const LATE_MIN: Duration = Duration::from_millis(1);
+pub(super) const LATE_MIN: Duration = Duration::from_micros(250);
 /// What has waited meanwhile goes on waiting until the backlog is gone: at 90 % of the no-drop rate a tenth
 /// of the rate is left for that.
 const AFTERMATH: u32 = 10;
@@ -75,6 +77,47 @@ impl Watched {
         self.total += other.total;
         self.longest = self.longest.max(other.longest);
     }
+}
+
+/// So many times what chance would place in the windows are too many, if chance does so as rarely as this: a
+/// switch that is ordered in a standstill stands at its end, so they meet somewhat more often.
+const TIMES_MAX: f64 = 3.0;
+const CHANCE_MAX: f64 = 0.001;
+
+/// Where standstills began, for each direction: in the windows around its switches, or not.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Placed {
+    pub(super) inside: u64,
+    pub(super) outside: u64,
+}
+
+impl Placed {
+    /// Another direction, or run.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.inside += other.inside;
+        self.outside += other.outside;
+    }
+
+    /// In the windows by chance, if they are that share of the time.
+    pub(super) fn by_chance(self, share: f64) -> f64 {
+        (self.inside + self.outside) as f64 * share
+    }
+
+    /// Whether they come with the switches: then they are ours, and excuse nothing.
+    pub(super) fn come_with_switches(self, share: f64) -> bool {
+        // Each is counted in both directions, but is one event.
+        let (seen, expected) = (
+            self.inside / FLOWS as u64,
+            self.by_chance(share) / FLOWS as f64,
+        );
+        seen as f64 > TIMES_MAX * expected && chance_of(seen, expected) <= CHANCE_MAX
+    }
+}
+
+/// No likelier than this a Poisson variable of a mean below `count` is that or more (Chernoff's bound).
+fn chance_of(count: u64, mean: f64) -> f64 {
+    let count = count as f64;
+    (count - mean - count * (count / mean).ln()).exp()
 }
 
 /// What a run cannot be blamed for: its standstills and their aftermath, ns from its start, in order.

@@ -77,6 +77,8 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         "machine_stood_ms",
         "frames_disturbed",
         "windows_disturbed",
+        "standstills_in",
+        "standstills_in_by_chance",
         "nonces_checked",
         "nonce_repeats",
         "cleartext_frames_on_line",

@@ -1,3 +1,4 @@
+use super::super::standstill::Placed;
 use super::*;
 
 fn account(lost: u64, inside_us: u64, outside_us: u64) -> Account {
@@ -136,4 +137,26 @@ fn a_standstill_of_the_machine_excuses_the_tail_but_no_loss() {
     assert_eq!(why(&row(on.clone(), off.clone())), "PASS");
     on.lost = 1;
     assert!(why(&row(on, off)).starts_with("lost 1"));
+}
+
+/// Then they would be ours, and would excuse our own tail.
+#[test]
+fn standstills_that_come_with_the_switches_fail_a_row() {
+    let off = account(0, 100, 100);
+    let mut on = off.clone();
+    on.placed = Placed {
+        inside: 40,
+        outside: 40,
+    };
+    assert_eq!(why(&row(on.clone(), off.clone())), "PASS");
+    // Three quarters of the time are outside now.
+    for _ in 0..2 * TAIL_FRAMES {
+        on.outside.record(100_000, false);
+    }
+    on.placed.inside = 160;
+    on.placed.outside = 10;
+    assert_eq!(
+        why(&row(on, off)),
+        "standstills 160 in the windows, 42 by chance: they come with the switches"
+    );
 }

@@ -10,10 +10,33 @@ fn ms(ms: u64) -> Duration {
 #[test]
 fn a_witness_that_wakes_in_time_saw_nothing() {
     let from = Instant::now();
-    assert_eq!(Standstill::between(from, from + ms(1)), None);
-    assert_eq!(Standstill::between(from, from + ms(2)), None);
-    let to = from + ms(2) + Duration::from_nanos(1);
+    assert_eq!(Standstill::between(from, from + NAP), None);
+    let in_time = from + NAP + LATE_MIN;
+    assert_eq!(Standstill::between(from, in_time), None);
+    let to = in_time + Duration::from_nanos(1);
     assert_eq!(Standstill::between(from, to), Some(Standstill { from, to }));
+}
+
+#[test]
+fn standstills_that_come_with_switches_are_not_the_machine_s() {
+    // A tenth of the time is in windows.
+    for (inside, outside, expected) in [
+        (0, 0, false),
+        (0, 200, false),
+        (20, 180, false),
+        // Thrice as many, but that few may be chance.
+        (4, 6, false),
+        // Twice as many is no chance, but a beat of the machine may do it.
+        (400, 1_600, false),
+        (800, 1_200, true),
+        (2_000, 0, true),
+    ] {
+        let placed = Placed { inside, outside };
+        assert_eq!(placed.come_with_switches(0.1), expected, "{placed:?}");
+    }
+    // By a table of the distribution 0.0527 and 2.0e-5: the bound is above, and not by much.
+    assert!((0.0527..0.3).contains(&chance_of(5, 2.0)));
+    assert!((2.0e-5..3e-4).contains(&chance_of(15, 4.0)));
 }
 
 #[test]
