@@ -44,6 +44,7 @@ mod length;
 mod load;
 mod ndr;
 mod outlet;
+mod pace;
 mod page;
 mod pair;
 mod rates;

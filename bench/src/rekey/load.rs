@@ -19,6 +19,7 @@ use wire::MACS_LEN;
 
 use super::Error;
 use super::cores::Cores;
+use super::pace::Pace;
 use super::standstill::{Standstill, Witnesses};
 use crate::frame_size::FrameSize;
 
@@ -211,6 +212,7 @@ impl<P: Port> Hosts<P> {
             flows,
             standstills: None,
         };
+        let mut paces = [(); FLOWS].map(|()| Pace::new(offer.rate));
         let mut burst = Burst::new();
         while run.sent.iter().any(|&sent| sent < frames) {
             let passed = run.start.elapsed();
@@ -218,9 +220,9 @@ impl<P: Port> Hosts<P> {
                 break;
             }
             let due = frames.min((offer.rate * passed.as_secs_f64()) as u64 + 1);
-            for (flow, end) in self.ends.iter_mut().enumerate() {
+            for (flow, (end, pace)) in self.ends.iter_mut().zip(&mut paces).enumerate() {
                 let sent = &mut run.sent[flow];
-                let count = due.saturating_sub(*sent).min(BURST as u64);
+                let count = pace.take(due.saturating_sub(*sent).min(BURST as u64), passed);
                 for number in *sent..*sent + count {
                     let template = &templates[number as usize % TEMPLATES];
                     burst.extend(self.pool.frame().map(|mut frame| {
@@ -253,7 +255,7 @@ impl<P: Port> Hosts<P> {
     }
 
     /// What has come; then gives way, however much is due: on few cores an encryptor waits for this one. After a
-    /// standstill much is due, which no NIC would take at once; and the system has put it on the account of whoever was
+    /// standstill much is due; and the system has put it on the account of whoever was
     /// running, an encryptor perhaps, and lets that one run again only when the others have yielded some tens of times.
     fn receive(&mut self, run: &mut Run, mark: u32, burst: &mut Burst) {
         for (flow, end) in self.ends.iter_mut().rev().enumerate() {
