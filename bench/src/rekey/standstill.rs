@@ -32,7 +32,7 @@ const NAP: Duration = Duration::from_micros(250);
 /// So late it wakes where nothing is wrong, and more: it is tens of microseconds, rarely hundreds.
 pub(super) const LATE_MIN: Duration = Duration::from_micros(250);
 /// What has waited meanwhile goes on waiting until the backlog is gone: at 90 % of the no-drop rate a tenth
-/// of the rate is left for that.
+/// of the rate is left for that, and hosts catch up by no more ([`super::pace`]).
 const AFTERMATH: u32 = 10;
 
 /// From when to when a core may not have run.
@@ -128,19 +128,19 @@ impl Disturbed {
     /// Of a run that began then.
     pub(super) fn of(standstills: &[Standstill], start: Instant) -> Self {
         let ns = |at: Instant| at.saturating_duration_since(start).as_nanos() as i64;
-        let spans = standstills.iter().map(|still| {
-            let aftermath = (still.to - still.from) * AFTERMATH;
-            (ns(still.from), ns(still.to + aftermath))
+        let mut in_order = standstills.to_vec();
+        in_order.sort_unstable_by_key(|still| still.from);
+        // Cores may stand at one time, which is one standstill. What waits from one before waits on behind the
+        // next: so ends are in order, too.
+        let (mut stood, mut recovered) = (start, start);
+        let spans = in_order.into_iter().map(|still| {
+            let begun = still.from.max(stood);
+            stood = stood.max(still.to);
+            let standing = still.to.saturating_duration_since(begun);
+            recovered = recovered.max(begun) + standing * (1 + AFTERMATH);
+            (ns(still.from), ns(recovered))
         });
-        let mut spans: Vec<(i64, i64)> = spans.collect();
-        spans.sort_unstable();
-        // An end that comes later covers those before: with that, ends are in order, too.
-        let mut last = i64::MIN;
-        for (_, end) in &mut spans {
-            last = last.max(*end);
-            *end = last;
-        }
-        Self(spans)
+        Self(spans.collect())
     }
 
     /// Whether anything of this time is disturbed.

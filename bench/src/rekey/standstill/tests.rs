@@ -46,8 +46,13 @@ fn a_standstill_and_its_aftermath_disturb() {
         from: start + ms(from),
         to: start + ms(to),
     };
-    // The second ends first, with its aftermath: 100 to 650 ms, 120 to 230 ms; 2000 to 2055 ms.
-    let seen = [still(2_000, 2_005), still(120, 130), still(100, 150)];
+    // With aftermath: 100 to 650 ms, in which the second is; the third adds 110 ms; 2000 to 2055 ms.
+    let seen = [
+        still(2_000, 2_005),
+        still(600, 610),
+        still(120, 130),
+        still(100, 150),
+    ];
     let disturbed = Disturbed::of(&seen, start);
     let touches = |from: i64, to: i64| disturbed.touches(from * 1_000_000..=to * 1_000_000);
     for (from, to, expected) in [
@@ -55,8 +60,8 @@ fn a_standstill_and_its_aftermath_disturb() {
         (0, 100, true),
         (0, 3_000, true),
         (300, 300, true),
-        (650, 700, true),
-        (651, 1_999, false),
+        (760, 800, true),
+        (761, 1_999, false),
         (1_999, 2_000, true),
         (2_055, 2_060, true),
         (2_056, 9_000, false),
