@@ -10,6 +10,7 @@ use port::mem::{Mem, MemPort};
 use port::{Burst, Port};
 use sha2::{Digest, Sha256};
 
+use super::last_reports::DRAIN;
 use super::line_watch::{LineReport, LineWatch};
 use super::ping::{MARKER, PingReport};
 use super::sniff::Sniffed;
@@ -152,9 +153,6 @@ impl Hosts {
     }
 }
 
-/// How long frames may be under way after the hosts have gone quiet.
-const UNDER_WAY: Duration = Duration::from_secs(3);
-
 fn run(
     a: &mut MemPort,
     b: &mut MemPort,
@@ -185,7 +183,7 @@ fn run(
         moved += flows[1].receive(a);
         if stopping {
             let since = *quiet_since.get_or_insert_with(Instant::now);
-            if flows.iter().all(|flow| flow.received >= flow.sent) || since.elapsed() > UNDER_WAY {
+            if flows.iter().all(|flow| flow.received >= flow.sent) || since.elapsed() > DRAIN {
                 return Ok(flows);
             }
         }

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::args::Args;
 use super::frames::{Hosts, Wire};
+use super::last_reports::last_reports;
 use super::sites;
 use super::stop::Stop;
 use super::table::{Snapshot, Table};
@@ -161,7 +162,11 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
     let (pings, transfers) = tokio::task::spawn_blocking(move || hosts.finish())
         .await
         .map_err(|error| error.to_string())?;
-    let (a, b) = (report(vault, Site::A).await?, report(vault, Site::B).await?);
+    let folder = vault.to_owned();
+    let last = move || last_reports(|site| ask(&folder, site));
+    let (a, b) = tokio::task::spawn_blocking(last)
+        .await
+        .map_err(|error| error.to_string())??;
     let [line_at_a, line_at_b] = wire.finish();
     for (end, thread) in running {
         let _ended_already = end.send(());
@@ -211,12 +216,17 @@ async fn start_kmes(args: &Args, vault: &Path) -> Result<Kmes, String> {
     .map_err(|error| error.to_string())
 }
 
-/// Asks over the status socket, off this thread: the one who answers may be this thread.
+/// Asks off this thread: it waits for the answer.
 async fn report(vault: &Path, site: Site) -> Result<Report, String> {
-    let socket = vault.join(format!("site-{}.sock", site.letter()));
-    tokio::task::spawn_blocking(move || query(&socket).map_err(|error| error.to_string()))
+    let folder = vault.to_owned();
+    tokio::task::spawn_blocking(move || ask(&folder, site))
         .await
         .map_err(|error| error.to_string())?
+}
+
+/// Asks over the status socket.
+fn ask(vault: &Path, site: Site) -> Result<Report, String> {
+    query(&vault.join(format!("site-{}.sock", site.letter()))).map_err(|error| error.to_string())
 }
 
 async fn wait_for_keys(vault: &Path, stop: &Stop) -> Result<(), String> {

@@ -7,6 +7,7 @@
 //! ```
 //! `sandbox` makes namespaces that die with the lab, `topology` the cables, `sites` the
 //! processes; `ping` and `transfer` are the hosts' traffic, `sniff` watches the line,
+//! `last_reports` asks the encryptors what they counted and
 //! `verdict` concludes; `faults` is the trouble that can be ordered. Where no namespaces are to be had, `memory` runs the same chain over
 //! in-memory ports.
 
@@ -14,6 +15,7 @@ mod args;
 mod child;
 mod faults;
 mod frames;
+mod last_reports;
 mod line_watch;
 mod memory;
 pub mod netns;

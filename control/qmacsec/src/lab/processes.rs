@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::args::{Args, BlackChoice};
 use super::faults::{Kill, Trouble, Victim};
+use super::last_reports::last_reports;
 use super::ping::{self, Ping};
 use super::sandbox;
 use super::sites::{Settings, Sites};
@@ -20,8 +21,6 @@ use crate::status::KmeReport;
 
 /// How long a crashed encryptor is left dead.
 const DEAD_FOR: Duration = Duration::from_millis(500);
-/// How long frames may still be under way after the hosts have gone quiet.
-const DRAIN: Duration = Duration::from_secs(3);
 
 /// Everything of the running lab.
 struct Lab<'a> {
@@ -329,23 +328,10 @@ impl Lab<'_> {
             .map(Ping::finish)
             .collect::<Result<_, _>>()
             .map_err(while_doing("ping"))?;
-        let deadline = Instant::now() + DRAIN;
-        let (a, b) = loop {
-            let report = |site| {
-                self.sites
-                    .report(site)
-                    .map_err(while_doing("the last report"))
-            };
-            let (a, b) = (report(Site::A)?, report(Site::B)?);
-            let pending = |from: &crate::status::Report, to: &crate::status::Report| {
-                from.sum(|worker| &worker.tx, "OutPktsEncrypted")
-                    > to.sum(|worker| &worker.rx, "InPktsOK")
-            };
-            if Instant::now() > deadline || !(pending(&a, &b) || pending(&b, &a)) {
-                break (a, b);
-            }
-            std::thread::sleep(LOOK_EVERY / 5);
-        };
+        let (a, b) = last_reports(|site| {
+            let report = self.sites.report(site);
+            report.map_err(while_doing("the last report"))
+        })?;
         // Before the watch of the line ends: it sees the encryptors' farewell, too.
         self.sites.stop().map_err(while_doing("stopping"))?;
         let files = Site::BOTH.map(|site| self.sites.ledger(site));

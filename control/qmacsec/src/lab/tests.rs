@@ -1,15 +1,19 @@
 //! The lab's own judgement: what a watch of the line sees, and when a verdict is FAIL.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::faults::Victim;
+use super::last_reports::last_reports;
 use super::line_watch::{LineReport, LineWatch};
 use super::ping::{MARKER, PingReport};
 use super::sniff::Sniffed;
 use super::topology::Site;
 use super::transfer::TransferReport;
-use super::verdict::{Crash, Evidence, StageWatch, Verdict, Word, switches_expected};
+use super::verdict::{
+    Crash, DirectionVerdict, Evidence, StageWatch, Verdict, Word, switches_expected,
+};
 use crate::ledger::{Finding, Verification};
 use crate::status::{Report, WorkerReport};
 
@@ -119,6 +123,35 @@ fn report(switches: u64, sent: u64, received: u64) -> Report {
     };
     report.tx.switches = switches + 1;
     report
+}
+
+#[test]
+fn numbers_that_a_worker_has_not_published_yet_are_waited_for() {
+    let asked = Cell::new(0);
+    let reports = last_reports(|site| {
+        asked.set(asked.get() + 1);
+        // B's worker has passed the last frame on, and publishes that only now.
+        Ok(match (site, asked.get()) {
+            (Site::A, _) => report(9, 1000, 900),
+            (Site::B, ..=2) => report(9, 900, 999),
+            (Site::B, _) => report(9, 900, 1000),
+        })
+    });
+    let (a, b) = reports.expect("no report fails");
+    assert_eq!(DirectionVerdict::between("a_to_b", &a, &b).lost, 0);
+    assert_eq!(asked.get(), 4);
+}
+
+#[test]
+fn a_frame_that_never_comes_is_lost_in_the_last_reports() {
+    let (a, b) = last_reports(|site| {
+        Ok(match site {
+            Site::A => report(9, 1000, 900),
+            Site::B => report(9, 900, 999),
+        })
+    })
+    .expect("no report fails");
+    assert_eq!(DirectionVerdict::between("a_to_b", &a, &b).lost, 1);
 }
 
 fn good() -> Evidence {

@@ -304,7 +304,7 @@ impl Verdict {
 }
 
 impl DirectionVerdict {
-    fn between(name: &'static str, from: &Report, to: &Report) -> Self {
+    pub(crate) fn between(name: &'static str, from: &Report, to: &Report) -> Self {
         let sent = from.sum(|worker| &worker.tx, "OutPktsEncrypted");
         let received = to.sum(|worker| &worker.rx, "InPktsOK");
         Self {
