@@ -138,7 +138,8 @@ impl Dpdk {
         };
         let name = config.device.interface().unwrap_or(config.device.device());
         let mtu = of_interface.unwrap_or_else(|| claim.look().mtu.into());
-        Ok(Self {
+        let on_interface = interface.is_some();
+        let mut port = Self {
             name: name.to_owned(),
             watch: Watch::new(interface, &claim),
             claim,
@@ -148,7 +149,32 @@ impl Dpdk {
             mtu: mtu.clamp(limits::MTU_MIN, limits::MTU_MAX),
             finish_checksums: config.finish_checksums,
             counters: PortCounters::default(),
-        })
+        };
+        if on_interface {
+            port.forget_what_came();
+        }
+        Ok(port)
+    }
+
+    /// Frees what the ring has from before this port was there. `net_af_packet` of DPDK 22.11 makes a socket for all
+    /// protocols and binds it to its interface only after that: meanwhile it takes the frames of every
+    /// interface of the namespace, for as long as a ring of jumbo frames takes to be mapped.
+    #[allow(unsafe_code, reason = "a call of DPDK")]
+    fn forget_what_came(&mut self) {
+        let (number, queue) = (self.claim.number(), self.claim.queue());
+        for _ in 0..usize::from(limits::RX_DESCRIPTORS).div_ceil(BURST_MAX) {
+            let (rooms, count) = (self.rooms.as_mut_ptr(), BURST_MAX as u16);
+            // SAFETY: the queue is this port's alone, and the port stays on its thread; there are
+            // BURST_MAX rooms.
+            let came = unsafe { dpdk_sys::qm_rx_burst(number, queue, rooms, count) };
+            for room in &self.rooms[..usize::from(came)] {
+                // SAFETY: the driver has just given us this mbuf, and nobody else has it.
+                unsafe { Mbufs::free(room) };
+            }
+            if came == 0 {
+                break;
+            }
+        }
     }
 
     /// The address of a device that is not open yet.

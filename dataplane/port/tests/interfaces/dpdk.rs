@@ -3,7 +3,8 @@
 
 use std::{
     fs::OpenOptions,
-    sync::atomic::{AtomicU32, Ordering},
+    net::UdpSocket,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
     thread,
 };
 
@@ -305,6 +306,44 @@ fn what_is_wrong_is_said_with_its_mend() {
         ..other
     });
     assert!(matches!(memory, Err(PortError::Range { .. })));
+}
+
+/// The driver's socket takes the frames of every interface of the namespace until it is bound to its own.
+#[test]
+fn frames_of_other_interfaces_are_not_received() {
+    let up = [&VETH[..], &["link set lo up"]].concat();
+    namespace::run(
+        "dpdk::frames_of_other_interfaces_are_not_received",
+        &up,
+        || {
+            let over = AtomicBool::new(false);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+                    let own = socket.local_addr().unwrap();
+                    while !over.load(Ordering::Relaxed) {
+                        // Its queue may be full: the frame was on the wire all the same.
+                        let _full = socket.send_to(b"of another interface", own);
+                    }
+                });
+                let came: Vec<usize> = (0..8)
+                    .map(|_| {
+                        let wide = ",iface=a0,framesz=16384,blocksz=16384";
+                        let config = DpdkConfig {
+                            mbufs: MBUFS_MIN,
+                            ..device("net_af_packet", wide)
+                        };
+                        let mut port = Dpdk::open(eal(), config).unwrap();
+                        let mut burst = Burst::new();
+                        port.rx_burst(&mut burst);
+                        burst.len()
+                    })
+                    .collect();
+                over.store(true, Ordering::Relaxed);
+                assert_eq!(came, [0; 8]);
+            });
+        },
+    );
 }
 
 #[test]
