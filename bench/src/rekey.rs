@@ -56,6 +56,7 @@ mod standstill;
 mod steps;
 mod verdict;
 mod watch;
+mod witness;
 
 /// Options of `qmacsec-bench rekey`.
 #[derive(Args, Clone, Debug)]

@@ -20,7 +20,8 @@ use wire::MACS_LEN;
 use super::Error;
 use super::cores::Cores;
 use super::pace::Pace;
-use super::standstill::{Standstill, Witnesses};
+use super::standstill::Standstill;
+use super::witness::Witnesses;
 use crate::frame_size::FrameSize;
 
 /// Directions: from A's host to B's, and back.
@@ -188,6 +189,7 @@ impl<P: Port> Hosts<P> {
     /// Carries out an offer on the hosts' core, and waits for what is under way.
     pub(super) fn carry(&mut self, offer: Offer) -> io::Result<Run> {
         let cores = self.cores;
+        self.witnesses.iter().for_each(Witnesses::watch);
         let mut run = cores.as_hosts(|| self.carry_here(offer))?;
         let seen = |witnesses: &Witnesses| {
             let mut seen = witnesses.take();

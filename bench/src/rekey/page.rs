@@ -116,7 +116,7 @@ fn rows(out: &mut String, rows: &[Row]) {
     line!(
         out,
         "<h2>What a change of key costs</h2>\n<p>Latencies in µs from when a frame was due; inside: in the windows around switches; \
-         p99.99 without the frames that a standstill of the machine touched, the longest of all frames.</p>\n\
+         p99.99 without the frames that a standstill or slowness of the machine touched, the longest of all frames.</p>\n\
          <div class=\"box\"><table><tr><th>port<th>T, s<th>octets<th>load<th>switches<th>frames<th>lost<th>loss at most (95 %)\
          <th>blocked µs a switch<th>p99.99 inside<th>outside<th>max inside<th>outside<th>verdict</tr>"
     );

@@ -160,14 +160,15 @@ fn bins(out: &mut String, rows: &[Row]) {
 fn standstills(out: &mut String, rows: &[Row]) {
     line!(
         out,
-        "\nT3 STANDSTILLS of a core of the frames: it did not run even a real-time thread for more than {} us. \
-         p99.99 above is without the frames that these touched, bins without the windows; losses are with all. \
+        "\nT3 STANDSTILLS of a core of the frames: it did not run even a real-time thread, or ran it slower than usual, \
+         and owed more than {} us of its time (total_ms, of these slow_ms by being slow). p99.99 above is without the \
+         frames that these touched until that was worked off, bins without the windows; losses are with all. \
          at_switches: those that began in a window, of each direction, and how many would by chance",
         standstill::LATE_MIN.as_micros()
     );
     line!(
         out,
-        "port     T_s    size load%  watched_s  standstills  total_ms  longest_ms  frames_touched%  windows  at_switches by_chance  p99.99_us of all frames: in      out"
+        "port     T_s    size load%  watched_s  standstills  total_ms   slow_ms  longest_ms  frames_touched%  windows  at_switches by_chance  p99.99_us of all frames: in      out"
     );
     for (row, interval, account) in beside_off(rows) {
         let (machine, [inside, outside]) = (&account.machine, [&account.inside, &account.outside]);
@@ -185,10 +186,11 @@ fn standstills(out: &mut String, rows: &[Row]) {
         } else {
             put!(
                 out,
-                " {:>10.0} {:>12} {:>9.0} {:>11.1} {:>16.3} {:>8} {:>12} {:>9.0}",
+                " {:>10.0} {:>12} {:>9.0} {:>9.0} {:>11.1} {:>16.3} {:>8} {:>12} {:>9.0}",
                 machine.time.as_secs_f64(),
                 machine.standstills,
                 machine.total.as_secs_f64() * 1e3,
+                machine.slow.as_secs_f64() * 1e3,
                 machine.longest.as_secs_f64() * 1e3,
                 100.0 * touched as f64 / timed.max(1) as f64,
                 account.windows_disturbed,

@@ -1,51 +1,154 @@
-//! Standstills: when the machine itself did not run a core of the frames.
+//! Standstills: when the machine itself did not run a core of the frames, or ran it slower than usual.
 //!
 //! The core of a virtual machine stands still now and then, for some tens of milliseconds, because its host
 //! gives the time to others. No timer of the machine ticks meanwhile, so this is not seen in its own
-//! accounts (steal time has it only in part). It falls to the windows around switches or outside by luck.
+//! accounts (steal time has it only in part). Or it runs at half its speed for a tenth of a second, because another
+//! machine computes on the other half of it. Frames that are due meanwhile wait. It falls to the windows around
+//! switches or outside by luck.
 //!
-//! A witness sits on each core of the frames: a thread that goes before all others (`SCHED_FIFO`), sleeps a
-//! fraction of a millisecond at a time, and writes down when it wakes late. What a program does on that core, ours
-//! too, does not make it late: it is interrupted. (Where a kernel cannot be, the longest of its calls there is
-//! below [`LATE_MIN`].) So a stall of an encryptor is not taken for one of the machine's; and were it, standstills
-//! would come with the switches, which fails a row ([`Placed`]).
+//! What a witness on that core ([`super::witness`]) wrote down is put together here: what the core did not give
+//! is owed to the frames, and worked off later. From when more than a little is owed until nothing is, frames were
+//! disturbed. A stall of an encryptor is not taken for one of the machine's: the witness interrupts it.
+//! (Where a kernel cannot be interrupted, the longest of its calls there is below [`LATE_MIN`].) And were it,
+//! standstills would come with the switches, which fails a row ([`Placed`]).
 //!
 //! What frames are lost in a standstill is not asked here: a loss is a loss.
 
 use core::ops::RangeInclusive;
-use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use thread_priority::{
-    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
-    set_thread_priority_and_policy, thread_native_id,
-};
-
-use super::cores;
 use super::load::FLOWS;
 
-/// A witness sleeps so long at a time. What is shorter than this and [`LATE_MIN`] together may pass between.
-const NAP: Duration = Duration::from_micros(250);
-/// So late it wakes where nothing is wrong, and more: it is tens of microseconds, rarely hundreds.
+/// So late a witness wakes where nothing is wrong: some tens of microseconds.
+const LATE_USUAL: Duration = Duration::from_micros(50);
+/// What is owed and no more than this may pass.
 pub(super) const LATE_MIN: Duration = Duration::from_micros(250);
 /// What has waited meanwhile goes on waiting until the backlog is gone: at 90 % of the no-drop rate a tenth
 /// of the rate is left for that, and hosts catch up by no more ([`super::pace`]).
 const AFTERMATH: u32 = 10;
 
-/// From when to when a core may not have run.
+/// One wake-up of a witness.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wake {
+    /// When it went to sleep again.
+    pub(super) at: Instant,
+    /// How much later than it had asked for it woke.
+    pub(super) late: Duration,
+    /// How long a computation then took that is always the same.
+    pub(super) computed: Duration,
+}
+
+/// A core did not give what it usually does, and that was worked off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Standstill {
     pub(super) from: Instant,
+    /// When nothing of it waited any longer.
     pub(super) to: Instant,
+    /// How long it stood, in effect ...
+    pub(super) lost: Duration,
+    /// ... and how much of that by being slow.
+    pub(super) slow: Duration,
 }
 
-impl Standstill {
-    /// What a witness saw that woke at `to` after having woken at `from`, if it is anything.
-    fn between(from: Instant, to: Instant) -> Option<Self> {
-        (to.saturating_duration_since(from) > NAP + LATE_MIN).then_some(Self { from, to })
+/// What this witness saw, in order.
+pub(super) fn seen_by(wakes: &[Wake]) -> Vec<Standstill> {
+    let mut computed: Vec<Duration> = wakes.iter().map(|wake| wake.computed).collect();
+    computed.sort_unstable();
+    let Some(&usual) = computed.get(computed.len() / 2) else {
+        return Vec::new();
+    };
+    let mut seen = Vec::new();
+    let mut debt: Option<Debt> = None;
+    for pair in wakes.array_windows() {
+        let shortfall = Shortfall::between(pair, usual);
+        if debt.is_none() && shortfall.lost.is_zero() {
+            continue;
+        }
+        let owed = debt.get_or_insert_with(|| Debt::new(pair[0].at));
+        owed.grow(shortfall);
+        if owed.work_off((shortfall.passed - shortfall.lost) / AFTERMATH) {
+            seen.extend(debt.take().and_then(|debt| debt.to_standstill(pair[1].at)));
+        }
+    }
+    let unpaid = debt.zip(wakes.last());
+    seen.extend(
+        unpaid.and_then(|(debt, last)| debt.to_standstill(last.at + debt.owed * AFTERMATH)),
+    );
+    seen
+}
+
+/// What a core did not give between two wake-ups.
+#[derive(Clone, Copy)]
+struct Shortfall {
+    passed: Duration,
+    /// Of that, in effect ...
+    lost: Duration,
+    /// ... and of this, by being slow.
+    slow: Duration,
+}
+
+impl Shortfall {
+    /// Where the computation takes `usual` usually.
+    fn between([before, wake]: &[Wake; 2], usual: Duration) -> Self {
+        let passed = wake.at.saturating_duration_since(before.at);
+        let stood = (wake.late + wake.computed).saturating_sub(usual + LATE_USUAL);
+        // One computation alone may have been interrupted.
+        let computed = wake.computed.min(before.computed).max(usual);
+        let slow = passed - passed.mul_f64(usual.as_secs_f64() / computed.as_secs_f64());
+        let lost = stood.max(slow).min(passed);
+        Self {
+            passed,
+            lost,
+            slow: lost.saturating_sub(stood),
+        }
+    }
+}
+
+/// What a core owes.
+#[derive(Clone, Copy)]
+struct Debt {
+    from: Instant,
+    owed: Duration,
+    most: Duration,
+    lost: Duration,
+    slow: Duration,
+}
+
+impl Debt {
+    fn new(from: Instant) -> Self {
+        let [owed, most, lost, slow] = [Duration::ZERO; 4];
+        Self {
+            from,
+            owed,
+            most,
+            lost,
+            slow,
+        }
+    }
+
+    fn grow(&mut self, shortfall: Shortfall) {
+        self.owed += shortfall.lost;
+        self.most = self.most.max(self.owed);
+        self.lost += shortfall.lost;
+        self.slow += shortfall.slow;
+    }
+
+    /// Whether that was the rest.
+    fn work_off(&mut self, part: Duration) -> bool {
+        self.owed = self.owed.saturating_sub(part);
+        self.owed.is_zero()
+    }
+
+    fn to_standstill(self, to: Instant) -> Option<Standstill> {
+        let Self {
+            from, lost, slow, ..
+        } = self;
+        (self.most > LATE_MIN).then_some(Standstill {
+            from,
+            to,
+            lost,
+            slow,
+        })
     }
 }
 
@@ -55,18 +158,20 @@ pub(super) struct Watched {
     pub(super) time: Duration,
     pub(super) standstills: u64,
     pub(super) total: Duration,
+    pub(super) slow: Duration,
     pub(super) longest: Duration,
 }
 
 impl Watched {
     /// Of one run.
     pub(super) fn of(time: Duration, standstills: &[Standstill]) -> Self {
-        let lengths = standstills.iter().map(|still| still.to - still.from);
+        let lost = standstills.iter().map(|still| still.lost);
         Self {
             time,
             standstills: standstills.len() as u64,
-            total: lengths.clone().sum(),
-            longest: lengths.max().unwrap_or_default(),
+            total: lost.clone().sum(),
+            slow: standstills.iter().map(|still| still.slow).sum(),
+            longest: lost.max().unwrap_or_default(),
         }
     }
 
@@ -75,6 +180,7 @@ impl Watched {
         self.time += other.time;
         self.standstills += other.standstills;
         self.total += other.total;
+        self.slow += other.slow;
         self.longest = self.longest.max(other.longest);
     }
 }
@@ -120,27 +226,27 @@ fn chance_of(count: u64, mean: f64) -> f64 {
     (count - mean - count * (count / mean).ln()).exp()
 }
 
-/// What a run cannot be blamed for: its standstills and their aftermath, ns from its start, in order.
+/// What a run cannot be blamed for: its standstills, ns from its start, in order, none within another.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Disturbed(Vec<(i64, i64)>);
 
 impl Disturbed {
-    /// Of a run that began then.
+    /// Of a run that began then, on whatever core they were.
     pub(super) fn of(standstills: &[Standstill], start: Instant) -> Self {
         let ns = |at: Instant| at.saturating_duration_since(start).as_nanos() as i64;
-        let mut in_order = standstills.to_vec();
-        in_order.sort_unstable_by_key(|still| still.from);
-        // Cores may stand at one time, which is one standstill. What waits from one before waits on behind the
-        // next: so ends are in order, too.
-        let (mut stood, mut recovered) = (start, start);
-        let spans = in_order.into_iter().map(|still| {
-            let begun = still.from.max(stood);
-            stood = stood.max(still.to);
-            let standing = still.to.saturating_duration_since(begun);
-            recovered = recovered.max(begun) + standing * (1 + AFTERMATH);
-            (ns(still.from), ns(recovered))
-        });
-        Self(spans.collect())
+        let spans = standstills
+            .iter()
+            .map(|still| (ns(still.from), ns(still.to)));
+        let mut in_order: Vec<_> = spans.collect();
+        in_order.sort_unstable();
+        let mut apart: Vec<(i64, i64)> = Vec::new();
+        for (from, to) in in_order {
+            match apart.last_mut() {
+                Some((_, end)) if *end >= from => *end = to.max(*end),
+                _ => apart.push((from, to)),
+            }
+        }
+        Self(apart)
     }
 
     /// Whether anything of this time is disturbed.
@@ -149,80 +255,6 @@ impl Disturbed {
         let next = self.0.partition_point(|(_, end)| end < time.start());
         self.0.get(next).is_some_and(|(from, _)| from <= time.end())
     }
-}
-
-/// The witnesses of one run's cores; dropped, they leave.
-pub(super) struct Witnesses {
-    seen: Arc<Mutex<Vec<Standstill>>>,
-    end: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Witnesses {
-    /// One on each of these cores; none of all, where one is not permitted.
-    pub(super) fn start(cores: &[usize]) -> Option<Self> {
-        let witnesses = Self {
-            seen: Arc::default(),
-            end: Arc::default(),
-            threads: Vec::new(),
-        };
-        cores.iter().try_fold(witnesses, |mut witnesses, &core| {
-            let thread = witnesses.sit(core).ok()?;
-            witnesses.threads.push(thread);
-            Some(witnesses)
-        })
-    }
-
-    fn sit(&self, core: usize) -> io::Result<JoinHandle<()>> {
-        let (seen, end) = (Arc::clone(&self.seen), Arc::clone(&self.end));
-        let (tell, told) = std::sync::mpsc::sync_channel(1);
-        let watch = move || {
-            let placed = cores::pin(core).and_then(|()| before_all_others());
-            let placed_well = placed.is_ok();
-            let _nobody_asks = tell.send(placed);
-            let mut last = Instant::now();
-            while placed_well && !end.load(Ordering::Relaxed) {
-                thread::sleep(NAP);
-                let now = Instant::now();
-                if let Some(standstill) = Standstill::between(last, now) {
-                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                    seen.push(standstill);
-                }
-                last = now;
-            }
-        };
-        let thread = thread::Builder::new()
-            .name("witness".to_owned())
-            .spawn(watch)?;
-        told.recv().map_err(io::Error::other)??;
-        Ok(thread)
-    }
-
-    /// What was seen since the last call.
-    pub(super) fn take(&self) -> Vec<Standstill> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        core::mem::take(&mut *seen)
-    }
-}
-
-impl Drop for Witnesses {
-    fn drop(&mut self) {
-        self.end.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            let _saw_it_all = thread.join();
-        }
-    }
-}
-
-/// This thread, from now on.
-fn before_all_others() -> io::Result<()> {
-    let least = ThreadPriorityValue::try_from(1).map_err(io::Error::other)?;
-    set_thread_priority_and_policy(
-        thread_native_id(),
-        ThreadPriority::Crossplatform(least),
-        ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
-    )
-    .map_err(io::Error::other)
 }
 
 #[cfg(test)]

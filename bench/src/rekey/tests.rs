@@ -75,6 +75,7 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         "machine_watched_s",
         "machine_standstills",
         "machine_stood_ms",
+        "machine_slow_ms",
         "frames_disturbed",
         "windows_disturbed",
         "standstills_in",

@@ -90,13 +90,15 @@ fn what_a_standstill_touches_is_told_apart_but_lost_is_lost() {
 
     run.standstills = Some(vec![Standstill {
         from: at(300),
-        to: at(320),
+        to: at(520),
+        lost: Duration::from_millis(20),
+        slow: Duration::ZERO,
     }]);
     let mut account = Account::new(T);
     account.add(&run, &switches);
     assert_eq!((account.windows.len(), account.windows_disturbed), (2, 1));
     assert_eq!(account.machine.standstills, 1);
-    // Until ten times as long after it, in both directions.
+    // Until it was worked off, in both directions.
     let disturbed = account.inside.disturbed() + account.outside.disturbed();
     assert!((2 * 2_200..=2 * 2_201).contains(&disturbed), "{disturbed}");
     assert!(account.inside.undisturbed.max() < 2_000);

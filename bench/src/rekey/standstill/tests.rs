@@ -1,20 +1,140 @@
-use std::hint::black_box;
-
-use super::super::cores::Cores;
+use super::super::witness::NAP;
 use super::*;
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+fn us(us: u64) -> Duration {
+    Duration::from_micros(us)
+}
+
+/// How long the computation takes usually.
+const COMPUTED: Duration = Duration::from_micros(2);
+
+/// Wake-ups of a core, one after the other.
+struct Core {
+    wakes: Vec<Wake>,
+}
+
+impl Core {
+    /// One that has run as usual for that long.
+    fn usual(time: Duration) -> Self {
+        let mut core = Self {
+            wakes: vec![Wake {
+                at: Instant::now(),
+                late: Duration::ZERO,
+                computed: COMPUTED,
+            }],
+        };
+        core.run(time);
+        core
+    }
+
+    fn now(&self) -> Instant {
+        self.wakes.last().unwrap().at
+    }
+
+    fn wake(&mut self, late: Duration, computed: Duration) {
+        self.wakes.push(Wake {
+            at: self.now() + NAP + late + computed,
+            late,
+            computed,
+        });
+    }
+
+    /// As usual, for that long or little more.
+    fn run(&mut self, time: Duration) {
+        let end = self.now() + time;
+        while self.now() < end {
+            self.wake(LATE_USUAL / 2, COMPUTED);
+        }
+    }
+
+    fn seen(&self) -> Vec<Standstill> {
+        seen_by(&self.wakes)
+    }
+}
+
 #[test]
-fn a_witness_that_wakes_in_time_saw_nothing() {
-    let from = Instant::now();
-    assert_eq!(Standstill::between(from, from + NAP), None);
-    let in_time = from + NAP + LATE_MIN;
-    assert_eq!(Standstill::between(from, in_time), None);
-    let to = in_time + Duration::from_nanos(1);
-    assert_eq!(Standstill::between(from, to), Some(Standstill { from, to }));
+fn a_core_that_runs_as_usual_owes_nothing() {
+    assert_eq!(seen_by(&[]), []);
+    let mut core = Core::usual(ms(1_000));
+    core.wake(LATE_MIN + LATE_USUAL, COMPUTED);
+    core.run(ms(100));
+    // One computation was interrupted, others were a little slower.
+    core.wake(us(20), us(50));
+    core.run(ms(10));
+    (0..1_000).for_each(|_| core.wake(us(20), COMPUTED * 21 / 20));
+    core.run(ms(10));
+    assert_eq!(core.seen(), []);
+}
+
+#[test]
+fn a_core_that_stood_owes_that_for_ten_times_as_long() {
+    let mut core = Core::usual(ms(100));
+    let from = core.now();
+    core.wake(ms(10) + LATE_USUAL, COMPUTED);
+    core.run(ms(200));
+    let seen = core.seen();
+    let &[still] = seen.as_slice() else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(still.from, from);
+    assert_eq!((still.lost, still.slow), (ms(10), Duration::ZERO));
+    let to = (still.to - from).as_secs_f64();
+    assert!((0.109..0.111).contains(&to), "worked off after {to} s");
+
+    // Also while it computed; and where the watch ends before.
+    let mut core = Core::usual(ms(100));
+    let from = core.now();
+    core.wake(LATE_USUAL, ms(10));
+    let seen = core.seen();
+    let &[still] = seen.as_slice() else {
+        panic!("{seen:?}")
+    };
+    assert!((ms(9)..=ms(11)).contains(&still.lost));
+    assert!((ms(105)..=ms(115)).contains(&(still.to - from)));
+}
+
+#[test]
+fn standstills_add_up_until_they_are_worked_off() {
+    // Each of them is too short to count by itself.
+    let mut core = Core::usual(ms(1_000));
+    (0..20).for_each(|_| core.wake(us(200), COMPUTED));
+    core.run(ms(100));
+    let seen = core.seen();
+    let &[still] = seen.as_slice() else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(still.lost, us(20 * 150));
+    assert!((ms(33)..=ms(40)).contains(&(still.to - still.from)));
+    // And farther apart they do not.
+    let mut core = Core::usual(ms(100));
+    for _ in 0..20 {
+        core.wake(us(200), COMPUTED);
+        core.run(ms(2));
+    }
+    assert_eq!(core.seen(), []);
+}
+
+#[test]
+fn a_core_at_half_its_speed_owes_half_of_the_time() {
+    let mut core = Core::usual(ms(1_000));
+    let from = core.now();
+    let slow = from + ms(200);
+    while core.now() < slow {
+        core.wake(us(20), 2 * COMPUTED);
+    }
+    core.run(ms(2_000));
+    let seen = core.seen();
+    let &[still] = seen.as_slice() else {
+        panic!("{seen:?}")
+    };
+    assert!((ms(99)..=ms(101)).contains(&still.lost), "{still:?}");
+    assert_eq!(still.lost, still.slow);
+    assert!(still.from - from < ms(1));
+    assert!((ms(1_050)..=ms(1_150)).contains(&(still.to - from)));
 }
 
 #[test]
@@ -40,18 +160,20 @@ fn standstills_that_come_with_switches_are_not_the_machine_s() {
 }
 
 #[test]
-fn a_standstill_and_its_aftermath_disturb() {
+fn frames_are_disturbed_from_its_beginning_until_it_is_worked_off() {
     let start = Instant::now();
     let still = |from, to| Standstill {
         from: start + ms(from),
         to: start + ms(to),
+        lost: ms(1),
+        slow: ms(0),
     };
-    // With aftermath: 100 to 650 ms, in which the second is; the third adds 110 ms; 2000 to 2055 ms.
+    // Two cores: one of theirs within another, two that overlap.
     let seen = [
-        still(2_000, 2_005),
-        still(600, 610),
-        still(120, 130),
-        still(100, 150),
+        still(2_000, 2_055),
+        still(600, 760),
+        still(120, 230),
+        still(100, 650),
     ];
     let disturbed = Disturbed::of(&seen, start);
     let touches = |from: i64, to: i64| disturbed.touches(from * 1_000_000..=to * 1_000_000);
@@ -77,11 +199,13 @@ fn a_standstill_and_its_aftermath_disturb() {
 #[test]
 fn runs_add_up() {
     let start = Instant::now();
-    let still = |from, to| Standstill {
-        from: start + ms(from),
-        to: start + ms(to),
+    let still = |lost, slow| Standstill {
+        from: start,
+        to: start,
+        lost: ms(lost),
+        slow: ms(slow),
     };
-    let mut all = Watched::of(ms(1_000), &[still(10, 20), still(500, 530)]);
+    let mut all = Watched::of(ms(1_000), &[still(10, 5), still(30, 0)]);
     all.merge(&Watched::of(ms(500), &[]));
     assert_eq!(
         all,
@@ -89,38 +213,8 @@ fn runs_add_up() {
             time: ms(1_500),
             standstills: 2,
             total: ms(40),
+            slow: ms(5),
             longest: ms(30),
         }
     );
-}
-
-/// Where real-time priority is not permitted there are no witnesses, and nothing to test.
-#[test]
-fn a_busy_thread_on_the_core_is_no_standstill_of_the_machine() {
-    let work = || {
-        let core = *Cores::part()
-            .expect("cores")
-            .of_frames()
-            .expect("cores")
-            .first()?;
-        let witnesses = Witnesses::start(&[core])?;
-        cores::pin(core).expect("a core of this machine");
-        // The machine may stand still by itself meanwhile: it does not each time.
-        let quiet = |_| {
-            witnesses.take();
-            let begun = Instant::now();
-            while begun.elapsed() < ms(30) {
-                black_box(&witnesses);
-            }
-            witnesses.take().is_empty()
-        };
-        Some((0..100).any(quiet))
-    };
-    match thread::spawn(work).join().expect("no panic") {
-        Some(quiet) => assert!(
-            quiet,
-            "30 ms of work count as a standstill in each of 100 runs"
-        ),
-        None => eprintln!("skipped: real-time priority needs CAP_SYS_NICE"),
-    }
 }
