@@ -54,6 +54,14 @@ impl Core {
     fn seen(&self) -> Vec<Standstill> {
         seen_by(&self.wakes)
     }
+
+    fn seen_once(&self) -> Standstill {
+        let seen = self.seen();
+        let &[still] = seen.as_slice() else {
+            panic!("{seen:?}")
+        };
+        still
+    }
 }
 
 #[test]
@@ -76,10 +84,7 @@ fn a_core_that_stood_owes_that_for_ten_times_as_long() {
     let from = core.now();
     core.wake(ms(10) + LATE_USUAL, COMPUTED);
     core.run(ms(200));
-    let seen = core.seen();
-    let &[still] = seen.as_slice() else {
-        panic!("{seen:?}")
-    };
+    let still = core.seen_once();
     assert_eq!(still.from, from);
     assert_eq!((still.lost, still.slow), (ms(10), Duration::ZERO));
     let to = (still.to - from).as_secs_f64();
@@ -89,10 +94,7 @@ fn a_core_that_stood_owes_that_for_ten_times_as_long() {
     let mut core = Core::usual(ms(100));
     let from = core.now();
     core.wake(LATE_USUAL, ms(10));
-    let seen = core.seen();
-    let &[still] = seen.as_slice() else {
-        panic!("{seen:?}")
-    };
+    let still = core.seen_once();
     assert!((ms(9)..=ms(11)).contains(&still.lost));
     assert!((ms(105)..=ms(115)).contains(&(still.to - from)));
 }
@@ -103,10 +105,7 @@ fn standstills_add_up_until_they_are_worked_off() {
     let mut core = Core::usual(ms(1_000));
     (0..20).for_each(|_| core.wake(us(200), COMPUTED));
     core.run(ms(100));
-    let seen = core.seen();
-    let &[still] = seen.as_slice() else {
-        panic!("{seen:?}")
-    };
+    let still = core.seen_once();
     assert_eq!(still.lost, us(20 * 150));
     assert!((ms(33)..=ms(40)).contains(&(still.to - still.from)));
     // And farther apart they do not.
@@ -127,10 +126,7 @@ fn a_core_at_half_its_speed_owes_half_of_the_time() {
         core.wake(us(20), 2 * COMPUTED);
     }
     core.run(ms(2_000));
-    let seen = core.seen();
-    let &[still] = seen.as_slice() else {
-        panic!("{seen:?}")
-    };
+    let still = core.seen_once();
     assert!((ms(99)..=ms(101)).contains(&still.lost), "{still:?}");
     assert_eq!(still.lost, still.slow);
     assert!(still.from - from < ms(1));
