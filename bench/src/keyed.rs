@@ -48,6 +48,7 @@ pub struct Keyed {
 /// The SAs of one direction: every pair is under a key of its own, so no nonce is used twice.
 pub struct Direction {
     from: Sci,
+    an: An,
     epoch: u32,
     how: Protecting,
 }
@@ -56,9 +57,20 @@ impl Direction {
     /// From `from`, under a key that nothing was ever sealed with in this process.
     #[must_use]
     pub fn fresh(from: Sci, how: Protecting) -> Self {
+        Self::under(An::from_tci(0), from, how)
+    }
+
+    /// The same under such a key again, with the next AN.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self::under(self.an.next(), self.from, self.how)
+    }
+
+    fn under(an: An, from: Sci, how: Protecting) -> Self {
         static EPOCH: AtomicU32 = AtomicU32::new(1);
         Self {
             from,
+            an,
             epoch: EPOCH.fetch_add(1, Ordering::Relaxed),
             how,
         }
@@ -66,7 +78,7 @@ impl Direction {
 
     fn id(&self) -> SaId {
         SaId {
-            an: An::from_tci(self.epoch as u8 % 4),
+            an: self.an,
             epoch: self.epoch,
         }
     }
@@ -113,6 +125,31 @@ impl Direction {
             Ssci(1),
             how.engine,
         )
+    }
+}
+
+impl Direction {
+    /// Has the receiver hold the key.
+    #[must_use]
+    pub fn install_rx(&self) -> Command {
+        let sa = Box::new(self.rx());
+        Command::InstallRx { sci: self.from, sa }
+    }
+
+    /// Has the sender switch to it.
+    #[must_use]
+    pub fn install_tx(&self) -> Command {
+        let sa = Box::new(self.tx());
+        Command::InstallTx { sa }
+    }
+
+    /// Has the receiver let go of it.
+    #[must_use]
+    pub fn retire_rx(&self) -> Command {
+        Command::RetireRx {
+            sci: self.from,
+            id: self.id(),
+        }
     }
 }
 
@@ -173,14 +210,7 @@ const RX: RxConfig = RxConfig {
 const EMPTY: &str = "an empty mailbox of a worker that lives";
 
 fn installs(send: &Direction, receive: &Direction) -> [Command; 2] {
-    let sa = Box::new(receive.rx());
-    let sci = receive.from;
-    [
-        Command::InstallTx {
-            sa: Box::new(send.tx()),
-        },
-        Command::InstallRx { sci, sa },
-    ]
+    [send.install_tx(), receive.install_rx()]
 }
 
 /// A worker on a thread of its own, as the program has it: adaptive idle, ports opened there. Red has

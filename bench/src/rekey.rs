@@ -31,6 +31,7 @@ mod account;
 mod arms;
 mod bins;
 mod cables;
+mod chance;
 mod charts;
 mod closure;
 mod cores;
@@ -54,6 +55,7 @@ mod rows;
 mod sham;
 mod standstill;
 mod steps;
+mod tails;
 mod verdict;
 mod watch;
 mod witness;
@@ -107,6 +109,10 @@ pub struct Options {
     /// Peers in the same rounds [default: all in this build; none with --quick]
     #[arg(long, value_delimiter = ',')]
     pub arms: Vec<Arm>,
+    /// Hosts and boxes are real-time threads, so that nothing comes between frames on their cores and nobody waits for
+    /// a slice to end; needs a core besides, CAP_SYS_NICE, and `sysctl kernel.sched_rt_runtime_us=-1`
+    #[arg(long)]
+    pub realtime: bool,
     /// JSON instead of tables
     #[arg(long)]
     pub json: bool,
@@ -196,6 +202,9 @@ pub enum Error {
     /// Not one frame a second without loss.
     #[error("at size {0} no rate is carried without loss: is the machine overloaded?")]
     NothingCarried(FrameSize),
+    /// Not on this machine.
+    #[error("--realtime needs {0}")]
+    Realtime(&'static str),
     /// A port.
     #[error("port: {0}")]
     Port(#[from] PortError),
@@ -294,7 +303,7 @@ pub fn run(options: &Options) -> Result<(String, bool), Error> {
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);
     let machine = Machine::this(&clock, limits); // before we part its cores
-    let results = rounds::run(&plan, Cores::part()?)?;
+    let results = rounds::run(&plan, Cores::part(options.realtime)?)?;
     let machine = Machine {
         absent: results.absent.clone(),
         builds: vec![format!("engine {}", gcm::Engine::best().name())],

@@ -3,15 +3,17 @@
 use std::time::{Duration, Instant};
 
 use super::bins::Windows;
-use super::latency::Latency;
+use super::latency::{Latency, quantile_ns};
 use super::load::{Arrival, FLOWS, Flow, Offer, Run};
 use super::standstill::{Disturbed, Placed, Standstill, Watched};
+use super::tails::{KEPT, Tails};
 use crate::stats::percentile;
 
 /// A window reaches so far before and behind a switch; less where switches come close together.
 const WINDOW: Duration = Duration::from_millis(50);
 /// From the start of a run until its latencies count.
 pub(super) const SETTLING: Duration = Duration::from_millis(200);
+const SETTLED_NS: i64 = SETTLING.as_nanos() as i64;
 /// How long a moment is, and how much before the first frame under a new key those are due that a
 /// stall at the switch holds up.
 const MOMENT: Duration = Duration::from_millis(10);
@@ -38,6 +40,8 @@ pub(super) struct Account {
     pub(super) switches: u64,
     pub(super) inside: Latency,
     pub(super) outside: Latency,
+    /// The latest of the undisturbed ones.
+    pub(super) tails: Tails,
     /// The longest time without an arrival that touched a window, and that did not; ns.
     pub(super) gap_inside: u64,
     pub(super) gap_outside: u64,
@@ -96,6 +100,26 @@ impl Direction<'_> {
     fn due(&self, number: u64) -> i64 {
         self.offer.due_ns(number) as i64
     }
+
+    /// The latest of those that count and were not disturbed: when they were due, and how long they took.
+    fn latest(&self) -> impl Iterator<Item = (i64, u32)> {
+        let timed = || {
+            let came = self.came();
+            came.filter(|frame| frame.due >= SETTLED_NS && !frame.disturbed)
+        };
+        let least = quantile_ns(timed().map(|frame| frame.late_ns), 1.0 - KEPT);
+        let latest = timed().filter(move |frame| frame.late_ns >= least);
+        latest.map(|frame| (frame.due, frame.late_ns))
+    }
+}
+
+/// Of switches in order the one that is nearest to `at`, if it is no further than `half`, and how far it is.
+pub(super) fn nearest(switches: &[i64], half: i64, at: i64) -> Option<(usize, i64)> {
+    let next = switches.partition_point(|switch| *switch < at);
+    let near = [next.checked_sub(1), Some(next)].into_iter().flatten();
+    let near = near.filter_map(|index| Some((index, at - switches.get(index)?)));
+    near.min_by_key(|(_, offset)| offset.abs())
+        .filter(|(_, offset)| (-half..half).contains(offset))
 }
 
 impl Account {
@@ -112,6 +136,7 @@ impl Account {
             switches: 0,
             inside: Latency::new(),
             outside: Latency::new(),
+            tails: Tails::new(half.as_nanos() as i64),
             gap_inside: 0,
             gap_outside: 0,
             windows: Windows::new(2 * half.as_millis() as usize),
@@ -156,14 +181,17 @@ impl Account {
                 (at < offer.time).then_some(at.as_nanos() as i64)
             };
             let switches: Vec<i64> = switches.iter().filter_map(in_part).collect();
-            self.add_direction(&Direction {
+            let direction = Direction {
                 offer,
                 flow,
                 sent: sent.min(offer.frames()),
                 switches: &switches,
                 stood: &stood,
                 disturbed: &disturbed,
-            });
+            };
+            self.add_direction(&direction);
+            let span = (SETTLED_NS, offer.time.as_nanos() as i64);
+            self.tails.add(direction.latest(), &switches, span);
         }
     }
 
@@ -182,6 +210,7 @@ impl Account {
         sums.into_iter().for_each(|(sum, more)| *sum += more);
         self.inside.merge(&other.inside);
         self.outside.merge(&other.outside);
+        self.tails.merge(&other.tails);
         self.gap_inside = self.gap_inside.max(other.gap_inside);
         self.gap_outside = self.gap_outside.max(other.gap_outside);
         self.windows.merge(&other.windows);
@@ -201,15 +230,8 @@ impl Account {
             disturbed,
         } = direction;
         let half = self.half.as_nanos() as i64;
-        // Switches are in order: the one that is nearest to `at`, if it is near enough, and how far it is.
-        let nearest = |at: i64| {
-            let next = switches.partition_point(|switch| *switch < at);
-            let near = [next.checked_sub(1), Some(next)].into_iter().flatten();
-            let near = near.filter_map(|index| Some((index, at - switches.get(index)?)));
-            near.min_by_key(|(_, offset)| offset.abs())
-                .filter(|(_, offset)| (-half..half).contains(offset))
-        };
-        let settled = SETTLING.as_nanos() as i64;
+        let nearest = |at| nearest(switches, half, at);
+        let settled = SETTLED_NS;
         let even = offer.rate * (BIN_NS as f64 / 1e9);
         let whole = settled + half..=offer.time.as_nanos() as i64 - half;
         let mut window = |at: &i64| {
@@ -244,7 +266,7 @@ impl Account {
                 self.windows.arrive(window, bin);
             }
             if due < settled {
-                continue;
+                continue; // as in `latest`
             }
             let latency = match nearest(due) {
                 Some(_) => &mut self.inside,

@@ -26,8 +26,12 @@ use crate::text::{figure, line};
 use boxes::Boxes;
 
 mod boxes;
+mod data_plane;
 #[cfg(feature = "wireguard")]
 mod wireguard;
+
+/// Keys change as fast as this where no protocol has to keep up.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// What stands between the hosts instead of our encryptors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -36,6 +40,8 @@ pub enum Arm {
     NoOp,
     /// XPN-256, authenticated only, under one key
     Integrity,
+    /// Our workers under keys that this bench makes, without protocol and KMEs; also at 0.01 s
+    DataPlane,
     /// WireGuard in user space (boringtun); a handshake at each interval instead of every 120 s
     #[cfg(feature = "wireguard")]
     #[value(name = "wireguard")]
@@ -52,6 +58,7 @@ impl Arm {
         match self {
             Self::NoOp => "no-op",
             Self::Integrity => "integrity",
+            Self::DataPlane => "data-plane",
             #[cfg(feature = "wireguard")]
             Self::WireGuard => "wireguard",
         }
@@ -71,11 +78,18 @@ impl Arm {
 
     /// At which it is measured: each of these where it changes keys.
     pub(super) fn intervals(self, intervals: &[Duration]) -> Vec<Option<Duration>> {
-        if matches!(self, Self::NoOp | Self::Integrity) {
-            vec![None]
-        } else {
-            intervals.iter().copied().map(Some).collect()
-        }
+        let shorter: &[Duration] = match self {
+            Self::NoOp | Self::Integrity => return vec![None],
+            Self::DataPlane => &[SHORTEST],
+            #[cfg(feature = "wireguard")]
+            Self::WireGuard => &[],
+        };
+        intervals.iter().chain(shorter).copied().map(Some).collect()
+    }
+
+    /// What it carries without a change of key is not what another arm does.
+    pub(super) fn has_a_rate_of_its_own(self) -> bool {
+        self != Self::DataPlane // `xpn-256`, with the same workers
     }
 }
 

@@ -10,18 +10,10 @@
 //! how the machine's noise is distributed: one long stall falls to the switches in half of the
 //! draws, and is no finding; what comes with every switch falls to them in no other draw.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use super::chance;
 
 /// Throughput in a bin may be so far from the mean, per cent of it.
 pub(super) const OFF_MAX: f64 = 2.0;
-/// A row may fail by chance alone as rarely as this: a report has some tens of rows.
-pub(super) const CHANCE_MAX: f64 = 0.001;
-/// So many draws, the real one among them: enough to find chance below that bound ...
-const DRAWS: u32 = 2000;
-/// ... and after so many as bad ones it is known well enough that it is not.
-const ENOUGH: u32 = 20;
-const SEED: u64 = 0x62_69_6e_73;
 
 /// Arrivals in each millisecond of windows around moments.
 #[derive(Clone, Debug)]
@@ -118,24 +110,16 @@ impl Windows {
             None => &self.arrivals[n * self.bins..][..self.bins],
             Some(n) => &sham.arrivals[n * self.bins..][..self.bins],
         };
-        let mut rng = ChaCha8Rng::seed_from_u64(SEED);
         let mut order: Vec<usize> = (0..all).collect();
         let mut sums = vec![0_u64; self.bins];
-        let mut as_bad = 1; // what was observed is one of the draws
-        for draws in 2..=DRAWS {
+        Some(chance::of(|rng| {
             sums.fill(0);
-            for place in 0..ours {
-                let left = (all - place) as u64;
-                let other = (u64::from(rng.next_u32()) * left) >> 32;
-                order.swap(place, place + other as usize);
-                add(&mut sums, window(order[place]));
+            chance::draw(rng, &mut order, ours);
+            for &n in &order[..ours] {
+                add(&mut sums, window(n));
             }
-            as_bad += u32::from(worst(&sums) >= observed);
-            if as_bad == ENOUGH {
-                return Some(f64::from(as_bad) / f64::from(draws));
-            }
-        }
-        Some(f64::from(as_bad) / f64::from(DRAWS))
+            worst(&sums) >= observed
+        }))
     }
 }
 
@@ -143,8 +127,6 @@ fn add(sums: &mut [u64], window: &[u32]) {
     let bins = sums.iter_mut().zip(window);
     bins.for_each(|(sum, &arrivals)| *sum += u64::from(arrivals));
 }
-
-const _: () = assert!(DRAWS as f64 * CHANCE_MAX >= 2.0);
 
 #[cfg(test)]
 mod tests;

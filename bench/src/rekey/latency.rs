@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 const MAX_NS: u64 = 10_000_000_000;
 const DIGITS: u8 = 3;
 /// The quantile of the verdict.
-const TAIL: f64 = 0.9999;
+pub(super) const TAIL: f64 = 0.9999;
 
 /// Nanoseconds from when each was due.
 #[derive(Clone, Debug)]
@@ -60,6 +60,14 @@ impl Latency {
     pub(super) fn disturbed(&self) -> u64 {
         self.all.len() - self.undisturbed.len()
     }
+}
+
+/// Of these latencies the one at a quantile, ns, to three digits; 0 of none.
+pub(super) fn quantile_ns(latencies: impl Iterator<Item = u32>, quantile: f64) -> u32 {
+    let mut histogram = Latency::new().all;
+    latencies.for_each(|ns| histogram.saturating_record(u64::from(ns).max(1)));
+    let at = histogram.lowest_equivalent(histogram.value_at_quantile(quantile));
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// Latency at a quantile, us; `None` without frames.

@@ -71,7 +71,7 @@ impl Plan {
     /// Peers whose rates are searched, too: where ours are.
     pub(super) fn searched_arms(&self) -> impl Iterator<Item = Arm> {
         let arms = self.arms.iter().copied();
-        arms.filter(|_| self.rate.is_none())
+        arms.filter(|arm| self.rate.is_none() && arm.has_a_rate_of_its_own())
     }
 
     /// In words, for the head of a report.

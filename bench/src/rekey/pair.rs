@@ -268,7 +268,7 @@ fn ledger_name(side: Side) -> String {
 }
 
 /// Both ports, looked at.
-fn watched([red, black]: [Opener; 2], seen: &Seen, fault: Option<Fault>) -> [Opener; 2] {
+pub(super) fn watched([red, black]: [Opener; 2], seen: &Seen, fault: Option<Fault>) -> [Opener; 2] {
     let stall = match fault {
         Some(Fault::Stall) => STALL,
         _ => Duration::ZERO,

@@ -3,7 +3,8 @@
 use super::Plan;
 use super::account::{Account, window};
 use super::arms;
-use super::bins::{CHANCE_MAX, OFF_MAX};
+use super::bins::OFF_MAX;
+use super::chance::CHANCE_MAX;
 use super::faults;
 use super::keys;
 use super::latency::quantile_us;
@@ -118,11 +119,12 @@ fn bins(out: &mut String, rows: &[Row]) {
     line!(
         out,
         "\nT3 BINS of 1 ms around switches, and around as many sham moments of the runs without rekeying: the worst, per cent off the mean; \
-         chance: how likely these windows, shuffled, make it that bad; beyond {OFF_MAX} % with a chance of {CHANCE_MAX} at most it comes with the switches"
+         chance: how likely these windows, shuffled, make it that bad; beyond {OFF_MAX} % with a chance of {CHANCE_MAX} at most it comes with the switches; \
+         tail_chance: how likely p99.99 inside is as long beside that outside if windows and pieces as long of the time outside are shuffled"
     );
     line!(
         out,
-        "port     T_s    size load%  windows  worst_bin%  within_2%     sham  worst_bin%  chance  by_switches  p99.99_us: in      out  sham: in      out  max_us: in       out  sham: in       out"
+        "port     T_s    size load%  windows  worst_bin%  within_2%     sham  worst_bin%  chance  by_switches  tail_chance  p99.99_us: in      out  sham: in      out  max_us: in       out  sham: in       out"
     );
     for row in rows {
         let (on, sham) = (&row.on, &row.sham);
@@ -132,7 +134,7 @@ fn bins(out: &mut String, rows: &[Row]) {
             .map(|worst| worst.abs() <= OFF_MAX);
         line!(
             out,
-            "{:<8} {:<5} {:>5} {:>5} {:>8} {:>11} {:>10} {:>8} {:>11} {:>7} {:>12} {:>14} {:>8} {:>9} {:>8} {:>11} {:>9} {:>9} {:>9}",
+            "{:<8} {:<5} {:>5} {:>5} {:>8} {:>11} {:>10} {:>8} {:>11} {:>7} {:>12} {:>12} {:>14} {:>8} {:>9} {:>8} {:>11} {:>9} {:>9} {:>9}",
             row.port,
             row.interval.as_secs_f64(),
             row.size,
@@ -144,6 +146,7 @@ fn bins(out: &mut String, rows: &[Row]) {
             worst_bin(sham),
             figure(row.bins_chance, 4),
             if row.dip().is_some() { "yes" } else { "no" },
+            figure(row.tail_chance, 4),
             figure(on.inside.tail_us(), 0),
             figure(on.outside.tail_us(), 0),
             figure(sham.inside.tail_us(), 0),

@@ -158,6 +158,7 @@ fn rows(
         off: Account::new(interval),
         sham: Account::new(interval),
         bins_chance: None,
+        tail_chance: None,
         drops: Drops::new(),
         unexplained: Drops::new(),
         keys: Keys::default(),
@@ -218,6 +219,8 @@ fn rows(
     for row in &mut rows {
         row.off = off.clone();
         row.bins_chance = row.on.windows.chance(&row.sham.windows);
+        let timed = [&row.on.inside, &row.on.outside].map(|latency| latency.undisturbed.len());
+        row.tail_chance = row.on.tails.chance(timed[0], timed[1]);
     }
     Ok((rows, peers))
 }

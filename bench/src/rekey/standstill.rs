@@ -17,6 +17,7 @@
 use core::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+use super::chance::CHANCE_MAX;
 use super::load::FLOWS;
 
 /// So late a witness wakes where nothing is wrong: some tens of microseconds.
@@ -188,7 +189,6 @@ impl Watched {
 /// So many times what chance would place in the windows are too many, if chance does so as rarely as this: a
 /// switch that is ordered in a standstill stands at its end, so they meet somewhat more often.
 const TIMES_MAX: f64 = 3.0;
-const CHANCE_MAX: f64 = 0.001;
 
 /// Where standstills began, for each direction: in the windows around its switches, or not.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

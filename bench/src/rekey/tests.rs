@@ -72,6 +72,7 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         "p9999_out_sham_us",
         "p9999_in_undisturbed_us",
         "p9999_out_undisturbed_us",
+        "p9999_chance",
         "machine_watched_s",
         "machine_standstills",
         "machine_stood_ms",

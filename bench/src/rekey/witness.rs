@@ -13,11 +13,6 @@ use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use thread_priority::{
-    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
-    set_thread_priority_and_policy, thread_native_id,
-};
-
 use super::cores;
 use super::standstill::{Standstill, Wake, seen_by};
 
@@ -80,7 +75,7 @@ impl Witnesses {
         let (write, wakes) = channel();
         let (tell, told) = sync_channel(1);
         let watch = move || {
-            let placed = cores::pin(core).and_then(|()| before_all_others());
+            let placed = cores::pin(core).and_then(|()| cores::realtime(cores::OF_WITNESSES));
             let placed_well = placed.is_ok();
             let _nobody_asks = tell.send(placed);
             if placed_well {
@@ -133,17 +128,6 @@ fn compute() {
         }
     }
     black_box(chains);
-}
-
-/// This thread, from now on.
-fn before_all_others() -> io::Result<()> {
-    let least = ThreadPriorityValue::try_from(1).map_err(io::Error::other)?;
-    set_thread_priority_and_policy(
-        thread_native_id(),
-        ThreadPriority::Crossplatform(least),
-        ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
-    )
-    .map_err(io::Error::other)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use secy::{Protection, Suite};
 use worker::{Handle, Openers};
 
 use super::Arm;
+use super::data_plane::DataPlane;
 use crate::keyed::{self, Direction, Protecting, sci};
 use crate::pipeline::bed::forward;
 use crate::rekey::Error;
@@ -47,6 +48,7 @@ pub(super) trait Forward {
 /// Both boxes, at work.
 pub(super) enum Boxes {
     Workers(Box<[Handle; 2]>),
+    DataPlane(DataPlane),
     Threads {
         stop: Arc<AtomicBool>,
         threads: [JoinHandle<Drops>; 2],
@@ -65,7 +67,8 @@ impl Boxes {
         let (cores, [a, b]) = (cables.cores, cables.encryptors);
         let ports = [cores.keep(0, a), cores.keep(1, b)];
         let boxes = match arm {
-            Arm::Integrity => Self::Workers(Box::new(workers(ports)?)),
+            Arm::Integrity => Self::Workers(Box::new(integrity(ports)?)),
+            Arm::DataPlane => Self::DataPlane(DataPlane::start(ports, interval)?),
             Arm::NoOp => Self::threads(ports, |_, _| {
                 |[red, black]: [Box<dyn Port>; 2]| {
                     let burst = Burst::new();
@@ -75,7 +78,6 @@ impl Boxes {
             #[cfg(feature = "wireguard")]
             Arm::WireGuard => super::wireguard::start(ports, interval)?,
         };
-        let _keeps_its_key = interval;
         let [a, b] = cables.hosts;
         Ok((boxes, Hosts::new([a()?, b()?], cores)?))
     }
@@ -138,6 +140,7 @@ impl Boxes {
         };
         match self {
             Self::Workers(_) => [Vec::new(), Vec::new()],
+            Self::DataPlane(boxes) => boxes.take_switches(),
             Self::Threads { switches, .. } => [take(&switches[0]), take(&switches[1])],
         }
     }
@@ -147,19 +150,11 @@ impl Boxes {
         let died = |_| Error::Ended(DIED.to_owned());
         let mut drops = Drops::new();
         match self {
-            Self::Workers(handles) => {
-                for handle in *handles {
-                    let stats = Arc::clone(&handle.stats);
-                    handle
-                        .join()
-                        .map_err(|death| Error::Ended(death.to_string()))?;
-                    let numbers = stats.snapshot();
-                    merge(&mut drops, &port_drops("red", &numbers.red));
-                    merge(&mut drops, &port_drops("black", &numbers.black));
-                    let own = numbers.drops();
-                    let own = own.map(|(name, frames)| (name.to_owned(), frames));
-                    merge(&mut drops, &own.collect());
-                }
+            Self::Workers(handles) => end_workers(*handles, &mut drops)?,
+            Self::DataPlane(boxes) => {
+                let (handles, wrong) = boxes.end()?;
+                end_workers(handles, &mut drops)?;
+                merge(&mut drops, &wrong);
             }
             Self::Threads { stop, threads, .. } => {
                 stop.store(true, Ordering::Relaxed);
@@ -174,14 +169,38 @@ impl Boxes {
 
 const DIED: &str = "a box died: a bug";
 
-/// Two workers under keys that stay.
-fn workers([a, b]: [[Opener; 2]; 2]) -> Result<[Handle; 2], Error> {
+/// What they dropped, by name.
+fn end_workers(handles: [Handle; 2], drops: &mut Drops) -> Result<(), Error> {
+    for handle in handles {
+        let stats = Arc::clone(&handle.stats);
+        handle
+            .join()
+            .map_err(|death| Error::Ended(death.to_string()))?;
+        let numbers = stats.snapshot();
+        merge(drops, &port_drops("red", &numbers.red));
+        merge(drops, &port_drops("black", &numbers.black));
+        let own = numbers.drops();
+        let own = own.map(|(name, frames)| (name.to_owned(), frames));
+        merge(drops, &own.collect());
+    }
+    Ok(())
+}
+
+/// Two workers that authenticate only, under keys that stay.
+fn integrity(ports: [[Opener; 2]; 2]) -> Result<[Handle; 2], Error> {
     let how = Protecting {
         suite: Suite::GcmAesXpn256,
         protection: Protection::IntegrityOnly,
         engine: Engine::best(),
     };
-    let [from_a, from_b] = [1, 2].map(|end| Direction::fresh(sci(end), how));
+    keyed_workers(ports, &[1, 2].map(|end| Direction::fresh(sci(end), how)))
+}
+
+/// Two workers, each sending under its key.
+pub(super) fn keyed_workers(
+    [a, b]: [[Opener; 2]; 2],
+    [from_a, from_b]: &[Direction; 2],
+) -> Result<[Handle; 2], Error> {
     let spawn = |[red, black]: [Opener; 2], send, receive| {
         let openers = Openers {
             red: worker::Opener::new(red),
@@ -190,7 +209,7 @@ fn workers([a, b]: [[Opener; 2]; 2]) -> Result<[Handle; 2], Error> {
         let spawned = keyed::spawn(openers, MTU, send, receive);
         spawned.map_err(|error| Error::Ended(error.to_string()))
     };
-    Ok([spawn(a, &from_a, &from_b)?, spawn(b, &from_b, &from_a)?])
+    Ok([spawn(a, from_a, from_b)?, spawn(b, from_b, from_a)?])
 }
 
 /// The ceiling: what comes in goes out.

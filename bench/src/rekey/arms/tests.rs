@@ -37,6 +37,19 @@ fn what_keeps_its_key_carries_the_load_without_a_switch() {
     }
 }
 
+#[test]
+fn the_data_plane_changes_keys_faster_than_the_protocol_and_loses_nothing() {
+    let interval = Duration::from_millis(10);
+    let intervals = Arm::DataPlane.intervals(&[Duration::from_secs(1)]);
+    assert!(intervals.contains(&Some(interval)), "{intervals:?}");
+    let peer = measured(Arm::DataPlane, None);
+    // Both directions, 2 s: 400, less what a busy machine delays.
+    let switches = peer.account.switches;
+    assert!((200..=402).contains(&switches), "{switches}");
+    assert_eq!(peer.account.lost, 0, "{:?}", peer.drops);
+    assert!(peer.drops.is_empty(), "{:?}", peer.drops);
+}
+
 #[cfg(feature = "wireguard")]
 #[test]
 fn wireguard_changes_keys_both_ways_at_the_interval() {

@@ -60,12 +60,12 @@ fn a_stall_at_each_switch_is_found_also_among_stalls_of_the_machine() {
         Some(100.0),
         "the bin behind it has both"
     );
-    assert!(on.chance(&sham).unwrap() <= CHANCE_MAX);
+    assert!(on.chance(&sham).unwrap() <= chance::CHANCE_MAX);
     // A tenth of the switches is enough.
     on = stalled_at_the_switch(20, 1);
     on.merge(&windows(180, 0, 1000));
     assert_eq!(on.worst_percent(), Some(10.0));
-    assert!(on.chance(&windows(200, 0, 1000)).unwrap() <= CHANCE_MAX);
+    assert!(on.chance(&windows(200, 0, 1000)).unwrap() <= chance::CHANCE_MAX);
 }
 
 #[test]

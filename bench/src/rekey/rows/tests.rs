@@ -22,6 +22,7 @@ fn row(on: Account, off: Account) -> Row {
         off,
         sham: Account::new(Duration::from_secs(1)),
         bins_chance: None,
+        tail_chance: None,
         drops: Drops::new(),
         unexplained: Drops::new(),
         steps: Steps::default(),

@@ -13,7 +13,10 @@ fn beside_a_witness<T: Send + 'static>(
     work: impl FnOnce(&Witnesses) -> T + Send + 'static,
 ) -> Option<T> {
     let on_its_core = move || {
-        let cores = Cores::part().expect("cores").of_frames().expect("cores");
+        let cores = Cores::part(false)
+            .expect("cores")
+            .of_frames()
+            .expect("cores");
         let witnesses = Witnesses::start(cores.get(..1)?)?;
         cores::pin(cores[0]).expect("a core of this machine");
         Some(work(&witnesses))
