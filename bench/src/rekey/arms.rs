@@ -147,9 +147,7 @@ impl Peer {
 
     /// Who it is, in a legend.
     pub(super) fn label(&self) -> String {
-        let interval = self
-            .interval
-            .map(|t| format!(", T = {} s", t.as_secs_f64()));
+        let interval = self.interval.map(|t| format!(", {} s", t.as_secs_f64()));
         self.name().to_owned() + &interval.unwrap_or_default()
     }
 

@@ -112,7 +112,10 @@ fn tails(rows: &[&Row]) -> Vec<Line> {
 /// Ours in strokes, at the shortest interval, which costs most; so peers.
 fn beside_peers(rows: &[&Row], peers: &[&Peer]) -> Vec<Line> {
     let shortest = rows.iter().min_by_key(|row| row.interval);
-    let ours = shortest.map(|row| (format!("qmacsec, {}", name(row)), &row.on, true));
+    let ours = shortest.map(|row| {
+        let name = format!("qmacsec, {} s", row.interval.as_secs_f64());
+        (name, &row.on, true)
+    });
     let shortest = shortest.map(|row| row.interval);
     let shown = |peer: &&&Peer| peer.interval.is_none() || peer.interval == shortest;
     let peers = peers.iter().filter(shown);

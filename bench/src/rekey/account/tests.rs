@@ -126,6 +126,27 @@ fn accounts_add_up() {
     assert_eq!(one.windows.percent(), two.windows.percent());
 }
 
+/// 8.7 frames in a millisecond are 8 or 9.
+#[test]
+fn few_frames_do_not_beat_with_bins() {
+    let interval = Duration::from_millis(100);
+    let mut run = run();
+    run.offer.rate = 8_730.0;
+    with_latency(&mut run, 0, 1_000, 0..0, 0);
+    with_latency(&mut run, 1, 1_000, 0..0, 0);
+    let leaves = |number| run.start + Duration::from_nanos(run.offer.due_ns(number) + 1_000);
+    let switches: Vec<Instant> = (3..10).map(|n| leaves(n * 873)).collect();
+    let mut account = Account::new(interval);
+    account.add(&run, &[switches.clone(), switches]);
+    assert_eq!(account.windows.len(), 14);
+    let worst = account.windows.worst_percent().unwrap();
+    assert!(
+        worst.abs() < 3.0,
+        "{worst}: {:?}",
+        account.windows.percent()
+    );
+}
+
 /// At the edges of a run a window would have empty bins that are no dip.
 #[test]
 fn only_whole_windows_have_bins() {
