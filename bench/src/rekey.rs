@@ -65,7 +65,8 @@ mod witness;
 #[command(after_help = "Examples:\n  \
     qmacsec-bench rekey --quick\n  \
     qmacsec-bench rekey --full --out rekey\n  \
-    qmacsec-bench rekey --ports mem,xdp --intervals 3,1,0.1 --loads 50 --sizes 64,1518 --switches 1000 --out rekey\n\
+    qmacsec-bench rekey --ports mem,xdp --intervals 3,1,0.1 --loads 50 --sizes 64,1518 --switches 1000 --out rekey\n  \
+    sysctl kernel.sched_rt_runtime_us=-1; qmacsec-bench rekey --realtime --ports mem,xdp --intervals 1,0.1 --loads 50 --sizes 512\n  \
     qmacsec-bench rekey --ports mem --intervals 1,0.1 --loads 50 --sizes 512 --faults --arms no-op,integrity --out rekey\n\
     Exit code 2 when a row or a fault fails. `--out` writes report.txt, report.json, report.html, .svg and .hlog.")]
 pub struct Options {
