@@ -17,7 +17,6 @@ use crate::frame_size::FrameSize;
 use crate::size::shuffle;
 use crate::sweeps;
 use crate::throughput::{Load, Tcp};
-use crate::vdev::Vdev;
 
 /// At full load before the count begins, and while it lasts.
 const WARM_UP: Duration = Duration::from_millis(100);
@@ -32,8 +31,6 @@ const TRANSFER: Duration = Duration::from_millis(800);
 /// Frames that are looked at, and how many a second.
 const LOOKED_AT: u64 = 480;
 const LOOKED_AT_RATE: f64 = 10_000.0;
-/// Boxes that are deaf are made anew until they were made so often.
-const BUILDS_MAX: u32 = 3;
 /// The line is empty when nothing has arrived for so long.
 const QUIET: Duration = Duration::from_millis(30);
 /// What a host may send without jumbo, and with.
@@ -115,8 +112,7 @@ impl<'a> Rounds<'a> {
                 shuffle(&mut arms, &mut self.rng);
                 arms.retain(|&arm| self.plan.arms[arm].goes_with(self.cells[cell]));
                 for arm in arms {
-                    let sample =
-                        self.sample_heard(self.cells[cell], self.plan.arms[arm], round == 1)?;
+                    let sample = self.sample(self.cells[cell], self.plan.arms[arm], round == 1)?;
                     self.samples[cell][arm].push(sample);
                 }
                 bar.inc(1);
@@ -124,20 +120,6 @@ impl<'a> Rounds<'a> {
         }
         bar.finish_and_clear();
         Ok(())
-    }
-
-    /// `net_af_xdp` of DPDK 22.11 on fresh interfaces comes up deaf now and then, when others use the machine: of
-    /// all frames none comes for ten seconds. Boxes that let one frame through have to let all through; those
-    /// that are deaf are made anew.
-    fn sample_heard(&self, cell: Cell, arm: Arm, first: bool) -> Result<Sample, Error> {
-        let fresh = cell.port.vdev().is_some_and(Vdev::needs_fresh_interfaces);
-        for _ in 1..BUILDS_MAX {
-            match self.sample(cell, arm, first) {
-                Err(Error::Wrong { came: 0, .. }) if fresh => {}
-                sample => return sample,
-            }
-        }
-        self.sample(cell, arm, first)
     }
 
     fn sample(&self, cell: Cell, arm: Arm, first: bool) -> Result<Sample, Error> {
