@@ -12,6 +12,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use gcm::Engine;
@@ -179,6 +180,9 @@ pub enum Error {
     /// Namespaces, cables, threads, sockets.
     #[error("the system refuses what the measurement needs: {0}")]
     System(#[from] io::Error),
+    /// A cable that does not come up.
+    #[error("the boxes' ports have no carrier after {0:?}: is the machine overloaded?")]
+    NoCarrier(Duration),
     /// What comes out is not what went in.
     #[error(
         "{arm} over {port} at size {size}: of {sent} frames {came} came, {changed} changed and \

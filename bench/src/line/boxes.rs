@@ -15,6 +15,8 @@ use port::packet::{Packet, PacketConfig};
 use port::xdp::{Share, Xdp, XdpConfig, XdpMode};
 use port::{Burst, Port, PortCounters, PortError};
 use secy::{Protection, Suite};
+// The crate: this module's own tests have the name, too.
+use ::tests::patience::waited;
 use wire::OVERHEAD_MAX;
 use worker::Idle;
 
@@ -26,6 +28,9 @@ use crate::keyed::{Direction, Keyed, Protecting, sci};
 use crate::pipeline::bed::forward;
 use crate::vdev::Vdev;
 
+/// How long a cable that was plugged in just now may take to come up: the kernel tells of it by work that others may
+/// hold up.
+const CARRIER: Duration = Duration::from_secs(10);
 /// Polls between two looks at whether to end.
 const POLLS: usize = 64;
 
@@ -157,7 +162,7 @@ fn open(setup: Setup, red_mtu: usize) -> Result<[OneBox; 2], Error> {
     };
     let directions = how.map(|how| [1, 2].map(|end| Direction::fresh(sci(end), how)));
     let one_box = |index: usize| -> Result<OneBox, Error> {
-        let [red, black] = ports(setup.port, BOXES[index], red_mtu)?;
+        let [red, black] = plugged_in(ports(setup.port, BOXES[index], red_mtu)?, CARRIER)?;
         Ok(match &directions {
             None => OneBox::Forwarder {
                 red,
@@ -172,6 +177,15 @@ fn open(setup: Setup, red_mtu: usize) -> Result<[OneBox; 2], Error> {
         })
     };
     Ok([one_box(0)?, one_box(1)?])
+}
+
+/// The same, when both have a carrier: without one a port sends nothing, and DPDK's look for it only now and then.
+fn plugged_in(ports: [Box<dyn Port>; 2], limit: Duration) -> Result<[Box<dyn Port>; 2], Error> {
+    let carriers = || ports.iter().all(|port| port.link_up());
+    match waited(limit, carriers) {
+        Some(_) => Ok(ports),
+        None => Err(Error::NoCarrier(limit)),
+    }
 }
 
 /// Red and black; AF_XDP ports share their memory, as in the program.
@@ -260,3 +274,6 @@ fn work(boxes: &mut [OneBox; 2], stop: &AtomicBool) -> Dropped {
     boxes.iter_mut().for_each(|one| one.dropped(&mut dropped));
     dropped
 }
+
+#[cfg(test)]
+mod tests;
