@@ -99,36 +99,6 @@ impl Direction {
         }
     }
 
-    /// For the one who sends.
-    #[must_use]
-    pub fn tx(&self) -> TxSa {
-        let (id, how) = (self.id(), &self.how);
-        TxSa::new(
-            id,
-            how.suite,
-            &self.sak(),
-            Salt([7; 12]),
-            Ssci(1),
-            how.engine,
-        )
-    }
-
-    /// For the one who receives.
-    #[must_use]
-    pub fn rx(&self) -> RxSa {
-        let (id, how) = (self.id(), &self.how);
-        RxSa::new(
-            id,
-            how.suite,
-            &self.sak(),
-            Salt([7; 12]),
-            Ssci(1),
-            how.engine,
-        )
-    }
-}
-
-impl Direction {
     /// Has the receiver hold the key.
     #[must_use]
     pub fn install_rx(&self) -> Command {
@@ -150,6 +120,30 @@ impl Direction {
             sci: self.from,
             id: self.id(),
         }
+    }
+
+    fn tx(&self) -> TxSa {
+        let (id, how) = (self.id(), &self.how);
+        TxSa::new(
+            id,
+            how.suite,
+            &self.sak(),
+            Salt([7; 12]),
+            Ssci(1),
+            how.engine,
+        )
+    }
+
+    fn rx(&self) -> RxSa {
+        let (id, how) = (self.id(), &self.how);
+        RxSa::new(
+            id,
+            how.suite,
+            &self.sak(),
+            Salt([7; 12]),
+            Ssci(1),
+            how.engine,
+        )
     }
 }
 

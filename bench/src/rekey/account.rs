@@ -235,9 +235,8 @@ impl Account {
         let half = self.half.as_nanos() as i64;
         let near = |half, at| nearest(switches, half, at);
         let nearest = |at| near(half, at);
-        let settled = SETTLED_NS;
         let even = offer.rate * (BIN_NS as f64 / 1e9);
-        let whole = settled + half + BIN_NS..=offer.time.as_nanos() as i64 - half;
+        let whole = SETTLED_NS + half + BIN_NS..=offer.time.as_nanos() as i64 - half;
         let mut window = |at: &i64| {
             let whole = whole.contains(at);
             let disturbed = disturbed.touches(at - half - BIN_NS..=at + half);
@@ -274,7 +273,7 @@ impl Account {
                 self.windows
                     .arrive(window, (since / BIN_NS as u64) as usize);
             }
-            if due < settled {
+            if due < SETTLED_NS {
                 continue; // as in `latest`
             }
             let latency = match nearest(due) {
@@ -319,7 +318,7 @@ impl Account {
         }
         self.at_switches
             .extend(after.into_iter().filter(|&late| late > 0));
-        let settled = (SETTLING.as_nanos() as i64 / moment) as usize;
+        let settled = (SETTLED_NS / moment) as usize;
         self.elsewhere
             .extend(longest.into_iter().skip(settled).filter(|&late| late > 0));
     }

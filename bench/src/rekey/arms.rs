@@ -30,6 +30,8 @@ mod data_plane;
 #[cfg(feature = "wireguard")]
 mod wireguard;
 
+/// Our encryptors at an interval, among peers.
+pub(super) const OURS: &str = "qmacsec";
 /// Keys change as fast as this where no protocol has to keep up.
 const SHORTEST: Duration = Duration::from_millis(10);
 
@@ -147,8 +149,10 @@ impl Peer {
 
     /// Who it is, in a legend.
     pub(super) fn label(&self) -> String {
-        let interval = self.interval.map(|t| format!(", {} s", t.as_secs_f64()));
-        self.name().to_owned() + &interval.unwrap_or_default()
+        match self.interval {
+            None => self.name().to_owned(),
+            Some(interval) => label(self.name(), interval),
+        }
     }
 
     pub(super) fn account(&self) -> &Account {
@@ -212,6 +216,11 @@ fn run(
     Ok((account, drops))
 }
 
+/// Who changes keys at this interval, in a legend.
+pub(super) fn label(name: &str, interval: Duration) -> String {
+    format!("{name}, {} s", interval.as_secs_f64())
+}
+
 /// T3 PEERS: all arms of an offer, and ours at each interval among them.
 pub(super) fn table(out: &mut String, peers: &[Peer], rows: &[Row]) {
     if peers.is_empty() {
@@ -232,7 +241,7 @@ pub(super) fn table(out: &mut String, peers: &[Peer], rows: &[Row]) {
         if peer.who == Who::Xpn256 {
             let ours = |row: &&Row| row.cell() == peer.cell();
             for row in rows.iter().filter(ours) {
-                let who = ("qmacsec", Some(row.interval));
+                let who = (OURS, Some(row.interval));
                 put(out, peer.cell(), who, &row.on, &row.drops);
             }
         }

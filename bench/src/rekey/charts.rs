@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 
 use super::account::{Account, window};
-use super::arms::Peer;
+use super::arms::{OURS, Peer, label};
 use super::rows::Row;
 use crate::chart::{COLOURS, Chart, Line, Panel, XAxis};
 use crate::machine::Machine;
@@ -112,10 +112,7 @@ fn tails(rows: &[&Row]) -> Vec<Line> {
 /// Ours in strokes, at the shortest interval, which costs most; so peers.
 fn beside_peers(rows: &[&Row], peers: &[&Peer]) -> Vec<Line> {
     let shortest = rows.iter().min_by_key(|row| row.interval);
-    let ours = shortest.map(|row| {
-        let name = format!("qmacsec, {} s", row.interval.as_secs_f64());
-        (name, &row.on, true)
-    });
+    let ours = shortest.map(|row| (label(OURS, row.interval), &row.on, true));
     let shortest = shortest.map(|row| row.interval);
     let shown = |peer: &&&Peer| peer.interval.is_none() || peer.interval == shortest;
     let peers = peers.iter().filter(shown);

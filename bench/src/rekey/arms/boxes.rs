@@ -67,7 +67,10 @@ impl Boxes {
         let (cores, [a, b]) = (cables.cores, cables.encryptors);
         let ports = [cores.keep(0, a), cores.keep(1, b)];
         let boxes = match arm {
-            Arm::Integrity => Self::Workers(Box::new(integrity(ports)?)),
+            Arm::Integrity => {
+                let keys = fresh_keys(Protection::IntegrityOnly);
+                Self::Workers(Box::new(keyed_workers(ports, &keys)?))
+            }
             Arm::DataPlane => Self::DataPlane(DataPlane::start(ports, interval)?),
             Arm::NoOp => Self::threads(ports, |_, _| {
                 |[red, black]: [Box<dyn Port>; 2]| {
@@ -186,14 +189,14 @@ fn end_workers(handles: [Handle; 2], drops: &mut Drops) -> Result<(), Error> {
     Ok(())
 }
 
-/// Two workers that authenticate only, under keys that stay.
-fn integrity(ports: [[Opener; 2]; 2]) -> Result<[Handle; 2], Error> {
+/// Keys of both directions, XPN-256.
+pub(super) fn fresh_keys(protection: Protection) -> [Direction; 2] {
     let how = Protecting {
         suite: Suite::GcmAesXpn256,
-        protection: Protection::IntegrityOnly,
+        protection,
         engine: Engine::best(),
     };
-    keyed_workers(ports, &[1, 2].map(|end| Direction::fresh(sci(end), how)))
+    [1, 2].map(|end| Direction::fresh(sci(end), how))
 }
 
 /// Two workers, each sending under its key.

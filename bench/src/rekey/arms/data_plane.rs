@@ -8,13 +8,12 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use gcm::Engine;
 use qmacsec::ports::Opener;
-use secy::{Protection, Suite};
+use secy::Protection;
 use worker::{Command, Handle, Outcome, Ticket};
 
-use super::boxes::keyed_workers;
-use crate::keyed::{Direction, Protecting, sci};
+use super::boxes::{fresh_keys, keyed_workers};
+use crate::keyed::Direction;
 use crate::rekey::Error;
 use crate::rekey::load::FLOWS;
 use crate::rekey::pair::{Drops, watched};
@@ -41,12 +40,7 @@ impl DataPlane {
     ) -> Result<Self, Error> {
         let seen = [Seen::default(), Seen::default()];
         let ports = [watched(a, &seen[0], None), watched(b, &seen[1], None)];
-        let how = Protecting {
-            suite: Suite::GcmAesXpn256,
-            protection: Protection::Confidentiality,
-            engine: Engine::best(),
-        };
-        let keys = [1, 2].map(|end| Direction::fresh(sci(end), how));
+        let keys = fresh_keys(Protection::Confidentiality);
         let workers = keyed_workers(ports, &keys)?;
         let mut rotation = Rotation {
             workers,
