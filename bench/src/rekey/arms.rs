@@ -232,7 +232,7 @@ pub(super) fn table(out: &mut String, peers: &[Peer], rows: &[Row]) {
     );
     line!(
         out,
-        "port     size  load%  arm        T_s    switches     frames   lost  lost_in  reord    dup  p50_us  p99.99_us: in      out  max_us: in       out  dropped by name"
+        "port           size  load%  arm        T_s    switches     frames   lost  lost_in  reord    dup  p50_us  p99.99_us: in      out  max_us: in       out  dropped by name"
     );
     for peer in peers {
         let who = (peer.name(), peer.interval);
@@ -267,7 +267,7 @@ fn put(
         .map(|(name, frames)| format!("{name} {frames}"));
     line!(
         out,
-        "{port:<8} {size:<5} {load:>5}  {name:<10} {interval:<5} {:>9} {:>10} {:>6} {:>8} {:>6} {:>6} {:>7} {:>14} {:>8} {:>11} {:>9}  {}",
+        "{port:<14} {size:<5} {load:>5}  {name:<10} {interval:<5} {:>9} {:>10} {:>6} {:>8} {:>6} {:>6} {:>7} {:>14} {:>8} {:>11} {:>9}  {}",
         a.switches,
         a.frames,
         a.lost,

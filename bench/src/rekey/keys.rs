@@ -118,13 +118,13 @@ pub(super) fn table(out: &mut String, rows: &[Row]) {
     );
     line!(
         out,
-        "port     T_s    size load%  source     SKR_bit/s   keys_in  keys_used  depth_min  t_to_starve_s  stage_changes  pqc_mixed%"
+        "port           T_s    size load%  source     SKR_bit/s   keys_in  keys_used  depth_min  t_to_starve_s  stage_changes  pqc_mixed%"
     );
     for row in rows {
         let k = &row.keys;
         line!(
             out,
-            "{:<8} {:<5} {:>5} {:>5}  {:<9} {:>10.0} {:>9} {:>10} {:>10} {:>14} {:>14} {:>11}",
+            "{:<14} {:<5} {:>5} {:>5}  {:<9} {:>10.0} {:>9} {:>10} {:>10} {:>14} {:>14} {:>11}",
             row.port,
             row.interval.as_secs_f64(),
             row.size,

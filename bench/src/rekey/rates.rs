@@ -120,13 +120,13 @@ pub(super) fn table(out: &mut String, rates: &[Rates]) {
     );
     line!(
         out,
-        "port     size   arm        NDR_Mpps: lower   upper   NDR_Gbit/s  PDR.5_Mpps: lower   upper"
+        "port           size   arm        NDR_Mpps: lower   upper   NDR_Gbit/s  PDR.5_Mpps: lower   upper"
     );
     for of in rates {
         let mpps = |rate: f64| rate / 1e6;
         line!(
             out,
-            "{:<8} {:<6} {:<10} {:>15.4} {:>7.4} {:>12.3} {:>18.4} {:>7.4}",
+            "{:<14} {:<6} {:<10} {:>15.4} {:>7.4} {:>12.3} {:>18.4} {:>7.4}",
             of.port.as_str(),
             of.size,
             of.arm,

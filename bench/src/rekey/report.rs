@@ -60,7 +60,7 @@ fn rekeying(out: &mut String, rows: &[Row]) {
     );
     line!(
         out,
-        "port     T_s    size load%  switches     frames   lost  lost_in  reord    dup  loss_ub95  blocked_us/rekey  gap_max_us: in      out  p99.99_us: in      out  max_us: in       out  worst_bin%  median_stall_us: at_switch elsewhere  verdict"
+        "port           T_s    size load%  switches     frames   lost  lost_in  reord    dup  loss_ub95  blocked_us/rekey  gap_max_us: in      out  p99.99_us: in      out  max_us: in       out  worst_bin%  median_stall_us: at_switch elsewhere  verdict"
     );
     for (row, interval, account) in beside_off(rows) {
         let verdict = (interval != OFF).then(|| row.verdict().to_string());
@@ -84,7 +84,7 @@ fn measured(out: &mut String, interval: &str, row: &Row, account: &Account, verd
     let stall = a.stall_us(0.5);
     line!(
         out,
-        "{:<8} {interval:<5} {:>5} {:>5} {:>9} {:>10} {:>6} {:>8} {:>6} {:>6} {:>10.1e} {:>17.1} {:>15.0} {:>8.0} {:>14} {:>8} {:>11} {:>9} {:>11} {:>27} {:>9}  {verdict}",
+        "{:<14} {interval:<5} {:>5} {:>5} {:>9} {:>10} {:>6} {:>8} {:>6} {:>6} {:>10.1e} {:>17.1} {:>15.0} {:>8.0} {:>14} {:>8} {:>11} {:>9} {:>11} {:>27} {:>9}  {verdict}",
         row.port,
         row.size,
         row.load_percent,
@@ -124,7 +124,7 @@ fn bins(out: &mut String, rows: &[Row]) {
     );
     line!(
         out,
-        "port     T_s    size load%  windows  worst_bin%  within_2%     sham  worst_bin%  chance  by_switches  tail_chance  p99.99_us: in      out  sham: in      out  max_us: in       out  sham: in       out"
+        "port           T_s    size load%  windows  worst_bin%  within_2%     sham  worst_bin%  chance  by_switches  tail_chance  p99.99_us: in      out  sham: in      out  max_us: in       out  sham: in       out"
     );
     for row in rows {
         let (on, sham) = (&row.on, &row.sham);
@@ -134,7 +134,7 @@ fn bins(out: &mut String, rows: &[Row]) {
             .map(|worst| worst.abs() <= OFF_MAX);
         line!(
             out,
-            "{:<8} {:<5} {:>5} {:>5} {:>8} {:>11} {:>10} {:>8} {:>11} {:>7} {:>12} {:>12} {:>14} {:>8} {:>9} {:>8} {:>11} {:>9} {:>9} {:>9}",
+            "{:<14} {:<5} {:>5} {:>5} {:>8} {:>11} {:>10} {:>8} {:>11} {:>7} {:>12} {:>12} {:>14} {:>8} {:>9} {:>8} {:>11} {:>9} {:>9} {:>9}",
             row.port,
             row.interval.as_secs_f64(),
             row.size,
@@ -171,7 +171,7 @@ fn standstills(out: &mut String, rows: &[Row]) {
     );
     line!(
         out,
-        "port     T_s    size load%  watched_s  standstills  total_ms   slow_ms  longest_ms  frames_touched%  windows  at_switches by_chance  p99.99_us of all frames: in      out"
+        "port           T_s    size load%  watched_s  standstills  total_ms   slow_ms  longest_ms  frames_touched%  windows  at_switches by_chance  p99.99_us of all frames: in      out"
     );
     for (row, interval, account) in beside_off(rows) {
         let (machine, [inside, outside]) = (&account.machine, [&account.inside, &account.outside]);
@@ -179,7 +179,7 @@ fn standstills(out: &mut String, rows: &[Row]) {
         let touched = inside.disturbed() + outside.disturbed();
         put!(
             out,
-            "{:<8} {interval:<5} {:>5} {:>5}",
+            "{:<14} {interval:<5} {:>5} {:>5}",
             row.port,
             row.size,
             row.load_percent
@@ -217,7 +217,7 @@ fn latencies(out: &mut String, rows: &[Row]) {
     );
     line!(
         out,
-        "port     size  load%  T_s    where          frames      p50      p90      p99    p99.9   p99.99      max"
+        "port           size  load%  T_s    where          frames      p50      p90      p99    p99.9   p99.99      max"
     );
     for (row, interval, account) in beside_off(rows) {
         let places = match interval.as_str() {
@@ -229,7 +229,7 @@ fn latencies(out: &mut String, rows: &[Row]) {
         for (place, histogram) in taken.filter(|(_, histogram)| !histogram.is_empty()) {
             put!(
                 out,
-                "{:<8} {:<5} {:>5}  {interval:<5}  {place:<8} {:>12}",
+                "{:<14} {:<5} {:>5}  {interval:<5}  {place:<8} {:>12}",
                 row.port,
                 row.size,
                 row.load_percent,
@@ -261,7 +261,7 @@ fn switches(out: &mut String, rows: &[Row]) {
     for row in rows {
         line!(
             out,
-            "{:<8} {:<5} {:>3} %  T = {:<5}  switches {}  missed {}  late_old_key_frames {}  an_wraps {}",
+            "{:<14} {:<5} {:>3} %  T = {:<5}  switches {}  missed {}  late_old_key_frames {}  an_wraps {}",
             row.port,
             row.size,
             row.load_percent,
@@ -285,7 +285,7 @@ fn drops(out: &mut String, rows: &[Row]) {
     for row in rows {
         put!(
             out,
-            "{:<8} {:<5} {:>3} %  T = {:<5}  unexplained {}",
+            "{:<14} {:<5} {:>3} %  T = {:<5}  unexplained {}",
             row.port,
             row.size,
             row.load_percent,
