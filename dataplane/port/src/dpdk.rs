@@ -156,25 +156,16 @@ impl Dpdk {
         Ok(port)
     }
 
-    /// Frees what the ring has from before this port was there. `net_af_packet` of DPDK 22.11 makes a socket for all
-    /// protocols and binds it to its interface only after that: meanwhile it takes the frames of every
-    /// interface of the namespace, for as long as a ring of jumbo frames takes to be mapped.
-    #[allow(unsafe_code, reason = "a call of DPDK")]
+    /// Drops what the ring has from before this port was there, and counts none of it. `net_af_packet` of DPDK 22.11
+    /// makes a socket for all protocols and binds it to its interface only after that: meanwhile it takes the
+    /// frames of every interface of the namespace, for as long as a ring of jumbo frames takes to be mapped.
     fn forget_what_came(&mut self) {
-        let (number, queue) = (self.claim.number(), self.claim.queue());
+        let mut burst = Burst::new();
         for _ in 0..usize::from(limits::RX_DESCRIPTORS).div_ceil(BURST_MAX) {
-            let (rooms, count) = (self.rooms.as_mut_ptr(), BURST_MAX as u16);
-            // SAFETY: the queue is this port's alone, and the port stays on its thread; there are
-            // BURST_MAX rooms.
-            let came = unsafe { dpdk_sys::qm_rx_burst(number, queue, rooms, count) };
-            for room in &self.rooms[..usize::from(came)] {
-                // SAFETY: the driver has just given us this mbuf, and nobody else has it.
-                unsafe { Mbufs::free(room) };
-            }
-            if came == 0 {
-                break;
-            }
+            self.rx_burst(&mut burst);
+            burst.clear();
         }
+        self.counters = PortCounters::default();
     }
 
     /// The address of a device that is not open yet.
