@@ -300,7 +300,7 @@ pub fn run(options: &Options) -> Result<(String, bool), Error> {
     if plan.ports.iter().any(|port| *port != PortKind::Mem) {
         sandbox::enter()?;
     }
-    qmacsec::log::start("off");
+    let _log = qmacsec::log::start("off");
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);
     let machine = Machine::this(&clock, limits); // before we part its cores

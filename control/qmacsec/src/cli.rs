@@ -1,10 +1,12 @@
 //! The command line: which command, with which arguments.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::command::{check, keys, kme, ledger, link, order, pki, run, status};
+use crate::output;
 use crate::{lab, limits};
 
 /// Line encryptor: protects Ethernet between two sites with MACsec (IEEE 802.1AE) and changes the
@@ -55,7 +57,10 @@ enum Command {
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help_or_mistake) => return print_help(&help_or_mistake),
+    };
     let outcome = match cli.command {
         Command::Lab(args) => lab::main(&args),
         Command::Run(args) => run::main(&args),
@@ -71,18 +76,37 @@ pub fn main() -> ExitCode {
         Command::Link(args) => link::main(&args),
     };
     outcome.unwrap_or_else(|error| {
-        let mut said = error.to_string();
-        eprintln!("qmacsec: {said}");
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            // Many an error tells its cause in its own words.
-            if !said.contains(&text) {
-                eprintln!("  because: {text}");
-                said += &text;
-            }
-            source = cause.source();
-        }
+        output::last_words(&in_words(&*error));
         ExitCode::from(limits::EXIT_FAILURE)
     })
+}
+
+/// Help and version on standard output, or a mistake in the arguments on standard error.
+fn print_help(text: &clap::Error) -> ExitCode {
+    let printed = text.print();
+    let code = u8::try_from(text.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+    match output::forgive(printed) {
+        // A mistake that cannot be told is still a mistake.
+        Err(_) if text.use_stderr() => code,
+        Err(error) => {
+            output::last_words(&in_words(&error));
+            ExitCode::from(limits::EXIT_FAILURE)
+        }
+        Ok(()) => code,
+    }
+}
+
+/// An error and its causes.
+fn in_words(error: &dyn Error) -> String {
+    let mut words = format!("qmacsec: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        // Many errors tell their cause in their own words.
+        if !words.contains(&text) {
+            words += &format!("\n  because: {text}");
+        }
+        source = cause.source();
+    }
+    words
 }

@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod limits;
 pub mod log;
 mod numa;
+pub mod output;
 pub mod ports;
 pub mod precedence;
 pub mod status;

@@ -18,6 +18,7 @@ mod lab;
 mod line_noise;
 mod link_loss;
 mod orders;
+mod output;
 mod policy;
 mod trouble;
 mod unprivileged;

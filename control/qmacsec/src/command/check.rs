@@ -7,6 +7,7 @@ use worker::Action;
 
 use super::Outcome;
 use crate::config::{EncryptorConfig, Psk};
+use crate::output::{OutputError, outln};
 
 /// Arguments of `qmacsec check`.
 #[derive(clap::Args)]
@@ -20,62 +21,61 @@ pub struct Args {
 /// Checks and prints a summary.
 ///
 /// # Errors
-/// The first mistake found, with file, key, value and mend.
-#[expect(clippy::print_stdout, reason = "the summary is this command's output")]
+/// The first mistake found, with file, key, value and mend; output that cannot be written.
 pub fn main(args: &Args) -> Outcome {
     let config = EncryptorConfig::read(&args.config)?;
     Psk::read(&args.config, &config.the_peer().psk_file)?;
     crate::encryptor::key_sources(&args.config, &config)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     config.worker.fits(&args.config, cores)?;
-    println!("{} is fine:", args.config.display());
-    println!(
+    outln!("{} is fine:", args.config.display())?;
+    outln!(
         "  {}: red {} (MTU {}), black {}",
         config.encryptor.name,
         config.red.name(),
         config.red.mtu,
         config.black.name()
-    );
+    )?;
     let count = config.worker.count;
-    println!("  frame workers for each direction: {count}");
-    println!(
+    outln!("  frame workers for each direction: {count}")?;
+    outln!(
         "  {}, engine {}",
         config.macsec.suite.0.name(),
         config.encryptor.engine.0.name()
-    );
-    println!(
+    )?;
+    outln!(
         "  peer {} (SAE {}), a fresh key every {}, the last one held for {} at most",
         config.the_peer().name,
         config.the_peer().sae_id,
         config.rekey.interval,
         config.rekey.hold_max
-    );
+    )?;
     for (url, _) in config.kme.addresses() {
-        println!("  KME {url}");
+        outln!("  KME {url}")?;
     }
-    print_policy(&config);
+    print_policy(&config)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The table, as frames from red meet it.
-#[expect(clippy::print_stdout, reason = "part of the summary")]
-fn print_policy(config: &EncryptorConfig) {
+fn print_policy(config: &EncryptorConfig) -> Result<(), OutputError> {
     let policy = &config.policy.table;
-    println!("  frames from red, the first line that matches decides:");
+    outln!("  frames from red, the first line that matches decides:")?;
     for (line, action) in policy.lines() {
         let aloud = match action {
             Action::Bypass => "   <- IN CLEAR on the line, both ways",
             Action::Protect | Action::Discard => "",
         };
-        println!("    {:<8} {line}{aloud}", action.name());
+        outln!("    {:<8} {line}{aloud}", action.name())?;
     }
     let tags = config.macsec.clear_vlan_tags;
     if tags > 0 {
-        println!("  VLAN tags in clear on the line: {tags}, the outermost");
+        outln!("  VLAN tags in clear on the line: {tags}, the outermost")?;
     }
     if policy.bypasses_of().next().is_some() {
-        println!(
+        outln!(
             "  WARNING: frames that bypass are neither secret nor authentic; the other end must have the same rules"
-        );
+        )?;
     }
+    Ok(())
 }

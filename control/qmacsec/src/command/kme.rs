@@ -48,7 +48,7 @@ pub struct Args {
 /// A mistake in the config, an address in use, a certificate that cannot be read.
 pub fn main(args: &Args) -> Outcome {
     lab::die_with_parent()?;
-    log::start("info");
+    let _log = log::start("info");
     harden::process();
     let config = KmeFile::read(&args.config)?;
     let link = modelled_link(&args.config, &config)?;

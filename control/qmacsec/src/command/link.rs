@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Outcome;
 use crate::limits;
+use crate::output::{self, outln};
 
 /// Arguments of `qmacsec link`.
 #[derive(clap::Args)]
@@ -63,21 +64,20 @@ enum DetectionName {
 /// Prints the report.
 ///
 /// # Errors
-/// A value out of range, by name, with the range.
-#[expect(clippy::print_stdout, reason = "the report is this command's output")]
+/// A value out of range, by name, with the range; output that cannot be written.
 pub fn main(args: &Args) -> Outcome {
     if args.list {
         for preset in Preset::ALL {
-            println!("{:<18} {}", preset.name(), preset.description());
+            outln!("{:<18} {}", preset.name(), preset.description())?;
         }
         return Ok(ExitCode::SUCCESS);
     }
     let preset: Preset = args.preset.parse()?;
     let report = LinkReport::of(&link(args, preset)?);
     if args.json {
-        println!("{}", json_report(preset, &report));
+        outln!("{}", json_report(preset, &report))?;
     } else {
-        print!("{}", text(preset, &report));
+        output::write(text(preset, &report))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::Outcome;
 use crate::limits;
+use crate::output::outln;
 use crate::status::{Done, Request, request};
 
 /// Arguments of `qmacsec rekey`.
@@ -90,17 +91,18 @@ pub fn zeroise(args: &ZeroiseArgs) -> Outcome {
     print(&done, args.json)
 }
 
-#[expect(clippy::print_stdout, reason = "the answer is these commands' output")]
 fn print(done: &Done, json: bool) -> Outcome {
     if json {
-        println!("{}", serde_json::to_string(done)?);
+        outln!("{}", serde_json::to_string(done)?)?;
     } else if done.workers > 0 {
-        println!(
+        outln!(
             "{} ({} workers confirmed, {:.1} ms)",
-            done.text, done.workers, done.took_ms
-        );
+            done.text,
+            done.workers,
+            done.took_ms
+        )?;
     } else {
-        println!("{}", done.text);
+        outln!("{}", done.text)?;
     }
     Ok(if done.done {
         ExitCode::SUCCESS

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::Outcome;
 use crate::limits;
+use crate::output::outln;
 
 /// Arguments of `qmacsec pki`.
 #[derive(clap::Args)]
@@ -47,12 +48,9 @@ pub struct Args {
 /// Makes what was asked for and lists the files.
 ///
 /// # Errors
-/// A name that cannot be, a file that is there, a folder that cannot be written.
-#[expect(
-    clippy::print_stdout,
-    reason = "the list of files is this command's output"
-)]
+/// A name that cannot be, a file that is there, a folder or output that cannot be written.
 pub fn main(args: &Args) -> Outcome {
+    let mut made = Vec::new();
     if let Some(dir) = &args.dir {
         let pki = kme::pki::LabPki {
             kmes: args.kmes.iter().map(|text| kme_name(text)).collect(),
@@ -60,13 +58,15 @@ pub fn main(args: &Args) -> Outcome {
             validity: args.validity,
             overwrite: args.overwrite,
         };
-        for file in kme::pki::make_lab_pki(dir, &pki)? {
-            println!("{}", file.display());
-        }
+        made.extend(kme::pki::make_lab_pki(dir, &pki)?);
     }
     if let Some(file) = &args.psk {
         write_psk(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        println!("{}", file.display());
+        made.push(file.clone());
+    }
+    // All files are made before the first is named: output that fails leaves no half of them.
+    for file in made {
+        outln!("{}", file.display())?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -67,7 +67,7 @@ pub struct Args {
 /// What keeps the encryptor from coming up, with the mend.
 pub fn main(args: &Args) -> Outcome {
     lab::die_with_parent()?;
-    log::start("info");
+    let _log = log::start("info");
     harden::process();
     let config = EncryptorConfig::read(&args.config)?;
     let ports = Ports::of(&config)?;

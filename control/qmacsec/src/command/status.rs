@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::Outcome;
 use crate::limits;
+use crate::output::{self, note, outln};
 use crate::status::{
     Direction, PortReport, Report, StatusError, Switch, WorkerReport, prometheus, query,
 };
@@ -34,22 +35,21 @@ pub struct Args {
 /// Asks and prints.
 ///
 /// # Errors
-/// No daemon.
-#[expect(clippy::print_stdout, reason = "the report is this command's output")]
+/// No daemon, or output that cannot be written.
 pub fn main(args: &Args) -> Outcome {
     let report: Result<Report, StatusError> = query(&args.socket);
     if args.prometheus {
         if let Err(error) = &report {
-            eprintln!("qmacsec: {error}");
+            note!("qmacsec: {error}");
         }
-        print!("{}", prometheus(report.ok().as_ref()));
+        output::write(prometheus(report.ok().as_ref()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let report = report?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        outln!("{}", serde_json::to_string(&report)?)?;
     } else {
-        print!("{}", text(&report));
+        output::write(text(&report))?;
     }
     Ok(if report.encrypting {
         ExitCode::SUCCESS

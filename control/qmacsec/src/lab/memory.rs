@@ -94,7 +94,7 @@ impl Drop for Guard {
 }
 
 async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, String> {
-    crate::log::start("warn");
+    let _log = crate::log::start("warn");
     sites::furnish_secrets(vault, &[]).map_err(while_doing("certificates"))?;
     let kmes = start_kmes(args, vault).await?;
     done("KMEs up");
