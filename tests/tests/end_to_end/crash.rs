@@ -95,6 +95,11 @@ fn assert_recovered(ended: &Ended) {
     );
     assert_eq!(verdict["cleartext_frames"], 0, "{verdict}");
     assert_eq!(verdict["transfer_intact"], true, "{verdict}");
+    // Hosts speak all the time: frames to the dead encryptor are lost, and said to be.
+    let lost = |direction: usize| verdict["directions"][direction]["lost"].as_u64().unwrap();
+    assert!(lost(0) + lost(1) > 0, "{verdict}");
+    let said = format!("{} frames were lost around the crashes", lost(0) + lost(1));
+    assert!(ended.stderr.contains(&said), "{}", ended.stderr);
 }
 
 /// I6: each key_ID in one direction, once; none comes back after a restart.

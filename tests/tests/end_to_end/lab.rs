@@ -211,6 +211,43 @@ fn interrupted_in_mid_run_concludes_and_leaves_nothing() {
     let verdict = ended.verdict();
     assert_eq!(verdict["verdict"], "PASS", "{verdict}");
     assert!(verdict["duration_s"].as_f64().unwrap() < 30.0, "{verdict}");
+    assert_eq!(verdict["stopped_early"], true, "{verdict}");
+    assert!(ended.stderr.contains("stopped early"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("a/b");
+    let started = std::time::Instant::now();
+    let args = ["--ledgers", missing.to_str().unwrap(), "--duration", "60s"];
+    let ended = Lab::start(PROGRAM, &args).wait(LIMIT);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--ledgers"), "{}", ended.stderr);
+    assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+/// The capture of two threads is in the order of time, and ends where it was told to.
+#[test]
+fn a_capture_is_in_order_and_within_its_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let pcap = folder.path().join("line.pcapng");
+    let args = [&ARGS[..], &["--pcap", pcap.to_str().unwrap()]].concat();
+    let ended = Lab::start(PROGRAM, &[&args[..], &["--pcap-max", "1MB"]].concat()).wait(LIMIT);
+    if cannot_run("capture of the lab", &ended.stderr) {
+        return;
+    }
+    let verdict = ended.verdict();
+    assert_eq!(verdict["verdict"], "PASS", "{verdict}");
+    assert!(
+        verdict["troubles"][0].as_str().unwrap().contains("--pcap"),
+        "{verdict}"
+    );
+    let size = pcap.metadata().unwrap().len();
+    assert!((1_000_000..1_200_000).contains(&size), "{size} octets");
+    let frames = tests::capture::read(&pcap);
+    let times: Vec<_> = frames.iter().map(|frame| frame.time).collect();
+    assert!(times.is_sorted(), "frames are not in the order of time");
 }
 
 #[test]

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::faults::{Kill, KmeTrouble};
+use super::size::Size;
 use crate::limits;
 
 /// Arguments of `qmacsec lab`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Exit code: 0 only if nothing was lost, doubled or seen in clear, and every change of key took place.
+Exit code: 0 only if nothing was lost, doubled or seen in clear, and every change of key took place;
+1 if something went wrong; 2 if the run shows too little: stopped before a change of key, or frames of
+the line went unseen.
 Needs no root: without privileges it works in a user namespace. Nothing outlives it, not even after kill -9.
 
 Examples:
@@ -54,6 +57,9 @@ pub struct Args {
     /// Keep the line's frames for Wireshark
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
+    /// Where the capture ends; the run goes on, and the exit code is 1
+    #[arg(long, value_name = "SIZE", default_value = "4GB", requires = "pcap")]
+    pub(crate) pcap_max: Size,
     /// Keep both encryptors' ledgers in this folder, for `qmacsec ledger verify`
     #[arg(long, value_name = "FOLDER")]
     pub(crate) ledgers: Option<PathBuf>,

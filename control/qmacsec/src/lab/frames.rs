@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use super::last_reports::DRAIN;
 use super::line_watch::{LineReport, LineWatch};
 use super::ping::{MARKER, PingReport};
-use super::sniff::Sniffed;
+use super::sniff::{Recorder, Sniffed};
+use super::topology::Site;
 use super::transfer::TransferReport;
 
 /// Between two looks at empty cables.
@@ -33,7 +34,12 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn start(a: Mem, b: Mem, rekey_ethertype: u16) -> io::Result<Self> {
+    pub(super) fn start(
+        a: Mem,
+        b: Mem,
+        rekey_ethertype: u16,
+        recorder: Option<Recorder>,
+    ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::new(Mutex::new([LineReport::default(); 2]));
         let (their_stop, their_seen) = (Arc::clone(&stop), Arc::clone(&seen));
@@ -47,10 +53,18 @@ impl Wire {
                     LineWatch::new(rekey_ethertype),
                     LineWatch::new(rekey_ethertype),
                 ];
+                let keep = |site, frame: &[u8]| {
+                    if let Some(recorder) = &recorder {
+                        recorder.keep(site, frame);
+                    }
+                };
                 loop {
                     let last_look = their_stop.load(Ordering::Relaxed);
-                    let passed = pass(&mut b, &mut a, &mut watches[0])
-                        + pass(&mut a, &mut b, &mut watches[1]);
+                    let passed = pass(&mut b, &mut a, &mut watches[0], |frame| {
+                        keep(Site::A, frame)
+                    }) + pass(&mut a, &mut b, &mut watches[1], |frame| {
+                        keep(Site::B, frame)
+                    });
                     if passed == 0 {
                         let reports = [watches[0].report(), watches[1].report()];
                         if let Ok(mut seen) = their_seen.lock() {
@@ -82,12 +96,18 @@ impl Wire {
     }
 }
 
-fn pass(from: &mut MemPort, to: &mut MemPort, watch: &mut LineWatch) -> usize {
+fn pass(
+    from: &mut MemPort,
+    to: &mut MemPort,
+    watch: &mut LineWatch,
+    keep: impl Fn(&[u8]),
+) -> usize {
     let mut burst = Burst::new();
     from.rx_burst(&mut burst);
     let frames = burst.len();
     for frame in &burst {
         watch.observe(frame.bytes());
+        keep(frame.bytes());
     }
     to.tx_burst(&mut burst);
     frames

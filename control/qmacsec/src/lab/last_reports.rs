@@ -6,9 +6,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::direction::DirectionVerdict;
+use super::lives::Lives;
 use super::topology::Site;
-use super::verdict::DirectionVerdict;
-use crate::status::Report;
 
 /// How long frames may still be under way after the hosts have gone quiet.
 pub(super) const DRAIN: Duration = Duration::from_secs(3);
@@ -20,8 +20,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// # Errors
 /// Those of `report`.
 pub(super) fn last_reports(
-    report: impl Fn(Site) -> Result<Report, String>,
-) -> Result<(Report, Report), String> {
+    report: impl Fn(Site) -> Result<Lives, String>,
+) -> Result<(Lives, Lives), String> {
     let deadline = Instant::now() + DRAIN;
     loop {
         let (a, b) = (report(Site::A)?, report(Site::B)?);

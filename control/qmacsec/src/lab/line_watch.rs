@@ -109,7 +109,5 @@ impl LineWatch {
 }
 
 fn shows_marker(frame: &[u8]) -> bool {
-    frame
-        .windows(ping::MARKER.len())
-        .any(|window| window == ping::MARKER)
+    memchr::memmem::find(frame, &ping::MARKER).is_some()
 }

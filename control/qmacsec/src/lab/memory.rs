@@ -13,7 +13,9 @@ use tokio::sync::oneshot;
 
 use super::args::Args;
 use super::frames::{Hosts, Wire};
+use super::keep::Keep;
 use super::last_reports::last_reports;
+use super::lives::Lives;
 use super::sites;
 use super::stop::Stop;
 use super::table::{Snapshot, Table};
@@ -35,7 +37,7 @@ fn opener(end: Mem) -> Opener {
 }
 
 /// Runs the chain for its time.
-pub(super) fn run(args: &Args, stop: &Stop) -> Result<Verdict, String> {
+pub(super) fn run(args: &Args, keep: Keep, stop: &Stop) -> Result<Verdict, String> {
     eprintln!("building two sites in memory:");
     stop.watch().map_err(while_doing("watching for signals"))?;
     // Memory, where there is such a folder: the secrets of even a lab are better off the disk.
@@ -54,7 +56,7 @@ pub(super) fn run(args: &Args, stop: &Stop) -> Result<Verdict, String> {
         .enable_all()
         .build()
         .map_err(while_doing("threads"))?;
-    let result = runtime.block_on(run_in(args, vault.path(), stop));
+    let result = runtime.block_on(run_in(args, vault.path(), keep, stop));
     runtime.shutdown_timeout(Duration::from_secs(2));
     result
 }
@@ -93,7 +95,7 @@ impl Drop for Guard {
     }
 }
 
-async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, String> {
+async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Verdict, String> {
     let _log = crate::log::start("warn");
     sites::furnish_secrets(vault, &[]).map_err(while_doing("certificates"))?;
     let kmes = start_kmes(args, vault).await?;
@@ -102,8 +104,8 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
     let (red_b, lan_b) = mem::pair(CABLE);
     let (black_a, line_a) = mem::pair(CABLE);
     let (black_b, line_b) = mem::pair(CABLE);
-    let wire =
-        Wire::start(line_a, line_b, wire::ETHERTYPE_REKEY).map_err(while_doing("the line"))?;
+    let wire = Wire::start(line_a, line_b, wire::ETHERTYPE_REKEY, keep.recorder.clone())
+        .map_err(while_doing("the line"))?;
     let addresses = kmes.addresses();
     let mut running = Vec::new();
     for (site, red, black, kme) in [
@@ -150,20 +152,21 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
             table.show(Snapshot {
                 at: Instant::now(),
                 left,
-                a,
-                b,
+                a: Lives::one(a),
+                b: Lives::one(b),
                 kmes: kme_command::report(&kmes, &link),
                 line: wire.reports(),
             });
         }
     }
     let duration = started.elapsed();
+    let cut = stop.asked() && duration < args.duration;
     eprintln!("  … the hosts go quiet");
     let (pings, transfers) = tokio::task::spawn_blocking(move || hosts.finish())
         .await
         .map_err(|error| error.to_string())?;
     let folder = vault.to_owned();
-    let last = move || last_reports(|site| ask(&folder, site));
+    let last = move || last_reports(|site| ask(&folder, site).map(Lives::one));
     let (a, b) = tokio::task::spawn_blocking(last)
         .await
         .map_err(|error| error.to_string())??;
@@ -176,11 +179,14 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
         ended.map_err(|_| "an encryptor died".to_owned())??;
     }
     kmes.shutdown().await;
-    let ledgers = super::ledgers(Site::BOTH.map(|site| sites::ledger(vault, site)), args)?;
+    let files = Site::BOTH.map(|site| sites::ledger(vault, site));
+    let troubles = keep.finish(&files);
+    let ledgers = super::ledgers(&files, args)?;
     Ok(Verdict::from(&Evidence {
         red: "mem".to_owned(),
         black: "mem".to_owned(),
         duration,
+        stopped_before: cut.then_some(args.duration),
         interval: args.rekey,
         a,
         b,
@@ -189,6 +195,7 @@ async fn run_in(args: &Args, vault: &Path, stop: &Stop) -> Result<Verdict, Strin
         pings,
         transfers,
         ledgers,
+        troubles,
         crashes: Vec::new(),
         kme_trouble: false,
         stages: StageWatch::default(),

@@ -1,15 +1,17 @@
 //! The lab with processes and namespaces: builds up, lets traffic run, takes the evidence.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::args::{Args, BlackChoice};
 use super::faults::{Kill, Trouble, Victim};
+use super::keep::Keep;
 use super::last_reports::last_reports;
+use super::lives::Lives;
 use super::ping::{self, Ping};
 use super::sandbox;
 use super::sites::{Settings, Sites};
-use super::sniff::{Recorder, Sniffer};
+use super::sniff::Sniffer;
 use super::stop::Stop;
 use super::table::{Snapshot, Table};
 use super::topology::{Site, Topology};
@@ -33,26 +35,18 @@ struct Lab<'a> {
     table: Table,
     /// What the KMEs said last.
     kmes: KmeReport,
+    /// What the encryptors said last, and the killed ones before them.
+    lives: [Lives; 2],
     stages: StageWatch,
     crashes: Vec<Crash>,
     trouble: Option<Trouble>,
 }
 
 /// Builds the lab, runs it for its time, takes it down.
-pub(super) fn run(
-    args: &Args,
-    red: PortKind,
-    recorder: Option<Recorder>,
-    stop: &Stop,
-) -> Result<Verdict, String> {
+pub(super) fn run(args: &Args, red: PortKind, keep: Keep, stop: &Stop) -> Result<Verdict, String> {
     eprintln!("building two sites:");
-    let in_use: Vec<_> = args
-        .pcap
-        .iter()
-        .cloned()
-        .chain(std::env::current_dir().ok())
-        .collect();
-    let in_use: Vec<&Path> = in_use.iter().map(AsRef::as_ref).collect();
+    let in_use = Keep::in_use(args);
+    let in_use: Vec<&Path> = in_use.iter().map(PathBuf::as_ref).collect();
     let vault = sandbox::vault(&in_use).map_err(while_doing("a folder for secrets"))?;
     stop.watch().map_err(while_doing("watching for signals"))?;
     let black = match args.black {
@@ -85,7 +79,7 @@ pub(super) fn run(
             topology.watch_point(site),
             site,
             rekey_ethertype,
-            recorder.clone(),
+            keep.recorder.clone(),
         )
         .map_err(while_doing("watching the line"))
     };
@@ -126,6 +120,7 @@ pub(super) fn run(
         transfers,
         table: Table::new(),
         kmes: KmeReport::default(),
+        lives: Default::default(),
         stages: StageWatch::default(),
         crashes: Vec::new(),
         trouble: None,
@@ -135,7 +130,9 @@ pub(super) fn run(
         None => lab.watch(started, stop)?,
         Some(times) => lab.series(started, times, stop)?,
     }
-    lab.conclude(started.elapsed(), recorder)
+    let ran = started.elapsed();
+    let cut = stop.asked() && (args.kill_series.is_some() || ran < args.duration);
+    lab.conclude(ran, cut.then_some(args.duration), keep)
 }
 
 fn wait_for_keys(sites: &mut Sites, stop: &Stop) -> Result<(), String> {
@@ -216,11 +213,14 @@ impl Lab<'_> {
             return Ok(());
         };
         self.stages.see(started.elapsed(), [&a, &b]);
+        let [lives_a, lives_b] = &mut self.lives;
+        lives_a.see(a);
+        lives_b.see(b);
         self.table.show(Snapshot {
             at: Instant::now(),
             left,
-            a,
-            b,
+            a: lives_a.clone(),
+            b: lives_b.clone(),
             kmes: self.kmes.clone(),
             line: [self.sniffers[0].report(), self.sniffers[1].report()],
         });
@@ -261,6 +261,9 @@ impl Lab<'_> {
     /// fresh key where an encryptor was killed.
     fn crash(&mut self, who: Victim) -> Result<(), String> {
         eprintln!("  ✗ {who} killed");
+        if let Victim::Encryptor(site) = who {
+            self.lives[site.index()].end(self.sites.report(site).ok());
+        }
         self.sites.kill(who).map_err(while_doing("kill"))?;
         std::thread::sleep(DEAD_FOR);
         let restarted = Instant::now();
@@ -318,7 +321,8 @@ impl Lab<'_> {
     fn conclude(
         mut self,
         duration: Duration,
-        recorder: Option<Recorder>,
+        stopped_before: Option<Duration>,
+        keep: Keep,
     ) -> Result<Verdict, String> {
         eprintln!("  … the hosts go quiet");
         let transfers = self.transfers.into_iter().map(Transfer::finish).collect();
@@ -330,7 +334,8 @@ impl Lab<'_> {
             .map_err(while_doing("ping"))?;
         let (a, b) = last_reports(|site| {
             let report = self.sites.report(site);
-            report.map_err(while_doing("the last report"))
+            let report = report.map_err(while_doing("the last report"))?;
+            Ok(self.lives[site.index()].with(report))
         })?;
         // Before the watch of the line ends: it sees the encryptors' farewell, too.
         self.sites.stop().map_err(while_doing("stopping"))?;
@@ -340,20 +345,21 @@ impl Lab<'_> {
         let line_at_a = line_at_a.map_err(while_doing("the watch of the line"))?;
         let line_at_b = line_at_b.finish();
         let line_at_b = line_at_b.map_err(while_doing("the watch of the line"))?;
-        if let Some(recorder) = recorder {
-            recorder.flush().map_err(while_doing("--pcap"))?;
-        }
-        let ledgers = super::ledgers(files, self.args)?;
+        let troubles = keep.finish(&files);
+        let ledgers = super::ledgers(&files, self.args)?;
         let evidence = Evidence {
             red: a
+                .now()
                 .workers
                 .first()
                 .map_or_else(String::new, |worker| worker.red.kind.clone()),
             black: a
+                .now()
                 .workers
                 .first()
                 .map_or_else(String::new, |worker| worker.black.kind.clone()),
             duration,
+            stopped_before,
             interval: self.args.rekey,
             a,
             b,
@@ -362,6 +368,7 @@ impl Lab<'_> {
             pings,
             transfers,
             ledgers,
+            troubles,
             crashes: self.crashes,
             kme_trouble: !self.args.kme_fault.is_empty(),
             stages: self.stages,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -25,42 +25,81 @@ const RING_OCTETS: usize = 64 << 20;
 /// Keeps the line's frames for Wireshark: both directions in one file, as two interfaces.
 #[derive(Clone)]
 pub(crate) struct Recorder {
-    file: Arc<Mutex<PcapngWriter<BufWriter<File>>>>,
+    capture: Arc<Mutex<Capture>>,
     /// What arrives at A's and at B's end.
     interfaces: [InterfaceId; 2],
 }
 
+/// The file. Once it has ended, by its limit or by an error, frames are no longer kept.
+struct Capture {
+    file: PcapngWriter<BufWriter<File>>,
+    octets: u64,
+    octets_max: u64,
+    /// Time of the last frame, since 1970.
+    last: Duration,
+    /// Why it ended.
+    ended: Option<String>,
+}
+
 impl Recorder {
-    /// Makes the file.
-    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+    /// Makes the file, which takes frames of `octets_max` octets in all.
+    pub(crate) fn create(path: &Path, octets_max: u64) -> io::Result<Self> {
         let mut file = PcapngWriter::new(BufWriter::new(File::create(path)?), "qmacsec lab")?;
         let interfaces = [
             file.interface("line: b to a")?,
             file.interface("line: a to b")?,
         ];
+        let capture = Capture {
+            file,
+            octets: 0,
+            octets_max,
+            last: Duration::ZERO,
+            ended: None,
+        };
         Ok(Self {
-            file: Arc::new(Mutex::new(file)),
+            capture: Arc::new(Mutex::new(capture)),
             interfaces,
         })
     }
 
-    fn keep(&self, site: Site, frame: &[u8]) -> io::Result<()> {
-        let interface = self.interfaces[usize::from(site == Site::B)];
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_err(io::Error::other)?;
-        self.file()?.frame(interface, now, None, frame)
+    /// One frame that arrives at a site.
+    pub(crate) fn keep(&self, site: Site, frame: &[u8]) {
+        let interface = self.interfaces[site.index()];
+        if let Ok(mut capture) = self.capture.lock() {
+            capture.keep(interface, frame);
+        }
     }
 
-    /// Writes out what is held back.
-    pub(crate) fn flush(&self) -> io::Result<()> {
-        self.file()?.flush()
+    /// Writes out what is held back. Some: why frames are missing in the file.
+    pub(crate) fn finish(self) -> Option<String> {
+        let Ok(mut capture) = self.capture.lock() else {
+            return Some("a thread died while it wrote the capture".to_owned());
+        };
+        let flushed = capture.file.flush().map_err(|error| error.to_string());
+        capture.ended.take().or(flushed.err())
     }
+}
 
-    fn file(&self) -> io::Result<MutexGuard<'_, PcapngWriter<BufWriter<File>>>> {
-        self.file
-            .lock()
-            .map_err(|_| io::Error::other("a thread died while it wrote the capture"))
+impl Capture {
+    /// Two threads write; the time is taken here, under their lock, so that the file is in its order.
+    fn keep(&mut self, interface: InterfaceId, frame: &[u8]) {
+        if self.ended.is_some() {
+            return;
+        }
+        if self.octets >= self.octets_max {
+            self.ended = Some(format!(
+                "the capture ended at {:.0} MB, the run went on; fix: a larger --pcap-max",
+                self.octets as f64 / 1e6
+            ));
+            return;
+        }
+        // A wall clock that is set back must not set the capture back.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        self.last = self.last.max(now.unwrap_or_default());
+        match self.file.frame(interface, self.last, None, frame) {
+            Ok(()) => self.octets += frame.len() as u64,
+            Err(error) => self.ended = Some(format!("the capture ended early: {error}")),
+        }
     }
 }
 
@@ -160,7 +199,7 @@ fn watch(
         for frame in burst.drain(..) {
             line.observe(frame.bytes());
             if let Some(recorder) = recorder {
-                recorder.keep(site, frame.bytes())?;
+                recorder.keep(site, frame.bytes());
             }
         }
         if idle {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use console::Term;
 
 use super::line_watch::LineReport;
-use crate::status::{Direction, KmeReport, Report};
+use super::lives::Lives;
+use crate::status::{Direction, KmeReport};
 
 /// Between two lines where there is no terminal to repaint.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -14,8 +15,8 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 pub(crate) struct Snapshot {
     pub(crate) at: Instant,
     pub(crate) left: Duration,
-    pub(crate) a: Report,
-    pub(crate) b: Report,
+    pub(crate) a: Lives,
+    pub(crate) b: Lives,
     pub(crate) kmes: KmeReport,
     pub(crate) line: [LineReport; 2],
 }
@@ -113,7 +114,8 @@ fn rows(now: &Snapshot, before: Option<&Snapshot>) -> Vec<String> {
         });
         rows.push(row(
             name,
-            &from.tx,
+            &from.now().tx,
+            from.key_changes(),
             received,
             mbit_s,
             lost,
@@ -140,7 +142,15 @@ fn rows(now: &Snapshot, before: Option<&Snapshot>) -> Vec<String> {
     rows
 }
 
-fn row(name: &str, key: &Direction, frames: u64, mbit_s: f64, lost: u64, late: u64) -> String {
+fn row(
+    name: &str,
+    key: &Direction,
+    switches: u64,
+    frames: u64,
+    mbit_s: f64,
+    lost: u64,
+    late: u64,
+) -> String {
     let (Some(an), Some(epoch), Some(key_id)) = (key.an, key.epoch, &key.key_id) else {
         return format!("{name:<8} no key ({}, {})", key.state, key.supply);
     };
@@ -149,9 +159,8 @@ fn row(name: &str, key: &Direction, frames: u64, mbit_s: f64, lost: u64, late: u
         stage => format!("  {stage}"),
     };
     format!(
-        "{name:<8} {an:>2} {epoch:>5} {:<9} {:>5.2} s {frames:>10} {mbit_s:>8.1} {:>8} {lost:>5} {late:>5}{stage}",
+        "{name:<8} {an:>2} {epoch:>5} {:<9} {:>5.2} s {frames:>10} {mbit_s:>8.1} {switches:>8} {lost:>5} {late:>5}{stage}",
         key_id.get(..8).unwrap_or(key_id),
         key.key_age_ms.unwrap_or(0) as f64 / 1e3,
-        key.switches.saturating_sub(1),
     )
 }

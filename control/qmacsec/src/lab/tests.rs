@@ -4,16 +4,16 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::direction::DirectionVerdict;
 use super::faults::Victim;
 use super::last_reports::last_reports;
 use super::line_watch::{LineReport, LineWatch};
+use super::lives::Lives;
 use super::ping::{MARKER, PingReport};
 use super::sniff::Sniffed;
 use super::topology::Site;
 use super::transfer::TransferReport;
-use super::verdict::{
-    Crash, DirectionVerdict, Evidence, StageWatch, Verdict, Word, switches_expected,
-};
+use super::verdict::{Crash, Evidence, StageWatch, Verdict, Word, switches_expected};
 use crate::ledger::{Finding, Verification};
 use crate::status::{Report, WorkerReport};
 
@@ -113,7 +113,11 @@ fn as_many_switches_are_expected_as_the_issue_asks() {
     assert!(expected(30, 500) >= 50);
 }
 
-fn report(switches: u64, sent: u64, received: u64) -> Report {
+fn report(switches: u64, sent: u64, received: u64) -> Lives {
+    Lives::one(process(switches, sent, received))
+}
+
+fn process(switches: u64, sent: u64, received: u64) -> Report {
     let mut worker = WorkerReport::default();
     worker.tx.insert("OutPktsEncrypted".to_owned(), sent);
     worker.rx.insert("InPktsOK".to_owned(), received);
@@ -166,6 +170,7 @@ fn good() -> Evidence {
         red: "tap".to_owned(),
         black: "packet".to_owned(),
         duration: Duration::from_secs(30),
+        stopped_before: None,
         interval: Duration::from_secs(3),
         a: report(9, 1000, 900),
         b: report(9, 900, 1000),
@@ -182,6 +187,7 @@ fn good() -> Evidence {
             failure: None,
         }],
         ledgers: Verification::default(),
+        troubles: Vec::new(),
         crashes: Vec::new(),
         kme_trouble: false,
         stages: StageWatch::default(),
@@ -199,8 +205,11 @@ fn good_evidence_passes() {
     assert_eq!(json["directions"][1]["sent"], 900);
 }
 
-fn count(counters: &mut BTreeMap<String, u64>, name: &str) {
-    counters.insert(name.to_owned(), 1);
+/// B's report with one frame counted by a name.
+fn b_with(of: impl Fn(&mut WorkerReport) -> &mut BTreeMap<String, u64>, name: &str) -> Lives {
+    let mut report = process(9, 900, 1000);
+    of(&mut report.workers[0]).insert(name.to_owned(), 1);
+    Lives::one(report)
 }
 
 /// One thing that went wrong.
@@ -208,23 +217,22 @@ type Spoil = fn(&mut Evidence);
 
 #[test]
 fn each_fault_alone_fails_and_is_named() {
-    let faults: [(&str, Spoil); 14] = [
+    let faults: [(&str, Spoil); 13] = [
         ("1 frames lost", |e| e.b = report(9, 900, 999)),
         ("8 changes of key", |e| e.a = report(8, 1000, 900)),
         ("came twice", |e| {
-            count(&mut e.b.workers[0].rx, "InPktsDuplicate");
+            e.b = b_with(|worker| &mut worker.rx, "InPktsDuplicate");
         }),
         ("dropped as InPktsNotValid", |e| {
-            count(&mut e.b.workers[0].rx, "InPktsNotValid");
+            e.b = b_with(|worker| &mut worker.rx, "InPktsNotValid");
         }),
         ("dropped as receiver's black rx_ring_full", |e| {
-            count(&mut e.b.workers[0].black.counters, "rx_ring_full");
+            e.b = b_with(|worker| &mut worker.black.counters, "rx_ring_full");
         }),
         ("buffers of the red port of b", |e| {
-            count(&mut e.b.workers[0].red.counters, "buffers_held");
+            e.b = b_with(|worker| &mut worker.red.counters, "buffers_held");
         }),
         ("were not encrypted", |e| e.line_at_a.line.cleartext = 1),
-        ("missed 3 frames", |e| e.line_at_b.missed = 3),
         ("no protected frame", |e| e.line_at_b.line.protected = 0),
         ("went back under one key", |e| e.line_at_a.line.repeated = 1),
         ("did not start at packet number 1", |e| {
@@ -259,6 +267,81 @@ fn each_fault_alone_fails_and_is_named() {
             verdict.reasons
         );
     }
+}
+
+#[test]
+fn frames_that_the_watch_missed_prove_nothing_and_blame_nobody() {
+    let mut evidence = good();
+    evidence.line_at_b.missed = 3;
+    let verdict = Verdict::from(&evidence);
+    assert_eq!(verdict.verdict, Word::NotProven);
+    assert_eq!(verdict.reasons, [""; 0]);
+    assert!(verdict.text().contains("NOT PROVEN"), "{}", verdict.text());
+    assert!(
+        verdict.unproven[0].contains("missed 3 frames"),
+        "{verdict:?}"
+    );
+    assert_eq!(
+        serde_json::to_value(&verdict).unwrap()["verdict"],
+        "NOT_PROVEN"
+    );
+
+    evidence.line_at_a.line.cleartext = 1;
+    assert_eq!(Verdict::from(&evidence).verdict, Word::Fail);
+}
+
+#[test]
+fn a_run_that_is_stopped_early_says_so() {
+    let stopped = |duration_s: f64, changes| {
+        let mut evidence = good();
+        evidence.duration = Duration::from_secs_f64(duration_s);
+        evidence.stopped_before = Some(Duration::from_secs(30));
+        evidence.a = report(changes, 1000, 900);
+        evidence.b = report(changes, 900, 1000);
+        Verdict::from(&evidence)
+    };
+    let short = stopped(0.3, 0);
+    assert_eq!(short.verdict, Word::NotProven);
+    let text = short.text();
+    assert!(
+        text.contains("NOT PROVEN (stopped early, after 0.3 s)"),
+        "{text}"
+    );
+    assert!(text.contains("of 30 s"), "{text}");
+    let long = stopped(20.0, 6);
+    assert_eq!(long.verdict, Word::Pass);
+    assert!(long.stopped_early && long.text().contains("stopped early, after 20.0 s"));
+}
+
+#[test]
+fn a_file_that_is_not_kept_is_named_beside_the_verdict() {
+    let mut evidence = good();
+    evidence.troubles = vec!["--ledgers: no space".to_owned()];
+    let verdict = Verdict::from(&evidence);
+    assert_eq!(verdict.verdict, Word::Pass);
+    assert!(verdict.text().ends_with("not done: --ledgers: no space"));
+}
+
+#[test]
+fn counters_of_killed_processes_are_not_forgotten() {
+    let mut b = report(3, 400, 500);
+    b.end(Some(process(3, 401, 502)));
+    b.see(process(2, 10, 20));
+    let verdict = DirectionVerdict::between("a_to_b", &report(9, 1000, 0), &b);
+    assert_eq!((verdict.received, verdict.lost), (522, 478));
+    assert_eq!(
+        DirectionVerdict::between("b_to_a", &b, &report(9, 0, 411)).lost,
+        0
+    );
+    assert_eq!(b.key_changes(), 5);
+
+    // One that does not answer any more counts with what it said before.
+    b.end(None);
+    b.see(process(0, 1, 1));
+    assert_eq!(
+        DirectionVerdict::between("b_to_a", &b, &report(9, 0, 0)).sent,
+        412
+    );
 }
 
 #[test]

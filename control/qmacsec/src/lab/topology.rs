@@ -63,6 +63,11 @@ impl Site {
         }
     }
 
+    /// Its place in arrays that hold something of both sites.
+    pub(crate) fn index(self) -> usize {
+        usize::from(self == Self::B)
+    }
+
     fn number(self) -> u8 {
         match self {
             Self::A => 1,

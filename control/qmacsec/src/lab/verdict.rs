@@ -1,13 +1,13 @@
 //! What the lab concludes: numbers from both encryptors, from the line and from the hosts, and
 //! whether they say that nothing was lost, doubled or seen in clear.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use port::PortCounters;
 use serde::Serialize;
 
+use super::direction::DirectionVerdict;
 use super::faults::Victim;
+use super::lives::Lives;
 use super::ping::PingReport;
 use super::sniff::Sniffed;
 use super::transfer::TransferReport;
@@ -18,7 +18,14 @@ use crate::status::Report;
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Verdict {
     pub(crate) verdict: Word,
+    /// What went wrong on the line: each alone makes the verdict FAIL.
     pub(crate) reasons: Vec<String>,
+    /// What the lab itself could not see: without reasons, it makes the verdict NOT PROVEN.
+    pub(crate) unproven: Vec<String>,
+    /// What went wrong beside the line, like a file that could not be kept.
+    pub(crate) troubles: Vec<String>,
+    /// The run was ended before its time.
+    pub(crate) stopped_early: bool,
     /// `tap`, `packet` or `mem`: on which ports this was shown.
     pub(crate) red: String,
     pub(crate) black: String,
@@ -43,27 +50,14 @@ pub(crate) struct Verdict {
     pub(crate) recovered_ms: Option<u64>,
 }
 
-/// PASS or FAIL.
+/// The verdict in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Word {
     Pass,
     Fail,
-}
-
-/// One direction.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct DirectionVerdict {
-    pub(crate) name: &'static str,
-    pub(crate) switches: u64,
-    pub(crate) sent: u64,
-    pub(crate) received: u64,
-    pub(crate) lost: u64,
-    pub(crate) duplicated: u64,
-    pub(crate) late: u64,
-    pub(crate) drops: BTreeMap<String, u64>,
-    /// Stages of the supply with keys: seconds since the start, and which.
-    pub(crate) stages: Vec<(f64, String)>,
+    /// Nothing went wrong that the lab saw, but it did not see enough.
+    NotProven,
 }
 
 /// Everything that was measured.
@@ -71,9 +65,11 @@ pub(crate) struct Evidence {
     pub(crate) red: String,
     pub(crate) black: String,
     pub(crate) duration: Duration,
+    /// How long the run was to be, if it was ended before.
+    pub(crate) stopped_before: Option<Duration>,
     pub(crate) interval: Duration,
-    pub(crate) a: Report,
-    pub(crate) b: Report,
+    pub(crate) a: Lives,
+    pub(crate) b: Lives,
     /// What arrived at A's and at B's end of the line.
     pub(crate) line_at_a: Sniffed,
     pub(crate) line_at_b: Sniffed,
@@ -81,6 +77,8 @@ pub(crate) struct Evidence {
     pub(crate) transfers: Vec<TransferReport>,
     /// What the ledgers of both ends say together.
     pub(crate) ledgers: Verification,
+    /// What went wrong beside the line.
+    pub(crate) troubles: Vec<String>,
     /// Processes that were killed on purpose.
     pub(crate) crashes: Vec<Crash>,
     /// The KMEs were at fault on purpose: keys may come late, frames may not be lost.
@@ -135,6 +133,9 @@ impl Verdict {
         let mut verdict = Self {
             verdict: Word::Pass,
             reasons: Vec::new(),
+            unproven: Vec::new(),
+            troubles: evidence.troubles.clone(),
+            stopped_early: evidence.stopped_before.is_some(),
             red: evidence.red.clone(),
             black: evidence.black.clone(),
             duration_s: evidence.duration.as_secs_f64(),
@@ -176,10 +177,27 @@ impl Verdict {
             verdict.judge_undisturbed(evidence);
         }
         verdict.judge_crashes(&evidence.crashes, evidence.interval);
+        verdict.judge_length(evidence);
         if !verdict.reasons.is_empty() {
             verdict.verdict = Word::Fail;
+        } else if !verdict.unproven.is_empty() {
+            verdict.verdict = Word::NotProven;
         }
         verdict
+    }
+
+    /// A run that was ended before it saw a change of key shows nothing of rekeying.
+    fn judge_length(&mut self, evidence: &Evidence) {
+        let Some(asked) = evidence.stopped_before else {
+            return;
+        };
+        let changes = self.directions.iter().map(|direction| direction.switches);
+        if changes.min() == Some(0) {
+            self.unproven.push(format!(
+                "of {:.0} s that were asked for: not every direction has changed its key",
+                asked.as_secs_f64()
+            ));
+        }
     }
 
     fn judge_line(&mut self, line: &[Sniffed]) {
@@ -191,8 +209,10 @@ impl Verdict {
         }
         let missed: u64 = line.iter().map(|end| end.missed).sum();
         if missed > 0 {
-            self.reasons.push(format!(
-                "the watch of the line missed {missed} frames: no proof that none was in clear"
+            // The watch is a socket of the lab's; the encryptors neither know nor lose these frames.
+            self.unproven.push(format!(
+                "the lab's watch of the line missed {missed} frames, which is no fault of the \
+                 encryptors: no proof that none was in clear; fix: a lower --rate, or a free core"
             ));
         }
         if line.iter().any(|end| end.line.protected == 0) {
@@ -222,15 +242,15 @@ impl Verdict {
     }
 
     fn judge_buffers(&mut self, evidence: &Evidence) {
-        for (site, report) in [("a", &evidence.a), ("b", &evidence.b)] {
+        for (site, lives) in [("a", &evidence.a), ("b", &evidence.b)] {
             for (colour, held) in [
                 (
                     "red",
-                    report.sum(|worker| &worker.red.counters, "buffers_held"),
+                    lives.sum(|worker| &worker.red.counters, "buffers_held"),
                 ),
                 (
                     "black",
-                    report.sum(|worker| &worker.black.counters, "buffers_held"),
+                    lives.sum(|worker| &worker.black.counters, "buffers_held"),
                 ),
             ] {
                 if held > 0 {
@@ -303,57 +323,6 @@ impl Verdict {
     }
 }
 
-impl DirectionVerdict {
-    pub(crate) fn between(name: &'static str, from: &Report, to: &Report) -> Self {
-        let sent = from.sum(|worker| &worker.tx, "OutPktsEncrypted");
-        let received = to.sum(|worker| &worker.rx, "InPktsOK");
-        Self {
-            name,
-            switches: from.tx.switches.saturating_sub(1),
-            sent,
-            received,
-            lost: sent.saturating_sub(received),
-            duplicated: to.sum(|worker| &worker.rx, "InPktsDuplicate"),
-            late: to.sum(|worker| &worker.rx, "InPktsLate")
-                + to.sum(|worker| &worker.rx, "InPktsDelayed"),
-            drops: drops(from, to),
-            stages: Vec::new(),
-        }
-    }
-}
-
-/// Frames of one direction that were dropped, by name, from the red port of one end to the red port
-/// of the other.
-fn drops(from: &Report, to: &Report) -> BTreeMap<String, u64> {
-    let mut drops = BTreeMap::new();
-    let mut enter = |place: &str, counters: &BTreeMap<String, u64>, dropped: fn(&str) -> bool| {
-        for (name, count) in counters
-            .iter()
-            .filter(|(name, count)| **count > 0 && dropped(name))
-        {
-            *drops.entry(format!("{place}{name}")).or_insert(0) += count;
-        }
-    };
-    let discard = |name: &str| {
-        secy::Discard::ALL
-            .iter()
-            .any(|discard| discard.name() == name)
-    };
-    let port_rx = |name: &str| PortCounters::RX_DROPS.contains(&name);
-    let port_tx = |name: &str| PortCounters::TX_DROPS.contains(&name);
-    for worker in &from.workers {
-        enter("sender's red ", &worker.red.counters, port_rx);
-        enter("", &worker.tx, discard);
-        enter("sender's black ", &worker.black.counters, port_tx);
-    }
-    for worker in &to.workers {
-        enter("receiver's black ", &worker.black.counters, port_rx);
-        enter("", &worker.rx, discard);
-        enter("receiver's red ", &worker.red.counters, port_tx);
-    }
-    drops
-}
-
 impl Verdict {
     /// The result in words.
     pub(crate) fn text(&self) -> String {
@@ -407,17 +376,37 @@ impl Verdict {
                 self.crashes
             );
         }
-        match self.verdict {
+        let lost: u64 = self.directions.iter().map(|direction| direction.lost).sum();
+        let early = match self.stopped_early {
+            true => format!(" (stopped early, after {:.1} s)", self.duration_s),
+            false => String::new(),
+        };
+        let why = match self.verdict {
             Word::Pass if self.recovered_ms.is_some() => {
-                out += "PASS: the line came back by itself; nothing in clear, no packet number twice under a key";
+                out += &format!(
+                    "PASS{early}: the line came back by itself; {lost} frames were lost around the \
+                     crashes, none in clear, no packet number twice under a key"
+                );
+                &[][..]
             }
-            Word::Pass => out += "PASS: nothing lost, nothing doubled, nothing in clear",
+            Word::Pass => {
+                out += &format!("PASS{early}: nothing lost, nothing doubled, nothing in clear");
+                &[]
+            }
             Word::Fail => {
-                out += "FAIL";
-                for reason in &self.reasons {
-                    out += &format!("\n  {reason}");
-                }
+                out += &format!("FAIL{early}");
+                &self.reasons
             }
+            Word::NotProven => {
+                out += &format!("NOT PROVEN{early}");
+                &self.unproven
+            }
+        };
+        for line in why {
+            out += &format!("\n  {line}");
+        }
+        for trouble in &self.troubles {
+            out += &format!("\nnot done: {trouble}");
         }
         out
     }

@@ -1,0 +1,101 @@
+//! Files that the user asks the lab to keep: the capture of the line, the ledgers.
+//!
+//! Both are tried before anything is built, and a file that fails later never costs the verdict.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::args::Args;
+use super::sniff::Recorder;
+
+/// What is kept of a run.
+pub(super) struct Keep {
+    pub(super) recorder: Option<Recorder>,
+    ledgers: Option<PathBuf>,
+}
+
+impl Keep {
+    /// Makes the capture's file and the ledgers' folder, and says how large the capture grows.
+    ///
+    /// Called before the sandbox hides folders.
+    ///
+    /// # Errors
+    /// Which option cannot be met, and the fix.
+    pub(super) fn prepare(args: &Args) -> Result<Self, String> {
+        let recorder = match &args.pcap {
+            Some(path) => {
+                let recorder = Recorder::create(path, args.pcap_max.octets())
+                    .map_err(|error| format!("--pcap {}: {error}", path.display()))?;
+                eprintln!("{}", announce(path, args));
+                Some(recorder)
+            }
+            None => None,
+        };
+        if let Some(folder) = &args.ledgers {
+            writable(folder).map_err(|error| {
+                format!(
+                    "--ledgers {}: {error}; fix: name a folder that can be written",
+                    folder.display()
+                )
+            })?;
+        }
+        Ok(Self {
+            recorder,
+            ledgers: args.ledgers.clone(),
+        })
+    }
+
+    /// Paths that the sandbox must not hide.
+    pub(super) fn in_use(args: &Args) -> Vec<PathBuf> {
+        let asked = args.pcap.iter().chain(&args.ledgers).cloned();
+        asked.chain(std::env::current_dir().ok()).collect()
+    }
+
+    /// Ends the capture and copies the ledgers; what fails is named.
+    pub(super) fn finish(self, ledgers: &[PathBuf]) -> Vec<String> {
+        let mut troubles = Vec::new();
+        if let Some(trouble) = self.recorder.and_then(|recorder| recorder.finish()) {
+            troubles.push(format!("--pcap: {trouble}"));
+        }
+        let Some(folder) = self.ledgers else {
+            return troubles;
+        };
+        for file in ledgers {
+            let to = folder.join(file.file_name().unwrap_or_default());
+            if let Err(error) = fs::copy(file, &to) {
+                troubles.push(format!("--ledgers: {}: {error}", to.display()));
+            }
+        }
+        troubles
+    }
+}
+
+/// Makes the folder if need be, and a file in it.
+fn writable(folder: &Path) -> std::io::Result<()> {
+    if !folder.is_dir() {
+        fs::create_dir(folder)?;
+    }
+    tempfile::tempfile_in(folder).map(drop)
+}
+
+/// How fast the capture grows: both directions, TCP at its rate and a tenth for headers and answers.
+fn announce(path: &Path, args: &Args) -> String {
+    let limit = args.pcap_max;
+    let path = path.display();
+    if args.rate == 0 {
+        return format!("the capture {path} grows as fast as the line, to at most {limit}");
+    }
+    let mb_s = f64::from(args.rate) * 2.0 * 1.1 / 8.0;
+    let run = args.kill_series.is_none().then_some(args.duration);
+    let size = |time: Duration| (mb_s * time.as_secs_f64() * 1e6).min(limit.octets() as f64);
+    match run {
+        Some(time) => format!(
+            "the capture {path} grows by about {mb_s:.0} MB a second, to some {:.0} MB (at most {limit})",
+            size(time) / 1e6
+        ),
+        None => {
+            format!("the capture {path} grows by about {mb_s:.0} MB a second, to at most {limit}")
+        }
+    }
+}
