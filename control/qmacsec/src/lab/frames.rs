@@ -61,9 +61,9 @@ impl Wire {
                 loop {
                     let last_look = their_stop.load(Ordering::Relaxed);
                     let passed = pass(&mut b, &mut a, &mut watches[0], |frame| {
-                        keep(Site::A, frame)
+                        keep(Site::A, frame);
                     }) + pass(&mut a, &mut b, &mut watches[1], |frame| {
-                        keep(Site::B, frame)
+                        keep(Site::B, frame);
                     });
                     if passed == 0 {
                         let reports = [watches[0].report(), watches[1].report()];

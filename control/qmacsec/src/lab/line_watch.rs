@@ -109,5 +109,5 @@ impl LineWatch {
 }
 
 fn shows_marker(frame: &[u8]) -> bool {
-    memchr::memmem::find(frame, &ping::MARKER).is_some()
+    memchr::memmem::find(frame, ping::MARKER).is_some()
 }
