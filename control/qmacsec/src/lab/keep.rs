@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::args::Args;
 use super::sniff::Recorder;
+use crate::output::note;
 
 /// What is kept of a run.
 pub(super) struct Keep {
@@ -27,7 +28,7 @@ impl Keep {
             Some(path) => {
                 let recorder = Recorder::create(path, args.pcap_max.octets())
                     .map_err(|error| format!("--pcap {}: {error}", path.display()))?;
-                eprintln!("{}", announce(path, args));
+                note!("{}", announce(path, args));
                 Some(recorder)
             }
             None => None,

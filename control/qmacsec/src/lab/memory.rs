@@ -25,6 +25,7 @@ use super::{FIRST_KEY, LOOK_EVERY, done, while_doing};
 use crate::command::kme as kme_command;
 use crate::config::EncryptorConfig;
 use crate::encryptor;
+use crate::output::note;
 use crate::ports::{Opener, Ports};
 use crate::status::{Report, query};
 
@@ -38,7 +39,7 @@ fn opener(end: Mem) -> Opener {
 
 /// Runs the chain for its time.
 pub(super) fn run(args: &Args, keep: Keep, stop: &Stop) -> Result<Verdict, String> {
-    eprintln!("building two sites in memory:");
+    note!("building two sites in memory:");
     stop.watch().map_err(while_doing("watching for signals"))?;
     // Memory, where there is such a folder: the secrets of even a lab are better off the disk.
     let folder = [Path::new("/dev/shm"), &std::env::temp_dir()]
@@ -77,7 +78,7 @@ impl Guard {
             .process_group(0)
             .spawn();
         if let Err(error) = &shell {
-            eprintln!(
+            note!(
                 "no /bin/sh ({error}): after kill -9, {} stays",
                 folder.display()
             );
@@ -161,7 +162,7 @@ async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Ve
     }
     let duration = started.elapsed();
     let cut = stop.asked() && duration < args.duration;
-    eprintln!("  … the hosts go quiet");
+    note!("  … the hosts go quiet");
     let (pings, transfers) = tokio::task::spawn_blocking(move || hosts.finish())
         .await
         .map_err(|error| error.to_string())?;

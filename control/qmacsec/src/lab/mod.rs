@@ -50,6 +50,7 @@ use verdict::{Verdict, Word};
 use crate::command::Outcome;
 use crate::config::PortKind;
 use crate::ledger::{self, Verification};
+use crate::output::{note, outln};
 
 #[cfg(test)]
 mod tests;
@@ -73,12 +74,12 @@ pub fn main(args: &Args) -> Outcome {
     let verdict = match red_port(args.red) {
         Ok(red) => processes::run(args, red, keep, &stop)?,
         Err(why) => {
-            eprintln!("no network namespaces for the lab: {why}");
-            eprintln!("the same chain runs over in-memory ports instead, with frames of its own\n");
+            note!("no network namespaces for the lab: {why}");
+            note!("the same chain runs over in-memory ports instead, with frames of its own\n");
             memory::run(args, keep, &stop)?
         }
     };
-    Ok(print(args, &verdict))
+    print(args, &verdict)
 }
 
 /// Enters the sandbox and finds out what red port can be had; an error is why in-memory ports
@@ -103,7 +104,7 @@ fn red_port(choice: RedChoice) -> Result<PortKind, String> {
         (RedChoice::Dpdk, _) => Ok(PortKind::Dpdk),
         (_, Ok(_)) => Ok(PortKind::Tap),
         (_, Err(error)) => {
-            eprintln!(
+            note!(
                 "/dev/net/tun cannot be opened ({error}): red ports are veth pairs instead of TAP"
             );
             Ok(PortKind::Packet)
@@ -111,22 +112,18 @@ fn red_port(choice: RedChoice) -> Result<PortKind, String> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the verdict is this command's output")]
-fn print(args: &Args, verdict: &Verdict) -> ExitCode {
-    eprintln!("\n{}", verdict.text());
+fn print(args: &Args, verdict: &Verdict) -> Outcome {
+    note!("\n{}", verdict.text());
     if args.json {
-        match serde_json::to_string(verdict) {
-            Ok(json) => println!("{json}"),
-            Err(error) => eprintln!("the verdict cannot be written as JSON: {error}"),
-        }
+        outln!("{}", serde_json::to_string(verdict)?)?;
     }
-    match verdict.verdict {
+    Ok(match verdict.verdict {
         // The line is sound, and a file that the user asked for is not there.
         Word::Pass if !verdict.troubles.is_empty() => ExitCode::FAILURE,
         Word::Pass => ExitCode::SUCCESS,
         Word::Fail => ExitCode::FAILURE,
         Word::NotProven => ExitCode::from(NOT_PROVEN),
-    }
+    })
 }
 
 /// What the two encryptors' ledgers and the capture say together.
@@ -146,7 +143,7 @@ fn ledgers(files: &[PathBuf; 2], args: &Args) -> Result<Verification, String> {
 
 /// Names a step of the build-up when it is done.
 fn done(step: &str) {
-    eprintln!("  ✓ {step}");
+    note!("  ✓ {step}");
 }
 
 /// Adds what was being done to an error.

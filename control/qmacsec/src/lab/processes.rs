@@ -19,6 +19,7 @@ use super::transfer::Transfer;
 use super::verdict::{Crash, Evidence, StageWatch, Verdict};
 use super::{FIRST_KEY, LOOK_EVERY, done, while_doing};
 use crate::config::PortKind;
+use crate::output::note;
 use crate::status::KmeReport;
 
 /// How long a crashed encryptor is left dead.
@@ -44,7 +45,7 @@ struct Lab<'a> {
 
 /// Builds the lab, runs it for its time, takes it down.
 pub(super) fn run(args: &Args, red: PortKind, keep: Keep, stop: &Stop) -> Result<Verdict, String> {
-    eprintln!("building two sites:");
+    note!("building two sites:");
     let in_use = Keep::in_use(args);
     let in_use: Vec<&Path> = in_use.iter().map(PathBuf::as_ref).collect();
     let vault = sandbox::vault(&in_use).map_err(while_doing("a folder for secrets"))?;
@@ -241,17 +242,17 @@ impl Lab<'_> {
         }
         match due {
             Some(Trouble::Down) => {
-                eprintln!("  ✗ KMEs down");
+                note!("  ✗ KMEs down");
                 self.sites.kill(Victim::Kmes).map_err(while_doing("kill"))
             }
             Some(Trouble::Fault(fault)) => {
-                eprintln!("  ✗ KMEs at fault: {fault}");
+                note!("  ✗ KMEs at fault: {fault}");
                 self.sites
                     .order(Some(fault))
                     .map_err(while_doing("--kme-fault"))
             }
             None => {
-                eprintln!("  ✓ KMEs well again");
+                note!("  ✓ KMEs well again");
                 self.sites.order(None).map_err(while_doing("--kme-fault"))
             }
         }
@@ -260,7 +261,7 @@ impl Lab<'_> {
     /// Kills a process, starts it anew, and times how long until an answer crosses the line, under a
     /// fresh key where an encryptor was killed.
     fn crash(&mut self, who: Victim) -> Result<(), String> {
-        eprintln!("  ✗ {who} killed");
+        note!("  ✗ {who} killed");
         if let Victim::Encryptor(site) = who {
             self.lives[site.index()].end(self.sites.report(site).ok());
         }
@@ -278,7 +279,7 @@ impl Lab<'_> {
             }
         };
         if let Some(time) = recovered {
-            eprintln!("  ✓ {who} back, well after {time:?}");
+            note!("  ✓ {who} back, well after {time:?}");
         }
         self.crashes.push(Crash { who, recovered });
         Ok(())
@@ -324,7 +325,7 @@ impl Lab<'_> {
         stopped_before: Option<Duration>,
         keep: Keep,
     ) -> Result<Verdict, String> {
-        eprintln!("  … the hosts go quiet");
+        note!("  … the hosts go quiet");
         let transfers = self.transfers.into_iter().map(Transfer::finish).collect();
         let pings = self
             .pings

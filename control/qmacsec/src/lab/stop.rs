@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{SigSet, Signal};
 
+use crate::output::note;
+
 /// Whether the lab was asked to end.
 #[derive(Clone)]
 pub(crate) struct Stop(Arc<AtomicBool>);
@@ -36,7 +38,7 @@ impl Stop {
                     if flag.swap(true, Ordering::Relaxed) {
                         std::process::exit(130);
                     }
-                    eprintln!("\nstopping; once more to stop at once");
+                    note!("\nstopping; once more to stop at once");
                 }
             })?;
         Ok(())

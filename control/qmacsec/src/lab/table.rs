@@ -6,6 +6,7 @@ use console::Term;
 
 use super::line_watch::LineReport;
 use super::lives::Lives;
+use crate::output::note;
 use crate::status::{Direction, KmeReport};
 
 /// Between two lines where there is no terminal to repaint.
@@ -59,7 +60,7 @@ impl Table {
                 .is_none_or(|last| now.at - last >= LINE_EVERY) =>
             {
                 self.last_line = Some(now.at);
-                eprintln!("{}", rows[1..].join("\n"));
+                note!("{}", rows[1..].join("\n"));
             }
             None => {}
         }
