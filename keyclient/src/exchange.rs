@@ -9,10 +9,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::config::ClientConfig;
 use crate::error::Call;
 use crate::fault::{KmeFault, Message};
-use crate::limits::{
-    BODY_OCTETS_MAX, CONNECT_TIMEOUT, IDLE_CONNECTIONS_MAX, IDLE_TIME, MESSAGE_CHARS_MAX,
-    PING_INTERVAL, PING_TIMEOUT,
-};
+use crate::limits::{BODY_OCTETS_MAX, CONNECT_TIMEOUT, MESSAGE_CHARS_MAX};
 use crate::model::ErrorBody;
 
 /// Question: a URL, and a JSON body if it is a POST.
@@ -39,7 +36,10 @@ pub(crate) fn connect_timeout(config: &ClientConfig) -> Duration {
     CONNECT_TIMEOUT.min(config.timeout * 3 / 4)
 }
 
-/// A pooled HTTP client that goes to the KME and nowhere else.
+/// An HTTP client that goes to the KME and nowhere else.
+///
+/// Each call has a connection of its own, which ends with it (ADR 16). The read buffers of TLS and
+/// HTTP hold the key as long as their connection lives, and cannot be wiped from here.
 pub(crate) fn http(
     config: &ClientConfig,
     tls: rustls::ClientConfig,
@@ -55,11 +55,7 @@ pub(crate) fn http(
         .default_headers(accept)
         .timeout(config.timeout)
         .connect_timeout(connect_timeout(config))
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-        .pool_idle_timeout(IDLE_TIME)
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .http2_keep_alive_timeout(PING_TIMEOUT)
-        .http2_keep_alive_while_idle(true);
+        .pool_max_idle_per_host(0);
     if config.http1_only {
         builder.http1_only()
     } else {
@@ -92,7 +88,7 @@ pub(crate) async fn ask(http: &reqwest::Client, question: Question) -> Result<An
     let mut body = Body(Zeroizing::new(Vec::with_capacity(announced)));
     while let Some(chunk) = response.chunk().await.map_err(NoAnswer::Failed)? {
         let fits = body.push(&chunk);
-        // Wiped where we are the last to hold it; HTTP/1.1 often keeps a hand on its read buffer.
+        // Wiped where we are the last to hold it; else it ends with the connection.
         if let Ok(mut ours) = chunk.try_into_mut() {
             ours.as_mut().zeroize();
         }

@@ -1,4 +1,4 @@
-//! One KME as it is reached: its pooled HTTP client, its name in log lines, and its failures in our
+//! One KME as it is reached: its HTTP client, its name in log lines, and its failures in our
 //! words. What is asked is the business of `client` (ETSI GS QKD 014) and `skip`.
 
 use core::time::Duration;

@@ -5,7 +5,7 @@
 //!  └ KeySource       one KME, of either protocol: a fresh key, a key by its name
 //!    ├ SkipClient    SKIP (draft-cisco-skip)
 //!    └ Client        ETSI GS QKD 014:
-//!  Client::new       config ─ credentials (PEM files) ─ tls (is it the right KME?) ─ pooled HTTP
+//!  Client::new       config ─ credentials (PEM files) ─ tls (is it the right KME?) ─ HTTP
 //!  Client::enc_keys  request ─ exchange (time, size) ─ reply ─ container (the right keys?) ─ Key
 //!  Client::dec_keys  the same, for keys the peer has named
 //! ```
@@ -17,7 +17,9 @@
 //! What it does not do: no retries over time, no backoff, no prefetching (the driver of the rekey
 //! protocol has the plan; [`Sources`] only asks a second KME), no redirects, no proxies, no cookies, and no
 //! switch that skips the verification of a certificate. It cannot wipe the copies of a reply in
-//! the read buffers of TLS and HTTP, nor the TLS private key inside the TLS library.
+//! the read buffers of TLS and HTTP, nor the TLS private key inside the TLS library. It frees them
+//! with the connection, after each call: a program whose allocator wipes what it frees keeps no key
+//! in them.
 #![forbid(unsafe_code)]
 
 mod client;

@@ -22,14 +22,6 @@ pub const MESSAGE_CHARS_MAX: usize = 200;
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 /// Time to connect and shake hands, unless the call's time-out is shorter.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Idle connections kept open: one per direction of a site that asks for both at once.
-pub const IDLE_CONNECTIONS_MAX: usize = 2;
-/// How long an unused connection is kept, well over any rekey interval.
-pub const IDLE_TIME: Duration = Duration::from_secs(120);
-/// HTTP/2 connections are probed this often: a dead one would fail every call until TCP gives up.
-pub const PING_INTERVAL: Duration = Duration::from_secs(5);
-/// A probe without an answer for this long closes the connection.
-pub const PING_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A KME gets so long before the other one is asked as well, unless told otherwise: with an answer
 /// of the other in the same time, a tenth of a rekey interval of 3 s.

@@ -2,7 +2,8 @@
 //! and as octets for its user.
 //!
 //! Neither type can be printed, cloned or compared by accident, and both are wiped when dropped.
-//! What this does not do: wipe the copies that TLS and HTTP keep in their own read buffers.
+//! What this does not do: wipe the copies in the read buffers of TLS and HTTP. They are freed with the
+//! connection, after each call.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};

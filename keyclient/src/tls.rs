@@ -7,8 +7,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::SingleCertAndKey;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
@@ -44,6 +44,8 @@ pub(crate) fn setup(config: &ClientConfig) -> Result<rustls::ClientConfig, Confi
         .dangerous() // rustls' word for any verifier of one's own: ours only adds a check
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(ours)));
+    // Each connection shows both certificates: one that was replaced or has expired counts at once.
+    tls.resumption = Resumption::disabled();
     tls.alpn_protocols = if config.http1_only {
         vec![b"http/1.1".to_vec()]
     } else {

@@ -15,6 +15,7 @@ use port::packet::{Packet, PacketConfig};
 use qmacsec::status::{KmeReport, Report};
 
 use crate::hosts::Hosts;
+use crate::memory;
 use crate::namespace::{veth, veth_with_queues};
 use crate::pair::FIRST_KEYS;
 use crate::patience::wait_until;
@@ -42,6 +43,7 @@ impl Daemon {
         let process = Command::new(program)
             .args(args)
             .env_remove("RUST_LOG")
+            .env("QMACSEC_TEST_PLANTED", memory::planted())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(log).unwrap())
@@ -65,6 +67,12 @@ impl Daemon {
     /// Never on Linux.
     pub fn runs(&mut self) -> bool {
         self.process.try_wait().unwrap().is_none()
+    }
+
+    /// Its process ID.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Sends it SIGHUP.
@@ -111,10 +119,10 @@ impl Drop for Daemon {
 }
 
 /// Both sites; everything is killed when dropped.
-pub struct DaemonPair {
+pub struct DaemonPair<K = Daemon> {
     encryptors: [Daemon; 2],
-    /// The process of both KMEs.
-    pub kmes: Daemon,
+    /// Both KMEs: a process, or others.
+    pub kmes: K,
     /// The hosts, quiet at first.
     pub hosts: Hosts,
     /// On the black cable.
@@ -130,6 +138,29 @@ impl DaemonPair {
     /// When something does not come up.
     #[must_use]
     pub fn start(program: &str, settings: &Settings) -> Self {
+        Self::start_with(program, settings, |folder| {
+            fs::write(folder.path().join("kme.toml"), kme_config()).unwrap();
+            (start_kmes(program, folder), Side::BOTH.map(kme_address))
+        })
+    }
+
+    /// Starts the KMEs anew, after they were killed.
+    pub fn start_kmes(&mut self, program: &str) {
+        self.kmes = start_kmes(program, &self.folder);
+    }
+}
+
+impl<K> DaemonPair<K> {
+    /// As [`DaemonPair::start`], with other KMEs: these, at their addresses.
+    ///
+    /// # Panics
+    /// When something does not come up.
+    #[must_use]
+    pub fn start_with(
+        program: &str,
+        settings: &Settings,
+        kmes: impl FnOnce(&Folder) -> (K, [SocketAddr; 2]),
+    ) -> Self {
         let [a, b] = settings.workers;
         let queues = a.max(b);
         veth_with_queues("black-a", "black-b", LINE_MTU, queues);
@@ -137,15 +168,14 @@ impl DaemonPair {
         veth_with_queues("red-b", "lan-b", 1500, queues);
         let folder = Folder::new(settings);
         let watch = Watch::start(["black-a", "black-b"]);
-        fs::write(folder.path().join("kme.toml"), kme_config()).unwrap();
-        let kmes = start_kmes(program, &folder);
+        let (kmes, addresses) = kmes(&folder);
         let encryptors = Side::BOTH.map(|side| {
             let letter = side.letter();
             let kind = settings.ports;
             let ports = format!(
                 "ledger = \"site-{letter}.ledger\"\n[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\n"
             );
-            let file = folder.encryptor(side, &ports, kme_address(side));
+            let file = folder.encryptor(side, &ports, addresses[side.index()]);
             Daemon::start(program, &["run", "--config", file.to_str().unwrap()], &log_file(&folder, side))
         });
         let hosts = Hosts::start(|| {
@@ -212,9 +242,10 @@ impl DaemonPair {
         });
     }
 
-    /// Starts the KMEs anew, after they were killed.
-    pub fn start_kmes(&mut self, program: &str) {
-        self.kmes = start_kmes(program, &self.folder);
+    /// The process of an encryptor.
+    #[must_use]
+    pub fn process(&self, side: Side) -> u32 {
+        self.encryptors[side.index()].id()
     }
 }
 

@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use kme::entropy::Entropy;
 use kme::faults::Faults;
 use kme::{Kmes, LinkConfig, Origin, Supply};
 use tokio::runtime::{Builder, Runtime};
+
+use crate::record::Record;
 
 use crate::site::{Folder, Side};
 
@@ -23,6 +26,20 @@ impl TwoKmes {
     /// When they do not start.
     #[must_use]
     pub fn start(folder: &Folder) -> Self {
+        Self::start_with(folder, Entropy::system())
+    }
+
+    /// As [`TwoKmes::start`]; the record knows every key that they hand out.
+    ///
+    /// # Panics
+    /// When they do not start.
+    #[must_use]
+    pub fn start_recorded(folder: &Folder) -> (Self, Record) {
+        let record = Record::default();
+        (Self::start_with(folder, record.entropy()), record)
+    }
+
+    fn start_with(folder: &Folder, entropy: Entropy) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             // Other machines' work, in truth: the frames of ours do not wait for it.
@@ -31,7 +48,7 @@ impl TwoKmes {
             .build()
             .unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let running = runtime.block_on(start(folder, [any, any]));
+        let running = runtime.block_on(start(folder, [any, any], entropy));
         let mut running = running;
         let mut addresses: [SocketAddr; 2] = running.addresses().try_into().unwrap();
         if folder.settings().skip {
@@ -81,11 +98,15 @@ impl TwoKmes {
     /// # Panics
     /// When they do not start.
     pub fn bring_up(&mut self, folder: &Folder) {
-        self.running = Some(self.runtime.block_on(start(folder, self.addresses)));
+        self.running = Some(self.runtime.block_on(start(
+            folder,
+            self.addresses,
+            Entropy::system(),
+        )));
     }
 }
 
-async fn start(folder: &Folder, addresses: [SocketAddr; 2]) -> Kmes {
+async fn start(folder: &Folder, addresses: [SocketAddr; 2], entropy: Entropy) -> Kmes {
     let configs = Side::BOTH.map(|side| folder.kme(side, addresses[side.index()]));
     let supply = Supply {
         block_bits: 1_000_000,
@@ -93,7 +114,7 @@ async fn start(folder: &Folder, addresses: [SocketAddr; 2]) -> Kmes {
         blocks_at_start: 1,
         origin: Origin::Modelled,
     };
-    Kmes::start(configs.into(), LinkConfig::default(), supply)
+    Kmes::start_with(configs.into(), LinkConfig::default(), supply, entropy)
         .await
         .unwrap()
 }

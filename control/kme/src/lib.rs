@@ -82,6 +82,7 @@ pub use tally::Requests;
 pub use tls::TlsError;
 
 use api::Api;
+use entropy::Entropy;
 use faults::Faults;
 use link::Link;
 use server::{Face, Server};
@@ -179,10 +180,24 @@ impl Kmes {
         link: LinkConfig,
         supply: Supply,
     ) -> Result<Self, StartError> {
+        Self::start_with(configs, link, supply, Entropy::system()).await
+    }
+
+    /// As [`Kmes::start`], with key bits and key_IDs from another random source: for tests that must
+    /// know the keys.
+    ///
+    /// # Errors
+    /// As [`Kmes::start`].
+    pub async fn start_with(
+        configs: Vec<KmeConfig>,
+        link: LinkConfig,
+        supply: Supply,
+        entropy: Entropy,
+    ) -> Result<Self, StartError> {
         check_kmes(&configs)?;
         link.check()?;
         supply.check()?;
-        let link = Arc::new(Link::new(&configs, link, supply)?);
+        let link = Arc::new(Link::new(&configs, link, supply, entropy)?);
         let (stop, stopped) = watch::channel(false);
         let mut running = Vec::new();
         let mut servers = Vec::new();

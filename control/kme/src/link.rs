@@ -38,6 +38,7 @@ impl Link {
         kmes: &[KmeConfig],
         config: LinkConfig,
         supply: Supply,
+        entropy: Entropy,
     ) -> Result<Self, EntropyError> {
         let seat = |kme: &KmeConfig, sae: &String| Seat {
             sae_id: sae.clone(),
@@ -46,7 +47,7 @@ impl Link {
         let seats = kmes
             .iter()
             .flat_map(|kme| kme.sae_ids.iter().map(move |sae| seat(kme, sae)));
-        let mut store = Store::new(config, Entropy::system());
+        let mut store = Store::new(config, entropy);
         let mut source = Source::new(Duration::ZERO, supply);
         source.fill(Duration::ZERO, &mut store)?;
         Ok(Self {

@@ -13,6 +13,7 @@ pub mod config;
 pub mod driver;
 pub mod encryptor;
 pub mod harden;
+mod heap;
 pub mod lab;
 pub mod ledger;
 pub mod limits;

@@ -1,5 +1,7 @@
 //! A scripted KME: real TLS, HTTP/1.1 by hand.
 
+use std::collections::HashSet;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -131,6 +133,10 @@ struct State {
     script: Box<Script>,
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,
+    /// Connections that the client has ended as TLS says: by close_notify.
+    closed: AtomicUsize,
+    /// Different certificates of clients.
+    certificates: Mutex<HashSet<Vec<u8>>>,
 }
 
 impl Kme {
@@ -170,6 +176,8 @@ impl Kme {
             script: Box::new(script),
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
+            closed: AtomicUsize::new(0),
+            certificates: Mutex::default(),
         });
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
@@ -188,6 +196,23 @@ impl Kme {
     pub(crate) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
+
+    /// Different certificates that clients have shown so far.
+    pub(crate) fn certificates(&self) -> usize {
+        self.state.certificates.lock().unwrap().len()
+    }
+
+    /// Waits until the client has closed all connections in order, none by a reset.
+    pub(crate) async fn all_closed(&self) {
+        for _ in 0..500 {
+            if self.state.closed.load(Ordering::SeqCst) == self.connections() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let closed = self.state.closed.load(Ordering::SeqCst);
+        panic!("{closed} of {} connections are closed", self.connections());
+    }
 }
 
 async fn connection(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>) {
@@ -203,9 +228,22 @@ async fn connection(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>)
             return;
         }
     };
+    let shown = tls.get_ref().1.peer_certificates().unwrap_or_default();
+    if let Some(certificate) = shown.first() {
+        let mut known = state.certificates.lock().unwrap();
+        known.insert(certificate.to_vec());
+    }
     state.connections.fetch_add(1, Ordering::SeqCst);
     let mut buffer = Vec::new();
-    while let Some(seen) = request(&mut tls, &mut buffer).await {
+    loop {
+        let seen = match request(&mut tls, &mut buffer).await {
+            Ok(Some(seen)) => seen,
+            Ok(None) => {
+                state.closed.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+            Err(_) => return,
+        };
         let number = {
             let mut all = state.seen.lock().unwrap();
             all.push(seen.clone());
@@ -243,7 +281,7 @@ async fn connection(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>)
 }
 
 /// Reads one request; `None` at the end of the connection.
-async fn request(tls: &mut TlsStream<TcpStream>, buffer: &mut Vec<u8>) -> Option<Seen> {
+async fn request(tls: &mut TlsStream<TcpStream>, buffer: &mut Vec<u8>) -> io::Result<Option<Seen>> {
     loop {
         if let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
             let head = String::from_utf8(buffer[..end].to_vec()).unwrap();
@@ -262,15 +300,15 @@ async fn request(tls: &mut TlsStream<TcpStream>, buffer: &mut Vec<u8>) -> Option
                     .unwrap()
                     .trim_end_matches(" HTTP/1.1")
                     .to_owned();
-                return Some(Seen {
+                return Ok(Some(Seen {
                     line,
                     body,
                     head: lower,
-                });
+                }));
             }
         }
-        if tls.read_buf(buffer).await.ok()? == 0 {
-            return None;
+        if tls.read_buf(buffer).await? == 0 {
+            return Ok(None);
         }
     }
 }

@@ -40,11 +40,11 @@ fn reissue(pki: &Pki) {
     pki.write("sae", Pki::leaf("sae-a", &[], usage));
 }
 
-/// Until the KME has seen another connection, asking all the while: no request may fail.
-async fn until_reconnected(kme: &Kme, sources: &Sources, before: usize) {
+/// Until the KME has seen another certificate, asking all the while: no request may fail.
+async fn until_shown(kme: &Kme, sources: &Sources, before: usize) {
     for _ in 0..500 {
         assert!(sources.fresh(256).await.is_ok());
-        if kme.connections() > before {
+        if kme.certificates() > before {
             return;
         }
         tokio::time::sleep(LOOK).await;
@@ -58,13 +58,9 @@ async fn a_reissued_certificate_is_used_without_a_restart_and_without_a_failure(
     let (kme, sources, tending) = running(&pki).await;
     for round in 1..4 {
         assert!(sources.fresh(256).await.is_ok());
-        assert_eq!(
-            kme.connections(),
-            round,
-            "one connection for each certificate"
-        );
+        assert_eq!(kme.certificates(), round);
         reissue(&pki);
-        until_reconnected(&kme, &sources, round).await;
+        until_shown(&kme, &sources, round).await;
     }
     tending.abort();
 }
@@ -114,7 +110,7 @@ async fn files_that_cannot_be_used_leave_the_old_ones_in_use_and_say_so_once() {
     log.wait_for("holds no certificate").await;
     tokio::time::sleep(10 * LOOK).await;
     assert!(sources.fresh(256).await.is_ok());
-    assert_eq!(kme.connections(), 1, "the old client is still there");
+    assert_eq!(kme.certificates(), 1, "the old one is still shown");
     let text = log.text();
     let told: Vec<_> = text.lines().filter(|line| line.contains("ERROR")).collect();
     assert_eq!(told.len(), 2, "{text}");
@@ -127,7 +123,7 @@ async fn files_that_cannot_be_used_leave_the_old_ones_in_use_and_say_so_once() {
     }
 
     reissue(&pki);
-    until_reconnected(&kme, &sources, 1).await;
+    until_shown(&kme, &sources, 1).await;
     log.wait_for("new ones are in use").await;
     assert!(!log.text().contains("PRIVATE KEY"));
     tending.abort();

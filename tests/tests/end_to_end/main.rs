@@ -17,6 +17,7 @@ mod kme_faults;
 mod lab;
 mod line_noise;
 mod link_loss;
+mod memory;
 mod orders;
 mod output;
 mod policy;

@@ -33,6 +33,8 @@ pub(crate) struct KeyDesk {
     sources: Arc<Sources>,
     /// Ends with us.
     _tending: JoinSet<()>,
+    /// Questions under way. They end with us too, and with them what a KME has answered so far.
+    asking: JoinSet<()>,
     to_driver: mpsc::Sender<(Answer, Option<keyclient::Error>)>,
     answers: mpsc::Receiver<(Answer, Option<keyclient::Error>)>,
     book: Book,
@@ -80,6 +82,7 @@ impl KeyDesk {
         Self {
             sources,
             _tending: tending,
+            asking: JoinSet::new(),
             to_driver,
             answers,
             book,
@@ -87,9 +90,9 @@ impl KeyDesk {
     }
 
     /// Asks for a fresh key.
-    pub(crate) fn fetch(&self) {
+    pub(crate) fn fetch(&mut self) {
         let (sources, to_driver) = (Arc::clone(&self.sources), self.to_driver.clone());
-        tokio::spawn(async move {
+        self.ask(async move {
             let (result, failure) = match sources.fresh(limits::QKD_KEY_BITS).await {
                 Ok(key) => (named(key), None),
                 Err(error) => (Err(sorted(&error)), Some(error)),
@@ -100,9 +103,9 @@ impl KeyDesk {
     }
 
     /// Asks for the key of this name.
-    pub(crate) fn fetch_by_id(&self, key_id: KeyId) {
+    pub(crate) fn fetch_by_id(&mut self, key_id: KeyId) {
         let (sources, to_driver) = (Arc::clone(&self.sources), self.to_driver.clone());
-        tokio::spawn(async move {
+        self.ask(async move {
             let (result, failure) = match sources.by_id(key_id, limits::QKD_KEY_BITS).await {
                 Ok(key) => (named(key), None),
                 Err(error) => (Err(sorted(&error)), Some(error)),
@@ -110,6 +113,11 @@ impl KeyDesk {
             let answer = Answer::ById(key_id, result.map(|(_, key)| key));
             let _stopping = to_driver.send((answer, failure)).await;
         });
+    }
+
+    fn ask(&mut self, question: impl Future<Output = ()> + Send + 'static) {
+        while self.asking.try_join_next().is_some() {} // those that are answered
+        self.asking.spawn(question);
     }
 
     /// The next answer; waits for it.

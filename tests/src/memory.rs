@@ -1,0 +1,200 @@
+//! Looks for keys in the memory of a process, in every form in which a program may have left them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Octets read at a time.
+const CHUNK: usize = 1 << 20;
+/// Pages that were never touched are full of zeros and are skipped.
+const PAGE: usize = 4096;
+/// Each needle begins with so many octets, by which it is looked up.
+const HEAD: usize = 8;
+/// Half a key is a find too: the allocator writes over the beginning of a freed block.
+const HALF: usize = 16;
+/// Every daemon of a test has this secret in its environment: a scan that does not find it is blind.
+pub const PLANTED: [u8; 32] = *b"\xf3a secret planted by the tests\xf5\xf7";
+/// Mappings that no process may read but by its own instructions.
+const UNREADABLE: [&str; 3] = ["[vvar]", "[vvar_vclock]", "[vsyscall]"];
+
+/// What is looked for.
+#[derive(Default)]
+pub struct Needles {
+    /// By their first octets: the rest, the number of the secret, the form.
+    by_head: HashMap<[u8; HEAD], Vec<(Vec<u8>, usize, Form)>>,
+    /// Which first two octets there are.
+    begins: Vec<bool>,
+    longest: usize,
+}
+
+/// How a secret is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
+    /// Its octets.
+    Raw,
+    /// Hexadecimal digits, lower case.
+    Hex,
+    /// Hexadecimal digits, capitals.
+    HexCapitals,
+    /// Base64, the key so many octets behind a multiple of three.
+    Base64(usize),
+}
+
+/// What was found: the number of the secret and its form, and where.
+pub type Finds = BTreeMap<(usize, Form), Vec<String>>;
+
+/// The planted secret as base64 and as digits of both kinds, for an environment.
+#[must_use]
+pub fn planted() -> String {
+    let [lower, capitals] = [false, true].map(|capitals| hex(&PLANTED, capitals));
+    let base64 = (0..3).map(|before| STANDARD.encode([&vec![0; before], &PLANTED[..]].concat()));
+    format!(
+        "{lower} {capitals} {}",
+        base64.collect::<Vec<_>>().join(" ")
+    )
+}
+
+impl Needles {
+    /// Looks for these secrets, numbered in their order.
+    ///
+    /// # Panics
+    /// When a secret is too short to be told from chance.
+    #[must_use]
+    pub fn of<S: AsRef<[u8]>>(secrets: &[S]) -> Self {
+        let mut needles = Self {
+            begins: vec![false; 1 << 16],
+            ..Self::default()
+        };
+        for (number, secret) in secrets.iter().enumerate() {
+            for (form, text) in forms(secret.as_ref()) {
+                needles.add(number, form, text);
+            }
+        }
+        needles
+    }
+
+    fn add(&mut self, number: usize, form: Form, text: Vec<u8>) {
+        let (head, rest) = text.split_first_chunk::<HEAD>().unwrap();
+        self.longest = self.longest.max(text.len());
+        self.begins[usize::from(u16::from_le_bytes([head[0], head[1]]))] = true;
+        let known = self.by_head.entry(*head).or_default();
+        known.push((rest.to_vec(), number, form));
+    }
+
+    /// Looks through all memory of a process that can be read.
+    ///
+    /// # Errors
+    /// When this process may not read it.
+    ///
+    /// # Panics
+    /// When a part of the memory cannot be read that should be.
+    pub fn find_in(&self, pid: u32) -> std::io::Result<Finds> {
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps"))?;
+        let memory = File::open(format!("/proc/{pid}/mem"))?;
+        let mut finds = Finds::new();
+        let mut read = 0;
+        for line in maps.lines() {
+            let mut fields = line.split_whitespace();
+            let (range, rights) = (fields.next().unwrap(), fields.next().unwrap());
+            let name = fields.nth(3).unwrap_or("heap or stack");
+            if !rights.starts_with('r') || UNREADABLE.contains(&name) {
+                continue;
+            }
+            let (begin, end) = range.split_once('-').unwrap();
+            let [begin, end] = [begin, end].map(|at| u64::from_str_radix(at, 16).unwrap());
+            read += self.find_between(&memory, begin..end, name, &mut finds);
+        }
+        assert!(read > 1 << 20, "{pid}: {read} octets are no program");
+        Ok(finds)
+    }
+
+    /// Returns how many octets could be read.
+    fn find_between(
+        &self,
+        memory: &File,
+        range: std::ops::Range<u64>,
+        name: &str,
+        finds: &mut Finds,
+    ) -> u64 {
+        let mut buffer = vec![0; CHUNK + self.longest];
+        let (mut at, mut total) = (range.start, 0);
+        while at < range.end {
+            let wanted = usize::try_from(range.end - at)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len());
+            let got = match memory.read_at(&mut buffer[..wanted], at) {
+                Ok(got) if got > 0 => got,
+                // Unmapped since, or never backed by memory: behind the end of a file.
+                _ => {
+                    at += PAGE as u64;
+                    continue;
+                }
+            };
+            total += got as u64;
+            self.find_among(&buffer[..got], |number, form, offset| {
+                let place = format!("{name} {:x}", at + offset as u64);
+                let places: &mut Vec<_> = finds.entry((number, form)).or_default();
+                if !places.contains(&place) {
+                    places.push(place);
+                }
+            });
+            let done = at + got as u64 == range.end;
+            at += if done { got } else { got.min(CHUNK) } as u64;
+        }
+        total
+    }
+
+    fn find_among(&self, octets: &[u8], mut found: impl FnMut(usize, Form, usize)) {
+        for (page, piece) in octets.chunks(PAGE).enumerate() {
+            let (at, overlap) = (page * PAGE, self.longest);
+            if piece.iter().all(|&octet| octet == 0) {
+                continue;
+            }
+            // With what a needle that begins before the page would need of it.
+            let from = at.saturating_sub(overlap);
+            let until = octets.len().min(at + PAGE);
+            for (start, pair) in (from..until).zip(octets[from..].windows(2)) {
+                if self.begins[usize::from(u16::from_le_bytes([pair[0], pair[1]]))]
+                    && let Some((head, rest)) = octets[start..].split_first_chunk::<HEAD>()
+                    && let Some(known) = self.by_head.get(head)
+                {
+                    let whole = known.iter().filter(|(text, ..)| rest.starts_with(text));
+                    whole.for_each(|(_, number, form)| found(*number, *form, start));
+                }
+            }
+        }
+    }
+}
+
+/// A secret in all its forms, each in two halves. Of base64 only what does not depend on the octets
+/// around the secret.
+fn forms(secret: &[u8]) -> Vec<(Form, Vec<u8>)> {
+    assert!(secret.len() >= 2 * HALF, "too short to be told from chance");
+    let mut all = Vec::new();
+    for half in [&secret[..HALF], &secret[secret.len() - HALF..]] {
+        all.push((Form::Raw, half.to_vec()));
+        all.push((Form::Hex, hex(half, false).into_bytes()));
+        all.push((Form::HexCapitals, hex(half, true).into_bytes()));
+    }
+    for before in 0..3 {
+        let text = STANDARD.encode([&vec![0; before], secret].concat());
+        let from = (before * 8).div_ceil(6);
+        let until = ((before + secret.len()) * 8) / 6;
+        let sure = &text.as_bytes()[from..until];
+        for part in [&sure[..HALF], &sure[sure.len() - HALF..]] {
+            all.push((Form::Base64(before), part.to_vec()));
+        }
+    }
+    all
+}
+
+fn hex(octets: &[u8], capitals: bool) -> String {
+    let digits = |octet: &u8| match capitals {
+        true => format!("{octet:02X}"),
+        false => format!("{octet:02x}"),
+    };
+    octets.iter().map(digits).collect()
+}
