@@ -43,6 +43,8 @@ pub enum Guard {
     RxHoldLimit,
     /// A sender told that its receiver has dropped the key stops using it (REKEY-48).
     HeldTold,
+    /// A pending rx SA ends with the active one (REKEY-29).
+    PendingEndsToo,
     /// Keys from the root alone are not used before QKD keys have been short for long (REKEY-52).
     AloneAfterHold,
     /// Keys from the root alone are not used where the policy does not allow them (REKEY-52).

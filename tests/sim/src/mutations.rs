@@ -112,6 +112,11 @@ fn a_receiver_that_drops_a_key_says_so() {
         Plan::jumping,
         "its receiver has dropped it",
     );
+    guards(
+        &[Guard::PendingEndsToo],
+        Plan::jumping,
+        "its receiver has dropped it",
+    );
 }
 
 #[test]

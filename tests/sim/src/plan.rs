@@ -61,6 +61,8 @@ pub struct Plan {
     pub(crate) dies: Option<Duration>,
     /// Mean time between jumps of each end's clock, while faults last.
     pub(crate) jump_every: Option<Duration>,
+    /// How far a clock jumps: one of these, in milliseconds.
+    pub(crate) jumps: &'static [u64],
     /// A clock has been wrong in this run.
     pub(crate) clocks_err: bool,
     /// Frames per second that the adversary injects.
@@ -164,6 +166,7 @@ impl Plan {
             down: ms(0),
             dies: None,
             jump_every: None,
+            jumps: &[0, 10, 500, 3000, 30_000],
             clocks_err: false,
             injected: 0,
             floods: true,
@@ -318,6 +321,8 @@ impl Plan {
         plan.traffic = plan.traffic.max(20);
         plan.hold_max = plan.interval[0].max(plan.interval[1]) * rng.pick(&[2, 4]);
         plan.jump_every = Some(ms(1500));
+        // An rx SA lives for the hold time and 9 to 11 s. Jumps around that end some SAs and not others.
+        plan.jumps = &[0, 10, 500, 3000, 8000, 10_000, 13_000, 30_000];
         plan.clocks_err = true;
         plan.calm = (plan.interval[0] * 8).clamp(ms(6000), ms(15_000));
         plan.end = plan.calm + plan.interval[0].max(plan.interval[1]) * 5 + ms(4000);

@@ -69,6 +69,13 @@ fn a_dead_peer_is_found_dead_and_its_keys_end() {
     assert!(all(30, Plan::dying).crashes > 0);
 }
 
+/// Seeds that found a hole once, each with what it was.
+#[test]
+fn seeds_that_found_a_hole_find_none() {
+    // A jump of the receiver's clock ended the active SA and not the pending one (REKEY-29).
+    good(Plan::drawn(702_595));
+}
+
 #[test]
 fn a_seed_replays_exactly() {
     for seed in 0..10 {

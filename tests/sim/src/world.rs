@@ -258,7 +258,7 @@ impl World {
         };
         let next = self.rng.time(mean * 2);
         self.after(next, Item::Jump { side });
-        let ahead = Duration::from_millis(self.rng.pick(&[0, 10, 500, 3000, 30_000]));
+        let ahead = Duration::from_millis(self.rng.pick(self.plan.jumps));
         let rate = self
             .rng
             .pick(&[800_000, 950_000, 1_000_000, 1_050_000, 1_200_000]);

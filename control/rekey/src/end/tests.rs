@@ -197,12 +197,12 @@ fn rekey_28_and_29_at_the_hard_limit_traffic_stops_and_comes_back_by_itself() {
     }
 }
 
-/// The receiver's clock jumps then, and it wipes what it was ready for: how long frames of its sender
-/// are readable by nobody, and how long there are none.
-fn clock_jumps(at: Duration) -> (Duration, Duration) {
+/// The receiver's clock jumps by that much then, and it wipes what is too old. Returns how long nobody
+/// can read the frames of its sender, and how long there are none.
+fn clock_jumps(at: Duration, by: Duration) -> (Duration, Duration) {
     let mut two = Two::new(|_, config| config.hold_max = ms(6000), [7, 7]);
     two.run(at);
-    two.ahead[1] = ms(30_000);
+    two.ahead[1] = by;
     let (mut unreadable, mut silent) = (ms(0), ms(0));
     for _ in 0..4000 {
         two.run(ms(1));
@@ -219,12 +219,24 @@ fn clock_jumps(at: Duration) -> (Duration, Duration) {
 fn rekey_48_a_key_that_the_receiver_has_dropped_is_not_used() {
     // Just after a switch, while a READY waits for its switch, while none does.
     for at in [3100, 5500, 4500].map(ms) {
-        let (unreadable, silent) = clock_jumps(at);
+        let (unreadable, silent) = clock_jumps(at, ms(30_000));
         assert_eq!(unreadable, ms(0), "at {at:?}");
         assert!(silent < ms(50), "at {at:?}: {silent:?} without a key");
-        let (unreadable, _) = without(&[Guard::HeldTold], || clock_jumps(at));
+        let (unreadable, _) = without(&[Guard::HeldTold], || clock_jumps(at, ms(30_000)));
         assert!(unreadable > ms(400), "at {at:?}: {unreadable:?}");
     }
+}
+
+/// The jump ends the active SA of 3.5 s and not the pending one of 0.5 s: `rx_held` names the highest
+/// epoch only, so the sender would believe that the lower one is held too.
+#[test]
+fn rekey_48_a_pending_key_ends_with_the_active_one() {
+    let (at, by) = (ms(5500), ms(15_000));
+    let (unreadable, silent) = clock_jumps(at, by);
+    assert_eq!(unreadable, ms(0));
+    assert!(silent < ms(50), "{silent:?} without a key");
+    let (unreadable, _) = without(&[Guard::PendingEndsToo], || clock_jumps(at, by));
+    assert!(unreadable > ms(400), "{unreadable:?}");
 }
 
 #[test]

@@ -127,7 +127,9 @@ impl Rx {
         }
     }
 
-    /// REKEY-29: an rx SA has a hard limit too, a little later than that of its sender.
+    /// REKEY-29: an rx SA has a hard limit too, a little later than that of its sender. Only a clock
+    /// that jumps brings an SA there while its sender uses it. A pending SA ends with the active one:
+    /// the sender learns the highest epoch that is held, and takes the lower one for held too.
     pub(super) fn expire(&mut self, now: Duration, reach: &mut Reach<'_>) {
         if !guards::on(Guard::RxHoldLimit) {
             return;
@@ -135,8 +137,9 @@ impl Rx {
         let over = |sa: &Held| now >= sa.since + self.timers.hold_max;
         let active = self.active.take_if(|sa| over(sa));
         let retiring = self.retiring.take_if(|(sa, _)| over(sa)).map(|(sa, _)| sa);
+        let all = active.is_some() && guards::on(Guard::PendingEndsToo);
         let pending = match &self.candidate {
-            Candidate::Pending(sa) if over(sa) => Some(*sa),
+            Candidate::Pending(sa) if all || over(sa) => Some(*sa),
             _ => None,
         };
         for sa in active.into_iter().chain(retiring).chain(pending) {
