@@ -80,6 +80,6 @@ pub use secret::{Origin, QkdKey, RootSecret, SecretError};
 pub use session::Entropy;
 pub use shortage::Supply;
 pub use status::{
-    Counters, DirectionStatus, KeyStatus, RootStatus, SessionState, SessionStatus, Status,
-    SwitchTimes,
+    Counters, DirectionStatus, KeyStatus, RootStatus, SessionState, SessionStatus, Shortfall,
+    Status, SwitchTimes,
 };

@@ -15,8 +15,10 @@
 use core::time::Duration;
 
 use crate::config::Config;
+use crate::event::Cause;
 use crate::guards::{self, Guard};
 use crate::limits;
+use crate::status::Shortfall;
 
 /// A stage of a key shortage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +97,8 @@ pub(crate) struct Shortage {
     /// When the stage was last left for the better.
     eased: Option<Duration>,
     changes: u64,
+    /// What made the stage worse the last time, until keys come in time again.
+    cause: Option<Cause>,
 }
 
 impl Shortage {
@@ -111,6 +115,7 @@ impl Shortage {
             counted: false,
             eased: None,
             changes: 0,
+            cause: None,
         }
     }
 
@@ -125,6 +130,43 @@ impl Shortage {
     /// Changes of stage so far.
     pub(crate) const fn changes(&self) -> u64 {
         self.changes
+    }
+
+    /// A change of stage: remembers why, where it is for the worse.
+    pub(crate) fn blame(&mut self, cause: Option<Cause>) {
+        self.cause = match self.stage {
+            Supply::Starting | Supply::Normal => None,
+            Supply::Stretched | Supply::Sparse | Supply::Held | Supply::Pqc | Supply::Blocked => {
+                cause.or(self.cause)
+            }
+        };
+    }
+
+    /// Why keys are short and until when; `age` is that of the key in use.
+    pub(crate) fn shortfall(&self, age: Option<Duration>) -> Option<Shortfall> {
+        if matches!(self.stage, Supply::Starting | Supply::Normal) {
+            return None;
+        }
+        // In the other stages one fresh key is enough, at any time.
+        let proofs = matches!(self.stage, Supply::Stretched | Supply::Sparse);
+        let missing = if proofs {
+            self.need - self.good.min(self.need)
+        } else {
+            0
+        };
+        // The key in use has had its proof: the next one counts only after the next switch.
+        let wait = if proofs && self.counted {
+            self.interval().saturating_sub(age.unwrap_or_default())
+        } else {
+            Duration::ZERO
+        };
+        Some(Shortfall {
+            cause: self.cause,
+            in_time: self.good,
+            needed: self.need,
+            better_in: wait + self.interval() * missing.saturating_sub(1),
+            stops_in: age.map(|age| self.hold_max.saturating_sub(age)),
+        })
     }
 
     /// How long a key is to be used now.

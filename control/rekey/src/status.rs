@@ -85,6 +85,8 @@ pub struct DirectionStatus {
     pub supply_changes: Option<u64>,
     /// How long a key is to be used, in this stage (tx).
     pub interval: Option<Duration>,
+    /// Why keys are short and until when; `None` while they come in time (tx).
+    pub shortfall: Option<Shortfall>,
     /// The key in use.
     pub key: Option<KeyStatus>,
     /// Switches since start.
@@ -95,6 +97,21 @@ pub struct DirectionStatus {
     pub failures: u64,
     /// What goes wrong now, and since when (same clock as `now`).
     pub trouble: Option<(Cause, Duration)>,
+}
+
+/// Keys are short: why, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// What made the stage worse the last time.
+    pub cause: Option<Cause>,
+    /// Keys in a row that have come in time.
+    pub in_time: u32,
+    /// How many it takes for the next better stage.
+    pub needed: u32,
+    /// Time until the next better stage, at the earliest.
+    pub better_in: Duration,
+    /// Time until the key in use comes to its hard limit and traffic stops, if no other comes.
+    pub stops_in: Option<Duration>,
 }
 
 /// The key in use of one direction.

@@ -351,6 +351,9 @@ impl Tx {
             supply_for: Some(now.saturating_sub(self.shortage.since())),
             supply_changes: Some(self.shortage.changes()),
             interval: Some(self.shortage.interval()),
+            shortfall: self
+                .shortage
+                .shortfall(self.current.map(|sa| now.saturating_sub(sa.since))),
             key: self.current.map(|sa| KeyStatus {
                 an: sa.id.an,
                 epoch: sa.id.epoch,

@@ -258,6 +258,7 @@ impl Rx {
             supply_for: None,
             supply_changes: None,
             interval: None,
+            shortfall: None,
             key: self.active.as_ref().map(|sa| KeyStatus {
                 an: sa.offer.id.an,
                 epoch: sa.offer.id.epoch,

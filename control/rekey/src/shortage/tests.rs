@@ -6,6 +6,7 @@ use wire::MacAddr;
 
 use super::{Input, Shortage, Supply, next};
 use crate::config::Config;
+use crate::event::{Cause, KeyFailure};
 use crate::limits;
 
 const INPUTS: [Input; 8] = [
@@ -213,4 +214,47 @@ fn rekey_51_the_way_back_is_one_stage_a_key() {
     assert!(!shortage.in_time(ms(151_000) + calm));
     shortage.enter(ms(151_000) + calm, Input::Late);
     assert_eq!(shortage.need, 1);
+}
+
+#[test]
+fn a_shortfall_says_why_and_until_when() {
+    let mut shortage = shortage(1000, 60_000);
+    assert_eq!(shortage.shortfall(None), None);
+    let fresh = shortage.on_switch();
+    shortage.enter(ms(0), fresh);
+    shortage.blame(None);
+    assert_eq!(shortage.shortfall(Some(ms(500))), None, "keys come in time");
+
+    // Late, for want of keys: it lasts until one key has come in time.
+    let why = Some(Cause::Key(KeyFailure::NoKeys));
+    shortage.enter(ms(2000), Input::Late);
+    shortage.blame(why);
+    let shortfall = shortage.shortfall(Some(ms(2000))).unwrap();
+    assert_eq!(
+        (shortfall.cause, shortfall.in_time, shortfall.needed),
+        (why, 0, 1)
+    );
+    assert_eq!(shortfall.stops_in, Some(ms(58_000)));
+    assert_eq!(shortfall.better_in, ms(0), "the next key may come at once");
+
+    // A relapse takes two; after the first, the second counts after the next switch.
+    shortage.enter(ms(3000), Input::Proved);
+    shortage.blame(None);
+    assert_eq!(shortage.shortfall(Some(ms(10))), None);
+    shortage.enter(ms(4000), Input::Late);
+    shortage.blame(why);
+    shortage.on_switch();
+    assert!(!shortage.in_time(ms(4500)));
+    let interval = shortage.interval();
+    let shortfall = shortage.shortfall(Some(ms(500))).unwrap();
+    assert_eq!((shortfall.in_time, shortfall.needed), (1, 2));
+    assert_eq!(shortfall.better_in, interval - ms(500));
+    assert_eq!(shortfall.cause, why, "a switch does not make it forgotten");
+
+    // Held: any fresh key ends it.
+    shortage.enter(ms(9000), Input::Long);
+    shortage.blame(None);
+    let shortfall = shortage.shortfall(Some(ms(50_000))).unwrap();
+    assert_eq!((shortfall.cause, shortfall.better_in), (why, ms(0)));
+    assert_eq!(shortfall.stops_in, Some(ms(10_000)));
 }

@@ -60,6 +60,7 @@ impl Tx {
         let Some((from, to)) = self.shortage.enter(now, input) else {
             return;
         };
+        self.shortage.blame(cause);
         let limit = self.current.map(|sa| sa.since + reach.config.hold_max);
         reach.out.event(Event::Supply {
             from,
