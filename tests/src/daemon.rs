@@ -1,13 +1,14 @@
 //! Daemons of the program as processes: one for the KMEs, one for each site, joined by veth cables
 //! in the namespace of the caller, with hosts on the red cables and a watch on the black one.
 
-use std::fs::{self, DirEntry, File};
-use std::io;
+use std::fs::{self, DirEntry, File, OpenOptions};
+use std::io::{self, PipeReader, PipeWriter, Write, pipe};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,7 +20,7 @@ use crate::memory;
 use crate::namespace::{veth, veth_with_queues};
 use crate::pair::FIRST_KEYS;
 use crate::patience::wait_until;
-use crate::site::{Folder, Settings, Side};
+use crate::site::{Folder, LogTo, Settings, Side};
 use crate::watch::Watch;
 
 /// For a daemon to come up, on a busy machine.
@@ -31,6 +32,8 @@ const LINE_MTU: u16 = 1536;
 pub struct Daemon {
     process: Child,
     log: PathBuf,
+    /// The end of its log that nobody reads.
+    _unread: Option<PipeReader>,
 }
 
 impl Daemon {
@@ -40,19 +43,66 @@ impl Daemon {
     /// When it cannot be started.
     #[must_use]
     pub fn start(program: &str, args: &[&str], log: &Path) -> Self {
-        let process = Command::new(program)
-            .args(args)
+        Self::start_with(Command::new(program).args(args), log, LogTo::File)
+    }
+
+    /// Starts it as the command says. What it logs goes to the file `log`, or where nobody reads it;
+    /// then it is made to log much.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_with(command: &mut Command, log: &Path, to: LogTo) -> Self {
+        command
             .env_remove("RUST_LOG")
-            .env("QMACSEC_TEST_PLANTED", memory::planted())
+            .env("QMACSEC_TEST_PLANTED", memory::planted());
+        if to != LogTo::File {
+            command.env("RUST_LOG", "trace");
+        }
+        let (reader, mut writer) = pipe().unwrap();
+        if to == LogTo::UnreadPipe {
+            fill(&mut writer);
+        }
+        let stderr: Stdio = match to {
+            LogTo::File => File::create(log).unwrap().into(),
+            LogTo::FullDisk => OpenOptions::new()
+                .write(true)
+                .open("/dev/full")
+                .unwrap()
+                .into(),
+            LogTo::UnreadPipe | LogTo::ClosedPipe => writer.into(),
+        };
+        let process = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(log).unwrap())
+            .stderr(stderr)
             .spawn()
             .unwrap();
+        // Until now the command has held the writing end as well.
+        command.stderr(Stdio::null());
         Self {
             process,
             log: log.to_path_buf(),
+            _unread: (to == LogTo::UnreadPipe).then_some(reader),
         }
+    }
+
+    /// Waits until it has ended by itself; its exit code, `None` after a signal.
+    ///
+    /// # Panics
+    /// When it still runs after `limit`.
+    #[must_use]
+    pub fn wait(&mut self, limit: Duration) -> Option<i32> {
+        wait_until("the end of the daemon", limit, || !self.runs());
+        self.process.wait().unwrap().code()
+    }
+
+    /// Asks it to end: SIGTERM.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn terminate(&self) {
+        self.signal(Signal::SIGTERM);
     }
 
     /// What it has logged.
@@ -80,8 +130,12 @@ impl Daemon {
     /// # Panics
     /// When it is gone.
     pub fn hang_up(&self) {
+        self.signal(Signal::SIGHUP);
+    }
+
+    fn signal(&self, signal: Signal) {
         let process = i32::try_from(self.process.id()).unwrap();
-        kill(Pid::from_raw(process), Signal::SIGHUP).unwrap();
+        kill(Pid::from_raw(process), signal).unwrap();
     }
 
     /// Its threads: names, and the cores they may be on.
@@ -111,6 +165,13 @@ impl Daemon {
     }
 }
 
+/// Leaves no room in a pipe.
+fn fill(pipe: &mut PipeWriter) {
+    fcntl(&*pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    while pipe.write(&[b'x'; 512]).is_ok() {}
+    fcntl(&*pipe, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+}
+
 impl Drop for Daemon {
     fn drop(&mut self) {
         let _ended_already = self.process.kill();
@@ -120,7 +181,8 @@ impl Drop for Daemon {
 
 /// Both sites; everything is killed when dropped.
 pub struct DaemonPair<K = Daemon> {
-    encryptors: [Daemon; 2],
+    /// The processes of the encryptors.
+    pub encryptors: [Daemon; 2],
     /// Both KMEs: a process, or others.
     pub kmes: K,
     /// The hosts, quiet at first.
@@ -176,7 +238,9 @@ impl<K> DaemonPair<K> {
                 "ledger = \"site-{letter}.ledger\"\n[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\n"
             );
             let file = folder.encryptor(side, &ports, addresses[side.index()]);
-            Daemon::start(program, &["run", "--config", file.to_str().unwrap()], &log_file(&folder, side))
+            let mut run = Command::new(program);
+            run.args(["run", "--config"]).arg(file);
+            Daemon::start_with(&mut run, &log_file(&folder, side), settings.log)
         });
         let hosts = Hosts::start(|| {
             ["lan-a", "lan-b"].map(|name| {
@@ -281,11 +345,10 @@ fn kme_config() -> String {
 
 fn start_kmes(program: &str, folder: &Folder) -> Daemon {
     let config = folder.path().join("kme.toml");
-    let kmes = Daemon::start(
-        program,
-        &["kme", "--config", config.to_str().unwrap()],
-        &folder.path().join("kme.log"),
-    );
+    let mut kme = Command::new(program);
+    kme.args(["kme", "--config"]).arg(config);
+    let log = folder.path().join("kme.log");
+    let kmes = Daemon::start_with(&mut kme, &log, folder.settings().log);
     let socket = folder.path().join("kme.sock");
     wait_until("the KMEs", UP, || {
         qmacsec::status::query::<KmeReport>(&socket).is_ok()

@@ -13,6 +13,7 @@
 
 pub mod capture;
 pub mod daemon;
+pub mod dying;
 pub mod hosts;
 pub mod kmes;
 pub mod lab;

@@ -57,6 +57,19 @@ impl Side {
     }
 }
 
+/// Where daemons log to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogTo {
+    /// A file that tests can read.
+    File,
+    /// A disk without room.
+    FullDisk,
+    /// A pipe that is full, and that nobody reads.
+    UnreadPipe,
+    /// A pipe whose reader has gone.
+    ClosedPipe,
+}
+
 /// What differs between tests.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -82,6 +95,8 @@ pub struct Settings {
     pub second_kme: bool,
     /// Keys come over SKIP instead of ETSI GS QKD 014.
     pub skip: bool,
+    /// Where daemons log to.
+    pub log: LogTo,
 }
 
 impl Default for Settings {
@@ -98,6 +113,7 @@ impl Default for Settings {
             same_secret: true,
             second_kme: false,
             skip: false,
+            log: LogTo::File,
         }
     }
 }

@@ -49,6 +49,9 @@ pub enum RunError {
     /// Settings of the rekey protocol.
     #[error("rekey: {0}")]
     Rekey(#[from] rekey::ConfigError),
+    /// A thread of the process has died: a bug. No frame passes without it.
+    #[error("{0}; fix: start it again, and report this")]
+    Fault(String),
     /// The system refused something.
     #[error("{what}: {cause}")]
     System {
@@ -117,7 +120,7 @@ pub(crate) fn warn_of_bypass(policy: &worker::Policy) {
 /// Runs an encryptor until `stop` resolves, then says good-bye to the peer and wipes all keys.
 ///
 /// # Errors
-/// Whatever keeps it from coming up. Once up, nothing but `stop` ends it.
+/// Whatever keeps it from coming up. Once it is up, only `stop` ends it, or [`RunError::Fault`].
 pub async fn run(
     config: &EncryptorConfig,
     file: &Path,
@@ -151,6 +154,6 @@ pub async fn run(
     );
     Driver::new(config, file, local, root, sources, fleet, ledger)?
         .run(&mut socket, stop)
-        .await;
-    Ok(())
+        .await
+        .map_err(RunError::Fault)
 }

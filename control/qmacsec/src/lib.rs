@@ -6,10 +6,12 @@
 //!
 //! The way in: [`encryptor`] builds one encryptor, [`driver`] is its loop, [`lab`] runs two.
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod cli;
 pub mod command;
 pub mod config;
+mod daemon;
 pub mod driver;
 pub mod encryptor;
 pub mod harden;
@@ -20,6 +22,7 @@ pub mod limits;
 pub mod log;
 mod numa;
 pub mod output;
+mod panics;
 pub mod ports;
 pub mod precedence;
 pub mod status;

@@ -54,6 +54,15 @@ pub const LINK_BACK_AFTER: Duration = Duration::from_secs(1);
 /// How long a link may take to come up once it may: copper negotiates for seconds.
 pub const LINK_SETTLE: Duration = Duration::from_secs(10);
 
+/// A box without a session or a key is starting for so long; after that it has no peer, or no key.
+pub const STARTING: Duration = Duration::from_secs(10);
+/// A key that is late by so much more than half an interval is worth a word in the status.
+pub const KEY_LATE: Duration = Duration::from_secs(1);
+
+/// Rekey frames from the line that control takes before it looks at anything else: a flood of them
+/// keeps neither timers nor the KME nor the status waiting.
+pub const REKEY_FRAMES_AT_ONCE: usize = 64;
+
 /// Workers of one encryptor.
 pub const WORKERS_MAX: usize = worker::limits::WORKERS_MAX;
 
@@ -98,6 +107,8 @@ const _: () = {
 pub const EXIT_FAILURE: u8 = 1;
 /// Exit code of `status` when no user frame can pass.
 pub const EXIT_NOT_ENCRYPTING: u8 = 3;
+/// Exit code of `run` when one of its threads has died: EX_SOFTWARE of sysexits.h.
+pub const EXIT_FAULT: u8 = 70;
 
 /// The driver wakes at least so often, also when nothing is due.
 pub const SLEEP_MAX: Duration = Duration::from_secs(1);

@@ -1,5 +1,6 @@
 //! The program `qmacsec`; everything is in the library, so that tests can run it too.
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 fn main() -> std::process::ExitCode {
     qmacsec::main()

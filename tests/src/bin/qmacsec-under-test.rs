@@ -1,6 +1,19 @@
-//! The program `qmacsec`, built for the end-to-end tests.
+//! The program `qmacsec`, built for the end-to-end tests. With a fault ordered by the environment it
+//! runs `run --config FILE` over ports in memory, and one of its threads dies on time.
 #![forbid(unsafe_code)]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "it is built to fail")]
 
-fn main() -> std::process::ExitCode {
-    qmacsec::main()
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use tests::dying::{self, Fault};
+
+fn main() -> ExitCode {
+    let Some(fault) = env::var(dying::FAULT).ok() else {
+        return qmacsec::main();
+    };
+    let when = PathBuf::from(env::var_os(dying::WHEN).unwrap());
+    let config = env::args_os().next_back().unwrap();
+    dying::run_until(Path::new(&config), Fault::named(&fault), when)
 }

@@ -12,9 +12,11 @@
 mod cli;
 mod config_errors;
 mod crash;
+mod headline;
 mod key_sources;
 mod kme_faults;
 mod lab;
+mod life;
 mod line_noise;
 mod link_loss;
 mod memory;

@@ -74,7 +74,7 @@ fn is_said_within_5_s_and_no_frame_passes() {
         );
         assert_eq!(status.code, Some(3));
         assert!(
-            status.stdout.contains("NOT ENCRYPTING") && status.stdout.contains(WORDS),
+            status.stdout.contains("no user frame passes") && status.stdout.contains(WORDS),
             "{}",
             status.stdout
         );

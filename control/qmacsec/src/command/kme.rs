@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use kme::faults::{Calls, Fault, Times};
 use kme::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, StartError, Supply, TlsError};
@@ -12,7 +11,7 @@ use tracing::{info, warn};
 use super::Outcome;
 use crate::config::{ConfigError, KmeFile, Link};
 use crate::status::{Done, KmeFault, KmeReport, Request, StatusSocket};
-use crate::{harden, lab, log, stop};
+use crate::{daemon, stop};
 
 /// Arguments of `qmacsec kme`.
 #[derive(clap::Args)]
@@ -47,16 +46,10 @@ pub struct Args {
 /// # Errors
 /// A mistake in the config, an address in use, a certificate that cannot be read.
 pub fn main(args: &Args) -> Outcome {
-    lab::die_with_parent()?;
-    let _log = log::start("info");
-    harden::process();
+    let _log = daemon::begin()?;
     let config = KmeFile::read(&args.config)?;
     let link = modelled_link(&args.config, &config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(serve(&args.config, &config, link))?;
-    Ok(ExitCode::SUCCESS)
+    daemon::run(serve(&args.config, &config, link))
 }
 
 /// The link that a config names.

@@ -1,12 +1,13 @@
 //! `qmacsec run`: one encryptor, until stopped.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::future::Future;
+use std::path::{Path, PathBuf};
 
 use super::Outcome;
 use crate::config::EncryptorConfig;
+use crate::encryptor::RunError;
 use crate::ports::Ports;
-use crate::{encryptor, harden, lab, log, stop};
+use crate::{daemon, encryptor, stop};
 
 /// Arguments of `qmacsec run`.
 #[derive(clap::Args)]
@@ -51,7 +52,14 @@ A config file:
   sae_id = \"sae-b\"
   psk_file = \"pair.psk\"        # qmacsec pki --psk pair.psk
 
-Needs CAP_NET_ADMIN and CAP_NET_RAW, for xdp ports CAP_BPF and CAP_IPC_LOCK as well. Logs to standard error; RUST_LOG=debug says more.
+Needs CAP_NET_ADMIN and CAP_NET_RAW, for xdp ports CAP_BPF and CAP_IPC_LOCK as well. Logs to standard error; RUST_LOG=debug says more. A log that cannot be written, or that nobody reads, holds nothing up:
+its lines are lost and counted.
+
+If control stalls, the frame workers go on under the keys they have. If the process ends, whatever the reason, frames
+stop: start it again at once (systemd: Restart=always).
+
+Exit code: 0 after SIGINT or SIGTERM; 1 when it cannot start; 70 when one of its threads has died, which is a bug and
+is logged: the process ends then, since no frame would pass it.
 
 Example:
   qmacsec check --config site-a.toml && qmacsec run --config site-a.toml")]
@@ -66,14 +74,20 @@ pub struct Args {
 /// # Errors
 /// What keeps the encryptor from coming up, with the mend.
 pub fn main(args: &Args) -> Outcome {
-    lab::die_with_parent()?;
-    let _log = log::start("info");
-    harden::process();
-    let config = EncryptorConfig::read(&args.config)?;
-    let ports = Ports::of(&config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(encryptor::run(&config, &args.config, ports, stop::signal()))?;
-    Ok(ExitCode::SUCCESS)
+    run(&args.config, Ports::of, stop::signal())
+}
+
+/// Runs an encryptor as this process, over any ports, until `stop` resolves.
+///
+/// # Errors
+/// As [`main`].
+pub fn run(
+    file: &Path,
+    ports: impl FnOnce(&EncryptorConfig) -> Result<Ports, RunError>,
+    stop: impl Future<Output = ()>,
+) -> Outcome {
+    let _log = daemon::begin()?;
+    let config = EncryptorConfig::read(file)?;
+    let ports = ports(&config)?;
+    daemon::run(encryptor::run(&config, file, ports, stop))
 }

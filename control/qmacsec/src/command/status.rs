@@ -13,7 +13,26 @@ use crate::status::{
 /// Arguments of `qmacsec status`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Exit code: 0 when user frames pass, protected, in both directions; 3 when not; 1 when no daemon answers.
+The first line is the headline. Frames pass, protected, both ways, where it says
+
+  ENCRYPTING      keys come in time
+  DEGRADED        keys run short: why, and until when
+
+and they do not, the first reason that holds being told, where it says
+
+  ZEROISED        every key was wiped by `qmacsec zeroise`
+  FAULTY          a thread of the program has died, the process ends
+  LINE DOWN       the black port has no link, or its interface is gone
+  RED DOWN        the red port has no link, or its interface is gone
+  CANNOT HEAR     a port does not get the frames that its interface gets
+  ENDS DISAGREE   the two boxes are set up differently
+  STARTING        for the first 10 s
+  NO PEER         no peer has proved the pair's secret
+  PEER LOST       the peer is silent
+  NO KEY          a direction has no key, or its last one has reached its limit
+
+Exit code: 0 when user frames pass, protected, in both directions (ENCRYPTING, DEGRADED); 3 when they do
+not; 1 when no daemon answers, or the output cannot be written. A reader that closes the pipe changes nothing.
 
 Examples:
   qmacsec status
@@ -65,12 +84,15 @@ pub(crate) fn text(report: &Report) -> String {
         out.push_str(&text);
         out.push('\n');
     };
-    let verdict = if report.encrypting {
-        "ENCRYPTING"
+    let passes = if report.encrypting {
+        ""
     } else {
-        "NOT ENCRYPTING: no user frame passes"
+        ", no user frame passes"
     };
-    line(format!("{}: {verdict}", report.name));
+    let reason = report.reason.as_ref();
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    let words = report.state.words();
+    line(format!("{}: {words}{passes}{reason}", report.name));
     line(format!(
         "  {}, engine {}, up {} s",
         report.suite,
@@ -153,6 +175,12 @@ pub(crate) fn text(report: &Report) -> String {
         "  rekey frames: {}",
         non_zero(&report.rekey_frames)
     ));
+    if report.log_lines_lost > 0 {
+        line(format!(
+            "  {} log lines could not be written: is the log's disk full, or its reader too slow?",
+            report.log_lines_lost
+        ));
+    }
     for (at_ms, event) in &report.events {
         let ago_s = report.uptime_ms.saturating_sub(*at_ms) / 1000;
         line(format!("  {ago_s:>5} s ago  {event}"));

@@ -23,8 +23,10 @@ use worker::{
     Command, ControlFrame, Opener, Openers, Outcome, Policy, Seat, Side, Ticket, WorkerConfig,
 };
 
+use super::turns::take_turns;
 use crate::config::EncryptorConfig;
 use crate::encryptor::RunError;
+use crate::limits;
 use crate::numa;
 use crate::ports::Ports;
 use crate::status::{PolicyLine, WorkerReport};
@@ -42,7 +44,8 @@ pub(crate) struct Fleet {
     pending: Vec<Pending>,
     /// The last tx SA that all workers have installed.
     tx_in_use: Option<SaId>,
-    reported_dead: bool,
+    /// The worker whose rekey frames were taken last.
+    turn: usize,
 }
 
 /// An order that not all workers have acknowledged.
@@ -122,7 +125,7 @@ impl Fleet {
             policy: config.policy.table.clone(),
             pending: Vec::new(),
             tx_in_use: None,
-            reported_dead: false,
+            turn: 0,
         })
     }
 
@@ -150,11 +153,16 @@ impl Fleet {
         .await
     }
 
-    /// The next rekey frame from the line.
-    pub(crate) fn receive(&mut self) -> Option<ControlFrame> {
-        self.crew
-            .iter_mut()
-            .find_map(|member| member.handle.control.recv())
+    /// Takes rekey frames from the line, a limited number of them, from each worker in turn. Returns
+    /// whether there may be more.
+    pub(crate) fn receive(&mut self, take: impl FnMut(ControlFrame)) -> bool {
+        take_turns(
+            &mut self.crew,
+            &mut self.turn,
+            limits::REKEY_FRAMES_AT_ONCE,
+            |member| member.handle.control.recv(),
+            take,
+        )
     }
 
     /// Sends a rekey frame to the line, by the first worker.
@@ -231,6 +239,14 @@ impl Fleet {
     pub(crate) fn links(&self) -> Option<[LinkState; 2]> {
         let stats = self.crew.first()?.handle.stats.snapshot();
         Some([stats.red_link, stats.black_link])
+    }
+
+    /// Names of the interfaces of red and black.
+    pub(crate) fn interfaces(&self) -> [&str; 2] {
+        let first = self.crew.first();
+        first.map_or(["", ""], |member| {
+            [&member.handle.red.name, &member.handle.black.name]
+        })
     }
 
     /// Takes the link of a port down, or lets it come up; one worker does it for the interface.
@@ -329,8 +345,13 @@ impl Fleet {
         }
     }
 
-    /// What the counters tell, and whether all workers live.
-    pub(crate) fn look(&mut self) -> Used {
+    /// Whether all workers live.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.crew.iter().all(|member| member.handle.is_alive())
+    }
+
+    /// What the counters tell.
+    pub(crate) fn look(&self) -> Used {
         let mut used = Used {
             rx: BTreeMap::new(),
             tx: None,
@@ -346,12 +367,6 @@ impl Fleet {
                         (before.max(id), highest.max(pn), frames)
                     });
                 used.tx = Some((id, highest, frames + pn.value() - 1));
-            }
-            if !member.handle.is_alive() && !self.reported_dead {
-                self.reported_dead = true;
-                error!(
-                    "a frame worker has died, its keys are wiped: no frame passes it; restart the daemon and report this"
-                );
             }
         }
         used

@@ -1,50 +1,83 @@
-//! What happened, in words: each event of the rekey protocol becomes one log line, and the last
-//! few are kept for status.
+//! What happened, in words: events of the rekey protocol, of the KME and of the links become log
+//! lines, and the last rare ones are kept for status.
+//!
+//! A box that works has little to say. Each change of key is a line at DEBUG only; at INFO one line
+//! in a minute tells how many there were. A failure and its end are a line each. What repeats more
+//! often than that ([`LINES_MAX`]) is counted, and told in the line of that minute.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rekey::{Cause, Direction, Event, Supply};
-use tracing::{Level, error, info, warn};
+use tracing::{Level, debug, error, info, warn};
 
 /// Events that status shows.
 const KEPT: usize = 12;
+/// Between two lines that sum up.
+const SUM_UP_EVERY: Duration = Duration::from_secs(60);
+/// Lines of one kind between two of those; more are counted.
+const LINES_MAX: u32 = 3;
 
-/// The last events.
+/// The last events, and what the log has not told yet.
 pub(crate) struct Journal {
     kept: VecDeque<(u64, String)>,
+    /// When the log was summed up last.
+    summed_up: Duration,
+    /// Changes of key since then: out, in.
+    keys: [u32; 2],
+    /// The root in force, if it is another one than then.
+    root: Option<u32>,
+    /// Lines of each kind since then.
+    lines: BTreeMap<&'static str, u32>,
+}
+
+/// One line for the log.
+pub(crate) struct Line {
+    pub(crate) level: Level,
+    /// What kind of event it is, as the summary names it.
+    pub(crate) kind: &'static str,
+    pub(crate) text: String,
 }
 
 impl Journal {
     pub(crate) fn new() -> Self {
         Self {
             kept: VecDeque::with_capacity(KEPT),
+            summed_up: Duration::ZERO,
+            keys: [0; 2],
+            root: None,
+            lines: BTreeMap::new(),
         }
     }
 
-    /// Logs an event and keeps it.
+    /// Logs an event of the rekey protocol, and keeps it if it is rare.
     pub(crate) fn enter(&mut self, now: Duration, event: &Event) {
+        match event {
+            Event::Switched {
+                direction,
+                previous: Some(_),
+                ..
+            } => self.keys[*direction as usize] += 1,
+            Event::Ratcheted { root, .. } => self.root = Some(*root),
+            _ => {}
+        }
         let (level, text) = words(event);
+        if level == Level::DEBUG {
+            return debug!("{text}");
+        }
+        let kind = kind(event);
+        self.tell(now, Line { level, kind, text });
+    }
+
+    /// Logs a line, unless there were many of its kind, and keeps it.
+    pub(crate) fn tell(&mut self, now: Duration, Line { level, kind, text }: Line) {
+        let lines = self.lines.entry(kind).or_default();
+        *lines += 1;
         match level {
+            _ if *lines > LINES_MAX => debug!("{text}"),
             Level::ERROR => error!("{text}"),
             Level::WARN => warn!("{text}"),
             _ => info!("{text}"),
-        }
-        // Every change of key is two or three events: status keeps what is rarer.
-        if matches!(
-            event,
-            Event::Installed { .. }
-                | Event::Retired { .. }
-                | Event::Supply {
-                    from: Supply::Starting,
-                    ..
-                }
-                | Event::Switched {
-                    previous: Some(_),
-                    ..
-                }
-        ) {
-            return;
         }
         if self.kept.len() == KEPT {
             self.kept.pop_front();
@@ -53,8 +86,60 @@ impl Journal {
             .push_back((u64::try_from(now.as_millis()).unwrap_or(u64::MAX), text));
     }
 
+    /// Once a minute, if there is something to sum up.
+    pub(crate) fn on_time(&mut self, now: Duration) {
+        let span = now.saturating_sub(self.summed_up);
+        if span < SUM_UP_EVERY {
+            return;
+        }
+        if let Some(text) = self.sum_up(span) {
+            info!("{text}");
+        }
+        self.summed_up = now;
+    }
+
+    /// What happened since the last summary, in words; and forgets it.
+    fn sum_up(&mut self, span: Duration) -> Option<String> {
+        let mut parts = Vec::new();
+        let [keys_out, keys_in] = std::mem::take(&mut self.keys);
+        if keys_out + keys_in > 0 {
+            parts.push(format!("keys: {keys_out} out, {keys_in} in"));
+        }
+        if let Some(root) = self.root.take() {
+            parts.push(format!("root {root}"));
+        }
+        for (kind, lines) in std::mem::take(&mut self.lines) {
+            if lines > LINES_MAX {
+                parts.push(format!("{} more lines on {kind}", lines - LINES_MAX));
+            }
+        }
+        let seconds = span.as_secs();
+        (!parts.is_empty()).then(|| format!("in the last {seconds} s: {}", parts.join("; ")))
+    }
+
     pub(crate) fn last(&self) -> Vec<(u64, String)> {
         self.kept.iter().cloned().collect()
+    }
+}
+
+/// What the summary calls an event of which there are many.
+fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::PeerFound { .. } | Event::PeerLost { .. } | Event::SessionEnded { .. } => "the peer",
+        Event::SuiteMismatch { .. } | Event::PolicyMismatch { .. } => "settings that differ",
+        Event::Ratcheted { .. } | Event::RatchetFailed { .. } => "ML-KEM exchanges",
+        Event::WrongSecret { .. } | Event::ForgedFrames { .. } | Event::OwnAddress => {
+            "rekey frames that are not the peer's"
+        }
+        Event::Installed { .. } | Event::Switched { .. } | Event::Retired { .. } => {
+            "changes of key"
+        }
+        Event::KeyFailed { .. } => "keys that the KME did not give",
+        Event::Supply { .. } => "the supply of keys",
+        Event::OfferAbandoned { .. } | Event::OfferRefused { .. } => "offers that failed",
+        Event::KcvMismatch { .. } => "keys that differ between the KMEs",
+        Event::RxExpired { .. } => "keys that expired",
+        Event::WorkerSlow { .. } => "slow workers",
     }
 }
 
@@ -88,7 +173,8 @@ fn words(event: &Event) -> (Level, String) {
             format!("the peer's key policy is {theirs}, ours is {ours}: no key can be agreed; mend: the same rekey.policy at both ends"),
         ),
         Event::Ratcheted { root, took } => (
-            Level::INFO,
+            // The first shows that it works; each minute brings another.
+            if *root == 1 { Level::INFO } else { Level::DEBUG },
             format!("root {root} in force after an ML-KEM exchange of {took:.1?}; the one before is wiped"),
         ),
         Event::RatchetFailed { root, failure } => (
@@ -134,15 +220,19 @@ fn key_words(event: &Event) -> (Level, String) {
             key_id,
             origin,
             root,
+            previous,
             previous_age,
-            ..
         } => {
             let before = previous_age.map_or_else(
                 || "the first".to_owned(),
                 |age| format!("the one before was used {age:.1?}"),
             );
             (
-                Level::INFO,
+                if previous.is_some() {
+                    Level::DEBUG
+                } else {
+                    Level::INFO
+                },
                 format!(
                     "{}: switched to AN {} epoch {}, key_ID {key_id} ({origin}, root {root}), {before}",
                     way(*direction),
@@ -282,3 +372,6 @@ fn supply_words(
         ),
     )
 }
+
+#[cfg(test)]
+mod tests;

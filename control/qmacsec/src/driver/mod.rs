@@ -6,35 +6,42 @@
 //!   worker ◀── InstallRx, InstallTx, Retire, rekey frames ─│ driver │
 //!   KME    ── keys ──────────────────────────────────────▶ └────────┘ ◀── time
 //! ```
-//! It decides nothing: `rekey` decides, the driver carries out. If it stalls or dies, the workers
-//! go on under the keys they have until these reach their limit.
+//! It decides nothing: `rekey` decides, the driver carries out. If it stalls, the workers go on under
+//! the keys they have until these reach their limit. If it ends, the process and its workers end.
 
 mod fleet;
 mod journal;
 mod keys;
 mod link_loss;
+mod links;
 mod reload;
 mod report;
+mod turns;
 mod zeroise;
 
 use std::future::Future;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use port::LinkState;
 use rekey::{Action, Direction, Rekey, RootSecret};
+use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
-use tracing::{error, info, warn};
+use tracing::{Level, error};
 use wire::MacAddr;
+use worker::Side;
 
 use crate::config::EncryptorConfig;
 use crate::ledger::{Book, Ledger, LedgerFile};
 use crate::limits;
+use crate::panics;
 use crate::status::{Done, Request, StatusSocket};
 use crate::stop;
 pub(crate) use fleet::Fleet;
-use journal::Journal;
+use journal::{Journal, Line};
 use keys::{Answer, KeyDesk};
 use link_loss::LinkLoss;
+use links::Links;
 use reload::Reload;
 use report::Identity;
 
@@ -51,6 +58,9 @@ pub(crate) struct Driver {
     journal: Journal,
     ledger: Ledger,
     reload: Reload,
+    links: Links,
+    /// Rekey frames wait that were not taken in the last round.
+    backlog: bool,
     /// If the config asks for it.
     link_loss: Option<LinkLoss>,
 }
@@ -91,6 +101,8 @@ impl Driver {
             journal: Journal::new(),
             ledger: Ledger::new(Book::of(config, local), ledger),
             reload: Reload::new(config, file),
+            links: Links::new(Duration::ZERO),
+            backlog: false,
             link_loss: config
                 .encryptor
                 .link_loss_forwarding
@@ -99,13 +111,23 @@ impl Driver {
     }
 
     /// Runs until `stop` resolves.
-    pub(crate) async fn run(mut self, socket: &mut StatusSocket, stop: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// A thread has died: which, and how.
+    pub(crate) async fn run(
+        mut self,
+        socket: &mut StatusSocket,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), String> {
         let mut stop = std::pin::pin!(stop);
         let mut hangup = stop::hangup();
         let mut look = interval(limits::STATS_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.rekey.on_start(self.now());
-        loop {
+        let ended = loop {
+            if let Some(fault) = self.fault() {
+                break Err(fault);
+            }
             self.carry_out();
             let now = self.now();
             let wake = self
@@ -114,16 +136,17 @@ impl Driver {
                 .unwrap_or(Duration::MAX)
                 .min(now + limits::SLEEP_MAX);
             tokio::select! {
-                () = &mut stop => break,
+                () = &mut stop => break Ok(()),
                 () = sleep_until((self.started + wake).into()) => self.rekey.on_time(self.now()),
                 answer = self.keys.answer() => self.on_answer(answer),
                 ready = self.fleet.ready() => {
                     if let Err(error) = ready {
-                        error!(%error, "the workers cannot be listened to");
-                        break;
+                        break Err(format!("the workers cannot be listened to: {error}"));
                     }
                     self.on_fleet();
                 }
+                // Not at once: first all others have their turn, and the tasks that fetch keys.
+                () = yield_now(), if self.backlog => self.on_fleet(),
                 () = sleep(limits::ORDERS_EVERY), if self.fleet.is_busy() => self.on_acknowledgements(),
                 _ = look.tick() => self.on_look(),
                 () = hangup.wait() => self.on_hangup(),
@@ -132,11 +155,26 @@ impl Driver {
                     Request::Rekey => asker.answer(&self.rotate()),
                     Request::Fault(_) => asker.answer(&no_kme()),
                     Request::Reload => self.reload(Some(asker)),
-                    Request::Zeroise => return self.zeroise(asker, socket, stop).await,
+                    Request::Zeroise => {
+                        self.zeroise(asker, socket, stop).await;
+                        return Ok(());
+                    }
                 },
             }
+        };
+        if let Err(fault) = &ended {
+            error!(
+                "{fault}: the process ends, so that it can be started again; its keys are wiped"
+            );
         }
         self.say_goodbye().await;
+        ended
+    }
+
+    /// Which thread has died, and how.
+    fn fault(&self) -> Option<String> {
+        let panic = panics::first().map(str::to_owned);
+        panic.or_else(|| (!self.fleet.is_alive()).then(|| "a frame worker has died".to_owned()))
     }
 
     /// The operator wants a fresh key for our direction.
@@ -164,9 +202,8 @@ impl Driver {
     /// Rekey frames of the line; and since we are awake, acknowledgements of the workers.
     fn on_fleet(&mut self) {
         let now = self.now();
-        while let Some(frame) = self.fleet.receive() {
-            self.rekey.on_frame(now, frame.bytes());
-        }
+        let Self { fleet, rekey, .. } = self;
+        self.backlog = fleet.receive(|frame| rekey.on_frame(now, frame.bytes()));
         self.on_acknowledgements();
     }
 
@@ -195,32 +232,46 @@ impl Driver {
             self.ledger.on_frames(Direction::Tx, id, frames);
         }
         self.look_at_links();
+        self.journal.on_time(now);
+    }
+
+    /// Tells of the loss and the return of a link, and forwards it if the config asks for it.
+    fn look_at_links(&mut self) {
+        let now = self.now();
+        let Some(links) = self.fleet.links() else {
+            return;
+        };
+        let held = self.link_loss.as_ref().and_then(LinkLoss::held);
+        for change in self.links.on_look(now, links, held) {
+            let interface = self.fleet.interfaces()[change.side as usize];
+            self.journal.tell(now, link_words(&change, interface));
+        }
+        self.forward_link_loss(links);
     }
 
     /// Forwards the loss and the return of a link, if the config asks for it.
-    fn look_at_links(&mut self) {
+    fn forward_link_loss(&mut self, links: [LinkState; 2]) {
         let now = self.now();
-        let Self {
-            link_loss: Some(link_loss),
-            fleet,
-            ..
-        } = self
-        else {
-            return;
-        };
-        let order = fleet
-            .links()
-            .and_then(|links| link_loss.on_look(now, links));
+        let order = self
+            .link_loss
+            .as_mut()
+            .and_then(|link_loss| link_loss.on_look(now, links));
         if let Some(link_loss::Order { side, up }) = order {
             let (ours, theirs) = (side.name(), side.other().name());
-            if up {
-                info!("the {theirs} link is back: {ours} may come up");
+            let (level, text) = if up {
+                (
+                    Level::INFO,
+                    format!("the {theirs} link is back: {ours} may come up"),
+                )
             } else {
-                warn!(
+                let text = format!(
                     "the {theirs} link is lost: {ours} is taken down, as link_loss_forwarding says"
                 );
-            }
-            fleet.set_link(side, up);
+                (Level::WARN, text)
+            };
+            let kind = "link_loss_forwarding";
+            self.journal.tell(now, Line { level, kind, text });
+            self.fleet.set_link(side, up);
         }
     }
 
@@ -253,20 +304,43 @@ impl Driver {
 
     fn report(&self) -> crate::status::Report {
         let now = self.now();
-        let report = report::build(
-            &self.identity,
+        report::build(report::Sources {
+            identity: &self.identity,
             now,
-            &self.rekey.status(now),
-            &self.fleet,
-            self.keys.health(),
-            self.journal.last(),
-        );
-        let held = self.link_loss.as_ref().and_then(LinkLoss::held);
-        crate::status::Report {
-            held_down: held.map(|side| side.name().to_owned()),
-            ..report
-        }
+            rekey: &self.rekey.status(now),
+            fleet: &self.fleet,
+            kme: self.keys.health(),
+            events: self.journal.last(),
+            links: &self.links,
+            held: self.link_loss.as_ref().and_then(LinkLoss::held),
+        })
     }
+}
+
+/// A change of a link, for the log.
+fn link_words(change: &links::Change, interface: &str) -> Line {
+    let side = change.side.name();
+    let name = match interface {
+        "" => format!("the {side} link"),
+        interface => format!("the {side} link ({interface})"),
+    };
+    let after = change.after;
+    let (level, text) = match change.state {
+        LinkState::Up => (
+            Level::INFO,
+            format!("{name} is up again, after {after:.1?}"),
+        ),
+        LinkState::Down => (Level::WARN, format!("{name} is down: no user frame passes")),
+        LinkState::Gone => (
+            Level::WARN,
+            format!("{name} is down, the interface is gone: no user frame passes"),
+        ),
+    };
+    let kind = match change.side {
+        Side::Red => "the red link",
+        Side::Black => "the black link",
+    };
+    Line { level, kind, text }
 }
 
 /// Faults are ordered of lab KMEs.

@@ -3,11 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use port::LinkState;
 use rekey::{DirectionStatus, Status, SwitchTimes};
+use worker::Side;
 
 use super::fleet::Fleet;
+use super::links::Links;
 use crate::config::EncryptorConfig;
-use crate::status::{Direction, KmeHealth, Peer, Report, Root, Switch};
+use crate::log;
+use crate::status::{
+    Direction, Facts, Headline, KmeHealth, Link, Peer, PortFacts, Report, Root, Shortfall, Switch,
+    headline,
+};
 
 /// What never changes.
 pub(super) struct Identity {
@@ -17,6 +24,8 @@ pub(super) struct Identity {
     peer: String,
     sae_id: String,
     started_us: u64,
+    /// How long a key is used while keys come in time.
+    interval: Duration,
 }
 
 impl Identity {
@@ -24,6 +33,7 @@ impl Identity {
     pub(super) fn of(config: &EncryptorConfig) -> Self {
         Self {
             started_us: us(clock()),
+            interval: config.rekey.interval.0,
             name: config.encryptor.name.clone(),
             suite: config.macsec.suite.0.name().to_owned(),
             engine: config.encryptor.engine.0.name().to_owned(),
@@ -33,28 +43,49 @@ impl Identity {
     }
 }
 
-pub(super) fn build(
-    identity: &Identity,
-    now: Duration,
-    rekey: &Status,
-    fleet: &Fleet,
-    kme: KmeHealth,
-    events: Vec<(u64, String)>,
-) -> Report {
-    let workers = fleet.reports();
-    let alive = workers.iter().all(|worker| worker.alive);
+/// What a report is made of.
+pub(super) struct Sources<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) now: Duration,
+    pub(super) rekey: &'a Status,
+    pub(super) fleet: &'a Fleet,
+    pub(super) kme: KmeHealth,
+    pub(super) events: Vec<(u64, String)>,
+    pub(super) links: &'a Links,
+    /// The port that we keep down.
+    pub(super) held: Option<Side>,
+}
+
+/// The report of this moment.
+pub(super) fn build(sources: Sources<'_>) -> Report {
+    let headline = headline_of(&sources);
+    let links = links(&sources);
+    let Sources {
+        identity,
+        now,
+        rekey,
+        fleet,
+        kme,
+        events,
+        held,
+        ..
+    } = sources;
     Report {
+        state: headline.state,
+        reason: headline.reason,
+        stops_in_ms: headline.stops_in.map(ms),
         name: identity.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_ms: ms(now),
         started_us: identity.started_us,
         suite: identity.suite.clone(),
         engine: identity.engine.clone(),
-        encrypting: rekey.tx.key.is_some() && rekey.rx.key.is_some() && alive,
+        encrypting: headline.state.passes(),
         peer: Peer {
             name: identity.peer.clone(),
             sae_id: identity.sae_id.clone(),
             session: rekey.session.state.name().to_owned(),
+            silence_ms: rekey.session.silence.map(ms),
         },
         root: Root {
             policy: rekey.root.policy.name().to_owned(),
@@ -67,12 +98,60 @@ pub(super) fn build(
         rx: direction(now, &rekey.rx, None),
         keys_in_stock: rekey.keys_held,
         kme,
-        held_down: None,
+        held_down: held.map(|side| side.name().to_owned()),
+        links,
+        log_lines_lost: log::lost(),
         policy: fleet.policy(),
-        workers,
+        workers: fleet.reports(),
         rekey_frames: frames(rekey),
         events,
     }
+}
+
+/// What it does now, and why.
+fn headline_of(sources: &Sources<'_>) -> Headline {
+    let Sources {
+        identity,
+        now,
+        rekey,
+        fleet,
+        links,
+        held,
+        ..
+    } = sources;
+    let states = fleet.links().unwrap_or([LinkState::Gone; 2]);
+    let port = |side: Side| PortFacts {
+        interface: fleet.interfaces()[side as usize],
+        link: states[side as usize],
+        since: links.since(*now, side),
+        deaf: None,
+    };
+    let counters = &rekey.counters;
+    headline(&Facts {
+        uptime: *now,
+        fault: (!fleet.is_alive()).then_some("a frame worker has died"),
+        ports: Side::BOTH.map(port),
+        held: *held,
+        disagreement: None,
+        peer: &identity.peer,
+        session: &rekey.session,
+        only_forged: counters.forged > 0 && counters.accepted == 0,
+        tx: &rekey.tx,
+        rx: &rekey.rx,
+        interval: identity.interval,
+    })
+}
+
+fn links(sources: &Sources<'_>) -> BTreeMap<String, Link> {
+    let states = sources.fleet.links().unwrap_or([LinkState::Gone; 2]);
+    let link = |side: Side| Link {
+        interface: sources.fleet.interfaces()[side as usize].to_owned(),
+        state: states[side as usize].name().to_owned(),
+        since_ms: ms(sources.links.since(sources.now, side)),
+        losses: sources.links.losses(side),
+    };
+    let named = |side: Side| (side.name().to_owned(), link(side));
+    Side::BOTH.map(named).into()
 }
 
 fn direction(now: Duration, status: &DirectionStatus, next_pn: Option<u64>) -> Direction {
@@ -88,6 +167,13 @@ fn direction(now: Duration, status: &DirectionStatus, next_pn: Option<u64>) -> D
         supply_ms: status.supply_for.map(ms),
         supply_changes: status.supply_changes,
         interval_ms: status.interval.map(ms),
+        shortfall: status.shortfall.as_ref().map(|shortfall| Shortfall {
+            cause: shortfall.cause.map(|cause| cause.to_string()),
+            in_time: shortfall.in_time,
+            needed: shortfall.needed,
+            better_in_ms: ms(shortfall.better_in),
+            stops_in_ms: shortfall.stops_in.map(ms),
+        }),
         switches: status.switches,
         recent: status.recent.iter().map(switch).collect(),
         next_pn,

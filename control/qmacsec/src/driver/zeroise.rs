@@ -9,7 +9,7 @@ use rekey::Action;
 use tracing::error;
 
 use super::{Driver, no_kme};
-use crate::status::{Asker, Direction, Done, Report, Request, StatusSocket};
+use crate::status::{Asker, Direction, Done, Report, Request, State, StatusSocket};
 
 /// How long the workers may take to wipe their keys and say so.
 const WITHIN: Duration = Duration::from_millis(80);
@@ -78,6 +78,10 @@ impl Driver {
 }
 
 fn zeroised(report: &mut Report) {
+    report.state = State::Zeroised;
+    report.reason =
+        Some("every key was wiped on the operator's word; restart the daemon".to_owned());
+    report.stops_in_ms = None;
     report.encrypting = false;
     report.peer.session = "zeroised".to_owned();
     for direction in [&mut report.tx, &mut report.rx] {

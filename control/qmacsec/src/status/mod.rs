@@ -3,15 +3,18 @@
 //!
 //! Never in it: a key. Key_IDs are names, and names may be known.
 
+mod headline;
 mod kme_fault;
 mod prometheus;
 mod report;
 mod socket;
 
+pub use headline::State;
+pub(crate) use headline::{Facts, Headline, PortFacts, headline};
 pub use kme_fault::KmeFault;
 pub use prometheus::prometheus;
 pub use report::{
-    Direction, Done, KmeHealth, KmeReport, Peer, PolicyLine, PortReport, Report, Root, Switch,
-    WorkerReport,
+    Direction, Done, KmeHealth, KmeReport, Link, Peer, PolicyLine, PortReport, Report, Root,
+    Shortfall, Switch, WorkerReport,
 };
 pub use socket::{Asker, Request, StatusError, StatusSocket, query, request};

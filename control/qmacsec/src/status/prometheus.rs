@@ -6,7 +6,7 @@ use std::fmt::{Display, Write};
 
 use rekey::Supply;
 
-use super::Report;
+use super::{Report, State};
 
 /// One metric at a time: its head, then its samples.
 struct Text(String);
@@ -105,12 +105,58 @@ fn whole(out: &mut Text, report: &Report) {
         "1 if user frames pass, protected, both ways.",
     )
     .sample(&[], u8::from(report.encrypting));
+    let mut state = out.gauge(
+        "qmacsec_state",
+        "What the encryptor does now: 1 for the state it is in.",
+    );
+    for of in State::ALL {
+        state.sample(&[("state", of.name())], u8::from(report.state == of));
+    }
+    out.gauge(
+        "qmacsec_traffic_stops_seconds",
+        "Until traffic stops, while keys are short and if no other one comes.",
+    )
+    .seconds(&[], report.stops_in_ms);
+    out.counter(
+        "qmacsec_log_lines_lost_total",
+        "Lines that could not be written to the log.",
+    )
+    .sample(&[], report.log_lines_lost);
+    links(out, report);
+    out.gauge(
+        "qmacsec_peer_up",
+        "1 if the peer has proved the pair's secret and is heard.",
+    )
+    .sample(&[], u8::from(report.peer.session == "agreed"));
+    out.gauge("qmacsec_peer_silence_seconds", "Since the peer was heard.")
+        .seconds(&[], report.peer.silence_ms);
     let mut session = out.gauge(
         "qmacsec_session",
         "State of the session with the peer: 1 for the one it is in.",
     );
     for state in ["searching", "adopted", "agreed", "lost", "zeroised"] {
         session.sample(&[("state", state)], u8::from(report.peer.session == state));
+    }
+}
+
+fn links(out: &mut Text, report: &Report) {
+    let mut up = out.gauge("qmacsec_link_up", "1 if the port has a link.");
+    for (port, link) in &report.links {
+        up.sample(&[("port", port)], u8::from(link.state == "up"));
+    }
+    let mut since = out.gauge(
+        "qmacsec_link_seconds",
+        "Since the link of the port is as it is.",
+    );
+    for (port, link) in &report.links {
+        since.seconds(&[("port", port)], Some(link.since_ms));
+    }
+    let mut losses = out.counter(
+        "qmacsec_link_losses_total",
+        "How often the link was lost, for longer than a flicker.",
+    );
+    for (port, link) in &report.links {
+        losses.sample(&[("port", port)], link.losses);
     }
 }
 

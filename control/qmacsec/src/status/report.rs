@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::State;
+
 /// Everything an encryptor says of itself.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
@@ -20,7 +22,16 @@ pub struct Report {
     pub suite: String,
     /// AES-GCM engine.
     pub engine: String,
-    /// User frames can pass in both directions, protected.
+    /// What the encryptor does now: `encrypting`, `degraded`, `line-down`, …
+    #[serde(default)]
+    pub state: State,
+    /// Why it is not just encrypting, in one sentence.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Milliseconds until traffic stops, if keys are short and no other one comes.
+    #[serde(default)]
+    pub stops_in_ms: Option<u64>,
+    /// User frames pass in both directions, protected: `state` is `encrypting` or `degraded`.
     pub encrypting: bool,
     /// The other end.
     pub peer: Peer,
@@ -39,6 +50,12 @@ pub struct Report {
     /// The port, `red` or `black`, that is kept down because the other has lost its link.
     #[serde(default)]
     pub held_down: Option<String>,
+    /// The links of `red` and `black`.
+    #[serde(default)]
+    pub links: BTreeMap<String, Link>,
+    /// Lines that could not be written to the log since the start.
+    #[serde(default)]
+    pub log_lines_lost: u64,
     /// Which frames are protected, bypass, are dropped; over all workers.
     #[serde(default)]
     pub policy: Vec<PolicyLine>,
@@ -57,8 +74,39 @@ pub struct Peer {
     pub name: String,
     /// SAE ID from the config.
     pub sae_id: String,
-    /// `searching`, `present` or `lost`.
+    /// `searching`, `adopted`, `agreed` or `lost`.
     pub session: String,
+    /// Milliseconds since it was heard last.
+    #[serde(default)]
+    pub silence_ms: Option<u64>,
+}
+
+/// The link of one port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The interface; empty where there is none.
+    pub interface: String,
+    /// `up`, `down` or `gone`.
+    pub state: String,
+    /// Milliseconds since that is so.
+    pub since_ms: u64,
+    /// How often it was lost since the start, for longer than a flicker.
+    pub losses: u64,
+}
+
+/// Keys are short: why, and until when.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortfall {
+    /// What made it worse the last time.
+    pub cause: Option<String>,
+    /// Keys in a row that have come in time.
+    pub in_time: u32,
+    /// How many it takes for the next better stage.
+    pub needed: u32,
+    /// Milliseconds until the next better stage, at the earliest.
+    pub better_in_ms: u64,
+    /// Milliseconds until the key in use comes to its limit and traffic stops, if no other comes.
+    pub stops_in_ms: Option<u64>,
 }
 
 /// The root secret and its ML-KEM exchanges.
@@ -103,6 +151,9 @@ pub struct Direction {
     /// How long a key is to be used in that stage, in milliseconds.
     #[serde(default)]
     pub interval_ms: Option<u64>,
+    /// Why keys are short and until when (out), if they are.
+    #[serde(default)]
+    pub shortfall: Option<Shortfall>,
     /// Changes of key since the start, the first one included.
     pub switches: u64,
     /// When the last changes of key went through their steps, the newest last.

@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use rekey::{Direction, Event, Origin};
+use secy::SaId;
+use tracing::Level;
+use wire::{An, KeyId};
+
+use super::{Journal, LINES_MAX, Line, SUM_UP_EVERY, words};
+
+fn switched(direction: Direction, epoch: u32) -> Event {
+    let id = |epoch: u32| SaId {
+        an: An::new((epoch % 4) as u8).unwrap(),
+        epoch,
+    };
+    Event::Switched {
+        direction,
+        id: id(epoch),
+        key_id: KeyId::from_bytes(b"key-1").unwrap(),
+        origin: Origin::Modelled,
+        root: 1,
+        previous: (epoch > 1).then(|| id(epoch - 1)),
+        previous_age: None,
+    }
+}
+
+#[test]
+fn a_minute_of_a_healthy_line_is_one_line() {
+    let mut journal = Journal::new();
+    for epoch in 1..=21 {
+        for direction in [Direction::Tx, Direction::Rx] {
+            let event = switched(direction, epoch);
+            let expected = if epoch == 1 {
+                Level::INFO
+            } else {
+                Level::DEBUG
+            };
+            assert_eq!(words(&event).0, expected);
+            journal.enter(Duration::from_secs(3) * epoch, &event);
+        }
+    }
+    let took = Duration::from_millis(3);
+    assert_eq!(words(&Event::Ratcheted { root: 1, took }).0, Level::INFO);
+    assert_eq!(words(&Event::Ratcheted { root: 2, took }).0, Level::DEBUG);
+    journal.enter(SUM_UP_EVERY, &Event::Ratcheted { root: 2, took });
+    let text = journal.sum_up(SUM_UP_EVERY).unwrap();
+    assert_eq!(text, "in the last 60 s: keys: 20 out, 20 in; root 2");
+    assert_eq!(journal.sum_up(SUM_UP_EVERY), None, "each is told once");
+    // Status keeps the first keys and nothing else of this.
+    assert_eq!(journal.last().len(), 2);
+}
+
+#[test]
+fn what_repeats_is_counted() {
+    let mut journal = Journal::new();
+    let line = || Line {
+        level: Level::WARN,
+        kind: "offers that failed",
+        text: "out: offer given up".to_owned(),
+    };
+    for _ in 0..LINES_MAX {
+        journal.tell(Duration::ZERO, line());
+    }
+    assert_eq!(journal.sum_up(SUM_UP_EVERY), None);
+    for _ in 0..LINES_MAX + 5 {
+        journal.tell(Duration::ZERO, line());
+    }
+    assert_eq!(
+        journal.sum_up(SUM_UP_EVERY).as_deref(),
+        Some("in the last 60 s: 5 more lines on offers that failed")
+    );
+}

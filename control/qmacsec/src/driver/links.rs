@@ -1,0 +1,98 @@
+//! The links of both ports: how each is, since when, and what of that is worth a line in the log.
+//!
+//! A loss or a return is told once it has lasted, so that a link which flickers does not fill the
+//! log. Status shows the link as it is now.
+//!
+//! Without IO and clock: the driver tells time and links. What to do about a lost link is decided in
+//! [`super::link_loss`].
+
+use std::time::Duration;
+
+use port::LinkState;
+use worker::Side;
+
+use crate::limits::{LINK_BACK_AFTER, LINK_LOST_AFTER};
+
+/// Both links.
+#[derive(Debug)]
+pub(super) struct Links([Link; 2]);
+
+/// One link.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    state: LinkState,
+    /// When that began.
+    since: Duration,
+    /// What the log says of it, and since when that is so.
+    told: (LinkState, Duration),
+    /// Losses that lasted.
+    losses: u64,
+}
+
+/// A change of a link that has lasted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Change {
+    pub(super) side: Side,
+    pub(super) state: LinkState,
+    /// How long it was as it was before.
+    pub(super) after: Duration,
+}
+
+impl Links {
+    /// At the start a link is taken to be up: that it is not is worth a line.
+    pub(super) fn new(now: Duration) -> Self {
+        let link = Link {
+            state: LinkState::Up,
+            since: now,
+            told: (LinkState::Up, now),
+            losses: 0,
+        };
+        Self([link; 2])
+    }
+
+    /// Takes a look at both links. A port that we hold down ourselves (`held`) is not told of.
+    pub(super) fn on_look(
+        &mut self,
+        now: Duration,
+        links: [LinkState; 2],
+        held: Option<Side>,
+    ) -> impl Iterator<Item = Change> {
+        let mut changes = [None; 2];
+        for (side, change) in Side::BOTH.into_iter().zip(&mut changes) {
+            let link = &mut self.0[side as usize];
+            if link.state != links[side as usize] {
+                (link.state, link.since) = (links[side as usize], now);
+            }
+            let lasted = if link.state == LinkState::Up {
+                LINK_BACK_AFTER
+            } else {
+                LINK_LOST_AFTER
+            };
+            let (told, told_at) = link.told;
+            if held == Some(side) || told == link.state || now < link.since + lasted {
+                continue;
+            }
+            link.losses += u64::from(told == LinkState::Up);
+            link.told = (link.state, link.since);
+            *change = Some(Change {
+                side,
+                state: link.state,
+                after: link.since.saturating_sub(told_at),
+            });
+        }
+        changes.into_iter().flatten()
+    }
+
+    /// How long this link has been as it is now.
+    pub(super) fn since(&self, now: Duration, side: Side) -> Duration {
+        now.saturating_sub(self.0[side as usize].since)
+    }
+
+    /// How often this link was lost since the start.
+    pub(super) fn losses(&self, side: Side) -> u64 {
+        self.0[side as usize].losses
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+//! The headline: one word and one sentence. Does the box carry frames now, and if not, why not?
+//!
+//! Several reasons can hold at the same time. The order of [`State`] decides: the first one that
+//! holds is told, since it explains the others. While the line is cut, the peer is lost and keys run
+//! short as well, and an operator who reads "keys run short" looks in the wrong place.
+//!
+//! Without IO and clock: the driver gives the facts.
+
+use std::time::Duration;
+
+use port::LinkState;
+use rekey::{DirectionStatus, SessionState, SessionStatus, Supply};
+use serde::{Deserialize, Serialize};
+use worker::Side;
+
+use crate::limits;
+
+/// What the box does now. The first state that holds is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Every key was wiped on the operator's word.
+    Zeroised,
+    /// A thread of the program has died; the process is about to end.
+    Faulty,
+    /// The black port has no link.
+    LineDown,
+    /// The red port has no link.
+    RedDown,
+    /// A port does not get the frames that its interface gets.
+    CannotHear,
+    /// The two ends are set up differently.
+    Disagree,
+    /// The box has just started.
+    #[default]
+    Starting,
+    /// No peer has proved the pair's secret.
+    NoPeer,
+    /// The peer is silent.
+    PeerLost,
+    /// A direction has no key.
+    NoKey,
+    /// Frames pass, protected, but keys run short.
+    Degraded,
+    /// Frames pass, protected, and keys come in time.
+    Encrypting,
+}
+
+/// How a state is shown.
+struct Shown {
+    /// In JSON and metrics.
+    name: &'static str,
+    /// In the first line of the status.
+    words: &'static str,
+    /// User frames pass, protected, both ways.
+    passes: bool,
+}
+
+const fn shown(name: &'static str, words: &'static str, passes: bool) -> Shown {
+    Shown {
+        name,
+        words,
+        passes,
+    }
+}
+
+/// A row for each state, in their order.
+const TABLE: [Shown; State::ALL.len()] = [
+    shown("zeroised", "ZEROISED", false),
+    shown("faulty", "FAULTY", false),
+    shown("line-down", "LINE DOWN", false),
+    shown("red-down", "RED DOWN", false),
+    shown("cannot-hear", "CANNOT HEAR", false),
+    shown("disagree", "ENDS DISAGREE", false),
+    shown("starting", "STARTING", false),
+    shown("no-peer", "NO PEER", false),
+    shown("peer-lost", "PEER LOST", false),
+    shown("no-key", "NO KEY", false),
+    shown("degraded", "DEGRADED", true),
+    shown("encrypting", "ENCRYPTING", true),
+];
+
+impl State {
+    /// All of them, in their order.
+    pub const ALL: [Self; 12] = [
+        Self::Zeroised,
+        Self::Faulty,
+        Self::LineDown,
+        Self::RedDown,
+        Self::CannotHear,
+        Self::Disagree,
+        Self::Starting,
+        Self::NoPeer,
+        Self::PeerLost,
+        Self::NoKey,
+        Self::Degraded,
+        Self::Encrypting,
+    ];
+
+    /// As in JSON and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        TABLE[self as usize].name
+    }
+
+    /// As in the first line of the status.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        TABLE[self as usize].words
+    }
+
+    /// Whether user frames pass, protected, both ways.
+    #[must_use]
+    pub const fn passes(self) -> bool {
+        TABLE[self as usize].passes
+    }
+}
+
+/// What the box does now, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Headline {
+    pub(crate) state: State,
+    /// One sentence; nothing while all is well.
+    pub(crate) reason: Option<String>,
+    /// Time until the keys in use come to their limit and traffic stops, if nothing changes.
+    pub(crate) stops_in: Option<Duration>,
+}
+
+/// One port, as the headline sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PortFacts<'a> {
+    /// The interface; empty where there is none.
+    pub(crate) interface: &'a str,
+    pub(crate) link: LinkState,
+    /// How long the link has been so.
+    pub(crate) since: Duration,
+    /// Why it does not get the frames of its interface, if it does not.
+    pub(crate) deaf: Option<&'a str>,
+}
+
+/// What the headline is made of.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) uptime: Duration,
+    /// Which thread has died, and how.
+    pub(crate) fault: Option<&'a str>,
+    /// Red, black.
+    pub(crate) ports: [PortFacts<'a>; 2],
+    /// The port that we keep down, since the other has lost its link.
+    pub(crate) held: Option<Side>,
+    /// On what the two ends disagree.
+    pub(crate) disagreement: Option<&'a str>,
+    /// Name of the peer in the config.
+    pub(crate) peer: &'a str,
+    pub(crate) session: &'a SessionStatus,
+    /// Rekey frames came, and none of them verified.
+    pub(crate) only_forged: bool,
+    pub(crate) tx: &'a DirectionStatus,
+    pub(crate) rx: &'a DirectionStatus,
+    /// How long a key is used while keys come in time.
+    pub(crate) interval: Duration,
+}
+
+/// Decides which state it is, and says why.
+pub(crate) fn headline(facts: &Facts<'_>) -> Headline {
+    let (state, reason) = facts
+        .fault
+        .map(|fault| (State::Faulty, format!("{fault}; the process ends")))
+        .or_else(|| link_down(facts))
+        .or_else(|| deaf(facts))
+        .or_else(|| disagreement(facts))
+        .or_else(|| peer(facts))
+        .or_else(|| no_key(facts))
+        .or_else(|| short_of_keys(facts))
+        .map_or((State::Encrypting, None), |(state, reason)| {
+            (state, Some(reason))
+        });
+    Headline {
+        state,
+        reason,
+        stops_in: facts
+            .tx
+            .shortfall
+            .and_then(|shortfall| shortfall.stops_in)
+            .filter(|_| state == State::Degraded),
+    }
+}
+
+/// A link that we hold down ourselves is not the reason: the other one is.
+fn link_down(facts: &Facts<'_>) -> Option<(State, String)> {
+    let down = |side: Side| {
+        let port = facts.ports[side as usize];
+        port.link != LinkState::Up && facts.held != Some(side)
+    };
+    let side = [Side::Black, Side::Red]
+        .into_iter()
+        .find(|&side| down(side))
+        .or(facts.held.map(Side::other))?;
+    let port = facts.ports[side as usize];
+    let name = match port.interface {
+        "" => side.name().to_owned(),
+        interface => format!("{} ({interface})", side.name()),
+    };
+    let since = time(port.since);
+    let what = match port.link {
+        LinkState::Up => format!("{name} is up for {since}, and not taken as stable yet"),
+        LinkState::Down => format!("{name} has no link for {since}"),
+        LinkState::Gone => format!("the interface of {name} is gone for {since}"),
+    };
+    let held = facts.held.map_or_else(String::new, |held| {
+        format!(
+            "; {} is kept down for it (link_loss_forwarding)",
+            held.name()
+        )
+    });
+    let state = match side {
+        Side::Black => State::LineDown,
+        Side::Red => State::RedDown,
+    };
+    Some((state, what + &held))
+}
+
+fn deaf(facts: &Facts<'_>) -> Option<(State, String)> {
+    let mut sides = [Side::Black, Side::Red].into_iter();
+    sides.find_map(|side| {
+        let why = facts.ports[side as usize].deaf?;
+        Some((State::CannotHear, format!("{}: {why}", side.name())))
+    })
+}
+
+fn disagreement(facts: &Facts<'_>) -> Option<(State, String)> {
+    let on = facts.disagreement?;
+    Some((State::Disagree, on.to_owned()))
+}
+
+fn peer(facts: &Facts<'_>) -> Option<(State, String)> {
+    let name = facts.peer;
+    let forged = if facts.only_forged {
+        "; frames come, and none is authentic: is it the same pair.psk at both ends?"
+    } else {
+        ""
+    };
+    match facts.session.state {
+        SessionState::Searching | SessionState::Adopted if facts.uptime < limits::STARTING => {
+            Some((
+                State::Starting,
+                format!("looking for {name} for {}{forged}", time(facts.uptime)),
+            ))
+        }
+        SessionState::Searching | SessionState::Adopted => Some((
+            State::NoPeer,
+            format!("{name} has not proved the pair's secret{forged}"),
+        )),
+        SessionState::Lost => {
+            let silence = facts.session.silence.unwrap_or_default();
+            Some((
+                State::PeerLost,
+                format!(
+                    "nothing is heard of {name} for {}: does it run, and does the line pass frames?",
+                    time(silence)
+                ),
+            ))
+        }
+        SessionState::Agreed => None,
+    }
+}
+
+fn no_key(facts: &Facts<'_>) -> Option<(State, String)> {
+    let missing = |status: &DirectionStatus| status.key.is_none();
+    let (way, status) = match (missing(facts.tx), missing(facts.rx)) {
+        (true, _) => ("to send under", facts.tx),
+        (false, true) => ("to receive under", facts.rx),
+        (false, false) => return None,
+    };
+    let cause = status
+        .trouble
+        .map(|(cause, _)| cause)
+        .or(status.shortfall.and_then(|shortfall| shortfall.cause));
+    let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+    let first = status.switches == 0 && facts.uptime < limits::STARTING;
+    let state = if first { State::Starting } else { State::NoKey };
+    Some((state, format!("there is no key {way}{cause}")))
+}
+
+/// Frames pass, but fresh keys do not come as they should.
+fn short_of_keys(facts: &Facts<'_>) -> Option<(State, String)> {
+    let tx = facts.tx;
+    let age = tx.key.map_or(Duration::ZERO, |key| key.age);
+    let late = age > facts.interval * 3 / 2 + limits::KEY_LATE;
+    let cause = tx
+        .shortfall
+        .and_then(|shortfall| shortfall.cause)
+        .or(tx.trouble.map(|(cause, _)| cause));
+    let cause = cause.map_or_else(String::new, |cause| format!(" ({cause})"));
+    let reason = match (tx.supply, tx.shortfall) {
+        (Supply::Stretched | Supply::Sparse, Some(shortfall)) => {
+            let more = shortfall.needed.saturating_sub(shortfall.in_time);
+            let keys = if more == 1 { "key has" } else { "keys have" };
+            format!(
+                "keys come late{cause}: each is used for {} instead of {}, until {more} more {keys} \
+                 come in time, in {} at the earliest",
+                time(tx.interval.unwrap_or_default()),
+                time(facts.interval),
+                time(shortfall.better_in),
+            )
+        }
+        (Supply::Held, Some(shortfall)) => format!(
+            "no fresh key{cause}: the last one is {} old, traffic stops in {}",
+            time(age),
+            time(shortfall.stops_in.unwrap_or_default()),
+        ),
+        (Supply::Pqc, _) => format!(
+            "no QKD keys{cause}: keys rest on ML-KEM and the pre-shared secret alone, until QKD keys \
+             come again"
+        ),
+        _ if late => format!(
+            "the key out is {} old, a fresh one is late{cause}",
+            time(age)
+        ),
+        _ => {
+            let (cause, since) = facts.rx.trouble?;
+            let lasted = facts.uptime.saturating_sub(since);
+            (lasted > facts.interval * 2 + limits::KEY_LATE)
+                .then(|| format!("no fresh key in for {}: {cause}", time(lasted)))?
+        }
+    };
+    Some((State::Degraded, reason))
+}
+
+/// Seconds, or what is below.
+fn time(time: Duration) -> String {
+    let seconds = Duration::from_secs(time.as_secs());
+    if time < Duration::from_secs(10) {
+        format!("{:.1} s", time.as_secs_f64())
+    } else {
+        humantime::format_duration(seconds).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! The first line of the status, its exit code and its metrics: they say ENCRYPTING only where user
+//! frames pass.
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use tests::daemon::DaemonPair;
+use tests::namespace::{inside, ip};
+use tests::patience::wait_until;
+use tests::program::{self, Ended};
+use tests::site::{Settings, Side};
+
+use super::PROGRAM;
+
+/// For what must come, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn status(pair: &DaemonPair, side: Side, more: &[&str]) -> Ended {
+    let socket = pair.folder.socket(side);
+    let arguments = [
+        OsStr::new("status"),
+        "--socket".as_ref(),
+        socket.as_os_str(),
+    ];
+    let more = more.iter().map(OsStr::new);
+    program::run(PROGRAM, arguments.into_iter().chain(more))
+}
+
+/// Waits until this end's headline has these words; then exit code, JSON and metrics agree with it.
+fn says(pair: &DaemonPair, side: Side, words: &[&str], passes: bool) {
+    let mut last = String::new();
+    let first_line = |last: &mut String| {
+        let ended = status(pair, side, &[]);
+        *last = ended.stdout.lines().next().unwrap_or_default().to_owned();
+        (ended.code, last.clone())
+    };
+    let what = format!("{side:?}: {words:?}");
+    let mut code = None;
+    wait_until(&what, LIMIT, || {
+        let (ended, line) = first_line(&mut last);
+        code = ended;
+        words.iter().all(|words| line.contains(words))
+    });
+    assert_eq!(code, Some(if passes { 0 } else { 3 }), "{last}");
+    assert_eq!(last.contains("no user frame passes"), !passes, "{last}");
+    let metrics = status(pair, side, &["--prometheus"]).stdout;
+    let encrypting = format!("\nqmacsec_encrypting {}\n", u8::from(passes));
+    assert!(metrics.contains(&encrypting), "{last}\n{metrics}");
+    let report = pair.status(side);
+    assert_eq!(report.encrypting, passes, "{report:?}");
+    let state = format!("qmacsec_state{{state=\"{}\"}} 1\n", report.state.name());
+    assert!(metrics.contains(&state), "{state}\n{metrics}");
+}
+
+fn metric(pair: &DaemonPair, side: Side, line: &str) {
+    let metrics = status(pair, side, &["--prometheus"]).stdout;
+    assert!(
+        metrics.contains(&format!("\n{line}\n")),
+        "{line}:\n{metrics}"
+    );
+}
+
+#[test]
+fn a_line_or_a_lan_without_a_link_is_not_encrypting() {
+    if !inside("headline::a_line_or_a_lan_without_a_link_is_not_encrypting") {
+        return;
+    }
+    let pair = DaemonPair::start(PROGRAM, &Settings::default());
+    pair.wait_for_keys();
+    says(&pair, Side::A, &["site-a: ENCRYPTING"], true);
+    metric(&pair, Side::A, "qmacsec_link_up{port=\"black\"} 1");
+    metric(&pair, Side::A, "qmacsec_peer_up 1");
+
+    // The cable is out.
+    ip("link set black-b down");
+    for side in Side::BOTH {
+        let interface = format!("black-{}", side.letter());
+        says(&pair, side, &["LINE DOWN", "no link", &interface], false);
+        metric(&pair, side, "qmacsec_link_up{port=\"black\"} 0");
+        metric(&pair, side, "qmacsec_link_up{port=\"red\"} 1");
+        let log = || pair.log(side);
+        wait_until("the log tells of it", LIMIT, || {
+            log().contains(&format!("the black link ({interface}) is down"))
+        });
+    }
+    ip("link set black-b up");
+    for side in Side::BOTH {
+        says(&pair, side, &["ENCRYPTING"], true);
+        wait_until("the log tells of the return", LIMIT, || {
+            pair.log(side).contains("is up again, after")
+        });
+        metric(&pair, side, "qmacsec_link_losses_total{port=\"black\"} 1");
+    }
+
+    // The site's LAN is out: at this end alone.
+    ip("link set lan-a down");
+    says(&pair, Side::A, &["RED DOWN", "red-a"], false);
+    metric(&pair, Side::A, "qmacsec_link_up{port=\"red\"} 0");
+    says(&pair, Side::B, &["ENCRYPTING"], true);
+    ip("link set lan-a up");
+    says(&pair, Side::A, &["ENCRYPTING"], true);
+
+    // The interface itself goes.
+    ip("link del black-b");
+    says(&pair, Side::B, &["LINE DOWN", "gone"], false);
+}
+
+#[test]
+fn a_port_held_down_names_the_one_that_is_lost() {
+    if !inside("headline::a_port_held_down_names_the_one_that_is_lost") {
+        return;
+    }
+    let settings = Settings {
+        link_loss_forwarding: true,
+        ..Settings::default()
+    };
+    let pair = DaemonPair::start(PROGRAM, &settings);
+    pair.wait_for_keys();
+    ip("link set black-b down");
+    let words = ["LINE DOWN", "black-a", "red is kept down"];
+    says(&pair, Side::A, &words, false);
+    ip("link set black-b up");
+    says(&pair, Side::A, &["ENCRYPTING"], true);
+}
+
+#[test]
+fn a_peer_that_is_silent_or_stops_and_keys_that_run_short_are_told() {
+    if !inside("headline::a_peer_that_is_silent_or_stops_and_keys_that_run_short_are_told") {
+        return;
+    }
+    let mut pair = DaemonPair::start(PROGRAM, &Settings::default());
+    pair.wait_for_keys();
+
+    // Keys run short: frames pass, and it says why.
+    pair.kmes.kill();
+    says(&pair, Side::A, &["DEGRADED", "does not answer"], true);
+    pair.start_kmes(PROGRAM);
+    says(&pair, Side::A, &["ENCRYPTING"], true);
+
+    // The peer dies without a word.
+    pair.encryptors[Side::B.index()].kill();
+    says(&pair, Side::A, &["PEER LOST", "site-b"], false);
+    metric(&pair, Side::A, "qmacsec_peer_up 0");
+    metric(&pair, Side::A, "qmacsec_link_up{port=\"black\"} 1");
+}
+
+#[test]
+fn a_peer_that_says_good_bye_is_no_peer() {
+    if !inside("headline::a_peer_that_says_good_bye_is_no_peer") {
+        return;
+    }
+    let mut pair = DaemonPair::start(PROGRAM, &Settings::default());
+    pair.wait_for_keys();
+    let b = &mut pair.encryptors[Side::B.index()];
+    b.terminate();
+    assert_eq!(b.wait(LIMIT), Some(0));
+    says(&pair, Side::A, &["NO PEER", "site-b"], false);
+}

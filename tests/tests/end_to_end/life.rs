@@ -1,0 +1,183 @@
+//! The life of the daemons' processes: what must not end them, and how they end when a thread has
+//! died.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use qmacsec::status::Report;
+use tests::daemon::{Daemon, DaemonPair};
+use tests::dying::{FAULT, Fault, WHEN};
+use tests::namespace::inside;
+use tests::patience::{wait_until, waited};
+use tests::site::{Folder, LogTo, Settings, Side};
+
+use super::PROGRAM;
+
+/// For what must come, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Both encryptors and the KMEs log where nothing can be written, and much of it.
+fn goes_on_without_a_log(name: &str, log: LogTo) {
+    if !inside(name) {
+        return;
+    }
+    let settings = Settings {
+        interval: Duration::from_millis(300),
+        log,
+        ..Settings::default()
+    };
+    let mut pair = DaemonPair::start(PROGRAM, &settings);
+    pair.wait_for_keys();
+    pair.hosts.speak();
+    // Keys of long after the pipe is full.
+    wait_until("lost lines of the log", LIMIT, || {
+        Side::BOTH
+            .iter()
+            .all(|&side| pair.status(side).log_lines_lost > 100)
+    });
+    let before = Side::BOTH.map(|side| pair.status(side).tx.switches);
+    wait_until("changes of key", LIMIT, || {
+        Side::BOTH
+            .iter()
+            .all(|&side| pair.status(side).tx.switches > before[side.index()] + 20)
+    });
+    pair.hosts.all_went_well();
+    assert!(pair.kmes.runs());
+    // Nor does it keep them from ending.
+    for daemon in &mut pair.encryptors {
+        daemon.terminate();
+        assert_eq!(daemon.wait(LIMIT), Some(0));
+    }
+    pair.kmes.terminate();
+    assert_eq!(pair.kmes.wait(LIMIT), Some(0));
+}
+
+#[test]
+fn a_log_on_a_full_disk_stops_nothing() {
+    goes_on_without_a_log("life::a_log_on_a_full_disk_stops_nothing", LogTo::FullDisk);
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    goes_on_without_a_log(
+        "life::a_log_that_nobody_reads_stops_nothing",
+        LogTo::UnreadPipe,
+    );
+}
+
+#[test]
+fn a_log_whose_reader_has_gone_stops_nothing() {
+    goes_on_without_a_log(
+        "life::a_log_whose_reader_has_gone_stops_nothing",
+        LogTo::ClosedPipe,
+    );
+}
+
+/// An encryptor in memory, without peer and KME, that will have a fault when the file appears.
+struct Doomed {
+    daemon: Daemon,
+    folder: Folder,
+    when: PathBuf,
+}
+
+impl Doomed {
+    fn start(fault: Fault, log: LogTo) -> Self {
+        let folder = Folder::new(&Settings::default());
+        let ports = "[red]\nport = \"packet\"\ninterface = \"red0\"\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
+        let config = folder.encryptor(Side::A, ports, nobody);
+        let when = folder.path().join("now");
+        let mut run = Command::new(PROGRAM);
+        run.args(["run", "--config"])
+            .arg(config)
+            .env(FAULT, fault.name())
+            .env(WHEN, &when);
+        let daemon = Daemon::start_with(&mut run, &folder.path().join("a.log"), log);
+        Self {
+            daemon,
+            folder,
+            when,
+        }
+    }
+
+    fn answers(&self) -> bool {
+        qmacsec::status::query::<Report>(&self.folder.socket(Side::A)).is_ok()
+    }
+}
+
+#[test]
+fn a_thread_that_dies_ends_the_process_with_a_code_of_its_own() {
+    for (fault, words) in [
+        (
+            Fault::Worker,
+            ["thread frames-0-site-a panicked", "a fault of a worker"],
+        ),
+        (
+            Fault::Control,
+            ["thread main panicked", "a fault of control"],
+        ),
+        (Fault::Task, ["thread main panicked", "a fault of a task"]),
+    ] {
+        let mut doomed = Doomed::start(fault, LogTo::File);
+        wait_until("it is up", LIMIT, || doomed.answers());
+        assert!(
+            waited(Duration::from_millis(300), || !doomed.daemon.runs()).is_none(),
+            "{}",
+            doomed.daemon.log()
+        );
+        fs::write(&doomed.when, "").unwrap();
+        let code = doomed.daemon.wait(LIMIT);
+        let log = doomed.daemon.log();
+        assert_eq!(code, Some(70), "{fault:?}:\n{log}");
+        for words in words {
+            assert!(log.contains(words), "{words:?}:\n{log}");
+        }
+        assert!(
+            log.contains("ERROR") && log.contains("report this"),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn a_thread_that_dies_ends_the_process_also_where_nobody_reads_the_log() {
+    for log in [LogTo::UnreadPipe, LogTo::FullDisk] {
+        let mut doomed = Doomed::start(Fault::Worker, log);
+        wait_until("it is up", LIMIT, || doomed.answers());
+        fs::write(&doomed.when, "").unwrap();
+        assert_eq!(doomed.daemon.wait(LIMIT), Some(70), "{log:?}");
+    }
+}
+
+#[test]
+fn changes_of_key_are_summed_up_in_the_log() {
+    if !inside("life::changes_of_key_are_summed_up_in_the_log") {
+        return;
+    }
+    let settings = Settings {
+        interval: Duration::from_millis(300),
+        ..Settings::default()
+    };
+    let pair = DaemonPair::start(PROGRAM, &settings);
+    pair.wait_for_keys();
+    let lines = |side| pair.log(side).lines().count();
+    let before = Side::BOTH.map(lines);
+    wait_until("forty changes of key", LIMIT, || {
+        Side::BOTH
+            .iter()
+            .all(|&side| pair.status(side).tx.switches > 40)
+    });
+    for side in Side::BOTH {
+        let log = pair.log(side);
+        // On a machine that stands still a key may come late: a line each for that and its end.
+        let more = log.lines().count() - before[side.index()];
+        assert!(more <= 12, "{more} lines:\n{log}");
+        assert!(
+            log.contains("switched to AN"),
+            "the first key is told: {log}"
+        );
+    }
+}
