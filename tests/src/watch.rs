@@ -49,6 +49,7 @@ impl Watch {
             let mut ports = ends.map(|ifname| {
                 Packet::open(PacketConfig {
                     ifname,
+                    watch_only: true,
                     ..PacketConfig::default()
                 })
                 .unwrap()

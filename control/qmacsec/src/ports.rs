@@ -13,7 +13,7 @@ use std::path::Path;
 
 use nix::sched::{CloneFlags, setns};
 use port::packet::{Fanout, Packet, PacketConfig, Spread};
-use port::tap::{Tap, TapConfig};
+use port::tap::{Tap, TapConfig, TapQueues};
 use port::xdp::{Queues, Share, Xdp, XdpConfig, XdpMode};
 use port::{Port, PortError};
 use wire::{MacAddr, OVERHEAD_MAX};
@@ -63,6 +63,7 @@ struct Part {
     shared: bool,
     fanout: Option<Fanout>,
     queues: Queues,
+    tap_queues: TapQueues,
     dpdk: Option<dpdk::Wanted>,
 }
 
@@ -133,6 +134,7 @@ impl Wanted {
     /// A part for each worker; the one worker gets the whole.
     fn split(self, workers: usize, share: Option<Share>) -> Vec<Part> {
         let shared = workers > 1;
+        let tap_queues = TapQueues::default();
         let fanout = (shared && self.kind == PortKind::Packet).then(|| Fanout::new(self.spread));
         #[expect(clippy::cast_possible_truncation, reason = "at most WORKERS_MAX")]
         let queues = Queues::split(workers as u32).into_iter().enumerate();
@@ -145,6 +147,7 @@ impl Wanted {
             shared,
             fanout: fanout.clone(),
             queues,
+            tap_queues: tap_queues.clone(),
             dpdk: self.dpdk.as_ref().map(|dpdk| dpdk.part(worker, workers)),
         };
         queues.map(part).collect()
@@ -159,6 +162,7 @@ impl Part {
                 name: ifname,
                 mtu: self.mtu,
                 multi_queue: self.shared,
+                queues: self.tap_queues,
                 ..TapConfig::default()
             })?),
             PortKind::Packet => Box::new(Packet::open(PacketConfig {

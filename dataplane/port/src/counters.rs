@@ -18,6 +18,9 @@ pub struct PortCounters {
     pub rx_no_buffer: u64,
     /// Dropped: longer than MTU and headers (jumbo, or joined by GRO/TSO: turn these off).
     pub rx_too_long: u64,
+    /// Dropped: it came in at a receive queue that no worker reads (more channels than workers
+    /// bound: status says so).
+    pub rx_queue_unread: u64,
     /// Dropped: no frame (shorter than an Ethernet header, or a descriptor out of range).
     pub rx_malformed: u64,
     /// Dropped: the checksum was left to the device, and could not be finished here.
@@ -39,7 +42,7 @@ pub struct PortCounters {
 
 impl PortCounters {
     /// How many counters there are.
-    pub const LEN: usize = 15;
+    pub const LEN: usize = 16;
 
     /// Their names, in the order of [`PortCounters::values`].
     pub const NAMES: [&'static str; Self::LEN] = [
@@ -50,6 +53,7 @@ impl PortCounters {
         "rx_ring_full",
         "rx_no_buffer",
         "rx_too_long",
+        "rx_queue_unread",
         "rx_malformed",
         "rx_checksum_unfinished",
         "rx_checksum_finished",
@@ -61,10 +65,11 @@ impl PortCounters {
     ];
 
     /// Names of the counters of frames that came in and were dropped.
-    pub const RX_DROPS: [&'static str; 5] = [
+    pub const RX_DROPS: [&'static str; 6] = [
         "rx_ring_full",
         "rx_no_buffer",
         "rx_too_long",
+        "rx_queue_unread",
         "rx_malformed",
         "rx_checksum_unfinished",
     ];
@@ -83,6 +88,7 @@ impl PortCounters {
             self.rx_ring_full,
             self.rx_no_buffer,
             self.rx_too_long,
+            self.rx_queue_unread,
             self.rx_malformed,
             self.rx_checksum_unfinished,
             self.rx_checksum_finished,
@@ -105,6 +111,7 @@ impl PortCounters {
             rx_ring_full,
             rx_no_buffer,
             rx_too_long,
+            rx_queue_unread,
             rx_malformed,
             rx_checksum_unfinished,
             rx_checksum_finished,
@@ -122,6 +129,7 @@ impl PortCounters {
             rx_ring_full,
             rx_no_buffer,
             rx_too_long,
+            rx_queue_unread,
             rx_malformed,
             rx_checksum_unfinished,
             rx_checksum_finished,
@@ -151,6 +159,7 @@ impl PortCounters {
         self.rx_ring_full
             + self.rx_no_buffer
             + self.rx_too_long
+            + self.rx_queue_unread
             + self.rx_malformed
             + self.rx_checksum_unfinished
     }

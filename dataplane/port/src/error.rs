@@ -1,4 +1,4 @@
-//! Why a port could not be opened, and the mend.
+//! Why a port could not be opened, and what to do about it.
 
 use std::io;
 
@@ -61,6 +61,21 @@ pub enum PortError {
         ifname: String,
         /// What to do.
         mend: &'static str,
+    },
+    /// Machine: another encryptor has it.
+    #[error(
+        "interface {ifname} is in use by {}: stop that one (`systemctl stop qmacsec`), or name another interface",
+        match holder {
+            Some(pid) if *pid == std::process::id() => "another port of this process".to_owned(),
+            Some(pid) => format!("another encryptor, process {pid}"),
+            None => "another encryptor".to_owned(),
+        }
+    )]
+    InUse {
+        /// The interface.
+        ifname: String,
+        /// The process that has it, where the kernel tells.
+        holder: Option<u32>,
     },
     /// Machine: an interface has fewer queues than workers share it.
     #[error(

@@ -36,5 +36,8 @@ macro_rules! forward {
         fn name(&$self) -> &str {
             $inner.name()
         }
+        fn take_watch(&mut $self) -> Option<$crate::Watch> {
+            $inner.take_watch()
+        }
     };
 }

@@ -187,7 +187,26 @@ impl Interface {
 
     /// SIOCETHTOOL with a command of one number.
     pub(crate) fn ethtool(&self, command: u32, value: u32) -> io::Result<u32> {
-        sys::ethtool_ioctl(self.socket.as_fd(), &mut self.request(), command, value)
+        let mut argument = [command, value];
+        self.ethtool_of(&mut argument)?;
+        Ok(argument[1])
+    }
+
+    /// SIOCETHTOOL with a command of several numbers, the command first.
+    pub(crate) fn ethtool_of<const N: usize>(&self, argument: &mut [u32; N]) -> io::Result<()> {
+        sys::ethtool_ioctl(self.socket.as_fd(), &mut self.request(), argument)
+    }
+
+    /// The same interface, for another thread. It lets go of nothing when it is dropped.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            name: self.name.clone(),
+            socket: self.socket.try_clone()?,
+            held: Cell::new(false),
+        })
     }
 
     pub(crate) fn failed(&self, what: &str, source: io::Error) -> PortError {

@@ -21,6 +21,10 @@
 //! tags are in it, checksums of the layers above are finished. Around it are at least [`HEADROOM`]
 //! and [`TAILROOM`] octets of its own.
 //!
+//! **Can it hear?** A [`Watch`] of the port compares what the kernel says of the interface
+//! ([`figures`]) with what the port has asked for ([`hearing`]). Each port is the only one of its
+//! interface on the machine.
+//!
 //! Not here: what frames mean. A port knows Ethernet addresses, VLAN tags (the kernel strips them)
 //! and checksum offload (the kernel leaves it unfinished), nothing of MACsec.
 
@@ -33,8 +37,10 @@ mod device_name;
 pub mod dpdk;
 mod error;
 pub mod fault;
+pub mod figures;
 mod forward;
 pub mod frame;
+pub mod hearing;
 pub mod iface;
 pub mod limits;
 pub mod mem;
@@ -42,7 +48,9 @@ pub mod null;
 pub mod offload;
 pub mod packet;
 pub mod pcap;
+mod promiscuous;
 mod revival;
+mod sole;
 mod sys;
 pub mod tap;
 pub mod xdp;
@@ -55,6 +63,7 @@ pub use counters::PortCounters;
 pub use device_name::DeviceName;
 pub use error::PortError;
 pub use frame::{Frame, Pool};
+pub use hearing::{Deaf, Watch};
 pub use limits::{BURST_MAX, HEADROOM, TAILROOM};
 
 /// Up to [`BURST_MAX`] frames that go through each stage together.
@@ -109,6 +118,12 @@ pub trait Port {
     /// The interface's name; empty where there is none.
     fn name(&self) -> &str {
         ""
+    }
+
+    /// What tells whether the port can hear its interface: for control, which asks it about once a
+    /// second. Taken once; `None` after that, and where there is no interface.
+    fn take_watch(&mut self) -> Option<Watch> {
+        None
     }
 }
 

@@ -26,11 +26,18 @@ use std::{
     cell::Cell,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
 };
 
 use crate::{
-    Burst, LinkState, Pool, Port, PortCounters, PortError, checksum, iface::Interface, limits,
-    revival::Revival, sys,
+    Burst, LinkState, Pool, Port, PortCounters, PortError, Watch, checksum,
+    hearing::{Hearing, Needs},
+    iface::Interface,
+    limits,
+    promiscuous::Promiscuous,
+    revival::Revival,
+    sole::{SharedSole, Sole},
+    sys,
 };
 use ring::{Received, Ring};
 use transmit::Transmit;
@@ -51,6 +58,9 @@ pub struct PacketConfig {
     /// The group of ports on this interface, one for each worker, that share its frames. `None`:
     /// this port gets all of them.
     pub fanout: Option<Fanout>,
+    /// The port watches an interface that another port has: it does not take the interface, and is
+    /// not refused.
+    pub watch_only: bool,
     /// Buffers.
     pub pool_frames: usize,
 }
@@ -63,6 +73,7 @@ impl Default for PacketConfig {
             ring_octets: limits::RING_OCTETS,
             disable_offloads: true,
             fanout: None,
+            watch_only: false,
             pool_frames: limits::POOL_FRAMES,
         }
     }
@@ -77,6 +88,10 @@ pub struct Packet {
     receive: OwnedFd,
     transmit: Transmit,
     presence: Presence,
+    /// The ports of a group have one together.
+    sole: SharedSole,
+    hearing: Arc<Hearing>,
+    watch: Option<Watch>,
     mac: [u8; 6],
     mtu: usize,
     pool: Pool,
@@ -92,6 +107,8 @@ enum Presence {
     Bound {
         index: u32,
         lost: bool,
+        _sole: Option<Arc<Sole>>,
+        _promiscuous: Promiscuous,
     },
     Gone {
         revival: Revival,
@@ -120,17 +137,30 @@ impl Packet {
         }
         let index = interface.index()?;
         let mac = interface.mac()?;
+        let group = config.fanout.as_ref();
+        let shared = group.map(|group| group.sole.clone()).unwrap_or_default();
+        let sole = (!config.watch_only)
+            .then(|| shared.take_patiently(&interface, index))
+            .transpose()?;
         let mtu = interface.prepare(config.mtu_min, config.disable_offloads)?;
         let pool = Pool::new(config.pool_frames, mtu)?;
         let (receive, ring) = receiver(&interface, mtu, config.ring_octets)?;
         let transmit = Transmit::new().map_err(|source| interface.failed("send socket", source))?;
-        let port = Self {
+        let hearing = Arc::<Hearing>::default();
+        // Without the kernel's routing socket the port works, and nobody watches it.
+        let watch = Watch::new(&interface, Arc::clone(&hearing), Needs::Addresses).ok();
+        let mut port = Self {
             config,
             interface,
             ring,
             receive,
             transmit,
-            presence: Presence::Bound { index, lost: false },
+            presence: Presence::Gone {
+                revival: Revival::default(),
+            },
+            sole: shared,
+            hearing,
+            watch,
             mac,
             mtu,
             pool,
@@ -138,7 +168,13 @@ impl Packet {
             ring_full: Cell::new(0),
             empties: 0,
         };
-        port.bind(index)?;
+        let promiscuous = port.bind(index)?;
+        port.presence = Presence::Bound {
+            index,
+            lost: false,
+            _sole: sole,
+            _promiscuous: promiscuous,
+        };
         Ok(port)
     }
 
@@ -149,15 +185,9 @@ impl Packet {
     }
 
     /// Frames come in from here on.
-    fn bind(&self, index: u32) -> Result<(), PortError> {
+    fn bind(&self, index: u32) -> Result<Promiscuous, PortError> {
         let failed = |what: &'static str| move |source| self.interface.failed(what, source);
         let receive = self.receive.as_fd();
-        let promiscuous = libc::packet_mreq {
-            mr_ifindex: index.cast_signed(),
-            mr_type: libc::PACKET_MR_PROMISC as u16,
-            mr_alen: 0,
-            mr_address: [0; 8],
-        };
         sys::bind_packet(self.transmit.socket(), index, 0).map_err(failed("bind"))?;
         let all = libc::ETH_P_ALL as u16;
         match &self.config.fanout {
@@ -169,13 +199,8 @@ impl Packet {
                 fanout::hear(receive).map_err(failed("filter"))?;
             }
         }
-        sys::set_option(
-            receive,
-            SOL_PACKET,
-            libc::PACKET_ADD_MEMBERSHIP,
-            &promiscuous,
-        )
-        .map_err(failed("promiscuous mode"))
+        self.hearing.bound(index, 0);
+        Promiscuous::hold(&self.interface, index)
     }
 
     /// Now and then, when there is nothing to receive: what happened to the interface?
@@ -191,7 +216,7 @@ impl Packet {
         let error = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
         let taken_down = !error.is_ok_and(|[code]| code == 0);
         let refused = self.transmit.link_was_down();
-        let Presence::Bound { index, lost } = &mut self.presence else {
+        let Presence::Bound { index, lost, .. } = &mut self.presence else {
             return;
         };
         if !taken_down && !refused && !*lost {
@@ -216,6 +241,11 @@ impl Packet {
             return;
         };
         let config = &self.config;
+        // Another encryptor may have been quicker.
+        let take = || self.sole.take(&self.interface, index);
+        let Ok(sole) = (!config.watch_only).then(take).transpose() else {
+            return;
+        };
         let prepared = self
             .interface
             .prepare(config.mtu_min, config.disable_offloads);
@@ -234,9 +264,14 @@ impl Packet {
             self.read_ring_full();
             (self.ring, self.receive) = (ring, receive);
         }
-        if self.bind(index).is_ok() {
+        if let Ok(promiscuous) = self.bind(index) {
             self.mac = self.interface.mac().unwrap_or(self.mac);
-            self.presence = Presence::Bound { index, lost: false };
+            self.presence = Presence::Bound {
+                index,
+                lost: false,
+                _sole: sole,
+                _promiscuous: promiscuous,
+            };
             // Whatever the sockets remember is of the old interface.
             let _ = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
             self.transmit.link_was_down();
@@ -333,6 +368,10 @@ impl Port for Packet {
 
     fn name(&self) -> &str {
         self.interface.name()
+    }
+
+    fn take_watch(&mut self) -> Option<Watch> {
+        self.watch.take()
     }
 }
 

@@ -99,11 +99,21 @@ pub(crate) fn bind_packet(socket: BorrowedFd<'_>, index: u32, protocol: u16) -> 
 }
 
 /// Binds a socket to an address of its family.
-#[allow(unsafe_code, reason = "bind(2)")]
 pub(crate) fn bind<A: Copy>(socket: BorrowedFd<'_>, address: &A) -> io::Result<()> {
-    let len = size_of::<A>() as libc::socklen_t;
+    bind_part(socket, address, size_of::<A>())
+}
+
+/// Binds a socket to the first `len` octets of an address: names of the abstract kind have a length.
+#[allow(unsafe_code, reason = "bind(2)")]
+pub(crate) fn bind_part<A: Copy>(
+    socket: BorrowedFd<'_>,
+    address: &A,
+    len: usize,
+) -> io::Result<()> {
+    debug_assert!(len <= size_of::<A>());
     let address = ptr::from_ref(address).cast();
-    // SAFETY: the kernel reads `len` octets at `address`, which is what an `A` has.
+    let len = len.min(size_of::<A>()) as libc::socklen_t;
+    // SAFETY: the kernel reads `len` octets at `address`, which an `A` has.
     checked(unsafe { libc::bind(socket.as_raw_fd(), address, len) })?;
     Ok(())
 }
@@ -130,22 +140,38 @@ pub(crate) fn tap_carrier(fd: BorrowedFd<'_>, up: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// SIOCETHTOOL with a command that has one number: reads or writes `value`.
+/// SIOCETHTOOL: the first number of `argument` is the command; the kernel reads and writes the rest.
 #[allow(unsafe_code, reason = "ioctl(2) with a pointer in its argument")]
-pub(crate) fn ethtool_ioctl(
+pub(crate) fn ethtool_ioctl<const N: usize>(
     fd: BorrowedFd<'_>,
     request: &mut libc::ifreq,
-    command: u32,
-    value: u32,
-) -> io::Result<u32> {
-    // struct ethtool_value: u32 cmd, u32 data.
-    let mut argument = [command, value];
+    argument: &mut [u32; N],
+) -> io::Result<()> {
     request.ifr_ifru.ifru_data = argument.as_mut_ptr().cast();
     let operation = libc::SIOCETHTOOL as libc::Ioctl;
-    // SAFETY: the kernel reads and writes one `ifreq`, and the two numbers it points to, which
-    // live until the call is over.
+    // SAFETY: the kernel reads and writes one `ifreq`, and the structure it points to; the commands
+    // of this crate have structures of at most `N` numbers, and these live until the call is over.
     checked(unsafe { libc::ioctl(fd.as_raw_fd(), operation, &raw mut *request) })?;
-    Ok(argument[1])
+    Ok(())
+}
+
+/// Connects a socket to an address of its family.
+#[allow(unsafe_code, reason = "connect(2)")]
+pub(crate) fn connect<A: Copy>(socket: BorrowedFd<'_>, address: &A, len: usize) -> io::Result<()> {
+    debug_assert!(len <= size_of::<A>());
+    let address = ptr::from_ref(address).cast();
+    let len = len.min(size_of::<A>()) as libc::socklen_t;
+    // SAFETY: the kernel reads `len` octets at `address`, which an `A` has.
+    checked(unsafe { libc::connect(socket.as_raw_fd(), address, len) })?;
+    Ok(())
+}
+
+/// Lets a bound socket take connections.
+#[allow(unsafe_code, reason = "listen(2)")]
+pub(crate) fn listen(socket: BorrowedFd<'_>, backlog: libc::c_int) -> io::Result<()> {
+    // SAFETY: takes two numbers, touches no memory of ours.
+    checked(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
+    Ok(())
 }
 
 /// Memory shared with the kernel; unmapped when dropped.

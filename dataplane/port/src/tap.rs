@@ -13,17 +13,23 @@ use std::{
         fd::{AsFd, BorrowedFd},
         unix::fs::OpenOptionsExt,
     },
+    sync::Arc,
 };
 
 use crate::{
-    Burst, LinkState, Pool, Port, PortCounters, PortError, iface::Interface, limits,
-    revival::Revival, sys,
+    Burst, LinkState, Pool, Port, PortCounters, PortError, Watch,
+    hearing::Needs,
+    iface::Interface,
+    limits,
+    revival::Revival,
+    sole::{SharedSole, Sole},
+    sys,
 };
 
 const DEVICE: &str = "/dev/net/tun";
 
 /// Which TAP interface, and how.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct TapConfig {
     /// Made if it is not there; then it vanishes with the port.
     pub name: String,
@@ -32,9 +38,15 @@ pub struct TapConfig {
     /// One of several queues: each worker opens the same interface, and the kernel spreads flows
     /// over them.
     pub multi_queue: bool,
+    /// What the queues of one interface share: workers' configs hold the same.
+    pub queues: TapQueues,
     /// Buffers.
     pub pool_frames: usize,
 }
+
+/// The interface is the workers' together: the kernel lets another program open more queues of it.
+#[derive(Clone, Debug, Default)]
+pub struct TapQueues(SharedSole);
 
 impl Default for TapConfig {
     fn default() -> Self {
@@ -42,6 +54,7 @@ impl Default for TapConfig {
             name: "tap0".into(),
             mtu: 1500,
             multi_queue: false,
+            queues: TapQueues::default(),
             pool_frames: limits::POOL_FRAMES,
         }
     }
@@ -59,6 +72,9 @@ pub struct Tap {
     mac: [u8; 6],
     mtu: usize,
     multi_queue: bool,
+    queues: TapQueues,
+    sole: Option<Arc<Sole>>,
+    watch: Option<Watch>,
     pool: Pool,
     counters: PortCounters,
     revival: Revival,
@@ -73,12 +89,23 @@ impl Tap {
         let interface = Interface::named(&config.name)?;
         let pool = Pool::new(config.pool_frames, config.mtu)?;
         let foreign = interface.index().is_ok();
-        let file = attach(&interface, config.mtu, config.multi_queue)?;
+        let (file, sole) = attach(
+            &interface,
+            config.mtu,
+            config.multi_queue,
+            &config.queues,
+            true,
+        )?;
+        // Without the kernel's routing socket the port works, and nobody watches it.
+        let watch = Watch::new(&interface, Arc::default(), Needs::Nothing).ok();
         Ok(Self {
             mac: interface.mac()?,
             interface,
             foreign,
             file: Some(file),
+            queues: config.queues,
+            sole: Some(sole),
+            watch,
             carrier: true,
             mtu: config.mtu,
             multi_queue: config.multi_queue,
@@ -148,6 +175,7 @@ impl Tap {
     /// The device says that the interface is no more. Its descriptor would only ever say so again.
     fn lose(&mut self) {
         self.file = None;
+        self.sole = None;
         self.counters.link_losses += 1;
     }
 
@@ -155,7 +183,15 @@ impl Tap {
         if !self.revival.is_due() || (self.foreign && self.interface.index().is_err()) {
             return;
         }
-        if let Ok(file) = attach(&self.interface, self.mtu, self.multi_queue) {
+        let attached = attach(
+            &self.interface,
+            self.mtu,
+            self.multi_queue,
+            &self.queues,
+            false,
+        );
+        if let Ok((file, sole)) = attached {
+            self.sole = Some(sole);
             self.mac = self.interface.mac().unwrap_or(self.mac);
             self.file = Some(file);
             self.set_link(self.carrier);
@@ -232,10 +268,26 @@ impl Port for Tap {
     fn name(&self) -> &str {
         self.interface.name()
     }
+
+    fn take_watch(&mut self) -> Option<Watch> {
+        self.watch.take()
+    }
 }
 
-/// Opens the device, names the interface, sets its MTU, takes it up.
-fn attach(interface: &Interface, mtu: usize, multi_queue: bool) -> Result<File, PortError> {
+/// Opens the device, names the interface, sets its MTU, takes it up. No other process has it then.
+fn attach(
+    interface: &Interface,
+    mtu: usize,
+    multi_queue: bool,
+    queues: &TapQueues,
+    patient: bool,
+) -> Result<(File, Arc<Sole>), PortError> {
+    let take = |index| match patient {
+        true => queues.0.take_patiently(interface, index),
+        false => queues.0.take(interface, index),
+    };
+    // One that is there already: a queue of a port that is refused would swallow frames.
+    let there = interface.index().ok().map(take).transpose()?;
     let file = open_device()?;
     let single = libc::IFF_TAP | libc::IFF_NO_PI;
     let several = single | libc::IFF_MULTI_QUEUE;
@@ -246,11 +298,15 @@ fn attach(interface: &Interface, mtu: usize, multi_queue: bool) -> Result<File, 
             _ => Err(error),
         })
         .map_err(|source| refused(interface, source))?;
+    let sole = match there {
+        Some(sole) => sole,
+        None => take(interface.index()?)?,
+    };
     if interface.mtu()? != mtu {
         interface.set_mtu(mtu)?;
     }
     interface.take_up()?;
-    Ok(file)
+    Ok((file, sole))
 }
 
 fn open_device() -> Result<File, PortError> {

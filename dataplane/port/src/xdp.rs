@@ -20,24 +20,28 @@
 //! say that they are unfinished, so they are looked for and finished here (`checksum`).
 
 mod bound;
+mod bpf;
+mod code;
 mod mode;
 mod pieces;
 mod program;
 mod queues;
 mod ring;
 mod socket;
+mod tally;
 mod umem;
 
-use std::{os::fd::BorrowedFd, rc::Rc};
+use std::{cell::Cell, os::fd::BorrowedFd, rc::Rc, sync::Arc};
 
 use crate::{
-    Burst, Frame, LinkState, Pool, Port, PortCounters, PortError, checksum, iface::Interface,
-    limits, revival::Revival,
+    Burst, Frame, LinkState, Pool, Port, PortCounters, PortError, Watch, checksum, hearing::Needs,
+    iface::Interface, limits, revival::Revival,
 };
-use bound::Bound;
+use bound::{Bound, Way};
 use pieces::Loss;
 use program::Place;
 use socket::{Kick, Options, Socket};
+use tally::Drop;
 use umem::Umem;
 
 pub use mode::XdpMode;
@@ -89,8 +93,13 @@ pub struct Xdp {
     mac: [u8; 6],
     mtu: usize,
     counters: PortCounters,
-    /// What the sockets of former interfaces dropped: no chunk, no place.
-    dropped_before: (u64, u64),
+    /// What the sockets and programs of former interfaces dropped.
+    dropped_before: Dropped,
+    watch: Option<Watch>,
+    /// See [`Hearing::asked`](crate::hearing::Hearing::asked).
+    asked: u32,
+    /// Frames came by a queue that nobody reads, and the ports were asked to look.
+    unread: Cell<bool>,
     /// It was taken down, and is not up again.
     lost: bool,
     empties: u32,
@@ -103,6 +112,8 @@ impl Xdp {
     /// What is missing, and the mend.
     pub fn open(config: XdpConfig) -> Result<Self, PortError> {
         let interface = Interface::named(&config.ifname)?;
+        let index = interface.index()?;
+        let sole = config.queues.sole.take_patiently(&interface, index)?;
         let mtu = interface.prepare(config.mtu_min, true)?;
         let mac = interface.mac()?;
         let share = match config.share {
@@ -113,9 +124,14 @@ impl Xdp {
             .umem()
             .map_err(|source| interface.failed("memory of frames", source))?;
         let options = options(&config, &umem, mtu)?;
-        let bound =
-            Bound::new_after_another(&interface, &umem, (config.mode, &config.queues), &options)?;
+        let way = way(&config, &umem, mtu, &options);
+        let patience = limits::BUSY_TRIES;
+        let bound = Bound::new(&interface, (index, sole), &umem, &way, patience)?;
+        let hearing = &config.queues.hearing;
+        // Without the kernel's routing socket the port works, and nobody watches it.
+        let watch = Watch::new(&interface, Arc::clone(hearing), Needs::AddressesAndQueues).ok();
         Ok(Self {
+            asked: hearing.asked(),
             config,
             interface,
             umem,
@@ -124,7 +140,9 @@ impl Xdp {
             mac,
             mtu,
             counters: PortCounters::default(),
-            dropped_before: (0, 0),
+            dropped_before: Dropped::default(),
+            watch,
+            unread: Cell::new(false),
             lost: false,
             empties: 0,
         })
@@ -184,25 +202,60 @@ impl Xdp {
 
     fn revive(&mut self) {
         let need = self.config.mtu_min.max(self.mtu);
+        let Ok(index) = self.interface.index() else {
+            return;
+        };
+        // Another encryptor may have been quicker.
+        let Ok(sole) = self.config.queues.sole.take(&self.interface, index) else {
+            return;
+        };
         let Ok(mtu) = self.interface.prepare(need, true) else {
             return;
         };
         let Ok(options) = options(&self.config, &self.umem, mtu) else {
             return;
         };
-        let way = (self.config.mode, &self.config.queues);
-        if let Ok(bound) = Bound::new(&self.interface, &self.umem, way, &options) {
+        let way = way(&self.config, &self.umem, mtu, &options);
+        if let Ok(bound) = Bound::new(&self.interface, (index, sole), &self.umem, &way, 0) {
             self.mtu = mtu;
             self.mac = self.interface.mac().unwrap_or(self.mac);
             self.bound = Some(bound);
         }
     }
 
-    fn dropped(&self) -> (u64, u64) {
-        let sockets = self.bound.iter().flat_map(|bound| &bound.sockets);
-        sockets
-            .map(Socket::dropped)
-            .fold(self.dropped_before, |a, b| (a.0 + b.0, a.1 + b.1))
+    /// The driver may have opened queues since.
+    #[cold]
+    fn look_for_queues(&mut self) {
+        self.asked = self.config.queues.hearing.asked();
+        let Some(bound) = &mut self.bound else { return };
+        let Ok(options) = options(&self.config, &self.umem, self.mtu) else {
+            return;
+        };
+        let queues = &self.config.queues;
+        // What stays unread is counted, and the watch tells.
+        if bound
+            .bind_new_queues(&self.interface, &self.umem, queues, &options)
+            .is_ok()
+        {
+            self.unread.set(false);
+        }
+    }
+
+    fn dropped(&self) -> Dropped {
+        let mut dropped = self.dropped_before;
+        let Some(bound) = &self.bound else {
+            return dropped;
+        };
+        for (no_chunk, no_place) in bound.sockets.iter().map(Socket::dropped) {
+            dropped.no_chunk += no_chunk;
+            dropped.no_place += no_place;
+        }
+        if self.config.queues.tells() {
+            dropped.too_long += bound.dropped(Drop::TooLong);
+            let unread = bound.dropped(Drop::Unread);
+            dropped.unread += unread;
+        }
+        dropped
     }
 
     fn kick(&mut self) {
@@ -211,6 +264,24 @@ impl Xdp {
             self.lost = true;
             self.counters.link_losses += 1;
         }
+    }
+}
+
+/// What sockets and program dropped.
+#[derive(Clone, Copy, Default)]
+struct Dropped {
+    no_chunk: u64,
+    no_place: u64,
+    too_long: u64,
+    unread: u64,
+}
+
+fn way<'a>(config: &'a XdpConfig, umem: &Umem, mtu: usize, options: &'a Options) -> Way<'a> {
+    Way {
+        mode: config.mode,
+        queues: &config.queues,
+        frame_len_max: umem.frame_len_max().max(limits::frame_len_max(mtu)),
+        options,
     }
 }
 
@@ -281,6 +352,9 @@ impl Port for Xdp {
     fn rx_burst(&mut self, into: &mut Burst) {
         let before = into.len();
         let finish = self.config.finish_checksums;
+        if self.asked != self.config.queues.hearing.asked() {
+            self.look_for_queues();
+        }
         if let Some(bound) = &mut self.bound {
             for _ in 0..bound.sockets.len() {
                 let socket = bound.next_socket();
@@ -352,10 +426,15 @@ impl Port for Xdp {
     }
 
     fn counters(&self) -> PortCounters {
-        let (no_chunk, no_place) = self.dropped();
+        let dropped = self.dropped();
+        if dropped.unread > self.dropped_before.unread && !self.unread.replace(true) {
+            self.config.queues.hearing.ask_for_queues();
+        }
         PortCounters {
-            rx_no_buffer: self.counters.rx_no_buffer + no_chunk,
-            rx_ring_full: no_place,
+            rx_no_buffer: self.counters.rx_no_buffer + dropped.no_chunk,
+            rx_ring_full: dropped.no_place,
+            rx_too_long: self.counters.rx_too_long + dropped.too_long,
+            rx_queue_unread: dropped.unread,
             buffers_held: self.umem.held(),
             ..self.counters
         }
@@ -388,6 +467,10 @@ impl Port for Xdp {
 
     fn name(&self) -> &str {
         self.interface.name()
+    }
+
+    fn take_watch(&mut self) -> Option<Watch> {
+        self.watch.take()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::stats::Stats;
 use crate::worker::{Parts, Worker};
 use core::fmt;
 use port::limits::ETHERNET_HEADER;
-use port::{Port, PortError};
+use port::{Port, PortError, Watch};
 use secy::{RxConfig, RxScs, TxSc, TxScConfig};
 use std::any::Any;
 use std::io;
@@ -137,6 +137,8 @@ pub struct Handle {
     pub red: PortFacts,
     /// The black port.
     pub black: PortFacts,
+    /// Tell whether red and black hear their interfaces, where they have any. Ask about once a second.
+    pub watches: [Option<Watch>; 2],
     thread: JoinHandle<()>,
 }
 
@@ -174,7 +176,7 @@ pub fn spawn_among(
             .core
             .map_or(Ok(()), pin)
             .and_then(|()| open(&config, openers));
-        let Ports { red, black } = match ports {
+        let Ports { mut red, mut black } = match ports {
             Ok(ports) => ports,
             Err(error) => {
                 // The spawner waits for it; should it have died there is nobody to tell.
@@ -183,6 +185,7 @@ pub fn spawn_among(
             }
         };
         let facts = (PortFacts::of(&*red), PortFacts::of(&*black));
+        let watches = [red.take_watch(), black.take_watch()];
         let worker = Worker::new(Parts {
             red,
             black,
@@ -200,7 +203,7 @@ pub fn spawn_among(
             Some(seat) => worker.among(seat, config.rx.clear_vlan_tags),
         };
         match worker {
-            Ok(worker) if ready.send(Ok(facts)).is_ok() => worker.run(),
+            Ok(worker) if ready.send(Ok((facts, watches))).is_ok() => worker.run(),
             Ok(_) => {}
             Err(error) => drop(ready.send(Err(SpawnError::Handover(error)))),
         }
@@ -213,12 +216,13 @@ pub fn spawn_among(
             source,
         })?;
     match opened.recv() {
-        Ok(Ok((red, black))) => Ok(Handle {
+        Ok(Ok(((red, black), watches))) => Ok(Handle {
             mailbox,
             control,
             stats,
             red,
             black,
+            watches,
             thread,
         }),
         Ok(Err(error)) => {

@@ -158,6 +158,7 @@ impl Probe {
     fn on(ifname: &str) -> Self {
         let config = PacketConfig {
             ifname: ifname.to_owned(),
+            watch_only: true,
             ..PacketConfig::default()
         };
         Self(Packet::open(config).unwrap())

@@ -177,6 +177,7 @@ fn open(interface: &str) -> Result<Packet, PortError> {
     Packet::open(PacketConfig {
         ifname: interface.to_owned(),
         ring_octets: RING_OCTETS,
+        watch_only: true,
         ..PacketConfig::default()
     })
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::SOL_PACKET;
-use crate::sys;
+use crate::{sole::SharedSole, sys};
 
 /// What a frame is given to a socket for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +28,8 @@ pub struct Fanout {
     spread: Spread,
     /// The kernel's number of the group, once there is one.
     group: Arc<Mutex<Option<u16>>>,
+    /// The interface is theirs together.
+    pub(super) sole: SharedSole,
 }
 
 /// The group sees no frames that this machine sends.
@@ -42,6 +44,7 @@ impl Fanout {
         Self {
             spread,
             group: Arc::default(),
+            sole: SharedSole::default(),
         }
     }
 

@@ -13,91 +13,153 @@ use super::{
     program::Place,
     queues::{Program, Queues},
     socket::{Options, Socket},
+    tally::{Drop, TallyView},
     umem::Umem,
 };
-use crate::{PortError, iface::Interface, limits, sys};
+use crate::{
+    PortError, hearing::Hearing, iface::Interface, limits, promiscuous::Promiscuous, sole::Sole,
+    sys,
+};
 
 /// Program and sockets on an interface that exists.
 pub(super) struct Bound {
     /// Dropped before the sockets, by the last worker that has it: no frame goes to a socket that is
     /// being closed.
     program: Arc<Program>,
+    /// What the program drops.
+    drops: TallyView,
     /// One per queue of ours. Never empty; the first one also sends.
     pub(super) sockets: Vec<Socket>,
+    /// Their queues, a bit each.
+    numbers: u64,
+    hearing: Arc<Hearing>,
     /// All of them in one descriptor, if there are several.
     all: Option<OwnedFd>,
     /// Of the interface.
     pub(super) index: u32,
     /// Where the next burst starts, so that no queue starves.
     turn: usize,
+    _promiscuous: Promiscuous,
+    _sole: Arc<Sole>,
+}
+
+/// How an interface is bound.
+pub(super) struct Way<'a> {
+    pub(super) mode: XdpMode,
+    pub(super) queues: &'a Queues,
+    /// Octets of the longest frame that the port takes.
+    pub(super) frame_len_max: usize,
+    pub(super) options: &'a Options,
+}
+
+/// The kernel frees the program and the queues of a closed port a moment after it was closed: a port
+/// that is opened right after another was closed has to wait.
+fn patiently<T>(
+    patience: u32,
+    mut open: impl FnMut() -> Result<T, PortError>,
+) -> Result<T, PortError> {
+    for _ in 0..patience {
+        match open() {
+            Err(PortError::Busy { .. }) => thread::sleep(limits::BUSY_PAUSE),
+            other => return other,
+        }
+    }
+    open()
 }
 
 impl Bound {
-    /// The kernel frees the queues of a closed socket a moment after it was closed: a port that is
-    /// opened right after another was closed has to wait.
-    pub(super) fn new_after_another(
-        interface: &Interface,
-        umem: &Rc<Umem>,
-        (mode, queues): (XdpMode, &Queues),
-        options: &Options,
-    ) -> Result<Self, PortError> {
-        for _ in 0..limits::BUSY_TRIES {
-            match Self::new(interface, umem, (mode, queues), options) {
-                Err(PortError::Busy { .. }) => thread::sleep(limits::BUSY_PAUSE),
-                other => return other,
-            }
-        }
-        Self::new(interface, umem, (mode, queues), options)
-    }
-
-    /// Sockets first, then the program, unless another worker has attached it, and then its map:
-    /// from there on frames come in.
+    /// The program first, unless another worker has attached it: a driver may have more receive
+    /// queues with it than without. Then a socket for each queue of ours, and then its map: from there
+    /// on frames come in. `patience`: how often to try again what is busy.
     pub(super) fn new(
         interface: &Interface,
+        (index, sole): (u32, Arc<Sole>),
         umem: &Rc<Umem>,
-        (mode, queues): (XdpMode, &Queues),
-        options: &Options,
+        way: &Way<'_>,
+        patience: u32,
     ) -> Result<Self, PortError> {
-        let index = interface.index()?;
-        let mut sockets: Vec<Socket> = Vec::new();
-        let mut numbers = Vec::new();
-        for queue in queues.numbers(limits::QUEUES_MAX as u32) {
-            match Socket::open(umem, index, queue, options) {
-                Ok(socket) => {
-                    sockets.push(socket);
-                    numbers.push(queue);
-                }
-                // There is no such queue.
-                Err(error) if queue > 0 && error.raw_os_error() == Some(libc::EINVAL) => break,
-                Err(source) => return Err(lacking(interface, "AF_XDP socket", source)),
-            }
-        }
-        if sockets.is_empty() {
+        let Way {
+            mode,
+            queues,
+            frame_len_max,
+            options,
+        } = *way;
+        let program = patiently(patience, || {
+            queues.program(interface, index, mode, frame_len_max)
+        })?;
+        let promiscuous = Promiscuous::hold(interface, index)?;
+        let opened = patiently(patience, || {
+            open_sockets(interface, index, umem, queues, 0, options)
+        })?;
+        if opened.is_empty() {
             return Err(PortError::TooFewQueues {
                 ifname: interface.name().to_owned(),
                 need: queues.least(),
             });
         }
-        let fill = limits::fill_most(umem.count(), sockets.len());
-        sockets.iter_mut().for_each(|socket| socket.set_fill(fill));
-        let all = if sockets.len() > 1 {
-            let fds = sockets.iter().map(Socket::fd);
-            Some(sys::epoll_of(fds).map_err(|source| interface.failed("epoll", source))?)
-        } else {
-            None
-        };
-        let program = queues.program(interface, index, mode)?;
-        for (&queue, socket) in numbers.iter().zip(&sockets) {
-            let inserted = program.map.insert(queue, socket.fd());
-            inserted.map_err(|source| interface.failed("BPF map", source))?;
-        }
-        Ok(Self {
+        let drops = program.tally.view();
+        let mut bound = Self {
+            drops: drops.map_err(|source| lacking(interface, "BPF map", source))?,
             program,
-            sockets,
-            all,
+            sockets: Vec::new(),
+            numbers: 0,
+            hearing: Arc::clone(&queues.hearing),
+            all: None,
             index,
             turn: 0,
-        })
+            _promiscuous: promiscuous,
+            _sole: sole,
+        };
+        bound.hear(interface, umem, opened)?;
+        Ok(bound)
+    }
+
+    /// Binds queues of ours that the driver has opened since. What cannot be bound stays unread, and is
+    /// counted by the program.
+    pub(super) fn bind_new_queues(
+        &mut self,
+        interface: &Interface,
+        umem: &Rc<Umem>,
+        queues: &Queues,
+        options: &Options,
+    ) -> Result<(), PortError> {
+        let opened = open_sockets(interface, self.index, umem, queues, self.numbers, options)?;
+        if opened.is_empty() {
+            return Ok(());
+        }
+        self.hear(interface, umem, opened)?;
+        self.program
+            .attach_again()
+            .map_err(|source| lacking(interface, "XDP program", source))
+    }
+
+    /// Frames of these queues come in from here on.
+    fn hear(
+        &mut self,
+        interface: &Interface,
+        umem: &Rc<Umem>,
+        opened: Vec<(u32, Socket)>,
+    ) -> Result<(), PortError> {
+        let fill = limits::fill_most(umem.count(), self.sockets.len() + opened.len());
+        for (queue, mut socket) in opened {
+            socket.set_fill(fill);
+            let inserted = self.program.map.insert(queue, socket.fd());
+            inserted.map_err(|source| interface.failed("BPF map", source))?;
+            self.numbers |= 1 << queue;
+            self.sockets.push(socket);
+        }
+        if self.sockets.len() > 1 {
+            let fds = self.sockets.iter().map(Socket::fd);
+            let all = sys::epoll_of(fds).map_err(|source| interface.failed("epoll", source))?;
+            self.all = Some(all);
+        }
+        self.hearing.bound(self.index, self.numbers);
+        Ok(())
+    }
+
+    /// Frames that the program has dropped since this was made.
+    pub(super) fn dropped(&self, drop: Drop) -> u64 {
+        self.drops.since(drop)
     }
 
     /// One after the other, so that no queue starves.
@@ -120,6 +182,34 @@ impl Bound {
             .as_ref()
             .map_or_else(|| self.sockets[0].fd(), AsFd::as_fd)
     }
+}
+
+impl std::ops::Drop for Bound {
+    fn drop(&mut self) {
+        self.hearing.unbound(self.numbers);
+    }
+}
+
+/// A socket for each queue of this share that there is, but those that have one already.
+fn open_sockets(
+    interface: &Interface,
+    index: u32,
+    umem: &Rc<Umem>,
+    queues: &Queues,
+    have: u64,
+    options: &Options,
+) -> Result<Vec<(u32, Socket)>, PortError> {
+    let mut opened = Vec::new();
+    let numbers = queues.numbers(limits::QUEUES_MAX as u32);
+    for queue in numbers.filter(|queue| have >> queue & 1 == 0) {
+        match Socket::open(umem, index, queue, options) {
+            Ok(socket) => opened.push((queue, socket)),
+            // There is no such queue.
+            Err(error) if queue > 0 && error.raw_os_error() == Some(libc::EINVAL) => break,
+            Err(source) => return Err(lacking(interface, "AF_XDP socket", source)),
+        }
+    }
+    Ok(opened)
 }
 
 /// What the kernel's errors mean here.

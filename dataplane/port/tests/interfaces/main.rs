@@ -16,6 +16,7 @@ mod offload;
 mod packet;
 mod tap;
 mod tcp;
+mod watch;
 mod workers;
 mod xdp;
 

@@ -136,12 +136,14 @@ fn the_mtu_is_raised_or_refused() {
         assert_eq!(a0.mtu().unwrap(), 1500);
         let port = Packet::open(config("a0")).unwrap();
         assert_eq!((port.mtu(), a0.mtu().unwrap()), (1532, 1532));
+        drop(port);
         let port = Packet::open(PacketConfig {
             mtu_min: 1400,
             ..config("a0")
         })
         .unwrap();
         assert_eq!((port.mtu(), a0.mtu().unwrap()), (1532, 1532));
+        drop(port);
         // A macvlan cannot have more than what is below it.
         ip("link add link b0 name v0 type macvlan");
         let error = Packet::open(PacketConfig {

@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, net::UdpSocket};
 use port::{
     Burst, LinkState, Port, PortError,
     iface::Interface,
-    tap::{Tap, TapConfig},
+    tap::{Tap, TapConfig, TapQueues},
 };
 
 use crate::{frame, namespace, namespace::ip, receive_one, wait_until};
@@ -101,7 +101,7 @@ fn the_mtu_is_set() {
         assert_eq!(tap.mtu(), 9000);
         assert_eq!(Interface::named("t0").unwrap().mtu().unwrap(), 9000);
         let error = Tap::open(config()).err().unwrap();
-        assert!(matches!(error, PortError::Busy { .. }), "{error}");
+        assert!(matches!(error, PortError::InUse { .. }), "{error}");
     });
 }
 
@@ -120,9 +120,11 @@ fn an_interface_for_several_queues_is_attached_to() {
 #[test]
 fn several_workers_have_a_queue_each() {
     run("tap::several_workers_have_a_queue_each", &[], || {
+        let queues = TapQueues::default();
         let open = || {
             Tap::open(TapConfig {
                 multi_queue: true,
+                queues: queues.clone(),
                 ..config()
             })
             .unwrap()

@@ -217,6 +217,7 @@ fn frames_beyond_the_mtu_are_named() {
             ),
             (5, 2, 3)
         );
+        drop(a);
         let error = Xdp::open(XdpConfig {
             mtu_min: 70_000,
             ..config("a0", mode)
@@ -235,7 +236,7 @@ fn a_second_program_is_refused() {
     run("xdp::a_second_program_is_refused", &COMMANDS, |mode| {
         let _first = open("a0", mode);
         let error = Xdp::open(config("a0", mode)).err().unwrap();
-        assert!(matches!(error, PortError::Busy { .. }), "{error}");
+        assert!(matches!(error, PortError::InUse { .. }), "{error}");
     });
 }
 

@@ -1,0 +1,119 @@
+//! One process has an interface: a second encryptor on the same ports is refused at its start.
+//!
+//! Two encryptors on one interface both see its frames and both answer; with AF_PACKET and with TAPs
+//! of several queues the kernel does not mind. So each port holds a name that can be held once: an
+//! abstract Unix address made of the interface's index. Such names belong to the network namespace,
+//! as indices do, they are no files, and they go with the process that holds them, also when it is
+//! killed. Workers of one process share the name.
+
+use std::{
+    mem,
+    os::fd::{AsFd, OwnedFd},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    thread,
+};
+
+use crate::{PortError, iface::Interface, limits, sys};
+
+/// The interface of this index is this process's for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Sole {
+    index: u32,
+    _name: OwnedFd,
+}
+
+/// What the workers on one interface share: the first to open takes the name, the others join.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SharedSole(Arc<Mutex<Weak<Sole>>>);
+
+/// Nobody accepts the connections of those who ask; this many are told who has the interface.
+const ASKERS_MAX: libc::c_int = 64;
+
+impl SharedSole {
+    /// The same as [`SharedSole::take`], and waits a moment for a process that is about to end to let
+    /// go; and longer for this one, whose children hold what it has closed until they have started
+    /// their own program.
+    pub(crate) fn take_patiently(
+        &self,
+        interface: &Interface,
+        index: u32,
+    ) -> Result<Arc<Sole>, PortError> {
+        let ifname = match self.take(interface, index) {
+            Err(PortError::InUse { ifname, .. }) => ifname,
+            other => return other,
+        };
+        let holder = holder(index);
+        let ours = holder == Some(std::process::id());
+        for _ in 0..limits::BUSY_TRIES * if ours { 4 } else { 1 } {
+            thread::sleep(limits::BUSY_PAUSE);
+            match self.take(interface, index) {
+                Err(PortError::InUse { .. }) => {}
+                other => return other,
+            }
+        }
+        Err(PortError::InUse { ifname, holder })
+    }
+
+    /// Takes the interface, or joins another worker that has it.
+    pub(crate) fn take(&self, interface: &Interface, index: u32) -> Result<Arc<Sole>, PortError> {
+        // A worker that panicked left a name or none.
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sole) = shared.upgrade().filter(|sole| sole.index == index) {
+            return Ok(sole);
+        }
+        let sole = Arc::new(Sole::take(interface, index)?);
+        *shared = Arc::downgrade(&sole);
+        Ok(sole)
+    }
+}
+
+impl Sole {
+    /// Takes the interface.
+    ///
+    /// # Errors
+    /// [`PortError::InUse`]: another process has it, or another port of this one.
+    pub(crate) fn take(interface: &Interface, index: u32) -> Result<Self, PortError> {
+        let failed = |source| interface.failed("taking it for one process", source);
+        let socket = sys::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET).map_err(failed)?;
+        let (address, len) = address(index);
+        match sys::bind_part(socket.as_fd(), &address, len) {
+            Ok(()) => {
+                // So that a process that is refused can ask who has it.
+                sys::listen(socket.as_fd(), ASKERS_MAX).map_err(failed)?;
+                Ok(Self {
+                    index,
+                    _name: socket,
+                })
+            }
+            Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => Err(PortError::InUse {
+                ifname: interface.name().to_owned(),
+                holder: None,
+            }),
+            Err(source) => Err(failed(source)),
+        }
+    }
+}
+
+/// The process that has the interface, where the kernel tells.
+fn holder(index: u32) -> Option<u32> {
+    let asker = sys::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET).ok()?;
+    let (address, len) = address(index);
+    sys::connect(asker.as_fd(), &address, len).ok()?;
+    // struct ucred: pid, uid, gid.
+    let [pid, _, _] = sys::option::<3>(asker.as_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED).ok()?;
+    (pid != 0).then_some(pid)
+}
+
+/// The name: a zero in front makes it abstract; its length counts.
+fn address(index: u32) -> (libc::sockaddr_un, usize) {
+    let mut address = libc::sockaddr_un {
+        sun_family: libc::AF_UNIX as u16,
+        sun_path: [0; 108],
+    };
+    let name = format!("qmacsec-port-{index}");
+    for (place, octet) in address.sun_path[1..].iter_mut().zip(name.bytes()) {
+        *place = octet.cast_signed();
+    }
+    let len = mem::offset_of!(libc::sockaddr_un, sun_path) + 1 + name.len();
+    (address, len)
+}
