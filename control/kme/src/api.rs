@@ -17,6 +17,7 @@ use crate::body::body;
 use crate::config::KmeConfig;
 use crate::faults::{Calls, Fault, Faults};
 use crate::link::Link;
+use crate::quiet::{Kind, Quiet};
 use crate::refusal::Refusal;
 use crate::reply;
 use crate::request::{EncCall, key_id_from_query, key_ids_from_body};
@@ -34,6 +35,7 @@ pub(crate) struct Api {
     sae_ids: Vec<Arc<str>>,
     link: Arc<Link>,
     faults: Faults,
+    quiet: Quiet,
     requests: Mutex<Requests>,
     /// `stored_key_count` as last reported truthfully, for [`Fault::StaleStatus`].
     reported: Mutex<Option<u64>>,
@@ -41,12 +43,16 @@ pub(crate) struct Api {
     repeated: Mutex<Vec<StoredKey>>,
 }
 
-/// The routes, for a server that adds a [`Caller`] to each request.
+/// The routes, for a server that adds a [`Caller`] to each request. Some clients put a slash at the
+/// end.
 pub(crate) fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/api/v1/keys/{sae_id}/status", any(status))
+        .route("/api/v1/keys/{sae_id}/status/", any(status))
         .route("/api/v1/keys/{sae_id}/enc_keys", any(enc_keys))
+        .route("/api/v1/keys/{sae_id}/enc_keys/", any(enc_keys))
         .route("/api/v1/keys/{sae_id}/dec_keys", any(dec_keys))
+        .route("/api/v1/keys/{sae_id}/dec_keys/", any(dec_keys))
         .fallback(unknown)
         .with_state(api)
 }
@@ -85,7 +91,9 @@ pub(crate) async fn unknown(
 ) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     let status = StatusCode::NOT_FOUND;
-    tracing::info!(kme = api.kme_id, %method, path, sae = ?caller.0, status = 404, "refused");
+    if api.may_say(Kind::Refused) {
+        tracing::info!(kme = api.kme_id, %method, path, sae = ?caller.0, status = 404, "refused");
+    }
     api.count(status, false);
     status.into_response()
 }
@@ -105,7 +113,10 @@ async fn serve(
         .find(|m| m == request.method());
     let Some(method) = known.filter(|method| allowed.contains(method.as_str())) else {
         let method = request.method();
-        tracing::info!(kme = api.kme_id, %method, ?call, sae = ?caller.0, status = 405, "refused");
+        if api.may_say(Kind::Refused) {
+            let (kme, sae) = (&api.kme_id, &caller.0);
+            tracing::info!(kme, %method, ?call, ?sae, status = 405, "refused");
+        }
         api.count(StatusCode::METHOD_NOT_ALLOWED, false);
         return reply::method_not_allowed(allowed);
     };
@@ -129,7 +140,7 @@ impl Api {
             return Vec::new();
         }
         let faults = self.faults.strike(call);
-        if !faults.is_empty() {
+        if !faults.is_empty() && self.may_say(Kind::Fault) {
             tracing::warn!(kme = self.kme_id, ?call, ?faults, "fault in force");
         }
         for fault in &faults {
@@ -151,6 +162,7 @@ impl Api {
             sae_ids: config.sae_ids.iter().map(|id| id.as_str().into()).collect(),
             link,
             faults: Faults::default(),
+            quiet: Quiet::default(),
             requests: Mutex::default(),
             reported: Mutex::default(),
             repeated: Mutex::default(),
@@ -159,6 +171,24 @@ impl Api {
 
     pub(crate) fn kme_id(&self) -> &str {
         &self.kme_id
+    }
+
+    /// True if a line of this kind may be written to the log now.
+    pub(crate) fn may_say(&self, kind: Kind) -> bool {
+        self.quiet.may_say(kind)
+    }
+
+    /// Says how many lines the last minute has left out, and begins a new one.
+    pub(crate) fn say_left_out(&self) {
+        for (kind, left_out) in self.quiet.minute() {
+            let kme = &self.kme_id;
+            tracing::warn!(
+                kme,
+                left_out,
+                "{}: this often again, not shown",
+                kind.words()
+            );
+        }
     }
 
     pub(crate) fn faults(&self) -> &Faults {
@@ -215,9 +245,11 @@ impl Api {
             Err(refusal) => {
                 let status = refusal.status();
                 let names = &caller.0;
-                tracing::info!(
-                    kme, %method, ?call, sae = ?names, peer = name, status, %refusal, "refused"
-                );
+                if self.may_say(Kind::Refused) {
+                    tracing::info!(
+                        kme, %method, ?call, sae = ?names, peer = name, status, %refusal, "refused"
+                    );
+                }
                 reply::refused(&refusal)
             }
             Ok(Done::Status(status)) => {
@@ -238,7 +270,7 @@ impl Api {
         let target = self.peer(sae, slave)?;
         let (config, stored) = self
             .link
-            .with_store(|store, _| (*store.config(), store.pool_keys()));
+            .with_store(|store, _| (*store.config(), store.free_keys(sae)));
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         let stored = match *reported {
             Some(stale) if faults.contains(&Fault::StaleStatus) => stale,

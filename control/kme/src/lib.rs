@@ -43,7 +43,7 @@
 //! ```
 //!
 //! Who owns what: `store` the keys, `supply` their arrival, `api` and `skip` the meaning of a request,
-//! `server` the sockets and TLS, this file the tasks and the clock.
+//! `server` the sockets and TLS, `places` who gets a connection, this file the tasks and the clock.
 #![forbid(unsafe_code)]
 
 mod api;
@@ -51,20 +51,25 @@ mod body;
 mod config;
 pub mod entropy;
 pub mod faults;
+mod head;
 mod key_bytes;
 pub mod limits;
 mod link;
 pub mod pki;
+mod places;
 mod pool;
+mod quiet;
 mod refusal;
 mod reply;
 mod request;
 mod server;
+mod shares;
 mod skip;
 pub mod store;
 mod supply;
 mod tally;
 mod tls;
+mod whole;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -215,6 +220,9 @@ impl Kmes {
         for server in servers {
             tasks.spawn(server.run(stopped.clone()));
         }
+        for kme in &running {
+            tasks.spawn(count_left_out(Arc::clone(&kme.api), stopped.clone()));
+        }
         tasks.spawn(link::fill(Arc::clone(&link), stopped));
         Ok(Self {
             link,
@@ -277,6 +285,20 @@ impl Kmes {
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Says once a minute, and at the end, how many log lines were left out.
+async fn count_left_out(api: Arc<Api>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let stop = tokio::select! {
+            () = tokio::time::sleep(limits::LOG_MINUTE) => false,
+            _ = stopped.wait_for(|&stop| stop) => true,
+        };
+        api.say_left_out();
+        if stop {
+            return;
+        }
     }
 }
 

@@ -47,7 +47,8 @@ impl Link {
         let seats = kmes
             .iter()
             .flat_map(|kme| kme.sae_ids.iter().map(move |sae| seat(kme, sae)));
-        let mut store = Store::new(config, entropy);
+        let saes = kmes.iter().flat_map(|kme| &kme.sae_ids);
+        let mut store = Store::new(config, entropy).with_saes(saes.map(String::as_str));
         let mut source = Source::new(Duration::ZERO, supply);
         source.fill(Duration::ZERO, &mut store)?;
         Ok(Self {

@@ -46,6 +46,22 @@ pub enum Refusal {
     /// Not the JSON, query or path the method wants.
     #[error("bad request: {0}")]
     Malformed(String),
+    /// `Content-Length` and `Transfer-Encoding` in one request.
+    #[error("bad request: Content-Length and Transfer-Encoding together, send one of them")]
+    LengthTwice,
+    /// There are bits enough, but not for this SAE.
+    #[error(
+        "not enough key material: {wanted_bits} bits wanted, {free_bits} bits free, \
+         {kept_bits} more are kept for other SAEs"
+    )]
+    KeptForOthers {
+        /// Asked for.
+        wanted_bits: u64,
+        /// In the pool for this SAE.
+        free_bits: u64,
+        /// In the pool for others.
+        kept_bits: u64,
+    },
     /// Fewer bits in the pool than asked for.
     #[error("not enough key material: {wanted_bits} bits wanted, {stored_bits} bits stored")]
     Exhausted {
@@ -75,8 +91,12 @@ impl Refusal {
             | Self::NumberOutOfRange { .. }
             | Self::Multicast(_)
             | Self::PeerUnknown
+            | Self::LengthTwice
             | Self::Malformed(_) => 400,
-            Self::Exhausted { .. } | Self::ReservedFull(_) | Self::Entropy => 503,
+            Self::KeptForOthers { .. }
+            | Self::Exhausted { .. }
+            | Self::ReservedFull(_)
+            | Self::Entropy => 503,
         }
     }
 }

@@ -1,17 +1,20 @@
 //! Requests parsed: from query and body to what the store is asked for. No IO.
 //!
-//! Strict in types and values, indifferent to JSON fields the standard does not know, because
-//! clients in the field send some.
+//! Strict in types and values, indifferent to JSON fields the standard does not know and to
+//! optional extensions, because clients in the field send some. An extension that is mandatory for
+//! the client is refused, whatever its form: none is known here.
 
 use axum::extract::Query;
 use axum::http::Uri;
-use keyclient::model::{KeyIds, KeyRequest};
+use keyclient::model::KeyIds;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use wire::KeyId;
 
 use crate::limits::QUOTE_CHARS_MAX;
 use crate::refusal::Refusal;
+use crate::whole::{self, Whole};
 
 /// "Get key", parsed. What is `None` takes the KME's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,9 +23,21 @@ pub(crate) struct EncCall {
     pub(crate) size_bits: Option<u64>,
 }
 
+/// The body of "Get key". `null` counts as left out.
+#[derive(Deserialize)]
+struct EncBody {
+    number: Option<Whole>,
+    size: Option<Whole>,
+    #[serde(rename = "additional_slave_SAE_IDs")]
+    slaves: Option<Vec<String>>,
+    extension_mandatory: Option<Value>,
+}
+
 #[derive(Deserialize)]
 struct EncQuery {
+    #[serde(default, deserialize_with = "whole::from_text")]
     number: Option<u64>,
+    #[serde(default, deserialize_with = "whole::from_text")]
     size: Option<u64>,
     // Meant seriously by whoever sends them, so not to be ignored.
     #[serde(rename = "additional_slave_SAE_IDs")]
@@ -56,17 +71,29 @@ impl EncCall {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        let request: KeyRequest = json(body)?;
-        if !request.extension_mandatory.is_empty() {
+        let request: EncBody = json(body)?;
+        let mandatory = request.extension_mandatory.unwrap_or_default();
+        if !is_empty(&mandatory) {
             return Err(Refusal::ExtensionMandatory);
         }
-        if !request.additional_slave_sae_ids.is_empty() {
-            return Err(Refusal::Multicast(request.additional_slave_sae_ids.len()));
+        let slaves = request.slaves.unwrap_or_default();
+        if !slaves.is_empty() {
+            return Err(Refusal::Multicast(slaves.len()));
         }
         Ok(Self {
-            number: request.number,
-            size_bits: request.size,
+            number: request.number.map(|Whole(number)| number),
+            size_bits: request.size.map(|Whole(bits)| bits),
         })
+    }
+}
+
+/// Nothing is asked for by it.
+fn is_empty(extensions: &Value) -> bool {
+    match extensions {
+        Value::Null => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

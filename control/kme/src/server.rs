@@ -1,18 +1,20 @@
 //! The sockets of one KME: accept, TLS handshake, HTTP/1.1 or HTTP/2, and an end to all of it.
 //!
-//! Every step has a time limit and connections have a number limit. What a request means is
-//! `api`'s.
+//! Every step has a time limit. Connections have a limit in all and for each peer: for each
+//! address until the certificate is shown, for each SAE from then on (`places`). What a request
+//! means is `api`'s.
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
+use axum::http::{HeaderValue, Request};
 use axum::response::Response;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -22,11 +24,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::api::{self, Api, Caller};
 use crate::config::SaeIdentity;
+use crate::head::{Conversation, Followed, Length};
 use crate::limits;
-use crate::reply::Lost;
+use crate::places::{Go, Place, Places, Standing};
+use crate::quiet::Kind;
+use crate::refusal::Refusal;
+use crate::reply::{self, Lost};
 use crate::skip;
 use crate::tls::sae_names;
 
@@ -48,13 +55,25 @@ impl Face {
     }
 }
 
+/// Who is behind a certificate: one of our SAEs, or anybody else.
+type Sae = Option<Arc<str>>;
+
 /// One listening KME.
 pub(crate) struct Server {
     listener: TcpListener,
+    desk: Arc<Desk>,
+}
+
+/// What a connection needs of its KME.
+struct Desk {
     tls: TlsAcceptor,
     identity: SaeIdentity,
     api: Arc<Api>,
     face: Face,
+    /// Places of connections that have not shown a certificate, by address.
+    handshakes: Places<IpAddr>,
+    /// Places of those that have, by SAE.
+    saes: Places<Sae>,
 }
 
 impl Server {
@@ -65,46 +84,51 @@ impl Server {
         api: Arc<Api>,
         face: Face,
     ) -> Self {
-        Self {
-            listener,
+        let desk = Desk {
             tls: tls.into(),
             identity,
             api,
             face,
+            handshakes: Places::new(limits::HANDSHAKES_MAX, limits::HANDSHAKES_PER_ADDRESS_MAX),
+            saes: Places::new(limits::CONNECTIONS_MAX, limits::CONNECTIONS_PER_SAE_MAX),
+        };
+        Self {
+            listener,
+            desk: Arc::new(desk),
         }
     }
 
     /// Serves until stopped, then lets open requests end within `SHUTDOWN_TIME_MAX`.
     pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) {
+        let kme = self.desk.api.kme_id();
         let mut connections = JoinSet::new();
-        let mut full = false;
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 Some(ended) = connections.join_next() => {
                     if let Err(error) = ended {
-                        tracing::error!(kme = self.api.kme_id(), %error, "connection task failed");
+                        tracing::error!(kme, %error, "connection task failed");
                     }
                     continue;
                 }
                 _ = stopped.wait_for(|&stop| stop) => break,
             };
             match accepted {
-                Ok((stream, peer)) if connections.len() < limits::CONNECTIONS_MAX => {
-                    full = false;
-                    connections.spawn(self.connection(stream, peer, stopped.clone()));
-                }
-                Ok((_, peer)) => {
-                    if !full {
-                        let limit = limits::CONNECTIONS_MAX;
-                        let kme = self.api.kme_id();
-                        tracing::warn!(kme, %peer, limit, "too many connections, refused");
+                Ok((stream, peer)) => {
+                    let address = address(peer.ip());
+                    match self.desk.handshakes.take(&address, Standing::Owing) {
+                        Some(held) => {
+                            let desk = Arc::clone(&self.desk);
+                            connections.spawn(desk.connection(stream, peer, held, stopped.clone()));
+                        }
+                        None => self.desk.no_place(peer, "no place for another handshake"),
                     }
-                    full = true;
                 }
                 Err(error) => {
                     // Out of descriptors, most likely: a pause, not a spin.
-                    tracing::warn!(kme = self.api.kme_id(), %error, "cannot accept");
+                    if self.desk.api.may_say(Kind::Accept) {
+                        tracing::warn!(kme, %error, "cannot accept");
+                    }
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
@@ -112,63 +136,132 @@ impl Server {
         drop(self.listener);
         let ended = async { while connections.join_next().await.is_some() {} };
         if timeout(limits::SHUTDOWN_TIME_MAX, ended).await.is_err() {
-            tracing::warn!(
-                kme = self.api.kme_id(),
-                open = connections.len(),
-                "requests cut off"
-            );
+            tracing::warn!(kme, open = connections.len(), "requests cut off");
             connections.shutdown().await;
         }
     }
+}
 
-    fn connection(
-        &self,
+/// The peer that an address stands for: a host has a whole /64 of IPv6 to itself.
+fn address(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => v4.into(),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+    }
+}
+
+impl Desk {
+    /// A connection from its first octet to its last.
+    async fn connection(
+        self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
+        (place, mut go): (Place<IpAddr>, Go),
         stopped: watch::Receiver<bool>,
-    ) -> impl Future<Output = ()> + use<> {
-        let (tls, identity, api) = (self.tls.clone(), self.identity, Arc::clone(&self.api));
-        let face = self.face;
-        async move {
-            // Requests are small: waiting to fill a segment only delays them.
-            let _ = stream.set_nodelay(true);
-            let stream = match timeout(limits::HANDSHAKE_TIME_MAX, tls.accept(stream)).await {
-                Ok(Ok(stream)) => stream,
-                Ok(Err(error)) => {
-                    tracing::warn!(kme = api.kme_id(), %peer, %error, "TLS handshake failed");
-                    return;
-                }
-                Err(_) => {
-                    tracing::warn!(kme = api.kme_id(), %peer, "no TLS handshake in time");
-                    return;
-                }
-            };
-            let (_, session) = stream.get_ref();
-            let http2 = session.alpn_protocol() == Some(b"h2");
-            let names = match session.peer_certificates() {
-                Some([cert, ..]) => sae_names(cert, identity),
-                _ => Vec::new(),
-            };
-            let caller = api.caller(&names);
-            let (kme, known) = (api.kme_id(), caller.0.is_some());
-            tracing::debug!(kme, %peer, ?names, known, http2, "connected");
-            let service = Seated {
-                caller,
-                router: face.router(Arc::clone(&api)),
-            };
-            let service = TowerToHyperService::new(service);
-            let http = builder(http2, limits::HEAD_TIME_MAX);
-            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = stop(stopped) => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(kme = api.kme_id(), %peer, error, "connection ended");
+    ) {
+        // Requests are small: waiting to fill a segment only delays them.
+        let _ = stream.set_nodelay(true);
+        let stream = tokio::select! {
+            stream = timeout(limits::HANDSHAKE_TIME_MAX, self.handshake(stream, &place)) => stream,
+            _ = &mut go => {
+                self.no_place(peer, "its address has more handshakes open than it may");
+                return;
             }
+            () = stop(stopped.clone()) => return,
+        };
+        drop(place);
+        let kme = self.api.kme_id();
+        match stream {
+            // Boxed, so that a connection that is silent costs no more than it must.
+            Ok(Ok(stream)) => Box::pin(self.converse(stream, peer, stopped)).await,
+            Ok(Err(error)) => {
+                if self.api.may_say(Kind::Handshake) {
+                    tracing::warn!(kme, %peer, %error, "{}", Kind::Handshake.words());
+                }
+            }
+            Err(_) => {
+                if self.api.may_say(Kind::HandshakeTime) {
+                    tracing::warn!(kme, %peer, "{}", Kind::HandshakeTime.words());
+                }
+            }
+        }
+    }
+
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        place: &Place<IpAddr>,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        // Whoever says nothing goes before those who do.
+        stream.readable().await?;
+        place.set(Standing::Waiting);
+        self.tls.accept(stream).await
+    }
+
+    /// HTTP with a peer that has shown its certificate.
+    async fn converse(
+        &self,
+        stream: TlsStream<TcpStream>,
+        peer: SocketAddr,
+        stopped: watch::Receiver<bool>,
+    ) {
+        let (_, session) = stream.get_ref();
+        let http2 = session.alpn_protocol() == Some(b"h2");
+        let names = match session.peer_certificates() {
+            Some([cert, ..]) => sae_names(cert, self.identity),
+            _ => Vec::new(),
+        };
+        let caller = self.api.caller(&names);
+        let (kme, known) = (self.api.kme_id(), caller.0.is_some());
+        tracing::debug!(kme, %peer, ?names, known, http2, "connected");
+        let Some((place, go)) = self.saes.take(&caller.0, Standing::Owing) else {
+            self.no_place(
+                peer,
+                "all connections that its SAE may have are being served",
+            );
+            return;
+        };
+        let conversation = Arc::new(Conversation::new(place, http2));
+        let service = TowerToHyperService::new(Seated {
+            caller,
+            router: self.face.router(Arc::clone(&self.api)),
+            conversation: Arc::clone(&conversation),
+        });
+        let stream = Followed {
+            stream,
+            conversation: Arc::clone(&conversation),
+        };
+        let http = builder(http2, limits::IDLE_TIME_MAX);
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop(stopped) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            () = conversation.overdue(limits::HEAD_TIME_MAX) => {
+                if self.api.may_say(Kind::HeadTime) {
+                    tracing::warn!(kme, %peer, ?names, "{}", Kind::HeadTime.words());
+                }
+                return;
+            }
+            _ = go => {
+                self.no_place(peer, "its SAE has more connections open than it may");
+                return;
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(kme, %peer, error, "connection ended");
+        }
+    }
+
+    fn no_place(&self, peer: SocketAddr, reason: &str) {
+        if self.api.may_say(Kind::Place) {
+            let kme = self.api.kme_id();
+            tracing::warn!(kme, %peer, reason, "{}", Kind::Place.words());
         }
     }
 }
@@ -178,11 +271,11 @@ async fn stop(mut stopped: watch::Receiver<bool>) {
 }
 
 /// ALPN has chosen the version, so the first octets need not be sniffed (without time limit).
-fn builder(http2: bool, head_time: Duration) -> Builder<TokioExecutor> {
+fn builder(http2: bool, idle_time: Duration) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(head_time)
+        .header_read_timeout(idle_time)
         .max_buf_size(limits::HEAD_OCTETS_MAX);
     http.http2()
         .timer(TokioTimer::new())
@@ -203,6 +296,7 @@ fn builder(http2: bool, head_time: Duration) -> Builder<TokioExecutor> {
 struct Seated {
     caller: Caller,
     router: Router,
+    conversation: Arc<Conversation<Sae>>,
 }
 
 /// Why a connection breaks off: a fault that was ordered.
@@ -225,16 +319,34 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let (length, serving) = self.conversation.called();
+        let chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        if chunked && matches!(length, Length::Twice | Length::Unknown) {
+            let mut refused = reply::refused(&Refusal::LengthTwice);
+            last(&mut refused);
+            return Box::pin(async { Ok(refused) });
+        }
         request.extensions_mut().insert(self.caller.clone());
         let answer = self.router.call(request);
         Box::pin(async move {
-            let Ok(response) = answer.await;
+            let Ok(mut response) = answer.await;
+            drop(serving);
+            if chunked {
+                // Where its body ends `head` does not see, so it can judge no request after it.
+                last(&mut response);
+            }
             match response.extensions().get::<Lost>() {
                 Some(_) => Err(ReplyLost),
                 None => Ok(response),
             }
         })
     }
+}
+
+/// Has the connection closed after this response.
+fn last(response: &mut Response) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
 }
 
 #[cfg(test)]

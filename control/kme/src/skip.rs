@@ -23,10 +23,12 @@ use wire::KeyId;
 
 use crate::api::{Api, Caller, unknown};
 use crate::faults::{Calls, Fault};
+use crate::quiet::Kind;
 use crate::refusal::Refusal;
 use crate::reply;
 use crate::request::EncCall;
 use crate::store::StoredKey;
+use crate::whole;
 
 /// The routes, for a server that adds a [`Caller`] to each request.
 pub(crate) fn router(api: Arc<Api>) -> Router {
@@ -42,6 +44,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
 struct Asked {
     #[serde(rename = "remoteSystemID")]
     remote: String,
+    #[serde(default, deserialize_with = "whole::from_text")]
     size: Option<u64>,
 }
 
@@ -109,7 +112,9 @@ async fn answer(
     let kme = api.kme_id();
     let sae = caller.0.as_deref();
     if method != Method::GET {
-        tracing::info!(kme, %method, ?call, sae, status = 405, "SKIP refused");
+        if api.may_say(Kind::Refused) {
+            tracing::info!(kme, %method, ?call, sae, status = 405, "SKIP refused");
+        }
         api.count(StatusCode::METHOD_NOT_ALLOWED, false);
         return reply::method_not_allowed("GET");
     }
@@ -137,7 +142,9 @@ async fn answer(
         Err(refusal) => {
             let response = refused(&refusal);
             let status = response.status().as_u16();
-            tracing::info!(kme, ?call, sae, status, %refusal, "SKIP refused");
+            if api.may_say(Kind::Refused) {
+                tracing::info!(kme, ?call, sae, status, %refusal, "SKIP refused");
+            }
             response
         }
     };

@@ -16,9 +16,10 @@ use wire::KeyId;
 use crate::config::LinkConfig;
 use crate::entropy::{Entropy, EntropyError};
 use crate::key_bytes::KeyBytes;
-use crate::limits::{BLOCK_OCTETS_MAX, RESERVED_KEYS_MAX};
+use crate::limits::{BLOCK_OCTETS_MAX, KEPT_KEYS_MAX, RESERVED_KEYS_MAX};
 use crate::pool::Pool;
 use crate::refusal::Refusal;
+use crate::shares::Shares;
 
 /// A key as delivered to one SAE.
 pub struct StoredKey {
@@ -79,6 +80,7 @@ pub struct Store {
     config: LinkConfig,
     entropy: Entropy,
     pool: Pool,
+    shares: Shares,
     reserved: HashMap<KeyId, Reserved>,
     reserved_bits: u64,
     /// The reserved keys by the time they expire.
@@ -102,10 +104,23 @@ impl Store {
             config,
             entropy,
             pool: Pool::default(),
+            shares: Shares::default(),
             reserved: HashMap::new(),
             reserved_bits: 0,
             expiry: BTreeSet::new(),
             counters: Counters::default(),
+        }
+    }
+
+    /// The same store, empty, that keeps a fair share of the pool for each of these SAEs.
+    /// Without this an SAE may draw all there is.
+    #[must_use]
+    pub fn with_saes<'a>(self, saes: impl IntoIterator<Item = &'a str>) -> Self {
+        let unit = u64::from(self.config.key_bits_max / 8);
+        let max = KEPT_KEYS_MAX * u64::from(self.config.key_bits / 8);
+        Self {
+            shares: Shares::new(saes, unit, max),
+            ..self
         }
     }
 
@@ -127,6 +142,7 @@ impl Store {
             self.entropy.fill(bytes.expose_mut())?;
             self.counters.offered_bits = self.counters.offered_bits.saturating_add(len * 8);
             self.pool.add(bytes);
+            self.shares.deposit(len);
             rest -= len;
         }
         Ok(())
@@ -151,10 +167,25 @@ impl Store {
                 stored_bits: self.pool.bits(),
             });
         }
+        let free_bits = self.free_bits(request.master);
+        if wanted_bits > free_bits {
+            return Err(Refusal::KeptForOthers {
+                wanted_bits,
+                free_bits,
+                kept_bits: self.pool.bits() - free_bits,
+            });
+        }
+        let own = self.shares.reserved(request.master);
+        if own + number > self.shares.reserved_max() {
+            return Err(Refusal::ReservedFull(own));
+        }
         if self.reserved.len() + number > RESERVED_KEYS_MAX {
             return Err(Refusal::ReservedFull(self.reserved.len()));
         }
         let ids = self.new_ids(number)?;
+        let drawn = number as u64 * octets as u64;
+        let pool = self.pool.octets() as u64;
+        self.shares.draw(request.master, drawn, pool);
         let mut keys = Vec::with_capacity(number);
         for id in ids {
             // The pool held enough above, so this never stops half-way.
@@ -215,6 +246,7 @@ impl Store {
     fn reserve(&mut self, now: Duration, request: &EncRequest<'_>, id: KeyId, bytes: KeyBytes) {
         let expires = now.saturating_add(self.config.reserved_life);
         self.reserved_bits += bytes.bits();
+        self.shares.reserve(request.master);
         self.expiry.insert((expires, id));
         self.reserved.insert(
             id,
@@ -284,6 +316,7 @@ impl Store {
         let key = self.reserved.remove(id)?;
         self.expiry.remove(&(key.expires, *id));
         self.reserved_bits -= key.bytes.bits();
+        self.shares.release(&key.master);
         Some(key.bytes)
     }
 
@@ -299,7 +332,21 @@ impl Store {
         self.pool.bits()
     }
 
-    /// Whole keys of the default size ready for `enc_keys`: `stored_key_count`.
+    /// Bits of these that `sae` may draw; the rest is kept for others.
+    #[must_use]
+    pub fn free_bits(&self, sae: &str) -> u64 {
+        let kept = self.shares.kept_from(sae).saturating_mul(8);
+        self.pool.bits().saturating_sub(kept)
+    }
+
+    /// Whole keys of the default size that `sae` may draw: `stored_key_count`, which clause 6.1
+    /// has as what the KME can deliver to the SAE.
+    #[must_use]
+    pub fn free_keys(&self, sae: &str) -> u64 {
+        self.free_bits(sae) / u64::from(self.config.key_bits)
+    }
+
+    /// Whole keys of the default size in the pool.
     #[must_use]
     pub fn pool_keys(&self) -> u64 {
         self.pool.bits() / u64::from(self.config.key_bits)

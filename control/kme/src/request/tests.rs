@@ -28,6 +28,24 @@ fn enc_keys_bodies() {
             call(None, None),
         ),
         (r#"{"extension_optional":[{"x_a":1}]}"#, call(None, None)),
+        // JSON has one kind of number.
+        (r#"{"number":1.0}"#, call(Some(1), None)),
+        (r#"{"number":2e0,"size":256.0}"#, call(Some(2), Some(256))),
+        (r#"{"size":2.56E2}"#, call(None, Some(256))),
+        (r#"{"size":1e3}"#, call(None, Some(1000))),
+        (r#"{"number":-0.0}"#, call(Some(0), None)),
+        // What is optional is ignored in any form, what is mandatory refused in any form.
+        (r#"{"extension_optional":{"x_a":1}}"#, call(None, None)),
+        (r#"{"extension_optional":"x"}"#, call(None, None)),
+        (r#"{"extension_mandatory":null}"#, call(None, None)),
+        (
+            r#"{"extension_mandatory":{"x_a":1}}"#,
+            Err(Refusal::ExtensionMandatory),
+        ),
+        (
+            r#"{"extension_mandatory":["x_a"]}"#,
+            Err(Refusal::ExtensionMandatory),
+        ),
         (
             r#"{"extension_mandatory":[{"x_a":1}]}"#,
             Err(Refusal::ExtensionMandatory),
@@ -49,7 +67,16 @@ fn enc_keys_bodies() {
         r#"{"number":"3"}"#,
         r#"{"number":-1}"#,
         r#"{"number":1.5}"#,
-        r#"{"size":1e3}"#,
+        r#"{"number":"1.0"}"#,
+        r#"{"number":true}"#,
+        r#"{"number":[1]}"#,
+        r#"{"number":-1.0}"#,
+        r#"{"number":1e-1}"#,
+        r#"{"number":1e300}"#,
+        r#"{"number":1e999}"#,
+        r#"{"number":1.}"#,
+        r#"{"number":01}"#,
+        r#"{"number":NaN}"#,
         r#"{"number":1,"number":2}"#,
         r#"{"number":18446744073709551616}"#,
         r#"{"additional_slave_SAE_IDs":"c"}"#,
@@ -69,12 +96,16 @@ fn enc_keys_queries() {
     assert_eq!(query(""), call(None, None));
     assert_eq!(query("?number=3&size=1024"), call(Some(3), Some(1024)));
     assert_eq!(query("?size=64&colour=red"), call(None, Some(64)));
+    assert_eq!(query("?number=1.0&size=2.56e2"), call(Some(1), Some(256)));
+    assert_eq!(query("?&number=1&"), call(Some(1), None));
     for bad in [
         "?number=",
         "?number=x",
         "?number=-1",
         "?number=1&number=2",
         "?size=2.5",
+        "?size=1e99",
+        "?size=%22256%22",
         "?additional_slave_SAE_IDs=c",
         "?extension_mandatory=x",
     ] {

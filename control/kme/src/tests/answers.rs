@@ -122,7 +122,7 @@ async fn a_401_has_no_body() {
 
 #[tokio::test]
 async fn get_and_post_forms_do_the_same() {
-    let World { a, b, .. } = &World::two(supply(10)).await;
+    let World { a, b, .. } = &World::two(supply(20)).await;
     for (path, body, number, chars) in [
         ("sae-b/enc_keys", None, 1, 44),
         ("sae-b/enc_keys", Some(""), 1, 44),
@@ -137,6 +137,16 @@ async fn get_and_post_forms_do_the_same() {
             44,
         ),
         ("sae%2Db/enc_keys", None, 1, 44),
+        ("sae%2db/enc_keys/", None, 1, 44),
+        ("sae-b/enc_keys/?number=2", None, 2, 44),
+        ("sae-b/enc_keys?number=2.0&size=64.0", None, 2, 12),
+        ("sae-b/enc_keys", Some(r#"{"number":1.0}"#), 1, 44),
+        (
+            "sae-b/enc_keys/",
+            Some(r#"{"number":1e0,"size":256.0}"#),
+            1,
+            44,
+        ),
     ] {
         let given = match body {
             None => a.get(path).await,
@@ -156,6 +166,7 @@ async fn get_and_post_forms_do_the_same() {
             // UUIDs compare without regard to case.
             let path = format!("sae-a/dec_keys?key_ID={}", id.to_uppercase());
             assert_eq!(keys(&b.get(&path).await), [(id.clone(), key)]);
+            let path = path.replace("dec_keys?", "dec_keys/?");
             assert_eq!(b.get(&path).await, not_found());
         }
     }
@@ -168,13 +179,14 @@ async fn other_paths_are_404_and_other_methods_405_and_take_no_key() {
         "",
         "sae-b",
         "sae-b/keys",
-        "sae-b/status/",
+        "sae-b/status//",
         "sae-b/enc_keys/x",
     ] {
         assert_eq!(a.get(path).await, Answer(404, Value::Null), "{path}");
     }
     for (method, path, allow) in [
         (Method::HEAD, "sae-b/enc_keys", "GET, POST"),
+        (Method::HEAD, "sae-b/enc_keys/", "GET, POST"),
         (Method::DELETE, "sae-b/enc_keys", "GET, POST"),
         (Method::PUT, "sae-b/dec_keys", "GET, POST"),
         (Method::OPTIONS, "sae-b/dec_keys", "GET, POST"),
@@ -187,7 +199,7 @@ async fn other_paths_are_404_and_other_methods_405_and_take_no_key() {
     }
     let snapshot = kmes.snapshot();
     assert_eq!((snapshot.pool_keys, snapshot.reserved_keys), (3, 0));
-    assert_eq!(snapshot.kmes[0].requests.not_found, 11);
+    assert_eq!(snapshot.kmes[0].requests.not_found, 12);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -248,8 +260,23 @@ async fn the_link_sets_sizes_and_the_certificate_field() {
     assert_eq!(given[0].1.len(), 24);
     assert_eq!(world.a.get("sae-b/enc_keys?number=3").await.0, 400);
     assert_eq!(world.a.get("sae-b/enc_keys?size=520").await.0, 400);
-    assert_eq!(world.a.get("sae-b/status").await.1["stored_key_count"], 18);
+    // Of 20 keys 8 are kept for the other SAE: its half, in keys of the largest size.
+    assert_eq!(world.a.get("sae-b/status").await.1["stored_key_count"], 10);
+    assert_eq!(world.kmes.snapshot().pool_keys, 18);
     tokio::time::sleep(Duration::from_millis(250)).await;
     assert_eq!(world.b.dec("sae-a", &[&given[0].0]).await, not_found());
     assert_eq!(world.kmes.snapshot().counters.expired_keys, 2);
+}
+
+#[tokio::test]
+async fn an_sae_id_may_be_a_uri() {
+    let world = World::named("urn:example:b/1 %").await;
+    let path = "urn:example:b%2F1%20%25";
+    let status = world.a.get(&format!("{path}/status/")).await;
+    assert_eq!(status.1["slave_SAE_ID"], "urn:example:b/1 %");
+    assert_eq!(
+        keys(&world.a.get(&format!("{path}/enc_keys")).await).len(),
+        1
+    );
+    assert_eq!(world.a.get("urn:example:b/status").await.0, 400);
 }

@@ -11,6 +11,9 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::pki::{LabPki, make_lab_pki};
 use crate::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, Supply};
@@ -97,6 +100,14 @@ impl World {
         Self::start(supply, LinkConfig::default(), kmes).await
     }
 
+    /// KME A with SAE A, KME B with an SAE of this ID, for which there is no certificate.
+    pub(super) async fn named(sae: &str) -> Self {
+        Self::start(supply(2), LinkConfig::default(), |dir| {
+            vec![kme(dir, "kme-a", &["sae-a"]), kme(dir, "kme-b", &[sae])]
+        })
+        .await
+    }
+
     async fn start(
         supply: Supply,
         link: LinkConfig,
@@ -129,6 +140,14 @@ impl World {
 
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// A connection to KME A with the certificate of `sae`, over HTTP/1.1.
+    pub(super) async fn connect(&self, sae: &str) -> TlsStream<TcpStream> {
+        let stream = TcpStream::connect(self.kmes.addresses()[0]).await.unwrap();
+        let tls = TlsConnector::from(Arc::new(tls(self.dir(), Some(sae), ALL)));
+        let name = "localhost".try_into().unwrap();
+        tls.connect(name, stream).await.unwrap()
     }
 
     /// Another client of KME A.

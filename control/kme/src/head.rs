@@ -1,0 +1,281 @@
+//! The octets of an HTTP/1.1 connection on their way to HTTP, seen from outside: when the head of
+//! a request begins and ends, and whether it tells the length of its body in two ways.
+//!
+//! The HTTP library waits for a head and for the next request with one and the same time limit,
+//! and it drops `Content-Length` where there is `Transfer-Encoding` as well, so that nobody behind
+//! it can refuse such a request (RFC 9112 6.3: it may be an attempt to smuggle another one). Both
+//! are seen here. The first request of a connection and every one that is sent after the reply to
+//! the one before can be judged. A request that is sent before that (pipelining) cannot; then
+//! [`Length::Unknown`] says so.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use crate::limits::{HEAD_OCTETS_MAX, HEADERS_MAX};
+use crate::places::{Place, Standing};
+
+/// How a request tells the length of its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// By `Content-Length`, or it has none.
+    Counted,
+    /// By `Transfer-Encoding`.
+    Chunked,
+    /// By both.
+    Twice,
+    /// It came before it was its turn, so its head was not seen.
+    Unknown,
+}
+
+/// What a connection is doing; also sets the standing of its place.
+pub(crate) struct Conversation<K> {
+    place: Place<K>,
+    http2: bool,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    phase: Phase,
+    /// The head so far.
+    head: Vec<u8>,
+    /// More has come than belongs to the requests so far.
+    ahead: bool,
+    /// Requests being served.
+    served: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    /// No request.
+    Idle,
+    /// A head has begun.
+    Head { since: Instant },
+    /// A request is being served, of whose body so many octets are still to come.
+    Served { body: u64 },
+}
+
+impl<K> Conversation<K> {
+    pub(crate) fn new(place: Place<K>, http2: bool) -> Self {
+        Self {
+            place,
+            http2,
+            state: Mutex::new(State {
+                phase: Phase::Idle,
+                head: Vec::new(),
+                ahead: false,
+                served: 0,
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Octets have come. Heads of HTTP/2 are frames, and their lengths are checked by the library.
+    fn read(&self, octets: &[u8]) {
+        if self.http2 {
+            return;
+        }
+        let mut state = self.state();
+        match &mut state.phase {
+            Phase::Idle => {
+                state.phase = Phase::Head {
+                    since: Instant::now(),
+                };
+                state.record(octets);
+                drop(state);
+                self.place.set(Standing::Owing);
+                self.changed.notify_one();
+            }
+            Phase::Head { .. } => state.record(octets),
+            Phase::Served { body } => match body.checked_sub(octets.len() as u64) {
+                Some(rest) => *body = rest,
+                None => state.ahead = true,
+            },
+        }
+    }
+
+    /// HTTP has a request; until [`Request`] is dropped it is being served.
+    pub(crate) fn called(self: &Arc<Self>) -> (Length, Request<K>) {
+        let length = self.length();
+        self.place.set(Standing::Served);
+        self.changed.notify_one();
+        (length, Request(Arc::clone(self)))
+    }
+
+    fn length(&self) -> Length {
+        let mut state = self.state();
+        state.served += 1;
+        if self.http2 {
+            return Length::Counted;
+        }
+        let head = std::mem::take(&mut state.head);
+        let (length, body) = match parse(&head) {
+            Some(parsed) if !state.ahead => {
+                let body = parsed.content_length.unwrap_or(0);
+                let come = (head.len() - parsed.octets) as u64;
+                match parsed.length() {
+                    // Such a request is the last of its connection, so nothing is counted.
+                    Length::Counted => {
+                        state.ahead = come > body;
+                        (Length::Counted, body.saturating_sub(come))
+                    }
+                    other => (other, u64::MAX),
+                }
+            }
+            _ => (Length::Unknown, u64::MAX),
+        };
+        state.phase = Phase::Served { body };
+        length
+    }
+
+    /// A request has its reply, or nobody waits for it any more.
+    fn answered(&self) {
+        let mut state = self.state();
+        state.served = state.served.saturating_sub(1);
+        let idle = state.served == 0;
+        if idle {
+            state.phase = Phase::Idle;
+        }
+        drop(state);
+        if idle {
+            self.place.set(Standing::Waiting);
+        }
+    }
+
+    /// Resolves when a head has taken longer than `time`.
+    pub(crate) async fn overdue(&self, time: Duration) {
+        loop {
+            match self.head_since() {
+                None => self.changed.notified().await,
+                Some(since) => {
+                    sleep_until(since + time).await;
+                    if self.head_since() == Some(since) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn head_since(&self) -> Option<Instant> {
+        match self.state().phase {
+            Phase::Head { since } => Some(since),
+            Phase::Idle | Phase::Served { .. } => None,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn record(&mut self, octets: &[u8]) {
+        // HTTP refuses a longer head. With the longest, some of the body may come along.
+        let room = (2 * HEAD_OCTETS_MAX).saturating_sub(self.head.len());
+        self.ahead |= octets.len() > room;
+        self.head
+            .extend_from_slice(&octets[..octets.len().min(room)]);
+    }
+}
+
+struct Parsed {
+    octets: usize,
+    content_length: Option<u64>,
+    counted: bool,
+    chunked: bool,
+}
+
+impl Parsed {
+    fn length(&self) -> Length {
+        match (self.counted, self.chunked) {
+            (true, true) => Length::Twice,
+            (false, true) => Length::Chunked,
+            (_, false) => Length::Counted,
+        }
+    }
+}
+
+/// A whole head; `None` if it is none.
+fn parse(head: &[u8]) -> Option<Parsed> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut headers);
+    let octets = match request.parse(head) {
+        Ok(httparse::Status::Complete(octets)) => octets,
+        _ => return None,
+    };
+    let mut parsed = Parsed {
+        octets,
+        content_length: None,
+        counted: false,
+        chunked: false,
+    };
+    for header in &*request.headers {
+        if header.name.eq_ignore_ascii_case("content-length") {
+            parsed.counted = true;
+            let text = std::str::from_utf8(header.value).ok();
+            parsed.content_length = text.and_then(|text| text.trim().parse().ok());
+        }
+        parsed.chunked |= header.name.eq_ignore_ascii_case("transfer-encoding");
+    }
+    Some(parsed)
+}
+
+/// A request that is being served.
+pub(crate) struct Request<K>(Arc<Conversation<K>>);
+
+impl<K> Drop for Request<K> {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
+}
+
+/// A stream whose conversation is followed.
+pub(crate) struct Followed<S, K> {
+    pub(crate) stream: S,
+    pub(crate) conversation: Arc<Conversation<K>>,
+}
+
+impl<S: AsyncRead + Unpin, K> AsyncRead for Followed<S, K> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let octets = &buffer.filled()[before..];
+        if matches!(read, Poll::Ready(Ok(()))) && !octets.is_empty() {
+            self.conversation.read(octets);
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin, K> AsyncWrite for Followed<S, K> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests;

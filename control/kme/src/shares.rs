@@ -1,0 +1,113 @@
+//! Fair shares of the pool: what is kept in it for each SAE, so that one that asks for everything
+//! leaves the others enough.
+//!
+//! Of the bits that arrive each SAE is credited an equal part, up to a limit; what a full account
+//! cannot take is common. An SAE draws what is common first, then its own account. It may draw
+//! everything but the accounts of the others. So an SAE that asks for no more than its part is
+//! always served, and what nobody claims is not held back for long. An account is held back in
+//! whole units (one key of the largest size): a pool smaller than that is common.
+
+use crate::limits::RESERVED_KEYS_MAX;
+
+/// The accounts of the SAEs of one link. Octets throughout.
+#[derive(Debug, Default)]
+pub(crate) struct Shares {
+    accounts: Vec<Account>,
+    unit: u64,
+    max: u64,
+}
+
+#[derive(Debug)]
+struct Account {
+    sae: Box<str>,
+    kept: u64,
+    /// Keys this SAE has taken and its peer has not fetched yet.
+    reserved: usize,
+}
+
+impl Shares {
+    /// Accounts of at most `max` octets, of which whole `unit`s are held back.
+    pub(crate) fn new<'a>(saes: impl IntoIterator<Item = &'a str>, unit: u64, max: u64) -> Self {
+        let account = |sae: &str| Account {
+            sae: sae.into(),
+            kept: 0,
+            reserved: 0,
+        };
+        Self {
+            accounts: saes.into_iter().map(account).collect(),
+            unit: unit.max(1),
+            max,
+        }
+    }
+
+    /// Credits what has arrived.
+    pub(crate) fn deposit(&mut self, octets: u64) {
+        let Some(part) = octets.checked_div(self.accounts.len() as u64) else {
+            return;
+        };
+        for account in &mut self.accounts {
+            account.kept = account.kept.saturating_add(part).min(self.max);
+        }
+    }
+
+    /// Octets that `sae` must leave in the pool.
+    pub(crate) fn kept_from(&self, sae: &str) -> u64 {
+        let others = self.accounts.iter().filter(|account| &*account.sae != sae);
+        others.map(|account| self.whole(account.kept)).sum()
+    }
+
+    /// `sae` draws `octets` from a pool of `pool`; no more than it may.
+    pub(crate) fn draw(&mut self, sae: &str, octets: u64, pool: u64) {
+        let kept: u64 = self.accounts.iter().map(|account| account.kept).sum();
+        let common = pool.saturating_sub(kept);
+        let mut rest = octets.saturating_sub(common);
+        if let Some(own) = self.own(sae) {
+            let from_own = rest.min(own.kept);
+            own.kept -= from_own;
+            rest -= from_own;
+        }
+        if rest > 0 {
+            // It came from what the others have beyond whole units.
+            let unit = self.unit;
+            for account in &mut self.accounts {
+                account.kept -= account.kept % unit;
+            }
+        }
+    }
+
+    /// Keys that `sae` may have waiting for its peers: an equal part of all.
+    pub(crate) fn reserved_max(&self) -> usize {
+        RESERVED_KEYS_MAX / self.accounts.len().max(1)
+    }
+
+    /// Keys that `sae` has waiting.
+    pub(crate) fn reserved(&self, sae: &str) -> usize {
+        let own = self.accounts.iter().find(|account| &*account.sae == sae);
+        own.map_or(0, |account| account.reserved)
+    }
+
+    pub(crate) fn reserve(&mut self, sae: &str) {
+        if let Some(own) = self.own(sae) {
+            own.reserved += 1;
+        }
+    }
+
+    pub(crate) fn release(&mut self, sae: &str) {
+        if let Some(own) = self.own(sae) {
+            own.reserved = own.reserved.saturating_sub(1);
+        }
+    }
+
+    fn own(&mut self, sae: &str) -> Option<&mut Account> {
+        self.accounts
+            .iter_mut()
+            .find(|account| &*account.sae == sae)
+    }
+
+    fn whole(&self, octets: u64) -> u64 {
+        octets - octets % self.unit
+    }
+}
+
+#[cfg(test)]
+mod tests;

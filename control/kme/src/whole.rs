@@ -1,0 +1,63 @@
+//! Whole numbers as clients write them. JSON has one kind of number (RFC 8259 6), so `1`, `1.0` and
+//! `1e0` are the same, and some clients keep all numbers as floats. `"1"` is a string and no number.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+
+/// Up to here a float is read exactly, however many digits follow the point. No limit of ours is
+/// near it.
+const EXACT_MAX: f64 = 1e12;
+
+/// A whole number, not below zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Whole(pub(crate) u64);
+
+struct WholeVisitor;
+
+impl Visitor<'_> for WholeVisitor {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number, not below 0")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
+        Ok(number)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<u64, E> {
+        u64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<u64, E> {
+        if number.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&number) {
+            Ok(number as u64)
+        } else {
+            Err(E::invalid_value(Unexpected::Float(number), &self))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WholeVisitor).map(Self)
+    }
+}
+
+/// The same in a query, where everything is text.
+pub(crate) fn from_text<'de, D: Deserializer<'de>>(text: D) -> Result<Option<u64>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(text)? else {
+        return Ok(None);
+    };
+    match serde_json::from_str(&text) {
+        Ok(Whole(number)) => Ok(Some(number)),
+        Err(_) => {
+            let found = Unexpected::Str(&text);
+            Err(D::Error::invalid_value(found, &WholeVisitor))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
