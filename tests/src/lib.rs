@@ -20,6 +20,7 @@ pub mod lab;
 pub mod line;
 pub mod memory;
 pub mod namespace;
+pub mod nics;
 pub mod pair;
 pub mod patience;
 pub mod processes;

@@ -1,0 +1,8 @@
+//! The outside of the test bed of NICs (`scripts/nics`): two sites that send each other numbered
+//! frames, the line between two boxes, and a judge who compares what arrived with what the boxes
+//! counted.
+
+pub mod frames;
+pub mod judge;
+pub mod traffic;
+pub mod wire;
