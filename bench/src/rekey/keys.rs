@@ -78,7 +78,7 @@ impl Keys {
 
     /// What an encryptor wrote of the keys it sent under.
     pub(super) fn read(&mut self, ledger: &[Entry]) {
-        let records = ledger.iter().map(|entry| &entry.record);
+        let records = ledger.iter().filter_map(Entry::record);
         for record in records.filter(|record| record.direction == OUT && record.frames > 0) {
             self.used += 1;
             self.of_kme += u64::from(record.origin != NO_KME);

@@ -218,13 +218,15 @@ impl Pair {
             let ledger = ledger::read(&self.folder.path().join(ledger_name(side)));
             ledger.map_err(|error| Error::Setup(error.to_string()))
         };
-        let [a, b] = Side::BOTH.map(ledger);
-        let (a, b) = (a?, b?);
-        keys.read(&a);
-        keys.read(&b);
+        for side in Side::BOTH {
+            keys.read(&ledger(side)?);
+        }
         let sealed = self.seen.each_ref().map(Seen::take_sealed);
         let on_disk = Search::of(self.folder.path(), &sealed)?;
-        Ok((ledger::verify_pair(&a, &b), on_disk))
+        let [a, b] = Side::BOTH.map(|side| self.folder.path().join(ledger_name(side)));
+        let verification = ledger::verify([&a, &b], None);
+        let verification = verification.map_err(|error| Error::Setup(error.to_string()))?;
+        Ok((verification, on_disk))
     }
 }
 

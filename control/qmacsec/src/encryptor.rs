@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::config::{ConfigError, EncryptorConfig, KeyProtocol, Psk, RequestForm};
 use crate::driver::{Driver, Fleet};
-use crate::ledger::{LedgerError, LedgerFile};
+use crate::ledger::{LedgerError, LedgerFile, LedgerOptions};
 use crate::limits;
 use crate::ports::Ports;
 use crate::precedence;
@@ -142,8 +142,13 @@ pub async fn run(
     let fleet = Fleet::start(config, ports)?;
     // Behind the workers' own threads: what is started from here on is control's.
     precedence::give_way_to(&config.worker.cores);
+    let options = LedgerOptions {
+        max_len: config.encryptor.ledger_max_size.0,
+        ..LedgerOptions::default()
+    };
     let ledger = config.encryptor.ledger.as_deref();
-    let ledger = ledger.map(LedgerFile::open).transpose()?;
+    let ledger = ledger.map(|path| LedgerFile::open_with(path, options));
+    let ledger = ledger.transpose()?;
     info!(
         "{} is up: {}, engine {}, peer {}, a fresh key every {}",
         config.encryptor.name,

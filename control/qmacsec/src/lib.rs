@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
+mod capture;
 pub mod cli;
 pub mod command;
 pub mod config;

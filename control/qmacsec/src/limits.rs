@@ -77,6 +77,15 @@ pub const LAB_MTU_MIN: u16 = 576;
 /// IFNAMSIZ less the closing zero.
 pub const INTERFACE_NAME_MAX: usize = 15;
 
+/// A segment of the ledger is sealed at this size: two days of it at the default interval.
+pub const LEDGER_SEGMENT_LEN: u64 = 64 << 20;
+/// And at this age.
+pub const LEDGER_SEGMENT_AGE: Duration = Duration::from_secs(24 * 3600);
+/// All segments of a ledger together, by default: more than ten years at the default interval.
+pub const LEDGER_MAX_LEN: u64 = 32_000_000_000;
+/// The least that can be asked for: a few segments, and room to pack one.
+pub const LEDGER_MAX_LEN_MIN: u64 = 300_000_000;
+
 /// Octets of the shortest pre-shared secret.
 pub const PSK_LEN_MIN: usize = 32;
 /// Octets of the longest pre-shared secret.
@@ -99,12 +108,16 @@ const _: () = {
     assert!(ORDERS_EVERY.as_millis() * 20 <= REKEY_INTERVAL_MIN.as_millis());
     assert!(HOLD_MAX.as_millis() >= 2 * REKEY_INTERVAL.as_millis());
     assert!(REPLAY_WINDOW <= REPLAY_WINDOW_MAX);
+    assert!(LEDGER_MAX_LEN_MIN >= 4 * LEDGER_SEGMENT_LEN);
+    assert!(LEDGER_MAX_LEN >= LEDGER_MAX_LEN_MIN);
     assert!(KME_TIMEOUT.as_millis() >= KME_TIMEOUT_MIN.as_millis());
     assert!(KME_TIMEOUT.as_millis() <= KME_TIMEOUT_MAX.as_millis());
 };
 
 /// Exit code when a command could not do what was asked.
 pub const EXIT_FAILURE: u8 = 1;
+/// Exit code of `ledger verify` when nothing grave was found and too little could be checked.
+pub const EXIT_NOT_PROVEN: u8 = 2;
 /// Exit code of `status` when no user frame can pass.
 pub const EXIT_NOT_ENCRYPTING: u8 = 3;
 /// Exit code of `run` when one of its threads has died: EX_SOFTWARE of sysexits.h.

@@ -1,4 +1,4 @@
-use qmacsec::ledger::Record;
+use qmacsec::ledger::{Record, What};
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn entry(direction: &str, origin: &str, root: u32, frames: u64) -> Entry {
     Entry {
         number: 1,
         previous: String::new(),
-        record: Record {
+        what: What::Key(Record {
             encryptor: "site-a".to_owned(),
             direction: direction.to_owned(),
             sender: String::new(),
@@ -21,7 +21,7 @@ fn entry(direction: &str, origin: &str, root: u32, frames: u64) -> Entry {
             last_frame_ms: None,
             frames,
             wiped_ms: 0,
-        },
+        }),
         hash: String::new(),
     }
 }

@@ -7,6 +7,7 @@ use worker::Action;
 
 use super::Outcome;
 use crate::config::{EncryptorConfig, Psk};
+use crate::ledger;
 use crate::output::{OutputError, outln};
 
 /// Arguments of `qmacsec check`.
@@ -28,6 +29,10 @@ pub fn main(args: &Args) -> Outcome {
     crate::encryptor::key_sources(&args.config, &config)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     config.worker.fits(&args.config, cores)?;
+    let ledger = match &config.encryptor.ledger {
+        Some(path) => Some((path, ledger::inspect(path)?)),
+        None => None,
+    };
     outln!("{} is fine:", args.config.display())?;
     outln!(
         "  {}: red {} (MTU {}), black {}",
@@ -53,8 +58,21 @@ pub fn main(args: &Args) -> Outcome {
     for (url, _) in config.kme.addresses() {
         outln!("  KME {url}")?;
     }
+    if let Some((path, found)) = ledger {
+        outln!("  ledger {}: {}", path.display(), ledger_words(&found))?;
+    }
     print_policy(&config)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn ledger_words(found: &ledger::Inspection) -> String {
+    let cut = match found.cut {
+        0 => String::new(),
+        octets => format!(
+            "; {octets} octets behind the last one are no entry, as a power cut leaves them: `run` cuts them off"
+        ),
+    };
+    format!("{} entries, segment {}{cut}", found.entries, found.segment)
 }
 
 /// The table, as frames from red meet it.

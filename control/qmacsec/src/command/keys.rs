@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::Outcome;
-use crate::ledger::{Record, read};
+use crate::ledger::{Record, Source};
+use crate::output::outln;
 
 /// Arguments of `qmacsec keys`.
 #[derive(clap::Args)]
@@ -14,7 +15,7 @@ The ledger is kept where the config says so: [encryptor] ledger = \"site-a.ledge
 Example:
   qmacsec keys --ledger site-a.ledger --last 10")]
 pub struct Args {
-    /// The ledger's file
+    /// The ledger's file, or the folder that holds it
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
     /// Show so many, newest last
@@ -29,20 +30,26 @@ pub struct Args {
 ///
 /// # Errors
 /// The ledger cannot be read, or its chain is broken.
-#[expect(clippy::print_stdout, reason = "the list is this command's output")]
 pub fn main(args: &Args) -> Outcome {
-    let entries = read(&args.ledger)?;
+    let records = Source::find(&args.ledger)?.last_records(args.last)?;
     if !args.json {
-        println!(
+        outln!(
             "{:<4} {:<36} {:<10} {:>4} {:>2} {:>6} {:>10} {:>9}  suite",
-            "way", "key_ID", "origin", "root", "AN", "epoch", "frames", "used"
-        );
+            "way",
+            "key_ID",
+            "origin",
+            "root",
+            "AN",
+            "epoch",
+            "frames",
+            "used"
+        )?;
     }
-    for entry in entries.iter().skip(entries.len().saturating_sub(args.last)) {
+    for record in &records {
         if args.json {
-            println!("{}", serde_json::to_string(&entry.record)?);
+            outln!("{}", serde_json::to_string(record)?)?;
         } else {
-            println!("{}", row(&entry.record));
+            outln!("{}", row(record))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -52,7 +59,7 @@ fn row(record: &Record) -> String {
     let used_ms = record
         .last_frame_ms
         .zip(record.first_frame_ms)
-        .map_or(0, |(last, first)| last - first);
+        .map_or(0, |(last, first)| last.saturating_sub(first));
     format!(
         "{:<4} {:<36} {:<10} {:>4} {:>2} {:>6} {:>10} {:>7.1} s  {}",
         record.direction,

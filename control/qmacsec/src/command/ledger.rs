@@ -1,12 +1,14 @@
 //! `qmacsec ledger verify`: do the two ends tell the same of every key, and does the line agree?
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use super::Outcome;
-use crate::ledger::{read, verify_capture, verify_pair};
+use crate::ledger::{Line, Verdict, Verification, verify};
+use crate::{limits, output};
 
 /// Arguments of `qmacsec ledger`.
 #[derive(clap::Args)]
@@ -24,10 +26,20 @@ enum Command {
 /// Arguments of `qmacsec ledger verify`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Checks both hash chains; that each key was used once, in one direction, with the same AN, epoch, suite and
-origin at both ends; that no more frames were let through than protected. With a capture of the line: that
-under one key no packet number came twice.
-Exit code: 0 if nothing grave was found, 1 otherwise.
+A ledger is named by its file; its sealed segments beside it belong to it. A folder that holds one ledger
+does as well.
+
+Checks both hash chains; that neither ledger was rolled back behind what the other end has heard of it;
+that each key was used once, in one direction, with the same AN, epoch, suite and origin at both ends; that
+no more frames were let through than protected. With a capture of the line: that under one key no packet
+number came twice. A copy of a frame that is the same in all octets is no second use.
+
+Captures: pcap (microseconds, nanoseconds, modified) and pcapng, Ethernet or Linux cooked, with VLAN tags
+in front of the SecTAG, cut at a snap length that leaves 64 octets. Memory stays small however long ledgers
+and capture are; what is sorted goes to a temporary file in TMPDIR, or /var/tmp.
+
+Exit code: 0 sound; 1 something grave was found, or a file cannot be read; 2 NOT PROVEN: nothing grave was
+found, and too little could be checked.
 
 Example:
   qmacsec ledger verify site-a.ledger site-b.ledger --pcap line.pcapng")]
@@ -47,37 +59,120 @@ struct Verify {
 ///
 /// # Errors
 /// A ledger or the capture cannot be read; a ledger's chain is broken.
-#[expect(
-    clippy::print_stdout,
-    reason = "the findings are this command's output"
-)]
 pub fn main(args: &Args) -> Outcome {
     let Command::Verify(args) = &args.command;
-    let (a, b) = (read(&args.a)?, read(&args.b)?);
-    let mut verification = verify_pair(&a, &b);
-    if let Some(capture) = &args.pcap {
-        verify_capture(capture, [&a, &b], &mut verification)?;
+    let verification = verify([&args.a, &args.b], args.pcap.as_deref())?;
+    output::write(text(&verification))?;
+    Ok(match verification.verdict() {
+        Verdict::Sound => ExitCode::SUCCESS,
+        Verdict::NotSound => ExitCode::from(limits::EXIT_FAILURE),
+        Verdict::NotProven => ExitCode::from(limits::EXIT_NOT_PROVEN),
+    })
+}
+
+fn text(verification: &Verification) -> String {
+    let mut out = String::new();
+    let mut line = |text: String| {
+        let _a_string_takes_everything = writeln!(out, "{text}");
+    };
+    let [a, b] = verification.entries;
+    let [a_segments, b_segments] = verification.segments;
+    line(format!(
+        "chains: {a} and {b} entries in {a_segments} and {b_segments} segments, unbroken"
+    ));
+    line(format!(
+        "keys: {} told of alike by both ends, {} by one end alone",
+        verification.keys, verification.one_sided
+    ));
+    if verification.heads > 0 {
+        line(format!(
+            "heads: {} that one end heard of the other's ledger stand in it",
+            verification.heads
+        ));
     }
-    println!("chains: {} and {} entries, unbroken", a.len(), b.len());
-    println!("keys: {} told of alike by both ends", verification.keys);
-    if args.pcap.is_some() {
-        println!(
-            "capture: {} frames, each under a key of the ledgers",
-            verification.frames
-        );
+    if let Some(capture) = &verification.line {
+        line(format!(
+            "capture: {} frames, {}",
+            capture.frames,
+            checked(verification, capture)
+        ));
+        if capture.copies > 0 {
+            line(format!(
+                "copies: {} frames are copies of another, the same in all octets captured",
+                capture.copies
+            ));
+        }
     }
     for finding in &verification.findings {
-        println!(
-            "{}: {}",
-            if finding.grave { "GRAVE" } else { "note" },
-            finding.text
-        );
+        let weight = if finding.grave { "GRAVE" } else { "note" };
+        line(format!("{weight}: {}", finding.text));
     }
-    let sound = verification.sound();
-    println!("{}", if sound { "sound" } else { "NOT SOUND" });
-    Ok(if sound {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    for (weight, more) in [
+        ("GRAVE", verification.more_grave),
+        ("note", verification.more_notes),
+    ] {
+        if more > 0 {
+            line(format!("{weight}: {more} more like these"));
+        }
+    }
+    for reason in &verification.not_proven {
+        line(format!("not proven: {reason}"));
+    }
+    let verdict = match verification.verdict() {
+        Verdict::Sound => "sound",
+        Verdict::NotSound => "NOT SOUND",
+        Verdict::NotProven => "NOT PROVEN",
+    };
+    let frames = match &verification.line {
+        Some(capture) => checked(verification, capture),
+        None => "no capture was given, no frame was checked".to_owned(),
+    };
+    line(format!(
+        "{verdict}: {} keys compared; {frames}",
+        verification.keys
+    ));
+    out
+}
+
+/// How many frames of how many.
+fn checked(verification: &Verification, capture: &Line) -> String {
+    format!(
+        "{} of {} protected frames checked",
+        verification.frames, capture.protected
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_tells_how_much_was_checked() {
+        let mut verification = Verification {
+            keys: 9,
+            frames: 7,
+            line: Some(Line {
+                frames: 12,
+                protected: 8,
+                ..Line::default()
+            }),
+            ..Verification::default()
+        };
+        let last = |verification: &Verification| {
+            let text = text(verification);
+            text.lines().last().unwrap_or_default().to_owned()
+        };
+        assert_eq!(
+            last(&verification),
+            "sound: 9 keys compared; 7 of 8 protected frames checked"
+        );
+        verification.not_proven.push("a reason".to_owned());
+        assert!(text(&verification).contains("\nnot proven: a reason\n"));
+        assert!(last(&verification).starts_with("NOT PROVEN: "));
+        verification.more_grave = 3;
+        assert!(text(&verification).contains("\nGRAVE: 3 more like these\n"));
+        assert!(last(&verification).starts_with("NOT SOUND: "));
+        verification.line = None;
+        assert!(last(&verification).contains("no frame was checked"));
+    }
 }

@@ -17,6 +17,8 @@ A config file:
   [encryptor]
   name = \"site-a\"
   status_socket = \"/run/qmacsec.sock\"
+  # ledger = \"/var/lib/qmacsec/ledger\"    # one record for each key used
+  # ledger_max_size = \"32GB\"              # of all its files; the oldest go
   # link_loss_forwarding = true  # one port without a link: the other is taken down
 
   [red]                        # the site's LAN: plaintext

@@ -7,7 +7,8 @@ use super::Outcome;
 use crate::limits;
 use crate::output::{self, note, outln};
 use crate::status::{
-    Direction, PortReport, Report, StatusError, Switch, WorkerReport, prometheus, query,
+    Direction, LedgerReport, PortReport, Report, StatusError, Switch, WorkerReport, prometheus,
+    query,
 };
 
 /// Arguments of `qmacsec status`.
@@ -148,6 +149,9 @@ pub(crate) fn text(report: &Report) -> String {
     {
         line(format!("       {error}"));
     }
+    if let Some(ledger) = &report.ledger {
+        line(format!("  {}", ledger_line(ledger)));
+    }
     for hit in report.policy.iter().filter(|hit| hit.is_worth_a_line()) {
         let (frames, action) = (&hit.frames, &hit.action);
         line(format!(
@@ -186,6 +190,26 @@ pub(crate) fn text(report: &Report) -> String {
         line(format!("  {ago_s:>5} s ago  {event}"));
     }
     out
+}
+
+/// How the ledger is kept.
+fn ledger_line(ledger: &LedgerReport) -> String {
+    let lost = match ledger.lost {
+        0 => String::new(),
+        lost => format!(", {lost} records lost since the start"),
+    };
+    match (ledger.failing_ms, &ledger.error) {
+        (Some(ms), error) => format!(
+            "ledger: KEYS GO UNRECORDED for {} s: {}; {} records wait{lost}",
+            ms / 1000,
+            error.as_deref().unwrap_or("the disk takes none"),
+            ledger.waiting
+        ),
+        (None, _) => format!(
+            "ledger: {} entries, segment {}{lost}",
+            ledger.entries, ledger.segment
+        ),
+    }
 }
 
 /// One worker, or all of them together.

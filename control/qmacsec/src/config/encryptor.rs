@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::place::{Dpdk, Place};
-use super::value::{DeviceText, EngineName, Mac, PolicyName, Span, SuiteName, XdpModeName};
+use super::value::{DeviceText, EngineName, Mac, PolicyName, Size, Span, SuiteName, XdpModeName};
 use super::{ConfigError, Document, Kme, Policy, Worker, file};
 use crate::limits;
 
@@ -57,6 +57,10 @@ pub struct Encryptor {
     pub status_socket: PathBuf,
     /// File of the ledger: one record for each key used. Default: none is kept.
     pub ledger: Option<PathBuf>,
+    /// All files of the ledger together; the oldest ones go when they are larger. Default: 32 GB,
+    /// which is more than ten years at the default interval.
+    #[serde(default)]
+    pub ledger_max_size: Size,
     /// When one port loses its link the other is taken down as well, and back with it.
     #[serde(default)]
     pub link_loss_forwarding: bool,
@@ -296,6 +300,13 @@ impl EncryptorConfig {
                 format!("{} peers are configured", self.peer.len()),
             )
             .mend("exactly one [[peer]] today"));
+        }
+        if self.encryptor.ledger_max_size.0 < limits::LEDGER_MAX_LEN_MIN {
+            return Err(
+                ConfigError::new(file, "encryptor.ledger_max_size", "is too small")
+                    .value(self.encryptor.ledger_max_size)
+                    .mend(format!("{} or more", Size(limits::LEDGER_MAX_LEN_MIN))),
+            );
         }
         if self.macsec.replay_window > limits::REPLAY_WINDOW_MAX {
             return Err(

@@ -310,6 +310,7 @@ impl Driver {
             rekey: &self.rekey.status(now),
             fleet: &self.fleet,
             kme: self.keys.health(),
+            ledger: self.ledger.health(),
             events: self.journal.last(),
             links: &self.links,
             held: self.link_loss.as_ref().and_then(LinkLoss::held),

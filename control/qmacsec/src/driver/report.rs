@@ -10,10 +10,11 @@ use worker::Side;
 use super::fleet::Fleet;
 use super::links::Links;
 use crate::config::EncryptorConfig;
+use crate::ledger::LedgerHealth;
 use crate::log;
 use crate::status::{
-    Direction, Facts, Headline, KmeHealth, Link, Peer, PortFacts, Report, Root, Shortfall, Switch,
-    headline,
+    Direction, Facts, Headline, KmeHealth, LedgerReport, Link, Peer, PortFacts, Report, Root,
+    Shortfall, Switch, headline,
 };
 
 /// What never changes.
@@ -50,6 +51,8 @@ pub(super) struct Sources<'a> {
     pub(super) rekey: &'a Status,
     pub(super) fleet: &'a Fleet,
     pub(super) kme: KmeHealth,
+    /// The ledger, if one is kept.
+    pub(super) ledger: Option<LedgerHealth>,
     pub(super) events: Vec<(u64, String)>,
     pub(super) links: &'a Links,
     /// The port that we keep down.
@@ -66,6 +69,7 @@ pub(super) fn build(sources: Sources<'_>) -> Report {
         rekey,
         fleet,
         kme,
+        ledger,
         events,
         held,
         ..
@@ -98,6 +102,7 @@ pub(super) fn build(sources: Sources<'_>) -> Report {
         rx: direction(now, &rekey.rx, None),
         keys_in_stock: rekey.keys_held,
         kme,
+        ledger: ledger.map(ledger_report),
         held_down: held.map(|side| side.name().to_owned()),
         links,
         log_lines_lost: log::lost(),
@@ -116,6 +121,7 @@ fn headline_of(sources: &Sources<'_>) -> Headline {
         rekey,
         fleet,
         links,
+        ledger,
         held,
         ..
     } = sources;
@@ -127,6 +133,7 @@ fn headline_of(sources: &Sources<'_>) -> Headline {
         deaf: None,
     };
     let counters = &rekey.counters;
+    let unrecorded = ledger.as_ref().and_then(|ledger| ledger.failing.as_ref());
     headline(&Facts {
         uptime: *now,
         fault: (!fleet.is_alive()).then_some("a frame worker has died"),
@@ -139,6 +146,7 @@ fn headline_of(sources: &Sources<'_>) -> Headline {
         tx: &rekey.tx,
         rx: &rekey.rx,
         interval: identity.interval,
+        unrecorded: unrecorded.map(|(since, why)| (since.elapsed(), why.as_str())),
     })
 }
 
@@ -152,6 +160,20 @@ fn links(sources: &Sources<'_>) -> BTreeMap<String, Link> {
     };
     let named = |side: Side| (side.name().to_owned(), link(side));
     Side::BOTH.map(named).into()
+}
+
+/// How the ledger is kept.
+fn ledger_report(health: LedgerHealth) -> LedgerReport {
+    let (since, error) = health.failing.unzip();
+    LedgerReport {
+        state: if since.is_some() { "failing" } else { "ok" }.to_owned(),
+        failing_ms: since.map(|since| ms(since.elapsed())),
+        error,
+        entries: health.entries,
+        segment: health.segment,
+        waiting: health.waiting,
+        lost: health.lost,
+    }
 }
 
 fn direction(now: Duration, status: &DirectionStatus, next_pn: Option<u64>) -> Direction {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::args::Args;
 use super::sniff::Recorder;
+use crate::ledger;
 use crate::output::note;
 
 /// What is kept of a run.
@@ -63,9 +64,8 @@ impl Keep {
             return troubles;
         };
         for file in ledgers {
-            let to = folder.join(file.file_name().unwrap_or_default());
-            if let Err(error) = fs::copy(file, &to) {
-                troubles.push(format!("--ledgers: {}: {error}", to.display()));
+            if let Err(error) = ledger::copy(file, &folder) {
+                troubles.push(format!("--ledgers: {}: {error}", folder.display()));
             }
         }
         troubles

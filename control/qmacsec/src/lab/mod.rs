@@ -128,17 +128,8 @@ fn print(args: &Args, verdict: &Verdict) -> Outcome {
 
 /// What the two encryptors' ledgers and the capture say together.
 fn ledgers(files: &[PathBuf; 2], args: &Args) -> Result<Verification, String> {
-    let [a, b] = files.each_ref().map(|file| ledger::read(file));
-    let (a, b) = (
-        a.map_err(|error| error.to_string())?,
-        b.map_err(|error| error.to_string())?,
-    );
-    let mut verification = ledger::verify_pair(&a, &b);
-    if let Some(pcap) = &args.pcap {
-        ledger::verify_capture(pcap, [&a, &b], &mut verification)
-            .map_err(|error| error.to_string())?;
-    }
-    Ok(verification)
+    let [a, b] = files;
+    ledger::verify([a, b], args.pcap.as_deref()).map_err(|error| error.to_string())
 }
 
 /// Names a step of the build-up when it is done.

@@ -1,187 +1,404 @@
-//! The ledger's file: one JSON entry per line, appended by a thread of its own so that a slow disk
-//! never holds up the driver.
+//! The ledger's writer: a thread of its own, so that a slow or full disk never holds up the driver.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use tracing::error;
+use tracing::{error, info, warn};
 
-use super::record::{BEGINNING, Entry, Record};
+use super::entry::{Cut, Head, Heard, What};
+use super::error::LedgerError;
+use super::live::{self, Live};
+use super::queue::Queue;
+use super::{LedgerOptions, Record, now_ms, segment};
 
-/// Records that wait for the disk: at 100 ms per key and direction, two minutes of it.
-const WAITING_MAX: usize = 4096;
-/// Octets of the longest line.
-const LINE_MAX: usize = 4096;
-
-/// Why a ledger cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The file system says no.
-    #[error("ledger {path}: {cause}; mend: a file in a folder that this user may write")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// A line that is no entry.
-    #[error("ledger {path}, line {line}: is no entry ({cause})")]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: u64,
-        /// What is wrong.
-        cause: serde_json::Error,
-    },
-    /// An entry that does not follow the one before it.
-    #[error(
-        "ledger {path}, line {line}: the chain is broken here: this entry or the one before was \
-         changed, or entries are missing"
-    )]
-    Chain {
-        /// The file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: u64,
-    },
-}
+/// After so long a disk that took nothing is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// What is written is safe on the disk after so long: a power cut takes no more.
+const SYNC_EVERY: Duration = Duration::from_secs(2);
 
 /// A ledger being written.
 pub struct LedgerFile {
-    records: Option<SyncSender<Record>>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    lost: u64,
+}
+
+/// What the driver and the writer share.
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    queue: Queue,
+    stop: bool,
+    health: LedgerHealth,
+    head: Option<Head>,
+    /// The writer holds a record that is not in the file yet.
+    in_hand: bool,
+}
+
+/// How the ledger does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerHealth {
+    /// Number of the last entry in the file.
+    pub entries: u64,
+    /// Number of the live segment.
+    pub segment: u64,
+    /// Records that wait for the disk.
+    pub waiting: usize,
+    /// Records that were lost since the start.
+    pub lost: u64,
+    /// Since when, and why, the disk takes no records.
+    pub failing: Option<(Instant, String)>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl LedgerFile {
-    /// Opens or makes the file; an existing chain is checked and continued.
+    /// Opens or makes a ledger with the default sizes.
     ///
     /// # Errors
-    /// Unreadable, unwritable, or its chain is broken: then it is not continued.
+    /// As [`LedgerFile::open_with`].
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let io_error = |cause| LedgerError::Io {
-            path: path.to_path_buf(),
-            cause,
-        };
-        let (entries, whole_len) = match read_whole(path) {
-            Ok(ledger) => ledger,
-            Err(LedgerError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
-                (Vec::new(), 0)
-            }
-            Err(error) => return Err(error),
-        };
-        let (mut number, mut last) = entries.last().map_or((0, BEGINNING.to_owned()), |entry| {
-            (entry.number, entry.hash.clone())
+        Self::open_with(path, LedgerOptions::default())
+    }
+
+    /// Opens or makes a ledger. Only the end of an existing one is read and checked, then it is
+    /// continued.
+    ///
+    /// # Errors
+    /// Unreadable, unwritable, in use, or its end is broken: then it is not continued.
+    pub fn open_with(path: &Path, options: LedgerOptions) -> Result<Self, LedgerError> {
+        let opened = live::open(path, options, now_ms())?;
+        let (live, cut) = (opened.live, opened.cut);
+        let mut queue = Queue::default();
+        if cut > 0 {
+            error!(
+                "ledger {}: {cut} octets behind entry {} are no entry, as a power cut leaves them: cut off",
+                path.display(),
+                live.number()
+            );
+            let at_ms = now_ms();
+            queue.push(at_ms, What::Cut(Cut { octets: cut, at_ms }));
+        }
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                queue,
+                stop: false,
+                health: LedgerHealth {
+                    entries: live.number(),
+                    segment: live.segment(),
+                    ..LedgerHealth::default()
+                },
+                head: None,
+                in_hand: false,
+            }),
+            changed: Condvar::new(),
         });
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(path);
-        let mut file = file.map_err(io_error)?;
-        // What a power cut left of a last line is no entry.
-        file.set_len(whole_len).map_err(io_error)?;
-        let (records, inbox) = mpsc::sync_channel::<Record>(WAITING_MAX);
-        let shown = path.to_path_buf();
-        let write = move || {
-            for record in inbox {
-                let entry = Entry::after(number, &last, record);
-                if let Err(cause) = append(&mut file, &entry) {
-                    error!(
-                        "ledger {}: {cause}: this and later keys are not recorded",
-                        shown.display()
-                    );
-                    return;
-                }
-                (number, last) = (entry.number, entry.hash);
-            }
+        let mut writer = Writer {
+            live,
+            shared: Arc::clone(&shared),
+            in_hand: None,
+            synced: Instant::now(),
+            packing: None,
+            seal_failed: false,
         };
         let thread = thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(write)
-            .map_err(io_error)?;
+            .spawn(move || writer.run())
+            .map_err(LedgerError::io(path))?;
         Ok(Self {
-            records: Some(records),
+            shared,
             thread: Some(thread),
-            lost: 0,
         })
     }
 
     /// Appends a record, soon.
     pub fn append(&mut self, record: Record) {
-        let Some(records) = &self.records else { return };
-        if let Err(TrySendError::Full(_)) = records.try_send(record) {
-            self.lost += 1;
-            if self.lost == 1 {
-                error!("the ledger's disk is too slow: keys go unrecorded");
-            }
+        self.push(What::Key(record));
+    }
+
+    /// Notes how far the peer's ledger reaches, soon.
+    pub fn heard(&mut self, head: &Head) {
+        self.push(What::Heard(Heard {
+            number: head.number,
+            hash: head.hash_text(),
+            at_ms: now_ms(),
+        }));
+    }
+
+    fn push(&mut self, what: What) {
+        let mut state = self.shared.lock();
+        let lost = state.queue.lost();
+        state.queue.push(now_ms(), what);
+        let first_loss = lost == 0 && state.queue.lost() > 0;
+        drop(state);
+        self.shared.changed.notify_one();
+        if first_loss {
+            error!(
+                "ledger: too many records wait for the disk: later keys go unrecorded, and are counted"
+            );
+        }
+    }
+
+    /// The last entry that a power cut does not take.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        self.shared.lock().head
+    }
+
+    /// How it does.
+    #[must_use]
+    pub fn health(&self) -> LedgerHealth {
+        let state = self.shared.lock();
+        LedgerHealth {
+            waiting: state.queue.len() + usize::from(state.in_hand),
+            lost: state.queue.lost(),
+            ..state.health.clone()
         }
     }
 }
 
 impl Drop for LedgerFile {
-    /// What waits is written before the process ends.
+    /// What waits is written before the process ends, if the disk takes it.
     fn drop(&mut self) {
-        drop(self.records.take());
+        self.shared.lock().stop = true;
+        self.shared.changed.notify_one();
         if let Some(thread) = self.thread.take() {
             let _died_already = thread.join();
         }
     }
 }
 
-/// One write per entry: a crash leaves whole lines, or half a last one.
-fn append(file: &mut File, entry: &Entry) -> io::Result<()> {
-    let mut line = serde_json::to_vec(entry)?;
-    line.push(b'\n');
-    file.write_all(&line)
+/// The thread that writes.
+struct Writer {
+    live: Live,
+    shared: Arc<Shared>,
+    /// Taken from the queue, and not in the file yet.
+    in_hand: Option<What>,
+    synced: Instant,
+    /// The thread that packs sealed segments.
+    packing: Option<JoinHandle<()>>,
+    /// Sealing failed, and that was said.
+    seal_failed: bool,
 }
 
-/// Reads a ledger and checks its chain. Half a last line, as a power cut leaves it, is left out.
-///
-/// # Errors
-/// Unreadable, or broken: in which line.
-pub fn read(path: &Path) -> Result<Vec<Entry>, LedgerError> {
-    read_whole(path).map(|(entries, _)| entries)
+/// What the writer does next.
+enum Next {
+    Write,
+    Sync,
+    End,
 }
 
-/// The entries, and how many octets of the file they are.
-fn read_whole(path: &Path) -> Result<(Vec<Entry>, u64), LedgerError> {
-    let io_error = |cause| LedgerError::Io {
-        path: path.to_path_buf(),
-        cause,
-    };
-    let mut file = BufReader::new(File::open(path).map_err(io_error)?);
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut whole_len = 0;
-    let mut line = Vec::with_capacity(LINE_MAX);
-    for number in 1.. {
-        line.clear();
-        let mut limited = io::Read::take(&mut file, LINE_MAX as u64);
-        limited.read_until(b'\n', &mut line).map_err(io_error)?;
-        if line.len() < LINE_MAX && line.last() != Some(&b'\n') {
-            break;
+impl Writer {
+    fn run(&mut self) {
+        self.remove_oldest(now_ms());
+        self.pack();
+        loop {
+            match self.next() {
+                Next::Write => {
+                    if let Err(error) = self.write() {
+                        self.fails(&error);
+                        if self.shared.lock().stop {
+                            return self.give_up();
+                        }
+                        self.wait_for_the_disk();
+                    }
+                }
+                Next::Sync => self.sync(),
+                Next::End => return self.sync(),
+            }
         }
-        let entry: Entry = serde_json::from_slice(&line).map_err(|cause| LedgerError::Line {
-            path: path.to_path_buf(),
-            line: number,
-            cause,
-        })?;
-        let (before, hash) = entries
-            .last()
-            .map_or((0, BEGINNING), |entry| (entry.number, entry.hash.as_str()));
-        if !entry.follows(before, hash) {
-            return Err(LedgerError::Chain {
-                path: path.to_path_buf(),
-                line: number,
-            });
-        }
-        entries.push(entry);
-        whole_len += line.len() as u64;
     }
-    Ok((entries, whole_len))
+
+    /// Waits for work.
+    fn next(&mut self) -> Next {
+        if self.in_hand.is_some() {
+            return Next::Write;
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        loop {
+            if let Some(what) = state.queue.pop() {
+                self.in_hand = Some(what);
+                state.in_hand = true;
+                return Next::Write;
+            }
+            if state.stop {
+                return Next::End;
+            }
+            if !self.live.is_unsynced() {
+                state = wait(shared.changed.wait(state));
+                continue;
+            }
+            let left = SYNC_EVERY.saturating_sub(self.synced.elapsed());
+            if left.is_zero() {
+                return Next::Sync;
+            }
+            state = wait(shared.changed.wait_timeout(state, left)).0;
+        }
+    }
+
+    /// Writes what is in hand; a full segment is sealed before.
+    fn write(&mut self) -> io::Result<()> {
+        self.seal_if_full();
+        let Some(what) = &self.in_hand else {
+            return Ok(());
+        };
+        self.live.append(what.clone())?;
+        self.in_hand = None;
+        let mut state = self.shared.lock();
+        state.in_hand = false;
+        state.health.entries = self.live.number();
+        let failed = state.health.failing.take();
+        let lost = state.queue.lost();
+        let waiting = state.queue.len();
+        drop(state);
+        if let Some((since, _)) = failed {
+            info!(
+                "ledger {}: the disk takes records again after {:.1?}; {waiting} more have waited, {lost} were lost since the start",
+                self.live.path().display(),
+                since.elapsed()
+            );
+        }
+        if self.synced.elapsed() >= SYNC_EVERY {
+            self.sync();
+        }
+        Ok(())
+    }
+
+    fn fails(&self, cause: &io::Error) {
+        let mut state = self.shared.lock();
+        let begins = state.health.failing.is_none();
+        let (since, _) = state
+            .health
+            .failing
+            .take()
+            .unwrap_or_else(|| (Instant::now(), String::new()));
+        state.health.failing = Some((since, cause.to_string()));
+        drop(state);
+        if begins {
+            error!(
+                "ledger {}: {cause}: keys go unrecorded until the disk takes records again; fix: make space there",
+                self.live.path().display()
+            );
+        }
+    }
+
+    /// Returns after a while, or at once when the ledger is to end.
+    fn wait_for_the_disk(&self) {
+        let until = Instant::now() + RETRY;
+        let mut state = self.shared.lock();
+        while !state.stop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = wait(self.shared.changed.wait_timeout(state, left)).0;
+        }
+    }
+
+    fn give_up(&mut self) {
+        let state = self.shared.lock();
+        let lost = state.queue.len() + usize::from(state.in_hand);
+        drop(state);
+        error!(
+            "ledger {}: ends with {lost} records that the disk did not take: they are lost",
+            self.live.path().display()
+        );
+        self.sync();
+    }
+
+    fn sync(&mut self) {
+        self.synced = Instant::now();
+        if !self.live.is_unsynced() {
+            return;
+        }
+        match self.live.sync() {
+            Ok(head) => self.shared.lock().head = head,
+            Err(error) => self.fails(&error),
+        }
+    }
+
+    fn seal_if_full(&mut self) {
+        let now = now_ms();
+        if !self.live.is_full(now) {
+            return;
+        }
+        let path = self.live.path().display().to_string();
+        match self.live.seal(now) {
+            Ok(()) => {
+                self.seal_failed = false;
+                let mut state = self.shared.lock();
+                state.health.segment = self.live.segment();
+                state.health.entries = self.live.number();
+                drop(state);
+                info!(
+                    "ledger {path}: segment {} is sealed",
+                    self.live.segment() - 1
+                );
+                self.remove_oldest(now);
+                self.pack();
+            }
+            // It goes on as it is, and the entry itself tells whether the disk is full.
+            Err(error) if !self.seal_failed => {
+                self.seal_failed = true;
+                warn!("ledger {path}: {error}: the segment cannot be sealed, it goes on");
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn remove_oldest(&mut self, now: u64) {
+        match self.live.remove_oldest(now) {
+            Ok(0) => {}
+            Ok(gone) => warn!(
+                "ledger {}: the {gone} oldest segments are removed, as encryptor.ledger_max_size says",
+                self.live.path().display()
+            ),
+            Err(error) => warn!(
+                "ledger {}: {error}: the oldest segments cannot be removed",
+                self.live.path().display()
+            ),
+        }
+    }
+
+    /// Packs sealed segments in a thread of its own, one at a time.
+    fn pack(&mut self) {
+        if self
+            .packing
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
+        {
+            return;
+        }
+        let path = self.live.path().to_path_buf();
+        let pack = move || {
+            let sealed = segment::sealed(&path).unwrap_or_default();
+            for plain in sealed.iter().filter(|sealed| !sealed.packed) {
+                if let Err(error) = segment::pack(plain) {
+                    warn!(
+                        "ledger {}: {error}: it stays unpacked",
+                        plain.path.display()
+                    );
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("ledger-pack".to_owned());
+        // Without it segments take more room, and nothing is lost.
+        self.packing = thread.spawn(pack).ok();
+    }
+}
+
+/// A thread that died while it held the state has left it whole: each change of it is one step.
+fn wait<T>(result: Result<T, PoisonError<T>>) -> T {
+    result.unwrap_or_else(PoisonError::into_inner)
 }

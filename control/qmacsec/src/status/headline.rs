@@ -159,6 +159,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) rx: &'a DirectionStatus,
     /// How long a key is used while keys come in time.
     pub(crate) interval: Duration,
+    /// How long the ledger's disk has taken no records, and why.
+    pub(crate) unrecorded: Option<(Duration, &'a str)>,
 }
 
 /// Decides which state it is, and says why.
@@ -172,6 +174,7 @@ pub(crate) fn headline(facts: &Facts<'_>) -> Headline {
         .or_else(|| peer(facts))
         .or_else(|| no_key(facts))
         .or_else(|| short_of_keys(facts))
+        .or_else(|| unrecorded(facts))
         .map_or((State::Encrypting, None), |(state, reason)| {
             (state, Some(reason))
         });
@@ -325,6 +328,18 @@ fn short_of_keys(facts: &Facts<'_>) -> Option<(State, String)> {
         }
     };
     Some((State::Degraded, reason))
+}
+
+/// Frames pass, and the ledger does not tell under which keys.
+fn unrecorded(facts: &Facts<'_>) -> Option<(State, String)> {
+    let (since, why) = facts.unrecorded?;
+    Some((
+        State::Degraded,
+        format!(
+            "keys go unrecorded for {}: {why}; fix: make room where the ledger is",
+            time(since)
+        ),
+    ))
 }
 
 /// Seconds, or what is below.

@@ -14,7 +14,7 @@ pub(crate) use headline::{Facts, Headline, PortFacts, headline};
 pub use kme_fault::KmeFault;
 pub use prometheus::prometheus;
 pub use report::{
-    Direction, Done, KmeHealth, KmeReport, Link, Peer, PolicyLine, PortReport, Report, Root,
-    Shortfall, Switch, WorkerReport,
+    Direction, Done, KmeHealth, KmeReport, LedgerReport, Link, Peer, PolicyLine, PortReport,
+    Report, Root, Shortfall, Switch, WorkerReport,
 };
 pub use socket::{Asker, Request, StatusError, StatusSocket, query, request};

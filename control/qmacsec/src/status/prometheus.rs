@@ -82,6 +82,7 @@ pub fn prometheus(report: Option<&Report>) -> String {
         whole(&mut out, report);
         keys(&mut out, report);
         sources(&mut out, report);
+        ledger(&mut out, report);
         frames(&mut out, report);
     }
     out.0
@@ -158,6 +159,37 @@ fn links(out: &mut Text, report: &Report) {
     for (port, link) in &report.links {
         losses.sample(&[("port", port)], link.losses);
     }
+}
+
+/// Nothing, where no ledger is kept.
+fn ledger(out: &mut Text, report: &Report) {
+    let Some(ledger) = &report.ledger else {
+        return;
+    };
+    out.gauge(
+        "qmacsec_ledger_recording",
+        "1 if the ledger's disk takes records; 0 while keys go unrecorded.",
+    )
+    .sample(&[], u8::from(ledger.failing_ms.is_none()));
+    out.gauge(
+        "qmacsec_ledger_failing_seconds",
+        "Since when the ledger's disk takes no records; 0 if it takes them.",
+    )
+    .seconds(&[], ledger.failing_ms.or(Some(0)));
+    out.counter("qmacsec_ledger_entries_total", "Entries of the ledger.")
+        .sample(&[], ledger.entries);
+    out.gauge("qmacsec_ledger_segment", "Number of the live segment.")
+        .sample(&[], ledger.segment);
+    out.gauge(
+        "qmacsec_ledger_waiting",
+        "Records that wait for the ledger's disk.",
+    )
+    .sample(&[], ledger.waiting);
+    out.counter(
+        "qmacsec_ledger_lost_total",
+        "Records that were lost since the start, because too many waited.",
+    )
+    .sample(&[], ledger.lost);
 }
 
 fn keys(out: &mut Text, report: &Report) {

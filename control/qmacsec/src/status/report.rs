@@ -47,6 +47,9 @@ pub struct Report {
     pub keys_in_stock: usize,
     /// The KME of this site.
     pub kme: KmeHealth,
+    /// The ledger, if one is kept.
+    #[serde(default)]
+    pub ledger: Option<LedgerReport>,
     /// The port, `red` or `black`, that is kept down because the other has lost its link.
     #[serde(default)]
     pub held_down: Option<String>,
@@ -204,6 +207,25 @@ pub struct KmeHealth {
     pub keys: u64,
     /// Requests that failed since the start.
     pub failures: u64,
+}
+
+/// How the ledger is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerReport {
+    /// `ok`, or `failing`: the disk takes no records.
+    pub state: String,
+    /// Milliseconds since the disk takes no records.
+    pub failing_ms: Option<u64>,
+    /// Why it takes none.
+    pub error: Option<String>,
+    /// Number of the last entry.
+    pub entries: u64,
+    /// Number of the live segment.
+    pub segment: u64,
+    /// Records that wait for the disk.
+    pub waiting: usize,
+    /// Records that were lost since the start, because too many waited.
+    pub lost: u64,
 }
 
 /// One line of the policy.

@@ -86,6 +86,7 @@ impl Well {
             tx: &self.tx,
             rx: &self.rx,
             interval: secs(3),
+            unrecorded: None,
         }
     }
 }
@@ -309,4 +310,15 @@ fn a_key_that_is_late_is_told_whatever_the_reason() {
         State::Degraded,
         &["in for 30s", "does not know"],
     );
+}
+
+#[test]
+fn keys_that_go_unrecorded_are_told_while_frames_pass() {
+    let well = Well::new();
+    let facts = Facts {
+        unrecorded: Some((secs(12), "No space left on device")),
+        ..well.facts()
+    };
+    let words = ["unrecorded for 12 s", "No space left", "fix: make room"];
+    told(&headline(&facts), State::Degraded, &words);
 }

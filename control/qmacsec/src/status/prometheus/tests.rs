@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::prometheus;
-use crate::status::{PolicyLine, Report, WorkerReport};
+use crate::status::{LedgerReport, PolicyLine, Report, WorkerReport};
 
 /// Metric, labels and value of each sample; anything that is none fails.
 fn samples(text: &str) -> Vec<(String, String, f64)> {
@@ -65,6 +65,14 @@ fn a_report_is_metrics() {
     report.tx.switches = 9;
     report.kme.keys = 12;
     report.held_down = Some("red".to_owned());
+    report.ledger = Some(LedgerReport {
+        state: "failing".to_owned(),
+        failing_ms: Some(4500),
+        waiting: 11,
+        lost: 2,
+        entries: 70,
+        ..LedgerReport::default()
+    });
     report.policy.push(PolicyLine {
         frames: "0x88cc".to_owned(),
         action: "bypass".to_owned(),
@@ -76,6 +84,11 @@ fn a_report_is_metrics() {
     for (name, labels, expected) in [
         ("qmacsec_up", "", 1.0),
         ("qmacsec_encrypting", "", 1.0),
+        ("qmacsec_ledger_recording", "", 0.0),
+        ("qmacsec_ledger_failing_seconds", "", 4.5),
+        ("qmacsec_ledger_waiting", "", 11.0),
+        ("qmacsec_ledger_lost_total", "", 2.0),
+        ("qmacsec_ledger_entries_total", "", 70.0),
         ("qmacsec_supply_stage", "stage=\"sparse\"", 1.0),
         ("qmacsec_supply_stage", "stage=\"normal\"", 0.0),
         ("qmacsec_rekey_interval_seconds", "", 60.0),

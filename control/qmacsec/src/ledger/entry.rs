@@ -1,0 +1,342 @@
+//! One entry of the ledger, and its place in the chain.
+//!
+//! ```text
+//! {"number":7,"previous":"<hash of entry 6>","record":{…},"hash":"<SHA-256 of all before>"}
+//! ```
+//! Most entries hold the record of a key. The others are notes of the ledger about itself.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Record;
+
+/// An entry in the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Line", into = "Line")]
+pub struct Entry {
+    /// Counts from 1.
+    pub number: u64,
+    /// Hash of the entry before; of the first, 64 zeros.
+    pub previous: String,
+    /// What it tells.
+    pub what: What,
+    /// SHA-256 over number, previous and content, as lower-case hex digits.
+    pub hash: String,
+}
+
+/// What an entry tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The life of a key.
+    Key(Record),
+    /// A new segment begins: the first entry of each segment but the first.
+    Segment(Segment),
+    /// Keys went unrecorded.
+    Gap(Gap),
+    /// The file ended in octets that are no entry; they were cut off.
+    Cut(Cut),
+    /// How far the peer's ledger reached.
+    Heard(Heard),
+    /// The oldest segments were removed.
+    Removed(Removed),
+}
+
+/// The beginning of a segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segment {
+    /// Its number; the first segment of a ledger is 1.
+    pub segment: u64,
+    /// When it began, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// Keys that no record tells of, because the disk took none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gap {
+    /// How many records were lost.
+    pub lost: u64,
+    /// When the first of them was, in milliseconds since 1970.
+    pub since_ms: u64,
+    /// When the last of them was.
+    pub until_ms: u64,
+}
+
+/// Octets behind the last whole entry, as a power cut leaves them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    /// How many octets were cut off.
+    pub octets: u64,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// The last entry of the peer's ledger, as the peer told it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heard {
+    /// Number of that entry.
+    pub number: u64,
+    /// Its hash.
+    pub hash: String,
+    /// When the peer told it, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// Segments that were removed because the ledger had reached its size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Removed {
+    /// Number of the last entry that was removed; all before it are gone too.
+    pub number: u64,
+    /// Its hash.
+    pub hash: String,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// The last entry of a ledger that is safe on the disk: what one end tells the other of its ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Number of the entry.
+    pub number: u64,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+/// What stands before the first entry.
+pub(super) const BEGINNING: &str =
+    "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// An entry as it stands in the file: exactly one of the optional fields is there.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    number: u64,
+    previous: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    record: Option<Record>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    segment: Option<Segment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gap: Option<Gap>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cut: Option<Cut>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heard: Option<Heard>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    removed: Option<Removed>,
+    hash: String,
+}
+
+impl Line {
+    fn around(entry: Entry) -> Self {
+        let mut line = Self {
+            number: entry.number,
+            previous: entry.previous,
+            record: None,
+            segment: None,
+            gap: None,
+            cut: None,
+            heard: None,
+            removed: None,
+            hash: entry.hash,
+        };
+        match entry.what {
+            What::Key(record) => line.record = Some(record),
+            What::Segment(segment) => line.segment = Some(segment),
+            What::Gap(gap) => line.gap = Some(gap),
+            What::Cut(cut) => line.cut = Some(cut),
+            What::Heard(heard) => line.heard = Some(heard),
+            What::Removed(removed) => line.removed = Some(removed),
+        }
+        line
+    }
+}
+
+impl From<Entry> for Line {
+    fn from(entry: Entry) -> Self {
+        Self::around(entry)
+    }
+}
+
+impl TryFrom<Line> for Entry {
+    type Error = &'static str;
+
+    fn try_from(line: Line) -> Result<Self, Self::Error> {
+        let contents = [
+            line.record.map(What::Key),
+            line.segment.map(What::Segment),
+            line.gap.map(What::Gap),
+            line.cut.map(What::Cut),
+            line.heard.map(What::Heard),
+            line.removed.map(What::Removed),
+        ];
+        let mut contents = contents.into_iter().flatten();
+        let (Some(what), None) = (contents.next(), contents.next()) else {
+            return Err("an entry holds one record or one note");
+        };
+        Ok(Self {
+            number: line.number,
+            previous: line.previous,
+            what,
+            hash: line.hash,
+        })
+    }
+}
+
+impl Entry {
+    /// The next entry after one with this number and hash.
+    pub(super) fn after(number: u64, previous: &str, what: What) -> Self {
+        let number = number + 1;
+        let hash = hash(number, previous, &what);
+        Self {
+            number,
+            previous: previous.to_owned(),
+            what,
+            hash,
+        }
+    }
+
+    /// Whether it follows an entry of this number and hash, unchanged.
+    pub(super) fn follows(&self, number: u64, previous: &str) -> bool {
+        self.number == number.saturating_add(1) && self.previous == previous && self.is_whole()
+    }
+
+    /// Whether its own hash is right.
+    pub(super) fn is_whole(&self) -> bool {
+        self.hash == hash(self.number, &self.previous, &self.what)
+    }
+
+    /// Whether a ledger may begin with it: the first of all entries, or the first of a segment.
+    pub(super) fn may_begin(&self) -> bool {
+        let first = self.number == 1 && self.previous == BEGINNING;
+        self.is_whole() && (first || matches!(self.what, What::Segment(_)))
+    }
+
+    /// The record, if the entry tells of a key.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        match &self.what {
+            What::Key(record) => Some(record),
+            _ => None,
+        }
+    }
+}
+
+impl Head {
+    /// The hash as it stands in entries.
+    #[must_use]
+    pub fn hash_text(&self) -> String {
+        hex(&self.hash)
+    }
+}
+
+/// Field by field, each with its length in front: no two contents give the same octets.
+struct Fields(Sha256);
+
+impl Fields {
+    fn put(&mut self, field: &str) {
+        self.0.update((field.len() as u64).to_be_bytes());
+        self.0.update(field);
+    }
+
+    fn number(&mut self, field: u64) {
+        self.put(&field.to_string());
+    }
+
+    fn time(&mut self, time: Option<u64>) {
+        match time {
+            Some(ms) => self.number(ms),
+            None => self.put("never"),
+        }
+    }
+}
+
+fn hash(number: u64, previous: &str, what: &What) -> String {
+    let mut fields = Fields(Sha256::new());
+    let mut begin = |format: &str| {
+        fields.put(format);
+        fields.number(number);
+        fields.put(previous);
+    };
+    match what {
+        What::Key(record) => {
+            begin("qmacsec ledger 1");
+            record_fields(&mut fields, record);
+        }
+        What::Segment(note) => {
+            begin("qmacsec ledger 2 segment");
+            fields.number(note.segment);
+            fields.number(note.at_ms);
+        }
+        What::Gap(note) => {
+            begin("qmacsec ledger 2 gap");
+            fields.number(note.lost);
+            fields.number(note.since_ms);
+            fields.number(note.until_ms);
+        }
+        What::Cut(note) => {
+            begin("qmacsec ledger 2 cut");
+            fields.number(note.octets);
+            fields.number(note.at_ms);
+        }
+        What::Heard(note) => {
+            begin("qmacsec ledger 2 heard");
+            fields.number(note.number);
+            fields.put(&note.hash);
+            fields.number(note.at_ms);
+        }
+        What::Removed(note) => {
+            begin("qmacsec ledger 2 removed");
+            fields.number(note.number);
+            fields.put(&note.hash);
+            fields.number(note.at_ms);
+        }
+    }
+    hex(&fields.0.finalize())
+}
+
+fn record_fields(fields: &mut Fields, record: &Record) {
+    fields.put(&record.encryptor);
+    fields.put(&record.direction);
+    fields.put(&record.sender);
+    fields.put(&record.key_id);
+    fields.put(&record.origin);
+    fields.number(record.root.into());
+    fields.put(&record.suite);
+    fields.number(record.an.into());
+    fields.number(record.epoch.into());
+    fields.number(record.installed_ms);
+    fields.time(record.first_frame_ms);
+    fields.time(record.last_frame_ms);
+    fields.number(record.frames);
+    fields.number(record.wiped_ms);
+}
+
+fn hex(octets: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = octets
+        .iter()
+        .flat_map(|octet| [octet >> 4, octet & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]));
+    digits.collect()
+}
+
+/// A SHA-256 from its lower-case hex digits.
+pub(super) fn octets(text: &str) -> Option<[u8; 32]> {
+    let digit = |octet: u8| match octet {
+        b'0'..=b'9' => Some(octet - b'0'),
+        b'a'..=b'f' => Some(octet - b'a' + 10),
+        _ => None,
+    };
+    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
+    let mut octets = [0; 32];
+    let (pairs, _none) = digits.as_chunks::<2>();
+    for (octet, [high, low]) in octets.iter_mut().zip(pairs) {
+        *octet = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(octets)
+}

@@ -1,0 +1,365 @@
+//! The live segment: opened at its end, appended to, sealed when it is full.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::LedgerOptions;
+use super::entry::{BEGINNING, Entry, Head, Removed, Segment, What};
+use super::error::LedgerError;
+use super::segment::{self, Sealed};
+use super::tail::{LINE_MAX, Tail, parse};
+
+/// The file that entries are appended to, and its place in the chain.
+pub(super) struct Live {
+    path: PathBuf,
+    file: File,
+    options: LedgerOptions,
+    /// Octets of whole entries; what is behind them is no entry and goes before the next one comes.
+    whole_len: u64,
+    /// There may be something behind them.
+    ragged: bool,
+    segment: u64,
+    began_ms: u64,
+    number: u64,
+    last: String,
+    /// An entry was written since the last sync.
+    unsynced: bool,
+}
+
+/// What was found when the live segment was opened.
+pub(super) struct Opened {
+    pub(super) live: Live,
+    /// Octets that a power cut had left; they are cut off.
+    pub(super) cut: u64,
+}
+
+/// What `run` would find, without a change of anything.
+///
+/// # Errors
+/// As [`open`].
+pub fn inspect(path: &Path) -> Result<Inspection, LedgerError> {
+    let io = LedgerError::io(path);
+    let sealed = segment::sealed(path).map_err(&io)?;
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let next = segment::next_name(path);
+            if next.exists() {
+                File::open(next).map_err(&io)?
+            } else {
+                return match sealed.is_empty() {
+                    true => folder_takes_files(path).map(|()| Inspection::default()),
+                    false => Err(missing(path)),
+                };
+            }
+        }
+        Err(error) => return Err(io(error)),
+    };
+    let tail = Tail::read(path, &file)?;
+    if tail.last.is_none() && !sealed.is_empty() {
+        return Err(missing(path));
+    }
+    may_write(path).map_err(&io)?;
+    Ok(Inspection {
+        entries: tail.last.as_ref().map_or(0, |entry| entry.number),
+        segment: tail.segment().0,
+        cut: tail.cut,
+    })
+}
+
+impl Default for Inspection {
+    /// No ledger yet.
+    fn default() -> Self {
+        Self {
+            entries: 0,
+            segment: 1,
+            cut: 0,
+        }
+    }
+}
+
+/// What a ledger holds, as far as its end tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// Number of the last entry.
+    pub entries: u64,
+    /// Number of the live segment.
+    pub segment: u64,
+    /// Octets behind the last entry that a power cut has left; `run` cuts them off.
+    pub cut: u64,
+}
+
+fn folder_takes_files(path: &Path) -> Result<(), LedgerError> {
+    may_write(segment::folder(path)).map_err(LedgerError::io(path))
+}
+
+fn may_write(path: &Path) -> io::Result<()> {
+    Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
+}
+
+fn missing(path: &Path) -> LedgerError {
+    LedgerError::Missing {
+        path: path.to_path_buf(),
+    }
+}
+
+/// Opens or makes the live segment. Its end is read and checked, and what a power cut has left
+/// there is cut off.
+///
+/// # Errors
+/// Unreadable, unwritable, in use, or its end is broken: then it is not continued.
+pub(super) fn open(
+    path: &Path,
+    options: LedgerOptions,
+    now_ms: u64,
+) -> Result<Opened, LedgerError> {
+    let io = LedgerError::io(path);
+    finish_a_change(path).map_err(&io)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .read(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(&io)?;
+    lock(path, &file)?;
+    let tail = Tail::read(path, &file)?;
+    let (whole_len, cut) = (tail.whole_len, tail.cut);
+    if tail.last.is_none() && !segment::sealed(path).map_err(&io)?.is_empty() {
+        return Err(missing(path));
+    }
+    file.set_len(whole_len).map_err(&io)?;
+    let (segment, began_ms) = tail.segment();
+    let (number, last) = tail.last.map_or((0, BEGINNING.to_owned()), |entry| {
+        (entry.number, entry.hash)
+    });
+    let live = Live {
+        path: path.to_path_buf(),
+        file,
+        options,
+        whole_len,
+        ragged: false,
+        segment,
+        began_ms: began_ms.unwrap_or(now_ms),
+        number,
+        last,
+        unsynced: true,
+    };
+    Ok(Opened { live, cut })
+}
+
+/// A power cut may have stopped a change of segments half way.
+fn finish_a_change(path: &Path) -> io::Result<()> {
+    let next = segment::next_name(path);
+    if !next.exists() {
+        return Ok(());
+    }
+    match path.exists() {
+        // Nothing was written to it yet.
+        true => fs::remove_file(next),
+        false => fs::rename(next, path),
+    }
+}
+
+fn lock(path: &Path, file: &File) -> Result<(), LedgerError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(LedgerError::InUse {
+            path: path.to_path_buf(),
+        }),
+        // Some network file systems have no locks.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::Error(error)) => Err(LedgerError::io(path)(error)),
+    }
+}
+
+impl Live {
+    pub(super) const fn segment(&self) -> u64 {
+        self.segment
+    }
+
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) const fn is_unsynced(&self) -> bool {
+        self.unsynced
+    }
+
+    /// Appends an entry: whole, or not at all.
+    ///
+    /// # Errors
+    /// The disk says no; the same entry may be tried again.
+    pub(super) fn append(&mut self, what: What) -> io::Result<()> {
+        let entry = Entry::after(self.number, &self.last, what);
+        let line = line(&entry)?;
+        self.clean()?;
+        self.ragged = true;
+        if let Err(error) = self.file.write_all(&line) {
+            // A part of it may be there; now if it can be, else before the next one.
+            let _tried_again = self.clean();
+            return Err(error);
+        }
+        self.ragged = false;
+        self.unsynced = true;
+        self.whole_len += line.len() as u64;
+        (self.number, self.last) = (entry.number, entry.hash);
+        Ok(())
+    }
+
+    /// Cuts off what a failed write has left.
+    fn clean(&mut self) -> io::Result<()> {
+        if self.ragged {
+            self.file.set_len(self.whole_len)?;
+            self.ragged = false;
+        }
+        Ok(())
+    }
+
+    /// Makes all entries safe on the disk, and tells the last one.
+    ///
+    /// # Errors
+    /// The disk says no.
+    pub(super) fn sync(&mut self) -> io::Result<Option<Head>> {
+        self.file.sync_data()?;
+        self.unsynced = false;
+        Ok(super::entry::octets(&self.last)
+            .filter(|_| self.number > 0)
+            .map(|hash| Head {
+                number: self.number,
+                hash,
+            }))
+    }
+
+    /// Whether the segment is full, or old enough to be sealed.
+    pub(super) fn is_full(&self, now_ms: u64) -> bool {
+        let age = Duration::from_millis(now_ms.saturating_sub(self.began_ms));
+        self.number > 0
+            && self.whole_len > 0
+            && (self.whole_len >= self.options.segment_len || age >= self.options.segment_age)
+    }
+
+    /// Seals the live segment and begins the next one. At every moment the entries are under one of
+    /// the names, and the next segment has its first entry before it gets its name.
+    ///
+    /// # Errors
+    /// The disk says no; then the segment goes on.
+    pub(super) fn seal(&mut self, now_ms: u64) -> io::Result<()> {
+        self.clean()?;
+        self.file.sync_data()?;
+        let next = segment::next_name(&self.path);
+        let first = Entry::after(
+            self.number,
+            &self.last,
+            What::Segment(Segment {
+                segment: self.segment + 1,
+                at_ms: now_ms,
+            }),
+        );
+        let line = line(&first)?;
+        let made = make(&next, &line);
+        let file = match made {
+            Ok(file) => file,
+            Err(error) => {
+                let _there_is_none_then = fs::remove_file(&next);
+                return Err(error);
+            }
+        };
+        let sealed = segment::sealed_name(&self.path, self.segment, now_ms);
+        fs::rename(&self.path, &sealed)?;
+        if let Err(error) = fs::rename(&next, &self.path) {
+            fs::rename(&sealed, &self.path)?;
+            return Err(error);
+        }
+        segment::sync_folder(&self.path)?;
+        self.file = file;
+        self.whole_len = line.len() as u64;
+        self.segment += 1;
+        self.began_ms = now_ms;
+        self.unsynced = false;
+        (self.number, self.last) = (first.number, first.hash);
+        Ok(())
+    }
+
+    /// Removes the oldest segments while all together are larger than they may be. The chain tells
+    /// of it before they go.
+    ///
+    /// # Errors
+    /// The disk says no.
+    pub(super) fn remove_oldest(&mut self, now_ms: u64) -> io::Result<usize> {
+        let sealed = segment::sealed(&self.path)?;
+        let mut sizes = Vec::with_capacity(sealed.len());
+        for segment in &sealed {
+            sizes.push(fs::metadata(&segment.path).map_or(0, |metadata| metadata.len()));
+        }
+        let mut all = sizes.iter().sum::<u64>() + self.whole_len;
+        let mut gone = 0_usize;
+        for size in sizes {
+            if all <= self.options.max_len {
+                break;
+            }
+            all -= size;
+            gone += 1;
+        }
+        if gone == 0 {
+            return Ok(0);
+        }
+        // The first entry behind the removed ones knows where they ended.
+        let behind = match sealed.get(gone) {
+            Some(next) => first_entry(next)?,
+            None => first_entry(&Sealed {
+                number: self.segment,
+                packed: false,
+                path: self.path.clone(),
+            })?,
+        };
+        self.append(What::Removed(Removed {
+            number: behind.number.saturating_sub(1),
+            hash: behind.previous,
+            at_ms: now_ms,
+        }))?;
+        self.sync()?;
+        for segment in &sealed[..gone] {
+            fs::remove_file(&segment.path)?;
+        }
+        Ok(gone)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn line(entry: &Entry) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(entry)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn make(next: &Path, line: &[u8]) -> io::Result<File> {
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .append(true)
+        .mode(0o600)
+        .open(next)?;
+    file.set_len(0)?;
+    file.write_all(line)?;
+    file.sync_all()?;
+    match file.try_lock() {
+        Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => Err(error),
+        _ => Ok(file),
+    }
+}
+
+fn first_entry(sealed: &Sealed) -> io::Result<Entry> {
+    let mut line = Vec::with_capacity(LINE_MAX);
+    let reader = segment::open(sealed)?;
+    let mut limited = io::Read::take(reader, LINE_MAX as u64);
+    io::BufRead::read_until(&mut limited, b'\n', &mut line)?;
+    parse(&sealed.path, 0, &line).map_err(io::Error::other)
+}

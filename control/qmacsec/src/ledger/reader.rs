@@ -1,0 +1,230 @@
+//! The entries of a ledger, one after the other through all its segments; the chain is checked on
+//! the way. One entry is in memory at a time.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+
+use super::entry::{Entry, What};
+use super::error::LedgerError;
+use super::record::Record;
+use super::segment::{self, Sealed};
+use super::tail::{LINE_MAX, Tail, parse};
+
+/// Where a ledger is: its live file, or the folder that holds it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    live: PathBuf,
+}
+
+impl Source {
+    /// Finds the ledger.
+    ///
+    /// # Errors
+    /// The folder does not hold exactly one, or there is neither a live nor a sealed segment.
+    pub fn find(path: &Path) -> Result<Self, LedgerError> {
+        let io = LedgerError::io(path);
+        if path.is_dir() {
+            return match segment::only_ledger(path).map_err(&io)? {
+                Ok(live) => Ok(Self { live }),
+                Err(found) => Err(LedgerError::NotOne {
+                    path: path.to_path_buf(),
+                    found,
+                }),
+            };
+        }
+        let live = path.to_path_buf();
+        if !path.exists() && segment::sealed(path).map_err(&io)?.is_empty() {
+            return Err(io(io::ErrorKind::NotFound.into()));
+        }
+        Ok(Self { live })
+    }
+
+    /// Its entries from the first one that is kept.
+    ///
+    /// # Errors
+    /// A segment cannot be opened.
+    pub fn entries(&self) -> Result<Entries, LedgerError> {
+        Entries::of(&self.live)
+    }
+
+    /// The last records, the oldest of them first. Only as many segments are read, and their chain
+    /// checked, as hold them.
+    ///
+    /// # Errors
+    /// A segment cannot be read, or its chain is broken.
+    pub fn last_records(&self, count: usize) -> Result<Vec<Record>, LedgerError> {
+        for segments in 1.. {
+            let mut entries = Entries::of(&self.live)?;
+            let before = entries.segments.len().saturating_sub(segments);
+            entries.segments.drain(..before);
+            let mut last = VecDeque::new();
+            for entry in entries {
+                if let What::Key(record) = entry?.what {
+                    last.push_back(record);
+                }
+                if last.len() > count {
+                    last.pop_front();
+                }
+            }
+            if last.len() >= count || before == 0 {
+                return Ok(last.into());
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The live file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.live
+    }
+}
+
+/// Reads a ledger and checks its chain. What a power cut left at its end is left out. Holds all of
+/// it in memory: for short ledgers.
+///
+/// # Errors
+/// Unreadable, or broken: where.
+pub fn read(path: &Path) -> Result<Vec<Entry>, LedgerError> {
+    Source::find(path)?.entries()?.collect()
+}
+
+/// The entries of a ledger, the oldest first. After an error there are no more.
+pub struct Entries {
+    segments: VecDeque<Part>,
+    reader: Option<(PathBuf, Box<dyn BufRead>)>,
+    /// Octets of the segment that were read.
+    at: u64,
+    line: Vec<u8>,
+    before: Option<(u64, String)>,
+    begins: Option<(u64, String)>,
+    segments_read: u64,
+    ended: bool,
+}
+
+/// A segment that is to be read.
+enum Part {
+    Sealed(Sealed),
+    Live(PathBuf, Box<dyn BufRead>),
+}
+
+impl Entries {
+    fn of(live: &Path) -> Result<Self, LedgerError> {
+        let io = LedgerError::io(live);
+        // The live segment first: one that is sealed meanwhile is then not read twice.
+        let open = match File::open(live) {
+            Ok(mut file) => {
+                let tail = Tail::read(live, &file)?;
+                file.rewind().map_err(&io)?;
+                let whole = BufReader::new(file).take(tail.whole_len);
+                let whole: Box<dyn BufRead> = Box::new(whole);
+                Some((tail.segment().0, tail.first.is_some(), whole))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(io(error)),
+        };
+        let mut sealed = segment::sealed(live).map_err(&io)?;
+        if let Some((number, true, _)) = &open {
+            sealed.retain(|sealed| sealed.number < *number);
+        }
+        let mut segments: VecDeque<_> = sealed.into_iter().map(Part::Sealed).collect();
+        if let Some((_, _, whole)) = open {
+            segments.push_back(Part::Live(live.to_path_buf(), whole));
+        }
+        Ok(Self {
+            segments,
+            reader: None,
+            at: 0,
+            line: Vec::with_capacity(LINE_MAX),
+            before: None,
+            begins: None,
+            segments_read: 0,
+            ended: false,
+        })
+    }
+
+    /// Number and hash of the entry before the first one that is kept; `None` when the ledger is
+    /// kept from its first entry.
+    #[must_use]
+    pub fn begins_after(&self) -> Option<(u64, &str)> {
+        let (number, hash) = self.begins.as_ref()?;
+        (*number > 0).then_some((*number, hash))
+    }
+
+    /// Segments that were begun.
+    #[must_use]
+    pub const fn segments_read(&self) -> u64 {
+        self.segments_read
+    }
+
+    fn read_next(&mut self) -> Result<Option<Entry>, LedgerError> {
+        loop {
+            let Some((path, reader)) = &mut self.reader else {
+                match self.segments.pop_front() {
+                    Some(part) => self.begin(part)?,
+                    None => return Ok(None),
+                }
+                continue;
+            };
+            self.line.clear();
+            let mut limited = Read::take(&mut *reader, LINE_MAX as u64);
+            limited
+                .read_until(b'\n', &mut self.line)
+                .map_err(LedgerError::io(path))?;
+            if self.line.is_empty() {
+                self.reader = None;
+                continue;
+            }
+            let entry = parse(path, self.at, &self.line)?;
+            self.at += self.line.len() as u64;
+            let fits = match &self.before {
+                Some((number, hash)) => entry.follows(*number, hash),
+                None => entry.may_begin(),
+            };
+            if !fits {
+                return Err(LedgerError::Chain {
+                    path: path.clone(),
+                    number: entry.number,
+                });
+            }
+            if self.begins.is_none() {
+                self.begins = Some((entry.number.saturating_sub(1), entry.previous.clone()));
+            }
+            self.before = Some((entry.number, entry.hash.clone()));
+            return Ok(Some(entry));
+        }
+    }
+
+    fn begin(&mut self, part: Part) -> Result<(), LedgerError> {
+        self.at = 0;
+        self.segments_read += 1;
+        self.reader = Some(match part {
+            Part::Sealed(sealed) => {
+                let reader = segment::open(&sealed).map_err(LedgerError::io(&sealed.path))?;
+                (sealed.path, reader)
+            }
+            Part::Live(path, reader) => (path, reader),
+        });
+        Ok(())
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry, LedgerError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.read_next();
+        self.ended = !matches!(next, Ok(Some(_)));
+        next.transpose()
+    }
+}
+
+/// Whether a note of the ledger tells that entries up to this one were removed.
+pub(super) fn tells_of_removal(what: &What, number: u64, hash: &str) -> bool {
+    matches!(what, What::Removed(removed) if removed.number == number && removed.hash == hash)
+}

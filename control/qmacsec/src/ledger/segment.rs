@@ -1,0 +1,259 @@
+//! The files of a ledger: the live segment, and the sealed ones beside it.
+//!
+//! ```text
+//! /var/lib/qmacsec/ledger                            live: entries are appended here
+//! /var/lib/qmacsec/ledger.00000412.2026-11-30        sealed: never written again
+//! /var/lib/qmacsec/ledger.00000411.2026-11-29.gz     the same, packed; `zcat` reads it
+//! /var/lib/qmacsec/ledger.new                        the next live segment, for a moment
+//! ```
+//! The first entry of a segment is chained to the last one of the segment before.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+
+/// Least digits of the number in a name: names sort as numbers do.
+const DIGITS: usize = 8;
+/// Octets of a date, as in 2026-11-30.
+const DATE_LEN: usize = 10;
+const PACKED: &str = "gz";
+/// Octets that a reader of a segment holds.
+const BUFFER: usize = 64 << 10;
+
+/// A sealed segment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Sealed {
+    /// Counts from 1.
+    pub(super) number: u64,
+    pub(super) packed: bool,
+    pub(super) path: PathBuf,
+}
+
+/// The sealed segments of a ledger, the oldest first; each once.
+///
+/// # Errors
+/// The folder cannot be read.
+pub(super) fn sealed(live: &Path) -> io::Result<Vec<Sealed>> {
+    let name = live.file_name().unwrap_or_default();
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(folder(live)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if let Some((base, number, packed)) = parts(&entry.file_name())
+            && base == name
+        {
+            found.push(Sealed {
+                number,
+                packed,
+                path: entry.path(),
+            });
+        }
+    }
+    // Of a segment that was packed just before a power cut both forms may be there.
+    found.sort();
+    found.dedup_by_key(|sealed| sealed.number);
+    Ok(found)
+}
+
+/// Name of the live segment, number, and whether it is packed, of a sealed segment's name.
+fn parts(name: &OsStr) -> Option<(&OsStr, u64, bool)> {
+    let name = name.as_bytes();
+    let (name, packed) = match name.strip_suffix(b".gz") {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    let (name, date) = name.split_at_checked(name.len().checked_sub(DATE_LEN)?)?;
+    let is_date = date.iter().enumerate().all(|(place, octet)| match place {
+        4 | 7 => *octet == b'-',
+        _ => octet.is_ascii_digit(),
+    });
+    let name = name.strip_suffix(b".")?;
+    let dot = name.iter().rposition(|octet| *octet == b'.')?;
+    let (base, number) = (&name[..dot], &name[dot + 1..]);
+    let is_number = number.len() >= DIGITS && number.iter().all(u8::is_ascii_digit);
+    if !is_date || !is_number || base.is_empty() {
+        return None;
+    }
+    let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+    Some((OsStr::from_bytes(base), number, packed))
+}
+
+/// The live file of the one ledger in a folder; else how many ledgers it holds.
+///
+/// # Errors
+/// The folder cannot be read.
+pub(super) fn only_ledger(folder: &Path) -> io::Result<Result<PathBuf, usize>> {
+    let mut bases = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let base = match parts(&name) {
+            Some((base, ..)) => base.to_owned(),
+            // Without sealed segments a ledger is known by its first line.
+            None if begins_a_ledger(&folder.join(&name)) => name,
+            None => continue,
+        };
+        if !bases.contains(&base) {
+            bases.push(base);
+        }
+    }
+    Ok(match bases.as_slice() {
+        [base] => Ok(folder.join(base)),
+        several => Err(several.len()),
+    })
+}
+
+fn begins_a_ledger(path: &Path) -> bool {
+    const FRONT: &[u8] = b"{\"number\":";
+    let mut front = [0; FRONT.len()];
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let read = is_file
+        && File::open(path)
+            .and_then(|mut file| file.read_exact(&mut front))
+            .is_ok();
+    read && front == FRONT && path.extension() != Some(OsStr::new("new"))
+}
+
+/// What a live segment is called once it is sealed.
+pub(super) fn sealed_name(live: &Path, number: u64, at_ms: u64) -> PathBuf {
+    let time = UNIX_EPOCH + Duration::from_millis(at_ms);
+    let date: String = humantime::format_rfc3339_seconds(time)
+        .to_string()
+        .chars()
+        .take(DATE_LEN)
+        .collect();
+    with_suffix(live, &format!(".{number:0DIGITS$}.{date}"))
+}
+
+/// Where the next live segment is made.
+pub(super) fn next_name(live: &Path) -> PathBuf {
+    with_suffix(live, ".new")
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().as_bytes().to_vec();
+    name.extend_from_slice(suffix.as_bytes());
+    PathBuf::from(OsString::from_vec(name))
+}
+
+/// The folder of a ledger.
+pub(super) fn folder(live: &Path) -> &Path {
+    match live.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes the names of a folder safe on the disk.
+///
+/// # Errors
+/// The disk says no.
+pub(super) fn sync_folder(live: &Path) -> io::Result<()> {
+    File::open(folder(live))?.sync_all()
+}
+
+/// Opens a segment for reading from its beginning.
+///
+/// # Errors
+/// It is not there or cannot be read.
+pub(super) fn open(sealed: &Sealed) -> io::Result<Box<dyn BufRead>> {
+    match File::open(&sealed.path) {
+        Ok(file) if sealed.packed => Ok(unpack(file)),
+        Ok(file) => Ok(Box::new(BufReader::with_capacity(BUFFER, file))),
+        // It was packed since its folder was read.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !sealed.packed => {
+            Ok(unpack(File::open(packed_name(&sealed.path))?))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn unpack(file: File) -> Box<dyn BufRead> {
+    let file = BufReader::with_capacity(BUFFER, file);
+    Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(file)))
+}
+
+fn packed_name(path: &Path) -> PathBuf {
+    with_suffix(path, &format!(".{PACKED}"))
+}
+
+/// Packs a sealed segment. The packed form is whole and on the disk before the other one goes.
+///
+/// # Errors
+/// The disk says no; then the segment stays as it is.
+pub(super) fn pack(sealed: &Sealed) -> io::Result<()> {
+    let part = with_suffix(&sealed.path, ".part");
+    let packed = pack_into(sealed, &part);
+    if packed.is_err() {
+        let _there_is_none_then = fs::remove_file(&part);
+        return packed;
+    }
+    fs::rename(&part, packed_name(&sealed.path))?;
+    sync_folder(&sealed.path)?;
+    fs::remove_file(&sealed.path)
+}
+
+fn pack_into(sealed: &Sealed, part: &Path) -> io::Result<()> {
+    let mut from = File::open(&sealed.path)?;
+    let to = fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(part)?;
+    let mut packer = GzEncoder::new(to, Compression::default());
+    io::copy(&mut from, &mut packer)?;
+    packer.flush()?;
+    packer.finish()?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_made() {
+        let live = Path::new("/var/lib/qmacsec/ledger.of.a");
+        let at_ms = 1_796_029_200_000;
+        let name = sealed_name(live, 412, at_ms);
+        assert_eq!(
+            name,
+            Path::new("/var/lib/qmacsec/ledger.of.a.00000412.2026-11-30")
+        );
+        let of = |path: &Path| {
+            let parts = parts(path.file_name()?)?;
+            Some((parts.0.to_owned(), parts.1, parts.2))
+        };
+        assert_eq!(of(&name), Some(("ledger.of.a".into(), 412, false)));
+        assert_eq!(
+            of(&packed_name(&name)),
+            Some(("ledger.of.a".into(), 412, true))
+        );
+        let huge = sealed_name(live, 1_234_567_890, at_ms);
+        assert_eq!(
+            of(&huge),
+            Some(("ledger.of.a".into(), 1_234_567_890, false))
+        );
+        for other in [
+            "ledger",
+            "ledger.new",
+            "ledger.412.2026-11-30",
+            "ledger.00000412.2026-11-3x",
+            ".00000412.2026-11-30",
+            "2026-11-30",
+            "ledger.00000412.2026-11-30.gz.part",
+        ] {
+            assert_eq!(of(Path::new(other)), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The end of the live segment: the last whole entries, and what a power cut left behind them.
+//!
+//! Only the end of the file is read, so a start takes as long after ten years as on the first day.
+//! The chain is checked over the entries read; the rest is the work of `qmacsec ledger verify`.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::entry::{Entry, What};
+use super::error::LedgerError;
+
+/// Octets of the longest line.
+pub(super) const LINE_MAX: usize = 4096;
+/// Octets of the end that are read and checked: some 250 entries.
+const WINDOW: u64 = 128 << 10;
+/// A power cut takes at most what was written since the last sync, and that is less.
+const CUT_MAX: u64 = 64 << 10;
+/// Octets of one step back over NULs.
+const STEP: u64 = 64 << 10;
+
+/// What the live segment's file holds, as far as a writer needs to know.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// Octets up to the end of the last whole entry.
+    pub(super) whole_len: u64,
+    /// Octets behind it, which are no entry.
+    pub(super) cut: u64,
+    /// The first entry of the file.
+    pub(super) first: Option<Entry>,
+    /// The last one.
+    pub(super) last: Option<Entry>,
+}
+
+impl Tail {
+    /// Reads the end of a file, and its first line.
+    ///
+    /// # Errors
+    /// Unreadable; or the end is neither whole entries nor what a power cut leaves of them.
+    pub(super) fn read(path: &Path, file: &File) -> Result<Self, LedgerError> {
+        let io = LedgerError::io(path);
+        let len = file.metadata().map_err(&io)?.len();
+        let end = without_nuls(file, len).map_err(&io)?;
+        let from = end.saturating_sub(WINDOW);
+        let mut window = read(file, from, end).map_err(&io)?;
+        // No entry holds a NUL: the line of the first one, and all behind it, was being written.
+        let nul = window.iter().position(|octet| *octet == 0);
+        let written = nul.unwrap_or(window.len());
+        let whole = past_last_newline(&window[..written]);
+        let cut = window.len() - whole;
+        let longest = if nul.is_some() {
+            CUT_MAX
+        } else {
+            LINE_MAX as u64
+        };
+        if cut as u64 > longest {
+            return Err(LedgerError::Line {
+                path: path.to_path_buf(),
+                at: from + whole as u64,
+                cause: "more than a power cut leaves".to_owned(),
+            });
+        }
+        window.truncate(whole);
+        let whole_len = from + whole as u64;
+        let last = check(path, from, &window)?;
+        let first = match whole_len {
+            0 => None,
+            _ => Some(first(path, file)?),
+        };
+        Ok(Self {
+            whole_len,
+            cut: len - whole_len,
+            first,
+            last,
+        })
+    }
+
+    /// Number of the segment, and when it began.
+    pub(super) fn segment(&self) -> (u64, Option<u64>) {
+        match self.first.as_ref().map(|entry| &entry.what) {
+            Some(What::Segment(note)) => (note.segment, Some(note.at_ms)),
+            Some(What::Key(record)) => (1, Some(record.installed_ms)),
+            _ => (1, None),
+        }
+    }
+}
+
+/// Where the NULs at the end begin; the length of the file if there are none.
+fn without_nuls(file: &File, len: u64) -> io::Result<u64> {
+    let mut end = len;
+    while end > 0 {
+        let from = end.saturating_sub(STEP);
+        let octets = read(file, from, end)?;
+        if let Some(last) = octets.iter().rposition(|octet| *octet != 0) {
+            return Ok(from + last as u64 + 1);
+        }
+        end = from;
+    }
+    Ok(0)
+}
+
+fn read(file: &File, from: u64, end: u64) -> io::Result<Vec<u8>> {
+    let len = usize::try_from(end - from).unwrap_or(usize::MAX);
+    let mut octets = vec![0; len];
+    file.read_exact_at(&mut octets, from)?;
+    Ok(octets)
+}
+
+fn past_last_newline(octets: &[u8]) -> usize {
+    let newline = octets.iter().rposition(|octet| *octet == b'\n');
+    newline.map_or(0, |place| place + 1)
+}
+
+/// Checks the whole lines of a window that begins at `from`, and gives the last entry.
+fn check(path: &Path, from: u64, window: &[u8]) -> Result<Option<Entry>, LedgerError> {
+    let mut at = from;
+    let mut before: Option<Entry> = None;
+    // What stands in front of the first newline is a part of a line, except at the very beginning.
+    let mut skip = from > 0;
+    for line in window.split_inclusive(|octet| *octet == b'\n') {
+        let begins = at;
+        at += line.len() as u64;
+        if std::mem::take(&mut skip) {
+            continue;
+        }
+        let entry = parse(path, begins, line)?;
+        let fits = match &before {
+            Some(before) => entry.follows(before.number, &before.hash),
+            None if from > 0 => entry.is_whole(),
+            None => entry.may_begin(),
+        };
+        if !fits {
+            return Err(LedgerError::Chain {
+                path: path.to_path_buf(),
+                number: entry.number,
+            });
+        }
+        before = Some(entry);
+    }
+    Ok(before)
+}
+
+/// The first entry of the file.
+fn first(path: &Path, file: &File) -> Result<Entry, LedgerError> {
+    let io = LedgerError::io(path);
+    let len = file.metadata().map_err(&io)?.len();
+    let front = read(file, 0, len.min(LINE_MAX as u64)).map_err(&io)?;
+    let line = front.split_inclusive(|octet| *octet == b'\n').next();
+    let entry = parse(path, 0, line.unwrap_or_default())?;
+    if entry.may_begin() {
+        Ok(entry)
+    } else {
+        Err(LedgerError::Chain {
+            path: path.to_path_buf(),
+            number: entry.number,
+        })
+    }
+}
+
+/// The entry of a line that begins at an octet of a file.
+pub(super) fn parse(path: &Path, at: u64, line: &[u8]) -> Result<Entry, LedgerError> {
+    serde_json::from_slice(line).map_err(|cause| LedgerError::Line {
+        path: path.to_path_buf(),
+        at,
+        cause: cause.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

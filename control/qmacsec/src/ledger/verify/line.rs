@@ -1,0 +1,520 @@
+//! A capture of the line against the keys of both ledgers: under one key no packet number of a
+//! sender may come twice, except in copies of the same frame.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use wire::{
+    Channel, ETHERTYPE_MACSEC, ICV_LEN, MacAddr, SECTAG_LEN_MIN, SHORT_LEN_BOUND, Sci, SecTag,
+};
+
+use super::{CLOCKS_MS, Line, Verification, VerifyError};
+use crate::capture::{Capture, CaptureError, Frame, Link};
+use crate::ledger::reader::Source;
+use crate::ledger::sort::Sorter;
+use crate::ledger::{Record, What};
+
+/// Keys in the time of a capture that are held in memory: at 3 s, 17 days of both directions.
+const KEYS_MAX: usize = 1 << 20;
+/// Counters of packet numbers: one for each key and sender's SC.
+const COUNTERS_MAX: usize = 1 << 21;
+/// Hours in which a capture has frames: 15 years.
+const HOURS_MAX: usize = 1 << 17;
+const HOUR_MS: u64 = 3_600_000;
+/// Keys with one sender and AN that are looked at for one frame.
+const CANDIDATES_MAX: usize = 64;
+/// Of two keys that could be meant one is nearer by so much, or the frame's time does not tell.
+const NEARER_MS: u64 = 250;
+/// Octets, from the SecTAG on, by which frames are compared that were cut at different lengths.
+const HEAD_LEN: usize = 32;
+/// The longest SecTAG, the shortest user data without SL, the ICV.
+const PARSED_LEN: usize = 16 + SHORT_LEN_BOUND as usize + ICV_LEN;
+
+/// Reads the capture twice: for its times, then for its frames.
+pub(super) fn verify(
+    path: &Path,
+    sources: &[Source; 2],
+    into: &mut Verification,
+) -> Result<(), VerifyError> {
+    let of_file = |cause| VerifyError::Capture {
+        path: path.to_path_buf(),
+        cause,
+    };
+    let mut capture = Capture::open(path).map_err(of_file)?;
+    let hours = hours(&mut capture)?;
+    let keys = Keys::read(sources, &hours)?;
+    let mut capture = capture.again().map_err(of_file)?;
+    let mut check = Check {
+        keys,
+        highest: HashMap::new(),
+        frames: Sorter::new(),
+        line: Line::default(),
+        octets: Vec::new(),
+        item: Vec::new(),
+    };
+    loop {
+        match capture.next() {
+            Ok(Some(frame)) => check.frame(&frame)?,
+            Ok(None) => break,
+            Err(CaptureError::Io(error)) => return Err(of_file(error.into())),
+            Err(error) => {
+                check.line.broken = Some(error.to_string());
+                break;
+            }
+        }
+    }
+    check.line.cut_at = capture.cut();
+    check.end(into)
+}
+
+/// The hours in which there are frames.
+fn hours(capture: &mut Capture) -> Result<BTreeSet<u64>, VerifyError> {
+    let mut hours = BTreeSet::new();
+    // Where the file is broken the second reading tells.
+    while let Ok(Some(frame)) = capture.next() {
+        if let Some(at_ms) = frame.at_ms {
+            hours.insert(at_ms / HOUR_MS);
+        }
+        if hours.len() > HOURS_MAX {
+            return Err(VerifyError::TooMuch(
+                "the capture has frames in more hours than can be held against a ledger; fix: give a part of it",
+            ));
+        }
+    }
+    Ok(hours)
+}
+
+/// A key of the ledgers, in the time of the capture.
+struct Key {
+    name: String,
+    sender: MacAddr,
+    an: u8,
+    /// Told by its sender.
+    out: bool,
+    xpn: bool,
+    installed_ms: u64,
+    first_ms: u64,
+    last_ms: u64,
+    wiped_ms: u64,
+}
+
+impl Key {
+    fn of(record: &Record) -> Option<Self> {
+        Some(Self {
+            name: record.key_id.clone(),
+            sender: record.sender.parse().ok()?,
+            an: record.an,
+            out: record.direction == "out",
+            xpn: record.suite.contains("xpn"),
+            installed_ms: record.installed_ms,
+            first_ms: record.first_frame_ms.unwrap_or(record.installed_ms),
+            last_ms: record.last_frame_ms.unwrap_or(record.wiped_ms),
+            wiped_ms: record.wiped_ms,
+        })
+    }
+
+    fn holds(&self, at_ms: u64) -> bool {
+        (self.installed_ms.saturating_sub(CLOCKS_MS)..=self.wiped_ms.saturating_add(CLOCKS_MS))
+            .contains(&at_ms)
+    }
+
+    /// How far a time is from this key's use; 0 inside of it.
+    fn distance_ms(&self, at_ms: u64) -> u64 {
+        self.first_ms
+            .saturating_sub(at_ms)
+            .max(at_ms.saturating_sub(self.last_ms))
+    }
+}
+
+/// The keys that frames of the capture may have.
+struct Keys {
+    /// By sender, AN and time.
+    keys: Vec<Key>,
+    /// When the ledgers tell of a sender, without the blur of clocks: from, until.
+    senders: BTreeMap<MacAddr, (u64, u64)>,
+}
+
+/// The key that a frame belongs to.
+struct Meant {
+    key: usize,
+    /// Another one could be meant as well.
+    ambiguous: bool,
+}
+
+impl Keys {
+    fn read(sources: &[Source; 2], hours: &BTreeSet<u64>) -> Result<Self, VerifyError> {
+        let mut keys = Vec::new();
+        let mut senders: BTreeMap<MacAddr, (u64, u64)> = BTreeMap::new();
+        for source in sources {
+            for entry in source.entries()? {
+                let entry = entry?;
+                let What::Key(record) = &entry.what else {
+                    continue;
+                };
+                let Some(key) = Key::of(record) else { continue };
+                let (from, until) = senders.entry(key.sender).or_insert((u64::MAX, 0));
+                *from = (*from).min(key.installed_ms + CLOCKS_MS);
+                *until = (*until).max(key.last_ms.saturating_sub(CLOCKS_MS));
+                let from = key.installed_ms.saturating_sub(CLOCKS_MS) / HOUR_MS;
+                let until = key.wiped_ms.saturating_add(CLOCKS_MS) / HOUR_MS;
+                if from <= until && hours.range(from..=until).next().is_some() {
+                    keys.push(key);
+                }
+                if keys.len() > 2 * KEYS_MAX {
+                    return Err(VerifyError::TooMuch(
+                        "the capture spans more keys than can be held in memory; fix: give a part of it",
+                    ));
+                }
+            }
+        }
+        // Of a sender that was killed its receiver tells.
+        keys.sort_by(|a, b| (&a.name, !a.out).cmp(&(&b.name, !b.out)));
+        keys.dedup_by(|b, a| a.name == b.name);
+        keys.sort_by_key(|key| (key.sender, key.an, key.installed_ms));
+        Ok(Self { keys, senders })
+    }
+
+    fn find(&self, sender: MacAddr, an: u8, at_ms: u64) -> Option<Meant> {
+        // An AN comes back after four keys: of two that could be meant, the nearer one is.
+        let place = |key: &Key| (key.sender, key.an, key.installed_ms);
+        let latest = (sender, an, at_ms.saturating_add(CLOCKS_MS));
+        let end = self.keys.partition_point(|key| place(key) <= latest);
+        let mut found: Vec<_> = (0..end)
+            .rev()
+            .take(CANDIDATES_MAX)
+            .take_while(|place| {
+                let key = &self.keys[*place];
+                key.sender == sender && key.an == an
+            })
+            .filter(|place| self.keys[*place].holds(at_ms))
+            .map(|place| (self.keys[place].distance_ms(at_ms), place))
+            .collect();
+        found.sort_unstable();
+        let &(distance, key) = found.first()?;
+        let ambiguous = found
+            .get(1)
+            .is_some_and(|(second, _)| *second < distance + NEARER_MS);
+        Some(Meant { key, ambiguous })
+    }
+}
+
+/// The second reading.
+struct Check {
+    keys: Keys,
+    /// The highest packet number of a key and SC so far.
+    highest: HashMap<(usize, u16), u64>,
+    frames: Sorter,
+    line: Line,
+    octets: Vec<u8>,
+    item: Vec<u8>,
+}
+
+impl Check {
+    fn frame(&mut self, frame: &Frame<'_>) -> Result<(), VerifyError> {
+        self.line.frames += 1;
+        if let Link::Other(_) = frame.link {
+            *self.line.unread.entry(frame.link.to_string()).or_default() += 1;
+            return Ok(());
+        }
+        let Some(payload) = frame.link.payload(frame.octets) else {
+            // Whole frames that are too short have no EtherType, and so no SecTAG.
+            if frame.octets.len() < frame.len {
+                self.line.too_short += 1;
+            }
+            return Ok(());
+        };
+        if payload.ethertype != ETHERTYPE_MACSEC {
+            return Ok(());
+        }
+        self.line.protected += 1;
+        let Some(at_ms) = frame.at_ms else {
+            self.line.untimed += 1;
+            return Ok(());
+        };
+        self.octets.clear();
+        self.octets.extend(ETHERTYPE_MACSEC.to_be_bytes());
+        self.octets.extend_from_slice(payload.octets);
+        let on_line = frame.len.saturating_sub(payload.before) + 2;
+        let Some((tag, sci)) = self.tag(on_line, payload.source) else {
+            return Ok(());
+        };
+        let Some(meant) = self.keys.find(sci.mac(), tag.an.value(), at_ms) else {
+            let sender = self.keys.senders.get(&sci.mac());
+            let counter = match sender {
+                None => &mut self.line.others,
+                Some((from, until)) if (*from..=*until).contains(&at_ms) => {
+                    &mut self.line.unknown_keys
+                }
+                Some(_) => &mut self.line.outside,
+            };
+            *counter += 1;
+            return Ok(());
+        };
+        self.take(&tag, sci, &meant, on_line)
+    }
+
+    /// The SecTAG in `octets`, and the SCI; none when it is malformed or too short, and counted.
+    fn tag(&mut self, on_line: usize, source: Option<MacAddr>) -> Option<(SecTag, Sci)> {
+        let whole = self.octets.len() >= on_line;
+        let parsed = if whole {
+            SecTag::parse(&self.octets)
+        } else {
+            // What was not captured is there, and its content does not matter.
+            let mut padded = [0; PARSED_LEN];
+            let len = self.octets.len().min(PARSED_LEN);
+            padded[..len].copy_from_slice(&self.octets[..len]);
+            SecTag::parse(&padded[..on_line.min(PARSED_LEN)])
+        };
+        let Ok(tag) = parsed else {
+            self.line.malformed += u64::from(whole || self.octets.len() >= SECTAG_LEN_MIN);
+            self.line.too_short += u64::from(!whole && self.octets.len() < SECTAG_LEN_MIN);
+            return None;
+        };
+        if self.octets.len() < tag.len() {
+            self.line.too_short += 1;
+            return None;
+        }
+        let sci = match tag.channel {
+            Channel::Explicit(sci) => Some(sci),
+            // The source address and port 1.
+            Channel::Implied { scb: false, .. } => {
+                source.map(|MacAddr([a, b, c, d, e, f])| Sci::from_bytes([a, b, c, d, e, f, 0, 1]))
+            }
+            Channel::Implied { .. } => None,
+        };
+        if sci.is_none() {
+            self.line.others += 1;
+        }
+        Some((tag, sci?))
+    }
+
+    /// A frame of a key: what is compared of it goes to the sorter.
+    fn take(
+        &mut self,
+        tag: &SecTag,
+        sci: Sci,
+        meant: &Meant,
+        on_line: usize,
+    ) -> Result<(), VerifyError> {
+        // A short frame is padded on the line, and not everywhere where it can be captured.
+        let len = match tag.short_len {
+            0 => on_line,
+            short => tag.len() + usize::from(short) + ICV_LEN,
+        };
+        self.octets.truncate(len);
+        let port = u16::from_be_bytes([sci.to_bytes()[6], sci.to_bytes()[7]]);
+        let pn = self.packet_number(meant.key, port, tag.pn_low)?;
+        let captured = self.octets.len();
+        let head = &self.octets[..captured.min(HEAD_LEN)];
+        let (all, head) = (Sha256::digest(&self.octets), Sha256::digest(head));
+        let size = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes();
+        let item = &mut self.item;
+        item.clear();
+        item.extend(size(meant.key));
+        item.extend(port.to_be_bytes());
+        item.extend(pn.to_be_bytes());
+        // Frames that were captured whole come first.
+        item.push(u8::from(captured < len));
+        item.extend(size(captured));
+        item.extend(size(len));
+        item.push(u8::from(meant.ambiguous));
+        item.extend_from_slice(&all[..16]);
+        item.extend_from_slice(&head[..16]);
+        self.frames.push(item)?;
+        Ok(())
+    }
+
+    /// The whole packet number: of XPN suites the frame carries the low half.
+    fn packet_number(&mut self, key: usize, port: u16, low: u32) -> Result<u64, VerifyError> {
+        if !self.keys.keys[key].xpn {
+            return Ok(low.into());
+        }
+        if self.highest.len() > COUNTERS_MAX {
+            return Err(VerifyError::TooMuch(
+                "the capture holds more secure channels than can be held in memory; fix: give a part of it",
+            ));
+        }
+        let highest = self.highest.entry((key, port)).or_insert(0);
+        let pn = nearest(*highest, low);
+        *highest = (*highest).max(pn);
+        Ok(pn)
+    }
+
+    fn end(self, into: &mut Verification) -> Result<(), VerifyError> {
+        let Self {
+            keys,
+            frames,
+            mut line,
+            ..
+        } = self;
+        let mut sorted = frames.sorted()?;
+        let (mut item, mut first) = (Vec::new(), Vec::new());
+        let mut told = false;
+        while sorted.next(&mut item)? {
+            into.frames += 1;
+            let same_number = first.get(..NUMBER_LEN) == item.get(..NUMBER_LEN);
+            if !same_number {
+                std::mem::swap(&mut first, &mut item);
+                told = false;
+                continue;
+            }
+            match Seen::of(&item).compare(&Seen::of(&first)) {
+                Same::Copy => line.copies += 1,
+                Same::Unknown => line.uncompared += 1,
+                Same::Ambiguous => line.ambiguous += 1,
+                Same::Other if told => {}
+                Same::Other => {
+                    told = true;
+                    let seen = Seen::of(&item);
+                    let name = keys.keys.get(seen.key).map_or("", |key| key.name.as_str());
+                    into.grave(format!(
+                        "key_ID {name}: packet number {} twice on the line, in different frames",
+                        seen.pn
+                    ));
+                }
+            }
+        }
+        conclude(&line, into);
+        into.line = Some(line);
+        Ok(())
+    }
+}
+
+/// Key, port and packet number.
+const NUMBER_LEN: usize = 4 + 2 + 8;
+
+/// A frame as it was sorted.
+struct Seen<'a> {
+    key: usize,
+    pn: u64,
+    captured: u32,
+    len: u32,
+    ambiguous: bool,
+    all: &'a [u8],
+    head: &'a [u8],
+}
+
+/// What two frames with one packet number are.
+enum Same {
+    /// One and the same frame.
+    Copy,
+    /// Two frames.
+    Other,
+    /// Two frames, maybe of two keys.
+    Ambiguous,
+    /// Too little was captured.
+    Unknown,
+}
+
+impl<'a> Seen<'a> {
+    fn of(item: &'a [u8]) -> Self {
+        let u32_at = |at: usize| {
+            let octets = item.get(at..).and_then(|rest| rest.first_chunk());
+            octets.map_or(0, |octets| u32::from_be_bytes(*octets))
+        };
+        let (high, low) = (u32_at(6), u32_at(10));
+        Self {
+            key: u32_at(0) as usize,
+            pn: u64::from(high) << 32 | u64::from(low),
+            captured: u32_at(15),
+            len: u32_at(19),
+            ambiguous: item.get(23) == Some(&1),
+            all: item.get(24..40).unwrap_or_default(),
+            head: item.get(40..56).unwrap_or_default(),
+        }
+    }
+
+    fn compare(&self, first: &Self) -> Same {
+        let enough = self.captured.min(first.captured) as usize >= HEAD_LEN;
+        let differs = if self.len != first.len || (enough && self.head != first.head) {
+            true
+        } else if self.captured == first.captured {
+            self.all != first.all
+        } else if enough {
+            false
+        } else {
+            return Same::Unknown;
+        };
+        match differs {
+            false => Same::Copy,
+            true if self.ambiguous || first.ambiguous => Same::Ambiguous,
+            true => Same::Other,
+        }
+    }
+}
+
+/// The number nearest to the highest one so far that has this low half.
+fn nearest(highest: u64, low: u32) -> u64 {
+    const SPAN: u64 = 1 << 32;
+    let same = highest & !(SPAN - 1) | u64::from(low);
+    if same + SPAN / 2 < highest {
+        same.saturating_add(SPAN)
+    } else if same > highest + SPAN / 2 && same >= SPAN {
+        same - SPAN
+    } else {
+        same
+    }
+}
+
+/// What the frames that were not checked mean for the verdict.
+fn conclude(line: &Line, into: &mut Verification) {
+    let mut reason = |text: String| into.not_proven.push(text);
+    let checked = into.frames;
+    let strangers = line.unknown_keys + line.outside + line.others;
+    if checked == 0 {
+        reason("no frame of the capture was checked".to_owned());
+    }
+    if strangers > checked {
+        reason(format!(
+            "{strangers} protected frames of the capture belong to no key of the ledgers, only {checked} do: is it \
+             this pair's line, and this time?"
+        ));
+    } else if line.unknown_keys > 0 {
+        reason(format!(
+            "{} protected frames were sent in the time of the ledgers under keys that they do not tell of",
+            line.unknown_keys
+        ));
+    }
+    for (link, frames) in &line.unread {
+        reason(format!("{frames} frames have {link}, which cannot be read"));
+    }
+    let others = [
+        (
+            line.too_short,
+            "frames were captured too short to tell their packet number",
+        ),
+        (line.untimed, "protected frames have no time in the capture"),
+        (
+            line.uncompared,
+            "packet numbers came twice in frames that were captured too short to be compared",
+        ),
+        (
+            line.ambiguous,
+            "packet numbers came twice, where the clocks do not tell keys with the same AN apart",
+        ),
+    ];
+    for (frames, text) in others.into_iter().filter(|(frames, _)| *frames > 0) {
+        reason(format!("{frames} {text}"));
+    }
+    if let Some(broken) = &line.broken {
+        reason(format!("the capture {broken}; what follows was not read"));
+    }
+    if let Some(at) = line.cut_at {
+        into.note(format!(
+            "the capture ends inside the record at octet {at}; all whole records before it count"
+        ));
+    }
+    for (frames, text) in [
+        (
+            line.outside,
+            "protected frames are older or younger than the keys of the ledgers",
+        ),
+        (line.others, "protected frames are of other senders"),
+        (line.malformed, "frames have a malformed SecTAG"),
+    ] {
+        if frames > 0 {
+            into.note(format!("{frames} {text}: not checked"));
+        }
+    }
+}

@@ -1,0 +1,566 @@
+//! The ledgers of the two ends against each other.
+
+use std::io;
+
+use super::words::{count, time};
+use super::{CLOCKS_MS, CRASH_KEYS, Verification, VerifyError, key};
+use crate::ledger::entry::octets;
+use crate::ledger::reader::{Source, tells_of_removal};
+use crate::ledger::sort::{Sorted, Sorter};
+use crate::ledger::{Entry, Record, What};
+
+const NAMES: [char; 2] = ['A', 'B'];
+const WAYS: [&str; 2] = ["A to B", "B to A"];
+/// Different texts of one kind: suites, origins, senders.
+const TEXTS_MAX: usize = 4096;
+
+/// What is gathered in one reading of each ledger.
+struct Gathered {
+    /// Keys of both ledgers, by name.
+    keys: Sorter,
+    texts: Texts,
+    /// Heads that one end has heard of the other: those of A, those of B.
+    heads: [Sorter; 2],
+    /// Since when each ledger is kept, if its oldest segments were removed.
+    kept_from_ms: [Option<u64>; 2],
+}
+
+/// Reads both ledgers and holds them against each other.
+pub(super) fn verify(sources: &[Source; 2], into: &mut Verification) -> Result<(), VerifyError> {
+    let mut gathered = Gathered {
+        keys: Sorter::new(),
+        texts: Texts::default(),
+        heads: [Sorter::new(), Sorter::new()],
+        kept_from_ms: [None; 2],
+    };
+    gathered.read(sources, 0, None, into)?;
+    let heard_by_a = std::mem::replace(&mut gathered.heads[1], Sorter::new());
+    let heads = Heads::of(heard_by_a, 1)?;
+    gathered.read(sources, 1, Some(heads), into)?;
+    let heard_by_b = std::mem::replace(&mut gathered.heads[0], Sorter::new());
+    let heads = Heads::of(heard_by_b, 0)?;
+    if heads.next.is_some() {
+        check_heads(&sources[0], heads, into)?;
+    }
+    keys(gathered, into)?;
+    Ok(())
+}
+
+impl Gathered {
+    /// One ledger from its first to its last entry.
+    fn read(
+        &mut self,
+        sources: &[Source; 2],
+        which: usize,
+        mut heads: Option<Heads>,
+        into: &mut Verification,
+    ) -> Result<(), VerifyError> {
+        let name = NAMES[which];
+        let mut entries = sources[which].entries()?;
+        let mut item = Vec::new();
+        let mut removal_told = false;
+        let mut heard_last = 0;
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            into.entries[which] += 1;
+            if let Some(heads) = &mut heads {
+                heads.see(&entry, into)?;
+            }
+            match &entry.what {
+                What::Key(record) => {
+                    self.texts.item(&mut item, which, record)?;
+                    self.keys.push(&item)?;
+                }
+                What::Segment(note) if into.entries[which] == 1 => {
+                    self.kept_from_ms[which] = Some(note.at_ms);
+                }
+                What::Segment(_) => {}
+                What::Gap(gap) => into.note(format!(
+                    "{name}: {} went unrecorded from {} to {}: the disk took nothing",
+                    count(gap.lost, "key"),
+                    time(gap.since_ms),
+                    time(gap.until_ms)
+                )),
+                What::Cut(cut) => into.note(format!(
+                    "{name}: {} that were no entry, as a power cut leaves them, were cut off at {}",
+                    count(cut.octets, "octet"),
+                    time(cut.at_ms)
+                )),
+                What::Heard(heard) => {
+                    if heard.number < heard_last {
+                        into.grave(format!(
+                            "{name}, entry {}: the ledger of the other end went back from entry {heard_last} to entry \
+                             {} before {}: rolled back, cut or begun afresh",
+                            entry.number,
+                            heard.number,
+                            time(heard.at_ms)
+                        ));
+                    }
+                    heard_last = heard.number;
+                    let about = &mut self.heads[1 - which];
+                    item.clear();
+                    item.extend(heard.number.to_be_bytes());
+                    item.extend(heard.at_ms.to_be_bytes());
+                    item.extend(octets(&heard.hash).unwrap_or_default());
+                    about.push(&item)?;
+                }
+                What::Removed(_) => {}
+            }
+            if let Some((number, hash)) = entries.begins_after() {
+                removal_told |= tells_of_removal(&entry.what, number, hash);
+            }
+        }
+        into.segments[which] = entries.segments_read();
+        if let Some((number, _)) = entries.begins_after() {
+            if removal_told {
+                into.note(format!(
+                    "{name}: entries 1 to {number} were removed under encryptor.ledger_max_size, as the ledger tells"
+                ));
+            } else {
+                self.kept_from_ms[which] = None;
+                into.not_proven.push(format!(
+                    "{name}: entries 1 to {number} are missing, and the ledger does not tell that they were removed"
+                ));
+            }
+        }
+        if let Some(heads) = heads {
+            heads.end(into)?;
+        }
+        Ok(())
+    }
+}
+
+fn check_heads(
+    source: &Source,
+    mut heads: Heads,
+    into: &mut Verification,
+) -> Result<(), VerifyError> {
+    for entry in source.entries()? {
+        heads.see(&entry?, into)?;
+    }
+    heads.end(into)
+}
+
+/// Heads of one ledger, as the other end has heard them, in order of their numbers.
+struct Heads {
+    about: char,
+    by: char,
+    sorted: Sorted,
+    next: Option<Heard>,
+    item: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+struct Heard {
+    number: u64,
+    at_ms: u64,
+    hash: [u8; 32],
+}
+
+impl Heads {
+    fn of(sorter: Sorter, about: usize) -> io::Result<Self> {
+        let mut heads = Self {
+            about: NAMES[about],
+            by: NAMES[1 - about],
+            sorted: sorter.sorted()?,
+            next: None,
+            item: Vec::new(),
+        };
+        heads.advance()?;
+        Ok(heads)
+    }
+
+    fn advance(&mut self) -> io::Result<()> {
+        self.next = None;
+        if self.sorted.next(&mut self.item)? {
+            let mut fields = Fields(&self.item);
+            self.next = Some(Heard {
+                number: fields.u64(),
+                at_ms: fields.u64(),
+                hash: fields.0.try_into().unwrap_or_default(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The next entry of the ledger they are about.
+    fn see(&mut self, entry: &Entry, into: &mut Verification) -> io::Result<()> {
+        while let Some(heard) = self.next.filter(|heard| heard.number <= entry.number) {
+            // One with a smaller number was removed.
+            if heard.number == entry.number {
+                if octets(&entry.hash) == Some(heard.hash) {
+                    into.heads += 1;
+                } else {
+                    into.grave(format!(
+                        "{}: entry {} is not the one that {} heard of at {}: the ledger was rolled back and written afresh",
+                        self.about,
+                        entry.number,
+                        self.by,
+                        time(heard.at_ms)
+                    ));
+                }
+            }
+            self.advance()?;
+        }
+        Ok(())
+    }
+
+    /// The ledger ends here.
+    fn end(mut self, into: &mut Verification) -> Result<(), VerifyError> {
+        let mut last = None;
+        while let Some(heard) = self.next {
+            last = Some(heard);
+            self.advance()?;
+        }
+        if let Some(heard) = last {
+            into.grave(format!(
+                "{}: the ledger does not reach entry {}, of which {} heard at {}: rolled back or cut",
+                self.about,
+                heard.number,
+                self.by,
+                time(heard.at_ms)
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Texts that come again and again, by number.
+#[derive(Default)]
+struct Texts(Vec<String>);
+
+impl Texts {
+    fn number(&mut self, text: &str) -> Result<u16, VerifyError> {
+        let known = self.0.iter().position(|known| known == text);
+        let number = match known {
+            Some(number) => number,
+            None if self.0.len() < TEXTS_MAX => {
+                self.0.push(text.to_owned());
+                self.0.len() - 1
+            }
+            None => {
+                return Err(VerifyError::TooMuch(
+                    "the ledgers name too many suites, origins and senders to be of one pair",
+                ));
+            }
+        };
+        Ok(u16::try_from(number).unwrap_or(u16::MAX))
+    }
+
+    fn text(&self, number: u16) -> &str {
+        self.0.get(usize::from(number)).map_or("", String::as_str)
+    }
+
+    /// What is sorted of a record: its key's name first.
+    fn item(
+        &mut self,
+        item: &mut Vec<u8>,
+        which: usize,
+        record: &Record,
+    ) -> Result<(), VerifyError> {
+        item.clear();
+        key::put(item, &record.key_id);
+        item.push(which as u8);
+        item.push(u8::from(record.direction != "out"));
+        item.push(record.an);
+        item.extend(record.epoch.to_be_bytes());
+        item.extend(record.root.to_be_bytes());
+        item.extend(record.frames.to_be_bytes());
+        item.extend(record.installed_ms.to_be_bytes());
+        for text in [&record.suite, &record.origin, &record.sender] {
+            item.extend(self.number(text)?.to_be_bytes());
+        }
+        Ok(())
+    }
+}
+
+/// Reads numbers off the front of an item.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        match self.0.split_first_chunk() {
+            Some((octets, rest)) => {
+                self.0 = rest;
+                *octets
+            }
+            None => [0; N],
+        }
+    }
+
+    fn u8(&mut self) -> u8 {
+        let [octet] = self.take();
+        octet
+    }
+
+    fn u16(&mut self) -> u16 {
+        u16::from_be_bytes(self.take())
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::from_be_bytes(self.take())
+    }
+
+    fn u64(&mut self) -> u64 {
+        u64::from_be_bytes(self.take())
+    }
+}
+
+/// What one ledger tells of a key.
+#[derive(Clone, Copy)]
+struct Told {
+    which: usize,
+    out: bool,
+    an: u8,
+    epoch: u32,
+    root: u32,
+    frames: u64,
+    installed_ms: u64,
+    suite: u16,
+    origin: u16,
+    sender: u16,
+}
+
+impl Told {
+    fn of(octets: &[u8]) -> Self {
+        let mut fields = Fields(octets);
+        Self {
+            which: usize::from(fields.u8() & 1),
+            out: fields.u8() == 0,
+            an: fields.u8(),
+            epoch: fields.u32(),
+            root: fields.u32(),
+            frames: fields.u64(),
+            installed_ms: fields.u64(),
+            suite: fields.u16(),
+            origin: fields.u16(),
+            sender: fields.u16(),
+        }
+    }
+}
+
+/// All that is told of one key: by A and by B, as sender and as receiver.
+#[derive(Default)]
+struct OneKey {
+    sent: [Option<Told>; 2],
+    received: [Option<Told>; 2],
+}
+
+/// Key by key.
+fn keys(gathered: Gathered, into: &mut Verification) -> Result<(), VerifyError> {
+    let Gathered {
+        keys,
+        texts,
+        kept_from_ms,
+        ..
+    } = gathered;
+    let mut compare = Compare {
+        texts,
+        kept_from_ms,
+        times: Sorter::new(),
+        before_kept: 0,
+    };
+    let mut sorted = keys.sorted()?;
+    let (mut item, mut name, mut one) = (Vec::new(), Vec::new(), OneKey::default());
+    while sorted.next(&mut item)? {
+        let (key, rest) = key::split(&item);
+        if key != name.as_slice() {
+            compare.key(&name, &one, into)?;
+            name = key.to_vec();
+            one = OneKey::default();
+        }
+        let told = Told::of(rest);
+        let side = if told.out {
+            &mut one.sent
+        } else {
+            &mut one.received
+        };
+        if side[told.which].replace(told).is_some() {
+            into.grave(format!(
+                "{}: key_ID {} was used twice ({})",
+                NAMES[told.which],
+                key::text(key),
+                if told.out { "out" } else { "in" }
+            ));
+        }
+    }
+    compare.key(&name, &one, into)?;
+    compare.end(into)
+}
+
+struct Compare {
+    texts: Texts,
+    kept_from_ms: [Option<u64>; 2],
+    /// When keys were installed, and whether both ends tell of them.
+    times: Sorter,
+    /// Keys older than what the other end has kept.
+    before_kept: u64,
+}
+
+impl Compare {
+    fn key(
+        &mut self,
+        name: &[u8],
+        one: &OneKey,
+        into: &mut Verification,
+    ) -> Result<(), VerifyError> {
+        for (from, way) in WAYS.into_iter().enumerate() {
+            let to = 1 - from;
+            match (one.sent[from], one.received[to]) {
+                (Some(sent), Some(received)) => {
+                    self.both(way, name, &sent, &received, into);
+                    self.time(from, &sent, false)?;
+                }
+                (Some(sent), None) if sent.frames > 0 => {
+                    self.one_sided(from, to, &sent, into)?;
+                    into.note(format!(
+                        "{way}: key_ID {} protected {} frames, and the receiver has no record of it (was it stopped?)",
+                        key::text(name),
+                        sent.frames
+                    ));
+                }
+                (None, Some(received)) => {
+                    if received.frames > 0 {
+                        self.one_sided(from, from, &received, into)?;
+                    }
+                    into.note(format!(
+                        "{way}: key_ID {} let {} frames through, and the sender has no record of it (was it killed?)",
+                        key::text(name),
+                        received.frames
+                    ));
+                }
+                _ => {}
+            }
+        }
+        if let [Some(_), Some(_)] = one.sent {
+            into.grave(format!(
+                "key_ID {} was used in both directions",
+                key::text(name)
+            ));
+        }
+        Ok(())
+    }
+
+    /// A key of which the ledger of `silent` does not tell.
+    fn one_sided(
+        &mut self,
+        way: usize,
+        silent: usize,
+        told: &Told,
+        into: &mut Verification,
+    ) -> io::Result<()> {
+        if self.kept_from_ms[silent].is_some_and(|from| told.installed_ms < from + CLOCKS_MS) {
+            self.before_kept += 1;
+            return Ok(());
+        }
+        into.one_sided += 1;
+        self.time(way, told, true)
+    }
+
+    fn time(&mut self, way: usize, told: &Told, one_sided: bool) -> io::Result<()> {
+        let mut item = [0; 10];
+        item[0] = way as u8;
+        item[1..9].copy_from_slice(&told.installed_ms.to_be_bytes());
+        item[9] = u8::from(one_sided);
+        self.times.push(&item)
+    }
+
+    fn both(&self, way: &str, name: &[u8], sent: &Told, received: &Told, into: &mut Verification) {
+        into.keys += 1;
+        let text = |number| self.texts.text(number).to_owned();
+        let same = [
+            ("AN", sent.an.to_string(), received.an.to_string()),
+            ("epoch", sent.epoch.to_string(), received.epoch.to_string()),
+            ("suite", text(sent.suite), text(received.suite)),
+            ("origin", text(sent.origin), text(received.origin)),
+            ("root", sent.root.to_string(), received.root.to_string()),
+            ("sender", text(sent.sender), text(received.sender)),
+        ];
+        for (what, ours, theirs) in same.iter().filter(|(_, ours, theirs)| ours != theirs) {
+            into.grave(format!(
+                "{way}: key_ID {}: {what} is {ours} at the sender, {theirs} at the receiver",
+                key::text(name)
+            ));
+        }
+        if received.frames > sent.frames {
+            into.grave(format!(
+                "{way}: key_ID {}: {} frames let through, only {} protected",
+                key::text(name),
+                received.frames,
+                sent.frames
+            ));
+        } else if received.frames < sent.frames {
+            into.note(format!(
+                "{way}: key_ID {}: {} of {} frames did not arrive",
+                key::text(name),
+                sent.frames - received.frames,
+                sent.frames
+            ));
+        }
+    }
+
+    /// Whether keys of which one end alone tells are more than a crash explains.
+    fn end(self, into: &mut Verification) -> Result<(), VerifyError> {
+        if self.before_kept > 0 {
+            into.note(format!(
+                "{} of one end are older than what the other end has kept",
+                count(self.before_kept, "key")
+            ));
+        }
+        if into.keys == 0 {
+            into.not_proven
+                .push("the ledgers have no key in common".to_owned());
+        } else if into.one_sided > into.keys {
+            into.not_proven.push(format!(
+                "one end alone tells of {}, both ends of {} only",
+                count(into.one_sided, "key"),
+                into.keys
+            ));
+        }
+        let mut sorted = self.times.sorted()?;
+        let mut item = Vec::new();
+        let mut stretch = Stretch::default();
+        while sorted.next(&mut item)? {
+            let mut fields = Fields(&item);
+            let (way, at_ms, one_sided) = (fields.u8(), fields.u64(), fields.u8() == 1);
+            if stretch.way != way || !one_sided {
+                stretch.end(into);
+                stretch = Stretch {
+                    way,
+                    ..Stretch::default()
+                };
+            }
+            if one_sided {
+                stretch.from_ms = stretch.from_ms.or(Some(at_ms));
+                stretch.to_ms = at_ms;
+                stretch.keys += 1;
+            }
+        }
+        stretch.end(into);
+        Ok(())
+    }
+}
+
+/// Keys of one direction, one after the other, of which one end alone tells.
+#[derive(Default)]
+struct Stretch {
+    way: u8,
+    from_ms: Option<u64>,
+    to_ms: u64,
+    keys: u64,
+}
+
+impl Stretch {
+    fn end(&self, into: &mut Verification) {
+        const REASONS_MAX: usize = 16;
+        if self.keys > CRASH_KEYS && into.not_proven.len() < REASONS_MAX {
+            into.not_proven.push(format!(
+                "{}: one end alone tells of {} in a row, from {} to {}: more than a crash takes",
+                WAYS[usize::from(self.way & 1)],
+                count(self.keys, "key"),
+                time(self.from_ms.unwrap_or(self.to_ms)),
+                time(self.to_ms)
+            ));
+        }
+    }
+}
