@@ -43,18 +43,19 @@ pub(super) struct Opened {
 pub fn inspect(path: &Path) -> Result<Inspection, LedgerError> {
     let io = LedgerError::io(path);
     let sealed = segment::sealed(path).map_err(&io)?;
-    let file = match File::open(path) {
+    // Between the two changes of names of a seal.
+    let next = segment::next_name(path);
+    let named = match path.exists() || !next.exists() {
+        true => path,
+        false => &next,
+    };
+    let file = match File::open(named) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let next = segment::next_name(path);
-            if next.exists() {
-                File::open(next).map_err(&io)?
-            } else {
-                return match sealed.is_empty() {
-                    true => folder_takes_files(path).map(|()| Inspection::default()),
-                    false => Err(missing(path)),
-                };
-            }
+            return match sealed.is_empty() {
+                true => folder_takes_files(path).map(|()| Inspection::default()),
+                false => Err(missing(path)),
+            };
         }
         Err(error) => return Err(io(error)),
     };
@@ -62,7 +63,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, LedgerError> {
     if tail.last.is_none() && !sealed.is_empty() {
         return Err(missing(path));
     }
-    may_write(path).map_err(&io)?;
+    may_write(named).map_err(&io)?;
     Ok(Inspection {
         entries: tail.last.as_ref().map_or(0, |entry| entry.number),
         segment: tail.segment().0,
