@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use reqwest::Url;
 
+use crate::credentials;
 use crate::fault::ConfigError;
 use crate::limits::{ID_LEN_MAX, TIMEOUT_MAX};
+use crate::source::Protocol;
 
 /// One KME and how to talk to it.
 #[derive(Clone, Debug)]
@@ -60,6 +62,18 @@ pub(crate) struct SkipUrls {
 const API: [&str; 3] = ["api", "v1", "keys"];
 
 impl ClientConfig {
+    /// Every mistake that shows without the KME: of values, and of each file.
+    #[must_use]
+    pub fn mistakes(&self, protocol: Protocol) -> Vec<ConfigError> {
+        let urls = match protocol {
+            Protocol::Etsi014 => self.urls().err(),
+            Protocol::Skip => self.skip_urls().err(),
+        };
+        urls.into_iter()
+            .chain(credentials::mistakes(self))
+            .collect()
+    }
+
     /// Checks all but the files.
     pub(crate) fn urls(&self) -> Result<Urls, ConfigError> {
         self.check()?;
@@ -96,7 +110,7 @@ impl ClientConfig {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        check_id("peer_sae_id", &self.peer_sae_id)?;
+        check_id("sae_id", &self.peer_sae_id)?;
         if let Some(kme_id) = &self.kme_id {
             check_id("kme_id", kme_id)?;
         }
@@ -114,7 +128,7 @@ impl ClientConfig {
     /// `base_url` with the API's path.
     fn base(&self, api: &[&str]) -> Result<Url, ConfigError> {
         let wrong = |problem: &str, mend: &str| ConfigError {
-            field: "base_url",
+            field: "url",
             value: self.base_url.clone(),
             problem: problem.to_owned(),
             mend: mend.to_owned(),

@@ -2,14 +2,14 @@
 //!
 //! Every mistake is told with the field, the file, what was found in it and how to mend it.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
-use rustls::sign::CertifiedKey;
+use rustls::crypto::aws_lc_rs;
+use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::pem::{PemObject as _, SectionKind};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -17,7 +17,41 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::config::ClientConfig;
 use crate::fault::ConfigError;
+use crate::file::{FileError, Opened};
 use crate::limits::PEM_OCTETS_MAX;
+
+/// What is wrong with the files, each looked at by itself.
+pub(crate) fn mistakes(config: &ClientConfig) -> Vec<ConfigError> {
+    let provider = aws_lc_rs::default_provider();
+    let certificate = certificate(config).map(|_| ());
+    let key = private_key(config, &provider).map(|_| ());
+    // Whether the two belong together shows only where each is fine.
+    let pair = match (&certificate, &key) {
+        (Ok(()), Ok(())) => ours(config, &provider).map(|_| ()),
+        _ => Ok(()),
+    };
+    let peer = self::certificate(config).map_or(Ok(()), |chain| another_sae(config, &chain));
+    let found = [trusted(config).map(|_| ()), certificate, key, pair, peer];
+    found.into_iter().filter_map(Result::err).collect()
+}
+
+/// Who names itself as its peer gets no key: a key is for two.
+fn another_sae(config: &ClientConfig, chain: &[CertificateDer<'_>]) -> Result<(), ConfigError> {
+    let der = chain.first().map_or(&[][..], AsRef::as_ref);
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else {
+        return Ok(());
+    };
+    let mut names = certificate.subject().iter_common_name();
+    if names.any(|name| name.as_str() == Ok(&config.peer_sae_id)) {
+        return Err(ConfigError {
+            field: "sae_id",
+            value: config.peer_sae_id.clone(),
+            problem: format!("is our own name in {}", config.cert.display()),
+            mend: "name the SAE at the other end of the line".to_owned(),
+        });
+    }
+    Ok(())
+}
 
 /// The CAs whose KMEs we trust.
 pub(crate) fn trusted(config: &ClientConfig) -> Result<RootCertStore, ConfigError> {
@@ -39,19 +73,8 @@ pub(crate) fn ours(
     config: &ClientConfig,
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, ConfigError> {
-    let file = PemFile::read("cert", &config.cert)?;
-    let chain = file.certificates()?;
-    file.check_validity(&chain)?;
-    let key_file = PemFile::read("key", &config.key)?;
-    let key = provider
-        .key_provider
-        .load_private_key(key_file.private_key()?)
-        .map_err(|_| {
-            key_file.wrong(
-                "holds a private key that cannot be used",
-                "use RSA of 2048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519",
-            )
-        })?;
+    let chain = certificate(config)?;
+    let (key_file, key) = private_key(config, provider)?;
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
@@ -67,36 +90,63 @@ pub(crate) fn ours(
     }
 }
 
+/// Our certificate, and intermediate ones.
+fn certificate(config: &ClientConfig) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let file = PemFile::read("cert", &config.cert)?;
+    let chain = file.certificates()?;
+    file.check_validity(&chain)?;
+    Ok(chain)
+}
+
+fn private_key<'a>(
+    config: &'a ClientConfig,
+    provider: &CryptoProvider,
+) -> Result<(PemFile<'a>, Arc<dyn SigningKey>), ConfigError> {
+    let file = PemFile::read("key", &config.key)?;
+    let der = file.private_key()?;
+    if let Err(error) = &file.private {
+        return Err(refused(file.field, file.path, error));
+    }
+    let key = provider.key_provider.load_private_key(der).map_err(|_| {
+        file.wrong(
+            "holds a private key that cannot be used",
+            "use RSA of 2048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519",
+        )
+    })?;
+    Ok((file, key))
+}
+
 /// A file, and where it was named.
 struct PemFile<'a> {
     field: &'static str,
     path: &'a Path,
+    /// Whether a secret may lie in it.
+    private: Result<(), FileError>,
     text: Zeroizing<Vec<u8>>,
+}
+
+fn refused(field: &'static str, path: &Path, error: &FileError) -> ConfigError {
+    ConfigError {
+        field,
+        value: path.display().to_string(),
+        problem: error.to_string(),
+        mend: error.fix(path),
+    }
 }
 
 impl<'a> PemFile<'a> {
     fn read(field: &'static str, path: &'a Path) -> Result<Self, ConfigError> {
-        let mut file = Self {
+        let read = || {
+            let opened = Opened::open(path, PEM_OCTETS_MAX)?;
+            Ok((opened.private(), opened.contents()?))
+        };
+        let (private, text) = read().map_err(|error| refused(field, path, &error))?;
+        Ok(Self {
             field,
             path,
-            text: Zeroizing::new(Vec::new()),
-        };
-        let mut open = File::open(path).map_err(|error| file.unreadable(&error))?;
-        let len = open
-            .metadata()
-            .map_err(|error| file.unreadable(&error))?
-            .len();
-        let len = usize::try_from(len).unwrap_or(usize::MAX);
-        if len > PEM_OCTETS_MAX {
-            return Err(file.wrong("is too large for a PEM file", "check the file name"));
-        }
-        // One octet more than there is, so that reading to the end never reallocates.
-        file.text = Zeroizing::new(Vec::with_capacity(len + 1));
-        let limit = len as u64; // what is appended meanwhile is left alone
-        match open.by_ref().take(limit).read_to_end(&mut file.text) {
-            Ok(_) => Ok(file),
-            Err(error) => Err(file.unreadable(&error)),
-        }
+            private,
+            text,
+        })
     }
 
     fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
@@ -215,18 +265,6 @@ impl<'a> PemFile<'a> {
 
     fn contains(&self, words: &[u8]) -> bool {
         self.text.windows(words.len()).any(|window| window == words)
-    }
-
-    fn unreadable(&self, error: &std::io::Error) -> ConfigError {
-        match error.kind() {
-            ErrorKind::NotFound => self.wrong("there is no such file", "check the path"),
-            ErrorKind::PermissionDenied => self.wrong(
-                "may not be read",
-                "give this program's user the right to read it",
-            ),
-            ErrorKind::IsADirectory => self.wrong("is a directory", "name a PEM file in it"),
-            _ => self.wrong(format!("cannot be read ({error})"), "check the file"),
-        }
     }
 
     fn wrong(&self, problem: impl Into<String>, mend: impl Into<String>) -> ConfigError {

@@ -63,7 +63,7 @@ fn tls_failure(error: &rustls::Error, config: &ClientConfig) -> Failure {
             })
         }
         rustls::Error::InvalidMessage(_) => Failure::Network(NetworkFault::Tls(
-            "the KME does not speak TLS on this port; check the port of base_url".to_owned(),
+            "the KME does not speak TLS on this port; check the port of url".to_owned(),
         )),
         rustls::Error::PeerIncompatible(_)
         | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => {

@@ -29,10 +29,10 @@ pub struct ConfigError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkFault {
     /// The host name has no address.
-    #[error("the host name cannot be resolved; check base_url and the name service")]
+    #[error("the host name cannot be resolved; check url and the name service")]
     Dns,
     /// No connection: refused, unreachable.
-    #[error("no connection ({0}); is the KME running, are host and port of base_url right?")]
+    #[error("no connection ({0}); is the KME running, are host and port of url right?")]
     Connect(String),
     /// No connection in time.
     #[error("no connection within {0:?}; is the KME running, does a firewall drop the packets?")]
@@ -78,7 +78,7 @@ pub enum CertificateFault {
     /// Issued for another host.
     #[error(
         "the KME's certificate is for {presented:?}, not for \"{host}\"; \
-         use one of these names in base_url, or re-issue it with \"{host}\""
+         use one of these names in url, or re-issue it with \"{host}\""
     )]
     WrongHost {
         /// Host of `base_url`.
@@ -143,7 +143,7 @@ pub enum KmeFault {
     /// 401.
     #[error(
         "401, the KME does not give this SAE these keys; \
-         check cert (is it the one registered at this KME?) and peer_sae_id at both sites"
+         check cert (is it the one registered at this KME?) and the peer's sae_id at both sites"
     )]
     Unauthorized,
     /// The key is not (or no longer, or not yet) at this KME.
@@ -158,7 +158,7 @@ pub enum KmeFault {
     #[error("400, the KME refuses the request{0}")]
     Refused(Message),
     /// 404 for another call than `dec_keys`.
-    #[error("404, the KME does not know the path or the peer{0}; check base_url and peer_sae_id")]
+    #[error("404, the KME does not know the path or the peer{0}; check url and the peer's sae_id")]
     NoSuchPath(Message),
     /// 5xx, 408, 429: it cannot serve now. Also how most KMEs say that keys have run out.
     #[error("{status}, the KME cannot serve now{message}")]
@@ -177,7 +177,7 @@ pub enum KmeFault {
         message: Message,
     },
     /// 200 with a web page.
-    #[error("an HTML page instead of JSON; is base_url the KME's API and no web front end?")]
+    #[error("an HTML page instead of JSON; is url the KME's API and no web front end?")]
     Html,
     /// 200 with something that is not JSON.
     #[error("the reply is not JSON")]

@@ -27,7 +27,7 @@ impl Kme {
     pub(crate) fn new(config: ClientConfig, url: &Url) -> Result<Self, Error> {
         let tls = tls::setup(&config)?;
         let http = exchange::http(&config, tls).map_err(|error| ConfigError {
-            field: "base_url",
+            field: "url",
             value: config.base_url.clone(),
             problem: format!("no HTTP client can be made ({})", error.without_url()),
             mend: "check the limits of open files and threads".to_owned(),

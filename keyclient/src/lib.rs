@@ -30,6 +30,7 @@ mod error;
 mod exchange;
 mod failure;
 mod fault;
+pub mod file;
 mod kme;
 pub mod limits;
 mod memory;

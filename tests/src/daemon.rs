@@ -1,9 +1,11 @@
 //! Daemons of the program as processes: one for the KMEs, one for each site, joined by veth cables
 //! in the namespace of the caller, with hosts on the red cables and a watch on the black one.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, PipeReader, PipeWriter, Write, pipe};
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -55,7 +57,8 @@ impl Daemon {
     pub fn start_with(command: &mut Command, log: &Path, to: LogTo) -> Self {
         command
             .env_remove("RUST_LOG")
-            .env("QMACSEC_TEST_PLANTED", memory::planted());
+            .env("QMACSEC_TEST_PLANTED", memory::planted())
+            .env("QMACSEC_TEST_RAW", OsStr::from_bytes(&memory::PLANTED));
         if to != LogTo::File {
             command.env("RUST_LOG", "trace");
         }
@@ -201,7 +204,6 @@ impl DaemonPair {
     #[must_use]
     pub fn start(program: &str, settings: &Settings) -> Self {
         Self::start_with(program, settings, |folder| {
-            fs::write(folder.path().join("kme.toml"), kme_config()).unwrap();
             (start_kmes(program, folder), Side::BOTH.map(kme_address))
         })
     }
@@ -325,7 +327,9 @@ fn log_file(folder: &Folder, side: Side) -> PathBuf {
     folder.path().join(format!("site-{}.log", side.letter()))
 }
 
-fn kme_address(side: Side) -> SocketAddr {
+/// Where the KME of a site listens.
+#[must_use]
+pub fn kme_address(side: Side) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8443 + u16::from(side == Side::B)))
 }
 
@@ -343,8 +347,14 @@ fn kme_config() -> String {
     )
 }
 
-fn start_kmes(program: &str, folder: &Folder) -> Daemon {
+/// Starts the process of both KMEs.
+///
+/// # Panics
+/// When it does not come up.
+#[must_use]
+pub fn start_kmes(program: &str, folder: &Folder) -> Daemon {
     let config = folder.path().join("kme.toml");
+    fs::write(&config, kme_config()).unwrap();
     let mut kme = Command::new(program);
     kme.args(["kme", "--config"]).arg(config);
     let log = folder.path().join("kme.log");

@@ -14,7 +14,9 @@ use crate::site::Side;
 /// Between two frames of one host.
 const EVERY: Duration = Duration::from_millis(5);
 /// Inside each frame.
-const MARKER: &[u8] = b"a host's words, which nobody on the line may read";
+pub const MARKER: &[u8] = b"a host's words, which nobody on the line may read";
+/// Where in the frame.
+pub const MARKER_AT: usize = HEADER + SEQUENCE;
 const SEQUENCE: usize = 8;
 /// Ethernet, IPv4, UDP: what a device looks at that spreads flows over workers.
 const HEADER: usize = 14 + 20 + 8;

@@ -26,5 +26,6 @@ pub mod patience;
 pub mod processes;
 pub mod program;
 pub mod record;
+pub mod recorded;
 pub mod site;
 pub mod watch;

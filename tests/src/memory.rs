@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::FileExt;
 
 use base64::Engine as _;
@@ -88,63 +89,18 @@ impl Needles {
     ///
     /// # Errors
     /// When this process may not read it.
-    ///
-    /// # Panics
-    /// When a part of the memory cannot be read that should be.
-    pub fn find_in(&self, pid: u32) -> std::io::Result<Finds> {
-        let maps = fs::read_to_string(format!("/proc/{pid}/maps"))?;
-        let memory = File::open(format!("/proc/{pid}/mem"))?;
+    pub fn find_in(&self, pid: u32) -> io::Result<Finds> {
         let mut finds = Finds::new();
-        let mut read = 0;
-        for line in maps.lines() {
-            let mut fields = line.split_whitespace();
-            let (range, rights) = (fields.next().unwrap(), fields.next().unwrap());
-            let name = fields.nth(3).unwrap_or("heap or stack");
-            if !rights.starts_with('r') || UNREADABLE.contains(&name) {
-                continue;
-            }
-            let (begin, end) = range.split_once('-').unwrap();
-            let [begin, end] = [begin, end].map(|at| u64::from_str_radix(at, 16).unwrap());
-            read += self.find_between(&memory, begin..end, name, &mut finds);
-        }
-        assert!(read > 1 << 20, "{pid}: {read} octets are no program");
-        Ok(finds)
-    }
-
-    /// Returns how many octets could be read.
-    fn find_between(
-        &self,
-        memory: &File,
-        range: std::ops::Range<u64>,
-        name: &str,
-        finds: &mut Finds,
-    ) -> u64 {
-        let mut buffer = vec![0; CHUNK + self.longest];
-        let (mut at, mut total) = (range.start, 0);
-        while at < range.end {
-            let wanted = usize::try_from(range.end - at)
-                .unwrap_or(usize::MAX)
-                .min(buffer.len());
-            let got = match memory.read_at(&mut buffer[..wanted], at) {
-                Ok(got) if got > 0 => got,
-                // Unmapped since, or never backed by memory: behind the end of a file.
-                _ => {
-                    at += PAGE as u64;
-                    continue;
-                }
-            };
-            total += got as u64;
-            self.find_among(&buffer[..got], |number, form, offset| {
+        read_all(pid, self.longest, |[_, name], at, octets| {
+            self.find_among(octets, |number, form, offset| {
                 let place = format!("{name} {:x}", at + offset as u64);
                 let places: &mut Vec<_> = finds.entry((number, form)).or_default();
                 if !places.contains(&place) {
                     places.push(place);
                 }
             });
-            let done = at + got as u64 == range.end;
-            at += if done { got } else { got.min(CHUNK) } as u64;
-        }
-        total
+        })?;
+        Ok(finds)
     }
 
     fn find_among(&self, octets: &[u8], mut found: impl FnMut(usize, Form, usize)) {
@@ -167,6 +123,50 @@ impl Needles {
             }
         }
     }
+}
+
+/// Reads all memory of a process that can be read, in pieces that overlap by so many octets: rights
+/// and name of the mapping, address, octets.
+///
+/// # Errors
+/// When this process may not read it.
+///
+/// # Panics
+/// When there is less than any program has.
+pub fn read_all(
+    pid: u32,
+    overlap: usize,
+    mut each: impl FnMut([&str; 2], u64, &[u8]),
+) -> io::Result<()> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    let memory = File::open(format!("/proc/{pid}/mem"))?;
+    let mut buffer = vec![0; CHUNK + overlap];
+    let mut total = 0;
+    for line in maps.lines() {
+        let mut fields = line.split_whitespace();
+        let (range, rights) = (fields.next().unwrap(), fields.next().unwrap());
+        let name = fields.nth(3).unwrap_or("no name");
+        if !rights.starts_with('r') || UNREADABLE.contains(&name) {
+            continue;
+        }
+        let (begin, end) = range.split_once('-').unwrap();
+        let [mut at, end] = [begin, end].map(|at| u64::from_str_radix(at, 16).unwrap());
+        while at < end {
+            let rest = usize::try_from(end - at).unwrap_or(usize::MAX);
+            let wanted = rest.min(buffer.len());
+            let got = memory.read_at(&mut buffer[..wanted], at).unwrap_or(0);
+            if got == 0 {
+                // Unmapped since, or never backed by memory: behind the end of a file.
+                at += PAGE as u64;
+                continue;
+            }
+            total += got;
+            each([rights, name], at, &buffer[..got]);
+            at += if got == rest { got } else { got.min(CHUNK) } as u64;
+        }
+    }
+    assert!(total > 1 << 20, "{pid}: {total} octets are no program");
+    Ok(())
 }
 
 /// A secret in all its forms, each in two halves. Of base64 only what does not depend on the octets

@@ -118,6 +118,9 @@ impl Default for Settings {
     }
 }
 
+/// Seed of the secret of both sites.
+pub const SECRET: u8 = 0x5a;
+
 /// The folder of both sites.
 pub struct Folder {
     folder: TempDir,
@@ -140,14 +143,14 @@ impl Folder {
         let folder = tempfile::tempdir().unwrap();
         kme::pki::make_lab_pki(&folder.path().join("pki"), &kme::pki::LabPki::default()).unwrap();
         for side in Side::BOTH {
-            let octet = if settings.same_secret {
-                0x5a
+            let seed = if settings.same_secret {
+                SECRET
             } else {
-                0x5a + u8::from(side == Side::B)
+                SECRET + u8::from(side == Side::B)
             };
             write_psk(
                 &folder.path().join(format!("pair-{}.psk", side.letter())),
-                octet,
+                seed,
             );
         }
         Self {
@@ -250,11 +253,11 @@ impl Folder {
     }
 }
 
-/// A secret of 32 equal octets, in a file that only its owner may read.
+/// A secret of 32 octets, another for each `seed`, in a file that only its owner may read.
 ///
 /// # Panics
 /// When it cannot be written.
-pub fn write_psk(file: &Path, octet: u8) {
+pub fn write_psk(file: &Path, seed: u8) {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -262,6 +265,22 @@ pub fn write_psk(file: &Path, octet: u8) {
         .mode(0o600)
         .open(file)
         .unwrap();
-    file.write_all(format!("{octet:02x}").repeat(32).as_bytes())
-        .unwrap();
+    file.write_all(hex(&psk(seed)).as_bytes()).unwrap();
+}
+
+/// Octets of the secret of [`write_psk`].
+#[must_use]
+pub fn psk(seed: u8) -> [u8; 32] {
+    // A few rounds of a generator: it must look like a random number, and be the same each time.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(u64::from(seed) + 1);
+    core::array::from_fn(|_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_be_bytes()[2]
+    })
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use keyclient::file::{self, FileError, Opened};
+use keyclient::limits::PEM_OCTETS_MAX;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, version};
@@ -19,7 +21,15 @@ use crate::config::{KmeConfig, SaeIdentity};
 /// A certificate or key file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// Not readable, or not PEM.
+    /// Not readable, or others may read or replace the key.
+    #[error("{} {problem}; {}", path.display(), problem.fix(path))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: FileError,
+    },
+    /// Not PEM.
     #[error("cannot read {path}: {source}; it must be a PEM file this process may read")]
     Read {
         /// The file.
@@ -70,10 +80,7 @@ pub(crate) fn server_config(kme: &KmeConfig) -> Result<Arc<ServerConfig>, TlsErr
             .build()
             .map_err(|error| ca_refused(error.to_string()))?;
     let chain = certificates(&kme.cert)?;
-    let key = PrivateKeyDer::from_pem_file(&kme.key).map_err(|source| TlsError::Read {
-        path: kme.key.clone(),
-        source,
-    })?;
+    let key = private_key(&kme.key)?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
         .with_client_cert_verifier(clients)
@@ -89,13 +96,33 @@ pub(crate) fn server_config(kme: &KmeConfig) -> Result<Arc<ServerConfig>, TlsErr
     Ok(Arc::new(config))
 }
 
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let refused = |problem| TlsError::File {
+        path: path.into(),
+        problem,
+    };
+    let opened = Opened::open(path, PEM_OCTETS_MAX).map_err(refused)?;
+    let private = opened.private();
+    let text = opened.contents().map_err(refused)?;
+    // A file that holds no key need not be private.
+    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|source| TlsError::Read {
+        path: path.into(),
+        source,
+    })?;
+    private.map_err(refused)?;
+    Ok(key)
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |source| TlsError::Read {
         path: path.into(),
         source,
     };
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(failed)?
+    let text = file::read(path, PEM_OCTETS_MAX).map_err(|problem| TlsError::File {
+        path: path.into(),
+        problem,
+    })?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
         .map_err(failed)?;
     if certificates.is_empty() {

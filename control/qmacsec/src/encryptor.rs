@@ -68,6 +68,19 @@ pub enum RunError {
 /// A certificate or key that cannot be used: which file, and the mend.
 pub fn key_sources(file: &Path, config: &EncryptorConfig) -> Result<Sources, RunError> {
     let kme = &config.kme;
+    let pace = Pace {
+        patience: limits::kme_patience(config.rekey.interval.0).min(kme.timeout.0),
+        ..Pace::default()
+    };
+    Sources::new(source_configs(config), pace).map_err(|error| match error {
+        keyclient::Error::Config(mistake) => RunError::Config(in_config(file, config, mistake)),
+        other => RunError::Kme(other),
+    })
+}
+
+/// How each KME of the config is asked.
+pub(crate) fn source_configs(config: &EncryptorConfig) -> Vec<SourceConfig> {
+    let kme = &config.kme;
     let source = |(url, kme_id): (&str, Option<&str>)| SourceConfig {
         protocol: match kme.protocol {
             KeyProtocol::Etsi014 => Protocol::Etsi014,
@@ -88,24 +101,23 @@ pub fn key_sources(file: &Path, config: &EncryptorConfig) -> Result<Sources, Run
             http1_only: kme.http1_only,
         },
     };
-    let pace = Pace {
-        patience: limits::kme_patience(config.rekey.interval.0).min(kme.timeout.0),
-        ..Pace::default()
+    kme.addresses().map(source).collect()
+}
+
+/// A mistake that the KME client has found, at the key of the config that it comes from.
+pub(crate) fn in_config(
+    file: &Path,
+    config: &EncryptorConfig,
+    mistake: keyclient::ConfigError,
+) -> ConfigError {
+    let fallback = config.kme.fallback_url.as_ref() == Some(&mistake.value);
+    let key = match mistake.field {
+        "url" if fallback => "kme.fallback_url".to_owned(),
+        "sae_id" => "peer.sae_id".to_owned(),
+        field => format!("kme.{field}"),
     };
-    Sources::new(kme.addresses().map(source).collect(), pace).map_err(|error| match error {
-        keyclient::Error::Config(mistake) => {
-            let fallback = kme.fallback_url.as_ref() == Some(&mistake.value);
-            let key = match mistake.field {
-                "base_url" if fallback => "kme.fallback_url".to_owned(),
-                "base_url" => "kme.url".to_owned(),
-                "peer_sae_id" => "peer.sae_id".to_owned(),
-                field => format!("kme.{field}"),
-            };
-            let problem = ConfigError::new(file, key, mistake.problem);
-            RunError::Config(problem.value(mistake.value).mend(mistake.mend))
-        }
-        other => RunError::Kme(other),
-    })
+    let problem = ConfigError::new(file, key, mistake.problem);
+    problem.value(mistake.value).mend(mistake.mend)
 }
 
 /// What bypasses is said aloud: the box is there so that nothing crosses in clear.

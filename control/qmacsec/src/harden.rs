@@ -1,8 +1,17 @@
 //! What the process does against leaking keys: no core dump, no tracer, no swap.
 
+use std::sync::OnceLock;
+
 use nix::sys::prctl;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use tracing::warn;
+
+/// Whether memory is locked, once [`process`] has tried.
+static MEMORY_LOCKED: OnceLock<bool> = OnceLock::new();
+/// Bit of the capability to lock memory beyond the limit.
+const CAP_IPC_LOCK: u32 = 14;
+/// The map of user IDs outside all user namespaces.
+const EVERY_USER: [&str; 3] = ["0", "0", "4294967295"];
 
 /// Forbids core dumps and tracing, and keeps memory out of swap where that is allowed.
 ///
@@ -15,12 +24,42 @@ pub fn process() {
     if let Err(error) = prctl::set_dumpable(false) {
         warn!(%error, "tracing could not be forbidden: another process of this user could read keys");
     }
+    let locked = lock_memory();
+    if let Err(why) = &locked {
+        warn!(
+            "memory is not locked ({why}): keys could reach the swap; fix: CAP_IPC_LOCK or `ulimit -l unlimited` (systemd: LimitMEMLOCK=infinity), or no swap"
+        );
+    }
+    let _first = MEMORY_LOCKED.set(locked.is_ok());
+}
+
+/// Whether keys cannot reach the swap; `None` where [`process`] was not called.
+#[must_use]
+pub fn memory_locked() -> Option<bool> {
+    MEMORY_LOCKED.get().copied()
+}
+
+fn lock_memory() -> Result<(), String> {
+    let limit = getrlimit(Resource::RLIMIT_MEMLOCK).map_or(0, |(soft, _)| soft);
+    // Under a limit not only this call could fail, but every later allocation, too.
+    if limit != RLIM_INFINITY && !may_lock_any() {
+        return Err(format!("RLIMIT_MEMLOCK is {limit} octets"));
+    }
     let flags =
         nix::sys::mman::MlockAllFlags::MCL_CURRENT | nix::sys::mman::MlockAllFlags::MCL_FUTURE;
-    // Under a limit not only this call could fail, but every later allocation, too.
-    let unlimited = nix::unistd::geteuid().is_root()
-        || getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft == RLIM_INFINITY);
-    if unlimited && let Err(error) = nix::sys::mman::mlockall(flags) {
-        warn!(%error, "memory could not be locked: keys could reach the swap");
+    nix::sys::mman::mlockall(flags).map_err(|error| error.to_string())
+}
+
+/// Has CAP_IPC_LOCK, in a way that counts: that of a user namespace lifts no limit.
+fn may_lock_any() -> bool {
+    let users = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    if !users.split_whitespace().eq(EVERY_USER) {
+        return false;
     }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    effective.is_some_and(|mask| mask >> CAP_IPC_LOCK & 1 == 1)
 }

@@ -26,6 +26,7 @@ pub mod output;
 mod panics;
 pub mod ports;
 pub mod precedence;
+pub mod preflight;
 pub mod status;
 pub mod stop;
 

@@ -91,7 +91,9 @@ pub const PSK_LEN_MIN: usize = 32;
 /// Octets of the longest pre-shared secret.
 pub const PSK_LEN_MAX: usize = 64;
 /// A PSK file is hex digits and a line end.
-pub const PSK_FILE_LEN_MAX: u64 = 4 * PSK_LEN_MAX as u64;
+pub const PSK_FILE_LEN_MAX: usize = 4 * PSK_LEN_MAX;
+/// Of 32 random octets fewer are different in one of 10^11 cases.
+pub const PSK_DIFFERENT_MIN: usize = 18;
 
 /// Where the daemon listens for `qmacsec status` by default.
 pub const STATUS_SOCKET: &str = "/run/qmacsec.sock";

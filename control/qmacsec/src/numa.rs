@@ -38,7 +38,7 @@ fn distant((interfaces, nodes): (&Path, &Path), interface: &str, core: usize) ->
 }
 
 /// Whether a list like `0-3,8` has the core.
-fn holds(list: &str, core: usize) -> bool {
+pub(crate) fn holds(list: &str, core: usize) -> bool {
     let mut ranges = list.trim().split(',');
     ranges.any(|range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));

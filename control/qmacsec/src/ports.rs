@@ -185,10 +185,10 @@ impl Part {
 }
 
 /// Opens a port in another network namespace; its sockets stay there, this thread comes back.
-fn inside(
+pub(crate) fn inside<T>(
     netns: &Path,
-    open: impl FnOnce() -> Result<Box<dyn Port>, PortError>,
-) -> Result<Box<dyn Port>, PortError> {
+    open: impl FnOnce() -> Result<T, PortError>,
+) -> Result<T, PortError> {
     let refused = |cause: io::Error| PortError::System {
         what: format!("red.netns = {}", netns.display()),
         source: cause,

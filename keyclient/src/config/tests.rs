@@ -54,7 +54,7 @@ fn a_bad_base_url_is_named_with_its_mend() {
         ("https://kme-a/#x", "query"),
     ] {
         let error = config(base).urls().err().expect(base);
-        assert_eq!((error.field, error.value.as_str()), ("base_url", base));
+        assert_eq!((error.field, error.value.as_str()), ("url", base));
         assert!(error.problem.contains(problem), "{error}");
         assert!(!error.mend.is_empty());
     }
@@ -81,7 +81,7 @@ fn ids_stay_one_segment_of_the_path() {
         config.peer_sae_id = id.to_owned();
         assert_eq!(
             config.urls().err().map(|error| error.field),
-            Some("peer_sae_id"),
+            Some("sae_id"),
             "{id:?}"
         );
     }

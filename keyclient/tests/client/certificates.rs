@@ -236,6 +236,7 @@ async fn wrong_files_are_named_with_field_and_mend() {
     for (name, octets) in files {
         std::fs::write(pki.path(name), octets).unwrap();
     }
+    std::fs::write(pki.path("open.key"), &pem).unwrap();
     for (field, file, words) in [
         ("ca", "missing.pem", "no such file"),
         ("ca", "", "is a directory"),
@@ -255,6 +256,7 @@ async fn wrong_files_are_named_with_field_and_mend() {
             "is not the private key of the first certificate",
         ),
         ("key", "two.key", "2 private keys"),
+        ("key", "open.key", "is open to others (mode 644)"),
         ("key", "encrypted.key", "openssl pkey"),
     ] {
         let mut config = pki.config(&kme);

@@ -1,6 +1,6 @@
 //! Certificates made on the spot.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keyclient::{ClientConfig, Form};
@@ -24,6 +24,12 @@ pub(crate) struct Pki {
 pub(crate) struct Shown {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
+}
+
+/// As the file of a private key must be.
+pub(crate) fn private(file: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 impl Pki {
@@ -87,7 +93,9 @@ impl Pki {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         std::fs::write(self.path(&format!("{name}.pem")), certificate.pem()).unwrap();
-        std::fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
+        let file = self.path(&format!("{name}.key"));
+        std::fs::write(&file, key.serialize_pem()).unwrap();
+        private(&file);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -24,6 +24,7 @@ mod orders;
 mod output;
 mod policy;
 mod trouble;
+mod unit_file;
 mod unprivileged;
 mod workers;
 mod wrong_secret;

@@ -1,15 +1,20 @@
 //! What somebody finds who reads the memory of a running encryptor: no key that is out of use, and
 //! after `zeroise` none at all.
 
+use std::fs;
 use std::time::Duration;
 
-use tests::daemon::DaemonPair;
+use port::packet::{Packet, PacketConfig};
+use port::{Burst, Port};
+
+use tests::daemon::{self, Daemon, DaemonPair};
 use tests::kmes::TwoKmes;
 use tests::memory::{Finds, Form, Needles, PLANTED};
 use tests::namespace;
-use tests::patience::wait_until;
+use tests::patience::{wait_until, waited};
 use tests::program::run;
-use tests::site::{Settings, Side};
+use tests::recorded::{Recorded, find_keys};
+use tests::site::{Folder, SECRET, Settings, Side, psk};
 
 use super::PROGRAM;
 
@@ -26,6 +31,7 @@ fn found(pid: u32, keys: &[Vec<u8>]) -> Finds {
     all.push(PLANTED.to_vec());
     let mut finds = Needles::of(&all).find_in(pid).unwrap();
     let planted = [
+        Form::Raw,
         Form::Hex,
         Form::HexCapitals,
         Form::Base64(0),
@@ -93,6 +99,11 @@ fn no_key_outlives_its_use_and_zeroise_leaves_none() {
     };
     wait_until("the keys of a run", SOON, || keys().len() >= KEYS);
 
+    let status = pair.status(Side::A);
+    let about = fs::read_to_string(format!("/proc/{}/status", pair.process(Side::A))).unwrap();
+    let nothing = |line: &str| line.split_whitespace().eq(["VmLck:", "0", "kB"]);
+    assert_eq!(status.memory_locked, Some(!about.lines().any(nothing)));
+
     let old = keys();
     wait_for_switches(&pair, OLD);
     for side in Side::BOTH {
@@ -110,11 +121,171 @@ fn no_key_outlives_its_use_and_zeroise_leaves_none() {
         ["zeroise", "--yes", "--socket", socket.to_str().unwrap()],
     );
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let all = keys();
+    let mut all = keys();
+    all.push(psk(SECRET).to_vec());
     let finds = found(pair.process(Side::A), &all);
     assert!(
         finds.is_empty(),
         "{} keys after zeroise: {finds:#?}",
         all.len()
     );
+}
+
+/// The next frame that arrives at the black interface of site B.
+fn recorded() -> Recorded {
+    let config = PacketConfig {
+        ifname: "black-b".to_owned(),
+        ..PacketConfig::default()
+    };
+    let mut line = Packet::open(config).unwrap();
+    let mut burst = Burst::new();
+    let mut last = None;
+    wait_until("a frame on the line", SOON, || {
+        line.rx_burst(&mut burst);
+        for frame in burst.drain(..) {
+            if wire::ethertype(frame.bytes()) == Some(wire::ETHERTYPE_MACSEC) {
+                last = Recorded::of(frame.bytes());
+            }
+        }
+        last.is_some()
+    });
+    last.unwrap()
+}
+
+/// Who has recorded the line and then reads the memory of both boxes opens what is under the key in
+/// use, and nothing else; after zeroise nothing at all.
+#[test]
+fn the_keys_of_recorded_frames_are_gone() {
+    let name = "memory::the_keys_of_recorded_frames_are_gone";
+    if !nix::unistd::geteuid().is_root() {
+        return println!("{name}: skipped, only root reads the memory of a hardened process");
+    }
+    if !namespace::inside(name) {
+        return;
+    }
+    let settings = Settings {
+        interval: Duration::from_secs(120),
+        ..Settings::default()
+    };
+    let pair = DaemonPair::start(PROGRAM, &settings);
+    pair.wait_for_keys();
+    pair.hosts.speak();
+    let order = |order: &str, more: &[&str]| {
+        let socket = pair.folder.socket(Side::A);
+        let words = [order, "--socket", socket.to_str().unwrap()];
+        let ended = run(PROGRAM, words.iter().chain(more));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    };
+    let mut frames = vec![recorded()];
+    for _ in 0..2 {
+        let before = pair.status(Side::A).tx.switches;
+        order("rekey", &[]);
+        wait_until("a fresh key", SOON, || {
+            pair.status(Side::A).tx.switches > before
+        });
+        frames.push(recorded());
+    }
+    for side in Side::BOTH {
+        let mut found = Vec::new();
+        // The old one is wiped after the grace time.
+        let gone = waited(SOON, || {
+            found = find_keys(pair.process(side), &frames).unwrap();
+            assert!(
+                found[2].is_some(),
+                "the key in use is not found: the search is blind"
+            );
+            found[0].is_none() && found[1].is_none()
+        });
+        assert!(gone.is_some(), "{side:?}: {found:?}");
+    }
+    order("zeroise", &["--yes"]);
+    let found = find_keys(pair.process(Side::A), &frames).unwrap();
+    assert!(
+        found.iter().all(Option::is_none),
+        "after zeroise: {found:?}"
+    );
+}
+
+/// Keys that both SAEs have fetched are gone from the KME.
+#[test]
+fn a_kme_keeps_no_key_that_it_has_given_to_both() {
+    let name = "memory::a_kme_keeps_no_key_that_it_has_given_to_both";
+    if !nix::unistd::geteuid().is_root() {
+        return println!("{name}: skipped, only root reads the memory of a hardened process");
+    }
+    if !namespace::inside(name) {
+        return;
+    }
+    let folder = Folder::new(&Settings::default());
+    let kmes = daemon::start_kmes(PROGRAM, &folder);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let client = |side: Side| {
+        let (letter, peer) = (side.letter(), side.other().letter());
+        let pki = folder.path().join("pki");
+        keyclient::Client::new(keyclient::ClientConfig {
+            base_url: format!("https://{}", daemon::kme_address(side)),
+            kme_id: None,
+            peer_sae_id: format!("sae-{peer}"),
+            ca: pki.join("ca.pem"),
+            cert: pki.join(format!("sae-{letter}.pem")),
+            key: pki.join(format!("sae-{letter}.key")),
+            timeout: Duration::from_secs(20),
+            form: keyclient::Form::Post,
+            http1_only: side == Side::B,
+        })
+        .ok()
+        .unwrap()
+    };
+    let (a, b) = (client(Side::A), client(Side::B));
+    let mut given = Vec::new();
+    for _ in 0..20 {
+        let keys = runtime.block_on(a.enc_keys(2, 256)).ok().unwrap();
+        let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
+        assert_eq!(runtime.block_on(b.dec_keys(&ids)).ok().unwrap().len(), 2);
+        given.extend(keys.iter().map(|key| key.bytes.expose().to_vec()));
+    }
+    // The connections end a moment after the replies.
+    let mut finds = Finds::new();
+    let clean = waited(SOON, || {
+        finds = found(kmes.id(), &given);
+        finds.is_empty()
+    });
+    assert!(clean.is_some(), "{} keys: {finds:#?}", given.len());
+}
+
+#[test]
+fn memory_that_is_not_locked_is_said_so() {
+    if !namespace::inside("memory::memory_that_is_not_locked_is_said_so") {
+        return;
+    }
+    namespace::veth("red0", "lan0", 1500);
+    namespace::veth("black0", "line0", 1600);
+    let folder = Folder::new(&Settings::default());
+    let ports = "[red]\nport = \"packet\"\ninterface = \"red0\"\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
+    let file = folder.encryptor(Side::A, ports, ([127, 0, 0, 1], 1).into());
+    let limited = [
+        "--memlock=65536",
+        "setpriv",
+        "--bounding-set=-ipc_lock",
+        PROGRAM,
+        "run",
+        "--config",
+        file.to_str().unwrap(),
+    ];
+    let daemon = Daemon::start("prlimit", &limited, &folder.path().join("log"));
+    let socket = folder.socket(Side::A);
+    let status = || qmacsec::status::query::<qmacsec::status::Report>(&socket);
+    let up = waited(SOON, || status().is_ok());
+    assert!(up.is_some(), "{}", daemon.log());
+    assert_eq!(status().unwrap().memory_locked, Some(false));
+    let log = daemon.log();
+    assert!(
+        log.contains("memory is not locked (RLIMIT_MEMLOCK is 65536 octets)"),
+        "{log}"
+    );
+    let shown = run(PROGRAM, ["status", "--socket", socket.to_str().unwrap()]);
+    assert!(shown.stdout.contains("NOT LOCKED"), "{}", shown.stdout);
 }

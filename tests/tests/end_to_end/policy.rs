@@ -87,6 +87,11 @@ fn what_cannot_be_taken_over_is_named_and_nothing_is() {
     );
     refused("[encryptor", &["TOML"]);
     fs::remove_file(&file).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&file).status();
+    assert!(made.unwrap().success());
+    let done = reload(&socket);
+    assert!(!done.done && done.text.contains("is a FIFO"), "{done:?}");
+    fs::remove_file(&file).unwrap();
     let done = reload(&socket);
     assert!(
         !done.done && done.text.contains("cannot be read"),

@@ -1,5 +1,6 @@
 use super::{Api, Caller};
 use crate::config::{KmeConfig, LinkConfig, SaeIdentity};
+use crate::entropy::Entropy;
 use crate::link::Link;
 use crate::supply::{Origin, Supply};
 use std::sync::Arc;
@@ -22,7 +23,13 @@ fn a_certificate_must_name_one_of_our_saes() {
         blocks_at_start: 0,
         origin: Origin::Modelled,
     };
-    let link = Link::new(std::slice::from_ref(&config), LinkConfig::default(), supply).unwrap();
+    let link = Link::new(
+        std::slice::from_ref(&config),
+        LinkConfig::default(),
+        supply,
+        Entropy::system(),
+    )
+    .unwrap();
     let api = Api::new(&config, Arc::new(link));
     let caller = |names: &[&str]| {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();

@@ -42,7 +42,7 @@ fn a_file_that_cannot_be_used_is_named() {
                 ..good.clone()
             },
             &missing,
-            |e| matches!(e, TlsError::Read { .. }),
+            |e| matches!(e, TlsError::File { .. }),
         ),
         (
             KmeConfig {

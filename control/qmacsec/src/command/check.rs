@@ -6,13 +6,19 @@ use std::process::ExitCode;
 use worker::Action;
 
 use super::Outcome;
-use crate::config::{EncryptorConfig, Psk};
+use crate::config::EncryptorConfig;
 use crate::ledger;
 use crate::output::{OutputError, outln};
+use crate::preflight;
 
 /// Arguments of `qmacsec check`.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  qmacsec check --config /etc/qmacsec/site-a.toml")]
+#[command(after_help = "\
+Does what `run` does before it opens anything, as the user who asks: files and their rights, interfaces,
+cores, folders. Exit code: 0 if nothing is wrong, 1 otherwise, with every mistake that it can see.
+
+Example:
+  qmacsec check --config /etc/qmacsec/site-a.toml")]
 pub struct Args {
     /// The encryptor's config file (TOML)
     #[arg(long, value_name = "FILE")]
@@ -22,13 +28,9 @@ pub struct Args {
 /// Checks and prints a summary.
 ///
 /// # Errors
-/// The first mistake found, with file, key, value and mend; output that cannot be written.
+/// All mistakes found, each with file, key, value and mend; output that cannot be written.
 pub fn main(args: &Args) -> Outcome {
-    let config = EncryptorConfig::read(&args.config)?;
-    Psk::read(&args.config, &config.the_peer().psk_file)?;
-    crate::encryptor::key_sources(&args.config, &config)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    config.worker.fits(&args.config, cores)?;
+    let config = preflight::examine(&args.config)?;
     let ledger = match &config.encryptor.ledger {
         Some(path) => Some((path, ledger::inspect(path)?)),
         None => None,

@@ -176,7 +176,9 @@ fn mistake(file: &Path, config: &KmeFile, error: &StartError) -> ConfigError {
         StartError::Tls { kme_id, source } => {
             let kme = config.kme.iter().find(|kme| &kme.kme_id == kme_id);
             let path = match source {
-                TlsError::Read { path, .. } | TlsError::Ca { path, .. } => Some(path),
+                TlsError::File { path, .. }
+                | TlsError::Read { path, .. }
+                | TlsError::Ca { path, .. } => Some(path),
                 TlsError::NoCertificate(path) => Some(path),
                 TlsError::Pair { key, .. } => Some(key),
                 TlsError::Library(_) => None,

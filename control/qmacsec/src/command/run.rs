@@ -7,7 +7,7 @@ use super::Outcome;
 use crate::config::EncryptorConfig;
 use crate::encryptor::RunError;
 use crate::ports::Ports;
-use crate::{daemon, encryptor, stop};
+use crate::{daemon, encryptor, preflight, stop};
 
 /// Arguments of `qmacsec run`.
 #[derive(clap::Args)]
@@ -76,10 +76,13 @@ pub struct Args {
 /// # Errors
 /// What keeps the encryptor from coming up, with the mend.
 pub fn main(args: &Args) -> Outcome {
-    run(&args.config, Ports::of, stop::signal())
+    let _log = daemon::begin()?;
+    let config = preflight::examine(&args.config)?;
+    let ports = Ports::of(&config)?;
+    daemon::run(encryptor::run(&config, &args.config, ports, stop::signal()))
 }
 
-/// Runs an encryptor as this process, over any ports, until `stop` resolves.
+/// Runs an encryptor as this process until `stop` resolves, over other ports than those of its config.
 ///
 /// # Errors
 /// As [`main`].
@@ -89,7 +92,7 @@ pub fn run(
     stop: impl Future<Output = ()>,
 ) -> Outcome {
     let _log = daemon::begin()?;
-    let config = EncryptorConfig::read(file)?;
+    let config = preflight::examine_but_ports(file)?;
     let ports = ports(&config)?;
     daemon::run(encryptor::run(&config, file, ports, stop))
 }

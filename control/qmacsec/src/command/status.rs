@@ -164,6 +164,11 @@ pub(crate) fn text(report: &Report) -> String {
             "  {side} is kept down, since the other port has lost its link (link_loss_forwarding)"
         ));
     }
+    if report.memory_locked == Some(false) {
+        line(
+            "  memory is NOT LOCKED: keys could reach the swap; the log says what to do".to_owned(),
+        );
+    }
     let several = report.workers.len() > 1;
     if several {
         line(format!("  {} workers together:", report.workers.len()));

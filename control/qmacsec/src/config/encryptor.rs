@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::place::{Dpdk, Place};
 use super::value::{DeviceText, EngineName, Mac, PolicyName, Size, Span, SuiteName, XdpModeName};
-use super::{ConfigError, Document, Kme, Policy, Worker, file};
+use super::{ConfigError, Document, Kme, Mistakes, Policy, Worker, file};
 use crate::limits;
 
 /// A whole config file. Paths in it are relative to the file.
@@ -251,16 +251,33 @@ impl EncryptorConfig {
     /// Reads, parses and checks a config file; paths become absolute or relative to the process.
     ///
     /// # Errors
-    /// The first mistake found, with file, key, value and mend.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = file::text(path)?;
-        let mut config: Self = file::parse(path, &text)?;
-        config.document = file::parse(path, &text)?;
+    /// All mistakes in it, each with file, key, value and mend.
+    pub fn read(path: &Path) -> Result<Self, Mistakes> {
+        match Self::read_as_far_as_possible(path) {
+            (Some(config), mistakes) if mistakes.is_empty() => Ok(config),
+            (_, mistakes) => Err(mistakes),
+        }
+    }
+
+    /// As [`Self::read`]; what could be read is there beside the mistakes. Nothing may run with it if
+    /// there are any.
+    pub(crate) fn read_as_far_as_possible(path: &Path) -> (Option<Self>, Mistakes) {
+        let text = match file::text(path) {
+            Ok(text) => text,
+            Err(mistake) => return (None, mistake.into()),
+        };
+        let (config, mut mistakes) = file::parse_all::<Self>(path, &text);
+        let Some(mut config) = config else {
+            return (None, mistakes);
+        };
+        if let Some(document) = mistakes.note(file::parse(path, &text)) {
+            config.document = document;
+        }
         config.resolve_paths(path);
-        config.check(path)?;
+        config.check(path, &mut mistakes);
         let rekey_ethertype = config.rekey.ethertype;
-        config.policy.tabulate(path, rekey_ethertype)?;
-        Ok(config)
+        mistakes.note(config.policy.tabulate(path, rekey_ethertype));
+        (Some(config), mistakes)
     }
 
     /// The peer. Exactly one, checked when the file was read.
@@ -288,19 +305,36 @@ impl EncryptorConfig {
         }
     }
 
-    fn check(&self, file: &Path) -> Result<(), ConfigError> {
-        self.check_ports(file)?;
-        self.check_rekey(file)?;
-        self.worker.check(file)?;
-        self.kme.check(file)?;
-        if self.peer.len() != 1 {
-            return Err(ConfigError::new(
-                file,
-                "peer",
-                format!("{} peers are configured", self.peer.len()),
-            )
-            .mend("exactly one [[peer]] today"));
+    fn check(&self, file: &Path, mistakes: &mut Mistakes) {
+        mistakes.note(self.red.place().check(file));
+        mistakes.note(self.black.place().check(file));
+        mistakes.note(self.dpdk.check(file));
+        mistakes.note(self.check_ports(file));
+        mistakes.note(self.check_red_mtu(file));
+        self.check_rekey(file, mistakes);
+        mistakes.note(self.worker.check(file));
+        mistakes.note(self.kme.check(file));
+        mistakes.note(self.check_peer(file));
+        mistakes.note(self.check_ledger(file));
+        mistakes.note(self.check_macsec(file));
+    }
+
+    fn check_peer(&self, file: &Path) -> Result<(), ConfigError> {
+        let [peer] = self.peer.as_slice() else {
+            let problem = format!("{} peers are configured", self.peer.len());
+            return Err(ConfigError::new(file, "peer", problem).mend("exactly one [[peer]] today"));
+        };
+        if peer.name == self.encryptor.name {
+            return Err(
+                ConfigError::new(file, "peer.name", "is the name of this encryptor")
+                    .value(format!("{:?}", peer.name))
+                    .mend("name the encryptor at the other end of the line"),
+            );
         }
+        Ok(())
+    }
+
+    fn check_ledger(&self, file: &Path) -> Result<(), ConfigError> {
         if self.encryptor.ledger_max_size.0 < limits::LEDGER_MAX_LEN_MIN {
             return Err(
                 ConfigError::new(file, "encryptor.ledger_max_size", "is too small")
@@ -308,6 +342,10 @@ impl EncryptorConfig {
                     .mend(format!("{} or more", Size(limits::LEDGER_MAX_LEN_MIN))),
             );
         }
+        Ok(())
+    }
+
+    fn check_macsec(&self, file: &Path) -> Result<(), ConfigError> {
         if self.macsec.replay_window > limits::REPLAY_WINDOW_MAX {
             return Err(
                 ConfigError::new(file, "macsec.replay_window", "is too wide")
@@ -330,20 +368,21 @@ impl EncryptorConfig {
 
     fn check_ports(&self, file: &Path) -> Result<(), ConfigError> {
         let (red, black) = (self.red.place(), self.black.place());
-        red.check(file)?;
-        black.check(file)?;
-        self.dpdk.check(file)?;
         let same = match (&self.red.device, &self.black.device) {
             (Some(red), Some(black)) => red.0.device() == black.0.device(),
             _ => red.name() == black.name(),
         };
-        if same {
+        if same && !red.name().is_empty() {
             let key = format!("black.{}", black.key());
             let problem = format!("is also the red {}", black.key());
             return Err(ConfigError::new(file, key, problem)
                 .value(black.name())
                 .mend("red and black are two interfaces"));
         }
+        Ok(())
+    }
+
+    fn check_red_mtu(&self, file: &Path) -> Result<(), ConfigError> {
         if !(limits::RED_MTU_MIN..=limits::RED_MTU_MAX).contains(&self.red.mtu) {
             return Err(ConfigError::new(file, "red.mtu", "is out of range")
                 .value(self.red.mtu)
@@ -356,53 +395,57 @@ impl EncryptorConfig {
         Ok(())
     }
 
-    fn check_rekey(&self, file: &Path) -> Result<(), ConfigError> {
+    fn check_rekey(&self, file: &Path, mistakes: &mut Mistakes) {
         let rekey = &self.rekey;
-        span_within(
+        mistakes.note(span_within(
             file,
             "rekey.interval",
             rekey.interval,
             limits::REKEY_INTERVAL_MIN,
             limits::REKEY_INTERVAL_MAX,
-        )?;
-        if rekey.hold_max.0 < rekey.interval.0 * 2 {
-            return Err(ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")
-                .value(rekey.hold_max)
-                .mend("a key must live through at least one missed change: give two intervals or more"));
-        }
-        if let Some([first, second]) = rekey.stretch {
-            let most = rekey.hold_max.0 / rekey::limits::STRETCH_OF_HOLD;
-            if !(rekey.interval.0 <= first.0 && first.0 <= second.0 && second.0 <= most) {
-                return Err(ConfigError::new(
-                    file,
-                    "rekey.stretch",
-                    "does not grow from the interval to a third of hold_max",
-                )
-                .value(format!("[\"{first}\", \"{second}\"]"))
-                .mend(format!(
-                    "two spans, like [\"10s\", \"1m\"], from {} to at most {}",
-                    rekey.interval,
-                    Span(most)
-                )));
-            }
-        }
-        span_within(
+        ));
+        mistakes.note(rekey.check_times(file));
+        mistakes.note(span_within(
             file,
             "rekey.kem_interval",
             rekey.kem_interval,
             rekey::limits::RATCHET_MIN,
             rekey::limits::RATCHET_MAX,
-        )?;
+        ));
         if rekey.ethertype < 0x0600 || rekey.ethertype == wire::ETHERTYPE_MACSEC {
-            return Err(ConfigError::new(
-                file,
-                "rekey.ethertype",
-                "cannot be used for rekey frames",
-            )
-            .value(format!("{:#06x}", rekey.ethertype))
-            .mend("0x88b5 (default) or another free EtherType, the same at both ends"));
+            let problem = "cannot be used for rekey frames";
+            mistakes.add(
+                ConfigError::new(file, "rekey.ethertype", problem)
+                    .value(format!("{:#06x}", rekey.ethertype))
+                    .mend("0x88b5 (default) or another free EtherType, the same at both ends"),
+            );
         }
-        Ok(())
+    }
+}
+
+impl Rekey {
+    /// Times that must fit each other.
+    fn check_times(&self, file: &Path) -> Result<(), ConfigError> {
+        if self.hold_max.0 < self.interval.0 * 2 {
+            return Err(ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")
+                .value(self.hold_max)
+                .mend("a key must live through at least one missed change: give two intervals or more"));
+        }
+        let Some([first, second]) = self.stretch else {
+            return Ok(());
+        };
+        let most = self.hold_max.0 / rekey::limits::STRETCH_OF_HOLD;
+        if self.interval.0 <= first.0 && first.0 <= second.0 && second.0 <= most {
+            return Ok(());
+        }
+        let problem = "does not grow from the interval to a third of hold_max";
+        Err(ConfigError::new(file, "rekey.stretch", problem)
+            .value(format!("[\"{first}\", \"{second}\"]"))
+            .mend(format!(
+                "two spans, like [\"10s\", \"1m\"], from {} to at most {}",
+                self.interval,
+                Span(most)
+            )))
     }
 }
 

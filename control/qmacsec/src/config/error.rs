@@ -56,3 +56,49 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// All that is wrong with a config and what it names, in the order in which it was found.
+#[derive(Debug, Default)]
+pub struct Mistakes(Vec<ConfigError>);
+
+impl Mistakes {
+    /// None.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Enters one, unless the same was said before.
+    pub(crate) fn add(&mut self, mistake: ConfigError) {
+        let same = |known: &ConfigError| known.to_string() == mistake.to_string();
+        if !self.0.iter().any(same) {
+            self.0.push(mistake);
+        }
+    }
+
+    /// Enters what a check has found.
+    pub(crate) fn note<T>(&mut self, checked: Result<T, ConfigError>) -> Option<T> {
+        checked.map_err(|mistake| self.add(mistake)).ok()
+    }
+}
+
+impl From<ConfigError> for Mistakes {
+    fn from(mistake: ConfigError) -> Self {
+        Self(vec![mistake])
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, mistake) in self.0.iter().enumerate() {
+            let line_end = if number == 0 { "" } else { "\n" };
+            write!(f, "{line_end}{mistake}")?;
+        }
+        match self.0.len() {
+            0 | 1 => Ok(()),
+            several => write!(f, "\n{several} mistakes"),
+        }
+    }
+}
+
+impl std::error::Error for Mistakes {}

@@ -1,14 +1,17 @@
 //! Reading a TOML file into a config struct: unknown keys are mistakes, and each mistake names
 //! file, key, value and mend.
 
+use std::ops::Range;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::ConfigError;
+use super::{ConfigError, Mistakes};
 
 /// A config file is a page or two of text; more is not a config file.
-const FILE_LEN_MAX: u64 = 1 << 20;
+const FILE_LEN_MAX: usize = 1 << 20;
+/// More mistakes than this are not told at once.
+const MISTAKES_MAX: usize = 32;
 
 /// Reads and parses `file`.
 pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<T, ConfigError> {
@@ -17,31 +20,86 @@ pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<T, ConfigError> {
 
 /// Reads `file`, which must be no longer than a config is.
 pub(crate) fn text(file: &Path) -> Result<String, ConfigError> {
-    let unreadable = |error: std::io::Error| {
-        ConfigError::new(file, "", format!("cannot be read: {error}"))
+    let unreadable = |problem: String| {
+        ConfigError::new(file, "", format!("cannot be read: {problem}"))
             .mend("give the path of a readable TOML file with --config")
     };
-    let len = std::fs::metadata(file).map_err(unreadable)?.len();
-    if len > FILE_LEN_MAX {
-        return Err(ConfigError::new(
-            file,
-            "",
-            format!("has {len} octets; a config has at most {FILE_LEN_MAX}"),
-        ));
+    let octets = keyclient::file::read(file, FILE_LEN_MAX);
+    let octets = octets.map_err(|error| unreadable(error.to_string()))?;
+    String::from_utf8(octets.to_vec()).map_err(|_| unreadable("is no text in UTF-8".to_owned()))
+}
+
+/// Parses `text` as far as it goes. What cannot be understood is entered, and left out, so that what
+/// comes behind is looked at too. Nothing is returned if something that must be there is missing.
+pub(crate) fn parse_all<T: DeserializeOwned>(file: &Path, text: &str) -> (Option<T>, Mistakes) {
+    let (mut text, mut mistakes) = (text.to_owned(), Mistakes::default());
+    let mut left_out = Vec::new();
+    for _ in 0..MISTAKES_MAX {
+        let fault = match attempt::<T>(file, &text) {
+            Ok(parsed) => return (Some(parsed), mistakes),
+            Err(fault) => fault,
+        };
+        let missing = fault.missing_in();
+        if missing.as_ref().is_none_or(|key| !left_out.contains(key)) {
+            mistakes.add(fault.mistake);
+        }
+        let Some(span) = fault.span.filter(|_| fault.key != ".") else {
+            break;
+        };
+        let lines = match missing {
+            // A section that lacks something cannot be used at all.
+            Some(_) => section_around(&text, span.start),
+            None => lines_of(&text, &span),
+        };
+        // What is left out is not missing.
+        left_out.push(fault.key.clone());
+        let section = fault.key.split(['.', '[']).next().unwrap_or_default();
+        left_out.push(section.to_owned());
+        blank(&mut text, lines);
     }
-    std::fs::read_to_string(file).map_err(unreadable)
+    (None, mistakes)
 }
 
 /// Parses `text`; `file` is for messages only.
 pub(crate) fn parse<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, ConfigError> {
-    let syntax = |error: &toml::de::Error| {
-        ConfigError::new(file, at_line(text, error), error.message().to_owned())
-            .mend("the file is TOML: [section] lines, then key = \"value\" lines")
+    attempt(file, text).map_err(|fault| fault.mistake)
+}
+
+/// Why a text is not what it should be.
+struct Fault {
+    mistake: ConfigError,
+    /// Path of the key, `.` for the whole.
+    key: String,
+    /// Octets of the text; none when it is no TOML.
+    span: Option<Range<usize>>,
+    /// What is missing in `key`.
+    missing: Option<String>,
+}
+
+impl Fault {
+    /// The path of what is missing.
+    fn missing_in(&self) -> Option<String> {
+        let missing = self.missing.as_ref()?;
+        Some(match self.key.as_str() {
+            "." => missing.clone(),
+            section => format!("{section}.{missing}"),
+        })
+    }
+}
+
+fn attempt<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Box<Fault>> {
+    let syntax = |error: &toml::de::Error| Fault {
+        mistake: ConfigError::new(file, at_line(text, error), error.message().to_owned())
+            .mend("the file is TOML: [section] lines, then key = \"value\" lines"),
+        key: ".".to_owned(),
+        span: None,
+        missing: None,
     };
-    let document = toml::Deserializer::parse(text).map_err(|error| syntax(&error))?;
+    let document = toml::Deserializer::parse(text).map_err(|error| Box::new(syntax(&error)))?;
     serde_path_to_error::deserialize(document).map_err(|error| {
         let key = error.path().to_string();
         let inner = error.into_inner();
+        let missing = inner.message().strip_prefix("missing field ");
         let (problem, mend) = split_mend(inner.message());
         let mut mistake = if key == "." {
             ConfigError::new(file, at_line(text, &inner), problem)
@@ -51,11 +109,49 @@ pub(crate) fn parse<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, C
         if let Some(value) = value_at(text, &inner) {
             mistake = mistake.value(value);
         }
-        match mend {
-            Some(mend) => mistake.mend(mend),
-            None => mistake,
+        if let Some(mend) = mend {
+            mistake = mistake.mend(mend);
         }
+        Box::new(Fault {
+            mistake,
+            missing: missing.map(|name| name.trim_matches('`').to_owned()),
+            key,
+            span: inner.span(),
+        })
     })
+}
+
+/// The lines that hold the octets of `span`.
+fn lines_of(text: &str, span: &Range<usize>) -> Range<usize> {
+    let start = text.get(..span.start).and_then(|before| before.rfind('\n'));
+    let behind = span.end.max(span.start + 1).min(text.len());
+    let end = text.get(behind..).and_then(|after| after.find('\n'));
+    start.map_or(0, |at| at + 1)..end.map_or(text.len(), |len| behind + len)
+}
+
+/// The lines of the section that this octet is in, its header included.
+fn section_around(text: &str, octet: usize) -> Range<usize> {
+    let mut section = 0..text.len();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with('[') {
+            if at > octet {
+                section.end = at;
+                break;
+            }
+            section.start = at;
+        }
+        at += line.len();
+    }
+    section
+}
+
+/// Lines stay, so that those behind keep their numbers.
+fn blank(text: &mut String, lines: Range<usize>) {
+    if let Some(old) = text.get(lines.clone()) {
+        let empty: String = old.chars().filter(|char| *char == '\n').collect();
+        text.replace_range(lines, &empty);
+    }
 }
 
 /// Our own value types end their messages with `; mend: ...`.

@@ -17,7 +17,7 @@ mod worker;
 
 pub use self::worker::{Idle, Worker};
 pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, PortKind, Red, Rekey};
-pub use error::ConfigError;
+pub use error::{ConfigError, Mistakes};
 pub use kme::{Kme as LabKme, KmeFile, Link};
 pub use place::Dpdk;
 pub use policy::{Policy, PolicyRule};

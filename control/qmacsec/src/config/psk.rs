@@ -1,9 +1,9 @@
 //! The pre-shared secret of a pair of encryptors, read from its file.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use keyclient::file::{self, FileError};
 use zeroize::Zeroizing;
 
 use super::ConfigError;
@@ -13,38 +13,35 @@ use crate::limits;
 pub struct Psk(Zeroizing<Vec<u8>>);
 
 impl Psk {
-    /// Reads a file of hex digits that nobody but its owner may read.
+    /// Reads a file of hex digits that nobody but its owner may read or replace.
     ///
     /// # Errors
-    /// Unreadable, open to others, not hex, too short or too long; never shows the content.
+    /// Unreadable, open to others, not hex, too short or too long, no random number; never shows the
+    /// content.
     pub fn read(config: &Path, file: &Path) -> Result<Self, ConfigError> {
         let wrong = |problem: String| {
             ConfigError::new(config, "peer.psk_file", problem).value(file.display())
         };
-        let metadata = fs::metadata(file).map_err(|error| {
-            wrong(format!("cannot be read: {error}"))
-                .mend("make one with `qmacsec pki --psk FILE` and carry it to both sites by hand")
-        })?;
-        if metadata.mode() & 0o077 != 0 {
-            return Err(wrong(format!(
-                "is open to others (mode {:o})",
-                metadata.mode() & 0o777
-            ))
-            .mend(format!("chmod 600 {}", file.display())));
-        }
-        if metadata.len() > limits::PSK_FILE_LEN_MAX {
-            return Err(wrong(format!("has {} octets", metadata.len()))
-                .mend("64 to 128 hex digits, nothing else"));
-        }
-        let text = Zeroizing::new(
-            fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read: {error}")))?,
-        );
-        let octets = from_hex(text.trim()).ok_or_else(|| {
+        let text =
+            file::read_secret(file, limits::PSK_FILE_LEN_MAX).map_err(|error| match error {
+                FileError::Absent => wrong(format!("cannot be read: {error}")).mend(
+                    "make one with `qmacsec pki --psk FILE` and carry it to both sites by hand",
+                ),
+                FileError::TooLong { len, .. } => {
+                    wrong(format!("has {len} octets")).mend("64 to 128 hex digits, nothing else")
+                }
+                error => wrong(error.to_string()).mend(error.fix(file)),
+            })?;
+        let octets = from_hex(text.trim_ascii()).ok_or_else(|| {
             wrong("is not hex".to_owned()).mend("64 to 128 hex digits, nothing else")
         })?;
         if !(limits::PSK_LEN_MIN..=limits::PSK_LEN_MAX).contains(&octets.len()) {
             return Err(wrong(format!("holds {} octets", octets.len()))
                 .mend("32 to 64 octets: 64 to 128 hex digits"));
+        }
+        if let Some(why) = not_random(&octets) {
+            return Err(wrong(format!("is no random number: {why}"))
+                .mend("make one with `qmacsec pki --psk FILE` or `openssl rand -hex 32`"));
         }
         Ok(Self(octets))
     }
@@ -55,16 +52,41 @@ impl Psk {
     }
 }
 
-fn from_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    if !text.len().is_multiple_of(2) {
+/// What a random number is not, or one in 10^11 times. Finds what people write in the place of one:
+/// zeros, a pattern again and again, counting, words.
+fn not_random(octets: &[u8]) -> Option<&'static str> {
+    let different = octets.iter().collect::<BTreeSet<_>>().len();
+    let repeats = |period: usize| octets.iter().zip(&octets[period..]).all(|(a, b)| a == b);
+    let mut steps = octets.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+    let step = steps.next();
+    if different == 1 {
+        Some("all octets are the same")
+    } else if (2..=octets.len() / 2).any(repeats) {
+        Some("the same octets come again and again")
+    } else if steps.all(|next| Some(next) == step) {
+        Some("it counts")
+    } else if different < limits::PSK_DIFFERENT_MIN {
+        Some("a few octets come too often")
+    } else if octets
+        .iter()
+        .all(|octet| octet.is_ascii_graphic() || *octet == b' ')
+    {
+        Some("it is text")
+    } else {
+        None
+    }
+}
+
+fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (pairs, rest) = text.as_chunks::<2>();
+    if !rest.is_empty() {
         return None;
     }
     // Exact capacity: a growing vector would leave copies of the secret behind.
-    let mut octets = Zeroizing::new(Vec::with_capacity(text.len() / 2));
-    for pair in text.as_bytes().chunks_exact(2) {
-        let high = char::from(*pair.first()?).to_digit(16)?;
-        let low = char::from(*pair.last()?).to_digit(16)?;
-        octets.push(u8::try_from(high << 4 | low).ok()?);
+    let mut octets = Zeroizing::new(Vec::with_capacity(pairs.len()));
+    for &[high, low] in pairs {
+        let digit = |octet: u8| char::from(octet).to_digit(16);
+        octets.push(u8::try_from(digit(high)? << 4 | digit(low)?).ok()?);
     }
     Some(octets)
 }

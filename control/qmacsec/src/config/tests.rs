@@ -396,15 +396,39 @@ mod psk {
             .map_err(|error| error.to_string())
     }
 
+    /// What `openssl rand -hex` gave.
+    const RANDOM: &str = "0f9c3b5ad1e8427766b0c4e29a51fd038dd75e1c20a9f3466bb8e4771592caf1";
+
     #[test]
     fn hex_of_32_to_64_octets_is_read() {
-        assert_eq!(read(&"ab".repeat(32), 0o600).unwrap(), [0xab; 32]);
-        assert_eq!(
-            read(&format!("{}\n", "00FF".repeat(32)), 0o400)
-                .unwrap()
-                .len(),
-            64
-        );
+        let octets = read(RANDOM, 0o600).unwrap();
+        assert_eq!((octets.len(), octets[0], octets[31]), (32, 0x0f, 0xf1));
+        let longest = format!("{RANDOM}{}\n", RANDOM.to_uppercase().replace('0', "7"));
+        assert_eq!(read(&longest, 0o400).unwrap().len(), 64);
+    }
+
+    #[test]
+    fn what_is_no_random_number_is_refused() {
+        let counting: String = (0..32).map(|octet| format!("{octet:02x}")).collect();
+        let words = b"correct horse battery staple 1234".map(|octet| format!("{octet:02x}"));
+        for (text, expected) in [
+            ("00".repeat(32), "all octets are the same"),
+            ("ff".repeat(64), "all octets are the same"),
+            ("5a".repeat(32), "all octets are the same"),
+            ("00ff".repeat(32), "again and again"),
+            ("0123456789abcdef".repeat(4), "again and again"),
+            (RANDOM[..32].repeat(2), "again and again"),
+            (counting, "it counts"),
+            (format!("{}01", "00".repeat(31)), "too often"),
+            (words.concat(), "it is text"),
+        ] {
+            let error = read(&text, 0o600).unwrap_err();
+            assert!(
+                error.contains(expected) && error.contains("qmacsec pki --psk"),
+                "{error}"
+            );
+            assert!(!error.contains(&text[..8]), "shows the secret: {error}");
+        }
     }
 
     #[test]

@@ -103,6 +103,7 @@ pub(super) fn build(sources: Sources<'_>) -> Report {
         keys_in_stock: rekey.keys_held,
         kme,
         ledger: ledger.map(ledger_report),
+        memory_locked: crate::harden::memory_locked(),
         held_down: held.map(|side| side.name().to_owned()),
         links,
         log_lines_lost: log::lost(),

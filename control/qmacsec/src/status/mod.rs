@@ -17,4 +17,5 @@ pub use report::{
     Direction, Done, KmeHealth, KmeReport, LedgerReport, Link, Peer, PolicyLine, PortReport,
     Report, Root, Shortfall, Switch, WorkerReport,
 };
+pub(crate) use socket::folder_problem;
 pub use socket::{Asker, Request, StatusError, StatusSocket, query, request};

@@ -50,6 +50,9 @@ pub struct Report {
     /// The ledger, if one is kept.
     #[serde(default)]
     pub ledger: Option<LedgerReport>,
+    /// Keys cannot reach the swap; not told where the process was not hardened, as in tests.
+    #[serde(default)]
+    pub memory_locked: Option<bool>,
     /// The port, `red` or `black`, that is kept down because the other has lost its link.
     #[serde(default)]
     pub held_down: Option<String>,

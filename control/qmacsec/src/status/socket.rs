@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream as Asking;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +22,8 @@ use crate::limits;
 const ANSWER: Duration = Duration::from_millis(500);
 /// Who asks at the same time; more are turned away.
 const ASKERS_MAX: usize = 8;
+/// Octets of the longest path of a socket: `sockaddr_un` has 108, with a zero behind.
+const SOCKET_PATH_MAX: usize = 107;
 /// Octets of the longest request.
 const REQUEST_LEN_MAX: u64 = 64;
 /// How long the asking end waits for the daemon.
@@ -45,6 +47,36 @@ pub enum StatusError {
         "the status socket {path} cannot be made ({cause}); mend: choose another status_socket, in a folder that this user may write"
     )]
     Bind {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// Longer than the system takes.
+    #[error(
+        "the path of the status socket {0} is longer than {SOCKET_PATH_MAX} octets; mend: choose a shorter status_socket"
+    )]
+    PathTooLong(PathBuf),
+    /// The folder is not there, or may not be written.
+    #[error(
+        "the status socket cannot be made in {folder}: {problem}; mend: choose another status_socket, or make the folder for this user"
+    )]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Something else is there, which is not ours to remove.
+    #[error(
+        "{0} is there and is no socket: it is left alone; mend: choose another status_socket, or move it away"
+    )]
+    NotASocket(PathBuf),
+    /// A socket that does not refuse connections as one of a dead daemon does.
+    #[error(
+        "the socket {path} is there and may be in use ({cause}); mend: stop who uses it, or choose another status_socket"
+    )]
+    NotDead {
         /// The socket.
         path: PathBuf,
         /// What the system said.
@@ -111,6 +143,8 @@ pub struct StatusSocket {
     askers: mpsc::Receiver<Asker>,
     listening: JoinHandle<()>,
     path: PathBuf,
+    /// Device and inode of the socket that we made.
+    made: Option<(u64, u64)>,
 }
 
 impl StatusSocket {
@@ -119,24 +153,53 @@ impl StatusSocket {
     /// # Errors
     /// In use, or not to be made.
     pub fn bind(path: &Path) -> Result<Self, StatusError> {
-        if Asking::connect(path).is_ok() {
-            return Err(StatusError::InUse(path.to_path_buf()));
-        }
+        Self::look_at(path)?;
         let failed = |cause| StatusError::Bind {
             path: path.to_path_buf(),
             cause,
         };
         if fs::symlink_metadata(path).is_ok() {
+            match Asking::connect(path) {
+                Ok(_) => return Err(StatusError::InUse(path.to_path_buf())),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(cause) => {
+                    let path = path.to_path_buf();
+                    return Err(StatusError::NotDead { path, cause });
+                }
+            }
             fs::remove_file(path).map_err(failed)?;
         }
         let listener = UnixListener::bind(path).map_err(failed)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        let made = identity(path);
         let (to_driver, askers) = mpsc::channel(ASKERS_MAX);
         Ok(Self {
             askers,
             listening: tokio::spawn(listen(listener, to_driver)),
             path: path.to_path_buf(),
+            made,
         })
+    }
+
+    /// Whether a socket could be made there, as far as this shows without making one. A socket that
+    /// is there, dead or alive, counts as one that could.
+    ///
+    /// # Errors
+    /// The path is too long, its folder cannot be written, or something else is there.
+    pub fn look_at(path: &Path) -> Result<(), StatusError> {
+        if path.as_os_str().len() > SOCKET_PATH_MAX {
+            return Err(StatusError::PathTooLong(path.to_path_buf()));
+        }
+        if let Some(problem) = folder_problem(path) {
+            let folder = folder_of(path).to_path_buf();
+            return Err(StatusError::Folder { folder, problem });
+        }
+        match fs::symlink_metadata(path) {
+            Ok(there) if !there.file_type().is_socket() => {
+                Err(StatusError::NotASocket(path.to_path_buf()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Waits for the next who asks.
@@ -146,6 +209,36 @@ impl StatusSocket {
             None => std::future::pending().await, // the listener has ended, and said so
         }
     }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let about = fs::symlink_metadata(path).ok()?;
+    Some((about.dev(), about.ino()))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Why this user cannot make a file of this path, if it shows.
+pub(crate) fn folder_problem(path: &Path) -> Option<String> {
+    let folder = folder_of(path);
+    match fs::metadata(folder) {
+        Ok(about) if !about.is_dir() => return Some("it is no folder".to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Some("there is no such folder".to_owned());
+        }
+        Err(error) => return Some(error.to_string()),
+    }
+    let rights = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    let flags = rustix::fs::AtFlags::EACCESS;
+    rustix::fs::accessat(rustix::fs::CWD, folder, rights, flags)
+        .err()
+        .map(|error| format!("this user may not write there ({error})"))
 }
 
 /// Takes connections and reads what each wants; one who does not say it holds nobody up.
@@ -206,7 +299,10 @@ impl Asker {
 impl Drop for StatusSocket {
     fn drop(&mut self) {
         self.listening.abort();
-        let _gone_already = fs::remove_file(&self.path);
+        // Another daemon's may be there by now.
+        if identity(&self.path) == self.made {
+            let _gone_already = fs::remove_file(&self.path);
+        }
     }
 }
 

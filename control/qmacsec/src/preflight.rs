@@ -1,0 +1,206 @@
+//! A config and everything that it names, looked at before anything is opened: what `qmacsec check`
+//! shows and what `qmacsec run` does first. All mistakes are found at once.
+//!
+//! It is looked at as the user who asks: what he may not read or write is a mistake. The network is
+//! not touched.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+use port::PortError;
+use port::iface::Interface;
+
+use crate::config::{ConfigError, EncryptorConfig, Mistakes, PortKind, Psk};
+use crate::encryptor::{in_config, source_configs};
+use crate::ledger;
+use crate::numa;
+use crate::ports::inside;
+use crate::status::{StatusSocket, folder_problem};
+
+/// Which cores are online: `0-3,8`.
+const CORES: &str = "/sys/devices/system/cpu/online";
+/// Makes TAP devices.
+const TUN: &str = "/dev/net/tun";
+
+/// Reads a config and looks at everything that it names.
+///
+/// # Errors
+/// All that would keep an encryptor from coming up, as far as it shows beforehand.
+pub fn examine(file: &Path) -> Result<EncryptorConfig, Mistakes> {
+    examine_by(file, |look, mistakes| {
+        look.at_all_but_ports(mistakes);
+        mistakes.note(look.at_red());
+        mistakes.note(look.at_black());
+    })
+}
+
+/// As [`examine`], for an encryptor whose ports are others than its config names.
+///
+/// # Errors
+/// As [`examine`].
+pub fn examine_but_ports(file: &Path) -> Result<EncryptorConfig, Mistakes> {
+    examine_by(file, |look, mistakes| look.at_all_but_ports(mistakes))
+}
+
+fn examine_by(
+    file: &Path,
+    looks: impl FnOnce(&Look<'_>, &mut Mistakes),
+) -> Result<EncryptorConfig, Mistakes> {
+    let (config, mut mistakes) = EncryptorConfig::read_as_far_as_possible(file);
+    if let Some(config) = &config {
+        looks(&Look { file, config }, &mut mistakes);
+    }
+    match config {
+        Some(config) if mistakes.is_empty() => Ok(config),
+        _ => Err(mistakes),
+    }
+}
+
+struct Look<'a> {
+    file: &'a Path,
+    config: &'a EncryptorConfig,
+}
+
+impl Look<'_> {
+    fn at_all_but_ports(&self, mistakes: &mut Mistakes) {
+        for peer in &self.config.peer {
+            mistakes.note(Psk::read(self.file, &peer.psk_file));
+        }
+        // Without a peer there is nobody to share keys with.
+        if let [_] = self.config.peer.as_slice() {
+            for source in source_configs(self.config) {
+                for mistake in source.client.mistakes(source.protocol) {
+                    mistakes.add(in_config(self.file, self.config, mistake));
+                }
+            }
+        }
+        mistakes.note(self.at_cores());
+        mistakes.note(self.at_status_socket());
+        mistakes.note(self.at_ledger());
+    }
+
+    fn wrong(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+        ConfigError::new(self.file, key, problem)
+    }
+
+    fn at_cores(&self) -> Result<(), ConfigError> {
+        let worker = &self.config.worker;
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        worker.fits(self.file, count)?;
+        let Ok(online) = fs::read_to_string(CORES) else {
+            return Ok(()); // the system does not tell
+        };
+        match worker
+            .cores
+            .iter()
+            .find(|core| !numa::holds(&online, **core))
+        {
+            None => Ok(()),
+            Some(core) => Err(self
+                .wrong(
+                    "worker.cores",
+                    "names a core that this machine does not have",
+                )
+                .value(core)
+                .mend(format!("cores of this machine: {}", online.trim()))),
+        }
+    }
+
+    fn at_status_socket(&self) -> Result<(), ConfigError> {
+        let path = &self.config.encryptor.status_socket;
+        StatusSocket::look_at(path).map_err(|error| {
+            let text = error.to_string();
+            let (problem, mend) = text
+                .split_once("; mend: ")
+                .unwrap_or((&text, "choose another"));
+            self.wrong("encryptor.status_socket", problem)
+                .value(path.display())
+                .mend(mend)
+        })
+    }
+
+    fn at_ledger(&self) -> Result<(), ConfigError> {
+        let Some(path) = &self.config.encryptor.ledger else {
+            return Ok(());
+        };
+        let wrong = |problem: String| {
+            self.wrong("encryptor.ledger", problem)
+                .value(path.display())
+                .mend("name a file in a folder that this user may write")
+        };
+        if let Some(problem) = folder_problem(path) {
+            return Err(wrong(format!("cannot be kept there: {problem}")));
+        }
+        let kind = fs::metadata(path).map(|about| about.file_type());
+        match kind {
+            Ok(kind)
+                if kind.is_fifo()
+                    || kind.is_socket()
+                    || kind.is_char_device()
+                    || kind.is_block_device() =>
+            {
+                Err(wrong("is no file".to_owned()))
+            }
+            _ => ledger::inspect(path).map(drop).map_err(|error| {
+                self.wrong("encryptor.ledger", error.to_string())
+                    .value(path.display())
+                    .mend("see `qmacsec ledger verify`, or name a new file")
+            }),
+        }
+    }
+
+    fn at_red(&self) -> Result<(), ConfigError> {
+        let red = &self.config.red;
+        let look = || interface(red.port, &red.interface);
+        match &red.netns {
+            None => self.at_interface("red.interface", &red.interface, look()),
+            Some(netns) if !netns.exists() => Err(self
+                .wrong("red.netns", "there is no such network namespace")
+                .value(netns.display())
+                .mend("`ip netns list` names those of this machine, in /run/netns")),
+            // Who may not enter it cannot look.
+            Some(netns) => match inside(netns, || Ok(look())) {
+                Ok(looked) => self.at_interface("red.interface", &red.interface, looked),
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    fn at_black(&self) -> Result<(), ConfigError> {
+        let black = &self.config.black;
+        let looked = interface(black.port, &black.interface);
+        self.at_interface("black.interface", &black.interface, looked)
+    }
+
+    fn at_interface(
+        &self,
+        key: &str,
+        name: &str,
+        looked: Result<(), PortError>,
+    ) -> Result<(), ConfigError> {
+        looked.map_err(|error| {
+            let wrong = self.wrong(key, error.to_string()).value(name);
+            match error {
+                PortError::NotEthernet { .. } => {
+                    wrong.mend("an Ethernet interface, as `ip link` shows it; not the loopback")
+                }
+                PortError::NoDevice { mend, .. } => wrong.mend(mend),
+                _ => wrong.mend("a name as `ip link` shows it, in this network namespace"),
+            }
+        })
+    }
+}
+
+/// Whether a port of this kind could be opened on it, as far as this shows.
+fn interface(kind: PortKind, name: &str) -> Result<(), PortError> {
+    match kind {
+        PortKind::Dpdk => Ok(()),
+        PortKind::Packet | PortKind::Xdp => Interface::named(name)?.mac().map(|_| ()),
+        PortKind::Tap if Path::new(TUN).exists() => Interface::named(name).map(|_| ()),
+        PortKind::Tap => Err(PortError::NoDevice {
+            path: TUN,
+            mend: "modprobe tun",
+        }),
+    }
+}
