@@ -208,6 +208,7 @@ fn ports(
             mtu_min,
             mode,
             share: Some(share),
+            tags_in_frames: true,
             ..XdpConfig::default()
         })?))
     };

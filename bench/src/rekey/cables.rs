@@ -246,6 +246,7 @@ fn interfaces(kind: PortKind, index: usize) -> Result<[Opener; 2], Error> {
             mtu_min,
             mode,
             share: Some(share),
+            tags_in_frames: true,
             ..XdpConfig::default()
         };
         Box::new(move || Ok(Box::new(Xdp::open(config)?)))

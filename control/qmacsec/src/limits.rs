@@ -101,6 +101,8 @@ pub const STATUS_SOCKET: &str = "/run/qmacsec.sock";
 pub const STATUS_LEN_MAX: u64 = 1 << 20;
 /// How often the driver looks at the workers' statistics.
 pub const STATS_EVERY: Duration = Duration::from_millis(10);
+/// How often it asks the kernel for the figures of the interfaces.
+pub const INTERFACES_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it looks whether they have carried out an order, while there is one: tokio's own
 /// resolution, and a fraction of the shortest interval.

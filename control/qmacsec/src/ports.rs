@@ -47,6 +47,8 @@ struct Wanted {
     /// Octets of payload that it must carry.
     mtu: usize,
     xdp_mode: XdpMode,
+    /// Of a veth: the other end leaves no VLAN tag beside its frames.
+    tags_in_frames: bool,
     /// Frames of an AF_PACKET interface: whose they are.
     spread: Spread,
     dpdk: Option<dpdk::Wanted>,
@@ -58,6 +60,8 @@ struct Part {
     ifname: String,
     mtu: usize,
     xdp_mode: XdpMode,
+    /// Of a veth: the other end leaves no VLAN tag beside its frames.
+    tags_in_frames: bool,
     share: Option<Share>,
     /// There are other workers.
     shared: bool,
@@ -91,6 +95,7 @@ impl Ports {
             interface: red.interface.clone(),
             mtu: red_mtu,
             xdp_mode: red.xdp_mode.0,
+            tags_in_frames: red.xdp_tags_in_frames,
             spread: Spread::Flow,
             dpdk: red_dpdk,
         }
@@ -100,6 +105,7 @@ impl Ports {
             interface: black.interface.clone(),
             mtu: black_mtu,
             xdp_mode: black.xdp_mode.0,
+            tags_in_frames: black.xdp_tags_in_frames,
             spread: Spread::Sci,
             dpdk: black_dpdk,
         }
@@ -143,6 +149,7 @@ impl Wanted {
             ifname: self.interface.clone(),
             mtu: self.mtu,
             xdp_mode: self.xdp_mode,
+            tags_in_frames: self.tags_in_frames,
             share,
             shared,
             fanout: fanout.clone(),
@@ -168,6 +175,7 @@ impl Part {
             PortKind::Packet => Box::new(Packet::open(PacketConfig {
                 ifname,
                 mtu_min: self.mtu,
+                cut_by_peer: true,
                 fanout: self.fanout,
                 ..PacketConfig::default()
             })?),
@@ -175,6 +183,7 @@ impl Part {
                 ifname,
                 mtu_min: self.mtu,
                 mode: self.xdp_mode,
+                tags_in_frames: self.tags_in_frames,
                 share: self.share,
                 queues: self.queues,
                 ..XdpConfig::default()

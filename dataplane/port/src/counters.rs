@@ -16,8 +16,11 @@ pub struct PortCounters {
     pub rx_ring_full: u64,
     /// Dropped: no free buffer in the pool.
     pub rx_no_buffer: u64,
-    /// Dropped: longer than MTU and headers (jumbo, or joined by GRO/TSO: turn these off).
+    /// Dropped: longer than MTU and headers.
     pub rx_too_long: u64,
+    /// Dropped: several frames in one, joined by GRO or to be cut by TSO or GSO (of a host behind a
+    /// veth: `ethtool -K … tso off gso off` there).
+    pub rx_joined: u64,
     /// Dropped: it came in at a receive queue that no worker reads (more channels than workers
     /// bound: status says so).
     pub rx_queue_unread: u64,
@@ -42,7 +45,7 @@ pub struct PortCounters {
 
 impl PortCounters {
     /// How many counters there are.
-    pub const LEN: usize = 16;
+    pub const LEN: usize = 17;
 
     /// Their names, in the order of [`PortCounters::values`].
     pub const NAMES: [&'static str; Self::LEN] = [
@@ -53,6 +56,7 @@ impl PortCounters {
         "rx_ring_full",
         "rx_no_buffer",
         "rx_too_long",
+        "rx_joined",
         "rx_queue_unread",
         "rx_malformed",
         "rx_checksum_unfinished",
@@ -65,10 +69,11 @@ impl PortCounters {
     ];
 
     /// Names of the counters of frames that came in and were dropped.
-    pub const RX_DROPS: [&'static str; 6] = [
+    pub const RX_DROPS: [&'static str; 7] = [
         "rx_ring_full",
         "rx_no_buffer",
         "rx_too_long",
+        "rx_joined",
         "rx_queue_unread",
         "rx_malformed",
         "rx_checksum_unfinished",
@@ -88,6 +93,7 @@ impl PortCounters {
             self.rx_ring_full,
             self.rx_no_buffer,
             self.rx_too_long,
+            self.rx_joined,
             self.rx_queue_unread,
             self.rx_malformed,
             self.rx_checksum_unfinished,
@@ -111,6 +117,7 @@ impl PortCounters {
             rx_ring_full,
             rx_no_buffer,
             rx_too_long,
+            rx_joined,
             rx_queue_unread,
             rx_malformed,
             rx_checksum_unfinished,
@@ -129,6 +136,7 @@ impl PortCounters {
             rx_ring_full,
             rx_no_buffer,
             rx_too_long,
+            rx_joined,
             rx_queue_unread,
             rx_malformed,
             rx_checksum_unfinished,
@@ -159,6 +167,7 @@ impl PortCounters {
         self.rx_ring_full
             + self.rx_no_buffer
             + self.rx_too_long
+            + self.rx_joined
             + self.rx_queue_unread
             + self.rx_malformed
             + self.rx_checksum_unfinished

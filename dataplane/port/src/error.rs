@@ -77,6 +77,17 @@ pub enum PortError {
         /// The process that has it, where the kernel tells.
         holder: Option<u32>,
     },
+    /// Machine: VLAN tags that a kernel holds beside a frame would be lost.
+    #[error(
+        "interface {ifname}: its XDP program cannot see VLAN tags that the kernel holds beside a frame, \
+         so frames of a VLAN would lose their tag: use `port = \"packet\"`, or xdp_mode native or auto with \
+         Linux 6.8 or later; or turn `txvlan` off at the other end (`ethtool -K … txvlan off`) and say \
+         `xdp_tags_in_frames = true`"
+    )]
+    TagsLost {
+        /// The interface.
+        ifname: String,
+    },
     /// Machine: an interface has fewer queues than workers share it.
     #[error(
         "interface {ifname} has fewer than {need} queues, one for each worker: \

@@ -197,6 +197,23 @@ impl Interface {
         sys::ethtool_ioctl(self.socket.as_fd(), &mut self.request(), argument)
     }
 
+    /// The driver's name, as `ethtool -i` has it.
+    pub(crate) fn driver(&self) -> Option<String> {
+        const ETHTOOL_GDRVINFO: u32 = 3;
+        // struct ethtool_drvinfo: cmd, driver[32], and more.
+        let mut info = [0; 49];
+        info[0] = ETHTOOL_GDRVINFO;
+        self.ethtool_of(&mut info).ok()?;
+        let octets = info[1..9].iter().flat_map(|word| word.to_ne_bytes());
+        let name: Vec<u8> = octets.take_while(|&octet| octet != 0).collect();
+        String::from_utf8(name).ok()
+    }
+
+    /// Whether the device still takes VLAN tags out of received frames: one that has it fixed.
+    pub(crate) fn has_tags_taken_out(&self) -> bool {
+        matches!(Offload::RxVlan.is_on(self), Ok(Some(true)))
+    }
+
     /// The same interface, for another thread. It lets go of nothing when it is dropped.
     ///
     /// # Errors

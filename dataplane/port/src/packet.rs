@@ -12,8 +12,8 @@
 //! The kernel works on frames before a ring sees them, and this port undoes it: VLAN tags that it
 //! took out are put back, checksums that a host behind a veth left to the device are finished
 //! (`checksum`). Frames that it joined (GRO, or TSO of a host behind a veth) cannot be sealed; they
-//! are dropped as `rx_too_long`. The port turns these offloads off on its own interface, but the
-//! host at the other end of a veth needs `ethtool -K … tso off gso off`.
+//! are dropped as `rx_joined`. The port turns these offloads off on its own interface; those of the
+//! host at the other end of a veth the kernel turns off if asked ([`PacketConfig::cut_by_peer`]).
 //!
 //! The kernel's own stack goes on to see the frames of this interface, and may send on it: give it
 //! no address, and no IPv6 (`ip link set … addrgenmode none`).
@@ -37,7 +37,7 @@ use crate::{
     promiscuous::Promiscuous,
     revival::Revival,
     sole::{SharedSole, Sole},
-    sys,
+    sys, xdp,
 };
 use ring::{Received, Ring};
 use transmit::Transmit;
@@ -58,6 +58,11 @@ pub struct PacketConfig {
     /// The group of ports on this interface, one for each worker, that share its frames. `None`:
     /// this port gets all of them.
     pub fanout: Option<Fanout>,
+    /// Where the interface is a veth, the host at its other end is to cut what it sends: frames that
+    /// are to be cut late (TSO, GSO) never are on a veth, and one for each TCP segment of 64 KiB is no
+    /// frame of the line. An XDP program that does nothing has the kernel turn that off there; without
+    /// the right to attach one they come, and are dropped as `rx_joined`.
+    pub cut_by_peer: bool,
     /// The port watches an interface that another port has: it does not take the interface, and is
     /// not refused.
     pub watch_only: bool,
@@ -73,6 +78,7 @@ impl Default for PacketConfig {
             ring_octets: limits::RING_OCTETS,
             disable_offloads: true,
             fanout: None,
+            cut_by_peer: false,
             watch_only: false,
             pool_frames: limits::POOL_FRAMES,
         }
@@ -109,6 +115,7 @@ enum Presence {
         lost: bool,
         _sole: Option<Arc<Sole>>,
         _promiscuous: Promiscuous,
+        _idle: Option<xdp::Idle>,
     },
     Gone {
         revival: Revival,
@@ -142,6 +149,7 @@ impl Packet {
         let sole = (!config.watch_only)
             .then(|| shared.take_patiently(&interface, index))
             .transpose()?;
+        let idle = cut_by_peer(&config, &interface, index);
         let mtu = interface.prepare(config.mtu_min, config.disable_offloads)?;
         let pool = Pool::new(config.pool_frames, mtu)?;
         let (receive, ring) = receiver(&interface, mtu, config.ring_octets)?;
@@ -174,6 +182,7 @@ impl Packet {
             lost: false,
             _sole: sole,
             _promiscuous: promiscuous,
+            _idle: idle,
         };
         Ok(port)
     }
@@ -246,6 +255,7 @@ impl Packet {
         let Ok(sole) = (!config.watch_only).then(take).transpose() else {
             return;
         };
+        let idle = cut_by_peer(config, &self.interface, index);
         let prepared = self
             .interface
             .prepare(config.mtu_min, config.disable_offloads);
@@ -271,6 +281,7 @@ impl Packet {
                 lost: false,
                 _sole: sole,
                 _promiscuous: promiscuous,
+                _idle: idle,
             };
             // Whatever the sockets remember is of the old interface.
             let _ = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
@@ -375,6 +386,15 @@ impl Port for Packet {
     }
 }
 
+/// See [`PacketConfig::cut_by_peer`]. Before the offloads are turned off: a program in a veth turns GRO
+/// on.
+fn cut_by_peer(config: &PacketConfig, interface: &Interface, index: u32) -> Option<xdp::Idle> {
+    if !config.cut_by_peer || interface.driver().as_deref() != Some("veth") {
+        return None;
+    }
+    xdp::Idle::attach(index).ok()
+}
+
 /// A socket with a ring, not bound yet.
 fn receiver(
     interface: &Interface,
@@ -400,10 +420,11 @@ fn accept(
     };
     let octets = received.octets;
     let tag_len = received.vlan_tag.map_or(0, |tag| tag.len());
-    if octets.len() < received.len
-        || received.joined
-        || octets.len() + tag_len > pool.frame_len_max()
-    {
+    if received.joined {
+        counters.rx_joined += 1;
+        return None;
+    }
+    if octets.len() < received.len || octets.len() + tag_len > pool.frame_len_max() {
         counters.rx_too_long += 1;
         return None;
     }

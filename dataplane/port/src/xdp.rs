@@ -21,6 +21,7 @@
 
 mod bound;
 mod bpf;
+mod btf;
 mod code;
 mod mode;
 mod pieces;
@@ -39,7 +40,7 @@ use crate::{
 };
 use bound::{Bound, Way};
 use pieces::Loss;
-use program::Place;
+use program::{Loaded, Place};
 use socket::{Kick, Options, Socket};
 use tally::Drop;
 use umem::Umem;
@@ -66,6 +67,9 @@ pub struct XdpConfig {
     /// Has the driver poll the device when the worker calls, that many frames at once, instead of
     /// waiting for interrupts. For busy workers on physical NICs.
     pub busy_poll: Option<u32>,
+    /// The other end of a veth leaves no VLAN tag beside its frames (`ethtool -K … txvlan off`).
+    /// Otherwise the port is refused where it could not see such tags (`skb`, older kernels).
+    pub tags_in_frames: bool,
 }
 
 impl Default for XdpConfig {
@@ -78,6 +82,7 @@ impl Default for XdpConfig {
             finish_checksums: true,
             queues: Queues::default(),
             busy_poll: None,
+            tags_in_frames: false,
         }
     }
 }
@@ -252,8 +257,8 @@ impl Xdp {
         }
         if self.config.queues.tells() {
             dropped.too_long += bound.dropped(Drop::TooLong);
-            let unread = bound.dropped(Drop::Unread);
-            dropped.unread += unread;
+            dropped.unread += bound.dropped(Drop::Unread);
+            dropped.tag += bound.dropped(Drop::Tag);
         }
         dropped
     }
@@ -267,6 +272,21 @@ impl Xdp {
     }
 }
 
+/// A program on an interface that leaves every frame to the kernel.
+pub(crate) struct Idle {
+    _attached: program::Attachment,
+}
+
+impl Idle {
+    /// Attaches it in the driver. A veth then tells its other end to cut what it sends (TSO, GSO).
+    pub(crate) fn attach(index: u32) -> std::io::Result<Self> {
+        let attached = Loaded::pass()?.attach(index, Place::Driver)?;
+        Ok(Self {
+            _attached: attached,
+        })
+    }
+}
+
 /// What sockets and program dropped.
 #[derive(Clone, Copy, Default)]
 struct Dropped {
@@ -274,6 +294,7 @@ struct Dropped {
     no_place: u64,
     too_long: u64,
     unread: u64,
+    tag: u64,
 }
 
 fn way<'a>(config: &'a XdpConfig, umem: &Umem, mtu: usize, options: &'a Options) -> Way<'a> {
@@ -281,6 +302,7 @@ fn way<'a>(config: &'a XdpConfig, umem: &Umem, mtu: usize, options: &'a Options)
         mode: config.mode,
         queues: &config.queues,
         frame_len_max: umem.frame_len_max().max(limits::frame_len_max(mtu)),
+        tags_in_frames: config.tags_in_frames,
         options,
     }
 }
@@ -435,6 +457,7 @@ impl Port for Xdp {
             rx_ring_full: dropped.no_place,
             rx_too_long: self.counters.rx_too_long + dropped.too_long,
             rx_queue_unread: dropped.unread,
+            rx_malformed: self.counters.rx_malformed + dropped.tag,
             buffers_held: self.umem.held(),
             ..self.counters
         }

@@ -229,11 +229,15 @@ fn workers(worker: &WorkerReport, line: &mut impl FnMut(String)) {
             mtu,
             counters,
             link,
+            ..
         } = port;
         line(format!(
             "  {name} {kind} {interface} (MTU {mtu}) link {link}: {}",
             non_zero(counters)
         ));
+        if let Some(reason) = &port.deaf_reason {
+            line(format!("        cannot hear: {reason}"));
+        }
     }
     line(format!("  out  {}", non_zero(&worker.tx)));
     line(format!("  in   {}", non_zero(&worker.rx)));

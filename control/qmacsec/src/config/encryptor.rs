@@ -110,6 +110,9 @@ pub struct Red {
     /// Where the program of an `xdp` port runs.
     #[serde(default)]
     pub xdp_mode: XdpModeName,
+    /// An AF_XDP port on a veth: its other end has `txvlan` off, so tags are in the frames.
+    #[serde(default)]
+    pub xdp_tags_in_frames: bool,
     /// Network namespace of the interface, as a path; default: the daemon's own.
     pub netns: Option<PathBuf>,
     /// Largest payload of a red frame, in octets, without the Ethernet header. A VLAN tag of the
@@ -133,6 +136,9 @@ pub struct Black {
     /// Where the program of an `xdp` port runs.
     #[serde(default)]
     pub xdp_mode: XdpModeName,
+    /// An AF_XDP port on a veth: its other end has `txvlan` off, so tags are in the frames.
+    #[serde(default)]
+    pub xdp_tags_in_frames: bool,
 }
 
 /// `[macsec]`

@@ -4,6 +4,7 @@
 //! Keys are expanded here, on the driver's thread, for each worker its own copy; a worker that gets
 //! one has nothing left to compute.
 
+mod ears;
 mod member;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use crate::limits;
 use crate::numa;
 use crate::ports::Ports;
 use crate::status::{PolicyLine, WorkerReport};
+use ears::Ears;
 use member::Member;
 
 /// Between two looks whether the workers have wiped their keys.
@@ -38,6 +40,7 @@ const ZEROISE_LOOK: Duration = Duration::from_micros(200);
 /// The workers, and what they were told and have not done yet.
 pub(crate) struct Fleet {
     crew: Vec<Member>,
+    ears: Ears,
     engine: Engine,
     suite: Suite,
     policy: Policy,
@@ -106,6 +109,7 @@ impl Fleet {
         let black_mtu = usize::from(config.red.mtu) + OVERHEAD_MAX;
         let pollers = ports.workers.len();
         let mut crew = Vec::with_capacity(pollers);
+        let mut watches = Vec::with_capacity(pollers);
         let seats = Seat::for_all(pollers, black_mtu);
         for ((port, seat), opened) in (1..).zip(seats).zip(ports.workers) {
             let sci = Sci::new(ports.local, port);
@@ -115,11 +119,15 @@ impl Fleet {
                 red: Opener::new(opened.red),
                 black: Opener::new(opened.black),
             };
-            let handle = worker::spawn_among(worker, openers, Some(seat))?;
+            let mut handle = worker::spawn_among(worker, openers, Some(seat))?;
+            watches.push(std::mem::take(&mut handle.watches));
             crew.push(Member::new(handle)?);
         }
+        // Once all ports are open. The workers share the interfaces.
+        let watches = watches.into_iter().next().unwrap_or_default();
         Ok(Self {
             crew,
+            ears: Ears::new(watches),
             engine: config.encryptor.engine.0,
             suite: config.macsec.suite.0,
             policy: config.policy.table.clone(),
@@ -356,6 +364,7 @@ impl Fleet {
             rx: BTreeMap::new(),
             tx: None,
         };
+        self.ears.look(Instant::now());
         for member in &self.crew {
             let stats = member.handle.stats.snapshot();
             for sa in stats.rx_sas.iter().filter(|sa| sa.in_pkts_ok > 0) {
@@ -402,7 +411,13 @@ impl Fleet {
 
     /// For status.
     pub(crate) fn reports(&self) -> Vec<WorkerReport> {
-        self.crew.iter().map(Member::report).collect()
+        let report = |member: &Member| {
+            let mut report = member.report();
+            self.ears.report(Side::Red, &mut report.red);
+            self.ears.report(Side::Black, &mut report.black);
+            report
+        };
+        self.crew.iter().map(report).collect()
     }
 
     /// Ends all workers; each wipes its keys first.

@@ -269,7 +269,11 @@ fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String
         match kind {
             PortKind::Xdp => {
                 let mode = settings.xdp_mode.name();
-                format!("port = \"{name}\"\ninterface = \"{interface}\"\nxdp_mode = \"{mode}\"\n")
+                // The lab's hosts have their offloads off, and nothing else is on its cables.
+                format!(
+                    "port = \"{name}\"\ninterface = \"{interface}\"\nxdp_mode = \"{mode}\"\n\
+                     xdp_tags_in_frames = true\n"
+                )
             }
             PortKind::Tap | PortKind::Packet => {
                 format!("port = \"{name}\"\ninterface = \"{interface}\"\n")

@@ -276,6 +276,43 @@ pub struct PortReport {
     pub counters: BTreeMap<String, u64>,
     /// `up`, `down` or `gone`.
     pub link: String,
+    /// What the kernel says of the interface, not older than a second; none where there is none.
+    #[serde(default)]
+    pub figures: Option<InterfaceFigures>,
+    /// Why the port cannot hear its interface: `gone`, `replaced`, `link_down`, `not_promiscuous`,
+    /// `queues_unread`; none when nothing speaks against it.
+    #[serde(default)]
+    pub deaf: Option<String>,
+    /// The same in words, with what to do.
+    #[serde(default)]
+    pub deaf_reason: Option<String>,
+}
+
+/// What the kernel says of an interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceFigures {
+    /// It is taken up.
+    pub up: bool,
+    /// It has a carrier.
+    pub carrier: bool,
+    /// `up`, `down`, `unknown` and others of RFC 2863.
+    pub operstate: String,
+    /// Octets of its longest payload.
+    pub mtu: usize,
+    /// How many hold it in promiscuous mode.
+    pub promiscuity: u32,
+    /// Receive queues in use, where the driver tells.
+    pub rx_queues: Option<u32>,
+    /// Frames that it has received.
+    pub rx_frames: u64,
+    /// Received frames that it found wrong.
+    pub rx_errors: u64,
+    /// Received frames that kernel or driver dropped.
+    pub rx_dropped: u64,
+    /// Frames that the device had no place for.
+    pub rx_missed: u64,
+    /// Received frames that nobody wanted.
+    pub rx_nohandler: u64,
 }
 
 /// The answer to an order: `rekey`, `zeroise`.

@@ -90,7 +90,7 @@ fn every_drop_has_one_name() {
                 joined: true,
                 ..short(60)
             }),
-            "rx_too_long",
+            "rx_joined",
         ),
         (Some(short(3000)), "rx_too_long"),
         (

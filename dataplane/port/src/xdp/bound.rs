@@ -49,6 +49,8 @@ pub(super) struct Way<'a> {
     pub(super) queues: &'a Queues,
     /// Octets of the longest frame that the port takes.
     pub(super) frame_len_max: usize,
+    /// See [`XdpConfig::tags_in_frames`](super::XdpConfig::tags_in_frames).
+    pub(super) tags_in_frames: bool,
     pub(super) options: &'a Options,
 }
 
@@ -79,14 +81,9 @@ impl Bound {
         patience: u32,
     ) -> Result<Self, PortError> {
         let Way {
-            mode,
-            queues,
-            frame_len_max,
-            options,
+            queues, options, ..
         } = *way;
-        let program = patiently(patience, || {
-            queues.program(interface, index, mode, frame_len_max)
-        })?;
+        let program = patiently(patience, || queues.program(interface, index, way))?;
         let promiscuous = Promiscuous::hold(interface, index)?;
         let opened = patiently(patience, || {
             open_sockets(interface, index, umem, queues, 0, options)

@@ -1,10 +1,11 @@
 //! The instructions of the program, assembled here, so that no compiler and no loader is needed.
 //!
 //! ```text
+//! a VLAN tag that the kernel holds beside the frame (if it is asked for): put it back
 //! length of the frame > limit: count it as too long, drop it
 //! redirect to the socket of its receive queue; no socket: count it as unread, drop it
 //! ```
-//! So every frame is in a ring, or in a counter of the socket, or in one of these two.
+//! So every frame is in a ring, or in a counter of the socket, or in one of these.
 
 use super::tally::Drop;
 
@@ -17,13 +18,22 @@ pub(super) struct Parts {
     pub(super) tally: i32,
     /// Octets of the longest frame that a port takes.
     pub(super) frame_len_max: i32,
+    /// Number of the kernel's function that tells of a tag beside the frame.
+    pub(super) rx_vlan_tag: Option<i32>,
 }
 
+const LOAD_HALF: u8 = 0x69;
 const LOAD_WORD: u8 = 0x61;
 const LOAD_IMMEDIATE_64: u8 = 0x18;
+const STORE_HALF: u8 = 0x6b;
+const STORE_WORD: u8 = 0x63;
+const STORE_IMMEDIATE_WORD: u8 = 0x62;
 const MOVE: u8 = 0xbf;
 const MOVE_IMMEDIATE: u8 = 0xb7;
-const JUMP_IF_GREATER: u8 = 0x25;
+const ADD_IMMEDIATE: u8 = 0x07;
+const TO_BIG_ENDIAN: u8 = 0xdc;
+const JUMP_IF_GREATER: u8 = 0x2d;
+const JUMP_IF_GREATER_IMMEDIATE: u8 = 0x25;
 const JUMP_IF_OTHER: u8 = 0x55;
 const ATOMIC_64: u8 = 0xdb;
 const CALL: u8 = 0x85;
@@ -32,31 +42,45 @@ const EXIT: u8 = 0x95;
 const MAP_DESCRIPTOR: u8 = 1;
 /// The same, and the address of the map's only value is wanted.
 const MAP_VALUE: u8 = 2;
+/// Source register of a call that says: a function of the kernel by its number.
+const KERNEL_FUNCTION: u8 = 2;
 /// Of an atomic instruction: add.
 const ADD: i32 = 0;
+/// The register that points behind the stack.
+const STACK: u8 = 10;
 
-/// Where `struct xdp_md` has the receive queue.
+/// Where `struct xdp_md` has the frame's begin and end, and the receive queue.
+const DATA: i16 = 0;
+const DATA_END: i16 = 4;
 const RX_QUEUE_INDEX: i16 = 16;
 const XDP_DROP: i32 = 1;
+const XDP_PASS: i32 = 2;
+const ADJUST_HEAD: i32 = 44;
 const REDIRECT_MAP: i32 = 51;
 const FRAME_LEN: i32 = 188;
 
 /// Instructions of [`drop`].
 const DROP_LEN: i16 = 6;
 
-/// The program.
+/// The program of a port.
 pub(super) fn program(parts: Parts) -> Vec<u64> {
     let Parts {
         sockets,
         tally,
         frame_len_max,
+        rx_vlan_tag,
     } = parts;
-    let mut code = vec![
-        // r6 = context, which calls leave as it is; r0 = length, in all pieces.
-        instruction(MOVE, 6, 1, 0, 0),
+    // r6 = context, which calls leave as it is.
+    let mut code = vec![instruction(MOVE, 6, 1, 0, 0)];
+    if let Some(function) = rx_vlan_tag {
+        code.extend(put_tag_back(function, tally));
+    }
+    code.extend([
+        // r0 = length, in all pieces.
+        instruction(MOVE, 1, 6, 0, 0),
         instruction(CALL, 0, 0, 0, FRAME_LEN),
         // Too long: over the rest to the second end.
-        instruction(JUMP_IF_GREATER, 0, 0, 7 + DROP_LEN, frame_len_max),
+        instruction(JUMP_IF_GREATER_IMMEDIATE, 0, 0, 7 + DROP_LEN, frame_len_max),
         // r0 = bpf_redirect_map(sockets, queue, what to return if there is none)
         instruction(LOAD_WORD, 2, 6, RX_QUEUE_INDEX, 0),
         instruction(LOAD_IMMEDIATE_64, 1, MAP_DESCRIPTOR, 0, sockets),
@@ -65,12 +89,75 @@ pub(super) fn program(parts: Parts) -> Vec<u64> {
         instruction(CALL, 0, 0, 0, REDIRECT_MAP),
         // There is a socket: over the first end, r0 is what to return.
         instruction(JUMP_IF_OTHER, 0, 0, DROP_LEN, XDP_DROP),
-    ];
+    ]);
     code.extend(drop(tally, Drop::Unread));
     code.push(instruction(EXIT, 0, 0, 0, 0));
     code.extend(drop(tally, Drop::TooLong));
     code
 }
+
+/// A program that leaves every frame to the kernel.
+pub(super) fn pass() -> Vec<u64> {
+    vec![
+        instruction(MOVE_IMMEDIATE, 0, 0, 0, XDP_PASS),
+        instruction(EXIT, 0, 0, 0, 0),
+    ]
+}
+
+/// Puts a tag that the kernel holds beside the frame back behind the addresses. A frame without room
+/// for it is dropped and counted.
+fn put_tag_back(function: i32, tally: i32) -> Vec<u64> {
+    // EtherType of the tag (as on the line), and its control information (as a number).
+    const ETHERTYPE: i16 = -8;
+    const CONTROL: i16 = -4;
+    let load_word = |from: i16| instruction(LOAD_WORD, 1, 7, from, 0);
+    let store_word = |to: i16| instruction(STORE_WORD, 7, 1, to, 0);
+    let mut move_in = vec![
+        // The addresses move to the front.
+        load_word(4),
+        store_word(0),
+        load_word(8),
+        store_word(4),
+        load_word(12),
+        store_word(8),
+        instruction(LOAD_HALF, 1, STACK, ETHERTYPE, 0),
+        instruction(STORE_HALF, 7, 1, 12, 0),
+        instruction(LOAD_HALF, 1, STACK, CONTROL, 0),
+        instruction(TO_BIG_ENDIAN, 1, 0, 0, 16),
+        instruction(STORE_HALF, 7, 1, 14, 0),
+    ];
+    let moves = move_in.len() as i16;
+    let mut code = vec![
+        instruction(STORE_IMMEDIATE_WORD, STACK, 0, ETHERTYPE, 0),
+        instruction(STORE_IMMEDIATE_WORD, STACK, 0, CONTROL, 0),
+        instruction(MOVE, 1, 6, 0, 0),
+        instruction(MOVE, 2, STACK, 0, 0),
+        instruction(ADD_IMMEDIATE, 2, 0, 0, ETHERTYPE.into()),
+        instruction(MOVE, 3, STACK, 0, 0),
+        instruction(ADD_IMMEDIATE, 3, 0, 0, CONTROL.into()),
+        instruction(CALL, 0, KERNEL_FUNCTION, 0, function),
+        // No tag, or the driver cannot tell: over all of the rest.
+        instruction(JUMP_IF_OTHER, 0, 0, 9 + moves + 1 + DROP_LEN, 0),
+        instruction(MOVE, 1, 6, 0, 0),
+        instruction(MOVE_IMMEDIATE, 2, 0, 0, -4),
+        instruction(CALL, 0, 0, 0, ADJUST_HEAD),
+        // No room in front.
+        instruction(JUMP_IF_OTHER, 0, 0, 5 + moves + 1, 0),
+        instruction(LOAD_WORD, 7, 6, DATA, 0),
+        instruction(LOAD_WORD, 8, 6, DATA_END, 0),
+        instruction(MOVE, 1, 7, 0, 0),
+        instruction(ADD_IMMEDIATE, 1, 0, 0, 16),
+        // Shorter than its addresses.
+        instruction(JUMP_IF_GREATER, 1, 8, moves + 1, 0),
+    ];
+    code.append(&mut move_in);
+    // Over the end that drops.
+    code.push(instruction(JUMP, 0, 0, DROP_LEN, 0));
+    code.extend(drop(tally, Drop::Tag));
+    code
+}
+
+const JUMP: u8 = 0x05;
 
 /// `lock *(tally + offset) += 1; return XDP_DROP`.
 fn drop(tally: i32, drop: Drop) -> [u64; DROP_LEN as usize] {

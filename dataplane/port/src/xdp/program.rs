@@ -33,6 +33,11 @@ const PROGRAM_TYPE_XDP: u32 = 6;
 const ATTACH_TYPE_XDP: u32 = 37;
 /// The program takes frames of several buffers.
 const PROGRAM_HAS_FRAGMENTS: u32 = 1 << 5;
+/// The program asks the driver of one device.
+const PROGRAM_DEVICE_BOUND: u32 = 1 << 6;
+/// Of these instructions, which are under the licence of the project: MIT among others. The kernel
+/// lets a program call its functions only if it hears a name that it knows (ADR 13).
+const LICENCE: &std::ffi::CStr = c"Dual MIT/GPL";
 
 /// Where the interface runs the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,21 +87,31 @@ impl SocketMap {
 }
 
 impl Loaded {
-    /// Has the kernel check and compile the program.
-    pub(super) fn new(parts: Parts) -> io::Result<Self> {
-        let program = code::program(parts);
+    /// Has the kernel check and compile the program for the interface of this index.
+    pub(super) fn new(parts: Parts, index: u32) -> io::Result<Self> {
+        // A program that asks the driver is bound to the device.
+        let device = parts.rx_vlan_tag.map(|_| index);
+        Self::load(&code::program(parts), device)
+    }
+
+    /// A program that does nothing.
+    pub(super) fn pass() -> io::Result<Self> {
+        Self::load(&code::pass(), None)
+    }
+
+    fn load(program: &[u64], device: Option<u32>) -> io::Result<Self> {
         let attributes = ProgramLoad {
             program_type: PROGRAM_TYPE_XDP,
             instructions: program.len() as u32,
             program: program.as_ptr() as u64,
-            licence: c"Apache-2.0".as_ptr() as u64,
+            licence: LICENCE.as_ptr() as u64,
             log_level: 0,
             log_size: 0,
             log: 0,
             kernel_version: 0,
-            flags: PROGRAM_HAS_FRAGMENTS,
+            flags: PROGRAM_HAS_FRAGMENTS | device.map_or(0, |_| PROGRAM_DEVICE_BOUND),
             name: *b"qmacsec_redirec\0",
-            interface: 0,
+            interface: device.unwrap_or(0),
             attach_type: ATTACH_TYPE_XDP,
         };
         bpf::descriptor(bpf::PROGRAM_LOAD, &attributes).map(Self)

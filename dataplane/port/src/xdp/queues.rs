@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    XdpMode,
-    bound::lacking,
+    bound::{Way, lacking},
+    btf,
     code::Parts,
     program::{Attachment, Loaded, Place, SocketMap},
     tally::Tally,
@@ -84,15 +84,14 @@ impl Queues {
         &self,
         interface: &Interface,
         index: u32,
-        mode: XdpMode,
-        frame_len_max: usize,
+        way: &Way<'_>,
     ) -> Result<Arc<Program>, PortError> {
         // A worker that panicked left a program or none.
         let mut shared = self.program.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = shared.upgrade().filter(|program| program.index == index) {
             return Ok(program);
         }
-        let program = Arc::new(Program::attach(interface, index, mode, frame_len_max)?);
+        let program = Arc::new(Program::attach(interface, index, way)?);
         *shared = Arc::downgrade(&program);
         Ok(program)
     }
@@ -100,24 +99,44 @@ impl Queues {
 
 impl Program {
     /// In the first place of the mode where the interface runs it.
-    fn attach(
-        interface: &Interface,
-        index: u32,
-        mode: XdpMode,
-        frame_len_max: usize,
-    ) -> Result<Self, PortError> {
+    fn attach(interface: &Interface, index: u32, way: &Way<'_>) -> Result<Self, PortError> {
+        let Way {
+            mode,
+            frame_len_max,
+            tags_in_frames,
+            ..
+        } = *way;
         let map = SocketMap::new().map_err(|source| lacking(interface, "BPF map", source))?;
         let tally = Tally::new().map_err(|source| lacking(interface, "BPF map", source))?;
-        let loaded = Loaded::new(Parts {
-            sockets: map.number(),
-            tally: tally.number(),
-            frame_len_max: frame_len_max as i32,
-        })
-        .map_err(|source| lacking(interface, "XDP program", source))?;
+        // A veth takes no tag out of a frame, but hands on those that its peer left beside one.
+        let beside =
+            interface.driver().as_deref() == Some("veth") || interface.has_tags_taken_out();
+        let rx_vlan_tag = btf::rx_vlan_tag().filter(|_| beside);
         let mut failed = None;
-        for &place in mode.places() {
-            match loaded.attach(index, place) {
-                Ok(attached) => {
+        let ways = mode.places().iter().flat_map(|&place| {
+            let with_tags = rx_vlan_tag.filter(|_| place == Place::Driver);
+            [
+                with_tags.map(|function| (place, Some(function))),
+                Some((place, None)),
+            ]
+        });
+        for (place, rx_vlan_tag) in ways.flatten() {
+            if beside && rx_vlan_tag.is_none() && !tags_in_frames {
+                failed = failed.or(Some(PortError::TagsLost {
+                    ifname: interface.name().to_owned(),
+                }));
+                continue;
+            }
+            let parts = Parts {
+                sockets: map.number(),
+                tally: tally.number(),
+                frame_len_max: frame_len_max as i32,
+                rx_vlan_tag,
+            };
+            let attached = Loaded::new(parts, index)
+                .and_then(|loaded| Ok((loaded.attach(index, place)?, loaded)));
+            match attached {
+                Ok((attached, loaded)) => {
                     return Ok(Self {
                         map,
                         tally,
@@ -127,11 +146,13 @@ impl Program {
                         attached: Mutex::new(Some(attached)),
                     });
                 }
-                Err(source) => failed = Some(source),
+                Err(source) => failed = Some(lacking(interface, "XDP program", source)),
             }
         }
-        let source = failed.unwrap_or_else(|| std::io::ErrorKind::Unsupported.into());
-        Err(lacking(interface, "XDP program", source))
+        Err(failed.unwrap_or_else(|| {
+            let source = io::ErrorKind::Unsupported.into();
+            lacking(interface, "XDP program", source)
+        }))
     }
 
     /// Attaches it again, after the driver has opened queues: a veth (Linux 6.18) runs it on those

@@ -17,16 +17,19 @@ pub(super) enum Drop {
     TooLong,
     /// It came by a receive queue without a socket.
     Unread,
+    /// The tag that the kernel held beside it could not be put back.
+    Tag,
 }
 
 impl Drop {
-    const COUNT: usize = 2;
+    const COUNT: usize = 3;
 
     /// Where its number is in the map's value, in octets.
     pub(super) fn offset(self) -> i32 {
         match self {
             Self::TooLong => 0,
             Self::Unread => 8,
+            Self::Tag => 16,
         }
     }
 }
@@ -64,7 +67,7 @@ impl Tally {
             mapping: Mapping::new(self.0.as_fd(), OCTETS, 0)?,
             before: [0; Drop::COUNT],
         };
-        view.before = [view.since(Drop::TooLong), view.since(Drop::Unread)];
+        view.before = [Drop::TooLong, Drop::Unread, Drop::Tag].map(|drop| view.since(drop));
         Ok(view)
     }
 }

@@ -14,6 +14,7 @@ mod jumbo;
 mod namespace;
 mod offload;
 mod packet;
+mod tags;
 mod tap;
 mod tcp;
 mod watch;

@@ -55,6 +55,29 @@ fn through_packet() {
     });
 }
 
+/// The hosts keep TSO and GSO, as hosts do: the port has the kernel turn them off.
+#[test]
+fn through_packet_with_hosts_as_they_are() {
+    let name = "tcp::through_packet_with_hosts_as_they_are";
+    namespace::run(name, &VETHS, || {
+        let open = |ifname: &str| {
+            Packet::open(PacketConfig {
+                ifname: ifname.into(),
+                cut_by_peer: true,
+                ..PacketConfig::default()
+            })
+            .unwrap()
+        };
+        let ports = (open("b0"), open("c0"));
+        let tso = Offload::Tso.is_on(&Interface::named("a0").unwrap());
+        if tso.unwrap() == Some(true) {
+            println!("{name}: skipped, no right to attach an XDP program here");
+            return;
+        }
+        transfer_as_is(["a0", "d0"], || ports);
+    });
+}
+
 #[test]
 fn through_xdp_in_the_driver() {
     through_xdp("tcp::through_xdp_in_the_driver", XdpMode::Native);
@@ -73,6 +96,7 @@ fn through_xdp(name: &str, mode: XdpMode) {
                 ifname: ifname.into(),
                 mode,
                 share,
+                tags_in_frames: true,
                 ..XdpConfig::default()
             })
         };
@@ -123,8 +147,18 @@ fn through_tap() {
     });
 }
 
-/// Moves the outer interfaces to two hosts, and data from one to the other and back.
+/// The same with hosts that cut their frames themselves.
 fn transfer<P: Port>(outer: [&str; 2], ports: impl FnOnce() -> (P, P)) {
+    let ports = ports();
+    for interface in outer.map(|name| Interface::named(name).unwrap()) {
+        Offload::Tso.turn_off(&interface).unwrap();
+        Offload::Gso.turn_off(&interface).unwrap();
+    }
+    transfer_as_is(outer, || ports);
+}
+
+/// Moves the outer interfaces to two hosts, and data from one to the other and back.
+fn transfer_as_is<P: Port>(outer: [&str; 2], ports: impl FnOnce() -> (P, P)) {
     let data: Vec<u8> = (0..OCTETS as u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
@@ -201,9 +235,6 @@ fn host<'a>(
     unshare(CloneFlags::CLONE_NEWNET).unwrap();
     started.send((interface, gettid().as_raw())).unwrap();
     may.recv().unwrap();
-    let named = Interface::named(interface).unwrap();
-    Offload::Tso.turn_off(&named).unwrap();
-    Offload::Gso.turn_off(&named).unwrap();
     ip(&format!("link set {interface} up addrgenmode none"));
     ip(&format!("addr add {address}/24 dev {interface}"));
 }

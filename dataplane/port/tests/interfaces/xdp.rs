@@ -25,6 +25,8 @@ pub(crate) fn config(ifname: &str, mode: XdpMode) -> XdpConfig {
         ifname: ifname.into(),
         mtu_min: 1532,
         mode,
+        // Of both ends of each veth here the ports turn `txvlan` off.
+        tags_in_frames: true,
         ..XdpConfig::default()
     }
 }

@@ -93,6 +93,7 @@ impl Member {
             mtu: facts.mtu,
             counters: named(&mut counters.iter()),
             link: link.name().to_owned(),
+            ..PortReport::default()
         };
         WorkerReport {
             red: port(&self.handle.red, &stats.red, stats.red_link),
