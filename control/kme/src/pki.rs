@@ -3,7 +3,10 @@
 //! KMEs get X.509 v3 with subject alternative names and both server and client use, SAEs get
 //! CN = SAE ID and client use: the form every known ETSI 014 peer accepts. Lab means: the CA key
 //! lies unencrypted beside the certificates, nothing is revoked. An existing file is left alone
-//! unless told otherwise.
+//! unless told otherwise. [`make_lab_pki`] begins with a new CA, [`add_to_lab_pki`] signs more
+//! certificates with one that is there (`authority`).
+
+mod authority;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -16,6 +19,9 @@ use rcgen::{
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
 };
 use zeroize::Zeroizing;
+
+use authority::Authority;
+pub use authority::has_authority;
 
 /// How far back certificates are dated, for clocks that disagree.
 const BACKDATED: Duration = Duration::from_secs(3600);
@@ -60,8 +66,32 @@ pub enum PkiError {
     #[error("a validity of {0:?} cannot be written into a certificate: use 1 hour to 100 years")]
     Validity(Duration),
     /// A file is there already.
-    #[error("{0} exists already: choose an empty directory, or allow overwriting")]
+    #[error(
+        "{0} exists already: choose an empty directory, allow overwriting, or name the SAE or \
+         KME to add to the authority that is there"
+    )]
     Exists(PathBuf),
+    /// A file of a name that is to be added is there already.
+    #[error("{0} exists already: choose another name, or allow overwriting to renew it")]
+    Taken(PathBuf),
+    /// The authority that is there cannot sign.
+    #[error("{path} cannot sign certificates: {reason}; fix: another folder makes a new authority")]
+    Authority {
+        /// Its certificate or key.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The authority ends before the certificate would.
+    #[error(
+        "the authority's certificate ends in {} days: ask for a shorter validity, or make a new \
+         authority in another folder",
+        left.as_secs() / (24 * 3600)
+    )]
+    OutlivesAuthority {
+        /// Until its end.
+        left: Duration,
+    },
     /// The file system refused.
     #[error("cannot write {path}: {source}")]
     Io {
@@ -102,46 +132,102 @@ impl Default for LabPki {
 /// # Errors
 /// Names and existing files are checked before anything is written.
 pub fn make_lab_pki(dir: &Path, pki: &LabPki) -> Result<Vec<PathBuf>, PkiError> {
-    let names = || pki.kmes.iter().map(|kme| &kme.id).chain(&pki.saes);
-    let mut seen = vec!["ca"];
-    for name in names() {
-        check_name(name, &mut seen)?;
-    }
+    let names = check_names(&pki.kmes, &pki.saes)?;
     let (from, until) = span(pki.validity)?;
-    if !pki.overwrite {
-        let files = seen
-            .iter()
-            .flat_map(|name| ["pem", "key"].map(|end| file(dir, name, end)));
-        if let Some(path) = files
-            .into_iter()
-            .find(|path| path.symlink_metadata().is_ok())
-        {
-            return Err(PkiError::Exists(path));
-        }
+    if !pki.overwrite
+        && let Some(path) = existing(dir, std::iter::once("ca").chain(names))
+    {
+        return Err(PkiError::Exists(path));
     }
-
-    let dated = |mut params: CertificateParams| {
-        params.not_before = from.into();
-        params.not_after = until.into();
-        params
-    };
-    let mut leaves = Vec::new();
-    for kme in &pki.kmes {
-        leaves.push((&kme.id, dated(kme_params(kme)?)));
-    }
-    for sae in &pki.saes {
-        leaves.push((sae, dated(sae_params(sae)?)));
-    }
+    let leaves = leaves(&pki.kmes, &pki.saes, (from, until))?;
     fs::create_dir_all(dir).map_err(|source| PkiError::Io {
         path: dir.into(),
         source,
     })?;
     let mut written = Vec::new();
-    let ca = make_ca(dir, dated(ca_params()), pki.overwrite, &mut written)?;
+    let mut params = ca_params();
+    (params.not_before, params.not_after) = (from.into(), until.into());
+    let ca = make_ca(dir, params, pki.overwrite, &mut written)?;
     for (name, params) in leaves {
         make_leaf(dir, name, &params, &ca, pki.overwrite, &mut written)?;
     }
     Ok(written)
+}
+
+/// Certificates for an authority that is there.
+#[derive(Clone, Debug, Default)]
+pub struct Addition {
+    /// KME certificates.
+    pub kmes: Vec<KmeName>,
+    /// SAE IDs.
+    pub saes: Vec<String>,
+    /// From now; [`VALIDITY`], or until the authority ends, if not given.
+    pub validity: Option<Duration>,
+    /// Replace certificates and keys of these names. The authority stays.
+    pub overwrite: bool,
+}
+
+/// Writes `<name>.pem` and `<name>.key` for each KME and SAE, signed by the authority in `dir`
+/// (`ca.pem`, `ca.key`). Returns the files written. Keys have mode 0600.
+///
+/// # Errors
+/// Names, existing files and the authority are checked before anything is written.
+pub fn add_to_lab_pki(dir: &Path, addition: &Addition) -> Result<Vec<PathBuf>, PkiError> {
+    let names = check_names(&addition.kmes, &addition.saes)?;
+    let (from, mut until) = span(addition.validity.unwrap_or(VALIDITY))?;
+    if !addition.overwrite
+        && let Some(path) = existing(dir, names.into_iter())
+    {
+        return Err(PkiError::Taken(path));
+    }
+    let authority = Authority::read(dir)?;
+    if until > authority.until {
+        if addition.validity.is_some() {
+            let left = authority.until.duration_since(SystemTime::now());
+            let left = left.unwrap_or_default();
+            return Err(PkiError::OutlivesAuthority { left });
+        }
+        until = authority.until;
+    }
+    let mut written = Vec::new();
+    for (name, params) in leaves(&addition.kmes, &addition.saes, (from, until))? {
+        let (ca, overwrite) = (&authority.issuer, addition.overwrite);
+        make_leaf(dir, name, &params, ca, overwrite, &mut written)?;
+    }
+    Ok(written)
+}
+
+fn check_names<'a>(kmes: &'a [KmeName], saes: &'a [String]) -> Result<Vec<&'a str>, PkiError> {
+    let mut seen = vec!["ca"];
+    for name in kmes.iter().map(|kme| &kme.id).chain(saes) {
+        check_name(name, &mut seen)?;
+    }
+    Ok(seen.split_off(1))
+}
+
+/// The first certificate or key of these names that is there.
+fn existing<'a>(dir: &Path, names: impl Iterator<Item = &'a str>) -> Option<PathBuf> {
+    let mut files = names.flat_map(|name| ["pem", "key"].map(|end| file(dir, name, end)));
+    files.find(|path| path.symlink_metadata().is_ok())
+}
+
+/// The certificates to be signed, by their names.
+fn leaves<'a>(
+    kmes: &'a [KmeName],
+    saes: &'a [String],
+    (from, until): (SystemTime, SystemTime),
+) -> Result<Vec<(&'a str, CertificateParams)>, PkiError> {
+    let mut leaves = Vec::new();
+    for kme in kmes {
+        leaves.push((kme.id.as_str(), kme_params(kme)?));
+    }
+    for sae in saes {
+        leaves.push((sae.as_str(), sae_params(sae)?));
+    }
+    for (_, params) in &mut leaves {
+        (params.not_before, params.not_after) = (from.into(), until.into());
+    }
+    Ok(leaves)
 }
 
 fn check_name<'a>(name: &'a str, seen: &mut Vec<&'a str>) -> Result<(), PkiError> {

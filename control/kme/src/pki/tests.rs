@@ -1,4 +1,4 @@
-use super::{KmeName, LabPki, PkiError, make_lab_pki};
+use super::{Addition, KmeName, LabPki, PkiError, add_to_lab_pki, has_authority, make_lab_pki};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -197,4 +197,115 @@ fn names_that_cannot_be_files_or_hosts_are_refused() {
             Err(PkiError::Validity(_))
         ));
     }
+}
+
+fn sae(name: &str) -> Addition {
+    Addition {
+        saes: vec![name.into()],
+        ..Addition::default()
+    }
+}
+
+#[test]
+fn an_sae_is_added_to_the_authority_that_is_there() {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = tmp.path();
+    assert!(!has_authority(dir));
+    make_lab_pki(dir, &LabPki::default()).unwrap();
+    assert!(has_authority(dir));
+    let before = names(dir).into_iter().map(|name| {
+        let text = fs::read(dir.join(&name)).unwrap();
+        (name, text)
+    });
+    let before: Vec<_> = before.collect();
+
+    let addition = Addition {
+        kmes: vec![KmeName {
+            id: "kme-c".into(),
+            hosts: vec!["192.0.2.9".into()],
+        }],
+        ..sae("sae-c")
+    };
+    let written = add_to_lab_pki(dir, &addition).unwrap();
+    let expected = ["kme-c.key", "kme-c.pem", "sae-c.key", "sae-c.pem"];
+    assert_eq!(written, expected.map(|name| dir.join(name)));
+    for (name, text) in before {
+        assert_eq!(fs::read(dir.join(&name)).unwrap(), text, "{name}");
+    }
+    for name in expected.iter().filter(|name| name.ends_with(".key")) {
+        let mode = fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
+    let ca = pem(dir, "ca.pem");
+    let ca = ca.parse_x509().unwrap();
+    for name in ["kme-c.pem", "sae-c.pem", "sae-a.pem"] {
+        let leaf = pem(dir, name);
+        let leaf = leaf.parse_x509().unwrap();
+        leaf.verify_signature(Some(ca.public_key())).unwrap();
+        assert_eq!(leaf.issuer(), ca.subject());
+        // Never of use without its authority, so never longer.
+        assert!(leaf.validity().not_after <= ca.validity().not_after);
+    }
+}
+
+#[test]
+fn what_is_added_replaces_nothing_unless_told_so() {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = tmp.path();
+    make_lab_pki(dir, &LabPki::default()).unwrap();
+    let (ca, old) = (pem(dir, "ca.pem"), pem(dir, "sae-a.pem"));
+    let taken = add_to_lab_pki(dir, &sae("sae-a"));
+    assert!(matches!(taken, Err(PkiError::Taken(path)) if path.ends_with("sae-a.pem")));
+    assert_eq!(pem(dir, "sae-a.pem").contents, old.contents);
+    for name in ["ca", "CA", "", "a/b"] {
+        assert!(matches!(
+            add_to_lab_pki(dir, &sae(name)),
+            Err(PkiError::Name(_))
+        ));
+    }
+    let renewal = Addition {
+        overwrite: true,
+        ..sae("sae-a")
+    };
+    add_to_lab_pki(dir, &renewal).unwrap();
+    assert_ne!(pem(dir, "sae-a.pem").contents, old.contents);
+    assert_eq!(pem(dir, "ca.pem").contents, ca.contents);
+    let long = Addition {
+        validity: Some(super::VALIDITY * 2),
+        ..sae("sae-c")
+    };
+    let refused = add_to_lab_pki(dir, &long);
+    assert!(matches!(refused, Err(PkiError::OutlivesAuthority { .. })));
+    assert!(!dir.join("sae-c.key").exists());
+}
+
+#[test]
+fn an_authority_that_cannot_sign_is_named() {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = tmp.path();
+    let (ours, other) = (dir.join("ours"), dir.join("other"));
+    make_lab_pki(&ours, &LabPki::default()).unwrap();
+    make_lab_pki(&other, &LabPki::default()).unwrap();
+    let reason = || match add_to_lab_pki(&ours, &sae("sae-c")) {
+        Err(PkiError::Authority { path, reason }) => (path, reason),
+        other => panic!("{other:?}"),
+    };
+    let (cert, key) = (ours.join("ca.pem"), ours.join("ca.key"));
+    fs::copy(other.join("ca.key"), &key).unwrap();
+    assert_eq!(reason().0, key);
+    fs::write(&key, "no key").unwrap();
+    assert_eq!(reason().0, key);
+    fs::remove_file(&key).unwrap();
+    assert_eq!(reason().0, key);
+    fs::copy(ours.join("sae-a.pem"), &cert).unwrap();
+    assert!(reason().1.contains("not the certificate of an authority"));
+    fs::write(&cert, "").unwrap();
+    assert_eq!(reason().0, cert);
+    assert_eq!(
+        names(&ours)
+            .iter()
+            .filter(|name| name.starts_with("sae-c"))
+            .count(),
+        0
+    );
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use kme::pki::{Addition, LabPki, PkiError};
 use zeroize::Zeroizing;
 
 use super::Outcome;
@@ -17,28 +18,32 @@ use crate::output::outln;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Writes ca.pem, ca.key and NAME.pem, NAME.key for each KME and SAE: X.509 v3, EC P-256, keys mode 0600.
+Where the folder has an authority already, the KMEs and SAEs that are named are added to it.
 For a lab: the authority's key lies unencrypted beside the certificates, and nothing can be revoked.
 
 Examples:
   qmacsec pki --dir pki
   qmacsec pki --dir pki --kme kme-a=10.0.0.1 --kme kme-b=10.0.0.2 --sae sae-a --sae sae-b
+  qmacsec pki --dir pki --sae sae-c           one more SAE, by the authority that is there
+  qmacsec pki --dir pki --sae sae-c --overwrite --validity 90days    the same SAE, renewed
   qmacsec pki --psk pair.psk                  a fresh secret for a pair of encryptors")]
-#[group(id = "what", required = true, multiple = true, args = ["dir", "psk"])]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["dir", "psk"]))]
+#[group(skip)]
 pub struct Args {
     /// Folder for the certificates
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
-    /// A KME, with further names and addresses it is reached by
-    #[arg(long = "kme", value_name = "ID[=HOST,...]", default_values = ["kme-a", "kme-b"], requires = "dir")]
+    /// A KME, with further names and addresses it is reached by; default for a new authority: kme-a, kme-b
+    #[arg(long = "kme", value_name = "ID[=HOST,...]", requires = "dir")]
     kmes: Vec<String>,
-    /// An SAE (an encryptor, as the KMEs know it)
-    #[arg(long = "sae", value_name = "ID", default_values = ["sae-a", "sae-b"], requires = "dir")]
+    /// An SAE (an encryptor, as the KMEs know it); default for a new authority: sae-a, sae-b
+    #[arg(long = "sae", value_name = "ID", requires = "dir")]
     saes: Vec<String>,
-    /// How long the certificates are valid
-    #[arg(long, value_name = "TIME", default_value = "365days", value_parser = humantime::parse_duration)]
-    validity: Duration,
-    /// Replace files that are there
-    #[arg(long)]
+    /// How long the certificates are valid; default: 365 days, or as long as the authority
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, requires = "dir")]
+    validity: Option<Duration>,
+    /// Replace files that are there: those of the names given, or all and the authority
+    #[arg(long, requires = "dir")]
     overwrite: bool,
     /// File for a fresh pre-shared secret (never replaced)
     #[arg(long, value_name = "FILE")]
@@ -52,13 +57,7 @@ pub struct Args {
 pub fn main(args: &Args) -> Outcome {
     let mut made = Vec::new();
     if let Some(dir) = &args.dir {
-        let pki = kme::pki::LabPki {
-            kmes: args.kmes.iter().map(|text| kme_name(text)).collect(),
-            saes: args.saes.clone(),
-            validity: args.validity,
-            overwrite: args.overwrite,
-        };
-        made.extend(kme::pki::make_lab_pki(dir, &pki)?);
+        made.extend(certificates(dir, args)?);
     }
     if let Some(file) = &args.psk {
         write_psk(file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -69,6 +68,30 @@ pub fn main(args: &Args) -> Outcome {
         outln!("{}", file.display())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Adds to the authority in `dir` where one is there and names are given, else makes a new one.
+fn certificates(dir: &Path, args: &Args) -> Result<Vec<PathBuf>, PkiError> {
+    let kmes: Vec<_> = args.kmes.iter().map(|text| kme_name(text)).collect();
+    let saes = args.saes.clone();
+    let named = !(kmes.is_empty() && saes.is_empty());
+    if named && kme::pki::has_authority(dir) {
+        let addition = Addition {
+            kmes,
+            saes,
+            validity: args.validity,
+            overwrite: args.overwrite,
+        };
+        return kme::pki::add_to_lab_pki(dir, &addition);
+    }
+    let default = LabPki::default();
+    let pki = LabPki {
+        kmes: if kmes.is_empty() { default.kmes } else { kmes },
+        saes: if saes.is_empty() { default.saes } else { saes },
+        validity: args.validity.unwrap_or(default.validity),
+        overwrite: args.overwrite,
+    };
+    kme::pki::make_lab_pki(dir, &pki)
 }
 
 fn kme_name(text: &str) -> kme::pki::KmeName {
