@@ -47,6 +47,7 @@ pub mod optimise;
 pub mod preset;
 pub mod raman;
 pub mod rate;
+mod readable;
 pub mod receiver;
 pub mod report;
 pub mod supply;

@@ -43,6 +43,17 @@ pub fn optimise_modulation(link: Link, objective: Objective) -> Link {
     at(argmax_of_logarithm(WEAKEST_SNU, STRONGEST_SNU, key))
 }
 
+/// The limit of the search, in SNU, if the link's modulation is there: then the best lies beyond
+/// it, and a modulator gives less.
+#[must_use]
+pub fn limit_of_search(link: &Link) -> Option<f64> {
+    let snu = link.source.modulation_variance_snu();
+    let at = |limit: f64| (snu / limit - 1.0).abs() < 1e-9;
+    [WEAKEST_SNU, STRONGEST_SNU]
+        .into_iter()
+        .find(|&limit| at(limit))
+}
+
 /// Where `f` is greatest between `low` and `high`, both above zero: golden section on `ln x`,
 /// started around the best of some points so that a flat stretch far from the maximum does not
 /// lead it astray.

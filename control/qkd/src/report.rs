@@ -3,17 +3,20 @@
 //! A rate alone says little. With whom the receiver's noise is blamed on, the proof and the block
 //! beside it, it can be checked and compared; so no rate is here without them.
 
-use crate::block::Proof;
 use crate::finite::{Finite, WorstCase};
 use crate::link::Link;
 use crate::rate::Asymptotic;
+use crate::readable::readable;
 use crate::receiver::{Detection, Trust};
 use crate::supply::Supply;
-use crate::threshold::tolerable_excess_noise_snu;
+use crate::threshold::{finite_tolerable_excess_noise_snu, longest_km, tolerable_excess_noise_snu};
 
+mod beside;
 mod row;
 
-use row::{Lines, readable};
+pub use beside::Beside;
+use beside::proof_name;
+use row::Lines;
 pub use row::{Row, Section, Value};
 
 /// A link with all that follows from it. The fields are open for programs; [`Self::rows`] is the
@@ -32,8 +35,14 @@ pub struct LinkReport {
     pub finite: Finite,
     /// Excess noise at which the asymptotic rate reaches zero; `None` without key even then.
     pub tolerable_excess_noise_snu: Option<f64>,
+    /// Excess noise at which the rate of the link's block reaches zero.
+    pub finite_tolerable_excess_noise_snu: Option<f64>,
+    /// Length of fibre at which key ends, in km; `None` without key at any length.
+    pub longest_km: Option<f64>,
     /// What a KME gets, or why it gets nothing.
     pub supply: Supply,
+    /// The same link and block by each proof, with the receiver trusted and untrusted.
+    pub beside: [Beside; 4],
 }
 
 impl LinkReport {
@@ -47,7 +56,10 @@ impl LinkReport {
             asymptotic: Asymptotic::of(link),
             finite: Finite::of(link),
             tolerable_excess_noise_snu: tolerable_excess_noise_snu(link),
+            finite_tolerable_excess_noise_snu: finite_tolerable_excess_noise_snu(link),
+            longest_km: longest_km(link),
             supply: Supply::of(link),
+            beside: Beside::all(link),
         }
     }
 
@@ -66,7 +78,28 @@ impl LinkReport {
         self.asymptotic_rows(&mut rows);
         self.finite_rows(&mut rows);
         self.supply_rows(&mut rows);
+        self.beside_rows(&mut rows);
         rows
+    }
+
+    /// What a reader of the rates should know of the inputs.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let beta = self.link.reconciliation.efficiency();
+        if beta > BETA_REACHED {
+            notes.push(format!(
+                "beta {beta}: codes reach {BETA_REACHED} at most; the rates are upper bounds"
+            ));
+        }
+        let snr = self.asymptotic.snr;
+        if snr > SNR_OF_CODES {
+            notes.push(format!(
+                "beta {beta} is taken as given: at a signal-to-noise ratio of {} it is not shown \
+                 that a code reaches it",
+                readable(snr)
+            ));
+        }
+        notes
     }
 
     fn inputs(&self, rows: &mut Vec<Row>) {
@@ -183,11 +216,11 @@ impl LinkReport {
             information,
             BIT,
         );
-        let eigenvalues = holevo.eigenvalues.map(readable).join(" ");
-        lines.text(
+        lines.push(
             "symplectic_eigenvalues",
             "symplectic eigenvalues",
-            eigenvalues,
+            Value::Numbers(holevo.eigenvalues.to_vec()),
+            "",
         );
         lines.number("holevo_bit", "known to Eve chi_BE", holevo.bound_bit, BIT);
         let key_label = format!("key beta I_AB - chi_BE ({})", self.holds_for());
@@ -214,7 +247,7 @@ impl LinkReport {
         };
         lines.push(
             "tolerable_excess_noise_snu",
-            "excess noise that ends key",
+            "excess noise that ends key, endless blocks",
             tolerable,
             "SNU",
         );
@@ -274,6 +307,16 @@ impl LinkReport {
             "failure probability of the proof",
             epsilon,
             "",
+        );
+        let tolerable = match self.finite_tolerable_excess_noise_snu {
+            Some(snu) => Value::Number(snu),
+            None => Value::None("no key from this block even without noise"),
+        };
+        lines.push(
+            "finite_tolerable_excess_noise_snu",
+            "excess noise that ends key, this block",
+            tolerable,
+            "SNU",
         );
         let label = format!("key after frame errors ({})", self.holds_for());
         lines.number(
@@ -342,19 +385,51 @@ impl LinkReport {
             authentication,
             "",
         );
+        let longest = match self.longest_km {
+            Some(km) => Value::Number(km),
+            None => Value::None("no key at any length"),
+        };
+        lines.push(
+            "longest_km",
+            "key ends at a length of, V_A at its best",
+            longest,
+            "km",
+        );
         if let Some(reason) = supply.no_key {
             lines.text("no_key", "no key, because", reason.to_string());
         }
     }
 
-    fn proof_name(&self) -> &'static str {
-        match self.link.block.proof() {
-            Proof::Lgg2010 { .. } => "LGG 2010",
-            Proof::Composable { .. } => "composable",
+    fn beside_rows(&self, rows: &mut Vec<Row>) {
+        const KEYS: [&str; 4] = [
+            "beside_lgg_trusted_bit_s",
+            "beside_composable_trusted_bit_s",
+            "beside_lgg_untrusted_bit_s",
+            "beside_composable_untrusted_bit_s",
+        ];
+        let mut lines = Lines {
+            section: Section::Beside,
+            rows,
+        };
+        for (key, beside) in KEYS.into_iter().zip(&self.beside) {
+            let label = format!(
+                "average key rate ({}, collective attacks; {})",
+                beside.trust,
+                beside.proof_name()
+            );
+            lines.number(key, label, beside.average_bit_s, "bit/s");
         }
+    }
+
+    fn proof_name(&self) -> &'static str {
+        proof_name(&self.link.block.proof())
     }
 }
 
+/// The reconciliation efficiency that published codes reach at their best.
+const BETA_REACHED: f64 = 0.98;
+/// The signal-to-noise ratio up to which reconciliation at 0.9 to 0.95 is published: some 10 km.
+const SNR_OF_CODES: f64 = 15.0;
 const BIT: &str = "bit/symbol";
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use thiserror::Error;
 
 use crate::finite::Finite;
 use crate::link::Link;
+use crate::optimise::{Objective, optimise_modulation};
 use crate::rate::Asymptotic;
+use crate::readable::readable;
 use crate::receiver::Trust;
 use crate::threshold::{smallest_block_symbols, tolerable_excess_noise_snu};
 
@@ -65,13 +67,29 @@ pub enum NoKey {
     ReceiverUntrusted,
     /// Excess noise above what the link bears.
     #[error(
-        "excess noise of {snu} SNU is too high: this link bears less than {tolerable_snu:.4} SNU"
+        "excess noise of {snu} SNU is too high: this link bears less than {} SNU",
+        readable(*.tolerable_snu)
     )]
     NoiseTooHigh {
         /// The link's excess noise, SNU at the channel input.
         snu: f64,
         /// The noise at which key ends.
         tolerable_snu: f64,
+    },
+    /// Key with this noise, but not with this modulation.
+    #[error(
+        "a modulation variance V_A of {snu} SNU gives no key: it bears less than {} SNU of excess \
+         noise; with {} SNU this link gives key",
+        readable(*.tolerable_snu),
+        readable(*.best_snu)
+    )]
+    ModulationUnsuited {
+        /// The link's modulation variance.
+        snu: f64,
+        /// The noise at which key ends with it.
+        tolerable_snu: f64,
+        /// The modulation variance that gives the most asymptotic key.
+        best_snu: f64,
     },
     /// Key even without noise only with a better code.
     #[error(
@@ -179,6 +197,14 @@ impl NoKey {
             return Self::ReceiverUntrusted;
         }
         if let Some(tolerable_snu) = tolerable_excess_noise_snu(link) {
+            let best = optimise_modulation(*link, Objective::Asymptotic);
+            if Asymptotic::of(&best).key_bit_per_symbol > 0.0 {
+                return Self::ModulationUnsuited {
+                    snu: link.source.modulation_variance_snu(),
+                    tolerable_snu,
+                    best_snu: best.source.modulation_variance_snu(),
+                };
+            }
             return Self::NoiseTooHigh {
                 snu: link.excess_noise.snu(),
                 tolerable_snu,

@@ -1,35 +1,68 @@
-//! Where key ends: the most noise a link bears, the smallest block that gives key.
+//! Where key ends: the most noise a link bears, the smallest block that gives key, the longest
+//! fibre.
 
 use crate::finite::Finite;
-use crate::limits::{BLOCK_SYMBOLS, EXCESS_NOISE_SNU};
+use crate::limits::{BLOCK_SYMBOLS, EXCESS_NOISE_SNU, FIBRE_KM, LOSS_DB};
 use crate::link::Link;
+use crate::optimise::{Objective, optimise_modulation};
 use crate::rate::Asymptotic;
-use crate::{block::Block, channel::ExcessNoise};
+use crate::{block::Block, channel::ExcessNoise, channel::Fibre};
 
 /// The excess noise at which the asymptotic key rate reaches zero, in SNU at the channel input,
 /// with everything else as it is. `None` if there is no key even without noise.
 pub fn tolerable_excess_noise_snu(link: &Link) -> Option<f64> {
+    most_noise(link, |link| Asymptotic::of(link).key_bit_per_symbol)
+}
+
+/// The same for the key rate of the link's own block, which ends at less noise.
+pub fn finite_tolerable_excess_noise_snu(link: &Link) -> Option<f64> {
+    most_noise(link, |link| Finite::of(link).key_bit_per_symbol)
+}
+
+fn most_noise(link: &Link, key: impl Fn(&Link) -> f64) -> Option<f64> {
     let gives_key = |snu: f64| {
         let excess_noise =
             ExcessNoise::at_input_snu(snu).expect("the searched range is the allowed one");
-        Asymptotic::of(&Link {
+        key(&Link {
             excess_noise,
             ..*link
-        })
-        .key_bit_per_symbol
-            > 0.0
+        }) > 0.0
     };
-    let (mut below, mut above) = (EXCESS_NOISE_SNU.min, EXCESS_NOISE_SNU.max);
-    if !gives_key(below) {
+    // The rate falls with the noise, so there is one crossing.
+    largest(
+        (EXCESS_NOISE_SNU.min, EXCESS_NOISE_SNU.max),
+        1e-9,
+        gives_key,
+    )
+}
+
+/// The longest fibre, in km to 10 m, over which the link gives key in its own block, with the
+/// modulation that gives the most asymptotic key at each length. `None` if it gives none at any.
+pub fn longest_km(link: &Link) -> Option<f64> {
+    let attenuation = link.fibre.attenuation_db_per_km();
+    let gives_key = |km: f64| {
+        let fibre = Fibre::new(km, attenuation).expect("the searched range is the allowed one");
+        let link = optimise_modulation(Link { fibre, ..*link }, Objective::Asymptotic);
+        Finite::of(&link).key_bit_per_symbol > 0.0
+    };
+    // A hair below the limit: the product with the attenuation may round up.
+    let most = FIBRE_KM.max.min(LOSS_DB.max / attenuation * (1.0 - 1e-12));
+    largest((FIBRE_KM.min, most), 0.01, gives_key)
+}
+
+/// The largest value between two for which something holds that ceases to hold once; `None` if it
+/// does not hold for the lowest.
+fn largest((low, high): (f64, f64), apart: f64, holds: impl Fn(f64) -> bool) -> Option<f64> {
+    let (mut below, mut above) = (low, high);
+    if !holds(below) {
         return None;
     }
-    if gives_key(above) {
+    if holds(above) {
         return Some(above);
     }
-    // The rate falls with the noise, so there is one crossing.
-    while above - below > 1e-9 {
+    while above - below > apart {
         let middle = f64::midpoint(below, above);
-        if gives_key(middle) {
+        if holds(middle) {
             below = middle;
         } else {
             above = middle;

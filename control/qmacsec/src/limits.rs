@@ -33,6 +33,8 @@ pub fn kme_patience(rekey_interval: Duration) -> Duration {
 }
 /// How long a key waits in a lab KME for the other end to fetch it.
 pub const KEY_LIFE: Duration = Duration::from_secs(60);
+/// Open files of lab KMEs: two of them, each with two addresses, all places taken.
+pub const KME_OPEN_FILES: u64 = 4096;
 /// The modelled link by default.
 pub const LINK_PRESET: &str = "metro-50km";
 /// Bits of the QKD keys we ask for.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::program::run;
 
 use super::PROGRAM;
@@ -55,6 +55,11 @@ fn what_cannot_be_asked_is_refused() {
         &["kme"],
         &["check"],
         &["pki"],
+        // Nothing would come of these.
+        &["pki", "--overwrite"],
+        &["pki", "--validity", "90days"],
+        &["pki", "--sae", "sae-c"],
+        &["pki", "--psk", "never.psk", "--overwrite"],
         &["lab", "--kill", "c@1s"],
     ] {
         let ended = run(PROGRAM, args);
@@ -108,6 +113,157 @@ fn link_shows_every_input() {
         rates[0] > rates[1] && rates[1] > rates[2] && rates[2] > 0.0,
         "{rates:?}"
     );
+}
+
+/// The JSON of `link` with these arguments.
+fn link(args: &str) -> Value {
+    let args = ["link", "--json"].into_iter().chain(args.split(' '));
+    let ended = run(PROGRAM, args);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+#[test]
+fn every_input_of_link_that_is_shown_can_be_set() {
+    let all = "--km 40 --db-per-km 0.18 --baud 2e7 --overhead 0.1 --modulation 5 \
+               --excess-noise 0.02 --detection heterodyne --eta 0.7 --v-el 0.05 --untrusted \
+               --beta 0.9 --fer 0.2 --block 1e9 --estimation 0.25 --proof composable --epsilon 1e-9";
+    let report = link(all);
+    for (key, value) in [
+        ("fibre_km", json!(40.0)),
+        ("attenuation_db_per_km", json!(0.18)),
+        ("symbol_rate_baud", json!(2e7)),
+        ("overhead_share", json!(0.1)),
+        ("modulation_variance_snu", json!(5.0)),
+        ("excess_noise_snu", json!(0.02)),
+        ("detection", json!("heterodyne")),
+        ("receiver_trust", json!("untrusted receiver")),
+        ("receiver_efficiency", json!(0.7)),
+        ("electronic_noise_snu", json!(0.05)),
+        ("reconciliation_efficiency", json!(0.9)),
+        ("frame_error_rate", json!(0.2)),
+        ("block_symbols", json!(1_000_000_000_u64)),
+        ("estimation", json!("25 % of the block disclosed")),
+        ("proof", json!("composable, collective attacks")),
+        ("epsilon", json!(1e-9)),
+    ] {
+        assert_eq!(report["link"][key], value, "{key}");
+    }
+    // What is set leaves the rest of the preset as it is.
+    let kept = link("--preset modern-llo-50km --overhead 0.2 --modulation 5");
+    assert_eq!(kept["link"]["overhead_share"], 0.2);
+    let kept = link("--untrusted --detection heterodyne");
+    assert_eq!(kept["link"]["receiver_trust"], "untrusted receiver");
+    for wrong in [
+        "--excess-noise=-0.01",
+        "--beta=-1",
+        "--modulation=-1",
+        "--km=-5",
+        "--eta=-1",
+        "--v-el=-1",
+        "--fer=-1",
+        "--block=-1",
+        "--baud=-1",
+        "--db-per-km=-1",
+        "--overhead=-1",
+        "--epsilon=-1",
+        "--estimation=-1",
+        "--block=1.5",
+        "--beta=NaN",
+        "--block=inf",
+    ] {
+        let spaced = wrong.replace('=', " ");
+        for args in [wrong, spaced.as_str()] {
+            let ended = run(PROGRAM, ["link"].into_iter().chain(args.split(' ')));
+            assert!(matches!(ended.code, Some(1 | 2)), "{args}: {ended:?}");
+            assert!(ended.stdout.is_empty(), "{args}");
+            assert!(
+                !ended.stderr.contains("unexpected argument"),
+                "{args}: {}",
+                ended.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn link_says_what_ends_its_key_and_what_other_judges_would_say() {
+    let report = link("--km 50");
+    let number = |key: &str| {
+        report["link"][key]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{key}"))
+    };
+    assert!((0.0665..0.068).contains(&number("finite_tolerable_excess_noise_snu")));
+    assert!((0.100..0.104).contains(&number("tolerable_excess_noise_snu")));
+    assert!((1_500.0..1_620.0).contains(&number("beside_composable_trusted_bit_s")));
+    assert_eq!(report["link"]["beside_lgg_untrusted_bit_s"], 0.0);
+    assert_eq!(
+        report["link"]["symplectic_eigenvalues"]
+            .as_array()
+            .unwrap()
+            .len(),
+        5
+    );
+    assert_eq!(report["notes"], json!([]));
+    let noisy = link("--excess-noise 0.068");
+    assert_eq!(noisy["link"]["supply_average_bit_s"], 0.0);
+    // No key here, and none without noise either: null, with its reason.
+    let untrusted = link("--untrusted");
+    assert!(untrusted["link"]["tolerable_excess_noise_snu"].is_null());
+    assert_eq!(
+        untrusted["reasons"]["tolerable_excess_noise_snu"],
+        "no key even without noise"
+    );
+    let notes = link("--km 0")["notes"].to_string();
+    assert!(
+        notes.contains("limit of the search") && notes.contains("beta 0.95"),
+        "{notes}"
+    );
+    let weak = link("--modulation 0.001")["link"]["no_key"].to_string();
+    assert!(
+        weak.contains("V_A of 0.001") && weak.contains("e-5 SNU"),
+        "{weak}"
+    );
+
+    for args in [
+        "--km 50",
+        "--km 75",
+        "--km 0",
+        "--km 100 --untrusted",
+        "--modulation 0.001",
+    ] {
+        let text = run(PROGRAM, ["link"].into_iter().chain(args.split(' '))).stdout;
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{args}: {line:?}");
+            assert!(
+                !line.contains(") SNU") && !line.ends_with(' '),
+                "{args}: {line:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_lab_over_a_link_without_key_says_so_at_once() {
+    let began = std::time::Instant::now();
+    let ended = run(
+        PROGRAM,
+        ["lab", "--km", "100", "--json", "--duration", "20s"],
+    );
+    assert_eq!(ended.code, Some(1));
+    assert!(began.elapsed().as_secs() < 15, "{:?}", began.elapsed());
+    let verdict: Value = serde_json::from_str(ended.stdout.trim()).unwrap();
+    assert_eq!(verdict["verdict"], "FAIL");
+    assert_eq!(verdict["no_key"]["km"], 100.0);
+    let ends = verdict["no_key"]["key_ends_km"].as_f64().unwrap();
+    assert!((60.0..75.0).contains(&ends), "{ends}");
+    assert!(
+        ended.stderr.contains(&format!("key ends at {ends} km")),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
 }
 
 #[test]
@@ -192,6 +348,35 @@ fn pki_makes_what_it_lists_and_replaces_nothing() {
         Some(0)
     );
     assert_ne!(fs::read_to_string(&other).unwrap(), secret);
+}
+
+#[test]
+fn pki_adds_an_sae_to_the_authority_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    assert_eq!(run(PROGRAM, ["pki", "--dir", dir]).code, Some(0));
+    let ca = fs::read(folder.path().join("ca.pem")).unwrap();
+    let added = run(PROGRAM, ["pki", "--dir", dir, "--sae", "sae-c"]);
+    assert_eq!(added.code, Some(0), "{}", added.stderr);
+    let files: Vec<_> = added.stdout.lines().collect();
+    assert_eq!(
+        files,
+        [format!("{dir}/sae-c.key"), format!("{dir}/sae-c.pem")]
+    );
+    let mode = fs::metadata(files[0]).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let again = run(PROGRAM, ["pki", "--dir", dir, "--sae", "sae-c"]);
+    assert_eq!((again.code, again.stdout.as_str()), (Some(1), ""));
+    assert!(
+        again.stderr.contains("sae-c.pem exists"),
+        "{}",
+        again.stderr
+    );
+    let key = fs::read(files[0]).unwrap();
+    let renew = ["pki", "--dir", dir, "--sae", "sae-c", "--overwrite"];
+    assert_eq!(run(PROGRAM, renew).code, Some(0));
+    assert_ne!(fs::read(files[0]).unwrap(), key);
+    assert_eq!(fs::read(folder.path().join("ca.pem")).unwrap(), ca);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::readable::readable;
+
 /// One line of a report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -28,6 +30,8 @@ pub enum Section {
     Finite,
     /// What a KME gets.
     Supply,
+    /// The same link and block under other assumptions.
+    Beside,
 }
 
 impl fmt::Display for Section {
@@ -37,6 +41,7 @@ impl fmt::Display for Section {
             Self::Asymptotic => "endless blocks",
             Self::Finite => "blocks of this size",
             Self::Supply => "what a KME gets",
+            Self::Beside => "the same, judged otherwise",
         })
     }
 }
@@ -48,6 +53,8 @@ pub enum Value {
     Number(f64),
     /// A whole number.
     Count(u64),
+    /// Several finite numbers.
+    Numbers(Vec<f64>),
     /// A word or a sentence.
     Text(String),
     /// There is none, for the reason given.
@@ -59,6 +66,10 @@ impl fmt::Display for Value {
         match self {
             Self::Number(number) => f.write_str(&readable(*number)),
             Self::Count(count) => write!(f, "{count}"),
+            Self::Numbers(numbers) => {
+                let texts: Vec<_> = numbers.iter().copied().map(readable).collect();
+                f.write_str(&texts.join(" "))
+            }
             Self::Text(text) => f.write_str(text),
             Self::None(why) => write!(f, "none ({why})"),
         }
@@ -105,28 +116,4 @@ impl Lines<'_> {
     pub(super) fn text(&mut self, key: &'static str, label: &str, value: String) {
         self.push(key, label, Value::Text(value), "");
     }
-}
-
-/// Six significant digits, without zeros at the end; powers of ten where a number would grow long.
-pub(super) fn readable(number: f64) -> String {
-    if number == 0.0 {
-        return "0".to_owned();
-    }
-    let magnitude = number.abs();
-    if !(1e-4..1e9).contains(&magnitude) {
-        return trimmed(&format!("{number:.5e}"));
-    }
-    let before_point = magnitude.log10().floor() as i32 + 1;
-    let decimals = usize::try_from(6 - before_point).unwrap_or(0);
-    trimmed(&format!("{number:.decimals$}"))
-}
-
-/// Takes the zeros off the end of the fraction, in front of an exponent if there is one.
-fn trimmed(text: &str) -> String {
-    let (mantissa, exponent) = text.find('e').map_or((text, ""), |at| text.split_at(at));
-    let mantissa = match mantissa.contains('.') {
-        true => mantissa.trim_end_matches('0').trim_end_matches('.'),
-        false => mantissa,
-    };
-    format!("{mantissa}{exponent}")
 }

@@ -1,9 +1,10 @@
 use std::collections::HashSet;
 
 use crate::channel::{ExcessNoise, Fibre};
-use crate::link::Link;
+use crate::link::{Link, Reconciliation};
 use crate::preset::Preset;
-use crate::report::{LinkReport, Value, readable};
+use crate::readable::readable;
+use crate::report::{LinkReport, Value};
 
 fn value(report: &LinkReport, key: &str) -> Value {
     let row = report.rows().into_iter().find(|row| row.key == key);
@@ -20,9 +21,13 @@ fn every_rate_names_trust_and_attacks() {
             .into_iter()
             .filter(|row| row.key.ends_with("_bit_s") || row.key.ends_with("_bit_per_symbol"))
             .collect();
-        assert_eq!(rates.len(), 5);
+        assert_eq!(rates.len(), 5 + 4);
         for row in rates {
-            let trust = receiver.trust().to_string();
+            let trust = match row.key {
+                key if key.ends_with("_untrusted_bit_s") => "untrusted receiver".to_owned(),
+                key if key.ends_with("_trusted_bit_s") => "trusted receiver".to_owned(),
+                _ => receiver.trust().to_string(),
+            };
             assert!(
                 row.label.contains(&format!("({trust}, collective attacks")),
                 "{}",
@@ -110,4 +115,41 @@ fn numbers_are_readable() {
     ] {
         assert_eq!(readable(number), expected);
     }
+}
+
+#[test]
+fn the_other_proof_and_the_untrusted_receiver_stand_beside_the_rate() {
+    let bit_s = |km: f64| {
+        let report = LinkReport::of(&Preset::Metro50Km.at_km(km).unwrap());
+        let own = report.supply.average_bit_s;
+        let [lgg, composable, lgg_untrusted, composable_untrusted] =
+            report.beside.map(|beside| beside.average_bit_s);
+        assert!((own - lgg).abs() < 1e-9);
+        assert_eq!((lgg_untrusted, composable_untrusted), (0.0, 0.0));
+        (lgg, composable)
+    };
+    let (lgg, composable) = bit_s(50.0);
+    assert!((11_500.0..11_600.0).contains(&lgg), "{lgg}");
+    assert!((1_500.0..1_620.0).contains(&composable), "{composable}");
+    assert_eq!(bit_s(60.0).1, 0.0);
+}
+
+#[test]
+fn a_rate_without_a_known_code_is_noted() {
+    let notes = |km: f64, beta: f64| {
+        let link = Preset::Metro50Km.at_km(km).unwrap();
+        let failed = link.reconciliation.frame_error_rate();
+        let reconciliation = Reconciliation::new(beta, failed).unwrap();
+        LinkReport::of(&Link {
+            reconciliation,
+            ..link
+        })
+        .notes()
+        .len()
+    };
+    assert_eq!(notes(50.0, 0.95), 0);
+    assert_eq!(notes(0.0, 0.95), 1);
+    assert_eq!(notes(50.0, 1.0), 1);
+    assert_eq!(notes(0.0, 1.0), 2);
+    assert!(LinkReport::of(&Preset::Lab10Km.link()).notes().is_empty());
 }

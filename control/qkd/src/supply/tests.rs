@@ -104,6 +104,32 @@ fn too_much_noise() {
 }
 
 #[test]
+fn a_modulation_that_is_far_too_weak_is_to_blame_not_the_noise() {
+    let link = Preset::Metro50Km.link();
+    let reason = no_key(link.with_modulation_variance_snu(0.001).unwrap());
+    let NoKey::ModulationUnsuited {
+        snu,
+        tolerable_snu,
+        best_snu,
+    } = reason
+    else {
+        panic!("{reason:?}")
+    };
+    assert_near("snu", snu, 0.001, 0.0);
+    assert!((7.3e-5..7.5e-5).contains(&tolerable_snu), "{tolerable_snu}");
+    assert_eq!(
+        Supply::of(&link.with_modulation_variance_snu(best_snu).unwrap()).no_key,
+        None
+    );
+    let text = reason.to_string();
+    assert!(
+        text.contains("V_A of 0.001 SNU") && text.contains("7.36"),
+        "{text}"
+    );
+    assert!(text.contains("e-5"), "{text}");
+}
+
+#[test]
 fn too_weak_a_reconciliation() {
     let link = Preset::Metro50Km.at_km(100.0).unwrap();
     let link = Link {

@@ -4,7 +4,10 @@ use crate::finite::Finite;
 use crate::link::Link;
 use crate::preset::Preset;
 use crate::rate::Asymptotic;
-use crate::threshold::{smallest_block_symbols, tolerable_excess_noise_snu};
+use crate::threshold::{
+    finite_tolerable_excess_noise_snu, longest_km, smallest_block_symbols,
+    tolerable_excess_noise_snu,
+};
 
 #[test]
 fn key_ends_at_the_tolerable_noise() {
@@ -69,4 +72,37 @@ fn where_no_block_gives_key_none_is_named() {
         }),
         None
     );
+}
+
+#[test]
+fn a_block_bears_less_noise_than_endless_ones() {
+    let link = Preset::Metro50Km.link();
+    let most = finite_tolerable_excess_noise_snu(&link).unwrap();
+    assert!((0.0665..0.068).contains(&most), "{most}");
+    let key = |snu: f64| {
+        let excess_noise = ExcessNoise::at_input_snu(snu).unwrap();
+        Finite::of(&Link {
+            excess_noise,
+            ..link
+        })
+        .key_bit_per_symbol
+    };
+    assert!(key(most) > 0.0 && key(most + 1e-6) < 0.0 && key(0.068) < 0.0);
+}
+
+#[test]
+fn key_ends_at_the_longest_fibre() {
+    for preset in Preset::ALL {
+        let longest = longest_km(&preset.link()).unwrap();
+        let key = |km: f64| Finite::of(&preset.at_km(km).unwrap()).key_bit_per_symbol;
+        assert!(key(longest) > 0.0, "{preset} {longest}");
+        assert!(key(longest + 0.02) < 0.0, "{preset} {longest}");
+    }
+    // By the composable bound key ends before 60 km.
+    let link = Preset::Metro50Km.link();
+    let block = link.block.with_proof(Proof::COMPOSABLE);
+    let longest = longest_km(&Link { block, ..link }).unwrap();
+    assert!((50.0..60.0).contains(&longest), "{longest}");
+    let receiver = link.receiver.untrusted();
+    assert!(longest_km(&Link { receiver, ..link }).unwrap_or(0.0) < 50.0);
 }

@@ -1,17 +1,19 @@
 //! `qmacsec kme`: one or two lab KMEs, fed by a modelled CV-QKD link.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use kme::faults::{Calls, Fault, Times};
 use kme::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, StartError, Supply, TlsError};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use qkd::preset::{Preset, UnknownPreset};
 use tracing::{info, warn};
 
 use super::Outcome;
 use crate::config::{ConfigError, KmeFile, Link};
 use crate::status::{Done, KmeFault, KmeReport, Request, StatusSocket};
-use crate::{daemon, stop};
+use crate::{daemon, limits, stop};
 
 /// Arguments of `qmacsec kme`.
 #[derive(clap::Args)]
@@ -47,9 +49,24 @@ pub struct Args {
 /// A mistake in the config, an address in use, a certificate that cannot be read.
 pub fn main(args: &Args) -> Outcome {
     let _log = daemon::begin()?;
+    more_open_files();
     let config = KmeFile::read(&args.config)?;
     let link = modelled_link(&args.config, &config)?;
     daemon::run(serve(&args.config, &config, link))
+}
+
+/// The limits of connections need more descriptors than many systems allow a process at first.
+fn more_open_files() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < limits::KME_OPEN_FILES
+        && let Err(error) = setrlimit(
+            Resource::RLIMIT_NOFILE,
+            hard.min(limits::KME_OPEN_FILES),
+            hard,
+        )
+    {
+        warn!("the limit of {soft} open files stays: {error}");
+    }
 }
 
 /// The link that a config names.
@@ -83,8 +100,8 @@ impl ModelledLink {
     /// What it delivers to its KMEs.
     pub(crate) fn supply(&self, blocks_at_start: u32) -> Supply {
         let supply = qkd::supply::Supply::of(&self.link);
-        if let Some(reason) = supply.no_key {
-            warn!("the modelled link delivers no key: {reason}");
+        if let Some(no_key) = self.no_key() {
+            warn!("{no_key}");
         }
         Supply {
             block_bits: supply.block_bits,
@@ -94,9 +111,45 @@ impl ModelledLink {
         }
     }
 
+    /// Why it delivers none, if so, and the length at which key ends.
+    pub(crate) fn no_key(&self) -> Option<NoKey> {
+        let reason = qkd::supply::Supply::of(&self.link).no_key?;
+        Some(NoKey {
+            link: self.name(),
+            km: self.link.fibre.km(),
+            reason: reason.to_string(),
+            key_ends_km: qkd::threshold::longest_km(&self.link)
+                .map(|km| (km * 10.0).floor() / 10.0),
+        })
+    }
+
     /// As status shows it.
     pub(crate) fn name(&self) -> String {
         format!("{} ({} km)", self.preset, self.link.fibre.km())
+    }
+}
+
+/// A modelled link without key.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct NoKey {
+    /// The link.
+    pub(crate) link: String,
+    /// Its length.
+    pub(crate) km: f64,
+    /// Why it gives none.
+    pub(crate) reason: String,
+    /// The length at which key ends; `None` if there is none at any.
+    pub(crate) key_ends_km: Option<f64>,
+}
+
+impl fmt::Display for NoKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { link, reason, .. } = self;
+        write!(f, "the modelled link {link} gives no key: {reason}; ")?;
+        match self.key_ends_km {
+            Some(km) => write!(f, "key ends at {km} km"),
+            None => f.write_str("it gives none at any length"),
+        }
     }
 }
 

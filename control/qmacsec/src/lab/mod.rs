@@ -47,7 +47,7 @@ use keep::Keep;
 use stop::Stop;
 use verdict::{Verdict, Word};
 
-use crate::command::Outcome;
+use crate::command::{Outcome, kme};
 use crate::config::PortKind;
 use crate::ledger::{self, Verification};
 use crate::output::{note, outln};
@@ -69,6 +69,9 @@ const NOT_PROVEN: u8 = 2;
 /// When the chain could not be built; a chain that runs and fails is a verdict, not an error.
 pub fn main(args: &Args) -> Outcome {
     args.check()?;
+    if let Some(no_key) = kme::link_of(&args.preset, args.km)?.no_key() {
+        return print_no_key(args, &no_key);
+    }
     let keep = Keep::prepare(args)?;
     let stop = Stop::on_signals()?;
     let verdict = match red_port(args.red) {
@@ -110,6 +113,16 @@ fn red_port(choice: RedChoice) -> Result<PortKind, String> {
             Ok(PortKind::Packet)
         }
     }
+}
+
+/// A lab without key shows nothing; its model says so before anything is built.
+fn print_no_key(args: &Args, no_key: &kme::NoKey) -> Outcome {
+    note!("FAIL: {no_key}; fix: a shorter --km, or another --preset (qmacsec link --list)");
+    if args.json {
+        let verdict = serde_json::json!({ "verdict": Word::Fail, "no_key": no_key });
+        outln!("{verdict}")?;
+    }
+    Ok(ExitCode::FAILURE)
 }
 
 fn print(args: &Args, verdict: &Verdict) -> Outcome {

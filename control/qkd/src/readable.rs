@@ -1,0 +1,25 @@
+//! Numbers for people.
+
+/// Six significant digits, without zeros at the end; powers of ten where a number would grow long.
+pub(crate) fn readable(number: f64) -> String {
+    if number == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = number.abs();
+    if !(1e-4..1e9).contains(&magnitude) {
+        return trimmed(&format!("{number:.5e}"));
+    }
+    let before_point = magnitude.log10().floor() as i32 + 1;
+    let decimals = usize::try_from(6 - before_point).unwrap_or(0);
+    trimmed(&format!("{number:.decimals$}"))
+}
+
+/// Takes the zeros off the end of the fraction, in front of an exponent if there is one.
+fn trimmed(text: &str) -> String {
+    let (mantissa, exponent) = text.find('e').map_or((text, ""), |at| text.split_at(at));
+    let mantissa = match mantissa.contains('.') {
+        true => mantissa.trim_end_matches('0').trim_end_matches('.'),
+        false => mantissa,
+    };
+    format!("{mantissa}{exponent}")
+}

@@ -1,0 +1,59 @@
+//! The same link and block, judged otherwise: by the other proof, with the receiver untrusted.
+
+use crate::block::Proof;
+use crate::link::Link;
+use crate::receiver::Trust;
+use crate::supply::Supply;
+
+/// What a KME gets if proof or receiver are judged otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Beside {
+    /// The proof.
+    pub proof: Proof,
+    /// Who is to blame for the receiver's loss and noise.
+    pub trust: Trust,
+    /// Average key rate, bit/s.
+    pub average_bit_s: f64,
+}
+
+impl Beside {
+    /// The proof of the link itself, and the other one with its usual numbers.
+    pub(super) fn all(link: &Link) -> [Self; 4] {
+        let (lgg, composable) = match link.block.proof() {
+            own @ Proof::Lgg2010 { .. } => (own, Proof::COMPOSABLE),
+            own @ Proof::Composable { .. } => (Proof::LGG_2010, own),
+        };
+        let rate = |(proof, trust)| {
+            let link = Link {
+                block: link.block.with_proof(proof),
+                receiver: link.receiver.with_trust(trust),
+                ..*link
+            };
+            Self {
+                proof,
+                trust,
+                average_bit_s: Supply::of(&link).average_bit_s,
+            }
+        };
+        [
+            (lgg, Trust::Trusted),
+            (composable, Trust::Trusted),
+            (lgg, Trust::Untrusted),
+            (composable, Trust::Untrusted),
+        ]
+        .map(rate)
+    }
+
+    /// The proof in a word or two.
+    #[must_use]
+    pub fn proof_name(&self) -> &'static str {
+        proof_name(&self.proof)
+    }
+}
+
+pub(super) fn proof_name(proof: &Proof) -> &'static str {
+    match proof {
+        Proof::Lgg2010 { .. } => "LGG 2010",
+        Proof::Composable { .. } => "composable",
+    }
+}
