@@ -105,7 +105,7 @@ pub fn frame(direction: Direction, number: u32, mtu: usize) -> Vec<u8> {
     let len = match kind {
         Kind::Short | Kind::Broadcast => LEN_MIN,
         Kind::Full => longest,
-        Kind::Vlan | Kind::TwoTags if number.is_multiple_of(2 * FLOWS) => longest + TAG,
+        Kind::Vlan | Kind::TwoTags if flow.is_multiple_of(3) => longest + TAG,
         Kind::Vlan | Kind::TwoTags | Kind::Any | Kind::Multicast | Kind::NotIp => {
             LEN_MIN + roll(&mut dice) as usize % (longest - LEN_MIN)
         }

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use super::frames::{self, Direction, Kind};
 
-/// Frames under way in one direction, at most: less than any ring in between holds.
-const UNDER_WAY_MAX: u32 = 48;
-/// With so many under way and none arriving for so long, the next one is sent all the same.
+/// Octets under way in one direction, at most: less than any ring in between holds. A send socket of
+/// Linux has room for a dozen frames of 9000 octets.
+const UNDER_WAY_OCTETS: usize = 64 << 10;
+/// With as many under way and none arriving for so long, the next one is sent all the same.
 const IMPATIENCE: Duration = Duration::from_millis(25);
 const NAP: Duration = Duration::from_micros(500);
 
@@ -38,11 +39,12 @@ struct Way {
     news: Instant,
 }
 
-/// Sends between the sites at these two interfaces, and tells what arrived.
+/// Sends between the sites at these two interfaces, and tells what arrived. Frames of site A go into a
+/// TAP of the guest, those of site B reach it by the TAP `line`.
 ///
 /// # Errors
 /// An interface cannot be had.
-pub fn between(interfaces: [&str; 2], plan: Plan) -> Result<Value, PortError> {
+pub fn between(interfaces: [&str; 2], line: &str, plan: Plan) -> Result<Value, PortError> {
     let open = |ifname: &str| {
         Packet::open(PacketConfig {
             ifname: ifname.to_owned(),
@@ -50,7 +52,8 @@ pub fn between(interfaces: [&str; 2], plan: Plan) -> Result<Value, PortError> {
         })
     };
     let mut sites = [open(interfaces[0])?, open(interfaces[1])?];
-    let drops_before = interfaces.map(not_taken);
+    let taps = [interfaces[0], line];
+    let drops_before = taps.map(not_taken);
     let pool = Pool::new(port::limits::POOL_FRAMES, plan.mtu + 8)?;
     let mut ways = [Direction::AToB, Direction::BToA].map(|way| Way::new(way, plan.frames));
     let mut burst = Burst::new();
@@ -70,7 +73,7 @@ pub fn between(interfaces: [&str; 2], plan: Plan) -> Result<Value, PortError> {
     }
     let [a_to_b, b_to_a] = &ways;
     let told = |way: &Way, from: usize| {
-        let not_taken = not_taken(interfaces[from]) - drops_before[from];
+        let not_taken = not_taken(taps[from]) - drops_before[from];
         way.told(not_taken, &sites[1 - from])
     };
     Ok(json!({ "a_to_b": told(a_to_b, 0), "b_to_a": told(b_to_a, 1) }))
@@ -98,7 +101,8 @@ impl Way {
     /// Sends the next frame, if it is time for one.
     fn send(&mut self, site: &mut Packet, pool: &Pool, plan: &Plan) -> bool {
         let under_way = self.sent - self.refused - self.count;
-        let waits = under_way >= UNDER_WAY_MAX && self.news.elapsed() < IMPATIENCE;
+        let waits = under_way * (plan.mtu as u32 / 2) >= UNDER_WAY_OCTETS as u32
+            && self.news.elapsed() < IMPATIENCE;
         if self.sent == plan.frames || waits {
             return false;
         }
