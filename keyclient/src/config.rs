@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::path::PathBuf;
 
-use reqwest::Url;
+use url::Url;
 
 use crate::credentials;
 use crate::fault::ConfigError;
@@ -31,8 +31,6 @@ pub struct ClientConfig {
     pub timeout: Duration,
     /// How keys are asked for.
     pub form: Form,
-    /// Some KMEs offer HTTP/2 and fail at it.
-    pub http1_only: bool,
 }
 
 /// The two forms of "Get key" and "Get key with key IDs".

@@ -92,18 +92,24 @@ fn any(container: KeyContainer, number: usize, bits: u32) -> Result<Vec<Key>, Km
 
 fn these(container: KeyContainer, ids: &[KeyId]) -> Result<Vec<Key>, KmeFault> {
     let mut keys: Vec<Key> = Vec::with_capacity(ids.len());
+    let mut unasked = None;
     for delivered in container.keys {
         let mut key = key(&delivered)?;
+        let Some(id) = ids.iter().find(|id| same(id, &key.id)) else {
+            unasked = unasked.or(Some(key.id));
+            continue; // dropped and thereby lost; those asked for are what matters
+        };
         // Into the asker's spelling: that is what the peer and we both know.
-        key.id = *ids
-            .iter()
-            .find(|id| same(id, &key.id))
-            .ok_or(KmeFault::UnaskedKey(key.id))?;
+        key.id = *id;
+        let again = |known: &Key| known.id == key.id && known.bytes.same_as(&key.bytes);
+        if keys.iter().any(again) {
+            continue; // the same twice is once
+        }
         check_new(&key, &keys)?; // also bounds the loop: at most one key per ID asked for
         keys.push(key);
     }
     if let Some(missing) = ids.iter().find(|id| !keys.iter().any(|key| key.id == **id)) {
-        return Err(KmeFault::MissingKey(*missing));
+        return Err(unasked.map_or(KmeFault::MissingKey(*missing), KmeFault::UnaskedKey));
     }
     keys.sort_by_key(|key| ids.iter().position(|id| *id == key.id));
     Ok(keys)

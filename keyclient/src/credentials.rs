@@ -1,36 +1,43 @@
 //! PEM files of the configuration: the CA, our certificate, its private key.
 //!
-//! Every mistake is told with the field, the file, what was found in it and how to mend it.
+//! Every mistake is told with the field, the file, what was found in it and how to fix it.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::RootCertStore;
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls_pki_types::pem::{PemObject as _, SectionKind};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
-use zeroize::{Zeroize as _, Zeroizing};
+use x509_parser::x509::SubjectPublicKeyInfo;
+use zeroize::Zeroizing;
 
 use crate::config::ClientConfig;
 use crate::fault::ConfigError;
 use crate::file::{FileError, Opened};
 use crate::limits::PEM_OCTETS_MAX;
+use crate::own::OwnCertificate;
+use crate::pem::{self, Block};
 
 /// What is wrong with the files, each looked at by itself.
 pub(crate) fn mistakes(config: &ClientConfig) -> Vec<ConfigError> {
     let provider = aws_lc_rs::default_provider();
-    let certificate = certificate(config).map(|_| ());
+    let certificate = certificate(config).and_then(|(file, chain)| {
+        file.check_validity(&chain)?;
+        Ok(chain)
+    });
+    let peer = certificate
+        .as_ref()
+        .map_or(Ok(()), |chain| another_sae(config, chain));
+    let certificate = certificate.map(|_| ());
     let key = private_key(config, &provider).map(|_| ());
     // Whether the two belong together shows only where each is fine.
     let pair = match (&certificate, &key) {
         (Ok(()), Ok(())) => ours(config, &provider).map(|_| ()),
         _ => Ok(()),
     };
-    let peer = self::certificate(config).map_or(Ok(()), |chain| another_sae(config, &chain));
     let found = [trusted(config).map(|_| ()), certificate, key, pair, peer];
     found.into_iter().filter_map(Result::err).collect()
 }
@@ -57,11 +64,11 @@ fn another_sae(config: &ClientConfig, chain: &[CertificateDer<'_>]) -> Result<()
 pub(crate) fn trusted(config: &ClientConfig) -> Result<RootCertStore, ConfigError> {
     let file = PemFile::read("ca", &config.ca)?;
     let mut roots = RootCertStore::empty();
-    for certificate in file.certificates()? {
+    for (line, certificate) in file.certificates()? {
         roots.add(certificate).map_err(|error| {
             file.wrong(
-                format!("holds a certificate that is none ({error})"),
-                "export the CA anew",
+                format!("line {line}: holds a certificate that is none ({error})"),
+                "export this CA again, or remove it",
             )
         })?;
     }
@@ -72,30 +79,54 @@ pub(crate) fn trusted(config: &ClientConfig) -> Result<RootCertStore, ConfigErro
 pub(crate) fn ours(
     config: &ClientConfig,
     provider: &CryptoProvider,
-) -> Result<CertifiedKey, ConfigError> {
-    let chain = certificate(config)?;
+) -> Result<(CertifiedKey, OwnCertificate), ConfigError> {
+    let (file, mut chain) = certificate(config)?;
     let (key_file, key) = private_key(config, provider)?;
-    let certified = CertifiedKey::new(chain, key);
-    match certified.keys_match() {
-        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
-            Ok(certified)
-        }
-        Err(_) => Err(key_file.wrong(
-            format!(
-                "is not the private key of the first certificate in {}",
+    // TLS wants our own certificate first; some tools write the CA first.
+    match chain
+        .iter()
+        .position(|certificate| belongs(certificate, &key))
+    {
+        Some(own) => chain[..=own].rotate_right(1),
+        None => {
+            let problem = format!(
+                "is not the private key of the first certificate in {}, nor of another one there",
                 config.cert.display()
-            ),
-            "name the key and the certificate of one SAE, its own certificate before intermediates",
-        )),
+            );
+            let fix = "name the key and the certificate of one SAE";
+            file.check_validity(&chain)?;
+            return Err(key_file.wrong(problem, fix));
+        }
     }
+    let own = file.check_validity(&chain)?;
+    if let Some(flaw) = &own.flaw {
+        tracing::warn!("{} (cert): {flaw}", config.cert.display());
+    }
+    Ok((CertifiedKey::new(chain, key), own))
 }
 
-/// Our certificate, and intermediate ones.
-fn certificate(config: &ClientConfig) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+/// Whether the certificate is for this key. The public keys are compared as they stand: X.509
+/// version 1, which the TLS library does not read, will do.
+fn belongs(certificate: &CertificateDer<'_>, key: &Arc<dyn SigningKey>) -> bool {
+    let Some(ours) = key.public_key() else {
+        return true; // a key that does not tell
+    };
+    let Ok((_, ours)) = SubjectPublicKeyInfo::from_der(&ours) else {
+        return true;
+    };
+    X509Certificate::from_der(certificate).is_ok_and(|(_, certificate)| {
+        certificate.public_key().subject_public_key.data == ours.subject_public_key.data
+    })
+}
+
+/// Our certificate, and those of CAs beside it.
+fn certificate(
+    config: &ClientConfig,
+) -> Result<(PemFile<'_>, Vec<CertificateDer<'static>>), ConfigError> {
     let file = PemFile::read("cert", &config.cert)?;
-    let chain = file.certificates()?;
-    file.check_validity(&chain)?;
-    Ok(chain)
+    let chain = file.certificates()?.into_iter();
+    let chain = chain.map(|(_, certificate)| certificate).collect();
+    Ok((file, chain))
 }
 
 fn private_key<'a>(
@@ -149,24 +180,41 @@ impl<'a> PemFile<'a> {
         })
     }
 
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    /// Each certificate, and the line it begins in.
+    fn certificates(&self) -> Result<Vec<(usize, CertificateDer<'static>)>, ConfigError> {
         let mut certificates = Vec::new();
         let mut others = Vec::new();
-        self.sections(|kind, der| match kind {
-            SectionKind::Certificate => certificates.push(CertificateDer::from(der)),
-            other => others.push(other),
-        })?;
+        for block in self.blocks()? {
+            match block.label.as_str() {
+                "CERTIFICATE" | "X509 CERTIFICATE" => {
+                    certificates.push((block.line, block.der.to_vec().into()));
+                }
+                // OpenSSL's own: what it trusts the certificate for follows it.
+                "TRUSTED CERTIFICATE" => {
+                    let certificate = x509_parser::asn1_rs::Any::from_der(&block.der)
+                        .map_or(block.der.as_slice(), |(rest, _)| {
+                            block.der.strip_suffix(rest).unwrap_or(&block.der)
+                        });
+                    certificates.push((block.line, certificate.to_vec().into()));
+                }
+                "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA" => {
+                    return Err(self.wrong(
+                        format!("line {}: holds certificates as PKCS#7", block.line),
+                        "convert it with `openssl pkcs7 -print_certs -in FILE -out FILE.pem`",
+                    ));
+                }
+                _ => others.push(block.label),
+            }
+        }
         if !certificates.is_empty() {
             return Ok(certificates);
         }
         Err(match others.first() {
-            Some(SectionKind::Csr) => self.wrong(
+            Some(label) if label.ends_with("CERTIFICATE REQUEST") => self.wrong(
                 "holds a certificate request, no certificate",
                 "have the CA sign it and name the result",
             ),
-            Some(
-                SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey,
-            ) => self.wrong(
+            Some(label) if label.ends_with("PRIVATE KEY") => self.wrong(
                 "holds a private key, no certificate",
                 "name the certificate here and the key file under key",
             ),
@@ -179,35 +227,39 @@ impl<'a> PemFile<'a> {
     }
 
     fn private_key(&self) -> Result<PrivateKeyDer<'static>, ConfigError> {
-        let mut keys = Vec::new();
-        let mut certificates = 0;
-        self.sections(|kind, mut der| match kind {
-            SectionKind::Certificate => certificates += 1,
-            kind => match PrivateKeyDer::from_pem(kind, core::mem::take(&mut der)) {
-                Some(key) => keys.push(key),
-                None => der.zeroize(),
-            },
-        })?;
-        let found = keys.len();
-        let key = keys.pop();
-        for mut unused in keys {
-            unused.zeroize();
-        }
-        match (key, found) {
-            (Some(key), 1) => Ok(key),
-            (Some(mut key), _) => {
-                key.zeroize();
-                Err(self.wrong(format!("holds {found} private keys"), "leave one"))
+        let blocks = self.blocks()?;
+        let certificates = blocks
+            .iter()
+            .any(|block| block.label.ends_with("CERTIFICATE"));
+        let mut keys = blocks
+            .iter()
+            .filter(|block| block.label.ends_with("PRIVATE KEY"));
+        let (key, more) = (keys.next(), keys.count());
+        let decrypt = "decrypt it with `openssl pkey -in FILE -out FILE.pem` and protect the file";
+        match key {
+            Some(_) if more > 0 => {
+                Err(self.wrong(format!("holds {} private keys", more + 1), "leave one"))
             }
-            (None, _) if self.contains(b"ENCRYPTED") => Err(self.wrong(
-                "holds an encrypted private key",
-                "decrypt it with `openssl pkey -in FILE -out FILE.pem` and protect the file",
+            Some(key) if key.encrypted || key.label.starts_with("ENCRYPTED") => {
+                Err(self.wrong("holds an encrypted private key", decrypt))
+            }
+            Some(key) if key.label.starts_with("OPENSSH") => Err(self.wrong(
+                "holds a private key in the format of OpenSSH",
+                "convert a copy with `ssh-keygen -p -m PKCS8 -N '' -f FILE`",
             )),
-            (None, _) if certificates > 0 => Err(self.wrong(
+            // By what it is, not by its label: tools confuse PKCS#1, SEC1 and PKCS#8.
+            Some(key) => match PrivateKeyDer::try_from(key.der.as_slice()) {
+                Ok(key) => Ok(key.clone_key()),
+                Err(_) => Err(self.wrong(
+                    format!("line {}: holds a private key that is none", key.line),
+                    "export it again, as PKCS#8: `openssl pkey -in FILE -out FILE.pem`",
+                )),
+            },
+            None if certificates => Err(self.wrong(
                 "holds a certificate, no private key",
                 "name the key file here and the certificate under cert",
             )),
-            (None, _) => Err(self.wrong(
+            None => Err(self.wrong(
                 format!("holds no private key ({})", self.looks_like()),
                 "name a PEM file with -----BEGIN PRIVATE KEY-----; \
                  convert DER with `openssl pkey -inform der -in FILE -out FILE.pem`",
@@ -215,43 +267,44 @@ impl<'a> PemFile<'a> {
         }
     }
 
-    /// Each section of the file, in order.
-    fn sections(&self, mut each: impl FnMut(SectionKind, Vec<u8>)) -> Result<(), ConfigError> {
-        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&self.text) {
-            // The error quotes the file, which may be a key.
-            let (kind, der) = section.map_err(|_| {
-                self.wrong(
-                    "is broken PEM",
-                    "copy it anew, with its BEGIN and END lines",
-                )
-            })?;
-            each(kind, der);
+    fn blocks(&self) -> Result<Vec<Block>, ConfigError> {
+        pem::blocks(&self.text).map_err(|flaw| {
+            self.wrong(
+                format!("is broken PEM, {flaw}"),
+                "copy it again, with its BEGIN and END lines",
+            )
+        })
+    }
+
+    /// Our own certificate.
+    fn parsed<'b>(
+        &self,
+        chain: &'b [CertificateDer<'_>],
+    ) -> Result<X509Certificate<'b>, ConfigError> {
+        let der = chain.first().map_or(&[][..], AsRef::as_ref);
+        match X509Certificate::from_der(der) {
+            Ok((_, certificate)) => Ok(certificate),
+            Err(_) => Err(self.wrong("holds a certificate that is none", "export it again")),
         }
-        Ok(())
     }
 
     /// A KME would refuse it anyway, but with fewer words.
-    fn check_validity(&self, chain: &[CertificateDer<'_>]) -> Result<(), ConfigError> {
-        let der = chain
-            .first()
-            .map_or(&[][..], |certificate| certificate.as_ref());
-        let Ok((_, certificate)) = X509Certificate::from_der(der) else {
-            return Err(self.wrong("holds a certificate that is none", "export it anew"));
-        };
+    fn check_validity(&self, chain: &[CertificateDer<'_>]) -> Result<OwnCertificate, ConfigError> {
+        let certificate = self.parsed(chain)?;
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(0, |since| {
                 i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
             });
         let validity = certificate.validity();
-        let mend = "re-issue it, or set this machine's clock right";
+        let fix = "re-issue it, or set this machine's clock right";
         if now > validity.not_after.timestamp() {
-            return Err(self.wrong(format!("has expired on {}", validity.not_after), mend));
+            return Err(self.wrong(format!("has expired on {}", validity.not_after), fix));
         }
         if now < validity.not_before.timestamp() {
-            return Err(self.wrong(format!("is valid only from {}", validity.not_before), mend));
+            return Err(self.wrong(format!("is valid only from {}", validity.not_before), fix));
         }
-        Ok(())
+        Ok(OwnCertificate::new(self.path, &certificate))
     }
 
     fn looks_like(&self) -> &'static str {

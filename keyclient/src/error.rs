@@ -82,11 +82,35 @@ pub enum Blame {
 pub enum Retry {
     /// The same again after a pause that grows.
     Later,
-    /// This key is lost or unknown: go on with another one. After [`KmeFault::KeyNotFound`] one
-    /// may ask again for a short time first, as a key can reach the second KME late.
+    /// This key is lost or unknown: go on with another one. After [`KmeFault::KeyNotFound`] and
+    /// [`KmeFault::KeyRefused`] one may ask again for a short time first: a key can reach the second
+    /// KME late.
     NextKey,
     /// Not before the configuration has changed and a new client was made from it.
     Never,
+}
+
+/// What is wrong between us and a KME, in a few words: for status, and for what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Complaint {
+    /// It does not answer.
+    NoAnswer,
+    /// It cannot serve now.
+    Unavailable,
+    /// It, or a proxy in front of it, refuses our certificate.
+    OurCertificate,
+    /// We refuse its certificate.
+    ItsCertificate,
+    /// It refuses us, or we are wrong.
+    Refusal,
+    /// It has no keys.
+    NoKeys,
+    /// It does not know the key that was named, maybe not yet.
+    NotFound,
+    /// Its answer makes no sense.
+    Nonsense,
+    /// It gives keys that cannot be used.
+    BadKey,
 }
 
 /// A method of ETSI GS QKD 014 or of SKIP.
@@ -107,6 +131,11 @@ pub enum Call {
 }
 
 impl Call {
+    /// A bit of its own.
+    pub(crate) fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
     /// Whether it asks for a key by its name, which the KME forgets once it has answered.
     pub(crate) fn names_a_key(self) -> bool {
         matches!(self, Self::DecKeys | Self::SkipKeyById)
@@ -123,16 +152,68 @@ impl Error {
             Self::Certificate { fault, .. } => match fault {
                 CertificateFault::UnknownCa { .. }
                 | CertificateFault::WrongKmeId { .. }
-                | CertificateFault::OursRefused { .. } => Blame::Config,
+                | CertificateFault::OursRefused { .. }
+                | CertificateFault::OursNotTaken { .. } => Blame::Config,
                 _ => Blame::Kme,
             },
             Self::Kme { fault, .. } => match fault {
-                KmeFault::Unauthorized | KmeFault::NoSuchPath(_) | KmeFault::Html => Blame::Config,
-                KmeFault::Refused(message) if message.names_our_mistake() => Blame::Bug,
+                KmeFault::Unauthorized(_)
+                | KmeFault::Forbidden(_)
+                | KmeFault::Redirected { .. }
+                | KmeFault::KeyRefused { status: 401, .. }
+                | KmeFault::NoSuchPath(_)
+                | KmeFault::Html => Blame::Config,
+                KmeFault::Refused { message, .. } if message.names_our_mistake() => Blame::Bug,
+                KmeFault::Proxy { .. } => Blame::Network,
                 _ => Blame::Kme,
             },
             Self::AskedTwice { .. } => Blame::Peer,
             Self::Bug { .. } => Blame::Bug,
+        }
+    }
+
+    /// What is wrong, in short.
+    #[must_use]
+    pub fn complaint(&self) -> Complaint {
+        match self {
+            Self::Config(_) | Self::Bug { .. } => Complaint::Refusal,
+            Self::Network { .. } => Complaint::NoAnswer,
+            Self::Certificate { fault, .. } => match fault {
+                CertificateFault::OursRefused { .. }
+                | CertificateFault::OursNotTaken { .. }
+                | CertificateFault::AskedTooLate { .. } => Complaint::OurCertificate,
+                _ => Complaint::ItsCertificate,
+            },
+            // It was delivered before: it is gone, and the next one is wanted.
+            Self::AskedTwice { .. } => Complaint::NotFound,
+            Self::Kme { fault, .. } => match fault {
+                KmeFault::Proxy { .. } => Complaint::NoAnswer,
+                KmeFault::Unauthorized(_)
+                | KmeFault::Forbidden(_)
+                | KmeFault::Redirected { .. }
+                | KmeFault::NoSuchPath(_)
+                | KmeFault::Refused { .. } => Complaint::Refusal,
+                KmeFault::KeyNotFound { .. }
+                | KmeFault::KeyRefused { .. }
+                | KmeFault::MissingKey(_) => Complaint::NotFound,
+                KmeFault::NoKeys
+                | KmeFault::Exhausted { .. }
+                | KmeFault::RefusedNow { .. }
+                | KmeFault::Unavailable { status: 503, .. } => Complaint::NoKeys,
+                KmeFault::Unavailable { .. } | KmeFault::TooMany { .. } => Complaint::Unavailable,
+                KmeFault::Status { .. }
+                | KmeFault::Html
+                | KmeFault::NotJson
+                | KmeFault::WrongShape(_)
+                | KmeFault::BodyTooLong(_) => Complaint::Nonsense,
+                KmeFault::BadKeyId(_)
+                | KmeFault::DuplicateKeyId(_)
+                | KmeFault::RepeatedKeyId(_)
+                | KmeFault::DuplicateKey(_)
+                | KmeFault::UnaskedKey(_)
+                | KmeFault::BadKey(..)
+                | KmeFault::WrongSize { .. } => Complaint::BadKey,
+            },
         }
     }
 
@@ -151,12 +232,13 @@ impl Error {
             }
             Self::Network { .. } => Retry::Later,
             Self::Kme {
-                fault: KmeFault::Unavailable { .. },
+                fault:
+                    KmeFault::Unavailable { .. } | KmeFault::TooMany { .. } | KmeFault::Proxy { .. },
                 ..
             } => Retry::Later,
             Self::Kme { call, .. } if call.names_a_key() => Retry::NextKey,
             Self::Kme {
-                fault: KmeFault::Refused(message),
+                fault: KmeFault::Refused { message, .. },
                 ..
             } if message.names_our_mistake() => Retry::Never,
             Self::Kme { .. } => Retry::Later,

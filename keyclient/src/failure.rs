@@ -1,105 +1,163 @@
-//! From the HTTP client's error to ours: finds the cause at the bottom of the chain.
+//! From what TLS and HTTP say of a failure to what is wrong.
 
 use core::error::Error as StdError;
 use core::time::Duration;
 use std::io;
+use std::path::PathBuf;
 
 use rustls::{AlertDescription, CertificateError};
 
-use crate::config::ClientConfig;
-use crate::fault::{CertificateFault, NetworkFault};
+use crate::connection::{NoConnection, NoReply};
+use crate::exchange::NoAnswer;
+use crate::fault::{CertificateFault, KmeFault, NetworkFault};
+use crate::limits::BODY_OCTETS_MAX;
+use crate::own::OwnCertificate;
 
 /// What a failed exchange came down to.
 pub(crate) enum Failure {
     Network(NetworkFault),
     Certificate(CertificateFault),
+    Kme(KmeFault),
+    Bug(String),
 }
 
-/// `connect` is the time that connecting may take.
-pub(crate) fn classify(
-    error: &reqwest::Error,
-    config: &ClientConfig,
-    connect: Duration,
-) -> Failure {
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return match tls_failure(tls, config) {
-            // After the handshake the request may have reached the KME.
-            Failure::Network(NetworkFault::Tls(text)) if !error.is_connect() => {
-                Failure::Network(NetworkFault::Broken(text))
+/// What a failure has to name so that it can be fixed.
+pub(crate) struct Reading {
+    /// Time that connecting may take.
+    pub(crate) connect: Duration,
+    /// Time that a call may take.
+    pub(crate) timeout: Duration,
+    /// File of the CAs that we trust.
+    pub(crate) ca: PathBuf,
+    pub(crate) own: OwnCertificate,
+}
+
+impl Reading {
+    /// Why there is no answer.
+    pub(crate) fn failure(&self, failure: NoAnswer) -> Failure {
+        let network = Failure::Network;
+        match failure {
+            NoAnswer::NoConnection(NoConnection::Dns) => network(NetworkFault::Dns),
+            NoAnswer::NoConnection(NoConnection::TooSlow) => {
+                network(NetworkFault::ConnectTimeout(self.connect))
             }
-            failure => failure,
-        };
-    }
-    Failure::Network(if error.is_connect() {
-        if error.is_timeout() {
-            NetworkFault::ConnectTimeout(connect)
-        } else if error.is_dns() {
-            NetworkFault::Dns
-        } else if ends_early(error) {
-            NetworkFault::Tls(
-                "the KME closed the connection during the handshake; \
+            NoAnswer::NoConnection(NoConnection::Refused(error)) => {
+                network(NetworkFault::Connect(error.to_string()))
+            }
+            NoAnswer::NoConnection(NoConnection::Tls(error)) => match tls_error(&error) {
+                Some(tls) => self.tls_failure(tls),
+                None => network(NetworkFault::Tls(
+                    "the KME closed the connection during the handshake; \
                  it may refuse our certificate, or speak no TLS on this port"
-                    .to_owned(),
-            )
-        } else {
-            NetworkFault::Connect(root_cause(error))
-        }
-    } else if error.is_timeout() {
-        NetworkFault::Timeout(config.timeout)
-    } else {
-        NetworkFault::Broken(root_cause(error))
-    })
-}
-
-fn tls_failure(error: &rustls::Error, config: &ClientConfig) -> Failure {
-    match error {
-        rustls::Error::InvalidCertificate(error) => {
-            Failure::Certificate(certificate_fault(error, config))
-        }
-        rustls::Error::AlertReceived(alert) if refuses_certificate(*alert) => {
-            Failure::Certificate(CertificateFault::OursRefused {
-                alert: format!("{alert:?}"),
-                cert: config.cert.clone(),
-            })
-        }
-        rustls::Error::InvalidMessage(_) => Failure::Network(NetworkFault::Tls(
-            "the KME does not speak TLS on this port; check the port of url".to_owned(),
-        )),
-        rustls::Error::PeerIncompatible(_)
-        | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => {
-            Failure::Network(NetworkFault::Tls(format!(
-                "{error}; the KME must offer TLS 1.2 or 1.3 with AEAD cipher suites"
-            )))
-        }
-        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => Failure::Network(
-            NetworkFault::Tls("the KME accepts neither HTTP/2 nor HTTP/1.1; try http1_only".into()),
-        ),
-        other => Failure::Network(NetworkFault::Tls(other.to_string())),
-    }
-}
-
-fn certificate_fault(error: &CertificateError, config: &ClientConfig) -> CertificateFault {
-    match error {
-        CertificateError::Other(other) => match other.0.downcast_ref::<CertificateFault>() {
-            Some(fault) => fault.clone(),
-            None => CertificateFault::Other(other.to_string()),
-        },
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            CertificateFault::UnknownCa {
-                ca: config.ca.clone(),
+                        .to_owned(),
+                )),
+            },
+            NoAnswer::NoReply(NoReply::TooSlow) => network(NetworkFault::Timeout(self.timeout)),
+            NoAnswer::NoReply(NoReply::TooLong) => {
+                Failure::Kme(KmeFault::BodyTooLong(BODY_OCTETS_MAX))
             }
+            NoAnswer::NoReply(NoReply::Broken { seen, error }) => {
+                if let Some(tls) = seen.tls() {
+                    return match self.tls_failure(tls) {
+                        // After the handshake the request may have reached the KME.
+                        Failure::Network(NetworkFault::Tls(text)) => {
+                            network(NetworkFault::Broken(text))
+                        }
+                        failure => failure,
+                    };
+                }
+                if !seen.octets() {
+                    return network(NetworkFault::Broken(format!(
+                        "the KME closed the connection without a word; its log may tell why. \
+                     Some do so when they refuse our certificate {}",
+                        self.own
+                    )));
+                }
+                let cause = seen
+                    .socket()
+                    .map_or_else(|| root_cause(&error), str::to_owned);
+                network(NetworkFault::Broken(cause))
+            }
+            NoAnswer::Unaskable(error) => Failure::Bug(error.to_string()),
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            CertificateFault::Expired(error.to_string())
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            CertificateFault::NotYetValid(error.to_string())
-        }
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            CertificateFault::NotForServers
-        }
-        other => CertificateFault::Other(other.to_string()),
     }
+
+    fn tls_failure(&self, error: &rustls::Error) -> Failure {
+        match error {
+            rustls::Error::InvalidCertificate(error) => {
+                Failure::Certificate(self.certificate_fault(error))
+            }
+            rustls::Error::AlertReceived(alert) if refuses_certificate(*alert) => {
+                Failure::Certificate(CertificateFault::OursRefused {
+                    alert: format!("{alert:?}"),
+                    own: self.own.clone(),
+                })
+            }
+            rustls::Error::InvalidMessage(_) => Failure::Network(NetworkFault::Tls(
+                "the KME does not speak TLS on this port; check the port of url".to_owned(),
+            )),
+            rustls::Error::PeerIncompatible(_)
+            | rustls::Error::AlertReceived(
+                AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity,
+            ) => Failure::Network(NetworkFault::Tls(format!(
+                "{error}; the KME must offer TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM"
+            ))),
+            rustls::Error::AlertReceived(AlertDescription::HandshakeFailure) => {
+                Failure::Network(NetworkFault::Tls(format!(
+                    "{error}; the KME must offer TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM. \
+                 If it does, it does not take the kind of key of our certificate {}",
+                    self.own
+                )))
+            }
+            rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => {
+                Failure::Network(NetworkFault::Tls(format!(
+                    "{error}; the KME does not know itself by this host name, check url"
+                )))
+            }
+            rustls::Error::AlertReceived(AlertDescription::InternalError) => {
+                Failure::Network(NetworkFault::Tls(format!(
+                    "{error}; the KME fails at TLS itself, its own log tells why. \
+                 Some fail so at our certificate {}",
+                    self.own
+                )))
+            }
+            rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+                Failure::Network(NetworkFault::Tls(
+                    "the KME does not speak HTTP/1.1 on this port; check the port of url".into(),
+                ))
+            }
+            other => Failure::Network(NetworkFault::Tls(other.to_string())),
+        }
+    }
+
+    fn certificate_fault(&self, error: &CertificateError) -> CertificateFault {
+        match error {
+            CertificateError::Other(other) => match other.0.downcast_ref::<CertificateFault>() {
+                Some(fault) => fault.clone(),
+                None => CertificateFault::Other(other.to_string()),
+            },
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                CertificateFault::UnknownCa {
+                    ca: self.ca.clone(),
+                }
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                CertificateFault::Expired(error.to_string())
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                CertificateFault::NotYetValid(error.to_string())
+            }
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                CertificateFault::NotForServers
+            }
+            other => CertificateFault::Other(other.to_string()),
+        }
+    }
+}
+
+/// The TLS library's error within one of the socket.
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// Alerts that speak of the certificate we showed, or did not show.
@@ -119,36 +177,8 @@ fn refuses_certificate(alert: AlertDescription) -> bool {
     )
 }
 
-/// The first `E` down the chain.
-fn find<E: StdError + 'static>(error: &reqwest::Error) -> Option<&E> {
-    chain(error).find_map(|error| error.downcast_ref())
-}
-
-/// Whether the peer closed the connection where it should not have.
-fn ends_early(error: &reqwest::Error) -> bool {
-    chain(error)
-        .filter_map(|error| error.downcast_ref::<io::Error>())
-        .any(|error| error.kind() == io::ErrorKind::UnexpectedEof)
-}
-
-/// In words, without the URL that the outer errors carry.
-fn root_cause(error: &reqwest::Error) -> String {
-    match chain(error).last() {
-        Some(cause) if !cause.is::<reqwest::Error>() => cause.to_string(),
-        _ => "no cause given".to_owned(),
-    }
-}
-
-/// The error, its cause, the cause of that. An `io::Error` hides what it wraps from `source()`.
-fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    core::iter::successors(Some(error as &(dyn StdError + 'static)), |error| {
-        below(*error)
-    })
-}
-
-fn below<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    match error.downcast_ref::<io::Error>() {
-        Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
-        None => error.source(),
-    }
+/// The last cause, in words.
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let causes = core::iter::successors(Some(error), |&error| error.source());
+    causes.last().map_or_else(String::new, ToString::to_string)
 }

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use wire::{KeyId, KeyIdError};
 
+use crate::limits::MESSAGE_CHARS_MAX;
 use crate::model::{
     EXTENSION_NOT_HANDLED, EXTENSION_NOT_MET, EXTENSION_NOT_SUPPORTED, SIZE_NOT_MULTIPLE_OF_8,
 };
+use crate::own::OwnCertificate;
 use crate::secret::KeyTextError;
 
 /// A wrong value of [`ClientConfig`](crate::ClientConfig), or a wrong file named there.
@@ -125,15 +127,41 @@ pub enum CertificateFault {
     Other(String),
     /// The KME refuses our certificate.
     #[error(
-        "the KME refuses our certificate {} (cert) with the TLS alert {alert}; \
+        "the KME refuses our certificate {own} with the TLS alert {alert}; \
          have it issued by the CA the KME trusts, for this SAE, \
-         as a client (clientAuth), and in date", .cert.display()
+         as a client (clientAuth), and in date"
     )]
     OursRefused {
         /// Name of the alert.
         alert: String,
-        /// File of our certificate.
-        cert: PathBuf,
+        /// Our certificate.
+        own: OwnCertificate,
+    },
+    /// The same, told by HTTP: a web server in front of the KME has looked at it.
+    #[error(
+        "{status}{message}: the KME, or a proxy in front of it, refuses our certificate {own}; \
+         have it issued by the CA that is trusted there, for this SAE, \
+         as a client (clientAuth), and in date"
+    )]
+    OursNotTaken {
+        /// HTTP status.
+        status: u16,
+        /// The words of the page.
+        message: Message,
+        /// Our certificate.
+        own: OwnCertificate,
+    },
+    /// Our certificate is asked for when TLS has no way to give it any more.
+    #[error(
+        "{status}{message}: the KME, or a proxy in front of it, asks for our certificate only after \
+         the handshake, where it cannot be given; have it ask for it in the handshake, for the whole \
+         host (Apache: SSLVerifyClient outside of Location and Directory)"
+    )]
+    AskedTooLate {
+        /// HTTP status.
+        status: u16,
+        /// The words of the page.
+        message: Message,
     },
 }
 
@@ -142,10 +170,24 @@ pub enum CertificateFault {
 pub enum KmeFault {
     /// 401.
     #[error(
-        "401, the KME does not give this SAE these keys; \
+        "401, the KME does not give this SAE these keys{0}; \
          check cert (is it the one registered at this KME?) and the peer's sae_id at both sites"
     )]
-    Unauthorized,
+    Unauthorized(Message),
+    /// 403.
+    #[error(
+        "403, the KME, or a proxy in front of it, forbids it{0}; \
+         have this SAE's certificate (cert) allowed there"
+    )]
+    Forbidden(Message),
+    /// 3xx, which is not followed: keys come from the KME that was named, or not at all.
+    #[error("{status}, the KME sends us elsewhere{to}; set url to where its API is")]
+    Redirected {
+        /// HTTP status.
+        status: u16,
+        /// Where to.
+        to: Message,
+    },
     /// The key is not (or no longer, or not yet) at this KME.
     #[error("{status}, the key is not at this KME{message}")]
     KeyNotFound {
@@ -154,13 +196,70 @@ pub enum KmeFault {
         /// The KME's words.
         message: Message,
     },
-    /// 400: it does not take the request.
-    #[error("400, the KME refuses the request{0}")]
-    Refused(Message),
+    /// A key that the peer has named is refused, for a reason that may be that it is not here yet.
+    #[error(
+        "{status}, the KME does not give out the key{message}; it may not be here yet. \
+         If this lasts, check cert, and the peer's sae_id at both sites"
+    )]
+    KeyRefused {
+        /// HTTP status.
+        status: u16,
+        /// The KME's words.
+        message: Message,
+    },
+    /// 400 and the like: it does not take the request.
+    #[error("{status}, the KME refuses the request{message}{}", hint(*.status))]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The KME's words.
+        message: Message,
+    },
+    /// The same, of a request that it has served before.
+    #[error(
+        "{status}, the KME refuses a request that it has served before{message}; \
+         it may have no keys now"
+    )]
+    RefusedNow {
+        /// HTTP status.
+        status: u16,
+        /// The KME's words.
+        message: Message,
+    },
+    /// Keys have run out, in the KME's words: there is no status for it.
+    #[error("{status}, the KME has no keys now{message}")]
+    Exhausted {
+        /// HTTP status.
+        status: u16,
+        /// The KME's words.
+        message: Message,
+    },
     /// 404 for another call than `dec_keys`.
     #[error("404, the KME does not know the path or the peer{0}; check url and the peer's sae_id")]
     NoSuchPath(Message),
-    /// 5xx, 408, 429: it cannot serve now. Also how most KMEs say that keys have run out.
+    /// 429: too many requests.
+    #[error(
+        "429, the KME wants fewer requests{message}{}; \
+         have its limit raised, or lengthen the rekey interval", not_before(*.pause)
+    )]
+    TooMany {
+        /// How long the KME wants to be left alone.
+        pause: Option<Duration>,
+        /// The KME's words.
+        message: Message,
+    },
+    /// 502, 503 or 504 of a proxy.
+    #[error(
+        "{status}, a proxy answers in the KME's place{message}; \
+         is the KME behind it running, and does the proxy reach it?"
+    )]
+    Proxy {
+        /// HTTP status.
+        status: u16,
+        /// The words of the page.
+        message: Message,
+    },
+    /// 5xx, 408: it cannot serve now. Also how most KMEs say that keys have run out.
     #[error("{status}, the KME cannot serve now{message}")]
     Unavailable {
         /// HTTP status.
@@ -228,6 +327,21 @@ pub enum KmeFault {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message(pub(crate) String);
 
+/// What helps against some statuses.
+fn hint(status: u16) -> &'static str {
+    match status {
+        405 | 415 => "; try form = \"get\" or \"post\"",
+        421 => "; url names another host than this KME's",
+        _ => "",
+    }
+}
+
+fn not_before(pause: Option<Duration>) -> String {
+    pause.map_or_else(String::new, |pause| {
+        format!(", not before {} s are over", pause.as_secs())
+    })
+}
+
 impl NetworkFault {
     /// Whether the KME may have got the request.
     pub(crate) fn after_asking(&self) -> bool {
@@ -236,6 +350,13 @@ impl NetworkFault {
 }
 
 impl Message {
+    /// Cut, in one line, and without control characters.
+    pub(crate) fn new(text: &str) -> Self {
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let printable = words.chars().filter(|c| !c.is_control());
+        Self(printable.take(MESSAGE_CHARS_MAX).collect())
+    }
+
     /// The words, maybe empty.
     #[must_use]
     pub fn as_str(&self) -> &str {

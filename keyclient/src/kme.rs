@@ -2,40 +2,49 @@
 //! words. What is asked is the business of `client` (ETSI GS QKD 014) and `skip`.
 
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reqwest::Url;
+use tokio::time::Instant;
+use url::Url;
 
+use crate::body::Body;
 use crate::config::ClientConfig;
 use crate::error::{Call, Error};
-use crate::exchange::{self, Body, NoAnswer, Question};
-use crate::failure::{self, Failure};
-use crate::fault::{ConfigError, KmeFault};
-use crate::limits::BODY_OCTETS_MAX;
+use crate::exchange::{self, Exchange, Question};
+use crate::failure::{Failure, Reading};
+use crate::fault::{KmeFault, Message};
+use crate::limits::LEFT_ALONE_MAX;
 use crate::tls;
+use crate::verdict;
 
 /// A KME within reach.
 pub(crate) struct Kme {
     config: ClientConfig,
     name: Arc<str>,
-    http: reqwest::Client,
-    connect_timeout: Duration,
+    exchange: Exchange,
+    reading: Reading,
+    /// Kinds of calls that it has served, a bit each.
+    served: AtomicU8,
+    /// Until when it wants to be left alone.
+    quiet: Mutex<Option<Instant>>,
 }
 
 impl Kme {
     /// Reads the files. `url` is any URL of this KME. Does not connect.
     pub(crate) fn new(config: ClientConfig, url: &Url) -> Result<Self, Error> {
-        let tls = tls::setup(&config)?;
-        let http = exchange::http(&config, tls).map_err(|error| ConfigError {
-            field: "url",
-            value: config.base_url.clone(),
-            problem: format!("no HTTP client can be made ({})", error.without_url()),
-            mend: "check the limits of open files and threads".to_owned(),
-        })?;
+        let (tls, own) = tls::setup(&config)?;
         Ok(Self {
             name: origin(url).into(),
-            http,
-            connect_timeout: exchange::connect_timeout(&config),
+            served: AtomicU8::new(0),
+            quiet: Mutex::default(),
+            exchange: Exchange::new(&config, tls),
+            reading: Reading {
+                connect: exchange::connect_timeout(&config),
+                ca: config.ca.clone(),
+                timeout: config.timeout,
+                own,
+            },
             config,
         })
     }
@@ -51,24 +60,61 @@ impl Kme {
 
     /// The body of a 200.
     pub(crate) async fn ask(&self, call: Call, question: Question) -> Result<Body, Error> {
-        let answer = match exchange::ask(&self.http, question).await {
-            Ok(answer) => answer,
-            Err(NoAnswer::TooLong) => {
-                return Err(self.fault(call, KmeFault::BodyTooLong(BODY_OCTETS_MAX)));
-            }
-            Err(NoAnswer::Failed(error)) => {
-                let kme = Arc::clone(&self.name);
-                return Err(
-                    match failure::classify(&error, &self.config, self.connect_timeout) {
-                        Failure::Network(fault) => Error::Network { call, kme, fault },
-                        Failure::Certificate(fault) => Error::Certificate { call, kme, fault },
-                    },
-                );
-            }
+        self.left_alone().map_err(|fault| self.fault(call, fault))?;
+        let failure = match self.exchange.ask(question).await {
+            Ok(reply) => match verdict::of(reply, call, &self.reading.own) {
+                Ok(body) => {
+                    self.served.fetch_or(call.bit(), Ordering::Relaxed);
+                    return Ok(body);
+                }
+                Err(failure) => failure,
+            },
+            Err(failure) => self.reading.failure(failure),
         };
-        answer
-            .into_ok(call)
-            .map_err(|fault| self.fault(call, fault))
+        let kme = Arc::clone(&self.name);
+        Err(match failure {
+            Failure::Network(fault) => Error::Network { call, kme, fault },
+            Failure::Certificate(fault) => Error::Certificate { call, kme, fault },
+            Failure::Kme(fault) => self.fault(call, self.knowing_it(call, fault)),
+            Failure::Bug(problem) => Error::Bug { call, problem },
+        })
+    }
+
+    /// What it means for a KME that we know.
+    fn knowing_it(&self, call: Call, fault: KmeFault) -> KmeFault {
+        match fault {
+            // The request has not changed; what the KME has in store has.
+            KmeFault::Refused { status, message }
+                if !message.names_our_mistake()
+                    && self.served.load(Ordering::Relaxed) & call.bit() != 0 =>
+            {
+                KmeFault::RefusedNow { status, message }
+            }
+            KmeFault::TooMany { pause, message } => {
+                let pause = pause.map(|pause| pause.min(LEFT_ALONE_MAX));
+                *self.quiet() = pause.map(|pause| Instant::now() + pause);
+                KmeFault::TooMany { pause, message }
+            }
+            other => other,
+        }
+    }
+
+    /// A KME that has named a time is not asked before.
+    fn left_alone(&self) -> Result<(), KmeFault> {
+        let left = self
+            .quiet()
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        match left.filter(|left| !left.is_zero()) {
+            None => Ok(()),
+            left => Err(KmeFault::TooMany {
+                pause: left.map(|left| Duration::from_secs(left.as_secs() + 1)),
+                message: Message::default(),
+            }),
+        }
+    }
+
+    fn quiet(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.quiet.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn fault(&self, call: Call, fault: KmeFault) -> Error {

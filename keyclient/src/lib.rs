@@ -5,9 +5,10 @@
 //!  └ KeySource       one KME, of either protocol: a fresh key, a key by its name
 //!    ├ SkipClient    SKIP (draft-cisco-skip)
 //!    └ Client        ETSI GS QKD 014:
-//!  Client::new       config ─ credentials (PEM files) ─ tls (is it the right KME?) ─ HTTP
-//!  Client::enc_keys  request ─ exchange (time, size) ─ reply ─ container (the right keys?) ─ Key
+//!  Client::new       config ─ credentials (PEM files) ─ tls (is it the right KME?) ─ exchange
+//!  Client::enc_keys  question ─ exchange ─ reply ─ verdict (status) ─ container (the keys?) ─ Key
 //!  Client::dec_keys  the same, for keys the peer has named
+//!  Exchange          connection, one for each call (HTTP/1.1) ─ line (TLS)
 //! ```
 //!
 //! What it does: asks once, checks everything, and says by an [`Error`] who is to blame
@@ -22,8 +23,10 @@
 //! in them.
 #![forbid(unsafe_code)]
 
+mod body;
 mod client;
 mod config;
+mod connection;
 mod container;
 mod credentials;
 mod error;
@@ -33,21 +36,28 @@ mod fault;
 pub mod file;
 mod kme;
 pub mod limits;
+mod line;
 mod memory;
 pub mod model;
+mod own;
+mod pem;
 mod preference;
+mod reply;
 mod secret;
 pub mod skip;
 mod source;
 mod sources;
 mod tls;
+mod verdict;
 mod watch;
+mod words;
 
 pub use client::Client;
 pub use config::{ClientConfig, Form};
 pub use container::Key;
-pub use error::{Blame, Call, Error, Retry};
+pub use error::{Blame, Call, Complaint, Error, Retry};
 pub use fault::{CertificateFault, ConfigError, KmeFault, Message, NetworkFault};
+pub use own::OwnCertificate;
 pub use secret::{KeyBytes, KeyTextError, SecretText};
 pub use skip::SkipClient;
 pub use source::{KeySource, Protocol};

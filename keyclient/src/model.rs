@@ -123,33 +123,30 @@ pub struct KeyIdElement {
 }
 
 /// Reply to "Get key" and "Get key with key IDs". No `Debug`, no `Clone`: it holds keys.
-#[derive(Default, Serialize, Deserialize)]
+///
+/// The names of fields are read in any case, with `_` and `-` or without: `Keys`, `keyId`.
+#[derive(Default, Serialize)]
 pub struct KeyContainer {
-    /// The keys. The standard's table prints `Keys`, its examples `keys`: both are read.
-    #[serde(alias = "Keys")]
+    /// The keys. The standard's table prints `Keys`, its examples `keys`.
     pub keys: Vec<DeliveredKey>,
     /// For future use by the standard.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_container_extension: Option<Value>,
 }
 
 /// One key of a [`KeyContainer`].
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 pub struct DeliveredKey {
     /// Name of the key.
     #[serde(rename = "key_ID")]
     pub key_id: String,
     /// For future use by the standard.
-    #[serde(
-        rename = "key_ID_extension",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "key_ID_extension", skip_serializing_if = "Option::is_none")]
     pub key_id_extension: Option<Value>,
     /// The key, base64.
     pub key: SecretText,
     /// For future use by the standard; ours carries [`ORIGIN`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_extension: Option<Value>,
 }
 
@@ -250,7 +247,7 @@ where
 }
 
 /// IDs are text; one KME in the field uses integers.
-fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => text,
         Value::Number(number) => number.to_string(),
@@ -261,11 +258,22 @@ fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
 /// A status is a hint, so a number that makes no sense reads as 0 instead of failing the rest.
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
-        Value::Number(number) => number.as_u64().unwrap_or(0),
-        Value::String(text) => text.trim().parse().unwrap_or(0),
+        Value::Number(number) => whole(number.as_u64(), number.as_f64()),
+        Value::String(text) => whole(text.trim().parse().ok(), text.trim().parse().ok()),
         _ => 0,
     })
 }
+
+/// `256.0` is a whole number too.
+fn whole(number: Option<u64>, float: Option<f64>) -> u64 {
+    // Up to there every whole number has a float of its own.
+    let in_range = |float: &f64| float.fract() == 0.0 && (0.0..=9e15).contains(float);
+    number
+        .or(float.filter(in_range).map(|float| float as u64))
+        .unwrap_or(0)
+}
+
+mod lenient;
 
 #[cfg(test)]
 mod tests;

@@ -31,15 +31,15 @@ pub enum KeyTextError {
     /// More than [`KEY_OCTETS_MAX`] octets.
     #[error("the key is longer than {KEY_OCTETS_MAX} octets")]
     TooLong,
-    /// Not base64 of the standard alphabet.
-    #[error("the key is not base64 (RFC 4648 section 4)")]
+    /// Not base64.
+    #[error("the key is not base64 (RFC 4648)")]
     NotBase64,
     /// Not pairs of hexadecimal digits.
     #[error("the key is not hexadecimal")]
     NotHex,
 }
 
-/// Some KMEs leave the padding out, all use the standard alphabet.
+/// Some KMEs leave the padding out.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -63,12 +63,23 @@ impl SecretText {
         if self.0.is_empty() {
             return Err(KeyTextError::Empty);
         }
-        if self.0.len() > KEY_TEXT_MAX {
-            return Err(KeyTextError::TooLong);
+        // Some KMEs write it in lines, or in the alphabet for URLs.
+        let digits = self.0.bytes().filter(|octet| !octet.is_ascii_whitespace());
+        let mut text = Zeroizing::new([0; KEY_TEXT_MAX]);
+        let mut len = 0;
+        for octet in digits {
+            let digit = text.get_mut(len).ok_or(KeyTextError::TooLong)?;
+            *digit = match octet {
+                b'-' => b'+',
+                b'_' => b'/',
+                octet => octet,
+            };
+            len += 1;
         }
-        let mut octets = Zeroizing::new(vec![0; base64::decoded_len_estimate(self.0.len())]);
+        let text = text.get(..len).unwrap_or_default();
+        let mut octets = Zeroizing::new(vec![0; base64::decoded_len_estimate(len)]);
         let len = LENIENT
-            .decode_slice(self.0.as_bytes(), &mut octets)
+            .decode_slice(text, &mut octets)
             .map_err(|_| KeyTextError::NotBase64)?;
         octets.truncate(len);
         KeyBytes::from_zeroizing(octets)

@@ -89,7 +89,8 @@ impl KeySource {
             Self::Etsi014(client) => match client.status().await {
                 Ok(_) => Ok(()),
                 Err(Error::Kme {
-                    fault: KmeFault::NoSuchPath(_) | KmeFault::Refused(_) | KmeFault::WrongShape(_),
+                    fault:
+                        KmeFault::NoSuchPath(_) | KmeFault::Refused { .. } | KmeFault::WrongShape(_),
                     ..
                 }) => Ok(()),
                 Err(error) => Err(error),

@@ -19,11 +19,14 @@ use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
 use crate::config::ClientConfig;
 use crate::credentials;
 use crate::fault::{CertificateFault, ConfigError};
+use crate::own::OwnCertificate;
 
 /// Everything TLS needs, from the files of the configuration.
-pub(crate) fn setup(config: &ClientConfig) -> Result<rustls::ClientConfig, ConfigError> {
+pub(crate) fn setup(
+    config: &ClientConfig,
+) -> Result<(rustls::ClientConfig, OwnCertificate), ConfigError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let ours = credentials::ours(config, &provider)?;
+    let (ours, own) = credentials::ours(config, &provider)?;
     let roots = Arc::new(credentials::trusted(config)?);
     let unusable = |error: String| ConfigError {
         field: "ca",
@@ -45,13 +48,11 @@ pub(crate) fn setup(config: &ClientConfig) -> Result<rustls::ClientConfig, Confi
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(ours)));
     // Each connection shows both certificates: one that was replaced or has expired counts at once.
+    // And some servers that ask for a certificate fail at a session that is resumed.
     tls.resumption = Resumption::disabled();
-    tls.alpn_protocols = if config.http1_only {
-        vec![b"http/1.1".to_vec()]
-    } else {
-        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
-    };
-    Ok(tls)
+    // The HTTP of ETSI GS QKD 014. Some KMEs accept HTTP/2 and then fail at it.
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok((tls, own))
 }
 
 /// WebPKI, then the KME ID.

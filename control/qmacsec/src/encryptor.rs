@@ -98,7 +98,6 @@ pub(crate) fn source_configs(config: &EncryptorConfig) -> Vec<SourceConfig> {
                 RequestForm::Post => Form::Post,
                 RequestForm::Get => Form::Get,
             },
-            http1_only: kme.http1_only,
         },
     };
     kme.addresses().map(source).collect()

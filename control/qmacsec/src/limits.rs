@@ -37,6 +37,8 @@ pub const KEY_LIFE: Duration = Duration::from_secs(60);
 pub const KME_OPEN_FILES: u64 = 4096;
 /// The modelled link by default.
 pub const LINK_PRESET: &str = "metro-50km";
+/// Keys that the peer names are not at our KME for so long, without one that is: then it is told.
+pub const KEYS_LATE_MAX: Duration = Duration::from_secs(5);
 /// Bits of the QKD keys we ask for.
 pub const QKD_KEY_BITS: u32 = 256;
 

@@ -26,10 +26,18 @@ pub enum KeyFailure {
     NoKeys,
     /// `dec_keys`: the KME does not know this `key_ID`, perhaps not yet.
     NotFound,
-    /// Down, slow, time-out, 5xx, not understood.
+    /// Down, slow, time-out.
     Unreachable,
-    /// It will not serve us: certificate, SAE identity, configuration.
+    /// It answers that it cannot serve now.
+    Unavailable,
+    /// It will not serve us: SAE identity, configuration.
     Refused,
+    /// It, or a proxy in front of it, refuses our certificate.
+    CertificateRefused,
+    /// Its certificate is refused by us.
+    Untrusted,
+    /// Its answer is not understood.
+    Nonsense,
     /// It answered with a key that cannot be used: wrong size, wrong or repeated `key_ID`.
     Unusable,
 }
@@ -280,6 +288,18 @@ impl Cause {
 }
 
 impl KeyFailure {
+    /// Whether asking for the same key again makes no sense.
+    pub(crate) const fn is_final(self) -> bool {
+        match self {
+            Self::Refused | Self::CertificateRefused | Self::Untrusted | Self::Unusable => true,
+            Self::NoKeys
+            | Self::NotFound
+            | Self::Unreachable
+            | Self::Unavailable
+            | Self::Nonsense => false,
+        }
+    }
+
     /// In words, for logs and status.
     #[must_use]
     pub const fn text(self) -> &'static str {
@@ -287,7 +307,11 @@ impl KeyFailure {
             Self::NoKeys => "the KME has no keys",
             Self::NotFound => "the KME does not know the key_ID",
             Self::Unreachable => "the KME does not answer",
+            Self::Unavailable => "the KME cannot serve now",
             Self::Refused => "the KME refuses us",
+            Self::CertificateRefused => "the KME refuses our certificate",
+            Self::Untrusted => "the KME's certificate is not acceptable",
+            Self::Nonsense => "the KME's answer makes no sense",
             Self::Unusable => "the KME gave an unusable key",
         }
     }

@@ -267,8 +267,7 @@ impl Rx {
             }
             Err(failure) => {
                 let again = now + *pause;
-                let hopeless = matches!(failure, KeyFailure::Refused | KeyFailure::Unusable);
-                if !hopeless && again <= *deadline {
+                if !failure.is_final() && again <= *deadline {
                     *retry = Some(again);
                     *pause *= 2;
                     return;
@@ -281,9 +280,13 @@ impl Rx {
                 });
                 let refusal = match failure {
                     KeyFailure::NotFound | KeyFailure::NoKeys => Refusal::KeyNotFound,
-                    KeyFailure::Unreachable | KeyFailure::Refused | KeyFailure::Unusable => {
-                        Refusal::KmeFailed
-                    }
+                    KeyFailure::Unreachable
+                    | KeyFailure::Unavailable
+                    | KeyFailure::Refused
+                    | KeyFailure::CertificateRefused
+                    | KeyFailure::Untrusted
+                    | KeyFailure::Nonsense
+                    | KeyFailure::Unusable => Refusal::KmeFailed,
                 };
                 self.refuse(now, offer, refusal, reach);
                 self.trouble(now, Cause::Key(failure));

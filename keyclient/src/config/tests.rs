@@ -11,7 +11,6 @@ fn config(base_url: &str) -> ClientConfig {
         key: "sae.key".into(),
         timeout: Duration::from_secs(1),
         form: Form::Post,
-        http1_only: false,
     }
 }
 

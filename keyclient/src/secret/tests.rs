@@ -32,13 +32,20 @@ fn what_is_no_key_is_named() {
         ("", KeyTextError::Empty),
         ("====", KeyTextError::NotBase64),
         ("A", KeyTextError::NotBase64),
-        ("-_8=", KeyTextError::NotBase64), // URL alphabet
-        ("AA EC", KeyTextError::NotBase64),
-        ("AAEC\n", KeyTextError::NotBase64),
+        (" \n", KeyTextError::Empty),
+        ("AA.EC", KeyTextError::NotBase64),
         ("AB==", KeyTextError::NotBase64), // bits after the last octet
         ("sch\u{fc}ssel", KeyTextError::NotBase64),
     ] {
         assert_eq!(text(written).decode().err(), Some(error), "{written:?}");
+    }
+}
+
+#[test]
+fn base64_in_lines_and_of_the_alphabet_for_urls_is_taken() {
+    for written in ["+/8=", "-_8=", "-_8", "+_8=", " +/\r\n8=\n", "+ / 8"] {
+        let octets = text(written).decode().ok();
+        assert_eq!(octets.unwrap().expose(), [0xfb, 0xff], "{written:?}");
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn most_hopeful(errors: Vec<(usize, Error)>) -> Error {
         error if is_not_found(error) => 0,
         Error::Network { .. } => 1,
         Error::Kme {
-            fault: KmeFault::Unavailable { .. },
+            fault: KmeFault::Unavailable { .. } | KmeFault::TooMany { .. } | KmeFault::Proxy { .. },
             ..
         } => 2,
         _ => 3,
@@ -63,7 +63,7 @@ pub(super) fn is_not_found(error: &Error) -> bool {
     matches!(
         error,
         Error::Kme {
-            fault: KmeFault::KeyNotFound { .. },
+            fault: KmeFault::KeyNotFound { .. } | KmeFault::KeyRefused { .. },
             ..
         }
     )

@@ -16,7 +16,6 @@ fn config(folder: &Path) -> ClientConfig {
         key: folder.join("sae.key"),
         timeout: Duration::from_secs(1),
         form: Form::Post,
-        http1_only: false,
     }
 }
 

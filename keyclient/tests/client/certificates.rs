@@ -1,9 +1,11 @@
 //! Certificates: whose, for what, from when to when; and files that are none.
 
-use keyclient::{Blame, CertificateFault, Client, ClientConfig, Error, Retry};
+use keyclient::{Blame, CertificateFault, Client, ClientConfig, Complaint, Error, Retry};
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::lab::{Answer, EACH_VERSION, Kme, Setup, client, container, key32};
 use crate::pki::{Pki, Shown};
@@ -202,6 +204,53 @@ async fn our_certificate_refused_by_the_kme_is_a_configuration_error() {
             assert_eq!(blame, Blame::Config);
         }
         assert_eq!(kme.connections(), 0);
+    }
+}
+
+#[tokio::test]
+async fn alerts_in_the_handshake_say_who_is_to_blame() {
+    let pki = Pki::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let alerts = [
+        (40, Complaint::NoAnswer, "TLS 1.2 with ECDHE and AES-GCM"), // handshake_failure
+        (42, Complaint::OurCertificate, "BadCertificate"),
+        (43, Complaint::OurCertificate, "UnsupportedCertificate"),
+        (44, Complaint::OurCertificate, "CertificateRevoked"),
+        (45, Complaint::OurCertificate, "CertificateExpired"),
+        (46, Complaint::OurCertificate, "CertificateUnknown"),
+        (48, Complaint::OurCertificate, "UnknownCA"),
+        (49, Complaint::OurCertificate, "AccessDenied"),
+        (70, Complaint::NoAnswer, "must offer TLS 1.3"), // protocol_version
+        (71, Complaint::NoAnswer, "must offer TLS 1.3"), // insufficient_security
+        (80, Complaint::NoAnswer, "its own log"),        // internal_error
+        (112, Complaint::NoAnswer, "by this host name"), // unrecognized_name
+        (116, Complaint::OurCertificate, "CertificateRequired"),
+        (120, Complaint::NoAnswer, "HTTP/1.1"), // no_application_protocol
+    ];
+    tokio::spawn(async move {
+        for (code, ..) in alerts {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut hello = [0; 16];
+            stream.read_exact(&mut hello).await.unwrap();
+            stream.write_all(&[21, 3, 3, 0, 2, 2, code]).await.unwrap();
+            let _ = stream.shutdown().await;
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    });
+    let kme = Kme::start(&pki, |_, _| good()).await;
+    for (code, complaint, words) in alerts {
+        let config = ClientConfig {
+            base_url: format!("https://{address}"),
+            ..pki.config(&kme)
+        };
+        let error = client(config).enc_keys(1, 256).await.err().unwrap();
+        let text = error.to_string();
+        assert_eq!(error.complaint(), complaint, "{code}: {text}");
+        assert!(text.contains(words), "{code}: {text}");
+        if complaint == Complaint::OurCertificate || code == 40 {
+            assert!(text.contains("sae.pem"), "{text}");
+        }
     }
 }
 

@@ -34,21 +34,17 @@ fn network(error: Option<Error>) -> (NetworkFault, Retry) {
 /// The buffers of a connection hold the key of its last reply: it ends with the call.
 #[tokio::test]
 async fn each_request_has_a_connection_of_its_own_which_ends_with_it() {
-    for http1_only in [false, true] {
-        let pki = Pki::new();
-        let kme = Kme::start(&pki, |_, _| good()).await;
-        let client = client(ClientConfig {
-            http1_only,
-            ..pki.config(&kme)
-        });
-        let id = [KeyId::new("a").unwrap()];
-        for _ in 0..10 {
-            let (enc, dec) = tokio::join!(client.enc_keys(1, 256), client.dec_keys(&id));
-            assert!(enc.is_ok() && dec.is_ok());
-        }
-        assert_eq!((kme.seen().len(), kme.connections()), (20, 20));
-        kme.all_closed().await;
+    let pki = Pki::new();
+    let kme = Kme::start(&pki, |_, _| good()).await;
+    let client = client(pki.config(&kme));
+    let id = [KeyId::new("a").unwrap()];
+    for _ in 0..10 {
+        let (enc, dec) = tokio::join!(client.enc_keys(1, 256), client.dec_keys(&id));
+        assert!(enc.is_ok() && dec.is_ok());
     }
+    assert_eq!((kme.seen().len(), kme.connections()), (20, 20));
+    kme.all_closed().await;
+    assert!(kme.seen()[0].head.contains("connection: close"));
 }
 
 #[tokio::test]
@@ -108,7 +104,7 @@ async fn tls_1_2_and_1_3_are_both_spoken() {
 }
 
 #[tokio::test]
-async fn http1_only_is_not_offered_http2() {
+async fn http2_is_not_asked_for() {
     // A KME that takes HTTP/2 whenever it is offered, and then fails at it.
     let pki = Pki::new();
     let alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -120,17 +116,7 @@ async fn http1_only_is_not_offered_http2() {
         |_, _| good(),
     )
     .await;
-    assert!(
-        client(quick(pki.config(&kme)))
-            .enc_keys(1, 256)
-            .await
-            .is_err()
-    );
-    let config = ClientConfig {
-        http1_only: true,
-        ..pki.config(&kme)
-    };
-    assert!(client(config).enc_keys(1, 256).await.is_ok());
+    assert!(client(pki.config(&kme)).enc_keys(1, 256).await.is_ok());
 }
 
 #[tokio::test]

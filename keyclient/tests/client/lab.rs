@@ -8,10 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyclient::{Client, ClientConfig};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, SupportedProtocolVersion};
+use rustls::{
+    DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -26,6 +32,10 @@ pub(crate) struct Setup {
     pub(crate) clients: RootCertStore,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) versions: &'static [&'static SupportedProtocolVersion],
+    /// Closes at once after an alert, so that a reset follows it.
+    pub(crate) abrupt: bool,
+    /// Takes every client's certificate unread.
+    pub(crate) any_client: bool,
 }
 
 /// TLS 1.2 alone, and 1.3 alone.
@@ -39,7 +49,50 @@ impl Setup {
             clients: pki.roots(),
             alpn: vec![b"http/1.1".to_vec()],
             versions: rustls::ALL_VERSIONS,
+            abrupt: false,
+            any_client: false,
         }
+    }
+}
+
+/// What a KME does that leaves certificates to somebody else.
+#[derive(Debug)]
+struct AnyClient(Vec<SignatureScheme>);
+
+impl ClientCertVerifier for AnyClient {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.clone()
     }
 }
 
@@ -153,10 +206,18 @@ impl Kme {
         script: impl Fn(usize, &Seen) -> Answer + Send + Sync + 'static,
     ) -> Self {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let clients =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(setup.clients), provider.clone())
+        let clients: Arc<dyn ClientCertVerifier> = if setup.any_client {
+            Arc::new(AnyClient(
+                provider
+                    .signature_verification_algorithms
+                    .supported_schemes(),
+            ))
+        } else {
+            let roots = Arc::new(setup.clients);
+            WebPkiClientVerifier::builder_with_provider(roots, provider.clone())
                 .build()
-                .unwrap();
+                .unwrap()
+        };
         let key = provider
             .key_provider
             .load_private_key(setup.shown.key)
@@ -179,10 +240,12 @@ impl Kme {
             closed: AtomicUsize::new(0),
             certificates: Mutex::default(),
         });
+        let abrupt = setup.abrupt;
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(connection(acceptor.clone(), stream, Arc::clone(&shared)));
+                let (acceptor, state) = (acceptor.clone(), Arc::clone(&shared));
+                tokio::spawn(connection(acceptor, stream, state, abrupt));
             }
         });
         Self { address, state }
@@ -215,9 +278,10 @@ impl Kme {
     }
 }
 
-async fn connection(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>) {
+async fn connection(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>, abrupt: bool) {
     let mut tls = match acceptor.accept(stream).into_fallible().await {
         Ok(tls) => tls,
+        Err(_) if abrupt => return,
         Err((_, mut stream)) => {
             // The alert is out. Reading on keeps the kernel from resetting the connection, which
             // could overtake the alert.
@@ -239,7 +303,12 @@ async fn connection(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>)
         let seen = match request(&mut tls, &mut buffer).await {
             Ok(Some(seen)) => seen,
             Ok(None) => {
-                state.closed.fetch_add(1, Ordering::SeqCst);
+                // Our own good-bye: a client that has closed its socket answers with a reset.
+                let _ = tls.shutdown().await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                if tls.get_ref().0.take_error().unwrap().is_none() {
+                    state.closed.fetch_add(1, Ordering::SeqCst);
+                }
                 return;
             }
             Err(_) => return,

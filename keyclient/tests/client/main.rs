@@ -4,7 +4,11 @@ mod certificates;
 #[cfg(test)]
 mod connection;
 #[cfg(test)]
+mod endings;
+#[cfg(test)]
 mod failover;
+#[cfg(test)]
+mod files;
 #[cfg(test)]
 mod lab;
 #[cfg(test)]

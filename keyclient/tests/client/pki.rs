@@ -118,7 +118,6 @@ impl Pki {
             key: self.path("sae.key"),
             timeout: Duration::from_secs(5),
             form: Form::Post,
-            http1_only: false,
         }
     }
 }

@@ -169,6 +169,71 @@ async fn replies_of_the_field_are_taken() {
 }
 
 #[tokio::test]
+async fn no_key_is_lost_by_our_own_strictness() {
+    // 0xfb and 0xff have the digits that differ in the alphabet for URLs.
+    let octets = [0xfb; 16].into_iter().chain([0xff; 16]).collect::<Vec<_>>();
+    let key = keyclient::SecretText::encode(&octets).expose().to_owned();
+    let url_safe = key.replace('+', "-").replace('/', "_");
+    let lines = format!("{}\\r\\n{}\\n", &key[..20], &key[20..]);
+    let raw_lines = format!("{}\n{}", &key[..20], &key[20..]);
+    let of = |names: [&str; 3], key: &str| {
+        let [keys, id, name] = names;
+        format!(r#"{{"{keys}":[{{"{id}":"A-1","{name}":"{key}"}}]}}"#)
+    };
+    let usual = ["keys", "key_ID", "key"];
+    for body in [
+        of(usual, &url_safe),
+        of(usual, url_safe.trim_end_matches('=')),
+        of(usual, &lines),
+        of(usual, &raw_lines),
+        of(["Keys", "Key_ID", "Key"], &key),
+        of(["KEYS", "KEY_ID", "KEY"], &key),
+        of(["keys", "keyId", "key"], &key),
+        of(["keys", "key_id", "key"], &key),
+        of(["keys", "keyID", "key"], &key),
+        of(usual, &key).replace(
+            r#"{"keys""#,
+            r#"{"key_container_extension":[{"a":1.5}],"number":1.0,"keys""#,
+        ),
+        of(usual, &key).replace(
+            r#""key""#,
+            r#""key_ID_extension":null,"key_extension":{"b":[]},"size":"256","key""#,
+        ),
+        of(usual, &key) + "\r\n\0",
+    ] {
+        for (kind, status) in [
+            ("application/json", 200),
+            ("text/html", 200),
+            ("text/plain", 201),
+            ("", 200),
+        ] {
+            let answer = Answer::Reply {
+                status,
+                kind,
+                body: body.clone().into_bytes(),
+            };
+            let keys = enc(answer, 1).await;
+            let keys = keys.unwrap_or_else(|error| panic!("{error}: {kind} {body}"));
+            assert!(
+                keys[0].id == id("A-1") && keys[0].bytes.expose() == octets,
+                "{body}"
+            );
+        }
+    }
+    let number = of(usual, &key).replace(r#""A-1""#, "17");
+    assert_eq!(
+        enc(Answer::ok(&number), 1).await.ok().unwrap()[0].id,
+        id("17")
+    );
+    // Two names for one thing, and nobody knows which is meant.
+    let twice = of(usual, &key).replace(r#""key_ID""#, r#""key_id":"B","key_ID""#);
+    assert_eq!(
+        fault(enc(Answer::ok(&twice), 1).await).0,
+        KmeFault::WrongShape("key container")
+    );
+}
+
+#[tokio::test]
 async fn dec_keys_are_matched_by_key_id_in_any_order_and_case() {
     let upper = UUID_1.to_ascii_uppercase();
     let body = container(&[
@@ -224,10 +289,19 @@ async fn dec_keys_gives_all_or_an_error() {
         fault(dec(other, &ids[..1]).await).0,
         KmeFault::UnaskedKey(id("other"))
     );
-    let more = Answer::ok(&container(&[(UUID_1, &key32(1)), ("other", &key32(2))]));
+    // More than asked for is no reason to lose what was asked for.
+    let more = [
+        (UUID_1, &key32(1)),
+        ("other", &key32(2)),
+        (UUID_1, &key32(1)),
+    ];
+    let more = [more[0], (more[1].0, more[1].1), more[2]].map(|(id, key)| (id, key.as_str()));
+    let keys = dec(Answer::ok(&container(&more)), &ids[..1]).await;
+    assert_eq!(keys.ok().unwrap().len(), 1);
+    let differs = [(UUID_1, &*key32(1)), (UUID_1, &*key32(2))];
     assert_eq!(
-        fault(dec(more, &ids[..1]).await).0,
-        KmeFault::UnaskedKey(id("other"))
+        fault(dec(Answer::ok(&container(&differs)), &ids[..1]).await).0,
+        KmeFault::DuplicateKeyId(ids[0])
     );
 }
 

@@ -85,13 +85,13 @@ async fn answers_other_than_the_key_are_told_apart() {
     let cases: [(Answer, Told, Blame, Retry); 5] = [
         (
             Answer::empty(400),
-            |f| matches!(f, KmeFault::Refused(_)),
+            |f| matches!(f, KmeFault::Refused { .. }),
             Blame::Kme,
             Retry::Later,
         ),
         (
             Answer::empty(401),
-            |f| *f == KmeFault::Unauthorized,
+            |f| matches!(f, KmeFault::Unauthorized(_)),
             Blame::Config,
             Retry::Later,
         ),

@@ -51,7 +51,6 @@ async fn sites(protocol: Protocol) -> Sites {
                 key: world.file(&format!("{own}.key")),
                 timeout: TIMEOUT,
                 form: Form::Post,
-                http1_only: false,
             },
         };
         let pace = Pace {

@@ -7,7 +7,7 @@ use keyclient::{Client, ClientConfig, Error, Form, KmeFault, NetworkFault, Retry
 use super::world::{World, supply};
 use crate::faults::{Calls, Fault, Times, Wrong};
 
-fn client(world: &World, kme: usize, form: Form, http1_only: bool) -> Client {
+fn client(world: &World, kme: usize, form: Form) -> Client {
     let (own, peer, kme_id) = if kme == 0 {
         ("sae-a", "sae-b", "kme-a")
     } else {
@@ -22,7 +22,6 @@ fn client(world: &World, kme: usize, form: Form, http1_only: bool) -> Client {
         key: world.file(&format!("{own}.key")),
         timeout: Duration::from_secs(2),
         form,
-        http1_only,
     })
     .unwrap()
 }
@@ -30,14 +29,9 @@ fn client(world: &World, kme: usize, form: Form, http1_only: bool) -> Client {
 #[tokio::test]
 async fn keys_and_labels_arrive_at_both_ends_in_every_form() {
     let world = World::two(supply(100)).await;
-    for (form, http1_only) in [
-        (Form::Post, false),
-        (Form::Post, true),
-        (Form::Get, false),
-        (Form::Get, true),
-    ] {
-        let a = client(&world, 0, form, http1_only);
-        let b = client(&world, 1, form, http1_only);
+    for form in [Form::Post, Form::Get] {
+        let a = client(&world, 0, form);
+        let b = client(&world, 1, form);
         assert_eq!(a.status().await.unwrap().key_size, 256);
         for (master, slave, number, bits) in [(&a, &b, 1, 256), (&b, &a, 3, 512)] {
             let given = master.enc_keys(number, bits).await.unwrap();
@@ -71,10 +65,7 @@ async fn keys_and_labels_arrive_at_both_ends_in_every_form() {
 #[tokio::test]
 async fn each_fault_is_told_from_the_others() {
     let world = World::two(supply(1000)).await;
-    let (a, b) = (
-        client(&world, 0, Form::Post, false),
-        client(&world, 1, Form::Post, false),
-    );
+    let (a, b) = (client(&world, 0, Form::Post), client(&world, 1, Form::Post));
     let at_a = world.kmes.faults("kme-a").unwrap();
     let at_b = world.kmes.faults("kme-b").unwrap();
 
@@ -84,10 +75,10 @@ async fn each_fault_is_told_from_the_others() {
     }
     let enc: [(Fault, Told); 10] = [
         (Fault::Answer(Wrong::BadRequest), |e| {
-            is(e, |f| matches!(f, KmeFault::Refused(_)))
+            is(e, |f| matches!(f, KmeFault::Refused { .. }))
         }),
         (Fault::Answer(Wrong::Unauthorized), |e| {
-            is(e, |f| matches!(f, KmeFault::Unauthorized))
+            is(e, |f| matches!(f, KmeFault::Unauthorized(_)))
         }),
         (Fault::Answer(Wrong::NotFound), |e| {
             is(e, |f| matches!(f, KmeFault::NoSuchPath(_)))

@@ -33,7 +33,6 @@ fn config(world: &World, raw: &Sae, own: &str, peer: &str) -> ClientConfig {
         key: world.file(&format!("{own}.key")),
         timeout: Duration::from_secs(5),
         form: Form::Post,
-        http1_only: false,
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use keyclient::{Blame, KmeFault, Sources};
+use keyclient::{Blame, Complaint, Sources};
 use rekey::{KeyFailure, Origin, QkdKey};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -55,6 +55,8 @@ struct Standing {
     state: State,
     since: Instant,
     last_error: Option<String>,
+    /// Since when keys that the peer has named are not there, without one that is.
+    doubted: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -157,13 +159,10 @@ impl Book {
         };
         match failure {
             None => standing.succeeded(&self.url, call),
-            // The peer's KME may learn of a key a little later than ours: no fault of ours.
-            Some(keyclient::Error::Kme {
-                fault: KmeFault::KeyNotFound { .. },
-                ..
-            }) => {}
             // No KME was asked.
             Some(keyclient::Error::AskedTwice { .. }) => {}
+            // The key may be on its way to this KME.
+            Some(error) if error.complaint() == Complaint::NotFound => standing.doubted(&error),
             Some(error) => standing.failed(&error),
         }
     }
@@ -202,6 +201,7 @@ impl Standing {
             state: State::Unknown,
             since: Instant::now(),
             last_error: None,
+            doubted: None,
         }
     }
 
@@ -212,7 +212,16 @@ impl Standing {
                 self.since.elapsed()
             );
         }
+        self.doubted = None;
         self.turn(State::Ok);
+    }
+
+    /// A key was not there. One that comes late is nobody's fault; when none comes any more, it is.
+    fn doubted(&mut self, error: &keyclient::Error) {
+        let since = *self.doubted.get_or_insert_with(Instant::now);
+        if since.elapsed() >= limits::KEYS_LATE_MAX {
+            self.failed(error);
+        }
     }
 
     /// What has changed is logged; the same failure again and again is not.
@@ -259,27 +268,16 @@ fn named(key: keyclient::Key) -> Result<(KeyId, QkdKey), KeyFailure> {
 
 /// A failure as the rekey protocol tells them apart.
 fn sorted(error: &keyclient::Error) -> KeyFailure {
-    use keyclient::Error;
-    match error {
-        Error::Network { .. } => KeyFailure::Unreachable,
-        // It was delivered before: it is gone, and the next one is wanted.
-        Error::AskedTwice { .. } => KeyFailure::NotFound,
-        Error::Config(_) | Error::Certificate { .. } | Error::Bug { .. } => KeyFailure::Refused,
-        Error::Kme { fault, .. } => match fault {
-            KmeFault::Unauthorized | KmeFault::NoSuchPath(_) | KmeFault::Refused(_) => {
-                KeyFailure::Refused
-            }
-            KmeFault::KeyNotFound { .. } | KmeFault::MissingKey(_) => KeyFailure::NotFound,
-            KmeFault::NoKeys | KmeFault::Unavailable { status: 503, .. } => KeyFailure::NoKeys,
-            KmeFault::DuplicateKeyId(_)
-            | KmeFault::DuplicateKey(..)
-            | KmeFault::RepeatedKeyId(_)
-            | KmeFault::UnaskedKey(_)
-            | KmeFault::BadKeyId(_)
-            | KmeFault::BadKey(..)
-            | KmeFault::WrongSize { .. } => KeyFailure::Unusable,
-            _ => KeyFailure::Unreachable,
-        },
+    match error.complaint() {
+        Complaint::NoAnswer => KeyFailure::Unreachable,
+        Complaint::Unavailable => KeyFailure::Unavailable,
+        Complaint::OurCertificate => KeyFailure::CertificateRefused,
+        Complaint::ItsCertificate => KeyFailure::Untrusted,
+        Complaint::Refusal => KeyFailure::Refused,
+        Complaint::NoKeys => KeyFailure::NoKeys,
+        Complaint::NotFound => KeyFailure::NotFound,
+        Complaint::Nonsense => KeyFailure::Nonsense,
+        Complaint::BadKey => KeyFailure::Unusable,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The desk against real KMEs: two links, so that each site has a KME and a fallback.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyclient::{ClientConfig, Form, Pace, Protocol, SourceConfig, Sources};
 use kme::faults::{Calls, Fault, Times};
@@ -10,7 +10,8 @@ use kme::{KmeConfig, Kmes, LinkConfig, SaeIdentity, Supply};
 use rekey::{KeyFailure, QkdKey};
 use wire::KeyId;
 
-use super::{Answer, KeyDesk};
+use super::{Answer, KeyDesk, Standing, State};
+use crate::limits;
 
 async fn link(pki: &Path) -> Kmes {
     let kme = |id: &str, sae: &str| KmeConfig {
@@ -47,7 +48,6 @@ fn desk(pki: &Path, links: &[&Kmes], end: usize) -> KeyDesk {
             key: pki.join(format!("{own}.key")),
             timeout: Duration::from_secs(3),
             form: Form::Post,
-            http1_only: false,
         },
     };
     let pace = Pace {
@@ -138,4 +138,23 @@ async fn without_a_fallback_failures_are_told_as_ever() {
     faults.order(Fault::RepeatKeys, Calls::EncKeys, Times::Always);
     assert!(fresh(&mut a).await.is_ok());
     assert_eq!(fresh(&mut a).await.err(), Some(KeyFailure::Unusable));
+}
+
+#[test]
+fn keys_that_come_late_are_no_failure_and_keys_that_never_come_are() {
+    let late = keyclient::Error::AskedTwice {
+        id: KeyId::new("a").unwrap(),
+    };
+    let mut standing = Standing::new();
+    standing.succeeded("kme", "keys by ID");
+    standing.doubted(&late);
+    assert!(standing.state == State::Ok && standing.last_error.is_none());
+    // Nothing has come for a while.
+    standing.doubted = Instant::now().checked_sub(limits::KEYS_LATE_MAX);
+    standing.doubted(&late);
+    assert!(standing.state == State::Failing && standing.last_error.is_some());
+    // One comes, and the next one may be late again.
+    standing.succeeded("kme", "keys by ID");
+    standing.doubted(&late);
+    assert!(standing.state == State::Ok);
 }

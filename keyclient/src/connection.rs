@@ -1,0 +1,201 @@
+//! One TLS connection to a KME: HTTP/1.1, for one exchange.
+//!
+//! It ends with a good-bye, never with a reset. The buffers of HTTP and TLS, in which a key has
+//! stood, are given back at once: what waits for the KME's own good-bye is the bare socket.
+
+use core::pin::pin;
+use std::io;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+use url::{Host, Url};
+
+use crate::limits::ADDRESSES_MAX;
+use crate::line::{Line, Seen};
+use crate::reply::{Reply, Taken};
+
+/// A connection on which nothing was asked yet.
+pub(crate) struct Connection(Line);
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum NoConnection {
+    Dns,
+    Refused(io::Error),
+    TooSlow,
+    Tls(io::Error),
+}
+
+/// Why an exchange has brought no reply.
+#[derive(Debug)]
+pub(crate) enum NoReply {
+    /// The connection broke, or what came is no HTTP.
+    Broken {
+        /// What the line has seen of it.
+        seen: Arc<Seen>,
+        error: hyper::Error,
+    },
+    /// It did not come in time.
+    TooSlow,
+    /// Its body is longer than we take.
+    TooLong,
+}
+
+impl Connection {
+    /// Connects and shakes hands.
+    pub(crate) async fn open(
+        tls: &TlsConnector,
+        url: &Url,
+        until: Instant,
+    ) -> Result<Self, NoConnection> {
+        let tcp = tcp(url, until).await?;
+        let name = server_name(url).ok_or(NoConnection::Dns)?;
+        let tls = timeout_at(until, tls.connect(name, tcp)).await;
+        let tls = tls
+            .map_err(|_| NoConnection::TooSlow)?
+            .map_err(NoConnection::Tls)?;
+        Ok(Self(Line::new(tls)))
+    }
+
+    /// Asks, and reads the reply.
+    pub(crate) async fn ask(
+        self,
+        request: Request<Full<Bytes>>,
+        until: Instant,
+    ) -> Result<Reply, NoReply> {
+        let seen = self.0.seen();
+        let mut reply = None;
+        let talked = timeout_at(until, talk(self.0, request, &mut reply)).await;
+        let (end, line) = match talked {
+            Ok((end, line)) => (end, line),
+            Err(_) => (Err(Trouble::TooSlow), None),
+        };
+        if let Some(line) = line {
+            tokio::spawn(line.close());
+        }
+        let end = end.map_err(|trouble| match trouble {
+            Trouble::Broken(error) => NoReply::Broken { seen, error },
+            Trouble::TooSlow => NoReply::TooSlow,
+            Trouble::TooLong => NoReply::TooLong,
+        });
+        // A reply that has said all before it broke off is a reply.
+        match (reply, end) {
+            (Some(reply), Ok(())) => Ok(reply),
+            (Some(reply), Err(NoReply::Broken { .. } | NoReply::TooSlow)) if reply.says_all() => {
+                Ok(reply)
+            }
+            (_, Err(error)) => Err(error),
+            (None, Ok(())) => Err(NoReply::TooSlow), // cannot be: a talk ends well with a reply
+        }
+    }
+}
+
+/// How a talk ends that does not end well.
+enum Trouble {
+    Broken(hyper::Error),
+    TooSlow,
+    TooLong,
+}
+
+/// One exchange. `reply` is filled as it comes, so that what has come outlives a time-out.
+async fn talk(
+    line: Line,
+    request: Request<Full<Bytes>>,
+    reply: &mut Option<Reply>,
+) -> (Result<(), Trouble>, Option<Line>) {
+    // Lenient: what cannot be read costs a key.
+    let http = http1::Builder::new()
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true)
+        .handshake(TokioIo::new(line))
+        .await;
+    let (mut sender, driver) = match http {
+        Ok(http) => http,
+        Err(error) => return (Err(Trouble::Broken(error)), None),
+    };
+    let mut driver = pin!(driver.without_shutdown());
+    let mut driven = None;
+    let end = {
+        let mut exchange = pin!(async move {
+            let response = sender.send_request(request).await;
+            read(response.map_err(Trouble::Broken)?, reply).await
+        });
+        loop {
+            tokio::select! {
+                biased;
+                end = exchange.as_mut() => break end,
+                parts = driver.as_mut(), if driven.is_none() => driven = Some(parts),
+            }
+        }
+    }; // the sender is gone: the HTTP part comes to its end
+    let parts = match driven {
+        Some(parts) => parts,
+        None => driver.await,
+    };
+    (end, parts.ok().map(|parts| parts.io.into_inner()))
+}
+
+/// Reads head and body.
+async fn read(response: Response<Incoming>, reply: &mut Option<Reply>) -> Result<(), Trouble> {
+    let (head, mut body) = response.into_parts();
+    let reply = reply.insert(Reply::new(&head, &body).ok_or(Trouble::TooLong)?);
+    while let Some(frame) = body.frame().await {
+        let Ok(chunk) = frame.map_err(Trouble::Broken)?.into_data() else {
+            continue; // trailers
+        };
+        match reply.take(chunk) {
+            Taken::More => {}
+            Taken::Whole => return Ok(()),
+            Taken::TooLong => return Err(Trouble::TooLong),
+        }
+    }
+    Ok(())
+}
+
+/// The first address of the host that takes the connection.
+async fn tcp(url: &Url, until: Instant) -> Result<TcpStream, NoConnection> {
+    let port = url.port_or_known_default().unwrap_or(443);
+    let addresses: Vec<_> = match url.host() {
+        Some(Host::Ipv4(ip)) => vec![(ip, port).into()],
+        Some(Host::Ipv6(ip)) => vec![(ip, port).into()],
+        Some(Host::Domain(name)) => timeout_at(until, lookup_host((name, port)))
+            .await
+            .map_err(|_| NoConnection::Dns)?
+            .map_err(|_| NoConnection::Dns)?
+            .take(ADDRESSES_MAX)
+            .collect(),
+        None => Vec::new(),
+    };
+    let mut failure = NoConnection::Dns;
+    for (tried, address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len() - tried).unwrap_or(1);
+        let share = until.saturating_duration_since(Instant::now()) / left;
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                let _ = stream.set_nodelay(true); // only slower without
+                return Ok(stream);
+            }
+            Ok(Err(error)) => failure = NoConnection::Refused(error),
+            Err(_) => failure = NoConnection::TooSlow,
+        }
+    }
+    Err(failure)
+}
+
+/// What the KME's certificate must be issued for.
+fn server_name(url: &Url) -> Option<ServerName<'static>> {
+    match url.host()? {
+        Host::Ipv4(ip) => Some(ServerName::from(std::net::IpAddr::from(ip))),
+        Host::Ipv6(ip) => Some(ServerName::from(std::net::IpAddr::from(ip))),
+        Host::Domain(name) => ServerName::try_from(name.to_owned()).ok(),
+    }
+}
