@@ -8,7 +8,7 @@ use wire::{KeyId, MacAddr, Pn};
 use crate::action::{Action, Outbox, Step};
 use crate::complaint::Complaint;
 use crate::config::{Config, ConfigError, RxTimers};
-use crate::event::{Event, KeyFailure};
+use crate::event::{Ended, Event, KeyFailure};
 use crate::guards::{self, Guard};
 use crate::kem::{Kem, MlKem};
 use crate::message::{Body, Header};
@@ -168,6 +168,12 @@ impl Rekey {
         self.settle(now);
     }
 
+    /// For tests only: this end's root is not the other end's any more.
+    #[cfg(any(test, feature = "guards"))]
+    pub fn plant(&mut self, plant: guards::Plant) {
+        self.root.plant(plant);
+    }
+
     /// When [`Rekey::on_time`] has something to do, if nothing else happens before; a time that has
     /// passed means at once.
     #[must_use]
@@ -207,12 +213,17 @@ impl Rekey {
     }
 
     /// REKEY-7: a new session of the peer has none of the keys of the old one.
-    fn adopted(&mut self, now: Duration, before: Option<MacAddr>, header: &Header) {
+    fn adopted(&mut self, now: Duration, before: Option<MacAddr>, returned: bool, header: &Header) {
         if let Some(peer) = before {
             if guards::on(Guard::KeysEndWithSession) {
                 self.end_keys(now);
             }
-            self.out.event(Event::SessionEnded { peer, bye: false });
+            let why = if returned {
+                Ended::Returned
+            } else {
+                Ended::Renewed
+            };
+            self.out.event(Event::SessionEnded { peer, why });
         }
         if guards::on(Guard::RootEndsWithSession) {
             self.root.reset();
@@ -254,6 +265,17 @@ impl Rekey {
         }
     }
 
+    /// REKEY-55, REKEY-56: the two ends do not share what they should. Both begin again.
+    fn end_session(&mut self, now: Duration, why: Ended) {
+        let Some(peer) = self.session.far().map(|far| far.mac()) else {
+            return;
+        };
+        self.end_keys(now);
+        self.root.reset();
+        self.session.renew(now);
+        self.out.event(Event::SessionEnded { peer, why });
+    }
+
     /// Every SA of this session goes.
     fn end_keys(&mut self, now: Duration) {
         let (tx, rx, mut reach) = self.split();
@@ -278,6 +300,7 @@ impl Rekey {
             self.out.body(Body::Hello {
                 challenge,
                 response,
+                root_check: self.root.check(),
             });
         }
         self.flush();

@@ -99,6 +99,21 @@ pub enum RatchetFailure {
     Tag,
 }
 
+/// Why a session with the peer is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The peer said BYE.
+    Bye,
+    /// The peer came back with a new session: it was restarted, or it ended the old one.
+    Renewed,
+    /// A session of the peer came back that another one had replaced: two encryptors have its address.
+    Returned,
+    /// The peer names another session than ours: it has wiped what it had with us.
+    Forgotten,
+    /// The two ends hold different roots.
+    Roots,
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -118,12 +133,12 @@ pub enum Event {
         /// When it was heard last.
         heard: Duration,
     },
-    /// The peer said BYE or restarted: its keys are gone, so ours of that session are wiped.
+    /// The session with the peer is over: all keys and roots of it are wiped.
     SessionEnded {
         /// Its address.
         peer: MacAddr,
-        /// True: it said BYE. False: it came back with a new session.
-        bye: bool,
+        /// Why.
+        why: Ended,
     },
     /// The peer is set to another cipher suite: no key can be agreed until one end is changed.
     SuiteMismatch {

@@ -19,6 +19,12 @@ pub enum Guard {
     AdoptOnAnswer,
     /// A nonce is good for one adoption (REKEY-6).
     NonceOnce,
+    /// Two sessions are a pair only once (REKEY-54).
+    PairOnce,
+    /// A peer that names another session has forgotten ours (REKEY-55).
+    PeerForgets,
+    /// Both ends compare their roots (REKEY-56).
+    RootsCompared,
     /// The counter of a session only grows (REKEY-9).
     FrameOnce,
     /// OFFER and READY belong to the agreed sessions (REKEY-8).
@@ -63,6 +69,18 @@ pub enum Guard {
     RootEndsWithSession,
     /// A root that is no more in force is erased (REKEY-46).
     RootErased,
+}
+
+/// How a root can be made to differ from the other end's, whatever the reason may be.
+#[cfg(any(test, feature = "guards"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    /// The end forgets its roots.
+    Forgotten,
+    /// The root in force is another one of the same epoch.
+    Other,
+    /// The root in force has a higher epoch.
+    Ahead,
 }
 
 #[cfg(any(test, feature = "guards"))]

@@ -69,7 +69,7 @@ mod mutations;
 pub use action::{Action, ControlFrame, Step};
 pub use config::{Config, ConfigError, scs};
 pub use end::Rekey;
-pub use event::{Cause, Direction, Event, KeyFailure, RatchetFailure, Refusal};
+pub use event::{Cause, Direction, Ended, Event, KeyFailure, RatchetFailure, Refusal};
 pub use kem::{
     KEM_PUBLIC_LEN, KEM_SECRET_LEN, KEM_TEXT_LEN, Kem, KemError, KemKeys, KemPublic, KemSecret,
     KemText, MlKem,

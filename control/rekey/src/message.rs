@@ -68,6 +68,8 @@ pub(crate) enum Body {
     Hello {
         challenge: Nonce,
         response: Nonce,
+        /// Of the root in force.
+        root_check: Kcv,
     },
     Offer {
         id: SaId,
@@ -232,6 +234,7 @@ impl Message {
             HELLO => Body::Hello {
                 challenge: Nonce(array(frame, CHALLENGE)),
                 response: Nonce(array(frame, RESPONSE)),
+                root_check: Kcv(array(frame, KCV)),
             },
             OFFER => Body::Offer {
                 root,
@@ -305,10 +308,12 @@ impl Message {
             Body::Hello {
                 challenge,
                 response,
+                root_check,
             } => {
                 frame[TYPE_AT] = HELLO;
                 frame[CHALLENGE].copy_from_slice(&challenge.0);
                 frame[RESPONSE].copy_from_slice(&response.0);
+                frame[KCV].copy_from_slice(&root_check.0);
             }
             Body::Offer {
                 id,

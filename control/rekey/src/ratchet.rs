@@ -19,6 +19,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use subtle::ConstantTimeEq;
 use wire::Sci;
 
 use crate::action::Outbox;
@@ -48,6 +49,13 @@ pub(crate) struct Ratchet {
     current: Option<Root>,
     /// Roots of before, and until when offers may name them; the oldest first.
     previous: VecDeque<(u32, MixKey, Duration)>,
+    /// Epoch and check value of the root before, for as long as the peer may still have it in force.
+    behind: Option<(u32, Kcv)>,
+    /// A tag was wrong: the two ends derived different roots.
+    differs: bool,
+    /// After a wrong tag no exchange begins before, in the next session neither: ends that cannot agree
+    /// do not try as fast as the line lets them.
+    rest: Duration,
     exchange: Exchange,
     /// Highest epoch of an exchange that we began, over all sessions (REKEY-42).
     asked: u32,
@@ -111,6 +119,9 @@ impl Ratchet {
             base,
             current: None,
             previous: VecDeque::new(),
+            behind: None,
+            differs: false,
+            rest: Duration::ZERO,
             exchange: Exchange::Waiting,
             asked: 0,
             taken: 0,
@@ -129,6 +140,11 @@ impl Ratchet {
     /// Epoch of the root in force.
     pub(crate) fn epoch(&self) -> u32 {
         self.current.as_ref().map_or(0, |root| root.epoch)
+    }
+
+    /// Check value of the root in force, for our HELLO (REKEY-56).
+    pub(crate) fn check(&self) -> Kcv {
+        self.current.as_ref().unwrap_or(&self.base).check
     }
 
     /// The root for a new offer.
@@ -158,7 +174,7 @@ impl Ratchet {
     /// Both ends know each other: the first exchange begins at once.
     pub(crate) fn on_agreed(&mut self, now: Duration, around: &mut Around<'_>) {
         if self.asks(around) {
-            self.due = Some(now);
+            self.due = Some(now.max(self.rest));
         }
     }
 
@@ -166,10 +182,24 @@ impl Ratchet {
     pub(crate) fn reset(&mut self) {
         self.current = None;
         self.previous.clear();
+        self.behind = None;
+        self.differs = false;
         self.exchange = Exchange::Waiting;
         self.taken = 0; // who starts anew counts anew
         self.due = None;
         self.since = None;
+    }
+
+    /// For tests only.
+    #[cfg(any(test, feature = "guards"))]
+    pub(crate) fn plant(&mut self, plant: guards::Plant) {
+        if let (Some(current), true) = (&mut self.current, plant != guards::Plant::Forgotten) {
+            let ahead = u32::from(plant == guards::Plant::Ahead);
+            *current = current.other(current.epoch + ahead);
+        } else {
+            self.current = None;
+            self.previous.clear();
+        }
     }
 
     /// Every fresh frame of the peer names its root in force.
@@ -177,6 +207,28 @@ impl Ratchet {
         if matches!(&self.exchange, Exchange::Confirming { next, .. } if next.epoch == epoch) {
             self.promote(now, around);
         }
+    }
+
+    /// REKEY-56: a fresh frame of the agreed session names the peer's root in force, and a HELLO proves
+    /// it. False: no exchange between the two ends leads there, so one of them has lost its root.
+    pub(crate) fn agrees(&mut self, epoch: u32, check: Option<&Kcv>) -> bool {
+        let same = |(ours, proof): (u32, &Kcv)| {
+            ours == epoch && check.is_none_or(|check| bool::from(check.ct_eq(proof)))
+        };
+        let in_force = self.current.as_ref().unwrap_or(&self.base);
+        let agrees = if same((in_force.epoch, &in_force.check)) {
+            self.behind = None; // it does not go back
+            true
+        } else if let Exchange::Confirming { next, .. } = &self.exchange
+            && next.epoch == epoch
+        {
+            same((next.epoch, &next.check))
+        } else {
+            let behind = self.behind.as_ref();
+            behind.is_some_and(|(epoch, proof)| same((*epoch, proof)))
+        };
+        let agrees = agrees && !core::mem::take(&mut self.differs);
+        agrees || !guards::on(Guard::RootsCompared)
     }
 
     /// A message of an exchange; false: it says nothing new.
@@ -272,6 +324,10 @@ impl Ratchet {
             return;
         };
         let root = next.epoch;
+        // The end that asks has heard of its root from the peer already.
+        let in_force = self.current.as_ref().unwrap_or(&self.base);
+        let behind = (in_force.epoch, in_force.check);
+        self.behind = (!self.asks(around)).then_some(behind);
         if let Some(before) = self.current.replace(next) {
             if self.previous.len() >= limits::PREVIOUS_ROOTS_MAX {
                 self.previous.pop_front();
@@ -294,9 +350,13 @@ impl Ratchet {
         self.exchange = Exchange::Waiting;
         self.failures += 1;
         around.out.event(Event::RatchetFailed { root, failure });
+        let next = now + around.session.jitter(limits::EXCHANGE_PAUSE, 20);
+        if failure == RatchetFailure::Tag {
+            self.differs = true;
+            self.rest = next;
+        }
         if self.asks(around) {
-            let pause = around.session.jitter(limits::EXCHANGE_PAUSE, 20);
-            self.due = Some(now + pause);
+            self.due = Some(next);
         }
     }
 }

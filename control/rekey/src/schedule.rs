@@ -36,6 +36,7 @@ const LABEL_MIX: &[u8] = b"qmacsec rekey v1 mix";
 const LABEL_CHAIN: &[u8] = b"qmacsec rekey v1 chain";
 const LABEL_RATCHET: &[u8] = b"qmacsec rekey v1 ratchet";
 const LABEL_ANSWER: &[u8] = b"qmacsec rekey v1 answer";
+const LABEL_CHECK: &[u8] = b"qmacsec rekey v1 check";
 const LABEL_DONE: &[u8] = b"qmacsec rekey v1 done";
 const LABEL_SA: &[u8] = b"qmacsec rekey v1 sa";
 const LABEL_PQC: &[u8] = b"qmacsec rekey v1 pqc";
@@ -60,6 +61,8 @@ pub(crate) struct Root {
     pub(crate) epoch: u32,
     chain: ChainKey,
     pub(crate) mix: MixKey,
+    /// Shows in each HELLO that both ends hold this root (REKEY-56). Zero for root 0.
+    pub(crate) check: Kcv,
 }
 
 /// What each end of an exchange proves that it derived the same root with.
@@ -119,7 +122,7 @@ impl RootSecret {
         prk.as_mut_slice().zeroize();
         let mut mac = MacKey(Box::new([0; 32]));
         expand(&root, &[LABEL_MAC], mac.0.as_mut_slice());
-        (mac, Root::expand(0, &root, &[]))
+        (mac, Root::expand(0, &root, &[], Kcv::NONE))
     }
 }
 
@@ -141,8 +144,19 @@ impl Root {
             tag
         };
         let (answer, done) = (tag(LABEL_ANSWER), tag(LABEL_DONE));
-        let root = Self::expand(context.epoch, &next, &context_octets);
+        let check = tag(LABEL_CHECK);
+        let root = Self::expand(context.epoch, &next, &context_octets, check);
         (root, Tags { answer, done })
+    }
+
+    /// For tests only: a root that no exchange leads to.
+    #[cfg(any(test, feature = "guards"))]
+    pub(crate) fn other(&self, epoch: u32) -> Self {
+        let (mut prk, other) = Hkdf::<Sha256>::extract(None, self.chain.0.as_slice());
+        prk.as_mut_slice().zeroize();
+        let mut check = Kcv::NONE;
+        expand(&other, &[LABEL_CHECK], &mut check.0);
+        Self::expand(epoch, &other, &[], check)
     }
 
     /// What is left of a root that is no more in force: no later root can be made of it.
@@ -150,12 +164,17 @@ impl Root {
         self.mix
     }
 
-    fn expand(epoch: u32, prk: &Hkdf<Sha256>, context: &[u8]) -> Self {
+    fn expand(epoch: u32, prk: &Hkdf<Sha256>, context: &[u8], check: Kcv) -> Self {
         let mut chain = ChainKey(Box::new([0; 32]));
         let mut mix = MixKey(Box::new([0; 32]));
         expand(prk, &[LABEL_CHAIN, context], chain.0.as_mut_slice());
         expand(prk, &[LABEL_MIX, context], mix.0.as_mut_slice());
-        Self { epoch, chain, mix }
+        Self {
+            epoch,
+            chain,
+            mix,
+            check,
+        }
     }
 }
 
@@ -261,6 +280,11 @@ impl SaContext {
         out.extend(key_id);
         out
     }
+}
+
+impl Kcv {
+    /// Of root 0, which both ends have from the pre-shared secret.
+    pub(crate) const NONE: Self = Self([0; KCV_LEN]);
 }
 
 impl ConstantTimeEq for Kcv {

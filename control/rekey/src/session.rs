@@ -1,8 +1,12 @@
 //! Sessions: which run of the peer we talk to, and whether it is alive.
 //!
 //! Each run of a process draws a session id. A peer session is adopted only when a frame of it
-//! brings back our nonce, which is then drawn anew; so sessions are adopted in the order in which
-//! they began, and no recorded frame can bring an old one back (spec, section 5).
+//! brings back our nonce, which is then drawn anew; so no recorded frame can bring an old one back
+//! (spec, section 5).
+//!
+//! Keys and roots belong to a pair of sessions, ours and the peer's. The end that wipes them never
+//! enters that pair again: it draws another session id first. The peer then sees a new session and
+//! wipes too. Without this rule one end could forget what the other still holds (REKEY-54).
 //!
 //! Not here: what a new session means for keys ([`crate::Rekey`] wipes them), frames' octets.
 
@@ -23,6 +27,8 @@ pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
 pub(crate) struct Session {
     entropy: Entropy,
     id: SessionId,
+    /// Peer sessions that were adopted under this `id`, and are not any more.
+    left: Vec<SessionId>,
     ctr: u64,
     /// Good for one adoption.
     nonce: Nonce,
@@ -32,8 +38,19 @@ pub(crate) struct Session {
     hello: Duration,
     dead: Duration,
     next_hello: Option<Duration>,
-    /// Tokens for answers to sessions not adopted, and when the last one came.
-    answers: (u32, Duration),
+    /// Of answers to sessions that are not adopted (REKEY-13).
+    answers: Ration,
+    /// Of sessions adopted in place of another (REKEY-57).
+    changes: Ration,
+}
+
+/// So many at once, and one more each time.
+struct Ration {
+    burst: u32,
+    every: Duration,
+    left: u32,
+    /// When the last one came.
+    since: Duration,
 }
 
 /// How far we are with the peer.
@@ -63,7 +80,12 @@ pub(crate) enum Hello {
     /// Of the session we know.
     Known,
     /// Of a session that proved itself just now: keys of the one before are void.
-    Adopted,
+    Adopted {
+        /// It was adopted and left before, so our own session is a new one now.
+        returned: bool,
+    },
+    /// Of the session we know, and it does not know ours any more.
+    Forgotten,
     /// Of another session, which gets our nonce to answer.
     Challenged,
 }
@@ -84,14 +106,11 @@ pub(crate) enum Change {
 }
 
 impl Session {
-    pub(crate) fn new(hello: Duration, dead: Duration, mut entropy: Entropy) -> Self {
-        let mut id = SessionId::NONE; // REKEY-3: fresh at each start, never stored
-        while id == SessionId::NONE {
-            entropy(&mut id.0);
-        }
+    pub(crate) fn new(hello: Duration, dead: Duration, entropy: Entropy) -> Self {
         let mut session = Self {
             entropy,
-            id,
+            id: SessionId::NONE,
+            left: Vec::new(),
             ctr: 0,
             nonce: Nonce::NONE,
             answer: Nonce::NONE,
@@ -99,8 +118,10 @@ impl Session {
             hello,
             dead,
             next_hello: None,
-            answers: (limits::ANSWERS_BURST, Duration::ZERO),
+            answers: Ration::new(limits::ANSWERS_BURST, limits::ANSWER_EVERY),
+            changes: Ration::new(limits::CHANGES_BURST, limits::CHANGE_EVERY),
         };
+        session.draw_id();
         session.draw_nonce();
         session
     }
@@ -161,18 +182,25 @@ impl Session {
         response: Nonce,
     ) -> Result<(Hello, Option<Change>), Untimely> {
         if self.far().is_some_and(|far| far.first.src == header.src) {
+            let knew_us = matches!(self.peer, Peer::Agreed(_) | Peer::Lost(_));
             let change = self.heard(now, header)?;
             self.answer = challenge;
-            if header.dst != self.id && self.may_answer(now) {
+            // REKEY-55
+            if knew_us && header.dst != self.id && guards::on(Guard::PeerForgets) {
+                return Ok((Hello::Forgotten, None));
+            }
+            if header.dst != self.id && self.answers.take(now) {
                 self.hello_now(now);
             }
             return Ok((Hello::Known, change));
         }
         self.answer = challenge;
-        if self.proves(header, response) {
+        let proved = self.proves(header, response);
+        if proved && (self.far().is_none() || self.changes.take(now)) {
             if guards::on(Guard::NonceOnce) {
                 self.draw_nonce();
             }
+            let returned = self.pair_with(header.src);
             let far = Far {
                 first: *header,
                 ctr: header.ctr,
@@ -180,9 +208,9 @@ impl Session {
             };
             self.peer = Peer::Adopted(far);
             self.hello_now(now);
-            return Ok((Hello::Adopted, self.agree(header)));
+            return Ok((Hello::Adopted { returned }, self.agree(header)));
         }
-        if self.may_answer(now) {
+        if self.answers.take(now) {
             self.hello_now(now);
         }
         Ok((Hello::Challenged, None))
@@ -203,9 +231,19 @@ impl Session {
 
     /// The peer ended its session. Its nonce answers are void too.
     pub(crate) fn on_bye(&mut self) {
-        self.peer = Peer::None;
+        self.leave();
         self.answer = Nonce::NONE;
         self.draw_nonce();
+    }
+
+    /// We end the session with the peer, which may still live in it. Our new session tells it so.
+    pub(crate) fn renew(&mut self, now: Duration) {
+        self.leave();
+        self.draw_id();
+        self.draw_nonce();
+        if self.answers.take(now) {
+            self.hello_now(now);
+        }
     }
 
     pub(crate) fn on_time(&mut self, now: Duration) -> Option<Change> {
@@ -279,6 +317,36 @@ impl Session {
         }
     }
 
+    /// REKEY-54: what one end wiped, the other may still hold; so no pair of sessions comes again.
+    /// True when our session had to be drawn anew for this one.
+    fn pair_with(&mut self, theirs: SessionId) -> bool {
+        self.leave();
+        let returned = self.left.contains(&theirs);
+        let full = self.left.len() >= limits::SESSIONS_LEFT_MAX;
+        if (returned || full) && guards::on(Guard::PairOnce) {
+            self.draw_id();
+        }
+        returned
+    }
+
+    /// No session is adopted any more.
+    fn leave(&mut self) {
+        if let Some(far) = self.far() {
+            let theirs = far.first.src;
+            self.left.push(theirs);
+        }
+        self.peer = Peer::None;
+    }
+
+    /// REKEY-3: from a random generator, never stored.
+    fn draw_id(&mut self) {
+        self.left.clear();
+        self.id = SessionId::NONE;
+        while self.id == SessionId::NONE {
+            (self.entropy)(&mut self.id.0);
+        }
+    }
+
     /// REKEY-6: only an answer to the nonce that is out now proves a session.
     fn proves(&self, header: &Header, response: Nonce) -> bool {
         if !guards::on(Guard::AdoptOnAnswer) {
@@ -287,27 +355,37 @@ impl Session {
         response != Nonce::NONE && bool::from(response.0.ct_eq(&self.nonce.0))
     }
 
-    /// REKEY-13: answers to sessions not adopted are rationed.
-    fn may_answer(&mut self, now: Duration) -> bool {
-        let (tokens, since) = &mut self.answers;
-        while *tokens < limits::ANSWERS_BURST && now >= *since + limits::ANSWER_EVERY {
-            *tokens += 1;
-            *since += limits::ANSWER_EVERY;
-        }
-        if *tokens == limits::ANSWERS_BURST {
-            *since = now;
-        }
-        let may = *tokens > 0;
-        *tokens -= u32::from(may);
-        may
-    }
-
     /// REKEY-4.
     fn draw_nonce(&mut self) {
         self.nonce = Nonce::NONE;
         while self.nonce == Nonce::NONE {
             (self.entropy)(&mut self.nonce.0);
         }
+    }
+}
+
+impl Ration {
+    const fn new(burst: u32, every: Duration) -> Self {
+        Self {
+            burst,
+            every,
+            left: burst,
+            since: Duration::ZERO,
+        }
+    }
+
+    /// Takes one, if one is left.
+    fn take(&mut self, now: Duration) -> bool {
+        while self.left < self.burst && now >= self.since + self.every {
+            self.left += 1;
+            self.since += self.every;
+        }
+        if self.left == self.burst {
+            self.since = now;
+        }
+        let may = self.left > 0;
+        self.left -= u32::from(may);
+        may
     }
 }
 

@@ -75,6 +75,15 @@ fn i1_with_kmes_that_repeat_keys_no_sak_comes_twice() {
 }
 
 #[test]
+fn a_twin_that_appears_for_a_moment_leaves_two_ends_that_agree() {
+    let mut twins = 0;
+    for seed in 0..seeds(1000) / 4 {
+        twins += run(Plan::twins(seed)).twins;
+    }
+    assert!(twins > 0);
+}
+
+#[test]
 fn i10_when_one_end_dies_the_other_keeps_its_keys_and_then_lets_go() {
     for seed in 0..seeds(1000) / 20 {
         run(Plan::dying(seed));

@@ -33,7 +33,7 @@ def ratchet(chain, kem_secret, epoch, before, asks, answers, transcript):
     context = b"\0" + struct.pack(">II", epoch, before) + asks + answers + transcript
     prk = extract(label("ratchet"), chain + kem_secret)
     return {"chain_key": expand(prk, label("chain") + context, 32), "mix_key": expand(prk, label("mix") + context, 32),
-            "tag_answer": expand(prk, label("answer") + context, 16), "tag_done": expand(prk, label("done") + context, 16)}
+            "tag_answer": expand(prk, label("answer") + context, 16), "tag_done": expand(prk, label("done") + context, 16), "root_check": expand(prk, label("check") + context, 16)}
 
 
 def keys(psk, qkd, suite, origin, an, scs, epoch, sci_tx, sci_rx, s_tx, s_rx, key_id, root_epoch=0, kem=None):
@@ -100,7 +100,7 @@ ab, ba = dict(s_src=S_A, s_dst=S_B), dict(s_src=S_B, s_dst=S_A, src=MAC_B, scs=1
 with open(os.path.join(HERE, "frames.txt"), "w") as out:
     for name, octets in [
         ("hello", frame(M, 1, s_src=S_A, s_dst=bytes(8), ctr=1, challenge=bytes(range(16)))),
-        ("hello_answer", frame(M, 1, ctr=2, challenge=b"\xa1" * 16, response=bytes(range(16)), **ba)),
+        ("hello_answer", frame(M, 1, ctr=2, challenge=b"\xa1" * 16, response=bytes(range(16)), kcv=b"\xc4" * 16, root_epoch=2, **ba)),
         ("offer", frame(M, 2, ctr=9, an=2, origin=1, epoch=7, tx_epoch=6, key_id=UUID, root_epoch=3, root=2, **ab)),
         ("ready", frame(M, 3, ctr=0x0102030405060708, an=2, epoch=7, rx_epoch=7, held=7, kcv=K["kcv"], key_id=UUID, **ba)),
         ("ready_refused", frame(M, 3, ctr=10, an=2, epoch=7, rx_epoch=7, held=6, reason=1, key_id=UUID, **ba)),

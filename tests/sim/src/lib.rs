@@ -28,6 +28,7 @@ mod rng;
 mod saks;
 mod tally;
 mod trace;
+mod twin;
 mod world;
 
 pub use flaw::Flaw;

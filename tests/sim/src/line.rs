@@ -98,7 +98,7 @@ impl World {
     }
 
     /// A frame leaves an end.
-    fn transmit(&mut self, side: usize, worker: usize, frame: Vec<u8>) {
+    pub(crate) fn transmit(&mut self, side: usize, worker: usize, frame: Vec<u8>) {
         self.trace.octets(self.now, b'b', side, &frame);
         self.tally.black += 1;
         let copies = 1 + usize::from(self.rng.permille(self.plan.doubled));
@@ -112,8 +112,14 @@ impl World {
                 if worker % 2 == 1 {
                     delay += self.plan.skew;
                 }
-                let frame = frame.clone();
                 let to = 1 - side;
+                // User frames mean nothing to a twin: only its protocol is here.
+                let rekey = wire::ethertype(&frame) == Some(wire::ETHERTYPE_REKEY);
+                if to == 0 && rekey && self.twin.is_some() {
+                    let frame = frame.clone();
+                    self.after(delay, Item::TwinHears { frame });
+                }
+                let frame = frame.clone();
                 self.after(delay, Item::Arrive { to, frame });
             }
         }

@@ -2,7 +2,9 @@
 //!
 //! `cargo test -p sim --features guards -- mutations --nocapture` prints how many seeds each took.
 
-use rekey::guards::{Guard, without};
+use std::time::Duration;
+
+use rekey::guards::{Guard, Plant, without};
 
 use crate::{Flaw, Plan, run};
 
@@ -70,27 +72,23 @@ fn the_receiver_s_guards() {
 
 #[test]
 fn the_session_s_guards() {
-    guards(&[Guard::AdoptOnAnswer], Plan::drawn, "I9");
-    guards(
-        &[Guard::NonceOnce],
-        without_kem,
-        "its receiver has dropped it",
-    );
-    guards(&[Guard::SameSessions], without_kem, "I9");
-    guards(
-        &[Guard::NotOwnFrame],
-        without_kem,
-        "its receiver has dropped it",
-    );
-    guards(&[Guard::FrameOnce], Plan::dying, "a dead peer for alive");
+    guards(&[Guard::AdoptOnAnswer], Plan::drawn, "sessions: one ended");
+    guards(&[Guard::NonceOnce], without_kem, "sessions: one ended");
+    guards(&[Guard::SameSessions], without_kem, "sessions: one ended");
+    guards(&[Guard::NotOwnFrame], without_kem, "sessions: one ended");
+    guards(&[Guard::FrameOnce], Plan::dying, "sessions: one ended");
     guards(&[Guard::SessionsInContext], Plan::repeating, "twice");
 }
 
 #[test]
 fn the_root_s_guards() {
     guards(&[Guard::RootFirst], Plan::drawn, "pre-shared secret alone");
-    guards(&[Guard::RootConfirmed], Plan::drawn, "root");
-    guards(&[Guard::RootEndsWithSession], Plan::drawn, "root");
+    guards(&[Guard::RootConfirmed], Plan::drawn, "sessions: one ended");
+    guards(
+        &[Guard::RootEndsWithSession],
+        Plan::drawn,
+        "sessions: one ended",
+    );
     guards(&[Guard::RootEpochGrows], Plan::drawn, "I9");
 }
 
@@ -119,6 +117,38 @@ fn a_receiver_that_drops_a_key_says_so() {
     );
 }
 
+/// The roots of two ends come to differ, for whatever reason.
+fn planted(seed: u64) -> Plan {
+    let plants: [fn(&mut rekey::Rekey); 3] = [
+        |end| end.plant(Plant::Forgotten),
+        |end| end.plant(Plant::Other),
+        |end| end.plant(Plant::Ahead),
+    ];
+    let mut plan = Plan::twins(seed);
+    plan.policy = [rekey::Policy::QkdAndPqc, rekey::Policy::PqcWhenShort][seed as usize % 2];
+    plan.twins.clear();
+    let at = plan.calm.saturating_sub(Duration::from_millis(seed % 500));
+    plan.plant = Some((at, seed as usize / 2 % 2, plants[seed as usize % 3]));
+    plan
+}
+
+#[test]
+fn roots_that_differ_are_found_and_both_ends_begin_again() {
+    for seed in 0..100 {
+        assert_eq!(run(planted(seed)).violation, None, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_guards_of_what_two_ends_share() {
+    guards(&[Guard::RootsCompared], planted, "root");
+    guards(
+        &[Guard::PairOnce, Guard::PeerForgets, Guard::RootsCompared],
+        Plan::twins,
+        "I9",
+    );
+}
+
 #[test]
 fn guards_that_cover_each_other() {
     guards(
@@ -130,7 +160,7 @@ fn guards_that_cover_each_other() {
     guards(
         &[Guard::EpochGrows, Guard::FrameOnce],
         without_kem,
-        "its receiver has dropped it",
+        "sessions: one ended",
     );
 }
 

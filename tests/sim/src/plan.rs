@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gcm::Engine;
-use rekey::{Config, Policy};
+use rekey::{Config, Policy, Rekey};
 use secy::Suite;
 use wire::Pn;
 
@@ -71,6 +71,10 @@ pub struct Plan {
     pub(crate) floods: bool,
     /// An operator asks for a fresh key, at both ends in turn.
     pub(crate) rotate_every: Option<Duration>,
+    /// A second end 0 is there, from and to.
+    pub(crate) twins: Vec<(Duration, Duration)>,
+    /// Done to an end then: how the two ends come to differ, whatever the reason.
+    pub(crate) plant: Option<(Duration, usize, fn(&mut Rekey))>,
     /// No frame may be lost but by the line's design: what goes wrong is none of a frame's business.
     pub(crate) gentle: bool,
     pub(crate) flaw: Option<Flaw>,
@@ -171,6 +175,8 @@ impl Plan {
             injected: 0,
             floods: true,
             rotate_every: rotate_every(seed),
+            twins: Vec::new(),
+            plant: None,
             gentle: true,
             flaw: None,
             calm: ms(0),
@@ -329,6 +335,40 @@ impl Plan {
         plan
     }
 
+    /// A second end 0 appears for a moment, up to three times, on a line that is good or bad.
+    #[must_use]
+    pub fn twins(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x7717);
+        let mut plan = if rng.permille(500) {
+            Self::drawn(seed)
+        } else {
+            Self::calm(seed)
+        };
+        plan.gentle = false;
+        plan.traffic = plan.traffic.max(10);
+        let longest = plan.interval[0].max(plan.interval[1]);
+        let mut at = ms(300) + rng.time(longest * 3);
+        for _ in 0..=rng.below(3) {
+            let until = at + rng.pick(&[ms(20), ms(300), ms(1000), ms(3000)]);
+            plan.twins.push((at, until));
+            at = until + rng.time(longest * 2);
+        }
+        let gone = plan.twins.last().map_or(at, |(_, until)| *until);
+        plan.calm = plan.calm.max(gone);
+        plan.end = plan.calm + longest * 5 + ms(4000);
+        plan
+    }
+
+    /// The two ends can differ: what they share is not only what they agreed.
+    pub(crate) fn differs(&self) -> bool {
+        !self.twins.is_empty() || self.plant.is_some()
+    }
+
+    /// Two ends of which one was not alone may send what the other cannot read, until both know it.
+    pub(crate) fn excused(&self, now: Duration) -> bool {
+        self.differs() && now < self.calm + ms(1000) + (self.latency + self.skew) * 8
+    }
+
     /// Settings of an end.
     pub(crate) fn config(&self, side: usize) -> Config {
         Config {
@@ -361,6 +401,7 @@ impl Plan {
             6 => Self::dying(seed),
             7 => Self::jumping(seed),
             8 => Self::starved(seed),
+            9 => Self::twins(seed),
             _ => Self::drawn(seed),
         }
     }

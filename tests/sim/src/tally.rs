@@ -37,6 +37,8 @@ pub struct Tally {
     pub ratcheted: u64,
     /// Changes of the stage of a key shortage.
     pub stages: u64,
+    /// Times that a twin of end 0 appeared.
+    pub twins: u64,
 }
 
 impl Tally {
@@ -75,6 +77,7 @@ impl AddAssign for Tally {
         self.alone += more.alone;
         self.ratcheted += more.ratcheted;
         self.stages += more.stages;
+        self.twins += more.twins;
     }
 }
 

@@ -60,6 +60,12 @@ fn i4_clocks_that_jump() {
 }
 
 #[test]
+fn i9_a_twin_that_appears_for_a_moment() {
+    let tally = all(60, Plan::twins);
+    assert!(tally.twins > 0 && tally.received > 0 && tally.ratcheted > 0);
+}
+
+#[test]
 fn i1_with_kmes_that_repeat_keys() {
     assert!(all(50, Plan::repeating).crashes > 0);
 }
@@ -102,6 +108,7 @@ fn one_seed() {
             Ok("dying") => Plan::dying(seed),
             Ok("jumping") => Plan::jumping(seed),
             Ok("starved") => Plan::starved(seed),
+            Ok("twins") => Plan::twins(seed),
             Ok("drawn") => Plan::drawn(seed),
             _ => Plan::mixed(seed),
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rekey::{KeyFailure, QkdKey};
+use rekey::{KeyFailure, QkdKey, Rekey};
 use wire::KeyId;
 
 use crate::check::live::heard;
@@ -16,6 +16,7 @@ use crate::rng::Rng;
 use crate::saks::Saks;
 use crate::tally::Tally;
 use crate::trace::Trace;
+use crate::twin::Twin;
 
 /// So many things at one time mean that somebody never waits.
 const SPINS_MAX: u32 = 20_000;
@@ -74,6 +75,20 @@ pub(crate) enum Item {
         side: usize,
     },
     KmeRestart,
+    /// A second end 0 appears, and is to go then.
+    TwinAppears {
+        until: Duration,
+    },
+    TwinGoes,
+    /// A rekey frame comes to it.
+    TwinHears {
+        frame: Vec<u8>,
+    },
+    /// Something is done to an end that the protocol knows nothing of.
+    Plant {
+        side: usize,
+        plant: fn(&mut Rekey),
+    },
     /// Faults stop.
     Calm,
 }
@@ -90,6 +105,7 @@ pub(crate) struct World {
     pub(crate) check: Check,
     pub(crate) trace: Trace,
     pub(crate) tally: Tally,
+    pub(crate) twin: Option<Twin>,
     items: BTreeMap<(Duration, u64), Item>,
     order: u64,
 }
@@ -106,6 +122,7 @@ impl World {
             check: Check::new(&plan),
             trace: Trace::new(print),
             tally: Tally::default(),
+            twin: None,
             items: BTreeMap::new(),
             order: 0,
             plan,
@@ -133,6 +150,12 @@ impl World {
         if let Some(at) = world.plan.kme.restart {
             world.after(at, Item::KmeRestart);
         }
+        for (at, until) in world.plan.twins.clone() {
+            world.after(at, Item::TwinAppears { until });
+        }
+        if let Some((at, side, plant)) = world.plan.plant {
+            world.after(at, Item::Plant { side, plant });
+        }
         if world.plan.injected > 0 {
             world.after(Duration::ZERO, Item::Inject);
         }
@@ -148,7 +171,8 @@ impl World {
         loop {
             let due = self.items.first_key_value().map(|((at, _), _)| *at);
             let wakes = self.ends.iter().map(|end| end.process.as_ref()?.wake());
-            let Some(next) = wakes.chain([due]).flatten().min() else {
+            let twin = self.twin.as_ref().and_then(Twin::wake);
+            let Some(next) = wakes.chain([due, twin]).flatten().min() else {
                 break;
             };
             if next > self.plan.end {
@@ -192,6 +216,10 @@ impl World {
     }
 
     fn wake(&mut self) -> Result<(), String> {
+        let twin = self.twin.as_ref().and_then(Twin::wake);
+        if twin.is_some_and(|at| at <= self.now) {
+            self.with_twin(|rekey, now| rekey.on_time(now));
+        }
         for side in 0..2 {
             let process = self.ends[side].process.as_ref();
             if process
@@ -227,6 +255,10 @@ impl World {
             Item::Jump { side } => self.jump(side),
             Item::Rotate { side } => return self.rotate(side),
             Item::KmeRestart => self.kmes.restart(self.now, &self.plan.kme),
+            Item::TwinAppears { until } => return self.twin_appears(until),
+            Item::TwinGoes => self.twin_goes(),
+            Item::TwinHears { frame } => self.with_twin(|rekey, now| rekey.on_frame(now, &frame)),
+            Item::Plant { side, plant } => return self.with(side, |rekey, _| plant(rekey)),
             Item::Calm => return self.calm(),
             // Of a run that has ended.
             Item::Poll { .. }

@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use rekey::{Cause, Direction, Event, Supply};
+use rekey::{Cause, Direction, Ended, Event, Supply};
 use tracing::{Level, debug, error, info, warn};
+use wire::MacAddr;
 
 /// Events that status shows.
 const KEPT: usize = 12;
@@ -150,6 +151,32 @@ fn way(direction: Direction) -> &'static str {
     }
 }
 
+/// Why a session ended.
+fn ended(peer: MacAddr, why: Ended) -> String {
+    match why {
+        Ended::Bye => format!("peer {peer} stopped"),
+        Ended::Renewed => {
+            format!(
+                "peer {peer} has begun a new session: it was restarted, or lost the old one; its keys and ours for it are wiped"
+            )
+        }
+        Ended::Returned => format!(
+            "peer {peer} is back in a session that another one had replaced; all keys for it are wiped; fix: two \
+             encryptors run under this address, stop one of them"
+        ),
+        Ended::Forgotten => {
+            format!(
+                "peer {peer} has left our session for another one; all keys for it are wiped and agreed again"
+            )
+        }
+        Ended::Roots => {
+            format!(
+                "peer {peer} and we hold different roots; all keys and roots are wiped and agreed again"
+            )
+        }
+    }
+}
+
 /// How grave an event is, and the event in words; where a human must act, with the mend.
 fn words(event: &Event) -> (Level, String) {
     match event {
@@ -160,10 +187,7 @@ fn words(event: &Event) -> (Level, String) {
         Event::PeerLost { peer, .. } => {
             (Level::WARN, format!("peer {peer} is silent: is the line up? the keys in use are kept until their limit"))
         }
-        Event::SessionEnded { peer, bye: true } => (Level::WARN, format!("peer {peer} stopped")),
-        Event::SessionEnded { peer, bye: false } => {
-            (Level::WARN, format!("peer {peer} was started anew; its keys and ours for it are wiped"))
-        }
+        Event::SessionEnded { peer, why } => (Level::WARN, ended(*peer, *why)),
         Event::SuiteMismatch { ours, theirs } => (
             Level::ERROR,
             format!("the peer uses {}, we use {}: no key can be agreed; mend: the same macsec.suite at both ends", theirs.name(), ours.name()),

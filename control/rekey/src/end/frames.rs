@@ -7,7 +7,7 @@ use wire::Sci;
 use super::Rekey;
 use crate::action::ControlFrame;
 use crate::config::RxTimers;
-use crate::event::Event;
+use crate::event::{Ended, Event};
 use crate::guards::{self, Guard};
 use crate::message::{Body, Envelope, Header, Message, Reject};
 use crate::session::{Hello, Untimely};
@@ -59,17 +59,23 @@ impl Rekey {
     fn take(&mut self, now: Duration, message: Message) -> Result<(), Untimely> {
         let Message { header, body } = message;
         let header = &header;
+        let mut check = None;
         let (known, change) = match &body {
             Body::Hello {
                 challenge,
                 response,
+                root_check,
             } => {
+                check = Some(root_check);
                 let before = self.session.far().map(|far| far.mac());
                 let (hello, change) = self.session.on_hello(now, header, *challenge, *response)?;
-                if hello == Hello::Adopted {
-                    self.adopted(now, before, header);
+                match hello {
+                    Hello::Adopted { returned } => self.adopted(now, before, returned, header),
+                    Hello::Forgotten => self.end_session(now, Ended::Forgotten),
+                    Hello::Known | Hello::Challenged => {}
                 }
-                (hello != Hello::Challenged, change)
+                let known = matches!(hello, Hello::Known | Hello::Adopted { .. });
+                (known, change)
             }
             Body::Piece { .. } => match self.session.on_other(now, header) {
                 // REKEY-43: a late piece is as good as any, but shows nothing of the peer's present.
@@ -92,6 +98,10 @@ impl Rekey {
             return Ok(());
         }
         self.changed(now, change);
+        if header.dst == self.session.id() && !self.root.agrees(header.root_epoch, check) {
+            self.end_session(now, Ended::Roots);
+            return Ok(());
+        }
         self.ratchet(|ratchet, around| ratchet.on_peer_root(now, header.root_epoch, around));
         self.rx
             .set_timers(RxTimers::new(&self.config, header.interval));
@@ -112,6 +122,9 @@ impl Rekey {
             }
             Body::Piece { .. } | Body::Have { .. } | Body::Done { .. } => {
                 self.ratchet(|ratchet, around| ratchet.on_body(now, &body, around));
+                if !self.root.agrees(header.root_epoch, None) {
+                    self.end_session(now, Ended::Roots); // a tag was wrong
+                }
             }
             Body::Bye => {
                 self.end_keys(now);
@@ -121,7 +134,7 @@ impl Rekey {
                 self.session.on_bye();
                 self.out.event(Event::SessionEnded {
                     peer: header.sci.mac(),
-                    bye: true,
+                    why: Ended::Bye,
                 });
             }
         }

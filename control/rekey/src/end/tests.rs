@@ -7,7 +7,7 @@ use wire::Pn;
 
 use crate::action::Step;
 use crate::config::Config;
-use crate::event::{Cause, Direction, Event, KeyFailure, Refusal};
+use crate::event::{Cause, Direction, Ended, Event, KeyFailure, Refusal};
 use crate::guards::{Guard, without};
 use crate::limits;
 use crate::shortage::Supply;
@@ -283,7 +283,10 @@ fn rekey_15_bye_ends_the_session_and_wipes_its_keys_at_both_ends() {
     assert_eq!(
         two.seen(1, |event| matches!(
             event,
-            Event::SessionEnded { bye: true, .. }
+            Event::SessionEnded {
+                why: Ended::Bye,
+                ..
+            }
         )),
         1
     );

@@ -236,7 +236,8 @@ fn body() -> impl Strategy<Value = Body> {
         Origin::Distilled,
     ]);
     prop_oneof![
-        any::<([u8; 16], [u8; 16])>().prop_map(|(a, b)| Body::Hello {
+        any::<([u8; 16], [u8; 16], [u8; 16])>().prop_map(|(a, b, c)| Body::Hello {
+            root_check: Kcv(c),
             challenge: Nonce(a),
             response: Nonce(b)
         }),

@@ -48,6 +48,9 @@ impl Ratchet {
         if !self.policy.ratchets() || self.asks(around) {
             return false;
         }
+        if now < self.rest {
+            return false; // it is repeated
+        }
         let taking =
             matches!(&self.exchange, Exchange::Taking { root: taken, .. } if *taken == root);
         if !taking {

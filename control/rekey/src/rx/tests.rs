@@ -13,7 +13,7 @@ use crate::guards::{Guard, without};
 use crate::message::{Body, Envelope, Header, Message, Nonce, SessionId};
 use crate::mutations::world::rng::Rng;
 use crate::policy::Policy;
-use crate::schedule::MacKey;
+use crate::schedule::{Kcv, MacKey};
 use crate::secret::{Origin, QkdKey, RootSecret};
 use crate::{Rekey, limits};
 
@@ -78,6 +78,7 @@ impl Receiver {
         let body = Body::Hello {
             challenge: Nonce([1; 16]),
             response: challenge,
+            root_check: Kcv::NONE,
         };
         receiver.say(body, 0).expect("no rule is broken yet");
         receiver

@@ -85,6 +85,7 @@ fn keys(case: &BTreeMap<&str, &str>, context: &SaContext) -> (MacKey, Root, SaKe
             let (next, tags) = root.next(&kem_secret(secret), &root_context(case));
             assert_eq!(tags.answer.0.as_slice(), hex(case["tag_answer"]));
             assert_eq!(tags.done.0.as_slice(), hex(case["tag_done"]));
+            assert_eq!(next.check.0.as_slice(), hex(case["root_check"]));
             next
         }
     };

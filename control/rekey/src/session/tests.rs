@@ -41,6 +41,7 @@ fn header(src: u8, dst: SessionId, ctr: u64) -> Header {
     }
 }
 
+const ADOPTED: Hello = Hello::Adopted { returned: false };
 const THEIRS: Nonce = Nonce([0xCC; 16]);
 
 /// A session that has adopted peer session 5 at counter 10, and is agreed.
@@ -48,7 +49,7 @@ fn agreed() -> Session {
     let mut us = session(0);
     let (nonce, _) = us.nonces();
     let adopted = us.on_hello(NOW, &header(5, us.id(), 10), THEIRS, nonce);
-    assert_eq!(adopted, Ok((Hello::Adopted, Some(Change::Agreed))));
+    assert_eq!(adopted, Ok((ADOPTED, Some(Change::Agreed))));
     us
 }
 
@@ -67,7 +68,7 @@ fn rekey_6_only_the_answer_to_our_nonce_is_adopted_and_once() {
         "the same challenge is still out, theirs is answered"
     );
     let heard = us.on_hello(NOW, &header(5, SessionId::NONE, 2), THEIRS, nonce);
-    assert_eq!(heard, Ok((Hello::Adopted, None)));
+    assert_eq!(heard, Ok((ADOPTED, None)));
     assert_eq!(
         us.status(NOW).state,
         SessionState::Adopted,
@@ -85,7 +86,7 @@ fn rekey_6_a_newer_session_replaces_an_older_and_never_the_other_way() {
     let mut us = agreed();
     let (nonce, _) = us.nonces();
     let newer = us.on_hello(NOW, &header(6, us.id(), 1), THEIRS, nonce);
-    assert_eq!(newer, Ok((Hello::Adopted, Some(Change::Agreed))));
+    assert_eq!(newer, Ok((ADOPTED, Some(Change::Agreed))));
     let older = us.on_hello(NOW, &header(5, us.id(), 99), THEIRS, nonce);
     assert_eq!(older, Ok((Hello::Challenged, None)));
     assert_eq!(
@@ -180,4 +181,81 @@ fn rekey_15_after_bye_the_peer_must_prove_itself_again() {
     assert_ne!(us.nonces().0, nonce);
     let heard = us.on_hello(NOW, &header(5, us.id(), 20), THEIRS, nonce);
     assert_eq!(heard, Ok((Hello::Challenged, None)));
+}
+
+/// Another session of the peer proves itself, and names ours as it knew it.
+fn adopt(us: &mut Session, now: Duration, src: u8, ctr: u64) -> Hello {
+    let (nonce, _) = us.nonces();
+    let heard = us.on_hello(now, &header(src, us.id(), ctr), THEIRS, nonce);
+    heard.expect("a fresh frame").0
+}
+
+#[test]
+fn rekey_54_a_pair_is_entered_only_once() {
+    let mut us = agreed();
+    let first = us.id();
+    assert_eq!(adopt(&mut us, NOW, 6, 1), ADOPTED);
+    assert_eq!(us.id(), first, "the pair with 6 is new");
+    let (nonce, _) = us.nonces();
+    let back = us.on_hello(NOW, &header(5, first, 11), THEIRS, nonce);
+    assert_eq!(
+        back,
+        Ok((Hello::Adopted { returned: true }, None)),
+        "5 has not adopted the new session yet"
+    );
+    assert_ne!(us.id(), first);
+    assert_eq!(us.status(NOW).state, SessionState::Adopted);
+    let known = us.on_hello(NOW, &header(5, us.id(), 12), THEIRS, Nonce::NONE);
+    assert_eq!(known, Ok((Hello::Known, Some(Change::Agreed))));
+}
+
+#[test]
+fn rekey_54_what_cannot_be_remembered_ends_our_session_too() {
+    let mut us = agreed();
+    let first = us.id();
+    let mut now = NOW;
+    let most = u8::try_from(limits::SESSIONS_LEFT_MAX).expect("small");
+    for n in 1..most {
+        now += limits::CHANGE_EVERY;
+        assert_eq!(adopt(&mut us, now, 5 + n, 1), ADOPTED);
+    }
+    assert_eq!(us.id(), first);
+    now += limits::CHANGE_EVERY;
+    assert_eq!(adopt(&mut us, now, 5 + most, 1), ADOPTED);
+    assert_ne!(us.id(), first);
+}
+
+#[test]
+fn rekey_55_a_peer_that_names_another_session_has_forgotten_ours() {
+    let mut us = agreed();
+    let (first, (nonce, _)) = (us.id(), us.nonces());
+    let other = SessionId([9; 8]);
+    assert_eq!(
+        us.on_hello(NOW, &header(5, other, 10), THEIRS, Nonce::NONE),
+        Err(Untimely::Replayed),
+        "recorded before the session was agreed"
+    );
+    for dst in [other, SessionId::NONE] {
+        let heard = agreed().on_hello(NOW, &header(5, dst, 11), THEIRS, Nonce::NONE);
+        assert_eq!(heard, Ok((Hello::Forgotten, None)));
+    }
+    us.renew(NOW);
+    assert_eq!(us.status(NOW).state, SessionState::Searching);
+    assert!(us.id() != first && us.nonces().0 != nonce && us.hello_due(NOW));
+}
+
+#[test]
+fn rekey_57_sessions_take_turns_no_faster_than_hellos() {
+    let mut us = agreed();
+    let mut adopted = 0;
+    for n in 0..1000_u64 {
+        let now = NOW + Duration::from_millis(n);
+        let src = if n % 2 == 0 { 6 } else { 7 };
+        let (nonce, _) = us.nonces();
+        // Neither has adopted us.
+        let hello = us.on_hello(now, &header(src, SessionId::NONE, n + 1), THEIRS, nonce);
+        let hello = hello.expect("a fresh frame").0;
+        adopted += u32::from(matches!(hello, Hello::Adopted { .. }));
+    }
+    assert!((7..=9).contains(&adopted), "{adopted} in a second");
 }

@@ -5,11 +5,14 @@ use std::time::Duration;
 use secy::SaId;
 use wire::Sci;
 
+use super::twin::TWIN;
 use super::workers::SakNo;
 use super::{ADVERSARY_FRAMES, Item, World};
 
 impl World {
-    pub(super) fn transmit(&mut self, side: usize, bytes: &[u8]) {
+    /// A frame of an end, or of the twin of end 0. What end 1 says reaches both.
+    pub(super) fn transmit(&mut self, from: usize, bytes: &[u8]) {
+        let side = from % 2;
         if self.recorded.len() < ADVERSARY_FRAMES {
             self.recorded.push((side, bytes.to_vec()));
         } else {
@@ -20,13 +23,12 @@ impl World {
         for _ in 0..copies {
             if !self.rng.permille(self.plan.loss) {
                 let delay = self.plan.latency + self.rng.time(self.plan.jitter);
-                self.after(
-                    delay,
-                    Item::Frame {
-                        to: 1 - side,
-                        bytes: bytes.to_vec(),
-                    },
-                );
+                let (to, bytes) = (1 - side, bytes.to_vec());
+                if to == 0 && self.twin.is_some() {
+                    let bytes = bytes.clone();
+                    self.after(delay, Item::Frame { to: TWIN, bytes });
+                }
+                self.after(delay, Item::Frame { to, bytes });
             }
         }
     }

@@ -10,6 +10,7 @@ pub mod kme;
 mod line;
 pub mod plan;
 pub mod rng;
+mod twin;
 pub mod workers;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use check::Check;
 use kme::Kmes;
 use plan::Plan;
 use rng::Rng;
+use twin::{TWIN, Twin};
 use workers::{SakNo, Saks, Workers};
 
 const ADVERSARY_FRAMES: usize = 4000;
@@ -90,6 +92,16 @@ enum Item {
     Start {
         side: usize,
     },
+    /// A second end 0 appears, and is to go then.
+    TwinAppears {
+        until: Duration,
+    },
+    TwinGoes,
+    /// Something is done to an end that the protocol knows nothing of.
+    Plant {
+        side: usize,
+        plant: fn(&mut Rekey),
+    },
     Calm,
 }
 
@@ -100,6 +112,9 @@ pub struct World {
     pub check: Check,
     pub crashes: u32,
     pub injected: u64,
+    /// Times that a twin of end 0 has appeared.
+    pub twins: u32,
+    twin: Option<Twin>,
     now: Duration,
     rng: Rng,
     items: BTreeMap<(Duration, u64), Item>,
@@ -137,6 +152,8 @@ impl World {
             check: Check::default(),
             crashes: 0,
             injected: 0,
+            twins: 0,
+            twin: None,
             now: Duration::ZERO,
             rng,
             items: BTreeMap::new(),
@@ -163,6 +180,12 @@ impl World {
         if let Some(at) = world.plan.dies {
             world.after(at, Item::Crash { side: 0 });
         }
+        for (at, until) in world.plan.twins.clone() {
+            world.after(at, Item::TwinAppears { until });
+        }
+        if let Some((at, side, plant)) = world.plan.plant {
+            world.after(at, Item::Plant { side, plant });
+        }
         world.after(Duration::ZERO, Item::Audit);
         if world.plan.injected > 0 {
             world.after(Duration::ZERO, Item::Inject);
@@ -178,7 +201,8 @@ impl World {
         loop {
             let due = self.items.first_key_value().map(|((at, _), _)| *at);
             let wake = self.ends.iter().filter_map(|end| end.wake).min();
-            let Some(next) = due.into_iter().chain(wake).min() else {
+            let twin = self.twin.as_ref().and_then(|twin| twin.wake);
+            let Some(next) = due.into_iter().chain(wake).chain(twin).min() else {
                 break;
             };
             if next > self.plan.end {
@@ -219,6 +243,11 @@ impl World {
     }
 
     fn wake(&mut self) -> Result<(), String> {
+        if let Some(twin) = &self.twin
+            && twin.wake.is_some_and(|at| at <= self.now)
+        {
+            self.with_twin(|rekey, now| rekey.on_time(now));
+        }
         for side in 0..2 {
             if self.ends[side].wake.is_some_and(|at| at <= self.now) {
                 self.ends[side].wake = None;
@@ -230,6 +259,16 @@ impl World {
 
     fn happen(&mut self, item: Item) -> Result<(), String> {
         match item {
+            Item::Frame { to: TWIN, bytes } => {
+                self.with_twin(|rekey, now| rekey.on_frame(now, &bytes));
+                Ok(())
+            }
+            Item::TwinAppears { until } => self.twin_appears(until),
+            Item::TwinGoes => {
+                self.twin_goes();
+                Ok(())
+            }
+            Item::Plant { side, plant } => self.with(side, |rekey, _| plant(rekey)),
             Item::Frame { to, bytes } => self.with(to, |rekey, now| rekey.on_frame(now, &bytes)),
             Item::Data { to, sci, id, sak } => self.receive(to, sci, id, sak),
             Item::Enc { side, run, answer } if self.lives(side, run) => {
@@ -245,7 +284,8 @@ impl World {
             }
             Item::Worker { side, run, worker } if self.lives(side, run) => {
                 let (command, done) = self.ends[side].workers.apply(worker)?;
-                self.check.applied(&command, side, &self.ends)?;
+                self.check
+                    .applied((self.now, &self.plan), &command, side, &self.ends)?;
                 if let Some(step) = done {
                     let lag = self.rng.time(Duration::from_millis(1));
                     self.after(lag, Item::Done { side, run, step });

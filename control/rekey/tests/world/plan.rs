@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rekey::{Config, Policy};
+use rekey::{Config, Policy, Rekey};
 
 use super::mac;
 use super::rng::Rng;
@@ -56,6 +56,10 @@ pub struct Plan {
     pub injected: u32,
     /// End 0 goes down then and stays down.
     pub dies: Option<Duration>,
+    /// A second end 0 is there, from and to.
+    pub twins: Vec<(Duration, Duration)>,
+    /// Done to an end then: how the two ends come to differ, whatever the reason.
+    pub plant: Option<(Duration, usize, fn(&mut Rekey))>,
     /// When faults stop, and when the run ends.
     pub calm: Duration,
     pub end: Duration,
@@ -91,6 +95,8 @@ impl Plan {
             down: ms(0),
             injected: 0,
             dies: None,
+            twins: Vec::new(),
+            plant: None,
             calm: ms(0),
             end: interval.max(ms(700)) * 12,
         }
@@ -149,6 +155,37 @@ impl Plan {
         plan.calm = ms(25_000);
         plan.end = ms(25_000);
         plan
+    }
+
+    /// A second end 0 appears for a moment, up to three times, on a line that is good or bad.
+    pub fn twins(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x7717);
+        let mut plan = if rng.permille(500) {
+            Self::drawn(seed)
+        } else {
+            Self::calm(seed)
+        };
+        let longest = plan.interval[0].max(plan.interval[1]);
+        let mut at = ms(300) + rng.time(longest * 3);
+        for _ in 0..=rng.below(3) {
+            let until = at + rng.pick(&[ms(20), ms(300), ms(1000), ms(3000)]);
+            plan.twins.push((at, until));
+            at = until + rng.time(longest * 2);
+        }
+        let gone = plan.twins.last().map_or(at, |(_, until)| *until);
+        plan.calm = plan.calm.max(gone);
+        plan.end = plan.calm + longest * 8 + ms(4000);
+        plan
+    }
+
+    /// The two ends can differ: what they share is not only what they agreed.
+    pub fn differs(&self) -> bool {
+        !self.twins.is_empty() || self.plant.is_some()
+    }
+
+    /// Two ends of which one was not alone may send what the other cannot read, until both know it.
+    pub fn excused(&self, now: Duration) -> bool {
+        self.differs() && now < self.calm + ms(1000) + self.latency * 8
     }
 
     /// After `calm`: the same line without its faults.
