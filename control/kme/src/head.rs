@@ -8,6 +8,7 @@
 //! the one before can be judged. A request that is sent before that (pipelining) cannot; then
 //! [`Length::Unknown`] says so.
 
+use std::hash::Hash;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +36,7 @@ pub(crate) enum Length {
 }
 
 /// What a connection is doing; also sets the standing of its place.
-pub(crate) struct Conversation<K> {
+pub(crate) struct Conversation<K: Eq + Hash> {
     place: Place<K>,
     http2: bool,
     state: Mutex<State>,
@@ -62,7 +63,7 @@ enum Phase {
     Served { body: u64 },
 }
 
-impl<K> Conversation<K> {
+impl<K: Eq + Hash> Conversation<K> {
     pub(crate) fn new(place: Place<K>, http2: bool) -> Self {
         Self {
             place,
@@ -229,21 +230,21 @@ fn parse(head: &[u8]) -> Option<Parsed> {
 }
 
 /// A request that is being served.
-pub(crate) struct Request<K>(Arc<Conversation<K>>);
+pub(crate) struct Request<K: Eq + Hash>(Arc<Conversation<K>>);
 
-impl<K> Drop for Request<K> {
+impl<K: Eq + Hash> Drop for Request<K> {
     fn drop(&mut self) {
         self.0.answered();
     }
 }
 
 /// A stream whose conversation is followed.
-pub(crate) struct Followed<S, K> {
+pub(crate) struct Followed<S, K: Eq + Hash> {
     pub(crate) stream: S,
     pub(crate) conversation: Arc<Conversation<K>>,
 }
 
-impl<S: AsyncRead + Unpin, K> AsyncRead for Followed<S, K> {
+impl<S: AsyncRead + Unpin, K: Eq + Hash> AsyncRead for Followed<S, K> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -259,7 +260,7 @@ impl<S: AsyncRead + Unpin, K> AsyncRead for Followed<S, K> {
     }
 }
 
-impl<S: AsyncWrite + Unpin, K> AsyncWrite for Followed<S, K> {
+impl<S: AsyncWrite + Unpin, K: Eq + Hash> AsyncWrite for Followed<S, K> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -33,6 +33,8 @@ struct Table<K> {
     /// Counts changes of standing: the order in which holders began to do what they do.
     turn: u64,
     holders: HashMap<u64, Holder<K>>,
+    /// How many of them each peer has.
+    held: HashMap<K, usize>,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,7 @@ struct Holder<K> {
 }
 
 /// One place, until dropped.
-pub(crate) struct Place<K> {
+pub(crate) struct Place<K: Eq + Hash> {
     table: Arc<Mutex<Table<K>>>,
     number: u64,
 }
@@ -59,6 +61,7 @@ impl<K: Clone + Eq + Hash> Places<K> {
             max_each,
             turn: 0,
             holders: HashMap::new(),
+            held: HashMap::new(),
         })))
     }
 
@@ -67,7 +70,7 @@ impl<K: Clone + Eq + Hash> Places<K> {
         let mut table = lock(&self.0);
         if let Some(full) = table.full(peer) {
             let leaves = table.who_leaves(peer, full)?;
-            let holder = table.holders.remove(&leaves)?;
+            let holder = table.remove(leaves)?;
             // The holder may be gone already; then its place is free all the same.
             let _ = holder.go.send(());
         }
@@ -81,6 +84,7 @@ impl<K: Clone + Eq + Hash> Places<K> {
             go,
         };
         table.holders.insert(number, holder);
+        *table.held.entry(peer.clone()).or_insert(0) += 1;
         let place = Place {
             table: Arc::clone(&self.0),
             number,
@@ -103,8 +107,18 @@ enum Full {
 
 impl<K: Eq + Hash> Table<K> {
     fn of(&self, peer: &K) -> usize {
-        let own = self.holders.values().filter(|holder| holder.peer == *peer);
-        own.count()
+        self.held.get(peer).copied().unwrap_or(0)
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Holder<K>> {
+        let holder = self.holders.remove(&number)?;
+        if let Some(held) = self.held.get_mut(&holder.peer) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(&holder.peer);
+            }
+        }
+        Some(holder)
     }
 
     fn full(&self, peer: &K) -> Option<Full> {
@@ -118,30 +132,28 @@ impl<K: Eq + Hash> Table<K> {
     }
 
     fn who_leaves(&self, peer: &K, full: Full) -> Option<u64> {
-        let mut held = HashMap::new();
-        for holder in self.holders.values() {
-            *held.entry(&holder.peer).or_insert(0usize) += 1;
-        }
-        let of = |peer: &K| held.get(peer).copied().unwrap_or(0);
-        let own = of(peer);
+        let own = self.of(peer);
         let may_go = |holder: &Holder<K>| {
             holder.standing != Standing::Served
                 && match full {
                     Full::ForPeer => holder.peer == *peer,
                     // Never of a peer that has fewer than the newcomer's.
-                    Full::ForAll => holder.peer == *peer || of(&holder.peer) > own,
+                    Full::ForAll => holder.peer == *peer || self.of(&holder.peer) > own,
                 }
         };
         let candidates = self.holders.iter().filter(|(_, holder)| may_go(holder));
         let (number, _) = candidates.min_by_key(|(_, holder)| {
-            let most_first = usize::MAX - of(&holder.peer);
+            let most_first = match full {
+                Full::ForPeer => 0,
+                Full::ForAll => usize::MAX - self.of(&holder.peer),
+            };
             (most_first, holder.standing, holder.since)
         })?;
         Some(*number)
     }
 }
 
-impl<K> Place<K> {
+impl<K: Eq + Hash> Place<K> {
     /// The holder does something else now.
     pub(crate) fn set(&self, standing: Standing) {
         let mut table = lock(&self.table);
@@ -154,13 +166,14 @@ impl<K> Place<K> {
     }
 }
 
-impl<K> Drop for Place<K> {
+impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let mut table = lock(&self.table);
-        table.holders.remove(&self.number);
+        table.remove(self.number);
         if table.holders.is_empty() {
             // After a rush the table's own memory goes back.
             table.holders.shrink_to_fit();
+            table.held.shrink_to_fit();
         }
     }
 }
