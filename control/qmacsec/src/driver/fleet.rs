@@ -358,13 +358,32 @@ impl Fleet {
         self.crew.iter().all(|member| member.handle.is_alive())
     }
 
+    /// Looks whether the ports hear their interfaces, about once a second; what changes is logged.
+    pub(crate) fn listen(&mut self) {
+        let now = Instant::now();
+        if !self.ears.is_due(now) {
+            return;
+        }
+        let mut joined = [0; 2];
+        for member in &self.crew {
+            let stats = member.handle.stats.snapshot();
+            joined[0] += stats.red.rx_joined;
+            joined[1] += stats.black.rx_joined;
+        }
+        self.ears.look(now, joined);
+    }
+
+    /// Why a port does not hear its interface, in words, while its link is up.
+    pub(crate) fn deaf(&self, side: Side) -> Option<&str> {
+        self.ears.deaf(side)
+    }
+
     /// What the counters tell.
     pub(crate) fn look(&mut self) -> Used {
         let mut used = Used {
             rx: BTreeMap::new(),
             tx: None,
         };
-        self.ears.look(Instant::now());
         for member in &self.crew {
             let stats = member.handle.stats.snapshot();
             for sa in stats.rx_sas.iter().filter(|sa| sa.in_pkts_ok > 0) {

@@ -221,6 +221,7 @@ impl Driver {
     /// What the workers' counters tell: which keys are in use, how far packet numbers are.
     fn on_look(&mut self) {
         self.on_acknowledgements();
+        self.fleet.listen();
         let now = self.now();
         let used = self.fleet.look();
         for (id, frames) in used.rx {

@@ -131,7 +131,7 @@ fn headline_of(sources: &Sources<'_>) -> Headline {
         interface: fleet.interfaces()[side as usize],
         link: states[side as usize],
         since: links.since(*now, side),
-        deaf: None,
+        deaf: fleet.deaf(side),
     };
     let counters = &rekey.counters;
     let unrecorded = ledger.as_ref().and_then(|ledger| ledger.failing.as_ref());

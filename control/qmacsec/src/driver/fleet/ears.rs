@@ -13,81 +13,116 @@ use crate::status::{InterfaceFigures, PortReport};
 
 /// The watches over both ports, and what they saw last.
 pub(super) struct Ears {
-    red: Option<Ear>,
-    black: Option<Ear>,
+    /// Red, black. None where there is no interface.
+    ears: [Option<Ear>; 2],
     next: Instant,
 }
 
 struct Ear {
+    side: Side,
     watch: Watch,
     last: Look,
+    /// The reason why it does not hear, in words.
+    reason: Option<String>,
+    /// It was told that several frames come as one.
+    joined_told: bool,
 }
 
 impl Ears {
     /// Over the ports of one worker: the others have the same interfaces.
     pub(super) fn new([red, black]: [Option<Watch>; 2]) -> Self {
-        let mut ears = Self {
-            red: red.map(Ear::new),
-            black: black.map(Ear::new),
+        let ear = |side| move |watch| Ear::new(side, watch);
+        Self {
+            ears: [red.map(ear(Side::Red)), black.map(ear(Side::Black))],
             next: Instant::now() + limits::INTERFACES_EVERY,
-        };
-        ears.sides().for_each(|(side, ear)| ear.log(side, None));
-        ears
+        }
     }
 
-    /// Asks the kernel, if it is time.
-    pub(super) fn look(&mut self, now: Instant) {
-        if now < self.next {
-            return;
-        }
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        now >= self.next
+    }
+
+    /// Asks the kernel. `joined`: frames of red and black that were several in one, so far.
+    pub(super) fn look(&mut self, now: Instant, joined: [u64; 2]) {
         self.next = now + limits::INTERFACES_EVERY;
-        for (side, ear) in self.sides() {
-            let before = ear.last.deaf;
-            ear.last = ear.watch.look();
-            ear.log(side, before);
+        for (ear, joined) in self.ears.iter_mut().zip(joined) {
+            if let Some(ear) = ear {
+                ear.look();
+                ear.tell_joined(joined);
+            }
         }
+    }
+
+    /// Why a port does not hear, while its link is up.
+    pub(super) fn deaf(&self, side: Side) -> Option<&str> {
+        let ear = self.of(side)?;
+        ear.last.deaf.filter(is_of_no_link)?;
+        ear.reason.as_deref()
     }
 
     /// Tells of a port in the status.
     pub(super) fn report(&self, side: Side, port: &mut PortReport) {
-        let ear = match side {
-            Side::Red => &self.red,
-            Side::Black => &self.black,
-        };
-        let Some(Ear { last, .. }) = ear else { return };
-        port.figures = last.figures.as_ref().map(figures);
-        port.deaf = last.deaf.map(|deaf| deaf.name().to_owned());
-        port.deaf_reason = last.deaf.map(|deaf| deaf.to_string());
+        let Some(ear) = self.of(side) else { return };
+        port.figures = ear.last.figures.as_ref().map(figures);
+        port.deaf = ear.last.deaf.map(|deaf| deaf.name().to_owned());
+        port.deaf_reason.clone_from(&ear.reason);
     }
 
-    fn sides(&mut self) -> impl Iterator<Item = (Side, &mut Ear)> {
-        let red = self.red.as_mut().map(|ear| (Side::Red, ear));
-        let black = self.black.as_mut().map(|ear| (Side::Black, ear));
-        red.into_iter().chain(black)
+    fn of(&self, side: Side) -> Option<&Ear> {
+        self.ears[side as usize].as_ref()
     }
 }
 
 impl Ear {
-    fn new(mut watch: Watch) -> Self {
-        let last = watch.look();
-        Self { watch, last }
+    fn new(side: Side, watch: Watch) -> Self {
+        let nothing = Look {
+            figures: None,
+            deaf: None,
+        };
+        let mut ear = Self {
+            side,
+            watch,
+            last: nothing,
+            reason: None,
+            joined_told: false,
+        };
+        ear.look();
+        ear
     }
 
-    /// Losses and returns of the link are told elsewhere.
-    fn log(&self, side: Side, before: Option<Deaf>) {
-        let (side, interface) = (side.name(), self.watch.interface());
-        let is_worth_a_line =
-            |deaf: &Deaf| matches!(deaf, Deaf::NotPromiscuous | Deaf::QueuesBeyondOurs { .. });
+    fn look(&mut self) {
+        let before = self.last.deaf;
+        self.last = self.watch.look();
+        self.reason = self.last.deaf.map(|deaf| deaf.to_string());
+        let (side, interface) = (self.side.name(), self.watch.interface());
         match (before, self.last.deaf) {
-            (before, Some(deaf)) if before != Some(deaf) && is_worth_a_line(&deaf) => {
+            (before, Some(deaf)) if before != Some(deaf) && is_of_no_link(&deaf) => {
                 warn!("the {side} port cannot hear {interface}: {deaf}");
             }
-            (Some(before), None) if is_worth_a_line(&before) => {
+            (Some(before), None) if is_of_no_link(&before) => {
                 info!("the {side} port hears {interface} again");
             }
             _ => {}
         }
     }
+
+    /// Once: TCP crawls then, and nothing else says why.
+    fn tell_joined(&mut self, joined: u64) {
+        if joined > 0 && !self.joined_told {
+            self.joined_told = true;
+            let (side, interface) = (self.side.name(), self.watch.interface());
+            warn!(
+                "{side}: several frames come as one from {interface} and are dropped (rx_joined): the \
+                 host at its other end leaves it to its device to cut them; fix: `ethtool -K … tso off \
+                 gso off` there"
+            );
+        }
+    }
+}
+
+/// Losses and returns of the link are told elsewhere.
+fn is_of_no_link(deaf: &Deaf) -> bool {
+    matches!(deaf, Deaf::NotPromiscuous | Deaf::QueuesBeyondOurs { .. })
 }
 
 fn figures(figures: &port::figures::Figures) -> InterfaceFigures {
