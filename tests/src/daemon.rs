@@ -237,7 +237,7 @@ impl<K> DaemonPair<K> {
             let letter = side.letter();
             let kind = settings.ports;
             let ports = format!(
-                "ledger = \"site-{letter}.ledger\"\n[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\n"
+                "ledger = \"site-{letter}.ledger\"\n[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\nxdp_tags_in_frames = true\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\nxdp_tags_in_frames = true\n"
             );
             let file = folder.encryptor(side, &ports, addresses[side.index()]);
             let mut run = Command::new(program);

@@ -156,6 +156,13 @@ int qm_device_start(uint16_t port, const struct qm_setup *setup, const char **st
 	failed = rte_eth_promiscuous_enable(port);
 	if (failed != 0 && failed != -ENOTSUP)
 		return failed;
+	/* A driver may say yes and filter all the same. */
+	if (failed == 0 && rte_eth_promiscuous_get(port) != 1)
+		return -EIO;
+	/* Rekey frames go to a group; on some virtual functions groups are a mode of their own. */
+	failed = rte_eth_allmulticast_enable(port);
+	if (failed != 0 && failed != -ENOTSUP)
+		return failed;
 	(void)rte_eth_stats_reset(port);
 	return 0;
 }
@@ -186,6 +193,8 @@ void qm_device_remove(uint16_t port)
 	struct rte_eth_dev_info info;
 	int known = rte_eth_dev_info_get(port, &info) == 0;
 
+	/* net_af_packet leaves its interface in promiscuous mode otherwise. */
+	(void)rte_eth_promiscuous_disable(port);
 	(void)rte_eth_dev_stop(port);
 	/* Closes it, gives its mbufs back, and lets it be probed again. */
 	if (!known || rte_dev_remove(info.device) != 0)

@@ -80,9 +80,9 @@ pub enum PortError {
     /// Machine: VLAN tags that a kernel holds beside a frame would be lost.
     #[error(
         "interface {ifname}: its XDP program cannot see VLAN tags that the kernel holds beside a frame, \
-         so frames of a VLAN would lose their tag: use `port = \"packet\"`, or xdp_mode native or auto with \
-         Linux 6.8 or later; or turn `txvlan` off at the other end (`ethtool -K … txvlan off`) and say \
-         `xdp_tags_in_frames = true`"
+         so frames of a VLAN would lose their tag: use `port = \"packet\"`, or on a veth xdp_mode native \
+         or auto with Linux 6.8 or later; or turn `txvlan` off at the other end of the veth \
+         (`ethtool -K … txvlan off`) and say `xdp_tags_in_frames = true`"
     )]
     TagsLost {
         /// The interface.

@@ -4,13 +4,17 @@
 use std::{
     ffi::{CStr, CString},
     ptr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use dpdk_sys::{Facts, Look, Setup};
 
 use super::{Eal, failed, lane::Lane, log};
-use crate::{DeviceName, PortError};
+use crate::{
+    DeviceName, PortError,
+    iface::Interface,
+    sole::{SharedSole, Sole},
+};
 
 /// How a device is to run; its ports must agree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +33,8 @@ struct Running {
     /// One bit per queue that a port has.
     taken: u64,
     lanes: Vec<Lane>,
+    /// The interface that it works on is this process's.
+    _sole: Option<Arc<Sole>>,
 }
 
 static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
@@ -147,6 +153,13 @@ fn look(number: u16, _alone: &[Running]) -> Look {
     look
 }
 
+/// A second encryptor on an interface is refused, as for every kind of port.
+fn take_interface(ifname: &str) -> Result<Arc<Sole>, PortError> {
+    let interface = Interface::named(ifname)?;
+    let index = interface.index()?;
+    SharedSole::default().take_patiently(&interface, index)
+}
+
 /// Finds a device and starts it; leaves nothing behind if that fails.
 fn start(
     started: Eal,
@@ -154,6 +167,7 @@ fn start(
     wanted: Wanted,
     lane: impl Fn(u16, &Facts) -> Result<Lane, PortError>,
 ) -> Result<Running, PortError> {
+    let sole = name.interface().map(take_interface).transpose()?;
     let number = probe(started, name)?;
     let lanes = facts(number).and_then(|facts| {
         let most = facts.rx_queues_max.min(facts.tx_queues_max);
@@ -183,6 +197,7 @@ fn start(
             wanted,
             taken: 0,
             lanes,
+            _sole: sole,
         }),
         Err(error) => {
             remove(number);

@@ -108,10 +108,11 @@ impl Program {
         } = *way;
         let map = SocketMap::new().map_err(|source| lacking(interface, "BPF map", source))?;
         let tally = Tally::new().map_err(|source| lacking(interface, "BPF map", source))?;
-        // A veth takes no tag out of a frame, but hands on those that its peer left beside one.
-        let beside =
-            interface.driver().as_deref() == Some("veth") || interface.has_tags_taken_out();
-        let rx_vlan_tag = btf::rx_vlan_tag().filter(|_| beside);
+        // A veth takes no tag out of a frame, but hands on those that its peer left beside one, and
+        // tells of them. Devices that keep taking tags out do not tell, as far as we know.
+        let is_veth = interface.driver().as_deref() == Some("veth");
+        let beside = is_veth || interface.has_tags_taken_out();
+        let rx_vlan_tag = btf::rx_vlan_tag().filter(|_| is_veth);
         let mut failed = None;
         let ways = mode.places().iter().flat_map(|&place| {
             let with_tags = rx_vlan_tag.filter(|_| place == Place::Driver);
