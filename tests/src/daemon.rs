@@ -236,8 +236,10 @@ impl<K> DaemonPair<K> {
         let encryptors = Side::BOTH.map(|side| {
             let letter = side.letter();
             let kind = settings.ports;
+            let ledgers = settings.ledgers.as_deref().unwrap_or_else(|| folder.path());
+            let ledgers = ledgers.display();
             let ports = format!(
-                "ledger = \"site-{letter}.ledger\"\n[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\nxdp_tags_in_frames = true\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\nxdp_tags_in_frames = true\n"
+                "ledger = \"{ledgers}/site-{letter}.ledger\"\n[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\nxdp_tags_in_frames = true\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\nxdp_tags_in_frames = true\n"
             );
             let file = folder.encryptor(side, &ports, addresses[side.index()]);
             let mut run = Command::new(program);

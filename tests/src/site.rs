@@ -97,6 +97,8 @@ pub struct Settings {
     pub skip: bool,
     /// Where daemons log to.
     pub log: LogTo,
+    /// Folder of the daemons' ledgers; none: beside their configs.
+    pub ledgers: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -114,6 +116,7 @@ impl Default for Settings {
             second_kme: false,
             skip: false,
             log: LogTo::File,
+            ledgers: None,
         }
     }
 }

@@ -85,6 +85,10 @@ pub const INTERFACE_NAME_MAX: usize = 15;
 pub const LEDGER_SEGMENT_LEN: u64 = 64 << 20;
 /// And at this age.
 pub const LEDGER_SEGMENT_AGE: Duration = Duration::from_secs(24 * 3600);
+/// Segments are packed so long after the start, when the first keys are in use.
+pub const LEDGER_PACK_AFTER: Duration = Duration::from_secs(30);
+/// Nice value of packing: what nobody else wants of a core.
+pub const LEDGER_PACK_NICE: i32 = 19;
 /// All segments of a ledger together, by default: more than ten years at the default interval.
 pub const LEDGER_MAX_LEN: u64 = 32_000_000_000;
 /// The least that can be asked for: a few segments, and room to pack one.

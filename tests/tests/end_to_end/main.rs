@@ -16,6 +16,7 @@ mod headline;
 mod key_sources;
 mod kme_faults;
 mod lab;
+mod ledger;
 mod life;
 mod line_noise;
 mod link_loss;

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::setpriority_process;
 use tracing::{error, info, warn};
 
 use super::entry::{Cut, Head, Heard, What};
@@ -13,6 +15,7 @@ use super::error::LedgerError;
 use super::live::{self, Live};
 use super::queue::Queue;
 use super::{LedgerOptions, Record, now_ms, segment};
+use crate::limits::LEDGER_PACK_NICE;
 
 /// After so long a disk that took nothing is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -108,11 +111,15 @@ impl LedgerFile {
             in_hand: None,
             synced: Instant::now(),
             packing: None,
+            started: Instant::now(),
             seal_failed: false,
         };
         let thread = thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                writer.run();
+                writer.stop_packing();
+            })
             .map_err(LedgerError::io(path))?;
         Ok(Self {
             shared,
@@ -185,9 +192,16 @@ struct Writer {
     in_hand: Option<What>,
     synced: Instant,
     /// The thread that packs sealed segments.
-    packing: Option<JoinHandle<()>>,
+    packing: Option<Packing>,
+    started: Instant,
     /// Sealing failed, and that was said.
     seal_failed: bool,
+}
+
+/// A thread that packs, and how it is stopped.
+struct Packing {
+    thread: JoinHandle<()>,
+    stop: Arc<AtomicBool>,
 }
 
 /// What the writer does next.
@@ -357,6 +371,11 @@ impl Writer {
     }
 
     fn remove_oldest(&mut self, now: u64) {
+        if self.live.oldest_that_go().is_ok_and(|gone| gone.is_empty()) {
+            return;
+        }
+        // A segment that is packed while it is removed would come back.
+        self.stop_packing();
         match self.live.remove_oldest(now) {
             Ok(0) => {}
             Ok(gone) => warn!(
@@ -375,15 +394,27 @@ impl Writer {
         if self
             .packing
             .as_ref()
-            .is_some_and(|thread| !thread.is_finished())
+            .is_some_and(|packing| !packing.thread.is_finished())
         {
             return;
         }
         let path = self.live.path().to_path_buf();
+        let begin = self.started + self.live.pack_after();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
         let pack = move || {
+            let stopped_by_now = || stopped.load(Ordering::Relaxed);
+            while !stopped_by_now() && Instant::now() < begin {
+                thread::park_timeout(begin.saturating_duration_since(Instant::now()));
+            }
+            // Linux has it by the thread. Without it packing is in the way, and harmless.
+            let _as_it_was = setpriority_process(None, LEDGER_PACK_NICE);
             let sealed = segment::sealed(&path).unwrap_or_default();
             for plain in sealed.iter().filter(|sealed| !sealed.packed) {
-                if let Err(error) = segment::pack(plain) {
+                if stopped_by_now() {
+                    return;
+                }
+                if let Err(error) = segment::pack(plain, &stopped) {
                     warn!(
                         "ledger {}: {error}: it stays unpacked",
                         plain.path.display()
@@ -394,7 +425,17 @@ impl Writer {
         };
         let thread = thread::Builder::new().name("ledger-pack".to_owned());
         // Without it segments take more room, and nothing is lost.
-        self.packing = thread.spawn(pack).ok();
+        let thread = thread.spawn(pack).ok();
+        self.packing = thread.map(|thread| Packing { thread, stop });
+    }
+
+    /// What is half packed is packed after the next start.
+    fn stop_packing(&mut self) {
+        if let Some(Packing { thread, stop }) = self.packing.take() {
+            stop.store(true, Ordering::Relaxed);
+            thread.thread().unpark();
+            let _died_already = thread.join();
+        }
     }
 }
 

@@ -12,6 +12,9 @@ use super::error::LedgerError;
 use super::segment::{self, Sealed};
 use super::tail::{LINE_MAX, Tail, parse};
 
+/// A packed segment has a fifth of its octets; a quarter is on the safe side.
+const PACKED_PART: u64 = 4;
+
 /// The file that entries are appended to, and its place in the chain.
 pub(super) struct Live {
     path: PathBuf,
@@ -285,31 +288,44 @@ impl Live {
         Ok(())
     }
 
+    /// The oldest segments, so many of them that the rest is not too large.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub(super) fn oldest_that_go(&self) -> io::Result<Vec<Sealed>> {
+        let sealed = segment::sealed(&self.path)?;
+        // What waits to be packed counts by what it will be.
+        let size = |segment: &Sealed| {
+            let len = fs::metadata(&segment.path).map_or(0, |data| data.len());
+            if segment.packed {
+                len
+            } else {
+                len / PACKED_PART
+            }
+        };
+        let mut all = sealed.iter().map(size).sum::<u64>() + self.whole_len;
+        let goes = |segment: &Sealed| {
+            let too_large = all > self.options.max_len;
+            all -= size(segment).min(all);
+            too_large
+        };
+        Ok(sealed.into_iter().take_while(goes).collect())
+    }
+
     /// Removes the oldest segments while all together are larger than they may be. The chain tells
     /// of it before they go.
     ///
     /// # Errors
     /// The disk says no.
     pub(super) fn remove_oldest(&mut self, now_ms: u64) -> io::Result<usize> {
-        let sealed = segment::sealed(&self.path)?;
-        let mut sizes = Vec::with_capacity(sealed.len());
-        for segment in &sealed {
-            sizes.push(fs::metadata(&segment.path).map_or(0, |metadata| metadata.len()));
-        }
-        let mut all = sizes.iter().sum::<u64>() + self.whole_len;
-        let mut gone = 0_usize;
-        for size in sizes {
-            if all <= self.options.max_len {
-                break;
-            }
-            all -= size;
-            gone += 1;
-        }
-        if gone == 0 {
+        let gone = self.oldest_that_go()?;
+        let Some(last) = gone.last() else {
             return Ok(0);
-        }
+        };
+        let sealed = segment::sealed(&self.path)?;
+        let next = sealed.iter().find(|sealed| sealed.number > last.number);
         // The first entry behind the removed ones knows where they ended.
-        let behind = match sealed.get(gone) {
+        let behind = match next {
             Some(next) => first_entry(next)?,
             None => first_entry(&Sealed {
                 number: self.segment,
@@ -323,10 +339,14 @@ impl Live {
             at_ms: now_ms,
         }))?;
         self.sync()?;
-        for segment in &sealed[..gone] {
+        for segment in &gone {
             fs::remove_file(&segment.path)?;
         }
-        Ok(gone)
+        Ok(gone.len())
+    }
+
+    pub(super) const fn pack_after(&self) -> Duration {
+        self.options.pack_after
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -55,6 +55,8 @@ pub struct LedgerOptions {
     pub segment_age: Duration,
     /// All segments together; the oldest go when they are larger.
     pub max_len: u64,
+    /// Sealed segments are packed so long after the start: the first keys come first.
+    pub pack_after: Duration,
 }
 
 impl Default for LedgerOptions {
@@ -63,6 +65,7 @@ impl Default for LedgerOptions {
             segment_len: crate::limits::LEDGER_SEGMENT_LEN,
             segment_age: crate::limits::LEDGER_SEGMENT_AGE,
             max_len: crate::limits::LEDGER_MAX_LEN,
+            pack_after: crate::limits::LEDGER_PACK_AFTER,
         }
     }
 }

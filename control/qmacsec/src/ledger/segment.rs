@@ -10,10 +10,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use flate2::Compression;
@@ -187,23 +188,25 @@ fn packed_name(path: &Path) -> PathBuf {
     with_suffix(path, &format!(".{PACKED}"))
 }
 
-/// Packs a sealed segment. The packed form is whole and on the disk before the other one goes.
+/// Packs a sealed segment, unless it is told to stop before that is done. The packed form is whole
+/// and on the disk before the other one goes.
 ///
 /// # Errors
 /// The disk says no; then the segment stays as it is.
-pub(super) fn pack(sealed: &Sealed) -> io::Result<()> {
+pub(super) fn pack(sealed: &Sealed, stop: &AtomicBool) -> io::Result<()> {
     let part = with_suffix(&sealed.path, ".part");
-    let packed = pack_into(sealed, &part);
-    if packed.is_err() {
+    let packed = pack_into(sealed, &part, stop);
+    if !matches!(packed, Ok(true)) {
         let _there_is_none_then = fs::remove_file(&part);
-        return packed;
+        return packed.map(drop);
     }
     fs::rename(&part, packed_name(&sealed.path))?;
     sync_folder(&sealed.path)?;
     fs::remove_file(&sealed.path)
 }
 
-fn pack_into(sealed: &Sealed, part: &Path) -> io::Result<()> {
+/// False if it was stopped.
+fn pack_into(sealed: &Sealed, part: &Path, stop: &AtomicBool) -> io::Result<bool> {
     let mut from = File::open(&sealed.path)?;
     let to = fs::OpenOptions::new()
         .create(true)
@@ -212,9 +215,13 @@ fn pack_into(sealed: &Sealed, part: &Path) -> io::Result<()> {
         .mode(0o600)
         .open(part)?;
     let mut packer = GzEncoder::new(to, Compression::default());
-    io::copy(&mut from, &mut packer)?;
-    packer.flush()?;
-    packer.finish()?.sync_all()
+    while !stop.load(Ordering::Relaxed) {
+        if io::copy(&mut Read::take(&mut from, BUFFER as u64), &mut packer)? == 0 {
+            packer.finish()?.sync_all()?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

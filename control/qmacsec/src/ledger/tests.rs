@@ -52,6 +52,7 @@ const LASTING: LedgerOptions = LedgerOptions {
     segment_len: u64::MAX,
     segment_age: Duration::MAX,
     max_len: u64::MAX,
+    pack_after: Duration::ZERO,
 };
 
 /// Small segments, which are sealed after a few entries.
@@ -271,6 +272,9 @@ fn the_oldest_segments_go_when_all_are_too_large_and_the_chain_tells_of_it() {
             ledger.append(record("out", run * 20 + key, 7));
         }
     }
+    let ledger = LedgerFile::open_with(&path, small).unwrap();
+    wait_for_packing(&path);
+    drop(ledger);
     let size: u64 = names(folder.path())
         .iter()
         .map(|name| fs::metadata(folder.path().join(name)).unwrap().len())

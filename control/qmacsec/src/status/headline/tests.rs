@@ -319,6 +319,6 @@ fn keys_that_go_unrecorded_are_told_while_frames_pass() {
         unrecorded: Some((secs(12), "No space left on device")),
         ..well.facts()
     };
-    let words = ["unrecorded for 12 s", "No space left", "fix: make room"];
+    let words = ["unrecorded for 12s", "No space left", "fix: make room"];
     told(&headline(&facts), State::Degraded, &words);
 }
