@@ -271,21 +271,27 @@ impl Writer {
         let mut state = self.shared.lock();
         state.in_hand = false;
         state.health.entries = self.live.number();
-        let failed = state.health.failing.take();
-        let lost = state.queue.lost();
-        let waiting = state.queue.len();
         drop(state);
-        if let Some((since, _)) = failed {
-            info!(
-                "ledger {}: the disk takes records again after {:.1?}; {waiting} more have waited, {lost} were lost since the start",
-                self.live.path().display(),
-                since.elapsed()
-            );
-        }
+        self.recovers();
         if self.synced.elapsed() >= SYNC_EVERY {
             self.sync();
         }
         Ok(())
+    }
+
+    /// The disk takes records again.
+    fn recovers(&self) {
+        let mut state = self.shared.lock();
+        let Some((since, _)) = state.health.failing.take() else {
+            return;
+        };
+        let (waiting, lost) = (state.queue.len(), state.queue.lost());
+        drop(state);
+        info!(
+            "ledger {}: the disk takes records again after {:.1?}; {waiting} more have waited, {lost} were lost since the start",
+            self.live.path().display(),
+            since.elapsed()
+        );
     }
 
     fn fails(&self, cause: &io::Error) {
@@ -336,7 +342,12 @@ impl Writer {
             return;
         }
         match self.live.sync() {
-            Ok(head) => self.shared.lock().head = head,
+            Ok(head) => {
+                self.shared.lock().head = head;
+                if self.in_hand.is_none() {
+                    self.recovers();
+                }
+            }
             Err(error) => self.fails(&error),
         }
     }

@@ -52,6 +52,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, LedgerError> {
         true => path,
         false => &next,
     };
+    regular(named)?;
     let file = match File::open(named) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -96,6 +97,17 @@ pub struct Inspection {
     pub cut: u64,
 }
 
+/// To open a pipe would wait for its other end.
+pub(super) fn regular(path: &Path) -> Result<(), LedgerError> {
+    match fs::metadata(path) {
+        Ok(data) if !data.is_file() => {
+            let cause = io::Error::new(ErrorKind::InvalidInput, "is no regular file");
+            Err(LedgerError::io(path)(cause))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn folder_takes_files(path: &Path) -> Result<(), LedgerError> {
     may_write(segment::folder(path)).map_err(LedgerError::io(path))
 }
@@ -122,6 +134,7 @@ pub(super) fn open(
 ) -> Result<Opened, LedgerError> {
     let io = LedgerError::io(path);
     finish_a_change(path).map_err(&io)?;
+    regular(path)?;
     let file = OpenOptions::new()
         .create(true)
         .read(true)

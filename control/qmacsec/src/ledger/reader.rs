@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::entry::{Entry, What};
 use super::error::LedgerError;
+use super::live::regular;
 use super::record::Record;
 use super::segment::{self, Sealed};
 use super::tail::{LINE_MAX, Tail, parse};
@@ -34,6 +35,7 @@ impl Source {
                 }),
             };
         }
+        regular(path)?;
         let live = path.to_path_buf();
         if !path.exists() && segment::sealed(path).map_err(&io)?.is_empty() {
             return Err(io(io::ErrorKind::NotFound.into()));

@@ -345,6 +345,20 @@ fn sealed_segments_without_the_live_one_are_not_continued() {
 }
 
 #[test]
+fn a_pipe_in_place_of_the_file_holds_nobody_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.ledger");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for error in [
+        inspect(&path).err(),
+        LedgerFile::open(&path).err(),
+        Source::find(&path).err(),
+    ] {
+        assert!(error.unwrap().to_string().contains("no regular file"));
+    }
+}
+
+#[test]
 fn two_writers_do_not_share_a_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger");
