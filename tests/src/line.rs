@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use port::mem::{Mem, MemPort};
 use port::{Burst, Port};
-use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY};
+use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY, MACS_LEN};
 
 use crate::site::Side;
 
@@ -39,6 +39,7 @@ type Forge = Box<dyn FnOnce(&[u8]) -> Vec<Vec<u8>> + Send>;
 enum Order {
     Inject(Side, Vec<u8>),
     BeforeNext(Side, Forge),
+    Tag([u8; 4]),
 }
 
 /// The line's thread.
@@ -85,6 +86,14 @@ impl Line {
         self.orders.send(Order::Inject(towards, frame)).unwrap();
     }
 
+    /// Puts this VLAN tag in front of every frame from now on, as a switch of the line may.
+    ///
+    /// # Panics
+    /// When the line has died.
+    pub fn tag(&self, tag: [u8; 4]) {
+        self.orders.send(Order::Tag(tag)).unwrap();
+    }
+
     /// Puts frames in right before the next protected one towards this end, made of that one: its
     /// packet number has not been seen there yet.
     ///
@@ -112,14 +121,16 @@ impl Drop for Line {
 
 fn run(a: &mut MemPort, b: &mut MemPort, inbox: &Receiver<Order>, seen: &Mutex<[Seen; 2]>) {
     let mut forges: [Option<Forge>; 2] = [None, None];
+    let mut tag = None;
     loop {
         // One lock at a time, each gone at the end of its line.
-        let mut moved = pass(b, a, &mut seen.lock().unwrap()[0], &mut forges[0]);
-        moved += pass(a, b, &mut seen.lock().unwrap()[1], &mut forges[1]);
+        let mut moved = pass(b, a, &mut seen.lock().unwrap()[0], &mut forges[0], tag);
+        moved += pass(a, b, &mut seen.lock().unwrap()[1], &mut forges[1], tag);
         match inbox.try_recv() {
             Ok(Order::Inject(Side::A, frame)) => a.copy_tx(&frame),
             Ok(Order::Inject(Side::B, frame)) => b.copy_tx(&frame),
             Ok(Order::BeforeNext(towards, forge)) => forges[towards.index()] = Some(forge),
+            Ok(Order::Tag(added)) => tag = Some(added),
             Err(TryRecvError::Disconnected) => return,
             Err(TryRecvError::Empty) if moved == 0 => thread::sleep(NAP),
             Err(TryRecvError::Empty) => {}
@@ -127,7 +138,13 @@ fn run(a: &mut MemPort, b: &mut MemPort, inbox: &Receiver<Order>, seen: &Mutex<[
     }
 }
 
-fn pass(from: &mut MemPort, to: &mut MemPort, seen: &mut Seen, forge: &mut Option<Forge>) -> usize {
+fn pass(
+    from: &mut MemPort,
+    to: &mut MemPort,
+    seen: &mut Seen,
+    forge: &mut Option<Forge>,
+    tag: Option<[u8; 4]>,
+) -> usize {
     let mut burst = Burst::new();
     from.rx_burst(&mut burst);
     for frame in &burst {
@@ -148,7 +165,10 @@ fn pass(from: &mut MemPort, to: &mut MemPort, seen: &mut Seen, forge: &mut Optio
             }
             _ => seen.other += 1,
         }
-        to.copy_tx(octets);
+        match tag.zip(octets.split_at_checked(MACS_LEN)) {
+            Some((tag, (addresses, rest))) => to.copy_tx(&[addresses, &tag, rest].concat()),
+            None => to.copy_tx(octets),
+        }
     }
     burst.len()
 }

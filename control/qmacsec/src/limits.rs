@@ -47,6 +47,10 @@ pub const REPLAY_WINDOW: u32 = 1024;
 /// Widest replay window.
 pub const REPLAY_WINDOW_MAX: u32 = secy::limits::REPLAY_WINDOW_MAX;
 
+/// VLAN tags that the line may add, unless the config says otherwise: one, as for a Linux kernel.
+pub const LINE_VLAN_TAGS: u8 = 1;
+/// At most.
+pub const LINE_VLAN_TAGS_MAX: u8 = worker::limits::LINE_VLAN_TAGS_MAX;
 /// VLAN tags that may stay in clear on the line.
 pub const CLEAR_VLAN_TAGS_MAX: u8 = secy::limits::CLEAR_VLAN_TAGS_MAX;
 

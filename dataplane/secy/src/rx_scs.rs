@@ -150,6 +150,12 @@ impl RxScs {
         })
     }
 
+    /// VLAN tags that may stand in clear in front of a SecTAG.
+    #[must_use]
+    pub fn clear_vlan_tags(&self) -> u8 {
+        self.config.clear_vlan_tags
+    }
+
     /// What happened to all frames so far.
     #[must_use]
     pub fn counters(&self) -> &RxCounters {

@@ -35,6 +35,7 @@ pub struct SecTag {
     /// Which secure channel the frame belongs to.
     pub channel: Channel,
     /// SL: octets of user data if fewer than 48, else 0. Never 1: an EtherType alone is two.
+    /// A receiver takes 48, too, which a sender that follows the standard does not send.
     pub short_len: u8,
     /// PN as transmitted; for XPN suites the low half of it.
     pub pn_low: u32,
@@ -65,7 +66,7 @@ pub enum SecTagError {
     Version,
     /// ES or SCB together with SC.
     Channel,
-    /// SL is 48 or more, or 1.
+    /// SL is above 48, or 1.
     ShortLength,
     /// Fewer octets of user data than SL says, or fewer than 48 with SL = 0.
     UserData,
@@ -123,7 +124,8 @@ impl SecTag {
             pn_low: fixed as u32,
         };
         // SL's top two bits are reserved zeros: every value with one of them set is 64 or more.
-        if short_len >= SHORT_LEN_BOUND || short_len == 1 {
+        // 48 is not of the standard; a Linux kernel takes it, and so do we.
+        if short_len > SHORT_LEN_BOUND || short_len == 1 {
             return Err(SecTagError::ShortLength);
         }
         let least = if short_len == 0 {
@@ -261,7 +263,7 @@ impl fmt::Display for SecTagError {
             Self::Truncated => "the frame ends inside SecTAG or ICV",
             Self::Version => "V is not 0",
             Self::Channel => "ES or SCB together with SC",
-            Self::ShortLength => "SL is 1, or 48 or more",
+            Self::ShortLength => "SL is 1, or above 48",
             Self::UserData => "fewer octets of user data than SL says",
         })
     }

@@ -5,7 +5,7 @@
 //! others).
 
 use crate::policy::Policy;
-use wire::ethertype;
+use wire::{ETHERTYPE_C_TAG, ETHERTYPE_MACSEC, ETHERTYPE_S_TAG, ethertype};
 
 /// Where a frame from the line goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,16 +16,26 @@ pub(crate) enum Class {
     Secure,
     /// To red as it is.
     Bypass,
+    /// It begins with a VLAN tag, which the line may have added.
+    Tagged,
 }
 
 /// Looks at the EtherType, and where that is of no use at the policy.
 #[inline]
 pub(crate) fn classify(frame: &[u8], rekey_ethertype: u16, policy: &mut Policy) -> Class {
-    if ethertype(frame) == Some(rekey_ethertype) {
-        Class::Control
-    } else if policy.bypasses(frame, rekey_ethertype) {
-        Class::Bypass
-    } else {
-        Class::Secure
+    match ethertype(frame) {
+        Some(own) if own == rekey_ethertype => Class::Control,
+        Some(ETHERTYPE_MACSEC) => Class::Secure,
+        Some(ETHERTYPE_C_TAG | ETHERTYPE_S_TAG) => Class::Tagged,
+        _ => by_policy(frame, rekey_ethertype, policy),
+    }
+}
+
+/// Where a frame goes that is neither MACsec nor a rekey frame at first sight.
+#[inline]
+pub(crate) fn by_policy(frame: &[u8], rekey_ethertype: u16, policy: &mut Policy) -> Class {
+    match policy.bypasses(frame, rekey_ethertype) {
+        true => Class::Bypass,
+        false => Class::Secure,
     }
 }

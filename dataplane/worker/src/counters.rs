@@ -25,6 +25,8 @@ pub struct WorkerCounters {
     pub in_control_too_long: u64,
     /// Dropped: a control frame from the line, and control has not read those before.
     pub in_control_overrun: u64,
+    /// Frames of ours from the line with VLAN tags that the line has added; they were taken off.
+    pub in_line_tagged: u64,
     /// MACsec frames of the line that are another worker's, given to it.
     pub handed_over: u64,
     /// Dropped: such a frame, and the other worker has not taken those before.
@@ -37,7 +39,7 @@ pub struct WorkerCounters {
 
 impl WorkerCounters {
     /// The names, in the order of [`Self::values`].
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 16] = [
         "Bursts",
         "IdleWaits",
         "Commands",
@@ -49,6 +51,7 @@ impl WorkerCounters {
         "InControl",
         "InControlTooLong",
         "InControlOverrun",
+        "InLineTagged",
         "HandedOver",
         "HandoverOverrun",
         "TakenOver",
@@ -70,6 +73,7 @@ impl WorkerCounters {
             self.in_control,
             self.in_control_too_long,
             self.in_control_overrun,
+            self.in_line_tagged,
             self.handed_over,
             self.handover_overrun,
             self.taken_over,
@@ -92,6 +96,7 @@ impl WorkerCounters {
             in_control,
             in_control_too_long,
             in_control_overrun,
+            in_line_tagged,
             handed_over,
             handover_overrun,
             taken_over,
@@ -109,6 +114,7 @@ impl WorkerCounters {
             in_control,
             in_control_too_long,
             in_control_overrun,
+            in_line_tagged,
             handed_over,
             handover_overrun,
             taken_over,

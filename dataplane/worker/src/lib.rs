@@ -24,6 +24,7 @@ mod counters;
 mod handover;
 mod idle;
 pub mod limits;
+mod line_tag;
 #[expect(
     unsafe_code,
     reason = "the slots of the mailbox pass between two threads"
@@ -42,6 +43,7 @@ pub use control_link::{ControlFrame, ControlLink, Refused, WorkerEnd};
 pub use counters::WorkerCounters;
 pub use handover::{Seat, owner};
 pub use idle::{Idle, TooFewCores};
+pub use line_tag::LineTag;
 pub use mailbox::{Full, Inbox, Mailbox, Ticket};
 pub use policy::{
     Action, ETHERTYPE_MAC_CONTROL, Line, Policy, PolicyError, PolicyHits, Protocol, Rule,

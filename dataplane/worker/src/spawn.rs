@@ -36,6 +36,9 @@ pub struct WorkerConfig {
     pub rx: RxConfig,
     /// Which red frames are protected.
     pub policy: Policy,
+    /// VLAN tags that the line may add in front of a frame of ours, at most
+    /// [`crate::limits::LINE_VLAN_TAGS_MAX`]: they are taken off.
+    pub line_vlan_tags: u8,
     /// EtherType of rekey frames.
     pub rekey_ethertype: u16,
     /// What to do when there is nothing to do.
@@ -192,6 +195,7 @@ pub fn spawn_among(
             tx: TxSc::new(config.tx),
             rx: RxScs::new(config.rx),
             policy: config.policy,
+            line_vlan_tags: config.line_vlan_tags,
             rekey_ethertype: config.rekey_ethertype,
             idle: config.idle,
             inbox,

@@ -9,6 +9,7 @@
 
 use crate::counters::WorkerCounters;
 use crate::limits::{POLICY_LINES_MAX, RX_SAS_MAX};
+use crate::line_tag::LineTag;
 use crate::policy::PolicyHits;
 use arrayvec::ArrayVec;
 use crossbeam_utils::CachePadded;
@@ -38,6 +39,8 @@ pub struct StatsSnapshot {
     pub worker: WorkerCounters,
     /// Hits of each line of the policy, as in [`crate::Policy::lines`].
     pub policy: PolicyHits,
+    /// VLAN tags that the line has put in front of a frame of ours, as last seen.
+    pub line_tag: Option<LineTag>,
     /// The tx SA in use.
     pub tx_sa: Option<SaId>,
     /// PN of the next frame; `None` without an SA, or when its PNs are used up.
@@ -57,6 +60,7 @@ impl Default for StatsSnapshot {
             rx: RxCounters::default(),
             worker: WorkerCounters::default(),
             policy: PolicyHits::default(),
+            line_tag: None,
             tx_sa: None,
             next_pn: None,
             rx_sas: ArrayVec::new(),
@@ -71,7 +75,7 @@ const WORDS: usize = 2 * PortCounters::LEN
     + WorkerCounters::NAMES.len()
     + 1
     + 2 * POLICY_LINES_MAX
-    + 5
+    + 6
     + RX_SAS_MAX * WORDS_OF_RX_SA;
 /// How often a reader looks again at once. The worker writes for under a microsecond.
 const READS_AT_ONCE: u32 = 64;
@@ -169,6 +173,7 @@ impl StatsSnapshot {
         self.policy.black.into_iter().for_each(&mut word);
         word(link_to_word(self.red_link));
         word(link_to_word(self.black_link));
+        word(self.line_tag.map_or(0, LineTag::to_word));
         word(self.tx_sa.map_or(NO_SA, sa_to_word));
         word(self.next_pn.map_or(0, Pn::value));
         word(self.rx_sas.len() as u64);
@@ -196,6 +201,7 @@ impl StatsSnapshot {
             },
             red_link: link_from_word(next(&mut words)),
             black_link: link_from_word(next(&mut words)),
+            line_tag: LineTag::from_word(next(&mut words)),
             tx_sa: Some(next(&mut words))
                 .filter(|&word| word != NO_SA)
                 .map(sa_from_word),

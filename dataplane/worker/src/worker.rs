@@ -15,13 +15,14 @@
 //!
 //! Keys change between bursts only, where the commands are applied. Control frames go first.
 
-use crate::classify::{Class, classify};
+use crate::classify::{Class, by_policy, classify};
 use crate::command::{Command, Outcome, Owned};
 use crate::control_link::{Refused, WorkerEnd};
 use crate::counters::WorkerCounters;
 use crate::handover::{Neighbours, Seat};
 use crate::idle::{Idle, Sleep, Waited};
 use crate::limits::{CARRIER_EVERY, CARRIER_EVERY_SLEEPS, PUBLISH_EVERY};
+use crate::line_tag::LineTags;
 use crate::mailbox::Inbox;
 use crate::policy::{Action, Policy};
 use crate::stats::{Stats, StatsSnapshot};
@@ -42,6 +43,8 @@ pub struct Parts {
     pub rx: RxScs,
     /// Which frames are protected, which dropped, which bypass.
     pub policy: Policy,
+    /// VLAN tags that the line may add in front of a frame of ours: they are taken off.
+    pub line_vlan_tags: u8,
     /// Frames of this EtherType from the line go to control.
     pub rekey_ethertype: u16,
     /// What to do when there is nothing to do.
@@ -64,6 +67,7 @@ pub struct Worker {
     red: Box<dyn Port>,
     black: Box<dyn Port>,
     policy: Policy,
+    line_tags: LineTags,
     rekey_ethertype: u16,
     neighbours: Neighbours,
     idle: Idle,
@@ -91,12 +95,14 @@ impl Worker {
             tx,
             rx,
             policy,
+            line_vlan_tags,
             rekey_ethertype,
             idle,
             inbox,
             link,
             stats,
         } = parts;
+        let line_tags = LineTags::new(line_vlan_tags, rx.clear_vlan_tags());
         let mut worker = Self {
             tx,
             rx,
@@ -105,6 +111,7 @@ impl Worker {
             red,
             black,
             policy,
+            line_tags,
             rekey_ethertype,
             neighbours: Neighbours::none(),
             idle,
@@ -272,6 +279,7 @@ impl Worker {
             rx,
             link,
             policy,
+            line_tags,
             neighbours,
             counters,
             rekey_ethertype,
@@ -284,9 +292,19 @@ impl Worker {
             let mut passing = Passing::new();
             let mut dropped = 0;
             for frame in burst.iter_mut() {
-                match classify(frame.bytes(), *rekey_ethertype, policy) {
+                let mut class = classify(frame.bytes(), *rekey_ethertype, policy);
+                if class == Class::Tagged {
+                    class = if line_tags.take_off(frame, *rekey_ethertype) {
+                        counters.in_line_tagged += 1;
+                        classify(frame.bytes(), *rekey_ethertype, policy)
+                    } else {
+                        by_policy(frame.bytes(), *rekey_ethertype, policy)
+                    };
+                }
+                match class {
                     Class::Secure if neighbours.hand_over(frame.bytes()) => {}
-                    Class::Secure => {
+                    // A tag that stays is the sender's: `take_off` has seen it.
+                    Class::Secure | Class::Tagged => {
                         passing.push(Pass(frame));
                         continue;
                     }
@@ -373,6 +391,7 @@ impl Worker {
             ..self.counters
         };
         now.policy = *self.policy.hits();
+        now.line_tag = self.line_tags.last();
         now.tx_sa = self.tx.sa();
         now.next_pn = self.tx.next_pn();
         now.rx_sas = self.rx.sas().collect(); // as many as fit: RX_SAS_MAX is their limit

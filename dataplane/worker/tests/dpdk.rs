@@ -48,6 +48,7 @@ impl Loop {
             tx: TxSc::new(tx_config(sci, 0)),
             rx: RxScs::new(rx_config(0)),
             policy: Policy::default(),
+            line_vlan_tags: 0,
             rekey_ethertype: ETHERTYPE_REKEY,
             idle: Idle::default(),
             inbox,

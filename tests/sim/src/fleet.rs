@@ -303,6 +303,7 @@ impl Member {
             tx,
             rx,
             policy: Policy::default(),
+            line_vlan_tags: 0,
             rekey_ethertype: ETHERTYPE_REKEY,
             idle: Idle::default(),
             inbox,

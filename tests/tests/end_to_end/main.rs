@@ -19,6 +19,7 @@ mod lab;
 mod ledger;
 mod life;
 mod line_noise;
+mod line_tag;
 mod link_loss;
 mod memory;
 mod orders;

@@ -169,6 +169,9 @@ pub(crate) fn text(report: &Report) -> String {
             "  memory is NOT LOCKED: keys could reach the swap; the log says what to do".to_owned(),
         );
     }
+    if let Some(tag) = &report.line_tag {
+        line(format!("  {tag}"));
+    }
     let several = report.workers.len() > 1;
     if several {
         line(format!("  {} workers together:", report.workers.len()));

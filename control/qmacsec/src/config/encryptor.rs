@@ -152,6 +152,8 @@ pub struct Macsec {
     /// So many VLAN tags, 0 to 2, stay in clear in front of the SecTAG, for a line that switches by
     /// VLAN; both ends must name the same.
     pub clear_vlan_tags: u8,
+    /// The line may add up to this many VLAN tags, 0 to 2, in front of our frames; they are taken off.
+    pub line_vlan_tags: u8,
 }
 
 /// `[rekey]`
@@ -193,6 +195,7 @@ impl Default for Macsec {
             suite: SuiteName(secy::Suite::GcmAesXpn256),
             replay_window: limits::REPLAY_WINDOW,
             clear_vlan_tags: 0,
+            line_vlan_tags: limits::LINE_VLAN_TAGS,
         }
     }
 }
@@ -367,6 +370,13 @@ impl EncryptorConfig {
                         "0 to {}, the same at both ends",
                         limits::CLEAR_VLAN_TAGS_MAX
                     )),
+            );
+        }
+        if self.macsec.line_vlan_tags > limits::LINE_VLAN_TAGS_MAX {
+            return Err(
+                ConfigError::new(file, "macsec.line_vlan_tags", "is out of range")
+                    .value(self.macsec.line_vlan_tags)
+                    .mend(format!("0 to {}", limits::LINE_VLAN_TAGS_MAX)),
             );
         }
         Ok(())

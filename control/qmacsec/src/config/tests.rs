@@ -198,6 +198,11 @@ fn each_mistake_names_key_value_and_mend() {
         ),
         (
             "[kme]",
+            "[macsec]\nline_vlan_tags = 3\n[kme]",
+            vec!["macsec.line_vlan_tags", "3", "0 to 2"],
+        ),
+        (
+            "[kme]",
             "[policy]\ndefault = \"bypass\"\n[kme]",
             vec!["policy", "default is bypass", "mend:"],
         ),

@@ -77,6 +77,7 @@ fn worker_config(config: &EncryptorConfig, sci: Sci, pollers: usize) -> WorkerCo
             clear_vlan_tags: config.macsec.clear_vlan_tags,
         },
         policy: config.policy.table.clone(),
+        line_vlan_tags: config.macsec.line_vlan_tags,
         rekey_ethertype: config.rekey.ethertype,
         idle: config.worker.idle(),
         pollers,
@@ -247,6 +248,12 @@ impl Fleet {
     pub(crate) fn links(&self) -> Option<[LinkState; 2]> {
         let stats = self.crew.first()?.handle.stats.snapshot();
         Some([stats.red_link, stats.black_link])
+    }
+
+    /// The VLAN tag that the line has added last, as one of the workers saw it.
+    pub(crate) fn line_tag(&self) -> Option<worker::LineTag> {
+        let mut crew = self.crew.iter();
+        crew.find_map(|member| member.handle.stats.snapshot().line_tag)
     }
 
     /// Names of the interfaces of red and black.

@@ -12,6 +12,7 @@
 mod fleet;
 mod journal;
 mod keys;
+mod line_tag;
 mod link_loss;
 mod links;
 mod reload;
@@ -40,6 +41,7 @@ use crate::stop;
 pub(crate) use fleet::Fleet;
 use journal::{Journal, Line};
 use keys::{Answer, KeyDesk};
+use line_tag::LineTagWatch;
 use link_loss::LinkLoss;
 use links::Links;
 use reload::Reload;
@@ -59,6 +61,7 @@ pub(crate) struct Driver {
     ledger: Ledger,
     reload: Reload,
     links: Links,
+    line_tag: LineTagWatch,
     /// Rekey frames wait that were not taken in the last round.
     backlog: bool,
     /// If the config asks for it.
@@ -102,6 +105,7 @@ impl Driver {
             ledger: Ledger::new(Book::of(config, local), ledger),
             reload: Reload::new(config, file),
             links: Links::new(Duration::ZERO),
+            line_tag: LineTagWatch::default(),
             backlog: false,
             link_loss: config
                 .encryptor
@@ -232,6 +236,9 @@ impl Driver {
             self.rekey.on_tx_pn(now, id, pn);
             self.ledger.on_frames(Direction::Tx, id, frames);
         }
+        if let Some(line) = self.line_tag.on_look(self.fleet.line_tag()) {
+            self.journal.tell(now, line);
+        }
         self.look_at_links();
         self.journal.on_time(now);
     }
@@ -314,6 +321,7 @@ impl Driver {
             ledger: self.ledger.health(),
             events: self.journal.last(),
             links: &self.links,
+            line_tag: self.line_tag.report(),
             held: self.link_loss.as_ref().and_then(LinkLoss::held),
         })
     }

@@ -55,6 +55,7 @@ pub(super) struct Sources<'a> {
     pub(super) ledger: Option<LedgerHealth>,
     pub(super) events: Vec<(u64, String)>,
     pub(super) links: &'a Links,
+    pub(super) line_tag: Option<String>,
     /// The port that we keep down.
     pub(super) held: Option<Side>,
 }
@@ -72,6 +73,7 @@ pub(super) fn build(sources: Sources<'_>) -> Report {
         ledger,
         events,
         held,
+        line_tag,
         ..
     } = sources;
     Report {
@@ -106,6 +108,7 @@ pub(super) fn build(sources: Sources<'_>) -> Report {
         memory_locked: crate::harden::memory_locked(),
         held_down: held.map(|side| side.name().to_owned()),
         links,
+        line_tag,
         log_lines_lost: log::lost(),
         policy: fleet.policy(),
         workers: fleet.reports(),

@@ -59,6 +59,9 @@ pub struct Report {
     /// The links of `red` and `black`.
     #[serde(default)]
     pub links: BTreeMap<String, Link>,
+    /// A VLAN tag that the line adds in front of our frames, and what becomes of it, in words.
+    #[serde(default)]
+    pub line_tag: Option<String>,
     /// Lines that could not be written to the log since the start.
     #[serde(default)]
     pub log_lines_lost: u64,

@@ -51,6 +51,40 @@ fn long_user_data_takes_no_pad() {
     }
 }
 
+/// No sender of the standard gives 48 octets their length; a Linux kernel takes such a frame.
+#[test]
+fn a_short_length_of_48_is_taken() {
+    let key = Key::new(Suite::GcmAes256, 1);
+    let (_, mut rx) = line(&key, tx_config(), RX);
+    let plain = frame(48);
+    // SecTAG with SC, E, C, AN 0 and SL 48, PN 1.
+    let sci = tx_config().sci.to_bytes();
+    let tag = [&[0x88, 0xe5, 0x2c, 48, 0, 0, 0, 1][..], &sci].concat();
+    let mut protected = [&plain[..12], &tag, &plain[12..], &[0; 16]].concat();
+    let nonce = [&sci[..], &[0, 0, 0, 1]].concat();
+    let mut jobs = [gcm::Job::new(
+        &mut protected,
+        12 + 16,
+        nonce.try_into().expect("12 octets"),
+    )];
+    let mut sealer = key.engine.expand(gcm::RawKey::Aes256(&[key.fill; 32]));
+    sealer.seal(&mut jobs);
+    for pad in [0, 5] {
+        let mut rx = line(&key, tx_config(), RX).1;
+        let padded = [&protected[..], &vec![0; pad]].concat();
+        assert_eq!(
+            validate_one(&mut rx, &padded),
+            Ok(plain.clone()),
+            "pad {pad}"
+        );
+    }
+    protected[30] ^= 1;
+    assert_eq!(
+        validate_one(&mut rx, &protected),
+        Err(Discard::InPktsNotValid)
+    );
+}
+
 /// The whole length of a frame cut off octet by octet.
 #[test]
 fn truncated_frames_are_bad() {

@@ -1,6 +1,7 @@
 use super::{Stats, StatsSnapshot, WORDS};
 use crate::counters::WorkerCounters;
 use crate::limits::{POLICY_LINES_MAX, RX_SAS_MAX};
+use crate::line_tag::LineTag;
 use crate::policy::PolicyHits;
 use port::{LinkState, PortCounters};
 use secy::{RxCounters, RxSaStatus, SaId, TxCounters};
@@ -32,6 +33,12 @@ fn full(seed: u64) -> StatsSnapshot {
         },
         red_link: LinkState::Up,
         black_link: LinkState::Gone,
+        line_tag: Some(LineTag {
+            tpid: 0x88A8,
+            tci: 0xFFFF,
+            tags: 7,
+            taken_off: true,
+        }),
         tx_sa: Some(SaId {
             an: An::from_tci(3),
             epoch: u32::MAX,

@@ -51,6 +51,7 @@ impl Crew {
                 tx: TxSc::new(tx_config(sci, clear_vlan_tags)),
                 rx: RxScs::new(rx_config(clear_vlan_tags)),
                 policy: policy.clone(),
+                line_vlan_tags: 0,
                 rekey_ethertype: ETHERTYPE_REKEY,
                 idle: Idle::default(),
                 inbox,

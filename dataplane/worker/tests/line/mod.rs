@@ -69,8 +69,17 @@ pub(crate) fn rx_config(clear_vlan_tags: u8) -> RxConfig {
     }
 }
 
+/// VLAN tags in front of frames on the line, at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tags {
+    /// Left in clear by the sender.
+    pub(crate) clear: u8,
+    /// Added by the line.
+    pub(crate) line: u8,
+}
+
 impl Site {
-    pub(crate) fn new(name: u8, black: Mem, policy: Policy, clear_vlan_tags: u8) -> Self {
+    pub(crate) fn new(name: u8, black: Mem, policy: Policy, tags: Tags) -> Self {
         let sci = Sci::new(MacAddr([2, 0, 0, 0, 0, name]), 1);
         let (red, host) = mem(MTU + 100, 1024);
         let (mailbox, inbox) = worker::mailbox::channel();
@@ -79,9 +88,10 @@ impl Site {
         let worker = Worker::new(Parts {
             red: Box::new(red.open().unwrap()),
             black: Box::new(black.open().unwrap()),
-            tx: TxSc::new(tx_config(sci, clear_vlan_tags)),
-            rx: RxScs::new(rx_config(clear_vlan_tags)),
+            tx: TxSc::new(tx_config(sci, tags.clear)),
+            rx: RxScs::new(rx_config(tags.clear)),
             policy,
+            line_vlan_tags: tags.line,
             rekey_ethertype: ETHERTYPE_REKEY,
             idle: Idle::default(),
             inbox,
@@ -138,12 +148,17 @@ impl Sites {
     }
 
     /// Policies of a and b, and how many VLAN tags stay in clear.
-    pub(crate) fn with([policy_a, policy_b]: [Policy; 2], clear_vlan_tags: u8) -> Self {
+    pub(crate) fn with(policies: [Policy; 2], clear: u8) -> Self {
+        Self::with_tags(policies, Tags { clear, line: 0 })
+    }
+
+    /// The same on a line that may add tags.
+    pub(crate) fn with_tags([policy_a, policy_b]: [Policy; 2], tags: Tags) -> Self {
         let (black_a, at_a) = mem(MTU + 100, 1024);
         let (black_b, at_b) = mem(MTU + 100, 1024);
         Self {
-            a: Site::new(0xA, black_a, policy_a, clear_vlan_tags),
-            b: Site::new(0xB, black_b, policy_b, clear_vlan_tags),
+            a: Site::new(0xA, black_a, policy_a, tags),
+            b: Site::new(0xB, black_b, policy_b, tags),
             at_a: at_a.open().unwrap(),
             at_b: at_b.open().unwrap(),
         }

@@ -20,6 +20,7 @@ pub(crate) fn config(name: u8) -> WorkerConfig {
         tx: tx_config(sci(name), 0),
         rx: rx_config(0),
         policy: Policy::default(),
+        line_vlan_tags: 0,
         rekey_ethertype: ETHERTYPE_REKEY,
         idle: Idle::default(),
         pollers: 2,

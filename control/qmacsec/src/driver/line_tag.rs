@@ -1,0 +1,65 @@
+//! A VLAN tag that the line adds: what it means for the operator, said once for each kind of tag.
+
+use tracing::Level;
+use worker::LineTag;
+
+use super::journal::Line;
+
+/// What was said last.
+#[derive(Default)]
+pub(super) struct LineTagWatch {
+    said: Option<LineTag>,
+}
+
+impl LineTagWatch {
+    /// The tag that the workers saw last; a line for the log if it is of a new kind.
+    pub(super) fn on_look(&mut self, seen: Option<LineTag>) -> Option<Line> {
+        let tag = seen?;
+        if self.said.is_some_and(|said| kind(said) == kind(tag)) {
+            return None;
+        }
+        self.said = Some(tag);
+        Some(Line {
+            level: if tag.taken_off {
+                Level::INFO
+            } else {
+                Level::WARN
+            },
+            kind: "line_tag",
+            text: text(tag),
+        })
+    }
+
+    /// The same for the status.
+    pub(super) fn report(&self) -> Option<String> {
+        self.said.map(text)
+    }
+}
+
+/// Priorities differ from frame to frame; they make no other kind.
+fn kind(tag: LineTag) -> (u16, u16, u8, bool) {
+    (tag.tpid, tag.vlan(), tag.tags, tag.taken_off)
+}
+
+fn text(tag: LineTag) -> String {
+    let LineTag { tpid, tags, .. } = tag;
+    let (vlan, priority) = (tag.vlan(), tag.priority());
+    let what = match vlan {
+        0 => format!("a priority tag (0x{tpid:04x}, VLAN 0, priority {priority})"),
+        _ => format!("a VLAN tag (0x{tpid:04x}, VLAN {vlan}, priority {priority})"),
+    };
+    match (tag.taken_off, tags) {
+        (true, _) => format!("the line adds {what} in front of our frames: it is taken off"),
+        (false, 1) => format!(
+            "the line adds {what} in front of our frames: they are dropped (InPktsNoTag); \
+             fix: macsec.line_vlan_tags = 1"
+        ),
+        (false, _) => format!(
+            "frames of ours come with {tags} VLAN tags, the outer one {what}: they are dropped \
+             (InPktsNoTag); fix: macsec.line_vlan_tags = 2, or have the line take off its tags"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

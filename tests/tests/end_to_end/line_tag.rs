@@ -1,0 +1,34 @@
+//! A switch of the line adds a priority tag to every frame: keys go on changing, nothing is lost, and
+//! status names the tag.
+
+use std::time::Duration;
+
+use tests::pair::Pair;
+use tests::patience::wait_until;
+use tests::site::{Settings, Side};
+
+#[test]
+fn a_priority_tag_of_the_line_is_taken_off_and_named() {
+    let settings = Settings {
+        interval: Duration::from_millis(500),
+        ..Settings::default()
+    };
+    let pair = Pair::start(&settings);
+    pair.line.tag([0x81, 0x00, 0xa0, 0x00]);
+    let before = Side::BOTH.map(|side| pair.status(side).tx.switches);
+    let changed = |side: Side| pair.status(side).tx.switches >= before[side.index()] + 3;
+    wait_until("three keys under tags", Duration::from_secs(60), || {
+        Side::BOTH.into_iter().all(changed)
+    });
+    for side in Side::BOTH {
+        let report = pair.status(side);
+        let said = report.line_tag.clone().unwrap();
+        assert!(
+            said.contains("priority tag") && said.contains("priority 5"),
+            "{said}"
+        );
+        assert!(report.sum(|worker| &worker.worker, "InLineTagged") > 10);
+        assert_eq!(report.sum(|worker| &worker.rx, "InPktsNoTag"), 0);
+    }
+    pair.hosts.all_went_well();
+}
