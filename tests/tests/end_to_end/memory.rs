@@ -234,7 +234,6 @@ fn a_kme_keeps_no_key_that_it_has_given_to_both() {
             key: pki.join(format!("sae-{letter}.key")),
             timeout: Duration::from_secs(20),
             form: keyclient::Form::Post,
-            http1_only: side == Side::B,
         })
         .ok()
         .unwrap()
