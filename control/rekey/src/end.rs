@@ -121,7 +121,10 @@ impl Rekey {
     pub fn on_done(&mut self, now: Duration, step: Step) {
         let (tx, rx, mut reach) = self.split();
         match step {
-            Step::InstallTx(_) | Step::RetireTx(_) => tx.on_done(now, step, &mut reach),
+            Step::InstallTx(_) | Step::RetireTx(_) => {
+                tx.on_peer_switch(rx.switched_at());
+                tx.on_done(now, step, &mut reach);
+            }
             Step::InstallRx(_) | Step::RetireRx(_) => rx.on_done(now, step, &mut reach),
         }
         self.settle(now);

@@ -83,6 +83,11 @@ impl Reach<'_> {
         }
     }
 
+    /// REKEY-58: of two ends the one with the higher SCI moves its switches.
+    pub(crate) fn yields(&self) -> bool {
+        self.local_sci().to_bytes() > self.far().1.to_bytes()
+    }
+
     const fn local_sci(&self) -> Sci {
         Sci::new(self.config.local, 1)
     }

@@ -110,6 +110,11 @@ struct Held {
 }
 
 impl Rx {
+    /// When the key in use took over.
+    pub(crate) fn switched_at(&self) -> Option<Duration> {
+        self.active.as_ref().map(|sa| sa.active_since)
+    }
+
     pub(crate) fn new(timers: RxTimers) -> Self {
         Self {
             timers,

@@ -29,9 +29,11 @@ use crate::status::{DirectionStatus, KeyStatus};
 use crate::supply::Stock;
 
 mod aging;
+mod stagger;
 mod steps;
 mod table;
 
+use stagger::Stagger;
 use table::{Input, Stage, next};
 
 /// The transmit direction.
@@ -46,6 +48,8 @@ pub(crate) struct Tx {
     current: Option<InUse>,
     /// When the next switch is due.
     due: Duration,
+    /// Keeps our switches away from the peer's.
+    stagger: Stagger,
     /// AN of the last SA given to the workers.
     an: Option<An>,
     /// Highest epoch used; grows over sessions, so that no [`SaId`] comes back.
@@ -124,6 +128,7 @@ impl Tx {
             stock: Stock::new(),
             current: None,
             due: Duration::ZERO,
+            stagger: Stagger::default(),
             an: None,
             epoch: 0,
             patience: timers.patience,
@@ -277,6 +282,11 @@ impl Tx {
         } else if pn.value() >= max / 4 * 3 {
             self.due = self.due.min(now);
         }
+    }
+
+    /// The peer's key in use took over then.
+    pub(crate) fn on_peer_switch(&mut self, at: Option<Duration>) {
+        self.stagger.peer = at;
     }
 
     /// Switches to a fresh key as soon as one is agreed.

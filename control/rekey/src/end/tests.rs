@@ -45,7 +45,11 @@ fn both_directions_switch_every_interval_and_hold_two_rx_sas_at_most_between() {
     let mut two = Two::plain();
     two.run(ms(30_500));
     for side in 0..2 {
-        assert_eq!(two.seen(side, switched_tx), 11, "at 0 s, 3 s, … 30 s");
+        assert_eq!(
+            two.seen(side, switched_tx),
+            11,
+            "at 0 s, 3 s, … 30 s; or 0 s, 1.5 s, 4.5 s, …"
+        );
         let status = two.ends[side].status(two.now);
         assert_eq!(
             (status.session.state, status.tx.supply),
@@ -53,13 +57,32 @@ fn both_directions_switch_every_interval_and_hold_two_rx_sas_at_most_between() {
         );
         assert_eq!(status.tx.key.map(|key| key.epoch), Some(11));
         assert_eq!(status.rx.switches, 11);
-        assert!(status.tx.key.is_some_and(|key| key.age < ms(600)));
+        // The last switch: at 30 s, and half an interval before for the end that moves (REKEY-58).
+        let age_max = ms([600, 2100][side]);
+        assert!(status.tx.key.is_some_and(|key| key.age < age_max));
         assert!(two.receiving[side].len() <= 2);
         assert_eq!(
             status.counters.forged + status.counters.replayed + status.counters.stale,
             0
         );
     }
+}
+
+/// REKEY-58: two ends that start together do not ask their KMEs together for ever.
+#[test]
+fn the_directions_switch_half_an_interval_apart() {
+    let mut two = Two::plain();
+    two.run(ms(20_000));
+    let told = |side: usize| {
+        let recent = two.ends[side].status(two.now).tx.recent;
+        recent.last().map(|switch| switch.told).unwrap_or_default()
+    };
+    let (a, b) = (told(0), told(1));
+    let apart = a.max(b) - a.min(b);
+    assert!(
+        (ms(1_000)..=ms(2_000)).contains(&apart),
+        "{a:?} and {b:?} are {apart:?} apart"
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::message::Body;
 use crate::reach::Reach;
 use crate::schedule::pqc_key_id;
 use crate::secret::{Origin, QkdKey};
-use crate::shortage;
+use crate::shortage::{self, Supply};
 use crate::status::SwitchTimes;
 
 impl Tx {
@@ -271,7 +271,9 @@ impl Tx {
             let fresh = self.shortage.on_switch();
             self.turn(now, fresh, (previous, None), reach);
         }
-        self.due = since + self.shortage.interval();
+        let interval = self.shortage.interval();
+        let yields = reach.yields() && self.shortage.stage() == Supply::Normal;
+        self.due = since + self.stagger.time(since, interval, yields);
         self.stocked(now, reach);
         reach.session.hello_now(now); // REKEY-27: announce the switch
     }
