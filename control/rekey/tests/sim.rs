@@ -1,6 +1,7 @@
 //! Two ends under a virtual clock and a hostile world: checkers for the invariants of the design.
 //!
-//! `SEED=n cargo test -p rekey --test sim -- one` replays one seed; `SEEDS=n` runs that many.
+//! `SEED=n cargo test -p rekey --test sim -- one` replays one seed; `SEEDS=n` runs that many,
+//! and `FROM=n` begins there.
 
 #![expect(
     clippy::panic,
@@ -30,6 +31,12 @@ fn seeds(default: u64) -> u64 {
         .unwrap_or(default)
 }
 
+/// The first seed: CI draws another one with each commit.
+fn from() -> u64 {
+    let from = std::env::var("FROM").ok();
+    from.and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
 #[test]
 fn i5_without_faults_nothing_is_lost_and_every_interval_switches() {
     for seed in 0..seeds(200) {
@@ -42,7 +49,7 @@ fn drawn(from: u64, to: u64) {
     let (mut switches, mut crashes, mut injected, mut sent) = (0, 0, 0, 0);
     let mut roots = 0;
     for seed in from..to {
-        let world = run(Plan::drawn(seed));
+        let world = run(Plan::drawn(self::from() + seed));
         switches += world.check.switches.iter().map(Vec::len).sum::<usize>();
         roots += world.check.ratcheted.iter().map(Vec::len).sum::<usize>();
         crashes += world.crashes;
@@ -69,7 +76,7 @@ fn i1_to_i9_under_faults_second_half() {
 fn i1_with_kmes_that_repeat_keys_no_sak_comes_twice() {
     let mut crashes = 0;
     for seed in 0..seeds(1000) / 20 {
-        crashes += run(Plan::repeating(seed)).crashes;
+        crashes += run(Plan::repeating(from() + seed)).crashes;
     }
     assert!(crashes > 0);
 }
@@ -78,7 +85,7 @@ fn i1_with_kmes_that_repeat_keys_no_sak_comes_twice() {
 fn a_twin_that_appears_for_a_moment_leaves_two_ends_that_agree() {
     let mut twins = 0;
     for seed in 0..seeds(1000) / 4 {
-        twins += run(Plan::twins(seed)).twins;
+        twins += run(Plan::twins(from() + seed)).twins;
     }
     assert!(twins > 0);
 }
@@ -86,7 +93,7 @@ fn a_twin_that_appears_for_a_moment_leaves_two_ends_that_agree() {
 #[test]
 fn i10_when_one_end_dies_the_other_keeps_its_keys_and_then_lets_go() {
     for seed in 0..seeds(1000) / 20 {
-        run(Plan::dying(seed));
+        run(Plan::dying(from() + seed));
     }
 }
 
