@@ -23,6 +23,7 @@ mod bound;
 mod bpf;
 mod btf;
 mod code;
+mod idle;
 mod mode;
 mod pieces;
 mod program;
@@ -40,11 +41,12 @@ use crate::{
 };
 use bound::{Bound, Way};
 use pieces::Loss;
-use program::{Loaded, Place};
+use program::Place;
 use socket::{Kick, Options, Socket};
 use tally::Drop;
 use umem::Umem;
 
+pub(crate) use idle::Idle;
 pub use mode::XdpMode;
 pub use queues::Queues;
 pub use umem::Share;
@@ -269,21 +271,6 @@ impl Xdp {
             self.lost = true;
             self.counters.link_losses += 1;
         }
-    }
-}
-
-/// A program on an interface that leaves every frame to the kernel.
-pub(crate) struct Idle {
-    _attached: program::Attachment,
-}
-
-impl Idle {
-    /// Attaches it in the driver. A veth then tells its other end to cut what it sends (TSO, GSO).
-    pub(crate) fn attach(index: u32) -> std::io::Result<Self> {
-        let attached = Loaded::pass()?.attach(index, Place::Driver)?;
-        Ok(Self {
-            _attached: attached,
-        })
     }
 }
 

@@ -386,7 +386,7 @@ impl Fleet {
     }
 
     /// What the counters tell.
-    pub(crate) fn look(&mut self) -> Used {
+    pub(crate) fn look(&self) -> Used {
         let mut used = Used {
             rx: BTreeMap::new(),
             tx: None,
