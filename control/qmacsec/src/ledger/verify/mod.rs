@@ -9,7 +9,10 @@
 //! All of it runs in bounded memory, however long the ledgers and the capture are: what must be held
 //! against each other is sorted in a temporary file.
 
+mod fields;
+mod heads;
 mod key;
+mod known;
 mod line;
 mod pair;
 mod words;
@@ -22,6 +25,8 @@ use super::LedgerError;
 use super::reader::Source;
 use crate::capture::CaptureError;
 
+/// What findings call the two ledgers.
+const NAMES: [char; 2] = ['A', 'B'];
 /// Clocks of the two boxes and of the capturing machine may differ by so much, in milliseconds.
 const CLOCKS_MS: u64 = 2000;
 /// Findings that are kept in words; the rest is counted.

@@ -2,14 +2,15 @@
 
 use std::io;
 
+use super::fields::Fields;
+use super::heads::{self, Heads};
 use super::words::{count, time};
-use super::{CLOCKS_MS, CRASH_KEYS, Verification, VerifyError, key};
+use super::{CLOCKS_MS, CRASH_KEYS, NAMES, Verification, VerifyError, key};
 use crate::ledger::entry::octets;
 use crate::ledger::reader::{Source, tells_of_removal};
-use crate::ledger::sort::{Sorted, Sorter};
-use crate::ledger::{Entry, Record, What};
+use crate::ledger::sort::Sorter;
+use crate::ledger::{Record, What};
 
-const NAMES: [char; 2] = ['A', 'B'];
 const WAYS: [&str; 2] = ["A to B", "B to A"];
 /// Different texts of one kind: suites, origins, senders.
 const TEXTS_MAX: usize = 4096;
@@ -40,7 +41,7 @@ pub(super) fn verify(sources: &[Source; 2], into: &mut Verification) -> Result<(
     let heard_by_b = std::mem::replace(&mut gathered.heads[0], Sorter::new());
     let heads = Heads::of(heard_by_b, 0)?;
     if heads.next.is_some() {
-        check_heads(&sources[0], heads, into)?;
+        heads::check(&sources[0], heads, into)?;
     }
     keys(gathered, into)?;
     Ok(())
@@ -130,101 +131,6 @@ impl Gathered {
     }
 }
 
-fn check_heads(
-    source: &Source,
-    mut heads: Heads,
-    into: &mut Verification,
-) -> Result<(), VerifyError> {
-    for entry in source.entries()? {
-        heads.see(&entry?, into)?;
-    }
-    heads.end(into)
-}
-
-/// Heads of one ledger, as the other end has heard them, in order of their numbers.
-struct Heads {
-    about: char,
-    by: char,
-    sorted: Sorted,
-    next: Option<Heard>,
-    item: Vec<u8>,
-}
-
-#[derive(Clone, Copy)]
-struct Heard {
-    number: u64,
-    at_ms: u64,
-    hash: [u8; 32],
-}
-
-impl Heads {
-    fn of(sorter: Sorter, about: usize) -> io::Result<Self> {
-        let mut heads = Self {
-            about: NAMES[about],
-            by: NAMES[1 - about],
-            sorted: sorter.sorted()?,
-            next: None,
-            item: Vec::new(),
-        };
-        heads.advance()?;
-        Ok(heads)
-    }
-
-    fn advance(&mut self) -> io::Result<()> {
-        self.next = None;
-        if self.sorted.next(&mut self.item)? {
-            let mut fields = Fields(&self.item);
-            self.next = Some(Heard {
-                number: fields.u64(),
-                at_ms: fields.u64(),
-                hash: fields.0.try_into().unwrap_or_default(),
-            });
-        }
-        Ok(())
-    }
-
-    /// The next entry of the ledger they are about.
-    fn see(&mut self, entry: &Entry, into: &mut Verification) -> io::Result<()> {
-        while let Some(heard) = self.next.filter(|heard| heard.number <= entry.number) {
-            // One with a smaller number was removed.
-            if heard.number == entry.number {
-                if octets(&entry.hash) == Some(heard.hash) {
-                    into.heads += 1;
-                } else {
-                    into.grave(format!(
-                        "{}: entry {} is not the one that {} heard of at {}: the ledger was rolled back and written afresh",
-                        self.about,
-                        entry.number,
-                        self.by,
-                        time(heard.at_ms)
-                    ));
-                }
-            }
-            self.advance()?;
-        }
-        Ok(())
-    }
-
-    /// The ledger ends here.
-    fn end(mut self, into: &mut Verification) -> Result<(), VerifyError> {
-        let mut last = None;
-        while let Some(heard) = self.next {
-            last = Some(heard);
-            self.advance()?;
-        }
-        if let Some(heard) = last {
-            into.grave(format!(
-                "{}: the ledger does not reach entry {}, of which {} heard at {}: rolled back or cut",
-                self.about,
-                heard.number,
-                self.by,
-                time(heard.at_ms)
-            ));
-        }
-        Ok(())
-    }
-}
-
 /// Texts that come again and again, by number.
 #[derive(Default)]
 struct Texts(Vec<String>);
@@ -271,38 +177,6 @@ impl Texts {
             item.extend(self.number(text)?.to_be_bytes());
         }
         Ok(())
-    }
-}
-
-/// Reads numbers off the front of an item.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> [u8; N] {
-        match self.0.split_first_chunk() {
-            Some((octets, rest)) => {
-                self.0 = rest;
-                *octets
-            }
-            None => [0; N],
-        }
-    }
-
-    fn u8(&mut self) -> u8 {
-        let [octet] = self.take();
-        octet
-    }
-
-    fn u16(&mut self) -> u16 {
-        u16::from_be_bytes(self.take())
-    }
-
-    fn u32(&mut self) -> u32 {
-        u32::from_be_bytes(self.take())
-    }
-
-    fn u64(&mut self) -> u64 {
-        u64::from_be_bytes(self.take())
     }
 }
 

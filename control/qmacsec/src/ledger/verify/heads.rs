@@ -1,0 +1,110 @@
+//! How far a ledger reached, as the other end has heard it, against the ledger itself.
+
+use std::io;
+
+use super::fields::Fields;
+use super::words::time;
+use super::{NAMES, Verification, VerifyError};
+use crate::ledger::Entry;
+use crate::ledger::entry::octets;
+use crate::ledger::reader::Source;
+use crate::ledger::sort::{Sorted, Sorter};
+
+/// Reads a ledger once more, for what the other end has heard of it.
+///
+/// # Errors
+/// The ledger cannot be read, or its chain is broken.
+pub(super) fn check(
+    source: &Source,
+    mut heads: Heads,
+    into: &mut Verification,
+) -> Result<(), VerifyError> {
+    for entry in source.entries()? {
+        heads.see(&entry?, into)?;
+    }
+    heads.end(into)
+}
+
+/// Heads of one ledger, as the other end has heard them, in order of their numbers.
+pub(super) struct Heads {
+    about: char,
+    by: char,
+    sorted: Sorted,
+    pub(super) next: Option<Heard>,
+    item: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Heard {
+    number: u64,
+    at_ms: u64,
+    hash: [u8; 32],
+}
+
+impl Heads {
+    pub(super) fn of(sorter: Sorter, about: usize) -> io::Result<Self> {
+        let mut heads = Self {
+            about: NAMES[about],
+            by: NAMES[1 - about],
+            sorted: sorter.sorted()?,
+            next: None,
+            item: Vec::new(),
+        };
+        heads.advance()?;
+        Ok(heads)
+    }
+
+    fn advance(&mut self) -> io::Result<()> {
+        self.next = None;
+        if self.sorted.next(&mut self.item)? {
+            let mut fields = Fields(&self.item);
+            self.next = Some(Heard {
+                number: fields.u64(),
+                at_ms: fields.u64(),
+                hash: fields.0.try_into().unwrap_or_default(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The next entry of the ledger they are about.
+    pub(super) fn see(&mut self, entry: &Entry, into: &mut Verification) -> io::Result<()> {
+        while let Some(heard) = self.next.filter(|heard| heard.number <= entry.number) {
+            // One with a smaller number was removed.
+            if heard.number == entry.number {
+                if octets(&entry.hash) == Some(heard.hash) {
+                    into.heads += 1;
+                } else {
+                    into.grave(format!(
+                        "{}: entry {} is not the one that {} heard of at {}: the ledger was rolled back and written afresh",
+                        self.about,
+                        entry.number,
+                        self.by,
+                        time(heard.at_ms)
+                    ));
+                }
+            }
+            self.advance()?;
+        }
+        Ok(())
+    }
+
+    /// The ledger ends here.
+    pub(super) fn end(mut self, into: &mut Verification) -> Result<(), VerifyError> {
+        let mut last = None;
+        while let Some(heard) = self.next {
+            last = Some(heard);
+            self.advance()?;
+        }
+        if let Some(heard) = last {
+            into.grave(format!(
+                "{}: the ledger does not reach entry {}, of which {} heard at {}: rolled back or cut",
+                self.about,
+                heard.number,
+                self.by,
+                time(heard.at_ms)
+            ));
+        }
+        Ok(())
+    }
+}
