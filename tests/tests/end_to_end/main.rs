@@ -25,6 +25,7 @@ mod memory;
 mod orders;
 mod output;
 mod policy;
+mod preflight;
 mod trouble;
 mod unit_file;
 mod unprivileged;

@@ -135,6 +135,7 @@ fn no_key_outlives_its_use_and_zeroise_leaves_none() {
 fn recorded() -> Recorded {
     let config = PacketConfig {
         ifname: "black-b".to_owned(),
+        watch_only: true,
         ..PacketConfig::default()
     };
     let mut line = Packet::open(config).unwrap();
@@ -218,7 +219,9 @@ fn a_kme_keeps_no_key_that_it_has_given_to_both() {
     }
     let folder = Folder::new(&Settings::default());
     let kmes = daemon::start_kmes(PROGRAM, &folder);
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // With a thread of its own, which ends the connections after the last reply, too.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();

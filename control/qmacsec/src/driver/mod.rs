@@ -36,6 +36,7 @@ use crate::config::EncryptorConfig;
 use crate::ledger::{Book, Ledger, LedgerFile};
 use crate::limits;
 use crate::panics;
+use crate::stack;
 use crate::status::{Done, Request, StatusSocket};
 use crate::stop;
 pub(crate) use fleet::Fleet;
@@ -201,6 +202,7 @@ impl Driver {
             Answer::Fresh(result) => self.rekey.on_key(now, result),
             Answer::ById(key_id, result) => self.rekey.on_key_by_id(now, key_id, result),
         }
+        stack::wipe();
     }
 
     /// Rekey frames of the line; and since we are awake, acknowledgements of the workers.
@@ -285,6 +287,7 @@ impl Driver {
 
     /// Does what the rekey protocol asks for.
     fn carry_out(&mut self) {
+        let mut keys_were_expanded = false;
         while let Some(action) = self.rekey.poll_action() {
             match action {
                 Action::Send(frame) => self.fleet.send(frame.as_bytes()),
@@ -294,8 +297,14 @@ impl Driver {
                     self.journal.enter(self.started.elapsed(), &event);
                     self.ledger.on_event(&event);
                 }
-                command => self.fleet.order(command),
+                command => {
+                    self.fleet.order(command);
+                    keys_were_expanded = true;
+                }
             }
+        }
+        if keys_were_expanded {
+            stack::wipe();
         }
     }
 

@@ -9,6 +9,7 @@ use rekey::Action;
 use tracing::error;
 
 use super::{Driver, no_kme};
+use crate::stack;
 use crate::status::{Asker, Direction, Done, Report, Request, State, StatusSocket};
 
 /// How long the workers may take to wipe their keys and say so.
@@ -42,6 +43,7 @@ impl Driver {
         } = self;
         drop(rekey); // and with it the root secret
         drop(keys);
+        stack::wipe();
         let took_ms = begun.elapsed().as_secs_f64() * 1e3;
         let workers = report.workers.len();
         error!(

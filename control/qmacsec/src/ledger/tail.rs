@@ -13,6 +13,8 @@ use super::error::LedgerError;
 
 /// Octets of the longest line.
 pub(super) const LINE_MAX: usize = 4096;
+/// What each line begins with.
+const LINE_BEGINS: &[u8] = br#"{"number":"#;
 /// Octets of the end that are read and checked: some 250 entries.
 const WINDOW: u64 = 128 << 10;
 /// A power cut takes at most what was written since the last sync, and that is less.
@@ -48,6 +50,15 @@ impl Tail {
         let nul = window.iter().position(|octet| *octet == 0);
         let written = nul.unwrap_or(window.len());
         let whole = past_last_newline(&window[..written]);
+        // Without a whole entry this may be any file. What a first entry does not begin with is no ledger,
+        // and not ours to cut.
+        if from == 0 && whole == 0 && !may_begin_an_entry(&window[..written]) {
+            return Err(LedgerError::Line {
+                path: path.to_path_buf(),
+                at: 0,
+                cause: "this file is no ledger; it is left alone".to_owned(),
+            });
+        }
         let cut = window.len() - whole;
         let longest = if nul.is_some() {
             CUT_MAX
@@ -110,6 +121,10 @@ fn read(file: &File, from: u64, end: u64) -> io::Result<Vec<u8>> {
 fn past_last_newline(octets: &[u8]) -> usize {
     let newline = octets.iter().rposition(|octet| *octet == b'\n');
     newline.map_or(0, |place| place + 1)
+}
+
+fn may_begin_an_entry(octets: &[u8]) -> bool {
+    octets.starts_with(LINE_BEGINS) || LINE_BEGINS.starts_with(octets)
 }
 
 /// Checks the whole lines of a window that begins at `from`, and gives the last entry.

@@ -129,3 +129,24 @@ fn only_the_end_is_read() {
         assert!(start(&octets).is_err(), "{place}");
     }
 }
+
+/// `ledger = "pair.psk"`, by mistake: what is no ledger keeps every octet.
+#[test]
+fn a_file_that_is_no_ledger_is_left_alone() {
+    let der = [&[0x30, 0x82, 1][..], &[0; 300]].concat();
+    for octets in [
+        &b"0f9c3b5ad1e8"[..],
+        b"{\"name\":1",
+        b"words\n",
+        b"x\0",
+        &der,
+    ] {
+        assert!(
+            matches!(start(octets), Err(LedgerError::Line { .. })),
+            "{octets:?}"
+        );
+    }
+    for octets in [&b"{"[..], b"{\"numb", b"{\"number\":1,\"prev", b"{\"nu\0\0"] {
+        assert_eq!(start(octets).unwrap(), (0, octets.len() as u64));
+    }
+}
