@@ -67,7 +67,7 @@ impl Daemon {
             fill(&mut writer);
         }
         let stderr: Stdio = match to {
-            LogTo::File => File::create(log).unwrap().into(),
+            LogTo::File | LogTo::LimitedFile => File::create(log).unwrap().into(),
             LogTo::FullDisk => OpenOptions::new()
                 .write(true)
                 .open("/dev/full")
@@ -81,6 +81,9 @@ impl Daemon {
             .stderr(stderr)
             .spawn()
             .unwrap();
+        if to == LogTo::LimitedFile {
+            limit_files(process.id());
+        }
         // Until now the command has held the writing end as well.
         command.stderr(Stdio::null());
         Self {
@@ -166,6 +169,14 @@ impl Daemon {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
+}
+
+/// Lets a process write no file longer than this, from now on.
+fn limit_files(process: u32) {
+    let limited = Command::new("prlimit")
+        .args(["--pid", &process.to_string(), "--fsize=30000"])
+        .status();
+    assert!(limited.unwrap().success());
 }
 
 /// Leaves no room in a pipe.

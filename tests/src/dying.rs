@@ -60,6 +60,10 @@ impl Fault {
 
 /// Runs an encryptor as `qmacsec run` does, until the file `when` is there; then the fault comes.
 #[must_use]
+#[expect(
+    clippy::result_large_err,
+    reason = "the error is that of the program's start, and made once"
+)]
 pub fn run_until(config: &Path, fault: Fault, when: PathBuf) -> ExitCode {
     let due = Arc::new(AtomicBool::new(false));
     let port = |fragile: bool| -> Opener {

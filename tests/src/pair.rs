@@ -22,7 +22,7 @@ use crate::site::{Folder, Settings, Side};
 /// Frames that each cable holds.
 const CABLE: usize = 2048;
 /// The config wants ports; ours are given.
-const NAMED_PORTS: &str = "[red]\nport = \"packet\"\ninterface = \"red0\"\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
+pub const NAMED_PORTS: &str = "[red]\nport = \"packet\"\ninterface = \"red0\"\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
 /// For the first keys, on a busy machine.
 pub const FIRST_KEYS: Duration = Duration::from_secs(30);
 
@@ -42,7 +42,8 @@ pub struct Pair {
     pub folder: Folder,
 }
 
-struct Encryptor {
+/// One encryptor in this process; dropped, it says good-bye and ends.
+pub struct Encryptor {
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -80,7 +81,8 @@ impl Pair {
             [(Side::A, red_a, black_a), (Side::B, red_b, black_b)].map(|(side, red, black)| {
                 let second = second_kmes.as_ref().map(|kmes| kmes.address(side));
                 let file = folder.encryptor_of(side, NAMED_PORTS, (kmes.address(side), second));
-                Encryptor::start(side, red, black, file)
+                let ports = Ports::of_one(opener(red), opener(black), side.mac());
+                Encryptor::start(side, ports, file)
             });
         let (hosts, encryptors) = (Hosts::in_memory(lan_a, lan_b), encryptors.into());
         Self {
@@ -126,9 +128,13 @@ fn opener(end: Mem) -> Opener {
 }
 
 impl Encryptor {
-    fn start(side: Side, red: Mem, black: Mem, file: PathBuf) -> Self {
+    /// Starts one with this config over these ports.
+    ///
+    /// # Panics
+    /// When the config cannot be read.
+    #[must_use]
+    pub fn start(side: Side, ports: Ports, file: PathBuf) -> Self {
         let config = EncryptorConfig::read(&file).unwrap();
-        let ports = Ports::of_one(opener(red), opener(black), side.mac());
         let (end, ended) = oneshot::channel::<()>();
         let work = move || {
             let runtime = tokio::runtime::Builder::new_current_thread()

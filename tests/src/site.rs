@@ -64,6 +64,8 @@ pub enum LogTo {
     File,
     /// A disk without room.
     FullDisk,
+    /// A file at its size limit (RLIMIT_FSIZE).
+    LimitedFile,
     /// A pipe that is full, and that nobody reads.
     UnreadPipe,
     /// A pipe whose reader has gone.

@@ -5,7 +5,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use nix::sys::signal::Signal;
 use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command::Outcome;
 use crate::encryptor::RunError;
@@ -31,7 +33,14 @@ where
 {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // Unwinding drops what the daemon holds: workers end and wipe their keys.
-    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(daemon)));
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            // Once it is listened to, it no longer ends the process: a log or a ledger at its size
+            // limit is a write that fails.
+            let _ignored = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32));
+            daemon.await
+        })
+    }));
     let error = match ended {
         Ok(Ok(())) => return Ok(ExitCode::SUCCESS),
         Ok(Err(error)) => error.into(),

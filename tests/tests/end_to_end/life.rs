@@ -11,6 +11,7 @@ use qmacsec::status::Report;
 use tests::daemon::{Daemon, DaemonPair};
 use tests::dying::{FAULT, Fault, WHEN};
 use tests::namespace::inside;
+use tests::pair::NAMED_PORTS;
 use tests::patience::{wait_until, waited};
 use tests::site::{Folder, LogTo, Settings, Side};
 
@@ -61,6 +62,14 @@ fn a_log_on_a_full_disk_stops_nothing() {
 }
 
 #[test]
+fn a_log_at_its_size_limit_stops_nothing() {
+    goes_on_without_a_log(
+        "life::a_log_at_its_size_limit_stops_nothing",
+        LogTo::LimitedFile,
+    );
+}
+
+#[test]
 fn a_log_that_nobody_reads_stops_nothing() {
     goes_on_without_a_log(
         "life::a_log_that_nobody_reads_stops_nothing",
@@ -86,9 +95,8 @@ struct Doomed {
 impl Doomed {
     fn start(fault: Fault, log: LogTo) -> Self {
         let folder = Folder::new(&Settings::default());
-        let ports = "[red]\nport = \"packet\"\ninterface = \"red0\"\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
         let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
-        let config = folder.encryptor(Side::A, ports, nobody);
+        let config = folder.encryptor(Side::A, NAMED_PORTS, nobody);
         let when = folder.path().join("now");
         let mut run = Command::new(PROGRAM);
         run.args(["run", "--config"])
@@ -163,8 +171,6 @@ fn changes_of_key_are_summed_up_in_the_log() {
     };
     let pair = DaemonPair::start(PROGRAM, &settings);
     pair.wait_for_keys();
-    let lines = |side| pair.log(side).lines().count();
-    let before = Side::BOTH.map(lines);
     wait_until("forty changes of key", LIMIT, || {
         Side::BOTH
             .iter()
@@ -172,12 +178,8 @@ fn changes_of_key_are_summed_up_in_the_log() {
     });
     for side in Side::BOTH {
         let log = pair.log(side);
-        // On a machine that stands still a key may come late: a line each for that and its end.
-        let more = log.lines().count() - before[side.index()];
-        assert!(more <= 12, "{more} lines:\n{log}");
-        assert!(
-            log.contains("switched to AN"),
-            "the first key is told: {log}"
-        );
+        // The first key of each direction; on a machine that stands still, of another session too.
+        let told = log.matches("switched to AN").count();
+        assert!((2..=6).contains(&told), "{told} lines:\n{log}");
     }
 }

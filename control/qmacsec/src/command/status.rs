@@ -17,7 +17,7 @@ use crate::status::{
 The first line is the headline. Frames pass, protected, both ways, where it says
 
   ENCRYPTING      keys come in time
-  DEGRADED        keys run short: why, and until when
+  DEGRADED        keys run short, or go unrecorded: why, and until when
 
 and they do not, the first reason that holds being told, where it says
 

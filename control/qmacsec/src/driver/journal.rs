@@ -16,8 +16,9 @@ use wire::MacAddr;
 const KEPT: usize = 12;
 /// Between two lines that sum up.
 const SUM_UP_EVERY: Duration = Duration::from_secs(60);
-/// Lines of one kind between two of those; more are counted.
-const LINES_MAX: u32 = 3;
+/// Lines of one kind and level between two of those; more are counted. The level tells failures from
+/// their ends: many of the ones do not hide the others.
+const LINES_MAX: u32 = 5;
 
 /// The last events, and what the log has not told yet.
 pub(crate) struct Journal {
@@ -28,8 +29,10 @@ pub(crate) struct Journal {
     keys: [u32; 2],
     /// The root in force, if it is another one than then.
     root: Option<u32>,
-    /// Lines of each kind since then.
-    lines: BTreeMap<&'static str, u32>,
+    /// Lines of each kind and level since then.
+    lines: BTreeMap<(&'static str, Level), u32>,
+    /// On what this session's peer disagrees with us.
+    disagreement: Option<String>,
 }
 
 /// One line for the log.
@@ -48,6 +51,7 @@ impl Journal {
             keys: [0; 2],
             root: None,
             lines: BTreeMap::new(),
+            disagreement: None,
         }
     }
 
@@ -63,6 +67,14 @@ impl Journal {
             _ => {}
         }
         let (level, text) = words(event);
+        match event {
+            Event::SuiteMismatch { .. } | Event::PolicyMismatch { .. } => {
+                self.disagreement = Some(text.clone());
+            }
+            // Another session is another peer, perhaps one that was set up anew.
+            Event::SessionEnded { .. } => self.disagreement = None,
+            _ => {}
+        }
         if level == Level::DEBUG {
             return debug!("{text}");
         }
@@ -72,7 +84,7 @@ impl Journal {
 
     /// Logs a line, unless there were many of its kind, and keeps it.
     pub(crate) fn tell(&mut self, now: Duration, Line { level, kind, text }: Line) {
-        let lines = self.lines.entry(kind).or_default();
+        let lines = self.lines.entry((kind, level)).or_default();
         *lines += 1;
         match level {
             _ if *lines > LINES_MAX => debug!("{text}"),
@@ -109,13 +121,20 @@ impl Journal {
         if let Some(root) = self.root.take() {
             parts.push(format!("root {root}"));
         }
-        for (kind, lines) in std::mem::take(&mut self.lines) {
-            if lines > LINES_MAX {
-                parts.push(format!("{} more lines on {kind}", lines - LINES_MAX));
-            }
+        let mut more: BTreeMap<&str, u32> = BTreeMap::new();
+        for ((kind, _), lines) in std::mem::take(&mut self.lines) {
+            *more.entry(kind).or_default() += lines.saturating_sub(LINES_MAX);
+        }
+        for (kind, lines) in more.into_iter().filter(|(_, lines)| *lines > 0) {
+            parts.push(format!("{lines} more lines on {kind}"));
         }
         let seconds = span.as_secs();
         (!parts.is_empty()).then(|| format!("in the last {seconds} s: {}", parts.join("; ")))
+    }
+
+    /// On what the two ends disagree, in words.
+    pub(crate) fn disagreement(&self) -> Option<&str> {
+        self.disagreement.as_deref()
     }
 
     pub(crate) fn last(&self) -> Vec<(u64, String)> {

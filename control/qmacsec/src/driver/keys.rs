@@ -11,9 +11,10 @@ use keyclient::{Blame, Complaint, Sources};
 use rekey::{KeyFailure, Origin, QkdKey};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::Level;
 use wire::KeyId;
 
+use super::journal::Line;
 use crate::limits;
 use crate::status::KmeHealth;
 
@@ -48,6 +49,8 @@ struct Book {
     by_id: Standing,
     keys: u64,
     failures: u64,
+    /// Lines for the log that nobody has taken.
+    news: Vec<Line>,
 }
 
 /// How one call goes.
@@ -80,6 +83,7 @@ impl KeyDesk {
             by_id: Standing::new(),
             keys: 0,
             failures: 0,
+            news: Vec::new(),
         };
         Self {
             sources,
@@ -134,6 +138,11 @@ impl KeyDesk {
         }
     }
 
+    /// What is new since the last call, for the log.
+    pub(crate) fn take_news(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.book.news)
+    }
+
     pub(crate) fn health(&self) -> KmeHealth {
         let mut health = self.book.health();
         health.url = self.sources.active_url();
@@ -157,14 +166,15 @@ impl Book {
             Answer::Fresh(_) => ("fresh keys", &mut self.fresh),
             Answer::ById(..) => ("keys by ID", &mut self.by_id),
         };
-        match failure {
+        let news = match failure {
             None => standing.succeeded(&self.url, call),
             // No KME was asked.
-            Some(keyclient::Error::AskedTwice { .. }) => {}
+            Some(keyclient::Error::AskedTwice { .. }) => None,
             // The key may be on its way to this KME.
             Some(error) if error.complaint() == Complaint::NotFound => standing.doubted(&error),
             Some(error) => standing.failed(&error),
-        }
+        };
+        self.news.extend(news);
     }
 
     /// Of two calls that fail, the one that has failed for longer is told.
@@ -205,36 +215,39 @@ impl Standing {
         }
     }
 
-    fn succeeded(&mut self, url: &str, call: &str) {
-        if self.state == State::Failing {
-            info!(
-                "KME {url} gives {call} again, after {:.1?}",
-                self.since.elapsed()
-            );
-        }
+    fn succeeded(&mut self, url: &str, call: &str) -> Option<Line> {
+        let news = (self.state == State::Failing).then(|| {
+            let after = self.since.elapsed();
+            news(
+                Level::INFO,
+                format!("KME {url} gives {call} again, after {after:.1?}"),
+            )
+        });
         self.doubted = None;
         self.turn(State::Ok);
+        news
     }
 
     /// A key was not there. One that comes late is nobody's fault; when none comes any more, it is.
-    fn doubted(&mut self, error: &keyclient::Error) {
+    fn doubted(&mut self, error: &keyclient::Error) -> Option<Line> {
         let since = *self.doubted.get_or_insert_with(Instant::now);
-        if since.elapsed() >= limits::KEYS_LATE_MAX {
-            self.failed(error);
+        if since.elapsed() < limits::KEYS_LATE_MAX {
+            return None;
         }
+        self.failed(error)
     }
 
-    /// What has changed is logged; the same failure again and again is not.
-    fn failed(&mut self, error: &keyclient::Error) {
+    /// What has changed is news; the same failure again and again is not.
+    fn failed(&mut self, error: &keyclient::Error) -> Option<Line> {
         let text = error.to_string();
-        if self.last_error.as_ref() != Some(&text) || self.state != State::Failing {
-            match error.blame() {
-                Blame::Config | Blame::Bug => error!("{text}"),
-                _ => warn!("{text}"),
-            }
-        }
-        self.last_error = Some(text);
+        let same = self.last_error.as_ref() == Some(&text) && self.state == State::Failing;
+        let level = match error.blame() {
+            Blame::Config | Blame::Bug => Level::ERROR,
+            _ => Level::WARN,
+        };
+        self.last_error = Some(text.clone());
         self.turn(State::Failing);
+        (!same).then(|| news(level, text))
     }
 
     fn turn(&mut self, state: State) {
@@ -253,6 +266,11 @@ impl State {
             Self::Failing => "failing",
         }
     }
+}
+
+fn news(level: Level, text: String) -> Line {
+    let kind = "answers of the KME";
+    Line { level, kind, text }
 }
 
 /// A key as the rekey protocol takes it.

@@ -9,8 +9,10 @@
 use std::time::Duration;
 
 use port::LinkState;
+use tracing::Level;
 use worker::Side;
 
+use super::journal::Line;
 use crate::limits::{LINK_BACK_AFTER, LINK_LOST_AFTER};
 
 /// Both links.
@@ -91,6 +93,34 @@ impl Links {
     /// How often this link was lost since the start.
     pub(super) fn losses(&self, side: Side) -> u64 {
         self.0[side as usize].losses
+    }
+}
+
+impl Change {
+    /// For the log.
+    pub(super) fn line(&self, interface: &str) -> Line {
+        let side = self.side.name();
+        let name = match interface {
+            "" => format!("the {side} link"),
+            interface => format!("the {side} link ({interface})"),
+        };
+        let after = self.after;
+        let (level, text) = match self.state {
+            LinkState::Up => (
+                Level::INFO,
+                format!("{name} is up again, after {after:.1?}"),
+            ),
+            LinkState::Down => (Level::WARN, format!("{name} is down: no user frame passes")),
+            LinkState::Gone => (
+                Level::WARN,
+                format!("{name} is down, the interface is gone: no user frame passes"),
+            ),
+        };
+        let kind = match self.side {
+            Side::Red => "the red link",
+            Side::Black => "the black link",
+        };
+        Line { level, kind, text }
     }
 }
 

@@ -30,7 +30,6 @@ use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tracing::{Level, error};
 use wire::MacAddr;
-use worker::Side;
 
 use crate::config::EncryptorConfig;
 use crate::ledger::{Book, Ledger, LedgerFile};
@@ -203,6 +202,9 @@ impl Driver {
             Answer::ById(key_id, result) => self.rekey.on_key_by_id(now, key_id, result),
         }
         stack::wipe();
+        for line in self.keys.take_news() {
+            self.journal.tell(now, line);
+        }
     }
 
     /// Rekey frames of the line; and since we are awake, acknowledgements of the workers.
@@ -254,7 +256,7 @@ impl Driver {
         let held = self.link_loss.as_ref().and_then(LinkLoss::held);
         for change in self.links.on_look(now, links, held) {
             let interface = self.fleet.interfaces()[change.side as usize];
-            self.journal.tell(now, link_words(&change, interface));
+            self.journal.tell(now, change.line(interface));
         }
         self.forward_link_loss(links);
     }
@@ -331,35 +333,10 @@ impl Driver {
             events: self.journal.last(),
             links: &self.links,
             line_tag: self.line_tag.report(),
+            disagreement: self.journal.disagreement(),
             held: self.link_loss.as_ref().and_then(LinkLoss::held),
         })
     }
-}
-
-/// A change of a link, for the log.
-fn link_words(change: &links::Change, interface: &str) -> Line {
-    let side = change.side.name();
-    let name = match interface {
-        "" => format!("the {side} link"),
-        interface => format!("the {side} link ({interface})"),
-    };
-    let after = change.after;
-    let (level, text) = match change.state {
-        LinkState::Up => (
-            Level::INFO,
-            format!("{name} is up again, after {after:.1?}"),
-        ),
-        LinkState::Down => (Level::WARN, format!("{name} is down: no user frame passes")),
-        LinkState::Gone => (
-            Level::WARN,
-            format!("{name} is down, the interface is gone: no user frame passes"),
-        ),
-    };
-    let kind = match change.side {
-        Side::Red => "the red link",
-        Side::Black => "the black link",
-    };
-    Line { level, kind, text }
 }
 
 /// Faults are ordered of lab KMEs.

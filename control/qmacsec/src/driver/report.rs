@@ -56,6 +56,8 @@ pub(super) struct Sources<'a> {
     pub(super) events: Vec<(u64, String)>,
     pub(super) links: &'a Links,
     pub(super) line_tag: Option<String>,
+    /// On what the two ends disagree.
+    pub(super) disagreement: Option<&'a str>,
     /// The port that we keep down.
     pub(super) held: Option<Side>,
 }
@@ -127,6 +129,7 @@ fn headline_of(sources: &Sources<'_>) -> Headline {
         links,
         ledger,
         held,
+        disagreement,
         ..
     } = sources;
     let states = fleet.links().unwrap_or([LinkState::Gone; 2]);
@@ -143,7 +146,7 @@ fn headline_of(sources: &Sources<'_>) -> Headline {
         fault: (!fleet.is_alive()).then_some("a frame worker has died"),
         ports: Side::BOTH.map(port),
         held: *held,
-        disagreement: None,
+        disagreement: *disagreement,
         peer: &identity.peer,
         session: &rekey.session,
         only_forged: counters.forged > 0 && counters.accepted == 0,

@@ -299,12 +299,15 @@ fn short_of_keys(facts: &Facts<'_>) -> Option<(State, String)> {
         (Supply::Stretched | Supply::Sparse, Some(shortfall)) => {
             let more = shortfall.needed.saturating_sub(shortfall.in_time);
             let keys = if more == 1 { "key has" } else { "keys have" };
+            let earliest = match shortfall.better_in {
+                Duration::ZERO => String::new(),
+                better_in => format!(", in {} at the earliest", time(better_in)),
+            };
             format!(
                 "keys come late{cause}: each is used for {} instead of {}, until {more} more {keys} \
-                 come in time, in {} at the earliest",
+                 come in time{earliest}",
                 time(tx.interval.unwrap_or_default()),
                 time(facts.interval),
-                time(shortfall.better_in),
             )
         }
         (Supply::Held, Some(shortfall)) => format!(

@@ -145,6 +145,16 @@ fn links(out: &mut Text, report: &Report) {
     for (port, link) in &report.links {
         up.sample(&[("port", port)], u8::from(link.state == "up"));
     }
+    let mut hears = out.gauge(
+        "qmacsec_port_hears",
+        "1 unless the port does not get the frames of its interface.",
+    );
+    // Workers share the interfaces; the first one watches them.
+    if let Some(first) = report.workers.first() {
+        for (side, port) in [("red", &first.red), ("black", &first.black)] {
+            hears.sample(&[("port", side)], u8::from(port.deaf.is_none()));
+        }
+    }
     let mut since = out.gauge(
         "qmacsec_link_seconds",
         "Since the link of the port is as it is.",

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use rekey::{Direction, Event, Origin};
-use secy::SaId;
+use rekey::{Direction, Ended, Event, Origin};
+use secy::{SaId, Suite};
 use tracing::Level;
-use wire::{An, KeyId};
+use wire::{An, KeyId, MacAddr};
 
 use super::{Journal, LINES_MAX, Line, SUM_UP_EVERY, words};
 
@@ -68,4 +68,47 @@ fn what_repeats_is_counted() {
         journal.sum_up(SUM_UP_EVERY).as_deref(),
         Some("in the last 60 s: 5 more lines on offers that failed")
     );
+}
+
+#[test]
+fn many_failures_do_not_hide_their_end() {
+    let mut journal = Journal::new();
+    let kind = "answers of the KME";
+    let line = |level, text: &str| Line {
+        level,
+        kind,
+        text: text.to_owned(),
+    };
+    for _ in 0..LINES_MAX + 2 {
+        journal.tell(Duration::ZERO, line(Level::WARN, "no answer"));
+    }
+    assert_eq!(journal.lines[&(kind, Level::WARN)], LINES_MAX + 2);
+    journal.tell(Duration::ZERO, line(Level::INFO, "it answers again"));
+    assert_eq!(journal.lines[&(kind, Level::INFO)], 1, "it is logged");
+    let text = journal.sum_up(SUM_UP_EVERY).unwrap();
+    assert!(
+        text.ends_with("2 more lines on answers of the KME"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_disagreement_lasts_as_long_as_the_session() {
+    let mut journal = Journal::new();
+    let [ours, theirs] = [Suite::ALL[0], Suite::ALL[1]];
+    journal.enter(Duration::ZERO, &Event::SuiteMismatch { ours, theirs });
+    let told = journal.disagreement().unwrap();
+    assert!(
+        told.contains(ours.name()) && told.contains(theirs.name()),
+        "{told}"
+    );
+    let peer = MacAddr([2, 0, 0, 0, 0, 1]);
+    journal.enter(
+        Duration::ZERO,
+        &Event::SessionEnded {
+            peer,
+            why: Ended::Renewed,
+        },
+    );
+    assert_eq!(journal.disagreement(), None);
 }

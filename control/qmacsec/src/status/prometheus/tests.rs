@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::prometheus;
-use crate::status::{LedgerReport, PolicyLine, Report, WorkerReport};
+use crate::status::{LedgerReport, Link, PolicyLine, Report, State, WorkerReport};
 
 /// Metric, labels and value of each sample; anything that is none fails.
 fn samples(text: &str) -> Vec<(String, String, f64)> {
@@ -65,6 +65,20 @@ fn a_report_is_metrics() {
     report.tx.switches = 9;
     report.kme.keys = 12;
     report.held_down = Some("red".to_owned());
+    report.state = State::Degraded;
+    report.stops_in_ms = Some(7500);
+    report.log_lines_lost = 3;
+    report.peer.session = "agreed".to_owned();
+    report.workers[0].red.deaf = Some("not_promiscuous".to_owned());
+    for (port, state, losses) in [("red", "up", 0), ("black", "down", 2)] {
+        let link = Link {
+            state: state.to_owned(),
+            since_ms: 1500,
+            losses,
+            ..Link::default()
+        };
+        report.links.insert(port.to_owned(), link);
+    }
     report.ledger = Some(LedgerReport {
         state: "failing".to_owned(),
         failing_ms: Some(4500),
@@ -84,6 +98,17 @@ fn a_report_is_metrics() {
     for (name, labels, expected) in [
         ("qmacsec_up", "", 1.0),
         ("qmacsec_encrypting", "", 1.0),
+        ("qmacsec_state", "state=\"degraded\"", 1.0),
+        ("qmacsec_state", "state=\"encrypting\"", 0.0),
+        ("qmacsec_traffic_stops_seconds", "", 7.5),
+        ("qmacsec_log_lines_lost_total", "", 3.0),
+        ("qmacsec_peer_up", "", 1.0),
+        ("qmacsec_link_up", "port=\"red\"", 1.0),
+        ("qmacsec_link_up", "port=\"black\"", 0.0),
+        ("qmacsec_link_seconds", "port=\"black\"", 1.5),
+        ("qmacsec_link_losses_total", "port=\"black\"", 2.0),
+        ("qmacsec_port_hears", "port=\"red\"", 0.0),
+        ("qmacsec_port_hears", "port=\"black\"", 1.0),
         ("qmacsec_ledger_recording", "", 0.0),
         ("qmacsec_ledger_failing_seconds", "", 4.5),
         ("qmacsec_ledger_waiting", "", 11.0),
