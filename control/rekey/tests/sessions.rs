@@ -456,7 +456,7 @@ impl Model for Sessions {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(HEALS, |model: &Sessions, state: &State| {
+            Property::always(HEALS, |model: &Self, state: &State| {
                 state.heals(model.rules)
             }),
             Property::always(SHARES, |_, state: &State| {

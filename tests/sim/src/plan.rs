@@ -18,6 +18,9 @@ const fn ms(ms: u64) -> Duration {
 /// A time from and to.
 pub(crate) type Window = Option<(Duration, Duration)>;
 
+/// What is done to which end, and when.
+pub(crate) type Planted = (Duration, usize, fn(&mut Rekey));
+
 /// Settings of the ends, and faults of the world around them. Times are the world's, from its start.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -74,7 +77,7 @@ pub struct Plan {
     /// A second end 0 is there, from and to.
     pub(crate) twins: Vec<(Duration, Duration)>,
     /// Done to an end then: how the two ends come to differ, whatever the reason.
-    pub(crate) plant: Option<(Duration, usize, fn(&mut Rekey))>,
+    pub(crate) plant: Option<Planted>,
     /// No frame may be lost but by the line's design: what goes wrong is none of a frame's business.
     pub(crate) gentle: bool,
     pub(crate) flaw: Option<Flaw>,

@@ -11,6 +11,9 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+/// What is done to which end, and when.
+pub type Planted = (Duration, usize, fn(&mut Rekey));
+
 /// Settings of the ends and faults of the world around them.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -59,7 +62,7 @@ pub struct Plan {
     /// A second end 0 is there, from and to.
     pub twins: Vec<(Duration, Duration)>,
     /// Done to an end then: how the two ends come to differ, whatever the reason.
-    pub plant: Option<(Duration, usize, fn(&mut Rekey))>,
+    pub plant: Option<Planted>,
     /// When faults stop, and when the run ends.
     pub calm: Duration,
     pub end: Duration,
