@@ -415,7 +415,7 @@ mod psk {
     #[test]
     fn what_is_no_random_number_is_refused() {
         let counting: String = (0..32).map(|octet| format!("{octet:02x}")).collect();
-        let words = b"correct horse battery staple 1234".map(|octet| format!("{octet:02x}"));
+        let words = b"The quick brown fox jumps 0123456".map(|octet| format!("{octet:02x}"));
         for (text, expected) in [
             ("00".repeat(32), "all octets are the same"),
             ("ff".repeat(64), "all octets are the same"),

@@ -139,7 +139,7 @@ fn a_file_that_is_no_ledger_is_left_alone() {
         b"{\"name\":1",
         b"words\n",
         b"x\0",
-        &der,
+        &der[..],
     ] {
         assert!(
             matches!(start(octets), Err(LedgerError::Line { .. })),
