@@ -93,8 +93,9 @@ fn on_a_full_disk_records_wait_and_the_status_tells() {
             .contains("\nqmacsec_ledger_recording 1\n")
     );
     let log = pair.log(Side::A);
+    // A page that the other end's ledger gives back may end the outage for a moment.
     for words in ["keys go unrecorded", "takes records again"] {
-        assert_eq!(log.matches(words).count(), 1, "{words}: {log}");
+        assert!(log.contains(words), "{words}: {log}");
     }
 
     for side in Side::BOTH {

@@ -14,8 +14,9 @@ pub(super) const HOUR_MS: u64 = 3_600_000;
 const KEYS_MAX: usize = 1 << 20;
 /// Keys with one sender and AN that are looked at for one frame.
 const CANDIDATES_MAX: usize = 64;
-/// Of two keys that could be meant one is nearer by so much, or the frame's time does not tell.
-const NEARER_MS: u64 = 250;
+/// Of two keys that could be meant one is nearer by so much, or the frame's time does not tell: on a
+/// busy machine the times of a ledger are late as well, seen by half a second and more.
+const NEARER_MS: u64 = 2 * CLOCKS_MS;
 
 /// A key of the ledgers, in the time of the capture.
 pub(super) struct Key {
