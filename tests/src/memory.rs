@@ -21,11 +21,14 @@ pub const PLANTED: [u8; 32] = *b"\xf3a secret planted by the tests\xf5\xf7";
 /// Mappings that no process may read but by its own instructions.
 const UNREADABLE: [&str; 3] = ["[vvar]", "[vvar_vclock]", "[vsyscall]"];
 
+/// What follows the first octets, the number of the secret, and the form.
+type Needle = (Vec<u8>, usize, Form);
+
 /// What is looked for.
 #[derive(Default)]
 pub struct Needles {
-    /// By their first octets: the rest, the number of the secret, the form.
-    by_head: HashMap<[u8; HEAD], Vec<(Vec<u8>, usize, Form)>>,
+    /// By their first octets.
+    by_head: HashMap<[u8; HEAD], Vec<Needle>>,
     /// Which first two octets there are.
     begins: Vec<bool>,
     longest: usize,

@@ -97,7 +97,7 @@ impl Pcapng {
             }
             let head = input.record.len();
             let len = self.order.u32(&input.record, 4);
-            if len < BLOCK_LEN_MIN || len % 4 != 0 || (len as usize) < head {
+            if len < BLOCK_LEN_MIN || !len.is_multiple_of(4) || (len as usize) < head {
                 return Err(broken("the length of a block"));
             }
             let rest = len as usize - head;

@@ -67,7 +67,7 @@ impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = SIZE_UNITS
             .iter()
-            .find(|(_, octets)| self.0 % octets == 0 && self.0 > 0);
+            .find(|(_, octets)| self.0.is_multiple_of(*octets) && self.0 > 0);
         match unit {
             Some((unit, octets)) => write!(f, "{}{unit}", self.0 / octets),
             None => write!(f, "{} octets", self.0),
