@@ -162,7 +162,7 @@ fn all(capture: &mut Capture) -> Read {
     let broken = loop {
         match capture.next() {
             Ok(Some(frame)) => {
-                frames.push((frame.at_ms, frame.link, frame.octets.to_vec(), frame.len))
+                frames.push((frame.at_ms, frame.link, frame.octets.to_vec(), frame.len));
             }
             Ok(None) => break None,
             Err(error) => break Some(error.to_string()),
