@@ -7,7 +7,7 @@
 //!   with exit code 1 and says why.
 //! - Standard error cannot take the text: there is no other place to say it, so it is lost.
 //!
-//! [`outln!`] and [`write()`] are for the result of a command, [`note!`] is for what goes beside it.
+//! `outln!` and [`write()`] are for the result of a command, `note!` is for what goes beside it.
 //! Daemons say nothing here while they run: they have [`crate::log`].
 
 use std::fmt::{self, Arguments};
@@ -54,7 +54,7 @@ pub fn write(text: impl fmt::Display) -> Result<(), OutputError> {
     forgive(write_all(io::stdout().lock(), text.to_string().as_bytes()))
 }
 
-/// Writes one line to standard output. [`outln!`] is shorter.
+/// Writes one line to standard output. `outln!` is shorter.
 ///
 /// # Errors
 /// As [`write()`].
@@ -62,14 +62,14 @@ pub fn line(text: Arguments<'_>) -> Result<(), OutputError> {
     write(format_args!("{text}\n"))
 }
 
-/// Writes one line to standard error. [`note!`] is shorter.
+/// Writes one line to standard error. `note!` is shorter.
 pub fn note_line(text: Arguments<'_>) {
     // One write for one line: lines of several processes on one terminal stay whole.
     let line = format!("{text}\n");
     let _nowhere_else_to_say_it = write_all(io::stderr().lock(), line.as_bytes());
 }
 
-/// Writes why the process ends to standard error. Unlike [`note!`] it does not wait for ever for a
+/// Writes why the process ends to standard error. Unlike `note!` it does not wait for ever for a
 /// reader that does not read: the process must end, so that it can be started again.
 pub fn last_words(text: &str) {
     let stderr = io::stderr();

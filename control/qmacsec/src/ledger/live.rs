@@ -42,7 +42,7 @@ pub(super) struct Opened {
 /// What `run` would find, without a change of anything.
 ///
 /// # Errors
-/// As [`open`].
+/// As `open`.
 pub fn inspect(path: &Path) -> Result<Inspection, LedgerError> {
     let io = LedgerError::io(path);
     let sealed = segment::sealed(path).map_err(&io)?;
