@@ -97,9 +97,7 @@ async fn each_fault_is_told_from_the_others() {
             is(e, |f| matches!(f, KmeFault::Html))
         }),
         (Fault::Exhausted, |e| {
-            is(e, |f| {
-                matches!(f, KmeFault::Unavailable { status: 503, .. })
-            })
+            is(e, |f| matches!(f, KmeFault::Exhausted { status: 503, .. }))
         }),
         (Fault::WrongSize, |e| {
             is(e, |f| matches!(f, KmeFault::WrongSize { bits: 248, .. }))
