@@ -41,8 +41,8 @@ fn main() {
     // Magic, version 2.4, zone, accuracy, snap length, Ethernet.
     let head = |u16_of: fn(u16) -> [u8; 2], u32_of: fn(u32) -> [u8; 4]| {
         let mut head = u32_of(0xa1b2cd34).to_vec();
-        [2, 4].map(|field| head.extend(u16_of(field)));
-        [0, 0, 65535, 1].map(|field| head.extend(u32_of(field)));
+        [2, 4].iter().for_each(|&field| head.extend(u16_of(field)));
+        [0, 0, 65535, 1].iter().for_each(|&field| head.extend(u32_of(field)));
         head
     };
     for (order, head) in [

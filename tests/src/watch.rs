@@ -49,7 +49,7 @@ impl Watch {
             let mut ports = ends.map(|ifname| {
                 Packet::open(PacketConfig {
                     ifname,
-                    watch_only: true,
+                    shares_interface: true,
                     ..PacketConfig::default()
                 })
                 .unwrap()

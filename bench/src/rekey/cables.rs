@@ -158,7 +158,7 @@ impl Place {
             Network::Lasting(topology) => Ok(Cables {
                 encryptors: [interfaces(kind, 0)?, interfaces(kind, 1)?],
                 hosts: match kind {
-                    PortKind::Tap => TAPS.map(|tap| Box::new(move || packet(tap, 0)) as Opener),
+                    PortKind::Tap => TAPS.map(|tap| Box::new(move || at_tap(tap)) as Opener),
                     _ => [&topology.left, &topology.right].map(at_host),
                 },
                 cores,
@@ -265,6 +265,15 @@ fn packet(ifname: &str, mtu_min: usize) -> Result<Box<dyn Port>, PortError> {
     Ok(Box::new(Packet::open(PacketConfig {
         ifname: ifname.to_owned(),
         mtu_min,
+        ..PacketConfig::default()
+    })?))
+}
+
+/// A host at the kernel's end of a TAP, whose other end the box has.
+fn at_tap(ifname: &str) -> Result<Box<dyn Port>, PortError> {
+    Ok(Box::new(Packet::open(PacketConfig {
+        ifname: ifname.to_owned(),
+        shares_interface: true,
         ..PacketConfig::default()
     })?))
 }

@@ -63,9 +63,9 @@ pub struct PacketConfig {
     /// frame of the line. An XDP program that does nothing has the kernel turn that off there; without
     /// the right to attach one they come, and are dropped as `rx_joined`.
     pub cut_by_peer: bool,
-    /// The port watches an interface that another port has: it does not take the interface, and is
-    /// not refused.
-    pub watch_only: bool,
+    /// Another port has the interface too: this one does not take it, and is not refused. For a watch
+    /// of the line, and for a host at the kernel's end of a TAP.
+    pub shares_interface: bool,
     /// Buffers.
     pub pool_frames: usize,
 }
@@ -79,7 +79,7 @@ impl Default for PacketConfig {
             disable_offloads: true,
             fanout: None,
             cut_by_peer: false,
-            watch_only: false,
+            shares_interface: false,
             pool_frames: limits::POOL_FRAMES,
         }
     }
@@ -146,7 +146,7 @@ impl Packet {
         let mac = interface.mac()?;
         let group = config.fanout.as_ref();
         let shared = group.map(|group| group.sole.clone()).unwrap_or_default();
-        let sole = (!config.watch_only)
+        let sole = (!config.shares_interface)
             .then(|| shared.take_patiently(&interface, index))
             .transpose()?;
         let idle = cut_by_peer(&config, &interface, index);
@@ -252,7 +252,7 @@ impl Packet {
         let config = &self.config;
         // Another encryptor may have been quicker.
         let take = || self.sole.take(&self.interface, index);
-        let Ok(sole) = (!config.watch_only).then(take).transpose() else {
+        let Ok(sole) = (!config.shares_interface).then(take).transpose() else {
             return;
         };
         let idle = cut_by_peer(config, &self.interface, index);

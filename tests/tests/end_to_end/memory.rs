@@ -135,7 +135,7 @@ fn no_key_outlives_its_use_and_zeroise_leaves_none() {
 fn recorded() -> Recorded {
     let config = PacketConfig {
         ifname: "black-b".to_owned(),
-        watch_only: true,
+        shares_interface: true,
         ..PacketConfig::default()
     };
     let mut line = Packet::open(config).unwrap();

@@ -163,7 +163,7 @@ impl Probe {
     fn on(ifname: &str) -> Self {
         let config = PacketConfig {
             ifname: ifname.to_owned(),
-            watch_only: true,
+            shares_interface: true,
             ..PacketConfig::default()
         };
         Self(Packet::open(config).unwrap())

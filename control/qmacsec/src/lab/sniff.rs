@@ -177,7 +177,7 @@ fn open(interface: &str) -> Result<Packet, PortError> {
     Packet::open(PacketConfig {
         ifname: interface.to_owned(),
         ring_octets: RING_OCTETS,
-        watch_only: true,
+        shares_interface: true,
         ..PacketConfig::default()
     })
 }

@@ -282,11 +282,11 @@ fn a_second_process_on_the_interface_is_refused() {
         refused(Xdp::open(xdp::config("a0", XdpMode::Native)).err().unwrap());
         // The other end of the line is free, and watching is allowed.
         drop(Packet::open(packet::config("b0")).unwrap());
-        let watch_only = PacketConfig {
-            watch_only: true,
+        let shares_interface = PacketConfig {
+            shares_interface: true,
             ..packet::config("a0")
         };
-        drop(Packet::open(watch_only).unwrap());
+        drop(Packet::open(shares_interface).unwrap());
         // What is killed has nothing any more.
         other.kill().unwrap();
         other.wait().unwrap();
