@@ -20,8 +20,10 @@ fn limits_are_those_of_a_core() {
         return;
     }
     // No known core does more than 16 block rounds a cycle, none with AES less than one in eight.
+    // Without optimisation each round is a call that moves its operands through memory.
+    let most = if cfg!(debug_assertions) { 40.0 } else { 8.0 };
     assert!(
-        (1.0 / 16.0..8.0).contains(&limits.aes_round_cycles),
+        (1.0 / 16.0..most).contains(&limits.aes_round_cycles),
         "{limits:?}"
     );
     // 64 octets of the mix hold 56 block rounds.

@@ -16,6 +16,7 @@ use crate::config::{ConfigError, EncryptorConfig, KeyProtocol, Psk, RequestForm}
 use crate::driver::{Driver, Fleet};
 use crate::ledger::{LedgerError, LedgerFile, LedgerOptions};
 use crate::limits;
+use crate::log;
 use crate::ports::Ports;
 use crate::precedence;
 use crate::status::{StatusError, StatusSocket};
@@ -153,6 +154,7 @@ pub async fn run(
     let fleet = Fleet::start(config, ports)?;
     // Behind the workers' own threads: what is started from here on is control's.
     precedence::give_way_to(&config.worker.cores);
+    log::give_way_to(&config.worker.cores);
     let options = LedgerOptions {
         max_len: config.encryptor.ledger_max_size.0,
         ..LedgerOptions::default()

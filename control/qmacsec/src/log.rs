@@ -12,6 +12,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
@@ -36,6 +37,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Lines lost since the start, and those of them that the log has told of.
 static LOST: AtomicU64 = AtomicU64::new(0);
 static TOLD: AtomicU64 = AtomicU64::new(0);
+/// The way to the thread of the log.
+static THREAD: OnceLock<SyncSender<Entry>> = OnceLock::new();
 
 /// The running log. When this is dropped, it waits a moment for the last lines to be written.
 #[must_use = "the last lines are written when this is dropped"]
@@ -46,6 +49,8 @@ enum Entry {
     Line(Box<[u8]>),
     /// All lines before this one are written.
     Flush(SyncSender<()>),
+    /// Workers are pinned to these cores.
+    GiveWay(Vec<usize>),
 }
 
 /// Where `tracing` writes: one line for each call of `write`.
@@ -69,9 +74,21 @@ pub fn start(level: &str) -> Log {
     }
     let writing = thread::Builder::new().name("log".to_owned());
     match writing.spawn(move || write_lines(&io::stderr(), &inbox)) {
-        Ok(_) => Log(Some(lines)),
+        Ok(_) => {
+            // Only the first log of a process gets here.
+            let _set_before = THREAD.set(lines.clone());
+            Log(Some(lines))
+        }
         // Without it each line is lost and counted.
         Err(_) => Log(None),
+    }
+}
+
+/// The thread of the log leaves these cores to the workers that are pinned to them.
+pub fn give_way_to(cores: &[usize]) {
+    if let Some(thread) = THREAD.get() {
+        // A queue that is full has a thread that does not write, and takes no core.
+        let _full = thread.try_send(Entry::GiveWay(cores.to_vec()));
     }
 }
 
@@ -108,7 +125,7 @@ impl<'a> MakeWriter<'a> for Lines {
 
 /// The thread of the log.
 fn write_lines(to: &impl AsFd, inbox: &Receiver<Entry>) {
-    // Frames come first: this thread is control's.
+    // Frames come first: this thread is control's. Which cores they have is known later.
     precedence::give_way_to(&[]);
     // The line before was cut off by a failure.
     let mut cut = false;
@@ -117,6 +134,10 @@ fn write_lines(to: &impl AsFd, inbox: &Receiver<Entry>) {
             Entry::Line(line) => line,
             Entry::Flush(done) => {
                 let _nobody_waits = done.try_send(());
+                continue;
+            }
+            Entry::GiveWay(cores) => {
+                precedence::give_way_to(&cores);
                 continue;
             }
         };

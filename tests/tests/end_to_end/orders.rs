@@ -70,7 +70,13 @@ fn a_fresh_key_comes_at_once_and_zeroise_ends_all() {
         pair.status(side)
             .sum(|worker| &worker.tx, "OutPktsEncrypted")
     };
-    let last = protected(Side::A);
+    // The worker publishes a moment later what it counted before it wiped its keys.
+    let mut last = protected(Side::A);
+    wait_until("the last numbers", Duration::from_secs(10), || {
+        std::thread::sleep(Duration::from_millis(200));
+        let before = std::mem::replace(&mut last, protected(Side::A));
+        before == last
+    });
     hold_for("no frame after zeroise", Duration::from_secs(2), || {
         protected(Side::A) == last
     });
