@@ -1,6 +1,7 @@
 //! A run of `qmacsec lab` as a process.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -115,6 +116,17 @@ impl Lab {
         descendants(self.pid())
     }
 
+    /// The network namespaces of its processes, by inode.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<u64> {
+        let children = self.children().into_iter().map(|child| child.pid);
+        let inode = |pid| Some(fs::metadata(format!("/proc/{pid}/ns/net")).ok()?.ino());
+        let mut inodes: Vec<_> = children.chain([self.pid()]).filter_map(inode).collect();
+        inodes.sort_unstable();
+        inodes.dedup();
+        inodes
+    }
+
     /// Path of a file in its folder for secrets, by way of its own view of the file system.
     #[must_use]
     pub fn in_vault(&self, name: &str) -> Option<PathBuf> {
@@ -185,11 +197,11 @@ impl Ended {
     }
 }
 
-/// What a lab could leave behind, as it is now. Compare before and after.
+/// What a lab could leave behind, as it is now. Compare before and after. Its network namespaces are
+/// apart ([`named_namespaces`]): other programs make and remove theirs meanwhile.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Traces {
     files: Vec<PathBuf>,
-    named_namespaces: Vec<PathBuf>,
     mounts: Vec<String>,
 }
 
@@ -207,15 +219,23 @@ impl Traces {
             .collect();
         files.sort();
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        let mounts = mounts
-            .lines()
-            .filter(|line| line.contains("qmacsec") || line.contains("nsfs"));
+        let mounts = mounts.lines().filter(|line| line.contains("qmacsec"));
         Self {
             files,
-            named_namespaces: list(Path::new("/run/netns")),
             mounts: mounts.map(str::to_owned).collect(),
         }
     }
+}
+
+/// Which of these network namespaces are kept by a mount, so that they outlive their processes.
+#[must_use]
+pub fn named_namespaces(inodes: &[u64]) -> Vec<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let is_one = |line: &&str| {
+        let of = |inode: &u64| line.contains(&format!("net:[{inode}]"));
+        inodes.iter().any(of)
+    };
+    mounts.lines().filter(is_one).map(str::to_owned).collect()
 }
 
 /// Folders with secrets of labs in memory, by name.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use tests::lab::{Ended, Lab, Traces, folders_in_memory, gone_within};
+use tests::lab::{Ended, Lab, Traces, folders_in_memory, gone_within, named_namespaces};
 use tests::patience::wait_until;
 
 use super::PROGRAM;
@@ -111,7 +111,7 @@ fn passes_and_leaves_nothing(red: &str, black: &str, more: &[&str]) {
     let args = [&ARGS[..], &["--red", red, "--black", black], more].concat();
     let mut lab = Lab::start(PROGRAM, &args);
     lab.wait_for_traffic();
-    let children = lab.children();
+    let (children, namespaces) = (lab.children(), lab.namespaces());
     let ended = lab.wait(LIMIT);
     if cannot_run(&test, &ended.stderr) {
         return;
@@ -125,6 +125,11 @@ fn passes_and_leaves_nothing(red: &str, black: &str, more: &[&str]) {
         children.iter().all(|child| !child.runs()),
         "a process was left behind"
     );
+    assert!(
+        namespaces.len() >= 3,
+        "two encryptors and KMEs: {namespaces:?}"
+    );
+    assert_eq!(named_namespaces(&namespaces), [""; 0]);
     assert_eq!(Traces::now(), before);
 }
 
@@ -190,7 +195,7 @@ fn ends_by(signal: Signal) -> Option<Ended> {
         return None;
     }
     std::thread::sleep(Duration::from_secs(2));
-    let children = lab.children();
+    let (children, namespaces) = (lab.children(), lab.namespaces());
     assert!(
         children.len() >= 3 && children.iter().all(tests::processes::Process::runs),
         "{children:?}"
@@ -198,6 +203,7 @@ fn ends_by(signal: Signal) -> Option<Ended> {
     lab.signal(signal);
     let ended = lab.wait(Duration::from_secs(30));
     gone_within(&children, GONE);
+    assert_eq!(named_namespaces(&namespaces), [""; 0]);
     assert_eq!(Traces::now(), before);
     Some(ended)
 }
