@@ -47,6 +47,9 @@ pub const XDP_RING: u32 = 2048;
 pub const QUEUES_MAX: usize = 64;
 /// What the kernel leaves free in front of a frame in a chunk (XDP_PACKET_HEADROOM).
 pub const CHUNK_HEADROOM: usize = 256;
+/// Octets that may wait in the send socket of an AF_PACKET port: two bursts of jumbo frames, each of
+/// which the kernel counts as 16 KiB and more.
+pub const SEND_BUFFER: i32 = 4 << 20;
 /// Pieces of a frame, at most: what the kernel puts into one of its own (MAX_SKB_FRAGS).
 pub const PIECES_MAX: usize = 17;
 /// How long a call polls the device, where busy polling is asked for.
@@ -120,11 +123,13 @@ pub const fn room_len(mtu: usize) -> usize {
     (HEADROOM + frame_len_max(mtu) + TAILROOM).next_multiple_of(CACHE_LINE)
 }
 
+/// Some devices (igb, ixgbe) take buffers in whole units of this size, and cut a rest off.
+pub const MBUF_UNIT: usize = 1024;
 /// Octets of an mbuf for frames under an MTU, DPDK's headroom included; and as long as a slot of the
 /// driver's ring, if it has slots.
 #[must_use]
 pub const fn data_room(mtu: usize, slot_len: Option<usize>) -> usize {
-    let need = (frame_len_max(mtu) + TAILROOM).next_multiple_of(CACHE_LINE);
+    let need = (frame_len_max(mtu) + TAILROOM).next_multiple_of(MBUF_UNIT);
     let need = if need < MBUF_LEN { MBUF_LEN } else { need };
     let need = match slot_len {
         Some(slot_len) if slot_len > need => slot_len,
@@ -170,6 +175,8 @@ const _: () = {
     assert!(CHUNKS >= 2 * CHUNKS_MIN && CHUNKS <= POOL_FRAMES_MAX);
     // SecTAG and ICV fit in the mbuf; the pool fits the memory; red and black fit the pool.
     assert!(MBUF_HEADROOM >= HEADROOM && data_room(MTU_MAX, None) < u16::MAX as usize);
+    assert!(MBUF_UNIT.is_multiple_of(CACHE_LINE));
+    assert!((data_room(9000, None) - MBUF_HEADROOM).is_multiple_of(MBUF_UNIT));
     assert!(SLOT_LEN_MAX >= frame_len_max(MTU_MAX) + SLOT_HEADER);
     assert!(data_room(MTU_MAX, Some(SLOT_LEN_MAX)) < u16::MAX as usize);
     assert!(MBUFS_MIN * data_room(1532, None) < DPDK_MEMORY_MB_MIN << 20);

@@ -21,6 +21,14 @@ impl Transmit {
     pub(super) fn new() -> io::Result<Self> {
         let socket = sys::socket(libc::AF_PACKET, libc::SOCK_RAW)?;
         turn_on(socket.as_fd(), libc::PACKET_QDISC_BYPASS)?;
+        // A burst of jumbo frames does not fit the usual 208 KiB. Without the right to raise it, what
+        // does not fit is counted as tx_refused.
+        let _or_stays = sys::set_option(
+            socket.as_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_SNDBUFFORCE,
+            &limits::SEND_BUFFER,
+        );
         Ok(Self {
             socket,
             link_was_down: false,

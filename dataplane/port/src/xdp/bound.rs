@@ -228,6 +228,10 @@ pub(super) fn lacking(interface: &Interface, what: &str, source: io::Error) -> P
         Some(libc::EOPNOTSUPP) => "the driver cannot do this mode: use `xdp_mode = \"auto\"`",
         Some(libc::ERANGE) => "the MTU is too large for the driver's XDP: lower it, or use `skb`",
         Some(libc::ENOSPC) => "a veth needs as many rx queues as its peer has tx queues",
+        // Such frames come in pieces, which an older kernel refuses without a reason.
+        Some(libc::EINVAL) => {
+            "frames above 3 KiB take Linux 6.6 or later: lower `red.mtu`, or use `packet`"
+        }
         Some(libc::ENOBUFS) => "not enough memory may be locked: raise `ulimit -l`",
         _ => return interface.failed(what, source),
     };
