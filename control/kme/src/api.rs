@@ -43,8 +43,8 @@ pub(crate) struct Api {
     repeated: Mutex<Vec<StoredKey>>,
 }
 
-/// The routes, for a server that adds a [`Caller`] to each request. Some clients put a slash at the
-/// end.
+/// The routes, for a server that adds a [`Caller`] to each request. Paths may end with a slash, as
+/// some clients send them.
 pub(crate) fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/api/v1/keys/{sae_id}/status", any(status))
@@ -173,12 +173,12 @@ impl Api {
         &self.kme_id
     }
 
-    /// True if a line of this kind may be written to the log now.
+    /// True if the log may take a line of this kind now.
     pub(crate) fn may_say(&self, kind: Kind) -> bool {
         self.quiet.may_say(kind)
     }
 
-    /// Says how many lines the last minute has left out, and begins a new one.
+    /// Logs how many lines the last minute left out, and starts a new minute.
     pub(crate) fn say_left_out(&self) {
         for (kind, left_out) in self.quiet.minute() {
             let kme = &self.kme_id;

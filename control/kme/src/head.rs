@@ -1,12 +1,11 @@
-//! The octets of an HTTP/1.1 connection on their way to HTTP, seen from outside: when the head of
-//! a request begins and ends, and whether it tells the length of its body in two ways.
+//! Observes the octets of an HTTP/1.1 connection before the HTTP library reads them: where the head
+//! of a request begins and ends, and whether it gives the length of its body in two ways.
 //!
-//! The HTTP library waits for a head and for the next request with one and the same time limit,
-//! and it drops `Content-Length` where there is `Transfer-Encoding` as well, so that nobody behind
-//! it can refuse such a request (RFC 9112 6.3: it may be an attempt to smuggle another one). Both
-//! are seen here. The first request of a connection and every one that is sent after the reply to
-//! the one before can be judged. A request that is sent before that (pipelining) cannot; then
-//! [`Length::Unknown`] says so.
+//! The HTTP library has one time limit for both a head and the wait for the next request. It also
+//! drops `Content-Length` if `Transfer-Encoding` is present, so later code cannot refuse such a
+//! request (RFC 9112 6.3: it may be request smuggling). This module detects both cases. It can
+//! judge the first request of a connection, and each request sent after the reply to the previous
+//! one. It cannot judge a pipelined request; that one gets [`Length::Unknown`].
 
 use std::hash::Hash;
 use std::io;
@@ -22,20 +21,20 @@ use tokio::time::{Instant, sleep_until};
 use crate::limits::{HEAD_OCTETS_MAX, HEADERS_MAX};
 use crate::places::{Place, Standing};
 
-/// How a request tells the length of its body.
+/// The way a request gives the length of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
-    /// By `Content-Length`, or it has none.
+    /// `Content-Length`, or no body.
     Counted,
-    /// By `Transfer-Encoding`.
+    /// `Transfer-Encoding`.
     Chunked,
-    /// By both.
+    /// Both.
     Twice,
-    /// It came before it was its turn, so its head was not seen.
+    /// Pipelined: its head was not observed.
     Unknown,
 }
 
-/// What a connection is doing; also sets the standing of its place.
+/// The state of a connection; also sets the standing of its place.
 pub(crate) struct Conversation<K: Eq + Hash> {
     place: Place<K>,
     http2: bool,
@@ -47,9 +46,9 @@ struct State {
     phase: Phase,
     /// The head so far.
     head: Vec<u8>,
-    /// More has come than belongs to the requests so far.
+    /// More octets arrived than the requests so far account for.
     ahead: bool,
-    /// Requests being served.
+    /// Requests in service.
     served: usize,
 }
 
@@ -57,9 +56,9 @@ struct State {
 enum Phase {
     /// No request.
     Idle,
-    /// A head has begun.
+    /// A head has begun but is not complete.
     Head { since: Instant },
-    /// A request is being served, of whose body so many octets are still to come.
+    /// A request is in service; `body` octets of its body are still missing.
     Served { body: u64 },
 }
 
@@ -78,7 +77,7 @@ impl<K: Eq + Hash> Conversation<K> {
         }
     }
 
-    /// Octets have come. Heads of HTTP/2 are frames, and their lengths are checked by the library.
+    /// Takes received octets. Ignores HTTP/2: the library checks the lengths of its frames.
     fn read(&self, octets: &[u8]) {
         if self.http2 {
             return;
@@ -102,7 +101,7 @@ impl<K: Eq + Hash> Conversation<K> {
         }
     }
 
-    /// HTTP has a request; until [`Request`] is dropped it is being served.
+    /// Marks a request as received. It is in service until [`Request`] is dropped.
     pub(crate) fn called(self: &Arc<Self>) -> (Length, Request<K>) {
         let length = self.length();
         self.place.set(Standing::Served);
@@ -122,7 +121,7 @@ impl<K: Eq + Hash> Conversation<K> {
                 let body = parsed.content_length.unwrap_or(0);
                 let come = (head.len() - parsed.octets) as u64;
                 match parsed.length() {
-                    // Such a request is the last of its connection, so nothing is counted.
+                    // Other requests are the last of their connection, so nothing is counted.
                     Length::Counted => {
                         state.ahead = come > body;
                         (Length::Counted, body.saturating_sub(come))
@@ -136,7 +135,7 @@ impl<K: Eq + Hash> Conversation<K> {
         length
     }
 
-    /// A request has its reply, or nobody waits for it any more.
+    /// Marks a request as answered or abandoned.
     fn answered(&self) {
         let mut state = self.state();
         state.served = state.served.saturating_sub(1);
@@ -179,7 +178,7 @@ impl<K: Eq + Hash> Conversation<K> {
 
 impl State {
     fn record(&mut self, octets: &[u8]) {
-        // HTTP refuses a longer head. With the longest, some of the body may come along.
+        // HTTP refuses a longer head. The second half is for body octets that arrive with it.
         let room = (2 * HEAD_OCTETS_MAX).saturating_sub(self.head.len());
         self.ahead |= octets.len() > room;
         self.head
@@ -204,7 +203,7 @@ impl Parsed {
     }
 }
 
-/// A whole head; `None` if it is none.
+/// Parses a complete head; `None` if it is incomplete or invalid.
 fn parse(head: &[u8]) -> Option<Parsed> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
@@ -229,7 +228,7 @@ fn parse(head: &[u8]) -> Option<Parsed> {
     Some(parsed)
 }
 
-/// A request that is being served.
+/// A request in service.
 pub(crate) struct Request<K: Eq + Hash>(Arc<Conversation<K>>);
 
 impl<K: Eq + Hash> Drop for Request<K> {
@@ -238,7 +237,7 @@ impl<K: Eq + Hash> Drop for Request<K> {
     }
 }
 
-/// A stream whose conversation is followed.
+/// A stream that reports what it reads to its conversation.
 pub(crate) struct Followed<S, K: Eq + Hash> {
     pub(crate) stream: S,
     pub(crate) conversation: Arc<Conversation<K>>,

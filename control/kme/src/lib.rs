@@ -42,8 +42,9 @@
 //! # }
 //! ```
 //!
-//! Who owns what: `store` the keys, `supply` their arrival, `api` and `skip` the meaning of a request,
-//! `server` the sockets and TLS, `places` who gets a connection, this file the tasks and the clock.
+//! Ownership: `store` owns the keys, `supply` their arrival, `api` and `skip` the meaning of a
+//! request, `server` the sockets and TLS, `places` the connection limits, this file the tasks and
+//! the clock.
 #![forbid(unsafe_code)]
 
 mod api;
@@ -188,11 +189,11 @@ impl Kmes {
         Self::start_with(configs, link, supply, Entropy::system()).await
     }
 
-    /// As [`Kmes::start`], with key bits and key_IDs from another random source: for tests that must
-    /// know the keys.
+    /// Same as [`Kmes::start`], with key bits and key_IDs from another random source: for tests
+    /// that must know the keys.
     ///
     /// # Errors
-    /// As [`Kmes::start`].
+    /// Same as [`Kmes::start`].
     pub async fn start_with(
         configs: Vec<KmeConfig>,
         link: LinkConfig,
@@ -288,7 +289,7 @@ impl Kmes {
     }
 }
 
-/// Says once a minute, and at the end, how many log lines were left out.
+/// Logs once a minute, and at the end, how many log lines were left out.
 async fn count_left_out(api: Arc<Api>, mut stopped: watch::Receiver<bool>) {
     loop {
         let stop = tokio::select! {

@@ -16,8 +16,8 @@ pub const POOL_BITS_MAX: u64 = 64 << 20;
 pub const POOL_BITS_CEILING: u64 = 1 << 30;
 /// Keys handed to a master and not yet fetched by the slave, at most.
 pub const RESERVED_KEYS_MAX: usize = 65_536;
-/// Keys of the default size that the pool keeps for one SAE while others ask for more than their
-/// part, at most: ten a second for as long as a block of the usual link takes to come.
+/// Limit for the share of the pool that is kept for one SAE, in keys of the default size. It covers
+/// ten keys a second for the usual time between two blocks.
 pub const KEPT_KEYS_MAX: u64 = 1024;
 /// How long the slave may take to fetch a key, unless configured otherwise.
 pub const RESERVED_LIFE: Duration = Duration::from_secs(600);
@@ -40,32 +40,32 @@ pub const STREAMS_MAX: u32 = 32;
 pub const PING_EVERY: Duration = Duration::from_secs(30);
 /// A probe without an answer for this long ends the connection.
 pub const PING_TIME_MAX: Duration = Duration::from_secs(10);
-/// Connections at one address of a KME that have shown their certificate, at most.
+/// Limit for authenticated connections at one address of a KME.
 pub const CONNECTIONS_MAX: usize = 256;
-/// Of these, those of one SAE. One more, and its oldest that is not being served has to go.
+/// Limit for one SAE. One more closes its oldest connection that has no request in service.
 pub const CONNECTIONS_PER_SAE_MAX: usize = 32;
-/// Connections that have not shown a certificate yet, at most. A silent one costs a descriptor
-/// and about a kilobyte. There is room for many, so that an honest one that shares its address
-/// with them has time for its handshake before it is the oldest.
+/// Limit for connections without a certificate yet. A silent one costs a descriptor and about a
+/// kilobyte. The limit is high, so that an honest client that shares an address with silent ones
+/// can finish its handshake before its connection is the oldest.
 pub const HANDSHAKES_MAX: usize = 640;
-/// Of these, those of one IPv4 address or one /64 of IPv6. One more, and the oldest has to go.
+/// Limit for one IPv4 address or one /64 of IPv6. One more closes the oldest.
 pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 512;
 /// From the TCP connection to the end of the TLS handshake.
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(3);
-/// To send the head of a request, from its first octet.
+/// Time limit for the head of a request, from its first octet.
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
-/// Between two requests of a connection: longer than clients keep an idle connection (ours:
-/// 120 s), or they would send into a closing one.
+/// Time limit between two requests of a connection. It exceeds the idle time of clients (120 s for
+/// ours), so that no client sends into a closing connection.
 pub const IDLE_TIME_MAX: Duration = Duration::from_secs(150);
-/// Headers of a request, at most: the limit of the HTTP library.
+/// Limit for headers of a request: that of the HTTP library.
 pub const HEADERS_MAX: usize = 100;
 /// To send the body of a request.
 pub const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 /// What open requests get to finish after shutdown was asked.
 pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(2);
-/// Log lines of one kind that others can cause in a minute; more are counted.
+/// Limit for log lines of one kind that peers can cause in a minute. Further ones are counted.
 pub const LOG_LINES_PER_MINUTE: u64 = 20;
-/// A minute of log lines.
+/// The period that the limit of log lines applies to.
 pub const LOG_MINUTE: Duration = Duration::from_secs(60);
 /// Longest sleep of the fill timer, so that forgotten keys expire near their time.
 pub const FILL_SLEEP_MAX: Duration = Duration::from_secs(1);

@@ -2,9 +2,9 @@
 //!
 //! KMEs get X.509 v3 with subject alternative names and both server and client use, SAEs get
 //! CN = SAE ID and client use: the form every known ETSI 014 peer accepts. Lab means: the CA key
-//! lies unencrypted beside the certificates, nothing is revoked. An existing file is left alone
-//! unless told otherwise. [`make_lab_pki`] begins with a new CA, [`add_to_lab_pki`] signs more
-//! certificates with one that is there (`authority`).
+//! lies unencrypted beside the certificates, nothing is revoked. Existing files are kept unless
+//! `overwrite` is set. [`make_lab_pki`] creates a new CA, [`add_to_lab_pki`] signs more
+//! certificates with an existing one (`authority`).
 
 mod authority;
 
@@ -71,25 +71,25 @@ pub enum PkiError {
          KME to add to the authority that is there"
     )]
     Exists(PathBuf),
-    /// A file of a name that is to be added is there already.
+    /// A file with a requested name exists already.
     #[error("{0} exists already: choose another name, or allow overwriting to renew it")]
     Taken(PathBuf),
-    /// The authority that is there cannot sign.
+    /// The existing authority cannot sign.
     #[error("{path} cannot sign certificates: {reason}; fix: another folder makes a new authority")]
     Authority {
-        /// Its certificate or key.
+        /// The path of its certificate or key.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The authority ends before the certificate would.
+    /// The authority expires before the certificate would.
     #[error(
         "the authority's certificate ends in {} days: ask for a shorter validity, or make a new \
          authority in another folder",
         left.as_secs() / (24 * 3600)
     )]
     OutlivesAuthority {
-        /// Until its end.
+        /// Time until the authority expires.
         left: Duration,
     },
     /// The file system refused.
@@ -154,16 +154,16 @@ pub fn make_lab_pki(dir: &Path, pki: &LabPki) -> Result<Vec<PathBuf>, PkiError> 
     Ok(written)
 }
 
-/// Certificates for an authority that is there.
+/// Certificates to sign with an existing authority.
 #[derive(Clone, Debug, Default)]
 pub struct Addition {
     /// KME certificates.
     pub kmes: Vec<KmeName>,
     /// SAE IDs.
     pub saes: Vec<String>,
-    /// From now; [`VALIDITY`], or until the authority ends, if not given.
+    /// Validity from now. Default: [`VALIDITY`], or until the authority expires.
     pub validity: Option<Duration>,
-    /// Replace certificates and keys of these names. The authority stays.
+    /// Replaces certificates and keys of these names. The authority stays.
     pub overwrite: bool,
 }
 
@@ -205,13 +205,13 @@ fn check_names<'a>(kmes: &'a [KmeName], saes: &'a [String]) -> Result<Vec<&'a st
     Ok(seen.split_off(1))
 }
 
-/// The first certificate or key of these names that is there.
+/// The first existing certificate or key of these names.
 fn existing<'a>(dir: &Path, names: impl Iterator<Item = &'a str>) -> Option<PathBuf> {
     let mut files = names.flat_map(|name| ["pem", "key"].map(|end| file(dir, name, end)));
     files.find(|path| path.symlink_metadata().is_ok())
 }
 
-/// The certificates to be signed, by their names.
+/// The certificates to sign, by name.
 fn leaves<'a>(
     kmes: &'a [KmeName],
     saes: &'a [String],

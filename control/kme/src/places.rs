@@ -1,9 +1,10 @@
-//! Who may hold a connection: a limit for all together and one for each peer.
+//! Limits for connections: one for all together and one for each peer.
 //!
-//! A newcomer gets in whenever somebody can go for it. The one who goes holds a connection of the
-//! peer that has the most of them, or of the newcomer's own peer if that is at its limit; among
-//! these the one that does the least and has done so for longest. So a peer that opens more than
-//! its share takes places from itself only. No clock and no IO here.
+//! At a limit, a new connection is admitted only if another one can be closed for it. That one
+//! belongs to the peer with the most connections, or to the peer of the new one if that peer is at
+//! its limit. Among these, the one with the lowest [`Standing`] is closed, the longest in that
+//! standing first. So a peer that exceeds its share loses only its own connections. This file has
+//! no clock and no IO.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,18 +12,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// What the holder of a place does, the least worth first.
+/// The state of the holder of a place, lowest priority first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Standing {
-    /// Owes us something: its first octet, or the rest of a request.
+    /// It must send its first octet or the rest of a request.
     Owing,
-    /// Waits for its next request, or is in its handshake.
+    /// It waits for its next request, or is in its handshake.
     Waiting,
-    /// Is being served. It does not have to go.
+    /// Its request is in service. It is never closed for another.
     Served,
 }
 
-/// The places. A clone is the same table.
+/// The table of places. A clone shares the same table.
 #[derive(Debug)]
 pub(crate) struct Places<K>(Arc<Mutex<Table<K>>>);
 
@@ -30,10 +31,10 @@ pub(crate) struct Places<K>(Arc<Mutex<Table<K>>>);
 struct Table<K> {
     max: usize,
     max_each: usize,
-    /// Counts changes of standing: the order in which holders began to do what they do.
+    /// Counts changes of standing. It orders holders by the start of their standing.
     turn: u64,
     holders: HashMap<u64, Holder<K>>,
-    /// How many of them each peer has.
+    /// Number of places each peer holds.
     held: HashMap<K, usize>,
 }
 
@@ -45,13 +46,13 @@ struct Holder<K> {
     go: oneshot::Sender<()>,
 }
 
-/// One place, until dropped.
+/// One place, held until dropped.
 pub(crate) struct Place<K: Eq + Hash> {
     table: Arc<Mutex<Table<K>>>,
     number: u64,
 }
 
-/// Resolves when the holder has to go.
+/// Resolves when the holder must close.
 pub(crate) type Go = oneshot::Receiver<()>;
 
 impl<K: Clone + Eq + Hash> Places<K> {
@@ -65,13 +66,13 @@ impl<K: Clone + Eq + Hash> Places<K> {
         })))
     }
 
-    /// A place for `peer`, if need be somebody else's. `None`: nobody can go for it.
+    /// Takes a place for `peer`; evicts another holder if necessary. `None`: none can be evicted.
     pub(crate) fn take(&self, peer: &K, standing: Standing) -> Option<(Place<K>, Go)> {
         let mut table = lock(&self.0);
         if let Some(full) = table.full(peer) {
             let leaves = table.who_leaves(peer, full)?;
             let holder = table.remove(leaves)?;
-            // The holder may be gone already; then its place is free all the same.
+            // The holder may have ended already; its place is free in any case.
             let _ = holder.go.send(());
         }
         table.turn += 1;
@@ -92,7 +93,7 @@ impl<K: Clone + Eq + Hash> Places<K> {
         Some((place, told))
     }
 
-    /// Places taken.
+    /// Number of places taken.
     #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {
         lock(&self.0).holders.len()
@@ -137,7 +138,7 @@ impl<K: Eq + Hash> Table<K> {
             holder.standing != Standing::Served
                 && match full {
                     Full::ForPeer => holder.peer == *peer,
-                    // Never of a peer that has fewer than the newcomer's.
+                    // A peer with no more places than the newcomer's peer loses none.
                     Full::ForAll => holder.peer == *peer || self.of(&holder.peer) > own,
                 }
         };
@@ -154,7 +155,7 @@ impl<K: Eq + Hash> Table<K> {
 }
 
 impl<K: Eq + Hash> Place<K> {
-    /// The holder does something else now.
+    /// Sets the standing of the holder.
     pub(crate) fn set(&self, standing: Standing) {
         let mut table = lock(&self.table);
         table.turn += 1;
@@ -171,7 +172,7 @@ impl<K: Eq + Hash> Drop for Place<K> {
         let mut table = lock(&self.table);
         table.remove(self.number);
         if table.holders.is_empty() {
-            // After a rush the table's own memory goes back.
+            // Returns the memory of the table after a peak.
             table.holders.shrink_to_fit();
             table.held.shrink_to_fit();
         }

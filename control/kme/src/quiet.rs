@@ -1,27 +1,28 @@
-//! A bound on log lines that others can cause: the first of each kind in a minute, then a count.
+//! Limits the log lines that peers can cause: logs the first of each kind in a minute and counts
+//! the rest.
 //!
-//! No clock here: `Kmes` calls [`Quiet::minute`] once a minute and at the end.
+//! This file has no clock: `Kmes` calls [`Quiet::minute`] once a minute and at the end.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::LOG_LINES_PER_MINUTE;
 
-/// Kinds of lines, each with a budget of its own.
+/// The kinds of log lines. Each has its own budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A TLS handshake that failed.
     Handshake,
-    /// A TLS handshake that did not end in time.
+    /// A TLS handshake that exceeded its time limit.
     HandshakeTime,
-    /// A connection that had to go for another one, or found no place.
+    /// A connection that was closed for another one, or that found no place.
     Place,
-    /// A request whose head did not end in time.
+    /// A request whose head exceeded its time limit.
     HeadTime,
     /// A connection that could not be accepted.
     Accept,
-    /// A request that was refused.
+    /// A refused request.
     Refused,
-    /// A request that an ordered fault struck.
+    /// A request that an injected fault affected.
     Fault,
 }
 
@@ -36,7 +37,7 @@ impl Kind {
         Self::Fault,
     ];
 
-    /// The kind in the words of its lines.
+    /// The name of the kind in log lines.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Handshake => "TLS handshake failed",
@@ -50,17 +51,17 @@ impl Kind {
     }
 }
 
-/// What was said in this minute.
+/// Lines of each kind in this minute.
 #[derive(Debug, Default)]
 pub(crate) struct Quiet([AtomicU64; Kind::ALL.len()]);
 
 impl Quiet {
-    /// True if the line may be written. It is counted either way.
+    /// True if the line may be logged. Counts it in any case.
     pub(crate) fn may_say(&self, kind: Kind) -> bool {
         self.0[kind as usize].fetch_add(1, Ordering::Relaxed) < LOG_LINES_PER_MINUTE
     }
 
-    /// Begins a new minute. Returns the kinds of which lines were left out, and how many.
+    /// Starts a new minute. Returns the kinds whose lines were left out, with their counts.
     pub(crate) fn minute(&self) -> Vec<(Kind, u64)> {
         let left_out = |kind: Kind| {
             let events = self.0[kind as usize].swap(0, Ordering::Relaxed);

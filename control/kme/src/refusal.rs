@@ -49,17 +49,17 @@ pub enum Refusal {
     /// `Content-Length` and `Transfer-Encoding` in one request.
     #[error("bad request: Content-Length and Transfer-Encoding together, send one of them")]
     LengthTwice,
-    /// There are bits enough, but not for this SAE.
+    /// The pool has enough bits, but keeps them for other SAEs.
     #[error(
         "not enough key material: {wanted_bits} bits wanted, {free_bits} bits free, \
          {kept_bits} more are kept for other SAEs"
     )]
     KeptForOthers {
-        /// Asked for.
+        /// Bits requested.
         wanted_bits: u64,
-        /// In the pool for this SAE.
+        /// Bits in the pool for this SAE.
         free_bits: u64,
-        /// In the pool for others.
+        /// Bits in the pool for other SAEs.
         kept_bits: u64,
     },
     /// Fewer bits in the pool than asked for.

@@ -1,8 +1,8 @@
-//! Requests parsed: from query and body to what the store is asked for. No IO.
+//! Parses requests: query and body become a request to the store. No IO.
 //!
-//! Strict in types and values, indifferent to JSON fields the standard does not know and to
-//! optional extensions, because clients in the field send some. An extension that is mandatory for
-//! the client is refused, whatever its form: none is known here.
+//! Types and values are strict. Unknown JSON fields and optional extensions are ignored, because
+//! clients in the field send some. A mandatory extension is refused in any form, because none is
+//! supported.
 
 use axum::extract::Query;
 use axum::http::Uri;
@@ -23,7 +23,7 @@ pub(crate) struct EncCall {
     pub(crate) size_bits: Option<u64>,
 }
 
-/// The body of "Get key". `null` counts as left out.
+/// The body of "Get key". `null` counts as absent.
 #[derive(Deserialize)]
 struct EncBody {
     number: Option<Whole>,
@@ -87,7 +87,7 @@ impl EncCall {
     }
 }
 
-/// Nothing is asked for by it.
+/// True if the extensions request nothing.
 fn is_empty(extensions: &Value) -> bool {
     match extensions {
         Value::Null => true,

@@ -1,8 +1,8 @@
-//! The sockets of one KME: accept, TLS handshake, HTTP/1.1 or HTTP/2, and an end to all of it.
+//! The sockets of one KME: accept, TLS handshake, HTTP/1.1 or HTTP/2, and shutdown.
 //!
-//! Every step has a time limit. Connections have a limit in all and for each peer: for each
-//! address until the certificate is shown, for each SAE from then on (`places`). What a request
-//! means is `api`'s.
+//! Every step has a time limit. Connections are limited in total and for each peer: by address
+//! before the certificate is verified, by SAE after that (`places`). `api` handles the meaning of a
+//! request.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -55,7 +55,7 @@ impl Face {
     }
 }
 
-/// Who is behind a certificate: one of our SAEs, or anybody else.
+/// The owner of a certificate: one of our SAEs, or `None` for any other.
 type Sae = Option<Arc<str>>;
 
 /// One listening KME.
@@ -64,15 +64,15 @@ pub(crate) struct Server {
     desk: Arc<Desk>,
 }
 
-/// What a connection needs of its KME.
+/// The parts of a KME that a connection needs.
 struct Desk {
     tls: TlsAcceptor,
     identity: SaeIdentity,
     api: Arc<Api>,
     face: Face,
-    /// Places of connections that have not shown a certificate, by address.
+    /// Places of connections without a certificate yet, by address.
     handshakes: Places<IpAddr>,
-    /// Places of those that have, by SAE.
+    /// Places of authenticated connections, by SAE.
     saes: Places<Sae>,
 }
 
@@ -142,7 +142,7 @@ impl Server {
     }
 }
 
-/// The peer that an address stands for: a host has a whole /64 of IPv6 to itself.
+/// The peer that an address belongs to. One IPv6 host can use a whole /64, so a /64 is one peer.
 fn address(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(v4) => v4.into(),
@@ -154,7 +154,7 @@ fn address(ip: IpAddr) -> IpAddr {
 }
 
 impl Desk {
-    /// A connection from its first octet to its last.
+    /// Handles a connection from its first octet to its last.
     async fn connection(
         self: Arc<Self>,
         stream: TcpStream,
@@ -162,7 +162,7 @@ impl Desk {
         (place, mut go): (Place<IpAddr>, Go),
         stopped: watch::Receiver<bool>,
     ) {
-        // Requests are small: waiting to fill a segment only delays them.
+        // Requests are small, so Nagle's algorithm only delays them.
         let _ = stream.set_nodelay(true);
         let stream = tokio::select! {
             stream = timeout(limits::HANDSHAKE_TIME_MAX, self.handshake(stream, &place)) => stream,
@@ -175,7 +175,7 @@ impl Desk {
         drop(place);
         let kme = self.api.kme_id();
         match stream {
-            // Boxed, so that a connection that is silent costs no more than it must.
+            // Boxed, so that the future of a silent connection stays small.
             Ok(Ok(stream)) => Box::pin(self.converse(stream, peer, stopped)).await,
             Ok(Err(error)) => {
                 if self.api.may_say(Kind::Handshake) {
@@ -195,13 +195,13 @@ impl Desk {
         stream: TcpStream,
         place: &Place<IpAddr>,
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        // Whoever says nothing goes before those who do.
+        // A silent connection is evicted before one that has sent something.
         stream.readable().await?;
         place.set(Standing::Waiting);
         self.tls.accept(stream).await
     }
 
-    /// HTTP with a peer that has shown its certificate.
+    /// HTTP with an authenticated peer.
     async fn converse(
         &self,
         stream: TlsStream<TcpStream>,
@@ -332,7 +332,8 @@ where
             let Ok(mut response) = answer.await;
             drop(serving);
             if chunked {
-                // Where its body ends `head` does not see, so it can judge no request after it.
+                // `head` does not see where a chunked body ends, so it cannot judge a later
+                // request.
                 last(&mut response);
             }
             match response.extensions().get::<Lost>() {
@@ -343,7 +344,7 @@ where
     }
 }
 
-/// Has the connection closed after this response.
+/// Closes the connection after this response.
 fn last(response: &mut Response) {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(CONNECTION, close);

@@ -1,15 +1,14 @@
-//! Fair shares of the pool: what is kept in it for each SAE, so that one that asks for everything
-//! leaves the others enough.
+//! Fair shares of the pool: a part is kept for each SAE, so that one SAE cannot take all keys.
 //!
-//! Of the bits that arrive each SAE is credited an equal part, up to a limit; what a full account
-//! cannot take is common. An SAE draws what is common first, then its own account. It may draw
-//! everything but the accounts of the others. So an SAE that asks for no more than its part is
-//! always served, and what nobody claims is not held back for long. An account is held back in
-//! whole units (one key of the largest size): a pool smaller than that is common.
+//! Each SAE is credited an equal part of the bits that arrive, up to a limit. The surplus of a full
+//! account is common. An SAE draws common bits first, then those of its own account. It may draw
+//! everything except the accounts of the others. So an SAE that draws no more than its part is
+//! always served, and unused bits soon become common. An account holds back only whole units (one
+//! key of the largest size): in a smaller pool all bits are common.
 
 use crate::limits::RESERVED_KEYS_MAX;
 
-/// The accounts of the SAEs of one link. Octets throughout.
+/// The accounts of the SAEs of one link. All amounts are octets.
 #[derive(Debug, Default)]
 pub(crate) struct Shares {
     accounts: Vec<Account>,
@@ -21,12 +20,12 @@ pub(crate) struct Shares {
 struct Account {
     sae: Box<str>,
     kept: u64,
-    /// Keys this SAE has taken and its peer has not fetched yet.
+    /// Keys of this SAE that its peer has not fetched yet.
     reserved: usize,
 }
 
 impl Shares {
-    /// Accounts of at most `max` octets, of which whole `unit`s are held back.
+    /// Accounts of at most `max` octets, of which whole units of `unit` octets are held back.
     pub(crate) fn new<'a>(saes: impl IntoIterator<Item = &'a str>, unit: u64, max: u64) -> Self {
         let account = |sae: &str| Account {
             sae: sae.into(),
@@ -40,7 +39,7 @@ impl Shares {
         }
     }
 
-    /// Credits what has arrived.
+    /// Credits octets that arrived.
     pub(crate) fn deposit(&mut self, octets: u64) {
         let Some(part) = octets.checked_div(self.accounts.len() as u64) else {
             return;
@@ -50,13 +49,13 @@ impl Shares {
         }
     }
 
-    /// Octets that `sae` must leave in the pool.
+    /// Octets that `sae` must leave in the pool for others.
     pub(crate) fn kept_from(&self, sae: &str) -> u64 {
         let others = self.accounts.iter().filter(|account| &*account.sae != sae);
         others.map(|account| self.whole(account.kept)).sum()
     }
 
-    /// `sae` draws `octets` from a pool of `pool`; no more than it may.
+    /// Draws `octets` for `sae` from a pool of `pool` octets. The caller checks that it may.
     pub(crate) fn draw(&mut self, sae: &str, octets: u64, pool: u64) {
         let kept: u64 = self.accounts.iter().map(|account| account.kept).sum();
         let common = pool.saturating_sub(kept);
@@ -67,7 +66,7 @@ impl Shares {
             rest -= from_own;
         }
         if rest > 0 {
-            // It came from what the others have beyond whole units.
+            // The rest comes from what the other accounts hold beyond whole units.
             let unit = self.unit;
             for account in &mut self.accounts {
                 account.kept -= account.kept % unit;
@@ -75,12 +74,12 @@ impl Shares {
         }
     }
 
-    /// Keys that `sae` may have waiting for its peers: an equal part of all.
+    /// Limit for keys of one SAE that its peers have not fetched yet: an equal part of all.
     pub(crate) fn reserved_max(&self) -> usize {
         RESERVED_KEYS_MAX / self.accounts.len().max(1)
     }
 
-    /// Keys that `sae` has waiting.
+    /// Keys of `sae` that its peers have not fetched yet.
     pub(crate) fn reserved(&self, sae: &str) -> usize {
         let own = self.accounts.iter().find(|account| &*account.sae == sae);
         own.map_or(0, |account| account.reserved)

@@ -112,8 +112,8 @@ impl Store {
         }
     }
 
-    /// The same store, empty, that keeps a fair share of the pool for each of these SAEs.
-    /// Without this an SAE may draw all there is.
+    /// Makes the same store, empty, with a fair share of the pool for each of these SAEs. Without
+    /// this an SAE may draw all keys.
     #[must_use]
     pub fn with_saes<'a>(self, saes: impl IntoIterator<Item = &'a str>) -> Self {
         let unit = u64::from(self.config.key_bits_max / 8);
@@ -332,15 +332,15 @@ impl Store {
         self.pool.bits()
     }
 
-    /// Bits of these that `sae` may draw; the rest is kept for others.
+    /// Bits in the pool that `sae` may draw; the rest is kept for others.
     #[must_use]
     pub fn free_bits(&self, sae: &str) -> u64 {
         let kept = self.shares.kept_from(sae).saturating_mul(8);
         self.pool.bits().saturating_sub(kept)
     }
 
-    /// Whole keys of the default size that `sae` may draw: `stored_key_count`, which clause 6.1
-    /// has as what the KME can deliver to the SAE.
+    /// Whole keys of the default size that `sae` may draw. This is `stored_key_count`: clause 6.1
+    /// defines it as the keys that the KME can deliver to the SAE.
     #[must_use]
     pub fn free_keys(&self, sae: &str) -> u64 {
         self.free_bits(sae) / u64::from(self.config.key_bits)

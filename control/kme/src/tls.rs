@@ -21,15 +21,15 @@ use crate::config::{KmeConfig, SaeIdentity};
 /// A certificate or key file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// Not readable, or others may read or replace the key.
+    /// The file is unreadable, or others may read or replace the key.
     #[error("{} {problem}; {}", path.display(), problem.fix(path))]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The problem.
         problem: FileError,
     },
-    /// Not PEM.
+    /// The file is not PEM.
     #[error("cannot read {path}: {source}; it must be a PEM file this process may read")]
     Read {
         /// The file.
@@ -104,7 +104,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let opened = Opened::open(path, PEM_OCTETS_MAX).map_err(refused)?;
     let private = opened.private();
     let text = opened.contents().map_err(refused)?;
-    // A file that holds no key need not be private.
+    // A file without a key need not be private.
     let key = PrivateKeyDer::from_pem_slice(&text).map_err(|source| TlsError::Read {
         path: path.into(),
         source,

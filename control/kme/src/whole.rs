@@ -1,15 +1,15 @@
-//! Whole numbers as clients write them. JSON has one kind of number (RFC 8259 6), so `1`, `1.0` and
-//! `1e0` are the same, and some clients keep all numbers as floats. `"1"` is a string and no number.
+//! Whole numbers as clients write them. JSON has one number type (RFC 8259 6): `1`, `1.0` and `1e0`
+//! are equal, and some clients keep all numbers as floats. `"1"` is a string, not a number.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
-/// Up to here a float is read exactly, however many digits follow the point. No limit of ours is
-/// near it.
+/// Up to this value a float is parsed exactly, however many digits follow the point. All our limits
+/// are far below it.
 const EXACT_MAX: f64 = 1e12;
 
-/// A whole number, not below zero.
+/// A whole number, zero or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Whole(pub(crate) u64);
 
@@ -45,7 +45,7 @@ impl<'de> Deserialize<'de> for Whole {
     }
 }
 
-/// The same in a query, where everything is text.
+/// The same for a query, where all values are text.
 pub(crate) fn from_text<'de, D: Deserializer<'de>>(text: D) -> Result<Option<u64>, D::Error> {
     let Some(text) = Option::<String>::deserialize(text)? else {
         return Ok(None);

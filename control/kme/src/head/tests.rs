@@ -11,7 +11,7 @@ fn conversation() -> Arc<Conversation<u8>> {
     Arc::new(Conversation::new(place, false))
 }
 
-/// The lengths of requests that each come whole, and are answered, one after the other.
+/// The lengths of requests that arrive whole, one after the other, each after the previous reply.
 fn lengths(requests: &[&str]) -> Vec<Length> {
     let conversation = conversation();
     let length = |request: &&str| {
@@ -35,7 +35,7 @@ fn each_way_to_tell_the_length() {
             "transfer-encoding: gzip, chunked\r\na: b\r\ncontent-length: 0\r\n",
             Twice,
         ),
-        // Names of other headers that only look alike.
+        // Similar names of other headers.
         (
             "x-content-length: 2\r\nTransfer-Encoding: chunked\r\n",
             Chunked,
@@ -78,7 +78,7 @@ fn a_head_in_single_octets_and_a_body_that_comes_later() {
 fn what_came_before_its_turn_is_not_judged() {
     let first = "POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}";
     let next = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
-    // With the first one, or while it is served, or half and half.
+    // Three cases: with the first request, during its service, or split between the two.
     let together = conversation();
     together.read(format!("{first}{next}").as_bytes());
     assert_eq!(together.called().0, Length::Counted);

@@ -1,4 +1,4 @@
-//! The authority of certificates that are there already, read back to sign more.
+//! Reads an existing CA, to sign more certificates with it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 
 use super::{PkiError, file};
 
-/// An authority, with its key.
+/// An authority and its key.
 pub(super) struct Authority {
     pub(super) issuer: Issuer<'static, KeyPair>,
-    /// When its certificate ends; no certificate it signs is of use after that.
+    /// End of its certificate, and so of every certificate it signs.
     pub(super) until: SystemTime,
 }
 
-/// True if an authority's certificate or key lies in `dir`.
+/// True if the certificate or key of an authority exists in `dir`.
 #[must_use]
 pub fn has_authority(dir: &Path) -> bool {
     ["pem", "key"]

@@ -243,7 +243,7 @@ fn an_sae_is_added_to_the_authority_that_is_there() {
         let leaf = leaf.parse_x509().unwrap();
         leaf.verify_signature(Some(ca.public_key())).unwrap();
         assert_eq!(leaf.issuer(), ca.subject());
-        // Never of use without its authority, so never longer.
+        // A certificate is invalid without its authority, so it must not outlive the authority.
         assert!(leaf.validity().not_after <= ca.validity().not_after);
     }
 }

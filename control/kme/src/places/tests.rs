@@ -34,7 +34,7 @@ fn who_does_the_least_goes_first_and_who_is_served_stays() {
     assert!(gone(&mut owing.1) && !gone(&mut waiting.1));
     let last = take(&places, 'a', Served);
     assert!(gone(&mut waiting.1) && !gone(&mut served.1));
-    // All three are served: nobody can go.
+    // All three are in service, so none can be evicted.
     assert!(places.take(&'a', Owing).is_none());
     next.0.set(Waiting);
     assert!(places.take(&'a', Owing).is_some());
@@ -60,7 +60,7 @@ fn when_all_is_full_the_peer_with_the_most_gives_way() {
     let _newcomer = take(&places, 'd', Owing);
     assert!(gone(&mut greedy[0].1));
     assert!(modest.iter_mut().all(|held| !gone(&mut held.1)));
-    // The greedy one comes again: it takes from itself, not from those who have less.
+    // The greedy peer connects again and loses one of its own places.
     let _again = take(&places, 'a', Owing);
     assert!(gone(&mut greedy[1].1));
     assert!(modest.iter_mut().all(|held| !gone(&mut held.1)));

@@ -28,13 +28,13 @@ fn enc_keys_bodies() {
             call(None, None),
         ),
         (r#"{"extension_optional":[{"x_a":1}]}"#, call(None, None)),
-        // JSON has one kind of number.
+        // JSON has only one number type.
         (r#"{"number":1.0}"#, call(Some(1), None)),
         (r#"{"number":2e0,"size":256.0}"#, call(Some(2), Some(256))),
         (r#"{"size":2.56E2}"#, call(None, Some(256))),
         (r#"{"size":1e3}"#, call(None, Some(1000))),
         (r#"{"number":-0.0}"#, call(Some(0), None)),
-        // What is optional is ignored in any form, what is mandatory refused in any form.
+        // Optional extensions are ignored in any form, mandatory ones refused in any form.
         (r#"{"extension_optional":{"x_a":1}}"#, call(None, None)),
         (r#"{"extension_optional":"x"}"#, call(None, None)),
         (r#"{"extension_mandatory":null}"#, call(None, None)),

@@ -15,7 +15,7 @@ fn each_is_credited_an_equal_part_up_to_the_limit() {
     assert_eq!(shares.kept_from("b"), 3 * UNIT);
     shares.deposit(6 * UNIT);
     assert_eq!(shares.kept_from("a"), 4 * UNIT);
-    // An SAE that has no account is kept from both.
+    // An SAE without an account must leave both accounts.
     assert_eq!(shares.kept_from("c"), 8 * UNIT);
 }
 
@@ -46,8 +46,8 @@ fn without_accounts_nothing_is_kept() {
 }
 
 proptest! {
-    /// One SAE takes all it may, again and again; the other, which draws no more than its part of
-    /// what arrives, is always served, and what is kept is always there.
+    /// One SAE repeatedly takes all it may. The other draws no more than its part of what arrives,
+    /// and is always served. The amount kept is always in the pool.
     #[test]
     fn a_modest_sae_is_always_served(
         arrivals in prop::collection::vec(0u64..40_000, 1..60),
@@ -60,7 +60,7 @@ proptest! {
         for arrived in arrivals {
             pool += arrived;
             shares.deposit(arrived);
-            // What the modest one may count on: its part, up to the limit, in whole units.
+            // The guaranteed amount of the modest SAE: its part, up to the limit, in whole units.
             credit = (credit + arrived / 2).min(max);
             while pool.saturating_sub(shares.kept_from("greedy")) > 0 && pool > shares.kept_from("a") {
                 let take = greed.min(pool - shares.kept_from("a"));

@@ -260,7 +260,7 @@ async fn the_link_sets_sizes_and_the_certificate_field() {
     assert_eq!(given[0].1.len(), 24);
     assert_eq!(world.a.get("sae-b/enc_keys?number=3").await.0, 400);
     assert_eq!(world.a.get("sae-b/enc_keys?size=520").await.0, 400);
-    // Of 20 keys 8 are kept for the other SAE: its half, in keys of the largest size.
+    // 8 of 20 keys are kept for the other SAE: its half, rounded down to keys of the largest size.
     assert_eq!(world.a.get("sae-b/status").await.1["stored_key_count"], 10);
     assert_eq!(world.kmes.snapshot().pool_keys, 18);
     tokio::time::sleep(Duration::from_millis(250)).await;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::world::{Answer, World, error, keys, not_found, supply, until};
 use crate::faults::{Calls, Fault, Faults, Times, Wrong};
 
-/// Keys that SAE A must leave to SAE B: half of the 100, in keys of the largest size.
+/// Keys that SAE A must leave to SAE B: half of the 100, rounded down to keys of the largest size.
 const KEPT_FOR_B: u64 = 48;
 
 async fn world() -> (World, Faults) {

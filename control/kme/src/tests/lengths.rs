@@ -1,4 +1,4 @@
-//! Requests that tell the length of their body in two ways, or by chunks.
+//! Requests that give the length of their body in two ways, or as chunks.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -6,7 +6,7 @@ use super::world::{World, supply};
 
 const POST: &str = "POST /api/v1/keys/sae-b/enc_keys HTTP/1.1\r\nhost: x\r\n";
 
-/// What is answered to octets of a new connection until it is closed.
+/// The replies to octets on a new connection, until the KME closes it.
 async fn replies(world: &World, parts: &[&str]) -> String {
     let mut stream = world.connect("sae-a").await;
     for part in parts {
@@ -15,7 +15,7 @@ async fn replies(world: &World, parts: &[&str]) -> String {
         tokio::task::yield_now().await;
     }
     let mut text = Vec::new();
-    // The end may be a reset, where the request's body was not read.
+    // The connection may end with a reset, because the KME may leave the body unread.
     let _ = stream.read_to_end(&mut text).await;
     String::from_utf8(text).unwrap()
 }
@@ -50,7 +50,7 @@ async fn a_chunked_body_is_read_and_is_the_last_of_its_connection() {
     let text = replies(&world, &[&chunked]).await;
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
     assert_eq!(text.matches("key_ID\"").count(), 2, "{text}");
-    // A second one behind it is not served, whatever it says of its length.
+    // A second request after a chunked one is not served, whatever length it gives.
     let text = replies(&world, &[&chunked, &chunked]).await;
     assert_eq!(text.matches("HTTP/1.1").count(), 1, "{text}");
     assert_eq!(world.kmes.snapshot().pool_keys, 6);

@@ -1,4 +1,4 @@
-//! One peer wants everything: silent connections, half requests, all keys. The others are served.
+//! One peer exhausts a resource: silent connections, half requests, all keys. Others are served.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,10 +12,11 @@ use tokio::task::JoinSet;
 use super::world::{ALL, World, answer, keys, supply, tls};
 use crate::limits::{CONNECTIONS_PER_SAE_MAX, KEPT_KEYS_MAX, POOL_BITS_MAX};
 
-/// Silent connections that are held at a time.
+/// Number of silent connections held open.
 const SILENT: usize = 256;
 
-/// Honest requests, each over a connection of its own: how many are served, and the slowest.
+/// Sends honest requests, each over its own connection. Returns how many succeed, and the longest
+/// time.
 async fn honest(world: &World, requests: usize) -> (usize, Duration) {
     let (mut served, mut slowest) = (0, Duration::ZERO);
     for _ in 0..requests {
@@ -28,8 +29,8 @@ async fn honest(world: &World, requests: usize) -> (usize, Duration) {
     (served, slowest)
 }
 
-/// Holds `number` silent connections from the client's own address, each replaced as soon as it
-/// is closed.
+/// Holds `number` silent connections from the client's own address. Each is reopened when the KME
+/// closes it.
 fn silent(world: &World, number: usize) -> (JoinSet<()>, Arc<AtomicBool>, Arc<AtomicUsize>) {
     let address = world.kmes.addresses()[0];
     let (stop, opened) = (Arc::default(), Arc::default());
@@ -58,7 +59,7 @@ async fn silent_connections_keep_nobody_out() {
     while opened.load(Ordering::Relaxed) < SILENT {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Longer than a silent connection is waited for, so that all of them come again.
+    // Lasts longer than the time limit for a silent connection, so that all of them reconnect.
     let (mut served, mut slowest) = (0, Duration::ZERO);
     for _ in 0..96 {
         let (one, took) = honest(&world, 1).await;
@@ -96,7 +97,8 @@ async fn half_requests_of_one_sae_keep_nobody_out() {
     let (served, slowest) = honest(&world, 20).await;
     println!("{served} of 20 served beside half requests of another SAE, slowest {slowest:?}");
     assert_eq!(served, 20);
-    // The same by the very SAE: it takes places from itself only, and is served too.
+    // The same from the honest SAE itself: only its own connections are closed, and it is still
+    // served.
     for _ in 0..2 * CONNECTIONS_PER_SAE_MAX {
         let mut stream = world.connect("sae-a").await;
         let _ = stream.write_all(b"GET /api").await;
@@ -105,7 +107,7 @@ async fn half_requests_of_one_sae_keep_nobody_out() {
     let (served, slowest) = honest(&world, 20).await;
     println!("{served} of 20 served beside half requests of the same SAE, slowest {slowest:?}");
     assert_eq!(served, 20);
-    // All of them end, the last with the time for a head.
+    // All of them end, the last one by the time limit for a head.
     let began = Instant::now();
     for stream in &mut halves {
         let mut rest = Vec::new();
@@ -154,7 +156,7 @@ async fn one_sae_cannot_drain_the_pool() {
         taken += keys(&reply).len();
         assert!(taken as u64 <= whole);
     }
-    // What the other SAE is entitled to is there, and half of the places for keys to fetch.
+    // The share of the other SAE is available, and so is half of the limit for unfetched keys.
     let status = world.b.get("sae-a/status").await.1;
     assert!(status["stored_key_count"].as_u64().unwrap() >= KEPT_KEYS_MAX);
     let mut served = 0;

@@ -100,7 +100,7 @@ impl World {
         Self::start(supply, LinkConfig::default(), kmes).await
     }
 
-    /// KME A with SAE A, KME B with an SAE of this ID, for which there is no certificate.
+    /// KME A with SAE A, KME B with an SAE of this ID that has no certificate.
     pub(super) async fn named(sae: &str) -> Self {
         Self::start(supply(2), LinkConfig::default(), |dir| {
             vec![kme(dir, "kme-a", &["sae-a"]), kme(dir, "kme-b", &[sae])]
@@ -142,7 +142,7 @@ impl World {
         self.dir.path().join(name)
     }
 
-    /// A connection to KME A with the certificate of `sae`, over HTTP/1.1.
+    /// Connects to KME A over HTTP/1.1 with the certificate of `sae`.
     pub(super) async fn connect(&self, sae: &str) -> TlsStream<TcpStream> {
         let stream = TcpStream::connect(self.kmes.addresses()[0]).await.unwrap();
         let tls = TlsConnector::from(Arc::new(tls(self.dir(), Some(sae), ALL)));
