@@ -1,20 +1,20 @@
-//! Octets of a reply, in memory that is wiped.
+//! The octets of a reply, in memory that is wiped.
 
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use crate::limits::BODY_OCTETS_MAX;
 
-/// A reply's body: grows without leaving copies behind, and is wiped on drop.
+/// The body of a reply: wiped on drop, and it leaves no copies behind when it grows.
 pub(crate) struct Body(Zeroizing<Vec<u8>>);
 
 impl Body {
-    /// With room for so many octets.
+    /// A body with room for `octets` octets.
     pub(crate) fn with_capacity(octets: usize) -> Self {
         Self(Zeroizing::new(Vec::with_capacity(octets)))
     }
 
-    /// `false` when it would become too long; then nothing is taken.
+    /// Appends octets. `false` if the body would become too long; then it is unchanged.
     pub(crate) fn push(&mut self, octets: &[u8]) -> bool {
         let len = self.0.len() + octets.len();
         if len > BODY_OCTETS_MAX {
@@ -29,12 +29,12 @@ impl Body {
         true
     }
 
-    /// Its octets, without the byte order mark that some servers put in front.
+    /// The octets, without the byte order mark that some servers send first.
     pub(crate) fn json(&self) -> &[u8] {
         self.0.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.0)
     }
 
-    /// Whether it is one whole JSON object or array.
+    /// True if the body is one complete JSON object or array.
     pub(crate) fn is_whole_json(&self) -> bool {
         let last = self
             .json()
@@ -44,8 +44,8 @@ impl Body {
             && serde_json::from_slice::<IgnoredAny>(self.json()).is_ok()
     }
 
-    /// Turns control characters into spaces. Between the parts of JSON they mean the same. Within a
-    /// text JSON forbids them, but some KMEs send base64 in lines.
+    /// Replaces control characters by spaces. Between JSON tokens the meaning is the same. Within
+    /// strings JSON forbids them, but some KMEs send base64 in lines.
     pub(crate) fn forgive_control_characters(&mut self) {
         for octet in self.0.iter_mut().filter(|octet| octet.is_ascii_control()) {
             *octet = b' ';

@@ -10,8 +10,8 @@ use crate::kme::Kme;
 use crate::limits::{KEY_BITS_MAX, KEYS_PER_CALL_MAX};
 use crate::model::{KeyIds, KeyRequest, Status};
 
-/// A client of one KME, for the keys shared with one peer. Calls may run side by side; each
-/// has a connection of its own.
+/// A client of one KME, for the keys shared with one peer. Calls may run in parallel; each has its
+/// own connection.
 pub struct Client {
     urls: Urls,
     kme: Kme,

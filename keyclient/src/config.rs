@@ -60,7 +60,7 @@ pub(crate) struct SkipUrls {
 const API: [&str; 3] = ["api", "v1", "keys"];
 
 impl ClientConfig {
-    /// Every mistake that shows without the KME: of values, and of each file.
+    /// All mistakes in values and files that can be found without the KME.
     #[must_use]
     pub fn mistakes(&self, protocol: Protocol) -> Vec<ConfigError> {
         let urls = match protocol {

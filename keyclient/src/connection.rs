@@ -1,7 +1,7 @@
 //! One TLS connection to a KME: HTTP/1.1, for one exchange.
 //!
-//! It ends with a good-bye, never with a reset. The buffers of HTTP and TLS, in which a key has
-//! stood, are given back at once: what waits for the KME's own good-bye is the bare socket.
+//! It closes with close_notify, never with a reset. The HTTP and TLS buffers, which held a key, are
+//! freed at once: only the bare socket waits for the close_notify of the KME.
 
 use core::pin::pin;
 use std::io;
@@ -22,10 +22,10 @@ use crate::limits::ADDRESSES_MAX;
 use crate::line::{Line, Seen};
 use crate::reply::{Reply, Taken};
 
-/// A connection on which nothing was asked yet.
+/// A connection before its request.
 pub(crate) struct Connection(Line);
 
-/// Why there is no connection.
+/// The reason for no connection.
 #[derive(Debug)]
 pub(crate) enum NoConnection {
     Dns,
@@ -34,23 +34,23 @@ pub(crate) enum NoConnection {
     Tls(io::Error),
 }
 
-/// Why an exchange has brought no reply.
+/// The reason for no reply.
 #[derive(Debug)]
 pub(crate) enum NoReply {
-    /// The connection broke, or what came is no HTTP.
+    /// The connection broke, or the reply is not HTTP.
     Broken {
-        /// What the line has seen of it.
+        /// What [`Line`] observed of it.
         seen: Arc<Seen>,
         error: hyper::Error,
     },
-    /// It did not come in time.
+    /// The reply missed the time limit.
     TooSlow,
-    /// Its body is longer than we take.
+    /// The body exceeds our limit.
     TooLong,
 }
 
 impl Connection {
-    /// Connects and shakes hands.
+    /// Connects and does the TLS handshake.
     pub(crate) async fn open(
         tls: &TlsConnector,
         url: &Url,
@@ -65,7 +65,7 @@ impl Connection {
         Ok(Self(Line::new(tls)))
     }
 
-    /// Asks, and reads the reply.
+    /// Sends the request and reads the reply.
     pub(crate) async fn ask(
         self,
         request: Request<Full<Bytes>>,
@@ -86,32 +86,32 @@ impl Connection {
             Trouble::TooSlow => NoReply::TooSlow,
             Trouble::TooLong => NoReply::TooLong,
         });
-        // A reply that has said all before it broke off is a reply.
+        // A reply that is complete in content counts, even if the connection broke after it.
         match (reply, end) {
             (Some(reply), Ok(())) => Ok(reply),
             (Some(reply), Err(NoReply::Broken { .. } | NoReply::TooSlow)) if reply.says_all() => {
                 Ok(reply)
             }
             (_, Err(error)) => Err(error),
-            (None, Ok(())) => Err(NoReply::TooSlow), // cannot be: a talk ends well with a reply
+            (None, Ok(())) => Err(NoReply::TooSlow), // unreachable: success has a reply
         }
     }
 }
 
-/// How a talk ends that does not end well.
+/// The ways in which an exchange fails.
 enum Trouble {
     Broken(hyper::Error),
     TooSlow,
     TooLong,
 }
 
-/// One exchange. `reply` is filled as it comes, so that what has come outlives a time-out.
+/// One exchange. `reply` is filled as octets arrive, so that they survive a time-out.
 async fn talk(
     line: Line,
     request: Request<Full<Bytes>>,
     reply: &mut Option<Reply>,
 ) -> (Result<(), Trouble>, Option<Line>) {
-    // Lenient: what cannot be read costs a key.
+    // Lenient, because an unreadable reply costs a key.
     let http = http1::Builder::new()
         .allow_spaces_after_header_name_in_responses(true)
         .allow_obsolete_multiline_headers_in_responses(true)
@@ -136,7 +136,7 @@ async fn talk(
                 parts = driver.as_mut(), if driven.is_none() => driven = Some(parts),
             }
         }
-    }; // the sender is gone: the HTTP part comes to its end
+    }; // the sender is dropped, so the HTTP driver ends
     let parts = match driven {
         Some(parts) => parts,
         None => driver.await,
@@ -144,7 +144,7 @@ async fn talk(
     (end, parts.ok().map(|parts| parts.io.into_inner()))
 }
 
-/// Reads head and body.
+/// Reads the head and the body of a reply.
 async fn read(response: Response<Incoming>, reply: &mut Option<Reply>) -> Result<(), Trouble> {
     let (head, mut body) = response.into_parts();
     let reply = reply.insert(Reply::new(&head, &body).ok_or(Trouble::TooLong)?);
@@ -161,7 +161,7 @@ async fn read(response: Response<Incoming>, reply: &mut Option<Reply>) -> Result
     Ok(())
 }
 
-/// The first address of the host that takes the connection.
+/// Connects to the first address of the host that accepts.
 async fn tcp(url: &Url, until: Instant) -> Result<TcpStream, NoConnection> {
     let port = url.port_or_known_default().unwrap_or(443);
     let addresses: Vec<_> = match url.host() {
@@ -181,7 +181,7 @@ async fn tcp(url: &Url, until: Instant) -> Result<TcpStream, NoConnection> {
         let share = until.saturating_duration_since(Instant::now()) / left;
         match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
-                let _ = stream.set_nodelay(true); // only slower without
+                let _ = stream.set_nodelay(true); // an error only costs speed
                 return Ok(stream);
             }
             Ok(Err(error)) => failure = NoConnection::Refused(error),
@@ -191,7 +191,7 @@ async fn tcp(url: &Url, until: Instant) -> Result<TcpStream, NoConnection> {
     Err(failure)
 }
 
-/// What the KME's certificate must be issued for.
+/// The name that the certificate of the KME must contain.
 fn server_name(url: &Url) -> Option<ServerName<'static>> {
     match url.host()? {
         Host::Ipv4(ip) => Some(ServerName::from(std::net::IpAddr::from(ip))),

@@ -97,13 +97,13 @@ fn these(container: KeyContainer, ids: &[KeyId]) -> Result<Vec<Key>, KmeFault> {
         let mut key = key(&delivered)?;
         let Some(id) = ids.iter().find(|id| same(id, &key.id)) else {
             unasked = unasked.or(Some(key.id));
-            continue; // dropped and thereby lost; those asked for are what matters
+            continue; // dropped and so lost; only the requested keys matter
         };
         // Into the asker's spelling: that is what the peer and we both know.
         key.id = *id;
         let again = |known: &Key| known.id == key.id && known.bytes.same_as(&key.bytes);
         if keys.iter().any(again) {
-            continue; // the same twice is once
+            continue; // an exact duplicate counts once
         }
         check_new(&key, &keys)?; // also bounds the loop: at most one key per ID asked for
         keys.push(key);

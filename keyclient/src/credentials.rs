@@ -1,6 +1,6 @@
 //! PEM files of the configuration: the CA, our certificate, its private key.
 //!
-//! Every mistake is told with the field, the file, what was found in it and how to fix it.
+//! Every error names the field, the file, what the file contains and the fix.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::limits::PEM_OCTETS_MAX;
 use crate::own::OwnCertificate;
 use crate::pem::{self, Block};
 
-/// What is wrong with the files, each looked at by itself.
+/// The mistakes in the files. Each file is checked independently.
 pub(crate) fn mistakes(config: &ClientConfig) -> Vec<ConfigError> {
     let provider = aws_lc_rs::default_provider();
     let certificate = certificate(config).and_then(|(file, chain)| {
@@ -33,7 +33,7 @@ pub(crate) fn mistakes(config: &ClientConfig) -> Vec<ConfigError> {
         .map_or(Ok(()), |chain| another_sae(config, chain));
     let certificate = certificate.map(|_| ());
     let key = private_key(config, &provider).map(|_| ());
-    // Whether the two belong together shows only where each is fine.
+    // Whether certificate and key match can be checked only if both are valid.
     let pair = match (&certificate, &key) {
         (Ok(()), Ok(())) => ours(config, &provider).map(|_| ()),
         _ => Ok(()),
@@ -42,7 +42,7 @@ pub(crate) fn mistakes(config: &ClientConfig) -> Vec<ConfigError> {
     found.into_iter().filter_map(Result::err).collect()
 }
 
-/// Who names itself as its peer gets no key: a key is for two.
+/// Refuses a peer name that is our own name, because a key needs two different SAEs.
 fn another_sae(config: &ClientConfig, chain: &[CertificateDer<'_>]) -> Result<(), ConfigError> {
     let der = chain.first().map_or(&[][..], AsRef::as_ref);
     let Ok((_, certificate)) = X509Certificate::from_der(der) else {
@@ -82,7 +82,7 @@ pub(crate) fn ours(
 ) -> Result<(CertifiedKey, OwnCertificate), ConfigError> {
     let (file, mut chain) = certificate(config)?;
     let (key_file, key) = private_key(config, provider)?;
-    // TLS wants our own certificate first; some tools write the CA first.
+    // TLS requires our own certificate first; some tools write the CA first.
     match chain
         .iter()
         .position(|certificate| belongs(certificate, &key))
@@ -105,11 +105,11 @@ pub(crate) fn ours(
     Ok((CertifiedKey::new(chain, key), own))
 }
 
-/// Whether the certificate is for this key. The public keys are compared as they stand: X.509
-/// version 1, which the TLS library does not read, will do.
+/// True if the certificate contains this public key. Compares the encoded keys, so that X.509
+/// version 1 works too, which the TLS library does not read.
 fn belongs(certificate: &CertificateDer<'_>, key: &Arc<dyn SigningKey>) -> bool {
     let Some(ours) = key.public_key() else {
-        return true; // a key that does not tell
+        return true; // this key type gives no public key
     };
     let Ok((_, ours)) = SubjectPublicKeyInfo::from_der(&ours) else {
         return true;
@@ -119,7 +119,7 @@ fn belongs(certificate: &CertificateDer<'_>, key: &Arc<dyn SigningKey>) -> bool 
     })
 }
 
-/// Our certificate, and those of CAs beside it.
+/// Reads our certificate and the CA certificates in the same file.
 fn certificate(
     config: &ClientConfig,
 ) -> Result<(PemFile<'_>, Vec<CertificateDer<'static>>), ConfigError> {
@@ -151,7 +151,7 @@ fn private_key<'a>(
 struct PemFile<'a> {
     field: &'static str,
     path: &'a Path,
-    /// Whether a secret may lie in it.
+    /// Ok if the file may hold a secret.
     private: Result<(), FileError>,
     text: Zeroizing<Vec<u8>>,
 }
@@ -180,7 +180,7 @@ impl<'a> PemFile<'a> {
         })
     }
 
-    /// Each certificate, and the line it begins in.
+    /// All certificates, each with the line where it begins.
     fn certificates(&self) -> Result<Vec<(usize, CertificateDer<'static>)>, ConfigError> {
         let mut certificates = Vec::new();
         let mut others = Vec::new();
@@ -189,7 +189,7 @@ impl<'a> PemFile<'a> {
                 "CERTIFICATE" | "X509 CERTIFICATE" => {
                     certificates.push((block.line, block.der.to_vec().into()));
                 }
-                // OpenSSL's own: what it trusts the certificate for follows it.
+                // An OpenSSL format: trust settings follow the certificate.
                 "TRUSTED CERTIFICATE" => {
                     let certificate = x509_parser::asn1_rs::Any::from_der(&block.der)
                         .map_or(block.der.as_slice(), |(rest, _)| {
@@ -247,7 +247,7 @@ impl<'a> PemFile<'a> {
                 "holds a private key in the format of OpenSSH",
                 "convert a copy with `ssh-keygen -p -m PKCS8 -N '' -f FILE`",
             )),
-            // By what it is, not by its label: tools confuse PKCS#1, SEC1 and PKCS#8.
+            // Parsed by content, not by label: tools confuse PKCS#1, SEC1 and PKCS#8.
             Some(key) => match PrivateKeyDer::try_from(key.der.as_slice()) {
                 Ok(key) => Ok(key.clone_key()),
                 Err(_) => Err(self.wrong(
@@ -276,7 +276,7 @@ impl<'a> PemFile<'a> {
         })
     }
 
-    /// Our own certificate.
+    /// Parses our own certificate.
     fn parsed<'b>(
         &self,
         chain: &'b [CertificateDer<'_>],

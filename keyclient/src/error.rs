@@ -82,34 +82,34 @@ pub enum Blame {
 pub enum Retry {
     /// The same again after a pause that grows.
     Later,
-    /// This key is lost or unknown: go on with another one. After [`KmeFault::KeyNotFound`] and
-    /// [`KmeFault::KeyRefused`] one may ask again for a short time first: a key can reach the second
-    /// KME late.
+    /// This key is lost or unknown: continue with another one. After [`KmeFault::KeyNotFound`] and
+    /// [`KmeFault::KeyRefused`] a short time of retries is allowed first: a key can reach the
+    /// second KME late.
     NextKey,
     /// Not before the configuration has changed and a new client was made from it.
     Never,
 }
 
-/// What is wrong between us and a KME, in a few words: for status, and for what to do about it.
+/// The problem between us and a KME in short form, for the status and for the choice of a fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Complaint {
-    /// It does not answer.
+    /// The KME does not answer.
     NoAnswer,
-    /// It cannot serve now.
+    /// The KME cannot serve now.
     Unavailable,
-    /// It, or a proxy in front of it, refuses our certificate.
+    /// The KME, or a proxy in front of it, refuses our certificate.
     OurCertificate,
-    /// We refuse its certificate.
+    /// We refuse the certificate of the KME.
     ItsCertificate,
-    /// It refuses us, or we are wrong.
+    /// The KME refuses the request, or the mistake is ours.
     Refusal,
-    /// It has no keys.
+    /// The KME has no keys.
     NoKeys,
-    /// It does not know the key that was named, maybe not yet.
+    /// The KME does not know the named key, or not yet.
     NotFound,
-    /// Its answer makes no sense.
+    /// The answer of the KME is invalid.
     Nonsense,
-    /// It gives keys that cannot be used.
+    /// The KME delivers unusable keys.
     BadKey,
 }
 
@@ -131,7 +131,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// A bit of its own.
+    /// The bit of this call in a set of calls.
     pub(crate) fn bit(self) -> u8 {
         1 << self as u8
     }
@@ -172,7 +172,7 @@ impl Error {
         }
     }
 
-    /// What is wrong, in short.
+    /// The problem in short form.
     #[must_use]
     pub fn complaint(&self) -> Complaint {
         match self {
@@ -184,7 +184,7 @@ impl Error {
                 | CertificateFault::AskedTooLate { .. } => Complaint::OurCertificate,
                 _ => Complaint::ItsCertificate,
             },
-            // It was delivered before: it is gone, and the next one is wanted.
+            // The key was delivered before, so it is gone; continue with the next one.
             Self::AskedTwice { .. } => Complaint::NotFound,
             Self::Kme { fault, .. } => match fault {
                 KmeFault::Proxy { .. } => Complaint::NoAnswer,

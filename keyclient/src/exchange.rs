@@ -1,4 +1,4 @@
-//! One question and its reply: within the time, on a connection of its own (ADR 16).
+//! One request and its reply, within the time limit, on a separate connection (ADR 16).
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -22,16 +22,16 @@ pub(crate) struct Question {
     pub(crate) body: Option<Vec<u8>>,
 }
 
-/// Why there is no reply.
+/// The reason for no reply.
 #[derive(Debug)]
 pub(crate) enum NoAnswer {
     NoConnection(NoConnection),
     NoReply(NoReply),
-    /// The question cannot be put into HTTP.
+    /// The question does not form a valid HTTP request.
     Unaskable(http::Error),
 }
 
-/// The way to one KME, and nowhere else.
+/// The exchanges with one KME.
 pub(crate) struct Exchange {
     tls: TlsConnector,
     timeout: Duration,
@@ -52,7 +52,7 @@ impl Exchange {
         }
     }
 
-    /// Asks once, on a connection that ends with it: its buffers hold the key as long as it lives.
+    /// Sends one request on a new connection. It closes after that, because its buffers hold keys.
     pub(crate) async fn ask(&self, question: Question) -> Result<Reply, NoAnswer> {
         let start = Instant::now();
         let until = start + self.timeout;

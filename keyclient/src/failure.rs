@@ -1,4 +1,4 @@
-//! From what TLS and HTTP say of a failure to what is wrong.
+//! Translates failures of TLS and HTTP into faults.
 
 use core::error::Error as StdError;
 use core::time::Duration;
@@ -21,19 +21,19 @@ pub(crate) enum Failure {
     Bug(String),
 }
 
-/// What a failure has to name so that it can be fixed.
+/// The details that a failure names, so that the operator can fix it.
 pub(crate) struct Reading {
-    /// Time that connecting may take.
+    /// Time limit for connecting.
     pub(crate) connect: Duration,
-    /// Time that a call may take.
+    /// Time limit for a call.
     pub(crate) timeout: Duration,
-    /// File of the CAs that we trust.
+    /// File of the CAs we trust.
     pub(crate) ca: PathBuf,
     pub(crate) own: OwnCertificate,
 }
 
 impl Reading {
-    /// Why there is no answer.
+    /// The failure for a missing answer.
     pub(crate) fn failure(&self, failure: NoAnswer) -> Failure {
         let network = Failure::Network;
         match failure {
@@ -59,7 +59,7 @@ impl Reading {
             NoAnswer::NoReply(NoReply::Broken { seen, error }) => {
                 if let Some(tls) = seen.tls() {
                     return match self.tls_failure(tls) {
-                        // After the handshake the request may have reached the KME.
+                        // The request may have reached the KME, because the handshake was complete.
                         Failure::Network(NetworkFault::Tls(text)) => {
                             network(NetworkFault::Broken(text))
                         }
@@ -155,7 +155,7 @@ impl Reading {
     }
 }
 
-/// The TLS library's error within one of the socket.
+/// The TLS library's error inside a socket error.
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
@@ -177,7 +177,7 @@ fn refuses_certificate(alert: AlertDescription) -> bool {
     )
 }
 
-/// The last cause, in words.
+/// The text of the innermost cause.
 fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let causes = core::iter::successors(Some(error), |&error| error.source());
     causes.last().map_or_else(String::new, ToString::to_string)

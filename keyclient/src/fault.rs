@@ -137,7 +137,7 @@ pub enum CertificateFault {
         /// Our certificate.
         own: OwnCertificate,
     },
-    /// The same, told by HTTP: a web server in front of the KME has looked at it.
+    /// The same refusal by HTTP: a web server in front of the KME has checked our certificate.
     #[error(
         "{status}{message}: the KME, or a proxy in front of it, refuses our certificate {own}; \
          have it issued by the CA that is trusted there, for this SAE, \
@@ -146,12 +146,12 @@ pub enum CertificateFault {
     OursNotTaken {
         /// HTTP status.
         status: u16,
-        /// The words of the page.
+        /// The text of the page.
         message: Message,
         /// Our certificate.
         own: OwnCertificate,
     },
-    /// Our certificate is asked for when TLS has no way to give it any more.
+    /// The server requests our certificate after the handshake, where TLS cannot send it.
     #[error(
         "{status}{message}: the KME, or a proxy in front of it, asks for our certificate only after \
          the handshake, where it cannot be given; have it ask for it in the handshake, for the whole \
@@ -160,7 +160,7 @@ pub enum CertificateFault {
     AskedTooLate {
         /// HTTP status.
         status: u16,
-        /// The words of the page.
+        /// The text of the page.
         message: Message,
     },
 }
@@ -180,12 +180,12 @@ pub enum KmeFault {
          have this SAE's certificate (cert) allowed there"
     )]
     Forbidden(Message),
-    /// 3xx, which is not followed: keys come from the KME that was named, or not at all.
+    /// 3xx. Redirects are not followed: keys come only from the configured KME.
     #[error("{status}, the KME sends us elsewhere{to}; set url to where its API is")]
     Redirected {
         /// HTTP status.
         status: u16,
-        /// Where to.
+        /// The target of the redirect.
         to: Message,
     },
     /// The key is not (or no longer, or not yet) at this KME.
@@ -196,7 +196,7 @@ pub enum KmeFault {
         /// The KME's words.
         message: Message,
     },
-    /// A key that the peer has named is refused, for a reason that may be that it is not here yet.
+    /// The KME refuses a key that the peer named. Possibly the key has not arrived yet.
     #[error(
         "{status}, the KME does not give out the key{message}; it may not be here yet. \
          If this lasts, check cert, and the peer's sae_id at both sites"
@@ -204,18 +204,18 @@ pub enum KmeFault {
     KeyRefused {
         /// HTTP status.
         status: u16,
-        /// The KME's words.
+        /// The message of the KME.
         message: Message,
     },
-    /// 400 and the like: it does not take the request.
+    /// 400 and similar: the KME rejects the request.
     #[error("{status}, the KME refuses the request{message}{}", hint(*.status))]
     Refused {
         /// HTTP status.
         status: u16,
-        /// The KME's words.
+        /// The message of the KME.
         message: Message,
     },
-    /// The same, of a request that it has served before.
+    /// The KME rejects a request of a kind that it served before.
     #[error(
         "{status}, the KME refuses a request that it has served before{message}; \
          it may have no keys now"
@@ -223,15 +223,15 @@ pub enum KmeFault {
     RefusedNow {
         /// HTTP status.
         status: u16,
-        /// The KME's words.
+        /// The message of the KME.
         message: Message,
     },
-    /// Keys have run out, in the KME's words: there is no status for it.
+    /// Keys have run out, by the message of the KME: no status is defined for this.
     #[error("{status}, the KME has no keys now{message}")]
     Exhausted {
         /// HTTP status.
         status: u16,
-        /// The KME's words.
+        /// The message of the KME.
         message: Message,
     },
     /// 404 for another call than `dec_keys`.
@@ -243,9 +243,9 @@ pub enum KmeFault {
          have its limit raised, or lengthen the rekey interval", not_before(*.pause)
     )]
     TooMany {
-        /// How long the KME wants to be left alone.
+        /// The pause that the KME asks for.
         pause: Option<Duration>,
-        /// The KME's words.
+        /// The message of the KME.
         message: Message,
     },
     /// 502, 503 or 504 of a proxy.
@@ -256,10 +256,10 @@ pub enum KmeFault {
     Proxy {
         /// HTTP status.
         status: u16,
-        /// The words of the page.
+        /// The text of the page.
         message: Message,
     },
-    /// 5xx, 408: it cannot serve now. Also how most KMEs say that keys have run out.
+    /// 5xx, 408: the KME cannot serve now. Most KMEs also report an empty pool this way.
     #[error("{status}, the KME cannot serve now{message}")]
     Unavailable {
         /// HTTP status.
@@ -327,7 +327,7 @@ pub enum KmeFault {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message(pub(crate) String);
 
-/// What helps against some statuses.
+/// The fix for some statuses.
 fn hint(status: u16) -> &'static str {
     match status {
         405 | 415 => "; try form = \"get\" or \"post\"",
@@ -350,7 +350,7 @@ impl NetworkFault {
 }
 
 impl Message {
-    /// Cut, in one line, and without control characters.
+    /// Shortens the text to one line without control characters.
     pub(crate) fn new(text: &str) -> Self {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let printable = words.chars().filter(|c| !c.is_control());

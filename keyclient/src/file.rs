@@ -1,8 +1,7 @@
-//! Files that a config names: read whole, never waited for, and private if they hold a secret.
+//! Files that a configuration names: read completely, without blocking, and private if secret.
 //!
-//! A FIFO or a device in the place of a file would hold up its reader for ever, or do something when
-//! it is opened. So a path is looked at before it is opened, opened without waiting, and looked at
-//! again.
+//! A FIFO or a device instead of a file could block its reader forever, or act when it is opened.
+//! So the type is checked before open, the open does not block, and the type is checked again.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -11,40 +10,40 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-/// Rights of group and others, of which a secret has none.
+/// Permissions of group and others; a secret has none of them.
 const OTHERS: u32 = 0o077;
-/// Everybody may make, rename and delete files in this folder.
+/// Everybody may create, rename and delete files in this folder.
 const EVERYBODY_WRITES: u32 = 0o002;
 /// User ID of the superuser.
 const ROOT: u32 = 0;
 
-/// Why a file is not read.
+/// The reason why a file is not read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The system says no.
+    /// The system returned an error.
     #[error("cannot be read ({0})")]
     Io(#[from] io::Error),
-    /// There is none.
+    /// The file does not exist.
     #[error("there is no such file")]
     Absent,
-    /// It is there and may not be read.
+    /// The file exists but permission is denied.
     #[error("may not be read by this user")]
     Denied,
-    /// It is no regular file.
+    /// Not a regular file.
     #[error("is {0}, no file")]
     NotAFile(&'static str),
-    /// It is longer than such a file can be.
+    /// Longer than the limit for such a file.
     #[error("has {len} octets, at most {max} are read")]
     TooLong {
         /// Its length.
         len: u64,
-        /// What is read at most.
+        /// The limit.
         max: usize,
     },
-    /// Group or others have rights to a secret.
+    /// Group or others have permissions on a secret.
     #[error("is open to others (mode {0:o})")]
     OpenToOthers(u32),
-    /// It belongs to somebody else, who can change it or its rights.
+    /// It belongs to another user, who can change it or its permissions.
     #[error("belongs to user {owner}, not to user {user} who runs this program, nor to root")]
     Foreign {
         /// Its owner.
@@ -52,18 +51,18 @@ pub enum FileError {
         /// The user of this process.
         user: u32,
     },
-    /// Everybody may replace it.
+    /// Everybody may replace the file.
     #[error("lies in {folder}, where everybody may write (mode {mode:o})")]
     PublicFolder {
         /// The folder.
         folder: PathBuf,
-        /// Its mode.
+        /// The mode of the folder.
         mode: u32,
     },
 }
 
 impl FileError {
-    /// What to do about it.
+    /// The fix.
     #[must_use]
     pub fn fix(&self, path: &Path) -> String {
         let path = path.display();
@@ -86,7 +85,7 @@ impl FileError {
     }
 }
 
-/// Reads a regular file of at most `max` octets. They are wiped when dropped.
+/// Reads a regular file of at most `max` octets. The contents are wiped when dropped.
 ///
 /// # Errors
 /// See [`FileError`].
@@ -94,7 +93,7 @@ pub fn read(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     Opened::open(path, max)?.contents()
 }
 
-/// As [`read`], of a file that is [`Opened::private`].
+/// Same as [`read`], for a file that must be [`Opened::private`].
 ///
 /// # Errors
 /// See [`FileError`].
@@ -104,7 +103,7 @@ pub fn read_secret(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileEr
     opened.contents()
 }
 
-/// A regular file, open and not read yet.
+/// A regular file, open but not read yet.
 pub struct Opened<'a> {
     path: &'a Path,
     file: File,
@@ -129,13 +128,13 @@ impl<'a> Opened<'a> {
             .custom_flags(without_waiting.bits().cast_signed())
             .open(path)
             .map_err(refused)?;
-        let about = file.metadata()?; // it may have been replaced between the two
+        let about = file.metadata()?; // the file may have been replaced since the first check
         is_a_file(&about, max)?;
         Ok(Self { path, file, about })
     }
 
-    /// Whether it may hold a secret: it belongs to us or to root, nobody else has rights to it, and
-    /// not everybody can put another one in its place.
+    /// Checks that the file may hold a secret: it belongs to us or to root, no other user has
+    /// permissions on it, and not everybody can replace it.
     ///
     /// # Errors
     /// See [`FileError`].
@@ -148,7 +147,7 @@ impl<'a> Opened<'a> {
         if owner != user && owner != ROOT {
             return Err(FileError::Foreign { owner, user });
         }
-        // The folder of the name that was given, and that of the file it leads to.
+        // The folder of the given path, and that of the link target.
         let real = fs::canonicalize(self.path)?;
         for file in [self.path, &real] {
             let folder = match file.parent() {
@@ -164,14 +163,14 @@ impl<'a> Opened<'a> {
         Ok(())
     }
 
-    /// Reads it whole. What is appended meanwhile is left alone. Files of `/proc` have a length of 0
+    /// Reads the whole file. Octets appended later are ignored. Files of `/proc` have a length of 0
     /// and are read as empty.
     ///
     /// # Errors
     /// See [`FileError`].
     pub fn contents(self) -> Result<Zeroizing<Vec<u8>>, FileError> {
         let len = self.about.len();
-        // One octet more than there is, so that reading to the end never reallocates.
+        // One octet more than the length, so that reading to the end never reallocates.
         let room = usize::try_from(len).unwrap_or(usize::MAX).saturating_add(1);
         let mut octets = Zeroizing::new(Vec::with_capacity(room));
         self.file.take(len).read_to_end(&mut octets)?;

@@ -1,5 +1,5 @@
-//! One KME as it is reached: its HTTP client, its name in log lines, and its failures in our
-//! words. What is asked is the business of `client` (ETSI GS QKD 014) and `skip`.
+//! One KME: its HTTP client, its name in log lines, and its failures as our errors. The requests
+//! belong to `client` (ETSI GS QKD 014) and `skip`.
 
 use core::time::Duration;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -24,9 +24,9 @@ pub(crate) struct Kme {
     name: Arc<str>,
     exchange: Exchange,
     reading: Reading,
-    /// Kinds of calls that it has served, a bit each.
+    /// The kinds of calls it has served, one bit each.
     served: AtomicU8,
-    /// Until when it wants to be left alone.
+    /// The KME asked for no request before this time.
     quiet: Mutex<Option<Instant>>,
 }
 
@@ -80,10 +80,10 @@ impl Kme {
         })
     }
 
-    /// What it means for a KME that we know.
+    /// Refines a fault by the history of this KME.
     fn knowing_it(&self, call: Call, fault: KmeFault) -> KmeFault {
         match fault {
-            // The request has not changed; what the KME has in store has.
+            // The request is the same as before, so the stock of the KME has changed.
             KmeFault::Refused { status, message }
                 if !message.names_our_mistake()
                     && self.served.load(Ordering::Relaxed) & call.bit() != 0 =>
@@ -99,7 +99,7 @@ impl Kme {
         }
     }
 
-    /// A KME that has named a time is not asked before.
+    /// Refuses a call before the time that the KME named.
     fn left_alone(&self) -> Result<(), KmeFault> {
         let left = self
             .quiet()

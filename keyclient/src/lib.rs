@@ -16,11 +16,11 @@
 //! dropped; no key is ever part of an error or a log line.
 //!
 //! What it does not do: no retries over time, no backoff, no prefetching (the driver of the rekey
-//! protocol has the plan; [`Sources`] only asks a second KME), no redirects, no proxies, no cookies, and no
-//! switch that skips the verification of a certificate. It cannot wipe the copies of a reply in
-//! the read buffers of TLS and HTTP, nor the TLS private key inside the TLS library. It frees them
-//! with the connection, after each call: a program whose allocator wipes what it frees keeps no key
-//! in them.
+//! protocol has the plan; [`Sources`] only asks a second KME), no redirects, no proxies, no
+//! cookies, and no switch that skips the verification of a certificate. It cannot wipe the copies
+//! of a reply in the read buffers of TLS and HTTP, nor the TLS private key inside the TLS library.
+//! It frees these buffers with the connection, after each call. If the allocator of the program
+//! wipes freed memory, no key stays in them.
 #![forbid(unsafe_code)]
 
 mod body;

@@ -22,12 +22,12 @@ pub const MESSAGE_CHARS_MAX: usize = 200;
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 /// Time to connect and shake hands, unless the call's time-out is shorter.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Time for saying good-bye on a connection that is closed.
+/// Time limit for the close_notify exchange when a connection closes.
 pub const CLOSING_TIME: Duration = Duration::from_secs(1);
-/// Addresses of a host that are tried.
+/// Limit for the addresses of a host that are tried.
 pub const ADDRESSES_MAX: usize = 4;
 
-/// A KME that asks for a pause by `Retry-After` gets no longer one.
+/// Limit for the pause that a KME asks for by `Retry-After`.
 pub const LEFT_ALONE_MAX: Duration = Duration::from_secs(30);
 
 /// A KME gets so long before the other one is asked as well, unless told otherwise: with an answer

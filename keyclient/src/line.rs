@@ -1,7 +1,7 @@
-//! The octets of one TLS connection, and what was seen of them.
+//! The octets of one TLS connection, with a record of what happened on it.
 //!
-//! HTTP on top tells little of why a connection broke. Here it is known whether anything came at
-//! all, and which TLS alert or error of the socket came first.
+//! HTTP reports little about why a connection broke. This module records whether any octet of an
+//! answer came, and the first TLS alert and socket error.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -16,13 +16,13 @@ use tokio_rustls::client::TlsStream;
 
 use crate::limits::CLOSING_TIME;
 
-/// A TLS connection that keeps book.
+/// A TLS connection that records its events.
 pub(crate) struct Line {
     tls: TlsStream<TcpStream>,
     seen: Arc<Seen>,
 }
 
-/// What was seen of it.
+/// The record of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     octets: AtomicBool,
@@ -31,7 +31,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Whether an octet of an answer has come.
+    /// True if an octet of an answer has come.
     pub(crate) fn octets(&self) -> bool {
         self.octets.load(Ordering::Relaxed)
     }
@@ -41,14 +41,14 @@ impl Seen {
         self.tls.get()
     }
 
-    /// The socket's error that ended the connection, in words.
+    /// The text of the socket error that ended the connection.
     pub(crate) fn socket(&self) -> Option<&str> {
         self.socket.get().map(String::as_str)
     }
 
     fn enter(&self, error: &io::Error) {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-        // The first one counts; a later one follows from it.
+        // Only the first error counts; later ones follow from it.
         let _first = match inner {
             Some(tls) => self.tls.set(rustls::Error::clone(tls)).is_ok(),
             None => self.socket.set(error.to_string()).is_ok(),
@@ -68,22 +68,23 @@ impl Line {
         Arc::clone(&self.seen)
     }
 
-    /// Says good-bye, and waits a little for the KME to do so too: closing the socket at once would
-    /// answer the KME's last words with a reset. TLS and its buffers are gone before the waiting.
+    /// Sends close_notify, and waits a short time for that of the KME: if the socket closed at
+    /// once, the last octets of the KME would cause a reset. TLS and its buffers are freed before
+    /// the wait.
     pub(crate) async fn close(mut self) {
         let _ = timeout(CLOSING_TIME, async {
             self.tls.shutdown().await?;
             let (mut socket, tls) = self.tls.into_inner();
             drop(tls);
             let mut rest = [0; 256];
-            while socket.read(&mut rest).await? > 0 {} // TLS records still
+            while socket.read(&mut rest).await? > 0 {} // discard further TLS records
             io::Result::Ok(())
         })
-        .await; // a KME that says nothing is left
+        .await; // a silent KME only costs the time limit
     }
 
-    /// In TLS 1.3 a KME refuses our certificate after the handshake: its alert may wait to be read
-    /// while its end of the connection is closed to what we write.
+    /// Reads a waiting alert after a failed write. In TLS 1.3 a KME refuses our certificate after
+    /// the handshake: it may have sent the alert and closed the connection before our write.
     fn write_failed(&mut self, error: io::Error, context: &mut Context<'_>) -> io::Error {
         let mut octet = [0];
         match Pin::new(&mut self.tls).poll_read(context, &mut ReadBuf::new(&mut octet)) {
@@ -108,8 +109,8 @@ impl AsyncRead for Line {
                     self.seen.octets.store(true, Ordering::Relaxed);
                 }
             }
-            // Many servers end without the closing alert of TLS. That the octets before are whole
-            // is told by HTTP's length or by the JSON, never by this end.
+            // Many servers close without close_notify. HTTP's length or the JSON shows whether the
+            // octets before are complete, so this end is no error.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
             Err(error) => {
                 self.seen.enter(&error);

@@ -124,10 +124,10 @@ pub struct KeyIdElement {
 
 /// Reply to "Get key" and "Get key with key IDs". No `Debug`, no `Clone`: it holds keys.
 ///
-/// The names of fields are read in any case, with `_` and `-` or without: `Keys`, `keyId`.
+/// Field names are read in any case, with or without `_` and `-`: `Keys`, `keyId`.
 #[derive(Default, Serialize)]
 pub struct KeyContainer {
-    /// The keys. The standard's table prints `Keys`, its examples `keys`.
+    /// The keys. The table in the standard says `Keys`, its examples say `keys`.
     pub keys: Vec<DeliveredKey>,
     /// For future use by the standard.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -264,9 +264,9 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     })
 }
 
-/// `256.0` is a whole number too.
+/// Accepts an integer, or a float with a whole value such as `256.0`.
 fn whole(number: Option<u64>, float: Option<f64>) -> u64 {
-    // Up to there every whole number has a float of its own.
+    // Every whole number up to this limit has an exact float.
     let in_range = |float: &f64| float.fract() == 0.0 && (0.0..=9e15).contains(float);
     number
         .or(float.filter(in_range).map(|float| float as u64))

@@ -1,18 +1,18 @@
-//! Our certificate, in words: what the operator of a KME asks when it is refused.
+//! A description of our certificate, as a KME operator needs it when the KME refuses it.
 
 use core::fmt;
 use std::path::{Path, PathBuf};
 
 use x509_parser::prelude::{X509Certificate, X509Version};
 
-/// Our certificate, in words.
+/// The description of our certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnCertificate {
-    /// Its file.
+    /// The file of the certificate.
     pub file: PathBuf,
-    /// Whose it is, by whom, and until when.
+    /// Subject, issuer and end of validity.
     pub identity: String,
-    /// Why a KME may refuse it, although we can use it.
+    /// The reason why a KME may refuse it, although we can use it.
     pub flaw: Option<&'static str>,
 }
 

@@ -1,7 +1,7 @@
-//! PEM files as they are met: joined without a newline, with a byte order mark, with text around.
+//! PEM files as they occur: joined without a newline, with a byte order mark, with text around.
 //!
-//! Whoever drops a block of a file in silence loses a CA, and the reader is left to wonder why a
-//! KME is not trusted. So a block is read, or the line is named that keeps it from being read.
+//! A block that is skipped silently means a missing CA, and later an unexplained trust failure. So
+//! each block is read, or the error names the line that prevents it.
 
 use core::fmt;
 
@@ -13,7 +13,7 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
-/// A line outside of all blocks with so many base64 characters in a row is part of a block.
+/// A line outside of all blocks with this many base64 characters belongs to a broken block.
 const STRAY_BASE64: usize = 40;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -21,18 +21,18 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// One block.
+/// One PEM block.
 pub(crate) struct Block {
-    /// What it is by its BEGIN line: `CERTIFICATE`.
+    /// The label of its BEGIN line, such as `CERTIFICATE`.
     pub(crate) label: String,
-    /// The line it begins in, counted from 1.
+    /// The line where it begins, counted from 1.
     pub(crate) line: usize,
-    /// Encrypted by the means of RFC 1421, as keys of old OpenSSL are.
+    /// Encrypted as in RFC 1421, as old OpenSSL writes keys.
     pub(crate) encrypted: bool,
     pub(crate) der: Zeroizing<Vec<u8>>,
 }
 
-/// Why a file cannot be read as PEM. Does not quote the file, which may be a key.
+/// The reason why a file is not valid PEM. Does not quote the file, which may be a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Flaw {
     pub(crate) line: usize,
@@ -58,11 +58,11 @@ pub(crate) fn blocks(file: &[u8]) -> Result<Vec<Block>, Flaw> {
     Ok(blocks)
 }
 
-/// A file, one octet a character.
+/// A file, one character per octet.
 struct Text(Zeroizing<Vec<u8>>);
 
 impl Text {
-    /// UTF-16 is what some Windows shells write.
+    /// Decodes UTF-16 too, which some Windows shells write.
     fn new(file: &[u8]) -> Self {
         let narrow = |wide: &[u8], from: fn([u8; 2]) -> u16| {
             let (pairs, _) = wide.as_chunks::<2>();
@@ -81,7 +81,7 @@ impl Text {
         }
     }
 
-    /// Where the next block begins. What stands before it is checked for lost blocks.
+    /// Finds the next block. Checks the lines before it for broken blocks.
     fn marker(&self, from: usize) -> Result<Option<usize>, Flaw> {
         let mut at = from;
         while at < self.0.len() {
@@ -100,7 +100,7 @@ impl Text {
         Ok(None)
     }
 
-    /// A line outside of all blocks.
+    /// Checks a line outside of all blocks.
     fn check_stray(&self, at: usize, line: &[u8]) -> Result<(), Flaw> {
         if find(line, END).is_some() {
             return Err(self.flaw(at, "an END line without its BEGIN line"));
@@ -108,7 +108,7 @@ impl Text {
         let broken = [&b"BEGIN "[..], b"END "].iter().any(|word| {
             find(line, word).is_some_and(|at| {
                 let (before, after) = line.split_at(at);
-                // Any dashes, also those of a word processor.
+                // Any kind of dash, including those that word processors insert.
                 let dashed = before
                     .last()
                     .is_some_and(|&octet| octet == b'-' || octet >= 0x80);
@@ -136,7 +136,7 @@ impl Text {
         Ok(())
     }
 
-    /// The block whose BEGIN line is at `begin`, and where it ends.
+    /// The block whose BEGIN line is at `begin`, and the position after it.
     fn block(&self, begin: usize) -> Result<(Block, usize), Flaw> {
         let (label, body) = self
             .label(begin + BEGIN.len())
@@ -168,7 +168,7 @@ impl Text {
         Ok((block, after))
     }
 
-    /// From there to the next dashes, in the same line; and where it goes on.
+    /// The label from `from` to the next dashes in the same line, and the position after them.
     fn label(&self, from: usize) -> Option<(String, usize)> {
         let line = self.0.get(from..self.line_end(from))?;
         let end = find(line, DASHES)?;
@@ -177,6 +177,7 @@ impl Text {
     }
 
     /// Skips the headers of RFC 1421: lines up to an empty one, the first of which has a colon.
+    /// Returns whether they name encryption, and the position after them.
     fn after_headers(&self, from: usize, to: usize) -> (bool, usize) {
         let body = self.0.get(from..to).unwrap_or_default();
         if !body.contains(&b':') {
@@ -217,14 +218,14 @@ impl Text {
         Ok(der)
     }
 
-    /// The newline that ends the line of `at`, or the end of the file.
+    /// The end of the line at `at`: its newline, or the end of the file.
     fn line_end(&self, at: usize) -> usize {
         let rest = self.0.get(at..).unwrap_or_default();
         let end = rest.iter().position(|octet| matches!(octet, b'\n' | b'\r'));
         at + end.unwrap_or(rest.len())
     }
 
-    /// Number of the line of `at`: ends are LF, CR LF, or CR alone.
+    /// The line number of `at`. Lines end with LF, CR LF, or CR alone.
     fn line(&self, at: usize) -> usize {
         let before = self.0.get(..at).unwrap_or_default();
         let count = |octet| before.iter().filter(|&&o| o == octet).count();

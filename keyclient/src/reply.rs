@@ -1,4 +1,4 @@
-//! A reply as it came: what its head says, and its body. Not yet judged.
+//! A reply as received: the relevant fields of its head, and its body. Not yet judged.
 
 use core::time::Duration;
 
@@ -13,31 +13,31 @@ use zeroize::Zeroize as _;
 use crate::body::Body;
 use crate::limits::BODY_OCTETS_MAX;
 
-/// A reply.
+/// A received reply.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     /// `Content-Type`, in lower case.
     pub(crate) kind: String,
-    /// Where a redirect leads.
+    /// The target of a redirect.
     pub(crate) location: Option<String>,
-    /// How long the KME wants to be left alone.
+    /// The pause that the KME asks for.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Body,
-    /// The body ends with the connection: nothing else says where.
+    /// Only the end of the connection ends the body.
     endless: bool,
 }
 
-/// What came of a piece of a body.
+/// The result of adding a part of the body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     More,
-    /// Nothing that matters can follow.
+    /// The body is complete; no relevant octet can follow.
     Whole,
     TooLong,
 }
 
 impl Reply {
-    /// `None` when the body announced is longer than we take.
+    /// `None` if the announced body exceeds our limit.
     pub(crate) fn new(head: &Parts, body: &Incoming) -> Option<Self> {
         let announced = body.size_hint().exact();
         let capacity = usize::try_from(announced.unwrap_or(0)).unwrap_or(usize::MAX);
@@ -58,7 +58,7 @@ impl Reply {
         })
     }
 
-    /// A piece of the body; it is wiped where we are the last to hold it.
+    /// Adds a part of the body. Wipes the part if no one else holds it.
     pub(crate) fn take(&mut self, chunk: Bytes) -> Taken {
         let fits = self.body.push(&chunk);
         if let Ok(mut ours) = chunk.try_into_mut() {
@@ -67,14 +67,14 @@ impl Reply {
         if !fits {
             Taken::TooLong
         } else if self.endless && self.body.is_whole_json() {
-            Taken::Whole // some servers forget to close as well
+            Taken::Whole // some servers also forget to close
         } else {
             Taken::More
         }
     }
 
-    /// Whether nothing that matters is missing, although the reply broke off: a failure is told by
-    /// its status alone, and JSON that parses is whole.
+    /// True if a reply that broke off is complete in content: the status alone shows a failure, and
+    /// JSON that parses is complete.
     pub(crate) fn says_all(&self) -> bool {
         !self.status.is_success() || self.body.is_whole_json()
     }

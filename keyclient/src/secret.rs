@@ -1,8 +1,8 @@
-//! Key material in the client's hands: as text in a reply (base64 in ETSI GS QKD 014, hex in SKIP),
-//! and as octets for its user.
+//! Key material in the client: as text in a reply (base64 in ETSI GS QKD 014, hex in SKIP), and as
+//! octets for its user.
 //!
 //! Neither type can be printed, cloned or compared by accident, and both are wiped when dropped.
-//! What this does not do: wipe the copies in the read buffers of TLS and HTTP. They are freed with the
+//! They do not wipe the copies in the read buffers of TLS and HTTP. These are freed with the
 //! connection, after each call.
 
 use base64::Engine as _;
@@ -39,7 +39,7 @@ pub enum KeyTextError {
     NotHex,
 }
 
-/// Some KMEs leave the padding out.
+/// Padding is optional, because some KMEs omit it.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -63,7 +63,7 @@ impl SecretText {
         if self.0.is_empty() {
             return Err(KeyTextError::Empty);
         }
-        // Some KMEs write it in lines, or in the alphabet for URLs.
+        // Some KMEs send base64 in lines, or in the URL-safe alphabet.
         let digits = self.0.bytes().filter(|octet| !octet.is_ascii_whitespace());
         let mut text = Zeroizing::new([0; KEY_TEXT_MAX]);
         let mut len = 0;

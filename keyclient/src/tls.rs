@@ -47,10 +47,10 @@ pub(crate) fn setup(
         .dangerous() // rustls' word for any verifier of one's own: ours only adds a check
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(ours)));
-    // Each connection shows both certificates: one that was replaced or has expired counts at once.
-    // And some servers that ask for a certificate fail at a session that is resumed.
+    // A full handshake shows both certificates, so that a replaced or expired one takes effect at
+    // once. Also, some servers that ask for a certificate fail when a session is resumed.
     tls.resumption = Resumption::disabled();
-    // The HTTP of ETSI GS QKD 014. Some KMEs accept HTTP/2 and then fail at it.
+    // ETSI GS QKD 014 uses HTTP/1.1. Some KMEs accept HTTP/2 and then fail.
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok((tls, own))
 }

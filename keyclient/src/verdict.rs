@@ -1,7 +1,7 @@
-//! What a reply means: by its status, by its words, and by whether it comes from the KME at all.
+//! The meaning of a reply: by its status, by its text, and by whether the KME sent it.
 //!
-//! The standard defines few statuses, and KMEs use them as they like. Proxies and appliances in
-//! front of a KME answer with web pages of their own. So the words count as well.
+//! The standard defines few statuses, and KMEs use them differently. Proxies and appliances in
+//! front of a KME answer with their own web pages. So the text counts as well.
 
 use crate::body::Body;
 use crate::error::Call;
@@ -11,7 +11,7 @@ use crate::own::OwnCertificate;
 use crate::reply::Reply;
 use crate::words;
 
-/// The body of a success; anything else is a fault.
+/// The body of a successful reply; any other reply is a fault.
 pub(crate) fn of(mut reply: Reply, call: Call, own: &OwnCertificate) -> Result<Body, Failure> {
     reply.body.forgive_control_characters();
     let status = reply.status.as_u16();
@@ -54,7 +54,7 @@ fn fault(reply: &Reply, call: Call, status: u16, message: Message) -> KmeFault {
             pause: reply.retry_after,
             message,
         },
-        // A proxy that does not reach the KME says so in a page of its own.
+        // A proxy that cannot reach the KME sends its own page.
         502 => KmeFault::Proxy { status, message },
         503 | 504 if !json && !reply.body.json().is_empty() => KmeFault::Proxy { status, message },
         _ if !call.names_a_key() && status >= 400 && words::say_shortage(status, &message) => {
@@ -62,7 +62,7 @@ fn fault(reply: &Reply, call: Call, status: u16, message: Message) -> KmeFault {
         }
         408 | 500..=599 => KmeFault::Unavailable { status, message },
         400 if message.names_our_mistake() => KmeFault::Refused { status, message },
-        // The peer has just named this key: it may be on its way, whatever the KME calls that.
+        // The peer has just named this key, so it may not have arrived yet, for any status.
         400 | 404 | 410
             if call == Call::SkipKeyById
                 || (call.names_a_key() && (status != 400 || words::say_not_here(&message))) =>

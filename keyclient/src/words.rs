@@ -1,10 +1,10 @@
-//! The words of a failure: the KME's own, or those of a server in front of it.
+//! The text of a failure, from the KME or a server in front of it.
 
 use crate::fault::Message;
 use crate::model::ErrorBody;
 use crate::reply::Reply;
 
-/// How KMEs say that keys have run out, when they do not say 503.
+/// Texts by which KMEs report that keys have run out, without status 503.
 const SHORTAGE: [&str; 20] = [
     "not enough",
     "insufficient",
@@ -28,7 +28,7 @@ const SHORTAGE: [&str; 20] = [
     "try again",
 ];
 
-/// How KMEs say that a key is not here.
+/// Texts by which KMEs report that a key is not present.
 const NOT_HERE: [&str; 13] = [
     "not found",
     "not exist",
@@ -71,8 +71,8 @@ pub(crate) fn is_json(reply: &Reply) -> bool {
     )
 }
 
-/// nginx, Apache, IIS and others: our certificate is missing, or is none they take. Our own KME's
-/// certificate is never meant by a reply.
+/// True if nginx, Apache, IIS or others report that our certificate is missing or not accepted. A
+/// reply never means the certificate of the KME itself.
 pub(crate) fn name_our_certificate(reply: &Reply, message: &Message) -> bool {
     let page = !is_json(reply) && holds(reply, "certificate");
     page || message
@@ -81,12 +81,13 @@ pub(crate) fn name_our_certificate(reply: &Reply, message: &Message) -> bool {
         .contains("certificate")
 }
 
-/// Apache, when only a part of a site asks for a certificate.
+/// True if Apache requests a certificate only for a part of a site.
 pub(crate) fn asks_too_late(reply: &Reply) -> bool {
     holds(reply, "post-handshake") || holds(reply, "renegotiation")
 }
 
-/// A server that is out of order uses some of these words for itself: then keys have to be named.
+/// True if the text reports that keys have run out. Servers use some of these words for their own
+/// failures, so with a 5xx status the text must mention keys.
 pub(crate) fn say_shortage(status: u16, message: &Message) -> bool {
     says(message, &SHORTAGE) && (status < 500 || says(message, &["key"]))
 }
@@ -105,10 +106,10 @@ fn holds(reply: &Reply, word: &str) -> bool {
     String::from_utf8_lossy(&lower).contains(word)
 }
 
-/// The text of an element.
+/// The text of an HTML element.
 fn between(octets: &[u8], open: &str, close: &str) -> Option<String> {
     let text = String::from_utf8_lossy(octets);
-    let lower = text.to_ascii_lowercase(); // of the same length
+    let lower = text.to_ascii_lowercase(); // same length as `text`
     let open = lower.find(open)?;
     let begin = open + lower.get(open..)?.find('>')? + 1;
     let end = begin + lower.get(begin..)?.find(close)?;

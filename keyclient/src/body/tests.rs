@@ -34,7 +34,7 @@ fn json_is_whole_when_nothing_is_missing_at_its_end() {
     for whole in [text.to_owned(), format!("\u{feff}{text}\r\n"), "{}".into()] {
         assert!(body(whole.as_bytes()).is_whole_json(), "{whole}");
     }
-    // A number or a word may go on.
+    // More octets may follow a number or a word.
     for word in ["1", "true", "", "x}", "{}}"] {
         assert!(!body(word.as_bytes()).is_whole_json(), "{word}");
     }

@@ -24,7 +24,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// What is said of it: the problem and the fix.
+/// The text of the error: the problem and the fix.
 fn said(path: &Path) -> String {
     match read_secret(path, 100) {
         Ok(_) => "read".to_owned(),
@@ -45,7 +45,7 @@ fn a_file_is_read_whole() {
     assert!(read(&file, 0).unwrap().is_empty());
 }
 
-/// Each of these would hold up who reads it, or is none of a file's contents.
+/// Each of these blocks its reader, or has no file contents.
 #[test]
 fn what_is_no_file_is_named_and_never_waited_for() {
     let folder = Folder::new();
@@ -116,7 +116,7 @@ fn a_secret_where_everybody_may_replace_it_is_refused() {
     }
     set_mode(folder.0.path(), 0o755);
     assert_eq!(said(&file), "read");
-    // Nor may everybody turn the link elsewhere.
+    // Everybody could replace the link, so it is refused too.
     set_mode(outside.0.path(), 0o777);
     assert!(said(&link).contains("everybody may write"));
 }

@@ -1,4 +1,4 @@
-//! Key containers as they are met: read by the meaning of their fields, without a copy of a key.
+//! Key containers as KMEs send them: field names are read leniently, without a copy of a key.
 
 use core::fmt;
 
@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::{DeliveredKey, KeyContainer, id};
 use crate::SecretText;
 
-/// Name of a field, in lower case, without `_` and `-`.
+/// A field name in lower case, without `_` and `-`.
 struct Name(String);
 
-/// A key's name: text, or an integer.
+/// A key ID: text, or an integer.
 struct Id(String);
 
 impl<'de> Deserialize<'de> for Name {
@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for Delivered {
     }
 }
 
-/// Which of two would be meant?
+/// Refuses a duplicate field, because its meaning is ambiguous.
 fn once<T, E: Error>(field: &mut Option<T>, value: T, name: &'static str) -> Result<(), E> {
     match field.replace(value) {
         None => Ok(()),

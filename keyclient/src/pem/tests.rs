@@ -5,7 +5,7 @@ use super::{Flaw, blocks};
 const ONE: &str = "-----BEGIN CERTIFICATE-----\nMIIBAAAA\nAAAB\n-----END CERTIFICATE-----\n";
 const TWO: &str = "-----BEGIN CERTIFICATE-----\nMIIBAAAA\nAAAC\n-----END CERTIFICATE-----\n";
 
-/// Label and line of each block.
+/// The label and line of each block.
 fn read(text: impl AsRef<[u8]>) -> Result<Vec<(String, usize)>, Flaw> {
     let blocks = blocks(text.as_ref())?;
     Ok(blocks
@@ -123,10 +123,10 @@ proptest! {
 
     #[test]
     fn no_block_is_lost_without_a_word(
-        // Less than an END line and the BEGIN line after it.
+        // Shorter than an END line and the next BEGIN line.
         cut in any::<prop::sample::Index>(), len in 0usize..40, by in "[-A-Z \r\n]{0,8}",
     ) {
-        // Whatever happens to two certificates: both are read, or there is a flaw.
+        // After any edit of two certificates, both are read, or there is an error.
         let text = format!("{ONE}{TWO}");
         let from = cut.index(text.len());
         let to = (from + len).min(text.len());

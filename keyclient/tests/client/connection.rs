@@ -1,4 +1,4 @@
-//! Connections: one for each request; slow, broken, absent.
+//! Connections: one for each request; slow, broken or absent ones.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ fn network(error: Option<Error>) -> (NetworkFault, Retry) {
     }
 }
 
-/// The buffers of a connection hold the key of its last reply: it ends with the call.
+/// The buffers of a connection hold the key of its last reply, so it ends with the call.
 #[tokio::test]
 async fn each_request_has_a_connection_of_its_own_which_ends_with_it() {
     let pki = Pki::new();

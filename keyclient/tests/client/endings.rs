@@ -91,7 +91,7 @@ async fn json_that_is_whole_is_taken_however_the_reply_ends() {
             );
         }
     }
-    // What is not whole is not taken.
+    // An incomplete body is refused.
     for cut in [body.len() - 1, body.len() / 2, 0] {
         let reply = format!("HTTP/1.0 200 OK\r\n\r\n{}", &body[..cut]).into_bytes();
         let kme = Kme::start(&pki, move |_, _| Answer::RawThenCut(reply.clone())).await;

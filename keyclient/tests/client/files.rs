@@ -1,4 +1,4 @@
-//! CA, certificate and key files as tools and people write them.
+//! CA, certificate and key files as tools and users write them.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// A key of these, with the mode that a key must have.
+/// A key from the fixtures, with the mode that a key must have.
 fn fixture_key(pki: &Pki, name: &str) -> PathBuf {
     let file = pki.path(name);
     std::fs::copy(fixture(name), &file).unwrap();
@@ -128,12 +128,12 @@ async fn our_own_files_are_read_in_the_same_way() {
             format!("{}{ca}", cert.trim_end()),
             format!("\u{feff}{key}").replace('\n', "\r\n"),
         ),
-        // The CA before our own, as some tools write a chain.
+        // The CA before our own certificate, as some tools write a chain.
         (
             format!("{ca}{cert}"),
             format!("Bag Attributes\n  x: y\nKey Attributes: <No Attributes>\n{key}"),
         ),
-        // All in one file, without newlines between.
+        // All in one file, without newlines in between.
         (all.clone(), all.clone()),
     ];
     for (cert, key) in files {
@@ -194,7 +194,7 @@ async fn a_version_1_certificate_of_ours_is_used_and_named_when_it_is_refused() 
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
-    // Another key is found out all the same.
+    // A mismatched key is still detected.
     let text = refusal(ClientConfig {
         key: pki.path("sae.key"),
         ..config(&kme)
@@ -223,7 +223,7 @@ async fn keys_of_every_usual_kind_are_taken() {
         let keys = client(config).enc_keys(1, 256).await;
         assert!(keys.is_ok(), "{name}: {:?}", keys.err());
     }
-    // By what it is, whatever its label says.
+    // The content decides, not the label.
     for (name, from, to) in [
         ("rsa-pkcs1", "RSA PRIVATE KEY", "PRIVATE KEY"),
         ("p384-pkcs8", "PRIVATE KEY", "EC PRIVATE KEY"),
@@ -274,7 +274,7 @@ async fn a_certificate_for_another_purpose_is_named_when_it_is_refused() {
             key: pki.path(&format!("{name}.key")),
             ..pki.config(&kme)
         };
-        // Some KMEs take it: that is theirs to say.
+        // Some KMEs accept it, so the decision is theirs.
         match client(config).enc_keys(1, 256).await.err() {
             Some(error) => {
                 let text = error.to_string();

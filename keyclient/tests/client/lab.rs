@@ -32,9 +32,9 @@ pub(crate) struct Setup {
     pub(crate) clients: RootCertStore,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) versions: &'static [&'static SupportedProtocolVersion],
-    /// Closes at once after an alert, so that a reset follows it.
+    /// Closes at once after an alert, so that a reset follows.
     pub(crate) abrupt: bool,
-    /// Takes every client's certificate unread.
+    /// Accepts every client certificate without a check.
     pub(crate) any_client: bool,
 }
 
@@ -55,7 +55,7 @@ impl Setup {
     }
 }
 
-/// What a KME does that leaves certificates to somebody else.
+/// Accepts any client certificate, as a KME behind a checking proxy does.
 #[derive(Debug)]
 struct AnyClient(Vec<SignatureScheme>);
 
@@ -186,9 +186,9 @@ struct State {
     script: Box<Script>,
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,
-    /// Connections that the client has ended as TLS says: by close_notify.
+    /// Connections that the client closed by close_notify.
     closed: AtomicUsize,
-    /// Different certificates of clients.
+    /// The distinct certificates of clients.
     certificates: Mutex<HashSet<Vec<u8>>>,
 }
 
@@ -260,12 +260,12 @@ impl Kme {
         self.state.connections.load(Ordering::SeqCst)
     }
 
-    /// Different certificates that clients have shown so far.
+    /// Number of distinct client certificates so far.
     pub(crate) fn certificates(&self) -> usize {
         self.state.certificates.lock().unwrap().len()
     }
 
-    /// Waits until the client has closed all connections in order, none by a reset.
+    /// Waits until the client has closed all connections by close_notify, none by a reset.
     pub(crate) async fn all_closed(&self) {
         for _ in 0..500 {
             if self.state.closed.load(Ordering::SeqCst) == self.connections() {
@@ -303,7 +303,7 @@ async fn connection(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>,
         let seen = match request(&mut tls, &mut buffer).await {
             Ok(Some(seen)) => seen,
             Ok(None) => {
-                // Our own good-bye: a client that has closed its socket answers with a reset.
+                // Our close_notify: a client whose socket is closed answers with a reset.
                 let _ = tls.shutdown().await;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 if tls.get_ref().0.take_error().unwrap().is_none() {

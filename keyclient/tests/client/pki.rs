@@ -26,7 +26,7 @@ pub(crate) struct Shown {
     pub(crate) key: PrivateKeyDer<'static>,
 }
 
-/// As the file of a private key must be.
+/// Sets the mode that a private key file must have.
 pub(crate) fn private(file: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();

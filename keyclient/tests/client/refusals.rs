@@ -220,7 +220,7 @@ async fn what_cannot_be_asked_is_a_bug_and_not_sent() {
     assert!(kme.seen().is_empty());
 }
 
-/// What a web server answers in the place of a KME.
+/// The answer of a web server instead of a KME.
 fn page(status: u16, title: &str, text: &str) -> Answer {
     let body = format!(
         "<html>\r\n<head><TITLE>{title}</TITLE></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
@@ -441,7 +441,7 @@ async fn a_shortage_is_one_whatever_its_status() {
         );
         assert!(error.to_string().contains("has no keys now"), "{error}");
     }
-    // Words of its own, but for a request that was served before.
+    // An unknown text, for a request that was served before.
     let (_pki, _kme, config) = {
         let pki = crate::pki::Pki::new();
         let kme = crate::lab::Kme::start(&pki, |n, _| match n {

@@ -40,7 +40,7 @@ fn reissue(pki: &Pki) {
     pki.write("sae", Pki::leaf("sae-a", &[], usage));
 }
 
-/// Until the KME has seen another certificate, asking all the while: no request may fail.
+/// Asks until the KME has seen another certificate. No request may fail.
 async fn until_shown(kme: &Kme, sources: &Sources, before: usize) {
     for _ in 0..500 {
         assert!(sources.fresh(256).await.is_ok());

@@ -170,7 +170,7 @@ async fn replies_of_the_field_are_taken() {
 
 #[tokio::test]
 async fn no_key_is_lost_by_our_own_strictness() {
-    // 0xfb and 0xff have the digits that differ in the alphabet for URLs.
+    // 0xfb and 0xff contain the digits that differ in the URL-safe alphabet.
     let octets = [0xfb; 16].into_iter().chain([0xff; 16]).collect::<Vec<_>>();
     let key = keyclient::SecretText::encode(&octets).expose().to_owned();
     let url_safe = key.replace('+', "-").replace('/', "_");
@@ -225,7 +225,7 @@ async fn no_key_is_lost_by_our_own_strictness() {
         enc(Answer::ok(&number), 1).await.ok().unwrap()[0].id,
         id("17")
     );
-    // Two names for one thing, and nobody knows which is meant.
+    // Two names for one field are ambiguous.
     let twice = of(usual, &key).replace(r#""key_ID""#, r#""key_id":"B","key_ID""#);
     assert_eq!(
         fault(enc(Answer::ok(&twice), 1).await).0,
@@ -289,7 +289,7 @@ async fn dec_keys_gives_all_or_an_error() {
         fault(dec(other, &ids[..1]).await).0,
         KmeFault::UnaskedKey(id("other"))
     );
-    // More than asked for is no reason to lose what was asked for.
+    // Extra keys are no reason to lose the requested ones.
     let more = [
         (UUID_1, &key32(1)),
         ("other", &key32(2)),
