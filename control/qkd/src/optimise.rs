@@ -43,8 +43,8 @@ pub fn optimise_modulation(link: Link, objective: Objective) -> Link {
     at(argmax_of_logarithm(WEAKEST_SNU, STRONGEST_SNU, key))
 }
 
-/// The limit of the search, in SNU, if the link's modulation is there: then the best lies beyond
-/// it, and a modulator gives less.
+/// The limit of the search, in SNU, if the link's modulation is at that limit. The true optimum is
+/// then beyond it, and a real modulator gives less key.
 #[must_use]
 pub fn limit_of_search(link: &Link) -> Option<f64> {
     let snu = link.source.modulation_variance_snu();

@@ -1,6 +1,6 @@
-//! Numbers for people.
+//! Numbers in a readable form.
 
-/// Six significant digits, without zeros at the end; powers of ten where a number would grow long.
+/// Six significant digits without trailing zeros; powers of ten for numbers that would be long.
 pub(crate) fn readable(number: f64) -> String {
     if number == 0.0 {
         return "0".to_owned();
@@ -14,7 +14,7 @@ pub(crate) fn readable(number: f64) -> String {
     trimmed(&format!("{number:.decimals$}"))
 }
 
-/// Takes the zeros off the end of the fraction, in front of an exponent if there is one.
+/// Removes trailing zeros of the fraction, before the exponent if there is one.
 fn trimmed(text: &str) -> String {
     let (mantissa, exponent) = text.find('e').map_or((text, ""), |at| text.split_at(at));
     let mantissa = match mantissa.contains('.') {

@@ -35,13 +35,13 @@ pub struct LinkReport {
     pub finite: Finite,
     /// Excess noise at which the asymptotic rate reaches zero; `None` without key even then.
     pub tolerable_excess_noise_snu: Option<f64>,
-    /// Excess noise at which the rate of the link's block reaches zero.
+    /// Excess noise at which the key rate of the link's own block reaches zero.
     pub finite_tolerable_excess_noise_snu: Option<f64>,
-    /// Length of fibre at which key ends, in km; `None` without key at any length.
+    /// Longest fibre that gives key, in km; `None` if no length gives key.
     pub longest_km: Option<f64>,
     /// What a KME gets, or why it gets nothing.
     pub supply: Supply,
-    /// The same link and block by each proof, with the receiver trusted and untrusted.
+    /// The same link and block by each proof, with a trusted and an untrusted receiver.
     pub beside: [Beside; 4],
 }
 
@@ -82,7 +82,7 @@ impl LinkReport {
         rows
     }
 
-    /// What a reader of the rates should know of the inputs.
+    /// Remarks on the inputs that matter for the rates.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         let beta = self.link.reconciliation.efficiency();
@@ -426,9 +426,9 @@ impl LinkReport {
     }
 }
 
-/// The reconciliation efficiency that published codes reach at their best.
+/// The best reconciliation efficiency that published codes reach.
 const BETA_REACHED: f64 = 0.98;
-/// The signal-to-noise ratio up to which reconciliation at 0.9 to 0.95 is published: some 10 km.
+/// The highest signal-to-noise ratio with published codes of efficiency 0.9 to 0.95: about 10 km.
 const SNR_OF_CODES: f64 = 15.0;
 const BIT: &str = "bit/symbol";
 

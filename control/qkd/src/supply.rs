@@ -76,7 +76,7 @@ pub enum NoKey {
         /// The noise at which key ends.
         tolerable_snu: f64,
     },
-    /// Key with this noise, but not with this modulation.
+    /// This noise allows key, but not with this modulation.
     #[error(
         "a modulation variance V_A of {snu} SNU gives no key: it bears less than {} SNU of excess \
          noise; with {} SNU this link gives key",
@@ -86,7 +86,7 @@ pub enum NoKey {
     ModulationUnsuited {
         /// The link's modulation variance.
         snu: f64,
-        /// The noise at which key ends with it.
+        /// The excess noise at which the key rate reaches zero with this modulation.
         tolerable_snu: f64,
         /// The modulation variance that gives the most asymptotic key.
         best_snu: f64,

@@ -1,4 +1,4 @@
-//! Where key ends: the most noise a link bears, the smallest block that gives key, the longest
+//! Limits for key: the most noise a link tolerates, the smallest block that gives key, the longest
 //! fibre.
 
 use crate::finite::Finite;
@@ -14,7 +14,7 @@ pub fn tolerable_excess_noise_snu(link: &Link) -> Option<f64> {
     most_noise(link, |link| Asymptotic::of(link).key_bit_per_symbol)
 }
 
-/// The same for the key rate of the link's own block, which ends at less noise.
+/// The same for the key rate of the link's own block, which tolerates less noise.
 pub fn finite_tolerable_excess_noise_snu(link: &Link) -> Option<f64> {
     most_noise(link, |link| Finite::of(link).key_bit_per_symbol)
 }
@@ -36,8 +36,9 @@ fn most_noise(link: &Link, key: impl Fn(&Link) -> f64) -> Option<f64> {
     )
 }
 
-/// The longest fibre, in km to 10 m, over which the link gives key in its own block, with the
-/// modulation that gives the most asymptotic key at each length. `None` if it gives none at any.
+/// The longest fibre, in km with a resolution of 10 m, over which the link gives key in its own
+/// block. At each length the modulation is the one with the most asymptotic key. `None` if no
+/// length gives key.
 pub fn longest_km(link: &Link) -> Option<f64> {
     let attenuation = link.fibre.attenuation_db_per_km();
     let gives_key = |km: f64| {
@@ -45,13 +46,13 @@ pub fn longest_km(link: &Link) -> Option<f64> {
         let link = optimise_modulation(Link { fibre, ..*link }, Objective::Asymptotic);
         Finite::of(&link).key_bit_per_symbol > 0.0
     };
-    // A hair below the limit: the product with the attenuation may round up.
+    // Slightly below the limit, because the product with the attenuation may round up.
     let most = FIBRE_KM.max.min(LOSS_DB.max / attenuation * (1.0 - 1e-12));
     largest((FIBRE_KM.min, most), 0.01, gives_key)
 }
 
-/// The largest value between two for which something holds that ceases to hold once; `None` if it
-/// does not hold for the lowest.
+/// The largest value between `low` and `high` for which `holds` is true. `holds` may change only
+/// once, from true to false. `None` if it is false for `low`.
 fn largest((low, high): (f64, f64), apart: f64, holds: impl Fn(f64) -> bool) -> Option<f64> {
     let (mut below, mut above) = (low, high);
     if !holds(below) {

@@ -1,23 +1,23 @@
-//! The same link and block, judged otherwise: by the other proof, with the receiver untrusted.
+//! The same link and block by both proofs, with a trusted and an untrusted receiver.
 
 use crate::block::Proof;
 use crate::link::Link;
 use crate::receiver::Trust;
 use crate::supply::Supply;
 
-/// What a KME gets if proof or receiver are judged otherwise.
+/// The key supply of a KME under one proof and one trust assumption.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Beside {
     /// The proof.
     pub proof: Proof,
-    /// Who is to blame for the receiver's loss and noise.
+    /// The party that the receiver's loss and noise are attributed to.
     pub trust: Trust,
     /// Average key rate, bit/s.
     pub average_bit_s: f64,
 }
 
 impl Beside {
-    /// The proof of the link itself, and the other one with its usual numbers.
+    /// Uses the proof of the link itself, and the other proof with its default parameters.
     pub(super) fn all(link: &Link) -> [Self; 4] {
         let (lgg, composable) = match link.block.proof() {
             own @ Proof::Lgg2010 { .. } => (own, Proof::COMPOSABLE),
@@ -44,7 +44,7 @@ impl Beside {
         .map(rate)
     }
 
-    /// The proof in a word or two.
+    /// The short name of the proof.
     #[must_use]
     pub fn proof_name(&self) -> &'static str {
         proof_name(&self.proof)

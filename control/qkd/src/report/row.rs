@@ -53,7 +53,7 @@ pub enum Value {
     Number(f64),
     /// A whole number.
     Count(u64),
-    /// Several finite numbers.
+    /// Several numbers, all finite.
     Numbers(Vec<f64>),
     /// A word or a sentence.
     Text(String),

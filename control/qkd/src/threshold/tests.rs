@@ -98,7 +98,7 @@ fn key_ends_at_the_longest_fibre() {
         assert!(key(longest) > 0.0, "{preset} {longest}");
         assert!(key(longest + 0.02) < 0.0, "{preset} {longest}");
     }
-    // By the composable bound key ends before 60 km.
+    // With the composable bound key ends before 60 km.
     let link = Preset::Metro50Km.link();
     let block = link.block.with_proof(Proof::COMPOSABLE);
     let longest = longest_km(&Link { block, ..link }).unwrap();
