@@ -171,7 +171,7 @@ impl Rekey {
         self.settle(now);
     }
 
-    /// For tests only: this end's root is not the other end's any more.
+    /// For tests only: makes the root of this end differ from that of the other end.
     #[cfg(any(test, feature = "guards"))]
     pub fn plant(&mut self, plant: guards::Plant) {
         self.root.plant(plant);
@@ -268,7 +268,7 @@ impl Rekey {
         }
     }
 
-    /// REKEY-55, REKEY-56: the two ends do not share what they should. Both begin again.
+    /// REKEY-55, REKEY-56: the two ends do not share the same state. Both start a new session.
     fn end_session(&mut self, now: Duration, why: Ended) {
         let Some(peer) = self.session.far().map(|far| far.mac()) else {
             return;

@@ -26,17 +26,17 @@ pub enum KeyFailure {
     NoKeys,
     /// `dec_keys`: the KME does not know this `key_ID`, perhaps not yet.
     NotFound,
-    /// Down, slow, time-out.
+    /// The KME is down, slow, or timed out.
     Unreachable,
-    /// It answers that it cannot serve now.
+    /// The KME answers that it cannot serve now.
     Unavailable,
-    /// It will not serve us: SAE identity, configuration.
+    /// The KME refuses to serve us: SAE identity, configuration.
     Refused,
-    /// It, or a proxy in front of it, refuses our certificate.
+    /// The KME, or a proxy in front of it, refuses our certificate.
     CertificateRefused,
-    /// Its certificate is refused by us.
+    /// We refuse the certificate of the KME.
     Untrusted,
-    /// Its answer is not understood.
+    /// The answer of the KME is invalid.
     Nonsense,
     /// It answered with a key that cannot be used: wrong size, wrong or repeated `key_ID`.
     Unusable,
@@ -99,16 +99,16 @@ pub enum RatchetFailure {
     Tag,
 }
 
-/// Why a session with the peer is over.
+/// The reason for the end of a session with the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The peer said BYE.
     Bye,
-    /// The peer came back with a new session: it was restarted, or it ended the old one.
+    /// The peer has a new session: it restarted, or it ended the old one.
     Renewed,
-    /// A session of the peer came back that another one had replaced: two encryptors have its address.
+    /// A replaced session of the peer is back: two encryptors use its address.
     Returned,
-    /// The peer names another session than ours: it has wiped what it had with us.
+    /// The peer names a session that is not ours: it has wiped the keys and roots of ours.
     Forgotten,
     /// The two ends hold different roots.
     Roots,
@@ -133,11 +133,11 @@ pub enum Event {
         /// When it was heard last.
         heard: Duration,
     },
-    /// The session with the peer is over: all keys and roots of it are wiped.
+    /// The session with the peer is over: all its keys and roots are wiped.
     SessionEnded {
         /// Its address.
         peer: MacAddr,
-        /// Why.
+        /// The reason.
         why: Ended,
     },
     /// The peer is set to another cipher suite: no key can be agreed until one end is changed.
@@ -303,7 +303,7 @@ impl Cause {
 }
 
 impl KeyFailure {
-    /// Whether asking for the same key again makes no sense.
+    /// True if a retry for the same key is pointless.
     pub(crate) const fn is_final(self) -> bool {
         match self {
             Self::Refused | Self::CertificateRefused | Self::Untrusted | Self::Unusable => true,

@@ -19,9 +19,9 @@ pub enum Guard {
     AdoptOnAnswer,
     /// A nonce is good for one adoption (REKEY-6).
     NonceOnce,
-    /// Two sessions are a pair only once (REKEY-54).
+    /// Two sessions form a pair only once (REKEY-54).
     PairOnce,
-    /// A peer that names another session has forgotten ours (REKEY-55).
+    /// A peer that names another session has lost ours (REKEY-55).
     PeerForgets,
     /// Both ends compare their roots (REKEY-56).
     RootsCompared,
@@ -71,13 +71,13 @@ pub enum Guard {
     RootErased,
 }
 
-/// How a root can be made to differ from the other end's, whatever the reason may be.
+/// The way in which a test makes a root differ from that of the other end.
 #[cfg(any(test, feature = "guards"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plant {
-    /// The end forgets its roots.
+    /// The end loses its roots.
     Forgotten,
-    /// The root in force is another one of the same epoch.
+    /// The root in force is a different one of the same epoch.
     Other,
     /// The root in force has a higher epoch.
     Ahead,

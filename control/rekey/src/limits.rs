@@ -28,11 +28,13 @@ pub const ANSWERS_BURST: u32 = 32;
 /// and one more per this time.
 pub const ANSWER_EVERY: Duration = Duration::from_millis(10);
 
-/// Sessions adopted in place of another: at most this many at once,
+/// Burst limit for sessions adopted instead of another.
 pub const CHANGES_BURST: u32 = 4;
-/// and one more per this time. Two encryptors under one address take turns no faster (REKEY-57).
+/// Interval after which one more may be adopted. Two encryptors with one address alternate no
+/// faster (REKEY-57).
 pub const CHANGE_EVERY: Duration = HELLO;
-/// Peer sessions that one session of ours remembers as left. With more it ends too (REKEY-54).
+/// Limit for the left peer sessions that one of our sessions remembers. One more ends ours too
+/// (REKEY-54).
 pub const SESSIONS_LEFT_MAX: usize = 64;
 
 /// OFFER repetition, first and last step (REKEY-T3).

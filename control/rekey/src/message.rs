@@ -68,7 +68,7 @@ pub(crate) enum Body {
     Hello {
         challenge: Nonce,
         response: Nonce,
-        /// Of the root in force.
+        /// Check value of the root in force.
         root_check: Kcv,
     },
     Offer {

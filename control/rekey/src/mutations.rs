@@ -101,7 +101,7 @@ const PLANTS: [fn(&mut crate::Rekey); 3] = [
     |end| end.plant(Plant::Ahead),
 ];
 
-/// The roots of two ends come to differ, for whatever reason.
+/// Plans in which a test makes the roots of the two ends differ.
 fn planted(seed: u64) -> Plan {
     let mut plan = Plan::twins(seed);
     plan.policy = [crate::Policy::QkdAndPqc, crate::Policy::PqcWhenShort][seed as usize % 2];
@@ -129,7 +129,7 @@ fn the_guards_of_what_two_ends_share() {
         "root",
     );
     found(&[Guard::PairOnce, Guard::PeerForgets], Plan::twins, "I9");
-    // That a pair comes only once is enough for what a twin leaves behind.
+    // The rule that a pair forms only once suffices for the effects of a twin.
     for seed in 0..SEEDS / 4 {
         let off = [Guard::PeerForgets, Guard::RootsCompared];
         if let Err(violation) = without(&off, || World::new(Plan::twins(seed)).run()) {

@@ -49,12 +49,12 @@ pub(crate) struct Ratchet {
     current: Option<Root>,
     /// Roots of before, and until when offers may name them; the oldest first.
     previous: VecDeque<(u32, MixKey, Duration)>,
-    /// Epoch and check value of the root before, for as long as the peer may still have it in force.
+    /// Epoch and check value of the previous root, while the peer may still have it in force.
     behind: Option<(u32, Kcv)>,
-    /// A tag was wrong: the two ends derived different roots.
+    /// A tag was wrong, so the two ends derived different roots.
     differs: bool,
-    /// After a wrong tag no exchange begins before, in the next session neither: ends that cannot agree
-    /// do not try as fast as the line lets them.
+    /// No exchange begins before this time, in the next session neither. It is set after a wrong
+    /// tag, so that ends that cannot agree do not retry at line speed.
     rest: Duration,
     exchange: Exchange,
     /// Highest epoch of an exchange that we began, over all sessions (REKEY-42).
@@ -190,7 +190,7 @@ impl Ratchet {
         self.since = None;
     }
 
-    /// For tests only.
+    /// For tests only: makes the root differ.
     #[cfg(any(test, feature = "guards"))]
     pub(crate) fn plant(&mut self, plant: guards::Plant) {
         if let (Some(current), true) = (&mut self.current, plant != guards::Plant::Forgotten) {
@@ -209,15 +209,16 @@ impl Ratchet {
         }
     }
 
-    /// REKEY-56: a fresh frame of the agreed session names the peer's root in force, and a HELLO proves
-    /// it. False: no exchange between the two ends leads there, so one of them has lost its root.
+    /// REKEY-56: a fresh frame of the agreed session names the peer's root in force, and a HELLO
+    /// proves it. False if no exchange between the two ends leads to that root: one of them has
+    /// lost its own.
     pub(crate) fn agrees(&mut self, epoch: u32, check: Option<&Kcv>) -> bool {
         let same = |(ours, proof): (u32, &Kcv)| {
             ours == epoch && check.is_none_or(|check| bool::from(check.ct_eq(proof)))
         };
         let in_force = self.current.as_ref().unwrap_or(&self.base);
         let agrees = if same((in_force.epoch, &in_force.check)) {
-            self.behind = None; // it does not go back
+            self.behind = None; // the peer does not return to the previous root
             true
         } else if let Exchange::Confirming { next, .. } = &self.exchange
             && next.epoch == epoch
@@ -324,7 +325,7 @@ impl Ratchet {
             return;
         };
         let root = next.epoch;
-        // The end that asks has heard of its root from the peer already.
+        // The end that asks already knows that the peer has promoted the new root.
         let in_force = self.current.as_ref().unwrap_or(&self.base);
         let behind = (in_force.epoch, in_force.check);
         self.behind = (!self.asks(around)).then_some(behind);

@@ -83,7 +83,7 @@ impl Reach<'_> {
         }
     }
 
-    /// REKEY-58: of two ends the one with the higher SCI moves its switches.
+    /// REKEY-58: the end with the higher SCI moves its switches.
     pub(crate) fn yields(&self) -> bool {
         self.local_sci().to_bytes() > self.far().1.to_bytes()
     }

@@ -110,7 +110,7 @@ struct Held {
 }
 
 impl Rx {
-    /// When the key in use took over.
+    /// The time of the switch to the key in use.
     pub(crate) fn switched_at(&self) -> Option<Duration> {
         self.active.as_ref().map(|sa| sa.active_since)
     }

@@ -61,7 +61,7 @@ pub(crate) struct Root {
     pub(crate) epoch: u32,
     chain: ChainKey,
     pub(crate) mix: MixKey,
-    /// Shows in each HELLO that both ends hold this root (REKEY-56). Zero for root 0.
+    /// Proves in each HELLO that both ends hold this root (REKEY-56). Zero for root 0.
     pub(crate) check: Kcv,
 }
 
@@ -149,7 +149,7 @@ impl Root {
         (root, Tags { answer, done })
     }
 
-    /// For tests only: a root that no exchange leads to.
+    /// For tests only: a root that no exchange produces.
     #[cfg(any(test, feature = "guards"))]
     pub(crate) fn other(&self, epoch: u32) -> Self {
         let (mut prk, other) = Hkdf::<Sha256>::extract(None, self.chain.0.as_slice());
@@ -283,7 +283,7 @@ impl SaContext {
 }
 
 impl Kcv {
-    /// Of root 0, which both ends have from the pre-shared secret.
+    /// Check value of root 0, which both ends derive from the pre-shared secret.
     pub(crate) const NONE: Self = Self([0; KCV_LEN]);
 }
 

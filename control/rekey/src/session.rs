@@ -1,12 +1,12 @@
 //! Sessions: which run of the peer we talk to, and whether it is alive.
 //!
-//! Each run of a process draws a session id. A peer session is adopted only when a frame of it
-//! brings back our nonce, which is then drawn anew; so no recorded frame can bring an old one back
+//! Each run of a process draws a session id. A peer session is adopted only when one of its frames
+//! returns our nonce. We then draw a new nonce, so no recorded frame can restore an old session
 //! (spec, section 5).
 //!
 //! Keys and roots belong to a pair of sessions, ours and the peer's. The end that wipes them never
 //! enters that pair again: it draws another session id first. The peer then sees a new session and
-//! wipes too. Without this rule one end could forget what the other still holds (REKEY-54).
+//! wipes too. Without this rule one end could lose what the other still holds (REKEY-54).
 //!
 //! Not here: what a new session means for keys ([`crate::Rekey`] wipes them), frames' octets.
 
@@ -27,7 +27,7 @@ pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
 pub(crate) struct Session {
     entropy: Entropy,
     id: SessionId,
-    /// Peer sessions that were adopted under this `id`, and are not any more.
+    /// Peer sessions that were adopted under this `id` and later left.
     left: Vec<SessionId>,
     ctr: u64,
     /// Good for one adoption.
@@ -38,18 +38,18 @@ pub(crate) struct Session {
     hello: Duration,
     dead: Duration,
     next_hello: Option<Duration>,
-    /// Of answers to sessions that are not adopted (REKEY-13).
+    /// Limits answers to sessions that are not adopted (REKEY-13).
     answers: Ration,
-    /// Of sessions adopted in place of another (REKEY-57).
+    /// Limits sessions adopted instead of another (REKEY-57).
     changes: Ration,
 }
 
-/// So many at once, and one more each time.
+/// A rate limit: `burst` at once, and one more after each `every`.
 struct Ration {
     burst: u32,
     every: Duration,
     left: u32,
-    /// When the last one came.
+    /// The time of the last refill.
     since: Duration,
 }
 
@@ -81,10 +81,10 @@ pub(crate) enum Hello {
     Known,
     /// Of a session that proved itself just now: keys of the one before are void.
     Adopted {
-        /// It was adopted and left before, so our own session is a new one now.
+        /// It was adopted and left before, so our own session is new as well.
         returned: bool,
     },
-    /// Of the session we know, and it does not know ours any more.
+    /// The known session, but it no longer knows ours.
     Forgotten,
     /// Of another session, which gets our nonce to answer.
     Challenged,
@@ -236,7 +236,8 @@ impl Session {
         self.draw_nonce();
     }
 
-    /// We end the session with the peer, which may still live in it. Our new session tells it so.
+    /// Ends the session with the peer, which may still use it. Our new session id shows that to the
+    /// peer.
     pub(crate) fn renew(&mut self, now: Duration) {
         self.leave();
         self.draw_id();
@@ -317,8 +318,8 @@ impl Session {
         }
     }
 
-    /// REKEY-54: what one end wiped, the other may still hold; so no pair of sessions comes again.
-    /// True when our session had to be drawn anew for this one.
+    /// REKEY-54: no pair of sessions is used twice, because the other end may still hold what one
+    /// end wiped. True if the peer session was left before.
     fn pair_with(&mut self, theirs: SessionId) -> bool {
         self.leave();
         let returned = self.left.contains(&theirs);
@@ -329,7 +330,7 @@ impl Session {
         returned
     }
 
-    /// No session is adopted any more.
+    /// Leaves the adopted session, if any.
     fn leave(&mut self) {
         if let Some(far) = self.far() {
             let theirs = far.first.src;
@@ -338,7 +339,7 @@ impl Session {
         self.peer = Peer::None;
     }
 
-    /// REKEY-3: from a random generator, never stored.
+    /// REKEY-3: the id comes from a random generator and is never stored.
     fn draw_id(&mut self) {
         self.left.clear();
         self.id = SessionId::NONE;
@@ -374,7 +375,7 @@ impl Ration {
         }
     }
 
-    /// Takes one, if one is left.
+    /// Takes one from the ration, if one is left.
     fn take(&mut self, now: Duration) -> bool {
         while self.left < self.burst && now >= self.since + self.every {
             self.left += 1;

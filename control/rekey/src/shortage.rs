@@ -97,7 +97,7 @@ pub(crate) struct Shortage {
     /// When the stage was last left for the better.
     eased: Option<Duration>,
     changes: u64,
-    /// What made the stage worse the last time, until keys come in time again.
+    /// The cause of the last change to a worse stage, until keys come in time again.
     cause: Option<Cause>,
 }
 
@@ -132,7 +132,7 @@ impl Shortage {
         self.changes
     }
 
-    /// A change of stage: remembers why, where it is for the worse.
+    /// Records the cause of a change of stage, if the stage is worse than normal.
     pub(crate) fn blame(&mut self, cause: Option<Cause>) {
         self.cause = match self.stage {
             Supply::Starting | Supply::Normal => None,
@@ -142,19 +142,19 @@ impl Shortage {
         };
     }
 
-    /// Why keys are short and until when; `age` is that of the key in use.
+    /// The cause and the expected end of a key shortage; `age` is that of the key in use.
     pub(crate) fn shortfall(&self, age: Option<Duration>) -> Option<Shortfall> {
         if matches!(self.stage, Supply::Starting | Supply::Normal) {
             return None;
         }
-        // In the other stages one fresh key is enough, at any time.
+        // In the other stages one fresh key at any time is enough.
         let proofs = matches!(self.stage, Supply::Stretched | Supply::Sparse);
         let missing = if proofs {
             self.need - self.good.min(self.need)
         } else {
             0
         };
-        // The key in use has had its proof: the next one counts only after the next switch.
+        // The key in use has been counted: the next one counts only after the next switch.
         let wait = if proofs && self.counted {
             self.interval().saturating_sub(age.unwrap_or_default())
         } else {

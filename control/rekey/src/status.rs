@@ -85,7 +85,7 @@ pub struct DirectionStatus {
     pub supply_changes: Option<u64>,
     /// How long a key is to be used, in this stage (tx).
     pub interval: Option<Duration>,
-    /// Why keys are short and until when; `None` while they come in time (tx).
+    /// Cause and expected end of a key shortage; `None` while keys come in time (tx).
     pub shortfall: Option<Shortfall>,
     /// The key in use.
     pub key: Option<KeyStatus>,
@@ -99,18 +99,18 @@ pub struct DirectionStatus {
     pub trouble: Option<(Cause, Duration)>,
 }
 
-/// Keys are short: why, and until when.
+/// A key shortage: its cause and its expected end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortfall {
-    /// What made the stage worse the last time.
+    /// The cause of the last change to a worse stage.
     pub cause: Option<Cause>,
-    /// Keys in a row that have come in time.
+    /// Consecutive keys that came in time.
     pub in_time: u32,
-    /// How many it takes for the next better stage.
+    /// Number of such keys that the next better stage needs.
     pub needed: u32,
-    /// Time until the next better stage, at the earliest.
+    /// Shortest time until the next better stage.
     pub better_in: Duration,
-    /// Time until the key in use comes to its hard limit and traffic stops, if no other comes.
+    /// Time until the hard limit of the key in use, when traffic stops unless another key comes.
     pub stops_in: Option<Duration>,
 }
 

@@ -48,7 +48,7 @@ pub(crate) struct Tx {
     current: Option<InUse>,
     /// When the next switch is due.
     due: Duration,
-    /// Keeps our switches away from the peer's.
+    /// Separates our switches from those of the peer.
     stagger: Stagger,
     /// AN of the last SA given to the workers.
     an: Option<An>,
@@ -284,7 +284,7 @@ impl Tx {
         }
     }
 
-    /// The peer's key in use took over then.
+    /// Takes the time at which the peer's key in use took over.
     pub(crate) fn on_peer_switch(&mut self, at: Option<Duration>) {
         self.stagger.peer = at;
     }

@@ -1,23 +1,24 @@
-//! Sessions and roots of three ends, exhaustively: A and B, and a twin of A, with the same address and
-//! secret, that appears and goes. The rules are those of the specification, sections 5 and 9, and no
-//! code of ours: keys, time and octets are left out, cryptography is ideal.
+//! Exhaustive model of sessions and roots of three ends: A, B, and a twin of A that appears and
+//! disappears. The twin has the address and the secret of A. The rules come from the specification,
+//! sections 5 and 9, not from our code. Keys, time and octets are left out, and cryptography is
+//! ideal.
 //!
-//! The line loses, repeats, delays and reorders as it likes: every frame that was ever sent may arrive
-//! at any time, any number of times, or never. In each state that can be reached, the twin goes and the
-//! line becomes good: A and B must then agree on a new root within [`ROUNDS`] HELLOs of each.
+//! The line may lose, repeat, delay and reorder: every frame ever sent may arrive at any time, any
+//! number of times, or never. The check starts from each reachable state: the twin disappears and
+//! the line becomes good. A and B must then agree on a new root within [`ROUNDS`] HELLOs of each.
 
 use std::collections::BTreeSet;
 
 use stateright::{Checker, Expectation, Model, Property};
 
-/// HELLOs of each end after which two ends must share a new root.
+/// Limit for the HELLOs of each end until the two ends share a new root.
 const ROUNDS: usize = 5;
 
 const A: usize = 0;
 const TWIN: usize = 1;
 const B: usize = 2;
 
-/// The rules that make ends find back (REKEY-54, REKEY-55, REKEY-56).
+/// The rules for recovery (REKEY-54, REKEY-55, REKEY-56).
 #[derive(Clone, Copy)]
 struct Rules {
     pair_once: bool,
@@ -25,7 +26,7 @@ struct Rules {
     compared: bool,
 }
 
-/// Frames of each end, and exchanges that A and its twin begin, in a run of the model.
+/// Limits of one model run: frames of each end, and exchanges that A and its twin begin.
 #[derive(Clone, Copy)]
 struct Bounds {
     hellos: [u8; 3],
@@ -38,7 +39,7 @@ struct Sessions {
     bounds: Bounds,
 }
 
-/// A root: its epoch, and a number that stands for its octets. (0, 0) is the pre-shared secret.
+/// A root: its epoch, and a number instead of its octets. (0, 0) is the pre-shared secret.
 type Root = (u8, u8);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,7 +51,7 @@ struct End {
     /// Peer session and its highest counter.
     peer: Option<(u8, u8)>,
     agreed: bool,
-    /// Peer sessions left under this id.
+    /// Peer sessions left under this `id`.
     left: BTreeSet<u8>,
     root: Root,
     behind: Option<Root>,
@@ -65,7 +66,7 @@ enum Exchange {
     Waiting,
     Asking(u8),
     Confirming(Root),
-    /// The root to come, and the one it is made of.
+    /// The next root, and the root it derives from.
     Answering(Root, Root),
 }
 
@@ -87,7 +88,7 @@ enum Body {
         check: u8,
     },
     Key(u8),
-    /// The root to come, and the one it is made of: the tag is of both.
+    /// The next root, and the root it derives from: the tag covers both.
     Text(Root, Root),
     Done(Root),
 }
@@ -95,9 +96,9 @@ enum Body {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct State {
     ends: [Option<End>; 3],
-    /// The twin has been there.
+    /// The twin has appeared.
     appeared: bool,
-    /// Numbers drawn: sessions, nonces, octets of roots.
+    /// Count of drawn numbers: sessions, nonces, octets of roots.
     drawn: u8,
     line: BTreeSet<Frame>,
     hellos: [u8; 3],
@@ -173,7 +174,7 @@ impl State {
         self.send(who, |_| Body::Key(n))
     }
 
-    /// All keys and roots of the pair are wiped.
+    /// Wipes all keys and roots of the pair.
     fn wipe(&mut self, who: usize) {
         let end = self.end(who);
         end.root = (0, 0);
@@ -249,7 +250,7 @@ impl State {
         } else if !known || !ours {
             return;
         } else if !fresh {
-            // REKEY-43: late pieces are taken.
+            // REKEY-43: late pieces are accepted.
             if matches!(frame.body, Body::Key(_) | Body::Text(..)) {
                 self.exchange(who, frame.body);
             }
@@ -273,7 +274,7 @@ impl State {
         }
     }
 
-    /// A message of an exchange: the next one goes out at once.
+    /// Handles a message of an exchange, and sends the next one at once.
     fn exchange(&mut self, who: usize, body: Body) {
         let end = self.end(who);
         match (body, end.exchange) {
@@ -304,7 +305,7 @@ impl State {
         }
     }
 
-    /// What is under way is sent again.
+    /// Sends the message of the current exchange again.
     fn repeat(&mut self, who: usize) -> Option<Frame> {
         let body = match self.end(who).exchange {
             Exchange::Waiting => return None,
@@ -315,7 +316,7 @@ impl State {
         Some(self.send(who, |_| body))
     }
 
-    /// The twin goes and the line is good: A and B agree on a new root, and soon.
+    /// True if A and B agree on a new root soon after the twin is gone and the line is good.
     fn heals(&self, rules: Rules) -> bool {
         let mut state = self.clone();
         state.ends[TWIN] = None;
@@ -348,7 +349,7 @@ impl State {
         mutual.then_some((a, b))
     }
 
-    /// A and B are in one pair.
+    /// True if A and B are in one pair.
     fn shares(&self) -> bool {
         self.pair().is_some()
     }
@@ -382,7 +383,7 @@ impl Model for Sessions {
         };
         state.start(A);
         state.start(B);
-        // A and B have met, and share a root: that it comes to this is shown by `heals`.
+        // A and B have met and share a root. `heals` shows that this state is reached.
         for _ in 0..3 {
             for (from, to) in [(A, B), (B, A)] {
                 let hello = state.hello(from);
@@ -496,7 +497,7 @@ const ALL: Rules = Rules {
     compared: true,
 };
 
-/// The properties that do not hold, and how many states were seen. `STEPS=13` looks further.
+/// The violated properties, and the number of states visited. `STEPS=13` searches deeper.
 fn explore(rules: Rules) -> (Vec<&'static str>, usize) {
     let steps = std::env::var("STEPS").ok();
     let bounds = Bounds {

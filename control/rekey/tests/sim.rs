@@ -1,7 +1,7 @@
 //! Two ends under a virtual clock and a hostile world: checkers for the invariants of the design.
 //!
-//! `SEED=n cargo test -p rekey --test sim -- one` replays one seed; `SEEDS=n` runs that many,
-//! and `FROM=n` begins there.
+//! `SEED=n cargo test -p rekey --test sim -- one` replays one seed; `SEEDS=n` sets the number of
+//! seeds, and `FROM=n` the first one.
 
 #![expect(
     clippy::panic,
@@ -31,7 +31,7 @@ fn seeds(default: u64) -> u64 {
         .unwrap_or(default)
 }
 
-/// The first seed: CI draws another one with each commit.
+/// The first seed. CI draws a different one for each commit.
 fn from() -> u64 {
     let from = std::env::var("FROM").ok();
     from.and_then(|n| n.parse().ok()).unwrap_or(0)

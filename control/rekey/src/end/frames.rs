@@ -123,7 +123,7 @@ impl Rekey {
             Body::Piece { .. } | Body::Have { .. } | Body::Done { .. } => {
                 self.ratchet(|ratchet, around| ratchet.on_body(now, &body, around));
                 if !self.root.agrees(header.root_epoch, None) {
-                    self.end_session(now, Ended::Roots); // a tag was wrong
+                    self.end_session(now, Ended::Roots); // a wrong tag
                 }
             }
             Body::Bye => {

@@ -57,7 +57,7 @@ fn both_directions_switch_every_interval_and_hold_two_rx_sas_at_most_between() {
         );
         assert_eq!(status.tx.key.map(|key| key.epoch), Some(11));
         assert_eq!(status.rx.switches, 11);
-        // The last switch: at 30 s, and half an interval before for the end that moves (REKEY-58).
+        // The last switch is at 30 s, or half an interval earlier at the end that moves (REKEY-58).
         let age_max = ms([600, 2100][side]);
         assert!(status.tx.key.is_some_and(|key| key.age < age_max));
         assert!(two.receiving[side].len() <= 2);
@@ -68,7 +68,7 @@ fn both_directions_switch_every_interval_and_hold_two_rx_sas_at_most_between() {
     }
 }
 
-/// REKEY-58: two ends that start together do not ask their KMEs together for ever.
+/// REKEY-58: two ends that start together do not keep asking their KMEs at the same time.
 #[test]
 fn the_directions_switch_half_an_interval_apart() {
     let mut two = Two::plain();
@@ -220,8 +220,8 @@ fn rekey_28_and_29_at_the_hard_limit_traffic_stops_and_comes_back_by_itself() {
     }
 }
 
-/// The receiver's clock jumps by that much then, and it wipes what is too old. Returns how long nobody
-/// can read the frames of its sender, and how long there are none.
+/// The receiver's clock jumps by `by` at `at`, and the receiver wipes expired keys. Returns how
+/// long its sender uses a key that it lacks, and how long the sender has no key.
 fn clock_jumps(at: Duration, by: Duration) -> (Duration, Duration) {
     let mut two = Two::new(|_, config| config.hold_max = ms(6000), [7, 7]);
     two.run(at);
@@ -250,8 +250,8 @@ fn rekey_48_a_key_that_the_receiver_has_dropped_is_not_used() {
     }
 }
 
-/// The jump ends the active SA of 3.5 s and not the pending one of 0.5 s: `rx_held` names the highest
-/// epoch only, so the sender would believe that the lower one is held too.
+/// The jump ends the active SA of 3.5 s but not the pending one of 0.5 s. `rx_held` names only the
+/// highest epoch, so the sender would assume that the lower one is held too.
 #[test]
 fn rekey_48_a_pending_key_ends_with_the_active_one() {
     let (at, by) = (ms(5500), ms(15_000));

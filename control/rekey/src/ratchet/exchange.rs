@@ -49,7 +49,7 @@ impl Ratchet {
             return false;
         }
         if now < self.rest {
-            return false; // it is repeated
+            return false; // the peer sends it again
         }
         let taking =
             matches!(&self.exchange, Exchange::Taking { root: taken, .. } if *taken == root);

@@ -127,9 +127,10 @@ impl Rx {
         }
     }
 
-    /// REKEY-29: an rx SA has a hard limit too, a little later than that of its sender. Only a clock
-    /// that jumps brings an SA there while its sender uses it. A pending SA ends with the active one:
-    /// the sender learns the highest epoch that is held, and takes the lower one for held too.
+    /// REKEY-29: an rx SA also has a hard limit, a little later than that of its sender. It is
+    /// reached while the sender uses the SA only if a clock jumps. A pending SA ends with the
+    /// active one: the sender learns only the highest epoch held, and assumes that the lower one is
+    /// held too.
     pub(super) fn expire(&mut self, now: Duration, reach: &mut Reach<'_>) {
         if !guards::on(Guard::RxHoldLimit) {
             return;

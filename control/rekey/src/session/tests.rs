@@ -183,7 +183,7 @@ fn rekey_15_after_bye_the_peer_must_prove_itself_again() {
     assert_eq!(heard, Ok((Hello::Challenged, None)));
 }
 
-/// Another session of the peer proves itself, and names ours as it knew it.
+/// Another session of the peer proves itself, and names our current session id.
 fn adopt(us: &mut Session, now: Duration, src: u8, ctr: u64) -> Hello {
     let (nonce, _) = us.nonces();
     let heard = us.on_hello(now, &header(src, us.id(), ctr), THEIRS, nonce);
@@ -252,7 +252,7 @@ fn rekey_57_sessions_take_turns_no_faster_than_hellos() {
         let now = NOW + Duration::from_millis(n);
         let src = if n % 2 == 0 { 6 } else { 7 };
         let (nonce, _) = us.nonces();
-        // Neither has adopted us.
+        // Neither peer session has adopted us.
         let hello = us.on_hello(now, &header(src, SessionId::NONE, n + 1), THEIRS, nonce);
         let hello = hello.expect("a fresh frame").0;
         adopted += u32::from(matches!(hello, Hello::Adopted { .. }));

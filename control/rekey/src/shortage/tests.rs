@@ -225,7 +225,7 @@ fn a_shortfall_says_why_and_until_when() {
     shortage.blame(None);
     assert_eq!(shortage.shortfall(Some(ms(500))), None, "keys come in time");
 
-    // Late, for want of keys: it lasts until one key has come in time.
+    // Late because of missing keys: ends when one key comes in time.
     let why = Some(Cause::Key(KeyFailure::NoKeys));
     shortage.enter(ms(2000), Input::Late);
     shortage.blame(why);
@@ -237,7 +237,7 @@ fn a_shortfall_says_why_and_until_when() {
     assert_eq!(shortfall.stops_in, Some(ms(58_000)));
     assert_eq!(shortfall.better_in, ms(0), "the next key may come at once");
 
-    // A relapse takes two; after the first, the second counts after the next switch.
+    // A relapse needs two keys. The second one counts only after the next switch.
     shortage.enter(ms(3000), Input::Proved);
     shortage.blame(None);
     assert_eq!(shortage.shortfall(Some(ms(10))), None);
@@ -251,7 +251,7 @@ fn a_shortfall_says_why_and_until_when() {
     assert_eq!(shortfall.better_in, interval - ms(500));
     assert_eq!(shortfall.cause, why, "a switch does not make it forgotten");
 
-    // Held: any fresh key ends it.
+    // Held: any fresh key ends this stage.
     shortage.enter(ms(9000), Input::Long);
     shortage.blame(None);
     let shortfall = shortage.shortfall(Some(ms(50_000))).unwrap();

@@ -1,26 +1,26 @@
-//! The two directions of a pair change keys half an interval apart.
+//! Offsets the key switches of the two directions of a pair by half an interval.
 //!
-//! Both ends start together. Without this, both would ask their KMEs in the same millisecond for as
-//! long as they run, which some KMEs bear badly. The end with the higher SCI makes one interval
-//! shorter when its switch falls near the peer's (REKEY-58).
+//! If both ends start together, both would ask their KMEs in the same millisecond for as long as
+//! they run. Some KMEs do not handle that well. So the end with the higher SCI shortens one
+//! interval when its switch falls near that of the peer (REKEY-58).
 
 use core::time::Duration;
 
-/// Switches between two intervals that are made shorter, so that a late KME costs no more than one key
-/// in so many.
+/// Number of switches between two shortened intervals, so that a late KME costs at most one key in
+/// this many.
 const APART: u32 = 8;
 
-/// What is known of the peer's switches, and of our own shorter intervals.
+/// The last switch of the peer, and the state of our own shortened intervals.
 #[derive(Default)]
 pub(super) struct Stagger {
-    /// When the peer's key in use took over.
+    /// The time at which the peer's key in use took over.
     pub(super) peer: Option<Duration>,
-    /// Whole intervals still to come before one may be shorter again.
+    /// Full intervals left before another one may be shortened.
     whole: u32,
 }
 
 impl Stagger {
-    /// How long the key that takes over `now` is used. `yields`: we are the end that moves.
+    /// The time of use for a key that takes over at `now`. `yields`: this end moves its switches.
     pub(super) fn time(&mut self, now: Duration, interval: Duration, yields: bool) -> Duration {
         self.whole = self.whole.saturating_sub(1);
         let near = self.peer.is_some_and(|peer| {

@@ -10,7 +10,7 @@ use super::workers::SakNo;
 use super::{ADVERSARY_FRAMES, Item, World};
 
 impl World {
-    /// A frame of an end, or of the twin of end 0. What end 1 says reaches both.
+    /// Transmits a frame of an end, or of the twin of end 0. Both receive the frames of end 1.
     pub(super) fn transmit(&mut self, from: usize, bytes: &[u8]) {
         let side = from % 2;
         if self.recorded.len() < ADVERSARY_FRAMES {

@@ -92,12 +92,12 @@ enum Item {
     Start {
         side: usize,
     },
-    /// A second end 0 appears, and is to go then.
+    /// A twin of end 0 appears, and disappears at `until`.
     TwinAppears {
         until: Duration,
     },
     TwinGoes,
-    /// Something is done to an end that the protocol knows nothing of.
+    /// A test changes an end without the knowledge of the protocol.
     Plant {
         side: usize,
         plant: fn(&mut Rekey),
@@ -112,7 +112,7 @@ pub struct World {
     pub check: Check,
     pub crashes: u32,
     pub injected: u64,
-    /// Times that a twin of end 0 has appeared.
+    /// Number of times that a twin of end 0 appeared.
     pub twins: u32,
     twin: Option<Twin>,
     now: Duration,

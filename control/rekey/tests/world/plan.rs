@@ -11,7 +11,7 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// What is done to which end, and when.
+/// A change to an end by a test: the time, the end, and the change.
 pub type Planted = (Duration, usize, fn(&mut Rekey));
 
 /// Settings of the ends and faults of the world around them.
@@ -59,9 +59,9 @@ pub struct Plan {
     pub injected: u32,
     /// End 0 goes down then and stays down.
     pub dies: Option<Duration>,
-    /// A second end 0 is there, from and to.
+    /// Times from and until which a twin of end 0 exists.
     pub twins: Vec<(Duration, Duration)>,
-    /// Done to an end then: how the two ends come to differ, whatever the reason.
+    /// A change to an end by a test, so that the two ends differ.
     pub plant: Option<Planted>,
     /// When faults stop, and when the run ends.
     pub calm: Duration,
@@ -160,7 +160,7 @@ impl Plan {
         plan
     }
 
-    /// A second end 0 appears for a moment, up to three times, on a line that is good or bad.
+    /// A twin of end 0 appears briefly, up to three times, on a good or a bad line.
     pub fn twins(seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x7717);
         let mut plan = if rng.permille(500) {
@@ -181,12 +181,13 @@ impl Plan {
         plan
     }
 
-    /// The two ends can differ: what they share is not only what they agreed.
+    /// True if the two ends may differ because of a twin or a change by a test.
     pub fn differs(&self) -> bool {
         !self.twins.is_empty() || self.plant.is_some()
     }
 
-    /// Two ends of which one was not alone may send what the other cannot read, until both know it.
+    /// True until ends that differ have had time to detect it. Until then the peer may be unable to
+    /// read their frames.
     pub fn excused(&self, now: Duration) -> bool {
         self.differs() && now < self.calm + ms(1000) + self.latency * 8
     }

@@ -60,7 +60,7 @@ fn rekey_52_an_outage_is_bridged_by_the_root_and_qkd_keys_come_back_at_once() {
         let (first, all) = (qkd.count(), origins.len());
         assert_eq!(
             first,
-            3 + side, // end 1 has had one shorter interval (REKEY-58)
+            3 + side, // end 1 had one shorter interval (REKEY-58)
             "the keys from before the outage are used up first"
         );
         assert!(
