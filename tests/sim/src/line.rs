@@ -113,7 +113,7 @@ impl World {
                     delay += self.plan.skew;
                 }
                 let to = 1 - side;
-                // User frames mean nothing to a twin: only its protocol is here.
+                // The twin ignores user frames, because only its protocol is simulated.
                 let rekey = wire::ethertype(&frame) == Some(wire::ETHERTYPE_REKEY);
                 if to == 0 && rekey && self.twin.is_some() {
                     let frame = frame.clone();

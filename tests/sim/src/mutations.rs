@@ -117,7 +117,7 @@ fn a_receiver_that_drops_a_key_says_so() {
     );
 }
 
-/// The roots of two ends come to differ, for whatever reason.
+/// Plans in which a test makes the roots of the two ends differ.
 fn planted(seed: u64) -> Plan {
     let plants: [fn(&mut rekey::Rekey); 3] = [
         |end| end.plant(Plant::Forgotten),

@@ -18,7 +18,7 @@ const fn ms(ms: u64) -> Duration {
 /// A time from and to.
 pub(crate) type Window = Option<(Duration, Duration)>;
 
-/// What is done to which end, and when.
+/// A change to an end by a test: the time, the end, and the change.
 pub(crate) type Planted = (Duration, usize, fn(&mut Rekey));
 
 /// Settings of the ends, and faults of the world around them. Times are the world's, from its start.
@@ -64,7 +64,7 @@ pub struct Plan {
     pub(crate) dies: Option<Duration>,
     /// Mean time between jumps of each end's clock, while faults last.
     pub(crate) jump_every: Option<Duration>,
-    /// How far a clock jumps: one of these, in milliseconds.
+    /// Possible clock jumps, in milliseconds.
     pub(crate) jumps: &'static [u64],
     /// A clock has been wrong in this run.
     pub(crate) clocks_err: bool,
@@ -74,9 +74,9 @@ pub struct Plan {
     pub(crate) floods: bool,
     /// An operator asks for a fresh key, at both ends in turn.
     pub(crate) rotate_every: Option<Duration>,
-    /// A second end 0 is there, from and to.
+    /// Times from and until which a twin of end 0 exists.
     pub(crate) twins: Vec<(Duration, Duration)>,
-    /// Done to an end then: how the two ends come to differ, whatever the reason.
+    /// A change to an end by a test, so that the two ends differ.
     pub(crate) plant: Option<Planted>,
     /// No frame may be lost but by the line's design: what goes wrong is none of a frame's business.
     pub(crate) gentle: bool,
@@ -330,7 +330,7 @@ impl Plan {
         plan.traffic = plan.traffic.max(20);
         plan.hold_max = plan.interval[0].max(plan.interval[1]) * rng.pick(&[2, 4]);
         plan.jump_every = Some(ms(1500));
-        // An rx SA lives for the hold time and 9 to 11 s. Jumps around that end some SAs and not others.
+        // An rx SA lives for the hold time and 9 to 11 s. Jumps near that time end only some SAs.
         plan.jumps = &[0, 10, 500, 3000, 8000, 10_000, 13_000, 30_000];
         plan.clocks_err = true;
         plan.calm = (plan.interval[0] * 8).clamp(ms(6000), ms(15_000));
@@ -338,7 +338,7 @@ impl Plan {
         plan
     }
 
-    /// A second end 0 appears for a moment, up to three times, on a line that is good or bad.
+    /// A twin of end 0 appears briefly, up to three times, on a good or a bad line.
     #[must_use]
     pub fn twins(seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x7717);
@@ -362,12 +362,13 @@ impl Plan {
         plan
     }
 
-    /// The two ends can differ: what they share is not only what they agreed.
+    /// True if the two ends may differ because of a twin or a change by a test.
     pub(crate) fn differs(&self) -> bool {
         !self.twins.is_empty() || self.plant.is_some()
     }
 
-    /// Two ends of which one was not alone may send what the other cannot read, until both know it.
+    /// True until ends that differ have had time to detect it. Until then the peer may be unable to
+    /// read their frames.
     pub(crate) fn excused(&self, now: Duration) -> bool {
         self.differs() && now < self.calm + ms(1000) + (self.latency + self.skew) * 8
     }

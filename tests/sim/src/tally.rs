@@ -37,7 +37,7 @@ pub struct Tally {
     pub ratcheted: u64,
     /// Changes of the stage of a key shortage.
     pub stages: u64,
-    /// Times that a twin of end 0 appeared.
+    /// Number of times that a twin of end 0 appeared.
     pub twins: u64,
 }
 

@@ -75,10 +75,10 @@ fn a_dead_peer_is_found_dead_and_its_keys_end() {
     assert!(all(30, Plan::dying).crashes > 0);
 }
 
-/// Seeds that found a hole once, each with what it was.
+/// Seeds that once found a bug, each with a description.
 #[test]
 fn seeds_that_found_a_hole_find_none() {
-    // A jump of the receiver's clock ended the active SA and not the pending one (REKEY-29).
+    // A jump of the receiver's clock ended the active SA but not the pending one (REKEY-29).
     good(Plan::drawn(702_595));
 }
 

@@ -1,5 +1,5 @@
-//! A second encryptor under the address and the secret of end 0 that appears for a moment. Only its
-//! protocol matters to the other two, so its workers and its KME obey at once.
+//! A second encryptor with the address and the secret of end 0 that appears briefly. Only its
+//! protocol affects the other two, so its workers and its KME answer at once.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::kem::Plain;
 use crate::rng::Rng;
 use crate::world::{Item, World};
 
-/// One run of it.
+/// One run of the twin.
 pub(crate) struct Twin {
     rekey: Rekey,
 }
@@ -37,7 +37,7 @@ impl World {
         Ok(())
     }
 
-    /// Half of them say BYE.
+    /// Removes the twin. Half of all twins say BYE.
     pub(crate) fn twin_goes(&mut self) {
         if self.rng.permille(500) {
             self.with_twin(|rekey, now| rekey.on_stop(now));

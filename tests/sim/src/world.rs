@@ -75,16 +75,16 @@ pub(crate) enum Item {
         side: usize,
     },
     KmeRestart,
-    /// A second end 0 appears, and is to go then.
+    /// A twin of end 0 appears, and disappears at `until`.
     TwinAppears {
         until: Duration,
     },
     TwinGoes,
-    /// A rekey frame comes to it.
+    /// The twin receives a rekey frame.
     TwinHears {
         frame: Vec<u8>,
     },
-    /// Something is done to an end that the protocol knows nothing of.
+    /// A test changes an end without the knowledge of the protocol.
     Plant {
         side: usize,
         plant: fn(&mut Rekey),
