@@ -86,7 +86,7 @@ fn print_help(text: &clap::Error) -> ExitCode {
     let printed = text.print();
     let code = u8::try_from(text.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
     match output::forgive(printed) {
-        // A mistake that cannot be told is still a mistake.
+        // A mistake is an error even if its message cannot be written.
         Err(_) if text.use_stderr() => code,
         Err(error) => {
             output::last_words(&in_words(&error));
@@ -102,7 +102,7 @@ fn in_words(error: &dyn Error) -> String {
     let mut source = error.source();
     while let Some(cause) = source {
         let text = cause.to_string();
-        // Many errors tell their cause in their own words.
+        // Many errors include their cause in their own text.
         if !words.contains(&text) {
             words += &format!("\n  because: {text}");
         }

@@ -1,4 +1,4 @@
-//! What `run` and `kme` have in common: their log, hardening, and an end that says why.
+//! The common parts of `run` and `kme`: log, hardening, and an exit with a reason.
 
 use std::future::Future;
 use std::io;
@@ -13,7 +13,7 @@ use crate::command::Outcome;
 use crate::encryptor::RunError;
 use crate::{harden, lab, limits, log, panics};
 
-/// A daemon's process, before it does anything: it dies with a lab, logs, and keeps its keys.
+/// Prepares the process of a daemon: parent-death signal, log, protection of keys.
 pub(crate) fn begin() -> io::Result<log::Log> {
     lab::die_with_parent()?;
     let log = log::start("info");
@@ -22,21 +22,21 @@ pub(crate) fn begin() -> io::Result<log::Log> {
     Ok(log)
 }
 
-/// Runs a daemon to its end, on this thread. A fault, or a panic of this thread, is an exit code of
-/// its own: systemd and scripts tell it from a mistake in the config.
+/// Runs a daemon to its end, on this thread. A fault, or a panic of this thread, has its own exit
+/// code: systemd and scripts can distinguish it from a mistake in the config.
 ///
 /// # Errors
-/// What keeps it from coming up.
+/// The reason why the daemon cannot start.
 pub(crate) fn run<E>(daemon: impl Future<Output = Result<(), E>>) -> Outcome
 where
     E: Into<Box<dyn std::error::Error>>,
 {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    // Unwinding drops what the daemon holds: workers end and wipe their keys.
+    // Unwinding drops the state of the daemon: workers end and wipe their keys.
     let ended = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
-            // Once it is listened to, it no longer ends the process: a log or a ledger at its size
-            // limit is a write that fails.
+            // A handler replaces the default action, which ends the process. A log or ledger at its
+            // size limit is then a failed write.
             let _ignored = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32));
             daemon.await
         })
@@ -44,7 +44,7 @@ where
     let error = match ended {
         Ok(Ok(())) => return Ok(ExitCode::SUCCESS),
         Ok(Err(error)) => error.into(),
-        // Said in the log.
+        // The log has the reason already.
         Err(_panic) => return Ok(ExitCode::from(limits::EXIT_FAULT)),
     };
     match error.downcast_ref() {

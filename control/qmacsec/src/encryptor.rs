@@ -79,7 +79,7 @@ pub fn key_sources(file: &Path, config: &EncryptorConfig) -> Result<Sources, Run
     })
 }
 
-/// How each KME of the config is asked.
+/// Client settings for each KME of the config.
 pub(crate) fn source_configs(config: &EncryptorConfig) -> Vec<SourceConfig> {
     let kme = &config.kme;
     let source = |(url, kme_id): (&str, Option<&str>)| SourceConfig {
@@ -104,7 +104,7 @@ pub(crate) fn source_configs(config: &EncryptorConfig) -> Vec<SourceConfig> {
     kme.addresses().map(source).collect()
 }
 
-/// A mistake that the KME client has found, at the key of the config that it comes from.
+/// Maps a mistake that the KME client found to the key of the config that it comes from.
 pub(crate) fn in_config(
     file: &Path,
     config: &EncryptorConfig,
@@ -129,10 +129,10 @@ pub(crate) fn warn_of_bypass(policy: &worker::Policy) {
     }
 }
 
-/// Runs an encryptor until `stop` resolves, then says good-bye to the peer and wipes all keys.
+/// Runs an encryptor until `stop` resolves, then ends the session with the peer and wipes all keys.
 ///
 /// # Errors
-/// Whatever keeps it from coming up. Once it is up, only `stop` ends it, or [`RunError::Fault`].
+/// The reason why it cannot start. Once it runs, only `stop` or [`RunError::Fault`] ends it.
 pub async fn run(
     config: &EncryptorConfig,
     file: &Path,

@@ -6,11 +6,11 @@ use nix::sys::prctl;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use tracing::warn;
 
-/// Whether memory is locked, once [`process`] has tried.
+/// Whether memory is locked; set by [`process`].
 static MEMORY_LOCKED: OnceLock<bool> = OnceLock::new();
-/// Bit of the capability to lock memory beyond the limit.
+/// Capability bit for locking memory beyond the limit.
 const CAP_IPC_LOCK: u32 = 14;
-/// The map of user IDs outside all user namespaces.
+/// The user ID map of the initial user namespace.
 const EVERY_USER: [&str; 3] = ["0", "0", "4294967295"];
 
 /// Forbids core dumps and tracing, and keeps memory out of swap where that is allowed.
@@ -33,7 +33,7 @@ pub fn process() {
     let _first = MEMORY_LOCKED.set(locked.is_ok());
 }
 
-/// Whether keys cannot reach the swap; `None` where [`process`] was not called.
+/// Whether keys cannot reach the swap; `None` if [`process`] was not called.
 #[must_use]
 pub fn memory_locked() -> Option<bool> {
     MEMORY_LOCKED.get().copied()
@@ -41,7 +41,7 @@ pub fn memory_locked() -> Option<bool> {
 
 fn lock_memory() -> Result<(), String> {
     let limit = getrlimit(Resource::RLIMIT_MEMLOCK).map_or(0, |(soft, _)| soft);
-    // Under a limit not only this call could fail, but every later allocation, too.
+    // Under a limit, not only this call but every later allocation can fail.
     if limit != RLIM_INFINITY && !may_lock_any() {
         return Err(format!("RLIMIT_MEMLOCK is {limit} octets"));
     }
@@ -50,7 +50,7 @@ fn lock_memory() -> Result<(), String> {
     nix::sys::mman::mlockall(flags).map_err(|error| error.to_string())
 }
 
-/// Has CAP_IPC_LOCK, in a way that counts: that of a user namespace lifts no limit.
+/// Whether CAP_IPC_LOCK is effective: inside a user namespace it lifts no limit.
 fn may_lock_any() -> bool {
     let users = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     if !users.split_whitespace().eq(EVERY_USER) {

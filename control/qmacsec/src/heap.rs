@@ -1,8 +1,8 @@
-//! The heap of the program wipes every block that it frees.
+//! The global allocator wipes every block that is freed.
 //!
 //! Our own types wipe their secrets. The libraries between a KME and us do not: TLS and HTTP leave
-//! QKD keys, as base64, in buffers that they give back. A buffer that grows is copied, and the old
-//! block is wiped too. The frame path does not allocate, so this costs it nothing.
+//! QKD keys, as base64, in buffers that they free. When a buffer grows, its old block is wiped too.
+//! The frame path does not allocate, so it pays nothing.
 
 use std::alloc::System;
 

@@ -33,11 +33,11 @@ pub fn kme_patience(rekey_interval: Duration) -> Duration {
 }
 /// How long a key waits in a lab KME for the other end to fetch it.
 pub const KEY_LIFE: Duration = Duration::from_secs(60);
-/// Open files of lab KMEs: two of them, each with two addresses, all places taken.
+/// Open files of lab KMEs: two KMEs with two addresses each, and all connections in use.
 pub const KME_OPEN_FILES: u64 = 4096;
 /// The modelled link by default.
 pub const LINK_PRESET: &str = "metro-50km";
-/// Keys that the peer names are not at our KME for so long, without one that is: then it is told.
+/// Time without any key that the peer names after which this is logged.
 pub const KEYS_LATE_MAX: Duration = Duration::from_secs(5);
 /// Bits of the QKD keys we ask for.
 pub const QKD_KEY_BITS: u32 = 256;
@@ -47,9 +47,9 @@ pub const REPLAY_WINDOW: u32 = 1024;
 /// Widest replay window.
 pub const REPLAY_WINDOW_MAX: u32 = secy::limits::REPLAY_WINDOW_MAX;
 
-/// VLAN tags that the line may add, unless the config says otherwise: one, as for a Linux kernel.
+/// Default limit of VLAN tags that the line may add: one, as for a Linux kernel.
 pub const LINE_VLAN_TAGS: u8 = 1;
-/// At most.
+/// Largest limit of VLAN tags that the line may add.
 pub const LINE_VLAN_TAGS_MAX: u8 = worker::limits::LINE_VLAN_TAGS_MAX;
 /// VLAN tags that may stay in clear on the line.
 pub const CLEAR_VLAN_TAGS_MAX: u8 = secy::limits::CLEAR_VLAN_TAGS_MAX;
@@ -62,13 +62,13 @@ pub const LINK_BACK_AFTER: Duration = Duration::from_secs(1);
 /// How long a link may take to come up once it may: copper negotiates for seconds.
 pub const LINK_SETTLE: Duration = Duration::from_secs(10);
 
-/// A box without a session or a key is starting for so long; after that it has no peer, or no key.
+/// Time after the start in which a missing session or key is normal.
 pub const STARTING: Duration = Duration::from_secs(10);
-/// A key that is late by so much more than half an interval is worth a word in the status.
+/// Delay beyond half an interval after which the status reports a late key.
 pub const KEY_LATE: Duration = Duration::from_secs(1);
 
-/// Rekey frames from the line that control takes before it looks at anything else: a flood of them
-/// keeps neither timers nor the KME nor the status waiting.
+/// Limit of rekey frames taken from the line in one round, so that a flood of them does not delay
+/// timers, the KME or the status.
 pub const REKEY_FRAMES_AT_ONCE: usize = 64;
 
 /// Workers of one encryptor.
@@ -85,17 +85,17 @@ pub const LAB_MTU_MIN: u16 = 576;
 /// IFNAMSIZ less the closing zero.
 pub const INTERFACE_NAME_MAX: usize = 15;
 
-/// A segment of the ledger is sealed at this size: two days of it at the default interval.
+/// Size at which a segment of the ledger is sealed: two days at the default interval.
 pub const LEDGER_SEGMENT_LEN: u64 = 64 << 20;
-/// And at this age.
+/// Age at which a segment of the ledger is sealed.
 pub const LEDGER_SEGMENT_AGE: Duration = Duration::from_secs(24 * 3600);
-/// Segments are packed so long after the start, when the first keys are in use.
+/// Delay of packing after the start, until the first keys are in use.
 pub const LEDGER_PACK_AFTER: Duration = Duration::from_secs(30);
-/// Nice value of packing: what nobody else wants of a core.
+/// Nice value of packing: the lowest priority.
 pub const LEDGER_PACK_NICE: i32 = 19;
-/// All segments of a ledger together, by default: more than ten years at the default interval.
+/// Default limit for all segments of a ledger: more than ten years at the default interval.
 pub const LEDGER_MAX_LEN: u64 = 32_000_000_000;
-/// The least that can be asked for: a few segments, and room to pack one.
+/// Smallest limit for all segments: a few segments, and space to pack one.
 pub const LEDGER_MAX_LEN_MIN: u64 = 300_000_000;
 
 /// Octets of the shortest pre-shared secret.
@@ -104,7 +104,7 @@ pub const PSK_LEN_MIN: usize = 32;
 pub const PSK_LEN_MAX: usize = 64;
 /// A PSK file is hex digits and a line end.
 pub const PSK_FILE_LEN_MAX: usize = 4 * PSK_LEN_MAX;
-/// Of 32 random octets fewer are different in one of 10^11 cases.
+/// 32 random octets have fewer different values than this in one of 10^11 cases.
 pub const PSK_DIFFERENT_MIN: usize = 18;
 
 /// Where the daemon listens for `qmacsec status` by default.
@@ -132,7 +132,7 @@ const _: () = {
 
 /// Exit code when a command could not do what was asked.
 pub const EXIT_FAILURE: u8 = 1;
-/// Exit code of `ledger verify` when nothing grave was found and too little could be checked.
+/// Exit code of `ledger verify` when nothing grave was found but too little could be checked.
 pub const EXIT_NOT_PROVEN: u8 = 2;
 /// Exit code of `status` when no user frame can pass.
 pub const EXIT_NOT_ENCRYPTING: u8 = 3;

@@ -3,12 +3,12 @@
 //! ```text
 //! any thread ── try_send ──▶ [ LINES_MAX lines ] ──▶ thread "log" ── write ──▶ standard error
 //! ```
-//! A log must not stop what it tells of. Who logs never waits and never fails: where the queue is
-//! full, the line is lost and counted. Only the thread of the log waits for a slow reader, and only
-//! it meets a full disk. When lines can be written again, the log says how many were lost.
+//! A log must not stop the process. Logging never waits and never fails: if the queue is full, the
+//! line is lost and counted. Only the log thread waits for a slow reader, and only it sees a full
+//! disk. Once lines can be written again, the log gives the number of lost lines.
 //!
 //! Not `tracing-appender`: it prints to standard output when the reader does not read, which blocks
-//! or panics on a broken output, and does not count lines that could not be written.
+//! or panics on a broken output. It does not count lines that could not be written.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -25,40 +25,40 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::output;
 use crate::precedence;
 
-/// Lines that wait for a slow reader; more are lost.
+/// Limit of lines that wait for a slow reader; more are lost.
 const LINES_MAX: usize = 1024;
-/// Octets of the longest line; the rest of a longer one is cut off.
+/// Limit of octets in a line; the rest is cut off.
 const LINE_LEN_MAX: usize = 4096;
-/// How long the end of the process waits for the last lines.
+/// Limit of time at exit to write the last lines.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Between two looks for room in the queue, at the end.
+/// Time between two checks for space in the queue, at exit.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Lines lost since the start, and those of them that the log has told of.
+/// Lines lost since the start, and the part of them that the log has reported.
 static LOST: AtomicU64 = AtomicU64::new(0);
 static TOLD: AtomicU64 = AtomicU64::new(0);
-/// The way to the thread of the log.
+/// The queue of the log thread.
 static THREAD: OnceLock<SyncSender<Entry>> = OnceLock::new();
 
-/// The running log. When this is dropped, it waits a moment for the last lines to be written.
+/// The running log. On drop, it waits up to a limit for the last lines.
 #[must_use = "the last lines are written when this is dropped"]
 pub struct Log(Option<SyncSender<Entry>>);
 
-/// What goes to the thread of the log.
+/// A message to the log thread.
 enum Entry {
     Line(Box<[u8]>),
-    /// All lines before this one are written.
+    /// Confirms that all lines before this message are written.
     Flush(SyncSender<()>),
-    /// Workers are pinned to these cores.
+    /// Cores of pinned workers.
     GiveWay(Vec<usize>),
 }
 
-/// Where `tracing` writes: one line for each call of `write`.
+/// The writer for `tracing`: one line for each call of `write`.
 #[derive(Clone)]
 struct Lines(SyncSender<Entry>);
 
-/// Starts logging. `RUST_LOG` overrides the level. The first log of a process is the one that
-/// counts: encryptors in memory share it.
+/// Starts logging. `RUST_LOG` overrides the level. Only the first call in a process has an effect:
+/// encryptors in one process share the log.
 pub fn start(level: &str) -> Log {
     let (lines, inbox) = sync_channel(LINES_MAX);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
@@ -66,7 +66,7 @@ pub fn start(level: &str) -> Log {
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal())
-        // Otherwise it prints its own errors, and panics if that fails.
+        // By default it prints its own errors, and panics if that fails.
         .log_internal_errors(false)
         .with_writer(Lines(lines.clone()));
     if builder.try_init().is_err() {
@@ -79,20 +79,20 @@ pub fn start(level: &str) -> Log {
             let _set_before = THREAD.set(lines.clone());
             Log(Some(lines))
         }
-        // Without it each line is lost and counted.
+        // Without the thread each line is lost and counted.
         Err(_) => Log(None),
     }
 }
 
-/// The thread of the log leaves these cores to the workers that are pinned to them.
+/// Moves the log thread away from the cores of pinned workers.
 pub fn give_way_to(cores: &[usize]) {
     if let Some(thread) = THREAD.get() {
-        // A queue that is full has a thread that does not write, and takes no core.
+        // If the queue is full, the thread waits for its reader and uses no core.
         let _full = thread.try_send(Entry::GiveWay(cores.to_vec()));
     }
 }
 
-/// Lines lost since the start: the reader was too slow, has gone, or its disk was full.
+/// Lines lost since the start: the reader was slow or closed the pipe, or the disk was full.
 #[must_use]
 pub fn lost() -> u64 {
     LOST.load(Ordering::Relaxed)
@@ -123,11 +123,11 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// The thread of the log.
+/// The log thread.
 fn write_lines(to: &impl AsFd, inbox: &Receiver<Entry>) {
-    // Frames come first: this thread is control's. Which cores they have is known later.
+    // Frames have priority over this thread. The workers' cores are not known yet.
     precedence::give_way_to(&[]);
-    // The line before was cut off by a failure.
+    // A failure has cut off the line before.
     let mut cut = false;
     while let Ok(entry) = inbox.recv() {
         let line = match entry {
@@ -152,7 +152,7 @@ fn write_lines(to: &impl AsFd, inbox: &Receiver<Entry>) {
     }
 }
 
-/// Lines can be written: says how many could not.
+/// Reports the number of lost lines, once lines can be written again.
 fn tell_of_lost() {
     let lost = lost();
     let untold = lost - TOLD.swap(lost, Ordering::Relaxed);

@@ -1,14 +1,14 @@
 //! Standard output and standard error: writes that never end the process.
 //!
-//! `println!` panics when it fails. Here a failure has one of three fates:
-//! - The reader of our output has gone (`qmacsec keys | head`). The rest is thrown away without a
-//!   word. The command goes on, and its exit code still says what it found.
-//! - Standard output cannot take the text, because its disk is full: an error. The command ends
-//!   with exit code 1 and says why.
-//! - Standard error cannot take the text: there is no other place to say it, so it is lost.
+//! `println!` panics when it fails. Here a failure has one of three results:
+//! - The reader has closed the pipe (`qmacsec keys | head`). The rest is discarded silently. The
+//!   command continues, and its exit code is still correct.
+//! - Standard output cannot be written, for example because the disk is full: an error. The command
+//!   ends with exit code 1 and gives the reason.
+//! - Standard error cannot be written: the text is lost, as there is no other place for it.
 //!
-//! `outln!` and [`write()`] are for the result of a command, `note!` is for what goes beside it.
-//! Daemons say nothing here while they run: they have [`crate::log`].
+//! `outln!` and [`write()`] are for the result of a command, `note!` is for messages beside it.
+//! Daemons do not use them while they run: they have [`crate::log`].
 
 use std::fmt::{self, Arguments};
 use std::io;
@@ -18,9 +18,9 @@ use std::time::Duration;
 use nix::unistd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// How long [`last_words`] wait for a reader that does not read.
+/// Limit of time in which [`last_words`] waits for a reader that does not read.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// A pipe that can be written takes this many octets at least without making us wait (PIPE_BUF).
+/// A writable pipe accepts this many octets without blocking (PIPE_BUF).
 const PIECE: usize = 4096;
 
 /// Standard output cannot be written.
@@ -30,7 +30,7 @@ const PIECE: usize = 4096;
 )]
 pub struct OutputError(#[from] io::Error);
 
-/// Writes a line to standard output. Returns a `Result`: the command passes the error on by `?`.
+/// Writes a line to standard output. Returns a `Result`: the command passes the error on with `?`.
 macro_rules! outln {
     ($($text:tt)*) => {
         $crate::output::line(format_args!($($text)*))
@@ -49,7 +49,7 @@ pub(crate) use note;
 /// Writes text to standard output, and nothing after it.
 ///
 /// # Errors
-/// The output cannot take it. A reader that has gone is no error.
+/// The output cannot be written. A closed pipe is no error.
 pub fn write(text: impl fmt::Display) -> Result<(), OutputError> {
     forgive(write_all(io::stdout().lock(), text.to_string().as_bytes()))
 }
@@ -57,20 +57,20 @@ pub fn write(text: impl fmt::Display) -> Result<(), OutputError> {
 /// Writes one line to standard output. `outln!` is shorter.
 ///
 /// # Errors
-/// As [`write()`].
+/// Same as [`write()`].
 pub fn line(text: Arguments<'_>) -> Result<(), OutputError> {
     write(format_args!("{text}\n"))
 }
 
 /// Writes one line to standard error. `note!` is shorter.
 pub fn note_line(text: Arguments<'_>) {
-    // One write for one line: lines of several processes on one terminal stay whole.
+    // One write per line, so that lines of several processes on one terminal stay whole.
     let line = format!("{text}\n");
     let _nowhere_else_to_say_it = write_all(io::stderr().lock(), line.as_bytes());
 }
 
-/// Writes why the process ends to standard error. Unlike `note!` it does not wait for ever for a
-/// reader that does not read: the process must end, so that it can be started again.
+/// Writes the reason for the end of the process to standard error. Unlike `note!`, it waits for a
+/// slow reader only up to a limit: the process must end, so that it can be started again.
 pub fn last_words(text: &str) {
     let stderr = io::stderr();
     for piece in format!("{text}\n").as_bytes().chunks(PIECE) {
@@ -80,7 +80,7 @@ pub fn last_words(text: &str) {
     }
 }
 
-/// A reader that has gone is no error: nobody misses the rest.
+/// Ignores a closed pipe: the reader does not want the rest.
 pub(crate) fn forgive(written: io::Result<()>) -> Result<(), OutputError> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError(error)),
@@ -88,8 +88,8 @@ pub(crate) fn forgive(written: io::Result<()>) -> Result<(), OutputError> {
     }
 }
 
-/// Writes all octets. Waits where the other end is slow, also if another process has made the
-/// descriptor non-blocking.
+/// Writes all octets. Waits for a slow reader, also if another process has made the descriptor
+/// non-blocking.
 pub(crate) fn write_all(to: impl AsFd, mut octets: &[u8]) -> io::Result<()> {
     while !octets.is_empty() {
         match unistd::write(&to, octets) {
@@ -105,7 +105,7 @@ pub(crate) fn write_all(to: impl AsFd, mut octets: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a piece can be written now, or within the time given.
+/// Whether `PIECE` octets can be written now, or within the given time.
 fn takes_a_piece(to: impl AsFd, patience: Option<Duration>) -> bool {
     let mut end = [PollFd::new(&to, PollFlags::OUT)];
     let patience = patience.and_then(|time| Timespec::try_from(time).ok());

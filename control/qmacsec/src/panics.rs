@@ -1,11 +1,11 @@
-//! Panics of a daemon: logged where its other lines are, and the end of the process.
+//! Panics of a daemon: they are logged like other lines, and they end the process.
 //!
-//! A panic in one thread leaves the others running: a line encryptor without a worker, or without
-//! the task that fetches keys, looks alive to systemd and carries nothing. So the driver looks here,
-//! and ends the process, which is started again.
+//! A panic in one thread leaves the others running. A line encryptor without a worker, or without
+//! the task that fetches keys, looks alive to systemd but carries no frames. So the driver checks
+//! here and ends the process, and systemd restarts it.
 //!
-//! The usual message is replaced: it is written to standard error by the thread that panics, and
-//! would wait for ever where nobody reads that.
+//! The default message is replaced: the panicking thread writes it to standard error, and blocks if
+//! nothing reads it.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
@@ -17,7 +17,7 @@ use tracing::error;
 /// The first panic of this process.
 static FIRST: OnceLock<String> = OnceLock::new();
 
-/// From now on panics are logged and remembered.
+/// Logs and stores panics from now on.
 pub(crate) fn watch() {
     panic::set_hook(Box::new(|panic| {
         let text = words(panic);

@@ -47,7 +47,7 @@ struct Wanted {
     /// Octets of payload that it must carry.
     mtu: usize,
     xdp_mode: XdpMode,
-    /// Of a veth: the other end leaves no VLAN tag beside its frames.
+    /// For a veth: its other end leaves VLAN tags in the frames, not in metadata.
     tags_in_frames: bool,
     /// Frames of an AF_PACKET interface: whose they are.
     spread: Spread,
@@ -60,7 +60,7 @@ struct Part {
     ifname: String,
     mtu: usize,
     xdp_mode: XdpMode,
-    /// Of a veth: the other end leaves no VLAN tag beside its frames.
+    /// For a veth: its other end leaves VLAN tags in the frames, not in metadata.
     tags_in_frames: bool,
     share: Option<Share>,
     /// There are other workers.

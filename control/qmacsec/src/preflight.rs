@@ -1,8 +1,8 @@
-//! A config and everything that it names, looked at before anything is opened: what `qmacsec check`
-//! shows and what `qmacsec run` does first. All mistakes are found at once.
+//! Checks a config and everything that it names before anything is opened: `qmacsec check` shows
+//! the result, and `qmacsec run` does it first. All mistakes are found at once.
 //!
-//! It is looked at as the user who asks: what he may not read or write is a mistake. The network is
-//! not touched.
+//! Checks run with the rights of the current user: a file without the needed rights is a mistake.
+//! The network is not touched.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
@@ -18,15 +18,15 @@ use crate::numa;
 use crate::ports::inside;
 use crate::status::{StatusSocket, folder_problem};
 
-/// Which cores are online: `0-3,8`.
+/// Lists the cores that are online: `0-3,8`.
 const CORES: &str = "/sys/devices/system/cpu/online";
-/// Makes TAP devices.
+/// The device that makes TAP interfaces.
 const TUN: &str = "/dev/net/tun";
 
-/// Reads a config and looks at everything that it names.
+/// Reads a config and checks everything that it names.
 ///
 /// # Errors
-/// All that would keep an encryptor from coming up, as far as it shows beforehand.
+/// All mistakes that prevent a start, as far as they can be found beforehand.
 pub fn examine(file: &Path) -> Result<EncryptorConfig, Mistakes> {
     examine_by(file, |look, mistakes| {
         look.at_all_but_ports(mistakes);
@@ -35,10 +35,10 @@ pub fn examine(file: &Path) -> Result<EncryptorConfig, Mistakes> {
     })
 }
 
-/// As [`examine`], for an encryptor whose ports are others than its config names.
+/// Like [`examine`], for an encryptor with other ports than its config names.
 ///
 /// # Errors
-/// As [`examine`].
+/// Same as [`examine`].
 pub fn examine_but_ports(file: &Path) -> Result<EncryptorConfig, Mistakes> {
     examine_by(file, |look, mistakes| look.at_all_but_ports(mistakes))
 }
@@ -67,7 +67,7 @@ impl Look<'_> {
         for peer in &self.config.peer {
             mistakes.note(Psk::read(self.file, &peer.psk_file));
         }
-        // Without a peer there is nobody to share keys with.
+        // Without a peer no keys are needed.
         if let [_] = self.config.peer.as_slice() {
             for source in source_configs(self.config) {
                 for mistake in source.client.mistakes(source.protocol) {
@@ -89,7 +89,7 @@ impl Look<'_> {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
         worker.fits(self.file, count)?;
         let Ok(online) = fs::read_to_string(CORES) else {
-            return Ok(()); // the system does not tell
+            return Ok(()); // unknown on this system
         };
         match worker
             .cores
@@ -159,7 +159,7 @@ impl Look<'_> {
                 .wrong("red.netns", "there is no such network namespace")
                 .value(netns.display())
                 .mend("`ip netns list` names those of this machine, in /run/netns")),
-            // Who may not enter it cannot look.
+            // A user without the right to enter the namespace cannot check the interface.
             Some(netns) => match inside(netns, || Ok(look())) {
                 Ok(looked) => self.at_interface("red.interface", &red.interface, looked),
                 Err(_) => Ok(()),
@@ -192,7 +192,7 @@ impl Look<'_> {
     }
 }
 
-/// Whether a port of this kind could be opened on it, as far as this shows.
+/// Checks, as far as possible, whether a port of this kind can be opened on the interface.
 fn interface(kind: PortKind, name: &str) -> Result<(), PortError> {
     match kind {
         PortKind::Dpdk => Ok(()),

@@ -1,14 +1,14 @@
-//! Copies of secrets that functions leave behind on the stack.
+//! Copies of secrets that functions leave on the stack.
 //!
-//! A key passes through registers and the stack of the functions that hash and expand it. Their part
-//! of the stack stays as it was until another function needs it.
+//! A key passes through registers and the stack of the functions that hash and expand it. Their
+//! stack frames keep it until another function overwrites them.
 
 use std::hint::black_box;
 
-/// Deeper than any function goes that has a key in its hands.
+/// Octets to wipe: more than any function that handles a key uses.
 const DEPTH: usize = 64 * 1024;
 
-/// Writes zeros over the stack below the caller: what the functions that it has called left there.
+/// Writes zeros over the stack below the caller, where the functions it called left data.
 #[inline(never)]
 pub(crate) fn wipe() {
     let mut below = [0_u8; DEPTH];

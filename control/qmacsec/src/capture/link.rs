@@ -1,12 +1,12 @@
-//! How a captured frame begins: what stands in front of its EtherType.
+//! The start of a captured frame: all octets before its EtherType.
 
 use std::fmt;
 
 use wire::{ETHERTYPE_C_TAG, ETHERTYPE_S_TAG, MACS_LEN, MacAddr, VLAN_TAG_LEN};
 
-/// EtherTypes of VLAN tags: by the standards, and by older switches that stack them.
+/// EtherTypes of VLAN tags: the standard ones, and those that older switches use for stacked tags.
 const VLAN_TAGS: [u16; 4] = [ETHERTYPE_C_TAG, ETHERTYPE_S_TAG, 0x9100, 0x9200];
-/// Tags in front of the SecTAG that we look through: ours, and a few of the line's own.
+/// Limit of VLAN tags before the SecTAG: ours, and some that the line adds.
 const VLAN_TAGS_MAX: usize = 8;
 const SLL_LEN: usize = 16;
 const SLL2_LEN: usize = 20;
@@ -18,21 +18,21 @@ pub(crate) enum Link {
     Ethernet,
     /// `LINKTYPE_LINUX_SLL`: `tcpdump -i any`, before libpcap 1.10.
     Cooked,
-    /// `LINKTYPE_LINUX_SLL2`: the same since then.
+    /// `LINKTYPE_LINUX_SLL2`: `tcpdump -i any`, since libpcap 1.10.
     Cooked2,
-    /// A link type that we do not read.
+    /// Another link type; it is not read.
     Other(u16),
 }
 
-/// What stands behind the addresses and the VLAN tags of a frame.
+/// The part of a frame after its addresses and VLAN tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Payload<'a> {
     pub(crate) ethertype: u16,
-    /// The octets behind the EtherType.
+    /// The octets after the EtherType.
     pub(crate) octets: &'a [u8],
-    /// How many octets of the frame stand before these.
+    /// Number of octets of the frame before these.
     pub(crate) before: usize,
-    /// The source address, where it was captured.
+    /// The source address, if it was captured.
     pub(crate) source: Option<MacAddr>,
 }
 
@@ -46,8 +46,8 @@ impl Link {
         }
     }
 
-    /// Reads what stands in front of the payload; `None` when too little of the frame was captured,
-    /// or its link type cannot be read.
+    /// Skips all octets before the payload. `None` if too little of the frame was captured, or its
+    /// link type is not read.
     pub(crate) fn payload(self, frame: &[u8]) -> Option<Payload<'_>> {
         let (type_at, after, source_at) = match self {
             Self::Ethernet => (MACS_LEN, MACS_LEN + 2, Some(6)),

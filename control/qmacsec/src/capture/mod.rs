@@ -1,10 +1,10 @@
-//! Captures of the line as tcpdump, Wireshark and switches write them: classic pcap (microseconds,
-//! nanoseconds, modified) and pcapng, of either byte order, with Ethernet or Linux cooked frames.
+//! Captures of the line from tcpdump, Wireshark and switches: classic pcap (microseconds,
+//! nanoseconds, modified) and pcapng, in either byte order, with Ethernet or Linux cooked frames.
 //!
 //! A capture is read as a stream: one record is in memory at a time. A file that ends inside a
-//! record gives all whole records before it. What cannot be read is told by name, never left out in
-//! silence. We read the formats ourselves because the libraries at hand do not give the byte order
-//! of modified files, the offset of an interface's clock, or where a cut file ends.
+//! record gives all whole records before it. Unreadable parts are reported by name. We read the
+//! formats ourselves: the available libraries do not give the byte order of modified files, an
+//! interface's clock offset, or the place of a cut.
 
 mod link;
 mod pcap;
@@ -18,24 +18,24 @@ pub(crate) use link::Link;
 
 /// Octets read ahead.
 const BUFFER: usize = 256 << 10;
-/// Octets of the longest frame: more than any offload makes.
+/// Octets of the longest frame: more than any segmentation offload makes.
 const FRAME_MAX: u32 = 1 << 20;
 
-/// Why a capture cannot be read, or not further.
+/// The reason why a capture cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
-    /// The file system says no.
+    /// An IO error.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// A file of another kind.
+    /// The file has another format.
     #[error("is {0}; fix: give a pcap or pcapng file")]
     NoCapture(&'static str),
     /// Octets that the format does not allow.
     #[error("is broken at octet {at}: {what}")]
     Broken {
-        /// Where the record begins.
+        /// Octet at which the record begins.
         at: u64,
-        /// What is wrong.
+        /// The mistake.
         what: String,
     },
 }
@@ -45,16 +45,16 @@ pub enum CaptureError {
 pub(crate) struct Frame<'a> {
     /// Milliseconds since 1970; `None` where the format has no time.
     pub(crate) at_ms: Option<u64>,
-    /// How its octets begin.
+    /// The link type.
     pub(crate) link: Link,
-    /// The octets that were captured, without FCS.
+    /// The captured octets, without FCS.
     pub(crate) octets: &'a [u8],
-    /// Octets of the frame on the line, without FCS.
+    /// Length of the frame on the line, without FCS.
     pub(crate) len: usize,
 }
 
 impl<'a> Frame<'a> {
-    /// Leaves out the FCS, where it was captured.
+    /// Removes the FCS, if it was captured.
     fn new(at_ms: Option<u64>, link: Link, octets: &'a [u8], len: u32, fcs_len: u8) -> Self {
         let len = (len as usize).max(octets.len());
         let len = len.saturating_sub(fcs_len.into());
@@ -79,11 +79,11 @@ enum Format {
 }
 
 impl Capture {
-    /// Opens a capture; what is no regular file is first copied to a temporary one, because captures
-    /// are read twice.
+    /// Opens a capture. Captures are read twice, so anything but a regular file is first copied to
+    /// a temporary file.
     ///
     /// # Errors
-    /// Unreadable, or no capture: what it is instead.
+    /// The file cannot be read, or it is no capture; the error names its actual format.
     pub(crate) fn open(path: &Path) -> Result<Self, CaptureError> {
         let mut file = File::open(path)?;
         if !file.metadata()?.is_file() {
@@ -114,10 +114,10 @@ impl Capture {
         Ok(Self { input, format })
     }
 
-    /// Reads it again from its beginning.
+    /// Reads the capture from its beginning again.
     ///
     /// # Errors
-    /// As [`Capture::open`].
+    /// Same as [`Capture::open`].
     pub(crate) fn again(self) -> Result<Self, CaptureError> {
         Self::of(self.input.reader.into_inner())
     }
@@ -133,13 +133,13 @@ impl Capture {
         }
     }
 
-    /// Where the last record begins, if the file ends inside of it.
+    /// Octet at which the last record begins, if the file ends inside it.
     pub(crate) const fn cut(&self) -> Option<u64> {
         self.input.cut
     }
 }
 
-/// The file, and the record that was read last.
+/// The file, and the last record read.
 struct Input {
     reader: BufReader<File>,
     /// Octets read so far.
@@ -148,17 +148,17 @@ struct Input {
     cut: Option<u64>,
 }
 
-/// Whether a record was read, or the file ended.
+/// The result of a read: a whole record, or the end of the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Got {
     Whole,
-    /// Before the first octet, or inside of it: then [`Input::cut`] is set.
+    /// The file ends before the record, or inside it; in the second case [`Input::cut`] is set.
     End,
 }
 
 impl Input {
-    /// Reads so many octets into `record`, behind the first `keep` that are there already. `begins`
-    /// is where the whole record begins.
+    /// Reads `len` octets into `record`, after the first `keep` octets, which are there already.
+    /// The whole record begins at `begins`.
     fn read(&mut self, keep: usize, len: usize, begins: u64) -> io::Result<Got> {
         self.record.resize(keep, 0);
         let wanted = len as u64;
@@ -173,7 +173,7 @@ impl Input {
         Ok(Got::End)
     }
 
-    /// Leaves out so many octets.
+    /// Skips `len` octets.
     fn skip(&mut self, len: u64, begins: u64) -> io::Result<Got> {
         let got = io::copy(&mut Read::take(&mut self.reader, len), &mut io::sink())?;
         self.at += got;
@@ -185,7 +185,7 @@ impl Input {
     }
 }
 
-/// How the numbers of a file are written.
+/// Byte order of the numbers in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Order {
     #[default]
@@ -194,7 +194,7 @@ enum Order {
 }
 
 impl Order {
-    /// The number at a place of a record; 0 behind its end.
+    /// The number at this offset of a record; 0 past its end.
     fn u16(self, octets: &[u8], at: usize) -> u16 {
         let octets = octets.get(at..).and_then(|rest| rest.first_chunk());
         octets.map_or(0, |octets| match self {

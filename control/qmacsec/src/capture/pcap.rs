@@ -1,5 +1,5 @@
-//! Classic pcap: a header, then records. Six magic numbers: microseconds, nanoseconds and the
-//! modified format with longer record heads, each in two byte orders.
+//! Classic pcap: a header, then records. There are six magic numbers: microseconds, nanoseconds,
+//! and the modified format with longer record headers, each in two byte orders.
 
 use super::{CaptureError, FRAME_MAX, Frame, Got, Input, Link, Order};
 
@@ -7,7 +7,7 @@ const HEADER_LEN: usize = 24;
 const RECORD_HEAD_LEN: usize = 16;
 /// The modified format adds interface, protocol and packet type.
 const MODIFIED_HEAD_LEN: usize = 24;
-/// The field of the link type tells, in these bits, that it also tells the length of the FCS.
+/// Bit of the link-type field that says that the field also holds the length of the FCS.
 const FCS_TOLD: u32 = 0x0400_0000;
 
 /// A file whose header was read.
@@ -87,7 +87,7 @@ impl Pcap {
     }
 }
 
-/// What a file is instead, by its first octets.
+/// Names the actual format of a file by its first octets.
 fn other_kind(magic: [u8; 4]) -> &'static str {
     match magic {
         [0x1f, 0x8b, ..] => "packed with gzip: unpack it first",

@@ -1,5 +1,5 @@
-//! pcapng: sections of blocks. Each section has its byte order and its own list of interfaces, each
-//! interface its link type, the unit and the offset of its clock.
+//! pcapng: sections of blocks. Each section has its byte order and its list of interfaces. Each
+//! interface has its link type, and the unit and offset of its clock.
 
 use super::{CaptureError, FRAME_MAX, Frame, Got, Input, Link, Order};
 
@@ -10,12 +10,12 @@ const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 const BYTE_ORDER: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
 
-/// Type and length in front of a block, length behind it.
+/// Type and length before a block, length after it.
 const BLOCK_HEAD_LEN: usize = 8;
 const BLOCK_LEN_MIN: u32 = 12;
-/// Longer blocks of the kinds we read are broken: a frame and its comments.
+/// Limit for a block of the kinds we read: a frame and its comments. A longer one is broken.
 const BLOCK_LEN_MAX: u32 = FRAME_MAX + (16 << 20);
-/// Interfaces of one section.
+/// Limit of interfaces in one section.
 const INTERFACES_MAX: usize = 65_536;
 
 const OPTION_TSRESOL: u16 = 9;
@@ -27,7 +27,7 @@ pub(super) fn begins_with(magic: [u8; 4]) -> bool {
     u32::from_be_bytes(magic) == SECTION
 }
 
-/// Where a reader stands: its section.
+/// State of the reader: the current section.
 #[derive(Default)]
 pub(super) struct Pcapng {
     order: Order,
@@ -43,16 +43,16 @@ struct Interface {
     fcs_len: u8,
 }
 
-/// How an interface counts time.
+/// The time unit and offset of an interface.
 #[derive(Clone, Copy)]
 struct Clock {
-    /// `if_tsresol`: units are 10 to the minus this, or with the top bit 2 to the minus the rest.
+    /// `if_tsresol`: the unit is 10^-n seconds, or 2^-n if the top bit is set.
     resolution: u8,
     offset_s: i64,
 }
 
 impl Clock {
-    /// Milliseconds since 1970. What no clock shows is the nearest that fits.
+    /// Milliseconds since 1970, clamped to the range of u64.
     fn ms(self, units: u64) -> u64 {
         let thousand = u128::from(units) * 1000;
         let exponent = u32::from(self.resolution & 0x7f);
@@ -68,7 +68,7 @@ impl Clock {
     }
 }
 
-/// Where in a block a frame is.
+/// The place of a frame in a block.
 struct Place {
     interface: usize,
     units: Option<u64>,
@@ -166,7 +166,7 @@ impl Pcapng {
         }
     }
 
-    /// Reads the byte order of a section, which everything in it has; false if the file ends.
+    /// Reads the byte order of a section, which holds for all its blocks; false if the file ends.
     fn begin_section(&mut self, input: &mut Input, begins: u64) -> Result<bool, CaptureError> {
         if input.read(BLOCK_HEAD_LEN, BYTE_ORDER.len(), begins)? == Got::End {
             return Ok(false);
@@ -240,7 +240,7 @@ impl Pcapng {
         }
     }
 
-    /// Octets of FCS, as the flags of one frame tell.
+    /// Length of the FCS, from the flags of one frame.
     fn fcs_len(&self, options: &[u8]) -> Option<u8> {
         let mut found = None;
         self.options(options, |code, value| {
@@ -265,7 +265,7 @@ impl Pcapng {
     }
 }
 
-/// No limit is written as 0.
+/// The snap length; 0 in the file means no limit.
 fn snap(len: u32) -> u32 {
     if len == 0 { u32::MAX } else { len }
 }

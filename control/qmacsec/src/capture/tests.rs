@@ -1,4 +1,4 @@
-//! Each form of capture gives the same frames and times; what cannot be read is told by name.
+//! Each capture format gives the same frames and times; unreadable parts are reported by name.
 
 use std::io::Write;
 
@@ -205,7 +205,7 @@ fn the_fcs_is_no_part_of_a_frame() {
     let form = Classic {
         big: true,
         magic: MICROSECONDS,
-        // Two words of 16 bits, as the upper bits tell.
+        // The FCS has two 16-bit words, as the upper bits say.
         network: 0x2400_0001,
     };
     let frames = [
@@ -235,7 +235,7 @@ fn each_section_of_pcapng_has_its_byte_order_interfaces_and_clocks() {
         let day = file.i64_value(86_400);
         let before = file.i64_value(-86_400);
         file.section();
-        // A block of a kind that nobody knows.
+        // A block of an unknown type.
         file.block(0x8000_1234, &[1, 2, 3, 4, 5]);
         file.interface(1, &[]);
         file.interface(1, &[(2, b"eth0".to_vec()), (9, vec![9])]);
@@ -355,7 +355,7 @@ fn tags_and_cooked_heads_stand_in_front_of_the_payload() {
         let cooked = [0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
         let cooked = [&tagged[..2], &cooked[..], &tagged[2..]].concat();
         assert_eq!(payload(Link::Cooked2, &cooked), wanted);
-        // Cut inside of the tags.
+        // The capture ends inside the tags.
         let cut = [&macs[..], &tagged[..tagged.len() - rest.len() - 1]].concat();
         assert_eq!(payload(Link::Ethernet, &cut), None);
     }

@@ -28,7 +28,7 @@ pub struct Args {
 /// Checks and prints a summary.
 ///
 /// # Errors
-/// All mistakes found, each with file, key, value and mend; output that cannot be written.
+/// All mistakes found, each with file, key, value and fix; output that cannot be written.
 pub fn main(args: &Args) -> Outcome {
     let config = preflight::examine(&args.config)?;
     let ledger = match &config.encryptor.ledger {

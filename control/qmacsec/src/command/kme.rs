@@ -55,7 +55,7 @@ pub fn main(args: &Args) -> Outcome {
     daemon::run(serve(&args.config, &config, link))
 }
 
-/// The limits of connections need more descriptors than many systems allow a process at first.
+/// Raises the limit of open files: the default of many systems is too low for all connections.
 fn more_open_files() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < limits::KME_OPEN_FILES
@@ -111,7 +111,7 @@ impl ModelledLink {
         }
     }
 
-    /// Why it delivers none, if so, and the length at which key ends.
+    /// The reason why it delivers no key, if so, and the length above which no link gives key.
     pub(crate) fn no_key(&self) -> Option<NoKey> {
         let reason = qkd::supply::Supply::of(&self.link).no_key?;
         Some(NoKey {
@@ -132,13 +132,13 @@ impl ModelledLink {
 /// A modelled link without key.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct NoKey {
-    /// The link.
+    /// Name of the link.
     pub(crate) link: String,
     /// Its length.
     pub(crate) km: f64,
-    /// Why it gives none.
+    /// The reason why it gives no key.
     pub(crate) reason: String,
-    /// The length at which key ends; `None` if there is none at any.
+    /// The length above which there is no key; `None` if no length gives any.
     pub(crate) key_ends_km: Option<f64>,
 }
 

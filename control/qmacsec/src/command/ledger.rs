@@ -134,7 +134,7 @@ fn text(verification: &Verification) -> String {
     out
 }
 
-/// How many frames of how many.
+/// Number of frames checked, and in total.
 fn checked(verification: &Verification, capture: &Line) -> String {
     format!(
         "{} of {} protected frames checked",

@@ -139,7 +139,7 @@ fn estimation(text: &str) -> Result<Estimation, String> {
 /// Prints the report.
 ///
 /// # Errors
-/// A value out of range, by name, with the range; output that cannot be written.
+/// A value out of range, with its name and the range; output that cannot be written.
 pub fn main(args: &Args) -> Outcome {
     if args.list {
         for preset in Preset::ALL {
@@ -233,7 +233,7 @@ fn block(args: &Args, preset: Block) -> Result<Block, OutOfRange> {
     Ok(block.with_proof(proof))
 }
 
-/// For a screen of 80 columns.
+/// The report in at most 80 columns.
 fn text(preset: Preset, report: &LinkReport, notes: &[String]) -> String {
     let mut out = wrapped(&format!("{preset}: {}", preset.description()), "", "  ");
     let mut section = None;
@@ -263,7 +263,7 @@ fn text(preset: Preset, report: &LinkReport, notes: &[String]) -> String {
     out + &wrapped(&summary(report), "", "")
 }
 
-/// A label and its value, in one line where there is room.
+/// A label and its value, on one line if they fit.
 fn line(label: &str, value: &str) -> String {
     if label.len() <= LABEL && 2 + LABEL + 1 + value.len() <= COLUMNS {
         return format!("  {label:<LABEL$} {value}\n");
@@ -271,7 +271,7 @@ fn line(label: &str, value: &str) -> String {
     wrapped(label, "  ", "  ") + &wrapped(value, "      ", "      ")
 }
 
-/// Lines of at most 80 columns, where the words allow it.
+/// Breaks text into lines of at most 80 columns, between words.
 fn wrapped(text: &str, first: &str, rest: &str) -> String {
     let mut out = String::new();
     let mut line = first.to_owned();

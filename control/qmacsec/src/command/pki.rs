@@ -50,10 +50,10 @@ pub struct Args {
     psk: Option<PathBuf>,
 }
 
-/// Makes what was asked for and lists the files.
+/// Makes the requested files and lists them.
 ///
 /// # Errors
-/// A name that cannot be, a file that is there, a folder or output that cannot be written.
+/// An invalid name, a file that exists already, a folder or output that cannot be written.
 pub fn main(args: &Args) -> Outcome {
     let mut made = Vec::new();
     if let Some(dir) = &args.dir {
@@ -63,14 +63,14 @@ pub fn main(args: &Args) -> Outcome {
         write_psk(file).map_err(|error| format!("{}: {error}", file.display()))?;
         made.push(file.clone());
     }
-    // All files are made before the first is named: output that fails leaves no half of them.
+    // All files are made before the first is listed: a failed output leaves no partial set.
     for file in made {
         outln!("{}", file.display())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Adds to the authority in `dir` where one is there and names are given, else makes a new one.
+/// Adds to the authority in `dir` if there is one and names are given, else makes a new one.
 fn certificates(dir: &Path, args: &Args) -> Result<Vec<PathBuf>, PkiError> {
     let kmes: Vec<_> = args.kmes.iter().map(|text| kme_name(text)).collect();
     let saes = args.saes.clone();

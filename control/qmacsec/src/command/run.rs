@@ -82,10 +82,10 @@ pub fn main(args: &Args) -> Outcome {
     daemon::run(encryptor::run(&config, &args.config, ports, stop::signal()))
 }
 
-/// Runs an encryptor as this process until `stop` resolves, over other ports than those of its config.
+/// Runs an encryptor in this process until `stop` resolves, with other ports than its config names.
 ///
 /// # Errors
-/// As [`main`].
+/// Same as [`main`].
 pub fn run(
     file: &Path,
     ports: impl FnOnce(&EncryptorConfig) -> Result<Ports, RunError>,

@@ -55,7 +55,7 @@ pub struct Args {
 /// Asks and prints.
 ///
 /// # Errors
-/// No daemon, or output that cannot be written.
+/// No daemon answers, or the output cannot be written.
 pub fn main(args: &Args) -> Outcome {
     let report: Result<Report, StatusError> = query(&args.socket);
     if args.prometheus {
@@ -200,7 +200,7 @@ pub(crate) fn text(report: &Report) -> String {
     out
 }
 
-/// How the ledger is kept.
+/// State of the ledger.
 fn ledger_line(ledger: &LedgerReport) -> String {
     let lost = match ledger.lost {
         0 => String::new(),

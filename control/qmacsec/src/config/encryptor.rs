@@ -57,8 +57,8 @@ pub struct Encryptor {
     pub status_socket: PathBuf,
     /// File of the ledger: one record for each key used. Default: none is kept.
     pub ledger: Option<PathBuf>,
-    /// All files of the ledger together; the oldest ones go when they are larger. Default: 32 GB,
-    /// which is more than ten years at the default interval.
+    /// Limit for all files of the ledger together; above it the oldest are removed. Default: 32 GB,
+    /// more than ten years at the default interval.
     #[serde(default)]
     pub ledger_max_size: Size,
     /// When one port loses its link the other is taken down as well, and back with it.
@@ -110,7 +110,7 @@ pub struct Red {
     /// Where the program of an `xdp` port runs.
     #[serde(default)]
     pub xdp_mode: XdpModeName,
-    /// An AF_XDP port on a veth: its other end has `txvlan` off, so tags are in the frames.
+    /// For AF_XDP on a veth: `txvlan` is off at its other end, so VLAN tags are in the frames.
     #[serde(default)]
     pub xdp_tags_in_frames: bool,
     /// Network namespace of the interface, as a path; default: the daemon's own.
@@ -136,7 +136,7 @@ pub struct Black {
     /// Where the program of an `xdp` port runs.
     #[serde(default)]
     pub xdp_mode: XdpModeName,
-    /// An AF_XDP port on a veth: its other end has `txvlan` off, so tags are in the frames.
+    /// For AF_XDP on a veth: `txvlan` is off at its other end, so VLAN tags are in the frames.
     #[serde(default)]
     pub xdp_tags_in_frames: bool,
 }
@@ -152,7 +152,7 @@ pub struct Macsec {
     /// So many VLAN tags, 0 to 2, stay in clear in front of the SecTAG, for a line that switches by
     /// VLAN; both ends must name the same.
     pub clear_vlan_tags: u8,
-    /// The line may add up to this many VLAN tags, 0 to 2, in front of our frames; they are taken off.
+    /// Limit of VLAN tags, 0 to 2, that the line may add before our frames; they are removed.
     pub line_vlan_tags: u8,
 }
 
@@ -260,7 +260,7 @@ impl EncryptorConfig {
     /// Reads, parses and checks a config file; paths become absolute or relative to the process.
     ///
     /// # Errors
-    /// All mistakes in it, each with file, key, value and mend.
+    /// All mistakes in it, each with file, key, value and fix.
     pub fn read(path: &Path) -> Result<Self, Mistakes> {
         match Self::read_as_far_as_possible(path) {
             (Some(config), mistakes) if mistakes.is_empty() => Ok(config),
@@ -268,8 +268,8 @@ impl EncryptorConfig {
         }
     }
 
-    /// As [`Self::read`]; what could be read is there beside the mistakes. Nothing may run with it if
-    /// there are any.
+    /// Like [`Self::read`], but also returns the readable part when there are mistakes. An
+    /// encryptor must not run with that part.
     pub(crate) fn read_as_far_as_possible(path: &Path) -> (Option<Self>, Mistakes) {
         let text = match file::text(path) {
             Ok(text) => text,
@@ -440,7 +440,7 @@ impl EncryptorConfig {
 }
 
 impl Rekey {
-    /// Times that must fit each other.
+    /// Checks that times are consistent with each other.
     fn check_times(&self, file: &Path) -> Result<(), ConfigError> {
         if self.hold_max.0 < self.interval.0 * 2 {
             return Err(ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")

@@ -57,18 +57,18 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// All that is wrong with a config and what it names, in the order in which it was found.
+/// All mistakes in a config and in the files it names, in the order in which they are found.
 #[derive(Debug, Default)]
 pub struct Mistakes(Vec<ConfigError>);
 
 impl Mistakes {
-    /// None.
+    /// Whether there is no mistake.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Enters one, unless the same was said before.
+    /// Adds a mistake, unless it is there already.
     pub(crate) fn add(&mut self, mistake: ConfigError) {
         let same = |known: &ConfigError| known.to_string() == mistake.to_string();
         if !self.0.iter().any(same) {
@@ -76,7 +76,7 @@ impl Mistakes {
         }
     }
 
-    /// Enters what a check has found.
+    /// Adds the mistake of a check, if any, and returns its value otherwise.
     pub(crate) fn note<T>(&mut self, checked: Result<T, ConfigError>) -> Option<T> {
         checked.map_err(|mistake| self.add(mistake)).ok()
     }

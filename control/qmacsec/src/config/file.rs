@@ -10,7 +10,7 @@ use super::{ConfigError, Mistakes};
 
 /// A config file is a page or two of text; more is not a config file.
 const FILE_LEN_MAX: usize = 1 << 20;
-/// More mistakes than this are not told at once.
+/// Limit of mistakes in one report.
 const MISTAKES_MAX: usize = 32;
 
 /// Reads and parses `file`.
@@ -29,8 +29,8 @@ pub(crate) fn text(file: &Path) -> Result<String, ConfigError> {
     String::from_utf8(octets.to_vec()).map_err(|_| unreadable("is no text in UTF-8".to_owned()))
 }
 
-/// Parses `text` as far as it goes. What cannot be understood is entered, and left out, so that what
-/// comes behind is looked at too. Nothing is returned if something that must be there is missing.
+/// Parses `text` as far as possible. Each unreadable part is reported and blanked, so that the
+/// parts after it are checked too. The value is `None` if something required is missing.
 pub(crate) fn parse_all<T: DeserializeOwned>(file: &Path, text: &str) -> (Option<T>, Mistakes) {
     let (mut text, mut mistakes) = (text.to_owned(), Mistakes::default());
     let mut left_out = Vec::new();
@@ -47,11 +47,11 @@ pub(crate) fn parse_all<T: DeserializeOwned>(file: &Path, text: &str) -> (Option
             break;
         };
         let lines = match missing {
-            // A section that lacks something cannot be used at all.
+            // A section that lacks a required key is blanked as a whole.
             Some(_) => section_around(&text, span.start),
             None => lines_of(&text, &span),
         };
-        // What is left out is not missing.
+        // A blanked key is not missing.
         left_out.push(fault.key.clone());
         let section = fault.key.split(['.', '[']).next().unwrap_or_default();
         left_out.push(section.to_owned());
@@ -65,19 +65,19 @@ pub(crate) fn parse<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, C
     attempt(file, text).map_err(|fault| fault.mistake)
 }
 
-/// Why a text is not what it should be.
+/// A mistake in a text.
 struct Fault {
     mistake: ConfigError,
-    /// Path of the key, `.` for the whole.
+    /// Path of the key; `.` for the whole file.
     key: String,
-    /// Octets of the text; none when it is no TOML.
+    /// Its octets in the text; `None` if the text is not valid TOML.
     span: Option<Range<usize>>,
-    /// What is missing in `key`.
+    /// The key that is missing in `key`.
     missing: Option<String>,
 }
 
 impl Fault {
-    /// The path of what is missing.
+    /// Path of the missing key.
     fn missing_in(&self) -> Option<String> {
         let missing = self.missing.as_ref()?;
         Some(match self.key.as_str() {
@@ -129,7 +129,7 @@ fn lines_of(text: &str, span: &Range<usize>) -> Range<usize> {
     start.map_or(0, |at| at + 1)..end.map_or(text.len(), |len| behind + len)
 }
 
-/// The lines of the section that this octet is in, its header included.
+/// The lines of the section that contains this octet, with its header.
 fn section_around(text: &str, octet: usize) -> Range<usize> {
     let mut section = 0..text.len();
     let mut at = 0;
@@ -146,7 +146,7 @@ fn section_around(text: &str, octet: usize) -> Range<usize> {
     section
 }
 
-/// Lines stay, so that those behind keep their numbers.
+/// Blanks lines but keeps their newlines, so that later line numbers stay correct.
 fn blank(text: &mut String, lines: Range<usize>) {
     if let Some(old) = text.get(lines.clone()) {
         let empty: String = old.chars().filter(|char| *char == '\n').collect();

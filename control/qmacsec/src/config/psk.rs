@@ -13,11 +13,11 @@ use crate::limits;
 pub struct Psk(Zeroizing<Vec<u8>>);
 
 impl Psk {
-    /// Reads a file of hex digits that nobody but its owner may read or replace.
+    /// Reads a file of hex digits that only its owner may read or replace.
     ///
     /// # Errors
-    /// Unreadable, open to others, not hex, too short or too long, no random number; never shows the
-    /// content.
+    /// Unreadable, open to other users, not hex, too short or too long, or not random. The error
+    /// never shows the content.
     pub fn read(config: &Path, file: &Path) -> Result<Self, ConfigError> {
         let wrong = |problem: String| {
             ConfigError::new(config, "peer.psk_file", problem).value(file.display())
@@ -52,8 +52,8 @@ impl Psk {
     }
 }
 
-/// What a random number is not, or one in 10^11 times. Finds what people write in the place of one:
-/// zeros, a pattern again and again, counting, words.
+/// The reason why these octets are not random. It finds what people type by hand: zeros, a repeated
+/// pattern, a count, words. It rejects one in 10^11 random numbers.
 fn not_random(octets: &[u8]) -> Option<&'static str> {
     let different = octets.iter().collect::<BTreeSet<_>>().len();
     let repeats = |period: usize| octets.iter().zip(&octets[period..]).all(|(a, b)| a == b);

@@ -37,7 +37,7 @@ pub struct Kme {
     /// `post` (default) or `get`: some KMEs have but one form of enc_keys and dec_keys.
     #[serde(default)]
     pub form: RequestForm,
-    /// Without effect: HTTP/1.1 is all that is spoken. Configs that set it still load.
+    /// No effect: only HTTP/1.1 is used. Configs that set it still load.
     #[serde(default)]
     pub http1_only: bool,
 }

@@ -401,7 +401,7 @@ mod psk {
             .map_err(|error| error.to_string())
     }
 
-    /// What `openssl rand -hex` gave.
+    /// Output of `openssl rand -hex`.
     const RANDOM: &str = "0f9c3b5ad1e8427766b0c4e29a51fd038dd75e1c20a9f3466bb8e4771592caf1";
 
     #[test]

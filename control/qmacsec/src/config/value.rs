@@ -29,7 +29,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// A number of octets as people write it: `32GB`, `500MB`, `2TB`; decimal units, as disks have.
+/// A number of octets in decimal units: `32GB`, `500MB`, `2TB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Size(pub u64);
@@ -42,7 +42,7 @@ const SIZE_UNITS: [(&str, u64); 3] = [
 ];
 
 impl Default for Size {
-    /// Of a ledger.
+    /// The default limit of a ledger.
     fn default() -> Self {
         Self(crate::limits::LEDGER_MAX_LEN)
     }

@@ -47,7 +47,7 @@ pub(crate) struct Fleet {
     pending: Vec<Pending>,
     /// The last tx SA that all workers have installed.
     tx_in_use: Option<SaId>,
-    /// The worker whose rekey frames were taken last.
+    /// The last worker from which rekey frames were taken.
     turn: usize,
 }
 
@@ -124,7 +124,7 @@ impl Fleet {
             watches.push(std::mem::take(&mut handle.watches));
             crew.push(Member::new(handle)?);
         }
-        // Once all ports are open. The workers share the interfaces.
+        // Starts once all ports are open. The workers share the interfaces.
         let watches = watches.into_iter().next().unwrap_or_default();
         Ok(Self {
             crew,
@@ -162,7 +162,7 @@ impl Fleet {
         .await
     }
 
-    /// Takes rekey frames from the line, a limited number of them, from each worker in turn. Returns
+    /// Takes a limited number of rekey frames from the line, one from each worker in turn. Returns
     /// whether there may be more.
     pub(crate) fn receive(&mut self, take: impl FnMut(ControlFrame)) -> bool {
         take_turns(
@@ -250,7 +250,7 @@ impl Fleet {
         Some([stats.red_link, stats.black_link])
     }
 
-    /// The VLAN tag that the line has added last, as one of the workers saw it.
+    /// The last VLAN tag that the line added, as seen by one of the workers.
     pub(crate) fn line_tag(&self) -> Option<worker::LineTag> {
         let mut crew = self.crew.iter();
         crew.find_map(|member| member.handle.stats.snapshot().line_tag)
@@ -365,7 +365,7 @@ impl Fleet {
         self.crew.iter().all(|member| member.handle.is_alive())
     }
 
-    /// Looks whether the ports hear their interfaces, about once a second; what changes is logged.
+    /// Checks about once a second whether the ports receive from their interfaces; logs changes.
     pub(crate) fn listen(&mut self) {
         let now = Instant::now();
         if !self.ears.is_due(now) {
@@ -380,12 +380,12 @@ impl Fleet {
         self.ears.look(now, joined);
     }
 
-    /// Why a port does not hear its interface, in words, while its link is up.
+    /// The reason why a port does not receive from its interface although its link is up.
     pub(crate) fn deaf(&self, side: Side) -> Option<&str> {
         self.ears.deaf(side)
     }
 
-    /// What the counters tell.
+    /// Reads the counters.
     pub(crate) fn look(&self) -> Used {
         let mut used = Used {
             rx: BTreeMap::new(),

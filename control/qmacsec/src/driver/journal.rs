@@ -1,9 +1,9 @@
-//! What happened, in words: events of the rekey protocol, of the KME and of the links become log
-//! lines, and the last rare ones are kept for status.
+//! Log lines for events of the rekey protocol, the KME and the links. The last rare ones are kept
+//! for status.
 //!
-//! A box that works has little to say. Each change of key is a line at DEBUG only; at INFO one line
-//! in a minute tells how many there were. A failure and its end are a line each. What repeats more
-//! often than that ([`LINES_MAX`]) is counted, and told in the line of that minute.
+//! A box that works logs little. Each change of key is a line at DEBUG only; at INFO one line per
+//! minute gives their number. A failure and its end are a line each. Lines of one kind above the
+//! limit ([`LINES_MAX`]) are counted, and the line of that minute gives the count.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -14,31 +14,31 @@ use wire::MacAddr;
 
 /// Events that status shows.
 const KEPT: usize = 12;
-/// Between two lines that sum up.
+/// Time between two summary lines.
 const SUM_UP_EVERY: Duration = Duration::from_secs(60);
-/// Lines of one kind and level between two of those; more are counted. The level tells failures from
-/// their ends: many of the ones do not hide the others.
+/// Limit of lines of one kind and level between two summaries; more are counted. The level keeps
+/// failures apart from recoveries, so many of one do not hide the other.
 const LINES_MAX: u32 = 5;
 
-/// The last events, and what the log has not told yet.
+/// The last events, and the counts for the next summary.
 pub(crate) struct Journal {
     kept: VecDeque<(u64, String)>,
-    /// When the log was summed up last.
+    /// Time of the last summary.
     summed_up: Duration,
-    /// Changes of key since then: out, in.
+    /// Changes of key since then: tx, rx.
     keys: [u32; 2],
-    /// The root in force, if it is another one than then.
+    /// The root in force, if it has changed since then.
     root: Option<u32>,
     /// Lines of each kind and level since then.
     lines: BTreeMap<(&'static str, Level), u32>,
-    /// On what this session's peer disagrees with us.
+    /// The setting in which this session's peer differs from ours.
     disagreement: Option<String>,
 }
 
 /// One line for the log.
 pub(crate) struct Line {
     pub(crate) level: Level,
-    /// What kind of event it is, as the summary names it.
+    /// Kind of the event, as the summary names it.
     pub(crate) kind: &'static str,
     pub(crate) text: String,
 }
@@ -71,7 +71,7 @@ impl Journal {
             Event::SuiteMismatch { .. } | Event::PolicyMismatch { .. } => {
                 self.disagreement = Some(text.clone());
             }
-            // Another session is another peer, perhaps one that was set up anew.
+            // A new session may have another peer, or the same one with a new config.
             Event::SessionEnded { .. } => self.disagreement = None,
             _ => {}
         }
@@ -82,7 +82,7 @@ impl Journal {
         self.tell(now, Line { level, kind, text });
     }
 
-    /// Logs a line, unless there were many of its kind, and keeps it.
+    /// Logs a line, unless there were too many of its kind, and keeps it.
     pub(crate) fn tell(&mut self, now: Duration, Line { level, kind, text }: Line) {
         let lines = self.lines.entry((kind, level)).or_default();
         *lines += 1;
@@ -99,7 +99,7 @@ impl Journal {
             .push_back((u64::try_from(now.as_millis()).unwrap_or(u64::MAX), text));
     }
 
-    /// Once a minute, if there is something to sum up.
+    /// Logs the summary once a minute, if there is one.
     pub(crate) fn on_time(&mut self, now: Duration) {
         let span = now.saturating_sub(self.summed_up);
         if span < SUM_UP_EVERY {
@@ -111,7 +111,7 @@ impl Journal {
         self.summed_up = now;
     }
 
-    /// What happened since the last summary, in words; and forgets it.
+    /// Describes the events since the last summary, and resets the counts.
     fn sum_up(&mut self, span: Duration) -> Option<String> {
         let mut parts = Vec::new();
         let [keys_out, keys_in] = std::mem::take(&mut self.keys);
@@ -132,7 +132,7 @@ impl Journal {
         (!parts.is_empty()).then(|| format!("in the last {seconds} s: {}", parts.join("; ")))
     }
 
-    /// On what the two ends disagree, in words.
+    /// The settings in which the two ends differ, as text.
     pub(crate) fn disagreement(&self) -> Option<&str> {
         self.disagreement.as_deref()
     }
@@ -142,7 +142,7 @@ impl Journal {
     }
 }
 
-/// What the summary calls an event of which there are many.
+/// Name of a kind of event in the summary, for events that repeat.
 fn kind(event: &Event) -> &'static str {
     match event {
         Event::PeerFound { .. } | Event::PeerLost { .. } | Event::SessionEnded { .. } => "the peer",
@@ -170,7 +170,7 @@ fn way(direction: Direction) -> &'static str {
     }
 }
 
-/// Why a session ended.
+/// The reason why a session ended.
 fn ended(peer: MacAddr, why: Ended) -> String {
     match why {
         Ended::Bye => format!("peer {peer} stopped"),
@@ -216,7 +216,7 @@ fn words(event: &Event) -> (Level, String) {
             format!("the peer's key policy is {theirs}, ours is {ours}: no key can be agreed; mend: the same rekey.policy at both ends"),
         ),
         Event::Ratcheted { root, took } => (
-            // The first shows that it works; each minute brings another.
+            // The first root is worth a line at INFO; each minute brings another.
             if *root == 1 { Level::INFO } else { Level::DEBUG },
             format!("root {root} in force after an ML-KEM exchange of {took:.1?}; the one before is wiped"),
         ),

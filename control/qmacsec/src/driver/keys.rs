@@ -34,7 +34,7 @@ pub(crate) struct KeyDesk {
     sources: Arc<Sources>,
     /// Ends with us.
     _tending: JoinSet<()>,
-    /// Questions under way. They end with us too, and with them what a KME has answered so far.
+    /// Requests in progress. They end when this is dropped, and their KME answers are lost.
     asking: JoinSet<()>,
     to_driver: mpsc::Sender<(Answer, Option<keyclient::Error>)>,
     answers: mpsc::Receiver<(Answer, Option<keyclient::Error>)>,
@@ -49,7 +49,7 @@ struct Book {
     by_id: Standing,
     keys: u64,
     failures: u64,
-    /// Lines for the log that nobody has taken.
+    /// Log lines that are not taken yet.
     news: Vec<Line>,
 }
 
@@ -58,7 +58,7 @@ struct Standing {
     state: State,
     since: Instant,
     last_error: Option<String>,
-    /// Since when keys that the peer has named are not there, without one that is.
+    /// Start of the time in which no key that the peer named was found.
     doubted: Option<Instant>,
 }
 
@@ -122,7 +122,7 @@ impl KeyDesk {
     }
 
     fn ask(&mut self, question: impl Future<Output = ()> + Send + 'static) {
-        while self.asking.try_join_next().is_some() {} // those that are answered
+        while self.asking.try_join_next().is_some() {} // these have their answer
         self.asking.spawn(question);
     }
 
@@ -138,7 +138,7 @@ impl KeyDesk {
         }
     }
 
-    /// What is new since the last call, for the log.
+    /// The log lines since the last call.
     pub(crate) fn take_news(&mut self) -> Vec<Line> {
         std::mem::take(&mut self.book.news)
     }
@@ -228,7 +228,7 @@ impl Standing {
         news
     }
 
-    /// A key was not there. One that comes late is nobody's fault; when none comes any more, it is.
+    /// A key was not there. A late key is normal; it is a failure once no key arrives any more.
     fn doubted(&mut self, error: &keyclient::Error) -> Option<Line> {
         let since = *self.doubted.get_or_insert_with(Instant::now);
         if since.elapsed() < limits::KEYS_LATE_MAX {
@@ -237,7 +237,7 @@ impl Standing {
         self.failed(error)
     }
 
-    /// What has changed is news; the same failure again and again is not.
+    /// Returns a line for a new failure, not for a repeated one.
     fn failed(&mut self, error: &keyclient::Error) -> Option<Line> {
         let text = error.to_string();
         let same = self.last_error.as_ref() == Some(&text) && self.state == State::Failing;

@@ -1,18 +1,18 @@
-//! A VLAN tag that the line adds: what it means for the operator, said once for each kind of tag.
+//! A VLAN tag that the line adds: its meaning for the operator, logged once for each kind of tag.
 
 use tracing::Level;
 use worker::LineTag;
 
 use super::journal::Line;
 
-/// What was said last.
+/// The last tag logged.
 #[derive(Default)]
 pub(super) struct LineTagWatch {
     said: Option<LineTag>,
 }
 
 impl LineTagWatch {
-    /// The tag that the workers saw last; a line for the log if it is of a new kind.
+    /// Takes the last tag that the workers saw; returns a log line if its kind is new.
     pub(super) fn on_look(&mut self, seen: Option<LineTag>) -> Option<Line> {
         let tag = seen?;
         if self.said.is_some_and(|said| kind(said) == kind(tag)) {
@@ -30,13 +30,13 @@ impl LineTagWatch {
         })
     }
 
-    /// The same for the status.
+    /// The same text for the status.
     pub(super) fn report(&self) -> Option<String> {
         self.said.map(text)
     }
 }
 
-/// Priorities differ from frame to frame; they make no other kind.
+/// The kind of a tag, without its priority: priorities differ from frame to frame.
 fn kind(tag: LineTag) -> (u16, u16, u8, bool) {
     (tag.tpid, tag.vlan(), tag.tags, tag.taken_off)
 }

@@ -1,10 +1,10 @@
-//! The links of both ports: how each is, since when, and what of that is worth a line in the log.
+//! The links of both ports: the state of each, since when, and its log lines.
 //!
-//! A loss or a return is told once it has lasted, so that a link which flickers does not fill the
-//! log. Status shows the link as it is now.
+//! A loss or return is logged once it has lasted, so that a flapping link does not fill the log.
+//! Status shows the current state.
 //!
-//! Without IO and clock: the driver tells time and links. What to do about a lost link is decided in
-//! [`super::link_loss`].
+//! No IO and no clock: the driver passes in time and link states. [`super::link_loss`] decides how
+//! to react to a lost link.
 
 use std::time::Duration;
 
@@ -23,25 +23,25 @@ pub(super) struct Links([Link; 2]);
 #[derive(Clone, Copy, Debug)]
 struct Link {
     state: LinkState,
-    /// When that began.
+    /// Start of this state.
     since: Duration,
-    /// What the log says of it, and since when that is so.
+    /// The last state logged, and when it began.
     told: (LinkState, Duration),
-    /// Losses that lasted.
+    /// Number of losses that lasted.
     losses: u64,
 }
 
-/// A change of a link that has lasted.
+/// A change of a link that lasted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Change {
     pub(super) side: Side,
     pub(super) state: LinkState,
-    /// How long it was as it was before.
+    /// Duration of the state before.
     pub(super) after: Duration,
 }
 
 impl Links {
-    /// At the start a link is taken to be up: that it is not is worth a line.
+    /// A link is assumed up at the start, so that a link that is down is logged.
     pub(super) fn new(now: Duration) -> Self {
         let link = Link {
             state: LinkState::Up,
@@ -52,7 +52,7 @@ impl Links {
         Self([link; 2])
     }
 
-    /// Takes a look at both links. A port that we hold down ourselves (`held`) is not told of.
+    /// Takes the state of both links. A port that we hold down ourselves (`held`) is not logged.
     pub(super) fn on_look(
         &mut self,
         now: Duration,
@@ -85,19 +85,19 @@ impl Links {
         changes.into_iter().flatten()
     }
 
-    /// How long this link has been as it is now.
+    /// Duration of the current state of this link.
     pub(super) fn since(&self, now: Duration, side: Side) -> Duration {
         now.saturating_sub(self.0[side as usize].since)
     }
 
-    /// How often this link was lost since the start.
+    /// Number of losses of this link since the start.
     pub(super) fn losses(&self, side: Side) -> u64 {
         self.0[side as usize].losses
     }
 }
 
 impl Change {
-    /// For the log.
+    /// The log line of this change.
     pub(super) fn line(&self, interface: &str) -> Line {
         let side = self.side.name();
         let name = match interface {

@@ -1,13 +1,13 @@
-//! The driver: joins the rekey protocol, the workers and the KME client. The only loop with a
-//! clock in it.
+//! The driver connects the rekey protocol, the workers and the KME client. Only its loop has a
+//! clock.
 //!
 //! ```text
 //!   worker ── rekey frames, acknowledgements, counters ──▶ ┌────────┐ ──▶ status, log
 //!   worker ◀── InstallRx, InstallTx, Retire, rekey frames ─│ driver │
 //!   KME    ── keys ──────────────────────────────────────▶ └────────┘ ◀── time
 //! ```
-//! It decides nothing: `rekey` decides, the driver carries out. If it stalls, the workers go on under
-//! the keys they have until these reach their limit. If it ends, the process and its workers end.
+//! It decides nothing: `rekey` decides, the driver executes. If it stalls, the workers continue
+//! with their keys until these reach their limit. If it ends, the process and its workers end.
 
 mod fleet;
 mod journal;
@@ -62,7 +62,7 @@ pub(crate) struct Driver {
     reload: Reload,
     links: Links,
     line_tag: LineTagWatch,
-    /// Rekey frames wait that were not taken in the last round.
+    /// Rekey frames are left over from the last round.
     backlog: bool,
     /// If the config asks for it.
     link_loss: Option<LinkLoss>,
@@ -117,7 +117,7 @@ impl Driver {
     /// Runs until `stop` resolves.
     ///
     /// # Errors
-    /// A thread has died: which, and how.
+    /// A thread has died: its name and the reason.
     pub(crate) async fn run(
         mut self,
         socket: &mut StatusSocket,
@@ -149,7 +149,7 @@ impl Driver {
                     }
                     self.on_fleet();
                 }
-                // Not at once: first all others have their turn, and the tasks that fetch keys.
+                // Yields first: all other branches run, and the tasks that fetch keys.
                 () = yield_now(), if self.backlog => self.on_fleet(),
                 () = sleep(limits::ORDERS_EVERY), if self.fleet.is_busy() => self.on_acknowledgements(),
                 _ = look.tick() => self.on_look(),
@@ -175,7 +175,7 @@ impl Driver {
         ended
     }
 
-    /// Which thread has died, and how.
+    /// The thread that has died, and the reason.
     fn fault(&self) -> Option<String> {
         let panic = panics::first().map(str::to_owned);
         panic.or_else(|| (!self.fleet.is_alive()).then(|| "a frame worker has died".to_owned()))
@@ -247,7 +247,7 @@ impl Driver {
         self.journal.on_time(now);
     }
 
-    /// Tells of the loss and the return of a link, and forwards it if the config asks for it.
+    /// Logs the loss and return of a link, and forwards it if the config says so.
     fn look_at_links(&mut self) {
         let now = self.now();
         let Some(links) = self.fleet.links() else {
@@ -261,7 +261,7 @@ impl Driver {
         self.forward_link_loss(links);
     }
 
-    /// Forwards the loss and the return of a link, if the config asks for it.
+    /// Forwards the loss and return of a link, if the config says so.
     fn forward_link_loss(&mut self, links: [LinkState; 2]) {
         let now = self.now();
         let order = self

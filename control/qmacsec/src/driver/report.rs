@@ -25,7 +25,7 @@ pub(super) struct Identity {
     peer: String,
     sae_id: String,
     started_us: u64,
-    /// How long a key is used while keys come in time.
+    /// Life of a key while keys arrive in time.
     interval: Duration,
 }
 
@@ -44,7 +44,7 @@ impl Identity {
     }
 }
 
-/// What a report is made of.
+/// The sources of a report.
 pub(super) struct Sources<'a> {
     pub(super) identity: &'a Identity,
     pub(super) now: Duration,
@@ -56,13 +56,13 @@ pub(super) struct Sources<'a> {
     pub(super) events: Vec<(u64, String)>,
     pub(super) links: &'a Links,
     pub(super) line_tag: Option<String>,
-    /// On what the two ends disagree.
+    /// The settings in which the two ends differ.
     pub(super) disagreement: Option<&'a str>,
-    /// The port that we keep down.
+    /// The port that we hold down.
     pub(super) held: Option<Side>,
 }
 
-/// The report of this moment.
+/// Builds the report of this moment.
 pub(super) fn build(sources: Sources<'_>) -> Report {
     let headline = headline_of(&sources);
     let links = links(&sources);
@@ -119,7 +119,7 @@ pub(super) fn build(sources: Sources<'_>) -> Report {
     }
 }
 
-/// What it does now, and why.
+/// The current state, and the reason.
 fn headline_of(sources: &Sources<'_>) -> Headline {
     let Sources {
         identity,
@@ -169,7 +169,7 @@ fn links(sources: &Sources<'_>) -> BTreeMap<String, Link> {
     Side::BOTH.map(named).into()
 }
 
-/// How the ledger is kept.
+/// State of the ledger.
 fn ledger_report(health: LedgerHealth) -> LedgerReport {
     let (since, error) = health.failing.unzip();
     LedgerReport {

@@ -1,4 +1,4 @@
-//! The frames of one direction: sent by one end, received by the other, and what became of the rest.
+//! Frames of one direction: sent by one end, received by the other, and the drops between them.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(crate) struct DirectionVerdict {
     pub(crate) duplicated: u64,
     pub(crate) late: u64,
     pub(crate) drops: BTreeMap<String, u64>,
-    /// Stages of the supply with keys: seconds since the start, and which.
+    /// Stages of the key supply: seconds since the start, and name.
     pub(crate) stages: Vec<(f64, String)>,
 }
 
@@ -41,8 +41,7 @@ impl DirectionVerdict {
     }
 }
 
-/// Frames of one direction that were dropped, by name, from the red port of one end to the red port
-/// of the other.
+/// Named drops of one direction, from the red port of one end to the red port of the other.
 fn drops(from: &Lives, to: &Lives) -> BTreeMap<String, u64> {
     let mut drops = BTreeMap::new();
     let mut enter = |place: &str, counters: &BTreeMap<String, u64>, dropped: fn(&str) -> bool| {

@@ -1,6 +1,6 @@
 //! Files that the user asks the lab to keep: the capture of the line, the ledgers.
 //!
-//! Both are tried before anything is built, and a file that fails later never costs the verdict.
+//! Both are tried before anything is built. A file that fails later does not change the verdict.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,19 +11,19 @@ use super::sniff::Recorder;
 use crate::ledger;
 use crate::output::note;
 
-/// What is kept of a run.
+/// The files to keep of a run.
 pub(super) struct Keep {
     pub(super) recorder: Option<Recorder>,
     ledgers: Option<PathBuf>,
 }
 
 impl Keep {
-    /// Makes the capture's file and the ledgers' folder, and says how large the capture grows.
+    /// Makes the capture file and the folder of the ledgers, and announces the size of the capture.
     ///
     /// Called before the sandbox hides folders.
     ///
     /// # Errors
-    /// Which option cannot be met, and the fix.
+    /// The option that cannot be met, and the fix.
     pub(super) fn prepare(args: &Args) -> Result<Self, String> {
         let recorder = match &args.pcap {
             Some(path) => {
@@ -54,7 +54,7 @@ impl Keep {
         asked.chain(std::env::current_dir().ok()).collect()
     }
 
-    /// Ends the capture and copies the ledgers; what fails is named.
+    /// Ends the capture and copies the ledgers; returns the failures.
     pub(super) fn finish(self, ledgers: &[PathBuf]) -> Vec<String> {
         let mut troubles = Vec::new();
         if let Some(trouble) = self.recorder.and_then(|recorder| recorder.finish()) {
@@ -72,7 +72,7 @@ impl Keep {
     }
 }
 
-/// Makes the folder if need be, and a file in it.
+/// Makes the folder if it is missing, and tries to write a file in it.
 fn writable(folder: &Path) -> std::io::Result<()> {
     if !folder.is_dir() {
         fs::create_dir(folder)?;
@@ -80,7 +80,7 @@ fn writable(folder: &Path) -> std::io::Result<()> {
     tempfile::tempfile_in(folder).map(drop)
 }
 
-/// How fast the capture grows: both directions, TCP at its rate and a tenth for headers and answers.
+/// Announces how fast the capture grows: TCP both ways, and a tenth for headers and ACKs.
 fn announce(path: &Path, args: &Args) -> String {
     let limit = args.pcap_max;
     let path = path.display();

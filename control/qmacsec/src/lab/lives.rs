@@ -1,7 +1,7 @@
 //! Reports of one site's encryptor over all its processes.
 //!
-//! A process that is killed takes its counters along, and the next one counts from 0. The lab
-//! keeps the last report of each killed process, so that sums go over the whole run.
+//! A killed process loses its counters, and the next one counts from 0. The lab keeps the last
+//! report of each killed process, so that sums cover the whole run.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ impl Lives {
         }
     }
 
-    /// The process is about to be killed; `last` is its report of this moment, if it still answers.
+    /// Call this before a kill; `last` is the current report of the process, if it still answers.
     ///
     /// Frames between this report and the kill count as lost.
     pub(crate) fn end(&mut self, last: Option<Report>) {
@@ -31,7 +31,7 @@ impl Lives {
         self.killed.push(last.unwrap_or(seen));
     }
 
-    /// The same lives with a newer report of the running process.
+    /// A copy with a newer report of the running process.
     pub(crate) fn with(&self, now: Report) -> Self {
         Self {
             killed: self.killed.clone(),
@@ -39,12 +39,12 @@ impl Lives {
         }
     }
 
-    /// A newer report of the running process.
+    /// Takes a newer report of the running process.
     pub(crate) fn see(&mut self, now: Report) {
         self.now = now;
     }
 
-    /// The last report of the process that runs.
+    /// The last report of the running process.
     pub(crate) fn now(&self) -> &Report {
         &self.now
     }

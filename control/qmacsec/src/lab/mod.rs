@@ -60,7 +60,7 @@ const FIRST_KEY: Duration = Duration::from_secs(20);
 /// Between two looks at the running lab.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Exit code of a run that shows too little.
+/// Exit code of a run that proves too little.
 const NOT_PROVEN: u8 = 2;
 
 /// Runs the lab.
@@ -115,7 +115,7 @@ fn red_port(choice: RedChoice) -> Result<PortKind, String> {
     }
 }
 
-/// A lab without key shows nothing; its model says so before anything is built.
+/// A lab without keys proves nothing; its model says so before anything is built.
 fn print_no_key(args: &Args, no_key: &kme::NoKey) -> Outcome {
     note!("FAIL: {no_key}; fix: a shorter --km, or another --preset (qmacsec link --list)");
     if args.json {
@@ -131,7 +131,7 @@ fn print(args: &Args, verdict: &Verdict) -> Outcome {
         outln!("{}", serde_json::to_string(verdict)?)?;
     }
     Ok(match verdict.verdict {
-        // The line is sound, and a file that the user asked for is not there.
+        // The line works, but a requested file is missing.
         Word::Pass if !verdict.troubles.is_empty() => ExitCode::FAILURE,
         Word::Pass => ExitCode::SUCCESS,
         Word::Fail => ExitCode::FAILURE,
@@ -139,7 +139,7 @@ fn print(args: &Args, verdict: &Verdict) -> Outcome {
     })
 }
 
-/// What the two encryptors' ledgers and the capture say together.
+/// Verifies the two encryptors' ledgers together with the capture.
 fn ledgers(files: &[PathBuf; 2], args: &Args) -> Result<Verification, String> {
     let [a, b] = files;
     ledger::verify([a, b], args.pcap.as_deref()).map_err(|error| error.to_string())

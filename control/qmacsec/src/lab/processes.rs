@@ -36,7 +36,7 @@ struct Lab<'a> {
     table: Table,
     /// What the KMEs said last.
     kmes: KmeReport,
-    /// What the encryptors said last, and the killed ones before them.
+    /// Last reports of the encryptors, with those of killed processes.
     lives: [Lives; 2],
     stages: StageWatch,
     crashes: Vec<Crash>,

@@ -269,7 +269,7 @@ fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String
         match kind {
             PortKind::Xdp => {
                 let mode = settings.xdp_mode.name();
-                // The lab's hosts have their offloads off, and nothing else is on its cables.
+                // Offloads of the lab's hosts are off, and nothing else is on its links.
                 format!(
                     "port = \"{name}\"\ninterface = \"{interface}\"\nxdp_mode = \"{mode}\"\n\
                      xdp_tags_in_frames = true\n"

@@ -1,4 +1,4 @@
-//! A size of a file as arguments spell it: `500MB`, `4GB`.
+//! A file size as an argument: `500MB`, `4GB`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size(u64);
 
-/// Units, the largest first: powers of 1000, as disks are sold.
+/// Units, the largest first: powers of 1000.
 const UNITS: [(&str, u64); 4] = [
     ("TB", 1_000_000_000_000),
     ("GB", 1_000_000_000),

@@ -30,19 +30,19 @@ pub(crate) struct Recorder {
     interfaces: [InterfaceId; 2],
 }
 
-/// The file. Once it has ended, by its limit or by an error, frames are no longer kept.
+/// The file. Once it ends, by its limit or by an error, frames are no longer kept.
 struct Capture {
     file: PcapngWriter<BufWriter<File>>,
     octets: u64,
     octets_max: u64,
     /// Time of the last frame, since 1970.
     last: Duration,
-    /// Why it ended.
+    /// The reason why it ended.
     ended: Option<String>,
 }
 
 impl Recorder {
-    /// Makes the file, which takes frames of `octets_max` octets in all.
+    /// Makes the file, with a limit of `octets_max` octets.
     pub(crate) fn create(path: &Path, octets_max: u64) -> io::Result<Self> {
         let mut file = PcapngWriter::new(BufWriter::new(File::create(path)?), "qmacsec lab")?;
         let interfaces = [
@@ -70,7 +70,7 @@ impl Recorder {
         }
     }
 
-    /// Writes out what is held back. Some: why frames are missing in the file.
+    /// Flushes the file. Returns the reason if frames are missing in it.
     pub(crate) fn finish(self) -> Option<String> {
         let Ok(mut capture) = self.capture.lock() else {
             return Some("a thread died while it wrote the capture".to_owned());
@@ -81,7 +81,7 @@ impl Recorder {
 }
 
 impl Capture {
-    /// Two threads write; the time is taken here, under their lock, so that the file is in its order.
+    /// Two threads write. The time is taken under their lock, so that times in the file ascend.
     fn keep(&mut self, interface: InterfaceId, frame: &[u8]) {
         if self.ended.is_some() {
             return;
@@ -93,7 +93,7 @@ impl Capture {
             ));
             return;
         }
-        // A wall clock that is set back must not set the capture back.
+        // Times in the file ascend even if the wall clock is set back.
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         self.last = self.last.max(now.unwrap_or_default());
         match self.file.frame(interface, self.last, None, frame) {

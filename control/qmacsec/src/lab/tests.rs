@@ -206,7 +206,7 @@ fn good_evidence_passes() {
     assert_eq!(json["directions"][1]["sent"], 900);
 }
 
-/// B's report with one frame counted by a name.
+/// B's report with one frame counted under this name.
 fn b_with(of: impl Fn(&mut WorkerReport) -> &mut BTreeMap<String, u64>, name: &str) -> Lives {
     let mut report = process(9, 900, 1000);
     of(&mut report.workers[0]).insert(name.to_owned(), 1);
@@ -336,7 +336,7 @@ fn counters_of_killed_processes_are_not_forgotten() {
     );
     assert_eq!(b.key_changes(), 5);
 
-    // One that does not answer any more counts with what it said before.
+    // For a process that no longer answers, its last report counts.
     b.end(None);
     b.see(process(0, 1, 1));
     assert_eq!(

@@ -63,7 +63,7 @@ impl Site {
         }
     }
 
-    /// Its place in arrays that hold something of both sites.
+    /// Index in arrays with one element per site.
     pub(crate) fn index(self) -> usize {
         usize::from(self == Self::B)
     }

@@ -18,13 +18,13 @@ use crate::status::Report;
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Verdict {
     pub(crate) verdict: Word,
-    /// What went wrong on the line: each alone makes the verdict FAIL.
+    /// Failures of the line: each one makes the verdict FAIL.
     pub(crate) reasons: Vec<String>,
-    /// What the lab itself could not see: without reasons, it makes the verdict NOT PROVEN.
+    /// Checks that the lab could not make: without failures, they make the verdict NOT PROVEN.
     pub(crate) unproven: Vec<String>,
-    /// What went wrong beside the line, like a file that could not be kept.
+    /// Problems that do not concern the line, such as a file that could not be kept.
     pub(crate) troubles: Vec<String>,
-    /// The run was ended before its time.
+    /// The run ended early.
     pub(crate) stopped_early: bool,
     /// `tap`, `packet` or `mem`: on which ports this was shown.
     pub(crate) red: String,
@@ -56,7 +56,7 @@ pub(crate) struct Verdict {
 pub(crate) enum Word {
     Pass,
     Fail,
-    /// Nothing went wrong that the lab saw, but it did not see enough.
+    /// The lab saw no failure, but did not see enough.
     NotProven,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Evidence {
     pub(crate) red: String,
     pub(crate) black: String,
     pub(crate) duration: Duration,
-    /// How long the run was to be, if it was ended before.
+    /// The planned duration of the run, if it ended early.
     pub(crate) stopped_before: Option<Duration>,
     pub(crate) interval: Duration,
     pub(crate) a: Lives,
@@ -77,7 +77,7 @@ pub(crate) struct Evidence {
     pub(crate) transfers: Vec<TransferReport>,
     /// What the ledgers of both ends say together.
     pub(crate) ledgers: Verification,
-    /// What went wrong beside the line.
+    /// Problems that do not concern the line.
     pub(crate) troubles: Vec<String>,
     /// Processes that were killed on purpose.
     pub(crate) crashes: Vec<Crash>,
@@ -186,7 +186,7 @@ impl Verdict {
         verdict
     }
 
-    /// A run that was ended before it saw a change of key shows nothing of rekeying.
+    /// A run that ends before the first change of key proves nothing about rekeying.
     fn judge_length(&mut self, evidence: &Evidence) {
         let Some(asked) = evidence.stopped_before else {
             return;
@@ -209,7 +209,7 @@ impl Verdict {
         }
         let missed: u64 = line.iter().map(|end| end.missed).sum();
         if missed > 0 {
-            // The watch is a socket of the lab's; the encryptors neither know nor lose these frames.
+            // The watch is a socket of the lab; the encryptors neither see nor lose these frames.
             self.unproven.push(format!(
                 "the lab's watch of the line missed {missed} frames, which is no fault of the \
                  encryptors: no proof that none was in clear; fix: a lower --rate, or a free core"

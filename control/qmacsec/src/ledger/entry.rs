@@ -3,7 +3,7 @@
 //! ```text
 //! {"number":7,"previous":"<hash of entry 6>","record":{…},"hash":"<SHA-256 of all before>"}
 //! ```
-//! Most entries hold the record of a key. The others are notes of the ledger about itself.
+//! Most entries hold the record of a key. The others are notes about the ledger itself.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,66 +14,66 @@ use super::Record;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Line", into = "Line")]
 pub struct Entry {
-    /// Counts from 1.
+    /// Number of the entry, from 1.
     pub number: u64,
-    /// Hash of the entry before; of the first, 64 zeros.
+    /// Hash of the entry before; 64 zeros in the first entry.
     pub previous: String,
-    /// What it tells.
+    /// The content.
     pub what: What,
     /// SHA-256 over number, previous and content, as lower-case hex digits.
     pub hash: String,
 }
 
-/// What an entry tells.
+/// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// The life of a key.
     Key(Record),
-    /// A new segment begins: the first entry of each segment but the first.
+    /// The start of a segment: the first entry of every segment after the first.
     Segment(Segment),
-    /// Keys went unrecorded.
+    /// Records were lost.
     Gap(Gap),
-    /// The file ended in octets that are no entry; they were cut off.
+    /// The file ended in octets that are no entry; they were removed.
     Cut(Cut),
-    /// How far the peer's ledger reached.
+    /// The last entry of the peer's ledger.
     Heard(Heard),
     /// The oldest segments were removed.
     Removed(Removed),
 }
 
-/// The beginning of a segment.
+/// The start of a segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
-    /// Its number; the first segment of a ledger is 1.
+    /// Number of the segment, from 1.
     pub segment: u64,
-    /// When it began, in milliseconds since 1970.
+    /// Time of its start, in milliseconds since 1970.
     pub at_ms: u64,
 }
 
-/// Keys that no record tells of, because the disk took none.
+/// Keys without a record, because the disk refused writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gap {
-    /// How many records were lost.
+    /// Number of lost records.
     pub lost: u64,
-    /// When the first of them was, in milliseconds since 1970.
+    /// Time of the first lost record, in milliseconds since 1970.
     pub since_ms: u64,
-    /// When the last of them was.
+    /// Time of the last one.
     pub until_ms: u64,
 }
 
-/// Octets behind the last whole entry, as a power cut leaves them.
+/// Octets after the last whole entry, as a power cut leaves them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cut {
-    /// How many octets were cut off.
+    /// Number of octets removed.
     pub octets: u64,
-    /// When, in milliseconds since 1970.
+    /// Time of the removal, in milliseconds since 1970.
     pub at_ms: u64,
 }
 
-/// The last entry of the peer's ledger, as the peer told it.
+/// The last entry of the peer's ledger, as the peer reported it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Heard {
@@ -81,23 +81,23 @@ pub struct Heard {
     pub number: u64,
     /// Its hash.
     pub hash: String,
-    /// When the peer told it, in milliseconds since 1970.
+    /// Time of the report, in milliseconds since 1970.
     pub at_ms: u64,
 }
 
-/// Segments that were removed because the ledger had reached its size.
+/// Segments that were removed because the ledger had reached its limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Removed {
-    /// Number of the last entry that was removed; all before it are gone too.
+    /// Number of the last removed entry; all entries before it are removed too.
     pub number: u64,
     /// Its hash.
     pub hash: String,
-    /// When, in milliseconds since 1970.
+    /// Time of the removal, in milliseconds since 1970.
     pub at_ms: u64,
 }
 
-/// The last entry of a ledger that is safe on the disk: what one end tells the other of its ledger.
+/// The last synced entry of a ledger, which each end sends to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Number of the entry.
@@ -106,11 +106,11 @@ pub struct Head {
     pub hash: [u8; 32],
 }
 
-/// What stands before the first entry.
+/// The previous hash of the first entry.
 pub(super) const BEGINNING: &str =
     "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// An entry as it stands in the file: exactly one of the optional fields is there.
+/// An entry in the file: exactly one of the optional fields is set.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
@@ -188,7 +188,7 @@ impl TryFrom<Line> for Entry {
 }
 
 impl Entry {
-    /// The next entry after one with this number and hash.
+    /// The entry that follows an entry with this number and hash.
     pub(super) fn after(number: u64, previous: &str, what: What) -> Self {
         let number = number + 1;
         let hash = hash(number, previous, &what);
@@ -200,7 +200,7 @@ impl Entry {
         }
     }
 
-    /// Whether it follows an entry of this number and hash, unchanged.
+    /// Whether it is unchanged and follows an entry with this number and hash.
     pub(super) fn follows(&self, number: u64, previous: &str) -> bool {
         self.number == number.saturating_add(1) && self.previous == previous && self.is_whole()
     }
@@ -210,13 +210,13 @@ impl Entry {
         self.hash == hash(self.number, &self.previous, &self.what)
     }
 
-    /// Whether a ledger may begin with it: the first of all entries, or the first of a segment.
+    /// Whether a ledger may begin with this entry: entry 1, or the first entry of a segment.
     pub(super) fn may_begin(&self) -> bool {
         let first = self.number == 1 && self.previous == BEGINNING;
         self.is_whole() && (first || matches!(self.what, What::Segment(_)))
     }
 
-    /// The record, if the entry tells of a key.
+    /// The record, if this is the entry of a key.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         match &self.what {
@@ -227,14 +227,14 @@ impl Entry {
 }
 
 impl Head {
-    /// The hash as it stands in entries.
+    /// The hash as lower-case hex digits.
     #[must_use]
     pub fn hash_text(&self) -> String {
         hex(&self.hash)
     }
 }
 
-/// Field by field, each with its length in front: no two contents give the same octets.
+/// Hashes each field with its length before it, so that different contents give different octets.
 struct Fields(Sha256);
 
 impl Fields {

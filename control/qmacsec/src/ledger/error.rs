@@ -1,20 +1,20 @@
-//! What is wrong with a ledger.
+//! Errors of a ledger.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a ledger cannot be used.
+/// The reason why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The file system says no.
+    /// An IO error.
     #[error("ledger {path}: {cause}; fix: a file in a folder that this user may write")]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system error.
         cause: io::Error,
     },
-    /// Another process writes it.
+    /// Another process writes to it.
     #[error("ledger {path}: another process writes it; fix: one ledger for each encryptor")]
     InUse {
         /// The file.
@@ -28,9 +28,9 @@ pub enum LedgerError {
     Line {
         /// The file.
         path: PathBuf,
-        /// Where the line begins.
+        /// Octet at which the line begins.
         at: u64,
-        /// What is wrong.
+        /// The mistake.
         cause: String,
     },
     /// An entry that does not follow the one before it.
@@ -42,10 +42,10 @@ pub enum LedgerError {
     Chain {
         /// The file.
         path: PathBuf,
-        /// Number of the entry, as it says.
+        /// Number in the entry.
         number: u64,
     },
-    /// Sealed segments are there, and the file that goes on from them is not.
+    /// Sealed segments exist, but the live segment is missing.
     #[error(
         "ledger {path}: is missing or empty, and its sealed segments are there; fix: put it back, or move \
          them away, and a new ledger begins"
@@ -59,13 +59,13 @@ pub enum LedgerError {
     NotOne {
         /// The folder.
         path: PathBuf,
-        /// How many.
+        /// Number of ledgers found.
         found: usize,
     },
 }
 
 impl LedgerError {
-    /// Adds the file to what the system said.
+    /// Adds the file name to a system error.
     pub(super) fn io(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
         move |cause| Self::Io {
             path: path.to_path_buf(),

@@ -1,4 +1,4 @@
-//! The ledger's writer: a thread of its own, so that a slow or full disk never holds up the driver.
+//! The ledger's writer: a separate thread, so that a slow or full disk never blocks the driver.
 
 use std::io;
 use std::path::Path;
@@ -17,9 +17,9 @@ use super::queue::Queue;
 use super::{LedgerOptions, Record, now_ms, segment};
 use crate::limits::LEDGER_PACK_NICE;
 
-/// After so long a disk that took nothing is tried again.
+/// Time between two attempts to write to a failing disk.
 const RETRY: Duration = Duration::from_secs(1);
-/// What is written is safe on the disk after so long: a power cut takes no more.
+/// Time between two syncs: a power cut loses at most the entries of this time.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
 /// A ledger being written.
@@ -28,7 +28,7 @@ pub struct LedgerFile {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the driver and the writer share.
+/// State shared by the driver and the writer.
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
@@ -43,7 +43,7 @@ struct State {
     in_hand: bool,
 }
 
-/// How the ledger does.
+/// State of the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerHealth {
     /// Number of the last entry in the file.
@@ -54,7 +54,7 @@ pub struct LedgerHealth {
     pub waiting: usize,
     /// Records that were lost since the start.
     pub lost: u64,
-    /// Since when, and why, the disk takes no records.
+    /// Start of the time in which the disk refuses writes, and the reason.
     pub failing: Option<(Instant, String)>,
 }
 
@@ -65,19 +65,19 @@ impl Shared {
 }
 
 impl LedgerFile {
-    /// Opens or makes a ledger with the default sizes.
+    /// Opens or makes a ledger with the default limits.
     ///
     /// # Errors
-    /// As [`LedgerFile::open_with`].
+    /// Same as [`LedgerFile::open_with`].
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         Self::open_with(path, LedgerOptions::default())
     }
 
-    /// Opens or makes a ledger. Only the end of an existing one is read and checked, then it is
-    /// continued.
+    /// Opens or makes a ledger. Reads and checks only the end of an existing one, then continues
+    /// it.
     ///
     /// # Errors
-    /// Unreadable, unwritable, in use, or its end is broken: then it is not continued.
+    /// Unreadable, unwritable, in use, or broken at its end: a broken ledger is not continued.
     pub fn open_with(path: &Path, options: LedgerOptions) -> Result<Self, LedgerError> {
         let opened = live::open(path, options, now_ms())?;
         let (live, cut) = (opened.live, opened.cut);
@@ -132,7 +132,7 @@ impl LedgerFile {
         self.push(What::Key(record));
     }
 
-    /// Notes how far the peer's ledger reaches, soon.
+    /// Queues a note of the last entry of the peer's ledger.
     pub fn heard(&mut self, head: &Head) {
         self.push(What::Heard(Heard {
             number: head.number,
@@ -155,13 +155,13 @@ impl LedgerFile {
         }
     }
 
-    /// The last entry that a power cut does not take.
+    /// The last synced entry: a power cut does not lose it.
     #[must_use]
     pub fn head(&self) -> Option<Head> {
         self.shared.lock().head
     }
 
-    /// How it does.
+    /// State of the ledger.
     #[must_use]
     pub fn health(&self) -> LedgerHealth {
         let state = self.shared.lock();
@@ -174,7 +174,7 @@ impl LedgerFile {
 }
 
 impl Drop for LedgerFile {
-    /// What waits is written before the process ends, if the disk takes it.
+    /// Waiting entries are written before the process ends, if the disk accepts them.
     fn drop(&mut self) {
         self.shared.lock().stop = true;
         self.shared.changed.notify_one();
@@ -188,23 +188,23 @@ impl Drop for LedgerFile {
 struct Writer {
     live: Live,
     shared: Arc<Shared>,
-    /// Taken from the queue, and not in the file yet.
+    /// An entry that left the queue and is not in the file yet.
     in_hand: Option<What>,
     synced: Instant,
     /// The thread that packs sealed segments.
     packing: Option<Packing>,
     started: Instant,
-    /// Sealing failed, and that was said.
+    /// A failure to seal is logged already.
     seal_failed: bool,
 }
 
-/// A thread that packs, and how it is stopped.
+/// The packing thread, and its stop flag.
 struct Packing {
     thread: JoinHandle<()>,
     stop: Arc<AtomicBool>,
 }
 
-/// What the writer does next.
+/// The next step of the writer.
 enum Next {
     Write,
     Sync,
@@ -260,7 +260,7 @@ impl Writer {
         }
     }
 
-    /// Writes what is in hand; a full segment is sealed before.
+    /// Writes the entry in hand; seals a full segment first.
     fn write(&mut self) -> io::Result<()> {
         self.seal_if_full();
         let Some(what) = &self.in_hand else {
@@ -279,7 +279,7 @@ impl Writer {
         Ok(())
     }
 
-    /// The disk takes records again.
+    /// Marks the disk as working.
     fn recovers(&self) {
         let mut state = self.shared.lock();
         let Some((since, _)) = state.health.failing.take() else {
@@ -312,7 +312,7 @@ impl Writer {
         }
     }
 
-    /// Returns after a while, or at once when the ledger is to end.
+    /// Returns after a delay, or at once when the ledger must end.
     fn wait_for_the_disk(&self) {
         let until = Instant::now() + RETRY;
         let mut state = self.shared.lock();
@@ -372,7 +372,7 @@ impl Writer {
                 self.remove_oldest(now);
                 self.pack();
             }
-            // It goes on as it is, and the entry itself tells whether the disk is full.
+            // The segment continues, and the next write shows whether the disk is full.
             Err(error) if !self.seal_failed => {
                 self.seal_failed = true;
                 warn!("ledger {path}: {error}: the segment cannot be sealed, it goes on");
@@ -385,7 +385,7 @@ impl Writer {
         if self.live.oldest_that_go().is_ok_and(|gone| gone.is_empty()) {
             return;
         }
-        // A segment that is packed while it is removed would come back.
+        // Packing would bring back a segment that is removed at the same time.
         self.stop_packing();
         match self.live.remove_oldest(now) {
             Ok(0) => {}
@@ -400,7 +400,7 @@ impl Writer {
         }
     }
 
-    /// Packs sealed segments in a thread of its own, one at a time.
+    /// Packs sealed segments in a separate thread, one at a time.
     fn pack(&mut self) {
         if self
             .packing
@@ -418,7 +418,7 @@ impl Writer {
             while !stopped_by_now() && Instant::now() < begin {
                 thread::park_timeout(begin.saturating_duration_since(Instant::now()));
             }
-            // Linux has it by the thread. Without it packing is in the way, and harmless.
+            // Linux sets this per thread. If it fails, packing only takes more of the core.
             let _as_it_was = setpriority_process(None, LEDGER_PACK_NICE);
             let sealed = segment::sealed(&path).unwrap_or_default();
             for plain in sealed.iter().filter(|sealed| !sealed.packed) {
@@ -435,12 +435,12 @@ impl Writer {
             }
         };
         let thread = thread::Builder::new().name("ledger-pack".to_owned());
-        // Without it segments take more room, and nothing is lost.
+        // Without the thread, segments need more space, but nothing is lost.
         let thread = thread.spawn(pack).ok();
         self.packing = thread.map(|thread| Packing { thread, stop });
     }
 
-    /// What is half packed is packed after the next start.
+    /// A segment that is only partly packed is packed after the next start.
     fn stop_packing(&mut self) {
         if let Some(Packing { thread, stop }) = self.packing.take() {
             stop.store(true, Ordering::Relaxed);
@@ -450,7 +450,7 @@ impl Writer {
     }
 }
 
-/// A thread that died while it held the state has left it whole: each change of it is one step.
+/// A thread that panics with the lock leaves the state valid: each change is one step.
 fn wait<T>(result: Result<T, PoisonError<T>>) -> T {
     result.unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,7 +12,7 @@ use super::error::LedgerError;
 use super::segment::{self, Sealed};
 use super::tail::{LINE_MAX, Tail, parse};
 
-/// A packed segment has a fifth of its octets; a quarter is on the safe side.
+/// A packed segment has a fifth of its size; a quarter is a safe estimate.
 const PACKED_PART: u64 = 4;
 
 /// The file that entries are appended to, and its place in the chain.
@@ -20,9 +20,9 @@ pub(super) struct Live {
     path: PathBuf,
     file: File,
     options: LedgerOptions,
-    /// Octets of whole entries; what is behind them is no entry and goes before the next one comes.
+    /// Octets of whole entries; octets after them are removed before the next append.
     whole_len: u64,
-    /// There may be something behind them.
+    /// There may be octets after the whole entries.
     ragged: bool,
     segment: u64,
     began_ms: u64,
@@ -32,21 +32,21 @@ pub(super) struct Live {
     unsynced: bool,
 }
 
-/// What was found when the live segment was opened.
+/// The live segment, and the result of its check at opening.
 pub(super) struct Opened {
     pub(super) live: Live,
-    /// Octets that a power cut had left; they are cut off.
+    /// Octets that a power cut left; they are removed.
     pub(super) cut: u64,
 }
 
-/// What `run` would find, without a change of anything.
+/// Makes the checks of `run` without any change to the file.
 ///
 /// # Errors
-/// As `open`.
+/// Same as `open`.
 pub fn inspect(path: &Path) -> Result<Inspection, LedgerError> {
     let io = LedgerError::io(path);
     let sealed = segment::sealed(path).map_err(&io)?;
-    // Between the two changes of names of a seal.
+    // A power cut between the two renames of a seal leaves only this name.
     let next = segment::next_name(path);
     let named = match path.exists() || !next.exists() {
         true => path,
@@ -86,18 +86,18 @@ impl Default for Inspection {
     }
 }
 
-/// What a ledger holds, as far as its end tells.
+/// Content of a ledger, as far as its end shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inspection {
     /// Number of the last entry.
     pub entries: u64,
     /// Number of the live segment.
     pub segment: u64,
-    /// Octets behind the last entry that a power cut has left; `run` cuts them off.
+    /// Octets after the last entry that a power cut left; `run` removes them.
     pub cut: u64,
 }
 
-/// To open a pipe would wait for its other end.
+/// Refuses other file types: opening a pipe would block until its other end opens.
 pub(super) fn regular(path: &Path) -> Result<(), LedgerError> {
     match fs::metadata(path) {
         Ok(data) if !data.is_file() => {
@@ -122,11 +122,11 @@ fn missing(path: &Path) -> LedgerError {
     }
 }
 
-/// Opens or makes the live segment. Its end is read and checked, and what a power cut has left
-/// there is cut off.
+/// Opens or makes the live segment. Reads and checks its end, and removes what a power cut left
+/// there.
 ///
 /// # Errors
-/// Unreadable, unwritable, in use, or its end is broken: then it is not continued.
+/// Unreadable, unwritable, in use, or broken at its end: a broken ledger is not continued.
 pub(super) fn open(
     path: &Path,
     options: LedgerOptions,
@@ -168,14 +168,14 @@ pub(super) fn open(
     Ok(Opened { live, cut })
 }
 
-/// A power cut may have stopped a change of segments half way.
+/// Completes a change of segments that a power cut interrupted.
 fn finish_a_change(path: &Path) -> io::Result<()> {
     let next = segment::next_name(path);
     if !next.exists() {
         return Ok(());
     }
     match path.exists() {
-        // Nothing was written to it yet.
+        // The next segment has no record yet.
         true => fs::remove_file(next),
         false => fs::rename(next, path),
     }
@@ -206,17 +206,17 @@ impl Live {
         self.unsynced
     }
 
-    /// Appends an entry: whole, or not at all.
+    /// Appends an entry completely, or not at all.
     ///
     /// # Errors
-    /// The disk says no; the same entry may be tried again.
+    /// The write failed; the same entry may be tried again.
     pub(super) fn append(&mut self, what: What) -> io::Result<()> {
         let entry = Entry::after(self.number, &self.last, what);
         let line = line(&entry)?;
         self.clean()?;
         self.ragged = true;
         if let Err(error) = self.file.write_all(&line) {
-            // A part of it may be there; now if it can be, else before the next one.
+            // Part of the entry may be in the file. It is removed now, or before the next append.
             let _tried_again = self.clean();
             return Err(error);
         }
@@ -227,7 +227,7 @@ impl Live {
         Ok(())
     }
 
-    /// Cuts off what a failed write has left.
+    /// Removes the octets of a failed write.
     fn clean(&mut self) -> io::Result<()> {
         if self.ragged {
             self.file.set_len(self.whole_len)?;
@@ -236,10 +236,10 @@ impl Live {
         Ok(())
     }
 
-    /// Makes all entries safe on the disk, and tells the last one.
+    /// Syncs all entries to the disk, and returns the last one.
     ///
     /// # Errors
-    /// The disk says no.
+    /// The sync failed.
     pub(super) fn sync(&mut self) -> io::Result<Option<Head>> {
         self.file.sync_data()?;
         self.unsynced = false;
@@ -259,11 +259,11 @@ impl Live {
             && (self.whole_len >= self.options.segment_len || age >= self.options.segment_age)
     }
 
-    /// Seals the live segment and begins the next one. At every moment the entries are under one of
-    /// the names, and the next segment has its first entry before it gets its name.
+    /// Seals the live segment and begins the next one. The entries always have one of the names,
+    /// and the next segment has its first entry before it gets its name.
     ///
     /// # Errors
-    /// The disk says no; then the segment goes on.
+    /// A write failed; the segment continues.
     pub(super) fn seal(&mut self, now_ms: u64) -> io::Result<()> {
         self.clean()?;
         self.file.sync_data()?;
@@ -301,13 +301,13 @@ impl Live {
         Ok(())
     }
 
-    /// The oldest segments, so many of them that the rest is not too large.
+    /// The oldest segments that must go to bring the ledger below its limit.
     ///
     /// # Errors
     /// The folder cannot be read.
     pub(super) fn oldest_that_go(&self) -> io::Result<Vec<Sealed>> {
         let sealed = segment::sealed(&self.path)?;
-        // What waits to be packed counts by what it will be.
+        // A segment that waits for packing counts with its packed size.
         let size = |segment: &Sealed| {
             let len = fs::metadata(&segment.path).map_or(0, |data| data.len());
             if segment.packed {
@@ -325,11 +325,11 @@ impl Live {
         Ok(sealed.into_iter().take_while(goes).collect())
     }
 
-    /// Removes the oldest segments while all together are larger than they may be. The chain tells
-    /// of it before they go.
+    /// Removes the oldest segments while the ledger is above its limit. The chain records the
+    /// removal first.
     ///
     /// # Errors
-    /// The disk says no.
+    /// A write failed.
     pub(super) fn remove_oldest(&mut self, now_ms: u64) -> io::Result<usize> {
         let gone = self.oldest_that_go()?;
         let Some(last) = gone.last() else {
@@ -337,7 +337,7 @@ impl Live {
         };
         let sealed = segment::sealed(&self.path)?;
         let next = sealed.iter().find(|sealed| sealed.number > last.number);
-        // The first entry behind the removed ones knows where they ended.
+        // The first entry after the removed ones holds the hash of the last removed one.
         let behind = match next {
             Some(next) => first_entry(next)?,
             None => first_entry(&Sealed {

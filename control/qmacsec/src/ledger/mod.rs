@@ -7,10 +7,10 @@
 //!                              live segment ◀──────────────────────────┘
 //!                              sealed segments ─▶ Entries (one after the other) ─▶ verify, keys
 //! ```
-//! In a record: which key (key_ID, direction, AN, epoch), where it came from, the root it was mixed
-//! with, when it was installed, first and last used, wiped, and how many frames it protected. Never
-//! key material. Times are those of this box's clock, in milliseconds since 1970, and as exact as the
-//! driver looks (10 ms). Why files and not a database: docs/adr/0014.
+//! A record holds the key (key_ID, direction, AN, epoch), its origin, the root it was mixed with,
+//! the times of install, first use, last use and wipe, and its number of frames. It never holds key
+//! material. Times are from this box's clock, in milliseconds since 1970, with the driver's
+//! resolution (10 ms). Why files and not a database: docs/adr/0014.
 
 mod book;
 mod entry;
@@ -43,19 +43,19 @@ pub use reader::{Entries, Source, read};
 pub use record::Record;
 pub use verify::{Finding, Line, Verdict, Verification, VerifyError, verify};
 
-/// The peer's head is noted at most so often.
+/// Time between two notes of the peer's head.
 const HEARD_EVERY: Duration = Duration::from_secs(60);
 
-/// Sizes of a ledger.
+/// Limits of a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerOptions {
-    /// A segment of so many octets is sealed.
+    /// Size at which a segment is sealed.
     pub segment_len: u64,
-    /// So is one of this age.
+    /// Age at which a segment is sealed.
     pub segment_age: Duration,
-    /// All segments together; the oldest go when they are larger.
+    /// Limit for all segments together; above it the oldest are removed.
     pub max_len: u64,
-    /// Sealed segments are packed so long after the start: the first keys come first.
+    /// Delay of packing after the start, so that the first keys are not delayed.
     pub pack_after: Duration,
 }
 
@@ -77,7 +77,7 @@ pub(crate) struct Ledger {
     peer: Option<PeerHead>,
 }
 
-/// How far the peer's ledger reaches, as it was told last and as it was noted last.
+/// The last head the peer reported, and the last one noted.
 struct PeerHead {
     told: Head,
     noted: Option<(Head, Instant)>,
@@ -105,8 +105,8 @@ impl Ledger {
         self.book.on_frames(now_ms(), direction, id, frames);
     }
 
-    /// The peer tells how far its ledger reaches. The caller has checked that the peer told it. It
-    /// goes into our own ledger, so that a ledger there that was rolled back shows.
+    /// Takes the head of the peer's ledger, which the caller has authenticated. Our ledger notes
+    /// it, so that a rollback of the peer's ledger can be detected.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "HELLO will carry the heads of the ledgers")
@@ -128,7 +128,7 @@ impl Ledger {
         }
     }
 
-    /// How far our own ledger reaches, for the peer: what a power cut does not take.
+    /// The head of our ledger for the peer: the last synced entry.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "HELLO will carry the heads of the ledgers")
@@ -137,7 +137,7 @@ impl Ledger {
         self.file.as_ref()?.head()
     }
 
-    /// How the file does; `None` where no ledger is kept.
+    /// State of the file; `None` if no ledger is kept.
     pub(crate) fn health(&self) -> Option<LedgerHealth> {
         Some(self.file.as_ref()?.health())
     }
@@ -158,7 +158,7 @@ impl Drop for Ledger {
     }
 }
 
-/// Copies a ledger with all its segments into a folder, which keeps no others of that name.
+/// Copies a ledger with all its segments into a folder, and removes others of that name there.
 ///
 /// # Errors
 /// A file cannot be read or written.

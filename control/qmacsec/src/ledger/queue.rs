@@ -1,13 +1,13 @@
-//! What waits to be written: bounded, and it counts what it cannot hold.
+//! The bounded queue of entries for the writer; it counts the records that it cannot hold.
 
 use std::collections::VecDeque;
 
 use super::entry::{Gap, What};
 
-/// Records that wait for the disk: at 3 s per key and direction, more than an hour of it.
+/// Limit of waiting records: more than an hour at 3 s per key and direction.
 pub(super) const WAITING_MAX: usize = 4096;
 
-/// Records and notes in the order in which they go into the chain.
+/// Records and notes in the order of the chain.
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: VecDeque<What>,
@@ -15,13 +15,13 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Takes a record in, or counts it in a gap that stands at its place.
+    /// Adds an entry. If the queue is full, a gap entry counts the lost record.
     pub(super) fn push(&mut self, now_ms: u64, what: What) {
         if self.waiting.len() < WAITING_MAX {
             self.waiting.push_back(what);
             return;
         }
-        // Only keys are missed: a note tells nothing that a later one does not tell.
+        // Only records count as lost: a later note replaces a lost one.
         if !matches!(what, What::Key(_)) {
             return;
         }
@@ -38,7 +38,7 @@ impl Queue {
         }
     }
 
-    /// The next to be written.
+    /// The next entry to write.
     pub(super) fn pop(&mut self) -> Option<What> {
         self.waiting.pop_front()
     }
@@ -66,7 +66,7 @@ mod tests {
             queue.push(u64::from(key), What::Key(record("out", key, 1)));
         }
         assert_eq!((queue.len(), queue.lost()), (WAITING_MAX + 1, 3));
-        // Two places are free: the next record goes behind the gap, and then there is none again.
+        // Two places are free: the next record goes after the gap, then the queue is full again.
         let first: Vec<_> = (0..2).filter_map(|_| queue.pop()).collect();
         assert_eq!(first[0], What::Key(record("out", 0, 1)));
         queue.push(9000, What::Key(record("out", 9000, 1)));

@@ -1,5 +1,5 @@
-//! The entries of a ledger, one after the other through all its segments; the chain is checked on
-//! the way. One entry is in memory at a time.
+//! The entries of a ledger in order through all its segments; the chain is checked at the same
+//! time. One entry is in memory at a time.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -43,7 +43,7 @@ impl Source {
         Ok(Self { live })
     }
 
-    /// Its entries from the first one that is kept.
+    /// All entries that are kept, the oldest first.
     ///
     /// # Errors
     /// A segment cannot be opened.
@@ -51,8 +51,8 @@ impl Source {
         Entries::of(&self.live)
     }
 
-    /// The last records, the oldest of them first. Only as many segments are read, and their chain
-    /// checked, as hold them.
+    /// The last records, the oldest of them first. Reads and checks only the segments that hold
+    /// them.
     ///
     /// # Errors
     /// A segment cannot be read, or its chain is broken.
@@ -84,20 +84,20 @@ impl Source {
     }
 }
 
-/// Reads a ledger and checks its chain. What a power cut left at its end is left out. Holds all of
-/// it in memory: for short ledgers.
+/// Reads a ledger and checks its chain. Skips what a power cut left at its end. Holds all entries
+/// in memory, so use it for short ledgers only.
 ///
 /// # Errors
-/// Unreadable, or broken: where.
+/// Unreadable, or broken; the error gives the place.
 pub fn read(path: &Path) -> Result<Vec<Entry>, LedgerError> {
     Source::find(path)?.entries()?.collect()
 }
 
-/// The entries of a ledger, the oldest first. After an error there are no more.
+/// The entries of a ledger, the oldest first. It ends after the first error.
 pub struct Entries {
     segments: VecDeque<Part>,
     reader: Option<(PathBuf, Box<dyn BufRead>)>,
-    /// Octets of the segment that were read.
+    /// Octets read of the segment.
     at: u64,
     line: Vec<u8>,
     before: Option<(u64, String)>,
@@ -106,7 +106,7 @@ pub struct Entries {
     ended: bool,
 }
 
-/// A segment that is to be read.
+/// A segment to read.
 enum Part {
     Sealed(Sealed),
     Live(PathBuf, Box<dyn BufRead>),
@@ -115,7 +115,7 @@ enum Part {
 impl Entries {
     fn of(live: &Path) -> Result<Self, LedgerError> {
         let io = LedgerError::io(live);
-        // The live segment first: one that is sealed meanwhile is then not read twice.
+        // The live segment is opened first, so that one sealed in the meantime is not read twice.
         let open = match File::open(live) {
             Ok(mut file) => {
                 let tail = Tail::read(live, &file)?;
@@ -147,15 +147,14 @@ impl Entries {
         })
     }
 
-    /// Number and hash of the entry before the first one that is kept; `None` when the ledger is
-    /// kept from its first entry.
+    /// Number and hash of the entry before the oldest one kept; `None` if entry 1 is kept.
     #[must_use]
     pub fn begins_after(&self) -> Option<(u64, &str)> {
         let (number, hash) = self.begins.as_ref()?;
         (*number > 0).then_some((*number, hash))
     }
 
-    /// Segments that were begun.
+    /// Number of segments read so far, with the current one.
     #[must_use]
     pub const fn segments_read(&self) -> u64 {
         self.segments_read
@@ -226,7 +225,7 @@ impl Iterator for Entries {
     }
 }
 
-/// Whether a note of the ledger tells that entries up to this one were removed.
+/// Whether this is a note of the removal of entries up to this one.
 pub(super) fn tells_of_removal(what: &What, number: u64, hash: &str) -> bool {
     matches!(what, What::Removed(removed) if removed.number == number && removed.hash == hash)
 }

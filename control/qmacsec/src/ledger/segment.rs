@@ -1,4 +1,4 @@
-//! The files of a ledger: the live segment, and the sealed ones beside it.
+//! The files of a ledger: the live segment and the sealed segments.
 //!
 //! ```text
 //! /var/lib/qmacsec/ledger                            live: entries are appended here
@@ -6,7 +6,7 @@
 //! /var/lib/qmacsec/ledger.00000411.2026-11-29.gz     the same, packed; `zcat` reads it
 //! /var/lib/qmacsec/ledger.new                        the next live segment, for a moment
 //! ```
-//! The first entry of a segment is chained to the last one of the segment before.
+//! The first entry of a segment is chained to the last entry of the segment before.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -21,24 +21,24 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-/// Least digits of the number in a name: names sort as numbers do.
+/// Least number of digits in a name, so that names sort by number.
 const DIGITS: usize = 8;
 /// Octets of a date, as in 2026-11-30.
 const DATE_LEN: usize = 10;
 const PACKED: &str = "gz";
-/// Octets that a reader of a segment holds.
+/// Size of a reader's buffer.
 const BUFFER: usize = 64 << 10;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sealed {
-    /// Counts from 1.
+    /// Number of the segment, from 1.
     pub(super) number: u64,
     pub(super) packed: bool,
     pub(super) path: PathBuf,
 }
 
-/// The sealed segments of a ledger, the oldest first; each once.
+/// The sealed segments of a ledger, the oldest first, each once.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -61,13 +61,13 @@ pub(super) fn sealed(live: &Path) -> io::Result<Vec<Sealed>> {
             });
         }
     }
-    // Of a segment that was packed just before a power cut both forms may be there.
+    // After a power cut during packing, both forms of a segment may exist.
     found.sort();
     found.dedup_by_key(|sealed| sealed.number);
     Ok(found)
 }
 
-/// Name of the live segment, number, and whether it is packed, of a sealed segment's name.
+/// Parses a sealed segment's name: name of the live segment, number, whether it is packed.
 fn parts(name: &OsStr) -> Option<(&OsStr, u64, bool)> {
     let name = name.as_bytes();
     let (name, packed) = match name.strip_suffix(b".gz") {
@@ -90,7 +90,7 @@ fn parts(name: &OsStr) -> Option<(&OsStr, u64, bool)> {
     Some((OsStr::from_bytes(base), number, packed))
 }
 
-/// The live file of the one ledger in a folder; else how many ledgers it holds.
+/// The live file if the folder holds exactly one ledger, else the number of ledgers.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -100,7 +100,7 @@ pub(super) fn only_ledger(folder: &Path) -> io::Result<Result<PathBuf, usize>> {
         let name = entry?.file_name();
         let base = match parts(&name) {
             Some((base, ..)) => base.to_owned(),
-            // Without sealed segments a ledger is known by its first line.
+            // A ledger without sealed segments is recognised by its first line.
             None if begins_a_ledger(&folder.join(&name)) => name,
             None => continue,
         };
@@ -125,7 +125,7 @@ fn begins_a_ledger(path: &Path) -> bool {
     read && front == FRONT && path.extension() != Some(OsStr::new("new"))
 }
 
-/// What a live segment is called once it is sealed.
+/// Name of a live segment after sealing.
 pub(super) fn sealed_name(live: &Path, number: u64, at_ms: u64) -> PathBuf {
     let time = UNIX_EPOCH + Duration::from_millis(at_ms);
     let date: String = humantime::format_rfc3339_seconds(time)
@@ -136,7 +136,7 @@ pub(super) fn sealed_name(live: &Path, number: u64, at_ms: u64) -> PathBuf {
     with_suffix(live, &format!(".{number:0DIGITS$}.{date}"))
 }
 
-/// Where the next live segment is made.
+/// Path of the next live segment while it is made.
 pub(super) fn next_name(live: &Path) -> PathBuf {
     with_suffix(live, ".new")
 }
@@ -155,10 +155,10 @@ pub(super) fn folder(live: &Path) -> &Path {
     }
 }
 
-/// Makes the names of a folder safe on the disk.
+/// Syncs the names in a folder to the disk.
 ///
 /// # Errors
-/// The disk says no.
+/// The sync failed.
 pub(super) fn sync_folder(live: &Path) -> io::Result<()> {
     File::open(folder(live))?.sync_all()
 }
@@ -166,12 +166,12 @@ pub(super) fn sync_folder(live: &Path) -> io::Result<()> {
 /// Opens a segment for reading from its beginning.
 ///
 /// # Errors
-/// It is not there or cannot be read.
+/// The segment is missing or unreadable.
 pub(super) fn open(sealed: &Sealed) -> io::Result<Box<dyn BufRead>> {
     match File::open(&sealed.path) {
         Ok(file) if sealed.packed => Ok(unpack(file)),
         Ok(file) => Ok(Box::new(BufReader::with_capacity(BUFFER, file))),
-        // It was packed since its folder was read.
+        // It was packed after the folder was read.
         Err(error) if error.kind() == io::ErrorKind::NotFound && !sealed.packed => {
             Ok(unpack(File::open(packed_name(&sealed.path))?))
         }
@@ -188,11 +188,11 @@ fn packed_name(path: &Path) -> PathBuf {
     with_suffix(path, &format!(".{PACKED}"))
 }
 
-/// Packs a sealed segment, unless it is told to stop before that is done. The packed form is whole
-/// and on the disk before the other one goes.
+/// Packs a sealed segment, unless `stop` is set first. The packed form is complete and synced
+/// before the unpacked one is removed.
 ///
 /// # Errors
-/// The disk says no; then the segment stays as it is.
+/// A write failed; the segment stays as it is.
 pub(super) fn pack(sealed: &Sealed, stop: &AtomicBool) -> io::Result<()> {
     let part = with_suffix(&sealed.path, ".part");
     let packed = pack_into(sealed, &part, stop);
@@ -205,7 +205,7 @@ pub(super) fn pack(sealed: &Sealed, stop: &AtomicBool) -> io::Result<()> {
     fs::remove_file(&sealed.path)
 }
 
-/// False if it was stopped.
+/// Returns false if it was stopped.
 fn pack_into(sealed: &Sealed, part: &Path, stop: &AtomicBool) -> io::Result<bool> {
     let mut from = File::open(&sealed.path)?;
     let to = fs::OpenOptions::new()

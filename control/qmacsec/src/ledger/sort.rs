@@ -1,5 +1,5 @@
-//! Sorts more than memory holds: short strings of octets, in runs that go to a temporary file and
-//! are merged as they are read.
+//! Sorts more items than fit in memory. Items are short octet strings. Sorted runs go to a
+//! temporary file and are merged on reading.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,16 +8,16 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-/// Octets of one run in memory.
+/// Limit of octets in one run in memory.
 const RUN_LEN: usize = 48 << 20;
-/// Items of one run: their places take as much again.
+/// Limit of items in one run: their offsets need the same memory again.
 const RUN_ITEMS: usize = 1 << 20;
-/// Octets that are read ahead of each run when runs are merged.
+/// Octets read ahead from each run during a merge.
 const AHEAD: usize = 64 << 10;
-/// Runs that can be merged: with `AHEAD`, 64 MB, and 1,000 million items.
+/// Limit of runs in a merge: with `AHEAD`, 64 MB, and 1,000 million items.
 const RUNS_MAX: usize = 1024;
 
-/// Takes items in.
+/// Collects items.
 pub(super) struct Sorter {
     run: Run,
     run_items: usize,
@@ -26,7 +26,7 @@ pub(super) struct Sorter {
     runs: Vec<(u64, u64)>,
 }
 
-/// Items in memory, one behind the other.
+/// Items in memory, stored one after the other.
 #[derive(Default)]
 struct Run {
     octets: Vec<u8>,
@@ -61,7 +61,7 @@ impl Sorter {
         }
     }
 
-    /// Takes an item of at most 255 octets.
+    /// Adds an item of at most 255 octets.
     ///
     /// # Errors
     /// The temporary file cannot be written, or there are too many items.
@@ -129,20 +129,20 @@ impl Sorter {
     }
 }
 
-/// A file without a name, where `TMPDIR` says, else on a disk rather than in memory.
+/// A file without a name, in `TMPDIR` if set, else on a disk rather than in memory.
 fn temporary() -> io::Result<File> {
     let folder = std::env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from);
     tempfile::tempfile_in(&folder).or_else(|_| tempfile::tempfile())
 }
 
-/// Gives the items in order.
+/// Returns the items in order.
 pub(super) struct Sorted {
     /// The last run, still in memory.
     run: Run,
     next: usize,
     file: Option<File>,
     merging: Vec<Merging>,
-    /// The first item of each run in the file.
+    /// The next item of each run in the file.
     heap: BinaryHeap<Reverse<(Vec<u8>, usize)>>,
 }
 

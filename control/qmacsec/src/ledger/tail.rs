@@ -1,7 +1,7 @@
-//! The end of the live segment: the last whole entries, and what a power cut left behind them.
+//! The end of the live segment: the last whole entries, and what a power cut left after them.
 //!
-//! Only the end of the file is read, so a start takes as long after ten years as on the first day.
-//! The chain is checked over the entries read; the rest is the work of `qmacsec ledger verify`.
+//! A start reads and checks only this end, so its time does not depend on the size of the file.
+//! `qmacsec ledger verify` checks the rest.
 
 use std::fs::File;
 use std::io;
@@ -11,23 +11,23 @@ use std::path::Path;
 use super::entry::{Entry, What};
 use super::error::LedgerError;
 
-/// Octets of the longest line.
+/// Limit of octets in a line.
 pub(super) const LINE_MAX: usize = 4096;
-/// What each line begins with.
+/// Start of each line.
 const LINE_BEGINS: &[u8] = br#"{"number":"#;
-/// Octets of the end that are read and checked: some 250 entries.
+/// Octets read and checked at the end: about 250 entries.
 const WINDOW: u64 = 128 << 10;
-/// A power cut takes at most what was written since the last sync, and that is less.
+/// Limit of octets that a power cut leaves: more than is written between two syncs.
 const CUT_MAX: u64 = 64 << 10;
-/// Octets of one step back over NULs.
+/// Octets per step of the backward search over NULs.
 const STEP: u64 = 64 << 10;
 
-/// What the live segment's file holds, as far as a writer needs to know.
+/// Content of the live segment's file, as far as a writer needs it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Tail {
     /// Octets up to the end of the last whole entry.
     pub(super) whole_len: u64,
-    /// Octets behind it, which are no entry.
+    /// Octets after it, which are no entry.
     pub(super) cut: u64,
     /// The first entry of the file.
     pub(super) first: Option<Entry>,
@@ -39,19 +39,19 @@ impl Tail {
     /// Reads the end of a file, and its first line.
     ///
     /// # Errors
-    /// Unreadable; or the end is neither whole entries nor what a power cut leaves of them.
+    /// Unreadable, or the end is neither whole entries nor the result of a power cut.
     pub(super) fn read(path: &Path, file: &File) -> Result<Self, LedgerError> {
         let io = LedgerError::io(path);
         let len = file.metadata().map_err(&io)?.len();
         let end = without_nuls(file, len).map_err(&io)?;
         let from = end.saturating_sub(WINDOW);
         let mut window = read(file, from, end).map_err(&io)?;
-        // No entry holds a NUL: the line of the first one, and all behind it, was being written.
+        // No entry holds a NUL: the line with the first NUL, and all after it, was being written.
         let nul = window.iter().position(|octet| *octet == 0);
         let written = nul.unwrap_or(window.len());
         let whole = past_last_newline(&window[..written]);
-        // Without a whole entry this may be any file. What a first entry does not begin with is no ledger,
-        // and not ours to cut.
+        // Without a whole entry the file may not be a ledger. It is left unchanged unless it begins
+        // like a first entry.
         if from == 0 && whole == 0 && !may_begin_an_entry(&window[..written]) {
             return Err(LedgerError::Line {
                 path: path.to_path_buf(),
@@ -87,7 +87,7 @@ impl Tail {
         })
     }
 
-    /// Number of the segment, and when it began.
+    /// Number of the segment, and the time of its start.
     pub(super) fn segment(&self) -> (u64, Option<u64>) {
         match self.first.as_ref().map(|entry| &entry.what) {
             Some(What::Segment(note)) => (note.segment, Some(note.at_ms)),
@@ -97,7 +97,7 @@ impl Tail {
     }
 }
 
-/// Where the NULs at the end begin; the length of the file if there are none.
+/// Offset of the NULs at the end; the file length if there are none.
 fn without_nuls(file: &File, len: u64) -> io::Result<u64> {
     let mut end = len;
     while end > 0 {
@@ -127,11 +127,11 @@ fn may_begin_an_entry(octets: &[u8]) -> bool {
     octets.starts_with(LINE_BEGINS) || LINE_BEGINS.starts_with(octets)
 }
 
-/// Checks the whole lines of a window that begins at `from`, and gives the last entry.
+/// Checks the whole lines of a window that begins at `from`, and returns the last entry.
 fn check(path: &Path, from: u64, window: &[u8]) -> Result<Option<Entry>, LedgerError> {
     let mut at = from;
     let mut before: Option<Entry> = None;
-    // What stands in front of the first newline is a part of a line, except at the very beginning.
+    // The window begins inside a line, except at the start of the file: skip that part.
     let mut skip = from > 0;
     for line in window.split_inclusive(|octet| *octet == b'\n') {
         let begins = at;
@@ -173,7 +173,7 @@ fn first(path: &Path, file: &File) -> Result<Entry, LedgerError> {
     }
 }
 
-/// The entry of a line that begins at an octet of a file.
+/// Parses the entry of a line that begins at this octet of a file.
 pub(super) fn parse(path: &Path, at: u64, line: &[u8]) -> Result<Entry, LedgerError> {
     serde_json::from_slice(line).map_err(|cause| LedgerError::Line {
         path: path.to_path_buf(),

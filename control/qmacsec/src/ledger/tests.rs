@@ -36,7 +36,7 @@ pub(super) fn record(direction: &str, key: u32, frames: u64) -> Record {
     }
 }
 
-/// Entries in a chain, as lines of a file.
+/// Chains these entries, and returns them as lines of a file.
 pub(super) fn lines(contents: impl IntoIterator<Item = What>) -> Vec<String> {
     let (mut number, mut hash) = (0, BEGINNING.to_owned());
     let link = |what| {
@@ -47,7 +47,7 @@ pub(super) fn lines(contents: impl IntoIterator<Item = What>) -> Vec<String> {
     contents.into_iter().map(link).collect()
 }
 
-/// One segment whose age does not matter: the records of these tests are of 1970.
+/// One segment without an age limit: the records of these tests have times in 1970.
 const LASTING: LedgerOptions = LedgerOptions {
     segment_len: u64::MAX,
     segment_age: Duration::MAX,
@@ -165,7 +165,7 @@ fn full_segments_are_sealed_and_packed_and_the_chain_goes_through_all_of_them() 
         for key in 0..20 {
             ledger.append(record("out", run * 20 + key, 7));
         }
-        // The writer ends before its packing does; the next start goes on with it.
+        // The writer ends before packing is complete; the next start continues it.
     }
     let ledger = LedgerFile::open_with(&path, SMALL).unwrap();
     wait_for_packing(&path);
@@ -210,7 +210,7 @@ fn full_segments_are_sealed_and_packed_and_the_chain_goes_through_all_of_them() 
         60
     );
 
-    // A segment that is missing breaks the chain; so does a change in a packed one.
+    // A missing segment breaks the chain, and so does a change in a packed one.
     let gone = &sealed[3].path;
     let kept = fs::read(gone).unwrap();
     fs::remove_file(gone).unwrap();
@@ -241,12 +241,12 @@ fn a_change_of_segments_that_a_power_cut_stopped_is_finished_or_undone() {
         }),
     );
     let line = serde_json::to_string(&first).unwrap() + "\n";
-    // Before the first change of a name.
+    // A power cut before the first rename.
     fs::write(&next, &line).unwrap();
     open(&path).unwrap().append(record("out", 5, 7));
     assert_eq!(names(folder.path()), ["a.ledger"]);
     assert_eq!(read(&path).unwrap().len(), 6);
-    // Between the two.
+    // A power cut between the two renames.
     let six = read(&path).unwrap();
     let first = Entry::after(6, &six[5].hash, first.what);
     fs::write(&next, serde_json::to_string(&first).unwrap() + "\n").unwrap();
@@ -311,9 +311,9 @@ fn an_old_file_without_segments_is_continued_by_its_end_and_sealed() {
         }
     );
     let mut ledger = LedgerFile::open(&path).unwrap();
-    // It took 0.4 s to read all of them; a start reads 250, on any machine.
+    // A full read takes 0.4 s; a start reads 250 entries on any machine.
     assert!(begun.elapsed() < Duration::from_secs(1));
-    // Its records are of 1970: older than a segment may be.
+    // The records have times in 1970, so the segment is above its age limit.
     ledger.append(record("out", keys, 7));
     drop(ledger);
     let entries = read(&path).unwrap();
@@ -340,7 +340,7 @@ fn sealed_segments_without_the_live_one_are_not_continued() {
             Some(LedgerError::Missing { .. })
         ));
     }
-    // What is left can be verified.
+    // The sealed segments can still be verified.
     assert!(read(&path).unwrap().len() >= 14);
 }
 
@@ -406,7 +406,7 @@ fn the_peers_head_is_noted_now_and_then_and_our_own_is_told_once_it_is_on_the_di
         number,
         hash: [number as u8; 32],
     };
-    // The first is noted at once, the last when the ledger ends; not each of them.
+    // Only the first head is noted at once, and the last when the ledger ends.
     (5..20).for_each(|number| ledger.on_peer_head(head(number)));
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     while ledger.head().is_none() {

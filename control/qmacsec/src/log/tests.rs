@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Entry, LINE_LEN_MAX, LINES_MAX, Lines, Log, lost, write_lines};
 
-/// For what must come, on a busy machine.
+/// Generous limit for a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn log() -> (Lines, Log, Receiver<Entry>) {
@@ -20,18 +20,18 @@ fn who_logs_never_waits_for_a_reader_that_does_not_read() {
     let (mut reader, writer) = pipe().unwrap();
     let writing = thread::spawn(move || write_lines(&writer, &inbox));
     let before = lost();
-    // Far more than the pipe and the queue hold.
+    // More than the pipe and the queue hold.
     let line = [b'x'; 1000];
     for _ in 0..10 * LINES_MAX {
         lines.write_all(&line).unwrap();
     }
     assert!(lost() - before > LINES_MAX as u64, "lost lines are counted");
-    // Nor does the end of the process wait for ever.
+    // The end of the process does not wait without a limit either.
     let begun = Instant::now();
     drop(log);
     assert!(begun.elapsed() < LIMIT);
 
-    // The reader is back: it gets what was kept.
+    // The reader continues and gets the queued lines.
     let mut first = [0; 1000];
     reader.read_exact(&mut first).unwrap();
     assert_eq!(first, line);

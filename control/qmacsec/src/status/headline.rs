@@ -1,10 +1,10 @@
-//! The headline: one word and one sentence. Does the box carry frames now, and if not, why not?
+//! The headline, one word and one sentence: whether the box carries frames now, and why not.
 //!
 //! Several reasons can hold at the same time. The order of [`State`] decides: the first one that
-//! holds is told, since it explains the others. While the line is cut, the peer is lost and keys run
-//! short as well, and an operator who reads "keys run short" looks in the wrong place.
+//! holds is shown, since it explains the others. A cut line also means a lost peer and missing
+//! keys, and "keys run short" would send the operator to the wrong place.
 //!
-//! Without IO and clock: the driver gives the facts.
+//! No IO and no clock: the driver passes in the facts.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use worker::Side;
 
 use crate::limits;
 
-/// What the box does now. The first state that holds is told.
+/// The current state of the box. The first state that holds is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Every key was wiped on the operator's word.
+    /// The operator ordered the wiping of all keys.
     Zeroised,
     /// A thread of the program has died; the process is about to end.
     Faulty,
@@ -27,9 +27,9 @@ pub enum State {
     LineDown,
     /// The red port has no link.
     RedDown,
-    /// A port does not get the frames that its interface gets.
+    /// A port does not receive the frames of its interface.
     CannotHear,
-    /// The two ends are set up differently.
+    /// The settings of the two ends differ.
     Disagree,
     /// The box has just started.
     #[default]
@@ -46,13 +46,13 @@ pub enum State {
     Encrypting,
 }
 
-/// How a state is shown.
+/// Names and properties of a state.
 struct Shown {
-    /// In JSON and metrics.
+    /// Name in JSON and metrics.
     name: &'static str,
-    /// In the first line of the status.
+    /// Text in the first line of the status.
     words: &'static str,
-    /// User frames pass, protected, both ways.
+    /// User frames pass, protected, in both directions.
     passes: bool,
 }
 
@@ -64,7 +64,7 @@ const fn shown(name: &'static str, words: &'static str, passes: bool) -> Shown {
     }
 }
 
-/// A row for each state, in their order.
+/// One row per state, in the order of the states.
 const TABLE: [Shown; State::ALL.len()] = [
     shown("zeroised", "ZEROISED", false),
     shown("faulty", "FAULTY", false),
@@ -81,7 +81,7 @@ const TABLE: [Shown; State::ALL.len()] = [
 ];
 
 impl State {
-    /// All of them, in their order.
+    /// All states, in their order.
     pub const ALL: [Self; 12] = [
         Self::Zeroised,
         Self::Faulty,
@@ -97,73 +97,73 @@ impl State {
         Self::Encrypting,
     ];
 
-    /// As in JSON and metrics.
+    /// Name in JSON and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         TABLE[self as usize].name
     }
 
-    /// As in the first line of the status.
+    /// Text in the first line of the status.
     #[must_use]
     pub const fn words(self) -> &'static str {
         TABLE[self as usize].words
     }
 
-    /// Whether user frames pass, protected, both ways.
+    /// Whether user frames pass, protected, in both directions.
     #[must_use]
     pub const fn passes(self) -> bool {
         TABLE[self as usize].passes
     }
 }
 
-/// What the box does now, and why.
+/// The current state, and the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Headline {
     pub(crate) state: State,
-    /// One sentence; nothing while all is well.
+    /// One sentence; `None` if there is no problem.
     pub(crate) reason: Option<String>,
-    /// Time until the keys in use come to their limit and traffic stops, if nothing changes.
+    /// Time until the keys in use reach their limit and traffic stops, unless a new key arrives.
     pub(crate) stops_in: Option<Duration>,
 }
 
-/// One port, as the headline sees it.
+/// Facts about one port.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PortFacts<'a> {
-    /// The interface; empty where there is none.
+    /// The interface; empty if there is none.
     pub(crate) interface: &'a str,
     pub(crate) link: LinkState,
-    /// How long the link has been so.
+    /// Time since the last change of the link.
     pub(crate) since: Duration,
-    /// Why it does not get the frames of its interface, if it does not.
+    /// The reason why the port does not receive from its interface, if so.
     pub(crate) deaf: Option<&'a str>,
 }
 
-/// What the headline is made of.
+/// The input of the headline.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) uptime: Duration,
-    /// Which thread has died, and how.
+    /// The thread that has died, and the reason.
     pub(crate) fault: Option<&'a str>,
     /// Red, black.
     pub(crate) ports: [PortFacts<'a>; 2],
-    /// The port that we keep down, since the other has lost its link.
+    /// The port that we hold down because the other one has lost its link.
     pub(crate) held: Option<Side>,
-    /// On what the two ends disagree.
+    /// The settings in which the two ends differ.
     pub(crate) disagreement: Option<&'a str>,
     /// Name of the peer in the config.
     pub(crate) peer: &'a str,
     pub(crate) session: &'a SessionStatus,
-    /// Rekey frames came, and none of them verified.
+    /// Rekey frames arrived, but none of them verified.
     pub(crate) only_forged: bool,
     pub(crate) tx: &'a DirectionStatus,
     pub(crate) rx: &'a DirectionStatus,
-    /// How long a key is used while keys come in time.
+    /// Life of a key while keys arrive in time.
     pub(crate) interval: Duration,
-    /// How long the ledger's disk has taken no records, and why.
+    /// Time since the ledger's disk refuses writes, and the reason.
     pub(crate) unrecorded: Option<(Duration, &'a str)>,
 }
 
-/// Decides which state it is, and says why.
+/// Chooses the state and the reason.
 pub(crate) fn headline(facts: &Facts<'_>) -> Headline {
     let (state, reason) = facts
         .fault
@@ -189,7 +189,7 @@ pub(crate) fn headline(facts: &Facts<'_>) -> Headline {
     }
 }
 
-/// A link that we hold down ourselves is not the reason: the other one is.
+/// A link that we hold down ourselves is not the reason; the other link is.
 fn link_down(facts: &Facts<'_>) -> Option<(State, String)> {
     let down = |side: Side| {
         let port = facts.ports[side as usize];
@@ -285,7 +285,7 @@ fn no_key(facts: &Facts<'_>) -> Option<(State, String)> {
     Some((state, format!("there is no key {way}{cause}")))
 }
 
-/// Frames pass, but fresh keys do not come as they should.
+/// Frames pass, but fresh keys are late or missing.
 fn short_of_keys(facts: &Facts<'_>) -> Option<(State, String)> {
     let tx = facts.tx;
     let age = tx.key.map_or(Duration::ZERO, |key| key.age);
@@ -333,7 +333,7 @@ fn short_of_keys(facts: &Facts<'_>) -> Option<(State, String)> {
     Some((State::Degraded, reason))
 }
 
-/// Frames pass, and the ledger does not tell under which keys.
+/// Frames pass, but the ledger does not record their keys.
 fn unrecorded(facts: &Facts<'_>) -> Option<(State, String)> {
     let (since, why) = facts.unrecorded?;
     Some((
@@ -345,7 +345,7 @@ fn unrecorded(facts: &Facts<'_>) -> Option<(State, String)> {
     ))
 }
 
-/// Seconds, or what is below.
+/// Formats a time in whole seconds; below 10 s in tenths.
 fn time(time: Duration) -> String {
     let seconds = Duration::from_secs(time.as_secs());
     if time < Duration::from_secs(10) {

@@ -171,7 +171,7 @@ fn links(out: &mut Text, report: &Report) {
     }
 }
 
-/// Nothing, where no ledger is kept.
+/// Writes nothing if no ledger is kept.
 fn ledger(out: &mut Text, report: &Report) {
     let Some(ledger) = &report.ledger else {
         return;

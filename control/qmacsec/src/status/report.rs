@@ -22,13 +22,13 @@ pub struct Report {
     pub suite: String,
     /// AES-GCM engine.
     pub engine: String,
-    /// What the encryptor does now: `encrypting`, `degraded`, `line-down`, …
+    /// The current state: `encrypting`, `degraded`, `line-down`, …
     #[serde(default)]
     pub state: State,
-    /// Why it is not just encrypting, in one sentence.
+    /// The reason if the state is not `encrypting`, in one sentence.
     #[serde(default)]
     pub reason: Option<String>,
-    /// Milliseconds until traffic stops, if keys are short and no other one comes.
+    /// Milliseconds until traffic stops, if keys are short and none arrives.
     #[serde(default)]
     pub stops_in_ms: Option<u64>,
     /// User frames pass in both directions, protected: `state` is `encrypting` or `degraded`.
@@ -50,7 +50,7 @@ pub struct Report {
     /// The ledger, if one is kept.
     #[serde(default)]
     pub ledger: Option<LedgerReport>,
-    /// Keys cannot reach the swap; not told where the process was not hardened, as in tests.
+    /// Keys cannot reach the swap; not set if the process was not hardened, as in tests.
     #[serde(default)]
     pub memory_locked: Option<bool>,
     /// The port, `red` or `black`, that is kept down because the other has lost its link.
@@ -59,7 +59,7 @@ pub struct Report {
     /// The links of `red` and `black`.
     #[serde(default)]
     pub links: BTreeMap<String, Link>,
-    /// A VLAN tag that the line adds in front of our frames, and what becomes of it, in words.
+    /// A VLAN tag that the line adds before our frames, and how it is handled, as text.
     #[serde(default)]
     pub line_tag: Option<String>,
     /// Lines that could not be written to the log since the start.
@@ -85,7 +85,7 @@ pub struct Peer {
     pub sae_id: String,
     /// `searching`, `adopted`, `agreed` or `lost`.
     pub session: String,
-    /// Milliseconds since it was heard last.
+    /// Milliseconds since its last message.
     #[serde(default)]
     pub silence_ms: Option<u64>,
 }
@@ -93,28 +93,28 @@ pub struct Peer {
 /// The link of one port.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// The interface; empty where there is none.
+    /// The interface; empty if there is none.
     pub interface: String,
     /// `up`, `down` or `gone`.
     pub state: String,
-    /// Milliseconds since that is so.
+    /// Milliseconds since the last change of the link.
     pub since_ms: u64,
-    /// How often it was lost since the start, for longer than a flicker.
+    /// Number of losses since the start that lasted longer than a flap.
     pub losses: u64,
 }
 
-/// Keys are short: why, and until when.
+/// The reason for a shortage of keys, and its expected end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shortfall {
-    /// What made it worse the last time.
+    /// The last event that made it worse.
     pub cause: Option<String>,
-    /// Keys in a row that have come in time.
+    /// Number of keys in a row that arrived in time.
     pub in_time: u32,
-    /// How many it takes for the next better stage.
+    /// Number of keys needed for the next better stage.
     pub needed: u32,
     /// Milliseconds until the next better stage, at the earliest.
     pub better_in_ms: u64,
-    /// Milliseconds until the key in use comes to its limit and traffic stops, if no other comes.
+    /// Milliseconds until the key in use reaches its limit and traffic stops, if no other arrives.
     pub stops_in_ms: Option<u64>,
 }
 
@@ -160,7 +160,7 @@ pub struct Direction {
     /// How long a key is to be used in that stage, in milliseconds.
     #[serde(default)]
     pub interval_ms: Option<u64>,
-    /// Why keys are short and until when (out), if they are.
+    /// The reason for a shortage of keys (out) and its expected end, if there is one.
     #[serde(default)]
     pub shortfall: Option<Shortfall>,
     /// Changes of key since the start, the first one included.
@@ -215,14 +215,14 @@ pub struct KmeHealth {
     pub failures: u64,
 }
 
-/// How the ledger is kept.
+/// State of the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerReport {
-    /// `ok`, or `failing`: the disk takes no records.
+    /// `ok`, or `failing` while the disk refuses writes.
     pub state: String,
-    /// Milliseconds since the disk takes no records.
+    /// Milliseconds since the disk refuses writes.
     pub failing_ms: Option<u64>,
-    /// Why it takes none.
+    /// The reason.
     pub error: Option<String>,
     /// Number of the last entry.
     pub entries: u64,
@@ -230,7 +230,7 @@ pub struct LedgerReport {
     pub segment: u64,
     /// Records that wait for the disk.
     pub waiting: usize,
-    /// Records that were lost since the start, because too many waited.
+    /// Records lost since the start, because too many waited.
     pub lost: u64,
 }
 
@@ -279,22 +279,22 @@ pub struct PortReport {
     pub counters: BTreeMap<String, u64>,
     /// `up`, `down` or `gone`.
     pub link: String,
-    /// What the kernel says of the interface, not older than a second; none where there is none.
+    /// The kernel's figures of the interface, at most a second old; `None` without interface.
     #[serde(default)]
     pub figures: Option<InterfaceFigures>,
-    /// Why the port cannot hear its interface: `gone`, `replaced`, `link_down`, `not_promiscuous`,
-    /// `queues_unread`; none when nothing speaks against it.
+    /// The reason why the port cannot receive from its interface: `gone`, `replaced`, `link_down`,
+    /// `not_promiscuous`, `queues_unread`; `None` if no such reason is known.
     #[serde(default)]
     pub deaf: Option<String>,
-    /// The same in words, with what to do.
+    /// The same as text, with the fix.
     #[serde(default)]
     pub deaf_reason: Option<String>,
 }
 
-/// What the kernel says of an interface.
+/// The kernel's figures of an interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterfaceFigures {
-    /// It is taken up.
+    /// It is administratively up.
     pub up: bool,
     /// It has a carrier.
     pub carrier: bool,
@@ -302,19 +302,19 @@ pub struct InterfaceFigures {
     pub operstate: String,
     /// Octets of its longest payload.
     pub mtu: usize,
-    /// How many hold it in promiscuous mode.
+    /// Number of users that hold it in promiscuous mode.
     pub promiscuity: u32,
-    /// Receive queues in use, where the driver tells.
+    /// Receive queues in use, if the driver reports them.
     pub rx_queues: Option<u32>,
-    /// Frames that it has received.
+    /// Received frames.
     pub rx_frames: u64,
-    /// Received frames that it found wrong.
+    /// Received frames with errors.
     pub rx_errors: u64,
-    /// Received frames that kernel or driver dropped.
+    /// Received frames that the kernel or driver dropped.
     pub rx_dropped: u64,
-    /// Frames that the device had no place for.
+    /// Frames that the device dropped for lack of a buffer.
     pub rx_missed: u64,
-    /// Received frames that nobody wanted.
+    /// Received frames without a receiver on this host.
     pub rx_nohandler: u64,
 }
 

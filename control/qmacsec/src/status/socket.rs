@@ -22,7 +22,7 @@ use crate::limits;
 const ANSWER: Duration = Duration::from_millis(500);
 /// Who asks at the same time; more are turned away.
 const ASKERS_MAX: usize = 8;
-/// Octets of the longest path of a socket: `sockaddr_un` has 108, with a zero behind.
+/// Limit of octets in a socket's path: `sockaddr_un` has 108, with a zero at the end.
 const SOCKET_PATH_MAX: usize = 107;
 /// Octets of the longest request.
 const REQUEST_LEN_MAX: u64 = 64;
@@ -52,34 +52,34 @@ pub enum StatusError {
         /// What the system said.
         cause: io::Error,
     },
-    /// Longer than the system takes.
+    /// The path is longer than the system allows.
     #[error(
         "the path of the status socket {0} is longer than {SOCKET_PATH_MAX} octets; mend: choose a shorter status_socket"
     )]
     PathTooLong(PathBuf),
-    /// The folder is not there, or may not be written.
+    /// The folder is missing, or may not be written.
     #[error(
         "the status socket cannot be made in {folder}: {problem}; mend: choose another status_socket, or make the folder for this user"
     )]
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         problem: String,
     },
-    /// Something else is there, which is not ours to remove.
+    /// Another file has this path; we must not remove it.
     #[error(
         "{0} is there and is no socket: it is left alone; mend: choose another status_socket, or move it away"
     )]
     NotASocket(PathBuf),
-    /// A socket that does not refuse connections as one of a dead daemon does.
+    /// A socket has this path, but it does not refuse connections like that of a dead daemon.
     #[error(
         "the socket {path} is there and may be in use ({cause}); mend: stop who uses it, or choose another status_socket"
     )]
     NotDead {
         /// The socket.
         path: PathBuf,
-        /// What the system said.
+        /// The system error.
         cause: io::Error,
     },
     /// A daemon is running already.
@@ -181,11 +181,11 @@ impl StatusSocket {
         })
     }
 
-    /// Whether a socket could be made there, as far as this shows without making one. A socket that
-    /// is there, dead or alive, counts as one that could.
+    /// Checks, as far as possible without making it, whether a socket can be made there. An
+    /// existing socket, dead or alive, is accepted.
     ///
     /// # Errors
-    /// The path is too long, its folder cannot be written, or something else is there.
+    /// The path is too long, its folder cannot be written, or another file has this path.
     pub fn look_at(path: &Path) -> Result<(), StatusError> {
         if path.as_os_str().len() > SOCKET_PATH_MAX {
             return Err(StatusError::PathTooLong(path.to_path_buf()));
@@ -223,7 +223,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Why this user cannot make a file of this path, if it shows.
+/// The reason why this user cannot make a file with this path, if one is found.
 pub(crate) fn folder_problem(path: &Path) -> Option<String> {
     let folder = folder_of(path);
     match fs::metadata(folder) {
@@ -299,7 +299,7 @@ impl Asker {
 impl Drop for StatusSocket {
     fn drop(&mut self) {
         self.listening.abort();
-        // Another daemon's may be there by now.
+        // Another daemon may have made a socket with this path by now.
         if identity(&self.path) == self.made {
             let _gone_already = fs::remove_file(&self.path);
         }

@@ -1,5 +1,5 @@
-//! Whether red and black hear their interfaces: about once a second the kernel is asked, and what
-//! changes is logged.
+//! Checks whether red and black receive from their interfaces: asks the kernel about once a second
+//! and logs changes.
 
 use std::time::Instant;
 
@@ -11,9 +11,9 @@ use worker::Side;
 use crate::limits;
 use crate::status::{InterfaceFigures, PortReport};
 
-/// The watches over both ports, and what they saw last.
+/// The watches of both ports, and their last results.
 pub(super) struct Ears {
-    /// Red, black. None where there is no interface.
+    /// Red, black. `None` if the port has no interface.
     ears: [Option<Ear>; 2],
     next: Instant,
 }
@@ -22,14 +22,14 @@ struct Ear {
     side: Side,
     watch: Watch,
     last: Look,
-    /// The reason why it does not hear, in words.
+    /// The reason why the port does not receive, as text.
     reason: Option<String>,
-    /// It was told that several frames come as one.
+    /// Merged frames were logged.
     joined_told: bool,
 }
 
 impl Ears {
-    /// Over the ports of one worker: the others have the same interfaces.
+    /// Watches the ports of one worker: the others have the same interfaces.
     pub(super) fn new([red, black]: [Option<Watch>; 2]) -> Self {
         let ear = |side| move |watch| Ear::new(side, watch);
         Self {
@@ -42,7 +42,7 @@ impl Ears {
         now >= self.next
     }
 
-    /// Asks the kernel. `joined`: frames of red and black that were several in one, so far.
+    /// Asks the kernel. `joined`: merged frames on red and black so far.
     pub(super) fn look(&mut self, now: Instant, joined: [u64; 2]) {
         self.next = now + limits::INTERFACES_EVERY;
         for (ear, joined) in self.ears.iter_mut().zip(joined) {
@@ -53,14 +53,14 @@ impl Ears {
         }
     }
 
-    /// Why a port does not hear, while its link is up.
+    /// The reason why a port does not receive although its link is up.
     pub(super) fn deaf(&self, side: Side) -> Option<&str> {
         let ear = self.of(side)?;
         ear.last.deaf.filter(is_of_no_link)?;
         ear.reason.as_deref()
     }
 
-    /// Tells of a port in the status.
+    /// Fills in the status of a port.
     pub(super) fn report(&self, side: Side, port: &mut PortReport) {
         let Some(ear) = self.of(side) else { return };
         port.figures = ear.last.figures.as_ref().map(figures);
@@ -106,7 +106,7 @@ impl Ear {
         }
     }
 
-    /// Once: TCP crawls then, and nothing else says why.
+    /// Logs merged frames once: they slow TCP down, and no other line says why.
     fn tell_joined(&mut self, joined: u64) {
         if joined > 0 && !self.joined_told {
             self.joined_told = true;
@@ -120,7 +120,7 @@ impl Ear {
     }
 }
 
-/// Losses and returns of the link are told elsewhere.
+/// Whether the reason is not the link: link changes are logged elsewhere.
 fn is_of_no_link(deaf: &Deaf) -> bool {
     matches!(deaf, Deaf::NotPromiscuous | Deaf::QueuesBeyondOurs { .. })
 }

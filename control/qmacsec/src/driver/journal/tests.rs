@@ -45,7 +45,7 @@ fn a_minute_of_a_healthy_line_is_one_line() {
     let text = journal.sum_up(SUM_UP_EVERY).unwrap();
     assert_eq!(text, "in the last 60 s: keys: 20 out, 20 in; root 2");
     assert_eq!(journal.sum_up(SUM_UP_EVERY), None, "each is told once");
-    // Status keeps the first keys and nothing else of this.
+    // Status keeps only the first keys of all these events.
     assert_eq!(journal.last().len(), 2);
 }
 

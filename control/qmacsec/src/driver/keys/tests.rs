@@ -149,11 +149,11 @@ fn keys_that_come_late_are_no_failure_and_keys_that_never_come_are() {
     standing.succeeded("kme", "keys by ID");
     standing.doubted(&late);
     assert!(standing.state == State::Ok && standing.last_error.is_none());
-    // Nothing has come for a while.
+    // No key has arrived for a while.
     standing.doubted = Instant::now().checked_sub(limits::KEYS_LATE_MAX);
     standing.doubted(&late);
     assert!(standing.state == State::Failing && standing.last_error.is_some());
-    // One comes, and the next one may be late again.
+    // After one key arrives, the next may be late again.
     standing.succeeded("kme", "keys by ID");
     standing.doubted(&late);
     assert!(standing.state == State::Ok);

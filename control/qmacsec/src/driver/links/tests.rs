@@ -21,7 +21,7 @@ impl Story {
         }
     }
 
-    /// The links are like this for so long, one of them held down or none: what is told.
+    /// Keeps the links in these states for a time, `held` or not; returns the logged changes.
     fn for_time(
         &mut self,
         links: [LinkState; 2],

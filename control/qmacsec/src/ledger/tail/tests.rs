@@ -1,5 +1,4 @@
-//! What a power cut leaves is cut off, whatever it is; what was changed is refused; `check` and `run`
-//! say the same.
+//! Octets left by a power cut are removed; a changed ledger is refused; `check` and `run` agree.
 
 use std::fs;
 
@@ -13,7 +12,7 @@ fn keys(count: u32) -> Vec<String> {
     lines((0..count).map(|key| What::Key(record("out", key, 7))))
 }
 
-/// What a start makes of a file: entries and octets cut off, or an error. `check` must say the same.
+/// Result of a start with this file: entries and octets removed, or an error. `check` must agree.
 fn start(octets: &[u8]) -> Result<(u64, u64), LedgerError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger");
@@ -68,7 +67,7 @@ proptest! {
     #[test]
     fn a_changed_octet_is_refused(count in 2..40_u32, place in 0.0..1.0_f64, bit in 0..8_u8) {
         let mut octets = keys(count).concat().into_bytes();
-        // The newline of the last entry is the one octet without which it is half an entry.
+        // The last newline is left out: without it the last entry is incomplete, not changed.
         let place = ((octets.len() - 1) as f64 * place) as usize;
         octets[place] ^= 1 << bit;
         prop_assume!(octets[place] != 0);
@@ -113,7 +112,7 @@ fn only_the_end_is_read() {
     let lines = keys(2000);
     let mut octets = lines.concat().into_bytes();
     assert!(octets.len() as u64 > 3 * WINDOW);
-    // A change far from the end, not in the first entry either: found by verify, not by a start.
+    // A change outside the end and the first entry is found by verify, not at a start.
     let place = octets.len() / 2;
     octets[place] ^= 1;
     let folder = tempfile::tempdir().unwrap();
@@ -122,7 +121,7 @@ fn only_the_end_is_read() {
     assert_eq!(inspect(&path).unwrap().entries, 2000);
     drop(open(&path).unwrap());
     read(&path).unwrap_err();
-    // In the end or in the first entry it is found at once.
+    // A change in the end or in the first entry is found at the start.
     for place in [60, octets.len() - 60_000] {
         let mut octets = lines.concat().into_bytes();
         octets[place] ^= 1;
@@ -130,7 +129,7 @@ fn only_the_end_is_read() {
     }
 }
 
-/// `ledger = "pair.psk"`, by mistake: what is no ledger keeps every octet.
+/// The config names another file by mistake, such as the PSK file: it stays unchanged.
 #[test]
 fn a_file_that_is_no_ledger_is_left_alone() {
     let der = [&[0x30, 0x82, 1][..], &[0; 300]].concat();

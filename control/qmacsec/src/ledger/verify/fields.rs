@@ -1,6 +1,6 @@
-//! Numbers in an item that was sorted.
+//! Reads the numbers in a sorted item.
 
-/// Reads numbers off the front of an item.
+/// Takes numbers from the front of an item.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl Fields<'_> {

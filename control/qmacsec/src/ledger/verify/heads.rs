@@ -1,4 +1,4 @@
-//! How far a ledger reached, as the other end has heard it, against the ledger itself.
+//! Compares a ledger with the heads that the other end noted of it.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::ledger::entry::octets;
 use crate::ledger::reader::Source;
 use crate::ledger::sort::{Sorted, Sorter};
 
-/// Reads a ledger once more, for what the other end has heard of it.
+/// Reads a ledger again to compare it with the heads that the other end noted.
 ///
 /// # Errors
 /// The ledger cannot be read, or its chain is broken.
@@ -25,7 +25,7 @@ pub(super) fn check(
     heads.end(into)
 }
 
-/// Heads of one ledger, as the other end has heard them, in order of their numbers.
+/// Heads of one ledger that the other end noted, in order of their numbers.
 pub(super) struct Heads {
     about: char,
     by: char,
@@ -67,10 +67,10 @@ impl Heads {
         Ok(())
     }
 
-    /// The next entry of the ledger they are about.
+    /// Takes the next entry of the ledger that the heads are from.
     pub(super) fn see(&mut self, entry: &Entry, into: &mut Verification) -> io::Result<()> {
         while let Some(heard) = self.next.filter(|heard| heard.number <= entry.number) {
-            // One with a smaller number was removed.
+            // The entry of a head with a smaller number was removed.
             if heard.number == entry.number {
                 if octets(&entry.hash) == Some(heard.hash) {
                     into.heads += 1;
@@ -89,7 +89,7 @@ impl Heads {
         Ok(())
     }
 
-    /// The ledger ends here.
+    /// Reports the heads after the end of the ledger.
     pub(super) fn end(mut self, into: &mut Verification) -> Result<(), VerifyError> {
         let mut last = None;
         while let Some(heard) = self.next {

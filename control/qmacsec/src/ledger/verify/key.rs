@@ -1,13 +1,13 @@
-//! The name of a key in few octets that sort.
+//! A short, sortable encoding of a key's name.
 
-/// UUIDs are written as 16 octets.
+/// Tag of a UUID, encoded in 16 octets.
 const UUID: u8 = 1;
-/// Other names as they are, with a zero behind them.
+/// Tag of any other name, encoded as it is with a zero after it.
 const TEXT: u8 = 2;
 const UUID_LEN: usize = 16;
-/// Names are 64 octets at most.
+/// Limit of octets in a name.
 const NAME_MAX: usize = 64;
-/// Where a UUID has its hyphens.
+/// Offsets of the hyphens in a UUID.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
 /// Appends a key's name.
@@ -23,7 +23,7 @@ pub(super) fn put(item: &mut Vec<u8>, name: &str) {
     }
 }
 
-/// Takes a key's name off the front.
+/// Splits a key's name from the front.
 pub(super) fn split(item: &[u8]) -> (&[u8], &[u8]) {
     let end = match item.first() {
         Some(&UUID) => 1 + UUID_LEN,
@@ -32,7 +32,7 @@ pub(super) fn split(item: &[u8]) -> (&[u8], &[u8]) {
     item.split_at(end.min(item.len()))
 }
 
-/// The name again.
+/// Decodes a name.
 pub(super) fn text(name: &[u8]) -> String {
     match name.split_first() {
         Some((&UUID, octets)) => {

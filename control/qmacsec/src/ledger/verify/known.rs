@@ -1,4 +1,4 @@
-//! The keys that frames of a capture may have.
+//! The keys that may have protected the frames of a capture.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,22 @@ use super::{CLOCKS_MS, VerifyError};
 use crate::ledger::reader::Source;
 use crate::ledger::{Record, What};
 
-/// Keys are looked for by the hours in which the capture has frames.
+/// Unit of time in which keys are matched to the frames of a capture.
 pub(super) const HOUR_MS: u64 = 3_600_000;
-/// Keys in the time of a capture that are held in memory: at 3 s, 17 days of both directions.
+/// Limit of keys in memory for a capture: 17 days of both directions at 3 s.
 const KEYS_MAX: usize = 1 << 20;
-/// Keys with one sender and AN that are looked at for one frame.
+/// Limit of keys with one sender and AN that are compared for one frame.
 const CANDIDATES_MAX: usize = 64;
-/// Of two keys that could be meant one is nearer by so much, or the frame's time does not tell: on a
-/// busy machine the times of a ledger are late as well, seen by half a second and more.
+/// A frame is ambiguous unless its nearest key is nearer in time than the next one by this much. On
+/// a busy machine the times of a ledger are late too, by half a second and more.
 const NEARER_MS: u64 = 2 * CLOCKS_MS;
 
-/// A key of the ledgers, in the time of the capture.
+/// A key of the ledgers, in use during the capture.
 pub(super) struct Key {
     pub(super) name: String,
     sender: MacAddr,
     an: u8,
-    /// Told by its sender.
+    /// The record is from the sender's ledger.
     out: bool,
     pub(super) xpn: bool,
     installed_ms: u64,
@@ -52,7 +52,7 @@ impl Key {
             .contains(&at_ms)
     }
 
-    /// How far a time is from this key's use; 0 inside of it.
+    /// Time between `at_ms` and the use of this key; 0 during its use.
     fn distance_ms(&self, at_ms: u64) -> u64 {
         self.first_ms
             .saturating_sub(at_ms)
@@ -60,18 +60,18 @@ impl Key {
     }
 }
 
-/// The keys that frames of the capture may have.
+/// The keys that may have protected the frames of the capture.
 pub(super) struct Keys {
-    /// By sender, AN and time.
+    /// Sorted by sender, AN and time.
     pub(super) keys: Vec<Key>,
-    /// When the ledgers tell of a sender, without the blur of clocks: from, until.
+    /// Time for which the ledgers surely cover a sender, clock differences excluded: from, until.
     pub(super) senders: BTreeMap<MacAddr, (u64, u64)>,
 }
 
-/// The key that a frame belongs to.
+/// The key of a frame.
 pub(super) struct Meant {
     pub(super) key: usize,
-    /// Another one could be meant as well.
+    /// Another key is possible as well.
     pub(super) ambiguous: bool,
 }
 
@@ -101,7 +101,7 @@ impl Keys {
                 }
             }
         }
-        // Of a sender that was killed its receiver tells.
+        // If a killed sender has no record, the receiver's record is used.
         keys.sort_by(|a, b| (&a.name, !a.out).cmp(&(&b.name, !b.out)));
         keys.dedup_by(|b, a| a.name == b.name);
         keys.sort_by_key(|key| (key.sender, key.an, key.installed_ms));
@@ -109,7 +109,7 @@ impl Keys {
     }
 
     pub(super) fn find(&self, sender: MacAddr, an: u8, at_ms: u64) -> Option<Meant> {
-        // An AN comes back after four keys: of two that could be meant, the nearer one is.
+        // An AN is reused after four keys: the key nearest in time is chosen.
         let place = |key: &Key| (key.sender, key.an, key.installed_ms);
         let latest = (sender, an, at_ms.saturating_add(CLOCKS_MS));
         let end = self.keys.partition_point(|key| place(key) <= latest);

@@ -1,5 +1,5 @@
-//! A capture of the line against the keys of both ledgers: under one key no packet number of a
-//! sender may come twice, except in copies of the same frame.
+//! Checks a capture of the line against the keys of both ledgers: a sender must not use a packet
+//! number twice under one key. Copies of the same frame are allowed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -15,11 +15,11 @@ use crate::capture::{Capture, CaptureError, Frame, Link};
 use crate::ledger::reader::Source;
 use crate::ledger::sort::Sorter;
 
-/// Counters of packet numbers: one for each key and sender's SC.
+/// Limit of packet-number counters: one for each key and sender's SC.
 const COUNTERS_MAX: usize = 1 << 21;
-/// Hours in which a capture has frames: 15 years.
+/// Limit of hours in which a capture has frames: 15 years.
 const HOURS_MAX: usize = 1 << 17;
-/// Octets, from the SecTAG on, by which frames are compared that were cut at different lengths.
+/// Octets from the SecTAG on that are compared between frames captured at different lengths.
 const HEAD_LEN: usize = 32;
 /// The longest SecTAG, the shortest user data without SL, the ICV.
 const PARSED_LEN: usize = 16 + SHORT_LEN_BOUND as usize + ICV_LEN;
@@ -61,10 +61,10 @@ pub(super) fn verify(
     check.end(into)
 }
 
-/// The hours in which there are frames.
+/// The hours in which the capture has frames.
 fn hours(capture: &mut Capture) -> Result<BTreeSet<u64>, VerifyError> {
     let mut hours = BTreeSet::new();
-    // Where the file is broken the second reading tells.
+    // The second reading reports where the file is broken.
     while let Ok(Some(frame)) = capture.next() {
         if let Some(at_ms) = frame.at_ms {
             hours.insert(at_ms / HOUR_MS);
@@ -78,10 +78,10 @@ fn hours(capture: &mut Capture) -> Result<BTreeSet<u64>, VerifyError> {
     Ok(hours)
 }
 
-/// The second reading.
+/// State of the second reading.
 struct Check {
     keys: Keys,
-    /// The highest packet number of a key and SC so far.
+    /// The highest packet number so far of each key and SC.
     highest: HashMap<(usize, u16), u64>,
     frames: Sorter,
     line: Line,
@@ -97,7 +97,7 @@ impl Check {
             return Ok(());
         }
         let Some(payload) = frame.link.payload(frame.octets) else {
-            // Whole frames that are too short have no EtherType, and so no SecTAG.
+            // A complete frame without an EtherType is too short for a SecTAG.
             if frame.octets.len() < frame.len {
                 self.line.too_short += 1;
             }
@@ -133,13 +133,13 @@ impl Check {
         self.take(&tag, sci, &meant, on_line)
     }
 
-    /// The SecTAG in `octets`, and the SCI; none when it is malformed or too short, and counted.
+    /// The SecTAG in `octets`, and the SCI. `None`, and counted, if it is malformed or too short.
     fn tag(&mut self, on_line: usize, source: Option<MacAddr>) -> Option<(SecTag, Sci)> {
         let whole = self.octets.len() >= on_line;
         let parsed = if whole {
             SecTag::parse(&self.octets)
         } else {
-            // What was not captured is there, and its content does not matter.
+            // Zeros replace the octets that were not captured: their content does not matter here.
             let mut padded = [0; PARSED_LEN];
             let len = self.octets.len().min(PARSED_LEN);
             padded[..len].copy_from_slice(&self.octets[..len]);
@@ -156,7 +156,7 @@ impl Check {
         }
         let sci = match tag.channel {
             Channel::Explicit(sci) => Some(sci),
-            // The source address and port 1.
+            // The SCI is the source address and port 1.
             Channel::Implied { scb: false, .. } => {
                 source.map(|MacAddr([a, b, c, d, e, f])| Sci::from_bytes([a, b, c, d, e, f, 0, 1]))
             }
@@ -168,7 +168,7 @@ impl Check {
         Some((tag, sci?))
     }
 
-    /// A frame of a key: what is compared of it goes to the sorter.
+    /// Adds a frame of a known key to the sorter.
     fn take(
         &mut self,
         tag: &SecTag,
@@ -176,7 +176,7 @@ impl Check {
         meant: &Meant,
         on_line: usize,
     ) -> Result<(), VerifyError> {
-        // A short frame is padded on the line, and not everywhere where it can be captured.
+        // A short frame has padding on the line, but not at every capture point: leave it out.
         let len = match tag.short_len {
             0 => on_line,
             short => tag.len() + usize::from(short) + ICV_LEN,
@@ -193,7 +193,7 @@ impl Check {
         item.extend(size(meant.key));
         item.extend(port.to_be_bytes());
         item.extend(pn.to_be_bytes());
-        // Frames that were captured whole come first.
+        // Completely captured frames sort first.
         item.push(u8::from(captured < len));
         item.extend(size(captured));
         item.extend(size(len));
@@ -204,7 +204,7 @@ impl Check {
         Ok(())
     }
 
-    /// The whole packet number: of XPN suites the frame carries the low half.
+    /// The full packet number: with XPN suites the frame carries only the low half.
     fn packet_number(&mut self, key: usize, port: u16, low: u32) -> Result<u64, VerifyError> {
         if !self.keys.keys[key].xpn {
             return Ok(low.into());
@@ -263,7 +263,7 @@ impl Check {
 /// Key, port and packet number.
 const NUMBER_LEN: usize = 4 + 2 + 8;
 
-/// A frame as it was sorted.
+/// A frame in sorted order.
 struct Seen<'a> {
     key: usize,
     pn: u64,
@@ -274,13 +274,13 @@ struct Seen<'a> {
     head: &'a [u8],
 }
 
-/// What two frames with one packet number are.
+/// Result of a comparison of two frames with the same packet number.
 enum Same {
-    /// One and the same frame.
+    /// The same frame.
     Copy,
-    /// Two frames.
+    /// Different frames.
     Other,
-    /// Two frames, maybe of two keys.
+    /// Different frames, but maybe of two keys.
     Ambiguous,
     /// Too little was captured.
     Unknown,
@@ -323,7 +323,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// The number nearest to the highest one so far that has this low half.
+/// The number with this low half that is nearest to the highest one so far.
 fn nearest(highest: u64, low: u32) -> u64 {
     const SPAN: u64 = 1 << 32;
     let same = highest & !(SPAN - 1) | u64::from(low);
@@ -336,7 +336,7 @@ fn nearest(highest: u64, low: u32) -> u64 {
     }
 }
 
-/// What the frames that were not checked mean for the verdict.
+/// Derives the verdict's reasons from the frames that were not checked.
 fn conclude(line: &Line, into: &mut Verification) {
     let mut reason = |text: String| into.not_proven.push(text);
     let checked = into.frames;

@@ -1,4 +1,4 @@
-//! What two ledgers say together, and what a capture of the line says of them.
+//! Verifies two ledgers against each other, and a capture of the line against both.
 //!
 //! ```text
 //! ledger A ─ entries ─┐                       ┌─▶ findings (grave, or a note)
@@ -6,8 +6,8 @@
 //! ledger B ─ entries ─┘      ▲                └─▶ counts
 //!       capture ─ frames ─▶ line
 //! ```
-//! All of it runs in bounded memory, however long the ledgers and the capture are: what must be held
-//! against each other is sorted in a temporary file.
+//! Memory is bounded for ledgers and captures of any length: items to compare are sorted in a
+//! temporary file.
 
 mod fields;
 mod heads;
@@ -25,16 +25,16 @@ use super::LedgerError;
 use super::reader::Source;
 use crate::capture::CaptureError;
 
-/// What findings call the two ledgers.
+/// Names of the two ledgers in findings.
 const NAMES: [char; 2] = ['A', 'B'];
-/// Clocks of the two boxes and of the capturing machine may differ by so much, in milliseconds.
+/// Limit in milliseconds for clock differences between the two boxes and the capturing machine.
 const CLOCKS_MS: u64 = 2000;
-/// Findings that are kept in words; the rest is counted.
+/// Limit of findings kept as text; more are counted.
 const FINDINGS_MAX: usize = 1000;
-/// A crash takes the records of the keys that are open: so many of a direction at most.
+/// Limit of records per direction that a crash loses: those of the open keys.
 const CRASH_KEYS: u64 = 4;
 
-/// Why nothing can be verified.
+/// The reason why nothing can be verified.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// A ledger cannot be read, or its chain is broken.
@@ -45,94 +45,94 @@ pub enum VerifyError {
     Capture {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         cause: CaptureError,
     },
     /// The temporary file for sorting.
     #[error("temporary file (in TMPDIR, or /var/tmp): {0}")]
     Temporary(#[from] io::Error),
-    /// More than is held in memory.
+    /// A limit of memory is exceeded.
     #[error("{0}")]
     TooMuch(&'static str),
 }
 
-/// Something worth a look.
+/// A fact that the operator should check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// It must never be: a key or nonce used twice, a ledger that was rolled back.
+    /// A serious fault: a key or nonce used twice, a ledger rolled back.
     pub grave: bool,
-    /// In words.
+    /// The text.
     pub text: String,
 }
 
-/// How a verification ends.
+/// The verdict of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// All was checked that had to be, and nothing grave was found.
+    /// All required checks were made, and nothing grave was found.
     Sound,
     /// Something grave was found.
     NotSound,
-    /// Nothing grave was found, and too little could be checked.
+    /// Nothing grave was found, but too little could be checked.
     NotProven,
 }
 
-/// What was found.
+/// The result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
     /// Entries of both ledgers.
     pub entries: [u64; 2],
     /// Segments of both ledgers.
     pub segments: [u64; 2],
-    /// Keys that both ends tell the same of.
+    /// Keys with matching records at both ends.
     pub keys: u64,
-    /// Keys that carried frames, and of which one end alone tells.
+    /// Keys that carried frames and have a record at one end only.
     pub one_sided: u64,
-    /// Heads of a ledger that the other end has heard, and that stand in the ledger.
+    /// Heads that the other end noted and that match the ledger.
     pub heads: u64,
-    /// Frames of a capture that belong to a key of the ledgers: those that were checked.
+    /// Frames of a capture that belong to a key of the ledgers: these were checked.
     pub frames: u64,
-    /// What the capture holds, if one was given.
+    /// Result of the capture, if one was given.
     pub line: Option<Line>,
-    /// What does not fit; the first of them.
+    /// The first findings.
     pub findings: Vec<Finding>,
-    /// Grave findings beyond these.
+    /// Number of further grave findings.
     pub more_grave: u64,
-    /// Notes beyond these.
+    /// Number of further notes.
     pub more_notes: u64,
-    /// Why the ledgers prove too little.
+    /// Reasons why the ledgers prove too little.
     pub not_proven: Vec<String>,
 }
 
-/// The frames of a capture and what became of them.
+/// Counts of the frames of a capture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
-    /// Frames of all kinds.
+    /// All frames.
     pub frames: u64,
-    /// Frames with a SecTAG, as far as could be seen.
+    /// Frames with a visible SecTAG.
     pub protected: u64,
-    /// Of the checked ones, copies of another that is the same in all octets captured.
+    /// Checked frames that equal another one in all captured octets.
     pub copies: u64,
-    /// Packet numbers that came twice in frames of which too little was captured to compare them.
+    /// Repeated packet numbers in frames that were captured too short to compare.
     pub uncompared: u64,
-    /// Packet numbers that came twice where times do not tell keys with the same AN apart.
+    /// Repeated packet numbers where times do not separate keys with the same AN.
     pub ambiguous: u64,
-    /// Protected frames of a sender of the ledgers, in their time, under a key that they do not tell of.
+    /// Protected frames of a sender in the ledgers, in their time, with an unrecorded key.
     pub unknown_keys: u64,
-    /// Protected frames of such senders before the first or after the last key told of.
+    /// Protected frames of such senders before the first or after the last recorded key.
     pub outside: u64,
     /// Protected frames of other senders.
     pub others: u64,
-    /// Frames with a SecTAG that is none by the standard.
+    /// Frames with an invalid SecTAG.
     pub malformed: u64,
-    /// Frames of which too little was captured to know their packet number.
+    /// Frames that were captured too short to hold their packet number.
     pub too_short: u64,
     /// Frames without a time.
     pub untimed: u64,
-    /// Frames of link types that are not read, by name.
+    /// Frames of unsupported link types, by name.
     pub unread: BTreeMap<String, u64>,
     /// The file ends inside the record that begins at this octet.
     pub cut_at: Option<u64>,
-    /// Why the file could not be read to its end.
+    /// The reason why the file could not be read to its end.
     pub broken: Option<String>,
 }
 
@@ -146,7 +146,7 @@ impl Verification {
     }
 
     fn find(&mut self, grave: bool, text: String) {
-        // Notes leave room for what is grave.
+        // Notes leave space for grave findings.
         let max = if grave {
             2 * FINDINGS_MAX
         } else {
@@ -161,7 +161,7 @@ impl Verification {
         }
     }
 
-    /// How it ends.
+    /// The verdict.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let grave = self.more_grave > 0 || self.findings.iter().any(|finding| finding.grave);
@@ -172,15 +172,14 @@ impl Verification {
         }
     }
 
-    /// All was checked that had to be, and nothing grave was found.
+    /// All required checks were made, and nothing grave was found.
     #[must_use]
     pub fn sound(&self) -> bool {
         self.verdict() == Verdict::Sound
     }
 }
 
-/// Holds the ledgers of the two ends of a line against each other, and a capture of the line against
-/// them.
+/// Compares the ledgers of the two ends of a line, and checks a capture of the line against them.
 ///
 /// # Errors
 /// Something cannot be read, or a chain is broken.

@@ -1,4 +1,4 @@
-//! The ledgers of the two ends against each other.
+//! Compares the ledgers of the two ends.
 
 use std::io;
 
@@ -12,21 +12,21 @@ use crate::ledger::sort::Sorter;
 use crate::ledger::{Record, What};
 
 const WAYS: [&str; 2] = ["A to B", "B to A"];
-/// Different texts of one kind: suites, origins, senders.
+/// Limit of different texts: suites, origins, senders.
 const TEXTS_MAX: usize = 4096;
 
-/// What is gathered in one reading of each ledger.
+/// Data collected from one reading of each ledger.
 struct Gathered {
     /// Keys of both ledgers, by name.
     keys: Sorter,
     texts: Texts,
-    /// Heads that one end has heard of the other: those of A, those of B.
+    /// Heads that one end noted of the other: those of A, those of B.
     heads: [Sorter; 2],
-    /// Since when each ledger is kept, if its oldest segments were removed.
+    /// Time from which each ledger is kept, if its oldest segments were removed.
     kept_from_ms: [Option<u64>; 2],
 }
 
-/// Reads both ledgers and holds them against each other.
+/// Reads and compares both ledgers.
 pub(super) fn verify(sources: &[Source; 2], into: &mut Verification) -> Result<(), VerifyError> {
     let mut gathered = Gathered {
         keys: Sorter::new(),
@@ -48,7 +48,7 @@ pub(super) fn verify(sources: &[Source; 2], into: &mut Verification) -> Result<(
 }
 
 impl Gathered {
-    /// One ledger from its first to its last entry.
+    /// Reads one ledger from its first to its last entry.
     fn read(
         &mut self,
         sources: &[Source; 2],
@@ -131,7 +131,7 @@ impl Gathered {
     }
 }
 
-/// Texts that come again and again, by number.
+/// Numbers for texts that repeat.
 #[derive(Default)]
 struct Texts(Vec<String>);
 
@@ -157,7 +157,7 @@ impl Texts {
         self.0.get(usize::from(number)).map_or("", String::as_str)
     }
 
-    /// What is sorted of a record: its key's name first.
+    /// Encodes a record for sorting, with its key's name first.
     fn item(
         &mut self,
         item: &mut Vec<u8>,
@@ -180,7 +180,7 @@ impl Texts {
     }
 }
 
-/// What one ledger tells of a key.
+/// One ledger's record of a key.
 #[derive(Clone, Copy)]
 struct Told {
     which: usize,
@@ -213,14 +213,14 @@ impl Told {
     }
 }
 
-/// All that is told of one key: by A and by B, as sender and as receiver.
+/// All records of one key: from A and from B, as sender and as receiver.
 #[derive(Default)]
 struct OneKey {
     sent: [Option<Told>; 2],
     received: [Option<Told>; 2],
 }
 
-/// Key by key.
+/// Compares the records of each key.
 fn keys(gathered: Gathered, into: &mut Verification) -> Result<(), VerifyError> {
     let Gathered {
         keys,
@@ -265,9 +265,9 @@ fn keys(gathered: Gathered, into: &mut Verification) -> Result<(), VerifyError> 
 struct Compare {
     texts: Texts,
     kept_from_ms: [Option<u64>; 2],
-    /// When keys were installed, and whether both ends tell of them.
+    /// Install times of keys, and whether both ends have a record.
     times: Sorter,
-    /// Keys older than what the other end has kept.
+    /// Keys older than the records that the other end has kept.
     before_kept: u64,
 }
 
@@ -315,7 +315,7 @@ impl Compare {
         Ok(())
     }
 
-    /// A key of which the ledger of `silent` does not tell.
+    /// Counts a key without a record in the ledger of `silent`.
     fn one_sided(
         &mut self,
         way: usize,
@@ -373,7 +373,7 @@ impl Compare {
         }
     }
 
-    /// Whether keys of which one end alone tells are more than a crash explains.
+    /// Checks whether a crash can explain the keys that have a record at one end only.
     fn end(self, into: &mut Verification) -> Result<(), VerifyError> {
         if self.before_kept > 0 {
             into.note(format!(
@@ -415,7 +415,7 @@ impl Compare {
     }
 }
 
-/// Keys of one direction, one after the other, of which one end alone tells.
+/// Consecutive keys of one direction that have a record at one end only.
 #[derive(Default)]
 struct Stretch {
     way: u8,

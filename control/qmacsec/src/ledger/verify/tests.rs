@@ -1,4 +1,4 @@
-//! What verification finds, and when it proves nothing.
+//! Findings of a verification, and cases in which it proves nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -134,7 +134,7 @@ fn what_must_never_be_is_grave_and_the_rest_is_a_note() {
         (vec![], vec![key("in", 1, 100)], false, "was it killed?"),
     ];
     for (a, b, grave, text) in cases {
-        // Keys in common beside, so that what is left is no matter of proof.
+        // Ten keys in common are enough proof, so that only the finding decides the verdict.
         let more = |direction| (20..30).map(move |number| key(direction, number, 100));
         let world = World::new();
         world.ledgers(more("out").chain(a), more("in").chain(b));
@@ -151,7 +151,7 @@ fn what_must_never_be_is_grave_and_the_rest_is_a_note() {
 
 #[test]
 fn ledgers_that_tell_too_little_prove_nothing() {
-    // Empty; cut after the first entry; of another pair; half of it gone.
+    // Empty; cut after the first entry; of another pair; half of it missing.
     let other = |direction| (100..110).map(move |number| key(direction, number, 100));
     let cases: [(Vec<What>, Vec<What>, &str); 6] = [
         (vec![], vec![], "no key in common"),
@@ -188,7 +188,7 @@ fn ledgers_that_tell_too_little_prove_nothing() {
         );
         assert!(reason(&verification, text), "{text}: {verification:?}");
     }
-    // A crash takes a few, at its time; an idle key counts for nothing.
+    // A crash loses a few records at its time; keys without frames do not count.
     let world = World::new();
     let a = keys("out", 60).filter(|what| {
         !matches!(what, What::Key(record) if (20..24).contains(&record.epoch) || record.epoch > 55)
@@ -200,7 +200,7 @@ fn ledgers_that_tell_too_little_prove_nothing() {
     assert_eq!(verification.one_sided, 8);
 }
 
-/// Heads of the lines of a ledger, as the other end heard them.
+/// The note of the other end about this line of a ledger.
 fn heard(lines: &[String], number: usize) -> What {
     let line: serde_json::Value = serde_json::from_str(&lines[number - 1]).unwrap();
     What::Heard(Heard {
@@ -238,7 +238,7 @@ fn a_ledger_that_was_rolled_back_does_not_reach_what_the_other_end_has_heard() {
         has(&rewritten, true, "entry 18 is not the one"),
         "{rewritten:?}"
     );
-    // The other way round, and what one ledger alone tells.
+    // The same for ledger B, and the findings from one ledger alone.
     let world = World::new();
     world.write("a", whole[..17].concat());
     world.ledgers(keys("in", 20).chain([heard(&whole, 18)]), []);
@@ -342,7 +342,7 @@ fn ethernet(tags: &[u8], rest: &[u8]) -> Vec<u8> {
     [&macs, tags, rest].concat()
 }
 
-/// A frame of a key in the midst of its use.
+/// A frame in the middle of its key's use.
 fn sent(key: u32, octets: Vec<u8>) -> Sent {
     let len = octets.len();
     (u64::from(key) * 1_000_000 + 100_000, octets, len)
@@ -372,7 +372,7 @@ fn cut_to(mut frame: Sent, len: usize) -> Sent {
 
 #[test]
 fn a_packet_number_that_comes_twice_is_grave_and_a_copy_is_none() {
-    // The same PNs under another key with the same AN are no repetition.
+    // The same PNs under another key with the same AN are allowed.
     let world = World::new();
     let honest = [
         frame(0, 1, 1),
@@ -398,7 +398,7 @@ fn a_packet_number_that_comes_twice_is_grave_and_a_copy_is_none() {
         true,
         "key_ID key-0: packet number 1 twice"
     ));
-    // A copy far away, and one with another tag in front.
+    // A copy with other frames between, and one with another tag before the SecTAG.
     let copies = [
         frame(0, 1, 1),
         frame(0, 2, 1),
@@ -408,7 +408,7 @@ fn a_packet_number_that_comes_twice_is_grave_and_a_copy_is_none() {
     let verification = world.with_capture(pcap(&copies));
     assert_eq!(verification.verdict(), Verdict::Sound, "{verification:?}");
     assert_eq!(verification.line.unwrap().copies, 2);
-    // One octet differs, at the very end.
+    // One octet differs at the end of the frame.
     let mut last = frame(0, 1, 1);
     *last.1.last_mut().unwrap() ^= 1;
     let verification = world.with_capture(pcap(&[frame(0, 1, 1), last]));
@@ -504,7 +504,7 @@ fn nanoseconds_cooked_frames_tags_and_snap_lengths_are_read() {
             pcap(&each(&|key| cut_to(frame(key, 7, 1), len))),
         );
     }
-    // The last record is cut: the frames before it count, and it is told.
+    // The last record is cut off: the frames before it count, and the cut is reported.
     let mut cut = pcap(&each(&|key| frame(key, 7, 1)));
     cut.extend_from_slice(&[0; 11]);
     expect_all("cut", cut.clone());
@@ -574,14 +574,14 @@ fn a_capture_of_which_nothing_was_checked_proves_nothing() {
         );
         assert!(reason(&verification, text), "{text}: {verification:?}");
     }
-    // More of another run than of this one.
+    // More frames are outside the ledgers' time than inside.
     let verification = world.with_capture(pcap(&[frame(0, 1, 1), at(3_600_000), at(3_600_001)]));
     assert_eq!(verification.verdict(), Verdict::NotProven);
-    // Some before and after are usual.
+    // Some frames before and after are normal.
     let verification = world.with_capture(pcap(&[frame(0, 1, 1), frame(0, 2, 1), at(3_600_000)]));
     assert_eq!(verification.verdict(), Verdict::Sound, "{verification:?}");
     assert_eq!(verification.line.unwrap().outside, 1);
-    // In the midst of the ledgers' time, under an AN that no key has then, they are not.
+    // Frames within the ledgers' time under an AN without a key are not normal.
     let mut hidden = frame(5, 1, 1);
     hidden.1[14] = 0x2c | 3;
     hidden.0 += 0;
@@ -620,7 +620,7 @@ fn sections_with_other_clocks_and_link_types_are_one_capture() {
     let verification = world.with_capture(&both);
     assert_eq!(verification.verdict(), Verdict::Sound, "{verification:?}");
     assert_eq!(verification.frames, 9);
-    // Frames of an interface that cannot be read are not left out in silence.
+    // Frames of an interface with an unsupported link type are reported.
     file.enhanced(1, at(4), &[0x45; 40], 40);
     let verification = world.with_capture([file.octets, next.octets].concat());
     assert_eq!(verification.frames, 9);
@@ -653,7 +653,7 @@ fn a_capture_that_cannot_be_read_is_an_error_and_a_broken_one_is_read_so_far() {
 
 #[test]
 fn keys_that_clocks_cannot_tell_apart_give_no_false_alarm() {
-    // Keys of 100 ms: an AN comes again after 400 ms.
+    // Keys of 100 ms: an AN is reused after 400 ms.
     let quick = |direction: &'static str| {
         (0..40_u32).map(move |number| {
             let mut record = record(direction, number, 100);
@@ -675,7 +675,7 @@ fn keys_that_clocks_cannot_tell_apart_give_no_false_alarm() {
         let capture = world.write("line", pcap(frames));
         world.verify(Some(&capture))
     };
-    // In the use of key 0, and half way between the uses of key 0 and key 4.
+    // During the use of key 0, and half way between the uses of key 0 and key 4.
     for frames in [[at(60, 1, 1), at(70, 1, 2)], [at(255, 1, 1), at(250, 1, 2)]] {
         let verification = verify(&frames);
         assert_eq!(

@@ -1,10 +1,10 @@
-//! Words of findings.
+//! Texts for findings.
 
 use std::time::{Duration, UNIX_EPOCH};
 
-/// A time in milliseconds since 1970, to the second.
+/// Formats a time in milliseconds since 1970, to the second.
 pub(super) fn time(ms: u64) -> String {
-    // Later than any clock shows, a time has no words.
+    // The formatter's last time; later times are not formatted.
     const LAST_MS: u64 = 253_402_300_799_999;
     let time = UNIX_EPOCH + Duration::from_millis(ms.min(LAST_MS));
     humantime::format_rfc3339_seconds(time).to_string()

@@ -1,4 +1,4 @@
-//! Every state, its place among the others, and what the sentence says.
+//! Every state, its place in the order, and the text of the sentence.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn without_key(status: &DirectionStatus) -> DirectionStatus {
     }
 }
 
-/// A box that is well, to be made ill.
+/// A box without a problem; tests add problems.
 struct Well {
     session: SessionStatus,
     tx: DirectionStatus,
@@ -91,7 +91,7 @@ impl Well {
     }
 }
 
-/// The state, and words that the sentence must have.
+/// Checks the state, and that the sentence has these words.
 fn told(headline: &Headline, state: State, words: &[&str]) {
     assert_eq!(headline.state, state, "{headline:?}");
     let reason = headline.reason.clone().unwrap_or_default();
@@ -163,7 +163,7 @@ fn a_port_that_we_hold_down_is_not_the_reason() {
         State::RedDown,
         &["red (eth1)", "black is kept down"],
     );
-    // The line is back, red is still down: no frame passes yet.
+    // The line is up again, but red is still down: no frame passes yet.
     facts.held = Some(Side::Red);
     facts.ports[1].link = Up;
     told(
