@@ -18,11 +18,11 @@ pub struct PortCounters {
     pub rx_no_buffer: u64,
     /// Dropped: longer than MTU and headers.
     pub rx_too_long: u64,
-    /// Dropped: several frames in one, joined by GRO or to be cut by TSO or GSO (of a host behind a
-    /// veth: `ethtool -K … tso off gso off` there).
+    /// Dropped: several frames joined by GRO, or one left uncut for TSO or GSO (at a host behind a
+    /// veth, run `ethtool -K … tso off gso off`).
     pub rx_joined: u64,
-    /// Dropped: it came in at a receive queue that no worker reads (more channels than workers
-    /// bound: status says so).
+    /// Dropped: it arrived at a receive queue that no worker reads. The driver uses more channels
+    /// than the workers have bound; the status reports it.
     pub rx_queue_unread: u64,
     /// Dropped: no frame (shorter than an Ethernet header, or a descriptor out of range).
     pub rx_malformed: u64,

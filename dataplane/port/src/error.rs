@@ -1,4 +1,4 @@
-//! Why a port could not be opened, and what to do about it.
+//! The reasons why a port cannot be opened, each with its fix.
 
 use std::io;
 
@@ -62,7 +62,7 @@ pub enum PortError {
         /// What to do.
         mend: &'static str,
     },
-    /// Machine: another encryptor has it.
+    /// Machine: another encryptor uses the interface.
     #[error(
         "interface {ifname} is in use by {}: stop that one (`systemctl stop qmacsec`), or name another interface",
         match holder {
@@ -74,10 +74,10 @@ pub enum PortError {
     InUse {
         /// The interface.
         ifname: String,
-        /// The process that has it, where the kernel tells.
+        /// The process that uses it, if the kernel reports one.
         holder: Option<u32>,
     },
-    /// Machine: VLAN tags that a kernel holds beside a frame would be lost.
+    /// Machine: VLAN tags that the kernel holds beside a frame would be lost.
     #[error(
         "interface {ifname}: its XDP program cannot see VLAN tags that the kernel holds beside a frame, \
          so frames of a VLAN would lose their tag: use `port = \"packet\"`, or on a veth xdp_mode native \

@@ -1,7 +1,7 @@
-//! What the kernel says of an interface: the figures that ours are compared with.
+//! The kernel's figures for an interface. Our own counters are compared with them.
 //!
-//! One request to the kernel's routing socket (RTM_GETLINK) gives all of them but the number of
-//! receive queues in use, which the driver tells (ETHTOOL_GCHANNELS).
+//! One request to the kernel's routing socket (RTM_GETLINK) gives all of them except the number of
+//! receive queues in use, which the driver reports (ETHTOOL_GCHANNELS).
 
 use std::{
     fs::File,
@@ -14,59 +14,59 @@ mod link_message;
 
 use link_message::LinkMessage;
 
-/// An interface at one moment.
+/// The figures of an interface at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Figures {
-    /// Its number. A deleted interface that is made again has another one.
+    /// The interface index. An interface that is deleted and created again gets another index.
     pub index: u32,
-    /// It is taken up.
+    /// The interface is up (IFF_UP).
     pub is_up: bool,
     /// It has a carrier.
     pub has_carrier: bool,
-    /// The kernel would send on it now (IFF_RUNNING): follows the carrier a moment later.
+    /// The kernel would send on it (IFF_RUNNING). This follows the carrier after a short delay.
     pub is_running: bool,
-    /// Its operational state of RFC 2863.
+    /// The operational state of RFC 2863.
     pub operstate: OperState,
-    /// Octets of its longest payload.
+    /// The MTU in octets.
     pub mtu: usize,
-    /// How many hold it in promiscuous mode. 0: its address filter is on.
+    /// The number of holders of promiscuous mode. 0: the address filter is on.
     pub promiscuity: u32,
-    /// Receive queues in use, where the driver tells.
+    /// Receive queues in use, if the driver reports them.
     pub rx_queues: Option<u32>,
-    /// The frames that it has received.
+    /// Received frames.
     pub rx_frames: u64,
-    /// Received frames that it found wrong: length, checksum, overrun.
+    /// Received frames with an error: length, checksum, overrun.
     pub rx_errors: u64,
     /// Received frames that the kernel or the driver dropped.
     pub rx_dropped: u64,
-    /// Frames that the device had no place for.
+    /// Frames for which the device had no buffer.
     pub rx_missed: u64,
-    /// Received frames that nobody wanted.
+    /// Received frames that no protocol handler took.
     pub rx_nohandler: u64,
 }
 
 /// The operational state of RFC 2863.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum OperState {
-    /// The driver does not tell.
+    /// The driver does not report it.
     #[default]
     Unknown,
-    /// A part of it is missing.
+    /// A component of the interface is missing.
     NotPresent,
-    /// No carrier, or taken down.
+    /// No carrier, or set down.
     Down,
-    /// What is below it is down.
+    /// A lower layer is down.
     LowerLayerDown,
-    /// It is being tested.
+    /// The interface is under test.
     Testing,
-    /// It waits for something, such as authentication.
+    /// The interface waits for an event, such as authentication.
     Dormant,
     /// Frames pass.
     Up,
 }
 
 impl OperState {
-    /// As `ip link` has it, in small letters.
+    /// The name that `ip link` shows, in lower case.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -94,7 +94,7 @@ impl OperState {
 }
 
 impl Figures {
-    /// The link that they tell of.
+    /// The link that the figures describe.
     #[must_use]
     pub fn link(&self) -> LinkState {
         if self.is_up && self.is_running {
@@ -104,15 +104,15 @@ impl Figures {
         }
     }
 
-    /// Frames that came to the interface and reached no port, as far as the kernel counts them.
+    /// Frames that reached the interface but no port, as far as the kernel counts them.
     #[must_use]
     pub fn rx_lost(&self) -> u64 {
         self.rx_errors + self.rx_dropped + self.rx_missed
     }
 }
 
-/// Asks the kernel. Bound to the network namespace of the thread that made it; any thread may use
-/// it.
+/// Reads the figures from the kernel. It is bound to the network namespace of the thread that
+/// created it; any thread may use it.
 pub(crate) struct Desk {
     route: File,
     interface: Interface,
@@ -120,11 +120,11 @@ pub(crate) struct Desk {
     sequence: u32,
 }
 
-/// The longest answer for one interface: virtual functions are not asked for.
+/// The longest answer for one interface. Virtual functions are not requested.
 const ANSWER_LEN: usize = 16 << 10;
 
 impl Desk {
-    /// For one interface, existing or not.
+    /// Opens a source for one interface, which need not exist.
     pub(crate) fn new(interface: &Interface) -> Result<Self, PortError> {
         let failed = |source| interface.failed("socket for its figures", source);
         let route = sys::socket(libc::AF_NETLINK, libc::SOCK_RAW).map_err(failed)?;
@@ -135,15 +135,15 @@ impl Desk {
         })
     }
 
-    /// The interface that it asks about.
+    /// The name of the interface.
     pub(crate) fn interface(&self) -> &Interface {
         &self.interface
     }
 
-    /// The figures now.
+    /// The current figures.
     ///
     /// # Errors
-    /// [`PortError::NoInterface`]: it is gone.
+    /// [`PortError::NoInterface`]: the interface is gone.
     pub(crate) fn ask(&mut self) -> Result<Figures, PortError> {
         let rx_queues = rx_queues(&self.interface);
         let mut answer = [0; ANSWER_LEN];
@@ -161,10 +161,10 @@ impl Desk {
         let request = link_message::request(self.sequence, self.interface.name());
         self.route.write_all(&request)?;
         loop {
-            // The kernel answers while it takes the request: the answer is there.
+            // The kernel answers within the request, so the answer is already there.
             let len = self.route.read(room)?;
             match link_message::sequence(&room[..len]) {
-                // Left over from a request whose answer was not read.
+                // An answer to an earlier request that was not read.
                 Some(sequence) if sequence != self.sequence => {}
                 _ => return LinkMessage::parse(&room[..len]),
             }
@@ -175,7 +175,8 @@ impl Desk {
 const ETHTOOL_GCHANNELS: u32 = 0x3c;
 const ETHTOOL_GRXRINGS: u32 = 0x2d;
 
-/// Receive queues that the driver uses; `None` if it does not tell, as most with one queue.
+/// Receive queues that the driver uses. `None` if it does not report them; most drivers with one
+/// queue do not.
 pub(crate) fn rx_queues(interface: &Interface) -> Option<u32> {
     // struct ethtool_channels: cmd, max_rx, max_tx, max_other, max_combined, rx, tx, other, combined.
     let mut channels = [0; 9];
@@ -183,7 +184,7 @@ pub(crate) fn rx_queues(interface: &Interface) -> Option<u32> {
     if interface.ethtool_of(&mut channels).is_ok() {
         return Some(channels[5] + channels[8]).filter(|&queues| queues > 0);
     }
-    // struct ethtool_rxnfc: cmd, flow_type, data (64 bits), and a rule that is not used. 192 octets.
+    // struct ethtool_rxnfc: cmd, flow_type, data (64 bits), and an unused rule. 192 octets.
     let mut rings = [0; 64];
     rings[0] = ETHTOOL_GRXRINGS;
     interface.ethtool_of(&mut rings).ok()?;

@@ -1,10 +1,10 @@
-//! Whether a port can hear its interface: the figures of the kernel, compared with what the port has
-//! asked for.
+//! Checks whether a port receives all frames of its interface: compares the kernel's figures with
+//! what the port needs.
 //!
-//! A port may be open, counting and silent: the NIC filters addresses, the driver has opened more
-//! receive queues than the port reads, the interface is gone. A [`Watch`] tells; control asks it
-//! about once a second. It costs some system calls on the asker's thread, and nothing on the thread
-//! that moves frames.
+//! A port may be open, with counters that close, and still receive nothing: the NIC filters
+//! addresses, the driver has opened more receive queues than the port reads, or the interface is
+//! gone. A [`Watch`] reports this. Control asks it about once a second. The cost is some system
+//! calls on the thread that asks, and none on the thread that forwards frames.
 
 use std::{
     fmt,
@@ -20,14 +20,15 @@ use crate::{
     iface::Interface,
 };
 
-/// Why a port cannot hear its interface, or not all of it.
+/// The reason why a port does not receive all frames of its interface.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Deaf {
-    /// The interface is not there (any more).
+    /// The interface does not exist, or no longer exists.
     Gone,
-    /// The interface is there with this name, but it was made again: the port has not found it yet.
+    /// An interface with this name exists, but it was created again and the port has not bound it
+    /// yet.
     Replaced,
-    /// The interface is taken down, or has no carrier.
+    /// The interface is down, or has no carrier.
     LinkDown,
     /// The interface is not in promiscuous mode: the NIC filters addresses.
     NotPromiscuous,
@@ -35,13 +36,14 @@ pub enum Deaf {
     QueuesBeyondOurs {
         /// Receive queues in use.
         queues: u32,
-        /// Those that workers read.
+        /// Receive queues that workers read.
         heard: u32,
     },
 }
 
 impl Deaf {
-    /// One word for scripts: `gone`, `replaced`, `link_down`, `not_promiscuous`, `queues_unread`.
+    /// A short name for scripts: `gone`, `replaced`, `link_down`, `not_promiscuous`,
+    /// `queues_unread`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -54,7 +56,7 @@ impl Deaf {
     }
 }
 
-/// The reason in words, and what to do: follows the name of a port.
+/// The reason and the fix, as text that follows the name of a port.
 impl fmt::Display for Deaf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -76,32 +78,32 @@ impl fmt::Display for Deaf {
     }
 }
 
-/// What was seen of an interface, and what it means for its port.
+/// The figures of an interface, and the result for its port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Look {
-    /// The figures of the kernel. `None`: there are none to be had.
+    /// The kernel's figures. `None`: they are not available.
     pub figures: Option<Figures>,
-    /// Why the port cannot hear. `None`: nothing speaks against it.
+    /// The reason why the port does not receive all frames. `None`: no fault was found.
     pub deaf: Option<Deaf>,
 }
 
-/// Looks at the interface of one port. Made by the port as it opens, in its network namespace; any
-/// thread may use it after that.
+/// Checks the interface of one port. The port creates it when it opens, in its network namespace.
+/// Any thread may use it after that.
 pub struct Watch {
     desk: Desk,
     hearing: Arc<Hearing>,
     needs: Needs,
 }
 
-/// What a port must have from its interface.
+/// The requirements of a port on its interface.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Needs {
     /// Frames for every address (AF_PACKET).
     Addresses,
     /// Frames for every address, and of every queue (AF_XDP).
     AddressesAndQueues,
-    /// Nothing: the port is the other end of the interface (TAP). It may have been moved to another
-    /// network namespace, where it cannot be seen.
+    /// No requirement: the port is the other end of the interface (TAP). The interface may have
+    /// moved to another network namespace, where it cannot be seen.
     Nothing,
 }
 
@@ -124,7 +126,7 @@ impl Watch {
         self.desk.interface().name()
     }
 
-    /// Looks at the interface, and has the port bind queues that are new. Some system calls.
+    /// Checks the interface, and makes the port bind new queues. Some system calls.
     pub fn look(&mut self) -> Look {
         match self.desk.ask() {
             Ok(figures) => {
@@ -141,7 +143,7 @@ impl Watch {
                 figures: None,
                 deaf: (self.needs != Needs::Nothing).then_some(Deaf::Gone),
             },
-            // The kernel does not answer: nothing is known.
+            // The kernel does not answer, so the state is unknown.
             Err(_) => Look {
                 figures: None,
                 deaf: None,
@@ -182,26 +184,26 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// What the ports on one interface hear of it: written when they open and come back, read by a
-/// [`Watch`]. The workers on an interface share one.
+/// The bound interface and queues of the ports on one interface. The ports write it when they open
+/// and when they reopen; a [`Watch`] reads it. The workers on an interface share one.
 #[derive(Debug, Default)]
 pub(crate) struct Hearing {
     /// Index of the interface.
     index: AtomicU32,
     /// A bit for each queue that has a socket.
     queues: AtomicU64,
-    /// How often the ports were asked to look for queues without a socket.
+    /// The number of requests to look for queues without a socket.
     asked: AtomicU32,
 }
 
 impl Hearing {
-    /// A port has bound this interface, and these queues of it, a bit each.
+    /// Records that a port has bound this interface, and these queues, one bit each.
     pub(crate) fn bound(&self, index: u32, queues: u64) {
         self.index.store(index, Ordering::Relaxed);
         self.queues.fetch_or(queues, Ordering::Relaxed);
     }
 
-    /// A port has let go of these queues.
+    /// Records that a port has released these queues.
     pub(crate) fn unbound(&self, queues: u64) {
         self.queues.fetch_and(!queues, Ordering::Relaxed);
     }
@@ -214,12 +216,13 @@ impl Hearing {
         self.queues.load(Ordering::Relaxed)
     }
 
-    /// Asks every port to look for new queues, once.
+    /// Requests that every port looks for new queues once.
     pub(crate) fn ask_for_queues(&self) {
         self.asked.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Changes with each [`Hearing::ask_for_queues`]. Rarely written: a look costs nothing.
+    /// Changes with each [`Hearing::ask_for_queues`]. It is rarely written, so that reading it is
+    /// cheap.
     pub(crate) fn asked(&self) -> u32 {
         self.asked.load(Ordering::Relaxed)
     }

@@ -197,10 +197,10 @@ impl Interface {
         sys::ethtool_ioctl(self.socket.as_fd(), &mut self.request(), argument)
     }
 
-    /// The driver's name, as `ethtool -i` has it.
+    /// The driver's name, as `ethtool -i` shows it.
     pub(crate) fn driver(&self) -> Option<String> {
         const ETHTOOL_GDRVINFO: u32 = 3;
-        // struct ethtool_drvinfo: cmd, driver[32], and more.
+        // struct ethtool_drvinfo: cmd, driver[32], and further fields.
         let mut info = [0; 49];
         info[0] = ETHTOOL_GDRVINFO;
         self.ethtool_of(&mut info).ok()?;
@@ -209,15 +209,16 @@ impl Interface {
         String::from_utf8(name).ok()
     }
 
-    /// Whether the device still takes VLAN tags out of received frames: one that has it fixed.
+    /// Whether the device still strips VLAN tags from received frames. Some devices cannot turn
+    /// this off.
     pub(crate) fn has_tags_taken_out(&self) -> bool {
         matches!(Offload::RxVlan.is_on(self), Ok(Some(true)))
     }
 
-    /// The same interface, for another thread. It lets go of nothing when it is dropped.
+    /// The same interface, for another thread. It restores no setting when it is dropped.
     ///
     /// # Errors
-    /// No descriptor is left.
+    /// No file descriptor is left.
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
             name: self.name.clone(),

@@ -21,9 +21,9 @@
 //! tags are in it, checksums of the layers above are finished. Around it are at least [`HEADROOM`]
 //! and [`TAILROOM`] octets of its own.
 //!
-//! **Can it hear?** A [`Watch`] of the port compares what the kernel says of the interface
-//! ([`figures`]) with what the port has asked for ([`hearing`]). Each port is the only one of its
-//! interface on the machine.
+//! **Can it hear?** A [`Watch`] of the port compares the kernel's figures for the interface
+//! ([`figures`]) with what the port needs ([`hearing`]). Each port is the only one on its interface
+//! on this machine.
 //!
 //! Not here: what frames mean. A port knows Ethernet addresses, VLAN tags (the kernel strips them)
 //! and checksum offload (the kernel leaves it unfinished), nothing of MACsec.
@@ -120,8 +120,8 @@ pub trait Port {
         ""
     }
 
-    /// What tells whether the port can hear its interface: for control, which asks it about once a
-    /// second. Taken once; `None` after that, and where there is no interface.
+    /// The check whether the port receives all frames of its interface. Control runs it about once
+    /// a second. It can be taken once; `None` after that, and for a port without an interface.
     fn take_watch(&mut self) -> Option<Watch> {
         None
     }

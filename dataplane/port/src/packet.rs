@@ -12,8 +12,9 @@
 //! The kernel works on frames before a ring sees them, and this port undoes it: VLAN tags that it
 //! took out are put back, checksums that a host behind a veth left to the device are finished
 //! (`checksum`). Frames that it joined (GRO, or TSO of a host behind a veth) cannot be sealed; they
-//! are dropped as `rx_joined`. The port turns these offloads off on its own interface; those of the
-//! host at the other end of a veth the kernel turns off if asked ([`PacketConfig::cut_by_peer`]).
+//! are dropped as `rx_joined`. The port turns these offloads off on its own interface, and on
+//! request makes the kernel turn them off at the other end of a veth
+//! ([`PacketConfig::cut_by_peer`]).
 //!
 //! The kernel's own stack goes on to see the frames of this interface, and may send on it: give it
 //! no address, and no IPv6 (`ip link set … addrgenmode none`).
@@ -58,13 +59,13 @@ pub struct PacketConfig {
     /// The group of ports on this interface, one for each worker, that share its frames. `None`:
     /// this port gets all of them.
     pub fanout: Option<Fanout>,
-    /// Where the interface is a veth, the host at its other end is to cut what it sends: frames that
-    /// are to be cut late (TSO, GSO) never are on a veth, and one for each TCP segment of 64 KiB is no
-    /// frame of the line. An XDP program that does nothing has the kernel turn that off there; without
-    /// the right to attach one they come, and are dropped as `rx_joined`.
+    /// If the interface is a veth, makes the host at its other end segment its frames. A veth never
+    /// segments frames that rely on TSO or GSO, and a TCP segment of 64 KiB does not fit the line.
+    /// An XDP program that does nothing makes the kernel turn these offloads off at the other end.
+    /// Without the right to attach a program, such frames arrive and are dropped as `rx_joined`.
     pub cut_by_peer: bool,
-    /// Another port has the interface too: this one does not take it, and is not refused. For a watch
-    /// of the line, and for a host at the kernel's end of a TAP.
+    /// Another port may use the interface too: this port does not reserve it, and is not refused.
+    /// For a capture of the line, and for a host at the kernel's end of a TAP.
     pub shares_interface: bool,
     /// Buffers.
     pub pool_frames: usize,
@@ -94,7 +95,7 @@ pub struct Packet {
     receive: OwnedFd,
     transmit: Transmit,
     presence: Presence,
-    /// The ports of a group have one together.
+    /// The ports of a group share one reservation.
     sole: SharedSole,
     hearing: Arc<Hearing>,
     watch: Option<Watch>,
@@ -155,7 +156,7 @@ impl Packet {
         let (receive, ring) = receiver(&interface, mtu, config.ring_octets)?;
         let transmit = Transmit::new().map_err(|source| interface.failed("send socket", source))?;
         let hearing = Arc::<Hearing>::default();
-        // Without the kernel's routing socket the port works, and nobody watches it.
+        // Without the kernel's routing socket the port works, but is not watched.
         let watch = Watch::new(&interface, Arc::clone(&hearing), Needs::Addresses).ok();
         let mut port = Self {
             config,
@@ -250,7 +251,7 @@ impl Packet {
             return;
         };
         let config = &self.config;
-        // Another encryptor may have been quicker.
+        // Another encryptor may have taken the interface first.
         let take = || self.sole.take(&self.interface, index);
         let Ok(sole) = (!config.shares_interface).then(take).transpose() else {
             return;
@@ -386,8 +387,8 @@ impl Port for Packet {
     }
 }
 
-/// See [`PacketConfig::cut_by_peer`]. Before the offloads are turned off: a program in a veth turns GRO
-/// on.
+/// See [`PacketConfig::cut_by_peer`]. This runs before the offloads are turned off, because a
+/// program on a veth turns GRO on.
 fn cut_by_peer(config: &PacketConfig, interface: &Interface, index: u32) -> Option<xdp::Idle> {
     if !config.cut_by_peer || interface.driver().as_deref() != Some("veth") {
         return None;

@@ -1,8 +1,8 @@
-//! Promiscuous mode: the interface takes frames for every address.
+//! Promiscuous mode: the interface accepts frames for every address.
 //!
-//! A NIC filters by destination: without this mode it gives a port broadcast and frames for its own
-//! address only. The mode is held by a socket (a membership of a packet socket). The kernel counts
-//! the holders, and the mode goes with the last of them: also when the process is killed.
+//! A NIC filters by destination: without this mode a port receives only broadcast frames and frames
+//! for the NIC's own address. A packet socket holds the mode by a membership. The kernel counts the
+//! holders and ends the mode with the last one, also when the process is killed.
 
 use std::{
     io,
@@ -11,14 +11,14 @@ use std::{
 
 use crate::{PortError, iface::Interface, sys};
 
-/// An interface is in promiscuous mode for as long as this lives.
+/// Keeps an interface in promiscuous mode until it is dropped.
 pub(crate) struct Promiscuous {
     holder: OwnedFd,
     membership: libc::packet_mreq,
 }
 
 impl Promiscuous {
-    /// Puts the interface of this index into promiscuous mode.
+    /// Puts the interface with this index into promiscuous mode.
     pub(crate) fn hold(interface: &Interface, index: u32) -> Result<Self, PortError> {
         let failed = |source| interface.failed("promiscuous mode", source);
         // Protocol 0: the socket itself receives nothing.
@@ -36,7 +36,8 @@ impl Promiscuous {
 
 impl Drop for Promiscuous {
     fn drop(&mut self) {
-        // At once, also while a child process still has the descriptor; a gone interface has none.
+        // Leaves the mode at once, even if a child process still holds the descriptor. An interface
+        // that is gone has no membership.
         let (holder, option) = (self.holder.as_fd(), libc::PACKET_DROP_MEMBERSHIP);
         let _ = change(holder, option, &self.membership);
     }

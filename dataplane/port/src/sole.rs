@@ -1,10 +1,10 @@
-//! One process has an interface: a second encryptor on the same ports is refused at its start.
+//! One process uses an interface: a second encryptor on the same ports is refused at its start.
 //!
-//! Two encryptors on one interface both see its frames and both answer; with AF_PACKET and with TAPs
-//! of several queues the kernel does not mind. So each port holds a name that can be held once: an
-//! abstract Unix address made of the interface's index. Such names belong to the network namespace,
-//! as indices do, they are no files, and they go with the process that holds them, also when it is
-//! killed. Workers of one process share the name.
+//! Two encryptors on one interface both receive its frames and both answer. The kernel permits this
+//! with AF_PACKET and with multi-queue TAPs. So each port holds a name that only one socket can
+//! hold: an abstract Unix address derived from the interface index. Such names belong to the
+//! network namespace, as indices do. They leave no file, and the kernel frees them when the process
+//! ends, also when it is killed. Workers of one process share the name.
 
 use std::{
     mem,
@@ -15,24 +15,25 @@ use std::{
 
 use crate::{PortError, iface::Interface, limits, sys};
 
-/// The interface of this index is this process's for as long as this lives.
+/// Reserves the interface with this index for this process until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Sole {
     index: u32,
     _name: OwnedFd,
 }
 
-/// What the workers on one interface share: the first to open takes the name, the others join.
+/// The reservation that the workers on one interface share: the first to open takes the name, the
+/// others join.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SharedSole(Arc<Mutex<Weak<Sole>>>);
 
-/// Nobody accepts the connections of those who ask; this many are told who has the interface.
+/// The backlog: connections are never accepted, so only this many processes learn the holder.
 const ASKERS_MAX: libc::c_int = 64;
 
 impl SharedSole {
-    /// The same as [`SharedSole::take`], and waits a moment for a process that is about to end to let
-    /// go; and longer for this one, whose children hold what it has closed until they have started
-    /// their own program.
+    /// The same as [`SharedSole::take`], but waits a moment until a process that is ending releases
+    /// the name. It waits longer if this process holds the name: a child process keeps closed
+    /// descriptors open until it has executed its own program.
     pub(crate) fn take_patiently(
         &self,
         interface: &Interface,
@@ -54,9 +55,9 @@ impl SharedSole {
         Err(PortError::InUse { ifname, holder })
     }
 
-    /// Takes the interface, or joins another worker that has it.
+    /// Reserves the interface, or joins another worker that has reserved it.
     pub(crate) fn take(&self, interface: &Interface, index: u32) -> Result<Arc<Sole>, PortError> {
-        // A worker that panicked left a name or none.
+        // A worker that panicked left the value valid: a name or none.
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sole) = shared.upgrade().filter(|sole| sole.index == index) {
             return Ok(sole);
@@ -68,17 +69,17 @@ impl SharedSole {
 }
 
 impl Sole {
-    /// Takes the interface.
+    /// Reserves the interface.
     ///
     /// # Errors
-    /// [`PortError::InUse`]: another process has it, or another port of this one.
+    /// [`PortError::InUse`]: another process, or another port of this one, uses it.
     pub(crate) fn take(interface: &Interface, index: u32) -> Result<Self, PortError> {
         let failed = |source| interface.failed("taking it for one process", source);
         let socket = sys::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET).map_err(failed)?;
         let (address, len) = address(index);
         match sys::bind_part(socket.as_fd(), &address, len) {
             Ok(()) => {
-                // So that a process that is refused can ask who has it.
+                // A process that is refused connects here to learn the holder.
                 sys::listen(socket.as_fd(), ASKERS_MAX).map_err(failed)?;
                 Ok(Self {
                     index,
@@ -94,7 +95,7 @@ impl Sole {
     }
 }
 
-/// The process that has the interface, where the kernel tells.
+/// The process that uses the interface, if the kernel reports one.
 fn holder(index: u32) -> Option<u32> {
     let asker = sys::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET).ok()?;
     let (address, len) = address(index);
@@ -104,7 +105,7 @@ fn holder(index: u32) -> Option<u32> {
     (pid != 0).then_some(pid)
 }
 
-/// The name: a zero in front makes it abstract; its length counts.
+/// The name: a leading zero makes it abstract, and its length is significant.
 fn address(index: u32) -> (libc::sockaddr_un, usize) {
     let mut address = libc::sockaddr_un {
         sun_family: libc::AF_UNIX as u16,

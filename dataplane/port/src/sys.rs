@@ -103,7 +103,7 @@ pub(crate) fn bind<A: Copy>(socket: BorrowedFd<'_>, address: &A) -> io::Result<(
     bind_part(socket, address, size_of::<A>())
 }
 
-/// Binds a socket to the first `len` octets of an address: names of the abstract kind have a length.
+/// Binds a socket to the first `len` octets of an address: abstract names have an explicit length.
 #[allow(unsafe_code, reason = "bind(2)")]
 pub(crate) fn bind_part<A: Copy>(
     socket: BorrowedFd<'_>,
@@ -140,7 +140,8 @@ pub(crate) fn tap_carrier(fd: BorrowedFd<'_>, up: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// SIOCETHTOOL: the first number of `argument` is the command; the kernel reads and writes the rest.
+/// SIOCETHTOOL: the first number of `argument` is the command. The kernel reads and writes the
+/// rest.
 #[allow(unsafe_code, reason = "ioctl(2) with a pointer in its argument")]
 pub(crate) fn ethtool_ioctl<const N: usize>(
     fd: BorrowedFd<'_>,
@@ -166,7 +167,7 @@ pub(crate) fn connect<A: Copy>(socket: BorrowedFd<'_>, address: &A, len: usize) 
     Ok(())
 }
 
-/// Lets a bound socket take connections.
+/// Makes a bound socket listen.
 #[allow(unsafe_code, reason = "listen(2)")]
 pub(crate) fn listen(socket: BorrowedFd<'_>, backlog: libc::c_int) -> io::Result<()> {
     // SAFETY: takes two numbers, touches no memory of ours.

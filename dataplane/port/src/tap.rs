@@ -38,13 +38,14 @@ pub struct TapConfig {
     /// One of several queues: each worker opens the same interface, and the kernel spreads flows
     /// over them.
     pub multi_queue: bool,
-    /// What the queues of one interface share: workers' configs hold the same.
+    /// The state that the queues of one interface share: the configs of all workers hold the same
+    /// one.
     pub queues: TapQueues,
     /// Buffers.
     pub pool_frames: usize,
 }
 
-/// The interface is the workers' together: the kernel lets another program open more queues of it.
+/// The reservation that the workers share: the kernel lets another program open more queues.
 #[derive(Clone, Debug, Default)]
 pub struct TapQueues(SharedSole);
 
@@ -96,7 +97,7 @@ impl Tap {
             &config.queues,
             true,
         )?;
-        // Without the kernel's routing socket the port works, and nobody watches it.
+        // Without the kernel's routing socket the port works, but is not watched.
         let watch = Watch::new(&interface, Arc::default(), Needs::Nothing).ok();
         Ok(Self {
             mac: interface.mac()?,
@@ -274,7 +275,8 @@ impl Port for Tap {
     }
 }
 
-/// Opens the device, names the interface, sets its MTU, takes it up. No other process has it then.
+/// Opens the device, names the interface, sets its MTU, sets it up, and reserves it for this
+/// process.
 fn attach(
     interface: &Interface,
     mtu: usize,
@@ -286,7 +288,7 @@ fn attach(
         true => queues.0.take_patiently(interface, index),
         false => queues.0.take(interface, index),
     };
-    // One that is there already: a queue of a port that is refused would swallow frames.
+    // Reserves an existing interface first: a queue of a refused port would swallow frames.
     let there = interface.index().ok().map(take).transpose()?;
     let file = open_device()?;
     let single = libc::IFF_TAP | libc::IFF_NO_PI;

@@ -69,8 +69,9 @@ pub struct XdpConfig {
     /// Has the driver poll the device when the worker calls, that many frames at once, instead of
     /// waiting for interrupts. For busy workers on physical NICs.
     pub busy_poll: Option<u32>,
-    /// The other end of a veth leaves no VLAN tag beside its frames (`ethtool -K … txvlan off`).
-    /// Otherwise the port is refused where it could not see such tags (`skb`, older kernels).
+    /// The other end of a veth puts VLAN tags into its frames (`ethtool -K … txvlan off`). Without
+    /// this promise the port is refused where it cannot see tags beside a frame (`skb`, older
+    /// kernels).
     pub tags_in_frames: bool,
 }
 
@@ -100,12 +101,12 @@ pub struct Xdp {
     mac: [u8; 6],
     mtu: usize,
     counters: PortCounters,
-    /// What the sockets and programs of former interfaces dropped.
+    /// Drops of the sockets and programs on earlier interfaces.
     dropped_before: Dropped,
     watch: Option<Watch>,
     /// See [`Hearing::asked`](crate::hearing::Hearing::asked).
     asked: u32,
-    /// Frames came by a queue that nobody reads, and the ports were asked to look.
+    /// Frames arrived at a queue that no worker reads, and the ports were asked to look for it.
     unread: Cell<bool>,
     /// It was taken down, and is not up again.
     lost: bool,
@@ -135,7 +136,7 @@ impl Xdp {
         let patience = limits::BUSY_TRIES;
         let bound = Bound::new(&interface, (index, sole), &umem, &way, patience)?;
         let hearing = &config.queues.hearing;
-        // Without the kernel's routing socket the port works, and nobody watches it.
+        // Without the kernel's routing socket the port works, but is not watched.
         let watch = Watch::new(&interface, Arc::clone(hearing), Needs::AddressesAndQueues).ok();
         Ok(Self {
             asked: hearing.asked(),
@@ -212,7 +213,7 @@ impl Xdp {
         let Ok(index) = self.interface.index() else {
             return;
         };
-        // Another encryptor may have been quicker.
+        // Another encryptor may have taken the interface first.
         let Ok(sole) = self.config.queues.sole.take(&self.interface, index) else {
             return;
         };
@@ -230,7 +231,7 @@ impl Xdp {
         }
     }
 
-    /// The driver may have opened queues since.
+    /// Binds queues that the driver has opened since the port was bound.
     #[cold]
     fn look_for_queues(&mut self) {
         self.asked = self.config.queues.hearing.asked();
@@ -239,7 +240,7 @@ impl Xdp {
             return;
         };
         let queues = &self.config.queues;
-        // What stays unread is counted, and the watch tells.
+        // Frames of a queue that stays unread are counted, and the watch reports it.
         if bound
             .bind_new_queues(&self.interface, &self.umem, queues, &options)
             .is_ok()
@@ -274,7 +275,7 @@ impl Xdp {
     }
 }
 
-/// What sockets and program dropped.
+/// Drops of the sockets and the program.
 #[derive(Clone, Copy, Default)]
 struct Dropped {
     no_chunk: u64,

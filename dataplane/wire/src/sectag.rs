@@ -35,7 +35,7 @@ pub struct SecTag {
     /// Which secure channel the frame belongs to.
     pub channel: Channel,
     /// SL: octets of user data if fewer than 48, else 0. Never 1: an EtherType alone is two.
-    /// A receiver takes 48, too, which a sender that follows the standard does not send.
+    /// A receiver also accepts 48, which no standard sender writes.
     pub short_len: u8,
     /// PN as transmitted; for XPN suites the low half of it.
     pub pn_low: u32,
@@ -124,7 +124,7 @@ impl SecTag {
             pn_low: fixed as u32,
         };
         // SL's top two bits are reserved zeros: every value with one of them set is 64 or more.
-        // 48 is not of the standard; a Linux kernel takes it, and so do we.
+        // The standard has no SL 48. A Linux kernel accepts it, and so do we.
         if short_len > SHORT_LEN_BOUND || short_len == 1 {
             return Err(SecTagError::ShortLength);
         }

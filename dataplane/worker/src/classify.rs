@@ -31,7 +31,7 @@ pub(crate) fn classify(frame: &[u8], rekey_ethertype: u16, policy: &mut Policy) 
     }
 }
 
-/// Where a frame goes that is neither MACsec nor a rekey frame at first sight.
+/// The decision for a frame that is neither MACsec nor a rekey frame at first sight.
 #[inline]
 pub(crate) fn by_policy(frame: &[u8], rekey_ethertype: u16, policy: &mut Policy) -> Class {
     match policy.bypasses(frame, rekey_ethertype) {

@@ -25,7 +25,7 @@ pub struct WorkerCounters {
     pub in_control_too_long: u64,
     /// Dropped: a control frame from the line, and control has not read those before.
     pub in_control_overrun: u64,
-    /// Frames of ours from the line with VLAN tags that the line has added; they were taken off.
+    /// MACsec and rekey frames from the line whose VLAN tags were added by the line and taken off.
     pub in_line_tagged: u64,
     /// MACsec frames of the line that are another worker's, given to it.
     pub handed_over: u64,

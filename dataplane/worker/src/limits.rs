@@ -15,9 +15,10 @@ pub const PUBLISH_EVERY: u32 = 64;
 pub const POLICY_RULES_MAX: usize = 24;
 /// Lines of a policy, at most: the fixed one, the rules, the known protocols, the rest.
 pub const POLICY_LINES_MAX: usize = 1 + POLICY_RULES_MAX + crate::Protocol::ALL.len() + 1;
-/// VLAN tags that the line may add in front of a frame, at most.
+/// Upper limit for VLAN tags that the line may add in front of a frame.
 pub const LINE_VLAN_TAGS_MAX: u8 = 2;
-/// VLAN tags in front of a frame that are counted, at most: those, and what the sender leaves in clear.
+/// Upper limit for VLAN tags counted in front of a frame: those of the line and the sender's clear
+/// ones.
 pub const VLAN_TAGS_SEEN_MAX: usize = 8;
 
 /// Last VLAN there is; 4095 is reserved by 802.1Q.

@@ -5,37 +5,37 @@
 //! received   DA SA 8100 TCI    88E5 …      a switch of the line has added a tag
 //! validated  DA SA             88E5 …
 //! ```
-//! Some lines add a priority tag (VLAN 0) or the tag of their own VLAN, and leave it on at the other
-//! end. The tag is not authenticated and is worth nothing to the site, so it is taken off before the
-//! frame is classified, as a Linux kernel does that receives MACsec. Tags that the sender leaves in
-//! clear on purpose (`clear_vlan_tags`) stay.
+//! Some lines add a priority tag (VLAN 0) or the tag of their own VLAN, and do not remove it at the
+//! other end. The tag is not authenticated and has no meaning for the site. So it is taken off
+//! before the frame is classified, as a Linux kernel does for received MACsec frames. Tags that the
+//! sender leaves in clear on purpose (`clear_vlan_tags`) stay.
 //!
-//! A frame that has more tags than that stays as it is, and the SecY drops it as InPktsNoTag. In both
-//! cases the outer tag is kept for the status, so that somebody can see why.
+//! A frame with more tags stays unchanged, and the SecY drops it as InPktsNoTag. In both cases the
+//! outer tag is kept for the status, which shows the cause.
 
 use port::Frame;
 use wire::{ETHERTYPE_MACSEC, EthernetFrame, MACS_LEN, VLAN_TAG_LEN};
 
 use crate::limits::VLAN_TAGS_SEEN_MAX;
 
-/// Tags in front of the last frame of ours that came with more of them than we sent.
+/// The tags in front of the last frame of the pair that arrived with more tags than were sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LineTag {
     /// TPID of the outer tag: 0x8100, or 0x88A8.
     pub tpid: u16,
     /// Priority, DEI and VLAN of the outer tag.
     pub tci: u16,
-    /// Tags in front of the frame's own EtherType.
+    /// The number of tags in front of the frame's own EtherType.
     pub tags: u8,
-    /// The line's tags were taken off. Otherwise there were too many, and the frame was dropped.
+    /// The line's tags were taken off. If not, there were too many and the frame was dropped.
     pub taken_off: bool,
 }
 
 /// Takes the line's tags off.
 pub(crate) struct LineTags {
-    /// Tags that the line may add.
+    /// The number of tags that the line may add.
     line_max: usize,
-    /// Tags that the sender may leave in clear in front of a SecTAG.
+    /// The number of tags that the sender may leave in clear in front of a SecTAG.
     clear_max: usize,
     last: Option<LineTag>,
 }
@@ -53,7 +53,7 @@ impl LineTag {
         self.tci >> 13
     }
 
-    /// As one word, for the statistics; never 0.
+    /// Encodes it as one word for the statistics; never 0.
     pub(crate) fn to_word(self) -> u64 {
         u64::from(self.tpid) << 32
             | u64::from(self.tci) << 16
@@ -61,7 +61,7 @@ impl LineTag {
             | u64::from(self.taken_off)
     }
 
-    /// From that word; 0 is none.
+    /// Decodes that word; 0 is none.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "takes apart what to_word joined"
@@ -85,13 +85,13 @@ impl LineTags {
         }
     }
 
-    /// The tags last seen.
+    /// The tags seen last.
     pub(crate) fn last(&self) -> Option<LineTag> {
         self.last
     }
 
-    /// Takes the line's tags off a frame of ours that has some; true if it did. Called for frames
-    /// that begin with a VLAN tag only: the unusual case.
+    /// Takes the line's tags off a frame of the pair; true if it had some. Called only for frames
+    /// that begin with a VLAN tag, which is rare.
     #[cold]
     #[inline(never)]
     pub(crate) fn take_off(&mut self, frame: &mut Frame, rekey_ethertype: u16) -> bool {
@@ -108,7 +108,7 @@ impl LineTags {
         };
         let added = tags.saturating_sub(sent);
         if added == 0 {
-            return false; // the sender's, as far as anybody can tell
+            return false; // indistinguishable from the sender's tag
         }
         let taken_off = added <= self.line_max;
         let outer = view.after_tags(0);
@@ -130,7 +130,7 @@ impl LineTags {
     }
 }
 
-/// The addresses move up over so many octets behind them.
+/// Moves the addresses up over the `len` octets behind them.
 fn remove_outer(frame: &mut Frame, len: usize) {
     let (room, start, end) = frame.room_mut();
     room[start..end].copy_within(..MACS_LEN, len);

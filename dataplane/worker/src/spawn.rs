@@ -36,8 +36,8 @@ pub struct WorkerConfig {
     pub rx: RxConfig,
     /// Which red frames are protected.
     pub policy: Policy,
-    /// VLAN tags that the line may add in front of a frame of ours, at most
-    /// [`crate::limits::LINE_VLAN_TAGS_MAX`]: they are taken off.
+    /// The number of VLAN tags that the line may add in front of a frame, at most
+    /// [`crate::limits::LINE_VLAN_TAGS_MAX`]. They are taken off.
     pub line_vlan_tags: u8,
     /// EtherType of rekey frames.
     pub rekey_ethertype: u16,
@@ -140,7 +140,8 @@ pub struct Handle {
     pub red: PortFacts,
     /// The black port.
     pub black: PortFacts,
-    /// Tell whether red and black hear their interfaces, where they have any. Ask about once a second.
+    /// Checks whether red and black receive all frames of their interfaces, if any. Run once a
+    /// second.
     pub watches: [Option<Watch>; 2],
     thread: JoinHandle<()>,
 }

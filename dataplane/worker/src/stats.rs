@@ -39,7 +39,7 @@ pub struct StatsSnapshot {
     pub worker: WorkerCounters,
     /// Hits of each line of the policy, as in [`crate::Policy::lines`].
     pub policy: PolicyHits,
-    /// VLAN tags that the line has put in front of a frame of ours, as last seen.
+    /// VLAN tags that the line has put in front of a frame of the pair, as last seen.
     pub line_tag: Option<LineTag>,
     /// The tx SA in use.
     pub tx_sa: Option<SaId>,

@@ -43,7 +43,7 @@ pub struct Parts {
     pub rx: RxScs,
     /// Which frames are protected, which dropped, which bypass.
     pub policy: Policy,
-    /// VLAN tags that the line may add in front of a frame of ours: they are taken off.
+    /// The number of VLAN tags that the line may add in front of a frame; they are taken off.
     pub line_vlan_tags: u8,
     /// Frames of this EtherType from the line go to control.
     pub rekey_ethertype: u16,
@@ -303,7 +303,7 @@ impl Worker {
                 }
                 match class {
                     Class::Secure if neighbours.hand_over(frame.bytes()) => {}
-                    // A tag that stays is the sender's: `take_off` has seen it.
+                    // A tag that stays is the sender's: `take_off` has checked it.
                     Class::Secure | Class::Tagged => {
                         passing.push(Pass(frame));
                         continue;

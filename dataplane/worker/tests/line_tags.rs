@@ -1,5 +1,5 @@
-//! A line that adds VLAN tags: they are taken off where the config allows it, named where not, and
-//! never let anything past the SecY.
+//! A line that adds VLAN tags: they are taken off where the config permits it, and reported where
+//! it does not. They never let a frame bypass the SecY.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
@@ -27,7 +27,7 @@ fn sites(tags: Tags) -> Sites {
     sites
 }
 
-/// What A protects, as it leaves.
+/// A protected frame of A, as it leaves.
 fn on_the_line(sites: &mut Sites, frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
     frames.iter().for_each(|frame| sites.a.host_sends(frame));
     sites.a.breathe();
@@ -98,7 +98,7 @@ fn more_tags_than_the_limit_are_dropped_and_named() {
     }
 }
 
-/// The sender leaves a tag in clear; the line puts its own in front of it.
+/// The sender leaves a tag in clear, and the line adds its own in front of it.
 #[test]
 fn tags_in_clear_stay_behind_those_of_the_line() {
     let mut sites = sites(Tags { clear: 1, line: 1 });
@@ -111,8 +111,8 @@ fn tags_in_clear_stay_behind_those_of_the_line() {
     assert_eq!(sites.b.numbers().worker.in_line_tagged, 1);
 }
 
-/// A tag in front of a frame that is not ours is the policy's business, as before; what looks like ours
-/// goes round no SecY, with or without a tag.
+/// The policy decides on a tagged frame that is neither MACsec nor rekey. A MACsec or rekey frame
+/// never bypasses the SecY, with or without a tag.
 #[test]
 fn a_tag_lets_nothing_round_the_secy() {
     let vlan = Rule {

@@ -33,7 +33,7 @@ struct Running {
     /// One bit per queue that a port has.
     taken: u64,
     lanes: Vec<Lane>,
-    /// The interface that it works on is this process's.
+    /// Reserves the device's interface for this process.
     _sole: Option<Arc<Sole>>,
 }
 

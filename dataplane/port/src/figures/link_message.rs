@@ -1,11 +1,11 @@
-//! The kernel's message about one interface (RTM_NEWLINK): a header, then attributes with a length and
-//! a type each.
+//! The kernel's message about one interface (RTM_NEWLINK): a header, then attributes, each with a
+//! length and a type.
 
 use std::io;
 
 use super::{Figures, OperState};
 
-/// The message, checked as far as its header.
+/// The message; its header is checked.
 pub(super) struct LinkMessage<'a> {
     index: u32,
     flags: u32,
@@ -33,7 +33,7 @@ const CARRIER: u16 = 33;
 
 /// The request for an interface by its name.
 pub(super) fn request(sequence: u32, name: &str) -> Vec<u8> {
-    // Attributes are padded to four octets, the name ends with a zero.
+    // Attributes are padded to four octets. The name ends with a zero.
     let attribute_len = ATTRIBUTE_HEADER + name.len() + 1;
     let len = MESSAGE_HEADER + LINK_HEADER + attribute_len.next_multiple_of(4);
     let mut octets = Vec::with_capacity(len);
@@ -49,13 +49,13 @@ pub(super) fn request(sequence: u32, name: &str) -> Vec<u8> {
     octets
 }
 
-/// The number of the request that a message answers.
+/// The sequence number of the request that a message answers.
 pub(super) fn sequence(message: &[u8]) -> Option<u32> {
     word(message, 8)
 }
 
 impl<'a> LinkMessage<'a> {
-    /// The first message in what was read, or the error that it tells.
+    /// The first message in the octets read, or the error that it reports.
     pub(super) fn parse(octets: &'a [u8]) -> io::Result<Self> {
         let cut = || {
             io::Error::new(
@@ -84,7 +84,7 @@ impl<'a> LinkMessage<'a> {
         }
     }
 
-    /// The figures; what the kernel does not tell is 0.
+    /// The figures. A figure that the kernel does not report is 0.
     pub(super) fn figures(&self) -> Figures {
         let mut figures = Figures {
             index: self.index,
@@ -117,7 +117,7 @@ impl<'a> LinkMessage<'a> {
         figures
     }
 
-    /// Type and value of each attribute; a cut one ends them.
+    /// Type and value of each attribute. A truncated attribute ends the iteration.
     fn attributes(&self) -> impl Iterator<Item = (u16, &'a [u8])> {
         let mut rest = self.attributes;
         std::iter::from_fn(move || {
@@ -140,7 +140,7 @@ fn word(octets: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(octets.try_into().ok()?))
 }
 
-/// The counter of this number; 0 if the kernel has none.
+/// The counter with this index; 0 if the kernel does not have it.
 fn count(octets: &[u8], number: usize) -> u64 {
     let counter = octets.get(8 * number..8 * number + 8);
     let counter = counter.and_then(|octets| octets.try_into().ok());

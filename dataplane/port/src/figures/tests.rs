@@ -59,7 +59,7 @@ fn a_cut_message_is_an_error_or_has_fewer_figures() {
     ]);
     for len in 0..octets.len() {
         assert!(LinkMessage::parse(&octets[..len]).is_err(), "{len}");
-        // The same with a length that says so.
+        // The same message with a matching length.
         let mut cut = octets[..len].to_vec();
         if len >= 4 {
             cut[..4].copy_from_slice(&(len as u32).to_ne_bytes());
@@ -68,7 +68,7 @@ fn a_cut_message_is_an_error_or_has_fewer_figures() {
             assert_eq!(message.figures().promiscuity, 0, "{len}");
         }
     }
-    // Lengths that lie end the walk.
+    // Attributes with a wrong length end the iteration.
     for lie in [0u16, 1, 3, 0xffff] {
         let mut octets = octets.clone();
         octets[32..34].copy_from_slice(&lie.to_ne_bytes());

@@ -107,6 +107,6 @@ fn every_reason_has_a_name_and_a_way_out() {
 fn an_interface_that_is_not_there_is_gone() {
     let look = watch(Needs::Addresses, 0).look();
     assert_eq!((look.figures, look.deaf), (None, Some(Deaf::Gone)));
-    // The host of a TAP may have taken it along.
+    // The TAP may have moved to another network namespace.
     assert_eq!(watch(Needs::Nothing, 0).look().deaf, None);
 }

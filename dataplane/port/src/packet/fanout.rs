@@ -28,7 +28,7 @@ pub struct Fanout {
     spread: Spread,
     /// The kernel's number of the group, once there is one.
     group: Arc<Mutex<Option<u16>>>,
-    /// The interface is theirs together.
+    /// The ports of the group share the interface.
     pub(super) sole: SharedSole,
 }
 

@@ -26,11 +26,11 @@ pub(super) struct Bound {
     /// Dropped before the sockets, by the last worker that has it: no frame goes to a socket that is
     /// being closed.
     program: Arc<Program>,
-    /// What the program drops.
+    /// Drop counters of the program.
     drops: TallyView,
     /// One per queue of ours. Never empty; the first one also sends.
     pub(super) sockets: Vec<Socket>,
-    /// Their queues, a bit each.
+    /// The queue numbers of the sockets, one bit each.
     numbers: u64,
     hearing: Arc<Hearing>,
     /// All of them in one descriptor, if there are several.
@@ -43,19 +43,19 @@ pub(super) struct Bound {
     _sole: Arc<Sole>,
 }
 
-/// How an interface is bound.
+/// The settings for binding an interface.
 pub(super) struct Way<'a> {
     pub(super) mode: XdpMode,
     pub(super) queues: &'a Queues,
-    /// Octets of the longest frame that the port takes.
+    /// Octets of the longest frame that the port accepts.
     pub(super) frame_len_max: usize,
     /// See [`XdpConfig::tags_in_frames`](super::XdpConfig::tags_in_frames).
     pub(super) tags_in_frames: bool,
     pub(super) options: &'a Options,
 }
 
-/// The kernel frees the program and the queues of a closed port a moment after it was closed: a port
-/// that is opened right after another was closed has to wait.
+/// The kernel frees the program and the queues of a port a moment after it is closed. A port that
+/// opens right after that has to wait.
 fn patiently<T>(
     patience: u32,
     mut open: impl FnMut() -> Result<T, PortError>,
@@ -70,9 +70,9 @@ fn patiently<T>(
 }
 
 impl Bound {
-    /// The program first, unless another worker has attached it: a driver may have more receive
-    /// queues with it than without. Then a socket for each queue of ours, and then its map: from there
-    /// on frames come in. `patience`: how often to try again what is busy.
+    /// Attaches the program first, unless another worker has done so: a driver may open more
+    /// receive queues for it. Then opens a socket for each queue of this share, and then fills the
+    /// socket map; frames arrive from then on. `patience`: how often to retry what is busy.
     pub(super) fn new(
         interface: &Interface,
         (index, sole): (u32, Arc<Sole>),
@@ -111,8 +111,8 @@ impl Bound {
         Ok(bound)
     }
 
-    /// Binds queues of ours that the driver has opened since. What cannot be bound stays unread, and is
-    /// counted by the program.
+    /// Binds queues of this share that the driver has opened since. A queue that cannot be bound
+    /// stays unread, and the program counts its frames.
     pub(super) fn bind_new_queues(
         &mut self,
         interface: &Interface,
@@ -130,7 +130,7 @@ impl Bound {
             .map_err(|source| lacking(interface, "XDP program", source))
     }
 
-    /// Frames of these queues come in from here on.
+    /// Frames of these queues arrive from here on.
     fn hear(
         &mut self,
         interface: &Interface,
@@ -154,7 +154,7 @@ impl Bound {
         Ok(())
     }
 
-    /// Frames that the program has dropped since this was made.
+    /// Frames that the program has dropped since this value was created.
     pub(super) fn dropped(&self, drop: Drop) -> u64 {
         self.drops.since(drop)
     }
@@ -187,7 +187,7 @@ impl std::ops::Drop for Bound {
     }
 }
 
-/// A socket for each queue of this share that there is, but those that have one already.
+/// A socket for each existing queue of this share that has none yet.
 fn open_sockets(
     interface: &Interface,
     index: u32,
@@ -201,7 +201,7 @@ fn open_sockets(
     for queue in numbers.filter(|queue| have >> queue & 1 == 0) {
         match Socket::open(umem, index, queue, options) {
             Ok(socket) => opened.push((queue, socket)),
-            // There is no such queue.
+            // The queue does not exist.
             Err(error) if queue > 0 && error.raw_os_error() == Some(libc::EINVAL) => break,
             Err(source) => return Err(lacking(interface, "AF_XDP socket", source)),
         }

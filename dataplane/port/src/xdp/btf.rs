@@ -1,13 +1,14 @@
-//! The kernel's own description of its functions (BTF): a program may call one by its number there.
+//! The kernel's own description of its functions (BTF). A program calls a function by its number
+//! there.
 //!
-//! Only what is needed to find a function by its name is read.
+//! This reads only what is needed to find a function by name.
 
 use std::{fs, sync::OnceLock};
 
-/// The number of the function that tells a program of the VLAN tag which the kernel holds beside a
-/// frame; Linux 6.8 and later.
+/// The number of the kernel function that reports the VLAN tag held beside a frame; Linux 6.8 and
+/// later.
 pub(super) fn rx_vlan_tag() -> Option<i32> {
-    // Some megabytes: read once.
+    // The file has some megabytes, so it is read once.
     static NUMBER: OnceLock<Option<i32>> = OnceLock::new();
     *NUMBER.get_or_init(|| {
         let octets = fs::read("/sys/kernel/btf/vmlinux").ok()?;
@@ -20,7 +21,7 @@ const KIND_FUNCTION: u32 = 12;
 /// `struct btf_type`: name, info, size or type.
 const TYPE_LEN: usize = 12;
 
-/// The number of a function: types are counted from 1.
+/// The number of a function. Types are numbered from 1.
 fn function(octets: &[u8], name: &str) -> Option<i32> {
     let half = octets.get(..2)?.try_into().ok()?;
     if u16::from_ne_bytes(half) != MAGIC {
@@ -46,7 +47,7 @@ fn function(octets: &[u8], name: &str) -> Option<i32> {
     None
 }
 
-/// Octets behind a type of this kind. `None`: a kind that is not known.
+/// Octets that follow a type of this kind. `None`: the kind is unknown.
 fn tail_len(kind: u32, count: usize) -> Option<usize> {
     Some(match kind {
         // Pointer, forward, typedef, volatile, const, restrict, function, float, type tag.
@@ -63,7 +64,7 @@ fn tail_len(kind: u32, count: usize) -> Option<usize> {
     })
 }
 
-/// Where a string begins, which ends with a zero as all of them do.
+/// The start of a string in the string table. Each string ends with a zero.
 fn place_of(strings: &[u8], name: &str) -> Option<usize> {
     let mut at = 0;
     for string in strings.split(|&octet| octet == 0) {

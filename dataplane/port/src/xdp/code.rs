@@ -1,24 +1,24 @@
-//! The instructions of the program, assembled here, so that no compiler and no loader is needed.
+//! The instructions of the program, assembled here: no compiler and no loader is needed.
 //!
 //! ```text
 //! a VLAN tag that the kernel holds beside the frame (if it is asked for): put it back
 //! length of the frame > limit: count it as too long, drop it
 //! redirect to the socket of its receive queue; no socket: count it as unread, drop it
 //! ```
-//! So every frame is in a ring, or in a counter of the socket, or in one of these.
+//! So every frame is in a ring, in a counter of the socket, or in one of these counters.
 
 use super::tally::Drop;
 
-/// What the program works with.
+/// The parameters of the program.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parts {
-    /// Descriptor of the map of sockets.
+    /// Descriptor of the socket map.
     pub(super) sockets: i32,
-    /// Descriptor of the map of counters.
+    /// Descriptor of the counter map.
     pub(super) tally: i32,
-    /// Octets of the longest frame that a port takes.
+    /// Octets of the longest frame that a port accepts.
     pub(super) frame_len_max: i32,
-    /// Number of the kernel's function that tells of a tag beside the frame.
+    /// Number of the kernel function that reports a tag beside the frame.
     pub(super) rx_vlan_tag: Option<i32>,
 }
 
@@ -38,18 +38,18 @@ const JUMP_IF_OTHER: u8 = 0x55;
 const ATOMIC_64: u8 = 0xdb;
 const CALL: u8 = 0x85;
 const EXIT: u8 = 0x95;
-/// Source register that says: the immediate value is a map's descriptor.
+/// Source register value: the immediate value is a map's descriptor.
 const MAP_DESCRIPTOR: u8 = 1;
-/// The same, and the address of the map's only value is wanted.
+/// Source register value: the same, and the address of the map's only value is loaded.
 const MAP_VALUE: u8 = 2;
-/// Source register of a call that says: a function of the kernel by its number.
+/// Source register value of a call: a kernel function by its number.
 const KERNEL_FUNCTION: u8 = 2;
-/// Of an atomic instruction: add.
+/// The operation of an atomic instruction: add.
 const ADD: i32 = 0;
-/// The register that points behind the stack.
+/// The register that points to the end of the stack.
 const STACK: u8 = 10;
 
-/// Where `struct xdp_md` has the frame's begin and end, and the receive queue.
+/// Offsets in `struct xdp_md` of the frame's begin and end, and of the receive queue.
 const DATA: i16 = 0;
 const DATA_END: i16 = 4;
 const RX_QUEUE_INDEX: i16 = 16;
@@ -59,7 +59,7 @@ const ADJUST_HEAD: i32 = 44;
 const REDIRECT_MAP: i32 = 51;
 const FRAME_LEN: i32 = 188;
 
-/// Instructions of [`drop`].
+/// The number of instructions of [`drop`].
 const DROP_LEN: i16 = 6;
 
 /// The program of a port.
@@ -70,24 +70,24 @@ pub(super) fn program(parts: Parts) -> Vec<u64> {
         frame_len_max,
         rx_vlan_tag,
     } = parts;
-    // r6 = context, which calls leave as it is.
+    // r6 = context; calls preserve it.
     let mut code = vec![instruction(MOVE, 6, 1, 0, 0)];
     if let Some(function) = rx_vlan_tag {
         code.extend(put_tag_back(function, tally));
     }
     code.extend([
-        // r0 = length, in all pieces.
+        // r0 = length of all fragments.
         instruction(MOVE, 1, 6, 0, 0),
         instruction(CALL, 0, 0, 0, FRAME_LEN),
-        // Too long: over the rest to the second end.
+        // Too long: jump to the second end.
         instruction(JUMP_IF_GREATER_IMMEDIATE, 0, 0, 7 + DROP_LEN, frame_len_max),
-        // r0 = bpf_redirect_map(sockets, queue, what to return if there is none)
+        // r0 = bpf_redirect_map(sockets, queue, value to return if there is no socket)
         instruction(LOAD_WORD, 2, 6, RX_QUEUE_INDEX, 0),
         instruction(LOAD_IMMEDIATE_64, 1, MAP_DESCRIPTOR, 0, sockets),
         instruction(0, 0, 0, 0, 0),
         instruction(MOVE_IMMEDIATE, 3, 0, 0, XDP_DROP),
         instruction(CALL, 0, 0, 0, REDIRECT_MAP),
-        // There is a socket: over the first end, r0 is what to return.
+        // There is a socket: skip the first end and return r0.
         instruction(JUMP_IF_OTHER, 0, 0, DROP_LEN, XDP_DROP),
     ]);
     code.extend(drop(tally, Drop::Unread));
@@ -96,7 +96,7 @@ pub(super) fn program(parts: Parts) -> Vec<u64> {
     code
 }
 
-/// A program that leaves every frame to the kernel.
+/// A program that passes every frame to the kernel.
 pub(super) fn pass() -> Vec<u64> {
     vec![
         instruction(MOVE_IMMEDIATE, 0, 0, 0, XDP_PASS),
@@ -104,16 +104,16 @@ pub(super) fn pass() -> Vec<u64> {
     ]
 }
 
-/// Puts a tag that the kernel holds beside the frame back behind the addresses. A frame without room
-/// for it is dropped and counted.
+/// Puts a tag that the kernel holds beside the frame back behind the addresses. A frame without
+/// room for it is dropped and counted.
 fn put_tag_back(function: i32, tally: i32) -> Vec<u64> {
-    // EtherType of the tag (as on the line), and its control information (as a number).
+    // EtherType of the tag (network order) and its control information (a number).
     const ETHERTYPE: i16 = -8;
     const CONTROL: i16 = -4;
     let load_word = |from: i16| instruction(LOAD_WORD, 1, 7, from, 0);
     let store_word = |to: i16| instruction(STORE_WORD, 7, 1, to, 0);
     let mut move_in = vec![
-        // The addresses move to the front.
+        // Move the addresses to the front.
         load_word(4),
         store_word(0),
         load_word(8),
@@ -136,22 +136,22 @@ fn put_tag_back(function: i32, tally: i32) -> Vec<u64> {
         instruction(MOVE, 3, STACK, 0, 0),
         instruction(ADD_IMMEDIATE, 3, 0, 0, CONTROL.into()),
         instruction(CALL, 0, KERNEL_FUNCTION, 0, function),
-        // No tag, or the driver cannot tell: over all of the rest.
+        // No tag, or the driver cannot report it: skip the rest.
         instruction(JUMP_IF_OTHER, 0, 0, 9 + moves + 1 + DROP_LEN, 0),
         instruction(MOVE, 1, 6, 0, 0),
         instruction(MOVE_IMMEDIATE, 2, 0, 0, -4),
         instruction(CALL, 0, 0, 0, ADJUST_HEAD),
-        // No room in front.
+        // No headroom.
         instruction(JUMP_IF_OTHER, 0, 0, 5 + moves + 1, 0),
         instruction(LOAD_WORD, 7, 6, DATA, 0),
         instruction(LOAD_WORD, 8, 6, DATA_END, 0),
         instruction(MOVE, 1, 7, 0, 0),
         instruction(ADD_IMMEDIATE, 1, 0, 0, 16),
-        // Shorter than its addresses.
+        // The frame is shorter than its addresses.
         instruction(JUMP_IF_GREATER, 1, 8, moves + 1, 0),
     ];
     code.append(&mut move_in);
-    // Over the end that drops.
+    // Skip the end that drops.
     code.push(instruction(JUMP, 0, 0, DROP_LEN, 0));
     code.extend(drop(tally, Drop::Tag));
     code

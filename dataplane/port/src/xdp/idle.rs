@@ -1,16 +1,16 @@
-//! A program that does nothing: for what the kernel does when there is one.
+//! An XDP program that does nothing, attached for the side effects that the kernel gives it.
 
 use std::io;
 
 use super::program::{Attachment, Loaded, Place};
 
-/// A program on an interface that leaves every frame to the kernel.
+/// A program on an interface that passes every frame to the kernel.
 pub(crate) struct Idle {
     _attached: Attachment,
 }
 
 impl Idle {
-    /// Attaches it in the driver. A veth then tells its other end to cut what it sends (TSO, GSO).
+    /// Attaches it in the driver. A veth then makes its other end segment its frames (TSO, GSO).
     pub(crate) fn attach(index: u32) -> io::Result<Self> {
         let attached = Loaded::pass()?.attach(index, Place::Driver)?;
         Ok(Self {

@@ -33,10 +33,10 @@ const PROGRAM_TYPE_XDP: u32 = 6;
 const ATTACH_TYPE_XDP: u32 = 37;
 /// The program takes frames of several buffers.
 const PROGRAM_HAS_FRAGMENTS: u32 = 1 << 5;
-/// The program asks the driver of one device.
+/// The program calls the driver of one device.
 const PROGRAM_DEVICE_BOUND: u32 = 1 << 6;
-/// Of these instructions, which are under the licence of the project: MIT among others. The kernel
-/// lets a program call its functions only if it hears a name that it knows (ADR 13).
+/// The licence of these instructions, which is that of the project (MIT among others). The kernel
+/// lets a program call its functions only with a licence name that it knows (ADR 13).
 const LICENCE: &std::ffi::CStr = c"Dual MIT/GPL";
 
 /// Where the interface runs the program.
@@ -80,16 +80,16 @@ impl SocketMap {
         bpf::call(bpf::MAP_UPDATE, &attributes).map(drop)
     }
 
-    /// For the program's instructions.
+    /// The descriptor, for the program's instructions.
     pub(super) fn number(&self) -> i32 {
         self.0.as_raw_fd()
     }
 }
 
 impl Loaded {
-    /// Has the kernel check and compile the program for the interface of this index.
+    /// Makes the kernel verify and compile the program for the interface with this index.
     pub(super) fn new(parts: Parts, index: u32) -> io::Result<Self> {
-        // A program that asks the driver is bound to the device.
+        // A program that calls the driver is bound to the device.
         let device = parts.rx_vlan_tag.map(|_| index);
         Self::load(&code::program(parts), device)
     }
@@ -117,7 +117,7 @@ impl Loaded {
         bpf::descriptor(bpf::PROGRAM_LOAD, &attributes).map(Self)
     }
 
-    /// Runs it on an interface.
+    /// Attaches the program to an interface.
     pub(super) fn attach(&self, index: u32, place: Place) -> io::Result<Attachment> {
         // prog_fd, target_ifindex, attach_type, flags.
         let program = self.0.as_raw_fd().cast_unsigned();

@@ -20,9 +20,9 @@ pub struct Queues {
     first: u32,
     step: u32,
     program: Arc<Mutex<Weak<Program>>>,
-    /// The interface is the workers' together.
+    /// The reservation of the interface, which the workers share.
     pub(super) sole: SharedSole,
-    /// What they hear of it.
+    /// The interface and queues that the workers have bound.
     pub(super) hearing: Arc<Hearing>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Program {
     pub(super) place: Place,
     index: u32,
     loaded: Loaded,
-    /// `None`: it could not be attached again.
+    /// `None`: the program could not be attached again.
     attached: Mutex<Option<Attachment>>,
 }
 
@@ -51,7 +51,7 @@ impl Default for Queues {
 }
 
 impl Queues {
-    /// One share for each worker on one interface.
+    /// Creates one share for each worker on one interface.
     #[must_use]
     pub fn split(workers: u32) -> Vec<Self> {
         let whole = Self::default();
@@ -73,7 +73,7 @@ impl Queues {
         self.step
     }
 
-    /// This share tells what the program has dropped, for all of them.
+    /// Whether this share reports the program's drops on behalf of all shares.
     pub(super) fn tells(&self) -> bool {
         self.first == 0
     }
@@ -86,7 +86,7 @@ impl Queues {
         index: u32,
         way: &Way<'_>,
     ) -> Result<Arc<Program>, PortError> {
-        // A worker that panicked left a program or none.
+        // A worker that panicked left the value valid: a program or none.
         let mut shared = self.program.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = shared.upgrade().filter(|program| program.index == index) {
             return Ok(program);
@@ -108,8 +108,8 @@ impl Program {
         } = *way;
         let map = SocketMap::new().map_err(|source| lacking(interface, "BPF map", source))?;
         let tally = Tally::new().map_err(|source| lacking(interface, "BPF map", source))?;
-        // A veth takes no tag out of a frame, but hands on those that its peer left beside one, and
-        // tells of them. Devices that keep taking tags out do not tell, as far as we know.
+        // A veth strips no tag, but passes on a tag that its peer left beside a frame, and reports
+        // it. No device that keeps stripping tags is known to report them.
         let is_veth = interface.driver().as_deref() == Some("veth");
         let beside = is_veth || interface.has_tags_taken_out();
         let rx_vlan_tag = btf::rx_vlan_tag().filter(|_| is_veth);
@@ -156,11 +156,11 @@ impl Program {
         }))
     }
 
-    /// Attaches it again, after the driver has opened queues: a veth (Linux 6.18) runs it on those
-    /// only that it had before.
+    /// Attaches the program again after the driver has opened queues: a veth (Linux 6.18) runs it
+    /// only on the queues that existed before.
     pub(super) fn attach_again(&self) -> io::Result<()> {
         let mut attached = self.attached.lock().unwrap_or_else(PoisonError::into_inner);
-        // One program at a time.
+        // Only one program can be attached at a time.
         *attached = None;
         *attached = Some(self.loaded.attach(self.index, self.place)?);
         Ok(())

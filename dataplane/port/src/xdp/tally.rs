@@ -1,5 +1,5 @@
-//! What the program on an interface drops, counted by the program itself: numbers in memory that it
-//! shares with us, so that reading them costs no system call.
+//! Drop counters of the program on an interface. The program counts in memory that it shares with
+//! us, so that reading them costs no system call.
 
 use std::{
     io,
@@ -10,21 +10,21 @@ use std::{
 use super::bpf;
 use crate::sys::Mapping;
 
-/// What a frame is dropped for.
+/// The reason for a drop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Drop {
-    /// It is longer than a port takes.
+    /// The frame is longer than a port accepts.
     TooLong,
-    /// It came by a receive queue without a socket.
+    /// The frame arrived at a receive queue without a socket.
     Unread,
-    /// The tag that the kernel held beside it could not be put back.
+    /// The tag that the kernel held beside the frame could not be put back.
     Tag,
 }
 
 impl Drop {
     const COUNT: usize = 3;
 
-    /// Where its number is in the map's value, in octets.
+    /// Offset of its counter in the map's value, in octets.
     pub(super) fn offset(self) -> i32 {
         match self {
             Self::TooLong => 0,
@@ -34,14 +34,14 @@ impl Drop {
     }
 }
 
-/// The numbers, as a map with one value of several (BPF_MAP_TYPE_ARRAY).
+/// The counters, as a map with one value that holds all of them (BPF_MAP_TYPE_ARRAY).
 #[derive(Debug)]
 pub(super) struct Tally(OwnedFd);
 
-/// The numbers, mapped; bound to one thread.
+/// The mapped counters, for use by one thread.
 pub(super) struct TallyView {
     mapping: Mapping,
-    /// What was counted before this view was made.
+    /// The counts at the creation of this view.
     before: [u64; Drop::COUNT],
 }
 
@@ -56,12 +56,12 @@ impl Tally {
         bpf::descriptor(bpf::MAP_CREATE, &attributes).map(Self)
     }
 
-    /// For the program's instructions.
+    /// The descriptor, for the program's instructions.
     pub(super) fn number(&self) -> i32 {
         self.0.as_raw_fd()
     }
 
-    /// Counts from here on.
+    /// Creates a view that counts from here on.
     pub(super) fn view(&self) -> io::Result<TallyView> {
         let mut view = TallyView {
             mapping: Mapping::new(self.0.as_fd(), OCTETS, 0)?,
@@ -73,7 +73,7 @@ impl Tally {
 }
 
 impl TallyView {
-    /// Frames that were dropped for this since the view was made.
+    /// Frames dropped for this reason since the view was created.
     #[allow(unsafe_code, reason = "an atomic in memory shared with the program")]
     pub(super) fn since(&self, drop: Drop) -> u64 {
         let at = drop.offset() as usize / 8;

@@ -1,5 +1,5 @@
-//! VLAN tags that a kernel holds beside the frame, as a bridge leaves them: an XDP program does not
-//! see them unless it asks.
+//! VLAN tags that the kernel holds beside the frame, as a bridge leaves them. An XDP program does
+//! not see them unless it asks the driver.
 //!
 //! ```text
 //! p0 ═══ p1 [ br0 ] a0 ═══ b0 ─[ port ]
@@ -28,7 +28,7 @@ const COMMANDS: [&str; 10] = [
     "link set a0 up addrgenmode none",
 ];
 
-/// Tags of the kinds that a bridge takes out of a frame.
+/// The kinds of tags that a bridge strips from a frame.
 const TAGS: [[u8; 4]; 2] = [[0x81, 0x00, 0x20, 0x05], [0x88, 0xa8, 0x00, 0x07]];
 
 fn config(mode: XdpMode) -> XdpConfig {
@@ -39,7 +39,7 @@ fn config(mode: XdpMode) -> XdpConfig {
     }
 }
 
-/// What comes out of the bridge has its tag.
+/// A frame that leaves the bridge has its tag.
 fn tags_arrive(port: &mut dyn Port) {
     let a0 = Interface::named("a0").unwrap();
     assert_eq!(Offload::TxVlan.is_on(&a0).unwrap(), Some(true), "no test");
@@ -48,7 +48,7 @@ fn tags_arrive(port: &mut dyn Port) {
     for len in [64, 65, 200, 1400] {
         for tag in &TAGS {
             let octets = frame(len, tag);
-            // A bridge port learns for a moment before it forwards.
+            // A bridge port does not forward until it has left the learning state.
             wait_until("a tagged frame", || {
                 host.copy_tx(&octets);
                 let mut burst = port::Burst::new();
@@ -66,7 +66,7 @@ fn tags_arrive(port: &mut dyn Port) {
             });
         }
     }
-    // One without a tag stays as it is.
+    // An untagged frame stays unchanged.
     host.copy_tx(&frame(100, &[]));
     receive_one(port, |octets| octets == frame(100, &[]));
     assert_eq!(port.counters().rx_dropped(), 0, "{:?}", port.counters());
@@ -87,7 +87,7 @@ fn tags_beside_the_frame_arrive_by_xdp_or_the_port_is_refused() {
         namespace::run(name, &COMMANDS, || match Xdp::open(config(mode)) {
             Ok(mut port) => tags_arrive(&mut port),
             Err(error @ PortError::NotPermitted { .. }) => println!("{name}: skipped, {error}"),
-            // The kernel has no way to ask: Linux before 6.8.
+            // The kernel has no function to report the tag: Linux before 6.8.
             Err(PortError::TagsLost { .. }) => {}
             Err(error) => panic!("{error}"),
         });

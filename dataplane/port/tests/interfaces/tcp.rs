@@ -55,7 +55,7 @@ fn through_packet() {
     });
 }
 
-/// The hosts keep TSO and GSO, as hosts do: the port has the kernel turn them off.
+/// The hosts keep TSO and GSO on, as hosts do: the port makes the kernel turn them off.
 #[test]
 fn through_packet_with_hosts_as_they_are() {
     let name = "tcp::through_packet_with_hosts_as_they_are";
@@ -147,7 +147,7 @@ fn through_tap() {
     });
 }
 
-/// The same with hosts that cut their frames themselves.
+/// The same with hosts that segment their frames themselves.
 fn transfer<P: Port>(outer: [&str; 2], ports: impl FnOnce() -> (P, P)) {
     let ports = ports();
     for interface in outer.map(|name| Interface::named(name).unwrap()) {
@@ -157,7 +157,7 @@ fn transfer<P: Port>(outer: [&str; 2], ports: impl FnOnce() -> (P, P)) {
     transfer_as_is(outer, || ports);
 }
 
-/// Moves the outer interfaces to two hosts, and data from one to the other and back.
+/// Moves the outer interfaces to two hosts, and transfers data in both directions.
 fn transfer_as_is<P: Port>(outer: [&str; 2], ports: impl FnOnce() -> (P, P)) {
     let data: Vec<u8> = (0..OCTETS as u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)

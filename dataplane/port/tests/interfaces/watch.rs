@@ -1,4 +1,4 @@
-//! What the kernel says of an interface while a port is open, and after.
+//! The kernel's figures for an interface while a port is open, and after.
 
 use std::{
     env,
@@ -24,7 +24,7 @@ fn look(watch: &mut Watch) -> Figures {
     watch.look().figures.unwrap()
 }
 
-/// How many hold `b0` in promiscuous mode, as `ip` tells.
+/// The number of holders of promiscuous mode on `b0`, as `ip` shows it.
 fn promiscuity() -> u32 {
     let output = Command::new("ip")
         .args(["-d", "link", "show", "b0"])
@@ -44,7 +44,7 @@ fn an_xdp_port_holds_promiscuous_mode_while_it_is_open() {
         let mut a = Xdp::open(xdp::config("a0", mode)).unwrap();
         let mut b = Xdp::open(xdp::config("b0", mode)).unwrap();
         assert_eq!(promiscuity(), 1, "{}", mode.name());
-        // Somebody else's comes and goes beside it.
+        // Another holder comes and goes.
         ip("link set b0 promisc on");
         assert_eq!(promiscuity(), 2);
         ip("link set b0 promisc off");
@@ -53,7 +53,7 @@ fn an_xdp_port_holds_promiscuous_mode_while_it_is_open() {
         assert!(b.take_watch().is_none());
         wait_until("carrier", || watch.look().deaf.is_none());
         assert_eq!(look(&mut watch).promiscuity, 1);
-        // It comes back with the interface.
+        // The mode returns with the interface.
         ip("link del a0");
         wait_until("gone", || watch.look().deaf == Some(Deaf::Gone));
         xdp::COMMANDS.into_iter().for_each(ip);
@@ -101,7 +101,7 @@ fn frames_that_the_kernel_drops_are_in_the_figures() {
         let before = look(&mut watch);
         a.copy_tx(&frame(60, &[]));
         receive(&mut b, 1);
-        // Longer than b0 takes: the kernel drops it before any port sees it.
+        // The frame is longer than b0's MTU: the kernel drops it before any port receives it.
         ip("link set a0 mtu 4000");
         a.copy_tx(&frame(3000, &[]));
         wait_until("figures", || look(&mut watch).rx_lost() > before.rx_lost());
@@ -118,7 +118,7 @@ fn queues_that_come_later_are_bound() {
         "link set b0 addrgenmode none",
     ];
     xdp::run(name, &commands, |mode| {
-        // In the general path a veth has but one queue, whatever it was made with.
+        // In generic mode a veth uses only one queue, whatever number it was created with.
         if mode == XdpMode::Skb {
             return;
         }
@@ -132,7 +132,7 @@ fn queues_that_come_later_are_bound() {
             println!("{name}: skipped, no `ethtool` here, or a veth without channels");
             return;
         }
-        // Not before the program of `run` is gone, which a child process may hold for a moment.
+        // Waits until the program of `run` is gone, which a child process may hold for a moment.
         wait_until("channels", || {
             ethtool("-L a0 rx 1 tx 1") && ethtool("-L b0 rx 1 tx 1")
         });
@@ -151,7 +151,7 @@ fn queues_that_come_later_are_bound() {
         assert_eq!(watch.look().deaf, unread(1));
         b.rx_burst(&mut Burst::new());
         assert_eq!((b.queues(), watch.look().deaf), (4, None));
-        // Four workers at the other end send on a queue each.
+        // Four workers at the other end send, each on its own queue.
         let shares = Queues::split(4).into_iter();
         let mut a: Vec<_> = shares.map(|queues| open("a0", queues)).collect();
         wait_until("carrier", || a.iter().all(Port::link_up) && b.link_up());
@@ -161,7 +161,7 @@ fn queues_that_come_later_are_bound() {
         drop(a);
         drop(b);
         // The same with two workers.
-        // Not before the programs are gone, which a child process may hold for a moment.
+        // Waits until the programs are gone, which a child process may hold for a moment.
         wait_until("channels", || {
             ethtool("-L a0 rx 2 tx 2") && ethtool("-L b0 rx 2 tx 2")
         });
@@ -178,7 +178,7 @@ fn queues_that_come_later_are_bound() {
     });
 }
 
-/// One worker of two opens its port late: frames of its queue are counted, and then read.
+/// One of two workers opens its port late: frames of its queue are counted first, and then read.
 #[test]
 fn frames_of_a_queue_that_nobody_reads_are_counted() {
     let name = "watch::frames_of_a_queue_that_nobody_reads_are_counted";
@@ -222,7 +222,7 @@ fn frames_too_long_for_an_xdp_port_are_named() {
     let name = "watch::frames_too_long_for_an_xdp_port_are_named";
     xdp::run(name, &xdp::COMMANDS, |mode| {
         let mut b = Xdp::open(xdp::config("b0", mode)).unwrap();
-        // Larger than a program in the driver would let it be later on.
+        // Larger than a program in the driver would permit later.
         ip("link set b0 mtu 3000");
         ip("link set a0 mtu 3000");
         let mut a = Packet::open(packet::config("a0")).unwrap();
@@ -287,7 +287,7 @@ fn a_second_process_on_the_interface_is_refused() {
             ..packet::config("a0")
         };
         drop(Packet::open(shares_interface).unwrap());
-        // What is killed has nothing any more.
+        // A killed process releases the interface.
         other.kill().unwrap();
         other.wait().unwrap();
         drop(Packet::open(packet::config("a0")).unwrap());
@@ -305,7 +305,7 @@ fn two_ports_of_any_kind_do_not_share_an_interface() {
         assert!(in_use(second));
         drop(first);
         drop(Packet::open(packet::config("a0")).unwrap());
-        // A TAP of several queues: the kernel would let anybody have one more.
+        // A multi-queue TAP: the kernel would let any program open one more queue.
         if !try_ip("tuntap add dev t0 mode tap multi_queue") {
             println!("{name}: no TAP here");
             return;

@@ -25,7 +25,7 @@ pub(crate) fn config(ifname: &str, mode: XdpMode) -> XdpConfig {
         ifname: ifname.into(),
         mtu_min: 1532,
         mode,
-        // Of both ends of each veth here the ports turn `txvlan` off.
+        // The ports turn `txvlan` off at both ends of each veth here.
         tags_in_frames: true,
         ..XdpConfig::default()
     }

@@ -51,7 +51,7 @@ fn long_user_data_takes_no_pad() {
     }
 }
 
-/// No sender of the standard gives 48 octets their length; a Linux kernel takes such a frame.
+/// No standard sender writes SL 48 for 48 octets; a Linux kernel accepts such a frame.
 #[test]
 fn a_short_length_of_48_is_taken() {
     let key = Key::new(Suite::GcmAes256, 1);

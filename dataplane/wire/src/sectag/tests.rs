@@ -45,7 +45,7 @@ fn implied_sci() {
 
 #[test]
 fn short_length_says_where_the_user_data_ends() {
-    // 48 is no sender's of the standard, and taken as by a Linux kernel.
+    // No standard sender writes 48; it is accepted, as by a Linux kernel.
     for sl in 2..=48 {
         for pad in [0, 1, 30] {
             let octets = octets(0x2c, sl, usize::from(sl), pad);

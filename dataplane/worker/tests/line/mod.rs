@@ -69,7 +69,7 @@ pub(crate) fn rx_config(clear_vlan_tags: u8) -> RxConfig {
     }
 }
 
-/// VLAN tags in front of frames on the line, at most.
+/// Upper limits for VLAN tags in front of frames on the line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tags {
     /// Left in clear by the sender.

@@ -1,6 +1,6 @@
 use super::function;
 
-/// A description with these types and strings.
+/// A BTF blob with these types and strings.
 fn btf(types: &[u32], strings: &[u8]) -> Vec<u8> {
     let types: Vec<u8> = types.iter().flat_map(|word| word.to_ne_bytes()).collect();
     let mut octets = 0xeb9fu16.to_ne_bytes().to_vec();
@@ -22,7 +22,7 @@ fn btf(types: &[u32], strings: &[u8]) -> Vec<u8> {
 fn a_function_is_found_by_its_name() {
     let strings = b"\0int\0first\0second\0";
     let types = [
-        // int; an integer has a word more.
+        // int; an integer is followed by one more word.
         1,
         1 << 24,
         4,
@@ -37,7 +37,7 @@ fn a_function_is_found_by_its_name() {
         1,
         1,
         32,
-        // A type that has the name and is no function.
+        // A type with the right name that is not a function.
         11,
         8 << 24,
         1,
@@ -62,7 +62,7 @@ fn a_function_is_found_by_its_name() {
     for len in 0..octets.len() {
         assert_eq!(function(&octets[..len], "second"), None, "{len}");
     }
-    // A kind that is not known ends the walk.
+    // An unknown kind ends the search.
     assert_eq!(
         function(&btf(&[0, 31 << 24, 0, 5, 12 << 24, 0], strings), "first"),
         None
