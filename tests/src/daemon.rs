@@ -34,7 +34,7 @@ const LINE_MTU: u16 = 1536;
 pub struct Daemon {
     process: Child,
     log: PathBuf,
-    /// The end of its log that nobody reads.
+    /// The read end of its log pipe, which nobody reads.
     _unread: Option<PipeReader>,
 }
 
@@ -48,11 +48,11 @@ impl Daemon {
         Self::start_with(Command::new(program).args(args), log, LogTo::File)
     }
 
-    /// Starts it as the command says. What it logs goes to the file `log`, or where nobody reads it;
-    /// then it is made to log much.
+    /// Starts the command. Its log goes to the file `log`, or to a place without a reader; then its
+    /// log level is raised.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// If it cannot be started.
     #[must_use]
     pub fn start_with(command: &mut Command, log: &Path, to: LogTo) -> Self {
         command
@@ -84,7 +84,7 @@ impl Daemon {
         if to == LogTo::LimitedFile {
             limit_files(process.id());
         }
-        // Until now the command has held the writing end as well.
+        // The command still holds the write end of the pipe.
         command.stderr(Stdio::null());
         Self {
             process,
@@ -93,20 +93,20 @@ impl Daemon {
         }
     }
 
-    /// Waits until it has ended by itself; its exit code, `None` after a signal.
+    /// Waits until it ends by itself. Returns its exit code, `None` after a signal.
     ///
     /// # Panics
-    /// When it still runs after `limit`.
+    /// If it still runs after `limit`.
     #[must_use]
     pub fn wait(&mut self, limit: Duration) -> Option<i32> {
         wait_until("the end of the daemon", limit, || !self.runs());
         self.process.wait().unwrap().code()
     }
 
-    /// Asks it to end: SIGTERM.
+    /// Requests its end: SIGTERM.
     ///
     /// # Panics
-    /// When it is gone.
+    /// If it has already ended.
     pub fn terminate(&self) {
         self.signal(Signal::SIGTERM);
     }
@@ -171,7 +171,7 @@ impl Daemon {
     }
 }
 
-/// Lets a process write no file longer than this, from now on.
+/// Limits the length of files that a process writes from now on.
 fn limit_files(process: u32) {
     let limited = Command::new("prlimit")
         .args(["--pid", &process.to_string(), "--fsize=30000"])
@@ -179,7 +179,7 @@ fn limit_files(process: u32) {
     assert!(limited.unwrap().success());
 }
 
-/// Leaves no room in a pipe.
+/// Fills a pipe.
 fn fill(pipe: &mut PipeWriter) {
     fcntl(&*pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
     while pipe.write(&[b'x'; 512]).is_ok() {}
@@ -195,9 +195,9 @@ impl Drop for Daemon {
 
 /// Both sites; everything is killed when dropped.
 pub struct DaemonPair<K = Daemon> {
-    /// The processes of the encryptors.
+    /// The encryptor processes.
     pub encryptors: [Daemon; 2],
-    /// Both KMEs: a process, or others.
+    /// Both KMEs: the process of `start`, or others.
     pub kmes: K,
     /// The hosts, quiet at first.
     pub hosts: Hosts,
@@ -219,17 +219,17 @@ impl DaemonPair {
         })
     }
 
-    /// Starts the KMEs anew, after they were killed.
+    /// Starts the KMEs again after they were killed.
     pub fn start_kmes(&mut self, program: &str) {
         self.kmes = start_kmes(program, &self.folder);
     }
 }
 
 impl<K> DaemonPair<K> {
-    /// As [`DaemonPair::start`], with other KMEs: these, at their addresses.
+    /// As [`DaemonPair::start`], with these KMEs at their addresses.
     ///
     /// # Panics
-    /// When something does not come up.
+    /// If a process does not start.
     #[must_use]
     pub fn start_with(
         program: &str,
@@ -340,7 +340,7 @@ fn log_file(folder: &Folder, side: Side) -> PathBuf {
     folder.path().join(format!("site-{}.log", side.letter()))
 }
 
-/// Where the KME of a site listens.
+/// The address of a site's KME.
 #[must_use]
 pub fn kme_address(side: Side) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8443 + u16::from(side == Side::B)))
@@ -363,7 +363,7 @@ fn kme_config() -> String {
 /// Starts the process of both KMEs.
 ///
 /// # Panics
-/// When it does not come up.
+/// If it does not start.
 #[must_use]
 pub fn start_kmes(program: &str, folder: &Folder) -> Daemon {
     let config = folder.path().join("kme.toml");

@@ -1,4 +1,4 @@
-//! An encryptor one of whose threads dies on order: over ports in memory, in a process of its own.
+//! An encryptor in which one thread dies on order: over ports in memory, in its own process.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,30 +14,30 @@ use qmacsec::ports::{Opener, Ports};
 
 use crate::site::Side;
 
-/// In the environment of the process: the name of a fault.
+/// Environment variable: the name of a fault.
 pub const FAULT: &str = "QMACSEC_TEST_FAULT";
-/// In the environment of the process: the file whose appearance brings the fault.
+/// Environment variable: the file that triggers the fault when it appears.
 pub const WHEN: &str = "QMACSEC_TEST_FAULT_WHEN";
 
-/// Between two looks whether the file is there.
+/// Interval between two checks for the file.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// What dies.
+/// The thread or task that dies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
     /// A frame worker.
     Worker,
-    /// The thread of control.
+    /// The control thread.
     Control,
     /// A task beside the driver's loop.
     Task,
 }
 
 impl Fault {
-    /// All of them.
+    /// All faults.
     pub const ALL: [Self; 3] = [Self::Worker, Self::Control, Self::Task];
 
-    /// For the environment.
+    /// The name in the environment.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -47,10 +47,10 @@ impl Fault {
         }
     }
 
-    /// The fault of this name.
+    /// The fault with this name.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is none.
     #[must_use]
     pub fn named(name: &str) -> Self {
         let found = Self::ALL.into_iter().find(|fault| fault.name() == name);
@@ -58,7 +58,7 @@ impl Fault {
     }
 }
 
-/// Runs an encryptor as `qmacsec run` does, until the file `when` is there; then the fault comes.
+/// Runs an encryptor as `qmacsec run` does. The fault occurs when the file `when` appears.
 #[must_use]
 #[expect(
     clippy::result_large_err,
@@ -108,7 +108,7 @@ pub fn run_until(config: &Path, fault: Fault, when: PathBuf) -> ExitCode {
     ended.unwrap_or(ExitCode::FAILURE)
 }
 
-/// A port that panics when it is due.
+/// A port that panics when the fault is due.
 struct Fragile {
     port: MemPort,
     _far: MemPort,

@@ -15,7 +15,7 @@ use crate::site::Side;
 const EVERY: Duration = Duration::from_millis(5);
 /// Inside each frame.
 pub const MARKER: &[u8] = b"a host's words, which nobody on the line may read";
-/// Where in the frame.
+/// Offset of the marker in the frame.
 pub const MARKER_AT: usize = HEADER + SEQUENCE;
 const SEQUENCE: usize = 8;
 /// Ethernet, IPv4, UDP: what a device looks at that spreads flows over workers.

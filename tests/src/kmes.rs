@@ -29,10 +29,10 @@ impl TwoKmes {
         Self::start_with(folder, Entropy::system())
     }
 
-    /// As [`TwoKmes::start`]; the record knows every key that they hand out.
+    /// As [`TwoKmes::start`]; the record contains every key that they hand out.
     ///
     /// # Panics
-    /// When they do not start.
+    /// If they do not start.
     #[must_use]
     pub fn start_recorded(folder: &Folder) -> (Self, Record) {
         let record = Record::default();

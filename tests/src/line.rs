@@ -86,10 +86,10 @@ impl Line {
         self.orders.send(Order::Inject(towards, frame)).unwrap();
     }
 
-    /// Puts this VLAN tag in front of every frame from now on, as a switch of the line may.
+    /// Puts this VLAN tag in front of every frame from now on, as a switch of the line may do.
     ///
     /// # Panics
-    /// When the line has died.
+    /// If the line has died.
     pub fn tag(&self, tag: [u8; 4]) {
         self.orders.send(Order::Tag(tag)).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Looks for keys in the memory of a process, in every form in which a program may have left them.
+//! Searches the memory of a process for keys, in every form in which a program may have left them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -12,45 +12,45 @@ use base64::engine::general_purpose::STANDARD;
 const CHUNK: usize = 1 << 20;
 /// Pages that were never touched are full of zeros and are skipped.
 const PAGE: usize = 4096;
-/// Each needle begins with so many octets, by which it is looked up.
+/// Each needle is looked up by its first octets; this is their number.
 const HEAD: usize = 8;
-/// Half a key is a find too: the allocator writes over the beginning of a freed block.
+/// Half a key counts as found: the allocator overwrites the beginning of a freed block.
 const HALF: usize = 16;
-/// Every daemon of a test has this secret in its environment: a scan that does not find it is blind.
+/// Every daemon under test has this secret in its environment: a scan that misses it does not work.
 pub const PLANTED: [u8; 32] = *b"\xf3a secret planted by the tests\xf5\xf7";
-/// Mappings that no process may read but by its own instructions.
+/// Mappings that only the process itself can read.
 const UNREADABLE: [&str; 3] = ["[vvar]", "[vvar_vclock]", "[vsyscall]"];
 
-/// What follows the first octets, the number of the secret, and the form.
+/// The octets after the head, the number of the secret, and the form.
 type Needle = (Vec<u8>, usize, Form);
 
-/// What is looked for.
+/// The octet strings to search for.
 #[derive(Default)]
 pub struct Needles {
-    /// By their first octets.
+    /// Needles by their first octets.
     by_head: HashMap<[u8; HEAD], Vec<Needle>>,
-    /// Which first two octets there are.
+    /// The set of first two octets that occur.
     begins: Vec<bool>,
     longest: usize,
 }
 
-/// How a secret is written.
+/// The encoding of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
-    /// Its octets.
+    /// Raw octets.
     Raw,
     /// Hexadecimal digits, lower case.
     Hex,
-    /// Hexadecimal digits, capitals.
+    /// Hexadecimal digits, upper case.
     HexCapitals,
-    /// Base64, the key so many octets behind a multiple of three.
+    /// Base64. The key begins this many octets after a multiple of three.
     Base64(usize),
 }
 
-/// What was found: the number of the secret and its form, and where.
+/// The finds: number and form of each secret, with its places in memory.
 pub type Finds = BTreeMap<(usize, Form), Vec<String>>;
 
-/// The planted secret as base64 and as digits of both kinds, for an environment.
+/// The planted secret in base64 and in hexadecimal digits of both cases, for an environment.
 #[must_use]
 pub fn planted() -> String {
     let [lower, capitals] = [false, true].map(|capitals| hex(&PLANTED, capitals));
@@ -62,10 +62,10 @@ pub fn planted() -> String {
 }
 
 impl Needles {
-    /// Looks for these secrets, numbered in their order.
+    /// Prepares the search for these secrets. They are numbered in their order.
     ///
     /// # Panics
-    /// When a secret is too short to be told from chance.
+    /// If a secret is too short to exclude a find by chance.
     #[must_use]
     pub fn of<S: AsRef<[u8]>>(secrets: &[S]) -> Self {
         let mut needles = Self {
@@ -88,10 +88,10 @@ impl Needles {
         known.push((rest.to_vec(), number, form));
     }
 
-    /// Looks through all memory of a process that can be read.
+    /// Searches all readable memory of a process.
     ///
     /// # Errors
-    /// When this process may not read it.
+    /// If this process may not read it.
     pub fn find_in(&self, pid: u32) -> io::Result<Finds> {
         let mut finds = Finds::new();
         read_all(pid, self.longest, |[_, name], at, octets| {
@@ -112,7 +112,7 @@ impl Needles {
             if piece.iter().all(|&octet| octet == 0) {
                 continue;
             }
-            // With what a needle that begins before the page would need of it.
+            // Includes the octets before the page, where a needle may begin.
             let from = at.saturating_sub(overlap);
             let until = octets.len().min(at + PAGE);
             for (start, pair) in (from..until).zip(octets[from..].windows(2)) {
@@ -128,14 +128,14 @@ impl Needles {
     }
 }
 
-/// Reads all memory of a process that can be read, in pieces that overlap by so many octets: rights
-/// and name of the mapping, address, octets.
+/// Reads all readable memory of a process, in pieces that overlap by the given number of octets.
+/// Passes on rights and name of the mapping, address, octets.
 ///
 /// # Errors
-/// When this process may not read it.
+/// If this process may not read it.
 ///
 /// # Panics
-/// When there is less than any program has.
+/// If there is less memory than any program has.
 pub fn read_all(
     pid: u32,
     overlap: usize,
@@ -159,7 +159,7 @@ pub fn read_all(
             let wanted = rest.min(buffer.len());
             let got = memory.read_at(&mut buffer[..wanted], at).unwrap_or(0);
             if got == 0 {
-                // Unmapped since, or never backed by memory: behind the end of a file.
+                // The page was unmapped since, or lies beyond the end of a file.
                 at += PAGE as u64;
                 continue;
             }
@@ -172,8 +172,8 @@ pub fn read_all(
     Ok(())
 }
 
-/// A secret in all its forms, each in two halves. Of base64 only what does not depend on the octets
-/// around the secret.
+/// A secret in all its forms, each in two halves. For base64, only the characters that do not
+/// depend on the octets around the secret.
 fn forms(secret: &[u8]) -> Vec<(Form, Vec<u8>)> {
     assert!(secret.len() >= 2 * HALF, "too short to be told from chance");
     let mut all = Vec::new();

@@ -1,5 +1,5 @@
-//! The outside of the test bed of NICs (`scripts/nics`): two sites that send each other numbered
-//! frames, and a judge who compares what arrived with what the boxes counted.
+//! The part of the NIC test bed (`scripts/nics`) outside the guest: two sites that send each other
+//! numbered frames, and a judge that compares what arrived with the counters of the boxes.
 
 pub mod frames;
 pub mod judge;

@@ -42,7 +42,7 @@ pub struct Pair {
     pub folder: Folder,
 }
 
-/// One encryptor in this process; dropped, it says good-bye and ends.
+/// One encryptor in this process. When dropped, it sends BYE and ends.
 pub struct Encryptor {
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -128,10 +128,10 @@ fn opener(end: Mem) -> Opener {
 }
 
 impl Encryptor {
-    /// Starts one with this config over these ports.
+    /// Starts an encryptor with this config over these ports.
     ///
     /// # Panics
-    /// When the config cannot be read.
+    /// If the config cannot be read.
     #[must_use]
     pub fn start(side: Side, ports: Ports, file: PathBuf) -> Self {
         let config = EncryptorConfig::read(&file).unwrap();

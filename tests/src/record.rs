@@ -1,4 +1,4 @@
-//! Every key that a pair of KMEs hands out, known from the random source that their bits come from.
+//! Every key that a pair of KMEs hands out, derived from the random source of their bits.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,23 +6,23 @@ use kme::entropy::Entropy;
 
 /// Octets of a key.
 const KEY: usize = 32;
-/// Octets that a key_ID is made of.
+/// Octets of random data in a key_ID.
 const ID: usize = 16;
 
-/// What the random source has given, in order.
+/// The output of the random source, in order.
 #[derive(Clone, Default)]
 pub struct Record(Arc<Mutex<Given>>);
 
 #[derive(Default)]
 struct Given {
-    /// Bits of keys, as they went into the pool. Keys are cut off it from the front.
+    /// Key bits in the order in which they entered the pool. Keys are taken from the front.
     pool: Vec<u8>,
-    /// One key_ID for each key that was handed out.
+    /// The number of key_IDs drawn: one for each key handed out.
     ids: usize,
 }
 
 impl Record {
-    /// A source that enters what it gives.
+    /// A random source that records its output.
     pub(crate) fn entropy(&self) -> Entropy {
         let record = self.clone();
         let mut system = std::fs::File::open("/dev/urandom").unwrap();
@@ -38,10 +38,10 @@ impl Record {
         })
     }
 
-    /// The keys handed out until now, oldest first.
+    /// The keys handed out so far, oldest first.
     ///
     /// # Panics
-    /// When the random source has died.
+    /// If the random source has panicked.
     #[must_use]
     pub fn keys(&self) -> Vec<[u8; KEY]> {
         let given = self.0.lock().unwrap();

@@ -1,8 +1,8 @@
-//! A recorded frame, and whether the memory of a process holds the key that opens it: what somebody
-//! does who has recorded the line and then gets hold of a box.
+//! A recorded frame, and a search for its key in the memory of a process. This is the attack of an
+//! adversary who records the line and later captures a box.
 //!
-//! Salt and nonce are not needed. One block of the frame's plaintext is known, so one block of the key
-//! stream is. Decrypted by the right key it is a counter block, and the counter in it is known.
+//! Salt and nonce are not needed. One block of the frame's plaintext is known, and so is one block
+//! of the key stream. The right key decrypts that block to a counter block with a known counter.
 
 use aes::Aes256;
 use aes::cipher::{BlockCipherDecrypt, KeyInit};
@@ -10,24 +10,25 @@ use aes::cipher::{BlockCipherDecrypt, KeyInit};
 use crate::hosts::{MARKER, MARKER_AT};
 use crate::memory::read_all;
 
-/// Octets of a block, and of a round key.
+/// Octets of a block and of a round key.
 const BLOCK: usize = 16;
 /// Octets of a key.
 const KEY: usize = 32;
-/// Keys begin at a multiple of this.
+/// Alignment of keys in memory.
 const ALIGNMENT: usize = 4;
-/// The engine for AVX-512 holds each round key four times over.
+/// The AVX-512 engine stores each round key four times.
 const BROADCAST: usize = 4 * BLOCK;
-/// A number or an address in memory begins with two zeros. Of random octets one word in 65,536 does.
+/// The upper two octets of a number or an address in memory are zero. Random words match with 1 in
+/// 65,536.
 const SMALL: u64 = 1 << 48;
-/// Of 32 random octets fewer are different in one of 10^11 cases.
+/// Random keys have fewer distinct octets than this in one of 10^11 cases.
 const DIFFERENT_MIN: usize = 18;
-/// Where the protected part of a red frame begins: behind the addresses.
+/// Offset of the protected part of a red frame, after the addresses.
 const PROTECTED: usize = 12;
 /// Octets of a SecTAG with an SCI.
 const SECTAG: usize = 16;
 
-/// What is known of one protected frame.
+/// Known values of one protected frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recorded {
     key_stream: [u8; BLOCK],
@@ -35,17 +36,17 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Of a MACsec frame that carries a host's frame, from the line.
+    /// Reads a MACsec frame from the line that carries a host's frame.
     #[must_use]
     pub fn of(frame: &[u8]) -> Option<Self> {
-        // The first block that lies within the known words.
+        // The first block that lies inside the known text.
         let number = (MARKER_AT - PROTECTED).div_ceil(BLOCK);
         let at = number * BLOCK;
         let words = MARKER.get(at + PROTECTED - MARKER_AT..)?.get(..BLOCK)?;
         let sealed = frame.get(PROTECTED + SECTAG + at..)?.get(..BLOCK)?;
         Some(Self {
             key_stream: core::array::from_fn(|n| sealed[n] ^ words[n]),
-            // Counter 1 is for the ICV.
+            // Counter 1 is used for the ICV.
             counter: u32::try_from(number).ok()? + 2,
         })
     }
@@ -57,10 +58,10 @@ impl Recorded {
     }
 }
 
-/// For each of the frames: where in the memory of a process its key lies.
+/// For each frame, the place of its key in the memory of a process.
 ///
 /// # Errors
-/// When this process may not read it.
+/// If this process may not read it.
 pub fn find_keys(pid: u32, frames: &[Recorded]) -> std::io::Result<Vec<Option<String>>> {
     let mut places = vec![None; frames.len()];
     let mut attempt = |key: &[u8; KEY], place: &dyn Fn() -> String| {
@@ -76,7 +77,7 @@ pub fn find_keys(pid: u32, frames: &[Recorded]) -> std::io::Result<Vec<Option<St
     };
     read_all(pid, BROADCAST + BLOCK, |[rights, name], at, octets| {
         if !rights.contains('w') {
-            return; // as it is in the file of the program
+            return; // unchanged since it was loaded from the program file
         }
         for start in (0..octets.len().saturating_sub(KEY)).step_by(ALIGNMENT) {
             let rest = &octets[start..];

@@ -57,18 +57,18 @@ impl Side {
     }
 }
 
-/// Where daemons log to.
+/// Log destination of daemons.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LogTo {
-    /// A file that tests can read.
+    /// A file that the tests read.
     File,
-    /// A disk without room.
+    /// A full disk.
     FullDisk,
     /// A file at its size limit (RLIMIT_FSIZE).
     LimitedFile,
-    /// A pipe that is full, and that nobody reads.
+    /// A full pipe that nobody reads.
     UnreadPipe,
-    /// A pipe whose reader has gone.
+    /// A pipe whose reader has closed it.
     ClosedPipe,
 }
 
@@ -97,9 +97,9 @@ pub struct Settings {
     pub second_kme: bool,
     /// Keys come over SKIP instead of ETSI GS QKD 014.
     pub skip: bool,
-    /// Where daemons log to.
+    /// Log destination of daemons.
     pub log: LogTo,
-    /// Folder of the daemons' ledgers; none: beside their configs.
+    /// Folder of the daemons' ledgers. `None`: next to their configs.
     pub ledgers: Option<PathBuf>,
 }
 
@@ -123,7 +123,7 @@ impl Default for Settings {
     }
 }
 
-/// Seed of the secret of both sites.
+/// Seed of both sites' secret.
 pub const SECRET: u8 = 0x5a;
 
 /// The folder of both sites.
@@ -258,7 +258,7 @@ impl Folder {
     }
 }
 
-/// A secret of 32 octets, another for each `seed`, in a file that only its owner may read.
+/// Writes a secret of 32 octets, derived from `seed`, to a file that only its owner may read.
 ///
 /// # Panics
 /// When it cannot be written.
@@ -273,10 +273,10 @@ pub fn write_psk(file: &Path, seed: u8) {
     file.write_all(hex(&psk(seed)).as_bytes()).unwrap();
 }
 
-/// Octets of the secret of [`write_psk`].
+/// Octets of the secret that [`write_psk`] writes.
 #[must_use]
 pub fn psk(seed: u8) -> [u8; 32] {
-    // A few rounds of a generator: it must look like a random number, and be the same each time.
+    // A few rounds of a generator: the secret must look random and be the same each time.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(u64::from(seed) + 1);
     core::array::from_fn(|_| {
         state ^= state << 13;

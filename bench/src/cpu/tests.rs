@@ -20,7 +20,7 @@ fn limits_are_those_of_a_core() {
         return;
     }
     // No known core does more than 16 block rounds a cycle, none with AES less than one in eight.
-    // Without optimisation each round is a call that moves its operands through memory.
+    // Without optimisation each round is a function call that passes its operands through memory.
     let most = if cfg!(debug_assertions) { 40.0 } else { 8.0 };
     assert!(
         (1.0 / 16.0..most).contains(&limits.aes_round_cycles),

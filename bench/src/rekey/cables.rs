@@ -269,7 +269,7 @@ fn packet(ifname: &str, mtu_min: usize) -> Result<Box<dyn Port>, PortError> {
     })?))
 }
 
-/// A host at the kernel's end of a TAP, whose other end the box has.
+/// A host at the kernel's end of a TAP; the box has the other end.
 fn at_tap(ifname: &str) -> Result<Box<dyn Port>, PortError> {
     Ok(Box::new(Packet::open(PacketConfig {
         ifname: ifname.to_owned(),

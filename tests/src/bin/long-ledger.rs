@@ -1,5 +1,5 @@
-//! Writes the ledgers of two boxes that have been in service for years, with true chains, sealed and
-//! packed as a box does it: `long-ledger A B DAYS`. For `scripts/soak`.
+//! Writes the ledgers of two boxes after years of service, with valid chains, sealed and packed as
+//! a box does it: `long-ledger A B DAYS`. For `scripts/soak`.
 
 #![forbid(unsafe_code)]
 
@@ -12,14 +12,14 @@ use std::time::{Duration, SystemTime};
 
 use qmacsec::ledger::{LedgerFile, LedgerOptions, Record};
 
-/// Time of one key, as by default.
+/// Default lifetime of one key.
 const INTERVAL_MS: u64 = 3000;
 const DAY_MS: u64 = 24 * 3600 * 1000;
-/// Records that may wait for the writer: fewer than it holds.
+/// Records that may wait for the writer: fewer than its queue holds.
 const WAITING: usize = 3000;
-/// Sealed segments that may wait to be packed: they take room.
+/// Sealed segments that may wait for packing, because they use disk space.
 const UNPACKED: usize = 4;
-/// Records between two looks at both.
+/// Records between two checks of both limits.
 const LOOK_EVERY: u64 = 1000;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What a box wrote of one key.
+/// The record that a box writes for one key.
 fn record(site: u64, sender: u64, number: u64, at_ms: u64) -> Record {
     let key = (number * 2 + sender + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Record {
@@ -85,7 +85,7 @@ fn record(site: u64, sender: u64, number: u64, at_ms: u64) -> Record {
     }
 }
 
-/// Goes on when the writers and their packing have caught up.
+/// Waits until the writers and their packing have caught up.
 fn wait(ledgers: &[LedgerFile; 2], files: &[PathBuf; 2]) -> Result<(), Box<dyn Error>> {
     let behind = |ledger: &LedgerFile| ledger.health().waiting > 0;
     while ledgers.iter().any(behind) {

@@ -1,10 +1,10 @@
-//! The outside of the test bed of NICs: see `scripts/nics`.
+//! The part of the NIC test bed outside the guest: see `scripts/nics`.
 //!
 //! ```text
 //! nics traffic SITE-A SITE-B LINE MTU FRAMES SECONDS   sends both ways, waits so long for the last ones
 //! nics judge TRAFFIC STATUS-A STATUS-B                 prints verdict, a tab, why
 //! ```
-//! LINE is the far end of the line, a TAP. The first prints JSON, the second reads it from files.
+//! LINE is the far end of the line, a TAP. `traffic` prints JSON; `judge` reads it from files.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a program for a script")]
 

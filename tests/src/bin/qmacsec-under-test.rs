@@ -1,5 +1,6 @@
-//! The program `qmacsec`, built for the end-to-end tests. With a fault ordered by the environment it
-//! runs `run --config FILE` over ports in memory, and one of its threads dies on time.
+//! The program `qmacsec`, built for the end-to-end tests. If the environment orders a fault, it
+//! runs `run --config FILE` over ports in memory, and one of its threads dies when the fault is
+//! due.
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "it is built to fail")]
 

@@ -1,21 +1,21 @@
-//! Numbered frames. Number and direction make a frame, to the last octet, so that who receives one
-//! can tell whether it is as it was sent.
+//! Numbered frames. Number and direction determine every octet of a frame, so the receiver can
+//! check that it is unchanged.
 
-/// Says that a frame is one of ours; direction and number follow.
+/// Marks a test frame; direction and number follow.
 const MAGIC: [u8; 8] = *b"qm-nics\x01";
 /// Magic, direction, number.
 const LABEL_LEN: usize = MAGIC.len() + 1 + 4;
-/// The label is not farther in than this: two tags, IPv4 and UDP are in front of it.
+/// The label begins within this many octets: at most two tags, IPv4 and UDP are in front of it.
 const LABEL_SEARCH: usize = 80;
-/// Shortest frame of Ethernet, without FCS.
+/// Minimum Ethernet frame length, without FCS.
 const LEN_MIN: usize = 60;
 const ETHERNET_HEADER: usize = 14;
 const TAG: usize = 4;
 const IPV4_AND_UDP: usize = 28;
-/// Stations and UDP ports: enough that no queue of a NIC is left out.
+/// Stations times UDP ports: enough flows to reach every queue of a NIC.
 pub const FLOWS: u32 = 64;
 
-/// Which way a frame goes.
+/// The direction of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
     /// From site A to site B.
@@ -24,24 +24,24 @@ pub enum Direction {
     BToA,
 }
 
-/// What is special about a frame.
+/// The special property of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
-    /// IPv4 and UDP, as short as Ethernet allows.
+    /// IPv4 and UDP, of the minimum Ethernet length.
     Short,
-    /// The same, of any length up to the MTU.
+    /// IPv4 and UDP, of any length up to the MTU.
     Any,
-    /// The same, as long as the MTU.
+    /// IPv4 and UDP, as long as the MTU.
     Full,
-    /// With a VLAN tag; some as long as the MTU and the tag, some with VID 0 (priority only).
+    /// With a VLAN tag; some are as long as the MTU plus the tag, some have VID 0 (priority only).
     Vlan,
     /// With an 802.1ad and an 802.1Q tag.
     TwoTags,
-    /// To all stations, an EtherType of no protocol.
+    /// Broadcast, with an EtherType of no protocol.
     Broadcast,
-    /// To a group, IPv4.
+    /// Multicast, IPv4.
     Multicast,
-    /// To a station, an EtherType of no protocol.
+    /// Unicast, with an EtherType of no protocol.
     NotIp,
 }
 
@@ -57,13 +57,13 @@ impl Kind {
         Self::NotIp,
     ];
 
-    /// That of the frame with this number.
+    /// The kind of the frame with this number.
     #[must_use]
     pub fn of(number: u32) -> Self {
         Self::ALL[number as usize % Self::ALL.len()]
     }
 
-    /// For people.
+    /// The name in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -97,7 +97,7 @@ pub fn frame(direction: Direction, number: u32, mtu: usize) -> Vec<u8> {
     let mut frame = match kind {
         Kind::Broadcast => vec![0xff; 6],
         Kind::Multicast => vec![0x01, 0x00, 0x5e, 0x01, 0x01, flow],
-        // A station behind the other site's LAN, never a box's own address.
+        // A station behind the other site's LAN, never the box's own address.
         _ => vec![0x02, 0xbb, 0, 0, way, flow],
     };
     frame.extend([0x02, 0xaa, 0, 0, way, flow]);
@@ -141,8 +141,7 @@ pub fn frame(direction: Direction, number: u32, mtu: usize) -> Vec<u8> {
     frame
 }
 
-/// Direction and number of a frame, if it is one of ours; whether it is as it was sent is another
-/// question.
+/// Direction and number of a test frame. It does not check that the frame is unchanged.
 #[must_use]
 pub fn label(octets: &[u8]) -> Option<(Direction, u32)> {
     let head = &octets[..octets.len().min(LABEL_SEARCH + LABEL_LEN)];
@@ -158,7 +157,7 @@ pub fn label(octets: &[u8]) -> Option<(Direction, u32)> {
     Some((direction, u32::from_be_bytes(label[1..].try_into().ok()?)))
 }
 
-/// Both headers, with the header's checksum; that of UDP is left out, as IPv4 allows.
+/// Both headers, with the IPv4 checksum. The UDP checksum is omitted, as IPv4 permits.
 fn ipv4_and_udp(len: u16, way: u8, flow: u8, multicast: bool) -> [u8; IPV4_AND_UDP] {
     let mut ip = [0; IPV4_AND_UDP];
     ip[0] = 0x45;

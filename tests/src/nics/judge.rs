@@ -1,4 +1,4 @@
-//! Compares what arrived with what the boxes counted.
+//! Compares the frames that arrived with the counters of the boxes.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use port::PortCounters;
 use qmacsec::status::{Report, WorkerReport};
 use serde_json::Value;
 
-/// Counters of a worker that are drops; those of SecY and ports are known by their crates.
+/// Worker counters that count drops. Drop counters of SecYs and ports come from their crates.
 const WORKER_DROPS: [&str; 4] = [
     "PolicyDiscarded",
     "InControlTooLong",
     "HandoverOverrun",
     "TakeoverNoBuffer",
 ];
-/// Counters of a SecY that are no drops.
+/// SecY counters that do not count drops.
 const SECY_PASSED: [&str; 12] = [
     "OutPktsEncrypted",
     "OutPktsProtected",
@@ -29,19 +29,19 @@ const SECY_PASSED: [&str; 12] = [
     "InOctetsValidated",
 ];
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// Every frame arrived, once and as it was sent.
+    /// Every frame arrived, once and unchanged.
     All,
-    /// Some did not, and counters name at least as many.
+    /// Some frames did not arrive, and drop counters account for at least as many.
     Named(String),
-    /// Anything else.
+    /// Any other result.
     Failed(String),
 }
 
 impl Verdict {
-    /// One word, and why.
+    /// The verdict in one word, and the reason.
     #[must_use]
     pub fn told(&self) -> (&'static str, &str) {
         match self {
@@ -52,7 +52,7 @@ impl Verdict {
     }
 }
 
-/// Of one run: what `traffic` told, and the status of both boxes after it.
+/// Judges one run by the report of `traffic` and the status of both boxes after it.
 #[must_use]
 pub fn judge(traffic: &Value, boxes: [&Report; 2]) -> Verdict {
     let mut named = Vec::new();
@@ -95,7 +95,8 @@ fn judge_way(way: &Value, drops: &BTreeMap<String, u64>) -> Verdict {
     }
     let lost = sent.saturating_sub(arrived + changed);
     let by_the_bed = number(way, "lost_by_the_receiver");
-    // A guest that is only slow takes them later: then a queue of the NIC stands still.
+    // A slow guest takes frames late; frames that it never takes show that a queue of the NIC has
+    // stopped.
     if number(way, "not_taken_by_the_guest") > 0 {
         let count = number(way, "not_taken_by_the_guest");
         faults.push(format!("{count} not taken by the NIC"));
@@ -134,7 +135,7 @@ fn judge_way(way: &Value, drops: &BTreeMap<String, u64>) -> Verdict {
     }
 }
 
-/// Counters of frames that one box dropped on their way to the line, the other on their way from it.
+/// Drop counters of the sending box towards the line and of the receiving box from the line.
 fn drops(from: &Report, to: &Report) -> BTreeMap<String, u64> {
     let (from, to) = (
         WorkerReport::total(&from.workers),

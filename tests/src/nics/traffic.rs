@@ -1,4 +1,4 @@
-//! Two sites that send each other numbered frames over the boxes between them.
+//! Two sites that send each other numbered frames through the boxes between them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,25 +9,25 @@ use serde_json::{Value, json};
 
 use super::frames::{self, Direction, Kind};
 
-/// Octets under way in one direction, at most: less than any ring in between holds. A send socket of
-/// Linux has room for a dozen frames of 9000 octets.
+/// Maximum octets in flight in one direction: less than any ring on the way holds. A Linux send
+/// socket holds about a dozen frames of 9000 octets.
 const UNDER_WAY_OCTETS: usize = 64 << 10;
-/// With as many under way and none arriving for so long, the next one is sent all the same.
+/// If this many are in flight and none arrives for this time, the next frame is sent anyway.
 const IMPATIENCE: Duration = Duration::from_millis(25);
 const NAP: Duration = Duration::from_micros(500);
 
-/// What is sent, and how long to wait for it.
+/// The frames to send, and the time to wait for them.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// MTU of the sites' LANs, in octets.
     pub mtu: usize,
     /// Frames in each direction.
     pub frames: u32,
-    /// After the last arrival.
+    /// The wait after the last arrival.
     pub wait: Duration,
 }
 
-/// One direction: its sender, and what its receiver saw.
+/// One direction: its sender, and the frames that its receiver has seen.
 struct Way {
     direction: Direction,
     sent: u32,
@@ -39,11 +39,11 @@ struct Way {
     news: Instant,
 }
 
-/// Sends between the sites at these two interfaces, and tells what arrived. Frames of site A go into a
-/// TAP of the guest, those of site B reach it by the TAP `line`.
+/// Sends frames between the sites at these two interfaces, and reports what arrived. Frames of site
+/// A enter a TAP of the guest; those of site B reach it through the TAP `line`.
 ///
 /// # Errors
-/// An interface cannot be had.
+/// An interface cannot be opened.
 pub fn between(interfaces: [&str; 2], line: &str, plan: Plan) -> Result<Value, PortError> {
     let open = |ifname: &str| {
         Packet::open(PacketConfig {
@@ -98,7 +98,7 @@ impl Way {
         all_sent && (self.count + self.refused == self.sent || self.news.elapsed() > plan.wait)
     }
 
-    /// Sends the next frame, if it is time for one.
+    /// Sends the next frame if it is due.
     fn send(&mut self, site: &mut Packet, pool: &Pool, plan: &Plan) -> bool {
         let under_way = self.sent - self.refused - self.count;
         let waits = under_way * (plan.mtu as u32 / 2) >= UNDER_WAY_OCTETS as u32
@@ -172,13 +172,13 @@ impl Way {
     }
 }
 
-/// Frames that a TAP has dropped, because the guest did not take them.
+/// Frames that a TAP dropped because the guest did not take them.
 fn not_taken(interface: &str) -> u64 {
     let table = std::fs::read_to_string("/proc/net/dev").unwrap_or_default();
     let columns = table
         .lines()
         .find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'));
-    // Receive has eight columns, transmit begins with octets, frames, errors, drops.
+    // Receive has eight columns. Transmit begins with octets, frames, errors, drops.
     let drops = columns.and_then(|columns| columns.split_whitespace().nth(11));
     drops.and_then(|text| text.parse().ok()).unwrap_or(0)
 }

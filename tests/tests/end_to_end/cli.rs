@@ -55,7 +55,7 @@ fn what_cannot_be_asked_is_refused() {
         &["kme"],
         &["check"],
         &["pki"],
-        // Nothing would come of these.
+        // These options have no effect without further ones.
         &["pki", "--overwrite"],
         &["pki", "--validity", "90days"],
         &["pki", "--sae", "sae-c"],
@@ -115,7 +115,7 @@ fn link_shows_every_input() {
     );
 }
 
-/// The JSON of `link` with these arguments.
+/// The JSON output of `link` with these arguments.
 fn link(args: &str) -> Value {
     let args = ["link", "--json"].into_iter().chain(args.split(' '));
     let ended = run(PROGRAM, args);
@@ -149,7 +149,7 @@ fn every_input_of_link_that_is_shown_can_be_set() {
     ] {
         assert_eq!(report["link"][key], value, "{key}");
     }
-    // What is set leaves the rest of the preset as it is.
+    // An option overrides one value of the preset; the others stay.
     let kept = link("--preset modern-llo-50km --overhead 0.2 --modulation 5");
     assert_eq!(kept["link"]["overhead_share"], 0.2);
     let kept = link("--untrusted --detection heterodyne");
@@ -208,7 +208,7 @@ fn link_says_what_ends_its_key_and_what_other_judges_would_say() {
     assert_eq!(report["notes"], json!([]));
     let noisy = link("--excess-noise 0.068");
     assert_eq!(noisy["link"]["supply_average_bit_s"], 0.0);
-    // No key here, and none without noise either: null, with its reason.
+    // No key here, not even without noise: null, with its reason.
     let untrusted = link("--untrusted");
     assert!(untrusted["link"]["tolerable_excess_noise_snu"].is_null());
     assert_eq!(

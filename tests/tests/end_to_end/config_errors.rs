@@ -23,7 +23,7 @@ pub(super) fn check(file: &Path) -> Ended {
     command("check", file)
 }
 
-/// A command that must not wait for anything: `timeout` ends it with code 124 if it does.
+/// A command that must not block: `timeout` ends it with code 124 if it does.
 pub(super) fn command(name: &str, file: &Path) -> Ended {
     let words = ["20", PROGRAM, name, "--config"].map(OsStr::new);
     run("timeout", words.into_iter().chain([file.as_os_str()]))

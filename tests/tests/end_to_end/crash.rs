@@ -95,7 +95,7 @@ fn assert_recovered(ended: &Ended) {
     );
     assert_eq!(verdict["cleartext_frames"], 0, "{verdict}");
     assert_eq!(verdict["transfer_intact"], true, "{verdict}");
-    // Hosts speak all the time: frames to the dead encryptor are lost, and said to be.
+    // Hosts send all the time: frames to the dead encryptor are lost and counted as lost.
     let lost = |direction: usize| verdict["directions"][direction]["lost"].as_u64().unwrap();
     assert!(lost(0) + lost(1) > 0, "{verdict}");
     let said = format!("{} frames were lost around the crashes", lost(0) + lost(1));

@@ -1,4 +1,4 @@
-//! A line full of frames that look like rekey frames: control goes on with everything else.
+//! A line full of frames that look like rekey frames: control keeps doing everything else.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tests::pair::{Encryptor, NAMED_PORTS, Pair};
 use tests::patience::wait_until;
 use tests::site::{Folder, Settings, Side};
 
-/// For what must come, on a busy machine.
+/// Limit for each wait, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// A genuine rekey frame of another pair of boxes.
+/// A valid rekey frame of another pair of boxes.
 fn lookalike() -> Vec<u8> {
     let pair = Pair::start_talking(&Settings::default());
     let mut frames = Vec::new();
@@ -53,7 +53,7 @@ fn a_flood_of_rekey_lookalikes_keeps_neither_status_nor_timers_waiting() {
     wait_until("status in the flood", LIMIT, || {
         frames("received") > Some(20_000)
     });
-    // More comes than control takes: the worker drops the rest, and counts it.
+    // More frames arrive than control takes: the worker drops the rest and counts them.
     wait_until("frames that control does not take", LIMIT, || {
         let report = qmacsec::status::query::<Report>(&folder.socket(Side::B));
         report.is_ok_and(|report| report.sum(|worker| &worker.worker, "InControlOverrun") > 20_000)

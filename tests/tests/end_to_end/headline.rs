@@ -1,4 +1,4 @@
-//! The first line of the status, its exit code and its metrics: they say ENCRYPTING only where user
+//! The first line of the status, its exit code and its metrics: they say ENCRYPTING only while user
 //! frames pass.
 
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use tests::site::{Settings, Side};
 
 use super::PROGRAM;
 
-/// For what must come, on a busy machine.
+/// Limit for each wait, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn status(pair: &DaemonPair, side: Side, more: &[&str]) -> Ended {
@@ -26,7 +26,8 @@ fn status(pair: &DaemonPair, side: Side, more: &[&str]) -> Ended {
     program::run(PROGRAM, arguments.into_iter().chain(more))
 }
 
-/// Waits until this end's headline has these words; then exit code, JSON and metrics agree with it.
+/// Waits until this end's headline contains these words; then exit code, JSON and metrics must
+/// agree with it.
 fn says(pair: &DaemonPair, side: Side, words: &[&str], passes: bool) {
     let mut last = String::new();
     let first_line = |last: &mut String| {
@@ -71,7 +72,7 @@ fn a_line_or_a_lan_without_a_link_is_not_encrypting() {
     metric(&pair, Side::A, "qmacsec_link_up{port=\"black\"} 1");
     metric(&pair, Side::A, "qmacsec_peer_up 1");
 
-    // The cable is out.
+    // The cable is unplugged.
     ip("link set black-b down");
     for side in Side::BOTH {
         let interface = format!("black-{}", side.letter());
@@ -92,7 +93,7 @@ fn a_line_or_a_lan_without_a_link_is_not_encrypting() {
         metric(&pair, side, "qmacsec_link_losses_total{port=\"black\"} 1");
     }
 
-    // The site's LAN is out: at this end alone.
+    // The site's LAN is down at this end only.
     ip("link set lan-a down");
     says(&pair, Side::A, &["RED DOWN", "red-a"], false);
     metric(&pair, Side::A, "qmacsec_link_up{port=\"red\"} 0");
@@ -100,7 +101,7 @@ fn a_line_or_a_lan_without_a_link_is_not_encrypting() {
     ip("link set lan-a up");
     says(&pair, Side::A, &["ENCRYPTING"], true);
 
-    // The interface itself goes.
+    // The interface itself is deleted.
     ip("link del black-b");
     says(&pair, Side::B, &["LINE DOWN", "gone"], false);
 }
@@ -131,13 +132,13 @@ fn a_peer_that_is_silent_or_stops_and_keys_that_run_short_are_told() {
     let mut pair = DaemonPair::start(PROGRAM, &Settings::default());
     pair.wait_for_keys();
 
-    // Keys run short: frames pass, and it says why.
+    // Keys run short: frames pass, and the headline says why.
     pair.kmes.kill();
     says(&pair, Side::A, &["DEGRADED", "does not answer"], true);
     pair.start_kmes(PROGRAM);
     says(&pair, Side::A, &["ENCRYPTING"], true);
 
-    // The peer dies without a word.
+    // The peer dies without a BYE.
     pair.encryptors[Side::B.index()].kill();
     says(&pair, Side::A, &["PEER LOST", "site-b"], false);
     metric(&pair, Side::A, "qmacsec_peer_up 0");

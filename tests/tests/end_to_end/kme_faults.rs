@@ -213,7 +213,7 @@ fn at_b(fault: Fault, kme_says: Option<&'static str>, trouble: &'static [&'stati
 #[test]
 fn an_answer_that_is_no_key_stops_nothing() {
     all(vec![
-        // It has served the same request before: what it lacks is keys.
+        // The KME has served the same request before, so it lacks keys.
         at_a(Fault::Answer(Wrong::BadRequest), "400", "none"),
         at_a(Fault::Answer(Wrong::Unauthorized), "401", "refuses"),
         at_a(Fault::Answer(Wrong::NotFound), "404", "refuses"),

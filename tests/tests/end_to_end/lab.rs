@@ -233,7 +233,7 @@ fn a_folder_that_cannot_be_written_is_named_at_the_start() {
     assert!(started.elapsed() < Duration::from_secs(60));
 }
 
-/// The capture of two threads is in the order of time, and ends where it was told to.
+/// A capture by two threads is in chronological order, and ends at its limit.
 #[test]
 fn a_capture_is_in_order_and_within_its_limit() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The ledger in service: a disk without room, what a power cut leaves, entries that were changed.
+//! The ledger in service: a full disk, the remains of a power cut, changed entries.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -15,7 +15,7 @@ use tests::site::{Settings, Side};
 
 use super::PROGRAM;
 
-/// For a daemon to do what it must, on a busy machine.
+/// Limit for each wait, on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
 
 fn settings() -> Settings {
@@ -93,7 +93,7 @@ fn on_a_full_disk_records_wait_and_the_status_tells() {
             .contains("\nqmacsec_ledger_recording 1\n")
     );
     let log = pair.log(Side::A);
-    // A page that the other end's ledger gives back may end the outage for a moment.
+    // A page freed by the other end's ledger may end the outage for a moment.
     for words in ["keys go unrecorded", "takes records again"] {
         assert!(log.contains(words), "{words}: {log}");
     }

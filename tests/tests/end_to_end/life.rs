@@ -1,5 +1,5 @@
-//! The life of the daemons' processes: what must not end them, and how they end when a thread has
-//! died.
+//! The life of the daemons' processes: events that must not end them, and their end after a thread
+//! has died.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,10 +17,10 @@ use tests::site::{Folder, LogTo, Settings, Side};
 
 use super::PROGRAM;
 
-/// For what must come, on a busy machine.
+/// Limit for each wait, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Both encryptors and the KMEs log where nothing can be written, and much of it.
+/// Both encryptors and the KMEs log a lot, to a place that takes no data.
 fn goes_on_without_a_log(name: &str, log: LogTo) {
     if !inside(name) {
         return;
@@ -33,7 +33,7 @@ fn goes_on_without_a_log(name: &str, log: LogTo) {
     let mut pair = DaemonPair::start(PROGRAM, &settings);
     pair.wait_for_keys();
     pair.hosts.speak();
-    // Keys of long after the pipe is full.
+    // Runs on long after the pipe is full.
     wait_until("lost lines of the log", LIMIT, || {
         Side::BOTH
             .iter()
@@ -47,7 +47,7 @@ fn goes_on_without_a_log(name: &str, log: LogTo) {
     });
     pair.hosts.all_went_well();
     assert!(pair.kmes.runs());
-    // Nor does it keep them from ending.
+    // A blocked log does not prevent their end either.
     for daemon in &mut pair.encryptors {
         daemon.terminate();
         assert_eq!(daemon.wait(LIMIT), Some(0));
@@ -85,7 +85,7 @@ fn a_log_whose_reader_has_gone_stops_nothing() {
     );
 }
 
-/// An encryptor in memory, without peer and KME, that will have a fault when the file appears.
+/// An encryptor over ports in memory, without peer and KME. Its fault occurs when the file appears.
 struct Doomed {
     daemon: Daemon,
     folder: Folder,
@@ -178,7 +178,7 @@ fn changes_of_key_are_summed_up_in_the_log() {
     });
     for side in Side::BOTH {
         let log = pair.log(side);
-        // The first key of each direction; on a machine that stands still, of another session too.
+        // The first key of each direction; on a stalled machine, also that of another session.
         let told = log.matches("switched to AN").count();
         assert!((2..=6).contains(&told), "{told} lines:\n{log}");
     }

@@ -1,5 +1,5 @@
-//! A switch of the line adds a priority tag to every frame: keys go on changing, nothing is lost, and
-//! status names the tag.
+//! A switch of the line adds a priority tag to every frame: keys keep changing, nothing is lost,
+//! and the status names the tag.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What somebody finds who reads the memory of a running encryptor: no key that is out of use, and
-//! after `zeroise` none at all.
+//! The memory of a running encryptor holds no key that is out of use, and no key at all after
+//! `zeroise`.
 
 use std::fs;
 use std::time::Duration;
@@ -18,14 +18,14 @@ use tests::site::{Folder, SECRET, Settings, Side, psk};
 
 use super::PROGRAM;
 
-/// For switches, on a busy machine.
+/// Limit for key switches, on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
-/// Keys of a run.
+/// Number of keys in a run.
 const KEYS: usize = 60;
-/// A key handed out so many switches ago was used, replaced, and wiped after the grace time.
+/// A key handed out this many switches ago was used, replaced, and wiped after the grace time.
 const OLD: u64 = 6;
 
-/// Looks for these keys; the planted secret is found besides, in every form it was planted in.
+/// Searches for these keys and the planted secret. The planted secret must be found in every form.
 fn found(pid: u32, keys: &[Vec<u8>]) -> Finds {
     let mut all = keys.to_vec();
     all.push(PLANTED.to_vec());
@@ -153,8 +153,8 @@ fn recorded() -> Recorded {
     last.unwrap()
 }
 
-/// Who has recorded the line and then reads the memory of both boxes opens what is under the key in
-/// use, and nothing else; after zeroise nothing at all.
+/// An adversary who has recorded the line and then reads the memory of both boxes opens only frames
+/// under the key in use, and none after zeroise.
 #[test]
 fn the_keys_of_recorded_frames_are_gone() {
     let name = "memory::the_keys_of_recorded_frames_are_gone";
@@ -188,7 +188,7 @@ fn the_keys_of_recorded_frames_are_gone() {
     }
     for side in Side::BOTH {
         let mut found = Vec::new();
-        // The old one is wiped after the grace time.
+        // The old key is wiped after the grace time.
         let gone = waited(SOON, || {
             found = find_keys(pair.process(side), &frames).unwrap();
             assert!(
@@ -207,7 +207,7 @@ fn the_keys_of_recorded_frames_are_gone() {
     );
 }
 
-/// Keys that both SAEs have fetched are gone from the KME.
+/// The KME wipes keys that both SAEs have fetched.
 #[test]
 fn a_kme_keeps_no_key_that_it_has_given_to_both() {
     let name = "memory::a_kme_keeps_no_key_that_it_has_given_to_both";
@@ -219,7 +219,7 @@ fn a_kme_keeps_no_key_that_it_has_given_to_both() {
     }
     let folder = Folder::new(&Settings::default());
     let kmes = daemon::start_kmes(PROGRAM, &folder);
-    // With a thread of its own, which ends the connections after the last reply, too.
+    // Has its own thread, which also ends the connections after the last reply.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

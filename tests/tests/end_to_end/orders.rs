@@ -70,7 +70,7 @@ fn a_fresh_key_comes_at_once_and_zeroise_ends_all() {
         pair.status(side)
             .sum(|worker| &worker.tx, "OutPktsEncrypted")
     };
-    // The worker publishes a moment later what it counted before it wiped its keys.
+    // The worker publishes the counts from before it wiped its keys a moment later.
     let mut last = protected(Side::A);
     wait_until("the last numbers", Duration::from_secs(10), || {
         std::thread::sleep(Duration::from_millis(200));

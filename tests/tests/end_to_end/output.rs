@@ -1,5 +1,5 @@
-//! Output that cannot be written: a full disk is an error that is told, a reader that has gone is
-//! the quiet end of the text, and the exit code is still the one that the command promises.
+//! Output that cannot be written: a full disk is a reported error, a closed pipe ends the text
+//! silently, and the exit code is still the one that the command promises.
 
 use std::fs::{File, OpenOptions};
 use std::io::pipe;
@@ -10,12 +10,12 @@ use tests::program::{self, Ended};
 
 use super::PROGRAM;
 
-/// A disk without room.
+/// A full disk.
 fn full_disk() -> File {
     OpenOptions::new().write(true).open("/dev/full").unwrap()
 }
 
-/// A pipe whose reader has gone.
+/// A pipe whose reader has closed it.
 fn gone_reader() -> Stdio {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
@@ -38,7 +38,7 @@ fn run_into(stdout: impl Into<Stdio>, args: &[&str]) -> Ended {
     }
 }
 
-/// Commands that need no daemon and have something to say.
+/// Commands that print output and need no daemon.
 fn commands(folder: &Path) -> Vec<Vec<String>> {
     let pki = folder.join("pki").display().to_string();
     [

@@ -1,5 +1,5 @@
-//! What would stop a start, wait for ever, or go on where it should not: `check` and `run` refuse the
-//! same, tell all of it at once, and nothing is waited for or lost.
+//! Faults that would stop a start, block it for ever, or let it run when it must not: `check` and
+//! `run` refuse the same ones, report all of them at once, never block, and lose nothing.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -23,7 +23,7 @@ fn make_fifo(file: &Path) {
     assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
 }
 
-/// Files on which a start would die, wait for ever, or go on where it should not.
+/// Files with which a start would fail, block for ever, or run when it must not.
 fn write_traps(folder: &Folder) {
     let at = |name: &str| folder.path().join(name);
     fs::write(at("zeros.psk"), "00".repeat(32)).unwrap();
@@ -53,7 +53,7 @@ fn write_traps(folder: &Folder) {
         std::os::unix::fs::chown(at("foreign.psk"), Some(1234), None).unwrap();
     }
     fs::write(at("precious"), "not to be lost").unwrap();
-    UnixListener::bind(at("dead.sock")).unwrap(); // and gone again
+    UnixListener::bind(at("dead.sock")).unwrap(); // and closed again
 }
 
 const TRAPS: &[Mistake] = &[
@@ -202,8 +202,7 @@ const TRAPS: &[Mistake] = &[
     ),
 ];
 
-/// What one of them refuses the other refuses too, in the same words, and nothing is waited for or
-/// lost.
+/// `check` and `run` refuse the same faults in the same words; neither blocks, and nothing is lost.
 #[test]
 fn check_and_run_refuse_the_same() {
     if !namespace::inside("preflight::check_and_run_refuse_the_same") {
@@ -270,7 +269,7 @@ fn a_config_that_is_a_fifo_is_not_waited_for() {
     }
 }
 
-/// A dead daemon's socket is replaced, a living one's and anything else stays.
+/// A dead daemon's socket is replaced; a live daemon's socket and any other file stay.
 #[test]
 fn only_the_socket_of_a_dead_daemon_is_replaced() {
     let folder = Folder::new(&Settings::default());
@@ -368,7 +367,7 @@ fn all_mistakes_are_told_at_once() {
         let count = format!("{} mistakes", mistakes.len());
         assert!(ended.stderr.contains(&count), "{count}:\n{}", ended.stderr);
     }
-    // Something that must be there and is missing hides only what depends on it.
+    // A missing required setting hides only the checks that depend on it.
     let text = text.replace("interface = \"absent0\"\n", "");
     fs::write(&file, &text).unwrap();
     let ended = check(&file);

@@ -1,4 +1,4 @@
-//! The unit of systemd: it never gives up, and systemd understands it.
+//! The systemd unit: it restarts without limit, and systemd parses it.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ const UNIT: &str = concat!(
     "/../scripts/systemd/qmacsec.service"
 );
 
-/// The lines of a section.
+/// The lines of one section.
 fn section<'a>(unit: &'a str, name: &str) -> Vec<&'a str> {
     let lines = unit.lines().skip_while(|line| *line != name).skip(1);
     lines.take_while(|line| !line.starts_with('[')).collect()
@@ -17,7 +17,7 @@ fn section<'a>(unit: &'a str, name: &str) -> Vec<&'a str> {
 #[test]
 fn a_box_that_is_down_is_restarted_for_ever() {
     let unit = fs::read_to_string(UNIT).unwrap();
-    // In [Service] it would be ignored.
+    // systemd ignores this setting in [Service].
     assert!(section(&unit, "[Unit]").contains(&"StartLimitIntervalSec=0"));
     let service = section(&unit, "[Service]");
     assert!(service.contains(&"Restart=always") && service.contains(&"RestartSec=1"));
@@ -28,7 +28,7 @@ fn systemd_understands_every_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("qmacsec.service");
     let unit = fs::read_to_string(UNIT).unwrap();
-    // Neither program nor user are installed here.
+    // The program and its user are not installed here.
     let unit = unit
         .replace("/usr/local/bin/qmacsec", "/bin/true")
         .replace("User=qmacsec", "User=root");
@@ -42,6 +42,6 @@ fn systemd_understands_every_line() {
         return println!("skipped: there is no systemd-analyze");
     };
     let said = String::from_utf8_lossy(&verify.stderr);
-    // Where systemd does not run it complains of that, and names no line of ours.
+    // If systemd is not running, the tool complains about that, but names no line of the unit.
     assert!(!said.contains("qmacsec.service:"), "{said}");
 }

@@ -44,7 +44,7 @@ fn a_loss_needs_a_counter_on_its_way() {
         ("named", true),
         "{why}"
     );
-    // Two counted, three lost; counted by the box at the other end of the way; counted as received.
+    // Two counted and three lost; counted by the box at the wrong end; counted as received.
     let two = box_with("red", "rx_ring_full", 2);
     assert_eq!(judged(way(8, 5), [&two, &idle]).0, "FAIL");
     assert_eq!(judged(way(8, 5), [&idle, &full]).0, "FAIL");
