@@ -178,7 +178,8 @@ const ETHTOOL_GRXRINGS: u32 = 0x2d;
 /// Receive queues that the driver uses. `None` if it does not report them; most drivers with one
 /// queue do not.
 pub(crate) fn rx_queues(interface: &Interface) -> Option<u32> {
-    // struct ethtool_channels: cmd, max_rx, max_tx, max_other, max_combined, rx, tx, other, combined.
+    // struct ethtool_channels: cmd, max_rx, max_tx, max_other, max_combined, rx, tx, other,
+    // combined.
     let mut channels = [0; 9];
     channels[0] = ETHTOOL_GCHANNELS;
     if interface.ethtool_of(&mut channels).is_ok() {

@@ -1,7 +1,7 @@
 //! The part of the NIC test bed outside the guest: see `scripts/nics`.
 //!
 //! ```text
-//! nics traffic SITE-A SITE-B LINE MTU FRAMES SECONDS   sends both ways, waits so long for the last ones
+//! nics traffic SITE-A SITE-B LINE MTU FRAMES SECONDS   sends both ways, then waits SECONDS
 //! nics judge TRAFFIC STATUS-A STATUS-B                 prints verdict, a tab, why
 //! ```
 //! LINE is the far end of the line, a TAP. `traffic` prints JSON; `judge` reads it from files.

@@ -5,7 +5,7 @@
 //! length of the frame > limit: count it as too long, drop it
 //! redirect to the socket of its receive queue; no socket: count it as unread, drop it
 //! ```
-//! So every frame is in a ring, in a counter of the socket, or in one of these counters.
+//! Thus every frame is in a ring, in a counter of the socket, or in one of these counters.
 
 use super::tally::Drop;
 
