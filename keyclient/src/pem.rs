@@ -105,23 +105,10 @@ impl Text {
         if find(line, END).is_some() {
             return Err(self.flaw(at, "an END line without its BEGIN line"));
         }
-        let broken = [&b"BEGIN "[..], b"END "].iter().any(|word| {
-            find(line, word).is_some_and(|at| {
-                let (before, after) = line.split_at(at);
-                // Any kind of dash, including those that word processors insert.
-                let dashed = before
-                    .last()
-                    .is_some_and(|&octet| octet == b'-' || octet >= 0x80);
-                dashed
-                    && [&b"CERT"[..], b"KEY", b"PKCS7"]
-                        .iter()
-                        .any(|word| find(after, word).is_some())
-            })
-        });
-        if broken {
+        if damaged_marker(line) {
             return Err(self.flaw(
                 at,
-                "a BEGIN or END line that has not five dashes at each side",
+                "a damaged BEGIN or END line; it needs five dashes at each side",
             ));
         }
         let line = line.trim_ascii();
@@ -236,6 +223,38 @@ impl Text {
         let line = self.line(at);
         Flaw { line, problem }
     }
+}
+
+/// Whether a line outside of all blocks is a rest of a BEGIN or END line.
+fn damaged_marker(line: &[u8]) -> bool {
+    const LABEL_ENDS: [&[u8]; 4] = [b"CERTIFICATE", b"REQUEST", b"KEY", b"PKCS7"];
+    let starts_with =
+        |rest: &[u8], words: &[&[u8]]| words.iter().any(|word| rest.starts_with(word));
+    let ends_with = |rest: &[u8], words: &[&[u8]]| words.iter().any(|word| rest.ends_with(word));
+    // Five dashes next to the words of a marker.
+    let beside_dashes = line
+        .windows(DASHES.len())
+        .enumerate()
+        .filter(|&(_, window)| window == DASHES)
+        .any(|(at, _)| {
+            let (before, rest) = line.split_at(at);
+            let after = rest.get(DASHES.len()..).unwrap_or_default();
+            starts_with(after, &[b"BEGI", b"END"]) || ends_with(before, &LABEL_ENDS)
+        });
+    // Any kind of dash, including those that word processors insert, before the words of a marker.
+    let odd_dashes = [&b"BEGIN "[..], b"END "].iter().any(|word| {
+        find(line, word).is_some_and(|at| {
+            let (before, after) = line.split_at(at);
+            let dashed = before
+                .last()
+                .is_some_and(|&octet| octet == b'-' || octet >= 0x80);
+            dashed
+                && [&b"CERT"[..], b"KEY", b"PKCS7"]
+                    .iter()
+                    .any(|word| find(after, word).is_some())
+        })
+    });
+    beside_dashes || odd_dashes
 }
 
 fn find(text: &[u8], word: &[u8]) -> Option<usize> {
