@@ -66,7 +66,9 @@ impl Pair {
         pair
     }
 
-    fn start_quiet(settings: &Settings) -> Self {
+    /// Starts everything without traffic of hosts; does not wait for keys.
+    #[must_use]
+    pub fn start_quiet(settings: &Settings) -> Self {
         let folder = Folder::new(settings);
         let kmes = TwoKmes::start(&folder);
         let second_kmes = settings.second_kme.then(|| TwoKmes::start(&folder));
@@ -77,10 +79,16 @@ impl Pair {
             (black_b, line_b),
         ] = [(); 4].map(|()| mem::pair(CABLE));
         let line = Line::start(line_a, line_b);
+        let (red_a, black_a) = match settings.swapped_cables {
+            false => (red_a, black_a),
+            true => (black_a, red_a),
+        };
         let encryptors =
             [(Side::A, red_a, black_a), (Side::B, red_b, black_b)].map(|(side, red, black)| {
                 let second = second_kmes.as_ref().map(|kmes| kmes.address(side));
-                let file = folder.encryptor_of(side, NAMED_PORTS, (kmes.address(side), second));
+                let mtu = settings.mtu[side.index()];
+                let ports = NAMED_PORTS.replace("red0\"", &format!("red0\"\nmtu = {mtu}"));
+                let file = folder.encryptor_of(side, &ports, (kmes.address(side), second));
                 let ports = Ports::of_one(opener(red), opener(black), side.mac());
                 Encryptor::start(side, ports, file)
             });

@@ -89,6 +89,10 @@ pub struct Settings {
     pub ports: &'static str,
     /// VLAN tags in clear on the line.
     pub clear_vlan_tags: u8,
+    /// `red.mtu` of each site, for pairs in memory.
+    pub mtu: [u16; 2],
+    /// Red and black of site A are exchanged, for pairs in memory.
+    pub swapped_cables: bool,
     /// A lost link is forwarded.
     pub link_loss_forwarding: bool,
     /// The two sites have the same pre-shared secret.
@@ -113,6 +117,8 @@ impl Default for Settings {
             cores: Vec::new(),
             ports: "packet",
             clear_vlan_tags: 0,
+            mtu: [1500; 2],
+            swapped_cables: false,
             link_loss_forwarding: false,
             same_secret: true,
             second_kme: false,

@@ -5,6 +5,7 @@ use core::time::Duration;
 use secy::Suite;
 use wire::{MacAddr, Sci, Ssci};
 
+use crate::announced::LineSettings;
 use crate::limits;
 use crate::policy::Policy;
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub hello: Duration,
     /// Silence after which the peer is reported lost. Keys are kept.
     pub dead: Duration,
+    /// Settings of the data plane that the peer must share.
+    pub line: LineSettings,
     /// EtherType of rekey frames.
     pub ethertype: u16,
     /// Destination address of rekey frames.
@@ -107,6 +110,10 @@ impl Config {
             ratchet: limits::RATCHET,
             hello: limits::HELLO,
             dead: limits::DEAD,
+            line: LineSettings {
+                mtu: 1500,
+                clear_vlan_tags: 0,
+            },
             ethertype: wire::ETHERTYPE_REKEY,
             destination: MacAddr([0x01, 0x80, 0xC2, 0x00, 0x00, 0x03]),
         }

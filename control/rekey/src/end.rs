@@ -6,6 +6,7 @@ use secy::SaId;
 use wire::{KeyId, MacAddr, Pn};
 
 use crate::action::{Action, Outbox, Step};
+use crate::announced::{Announced, LedgerHead, LineSettings};
 use crate::complaint::Complaint;
 use crate::config::{Config, ConfigError, RxTimers};
 use crate::event::{Ended, Event, KeyFailure};
@@ -39,6 +40,10 @@ pub struct Rekey {
     out: Outbox,
     counters: Counters,
     complaint: Complaint,
+    /// Head of our ledger, for the peer.
+    ledger: Option<LedgerHead>,
+    /// Head of the peer's ledger in its last fresh HELLO.
+    peer_ledger: Option<LedgerHead>,
     /// The latest `now`.
     time: Duration,
     stopped: bool,
@@ -77,6 +82,8 @@ impl Rekey {
             out: Outbox::default(),
             counters: Counters::default(),
             complaint: Complaint::default(),
+            ledger: None,
+            peer_ledger: None,
             time: Duration::ZERO,
             stopped: false,
             config,
@@ -171,6 +178,17 @@ impl Rekey {
         self.settle(now);
     }
 
+    /// Sets the head of our ledger; each HELLO carries it (REKEY-60).
+    pub fn set_ledger_head(&mut self, head: Option<LedgerHead>) {
+        self.ledger = head;
+    }
+
+    /// Takes the head of the peer's ledger, if a fresh HELLO of its session has brought one since
+    /// the last call.
+    pub fn take_peer_ledger_head(&mut self) -> Option<LedgerHead> {
+        self.peer_ledger.take()
+    }
+
     /// For tests only: makes the root of this end differ from that of the other end.
     #[cfg(any(test, feature = "guards"))]
     pub fn plant(&mut self, plant: guards::Plant) {
@@ -241,6 +259,14 @@ impl Rekey {
         }
     }
 
+    /// REKEY-60: reports settings of the data plane that differ.
+    fn compare(&mut self, theirs: LineSettings) {
+        let ours = self.config.line;
+        if theirs != ours {
+            self.out.event(Event::SettingsMismatch { ours, theirs });
+        }
+    }
+
     fn changed(&mut self, now: Duration, change: Option<Change>) {
         let Some(far) = self.session.far() else {
             return;
@@ -304,6 +330,10 @@ impl Rekey {
                 challenge,
                 response,
                 root_check: self.root.check(),
+                announced: Announced {
+                    settings: self.config.line,
+                    ledger: self.ledger,
+                },
             });
         }
         self.flush();

@@ -6,6 +6,7 @@ use core::time::Duration;
 use secy::{SaId, Suite};
 use wire::{KeyId, MacAddr};
 
+use crate::announced::LineSettings;
 use crate::policy::Policy;
 use crate::secret::Origin;
 use crate::shortage::Supply;
@@ -153,6 +154,13 @@ pub enum Event {
         ours: Policy,
         /// Its setting.
         theirs: Policy,
+    },
+    /// The data planes are set differently: some frames will not pass (REKEY-60).
+    SettingsMismatch {
+        /// Our settings.
+        ours: LineSettings,
+        /// Its settings.
+        theirs: LineSettings,
     },
     /// Both ends hold the next root; keys are made with it from now on.
     Ratcheted {

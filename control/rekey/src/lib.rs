@@ -36,6 +36,7 @@ pub mod guards;
 pub mod limits;
 
 mod action;
+mod announced;
 mod complaint;
 mod config;
 mod end;
@@ -67,6 +68,7 @@ mod used;
 mod mutations;
 
 pub use action::{Action, ControlFrame, Step};
+pub use announced::{Difference, LedgerHead, LineSettings};
 pub use config::{Config, ConfigError, scs};
 pub use end::Rekey;
 pub use event::{Cause, Direction, Ended, Event, KeyFailure, RatchetFailure, Refusal};

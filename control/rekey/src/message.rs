@@ -10,6 +10,7 @@ use core::time::Duration;
 use secy::{SaId, Suite};
 use wire::{An, KeyId, MacAddr, Sci};
 
+use crate::announced::{Announced, LedgerHead, LineSettings};
 use crate::event::Refusal;
 use crate::limits;
 use crate::policy::Policy;
@@ -20,10 +21,11 @@ use crate::transfer::{ALL, PIECE_LEN, PIECES, Piece};
 mod layout;
 
 use layout::{
-    AN_AT, BYE, CHALLENGE, COMMON, CTR, DESTINATION, EPOCH, ETHERTYPE, HAVE, HELLO, INDEX_AT,
-    INTERVAL_MS, KCV, KEM_DONE, KEM_HAVE, KEM_KEY, KEM_TEXT, KEY_ID, KEY_ID_LEN_AT, OFFER,
-    ORIGIN_AT, POLICY_AT, READY, REASON_AT, RESPONSE, ROOT, ROOT_EPOCH, RX_EPOCH, RX_HELD, SCI_SRC,
-    SESSION_DST, SESSION_SRC, SOURCE, SUITE_AT, TX_EPOCH, TX_SCS, TYPE_AT, VERSION, VERSION_AT,
+    AN_AT, BYE, CHALLENGE, CLEAR_TAGS_AT, COMMON, CTR, DESTINATION, EPOCH, ETHERTYPE, HAVE, HELLO,
+    INDEX_AT, INTERVAL_MS, KCV, KEM_DONE, KEM_HAVE, KEM_KEY, KEM_TEXT, KEY_ID, KEY_ID_LEN_AT,
+    LEDGER_HASH, LEDGER_NUMBER, MTU, OFFER, ORIGIN_AT, POLICY_AT, READY, REASON_AT, RESPONSE, ROOT,
+    ROOT_EPOCH, RX_EPOCH, RX_HELD, SCI_SRC, SESSION_DST, SESSION_SRC, SOURCE, SUITE_AT, TX_EPOCH,
+    TX_SCS, TYPE_AT, VERSION, VERSION_AT,
 };
 pub use layout::{FRAME_LEN, FRAME_LEN_MAX};
 
@@ -70,6 +72,8 @@ pub(crate) enum Body {
         response: Nonce,
         /// Check value of the root in force.
         root_check: Kcv,
+        /// Settings and the head of the ledger (REKEY-60).
+        announced: Announced,
     },
     Offer {
         id: SaId,
@@ -235,6 +239,7 @@ impl Message {
                 challenge: Nonce(array(frame, CHALLENGE)),
                 response: Nonce(array(frame, RESPONSE)),
                 root_check: Kcv(array(frame, KCV)),
+                announced: announced(frame)?,
             },
             OFFER => Body::Offer {
                 root,
@@ -309,8 +314,15 @@ impl Message {
                 challenge,
                 response,
                 root_check,
+                announced: Announced { settings, ledger },
             } => {
                 frame[TYPE_AT] = HELLO;
+                frame[MTU].copy_from_slice(&settings.mtu.to_be_bytes());
+                frame[CLEAR_TAGS_AT] = settings.clear_vlan_tags;
+                if let Some(head) = ledger {
+                    frame[LEDGER_NUMBER].copy_from_slice(&head.number.to_be_bytes());
+                    frame[LEDGER_HASH].copy_from_slice(&head.hash);
+                }
                 frame[CHALLENGE].copy_from_slice(&challenge.0);
                 frame[RESPONSE].copy_from_slice(&response.0);
                 frame[KCV].copy_from_slice(&root_check.0);
@@ -376,6 +388,18 @@ impl fmt::Debug for SessionId {
 
 impl Nonce {
     pub(crate) const NONE: Self = Self([0; 16]);
+}
+
+/// What a HELLO announces. A ledger without a hash has no number.
+fn announced(frame: &[u8; COMMON.end]) -> Option<Announced> {
+    let number = u64::from_be_bytes(array(frame, LEDGER_NUMBER));
+    let hash = array(frame, LEDGER_HASH);
+    let ledger = (hash != [0; 32]).then_some(LedgerHead { number, hash });
+    let settings = LineSettings {
+        mtu: u16::from_be_bytes(array(frame, MTU)),
+        clear_vlan_tags: frame[CLEAR_TAGS_AT],
+    };
+    (ledger.is_some() || number == 0).then_some(Announced { settings, ledger })
 }
 
 /// The octets of one field. The ranges are constants inside the frame.

@@ -57,11 +57,11 @@ def keys(psk, qkd, suite, origin, an, scs, epoch, sci_tx, sci_rx, s_tx, s_rx, ke
 
 def frame(mac_key, kind, dst=bytes.fromhex("0180c2000003"), src=MAC_A, reason=0, suite=4, an=0, origin=0, scs=2,
           s_src=b"", s_dst=b"", ctr=0, challenge=bytes(16), response=bytes(16), epoch=0, tx_epoch=0, rx_epoch=0,
-          interval_ms=3000, kcv=bytes(16), key_id=b"", policy=1, root_epoch=0, root=0, index=0, have=0, held=0, piece=b""):
+          interval_ms=3000, kcv=bytes(16), key_id=b"", announced=b"", policy=1, root_epoch=0, root=0, index=0, have=0, held=0, piece=b""):
     body = (dst + src + b"\x88\xb5" + bytes([1, kind, reason, suite, an, origin]) + struct.pack(">H", scs)
             + src + b"\0\1" + s_src + s_dst + struct.pack(">Q", ctr) + challenge + response
             + struct.pack(">IIII", epoch, tx_epoch, rx_epoch, interval_ms) + kcv
-            + bytes([len(key_id)]) + key_id.ljust(64, b"\0") + bytes([policy])
+            + bytes([len(key_id)]) + (key_id + announced).ljust(64, b"\0") + bytes([policy])
             + struct.pack(">IIBHI", root_epoch, root, index, have, held) + bytes(1))
     assert len(body) == 200 and len(piece) in (0, 276)
     body += piece
@@ -99,8 +99,8 @@ M = K["mac_key"]
 ab, ba = dict(s_src=S_A, s_dst=S_B), dict(s_src=S_B, s_dst=S_A, src=MAC_B, scs=1)
 with open(os.path.join(HERE, "frames.txt"), "w") as out:
     for name, octets in [
-        ("hello", frame(M, 1, s_src=S_A, s_dst=bytes(8), ctr=1, challenge=bytes(range(16)))),
-        ("hello_answer", frame(M, 1, ctr=2, challenge=b"\xa1" * 16, response=bytes(range(16)), kcv=b"\xc4" * 16, root_epoch=2, **ba)),
+        ("hello", frame(M, 1, s_src=S_A, s_dst=bytes(8), ctr=1, challenge=bytes(range(16)), announced=struct.pack(">HB", 1500, 0))),
+        ("hello_answer", frame(M, 1, ctr=2, announced=struct.pack(">HBQ", 9000, 1, 864000) + bytes(range(1, 33)), challenge=b"\xa1" * 16, response=bytes(range(16)), kcv=b"\xc4" * 16, root_epoch=2, **ba)),
         ("offer", frame(M, 2, ctr=9, an=2, origin=1, epoch=7, tx_epoch=6, key_id=UUID, root_epoch=3, root=2, **ab)),
         ("ready", frame(M, 3, ctr=0x0102030405060708, an=2, epoch=7, rx_epoch=7, held=7, kcv=K["kcv"], key_id=UUID, **ba)),
         ("ready_refused", frame(M, 3, ctr=10, an=2, epoch=7, rx_epoch=7, held=6, reason=1, key_id=UUID, **ba)),

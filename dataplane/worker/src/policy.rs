@@ -67,6 +67,9 @@ pub struct PolicyHits {
     pub red: [u64; POLICY_LINES_MAX],
     /// Frames from black that a line let bypass.
     pub black: [u64; POLICY_LINES_MAX],
+    /// Rekey frames from red, whatever line they hit. A pair inside the LAN sends some; without
+    /// one, red is connected to the line.
+    pub red_rekey: u64,
 }
 
 impl Policy {
@@ -140,7 +143,7 @@ impl Policy {
     #[inline]
     pub(crate) fn of_red(&mut self, frame: &[u8], rekey_ethertype: u16) -> Action {
         let (line, action) = match EthernetFrame::parse(frame) {
-            Some(frame) => self.look_up(&frame, rekey_ethertype),
+            Some(frame) => self.look_up::<true>(&frame, rekey_ethertype),
             None => (self.count - 1, Action::Protect),
         };
         self.hits.red[line] += 1;
@@ -156,7 +159,7 @@ impl Policy {
         if frame.ethertype() == ETHERTYPE_MACSEC {
             return false; // the usual case
         }
-        let (line, action) = self.look_up(&frame, rekey_ethertype);
+        let (line, action) = self.look_up::<false>(&frame, rekey_ethertype);
         let bypasses = action == Action::Bypass;
         self.hits.black[line] += u64::from(bypasses);
         bypasses
@@ -164,13 +167,20 @@ impl Policy {
 
     // Always: left out of line it costs a call a frame.
     #[inline(always)]
-    fn look_up(&mut self, frame: &EthernetFrame<'_>, rekey_ethertype: u16) -> (usize, Action) {
+    fn look_up<const RED: bool>(
+        &mut self,
+        frame: &EthernetFrame<'_>,
+        rekey_ethertype: u16,
+    ) -> (usize, Action) {
         let (key, ethertype) = Key::of(frame);
         let line = match self.before {
             Some((before, line)) if before == key => line,
             _ => {
                 let line = self.line_of(key, ethertype, rekey_ethertype);
-                self.before = Some((key, line));
+                let rekey = ethertype == rekey_ethertype;
+                self.hits.red_rekey += u64::from(RED && rekey);
+                // Each rekey frame comes here again, to be counted.
+                self.before = (!rekey).then_some((key, line));
                 line
             }
         };
@@ -220,6 +230,7 @@ impl Default for PolicyHits {
             serial: 0,
             red: [0; POLICY_LINES_MAX],
             black: [0; POLICY_LINES_MAX],
+            red_rekey: 0,
         }
     }
 }

@@ -75,7 +75,7 @@ const WORDS: usize = 2 * PortCounters::LEN
     + WorkerCounters::NAMES.len()
     + 1
     + 2 * POLICY_LINES_MAX
-    + 6
+    + 7
     + RX_SAS_MAX * WORDS_OF_RX_SA;
 /// How often a reader looks again at once. The worker writes for under a microsecond.
 const READS_AT_ONCE: u32 = 64;
@@ -171,6 +171,7 @@ impl StatsSnapshot {
         word(self.policy.serial);
         self.policy.red.into_iter().for_each(&mut word);
         self.policy.black.into_iter().for_each(&mut word);
+        word(self.policy.red_rekey);
         word(link_to_word(self.red_link));
         word(link_to_word(self.black_link));
         word(self.line_tag.map_or(0, LineTag::to_word));
@@ -198,6 +199,7 @@ impl StatsSnapshot {
                 serial: next(&mut words),
                 red: take(&mut words),
                 black: take(&mut words),
+                red_rekey: next(&mut words),
             },
             red_link: link_from_word(next(&mut words)),
             black_link: link_from_word(next(&mut words)),

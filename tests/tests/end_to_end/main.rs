@@ -12,6 +12,7 @@
 mod cli;
 mod config_errors;
 mod crash;
+mod disagreement;
 mod flood;
 mod headline;
 mod key_sources;

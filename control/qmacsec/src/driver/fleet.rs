@@ -416,6 +416,22 @@ impl Fleet {
             .max()
     }
 
+    /// Red frames dropped because they are longer than the MTU allows: by the port, or by the SecY.
+    pub(crate) fn too_long_on_red(&self) -> u64 {
+        let of = |member: &Member| {
+            let stats = member.handle.stats.snapshot();
+            stats.red.rx_too_long + stats.tx.out_pkts_too_long + stats.black.tx_too_long
+        };
+        self.crew.iter().map(of).sum()
+    }
+
+    /// Rekey frames that arrived at red since the last change of the policy.
+    pub(crate) fn rekey_frames_on_red(&self) -> u64 {
+        let members = self.crew.iter();
+        let of = |member: &Member| member.handle.stats.snapshot().policy.red_rekey;
+        members.map(of).sum()
+    }
+
     /// The policy and its hits, over all workers; those that still have another table are left out.
     pub(crate) fn policy(&self) -> Vec<PolicyLine> {
         let hits: Vec<_> = self

@@ -31,8 +31,10 @@ pub(crate) struct Journal {
     root: Option<u32>,
     /// Lines of each kind and level since then.
     lines: BTreeMap<(&'static str, Level), u32>,
-    /// The setting in which this session's peer differs from ours.
+    /// The setting in which this session's peer differs from ours, so that no key can be agreed.
     disagreement: Option<String>,
+    /// The settings in which its data plane differs from ours: keys are agreed, frames are lost.
+    mismatch: Option<String>,
 }
 
 /// One line for the log.
@@ -52,6 +54,7 @@ impl Journal {
             root: None,
             lines: BTreeMap::new(),
             disagreement: None,
+            mismatch: None,
         }
     }
 
@@ -72,7 +75,11 @@ impl Journal {
                 self.disagreement = Some(text.clone());
             }
             // A new session may have another peer, or the same one with a new config.
-            Event::SessionEnded { .. } => self.disagreement = None,
+            Event::SessionEnded { .. } => {
+                self.disagreement = None;
+                self.mismatch = None;
+            }
+            Event::SettingsMismatch { .. } => self.mismatch = Some(text.clone()),
             _ => {}
         }
         if level == Level::DEBUG {
@@ -132,9 +139,14 @@ impl Journal {
         (!parts.is_empty()).then(|| format!("in the last {seconds} s: {}", parts.join("; ")))
     }
 
-    /// The settings in which the two ends differ, as text.
+    /// The setting that prevents keys, as text.
     pub(crate) fn disagreement(&self) -> Option<&str> {
         self.disagreement.as_deref()
+    }
+
+    /// The settings for which frames are lost, as text.
+    pub(crate) fn mismatch(&self) -> Option<&str> {
+        self.mismatch.as_deref()
     }
 
     pub(crate) fn last(&self) -> Vec<(u64, String)> {
@@ -146,7 +158,9 @@ impl Journal {
 fn kind(event: &Event) -> &'static str {
     match event {
         Event::PeerFound { .. } | Event::PeerLost { .. } | Event::SessionEnded { .. } => "the peer",
-        Event::SuiteMismatch { .. } | Event::PolicyMismatch { .. } => "settings that differ",
+        Event::SuiteMismatch { .. }
+        | Event::PolicyMismatch { .. }
+        | Event::SettingsMismatch { .. } => "settings that differ",
         Event::Ratcheted { .. } | Event::RatchetFailed { .. } => "ML-KEM exchanges",
         Event::WrongSecret { .. } | Event::ForgedFrames { .. } | Event::OwnAddress => {
             "rekey frames that are not the peer's"
@@ -215,6 +229,14 @@ fn words(event: &Event) -> (Level, String) {
             Level::ERROR,
             format!("the peer's key policy is {theirs}, ours is {ours}: no key can be agreed; mend: the same rekey.policy at both ends"),
         ),
+        Event::SettingsMismatch { ours, theirs } => {
+            let all: Vec<_> = ours.differences(*theirs).iter().map(ToString::to_string).collect();
+            let which = all.join("; ");
+            (
+                Level::ERROR,
+                format!("frames are lost because the ends differ: {which}; fix: the same values at both ends"),
+            )
+        }
         Event::Ratcheted { root, took } => (
             // The first root is worth a line at INFO; each minute brings another.
             if *root == 1 { Level::INFO } else { Level::DEBUG },

@@ -17,6 +17,7 @@ mod link_loss;
 mod links;
 mod reload;
 mod report;
+mod too_long;
 mod turns;
 mod zeroise;
 
@@ -25,7 +26,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use port::LinkState;
-use rekey::{Action, Direction, Rekey, RootSecret};
+use rekey::{Action, Direction, LineSettings, Rekey, RootSecret};
 use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tracing::{Level, error};
@@ -46,6 +47,7 @@ use link_loss::LinkLoss;
 use links::Links;
 use reload::Reload;
 use report::Identity;
+use too_long::TooLongWatch;
 
 /// How long BYE may take to reach the peer before the workers end.
 const FAREWELL: Duration = Duration::from_millis(50);
@@ -62,6 +64,7 @@ pub(crate) struct Driver {
     reload: Reload,
     links: Links,
     line_tag: LineTagWatch,
+    too_long: TooLongWatch,
     /// Rekey frames are left over from the last round.
     backlog: bool,
     /// If the config asks for it.
@@ -86,6 +89,10 @@ impl Driver {
             hold_max: config.rekey.hold_max.0,
             policy: config.rekey.policy.0,
             ratchet: config.rekey.kem_interval.0,
+            line: LineSettings {
+                mtu: config.red.mtu,
+                clear_vlan_tags: config.macsec.clear_vlan_tags,
+            },
             ethertype: config.rekey.ethertype,
             destination: config.rekey.destination.0,
             ..rekey::Config::new(local)
@@ -106,6 +113,7 @@ impl Driver {
             reload: Reload::new(config, file),
             links: Links::new(Duration::ZERO),
             line_tag: LineTagWatch::default(),
+            too_long: TooLongWatch::new(config.red.mtu),
             backlog: false,
             link_loss: config
                 .encryptor
@@ -243,8 +251,20 @@ impl Driver {
         if let Some(line) = self.line_tag.on_look(self.fleet.line_tag()) {
             self.journal.tell(now, line);
         }
+        if let Some(line) = self.too_long.on_look(now, self.fleet.too_long_on_red()) {
+            self.journal.tell(now, line);
+        }
+        self.exchange_heads();
         self.look_at_links();
         self.journal.on_time(now);
+    }
+
+    /// Each end's ledger notes the head of the other's.
+    fn exchange_heads(&mut self) {
+        self.rekey.set_ledger_head(self.ledger.head());
+        if let Some(head) = self.rekey.take_peer_ledger_head() {
+            self.ledger.on_peer_head(head);
+        }
     }
 
     /// Logs the loss and return of a link, and forwards it if the config says so.
@@ -334,6 +354,10 @@ impl Driver {
             links: &self.links,
             line_tag: self.line_tag.report(),
             disagreement: self.journal.disagreement(),
+            mismatch: self
+                .journal
+                .mismatch()
+                .or_else(|| self.too_long.present(now)),
             held: self.link_loss.as_ref().and_then(LinkLoss::held),
         })
     }

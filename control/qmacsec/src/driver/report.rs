@@ -56,8 +56,10 @@ pub(super) struct Sources<'a> {
     pub(super) events: Vec<(u64, String)>,
     pub(super) links: &'a Links,
     pub(super) line_tag: Option<String>,
-    /// The settings in which the two ends differ.
+    /// The setting that prevents keys.
     pub(super) disagreement: Option<&'a str>,
+    /// The settings for which frames are lost, or frames that are too long.
+    pub(super) mismatch: Option<&'a str>,
     /// The port that we hold down.
     pub(super) held: Option<Side>,
 }
@@ -130,6 +132,7 @@ fn headline_of(sources: &Sources<'_>) -> Headline {
         ledger,
         held,
         disagreement,
+        mismatch,
         ..
     } = sources;
     let states = fleet.links().unwrap_or([LinkState::Gone; 2]);
@@ -147,9 +150,11 @@ fn headline_of(sources: &Sources<'_>) -> Headline {
         ports: Side::BOTH.map(port),
         held: *held,
         disagreement: *disagreement,
+        mismatch: *mismatch,
         peer: &identity.peer,
         session: &rekey.session,
         only_forged: counters.forged > 0 && counters.accepted == 0,
+        rekey_on_red: fleet.rekey_frames_on_red() > 0,
         tx: &rekey.tx,
         rx: &rekey.rx,
         interval: identity.interval,

@@ -97,15 +97,6 @@ pub struct Removed {
     pub at_ms: u64,
 }
 
-/// The last synced entry of a ledger, which each end sends to the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Number of the entry.
-    pub number: u64,
-    /// Its hash.
-    pub hash: [u8; 32],
-}
-
 /// The previous hash of the first entry.
 pub(super) const BEGINNING: &str =
     "0000000000000000000000000000000000000000000000000000000000000000";
@@ -226,14 +217,6 @@ impl Entry {
     }
 }
 
-impl Head {
-    /// The hash as lower-case hex digits.
-    #[must_use]
-    pub fn hash_text(&self) -> String {
-        hex(&self.hash)
-    }
-}
-
 /// Hashes each field with its length before it, so that different contents give different octets.
 struct Fields(Sha256);
 
@@ -316,7 +299,7 @@ fn record_fields(fields: &mut Fields, record: &Record) {
     fields.number(record.wiped_ms);
 }
 
-fn hex(octets: &[u8]) -> String {
+pub(super) fn hex(octets: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digits = octets
         .iter()

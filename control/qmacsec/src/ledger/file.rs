@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use rustix::process::setpriority_process;
 use tracing::{error, info, warn};
 
-use super::entry::{Cut, Head, Heard, What};
+use super::entry::{Cut, Heard, What, hex};
 use super::error::LedgerError;
 use super::live::{self, Live};
 use super::queue::Queue;
 use super::{LedgerOptions, Record, now_ms, segment};
 use crate::limits::LEDGER_PACK_NICE;
+use rekey::LedgerHead;
 
 /// Time between two attempts to write to a failing disk.
 const RETRY: Duration = Duration::from_secs(1);
@@ -38,7 +39,7 @@ struct State {
     queue: Queue,
     stop: bool,
     health: LedgerHealth,
-    head: Option<Head>,
+    head: Option<LedgerHead>,
     /// The writer holds a record that is not in the file yet.
     in_hand: bool,
 }
@@ -133,10 +134,10 @@ impl LedgerFile {
     }
 
     /// Queues a note of the last entry of the peer's ledger.
-    pub fn heard(&mut self, head: &Head) {
+    pub fn heard(&mut self, head: &LedgerHead) {
         self.push(What::Heard(Heard {
             number: head.number,
-            hash: head.hash_text(),
+            hash: hex(&head.hash),
             at_ms: now_ms(),
         }));
     }
@@ -157,7 +158,7 @@ impl LedgerFile {
 
     /// The last synced entry: a power cut does not lose it.
     #[must_use]
-    pub fn head(&self) -> Option<Head> {
+    pub fn head(&self) -> Option<LedgerHead> {
         self.shared.lock().head
     }
 

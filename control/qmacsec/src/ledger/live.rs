@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::LedgerOptions;
-use super::entry::{BEGINNING, Entry, Head, Removed, Segment, What};
+use rekey::LedgerHead;
+
+use super::entry::{BEGINNING, Entry, Removed, Segment, What};
 use super::error::LedgerError;
 use super::segment::{self, Sealed};
 use super::tail::{LINE_MAX, Tail, parse};
@@ -240,12 +242,12 @@ impl Live {
     ///
     /// # Errors
     /// The sync failed.
-    pub(super) fn sync(&mut self) -> io::Result<Option<Head>> {
+    pub(super) fn sync(&mut self) -> io::Result<Option<LedgerHead>> {
         self.file.sync_data()?;
         self.unsynced = false;
         Ok(super::entry::octets(&self.last)
             .filter(|_| self.number > 0)
-            .map(|hash| Head {
+            .map(|hash| LedgerHead {
                 number: self.number,
                 hash,
             }))

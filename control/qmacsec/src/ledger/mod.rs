@@ -29,13 +29,13 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use std::{fs, io};
 
-use rekey::Event;
+use rekey::{Event, LedgerHead};
 use secy::SaId;
 use tracing::error;
 
 pub use crate::capture::CaptureError;
 pub(crate) use book::Book;
-pub use entry::{Cut, Entry, Gap, Head, Heard, Removed, Segment, What};
+pub use entry::{Cut, Entry, Gap, Heard, Removed, Segment, What};
 pub use error::LedgerError;
 pub use file::{LedgerFile, LedgerHealth};
 pub use live::{Inspection, inspect};
@@ -79,8 +79,8 @@ pub(crate) struct Ledger {
 
 /// The last head the peer reported, and the last one noted.
 struct PeerHead {
-    told: Head,
-    noted: Option<(Head, Instant)>,
+    told: LedgerHead,
+    noted: Option<(LedgerHead, Instant)>,
 }
 
 impl Ledger {
@@ -107,11 +107,7 @@ impl Ledger {
 
     /// Takes the head of the peer's ledger, which the caller has authenticated. Our ledger notes
     /// it, so that a rollback of the peer's ledger can be detected.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "HELLO will carry the heads of the ledgers")
-    )]
-    pub(crate) fn on_peer_head(&mut self, head: Head) {
+    pub(crate) fn on_peer_head(&mut self, head: LedgerHead) {
         let noted = self.peer.as_ref().and_then(|peer| peer.noted);
         if let Some(PeerHead { told, .. }) = &self.peer
             && head.number < told.number
@@ -129,11 +125,7 @@ impl Ledger {
     }
 
     /// The head of our ledger for the peer: the last synced entry.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "HELLO will carry the heads of the ledgers")
-    )]
-    pub(crate) fn head(&self) -> Option<Head> {
+    pub(crate) fn head(&self) -> Option<LedgerHead> {
         self.file.as_ref()?.head()
     }
 

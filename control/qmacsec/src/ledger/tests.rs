@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use rekey::{Direction, Event, Origin};
+use rekey::{Direction, Event, LedgerHead, Origin};
 use secy::SaId;
 use std::time::Duration;
 use wire::{An, KeyId, MacAddr};
 
-use super::entry::BEGINNING;
+use super::entry::{BEGINNING, hex};
 use super::{
-    Book, Cut, Entry, Head, Heard, Inspection, Ledger, LedgerError, LedgerFile, LedgerOptions,
-    Record, Removed, Segment, Source, What, inspect, read, segment,
+    Book, Cut, Entry, Heard, Inspection, Ledger, LedgerError, LedgerFile, LedgerOptions, Record,
+    Removed, Segment, Source, What, inspect, read, segment,
 };
 
 const A: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
@@ -402,7 +402,7 @@ fn the_peers_head_is_noted_now_and_then_and_our_own_is_told_once_it_is_on_the_di
     let file = open(&path).unwrap();
     let mut ledger = Ledger::new(book, Some(file));
     assert_eq!(ledger.head(), None, "nothing is written yet");
-    let head = |number: u64| Head {
+    let head = |number: u64| LedgerHead {
         number,
         hash: [number as u8; 32],
     };
@@ -416,7 +416,7 @@ fn the_peers_head_is_noted_now_and_then_and_our_own_is_told_once_it_is_on_the_di
     let own = ledger.head().unwrap();
     drop(ledger);
     let entries = read(&path).unwrap();
-    assert_eq!((own.number, own.hash_text()), (1, entries[0].hash.clone()));
+    assert_eq!((own.number, hex(&own.hash)), (1, entries[0].hash.clone()));
     let heard: Vec<_> = entries
         .iter()
         .map(|entry| match &entry.what {
@@ -424,10 +424,7 @@ fn the_peers_head_is_noted_now_and_then_and_our_own_is_told_once_it_is_on_the_di
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(
-        heard,
-        [(5, head(5).hash_text()), (19, head(19).hash_text())]
-    );
+    assert_eq!(heard, [(5, hex(&head(5).hash)), (19, hex(&head(19).hash))]);
 }
 
 #[test]

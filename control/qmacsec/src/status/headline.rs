@@ -150,11 +150,15 @@ pub(crate) struct Facts<'a> {
     pub(crate) held: Option<Side>,
     /// The settings in which the two ends differ.
     pub(crate) disagreement: Option<&'a str>,
+    /// The settings for which some frames are lost, or the frames that are too long.
+    pub(crate) mismatch: Option<&'a str>,
     /// Name of the peer in the config.
     pub(crate) peer: &'a str,
     pub(crate) session: &'a SessionStatus,
     /// Rekey frames arrived, but none of them verified.
     pub(crate) only_forged: bool,
+    /// Rekey frames arrive at red.
+    pub(crate) rekey_on_red: bool,
     pub(crate) tx: &'a DirectionStatus,
     pub(crate) rx: &'a DirectionStatus,
     /// Life of a key while keys arrive in time.
@@ -174,6 +178,7 @@ pub(crate) fn headline(facts: &Facts<'_>) -> Headline {
         .or_else(|| peer(facts))
         .or_else(|| no_key(facts))
         .or_else(|| short_of_keys(facts))
+        .or_else(|| mismatch(facts))
         .or_else(|| unrecorded(facts))
         .map_or((State::Encrypting, None), |(state, reason)| {
             (state, Some(reason))
@@ -243,16 +248,24 @@ fn peer(facts: &Facts<'_>) -> Option<(State, String)> {
     } else {
         ""
     };
+    let cables = if facts.rekey_on_red {
+        "; rekey frames arrive at red: are the cables of red and black swapped?"
+    } else {
+        ""
+    };
     match facts.session.state {
         SessionState::Searching | SessionState::Adopted if facts.uptime < limits::STARTING => {
             Some((
                 State::Starting,
-                format!("looking for {name} for {}{forged}", time(facts.uptime)),
+                format!(
+                    "looking for {name} for {}{forged}{cables}",
+                    time(facts.uptime)
+                ),
             ))
         }
         SessionState::Searching | SessionState::Adopted => Some((
             State::NoPeer,
-            format!("{name} has not proved the pair's secret{forged}"),
+            format!("{name} has not proved the pair's secret{forged}{cables}"),
         )),
         SessionState::Lost => {
             let silence = facts.session.silence.unwrap_or_default();
@@ -331,6 +344,12 @@ fn short_of_keys(facts: &Facts<'_>) -> Option<(State, String)> {
         }
     };
     Some((State::Degraded, reason))
+}
+
+/// Keys are agreed, but not all frames pass.
+fn mismatch(facts: &Facts<'_>) -> Option<(State, String)> {
+    let on = facts.mismatch?;
+    Some((State::Degraded, on.to_owned()))
 }
 
 /// Frames pass, but the ledger does not record their keys.

@@ -65,16 +65,23 @@ impl Rekey {
                 challenge,
                 response,
                 root_check,
+                announced,
             } => {
                 check = Some(root_check);
                 let before = self.session.far().map(|far| far.mac());
                 let (hello, change) = self.session.on_hello(now, header, *challenge, *response)?;
                 match hello {
-                    Hello::Adopted { returned } => self.adopted(now, before, returned, header),
+                    Hello::Adopted { returned } => {
+                        self.adopted(now, before, returned, header);
+                        self.compare(announced.settings);
+                    }
                     Hello::Forgotten => self.end_session(now, Ended::Forgotten),
                     Hello::Known | Hello::Challenged => {}
                 }
                 let known = matches!(hello, Hello::Known | Hello::Adopted { .. });
+                if known {
+                    self.peer_ledger = announced.ledger;
+                }
                 (known, change)
             }
             Body::Piece { .. } => match self.session.on_other(now, header) {

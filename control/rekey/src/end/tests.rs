@@ -6,6 +6,7 @@ use secy::{SaId, Suite};
 use wire::Pn;
 
 use crate::action::Step;
+use crate::announced::{LedgerHead, LineSettings};
 use crate::config::Config;
 use crate::event::{Cause, Direction, Ended, Event, KeyFailure, Refusal};
 use crate::guards::{Guard, without};
@@ -348,6 +349,41 @@ fn different_suites_are_named_and_cost_no_keys() {
         assert_eq!(two.sealing[side], None);
     }
     assert_eq!(two.made, 2, "the one key that each holds ready");
+}
+
+#[test]
+fn rekey_60_other_settings_of_the_data_plane_are_reported_at_both_ends_and_keys_flow() {
+    let settings = [(1500, 0), (9000, 1)].map(|(mtu, clear_vlan_tags)| LineSettings {
+        mtu,
+        clear_vlan_tags,
+    });
+    let mut two = Two::new(|side, config| config.line = settings[side], [7, 7]);
+    two.run(ms(20_000));
+    for side in 0..2 {
+        let expected = Event::SettingsMismatch {
+            ours: settings[side],
+            theirs: settings[1 - side],
+        };
+        assert_eq!(two.seen(side, |event| *event == expected), 1);
+        assert!(two.sealing[side].is_some());
+    }
+}
+
+#[test]
+fn rekey_60_a_hello_brings_the_head_of_the_ledger() {
+    let mut two = Two::plain();
+    let head = |number| LedgerHead {
+        number,
+        hash: [7; 32],
+    };
+    two.ends[0].set_ledger_head(Some(head(8)));
+    two.run(ms(1000));
+    assert_eq!(two.ends[1].take_peer_ledger_head(), Some(head(8)));
+    assert_eq!(two.ends[1].take_peer_ledger_head(), None, "until the next");
+    assert_eq!(two.ends[0].take_peer_ledger_head(), None, "it keeps none");
+    two.ends[0].set_ledger_head(Some(head(9)));
+    two.run(ms(1000));
+    assert_eq!(two.ends[1].take_peer_ledger_head(), Some(head(9)));
 }
 
 #[test]

@@ -48,6 +48,11 @@ pub(super) const INTERVAL_MS: Range<usize> = 98..102;
 pub(super) const KCV: Range<usize> = 102..118;
 pub(super) const KEY_ID_LEN_AT: usize = 118;
 pub(super) const KEY_ID: Range<usize> = 119..183;
+// A HELLO has what it announces in the place of the key_ID (REKEY-60).
+pub(super) const MTU: Range<usize> = 119..121;
+pub(super) const CLEAR_TAGS_AT: usize = 121;
+pub(super) const LEDGER_NUMBER: Range<usize> = 122..130;
+pub(super) const LEDGER_HASH: Range<usize> = 130..162;
 pub(super) const POLICY_AT: usize = 183;
 pub(super) const ROOT_EPOCH: Range<usize> = 184..188;
 pub(super) const ROOT: Range<usize> = 188..192;
@@ -65,5 +70,6 @@ const _: () = {
     assert!(PIECE.start == COMMON.end && PIECE.end - PIECE.start == PIECE_LEN);
     assert!(PIECE.end + MAC_LEN == FRAME_LEN_MAX && FRAME_LEN_MAX <= 512);
     assert!(KCV.end - KCV.start == KCV_LEN);
+    assert!(MTU.start == KEY_ID.start && LEDGER_HASH.end <= KEY_ID.end);
     assert!(KEY_ID.end - KEY_ID.start == KeyId::LEN_MAX);
 };

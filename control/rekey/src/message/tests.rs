@@ -11,6 +11,7 @@ use super::{
     Answer, Body, Envelope, FRAME_LEN, FRAME_LEN_MAX, Header, Message, Nonce, Reject, SessionId,
     Transfer,
 };
+use crate::announced::{Announced, LedgerHead, LineSettings};
 use crate::event::Refusal;
 use crate::limits::TX_SCS_MAX;
 use crate::policy::Policy;
@@ -144,7 +145,7 @@ fn bend(frame: &[u8]) {
 /// Frames only a broken peer sends: authentic, and still not taken.
 #[test]
 fn rekey_11_authentic_nonsense_is_malformed() {
-    let nonsense: [(&str, usize, u8); 24] = [
+    let nonsense: [(&str, usize, u8); 26] = [
         ("bye", 16, 1),       // a reason in a BYE
         ("ready", 16, 200),   // a reason nobody knows
         ("hello", 17, 9),     // a suite nobody knows
@@ -158,6 +159,8 @@ fn rekey_11_authentic_nonsense_is_malformed() {
         ("offer", 118, 0),    // no key_ID
         ("offer", 118, 65),   // a key_ID too long
         ("offer", 182, b'x'), // octets behind the key_ID
+        ("hello", 129, 1),    // a ledger without a hash
+        ("hello", 162, 1),    // octets behind what it announces
         ("hello", 183, 0),    // no policy
         ("hello", 183, 9),    // a policy nobody knows
         ("hello", 191, 1),    // a root named in a HELLO
@@ -236,11 +239,26 @@ fn body() -> impl Strategy<Value = Body> {
         Origin::Distilled,
     ]);
     prop_oneof![
-        any::<([u8; 16], [u8; 16], [u8; 16])>().prop_map(|(a, b, c)| Body::Hello {
-            root_check: Kcv(c),
-            challenge: Nonce(a),
-            response: Nonce(b)
-        }),
+        (
+            any::<([u8; 16], [u8; 16], [u8; 16])>(),
+            any::<(u16, u8, Option<(u64, [u8; 31])>)>()
+        )
+            .prop_map(|((a, b, c), (mtu, clear_vlan_tags, ledger))| Body::Hello {
+                root_check: Kcv(c),
+                challenge: Nonce(a),
+                response: Nonce(b),
+                announced: Announced {
+                    settings: LineSettings {
+                        mtu,
+                        clear_vlan_tags
+                    },
+                    ledger: ledger.map(|(number, octets)| {
+                        let mut hash = [1; 32];
+                        hash[..31].copy_from_slice(&octets);
+                        LedgerHead { number, hash }
+                    }),
+                },
+            }),
         (sa.clone(), origin, any::<u32>()).prop_map(|((id, key_id), origin, root)| Body::Offer {
             id,
             key_id,

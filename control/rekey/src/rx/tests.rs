@@ -7,6 +7,7 @@ use secy::{SaId, Suite};
 use wire::{An, KeyId, MacAddr, Sci};
 
 use crate::action::{Action, Step};
+use crate::announced::{Announced, LineSettings};
 use crate::config::Config;
 use crate::event::{Event, KeyFailure};
 use crate::guards::{Guard, without};
@@ -79,6 +80,13 @@ impl Receiver {
             challenge: Nonce([1; 16]),
             response: challenge,
             root_check: Kcv::NONE,
+            announced: Announced {
+                settings: LineSettings {
+                    mtu: 1500,
+                    clear_vlan_tags: 0,
+                },
+                ledger: None,
+            },
         };
         receiver.say(body, 0).expect("no rule is broken yet");
         receiver

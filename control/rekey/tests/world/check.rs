@@ -355,6 +355,7 @@ fn name(event: &Event) -> &'static str {
         Event::SessionEnded { .. } => "session ended",
         Event::SuiteMismatch { .. } => "suite mismatch",
         Event::PolicyMismatch { .. } => "policy mismatch",
+        Event::SettingsMismatch { .. } => "settings mismatch",
         Event::Ratcheted { .. } => "ratcheted",
         Event::RatchetFailed { .. } => "ratchet failed",
         Event::Installed { .. } => "installed",

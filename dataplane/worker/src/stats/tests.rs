@@ -30,6 +30,7 @@ fn full(seed: u64) -> StatsSnapshot {
             serial: number(),
             red: numbers::<POLICY_LINES_MAX>(&mut number),
             black: numbers::<POLICY_LINES_MAX>(&mut number),
+            red_rekey: numbers::<1>(&mut number)[0],
         },
         red_link: LinkState::Up,
         black_link: LinkState::Gone,

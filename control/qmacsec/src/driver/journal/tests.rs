@@ -112,3 +112,23 @@ fn a_disagreement_lasts_as_long_as_the_session() {
     );
     assert_eq!(journal.disagreement(), None);
 }
+
+#[test]
+fn a_mismatch_names_both_values_and_lasts_as_long_as_the_session() {
+    let mut journal = Journal::new();
+    let [ours, theirs] = [1500, 9000].map(|mtu| rekey::LineSettings {
+        mtu,
+        clear_vlan_tags: 0,
+    });
+    let mismatch = Event::SettingsMismatch { ours, theirs };
+    journal.enter(Duration::ZERO, &mismatch);
+    let text = journal.mismatch().unwrap();
+    assert!(
+        text.contains("red.mtu is 9000 at the peer and 1500 here"),
+        "{text}"
+    );
+    assert_eq!(journal.disagreement(), None, "keys are agreed");
+    let (peer, why) = (MacAddr([2, 0, 0, 0, 0, 1]), Ended::Bye);
+    journal.enter(Duration::ZERO, &Event::SessionEnded { peer, why });
+    assert_eq!(journal.mismatch(), None);
+}

@@ -80,9 +80,11 @@ impl Well {
             ports: [port("eth1"), port("eth2")],
             held: None,
             disagreement: None,
+            mismatch: None,
             peer: "site-b",
             session: &self.session,
             only_forged: false,
+            rekey_on_red: false,
             tx: &self.tx,
             rx: &self.rx,
             interval: secs(3),
@@ -188,6 +190,16 @@ fn what_keeps_frames_from_passing_is_told_in_its_order() {
 }
 
 #[test]
+fn settings_that_differ_degrade_what_encrypts() {
+    let well = Well::new();
+    let mut facts = well.facts();
+    facts.mismatch = Some("red.mtu is 9000 at the peer");
+    told(&headline(&facts), State::Degraded, &["red.mtu"]);
+    facts.disagreement = Some("another suite");
+    told(&headline(&facts), State::Disagree, &["suite"]);
+}
+
+#[test]
 fn a_session_begins_and_may_be_lost() {
     let mut well = Well::new();
     well.session.state = SessionState::Searching;
@@ -198,6 +210,8 @@ fn a_session_begins_and_may_be_lost() {
     told(&headline(&facts), State::NoPeer, &["site-b has not proved"]);
     facts.only_forged = true;
     told(&headline(&facts), State::NoPeer, &["pair.psk"]);
+    facts.rekey_on_red = true;
+    told(&headline(&facts), State::NoPeer, &["red and black swapped"]);
     well.session.state = SessionState::Lost;
     well.session.silence = Some(secs(31));
     told(
