@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 const OTHERS: u32 = 0o077;
 /// Everybody may create, rename and delete files in this folder.
 const EVERYBODY_WRITES: u32 = 0o002;
+/// In this folder a file is renamed and deleted only by its owner, the folder's owner or root.
+const STICKY: u32 = 0o1000;
 /// User ID of the superuser.
 const ROOT: u32 = 0;
 
@@ -144,7 +146,8 @@ impl<'a> Opened<'a> {
             return Err(FileError::OpenToOthers(mode & 0o7777));
         }
         let (owner, user) = (self.about.uid(), rustix::process::geteuid().as_raw());
-        if owner != user && owner != ROOT {
+        let trusted = |owner| owner == user || owner == ROOT;
+        if !trusted(owner) {
             return Err(FileError::Foreign { owner, user });
         }
         // The folder of the given path, and that of the link target.
@@ -154,9 +157,14 @@ impl<'a> Opened<'a> {
                 Some(folder) if !folder.as_os_str().is_empty() => folder,
                 _ => Path::new("."),
             };
-            let mode = fs::metadata(folder)?.mode();
-            if mode & EVERYBODY_WRITES != 0 {
-                let (folder, mode) = (folder.to_path_buf(), mode & 0o7777);
+            let about = fs::metadata(folder)?;
+            let mode = about.mode() & 0o7777;
+            // As in /tmp: others may create files, but not replace this one, or the link to it.
+            let kept = mode & STICKY != 0
+                && trusted(about.uid())
+                && trusted(fs::symlink_metadata(file)?.uid());
+            if mode & EVERYBODY_WRITES != 0 && !kept {
+                let folder = folder.to_path_buf();
                 return Err(FileError::PublicFolder { folder, mode });
             }
         }

@@ -103,7 +103,7 @@ fn a_secret_where_everybody_may_replace_it_is_refused() {
     let outside = Folder::new();
     let link = outside.0.path().join("link");
     symlink(&file, &link).unwrap();
-    for mode in [0o777, 0o1777, 0o702] {
+    for mode in [0o777, 0o702] {
         set_mode(folder.0.path(), mode);
         for path in [&file, &link] {
             let said = said(path);
@@ -114,11 +114,33 @@ fn a_secret_where_everybody_may_replace_it_is_refused() {
         }
         assert!(read(&file, 100).is_ok(), "no secret, no matter");
     }
-    set_mode(folder.0.path(), 0o755);
-    assert_eq!(said(&file), "read");
+    // 1777 is the mode of /tmp: others cannot replace our file there.
+    for mode in [0o755, 0o1777] {
+        set_mode(folder.0.path(), mode);
+        assert_eq!((said(&file), said(&link)), ("read".into(), "read".into()));
+    }
     // Everybody could replace the link, so it is refused too.
     set_mode(outside.0.path(), 0o777);
     assert!(said(&link).contains("everybody may write"));
+}
+
+#[test]
+fn a_link_of_somebody_else_in_a_sticky_folder_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        return println!("skipped: only root gives files away");
+    }
+    let (folder, outside) = (Folder::new(), Folder::new());
+    let link = outside.0.path().join("link");
+    symlink(folder.file("a", 0o600), &link).unwrap();
+    set_mode(outside.0.path(), 0o1777);
+    assert_eq!(said(&link), "read");
+    std::os::unix::fs::lchown(&link, Some(1234), None).unwrap();
+    assert!(said(&link).contains("everybody may write"));
+    // The owner of a sticky folder may replace what is in it.
+    let file = folder.file("b", 0o600);
+    set_mode(folder.0.path(), 0o1777);
+    std::os::unix::fs::chown(folder.0.path(), Some(1234), None).unwrap();
+    assert!(said(&file).contains("everybody may write"));
 }
 
 #[test]
