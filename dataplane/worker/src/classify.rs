@@ -1,26 +1,26 @@
-//! The first look at a frame from the line: control, for the SecY, or round it.
+//! The first classification of a frame from the line: to control, to the SecY, or bypass.
 //!
-//! The uncontrolled port reaches the rekey protocol and nothing else. What no line of the policy lets
-//! bypass goes to the SecY, which has a name for everything that is not MACsec (InPktsNoTag and
+//! The uncontrolled port reaches only the rekey protocol. A frame that no line of the policy lets
+//! bypass goes to the SecY, which has a counter for everything that is not MACsec (InPktsNoTag and
 //! others).
 
 use crate::policy::Policy;
 use wire::{ETHERTYPE_C_TAG, ETHERTYPE_MACSEC, ETHERTYPE_S_TAG, ethertype};
 
-/// Where a frame from the line goes.
+/// The destination of a frame from the line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Class {
     /// To control: it has the EtherType of rekey frames.
     Control,
     /// To the SecY, to be validated.
     Secure,
-    /// To red as it is.
+    /// To red, unchanged.
     Bypass,
-    /// It begins with a VLAN tag, which the line may have added.
+    /// A frame that begins with a VLAN tag, which the line may have added.
     Tagged,
 }
 
-/// Looks at the EtherType, and where that is of no use at the policy.
+/// Classifies by EtherType, and by the policy if the EtherType does not decide.
 #[inline]
 pub(crate) fn classify(frame: &[u8], rekey_ethertype: u16, policy: &mut Policy) -> Class {
     match ethertype(frame) {
@@ -31,7 +31,7 @@ pub(crate) fn classify(frame: &[u8], rekey_ethertype: u16, policy: &mut Policy) 
     }
 }
 
-/// The decision for a frame that is neither MACsec nor a rekey frame at first sight.
+/// Decides by the policy on a frame whose first EtherType is neither MACsec nor rekey.
 #[inline]
 pub(crate) fn by_policy(frame: &[u8], rekey_ethertype: u16, policy: &mut Policy) -> Class {
     match policy.bypasses(frame, rekey_ethertype) {

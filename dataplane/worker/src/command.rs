@@ -1,5 +1,5 @@
-//! What control tells a worker: which SAs to hold, which policy to follow,
-//! which link to take down. Applied between bursts only.
+//! The commands from control to a worker: install and retire SAs, set the policy, set a link. The
+//! worker applies them between bursts only.
 
 use crate::policy::Policy;
 use core::fmt;
@@ -17,10 +17,10 @@ pub enum Side {
 }
 
 impl Side {
-    /// Both.
+    /// Both sides.
     pub const BOTH: [Self; 2] = [Self::Red, Self::Black];
 
-    /// The port across.
+    /// The opposite port.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -29,7 +29,7 @@ impl Side {
         }
     }
 
-    /// `red`, `black`.
+    /// The name: `red` or `black`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Side {
     }
 }
 
-/// What commands are applied to.
+/// The parts of a worker that commands change.
 pub(crate) struct Owned<'a> {
     pub(crate) tx: &'a mut TxSc,
     pub(crate) rx: &'a mut RxScs,
@@ -48,64 +48,65 @@ pub(crate) struct Owned<'a> {
     pub(crate) ports: [&'a mut Box<dyn Port>; 2],
 }
 
-/// A command to one worker. It owns the key it carries, expanded before it is posted.
+/// A command to one worker. It owns the key it carries, which is expanded before the command is
+/// posted.
 pub enum Command {
-    /// Hold this SA for frames from `sci`, beside the others.
+    /// Add this rx SA for frames from `sci`; the other SAs stay.
     InstallRx {
         /// The peer's SC.
         sci: Sci,
         /// The SA.
         sa: Box<RxSa>,
     },
-    /// The switch: protect every frame from now on under this SA; the one before is wiped.
+    /// Switch: protect every frame from now on under this SA, and wipe the previous one.
     InstallTx {
         /// The SA.
         sa: Box<TxSa>,
     },
-    /// Wipe exactly this rx SA.
+    /// Wipe this rx SA and no other.
     RetireRx {
         /// The peer's SC.
         sci: Sci,
-        /// The SA's name.
+        /// AN and epoch of the SA.
         id: SaId,
     },
-    /// Wipe the tx SA: no frame leaves until the next is installed.
+    /// Wipe the tx SA. No frame leaves until the next one is installed.
     RetireTx,
-    /// Follow this policy from now on. Its hits begin at zero.
+    /// Use this policy from now on. Its hits start at zero.
     SetPolicy(Box<Policy>),
-    /// Take the link of this port down, or let it come up again.
+    /// Take the link of this port down, or allow it to come up again.
     SetLink {
-        /// Which port.
+        /// The port.
         side: Side,
-        /// Up, or down.
+        /// True for up.
         up: bool,
     },
-    /// Wipe all SAs of both directions.
+    /// Wipe all SAs in both directions.
     RetireAll,
-    /// Wipe all SAs and end.
+    /// Wipe all SAs and end the worker.
     Shutdown,
 }
 
-/// What came of a command. In every case what it replaced, or what was refused, is wiped by the time
-/// the command is acknowledged.
+/// The result of a command. By the time the command is acknowledged, every SA that it replaced and
+/// every SA that was refused is wiped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// Done; no key ended by it.
+    /// Done. No SA ended.
     Applied,
-    /// Done, and it ended the life of one SA.
+    /// Done, and one SA ended.
     Ended {
-        /// Frames protected, or let through, under that SA.
+        /// Frames that were protected or accepted under that SA.
         frames: u64,
     },
-    /// There was no SA of that name to retire; the port has no link that could be set.
+    /// There is no such SA to retire, or the link of the port cannot be set.
     Absent,
     /// The rx SA was not installed.
     Refused(InstallError),
 }
 
 impl Command {
-    /// Applies it to what a worker owns. SAs that are replaced are dropped, and so wiped, before this
-    /// returns.
+    /// Applies the command to the parts of a worker. Replaced SAs are dropped, and so wiped, before
+    /// this returns.
     pub(crate) fn apply(self, worker: Owned<'_>) -> Outcome {
         let Owned {
             tx,
@@ -155,7 +156,7 @@ impl Command {
 }
 
 impl Outcome {
-    /// Takes the SA, so that it is wiped when this returns.
+    /// Takes the SA by value, so that it is wiped on return.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "dropped here, which wipes it"
@@ -168,7 +169,7 @@ impl Outcome {
 }
 
 impl fmt::Debug for Command {
-    /// Which command, about which SA; never a key.
+    /// Shows the command and its SA, never a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InstallRx { sci, sa } => write!(f, "InstallRx {sci} {}", sa.id()),

@@ -1,14 +1,15 @@
-//! The control link: the few rekey frames between the line and control, by way of the worker.
+//! The control link: rekey frames between the line and control, through the worker.
 //!
 //! ```text
 //! black ─ worker ─ WorkerEnd ══ two bounded queues, two bells ══ ControlLink ─ control
 //! ```
-//! Frames are copied into buffers of a fixed size inside the queues: no allocation after the link is
-//! made. A full queue refuses; who refuses a frame of the line counts it. The worker rings for frames
-//! alone: what else there is to know, control looks for. Neither end ever waits for the other, wherever the
-//! other was interrupted: frames do not stand behind control's thread (ADR 11).
+//! Frames are copied into buffers of fixed size inside the queues: no allocation after the link is
+//! set up. A full queue refuses a frame; if the frame came from the line, the worker counts it. The
+//! worker rings only for frames and when it ends; control polls for everything else. Neither end
+//! waits for the other, even if the other is preempted: control's thread cannot hold up frames (ADR
+//! 11).
 //!
-//! Not here: what a rekey frame means, or whether it is genuine.
+//! Not here: the meaning of a rekey frame, or the check that it is authentic.
 
 use crate::limits::{CONTROL_FRAME_LEN_MAX, CONTROL_QUEUE_FRAMES};
 use crate::wake::Wake;
@@ -18,7 +19,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-/// A copy of one control frame, destination address to the last octet of payload.
+/// A copy of one control frame, from the destination address to the last octet of payload.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ControlFrame {
     len: u16,
@@ -29,9 +30,9 @@ pub struct ControlFrame {
 pub struct ControlLink {
     from_worker: Consumer<ControlFrame>,
     to_worker: Producer<ControlFrame>,
-    /// The worker rings it.
+    /// The bell that the worker rings.
     control: Arc<Wake>,
-    /// We ring it.
+    /// The bell that control rings.
     worker: Arc<Wake>,
 }
 
@@ -43,19 +44,19 @@ pub struct WorkerEnd {
     worker: Arc<Wake>,
 }
 
-/// Why a control frame was not taken.
+/// The reasons why a control frame is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refused {
     /// Longer than a buffer of the link.
     #[error("control frame of {0} octets: the link carries at most {CONTROL_FRAME_LEN_MAX}")]
     TooLong(usize),
-    /// As many frames as the queue holds wait already.
+    /// The queue is full.
     #[error("{CONTROL_QUEUE_FRAMES} control frames wait already: the worker does not send them")]
     Full,
 }
 
 impl ControlFrame {
-    /// A copy of `octets`.
+    /// Copies `octets`.
     ///
     /// # Errors
     /// [`Refused::TooLong`].
@@ -77,10 +78,10 @@ impl ControlFrame {
 }
 
 impl ControlLink {
-    /// A link, both ends.
+    /// Makes both ends of a link.
     ///
     /// # Errors
-    /// When the process has no file descriptor left.
+    /// The process has no file descriptor left.
     pub fn pair() -> io::Result<(Self, WorkerEnd)> {
         let (to_control, from_worker) = RingBuffer::new(CONTROL_QUEUE_FRAMES);
         let (to_worker, from_control) = RingBuffer::new(CONTROL_QUEUE_FRAMES);
@@ -102,8 +103,8 @@ impl ControlLink {
         ))
     }
 
-    /// The next frame that came from the line. When there is none the bell is silenced, so read until
-    /// `None`, then wait on the descriptor: whatever comes after that rings again.
+    /// Returns the next frame that came from the line. If there is none, it silences the bell. So
+    /// read until `None`, then wait on the descriptor: the next frame rings again.
     pub fn recv(&mut self) -> Option<ControlFrame> {
         self.from_worker.pop().ok().or_else(|| {
             self.control.answer();
@@ -114,7 +115,7 @@ impl ControlLink {
     /// Sends a frame out of the black port, ahead of user frames.
     ///
     /// # Errors
-    /// [`Refused`]: too long, or the queue is full.
+    /// [`Refused`]: the frame is too long, or the queue is full.
     pub fn send(&mut self, octets: &[u8]) -> Result<(), Refused> {
         self.to_worker
             .push(ControlFrame::new(octets)?)
@@ -123,28 +124,28 @@ impl ControlLink {
         Ok(())
     }
 
-    /// Ends the worker's sleep, if it sleeps: there is a command in its mailbox.
+    /// Wakes the worker if it sleeps: there is a command in its mailbox.
     pub(crate) fn ring_worker(&self) {
         self.worker.ring();
     }
 }
 
 impl AsFd for ControlLink {
-    /// Readable when frames are there, or the worker has ended.
+    /// Readable when there are frames, or when the worker has ended.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }
 }
 
 impl Drop for ControlLink {
-    /// A worker without control is to notice.
+    /// Wakes the worker, so that it notices that control has gone.
     fn drop(&mut self) {
         self.worker.ring();
     }
 }
 
 impl WorkerEnd {
-    /// Hands a frame of the line to control.
+    /// Hands a frame from the line to control.
     pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), Refused> {
         self.to_control
             .push(ControlFrame::new(octets)?)
@@ -153,19 +154,19 @@ impl WorkerEnd {
         Ok(())
     }
 
-    /// The next frame that control wants sent.
+    /// Returns the next frame from control to the line.
     pub(crate) fn pop(&mut self) -> Option<ControlFrame> {
         self.from_control.pop().ok()
     }
 
-    /// What the worker waits on while it sleeps.
+    /// The bell that ends the worker's sleep.
     pub(crate) fn wake(&self) -> &Wake {
         &self.worker
     }
 }
 
 impl Drop for WorkerEnd {
-    /// The worker ends, or dies: control is to notice.
+    /// The worker ends or panics: the ring makes control notice.
     fn drop(&mut self) {
         self.control.ring();
     }

@@ -1,39 +1,39 @@
-//! What a worker counts beside its SecY and its ports.
+//! The counters of a worker, besides those of its SecY and its ports.
 
-/// Counters of the loop itself: plain numbers of one owner.
+/// Counters of the poll loop. One worker owns them, so they are plain numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct WorkerCounters {
-    /// Breaths that moved at least one frame.
+    /// Rounds of the loop that moved at least one frame.
     pub bursts: u64,
-    /// How often the worker went to sleep.
+    /// Number of times the worker went to sleep.
     pub idle_waits: u64,
     /// Commands applied.
     pub commands: u64,
-    /// Of these: installs that were refused.
+    /// Commands refused, which are also in `commands`: installs of an rx SA.
     pub commands_refused: u64,
-    /// Dropped: a red frame, by a line of the policy.
+    /// Dropped: red frames discarded by a line of the policy.
     pub policy_discarded: u64,
-    /// Red frames sent to the line in clear, by a line of the policy.
+    /// Red frames sent to the line in plaintext by a line of the policy.
     pub out_bypass: u64,
-    /// Frames of the line let into red as they came, by a line of the policy.
+    /// Frames from the line that bypassed unchanged to red by a line of the policy.
     pub in_bypass: u64,
     /// Control frames sent to the line.
     pub out_control: u64,
-    /// Frames of the line handed to control.
+    /// Control frames from the line handed to control.
     pub in_control: u64,
-    /// Dropped: a control frame from the line, longer than control takes.
+    /// Dropped: control frames from the line that are longer than a buffer of the control link.
     pub in_control_too_long: u64,
-    /// Dropped: a control frame from the line, and control has not read those before.
+    /// Dropped: control frames from the line that found the queue to control full.
     pub in_control_overrun: u64,
-    /// MACsec and rekey frames from the line whose VLAN tags were added by the line and taken off.
+    /// MACsec and rekey frames from the line from which VLAN tags of the line were removed.
     pub in_line_tagged: u64,
-    /// MACsec frames of the line that are another worker's, given to it.
+    /// MACsec frames from the line handed to the worker that owns their SC.
     pub handed_over: u64,
-    /// Dropped: such a frame, and the other worker has not taken those before.
+    /// Dropped: frames to be handed over that found the line to the other worker full.
     pub handover_overrun: u64,
-    /// MACsec frames of the line taken from other workers.
+    /// MACsec frames from the line taken from other workers.
     pub taken_over: u64,
-    /// Dropped: such a frame, and there was no buffer.
+    /// Dropped: frames taken from another worker that found no buffer.
     pub takeover_no_buffer: u64,
 }
 
@@ -81,7 +81,7 @@ impl WorkerCounters {
         ]
     }
 
-    /// From all values, in the order of [`Self::NAMES`].
+    /// Builds the counters from all values, in the order of [`Self::NAMES`].
     #[must_use]
     pub const fn from_values(values: [u64; Self::NAMES.len()]) -> Self {
         let [
@@ -122,12 +122,12 @@ impl WorkerCounters {
         }
     }
 
-    /// Names and values.
+    /// Names and values of all counters.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Self::NAMES.into_iter().zip(self.values())
     }
 
-    /// Control frames of the line that were dropped.
+    /// Control frames from the line that were dropped.
     #[must_use]
     pub fn discarded(&self) -> u64 {
         self.in_control_too_long + self.in_control_overrun

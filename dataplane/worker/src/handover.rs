@@ -1,15 +1,17 @@
 //! Hand-over between workers: a MACsec frame belongs to the worker that holds the rx SAs of its SC,
-//! whichever worker the kernel or the device gave it to.
+//! no matter which worker the kernel or the device delivered it to.
 //!
 //! ```text
 //! black ─ worker 0 ─ SCI of worker 1? ─▶ line in memory ─▶ worker 1 ─ validate ─▶ red
 //! ```
-//! **One SC, one worker.** Replay is found by the window of the SA, so an SA is in exactly one worker,
-//! and [`owner`] says in which. Where the port can, it brings frames to their owner; what it brings to
-//! another one crosses by a line of [`port::mem`] between the two: copied into buffers made at the
-//! start. When that line is full, frames are dropped and counted by the one who gives.
+//! **One SC, one worker.** The replay window is part of the SA, so each SA is in exactly one
+//! worker; [`owner`] says in which. A port that can steer frames delivers them to their owner. A
+//! frame that arrives at another worker crosses a [`port::mem`] line between the two workers; it is
+//! copied into buffers that are allocated at the start. If that line is full, the giving worker
+//! drops the frame and counts it.
 //!
-//! Not here: which frames of red a worker gets: any, each sends on an SC of its own.
+//! Not here: the distribution of red frames. Any worker may get any red frame, since each sends on
+//! its own SC.
 
 use arrayvec::ArrayVec;
 use port::mem::{Mem, MemConfig, MemPort, pair_with};
@@ -19,21 +21,21 @@ use wire::{EthernetFrame, Sci, SecTag};
 
 use crate::limits::{HANDOVER_FRAMES, HANDOVER_POOL, WORKERS_MAX};
 
-/// Which of so many workers validates the frames of an SC: by the port number of its SCI, which
-/// counts from 1 among the SCs of one peer.
+/// The index of the worker that validates the frames of an SC, out of `workers`. It follows from
+/// the port number of the SCI, which counts from 1 among the SCs of one peer.
 #[must_use]
 pub fn owner(sci: Sci, workers: usize) -> usize {
     usize::from(sci.port().wrapping_sub(1)) % workers.max(1)
 }
 
-/// A worker's place among the others, with the lines to them; goes to the worker's thread.
+/// A worker's place among the others, with the lines to them. It moves to the worker's thread.
 pub struct Seat {
     index: usize,
-    /// To each worker, none to itself.
+    /// One line to each other worker; `None` at its own index.
     lines: Vec<Option<Mem>>,
 }
 
-/// The same, open.
+/// An opened [`Seat`].
 pub(crate) struct Neighbours {
     index: usize,
     lines: ArrayVec<Option<MemPort>, WORKERS_MAX>,
@@ -41,21 +43,21 @@ pub(crate) struct Neighbours {
     clear_vlan_tags: usize,
 }
 
-/// What crossed between this worker and the others.
+/// Counts of the frames that crossed between this worker and the others.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Handed {
-    /// Given to their owners.
+    /// Frames given to their owners.
     pub(crate) over: u64,
-    /// Dropped: the owner's line was full, or it has ended.
+    /// Dropped: the owner's line is full, or the owner has ended.
     pub(crate) overrun: u64,
-    /// Taken from others.
+    /// Frames taken from other workers.
     pub(crate) taken: u64,
-    /// Dropped when taken: no buffer.
+    /// Dropped when taken: there is no buffer.
     pub(crate) lost: u64,
 }
 
 impl Seat {
-    /// Seats for so many workers, at most [`WORKERS_MAX`], whose black ports have this MTU.
+    /// Seats for `workers` workers, at most [`WORKERS_MAX`], whose black ports have this MTU.
     #[must_use]
     pub fn for_all(workers: usize, black_mtu: usize) -> Vec<Self> {
         let workers = workers.clamp(1, WORKERS_MAX);
@@ -91,7 +93,7 @@ impl Seat {
 }
 
 impl Neighbours {
-    /// Of a worker without others.
+    /// A worker that has no other workers.
     pub(crate) fn none() -> Self {
         Self {
             index: 0,
@@ -100,7 +102,8 @@ impl Neighbours {
         }
     }
 
-    /// Gives a MACsec frame to its owner; `false`: it is ours, or nobody's in particular.
+    /// Gives a MACsec frame to its owner. Returns false if this worker must handle the frame
+    /// itself: it is the owner, or the frame has no SCI.
     #[inline]
     pub(crate) fn hand_over(&mut self, frame: &[u8]) -> bool {
         if self.lines.len() < 2 {
@@ -119,17 +122,17 @@ impl Neighbours {
         true
     }
 
-    /// The lines that frames of ours come by.
+    /// The lines on which the other workers deliver our frames.
     pub(crate) fn lines(&mut self) -> impl Iterator<Item = &mut MemPort> {
         self.lines.iter_mut().flatten()
     }
 
-    /// To wait on.
+    /// The descriptors to wait on.
     pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.lines.iter().flatten().filter_map(Port::fd)
     }
 
-    /// What crossed so far.
+    /// The counts so far.
     pub(crate) fn handed(&self) -> Handed {
         let mut handed = Handed::default();
         for line in self.lines.iter().flatten() {
@@ -143,7 +146,7 @@ impl Neighbours {
     }
 }
 
-/// The SCI in the SecTAG of a frame; `None` when it has none, or is no MACsec frame.
+/// The SCI in the SecTAG of a frame. `None` if the SecTAG has none, or if it is no MACsec frame.
 #[inline]
 fn sci_of(frame: &[u8], clear_vlan_tags: usize) -> Option<Sci> {
     let frame = EthernetFrame::parse(frame)?;

@@ -1,12 +1,13 @@
-//! What a worker does when there is nothing to do.
+//! Idle policies: how a worker waits when it has no frames.
 //!
-//! *Busy* looks again at once and burns its core: for appliances with cores to spare. *Adaptive* shares
-//! it: whenever it has taken all there is it lets go of the core for whoever else wants it, looks again, and
-//! after some looks for nothing sleeps on the ports' descriptors and the bell of its control link.
+//! *Busy* polls again at once and uses its core fully: for appliances with cores to spare.
+//! *Adaptive* shares the core. After a partial burst the worker yields the core and polls again.
+//! After a number of empty rounds it sleeps on the descriptors of the ports and on the bell of its
+//! control link.
 //!
-//! A port that vanishes in mid-run may leave a descriptor that is ready for ever (POLLERR, POLLHUP)
-//! while no frame comes of it. Such a one is left out of a wait now and then, so the worker neither
-//! spins hot on it nor forgets it.
+//! A port that vanishes at run time may leave a descriptor that is always ready (POLLERR, POLLHUP)
+//! but delivers no frame. The worker leaves such a descriptor out of some waits. So it neither
+//! spins on the descriptor nor ignores it for good.
 
 use crate::limits::{
     DISTRUST_WAIT_MS, FALSE_WAKES_MAX, IDLE_SPINS, IDLE_WAIT_MS, NO_DESCRIPTOR_WAIT_US, WORKERS_MAX,
@@ -20,20 +21,20 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::Duration;
 
-/// How a worker idles.
+/// The idle policy of a worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Idle {
     /// Never sleeps.
     Busy,
-    /// Sleeps after so many empty breaths.
+    /// Sleeps after a number of empty rounds.
     Adaptive {
-        /// Empty breaths before it sleeps.
+        /// Empty rounds before it sleeps.
         spins: u32,
     },
 }
 
-/// A busy worker without a core to burn: on a full machine busy pollers starve the very programs they
-/// forward for.
+/// Busy workers leave no core to the rest of the system. On a fully loaded machine, busy polling
+/// starves the programs whose frames the workers forward.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "idle = busy with {pollers} workers on {cores} cores: busy workers need a core more than there \
@@ -53,7 +54,7 @@ impl Default for Idle {
 }
 
 impl Idle {
-    /// Whether so many workers may idle like this on so many cores.
+    /// Checks that this number of workers may idle like this on this number of cores.
     ///
     /// # Errors
     /// Busy workers leave no core for the rest of the system.
@@ -68,30 +69,31 @@ impl Idle {
 /// Both ports, the other workers, the bell.
 const FDS_MAX: usize = 2 + WORKERS_MAX + 1;
 
-/// How a wait ended.
+/// The result of a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Waited {
-    /// Something is there.
+    /// A descriptor is ready.
     Woken,
-    /// Nothing came.
+    /// No descriptor became ready.
     TimedOut,
 }
 
-/// The sleep of one worker, and its memory of which port woke it for nothing. Red is 0, black is 1.
+/// The sleep of one worker. It remembers the ports that woke it without a frame. Red is 0, black is
+/// 1.
 #[derive(Default)]
 pub(crate) struct Sleep {
     /// Frames received by the end of the last wait.
     received: [u64; 2],
-    /// Whether the port's descriptor ended the last wait.
+    /// True if the port's descriptor ended the last wait.
     woke: [bool; 2],
-    /// How often in a row it did so for nothing.
+    /// The number of consecutive wakes without a frame.
     false_wakes: [u32; 2],
 }
 
 impl Sleep {
     /// Sleeps until a port or another worker may have frames, the bell rings, or the time is up.
-    /// `received` are the frames that each port has delivered so far; `others`, as many as there can
-    /// be workers, are the lines to other workers.
+    /// `received` is the number of frames that each port has delivered so far. `others` are the
+    /// lines to the other workers, at most [`WORKERS_MAX`].
     pub(crate) fn wait<'a>(
         &mut self,
         ports: [&dyn Port; 2],
@@ -111,7 +113,7 @@ impl Sleep {
                     of_port[side] = Some(fds.len());
                     fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
                 }
-                // The port comes back by itself, seen at the next breath.
+                // The port comes back by itself; the next round notices it.
                 None if ports[side].link_state() == LinkState::Gone => {}
                 None => wait = wait.min(Duration::from_micros(NO_DESCRIPTOR_WAIT_US.into())),
             }
@@ -128,7 +130,7 @@ impl Sleep {
         let is_ready = |index: usize| !fds[index].revents().is_empty();
         self.woke = of_port.map(|index| ready && index.is_some_and(is_ready));
         if ready && is_ready(bell_at) {
-            bell.answer(); // before the next breath looks at mailbox and queue
+            bell.answer(); // before the next round reads mailbox and queue
         }
         if ready {
             Waited::Woken
@@ -137,8 +139,8 @@ impl Sleep {
         }
     }
 
-    /// Keeps count of wakes for nothing. At the limit the port sits this wait out, and gets one more
-    /// chance after it.
+    /// Counts wakes without a frame. At the limit the port is left out of this wait, and is
+    /// included again in the next one.
     fn distrusts(&mut self, side: usize, received: u64) -> bool {
         if received != self.received[side] {
             self.false_wakes[side] = 0;
@@ -153,7 +155,7 @@ impl Sleep {
     }
 }
 
-/// Whether a descriptor became ready.
+/// True if a descriptor became ready.
 fn poll_within(fds: &mut [PollFd<'_>], wait: Duration) -> bool {
     let Ok(timeout) = Timespec::try_from(wait) else {
         return false;
@@ -161,7 +163,8 @@ fn poll_within(fds: &mut [PollFd<'_>], wait: Duration) -> bool {
     match poll(fds, Some(&timeout)) {
         Ok(count) => count > 0,
         Err(Errno::INTR) => false,
-        // Out of kernel memory, or a descriptor limit below 3: not to spin on it is all we can do.
+        // Out of kernel memory, or a descriptor limit below 3. Sleep, so that the loop does not
+        // spin.
         Err(_) => {
             thread::sleep(wait);
             false

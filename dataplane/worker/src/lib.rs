@@ -1,4 +1,4 @@
-//! The worker: the poll loop of one core, and how control speaks to it.
+//! The worker: the poll loop of one core, and the interface through which control commands it.
 //!
 //! ```text
 //!  control's side                            worker's side, one thread
@@ -7,14 +7,15 @@
 //!         ── Stats ◀─── published numbers ──
 //!                                            │ Seat: lines to other workers
 //! ```
-//! A worker owns both its ports, the one tx SC, the rx SCs that are its own, and all their keys.
-//! Control owns nothing that a frame touches: it posts commands that carry expanded keys, and learns
-//! from the acknowledged epoch that they are in use and that those they replaced are wiped.
+//! A worker owns both its ports, one tx SC, the rx SCs assigned to it, and all their keys. Control
+//! owns nothing on the frame path: it posts commands that carry expanded keys. The acknowledged
+//! epoch tells control that the new keys are in use and that the replaced keys are wiped.
 //!
-//! Read `worker.rs` first: the loop fits on a screen. Then `mailbox.rs`, the only `unsafe` here.
+//! Read `worker.rs` first: the loop fits on one screen. Then read `mailbox.rs`, the only module
+//! with `unsafe`.
 //!
-//! Not here: the rekey protocol (`rekey`), MACsec (`secy`), devices (`port`); logs, clocks, files,
-//! and the process: memory locking, privileges, signals.
+//! Not here: the rekey protocol (`rekey`), MACsec (`secy`), devices (`port`); logs, clocks, files;
+//! and process matters: memory locking, privileges, signals.
 #![deny(unsafe_code)]
 
 mod classify;

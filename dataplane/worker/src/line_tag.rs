@@ -31,7 +31,7 @@ pub struct LineTag {
     pub taken_off: bool,
 }
 
-/// Takes the line's tags off.
+/// Removes the line's tags from received frames.
 pub(crate) struct LineTags {
     /// The number of tags that the line may add.
     line_max: usize,
@@ -85,13 +85,13 @@ impl LineTags {
         }
     }
 
-    /// The tags seen last.
+    /// The last tags seen.
     pub(crate) fn last(&self) -> Option<LineTag> {
         self.last
     }
 
-    /// Takes the line's tags off a frame of the pair; true if it had some. Called only for frames
-    /// that begin with a VLAN tag, which is rare.
+    /// Removes the line's tags from a frame of the pair. Returns true if it removed some. Called
+    /// only for frames that begin with a VLAN tag, which is rare.
     #[cold]
     #[inline(never)]
     pub(crate) fn take_off(&mut self, frame: &mut Frame, rekey_ethertype: u16) -> bool {
@@ -130,7 +130,7 @@ impl LineTags {
     }
 }
 
-/// Moves the addresses up over the `len` octets behind them.
+/// Moves the addresses back over the `len` octets that follow them.
 fn remove_outer(frame: &mut Frame, len: usize) {
     let (room, start, end) = frame.room_mut();
     room[start..end].copy_within(..MACS_LEN, len);

@@ -5,18 +5,18 @@
 //!          acknowledged epoch, outcomes  ◄──────────────┘
 //! ```
 //!
-//! One thread posts, one applies. Each command has a generation, counted from 1; it lies in slot
-//! `generation mod slots`. **A slot belongs to the worker from `posted` reaching its generation until
-//! `acknowledged` reaches it, and to control the rest of the time.** That one sentence is what every
-//! `SAFETY` comment below leans on, and what the loom tests check.
+//! One thread posts, one applies. Each command has a generation, counted from 1; its slot is
+//! `generation mod slots`. **The worker owns a slot from the moment `posted` reaches its generation
+//! until `acknowledged` reaches it; control owns it the rest of the time.** Every `SAFETY` comment
+//! below relies on this rule, and the loom tests check it.
 //!
-//! * The worker looks at one number per burst (an Acquire load). What it takes, it owns: a command
-//!   carries the expanded key itself, not a share of it.
-//! * The epoch is stored after the command is applied *and* what it replaced is dropped. So a control
-//!   side that sees `acknowledged() >= ticket` knows that the replaced key is wiped.
+//! * The worker reads one number per burst (an Acquire load). It owns each command it takes: a
+//!   command carries the expanded key itself, not a shared reference to it.
+//! * The worker stores the epoch after the command is applied *and* everything it replaced is
+//!   dropped. So control knows that the replaced key is wiped once `acknowledged() >= ticket`.
 //!
-//! Not here: waking a worker that sleeps (`wake.rs`), what the commands mean (`command.rs`).
-//! Allocation happens once, in [`channel`].
+//! Not here: waking a worker that sleeps (`wake.rs`), the meaning of the commands (`command.rs`).
+//! Only [`channel`] allocates.
 
 use crate::command::{Command, Outcome};
 use crate::limits::MAILBOX_SLOTS;
@@ -28,7 +28,7 @@ use crossbeam_utils::CachePadded;
 /// The control side: posts commands, reads the acknowledged epoch.
 pub struct Mailbox<T = Command, R = Outcome, O: Orders = Sound> {
     shared: Arc<Shared<T, R>>,
-    /// Generation of the last command posted. Only we write `shared.posted`.
+    /// Generation of the last command posted. Only this side writes `shared.posted`.
     posted: u64,
     orders: PhantomData<fn() -> O>,
 }
@@ -41,26 +41,27 @@ pub struct Inbox<T = Command, R = Outcome, O: Orders = Sound> {
     orders: PhantomData<fn() -> O>,
 }
 
-/// Names a posted command: the epoch to wait for.
+/// Identifies a posted command: the epoch to wait for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ticket(pub u64);
 
-/// The mailbox took nothing: all slots hold commands not yet acknowledged, or the worker has gone
-/// ([`Mailbox::is_closed`]). The command comes back.
+/// The mailbox refused the command: all slots hold commands not yet acknowledged, or the worker has
+/// gone ([`Mailbox::is_closed`]). It returns the command.
 pub struct Full<T = Command>(pub T);
 
 /// The memory orderings of the mailbox.
 ///
-/// A parameter only so that the loom tests can weaken one at a time and see the model fail; there is
-/// nothing else to choose here than [`Sound`].
+/// This is a parameter only so that the loom tests can weaken one ordering at a time and see the
+/// model fail. All other code uses [`Sound`].
 pub trait Orders {
-    /// Control stores `posted`: publishes the slot to the worker.
+    /// Control stores `posted`: this publishes the slot to the worker.
     const POST: Ordering = Ordering::Release;
-    /// The worker loads `posted`: the slots up to there are its own.
+    /// The worker loads `posted`: it now owns the slots up to this generation.
     const LOOK: Ordering = Ordering::Acquire;
-    /// The worker stores `acknowledged`: gives the slot back, after everything it wiped.
+    /// The worker stores `acknowledged`: this returns the slot after the worker has wiped
+    /// everything.
     const ACKNOWLEDGE: Ordering = Ordering::Release;
-    /// Control loads `acknowledged`: the slot is its own again, and what was wiped is seen wiped.
+    /// Control loads `acknowledged`: it owns the slot again, and sees the wiped memory as wiped.
     const ACKNOWLEDGED: Ordering = Ordering::Acquire;
 }
 
@@ -80,16 +81,16 @@ struct Shared<T, R> {
     posted: CachePadded<AtomicU64>,
     /// Generation of the last command applied; written by the worker only.
     acknowledged: CachePadded<AtomicU64>,
-    /// The worker has gone and applies nothing any more.
+    /// The worker has gone and applies no more commands.
     closed: AtomicBool,
-    /// Control has gone and posts nothing any more.
+    /// Control has gone and posts no more commands.
     abandoned: AtomicBool,
     slots: Box<[UnsafeCell<Slot<T, R>>]>,
 }
 
-// SAFETY: the only field that is not `Sync` by itself is the cells. Each is accessed by the one side
-// that owns its slot at the time (see the module's text), so values only ever move between threads:
-// `Send` is enough.
+// SAFETY: only the cells are not `Sync` by themselves. Each cell is accessed only by the side that
+// owns its slot at the time (see the module documentation), so values only move between threads,
+// and `Send` is enough.
 unsafe impl<T: Send, R: Send> Sync for Shared<T, R> {}
 
 /// A mailbox with [`MAILBOX_SLOTS`] slots.
@@ -98,7 +99,7 @@ pub fn channel() -> (Mailbox, Inbox) {
     with_slots(MAILBOX_SLOTS)
 }
 
-/// A mailbox for any kind of command, outcome and orderings, with `slots` slots.
+/// A mailbox with `slots` slots for any type of command, outcome and orderings.
 pub(crate) fn with_slots<T, R, O: Orders>(slots: usize) -> (Mailbox<T, R, O>, Inbox<T, R, O>) {
     assert!(slots > 0, "a mailbox without slots takes nothing");
     let shared = Arc::new(Shared {
@@ -136,10 +137,11 @@ impl<T, R> Shared<T, R> {
 }
 
 impl<T, R, O: Orders> Mailbox<T, R, O> {
-    /// Posts a command. It is applied when [`acknowledged`](Self::acknowledged) reaches the ticket.
+    /// Posts a command. The command is applied once [`acknowledged`](Self::acknowledged) reaches
+    /// the ticket.
     ///
     /// # Errors
-    /// [`Full`] gives the command back when there is no slot free or no worker any more.
+    /// [`Full`] returns the command if no slot is free or the worker has gone.
     pub fn post(&mut self, command: T) -> Result<Ticket, Full<T>> {
         let waiting = self.posted - self.acknowledged();
         if waiting >= self.shared.slots.len() as u64 || self.is_closed() {
@@ -147,8 +149,8 @@ impl<T, R, O: Orders> Mailbox<T, R, O> {
         }
         let generation = self.posted + 1;
         self.shared.slot(generation).with_mut(|slot| {
-            // SAFETY: fewer than all slots wait, so this slot's last generation is acknowledged and
-            // this one is not posted: control owns it.
+            // SAFETY: fewer than all slots wait, so the previous generation of this slot is
+            // acknowledged, and this one is not posted yet: control owns the slot.
             unsafe { *slot = Slot::Command(command) };
         });
         self.shared.posted.store(generation, O::POST);
@@ -156,19 +158,20 @@ impl<T, R, O: Orders> Mailbox<T, R, O> {
         Ok(Ticket(generation))
     }
 
-    /// The epoch: all commands up to this ticket are applied, and what they replaced is wiped.
+    /// The epoch: all commands up to this ticket are applied, and everything they replaced is
+    /// wiped.
     #[must_use]
     pub fn acknowledged(&self) -> u64 {
         self.shared.acknowledged.load(O::ACKNOWLEDGED)
     }
 
-    /// Whether the command of this ticket is applied.
+    /// True once the command of this ticket is applied.
     #[must_use]
     pub fn is_done(&self, ticket: Ticket) -> bool {
         ticket.0 <= self.acknowledged()
     }
 
-    /// Whether the worker has gone: nothing posted from now on will ever be applied.
+    /// True if the worker has gone: no command posted from now on is ever applied.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shared.closed.load(Ordering::Acquire)
@@ -176,10 +179,10 @@ impl<T, R, O: Orders> Mailbox<T, R, O> {
 }
 
 impl<T, R: Clone, O: Orders> Mailbox<T, R, O> {
-    /// What the worker answered to the command of this ticket.
+    /// The worker's answer to the command of this ticket.
     ///
-    /// `None` as long as it is not acknowledged, and again when so many commands have been posted
-    /// since that its slot is reused.
+    /// `None` until the command is acknowledged, and again once its slot is reused for a later
+    /// command.
     #[must_use]
     pub fn outcome(&self, ticket: Ticket) -> Option<R> {
         let reused = self.posted >= ticket.0 + self.shared.slots.len() as u64;
@@ -187,7 +190,8 @@ impl<T, R: Clone, O: Orders> Mailbox<T, R, O> {
             return None;
         }
         self.shared.slot(ticket.0).with(|slot| {
-            // SAFETY: acknowledged, and no later generation of this slot is posted: control owns it.
+            // SAFETY: acknowledged, and no later generation of this slot is posted: control owns
+            // the slot.
             match unsafe { &*slot } {
                 Slot::Outcome(outcome) => Some(outcome.clone()),
                 Slot::Empty | Slot::Command(_) => None,
@@ -197,10 +201,11 @@ impl<T, R: Clone, O: Orders> Mailbox<T, R, O> {
 }
 
 impl<T, R, O: Orders> Inbox<T, R, O> {
-    /// Applies every command posted, in order, and acknowledges each after `apply` has returned: what
-    /// `apply` replaces must be dropped by then. Returns how many there were.
+    /// Applies all posted commands in order, and acknowledges each one after `apply` returns.
+    /// `apply` must drop everything the command replaces before it returns. Returns the number of
+    /// commands.
     ///
-    /// Without news this is one Acquire load.
+    /// If there is no new command, this costs one Acquire load.
     pub fn apply(&mut self, mut apply: impl FnMut(T) -> R) -> usize {
         let posted = self.shared.posted.load(O::LOOK);
         let mut applied = 0;
@@ -208,7 +213,8 @@ impl<T, R, O: Orders> Inbox<T, R, O> {
             let Some(command) = self.take() else { break };
             let outcome = apply(command);
             self.shared.slot(self.taken).with_mut(|slot| {
-                // SAFETY: posted (checked above) and not yet acknowledged: the worker owns it.
+                // SAFETY: posted (checked above) and not yet acknowledged: the worker owns the
+                // slot.
                 unsafe { *slot = Slot::Outcome(outcome) };
             });
             self.shared.acknowledged.store(self.taken, O::ACKNOWLEDGE);
@@ -217,17 +223,17 @@ impl<T, R, O: Orders> Inbox<T, R, O> {
         applied
     }
 
-    /// Whether control has gone: nobody is left to replace or retire the keys.
+    /// True if control has gone: nothing can replace or retire the keys any more.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.shared.abandoned.load(Ordering::Acquire)
     }
 
-    /// Takes the next command out of its slot. The caller has seen it posted.
+    /// Takes the next command out of its slot. The caller must have checked that it is posted.
     fn take(&mut self) -> Option<T> {
         self.taken += 1;
         self.shared.slot(self.taken).with_mut(|slot| {
-            // SAFETY: posted and not yet acknowledged: the worker owns it.
+            // SAFETY: posted and not yet acknowledged: the worker owns the slot.
             match unsafe { core::mem::replace(&mut *slot, Slot::Empty) } {
                 Slot::Command(command) => Some(command),
                 Slot::Empty | Slot::Outcome(_) => None,
@@ -243,8 +249,8 @@ impl<T, R, O: Orders> Drop for Mailbox<T, R, O> {
 }
 
 impl<T, R, O: Orders> Drop for Inbox<T, R, O> {
-    /// A worker that ends, or dies, drops the commands it did not get to: their keys are wiped now
-    /// and not when control lets go of the mailbox. They are not acknowledged.
+    /// A worker that ends or panics drops the commands that still wait, without acknowledging them.
+    /// This wipes their keys now and not when control drops the mailbox.
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::Release);
         let posted = self.shared.posted.load(O::LOOK);
@@ -255,7 +261,7 @@ impl<T, R, O: Orders> Drop for Inbox<T, R, O> {
 }
 
 impl<T> fmt::Debug for Full<T> {
-    /// Without the command: it carries a key.
+    /// Leaves out the command, because it carries a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Full")
     }

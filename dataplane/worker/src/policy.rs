@@ -1,19 +1,21 @@
-//! The policy in front of the SecY: which frames are protected, which are discarded, and which go
-//! round it.
+//! The policy in front of the SecY: it selects the frames that are protected, discarded, or bypass
+//! the SecY.
 //!
 //! ```text
-//! red ───▶ MAC control? discard ─▶ first rule that matches ─▶ a known protocol ─▶ the rest
-//! black ─▶ neither MACsec nor rekey, and that table says bypass? to red ─▶ else: to the SecY
+//! red ───▶ MAC control? discard ─▶ first matching rule ─▶ known protocol ─▶ default
+//! black ─▶ neither MACsec nor rekey, and the same table says bypass? to red ─▶ else: to the SecY
 //! ```
-//! The lines of known protocols do what is done with the rest; they are there to be counted and
-//! seen, and a rule in front of them changes what happens. Every red frame hits exactly one line of
-//! the table; each line counts its hits.
+//! The lines of the known protocols take the default action. They exist so that these frames are
+//! counted under a name; a rule comes before them and can change the action. Every red frame hits
+//! exactly one line of the table; each line counts its hits.
 //!
-//! **What bypasses is in clear.** Nothing bypasses unless a rule says so. A bypassed frame of the line
-//! is from anybody. No rule lets a frame bypass that has the EtherType of MACsec or of rekey frames,
-//! with or without tags in front: what the site's hosts send is never taken for ours.
+//! **Bypass means plaintext.** Nothing bypasses unless a rule says so. A frame from the line that
+//! bypasses may come from anybody. A frame with the EtherType of MACsec or of rekey frames never
+//! bypasses, with or without tags in front. So a frame of a host at the site is never mistaken for
+//! a frame of the encryptor.
 //!
-//! Not here: control frames of the line (`classify.rs`); names and files (`qmacsec`'s config).
+//! Not here: control frames from the line (`classify.rs`); names and files (the config of
+//! `qmacsec`).
 
 mod protocol;
 mod rule;
@@ -27,8 +29,8 @@ use rule::{Key, Pattern};
 pub use protocol::{Protocol, UnknownProtocol};
 pub use rule::{Action, PolicyError, Rule};
 
-/// EtherType of MAC control: pause and priority flow control, IEEE 802.3 annex 31. They are meant for
-/// the port at the other end of this very cable and never forwarded.
+/// EtherType of MAC control: pause and priority flow control, IEEE 802.3 annex 31. These frames are
+/// for the port at the other end of the same cable and are never forwarded.
 pub const ETHERTYPE_MAC_CONTROL: u16 = 0x8808;
 
 /// A line of the table.
@@ -38,46 +40,47 @@ pub enum Line {
     MacControl,
     /// A rule.
     Rule(Rule),
-    /// A protocol that no rule took.
+    /// A known protocol; it applies to frames that no rule matches.
     Protocol(Protocol),
-    /// What nothing matched.
+    /// Frames that match nothing else.
     Default,
 }
 
-/// The table of one worker, with its hits.
+/// The policy table of one worker, with its hits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
-    /// What each line matches and does; the last one matches everything.
+    /// The match and the action of each line. The last line matches everything.
     patterns: [(Pattern, Action); POLICY_LINES_MAX],
     lines: [Line; POLICY_LINES_MAX],
     count: usize,
-    /// Key and line of the frame before: most frames are like it.
+    /// Key and line of the previous frame: most frames have the same key as the one before.
     before: Option<(Key, usize)>,
-    /// Which table this is, for whoever reads the hits.
+    /// Serial number of the table, for the reader of the hits.
     serial: u64,
     hits: PolicyHits,
 }
 
-/// Hits of each line, in the order of [`Policy::lines`]; zero beyond the last. They begin with the table.
+/// Hits of each line, in the order of [`Policy::lines`]; zero after the last line. A new table
+/// starts at zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PolicyHits {
     /// [`Policy::serial`] of the table.
     pub serial: u64,
     /// Frames from red.
     pub red: [u64; POLICY_LINES_MAX],
-    /// Frames from black that a line let bypass.
+    /// Frames from black that bypass by this line.
     pub black: [u64; POLICY_LINES_MAX],
-    /// Rekey frames from red, whatever line they hit. A pair inside the LAN sends some; without
-    /// one, red is connected to the line.
+    /// Rekey frames from red, on any line. A pair inside the LAN sends some. If there is no such
+    /// pair, red is connected to the line.
     pub red_rekey: u64,
 }
 
 impl Policy {
-    /// A table of these rules, first match first; then the known protocols and the rest, which
-    /// `default` is for.
+    /// Builds a table: these rules, of which the first match applies, then the known protocols,
+    /// then everything else, which gets the `default` action.
     ///
     /// # Errors
-    /// [`PolicyError`] names the rule and the mend.
+    /// [`PolicyError`] names the rule and the fix.
     pub fn new(rules: &[Rule], default: Action) -> Result<Self, PolicyError> {
         if rules.len() > POLICY_RULES_MAX {
             return Err(PolicyError::TooManyRules(rules.len()));
@@ -91,7 +94,7 @@ impl Policy {
         Ok(Self::of(rules, default))
     }
 
-    /// Of checked rules, and not too many.
+    /// Builds the table from checked rules. The caller has checked their number.
     fn of(rules: &[Rule], default: Action) -> Self {
         let mac_control = Rule {
             destination: None,
@@ -123,7 +126,7 @@ impl Policy {
         policy
     }
 
-    /// Gives this table a number, by which its hits are known.
+    /// Gives this table a serial number, which its hits also carry.
     #[must_use]
     pub fn with_serial(mut self, serial: u64) -> Self {
         self.serial = serial;
@@ -137,9 +140,9 @@ impl Policy {
         self.serial
     }
 
-    /// What happens to a red frame; counts the hit.
+    /// Returns the action for a red frame and counts the hit.
     ///
-    /// A frame too short for an EtherType goes to the SecY, which has a name for it.
+    /// A frame too short for an EtherType goes to the SecY, which has a counter for it.
     #[inline]
     pub(crate) fn of_red(&mut self, frame: &[u8], rekey_ethertype: u16) -> Action {
         let (line, action) = match EthernetFrame::parse(frame) {
@@ -150,7 +153,7 @@ impl Policy {
         action
     }
 
-    /// Whether a black frame that is no control frame goes round the SecY; counts it if so.
+    /// True if a black frame that is no control frame bypasses the SecY. Counts it in that case.
     #[inline]
     pub(crate) fn bypasses(&mut self, frame: &[u8], rekey_ethertype: u16) -> bool {
         let Some(frame) = EthernetFrame::parse(frame) else {
@@ -165,7 +168,7 @@ impl Policy {
         bypasses
     }
 
-    // Always: left out of line it costs a call a frame.
+    // Always inlined: otherwise it costs one call per frame.
     #[inline(always)]
     fn look_up<const RED: bool>(
         &mut self,
@@ -179,7 +182,7 @@ impl Policy {
                 let line = self.line_of(key, ethertype, rekey_ethertype);
                 let rekey = ethertype == rekey_ethertype;
                 self.hits.red_rekey += u64::from(RED && rekey);
-                // Each rekey frame comes here again, to be counted.
+                // A rekey frame is not remembered, so that each one gets here and is counted.
                 self.before = (!rekey).then_some((key, line));
                 line
             }
@@ -197,14 +200,14 @@ impl Policy {
         matching.unwrap_or(last)
     }
 
-    /// The lines with what they do: the fixed one, the rules, the protocols, the rest; in the order
-    /// of the hits.
+    /// The lines with their actions: MAC control, the rules, the protocols, the default. The hits
+    /// have the same order.
     pub fn lines(&self) -> impl Iterator<Item = (Line, Action)> + '_ {
         let actions = self.patterns.iter().map(|(_, action)| *action);
         self.lines.iter().copied().zip(actions).take(self.count)
     }
 
-    /// The lines whose frames are in clear on the line.
+    /// The lines whose frames cross the line in plaintext.
     pub fn bypasses_of(&self) -> impl Iterator<Item = Line> + '_ {
         self.lines()
             .filter_map(|(line, action)| (action == Action::Bypass).then_some(line))
@@ -218,7 +221,7 @@ impl Policy {
 }
 
 impl Default for Policy {
-    /// Protects everything but MAC control.
+    /// Protects all frames except MAC control.
     fn default() -> Self {
         Self::of(&[], Action::Protect)
     }

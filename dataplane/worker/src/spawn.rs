@@ -1,10 +1,11 @@
-//! A worker on a thread of its own, and control's handle on it.
+//! Starts a worker on its own thread, and gives control a handle on it.
 //!
-//! The ports are opened on the worker's thread, since frames never leave it. Opening errors come back
-//! to whoever spawns. The thread ends on [`Command::Shutdown`], or when the handle is dropped; should
-//! it panic, its keys are wiped as the stack unwinds, and the handle says that it is dead.
+//! The ports are opened on the worker's thread, since frames never leave it. Errors from opening
+//! are returned to the caller of [`spawn`]. The thread ends on [`Command::Shutdown`], or when the
+//! handle is dropped. If the thread panics, its keys are wiped as the stack unwinds, and the handle
+//! reports the worker as dead.
 //!
-//! Not here: locking memory, privileges, real-time priority: the program's business.
+//! Not here: memory locking, privileges, real-time priority. The program does those.
 
 use crate::command::{Command, Outcome};
 use crate::control_link::ControlLink;
@@ -25,34 +26,34 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use wire::MacAddr;
 
-/// How a worker is set up.
+/// The configuration of a worker.
 #[derive(Clone, Debug)]
 pub struct WorkerConfig {
-    /// Name of the thread, as in `top -H`; the system keeps the first 15 octets.
+    /// Name of the thread, as in `top -H`. The kernel keeps the first 15 octets.
     pub name: String,
     /// The tx SC.
     pub tx: TxScConfig,
     /// The receive side.
     pub rx: RxConfig,
-    /// Which red frames are protected.
+    /// Selects the red frames that are protected.
     pub policy: Policy,
     /// The number of VLAN tags that the line may add in front of a frame, at most
-    /// [`crate::limits::LINE_VLAN_TAGS_MAX`]. They are taken off.
+    /// [`crate::limits::LINE_VLAN_TAGS_MAX`]. They are removed.
     pub line_vlan_tags: u8,
     /// EtherType of rekey frames.
     pub rekey_ethertype: u16,
-    /// What to do when there is nothing to do.
+    /// The idle policy.
     pub idle: Idle,
-    /// Workers on this machine, this one included: busy ones need a core more than that.
+    /// Workers on this machine, including this one. Busy workers need one core more than this.
     pub pollers: usize,
-    /// The core to run on, numbered as in /proc/cpuinfo; `None`: wherever the system puts it.
+    /// The core to run on, numbered as in /proc/cpuinfo. `None`: the kernel chooses.
     pub core: Option<usize>,
 }
 
 /// Opens a port, on the thread that will use it.
 pub struct Opener(Box<dyn FnOnce() -> Result<Box<dyn Port>, PortError> + Send>);
 
-/// How the two ports are opened.
+/// Openers for the two ports.
 pub struct Openers {
     /// Plaintext, towards the site.
     pub red: Opener,
@@ -60,40 +61,40 @@ pub struct Openers {
     pub black: Opener,
 }
 
-/// What an opened port says of itself.
+/// Properties of an opened port.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PortFacts {
-    /// The back end.
+    /// Interface name; empty if the port has no interface.
     pub kind: &'static str,
-    /// The interface; empty where there is none.
+    /// MAC address.
     pub name: String,
     /// Its address.
     pub mac: MacAddr,
-    /// Octets of payload.
+    /// MTU: octets of payload.
     pub mtu: usize,
 }
 
-/// Why a worker did not start.
+/// The reasons why a worker does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// Config: busy without a core to spare.
+    /// Config: idle is busy, and no core is left for the rest of the system.
     #[error(transparent)]
     Idle(#[from] TooFewCores),
-    /// Config: the core to run on is not there.
+    /// Config: this process may not run on the configured core.
     #[error("core {core}: this process may run on cores {have:?}; choose one of them, or none")]
     NoSuchCore {
-        /// As given.
+        /// The core in the config.
         core: usize,
-        /// Those there are.
+        /// The cores that this process may use.
         have: Vec<usize>,
     },
-    /// Config: the line is too narrow for what the red side may send.
+    /// Config: the black MTU is too small for the frames that the red side may send.
     #[error(
         "black port carries frames of {have} octets, protected ones have up to {need}: raise its \
          MTU by {}, or lower the red MTU", need - have
     )]
     LineTooNarrow {
-        /// Octets of the longest frame it carries.
+        /// Octets of the longest frame that the black port carries.
         have: usize,
         /// Octets of the longest protected frame.
         need: usize,
@@ -107,12 +108,12 @@ pub enum SpawnError {
     /// Machine: no memory for the lines to other workers.
     #[error("lines between workers: {0}")]
     Handover(#[source] PortError),
-    /// Machine: no descriptor or no thread left.
+    /// Machine: no file descriptor or no thread is left.
     #[error("{what}: {source}")]
     System {
-        /// What was tried.
+        /// The operation that failed.
         what: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Bug: the worker died before it was ready.
@@ -120,44 +121,44 @@ pub enum SpawnError {
     Died(Death),
 }
 
-/// A worker's thread panicked: a bug. Its keys were wiped.
+/// The worker's thread panicked, which is a bug. Its keys are wiped.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("panic: {message}")]
 pub struct Death {
-    /// What the panic said.
+    /// The panic message.
     pub message: String,
 }
 
-/// Control's hold on a running worker. Dropping it ends the worker.
+/// Control's handle on a running worker. Dropping it ends the worker.
 pub struct Handle {
-    // Dropped in this order: the mailbox is abandoned, then the link rings the worker.
+    // Drop order: the mailbox is abandoned, then the link rings the worker.
     mailbox: Mailbox,
     /// The rekey frames from and to the line.
     pub control: ControlLink,
-    /// What the worker counts.
+    /// The worker's counters.
     pub stats: Arc<Stats>,
     /// The red port.
     pub red: PortFacts,
     /// The black port.
     pub black: PortFacts,
-    /// Checks whether red and black receive all frames of their interfaces, if any. Run once a
-    /// second.
+    /// The watches of red and black, if the port has one: each checks that the port receives all
+    /// frames of its interface. Run them once a second.
     pub watches: [Option<Watch>; 2],
     thread: JoinHandle<()>,
 }
 
-/// Starts a worker that has its ports for itself, and waits until they are open.
+/// Starts a worker that does not share its ports, and waits until they are open.
 ///
 /// # Errors
-/// As [`spawn_among`].
+/// The errors of [`spawn_among`].
 pub fn spawn(config: WorkerConfig, openers: Openers) -> Result<Handle, SpawnError> {
     spawn_among(config, openers, None)
 }
 
-/// Starts one of several workers, by its seat, and waits until its ports are open.
+/// Starts one of several workers, at its seat, and waits until its ports are open.
 ///
 /// # Errors
-/// [`SpawnError`] says what is wrong, and whose business it is. No thread is left then.
+/// [`SpawnError`] names the cause. No thread is left running.
 pub fn spawn_among(
     config: WorkerConfig,
     openers: Openers,
@@ -183,7 +184,7 @@ pub fn spawn_among(
         let Ports { mut red, mut black } = match ports {
             Ok(ports) => ports,
             Err(error) => {
-                // The spawner waits for it; should it have died there is nobody to tell.
+                // The spawner waits for this. If it has died, nobody needs the error.
                 let _ = ready.send(Err(error));
                 return;
             }
@@ -231,7 +232,7 @@ pub fn spawn_among(
             thread,
         }),
         Ok(Err(error)) => {
-            // Ends by itself; waited for, so that what it had opened is closed again.
+            // The thread ends by itself. Wait for it, so that everything it opened is closed again.
             let _ = thread.join();
             Err(error)
         }
@@ -244,13 +245,13 @@ pub fn spawn_among(
     }
 }
 
-/// Both ports, open.
+/// Both open ports.
 struct Ports {
     red: Box<dyn Port>,
     black: Box<dyn Port>,
 }
 
-/// Opens both ports and looks whether the line is wide enough.
+/// Opens both ports and checks that the black MTU is large enough.
 fn open(config: &WorkerConfig, openers: Openers) -> Result<Ports, SpawnError> {
     let red = (openers.red.0)().map_err(SpawnError::Red)?;
     let black = (openers.black.0)().map_err(SpawnError::Black)?;
@@ -280,7 +281,7 @@ fn pin(core: usize) -> Result<(), SpawnError> {
 }
 
 impl Opener {
-    /// From a function that opens the port.
+    /// Wraps a function that opens the port.
     pub fn new<P: Port + 'static>(
         open: impl FnOnce() -> Result<P, PortError> + Send + 'static,
     ) -> Self {
@@ -310,45 +311,46 @@ impl Death {
 }
 
 impl Handle {
-    /// Posts a command and ends the worker's sleep. See [`Mailbox::post`].
+    /// Posts a command and wakes the worker if it sleeps. See [`Mailbox::post`].
     ///
     /// # Errors
-    /// [`Full`] gives the command back: no slot is free, or the worker is dead.
+    /// [`Full`] returns the command: no slot is free, or the worker is dead.
     pub fn post(&mut self, command: Command) -> Result<Ticket, Full> {
         let ticket = self.mailbox.post(command)?;
         self.control.ring_worker();
         Ok(ticket)
     }
 
-    /// The epoch: all commands up to this ticket are applied, what they replaced is wiped.
+    /// The epoch: all commands up to this ticket are applied, and everything they replaced is
+    /// wiped.
     #[must_use]
     pub fn acknowledged(&self) -> u64 {
         self.mailbox.acknowledged()
     }
 
-    /// Whether the command of this ticket is applied.
+    /// True once the command of this ticket is applied.
     #[must_use]
     pub fn is_done(&self, ticket: Ticket) -> bool {
         self.mailbox.is_done(ticket)
     }
 
-    /// What came of a command. See [`Mailbox::outcome`].
+    /// The outcome of a command. See [`Mailbox::outcome`].
     #[must_use]
     pub fn outcome(&self, ticket: Ticket) -> Option<Outcome> {
         self.mailbox.outcome(ticket)
     }
 
-    /// Whether the worker runs. If not it ended as told, or died: [`Handle::join`] says which.
-    /// Nothing posted will be acknowledged any more.
+    /// True while the worker runs. If false, it has shut down or panicked, and [`Handle::join`]
+    /// says which. After that no posted command is acknowledged.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         !self.mailbox.is_closed()
     }
 
-    /// Ends the worker, if it still runs, and waits for it.
+    /// Ends the worker if it still runs, and waits for it.
     ///
     /// # Errors
-    /// [`Death`] when it panicked.
+    /// [`Death`] if it panicked.
     pub fn join(self) -> Result<(), Death> {
         let Self {
             mailbox,
@@ -356,8 +358,8 @@ impl Handle {
             thread,
             ..
         } = self;
-        drop(mailbox); // abandoned ...
-        drop(control); // ... which the bell makes it see now
+        drop(mailbox); // abandons the mailbox ...
+        drop(control); // ... and rings the worker, which sees that at once
         thread.join().map_err(|panic| Death::of(&*panic))
     }
 }

@@ -1,11 +1,13 @@
 //! The statistics of one worker: a block that the worker writes and control reads.
 //!
-//! The worker publishes all its numbers at once, every so many breaths and before it sleeps: a few
-//! hundred plain stores. Control takes a snapshot whenever it likes, without holding the worker up.
-//! A sequence number, odd while the worker writes, tells a reader to look again; so the numbers of a
-//! snapshot are of one moment, and what came in is what went out and what was dropped.
+//! The worker publishes all its numbers together, every [`PUBLISH_EVERY`] rounds at most and before
+//! it sleeps: a few hundred plain stores. Control takes a snapshot at any time and never holds the
+//! worker up. A sequence number is odd while the worker writes, and makes a reader try again. So
+//! all numbers of a snapshot belong to one moment, and frames in equal frames out plus drops.
 //!
 //! Not here: rates, totals over several workers, names of the policy's lines.
+//!
+//! [`PUBLISH_EVERY`]: crate::limits::PUBLISH_EVERY
 
 use crate::counters::WorkerCounters;
 use crate::limits::{POLICY_LINES_MAX, RX_SAS_MAX};
@@ -20,30 +22,30 @@ use std::thread;
 use std::time::Duration;
 use wire::{An, Pn, Sci};
 
-/// What a worker has counted and holds, at one moment.
+/// The counters and the state of a worker at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StatsSnapshot {
     /// Red port.
     pub red: PortCounters,
     /// Black port, control frames included.
     pub black: PortCounters,
-    /// Red port's line, as last looked at.
+    /// Link of the red port, when last checked.
     pub red_link: LinkState,
-    /// Black port's line, as last looked at.
+    /// Link of the black port, when last checked.
     pub black_link: LinkState,
     /// SecY, transmit side.
     pub tx: TxCounters,
     /// SecY, receive side.
     pub rx: RxCounters,
-    /// The loop itself.
+    /// The poll loop.
     pub worker: WorkerCounters,
     /// Hits of each line of the policy, as in [`crate::Policy::lines`].
     pub policy: PolicyHits,
-    /// VLAN tags that the line has put in front of a frame of the pair, as last seen.
+    /// VLAN tags that the line last put in front of a frame of the pair.
     pub line_tag: Option<LineTag>,
     /// The tx SA in use.
     pub tx_sa: Option<SaId>,
-    /// PN of the next frame; `None` without an SA, or when its PNs are used up.
+    /// PN of the next frame. `None` without an SA, or when its PNs are used up.
     pub next_pn: Option<Pn>,
     /// All rx SAs.
     pub rx_sas: ArrayVec<RxSaStatus, RX_SAS_MAX>,
@@ -77,14 +79,14 @@ const WORDS: usize = 2 * PortCounters::LEN
     + 2 * POLICY_LINES_MAX
     + 7
     + RX_SAS_MAX * WORDS_OF_RX_SA;
-/// How often a reader looks again at once. The worker writes for under a microsecond.
+/// Reads without a pause in between. The worker writes for less than a microsecond.
 const READS_AT_ONCE: u32 = 64;
-/// How often it looks in all; between the later looks it sleeps, since then the system must have put
-/// the worker to sleep in the middle of writing. Half a second, about.
+/// Reads in total, over about half a second. The later ones have a pause in between: by then the
+/// kernel must have preempted the worker in the middle of a write.
 const READS_MAX: u32 = 5_000;
-/// How long it sleeps.
+/// The pause between later reads.
 const READ_PAUSE: Duration = Duration::from_micros(100);
-/// No SA: no epoch and AN make this number.
+/// Encodes "no SA". No pair of epoch and AN has this value.
 const NO_SA: u64 = u64::MAX;
 
 /// The shared block.
@@ -99,7 +101,7 @@ struct Block {
 }
 
 impl Stats {
-    /// Nothing counted yet.
+    /// A block with all counters at zero.
     #[must_use]
     pub fn new() -> Self {
         let stats = Self {
@@ -112,14 +114,14 @@ impl Stats {
         stats
     }
 
-    /// By the worker only.
+    /// Publishes a snapshot. Only the worker calls this.
     pub(crate) fn publish(&self, snapshot: &StatsSnapshot) {
         let Block { sequence, words } = &*self.block;
         let before = sequence.load(Ordering::Relaxed);
         sequence.store(before.wrapping_add(1), Ordering::Relaxed);
-        fence(Ordering::Release); // whoever sees a new word sees an odd or a later sequence
+        fence(Ordering::Release); // a new word implies an odd or later sequence
         let mut words = words.iter();
-        // `zip` in this order: the words outlast what is written.
+        // The block has exactly one word for each value written, which a test checks.
         snapshot.write(|value| {
             if let Some(word) = words.next() {
                 word.store(value, Ordering::Relaxed);
@@ -128,10 +130,10 @@ impl Stats {
         sequence.store(before.wrapping_add(2), Ordering::Release);
     }
 
-    /// All numbers as the worker last published them, of one moment.
+    /// All numbers that the worker last published, from one moment.
     ///
-    /// A worker that the system has put to sleep in mid-publication is waited for a while; after that
-    /// the numbers of two publications may be mixed.
+    /// If the worker is preempted while it publishes, this waits for about half a second. After
+    /// that the numbers of two publications may be mixed.
     #[must_use]
     pub fn snapshot(&self) -> StatsSnapshot {
         let Block { sequence, words } = &*self.block;
@@ -220,8 +222,8 @@ impl StatsSnapshot {
         }
     }
 
-    /// Names and values of everything that was dropped between the ports, zeroes included. The ports'
-    /// own drops are apart; which line of the policy dropped how many is in [`Self::policy`].
+    /// Names and values of all drops between the ports, zeroes included. The ports count their own
+    /// drops separately. [`Self::policy`] has the hits of each line of the policy.
     pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let (mut tx, mut rx) = (self.tx, self.rx);
         let secy = secy::Discard::ALL.into_iter().filter_map(move |discard| {

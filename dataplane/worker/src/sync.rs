@@ -1,6 +1,7 @@
-//! The primitives of the mailbox: core's, or loom's when the model checker runs it.
+//! The synchronization primitives of the mailbox: those of `std`, or loom's under the model
+//! checker.
 //!
-//! Only the mailbox is built from these; everything else in the crate uses `std` directly.
+//! Only the mailbox uses these. The rest of the crate uses `std` directly.
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
@@ -17,8 +18,8 @@ pub(crate) use loom::{
     },
 };
 
-/// Core's cell with loom's interface: access only through a pointer inside a closure, so that loom
-/// sees where an access begins and ends.
+/// The cell of `core` with loom's interface: access only through a pointer inside a closure, so
+/// that loom sees where an access begins and ends.
 #[cfg(not(loom))]
 pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
 

@@ -1,13 +1,13 @@
-//! A burst of frames through one half of the SecY, in the buffers where they are.
+//! Passes a burst of frames through the transmit or receive side of the SecY, without copying them.
 
 use arrayvec::ArrayVec;
 use port::{BURST_MAX, Burst, Frame};
 use secy::{Buffer, Discard};
 
-/// Those frames of a burst that go through the SecY, where they are.
+/// The frames of a burst that go through the SecY, in place.
 pub(crate) type Passing<'a> = ArrayVec<Pass<'a>, BURST_MAX>;
 
-/// A frame that goes through the SecY. Dropped is what is empty: the SecY lets no such frame pass.
+/// A frame that goes through the SecY. An empty frame marks a drop; the SecY never passes one.
 pub(crate) struct Pass<'a>(pub(crate) &'a mut Frame);
 
 impl Buffer for Pass<'_> {
@@ -27,13 +27,13 @@ impl Buffer for Pass<'_> {
     }
 }
 
-/// Marks a frame of a burst as dropped.
+/// Marks a frame of a burst as dropped by making it empty.
 #[inline]
 pub(crate) fn drop_frame(frame: &mut Frame) {
     frame.set_range(0, 0);
 }
 
-/// Takes the frames so marked, if there are any, out of the burst.
+/// Removes the dropped frames from the burst, if `count` is not 0.
 #[inline]
 pub(crate) fn remove_dropped(burst: &mut Burst, count: usize) {
     if count > 0 {

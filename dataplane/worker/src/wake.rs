@@ -1,12 +1,12 @@
-//! A bell between two threads: an eventfd that is written once, however often it is rung, until the
-//! other side has answered it.
+//! A bell between two threads: an eventfd. Any number of rings writes it once, until the other side
+//! answers.
 
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// One direction: any thread rings, one thread waits and answers.
+/// One direction: any thread may ring; one thread waits and answers.
 pub(crate) struct Wake {
     fd: OwnedFd,
     /// Rung and not yet answered: the descriptor is readable, or is about to be.
@@ -22,23 +22,25 @@ impl Wake {
         })
     }
 
-    /// Tells the other side that there is something: ring *after* it is there. One atomic swap; a
-    /// system call only when the bell was silent.
+    /// Signals the other side. Ring *after* the data is in place. Costs one atomic swap, and a
+    /// system call only if the bell was silent.
     pub(crate) fn ring(&self) {
         if !self.rung.swap(true, Ordering::AcqRel) {
-            // Fails only when the count is at its limit, and then it is readable.
+            // Fails only if the count is at its limit, and then the descriptor is readable.
             let _ = rustix::io::write(&self.fd, &1_u64.to_ne_bytes());
         }
     }
 
-    /// Silences the bell: answer *before* looking at what there is, or a ring in between is lost.
+    /// Silences the bell. Answer *before* reading the data, or a ring in between is lost.
     ///
-    /// In this order: read, then allow new writes. The other way round the read could swallow a new
-    /// ring, and `rung` would stay set for ever. As it is, the worst is to wake once for nothing.
+    /// The order is: read the eventfd, then allow new writes. In the reverse order the read could
+    /// consume a new ring, and `rung` would stay set for ever. In this order the worst case is one
+    /// needless wake.
     pub(crate) fn answer(&self) {
-        // EAGAIN: not rung, or the write is still under way.
+        // EAGAIN: not rung, or the write is still in progress.
         let _ = rustix::io::read(&self.fd, &mut [0; 8]);
-        // The swap reads what the ringing swap wrote, and so all that came before it is seen.
+        // The swap reads the value of the ringing swap, so everything written before that ring is
+        // visible.
         self.rung.swap(false, Ordering::AcqRel);
     }
 }

@@ -9,11 +9,11 @@
 //!                                  ▲            └─▶ other workers, for frames of their SCs
 //!                                  └─ other workers
 //! ```
-//! [`Worker::poll`] is the whole loop. A burst stays in its frames from port to port: no copy, no
-//! allocation, no lock, no log, no clock. Whatever is not sent on is dropped with exactly one
-//! counter: of the policy, the SecY, the worker, or a port.
+//! [`Worker::poll`] is one round of the loop. A frame stays in its buffer from port to port: no
+//! copy, no allocation, no lock, no log, no clock. Every frame that is not sent on is dropped and
+//! counted in exactly one counter: of the policy, the SecY, the worker, or a port.
 //!
-//! Keys change between bursts only, where the commands are applied. Control frames go first.
+//! Commands are applied between bursts only, so keys change only there. Control frames go first.
 
 use crate::classify::{Class, by_policy, classify};
 use crate::command::{Command, Outcome, Owned};
@@ -31,7 +31,7 @@ use port::{BURST_MAX, Burst, Port, PortError};
 use secy::{RxScs, TxSc};
 use std::sync::Arc;
 
-/// What a worker is made of.
+/// The parts that make up a worker.
 pub struct Parts {
     /// Plaintext, towards the site.
     pub red: Box<dyn Port>,
@@ -41,25 +41,25 @@ pub struct Parts {
     pub tx: TxSc,
     /// The receive side.
     pub rx: RxScs,
-    /// Which frames are protected, which dropped, which bypass.
+    /// Selects the frames that are protected, dropped, or bypass.
     pub policy: Policy,
-    /// The number of VLAN tags that the line may add in front of a frame; they are taken off.
+    /// The number of VLAN tags that the line may add in front of a frame. They are removed.
     pub line_vlan_tags: u8,
     /// Frames of this EtherType from the line go to control.
     pub rekey_ethertype: u16,
-    /// What to do when there is nothing to do.
+    /// The idle policy.
     pub idle: Idle,
-    /// Where commands come from.
+    /// Delivers the commands.
     pub inbox: Inbox,
-    /// Where control frames go to and come from.
+    /// The worker's end of the queues for control frames.
     pub link: WorkerEnd,
-    /// Where the numbers are published.
+    /// Receives the published numbers.
     pub stats: Arc<Stats>,
 }
 
-/// A worker, on the thread that opened its ports.
+/// A worker. It stays on the thread that opened its ports.
 pub struct Worker {
-    // Dropped in this order: the keys, then the mailbox is closed, then control is told.
+    // Drop order: the keys are wiped, then the mailbox closes, then the link rings control.
     tx: TxSc,
     rx: RxScs,
     inbox: Inbox,
@@ -71,14 +71,14 @@ pub struct Worker {
     rekey_ethertype: u16,
     neighbours: Neighbours,
     idle: Idle,
-    /// Empty between two halves of a breath.
+    /// Empty between the steps of a round.
     burst: Burst,
     /// Frames received: red, black.
     received: [u64; 2],
     counters: WorkerCounters,
     running: bool,
     stats: Arc<Stats>,
-    /// What was published last.
+    /// The last published numbers.
     published: StatsSnapshot,
     breaths_unpublished: u32,
     publications_without_carrier: u32,
@@ -86,7 +86,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Ready to poll, without a key.
+    /// A worker that is ready to poll and has no key.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts {
@@ -130,18 +130,18 @@ impl Worker {
         worker
     }
 
-    /// The same with a place among other workers on the same ports. `clear_vlan_tags` as in the
+    /// Gives this worker a place among other workers. `clear_vlan_tags` is the value in the
     /// worker's [`secy::RxConfig`].
     ///
     /// # Errors
-    /// No memory for the lines to the others.
+    /// There is no memory for the lines to the other workers.
     pub fn among(mut self, seat: Seat, clear_vlan_tags: u8) -> Result<Self, PortError> {
         self.neighbours = seat.open(clear_vlan_tags)?;
         Ok(self)
     }
 
-    /// One breath: commands, control frames to the line, a burst each way. Returns how many frames
-    /// came in or were sent for control.
+    /// Runs one round: commands, control frames to the line, a burst each way. Returns the number
+    /// of frames received, plus the control frames sent.
     pub fn poll(&mut self) -> usize {
         self.apply_commands();
         if !self.running {
@@ -161,7 +161,7 @@ impl Worker {
         moved
     }
 
-    /// Polls until told to end, or until control has gone; sleeps as the idle policy says.
+    /// Polls until a shutdown command arrives or control has gone. Sleeps as the idle policy says.
     pub fn run(mut self) {
         let mut sleep = Sleep::default();
         let mut empty_breaths = 0_u32;
@@ -175,13 +175,13 @@ impl Worker {
             match self.idle {
                 Idle::Busy if moved == 0 => core::hint::spin_loop(),
                 Idle::Adaptive { spins } if empty_breaths >= spins => {
-                    // After a wait for nothing one look is enough.
+                    // After a wait that timed out, one empty round is enough.
                     empty_breaths = match self.sleep(&mut sleep) {
                         Waited::Woken => 0,
                         Waited::TimedOut => spins.saturating_sub(1),
                     };
                 }
-                // That was all there is: whoever else wants this core has it meanwhile.
+                // Partial burst: yield the core.
                 Idle::Adaptive { .. } if moved < BURST_MAX => rustix::thread::sched_yield(),
                 Idle::Busy | Idle::Adaptive { .. } => {}
             }
@@ -189,8 +189,7 @@ impl Worker {
         self.publish();
     }
 
-    /// Step 1. SAs that a command replaces are dropped, and so wiped, before the mailbox
-    /// acknowledges it.
+    /// Step 1. A replaced SA is dropped, and so wiped, before the mailbox acknowledges the command.
     fn apply_commands(&mut self) {
         let Self {
             inbox,
@@ -203,8 +202,8 @@ impl Worker {
             counters,
             ..
         } = self;
-        // Control looks for the acknowledgement: telling it is a system call, which may wake a core that
-        // sleeps, between two bursts.
+        // Control polls for the acknowledgement. A ring would be a system call between two bursts,
+        // and could wake a sleeping core.
         inbox.apply(|command| {
             *running &= !matches!(command, Command::Shutdown);
             let outcome = command.apply(Owned {
@@ -219,14 +218,14 @@ impl Worker {
         });
     }
 
-    /// Step 2: before any user frame.
+    /// Step 2: control frames go before any user frame.
     fn control_to_black(&mut self) -> usize {
         let mut sent = 0;
         while let Some(frame) = self.link.pop() {
             self.black.copy_tx(frame.bytes());
             sent += 1;
             if sent == BURST_MAX {
-                break; // the rest in the next breath, so that control cannot hold up the line
+                break; // the rest goes in the next round, so that control cannot hold up the line
             }
         }
         self.counters.out_control += sent as u64;
@@ -303,7 +302,7 @@ impl Worker {
                 }
                 match class {
                     Class::Secure if neighbours.hand_over(frame.bytes()) => {}
-                    // A tag that stays is the sender's: `take_off` has checked it.
+                    // A tag that is still there is the sender's own: `take_off` has checked it.
                     Class::Secure | Class::Tagged => {
                         passing.push(Pass(frame));
                         continue;
@@ -329,7 +328,7 @@ impl Worker {
         came
     }
 
-    /// Step 5: frames of our SCs that came in at other workers.
+    /// Step 5: frames of this worker's SCs that arrived at other workers.
     fn neighbours_to_red(&mut self) -> usize {
         let Self {
             red,
@@ -353,7 +352,7 @@ impl Worker {
         came
     }
 
-    /// Publishes everything; then sleeps.
+    /// Publishes all numbers, then sleeps.
     fn sleep(&mut self, sleep: &mut Sleep) -> Waited {
         self.counters.idle_waits += 1;
         self.publish();
@@ -370,7 +369,7 @@ impl Worker {
         waited
     }
 
-    /// Copies all numbers to where control reads them. Notices here, too, that control has gone.
+    /// Copies all numbers to where control reads them. Also checks whether control has gone.
     pub fn publish(&mut self) {
         self.breaths_unpublished = 0;
         self.publications_without_carrier += 1;
@@ -394,12 +393,12 @@ impl Worker {
         now.line_tag = self.line_tags.last();
         now.tx_sa = self.tx.sa();
         now.next_pn = self.tx.next_pn();
-        now.rx_sas = self.rx.sas().collect(); // as many as fit: RX_SAS_MAX is their limit
+        now.rx_sas = self.rx.sas().collect(); // RX_SAS_MAX limits their number
         self.stats.publish(now);
         self.running &= !self.inbox.is_abandoned();
     }
 
-    /// A system call for each port, hence not every time.
+    /// Costs a system call for each port, so it runs only now and then.
     fn look_at_carrier(&mut self) {
         self.publications_without_carrier = 0;
         self.sleeps_without_carrier = 0;

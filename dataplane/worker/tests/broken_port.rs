@@ -1,4 +1,4 @@
-//! Ports that break in mid-run: the worker dies visibly, or sleeps on and comes back.
+//! Ports that fail at run time: the worker either dies visibly, or keeps sleeping and recovers.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use thread::{command, config, wait};
 use worker::{Command, Full, Opener, Openers, Outcome, spawn};
 
-/// A port that breaks, or whose descriptor is ready for ever without a frame.
+/// A port that panics at the first frame, or one whose descriptor is always ready without a frame.
 struct Broken {
     line: MemPort,
     ready: OwnedFd,
@@ -112,7 +112,7 @@ fn an_idle_worker_sleeps_even_if_a_port_has_vanished() {
             (1..=most).contains(&waits),
             "{waits} waits in 500 ms, vanished: {vanished}"
         );
-        // It still works, and comes back with the port.
+        // The worker still runs, and recovers with the port.
         line.copy_tx(&rekey_frame(1, 60));
         wait(&mut handle, |handle| {
             handle.stats.snapshot().worker.in_control == 1

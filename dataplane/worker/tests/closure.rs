@@ -1,5 +1,6 @@
-//! I8, I2 and I3 under random traffic, keys and attacks: every frame in is a frame out or exactly one
-//! named counter, nothing but MACsec and rekey is on the line, nothing forged reaches red.
+//! I8, I2 and I3 under random traffic, keys and attacks: every frame in is a frame out or is
+//! counted in exactly one named counter; only MACsec, rekey and bypassing frames are on the line;
+//! no forged frame reaches red.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
@@ -16,19 +17,19 @@ const BYPASSED: u16 = 0x88CC;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Frames of both hosts: how many, how long.
+    /// Frames from both hosts: number and length.
     Traffic(u8, u16),
-    /// Octets that are no good frame, from a host.
+    /// Octets from a host that are no valid frame.
     HostGarbage(Vec<u8>),
-    /// Octets that nobody sealed, on the line.
+    /// Octets on the line that nobody sealed.
     LineGarbage(Vec<u8>),
-    /// MACsec frames seen before, again.
+    /// Repeats of MACsec frames seen before.
     Replay(u8),
-    /// A bit of a frame seen before, flipped.
+    /// A frame seen before with one bit flipped.
     Flip(u16),
-    /// Rekey frames, from control and from the line.
+    /// Rekey frames from control and from the line.
     Control(u16),
-    /// The line loses what is on it.
+    /// The line loses its frames.
     Lose,
     Rotate,
     RetireTx,
@@ -52,7 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Half of it looks like MACsec at first sight.
+/// Half of the octets look like MACsec at first sight.
 fn garbage() -> impl Strategy<Value = Vec<u8>> {
     (
         proptest::collection::vec(any::<u8>(), 0..120),
@@ -66,13 +67,13 @@ fn garbage() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
-/// The outside view of a run.
+/// The state of a run, seen from outside.
 struct Run {
     sites: Sites,
     epoch: u32,
     number: u32,
     seen: Vec<Vec<u8>>,
-    /// How often each frame was sent by a's host and has not arrived at b's.
+    /// The number of copies of each frame that a's host sent and b's host has not received.
     under_way: HashMap<Vec<u8>, u32>,
 }
 
@@ -100,7 +101,8 @@ impl Run {
             }
             Step::Control(len) => {
                 let frame = rekey_frame(len as u8, usize::from(len));
-                // Longer than the link takes: refused here, a named drop when it is on the line.
+                // The link refuses a frame that is too long; on the line such a frame is a named
+                // drop.
                 let _ = self.sites.a.control.send(&frame);
                 self.sites.at_b.copy_tx(&frame);
             }
@@ -124,7 +126,7 @@ impl Run {
         let (there, back) = self.sites.carry();
         self.look_at_line(&there);
         self.look_at_line(&back);
-        // What bypasses is anybody's: a second one of it is let in, and proves nothing.
+        // A bypassing frame is not authenticated: a second copy is accepted, and proves nothing.
         let protected = |frame: &Vec<u8>| ethertype(frame) != Some(BYPASSED);
         self.seen.extend(there.into_iter().filter(protected));
         self.look_at_hosts();
@@ -197,7 +199,7 @@ proptest! {
             for site in [&mut run.sites.a, &mut run.sites.b] {
                 let numbers = site.numbers();
                 assert_closed(&numbers, &policy());
-                // What the hosts and the line's ends saw is what the workers say.
+                // The counters at the hosts and at the line's ends match those of the workers.
                 assert_eq!(site.host.counters().rx_frames, numbers.red.tx_frames);
             }
             let on_line = run.sites.at_a.counters().rx_frames;

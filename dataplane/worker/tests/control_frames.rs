@@ -1,4 +1,4 @@
-//! Rekey frames between the line and control, and the bell that tells control of them.
+//! Rekey frames between the line and control, and the bell that wakes control for them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
@@ -63,7 +63,7 @@ fn control_frames_beyond_the_limits_are_dropped_by_name() {
     assert!(sites.b.control.recv().is_none());
 }
 
-/// To ring is a system call: commands and user frames cost the frame path none.
+/// A ring is a system call, so commands and user frames must not ring.
 #[test]
 fn control_frames_ring_control_and_nothing_else_does() {
     let rings = |site: &mut Site| {

@@ -1,5 +1,5 @@
-//! Several workers at each end: each SC has one worker, whoever its frames come to; order, counters
-//! and keys hold over all of them together.
+//! Several workers at each end. Each SC is validated by one worker, no matter which worker gets its
+//! frames. Order, counters and keys are checked over all workers together.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
@@ -23,7 +23,7 @@ fn each_sc_is_validated_by_one_worker_whoever_gets_its_frames() {
                     number += 1;
                 }
             }
-            // The right one by chance only.
+            // A frame reaches its owner only by chance.
             let crossed = carry(&mut a, &mut b, |at| at + round);
             assert_eq!(crossed.len(), 20 * ours);
             assert!(!crossed.iter().any(|frame| is_marked(frame)));
@@ -111,7 +111,8 @@ fn keys_change_under_traffic_and_no_frame_is_lost() {
                     number += 1;
                 }
             }
-            // The first worker's are sealed under the key before, the others' under the next.
+            // The first worker seals its frames under the old key, the others theirs under the new
+            // one.
             a.members[0].worker.poll();
             rotate(&mut a, &mut b, epoch);
             carry(&mut a, &mut b, |at| at / 3);
@@ -137,7 +138,7 @@ fn a_full_line_between_workers_is_a_named_drop() {
         a.members[0].host.copy_tx(&red_frame(number, 60));
     }
     a.breathe();
-    // All of it to the wrong worker, while the right one sleeps.
+    // All frames go to the wrong worker, while the right one sleeps.
     for frame in receive(&mut a.members[0].line) {
         b.members[1].line.copy_tx(&frame);
     }

@@ -1,5 +1,5 @@
-//! A worker over rings of DPDK. A ring device receives what it sent, so with one at its black side
-//! the worker is its own peer: what it protects it must validate.
+//! A worker on DPDK ring devices. A ring device receives the frames it sent. With one as its black
+//! port, the worker is its own peer: it must validate the frames that it protects.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
@@ -15,7 +15,7 @@ use worker::{
     Command, ControlLink, Idle, Mailbox, Outcome, Parts, Policy, Stats, StatsSnapshot, Worker,
 };
 
-/// A ring device; `extra` mbufs make its pool one of its own.
+/// A ring device. Each value of `extra` gives another mbuf pool.
 fn ring(name: &str, extra: usize) -> Dpdk {
     let config = EalConfig {
         hugepages: false,
@@ -27,7 +27,7 @@ fn ring(name: &str, extra: usize) -> Dpdk {
     Dpdk::open(eal, config).unwrap()
 }
 
-/// A worker that is its own peer.
+/// A worker whose peer is itself.
 struct Loop {
     worker: Worker,
     mailbox: Mailbox,
@@ -64,7 +64,7 @@ impl Loop {
         }
     }
 
-    /// A fresh key, both halves in one breath; the key before the last is wiped.
+    /// Installs a new key for both directions in one round, and retires the rx SA before the last.
     fn rotate(&mut self, epoch: u32) {
         let (sci, sa) = (self.sci, Box::new(rx_sa(epoch, 0xA)));
         let mut post = |command| self.mailbox.post(command).unwrap();
@@ -90,7 +90,7 @@ impl Loop {
     }
 }
 
-/// Red is a ring, too: mbufs go round and round through both halves of the SecY.
+/// Red is a ring, too: the mbufs circulate through both sides of the SecY.
 #[test]
 fn a_million_frames_go_round_from_key_to_key() {
     const FRAMES: u32 = 500;
@@ -101,7 +101,7 @@ fn a_million_frames_go_round_from_key_to_key() {
         ring("net_ring1", 1),
         ring("net_ring2", 1),
     );
-    let free = spare.mbufs_free(); // of the pool that all three share
+    let free = spare.mbufs_free(); // free mbufs in the pool that all three share
     for number in 0..FRAMES {
         red.copy_tx(&red_frame(number, 60 + number as usize % 1455));
     }
@@ -116,17 +116,17 @@ fn a_million_frames_go_round_from_key_to_key() {
     assert_eq!(numbers.drops().map(|(_, count)| count).sum::<u64>(), 0);
     assert_eq!(numbers.red.buffers_held + numbers.black.buffers_held, 0);
     assert_eq!(free - spare.mbufs_free(), FRAMES as usize, "all go round");
-    numbers.red.tx_frames -= u64::from(FRAMES); // those that we sent
+    numbers.red.tx_frames -= u64::from(FRAMES); // those sent by the test
     assert_closed(&numbers, &Policy::default());
 
-    // Without a key they all end, and with them their mbufs are free.
+    // Without a tx SA all frames are dropped, and their mbufs become free.
     carousel.mailbox.post(Command::RetireTx).unwrap();
     let numbers = carousel.breathe(100);
     assert_eq!(numbers.tx.out_pkts_no_sa, u64::from(FRAMES));
     assert_eq!(spare.mbufs_free(), free, "no mbuf is lost");
 }
 
-/// Red is no port of DPDK's, so frames are copied at the border.
+/// Red is no DPDK port, so frames are copied between the ports.
 #[test]
 fn frames_come_back_as_they_were() {
     let (red, host) = line::mem(line::MTU, 1024);

@@ -1,5 +1,6 @@
-//! Whatever comes in at whichever port of whichever worker: no panic, every frame is out or one named
-//! counter, nothing reaches red that was not sealed or let bypass, nothing leaves in clear but that.
+//! Arbitrary octets into any port of any worker: no panic; every frame is sent on or counted in one
+//! named counter; only frames that were sealed or may bypass reach red; only frames that may bypass
+//! leave in plaintext.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
@@ -15,23 +16,23 @@ use worker::{Action, ETHERTYPE_MAC_CONTROL, Policy, Rule};
 
 const BYPASSED: u16 = 0x88CC;
 
-/// Octets that may be a frame.
+/// Octets that may form a frame.
 #[derive(Clone, Debug)]
 enum Octets {
-    /// Of any kind and length, none and too many included.
+    /// Random octets of any length, including none and too many.
     Any(Vec<u8>),
-    /// With a header that looks like something.
+    /// Random octets behind a plausible header.
     Headed {
         group: bool,
         tags: Vec<u16>,
         ethertype: u16,
-        /// TCI and SL, where they would be.
+        /// TCI and SL, at their place in a SecTAG.
         tci: [u8; 2],
-        /// The SCI of a worker there is.
+        /// The SCI of an existing worker.
         sci: Option<Index>,
         rest: Vec<u8>,
     },
-    /// A frame that was sealed: cut, grown or with a bit flipped.
+    /// A sealed frame with one bit flipped, and possibly cut or extended.
     Spoilt {
         frame: Index,
         len: Option<Index>,
@@ -39,7 +40,7 @@ enum Octets {
     },
 }
 
-/// Where they come in.
+/// The port at which the octets arrive.
 #[derive(Clone, Debug)]
 struct Arrival {
     worker: Index,
@@ -132,7 +133,7 @@ impl Octets {
     }
 }
 
-/// Whether the policy of this test lets it bypass, by its header.
+/// True if the policy of this test lets the frame bypass, by its header.
 fn may_bypass(frame: &[u8]) -> bool {
     EthernetFrame::parse(frame).is_some_and(|frame| frame.ethertype_after_tags(2) == BYPASSED)
 }
@@ -158,7 +159,7 @@ proptest! {
         let (mut a, mut b) = (crew(0xA), crew(0xB));
         rotate(&mut a, &mut b, 1);
         rotate(&mut b, &mut a, 1);
-        // Good frames of a, held back from b: what they become below is not what was sent.
+        // Sealed frames of a, held back from b: only damaged copies of them are sent below.
         for member in &mut a.members {
             for number in 0..3 {
                 member.host.copy_tx(&red_frame(number, 100));
@@ -180,13 +181,13 @@ proptest! {
                 sent.insert(frame);
             }
         }
-        // From the line into red: nothing but what may bypass, as it was.
+        // From the line to red: only frames that may bypass, unchanged.
         b.breathe();
         for frame in b.arrived().concat() {
             assert!(may_bypass(&frame) && on_line.contains(&frame), "{frame:02x?}");
         }
         b.assert_closed();
-        // From red to the line, and out of red at the other end: exactly what was sent.
+        // From red to the line, and out of red at the other end: exactly the frames that were sent.
         for frame in carry(&mut b, &mut a, |at| at) {
             let own = sent.contains(&frame) && may_bypass(&frame);
             let sealed = EthernetFrame::parse(&frame).is_some_and(|view| {

@@ -1,5 +1,5 @@
-//! A line that adds VLAN tags: they are taken off where the config permits it, and reported where
-//! it does not. They never let a frame bypass the SecY.
+//! A line that adds VLAN tags: the tags are removed where the config permits it, and reported where
+//! it does not. Tags never let a frame bypass the SecY.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
@@ -27,7 +27,7 @@ fn sites(tags: Tags) -> Sites {
     sites
 }
 
-/// A protected frame of A, as it leaves.
+/// Protected frames of A, as they leave.
 fn on_the_line(sites: &mut Sites, frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
     frames.iter().for_each(|frame| sites.a.host_sends(frame));
     sites.a.breathe();

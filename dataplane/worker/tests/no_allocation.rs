@@ -16,16 +16,16 @@ thread_local! {
 
 struct Counting;
 
-// SAFETY: everything is the system allocator's; counting touches no memory that it manages.
+// SAFETY: all memory comes from the system allocator; the counter does not touch it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise is passed on as it is.
+        // SAFETY: the caller's promise is passed on unchanged.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on as it is.
+        // SAFETY: the caller's promise is passed on unchanged.
         unsafe { System.dealloc(place, layout) }
     }
 }
@@ -92,7 +92,7 @@ fn what_bypasses_or_is_handed_over_does_not_allocate_either() {
             }
         }
         let sealing = allocations(|| a.breathe());
-        // Each frame to the wrong worker.
+        // Every frame goes to the wrong worker.
         for at in 0..2 {
             for frame in line::receive(&mut a.members[at].line) {
                 b.members[1 - at].line.copy_tx(&frame);

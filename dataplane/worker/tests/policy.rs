@@ -1,4 +1,4 @@
-//! The policy at work: what is discarded, what goes round the SecY, and that nothing else does.
+//! The policy at work: which frames are discarded, which bypass, and that no other frame does.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
@@ -28,7 +28,7 @@ fn with_ethertype(ethertype: u16) -> Vec<u8> {
     frame
 }
 
-/// With tags of these TPIDs and VLANs in front, outermost first.
+/// Puts tags with these TPIDs and TCIs in front of the frame, outermost first.
 fn tagged(frame: &[u8], tags: &[(u16, u16)]) -> Vec<u8> {
     let mut out = frame[..12].to_vec();
     for (tpid, tci) in tags {
@@ -48,7 +48,7 @@ fn discards_are_counted_before_the_secy() {
         sites.a.host_sends(&with_ethertype(ethertype));
     }
     sites.carry();
-    // Rekey frames of the red side are user data like any other, and do not reach B's control.
+    // Rekey frames from the red side are ordinary user data and do not reach B's control.
     let expected = [with_ethertype(0x0800), with_ethertype(ETHERTYPE_REKEY)];
     assert_eq!(sites.b.host_receives(), expected);
     assert!(sites.b.control.recv().is_none());
@@ -111,7 +111,7 @@ fn what_bypasses_needs_no_key_and_bypasses_at_both_ends_or_not_at_all() {
 
 #[test]
 fn nothing_that_looks_like_ours_is_let_round_the_secy() {
-    // The widest rules there can be: all group addresses, and a VLAN.
+    // The widest possible rules: all group addresses, and a VLAN.
     let group = Rule {
         destination: Some("x1:xx:xx:xx:xx:xx".parse().unwrap()),
         action: Action::Bypass,
@@ -134,14 +134,14 @@ fn nothing_that_looks_like_ours_is_let_round_the_secy() {
             let twice = tagged(&plain, &[(0x88A8, 5), (0x8100, 5)]);
             forged.extend([plain, once, twice]);
         }
-        // From red: each leaves as user data of ours, and is one again at the other end.
+        // From red: each frame is protected as user data, and is restored at the other end.
         forged.iter().for_each(|frame| sites.a.host_sends(frame));
         let (there, _) = sites.carry();
         assert_eq!(there.len(), forged.len());
         assert!(there.iter().all(|on_line| !forged.contains(on_line)));
         assert_eq!(sites.b.host_receives(), forged);
         assert!(sites.b.control.recv().is_none(), "no rekey frame from red");
-        // From the line: none comes into red as it is.
+        // From the line: none reaches red unchanged.
         forged.iter().for_each(|frame| sites.at_b.copy_tx(frame));
         sites.b.breathe();
         assert!(sites.b.host_receives().is_empty());

@@ -1,4 +1,4 @@
-//! Workers on threads of their own: opening, commands, traffic, waking, ending.
+//! Workers on their own threads: start, commands, traffic, wakes, end.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
@@ -49,7 +49,7 @@ fn two_workers() -> Line {
     }
 }
 
-/// Another table each time, of which no line is about the frames of these tests.
+/// A different table for each epoch. None of its rules matches the frames of these tests.
 fn policy_of(epoch: u32) -> Policy {
     let discard = |ethertype| Rule {
         ethertype: Some(ethertype),
@@ -65,7 +65,7 @@ fn policy_of(epoch: u32) -> Policy {
 #[test]
 fn a_hundred_thousand_frames_across_threads_while_keys_and_policies_change() {
     const FRAMES: u32 = 100_000;
-    // Never more in flight than the narrowest queue holds, so that every loss would be ours.
+    // Fewer frames in flight than the smallest queue holds, so that any loss is the worker's fault.
     const IN_FLIGHT: u32 = 500;
     let Line {
         mut a,
@@ -128,7 +128,7 @@ fn a_hundred_thousand_frames_across_threads_while_keys_and_policies_change() {
         assert_eq!(snapshot.drops().map(|(_, count)| count).sum::<u64>(), 0);
         assert_eq!(snapshot.policy.serial, u64::from(epoch));
     }
-    // Hits begin with each table: all are in its last line, and fewer than frames.
+    // Hits restart with each table: all are in the last line, and there are fewer hits than frames.
     let hits = a.stats.snapshot().policy.red;
     let last = policy_of(epoch).lines().count() - 1;
     assert_eq!(hits.iter().sum::<u64>(), hits[last]);
@@ -138,8 +138,8 @@ fn a_hundred_thousand_frames_across_threads_while_keys_and_policies_change() {
     b.join().unwrap();
 }
 
-/// Runs it some times, each against a sleeping worker, and wants most of them done before a sleep
-/// could have ended by time-out (100 ms). Most, as this machine may have other work to do.
+/// Runs `run` 20 times against a sleeping worker. At least 10 runs must end before a sleep could
+/// time out (100 ms). Other programs may use this machine, so not every run must.
 fn is_prompt(mut run: impl FnMut(u8)) {
     let mut times = [0; 20].map(Duration::from_millis);
     for (number, time) in (0..).zip(&mut times) {

@@ -1,4 +1,4 @@
-//! Two workers back to back: keys, switches, drops by name.
+//! Two workers connected back to back: keys, switches, named drops.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod line;
@@ -62,7 +62,7 @@ fn without_a_tx_sa_nothing_leaves() {
     assert_eq!(send(&mut sites), 0, "after the key is retired");
     assert_eq!(sites.a.command(Command::RetireTx), Outcome::Absent);
 
-    // A limit of PNs ends it, too: it does not wrap.
+    // A PN limit stops the SA, too: the PN does not wrap.
     let sa = tx_sa(2, 0xA).with_pn_limit(Pn::new(30).unwrap());
     assert_eq!(
         sites.a.command(Command::InstallTx { sa: Box::new(sa) }),
@@ -85,7 +85,7 @@ fn a_hundred_thousand_frames_over_two_hundred_switches() {
     let (mut sent, mut at_b, mut at_a) = (0, 0, 0);
     let mut epoch = 0;
     while sent < FRAMES {
-        // Frames under the old key are in the worker, on the line and at the peer when it changes.
+        // At a switch, frames under the old key are in the worker, on the line and at the peer.
         for _ in 0..37 {
             if sent < FRAMES && epoch > 0 {
                 sites
@@ -136,7 +136,7 @@ fn a_retired_rx_sa_opens_nothing_any_more() {
     sites.b.breathe();
     assert_eq!(sites.b.host_receives().len(), 1);
 
-    // The same AN with another epoch is another SA.
+    // The same AN with another epoch is a different SA.
     let other = secy::SaId { epoch: 5, ..id(1) };
     let sci = sites.a.sci;
     assert_eq!(
@@ -144,7 +144,7 @@ fn a_retired_rx_sa_opens_nothing_any_more() {
         Outcome::Absent
     );
     assert_eq!(sites.b.numbers().rx_sas.len(), 1);
-    // An SA in use is not overwritten either.
+    // An install does not overwrite an SA in use.
     let again = Command::InstallRx {
         sci,
         sa: Box::new(rx_sa(5, 0xA)),

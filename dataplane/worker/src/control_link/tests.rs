@@ -4,7 +4,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::AsFd;
 use std::thread;
 
-/// Whether the descriptor is readable now.
+/// True if the descriptor is readable now.
 fn rings(fd: impl AsFd) -> bool {
     readable_within(fd, 0)
 }
@@ -83,7 +83,7 @@ fn no_ring_is_lost_between_two_threads() {
     });
     let mut expected = 0;
     while expected < FRAMES {
-        // A lost ring would leave us here with frames in the queue.
+        // If a ring were lost, this would time out with frames in the queue.
         assert!(readable_within(&control, 20), "stuck at {expected}");
         while let Some(frame) = control.recv() {
             assert_eq!(frame.bytes(), expected.to_be_bytes());

@@ -19,7 +19,7 @@ impl Silent {
         }
     }
 
-    /// As if the device had gone and left its descriptor ready for ever.
+    /// A device that has gone and left its descriptor ready for ever.
     fn crying_wolf() -> Self {
         let port = Self::new();
         port.fd.as_ref().unwrap().ring();
@@ -125,7 +125,7 @@ fn a_descriptor_that_is_ready_for_ever_does_not_make_it_spin() {
         sleep.wait([&red, &black], [0, 0], empty(), &bell);
         waits += 1;
     }
-    // 10 ms every other time, once distrusted.
+    // Once distrusted, every other wait takes 10 ms.
     assert!((1..=100).contains(&waits), "{waits} waits in 300 ms");
 }
 
@@ -137,7 +137,7 @@ fn a_descriptor_that_brings_frames_stays_trusted() {
         let waited = sleep.wait([&red, &black], [0, frames], empty(), &bell);
         assert_eq!(waited, Waited::Woken);
     }
-    // Distrusted, then trusted again with the first frame.
+    // The descriptor loses its trust here, and regains it with the first frame.
     for _ in 0..7 {
         sleep.wait([&red, &black], [0, 50], empty(), &bell);
     }
@@ -159,7 +159,7 @@ fn a_port_without_descriptor_is_looked_at_often_unless_it_is_gone() {
         link: LinkState::Up,
     };
     let mut sleep = Sleep::default();
-    // The quickest of some: this machine may have other work to do.
+    // Takes the shortest of 8 waits, since other programs may use this machine.
     let waits = [0; 8].map(|_| timed(|| sleep.wait([&red, &black], [0, 0], empty(), &bell)).1);
     assert!(
         waits.iter().any(|time| *time < Duration::from_millis(50)),

@@ -1,17 +1,17 @@
-//! Every interleaving of the two sides, and every value a load may return, by loom:
-//! `scripts/loom`.
+//! Loom tests of all interleavings of the two sides and of all values that a load may return. Run
+//! them with `scripts/loom`.
 //!
-//! `Key` stands for an expanded key: its drop wipes memory that the control side then looks at. The
-//! `weak_*` tests take one ordering away each and must fail, or the model would show nothing.
+//! `Key` stands for an expanded key: its drop wipes memory that the control side then reads. Each
+//! `weak_*` test weakens one ordering and must fail; otherwise the model would prove nothing.
 
 use super::{Full, Inbox, Mailbox, Orders, Sound, Ticket, with_slots};
 use crate::sync::{Arc, AtomicU64, Ordering, UnsafeCell};
 use loom::thread;
 
-/// Memory of a key. Not atomic: loom reports a read that is not ordered after the wipe.
+/// Memory of a key. It is not atomic, so loom reports a read that is not ordered after the wipe.
 struct Memory(UnsafeCell<u8>);
 
-// SAFETY: for loom to judge; a test with two unordered accesses fails.
+// SAFETY: loom checks this; a test with two unordered accesses fails.
 unsafe impl Sync for Memory {}
 
 impl Memory {
@@ -40,7 +40,7 @@ enum Order {
     Shutdown,
 }
 
-/// A worker as small as can be: holds one key.
+/// A minimal worker that holds one key.
 fn work<O: Orders>(inbox: &mut Inbox<Order, u8, O>) {
     let mut held: Option<Key> = None;
     let mut running = true;
@@ -69,7 +69,7 @@ fn wait<O: Orders>(mailbox: &Mailbox<Order, u8, O>, ticket: Ticket) {
     }
 }
 
-/// Install, replace, retire, with every key looked at after its ack; then shut down.
+/// Installs, replaces and retires a key, reads the key's memory after each ack, then shuts down.
 fn rotate<O: Orders + 'static>(slots: usize) {
     loom::model(move || {
         let (mut mailbox, mut inbox) = with_slots::<Order, u8, O>(slots);
@@ -148,7 +148,8 @@ fn shutdown_wipes_what_is_held_and_what_waits() {
             .unwrap();
         let worker = thread::spawn(move || work(&mut inbox));
         mailbox.post(Order::Shutdown).unwrap();
-        // The worker may be gone already, or be about to go, or apply this together with the rest.
+        // The worker may have ended already, or be about to end, or apply this with the other
+        // commands.
         let refused = mailbox
             .post(Order::Install(Key(Arc::clone(&late))))
             .is_err();
@@ -160,7 +161,7 @@ fn shutdown_wipes_what_is_held_and_what_waits() {
     });
 }
 
-/// Counts drops: a command is dropped exactly once, whoever goes first.
+/// Counts drops: a command is dropped exactly once, no matter which side goes first.
 struct Once(Arc<AtomicU64>);
 
 impl Drop for Once {

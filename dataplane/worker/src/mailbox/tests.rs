@@ -1,4 +1,4 @@
-//! Against an oracle, and on two real threads. What the orderings must hold is in `loom_tests.rs`.
+//! Tests against an oracle and on two real threads. `loom_tests.rs` checks the orderings.
 
 use super::{Full, Inbox, Mailbox, Sound, Ticket, with_slots};
 use proptest::prelude::{Strategy, any, prop_oneof, proptest};
@@ -27,8 +27,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// A mailbox is a bounded queue: nothing lost, doubled or out of order, `Full` exactly when all
-    /// slots wait, and every outcome that is still there is the right one.
+    /// A mailbox is a bounded queue: no command is lost, doubled or out of order; `Full` exactly
+    /// when all slots wait; and every outcome still stored is the right one.
     #[test]
     fn is_a_bounded_queue(slots in 1_usize..6, steps in proptest::collection::vec(step(), 0..120)) {
         let (mut mailbox, mut inbox) = small::<u16, u32>(slots);

@@ -1,5 +1,5 @@
-//! The control protocols of Ethernet that a line encryptor meets: by name, so that a config need not
-//! know their numbers, and as lines of the table, so that their frames are counted.
+//! The control protocols of Ethernet that a line encryptor meets. A config can use their names
+//! instead of numbers, and each has a line in the table, so that its frames are counted.
 
 use core::fmt;
 use core::str::FromStr;
@@ -10,22 +10,25 @@ use super::{Action, Rule};
 /// A control protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Protocol {
-    /// Port access control, 802.1X.
+    /// Port access control, IEEE 802.1X.
     Eapol,
-    /// LACP, link OAM, 802.3 annex 57A.
+    /// Slow protocols: LACP, link OAM. IEEE 802.3 annex 57A.
     Slow,
-    /// Station and neighbour discovery, 802.1AB.
+    /// Station and neighbour discovery, IEEE 802.1AB.
     Lldp,
-    /// Connectivity faults, 802.1ag and Y.1731.
+    /// Connectivity fault management, IEEE 802.1ag and ITU-T Y.1731.
     Cfm,
-    /// Clocks over Ethernet, IEEE 1588 annex E. In clear its frames keep their timing better; they can then be forged.
+    /// Clock synchronization over Ethernet, IEEE 1588 annex E. Bypass gives better timing, but the
+    /// frames can then be forged.
     Ptp,
-    /// Spanning tree of customer bridges, 802.1Q: it has an address and no EtherType.
+    /// Spanning tree of customer bridges, IEEE 802.1Q: matched by address, since it has no
+    /// EtherType.
     Stp,
 }
 
 impl Protocol {
-    /// All, in the order of the table. Spanning tree last: others use its address too.
+    /// All protocols in the order of the table. Spanning tree is last, since other protocols use
+    /// its address too.
     pub const ALL: [Self; 6] = [
         Self::Eapol,
         Self::Slow,
@@ -35,7 +38,7 @@ impl Protocol {
         Self::Stp,
     ];
 
-    /// As in the config.
+    /// The name in the config.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -48,7 +51,7 @@ impl Protocol {
         }
     }
 
-    /// The rule that matches its frames.
+    /// The rule that matches the protocol's frames.
     #[must_use]
     pub const fn rule(self, action: Action) -> Rule {
         let (destination, ethertype) = match self {

@@ -1,81 +1,82 @@
-//! One rule of the policy: which frames, and what happens to them.
+//! One rule of the policy: the frames it matches and the action for them.
 
 use core::fmt;
 use wire::{ETHERTYPE_MACSEC, EthernetFrame, MacAddr, MacPattern};
 
 use crate::limits::{POLICY_RULES_MAX, VLAN_ID_MAX};
 
-/// How many VLAN tags are skipped to find the EtherType a rule asks for.
+/// The number of VLAN tags that are skipped to find the EtherType.
 const VLAN_TAGS_SKIPPED: usize = 2;
-/// In the place of the VLAN: the frame has a tag.
+/// Set in the VLAN field of a key if the frame has a tag.
 const TAGGED: u16 = 0x8000;
 
-/// What happens to a frame.
+/// The action for a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Action {
     /// Goes to the SecY.
     #[default]
     Protect,
-    /// Goes round the SecY: in clear over the line, and from the line unauthenticated into the site.
+    /// The frame bypasses the SecY: plaintext on the line, and unauthenticated from the line into
+    /// the site.
     Bypass,
-    /// Dropped, and counted by its rule.
+    /// The frame is dropped and counted by its rule.
     Discard,
 }
 
-/// Matches when everything it names is equal; naming nothing is an error.
+/// A rule matches if every field that is set is equal. A rule with no field set is an error.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Rule {
     /// Destination addresses; must be group addresses.
     pub destination: Option<MacPattern>,
     /// EtherType behind up to two VLAN tags.
     pub ethertype: Option<u16>,
-    /// VLAN of the outer tag; 0 is a tag of priority only. Frames without a tag do not match.
+    /// VLAN ID of the outer tag; 0 is a priority tag. Frames without a tag do not match.
     pub vlan: Option<u16>,
-    /// What happens to frames that match.
+    /// The action for matching frames.
     pub action: Action,
 }
 
-/// Why a policy is none. Rules are counted from 1, as in a config file.
+/// The reasons why a policy is invalid. Rules are counted from 1, as in a config file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum PolicyError {
     /// Too many rules.
     #[error("policy has {0} rules: at most {POLICY_RULES_MAX}")]
     TooManyRules(usize),
-    /// Nothing would be protected that no rule names.
+    /// The default is bypass, so only frames named by a rule would be protected.
     #[error(
         "policy default is bypass: name what bypasses in rules; the rest is protected or discarded"
     )]
     BypassByDefault,
-    /// A rule that matches everything.
+    /// A rule without any field would match everything.
     #[error(
         "policy rule {0} names neither destination, EtherType nor VLAN: name one, or set the default"
     )]
     NamesNothing(usize),
-    /// A rule for the address of a station.
+    /// The destination of a rule is the address of a station.
     #[error("policy rule {rule}: destination {destination} is no group address")]
     NotGroup {
-        /// Which rule.
+        /// Number of the rule.
         rule: usize,
-        /// As given.
+        /// The address in the rule.
         destination: MacPattern,
     },
-    /// An EtherType field below 0x0600 is a length.
+    /// The EtherType is below 0x0600, which makes it a length.
     #[error("policy rule {rule}: {ethertype:#06x} is no EtherType: they start at 0x0600")]
     NotEtherType {
-        /// Which rule.
+        /// Number of the rule.
         rule: usize,
-        /// As given.
+        /// The EtherType in the rule.
         ethertype: u16,
     },
-    /// VLAN 4095 is reserved, above there is none.
+    /// The VLAN ID is out of range. 4095 is reserved, and there are no higher ones.
     #[error("policy rule {rule}: {vlan} is no VLAN: 0 to {VLAN_ID_MAX}")]
     NotVlan {
-        /// Which rule.
+        /// Number of the rule.
         rule: usize,
-        /// As given.
+        /// The VLAN ID in the rule.
         vlan: u16,
     },
-    /// What bypasses must not look like what is protected.
+    /// A rule lets MACsec frames bypass. A frame that bypasses must not look like a protected one.
     #[error(
         "policy rule {0} lets MACsec frames bypass: only the encryptor itself sends them to the line"
     )]
@@ -110,7 +111,7 @@ impl Rule {
 }
 
 impl Action {
-    /// As in the config: `protect`, `bypass`, `discard`.
+    /// The name in the config: `protect`, `bypass`, `discard`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -122,7 +123,7 @@ impl Action {
 }
 
 impl fmt::Display for Rule {
-    /// What it matches: `01:80:c2:00:00:0x 0x88cc vlan 7`.
+    /// Writes the fields that are set: `01:80:c2:00:00:0x 0x88cc vlan 7`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut space = "";
         if let Some(destination) = self.destination {
@@ -140,13 +141,13 @@ impl fmt::Display for Rule {
     }
 }
 
-/// All that rules look at in a frame, in one number: destination if it is a group, EtherType, VLAN.
-/// So all frames to stations that differ in nothing else have the same one.
+/// All fields that rules match, in one number: destination if it is a group address, EtherType,
+/// VLAN. Frames to different stations have the same key if the other fields are equal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Key(u128);
 
 impl Key {
-    /// Of a frame, with its EtherType behind the tags.
+    /// The key of a frame, and its EtherType behind the tags.
     #[inline]
     pub(crate) fn of(frame: &EthernetFrame<'_>) -> (Self, u16) {
         if frame.vlan_tags(1) > 0 || is_group(frame.dst()) {
@@ -156,7 +157,7 @@ impl Key {
         (Self::from([0; 6], ethertype, 0), ethertype)
     }
 
-    /// Of a frame that is tagged, or to a group.
+    /// The key of a frame that is tagged or has a group destination.
     #[inline(never)]
     fn of_unusual(frame: &EthernetFrame<'_>) -> (Self, u16) {
         let ethertype = frame.ethertype_after_tags(VLAN_TAGS_SKIPPED);
@@ -178,7 +179,7 @@ fn is_group(to: MacAddr) -> bool {
     to.0[0] & 1 == 1
 }
 
-/// What a rule asks of a [`Key`], ready to be compared.
+/// The match of a rule as value and mask, ready to compare with a [`Key`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Pattern {
     value: u128,

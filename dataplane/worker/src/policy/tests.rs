@@ -66,7 +66,7 @@ fn the_first_match_decides_and_counts() {
             Discard,
             4,
         ),
-        // The outer tag names the VLAN, whatever its priority.
+        // The outer tag has the VLAN ID, at any priority.
         (frame(STATION, &[0x81, 0, 0xE0, 7, 0x08, 0]), Discard, 5),
         (
             frame(STATION, &[0x88, 0xA8, 0, 7, 0x81, 0, 0, 9, 0x08, 0]),
@@ -79,7 +79,7 @@ fn the_first_match_decides_and_counts() {
             default,
         ),
         (frame(STATION, &[0x08, 0, 0, 7]), Protect, default),
-        // Lines of their own for what control protocols send.
+        // Control protocols have their own lines.
         (frame(STATION, &[0x89, 0x02]), Protect, cfm),
         (frame(BRIDGE, &[0, 38, 0x42, 0x42, 3]), Protect, stp),
         (frame(STATION, &[0x08, 0x00]), Protect, default),
@@ -127,7 +127,7 @@ fn from_the_line_only_what_bypasses_comes_round_the_secy() {
 
 #[test]
 fn no_rule_lets_pass_what_looks_like_ours() {
-    // Everything to this group bypasses, everything on this VLAN too.
+    // Rules that let everything to this group and everything on this VLAN bypass.
     let on_vlan_5 = Rule {
         vlan: Some(5),
         action: Action::Bypass,

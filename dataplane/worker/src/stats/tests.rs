@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use wire::{An, MacAddr, Pn, Sci};
 
-/// Every number different, and all of them tied to `seed`.
+/// A snapshot in which all numbers differ and depend on `seed`.
 fn full(seed: u64) -> StatsSnapshot {
     let mut last = seed * 1_000_000;
     let mut number = || {
@@ -90,7 +90,7 @@ fn a_snapshot_is_of_one_moment() {
             let pair = [full(1), full(2)];
             for turn in 0..5_000 {
                 stats.publish(&pair[turn % 2]);
-                // A worker moves frames in between; without a gap no reader gets a word in.
+                // A worker moves frames between publications. Without a gap no read would succeed.
                 (0..500).for_each(|_| core::hint::spin_loop());
             }
             done.store(true, Ordering::Release);

@@ -1,5 +1,5 @@
-//! Two ends with several workers each, polled by hand on one thread; the test decides which worker
-//! gets a frame, as a kernel would.
+//! Two ends with several workers each, polled by hand on one thread. The test chooses the worker
+//! that gets a frame, as a kernel would.
 
 use gcm::Engine;
 use port::Port;
@@ -14,7 +14,7 @@ use worker::{
 
 use super::{MTU, SUITE, assert_flows_closed, id, mem, numbers_in, receive, rx_config, tx_config};
 
-/// One worker, its host on red and its end of the line.
+/// One worker with its host on red and its end of the line.
 pub(crate) struct Member {
     pub(crate) worker: Worker,
     mailbox: Mailbox,
@@ -35,7 +35,7 @@ impl Crew {
         Self::with(name, workers, &Policy::default(), 0)
     }
 
-    /// With a policy, and so many VLAN tags in clear.
+    /// A crew with this policy and this number of VLAN tags in clear.
     pub(crate) fn with(name: u8, workers: usize, policy: &Policy, clear_vlan_tags: u8) -> Self {
         let seats = Seat::for_all(workers, MTU + 100);
         let members = (1..).zip(seats).map(|(port, seat)| {
@@ -87,7 +87,7 @@ impl Crew {
         member.mailbox.outcome(ticket).unwrap()
     }
 
-    /// Polls all until none has anything to do.
+    /// Polls all workers until none has anything to do.
     pub(crate) fn breathe(&mut self) {
         let poll = |member: &mut Member| member.worker.poll();
         while self.members.iter_mut().map(poll).sum::<usize>() > 0 {}
@@ -105,7 +105,7 @@ impl Crew {
         self.numbers().iter().map(of).sum()
     }
 
-    /// Counters of each worker, and of what went from one to another.
+    /// Checks the counters of each worker, and those of the frames handed between workers.
     pub(crate) fn assert_closed(&mut self) {
         let numbers = self.numbers();
         numbers.iter().for_each(assert_flows_closed);
@@ -122,7 +122,7 @@ impl Crew {
         hosts.map(|member| receive(&mut member.host)).collect()
     }
 
-    /// Their numbers, sorted.
+    /// The numbers of the frames that arrived, sorted.
     pub(crate) fn arrived_numbers(&mut self) -> Vec<u32> {
         let frames = self.arrived().concat();
         let mut numbers: Vec<_> = numbers_in(&frames).into();
@@ -137,8 +137,8 @@ fn sak(epoch: u32, direction: u8) -> Sak {
     Sak::from_slice(SUITE, &octets).unwrap()
 }
 
-/// A fresh key from one end to the other, as the driver installs it: each rx SA in its owner only,
-/// before any tx SA.
+/// Installs a new key from one end to the other, in the driver's order: each rx SA at its owner
+/// only, before any tx SA.
 pub(crate) fn rotate(from: &mut Crew, to: &mut Crew, epoch: u32) {
     let direction = from.name;
     let salt = || Salt([direction; 12]);
@@ -157,7 +157,7 @@ pub(crate) fn rotate(from: &mut Crew, to: &mut Crew, epoch: u32) {
     }
 }
 
-/// Carries what each worker of one end sent to whichever worker of the other `choose` says.
+/// Carries the frames of one end to the workers of the other end that `choose` selects.
 pub(crate) fn carry(
     from: &mut Crew,
     to: &mut Crew,
@@ -171,7 +171,7 @@ pub(crate) fn carry(
             let gets_it = &mut to.members[choose(crossed.len()) % workers];
             gets_it.line.copy_tx(&frame);
             crossed.push(frame);
-            // As a port would wake it: not every frame, not never.
+            // A port wakes its worker neither for every frame nor never.
             if crossed.len().is_multiple_of(48) {
                 to.breathe();
             }

@@ -1,4 +1,4 @@
-//! Two sites, polled by hand on one thread, and the line between them in the test's hands.
+//! Two sites, polled by hand on one thread. The test is the line between them.
 //!
 //! ```text
 //! a.host ═ red [ worker a ] black ═ line.at_a   test   line.at_b ═ black [ worker b ] red ═ b.host
@@ -50,7 +50,7 @@ pub(crate) fn mem(mtu: usize, capacity: usize) -> (Mem, Mem) {
     })
 }
 
-/// Longest protected frame of a red side with [`MTU`].
+/// The tx SC. Its limit is the longest protected frame of a red side with [`MTU`].
 pub(crate) fn tx_config(sci: Sci, clear_vlan_tags: u8) -> TxScConfig {
     TxScConfig {
         sci,
@@ -108,7 +108,7 @@ impl Site {
         }
     }
 
-    /// Posts a command, breathes once, and tells what came of it.
+    /// Posts a command, runs one round, and returns the outcome.
     pub(crate) fn command(&mut self, command: Command) -> Outcome {
         let ticket: Ticket = self.mailbox.post(command).unwrap();
         self.worker.poll();
@@ -117,7 +117,7 @@ impl Site {
             .expect("applied within one breath")
     }
 
-    /// A frame from the host behind the red port.
+    /// Sends a frame from the host behind the red port.
     pub(crate) fn host_sends(&mut self, frame: &[u8]) {
         self.host.copy_tx(frame);
     }
@@ -131,7 +131,7 @@ impl Site {
         while self.worker.poll() > 0 {}
     }
 
-    /// Published anew.
+    /// The numbers, published just now.
     pub(crate) fn numbers(&mut self) -> StatsSnapshot {
         self.worker.publish();
         self.stats.snapshot()
@@ -147,12 +147,12 @@ impl Sites {
         Self::with([policy.clone(), policy], 0)
     }
 
-    /// Policies of a and b, and how many VLAN tags stay in clear.
+    /// Takes the policies of a and b, and the number of VLAN tags in clear.
     pub(crate) fn with(policies: [Policy; 2], clear: u8) -> Self {
         Self::with_tags(policies, Tags { clear, line: 0 })
     }
 
-    /// The same on a line that may add tags.
+    /// Adds to [`Self::with`] a line that may add tags.
     pub(crate) fn with_tags([policy_a, policy_b]: [Policy; 2], tags: Tags) -> Self {
         let (black_a, at_a) = mem(MTU + 100, 1024);
         let (black_b, at_b) = mem(MTU + 100, 1024);
@@ -164,7 +164,7 @@ impl Sites {
         }
     }
 
-    /// A fresh key for each direction: receivers first, then the senders switch.
+    /// Installs a new key for each direction: first at the receivers, then the senders switch.
     pub(crate) fn rotate(&mut self, epoch: u32) {
         let (a, b) = (self.a.sci, self.b.sci);
         let rx_a = Command::InstallRx {
@@ -204,7 +204,7 @@ impl Sites {
         )
     }
 
-    /// Carries every frame across the line as it is, and returns copies: a to b, b to a.
+    /// Carries every frame across the line unchanged, and returns copies: a to b, b to a.
     pub(crate) fn carry(&mut self) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         self.a.breathe();
         self.b.breathe();
@@ -237,7 +237,7 @@ pub(crate) fn id(epoch: u32) -> SaId {
     }
 }
 
-/// Another key for each epoch and direction.
+/// A different key for each epoch and direction.
 fn sak(epoch: u32, direction: u8) -> Sak {
     let mut octets = [direction; 32];
     octets[..4].copy_from_slice(&epoch.to_be_bytes());
@@ -268,7 +268,7 @@ pub(crate) fn rx_sa(epoch: u32, direction: u8) -> RxSa {
     )
 }
 
-/// A red frame with a number in it, and a mark that must not be seen on the line.
+/// A red frame that holds a number, and a mark that must never appear on the line.
 pub(crate) fn red_frame(number: u32, len: usize) -> Vec<u8> {
     let mut frame = vec![0x5A; len.max(26)];
     frame[..6].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
@@ -285,7 +285,7 @@ pub(crate) fn is_marked(frame: &[u8]) -> bool {
     frame.windows(MARK.len()).any(|window| window == MARK)
 }
 
-/// A frame of the rekey protocol, as far as a worker cares.
+/// A rekey frame with the header fields that a worker checks.
 pub(crate) fn rekey_frame(fill: u8, len: usize) -> Vec<u8> {
     let mut frame = vec![fill; len.max(14)];
     frame[..6].copy_from_slice(&[1, 0x80, 0xC2, 0, 0, 3]);
@@ -293,7 +293,7 @@ pub(crate) fn rekey_frame(fill: u8, len: usize) -> Vec<u8> {
     frame
 }
 
-/// I8: every frame in is a frame out or one named counter.
+/// I8: every frame in is a frame out or is counted in one named counter.
 pub(crate) fn assert_closed(n: &StatsSnapshot, policy: &Policy) {
     let hits_of = |wanted: Action| -> u64 {
         let lines = policy.lines().zip(n.policy.red);
@@ -313,7 +313,7 @@ pub(crate) fn assert_closed(n: &StatsSnapshot, policy: &Policy) {
     assert_flows_closed(n);
 }
 
-/// The same without a look at the table: it may have changed on the way.
+/// Checks all of that except the policy's hits: the table may have changed during the run.
 pub(crate) fn assert_flows_closed(n: &StatsSnapshot) {
     assert_eq!(
         n.red.rx_frames,

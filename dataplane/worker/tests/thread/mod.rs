@@ -1,4 +1,4 @@
-//! Helpers for workers on threads of their own.
+//! Helpers for workers on their own threads.
 #![allow(dead_code, reason = "each test uses its part")]
 
 use crate::line::{rx_config, tx_config};
@@ -35,7 +35,7 @@ pub(crate) fn openers(red: Mem, black: Mem) -> Openers {
     }
 }
 
-/// Waits on the descriptor as control does, until `done` says so.
+/// Waits on the descriptor as control does, until `done` returns true.
 pub(crate) fn wait(handle: &mut Handle, mut done: impl FnMut(&mut Handle) -> bool) {
     let start = Instant::now();
     loop {
@@ -44,7 +44,7 @@ pub(crate) fn wait(handle: &mut Handle, mut done: impl FnMut(&mut Handle) -> boo
             return;
         }
         assert!(start.elapsed() < DEADLINE, "waited for nothing: {handle:?}");
-        // The bell rings for frames alone.
+        // The bell rings only for frames, so poll for everything else.
         let a_while = Timespec {
             tv_sec: 0,
             tv_nsec: 1_000_000,
