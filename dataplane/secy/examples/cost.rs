@@ -1,9 +1,9 @@
-//! What protect and validate cost beside the crypto, in ns a frame.
+//! Measures the cost of protect and validate without the crypto, in ns per frame.
 //!
-//! `cargo run --release -p secy --example cost [engine]`. For each engine, or the one named, and
-//! each length of user data: a burst of 64 frames through `protect` and `validate`, the same frames through the engine alone, and the
-//! difference. The median of many bursts; the stages take turns, so that a slow phase of the machine
-//! meets them all.
+//! `cargo run --release -p secy --example cost [engine]`. For each engine, or the given one, and
+//! each length of user data, it measures a burst of 64 frames through `protect` and `validate`, the
+//! same frames through the engine alone, and the difference. Results are medians over many bursts.
+//! The stages alternate, so that a slow phase of the machine affects all of them.
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
 use std::hint::black_box;
@@ -93,7 +93,7 @@ impl Stages {
         }
     }
 
-    /// protect, seal, validate, open.
+    /// Times of protect, seal, validate, open.
     fn round(&mut self) -> [f64; 4] {
         let plain_len = self.plain_len;
         let mut slots: Vec<Slot<'_>> = self

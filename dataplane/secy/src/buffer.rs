@@ -1,18 +1,18 @@
-//! One frame of a burst, inside its room.
+//! The interface to a frame in its buffer.
 
 use crate::Discard;
 
-/// A frame inside its room, whoever lends that. Protect and validate work in place and move where
-/// the frame starts and ends: the headroom takes the SecTAG, the tailroom the ICV. FCS is not part
+/// A frame inside its buffer, the room. Protect and validate work in place and move the start and
+/// the end of the frame: the headroom takes the SecTAG, the tailroom the ICV. The FCS is not part
 /// of the frame.
 pub trait Buffer {
-    /// The whole room, and where the frame starts and ends in it: `start <= end <= room.len()`.
+    /// The whole room, and the start and end of the frame in it: `start <= end <= room.len()`.
     fn room_mut(&mut self) -> (&mut [u8], usize, usize);
 
-    /// The frame starts and ends there now, inside its room.
+    /// Sets the start and end of the frame, inside its room.
     fn set_range(&mut self, start: usize, end: usize);
 
-    /// The frame is not to be sent on, and counted; its octets are of no use.
+    /// Marks the frame as discarded for this reason. Its octets are no longer valid.
     fn discard(&mut self, reason: Discard);
 }
 
@@ -23,17 +23,17 @@ pub(crate) fn frame_of(buffer: &mut impl Buffer) -> &mut [u8] {
     room.get_mut(start..end).unwrap_or_default()
 }
 
-/// A buffer over any octets.
+/// A [`Buffer`] in a borrowed slice.
 pub struct Slot<'a> {
     room: &'a mut [u8],
     start: usize,
     end: usize,
-    /// Why the frame is not to be sent on.
+    /// The reason why the frame is not passed on.
     pub discard: Option<Discard>,
 }
 
 impl<'a> Slot<'a> {
-    /// The frame is `room[start..end]`. A range outside the room is cut to the room.
+    /// A frame at `room[start..end]`. A range outside the room is cut to the room.
     #[must_use]
     pub fn new(room: &'a mut [u8], start: usize, end: usize) -> Self {
         let end = end.min(room.len());
@@ -51,7 +51,7 @@ impl<'a> Slot<'a> {
         self.room.get(self.start..self.end).unwrap_or(&[])
     }
 
-    /// Where the frame is in its room: start and end.
+    /// The start and end of the frame in its room.
     #[must_use]
     pub fn range(&self) -> (usize, usize) {
         (self.start, self.end)

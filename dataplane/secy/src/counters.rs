@@ -1,12 +1,12 @@
-//! Counters of a SecY: plain numbers of one owner. Frames that were let through have a counter
-//! here as frames that were dropped have, so that the sum is the frames that came.
+//! Counters of a SecY. They have one owner, so they are plain numbers. Both passed and dropped
+//! frames are counted, so the sum is the number of frames received.
 
 use crate::Discard;
 
 #[cfg(test)]
 mod tests;
 
-/// Makes a struct of counters together with their names in the same order.
+/// Declares a struct of counters, with their names in the same order.
 macro_rules! counters {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident = $text:expr,)* }) => {
         $(#[$doc])*
@@ -25,14 +25,14 @@ macro_rules! counters {
                 [$(self.$field),*]
             }
 
-            /// From all values, in the order of [`Self::NAMES`].
+            /// Builds the counters from all values, in the order of [`Self::NAMES`].
             #[must_use]
             pub const fn from_values(values: [u64; Self::NAMES.len()]) -> Self {
                 let [$($field),*] = values;
                 Self { $($field),* }
             }
 
-            /// Names and values.
+            /// Names and values of all counters.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 Self::NAMES.into_iter().zip(self.values())
             }
@@ -41,7 +41,7 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Transmit side. Octets are those of the user data: EtherType and payload.
+    /// Transmit side. Octet counters count user data: EtherType and payload.
     TxCounters {
         /// Frames sent encrypted.
         out_pkts_encrypted = "OutPktsEncrypted",
@@ -65,23 +65,23 @@ counters! {
 }
 
 counters! {
-    /// Receive side. Octets are those of the user data of frames in `InPktsOK`.
+    /// Receive side. Octet counters count the user data of frames in `InPktsOK`.
     RxCounters {
-        /// Frames let through: authentic and fresh.
+        /// Frames passed on: authentic and fresh.
         in_pkts_ok = "InPktsOK",
-        /// Frames let through with a wrong ICV: mode `check`, C = 0.
+        /// Frames passed on with a wrong ICV: mode `check`, C = 0.
         in_pkts_invalid = "InPktsInvalid",
-        /// Frames let through with a wrong ICV: mode `disabled`, C = 0.
+        /// Frames passed on with a wrong ICV: mode `disabled`, C = 0.
         in_pkts_unchecked = "InPktsUnchecked",
-        /// Frames let through unchecked, as the SCI is not known: not `strict`, C = 0.
+        /// Frames passed on unchecked, since the SCI is unknown: not `strict`, C = 0.
         in_pkts_unknown_sci = "InPktsUnknownSCI",
-        /// Frames let through unchecked, as the AN is not in use: not `strict`, C = 0.
+        /// Frames passed on unchecked, since the AN is not in use: not `strict`, C = 0.
         in_pkts_unused_sa = "InPktsUnusedSA",
-        /// Frames let through without SecTAG: not `strict`.
+        /// Frames passed on without SecTAG: not `strict`.
         in_pkts_untagged = "InPktsUntagged",
         /// Octets of user data decrypted.
         in_octets_decrypted = "InOctetsDecrypted",
-        /// Octets of user data that came with integrity only.
+        /// Octets of user data received with integrity only.
         in_octets_validated = "InOctetsValidated",
         /// [`Discard::InPktsNoTag`].
         in_pkts_no_tag = Discard::InPktsNoTag.name(),
@@ -107,7 +107,7 @@ counters! {
 }
 
 impl TxCounters {
-    /// The counter of a discard; `None` for those of the other side.
+    /// The counter of a discard; `None` for discards of the other side.
     pub fn of(&mut self, discard: Discard) -> Option<&mut u64> {
         match discard {
             Discard::OutPktsNoSa => Some(&mut self.out_pkts_no_sa),
@@ -119,7 +119,7 @@ impl TxCounters {
         }
     }
 
-    /// Frames that were dropped.
+    /// Frames dropped.
     #[must_use]
     pub fn discarded(&self) -> u64 {
         let mut counters = *self;
@@ -129,7 +129,7 @@ impl TxCounters {
             .sum()
     }
 
-    /// Frames that were sent on.
+    /// Frames passed on.
     #[must_use]
     pub fn passed(&self) -> u64 {
         self.out_pkts_encrypted + self.out_pkts_protected
@@ -137,7 +137,7 @@ impl TxCounters {
 }
 
 impl RxCounters {
-    /// The counter of a discard; `None` for those of the other side.
+    /// The counter of a discard; `None` for discards of the other side.
     pub fn of(&mut self, discard: Discard) -> Option<&mut u64> {
         match discard {
             Discard::InPktsNoTag => Some(&mut self.in_pkts_no_tag),
@@ -154,7 +154,7 @@ impl RxCounters {
         }
     }
 
-    /// Frames that were dropped.
+    /// Frames dropped.
     #[must_use]
     pub fn discarded(&self) -> u64 {
         let mut counters = *self;
@@ -164,7 +164,7 @@ impl RxCounters {
             .sum()
     }
 
-    /// Frames that were let through.
+    /// Frames passed on.
     #[must_use]
     pub fn passed(&self) -> u64 {
         self.in_pkts_ok

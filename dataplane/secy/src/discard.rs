@@ -1,21 +1,21 @@
-//! Why a frame was dropped.
+//! The reasons why a frame is dropped.
 
 use core::fmt;
 
-/// The reason, and the counter, of a frame that was dropped. Names as in 802.1AE (2006 to 2013);
-/// the 2018 edition calls `InPktsNoSCI` and `InPktsNotUsingSA` together `InPktsNoSAError`. Those
-/// marked "ours" are not in the standard.
+/// The reason why a frame was dropped, and its counter. The names are those of 802.1AE (2006 to
+/// 2013); the 2018 edition combines `InPktsNoSCI` and `InPktsNotUsingSA` as `InPktsNoSAError`.
+/// Reasons marked "ours" are not in the standard.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Discard {
     /// Red: no tx SA is installed. Ours.
     OutPktsNoSa,
-    /// Red: the PNs of the SA, or of its limit, are used up. Ours.
+    /// Red: the PNs of the SA, or those up to its limit, are used up. Ours.
     OutPktsPnExhausted,
     /// Red: the protected frame would be longer than the black port can send.
     OutPktsTooLong,
     /// Red: too short to have an EtherType. Ours.
     OutPktsTooShort,
-    /// Red: the buffer lacks headroom or tailroom, a bug of the port. Ours.
+    /// Red: the buffer has too little headroom or tailroom, which is a bug of the port. Ours.
     OutPktsNoRoom,
     /// Black: no SecTAG.
     InPktsNoTag,
@@ -25,22 +25,22 @@ pub enum Discard {
     InPktsTooShort,
     /// Black: longer than any protected frame can be. Ours.
     InPktsTooLong,
-    /// Black: E without C, which is reserved for the KaY, and there is none here. Ours.
+    /// Black: E without C, which is reserved for the KaY; this SecY has none. Ours.
     InPktsForKay,
     /// Black: no rx SC has this SCI.
     InPktsNoSci,
     /// Black: the rx SC has no SA with this AN.
     InPktsNotUsingSa,
-    /// Black: the PN is below the lowest acceptable.
+    /// Black: the PN is below the lowest acceptable PN.
     InPktsLate,
-    /// Black: the PN is inside the window and was received before. Ours: the standard lets it in.
+    /// Black: the PN is inside the window and was received before. Ours: the standard accepts it.
     InPktsDuplicate,
     /// Black: the ICV is wrong.
     InPktsNotValid,
 }
 
 impl Discard {
-    /// All of them, transmit first.
+    /// All reasons, transmit side first.
     pub const ALL: [Self; 15] = [
         Self::OutPktsNoSa,
         Self::OutPktsPnExhausted,

@@ -1,16 +1,17 @@
-//! Guards of the receive side by name, so that the simulation can switch single ones off and see
-//! that it is found. Without the feature `guards` every guard is on and costs nothing.
+//! The named guards of the receive side. The simulation can switch one off and check that the fault
+//! is detected. Without the feature `guards` every guard is on and costs nothing.
 
-/// One check without which a replayed frame would reach red.
+/// A check without which a replayed frame would reach red.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
     /// PNs below the lowest acceptable one are late (802.1AE 10.6.2).
     ReplayWindow,
-    /// A PN inside the window is received once. Ours: the standard takes it as often as it comes.
+    /// Each PN inside the window is accepted once. This goes beyond the standard, which accepts
+    /// every copy.
     ReplayBitmap,
 }
 
-/// Whether a guard is on: always.
+/// True if a guard is on: always.
 #[cfg(not(feature = "guards"))]
 #[inline]
 pub(crate) const fn on(_: Guard) -> bool {
@@ -22,7 +23,7 @@ thread_local! {
     static OFF: core::cell::Cell<Option<Guard>> = const { core::cell::Cell::new(None) };
 }
 
-/// Whether a guard is on: unless it is switched off on this thread.
+/// True if a guard is on: unless it is switched off on this thread.
 #[cfg(feature = "guards")]
 pub(crate) fn on(guard: Guard) -> bool {
     OFF.get() != Some(guard)

@@ -6,17 +6,18 @@
 //! black ─ Buffer ─▶ RxScs::validate checked SecTAG → rx SC by SCI, SA by AN → early replay test
 //!                                   → open the burst → replay test again and mark → strip ─▶ red
 //! ```
-//! Every frame that goes in is either out, or has one [`Discard`] that names why and is counted.
-//! One burst is sealed or opened in one engine call per SA.
+//! Every frame is either passed on, or has one [`Discard`] that names the reason and is counted.
+//! The engine seals or opens all frames of one SA in a burst in one call.
 //!
-//! Who owns what: a [`TxSc`] and a [`RxScs`] belong to one worker and nothing in them is shared;
-//! they own their SAs, an SA owns its expanded key and wipes it on drop. Keys are expanded in
-//! [`TxSa::new`] and [`RxSa::new`], on the control side, and so is all memory an SA needs:
-//! `protect` and `validate` neither allocate nor lock, log or read a clock, nor panic on any input.
+//! Ownership: a [`TxSc`] and a [`RxScs`] belong to one worker and share nothing. They own their
+//! SAs. An SA owns its expanded key and wipes it on drop. [`TxSa::new`] and [`RxSa::new`] run on
+//! the control side; they expand the key and allocate all memory of the SA. `protect` and
+//! `validate` do not allocate, lock, log or read a clock, and do not panic on any input.
 //!
-//! Not here: where keys come from and when they change (`rekey`), which frames bypass MACsec
-//! (`worker`), AES (`gcm`). Left out of the standard: confidentiality offsets 30 and 50, which XPN
-//! suites do not have; replay protection switched off; the uncontrolled port.
+//! Not here: the source of the keys and the time of a rekey (`rekey`), the selection of frames that
+//! bypass MACsec (`worker`), AES (`gcm`). Not implemented from the standard: confidentiality
+//! offsets 30 and 50, which XPN suites do not have; disabled replay protection; the uncontrolled
+//! port.
 #![forbid(unsafe_code)]
 
 #[cfg(all(feature = "guards", not(debug_assertions)))]

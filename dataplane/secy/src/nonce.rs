@@ -1,4 +1,4 @@
-//! Nonces: 802.1AE 14.5 (SCI and PN) and 14.7 (SSCI and PN, under the salt).
+//! Nonces: 802.1AE 14.5 (SCI and PN) and 14.7 (SSCI and PN, XORed with the salt).
 
 use wire::{Pn, Sci, Ssci};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -8,8 +8,8 @@ use crate::Salt;
 #[cfg(test)]
 mod tests;
 
-/// All of an SA's nonce but the PN. Both rules have one form: the PN XORed into the low 64 bits.
-/// The salt is secret, hence the wipe.
+/// The nonce of an SA without the PN. In both forms the PN is XORed into the low 64 bits. The salt
+/// is secret, so this is wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct NonceBase {
     high: [u8; 4],
@@ -27,7 +27,8 @@ impl NonceBase {
         }
     }
 
-    /// The others: SCI || PN. Their PN has 32 bits, so that it never reaches the SCI's port.
+    /// Other suites: SCI || PN. Their PN has 32 bits, so it never reaches the port number of the
+    /// SCI.
     pub(crate) fn sci(sci: Sci) -> Self {
         let [a, b, c, d, e, f, g, h] = sci.to_bytes();
         Self {

@@ -1,11 +1,12 @@
-//! Protect, 802.1AE 10.5: from the red port to the black one.
+//! Protect, 802.1AE 10.5: from the red port to the black port.
 //!
 //! ```text
 //! in                 [headroom]        DA SA (tags) | user data [tailroom]
 //! sealed as    (tags) DA SA SecTAG                  | user data ICV
 //! out                 DA SA (tags) SecTAG           | user data ICV
 //! ```
-//! Tags in clear are not authenticated, so they step aside while the rest is one piece.
+//! Tags in clear are not authenticated, so they move in front of the addresses while the rest is
+//! sealed as one piece.
 
 use arrayvec::ArrayVec;
 use gcm::Job;
@@ -17,11 +18,11 @@ use crate::limits::BURST_MAX;
 use crate::{Buffer, Discard, Protection, TxSa, TxSc, TxScConfig};
 
 impl TxSc {
-    /// Protects each frame of the burst in place, or discards it; returns how many it discards. More
-    /// than [`BURST_MAX`] frames are taken as several bursts.
+    /// Protects each frame of the burst in place, or discards it. Returns the number of discarded
+    /// frames. More than [`BURST_MAX`] frames are split into several bursts.
     #[inline]
     pub fn protect<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
-        // The usual case, apart because its lengths are constants.
+        // Usual case, separate because its lengths are constants.
         let usual = self.config.explicit_sci && self.config.clear_vlan_tags == 0;
         let half = if usual {
             Self::protect_burst::<B, true>
@@ -32,7 +33,7 @@ impl TxSc {
         bursts.map(|burst| half(self, burst)).sum()
     }
 
-    /// `USUAL`: the SCI is in the SecTAG, and no tags are in clear.
+    /// Protects one burst. `USUAL`: the SCI is in the SecTAG, and no tags are in clear.
     fn protect_burst<B: Buffer, const USUAL: bool>(&mut self, burst: &mut [B]) -> usize {
         let Self {
             config,
@@ -97,7 +98,7 @@ impl TxSc {
     }
 }
 
-/// What all frames of a burst have in their SecTAG.
+/// The part of the SecTAG that all frames of a burst have in common.
 fn sectag(config: &TxScConfig, sa: &TxSa) -> SecTag {
     let encrypted = config.protection == Protection::Confidentiality;
     let channel = if config.explicit_sci {
@@ -118,16 +119,16 @@ fn sectag(config: &TxScConfig, sa: &TxSa) -> SecTag {
     }
 }
 
-/// A frame with its SecTAG and the place of its ICV.
+/// A frame with its SecTAG and room for its ICV.
 struct Tagged {
-    /// In clear.
+    /// Number of VLAN tags in clear.
     tags: u8,
     user_data_len: usize,
     nonce: [u8; 12],
 }
 
-/// Gives the frame its PN, its SecTAG and the place of its ICV. Touches the frame only when nothing
-/// can fail any more, and takes the PN last, so that a frame dropped here costs none.
+/// Gives the frame its PN, its SecTAG and room for its ICV. Changes the frame only after all
+/// checks, and takes the PN last, so that a frame dropped here uses no PN.
 #[inline(always)]
 fn tag<B: Buffer, const USUAL: bool>(
     config: &TxScConfig,
@@ -168,7 +169,7 @@ fn tag<B: Buffer, const USUAL: bool>(
         pn_low: pn.value() as u32,
         ..sectag
     };
-    // The front of `frame` is the SecTAG's length of headroom, then the header.
+    // `frame` starts with headroom of the SecTAG's length, then comes the header.
     if tags == 0 {
         let mut addresses = [0; MACS_LEN];
         addresses.copy_from_slice(&frame[sectag_len..sectag_len + MACS_LEN]);

@@ -1,7 +1,7 @@
-//! The replay window of one rx SA, with a bitmap of the PNs received.
+//! The replay window of one rx SA, with a bitmap of the received PNs.
 //!
-//! The standard (802.1AE 10.6.2, 10.6.4) keeps the lowest acceptable PN only, and so takes a frame
-//! inside the window as often as it comes. The bitmap makes each PN acceptable once.
+//! The standard (802.1AE 10.6.2, 10.6.4) keeps only the lowest acceptable PN, so it accepts every
+//! copy of a frame inside the window. The bitmap makes each PN acceptable once.
 
 use wire::Pn;
 
@@ -11,7 +11,7 @@ use crate::limits::{REPLAY_BITS, REPLAY_WINDOW_MAX};
 #[cfg(test)]
 mod tests;
 
-/// What the replay test says of a PN.
+/// The result of the replay test for a PN.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Replay {
     /// Not yet received, and inside the window or ahead of it.
@@ -25,16 +25,16 @@ pub(crate) enum Replay {
 const WORDS: usize = REPLAY_BITS / WORD_BITS as usize;
 const WORD_BITS: u64 = u64::BITS as u64;
 
-/// Lowest acceptable PN, highest received, and a ring of bits for those between.
+/// The lowest acceptable PN, the highest received PN, and a ring of bits for the PNs between them.
 pub(crate) struct ReplayWindow {
-    /// Highest PN received; to begin with, the one before the first acceptable.
+    /// Highest PN received; initially the PN before the first acceptable one.
     highest: u64,
-    /// `max(start, highest + 1 - len)`. Never falls.
+    /// `max(start, highest + 1 - len)`. It never decreases.
     lowest: u64,
     /// replayWindow of the standard.
     len: u64,
-    /// The bit of a PN is at PN modulo the size. Words ahead of `highest` are stale; they are
-    /// cleared as `highest` enters them.
+    /// The bit of a PN is at PN modulo the size of the ring. Words ahead of `highest` are stale; a
+    /// word is cleared when `highest` enters it.
     bits: Box<[u64; WORDS]>,
 }
 
@@ -48,12 +48,12 @@ impl ReplayWindow {
         }
     }
 
-    /// At most [`REPLAY_WINDOW_MAX`]; more is cut to that, which is the safe side.
+    /// Sets the length, limited to [`REPLAY_WINDOW_MAX`]. A shorter window is the safe side.
     pub(crate) fn set_len(&mut self, len: u32) {
         self.len = u64::from(len.min(REPLAY_WINDOW_MAX));
     }
 
-    /// Before the first frame only.
+    /// Sets the lowest acceptable PN. Called only before the first frame.
     pub(crate) fn start_at(&mut self, lowest: Pn) {
         self.lowest = lowest.value();
         self.highest = lowest.value() - 1;
@@ -64,15 +64,16 @@ impl ReplayWindow {
         self.lowest
     }
 
-    /// nextPN; 2^64 - 1 when that one is received, too.
+    /// nextPN, limited to 2^64 - 1.
     pub(crate) fn next(&self) -> u64 {
         self.highest.saturating_add(1)
     }
 
-    /// The PN of 64 bits from its low half: the high half of the lowest acceptable PN, or one more
-    /// if the low half is in its upper half of range and the received one in the lower (802.1AE
-    /// 10.6.1). Starting from the next expected PN instead would spoil late frames at 2^31 and
-    /// 2^32. Past 2^64 it wraps to a PN that is too low for the window.
+    /// Recovers the PN of 64 bits from its low half. The high half is that of the lowest acceptable
+    /// PN; it is one more if the low half of that PN is in the upper half of its range and the
+    /// received low half in the lower (802.1AE 10.6.1). The next expected PN would be the wrong
+    /// base for late frames at 2^31 and 2^32. Past 2^64 the result wraps to a PN that is too low
+    /// for the window.
     #[inline]
     pub(crate) fn recover(&self, pn_low: u32) -> u64 {
         const TOP: u64 = 1 << 31;
@@ -81,7 +82,7 @@ impl ReplayWindow {
         ((self.lowest & !0xffff_ffff) | low).wrapping_add(carry)
     }
 
-    /// The replay test.
+    /// Runs the replay test without marking the PN.
     #[inline]
     pub(crate) fn test(&self, pn: u64) -> Replay {
         if pn < self.lowest && guards::on(Guard::ReplayWindow) {
@@ -96,8 +97,7 @@ impl ReplayWindow {
         }
     }
 
-    /// The replay test, and if the PN is fresh it is received from now on. Only for frames whose
-    /// ICV was right.
+    /// Runs the replay test, and marks a fresh PN as received. Only for frames whose ICV is right.
     #[inline]
     pub(crate) fn test_and_mark(&mut self, pn: u64) -> Replay {
         let replay = self.test(pn);
@@ -110,9 +110,9 @@ impl ReplayWindow {
         replay
     }
 
-    /// What [`Self::test_and_mark`] does one by one, for all PNs of a burst at once: if they follow
-    /// each other ahead of all received, as most do, each is fresh. `false`, and nothing is done, if
-    /// not.
+    /// Does the work of [`Self::test_and_mark`] for all PNs of a burst together. This needs
+    /// consecutive PNs ahead of all received ones, which is the usual case: then each is fresh.
+    /// Otherwise it returns false and changes nothing.
     #[inline]
     pub(crate) fn mark_run(&mut self, pns: &[Pn]) -> bool {
         let (Some(first), Some(last)) = (pns.first(), pns.last()) else {
@@ -128,7 +128,7 @@ impl ReplayWindow {
         self.advance(last);
         let from_first = u64::MAX << (first % WORD_BITS);
         let to_last = u64::MAX >> (WORD_BITS - 1 - last % WORD_BITS);
-        // No more than a word's PNs are in two words at most.
+        // Up to one word of PNs spans at most two words.
         if word(first) == word(last) {
             self.bits[word(first)] |= from_first & to_last;
         } else {
@@ -149,7 +149,7 @@ impl ReplayWindow {
             .max(pn.saturating_sub(self.len).saturating_add(1));
     }
 
-    /// Clears the last `count` words up to that of `pn`; they are all the ring's at most.
+    /// Clears the last `count` words up to the word of `pn`, at most the whole ring.
     #[inline(never)]
     fn enter(&mut self, pn: u64, count: u64) {
         for step in 0..count.min(WORDS as u64) {
@@ -158,7 +158,7 @@ impl ReplayWindow {
     }
 }
 
-/// Masked, so always inside the ring.
+/// The word of a PN. The remainder keeps it inside the ring.
 fn word(pn: u64) -> usize {
     (pn / WORD_BITS % WORDS as u64) as usize
 }

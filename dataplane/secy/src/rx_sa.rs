@@ -19,10 +19,10 @@ pub struct RxSa {
 }
 
 impl RxSa {
-    /// Expands the key and makes the replay bitmap. The lowest acceptable PN is 1.
+    /// Expands the key and allocates the replay bitmap. The lowest acceptable PN is 1.
     ///
     /// # Panics
-    /// When `sak` was made for a suite with another key length: a bug of the caller.
+    /// If `sak` has the key length of another suite: a bug of the caller.
     #[must_use]
     #[expect(
         clippy::needless_pass_by_value,
@@ -43,26 +43,26 @@ impl RxSa {
         }
     }
 
-    /// Takes no PN below `lowest`. For XPN suites it also tells the high half to begin with.
+    /// Accepts no PN below `lowest`. For XPN suites this also sets the initial high half of the PN.
     #[must_use]
     pub fn with_lowest_pn(mut self, lowest: Pn) -> Self {
         self.window.start_at(lowest);
         self
     }
 
-    /// Its name.
+    /// AN and epoch of the SA.
     #[must_use]
     pub fn id(&self) -> SaId {
         self.id
     }
 
-    /// Frames that were authentic and passed the replay tests: 0 until the peer uses the SA.
+    /// Authentic frames that passed the replay tests: 0 until the peer uses the SA.
     #[must_use]
     pub fn in_pkts_ok(&self) -> u64 {
         self.in_pkts_ok
     }
 
-    /// Called once, when an SC takes the SA.
+    /// Sets the SCI and the replay window. Called once, when an SC takes the SA.
     pub(crate) fn bind(&mut self, sci: Sci, replay_window: u32) {
         self.window.set_len(replay_window);
         if !self.suite.xpn() {
@@ -70,8 +70,8 @@ impl RxSa {
         }
     }
 
-    /// The PN of a frame from what is in its SecTAG; `None` where no PN of this suite is meant:
-    /// 0 without XPN is invalid (802.1AE 9.12).
+    /// The PN of a frame from the value in its SecTAG. `None` if that is not a PN of this suite: 0
+    /// without XPN is invalid (802.1AE 9.12).
     #[inline]
     pub(crate) fn recover_pn(&self, pn_low: u32) -> Option<u64> {
         if self.suite.xpn() {

@@ -11,39 +11,39 @@ use crate::{RxCounters, RxSa, SaId};
 #[cfg(test)]
 mod tests;
 
-/// validateFrames of the standard: what happens to frames that are not authentic. In all modes a
-/// frame with C = 1 is let through only if its ICV is right.
+/// validateFrames of the standard: the treatment of frames that are not authentic. In all modes a
+/// frame with C = 1 is passed on only if its ICV is right.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum ValidateFrames {
-    /// Only authentic frames are let through.
+    /// Only authentic frames are passed on.
     #[default]
     Strict,
-    /// Untagged frames and those with C = 0 are let through, and counted by what is wrong. For
-    /// bringing a line up; it protects nothing.
+    /// Untagged frames and frames with C = 0 are passed on, and counted by their fault. This mode
+    /// is for bringing up a line; it protects nothing.
     Check,
-    /// As `Check`, with a wrong ICV counted as InPktsUnchecked.
+    /// Same as `Check`, but a wrong ICV is counted as InPktsUnchecked.
     Disabled,
 }
 
-/// How a worker receives.
+/// The receive configuration of a worker.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RxConfig {
-    /// PNs below the highest received that are still taken, each once. 0: strictly in order. At
-    /// most [`crate::limits::REPLAY_WINDOW_MAX`]; more is cut to that.
+    /// The number of PNs below the highest received one that are still accepted, each once. 0 means
+    /// strict order. The upper limit is [`crate::limits::REPLAY_WINDOW_MAX`].
     pub replay_window: u32,
-    /// What happens to frames that are not authentic.
+    /// The treatment of frames that are not authentic.
     pub validate: ValidateFrames,
-    /// So many VLAN tags, at most 2, may stand in clear in front of the SecTAG. They are passed on
-    /// as they come: anyone on the line can change them.
+    /// The number of VLAN tags, at most 2, that may stand in clear in front of the SecTAG. They are
+    /// passed on unchanged and unauthenticated: anyone on the line can change them.
     pub clear_vlan_tags: u8,
 }
 
 /// The receive side of one SecY in one worker.
 pub struct RxScs {
     pub(crate) config: RxConfig,
-    /// Few, and in the order of their first install; looked up by walking.
+    /// A short list in the order of first install; a lookup scans it.
     pub(crate) scs: Vec<RxSc>,
-    /// Saves most of the walking. Forgotten when an SA is retired, as it names SCs by index.
+    /// Avoids most scans. It holds the index of an SC, so it is cleared when an SA is retired.
     pub(crate) before: Option<Before>,
     pub(crate) counters: RxCounters,
 }
@@ -53,32 +53,32 @@ pub(crate) struct RxSc {
     pub(crate) sas: [Option<RxSa>; SAS_PER_SC],
 }
 
-/// Why an SA was not installed. The SA refused was dropped, and so wiped.
+/// The reasons why an SA is not installed. The refused SA is dropped, and so wiped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum InstallError {
-    /// The AN has an SA that has received frames: retire it first.
+    /// The SA at this AN has received frames: retire it first.
     InUse(SaId),
-    /// There are [`RX_SCS_MAX`] SCs already.
+    /// There are already [`RX_SCS_MAX`] SCs.
     TooManyScs,
 }
 
-/// State of one rx SA.
+/// The state of one rx SA.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RxSaStatus {
-    /// Its SC.
+    /// The SCI of its SC.
     pub sci: Sci,
-    /// Its name.
+    /// AN and epoch of the SA.
     pub id: SaId,
     /// InPktsOK of this SA.
     pub in_pkts_ok: u64,
-    /// lowestPN: below it frames are late.
+    /// lowestPN: frames with a lower PN are late.
     pub lowest_pn: Pn,
-    /// nextPN: one more than the highest received, but never more than 2^64 - 1.
+    /// nextPN: one more than the highest PN received, but at most 2^64 - 1.
     pub next_pn: Pn,
 }
 
 impl RxScs {
-    /// Without SCs: no frame is authentic until an SA is installed.
+    /// A receive side without SCs: no frame is authentic until an SA is installed.
     #[must_use]
     pub fn new(mut config: RxConfig) -> Self {
         config.clear_vlan_tags = config.clear_vlan_tags.min(CLEAR_VLAN_TAGS_MAX);
@@ -90,11 +90,11 @@ impl RxScs {
         }
     }
 
-    /// Makes `sa` acceptable under `sci`; the SC is made when it is the first. It replaces, and so
-    /// wipes, an SA of the same AN that never received a frame; one in use it never overwrites.
+    /// Accepts frames under `sa` from `sci`, and adds the SC with its first SA. Replaces, and so
+    /// wipes, an SA of the same AN that has not received a frame. Never replaces an SA in use.
     ///
     /// # Errors
-    /// When the AN is in use, or there are too many SCs.
+    /// The AN is in use, or there are too many SCs.
     pub fn install(&mut self, sci: Sci, mut sa: RxSa) -> Result<(), InstallError> {
         let sc = match self.scs.iter().position(|sc| sc.sci == sci) {
             Some(index) => index,
@@ -116,8 +116,8 @@ impl RxScs {
         Ok(())
     }
 
-    /// Takes out exactly that SA, for the caller to drop, which wipes its key. `None` when the AN
-    /// has no SA or one of another epoch.
+    /// Removes this SA and returns it; dropping it wipes its key. `None` if the AN has no SA or one
+    /// of another epoch.
     pub fn retire(&mut self, sci: Sci, id: SaId) -> Option<RxSa> {
         let index = self.scs.iter().position(|sc| sc.sci == sci)?;
         let sc = &mut self.scs[index];
@@ -129,7 +129,7 @@ impl RxScs {
         Some(sa)
     }
 
-    /// Drops, and so wipes, all SAs. Returns how many there were.
+    /// Drops, and so wipes, all SAs. Returns their number.
     pub fn retire_all(&mut self) -> usize {
         let count = self.sas().count();
         self.scs.clear();
@@ -137,7 +137,7 @@ impl RxScs {
         count
     }
 
-    /// All SAs.
+    /// The state of all SAs.
     pub fn sas(&self) -> impl Iterator<Item = RxSaStatus> + '_ {
         self.scs.iter().flat_map(|sc| {
             sc.sas.iter().flatten().map(|sa| RxSaStatus {
@@ -150,13 +150,13 @@ impl RxScs {
         })
     }
 
-    /// VLAN tags that may stand in clear in front of a SecTAG.
+    /// The number of VLAN tags that may stand in clear in front of a SecTAG.
     #[must_use]
     pub fn clear_vlan_tags(&self) -> u8 {
         self.config.clear_vlan_tags
     }
 
-    /// What happened to all frames so far.
+    /// The counters of all frames so far.
     #[must_use]
     pub fn counters(&self) -> &RxCounters {
         &self.counters
@@ -164,7 +164,7 @@ impl RxScs {
 }
 
 impl RxSc {
-    /// An AN is below 4 by its type.
+    /// The place of an SA. The index is in range, since the type limits an AN to 0 to 3.
     pub(crate) fn sa_mut(&mut self, an: An) -> &mut Option<RxSa> {
         &mut self.sas[an.index()]
     }

@@ -1,16 +1,16 @@
-//! The name of an SA.
+//! The identity of an SA.
 
 use core::fmt;
 
 use wire::An;
 
-/// Which SA of a direction. An AN comes back after four keys, so it alone names nothing for long;
-/// the epoch counts the keys of the direction and does not come back.
+/// Identifies an SA of one direction. An AN is reused after four keys, so it does not suffice. The
+/// epoch counts the keys of the direction and is never reused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct SaId {
-    /// Association number, as on the line.
+    /// Association number, as in the SecTAG.
     pub an: An,
-    /// Count of the direction's keys, as in the rekey protocol.
+    /// Number of the direction's key, as in the rekey protocol.
     pub epoch: u32,
 }
 

@@ -11,33 +11,33 @@ use crate::Suite;
 #[cfg(test)]
 mod tests;
 
-/// A secure association key, 16 or 32 octets. It is derived, given to [`crate::TxSa::new`] or
-/// [`crate::RxSa::new`], and wiped on drop; it cannot be printed, cloned or read back.
+/// A secure association key of 16 or 32 octets. It is derived, given to [`crate::TxSa::new`] or
+/// [`crate::RxSa::new`], and wiped on drop. It cannot be printed, cloned or read back.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Sak {
-    // In a box: moving a Sak, as queues do, then leaves no copy of the octets behind.
+    // In a box, so that moving a Sak, as queues do, leaves no copy of the octets behind.
     octets: Box<[u8; 32]>,
     len: u8,
 }
 
-/// The salt of the XPN suites, as it goes into the nonce. The other suites ignore it.
+/// The salt of the XPN suites for the nonce. The other suites ignore it.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Salt(pub [u8; 12]);
 
-/// The octets are not as many as the suite's key has.
+/// The number of octets does not match the key length of the suite.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SakLengthError {
     /// The suite.
     pub suite: Suite,
-    /// How many octets there were.
+    /// The number of octets given.
     pub len: usize,
 }
 
 impl Sak {
-    /// Copies `octets`; the caller wipes his.
+    /// Copies `octets`. The caller wipes its own copy.
     ///
     /// # Errors
-    /// When there are not [`Suite::key_len`] octets.
+    /// If there are not exactly [`Suite::key_len`] octets.
     pub fn from_slice(suite: Suite, octets: &[u8]) -> Result<Self, SakLengthError> {
         let mut sak = Self {
             octets: Box::new([0; 32]),
@@ -60,7 +60,7 @@ impl Sak {
         Ok(sak)
     }
 
-    /// For the engine only.
+    /// Gives the octets to the engine, and to nothing else.
     pub(crate) fn expose(&self) -> RawKey<'_> {
         match self.octets.first_chunk::<16>() {
             Some(half) if self.len == 16 => RawKey::Aes128(half),

@@ -1,4 +1,4 @@
-//! The cipher suites of 802.1AE clause 14.
+//! The cipher suites of IEEE 802.1AE clause 14.
 
 use core::fmt;
 use core::str::FromStr;
@@ -22,7 +22,7 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// All, weakest first.
+    /// All suites, weakest first.
     pub const ALL: [Self; 4] = [
         Self::GcmAes128,
         Self::GcmAes256,
@@ -30,7 +30,7 @@ impl Suite {
         Self::GcmAesXpn256,
     ];
 
-    /// As written in the config and shown in status.
+    /// The name in the config and the status.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl Suite {
         }
     }
 
-    /// PN of 64 bits, and nonces from SSCI and salt.
+    /// True for a PN of 64 bits, and nonces from SSCI and salt.
     #[must_use]
     pub const fn xpn(self) -> bool {
         matches!(self, Self::GcmAesXpn128 | Self::GcmAesXpn256)
@@ -56,13 +56,14 @@ impl Suite {
         }
     }
 
-    /// The last PN that may be used.
+    /// The last PN of the suite.
     #[must_use]
     pub const fn pn_max(self) -> u64 {
         if self.xpn() { PN_MAX_64 } else { PN_MAX_32 }
     }
 
-    /// One octet for a message: the last of the suite's EUI-64 in 802.1AE, 00-80-C2-00-01-00-00-0x.
+    /// The suite as one octet in a message: the last octet of its EUI-64 in 802.1AE,
+    /// 00-80-C2-00-01-00-00-0x.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {

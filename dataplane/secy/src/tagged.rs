@@ -1,4 +1,5 @@
-//! A black frame's SecTAG, read, checked, and its SA found: all that can be said without the key.
+//! Reads and checks the SecTAG of a black frame and finds its SA. These are all checks without a
+//! key.
 
 use wire::{
     An, Channel, EthernetFrame, ICV_LEN, MACS_LEN, MacAddr, OVERHEAD_MAX, SECTAG_LEN_MAX,
@@ -8,25 +9,25 @@ use wire::{
 use crate::limits::PROTECTED_LEN_MAX;
 use crate::{Discard, RxScs, ValidateFrames};
 
-/// Octets around the user data of a frame with its SCI in the SecTAG and no tags in clear.
+/// Octets around the user data of a frame with the SCI in its SecTAG and no tags in clear.
 const ENVELOPE_LEN: usize = MACS_LEN + OVERHEAD_MAX;
 
-/// What the SecTAG says of a frame that is not dropped for it.
+/// The result for a frame that its SecTAG does not exclude.
 pub(crate) enum Checked {
-    /// To be opened.
+    /// A frame to open.
     Tagged(Tagged),
-    /// To be let through, though there is no key for it.
+    /// A frame that is passed on although there is no key for it.
     Unkeyed(Unkeyed),
 }
 
-/// Why there is no key for a frame.
+/// The reasons why there is no key for a frame.
 pub(crate) enum Unkeyed {
     Untagged,
     Sci(Layout),
     An(Layout),
 }
 
-/// Where things are in a tagged frame, in octets. All fit, as such a frame is no longer than
+/// The layout of a tagged frame, in octets. All values fit, since no such frame is longer than
 /// [`PROTECTED_LEN_MAX`].
 #[derive(Clone, Copy)]
 pub(crate) struct Layout {
@@ -35,7 +36,7 @@ pub(crate) struct Layout {
     pub(crate) user_data_len: u16,
 }
 
-/// A frame of an SA that we have.
+/// A frame of an installed SA.
 #[derive(Clone, Copy)]
 pub(crate) struct Tagged {
     pub(crate) pn_low: u32,
@@ -45,15 +46,15 @@ pub(crate) struct Tagged {
     pub(crate) changed: bool,
 }
 
-/// The frame before: most frames are tagged as it is, but for the PN.
+/// The previous frame: most frames have the same SecTAG except for the PN.
 pub(crate) struct Before {
-    /// EtherType, TCI and AN, and SL = 0.
+    /// EtherType, TCI and AN, SL = 0.
     front: [u8; 4],
     sci: [u8; 8],
     tagged: Tagged,
 }
 
-/// An SA by the index of its SC, while no SC comes or goes: within one burst.
+/// An SA by the index of its SC. Valid until an SA is retired.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SaIndex {
     pub(crate) sc: u8,
@@ -61,7 +62,7 @@ pub(crate) struct SaIndex {
 }
 
 impl Before {
-    /// What `check` would say, where it is short to say: the frame is tagged as the one before.
+    /// Fast path of `check`: the frame has the same header as the frame before, except for the PN.
     #[inline]
     pub(crate) fn alike(&self, frame: &[u8]) -> Option<Tagged> {
         let (_, tag) = frame.split_first_chunk::<MACS_LEN>()?;
@@ -76,7 +77,8 @@ impl Before {
         })
     }
 
-    /// The same of a frame that is known to be tagged so, of `len` octets; but for its PN.
+    /// The result of [`Self::alike`] for a frame of `len` octets that it has accepted, without the
+    /// PN.
     #[inline]
     pub(crate) fn tagged(&self, len: usize) -> Tagged {
         #[expect(
@@ -94,13 +96,13 @@ impl Before {
         }
     }
 
-    /// Whether its user data was encrypted.
+    /// True if the user data is encrypted.
     #[inline]
     pub(crate) fn encrypted(&self) -> bool {
         self.tagged.encrypted
     }
 
-    /// The SA of that frame.
+    /// The SA of the previous frame.
     #[inline]
     pub(crate) fn sa(&self) -> SaIndex {
         self.tagged.sa
@@ -108,7 +110,7 @@ impl Before {
 }
 
 impl RxScs {
-    /// The SecTAG, in the order of the standard, and whose it is.
+    /// Checks the SecTAG in the order of the standard, and finds the SA of the frame.
     #[inline(never)]
     pub(crate) fn check(&mut self, frame: &[u8]) -> Result<Checked, Discard> {
         let lenient = self.config.validate != ValidateFrames::Strict;
@@ -139,7 +141,7 @@ impl RxScs {
         if sectag.encrypted && !sectag.changed {
             return Err(Discard::InPktsForKay);
         }
-        // Without a key only unchanged user data is of any use.
+        // Without a key only unchanged user data is usable.
         let unkeyed = |unkeyed, discard| {
             let useful = lenient && !sectag.changed;
             if useful {
@@ -184,9 +186,9 @@ impl RxScs {
         Ok(Checked::Tagged(tagged))
     }
 
-    /// The index of the SC of a frame. Where the tag has no SCI: SCB is port 0 and ES port 1 of the
-    /// source address; with neither bit it is the one SC there is (point to point), and failing
-    /// that, as the Linux kernel has it, port 1 again. A wrong guess fails at the ICV.
+    /// The index of the SC of a frame. If the SecTAG has no SCI: SCB means port 0 of the source
+    /// address, ES means port 1. With neither bit it is the only SC (point to point), or if there
+    /// are several, port 1 again, as in the Linux kernel. A wrong guess fails at the ICV.
     fn find(&self, sectag: &SecTag, src: MacAddr) -> Option<usize> {
         let sci = match sectag.channel {
             Channel::Explicit(sci) => sci,

@@ -1,4 +1,4 @@
-//! A transmit SA: an expanded key and the only maker of its PNs.
+//! A transmit SA: an expanded key, and the only source of its PNs.
 
 use gcm::{BurstKey, Engine};
 use wire::{Pn, Sci, Ssci};
@@ -9,8 +9,8 @@ use crate::{SaId, Sak, Salt, Suite};
 #[cfg(test)]
 mod tests;
 
-/// A transmit SA. It cannot be cloned, so no PN is ever handed out twice under its key; the
-/// expanded key and the salt are wiped on drop.
+/// A transmit SA. It cannot be cloned, so no PN is used twice under its key. The expanded key and
+/// the salt are wiped on drop.
 pub struct TxSa {
     id: SaId,
     suite: Suite,
@@ -22,10 +22,10 @@ pub struct TxSa {
 }
 
 impl TxSa {
-    /// Expands the key. The PN starts at 1 and ends with the suite's last.
+    /// Expands the key. The first PN is 1, the last is that of the suite.
     ///
     /// # Panics
-    /// When `sak` was made for a suite with another key length: a bug of the caller.
+    /// If `sak` has the key length of another suite: a bug of the caller.
     #[must_use]
     #[expect(
         clippy::needless_pass_by_value,
@@ -46,7 +46,7 @@ impl TxSa {
         }
     }
 
-    /// Stops after `last` instead of the suite's last PN, if that is lower: a policy's hard limit.
+    /// Stops after `last` if that is lower than the suite's last PN: the hard limit of a policy.
     #[must_use]
     pub fn with_pn_limit(mut self, last: Pn) -> Self {
         self.last = self.last.min(last.value());
@@ -54,40 +54,40 @@ impl TxSa {
         self
     }
 
-    /// Starts at `next`. For tests and test vectors: under a key that was used before it would
-    /// repeat nonces.
+    /// Starts at `next`. For tests and test vectors only: under a key that was used before, it
+    /// would repeat nonces.
     #[must_use]
     pub fn with_next_pn(mut self, next: Pn) -> Self {
         self.next = Some(next).filter(|next| next.value() <= self.last);
         self
     }
 
-    /// Its name.
+    /// AN and epoch of the SA.
     #[must_use]
     pub fn id(&self) -> SaId {
         self.id
     }
 
-    /// The PN of the next frame; `None` when none is left.
+    /// The PN of the next frame; `None` if no PN is left.
     #[must_use]
     pub fn next_pn(&self) -> Option<Pn> {
         self.next
     }
 
-    /// Frames protected under it: the PNs used up, when it started at 1.
+    /// Frames protected under this SA, if its first PN was 1: the number of PNs used.
     #[must_use]
     pub fn frames(&self) -> u64 {
         self.next.map_or(self.last, |next| next.value() - 1)
     }
 
-    /// Called once, when an SC takes the SA.
+    /// Sets the SCI. Called once, when an SC takes the SA.
     pub(crate) fn bind(&mut self, sci: Sci) {
         if !self.suite.xpn() {
             self.nonce = NonceBase::sci(sci);
         }
     }
 
-    /// Uses up one PN. `None`, for ever, once the last is used: it never wraps.
+    /// Uses one PN. Returns `None` for ever once the last PN is used: the PN never wraps.
     #[inline]
     pub(crate) fn take_pn(&mut self) -> Option<Pn> {
         let pn = self.next?;

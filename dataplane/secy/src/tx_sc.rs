@@ -1,38 +1,39 @@
-//! A transmit SC and the SA in use.
+//! A transmit SC and its current SA.
 
 use wire::{Pn, Sci};
 
 use crate::limits::{CLEAR_VLAN_TAGS_MAX, PROTECTED_LEN_MAX};
 use crate::{SaId, TxCounters, TxSa};
 
-/// What protection adds.
+/// The protection of frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Protection {
-    /// User data encrypted, the whole frame authenticated: E = C = 1.
+    /// User data is encrypted and the whole frame authenticated: E = C = 1.
     Confidentiality,
-    /// The whole frame authenticated, nothing encrypted: E = C = 0.
+    /// The whole frame is authenticated and nothing is encrypted: E = C = 0.
     IntegrityOnly,
 }
 
-/// How a transmit SC protects.
+/// The configuration of a transmit SC.
 #[derive(Clone, Copy, Debug)]
 pub struct TxScConfig {
-    /// Its SCI.
+    /// The SCI.
     pub sci: Sci,
-    /// SCI in each SecTAG. If not, ES is set: then the peer takes the source address and port 1 for
-    /// the SCI, so it serves only a station that sends its own frames, under port 1.
+    /// True: each SecTAG has the SCI. False: ES is set, and the peer forms the SCI from the source
+    /// address and port 1. So false works only for a station that sends its own frames under port
+    /// 1.
     pub explicit_sci: bool,
-    /// Encrypt, or authenticate only.
+    /// Encryption, or authentication only.
     pub protection: Protection,
-    /// So many VLAN tags, at most 2, stay in clear in front of the SecTAG; frames with fewer tags
-    /// keep those they have. Clear tags are neither encrypted nor authenticated.
+    /// The number of VLAN tags, at most 2, that stay in clear in front of the SecTAG. A frame with
+    /// fewer tags keeps all of them in clear. Clear tags are neither encrypted nor authenticated.
     pub clear_vlan_tags: u8,
-    /// Octets of the longest frame the black port can send, addresses to ICV, without FCS. At most
-    /// [`PROTECTED_LEN_MAX`]; more is cut to that.
+    /// Octets of the longest frame that the black port can send, from the addresses to the ICV,
+    /// without FCS. The upper limit is [`PROTECTED_LEN_MAX`].
     pub frame_len_max: usize,
 }
 
-/// One transmit SC: the only user of its SCI, owned by one worker.
+/// A transmit SC: the only user of its SCI, owned by one worker.
 pub struct TxSc {
     pub(crate) config: TxScConfig,
     pub(crate) sa: Option<TxSa>,
@@ -40,7 +41,7 @@ pub struct TxSc {
 }
 
 impl TxSc {
-    /// Without an SA: every frame is discarded until one is installed.
+    /// A transmit SC without an SA: it discards every frame until an SA is installed.
     #[must_use]
     pub fn new(mut config: TxScConfig) -> Self {
         config.clear_vlan_tags = config.clear_vlan_tags.min(CLEAR_VLAN_TAGS_MAX);
@@ -52,19 +53,19 @@ impl TxSc {
         }
     }
 
-    /// The switch: the next frame goes under `sa`. Returns the SA before, for the caller to drop,
-    /// which wipes its key.
+    /// Switches: the next frame is protected under `sa`. Returns the previous SA; dropping it wipes
+    /// its key.
     pub fn install(&mut self, mut sa: TxSa) -> Option<TxSa> {
         sa.bind(self.config.sci);
         self.sa.replace(sa)
     }
 
-    /// Stops transmitting. Returns the SA for the caller to drop.
+    /// Stops transmitting. Returns the SA; dropping it wipes its key.
     pub fn retire(&mut self) -> Option<TxSa> {
         self.sa.take()
     }
 
-    /// The SA in use.
+    /// The current SA.
     #[must_use]
     pub fn sa(&self) -> Option<SaId> {
         self.sa.as_ref().map(TxSa::id)
@@ -76,7 +77,7 @@ impl TxSc {
         self.sa.as_ref().and_then(TxSa::next_pn)
     }
 
-    /// What happened to all frames so far.
+    /// The counters of all frames so far.
     #[must_use]
     pub fn counters(&self) -> &TxCounters {
         &self.counters

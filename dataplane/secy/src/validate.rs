@@ -1,13 +1,14 @@
-//! Validate, 802.1AE 10.6: from the black port to the red one.
+//! Validate, 802.1AE 10.6: from the black port to the red port.
 //!
 //! ```text
 //! in                  DA SA (tags) SecTAG | user data ICV [pad]
 //! opened as    (tags) DA SA SecTAG        | user data ICV
 //! out                 DA SA (tags)        | user data
 //! ```
-//! Three steps of a burst: `check` each frame ([`crate::tagged`]) and test its PN, `open` those of
-//! each SA in one engine call, and `settle` each in the order of arrival. A burst whose frames are all
-//! like the frame before, as most are, takes these steps without looking anything up.
+//! A burst takes three steps: `check` each frame ([`crate::tagged`]) and test its PN, `open` the
+//! frames of each SA in one engine call, and `settle` each frame in the order of arrival. Fast
+//! path: if all frames have the same header as the frame before, which is the usual case, no step
+//! looks anything up.
 
 mod mixed;
 
@@ -25,13 +26,14 @@ use crate::{Buffer, Discard, RxConfig, RxCounters, RxSa, RxScs, ValidateFrames};
 struct Sealed {
     pn: Pn,
     tagged: Tagged,
-    /// Its ICV was right.
+    /// The ICV is right.
     authentic: bool,
 }
 
 impl RxScs {
-    /// Validates each frame of the burst in place and strips SecTAG and ICV, or discards it; returns
-    /// how many it discards. More than [`BURST_MAX`] frames are taken as several bursts.
+    /// Validates each frame of the burst in place and strips SecTAG and ICV, or discards it.
+    /// Returns the number of discarded frames. More than [`BURST_MAX`] frames are split into
+    /// several bursts.
     #[inline]
     pub fn validate<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
         let bursts = burst.chunks_mut(BURST_MAX);
@@ -43,8 +45,8 @@ impl RxScs {
         alike.unwrap_or_else(|| self.validate_mixed(burst))
     }
 
-    /// Frames that are all tagged as the one before, and pass the early replay test. `None`, and
-    /// nothing is done, where one is not so.
+    /// Fast path: all frames have the same header as the frame before, and pass the early replay
+    /// test. Returns `None` and changes nothing if a frame differs or fails the test.
     fn validate_alike<B: Buffer>(&mut self, burst: &mut [B]) -> Option<usize> {
         let before = self.before.as_ref()?;
         let SaIndex { sc, an } = before.sa();
@@ -72,7 +74,7 @@ impl RxScs {
             before.tagged(end - start)
         };
         if authentic.iter().all(|authentic| *authentic) && sa.window.mark_run(&pns) {
-            // `settle` of all at once.
+            // Settles all frames together.
             let mut octets = 0;
             for buffer in burst.iter_mut() {
                 let layout = tagged(buffer).layout;
@@ -95,7 +97,7 @@ impl RxScs {
         Some(discarded)
     }
 
-    /// What is not strict: no key, but C = 0.
+    /// Accepts a frame without a key: validateFrames is not strict, and C = 0.
     #[cold]
     fn let_through(&mut self, buffer: &mut impl Buffer, unkeyed: Unkeyed) {
         match unkeyed {
@@ -112,7 +114,7 @@ impl RxScs {
     }
 }
 
-/// Recovers the PN and tests it, before anything is spent on the frame.
+/// Recovers the PN and tests it, before any other work on the frame.
 #[inline]
 fn early_replay_test(sa: &RxSa, pn_low: u32) -> Result<Pn, Discard> {
     let pn = sa.recover_pn(pn_low).ok_or(Discard::InPktsBadTag)?;
@@ -120,9 +122,10 @@ fn early_replay_test(sa: &RxSa, pn_low: u32) -> Result<Pn, Discard> {
     Pn::new(pn).ok_or(Discard::InPktsLate)
 }
 
-/// The replay test again, now that it is known whether the frame is authentic; then it counts as received, is
-/// stripped and let through. Or it is not authentic. Returns how many frames it discards: 0 or 1.
-// Always: left out of line it costs ten instructions a frame.
+/// Repeats the replay test for an authentic frame, counts the frame as received, strips it and
+/// passes it on. Otherwise it applies validateFrames. Returns the number of discarded frames: 0 or
+/// 1.
+// Always inlined: otherwise it costs ten instructions per frame.
 #[inline(always)]
 fn settle(
     config: &RxConfig,
@@ -168,7 +171,7 @@ fn count_ok(counters: &mut RxCounters, sa: &mut RxSa, encrypted: bool, frames: u
     }
 }
 
-/// The ICV is wrong: 802.1AE 10.6.5 by validateFrames. The replay window stays as it is.
+/// The ICV is wrong: 802.1AE 10.6.5, by validateFrames. The replay window does not change.
 #[cold]
 fn accept_unauthentic(
     config: &RxConfig,
@@ -192,7 +195,7 @@ fn refuse(replay: Replay) -> Result<(), Discard> {
     }
 }
 
-/// One frame.
+/// Discards one frame.
 #[cold]
 fn discard(buffer: &mut impl Buffer, counters: &mut RxCounters, reason: Discard) -> usize {
     buffer.discard(reason);
@@ -203,8 +206,8 @@ fn discard(buffer: &mut impl Buffer, counters: &mut RxCounters, reason: Discard)
     1
 }
 
-/// The frame from its addresses to its ICV, in one piece. `check` saw that all of it is inside
-/// the frame.
+/// The frame from its addresses to its ICV as one contiguous piece. `check` has verified that all
+/// of it is inside the frame.
 #[inline]
 fn job<'a>(frame: &'a mut [u8], tagged: &Tagged, nonce: [u8; 12]) -> Job<'a> {
     let Layout {
@@ -226,7 +229,7 @@ fn job<'a>(frame: &'a mut [u8], tagged: &Tagged, nonce: [u8; 12]) -> Job<'a> {
     Job::new(frame, aad_len, nonce)
 }
 
-// Tags in clear are the unusual case; they stay out of the way of the usual one.
+// Tags in clear are rare; these functions stay out of line, off the usual path.
 
 #[inline(never)]
 fn put_tags_first(frame: &mut [u8], clear_len: usize) {
@@ -238,7 +241,7 @@ fn put_addresses_first(frame: &mut [u8], clear_len: usize) {
     frame[..MACS_LEN + clear_len].rotate_right(MACS_LEN);
 }
 
-/// Takes SecTAG, ICV and pad away: the addresses and tags in clear move up to the user data.
+/// Removes SecTAG, ICV and pad: moves the addresses and the tags in clear up to the user data.
 #[inline(always)]
 fn strip(buffer: &mut impl Buffer, layout: Layout) {
     let (sectag_len, clear_len) = (
@@ -249,7 +252,7 @@ fn strip(buffer: &mut impl Buffer, layout: Layout) {
     let (room, start, end) = buffer.room_mut();
     let frame = &mut room[start..end];
     match frame.first_chunk_mut::<{ MACS_LEN + SECTAG_LEN_MAX }>() {
-        // The usual case, apart because its lengths are constants.
+        // Usual case, separate because its lengths are constants.
         Some(front) if header_len == MACS_LEN && sectag_len == SECTAG_LEN_MAX => {
             front.copy_within(..MACS_LEN, SECTAG_LEN_MAX);
         }

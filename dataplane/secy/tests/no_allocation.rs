@@ -1,4 +1,4 @@
-//! The frame path allocates nothing: counted by the allocator itself.
+//! Checks with a counting allocator that the frame path does not allocate.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -16,7 +16,7 @@ thread_local! {
 
 struct Counting;
 
-// SAFETY: all is left to the system's allocator; the counter is a plain cell of the thread, which
+// SAFETY: the system allocator does all the work. The counter is a plain thread-local cell, which
 // neither allocates nor has a destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -95,7 +95,7 @@ fn protect_and_validate_allocate_nothing() {
                         .enumerate()
                         .map(|(n, room)| {
                             room[76..84].copy_from_slice(&[0x81, 0, 0, 5, 0x88, 0xa8, 0, 6]);
-                            // A few too short, a few too long.
+                            // Some frames are too short, some too long.
                             Slot::new(room, 64, 64 + n * 22)
                         })
                         .collect();
@@ -119,7 +119,7 @@ fn protect_and_validate_allocate_nothing() {
                     for slot in &mut slots {
                         slot.discard = None;
                     }
-                    // What is valid no more: wrong tags and replays.
+                    // Frames that are no longer valid: wrong tags and replays.
                     assert_eq!(
                         allocations(|| {
                             rx.validate(&mut slots);

@@ -42,7 +42,7 @@ fn a_window_of_8() {
     for (pn, replay) in table {
         assert_eq!(window.test_and_mark(pn), replay, "PN {pn}");
     }
-    // 21 moved the window: 13 is below it now.
+    // 21 moved the window, and 13 is now below it.
     assert_eq!((window.lowest(), window.test_and_mark(13)), (14, Late));
 }
 
@@ -98,7 +98,7 @@ fn a_window_too_long_is_cut() {
     );
 }
 
-/// The whole bitmap at its longest window, from every alignment of the words.
+/// Tests the whole bitmap with the longest window, at every alignment of the words.
 #[test]
 fn no_bit_is_shared_in_the_longest_window() {
     let len = u64::from(REPLAY_WINDOW_MAX);
@@ -125,7 +125,7 @@ fn xpn_recovery() {
         (1, 1),
         (1, HALF),
         (1, FULL - 1),
-        // Around 2^31: seven late with the lowest acceptable still below it, and after.
+        // Around 2^31: seven late, with the lowest acceptable PN below the boundary, and after it.
         (HALF - 59, HALF - 2),
         (HALF - 59, HALF + 5),
         (HALF, HALF),
@@ -136,7 +136,7 @@ fn xpn_recovery() {
         (FULL - 59, FULL + 5),
         (FULL, FULL),
         (FULL + 1, FULL + 1),
-        // And the same one turn further.
+        // The same cases one cycle of the low half later.
         (2 * FULL - 33, 2 * FULL - 2),
         (2 * FULL - 33, 2 * FULL + 98),
         (2 * FULL + HALF - 1, 2 * FULL + HALF + 1),
@@ -149,18 +149,18 @@ fn xpn_recovery() {
             "lowest {lowest:#x}"
         );
     }
-    // Below the lowest acceptable the guess may be wrong, but is never a PN sent before the window:
-    // it is late, or ahead by so much that the ICV fails.
+    // Below the lowest acceptable PN the recovered PN may be wrong, but it is never a PN sent
+    // before the window: it is late, or so far ahead that the ICV fails.
     assert_eq!(
         window(64, FULL + 5).recover(0xffff_fffe),
         FULL + 0xffff_fffe
     );
     assert_eq!(window(64, FULL + 5).recover(3), FULL + 3);
-    // Past the last PN there is none: what comes out is too low.
+    // After the last PN there is none: the result is too low.
     assert_eq!(window(64, u64::MAX - 10).recover(3), 3);
 }
 
-/// All that the bitmap must equal: a set of the PNs received, and the lowest acceptable.
+/// The model for the bitmap: the set of received PNs and the lowest acceptable one.
 struct Oracle {
     received: BTreeSet<u64>,
     start: u64,
@@ -184,8 +184,8 @@ impl Oracle {
     }
 }
 
-/// Starts with the boundaries, window lengths with the word's, and PNs as steps that mostly stay
-/// near the window and sometimes leap.
+/// Starts include the boundaries, and window lengths those of a word. PNs are steps that mostly
+/// stay near the window and sometimes jump.
 fn sequences() -> impl Strategy<Value = (u64, u32, Vec<i64>)> {
     let start = prop_oneof![
         Just(1),

@@ -33,10 +33,10 @@ fn sci(port: u16) -> Sci {
 fn never_over_an_sa_in_use() {
     let mut rx = RxScs::new(RxConfig::default());
     rx.install(sci(1), sa(0, 1)).unwrap();
-    // Never used: replaced.
+    // Never used, so it is replaced.
     rx.install(sci(1), sa(0, 2)).unwrap();
     assert_eq!(rx.sas().map(|sa| sa.id).collect::<Vec<_>>(), [id(0, 2)]);
-    // Used: refused, and the one in use stays.
+    // Used, so the install is refused and the SA stays.
     rx.scs[0].sas[0].as_mut().unwrap().in_pkts_ok = 1;
     assert_eq!(
         rx.install(sci(1), sa(0, 3)),
@@ -46,7 +46,7 @@ fn never_over_an_sa_in_use() {
     // Other ANs and other SCs are free.
     rx.install(sci(1), sa(1, 3)).unwrap();
     rx.install(sci(2), sa(0, 3)).unwrap();
-    // Once it is retired its AN is free.
+    // After a retire the AN is free.
     assert_eq!(
         rx.retire(sci(1), id(0, 2)).map(|sa| sa.id()),
         Some(id(0, 2))

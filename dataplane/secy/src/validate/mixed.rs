@@ -1,4 +1,5 @@
-//! A burst of frames that are not all like the one before: of several SAs, or not to be opened.
+//! The slow path: a burst whose frames belong to several SAs, or include frames that are not
+//! opened.
 
 use arrayvec::ArrayVec;
 use gcm::Job;
@@ -9,7 +10,7 @@ use crate::limits::BURST_MAX;
 use crate::tagged::{Checked, SaIndex, Tagged};
 use crate::{Buffer, Discard, RxSa, RxScs};
 
-/// Which buffer a sealed frame is in.
+/// A sealed frame and the index of its buffer.
 struct Placed {
     sealed: Sealed,
     buffer: u8,
@@ -18,7 +19,7 @@ struct Placed {
 impl RxScs {
     pub(super) fn validate_mixed<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
         let mut discarded = 0;
-        // Side by side, one entry a sealed frame; a burst is no longer than the arrays.
+        // Parallel arrays, one entry per sealed frame. A burst is no longer than the arrays.
         let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
         let mut frames = ArrayVec::<Placed, BURST_MAX>::new();
         for (index, buffer) in (0..).zip(burst.iter_mut()) {
@@ -63,7 +64,7 @@ impl RxScs {
         discarded
     }
 
-    /// What is to be opened; `None` when the frame is let through as it is.
+    /// The tag of a frame to open; `None` if the frame is passed on without that.
     fn tagged(&mut self, buffer: &mut impl Buffer) -> Result<Option<Tagged>, Discard> {
         let before = self.before.as_ref();
         let frame = frame_of(buffer);
@@ -79,10 +80,10 @@ impl RxScs {
         }
     }
 
-    /// Opens all, those of one SA in one call.
+    /// Opens all jobs, with one call per SA.
     fn open(&mut self, jobs: &mut [Job<'_>], frames: &mut [Placed]) {
-        // Job n is that of frame order[n]. The jobs of each SA in turn are brought to the front of
-        // what is left; the frames stay in the order of arrival.
+        // Job n belongs to frame order[n]. For each SA in turn, its jobs are moved to the front of
+        // the remaining ones. The frames stay in the order of arrival.
         let mut order: [u8; BURST_MAX] = core::array::from_fn(|n| n as u8);
         let mut from = 0;
         while from < jobs.len() {

@@ -1,4 +1,4 @@
-//! Any octets at all into a live receiver: no panic, nothing valid out, one discard each.
+//! Arbitrary octets into a receiver in use: no panic, no valid output, one discard per frame.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use secy::{RxConfig, RxScs, Suite, TxSc, TxScConfig, ValidateFrames};
 
 use crate::line::{Key, frame, id, protect, sci, tx_config, validate};
 
-/// A receiver with SAs of all suites in use, and frames it has already received.
+/// A receiver whose SAs of all suites are in use, and frames it has already received.
 fn live(validate_frames: ValidateFrames, clear_vlan_tags: u8) -> (RxScs, Vec<Vec<u8>>) {
     let config = RxConfig {
         replay_window: 64,
@@ -41,7 +41,7 @@ fn live(validate_frames: ValidateFrames, clear_vlan_tags: u8) -> (RxScs, Vec<Vec
     (rx, received)
 }
 
-/// What is done to a frame the receiver knows.
+/// A change to a frame that the receiver knows.
 #[derive(Clone, Debug)]
 enum Mutation {
     Overwrite(usize, Vec<u8>),
@@ -77,7 +77,7 @@ impl Mutation {
 }
 
 fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
-    // Most of what matters is in the first 40 octets.
+    // The first 40 octets hold most fields.
     let place = prop_oneof![3 => 0..40_usize, 1 => any::<usize>()];
     let octets = prop::collection::vec(any::<u8>(), 1..20);
     let mutation = prop_oneof![
@@ -89,7 +89,7 @@ fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
     prop::collection::vec(mutation, 0..4)
 }
 
-/// A SecTAG's fixed part, more often right than chance would have it.
+/// A frame with a plausible SecTAG: more of its fields are valid than in random octets.
 fn tagged() -> impl Strategy<Value = Vec<u8>> {
     let tag = prop_oneof![
         Just(vec![]),
@@ -122,7 +122,7 @@ fn nothing_passes(frames: &[Vec<u8>]) {
     for clear_vlan_tags in 0..3 {
         let (mut rx, _) = live(ValidateFrames::Strict, clear_vlan_tags);
         let known = rx.counters().passed();
-        // `validate` sees to it that each frame is one counter.
+        // `validate` checks that each frame is counted once.
         assert!(
             validate(&mut rx, frames).iter().all(Result::is_err),
             "{frames:02x?}"
@@ -164,7 +164,7 @@ proptest! {
         prop_assert_eq!(rx.counters().passed(), ok);
     }
 
-    /// And whatever the red port brings: out with a SecTAG, or one discard.
+    /// Arbitrary frames from the red port are sent with a SecTAG, or have one discard.
     #[test]
     fn octets_of_chance_to_protect(
         frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 1..40),
@@ -182,7 +182,7 @@ proptest! {
     }
 }
 
-/// Every file of the corpus: hex, a frame a line, # for what it is.
+/// Reads every file of the corpus: hex, one frame per line, # starts a comment.
 #[test]
 fn corpus() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/secy/corpus");

@@ -1,4 +1,4 @@
-//! Bursts: frames of several SCs and SAs mixed, the same PN twice, more frames than a burst has.
+//! Bursts with mixed SCs and SAs, with a PN twice, and with more than `BURST_MAX` frames.
 
 use gcm::Engine;
 use proptest::prelude::{Just, Strategy, prop};
@@ -17,7 +17,8 @@ const RX: RxConfig = RxConfig {
     clear_vlan_tags: 0,
 };
 
-/// A peer of three workers, each with its own SC: one SAK, three SSCIs. And all know two keys.
+/// A peer with three workers, each with its own SC: one SAK, three SSCIs. The receiver holds two
+/// keys.
 fn peer(engine: Engine, suite: Suite) -> (Vec<TxSc>, RxScs) {
     let mut rx = RxScs::new(RX);
     let txs = (1..=3)
@@ -78,7 +79,7 @@ fn scs_and_sas_mixed_in_one_burst() {
     }
 }
 
-/// Both pass the early replay test; the second must fail at the second.
+/// Both copies pass the early replay test; the second copy must fail the later test.
 #[test]
 fn the_same_pn_twice_in_one_burst() {
     for engine in Engine::available() {
@@ -100,7 +101,7 @@ fn the_same_pn_twice_in_one_burst() {
     }
 }
 
-/// In one burst a frame can become late by one before it, as it would in two.
+/// A frame can become late because of an earlier frame in the same burst, as in two bursts.
 #[test]
 fn late_within_one_burst() {
     let key = Key::new(Suite::GcmAes256, 1);
@@ -138,7 +139,7 @@ fn more_frames_than_a_burst_has() {
     assert!(protect(&mut tx, &[]).is_empty() && validate(&mut rx, &[]).is_empty());
 }
 
-/// A wrong frame spoils no other of its burst.
+/// A wrong frame does not affect the other frames of its burst.
 #[test]
 fn forged_frames_between_good_ones() {
     let (mut tx, mut rx) = line(&Key::new(Suite::GcmAesXpn256, 1), tx_config(), RX);
@@ -190,14 +191,14 @@ fn the_old_sa_receives_until_it_is_retired() {
     assert_eq!(validate_one(&mut rx, &later), Err(Discard::InPktsNoSci));
 }
 
-/// The frame before is remembered, with the index of its SC: SCs that come and go in between change
-/// nothing for the next one.
+/// The receiver remembers the previous frame with the index of its SC. SCs that come and go in
+/// between must not affect the next frame.
 #[test]
 fn scs_come_and_go_between_frames_of_one_sc() {
     let (mut txs, mut rx) = peer(Engine::best(), Suite::GcmAesXpn256);
     let mut next = |rx: &mut RxScs| validate_one(rx, &protect_one(&mut txs[2], &frame(64)));
     assert_eq!(next(&mut rx), Ok(frame(64)));
-    // The SC moves up as others go.
+    // The index of the SC falls as others are removed.
     for (port, an) in [(1, 0), (1, 1), (2, 0), (2, 1)] {
         rx.retire(sci(port), id(an, (an + 1).into()))
             .expect("installed by `peer`");
@@ -217,7 +218,7 @@ fn scs_come_and_go_between_frames_of_one_sc() {
     assert_eq!(next(&mut rx), Err(Discard::InPktsNoSci));
 }
 
-/// Without SCI: ES is port 1 of the source address. With neither bit it is the only SC there is.
+/// Without SCI: ES means port 1 of the source address. With neither bit it is the only SC.
 #[test]
 fn implied_sci() {
     let config = TxScConfig {
@@ -229,11 +230,11 @@ fn implied_sci() {
         let protected = protect_one(&mut tx, &frame(64));
         assert_eq!(protected[14], 0x4c, "ES, E and C");
         assert_eq!(validate_one(&mut rx, &protected), Ok(frame(64)));
-        // A foreign source address names another SC.
+        // A foreign source address means another SC.
         let mut foreign = protect_one(&mut tx, &frame(64));
         foreign[11] ^= 1;
         assert_eq!(validate_one(&mut rx, &foreign), Err(Discard::InPktsNoSci));
-        // With another SC beside it, ES still finds its own.
+        // With a second SC, ES still selects the right one.
         rx.install(
             sci(7),
             Key {
@@ -248,11 +249,11 @@ fn implied_sci() {
     }
 }
 
-/// No sender of ours clears ES without an SCI; so the frame is sealed here. SCB likewise.
+/// Our sender never clears ES without an SCI, so the test seals the frame itself. The same for SCB.
 #[test]
 fn implied_sci_of_other_senders() {
     let key = Key::new(Suite::GcmAesXpn256, 1);
-    // (TCI, SCIs installed, the one whose key it is)
+    // (TCI, installed SCIs, true if one of them is found)
     let other = Sci::new(MacAddr([4, 0, 0, 0, 0, 1]), 9);
     let cases = [
         (0x0c, vec![other], true),
@@ -265,7 +266,7 @@ fn implied_sci_of_other_senders() {
     for (tci, scis, found) in cases {
         let mut rx = RxScs::new(RX);
         for &sci in &scis {
-            // XPN: the nonce has no SCI in it, so that one key serves all.
+            // XPN: the nonce does not contain the SCI, so one key fits all.
             rx.install(sci, key.rx()).unwrap();
         }
         let outcome = validate_one(&mut rx, &sealed_with_tci(tci));
@@ -291,8 +292,8 @@ fn sealed_with_tci(tci: u8) -> Vec<u8> {
     sealed
 }
 
-/// What comes from the line: which of the frames sent, by index, in which order, and the cuts
-/// between bursts.
+/// Arrivals from the line: indices of sent frames in order of arrival, the lengths of the bursts,
+/// and the replay window.
 fn arrivals() -> impl Strategy<Value = (Vec<usize>, Vec<usize>, u32)> {
     let order = prop::collection::vec(0..90_usize, 1..150);
     let bursts = prop::collection::vec(1..70_usize, 1..8);
@@ -300,7 +301,7 @@ fn arrivals() -> impl Strategy<Value = (Vec<usize>, Vec<usize>, u32)> {
 }
 
 proptest! {
-    /// However frames are cut into bursts, each comes out as if it had come alone.
+    /// Each frame has the same result in any split into bursts as on its own.
     #[test]
     fn a_burst_is_its_frames_one_by_one((order, bursts, replay_window) in arrivals()) {
         let key = Key { engine: Engine::best(), ..Key::new(Suite::GcmAesXpn256, 1) };
@@ -310,7 +311,7 @@ proptest! {
         for port in 1..=3 {
             let key = Key { ssci: Ssci(port.into()), ..key };
             let mut tx = TxSc::new(TxScConfig { sci: sci(port), ..tx_config() });
-            // Over 2^32, so that recovery is at work.
+            // Across 2^32, so that PN recovery is used.
             let start = pn((1 << 32) - 15);
             tx.install(key.tx().with_next_pn(start));
             alone.install(sci(port), key.rx().with_lowest_pn(start)).unwrap();
@@ -329,9 +330,9 @@ proptest! {
                 break;
             }
         }
-        // The name of a drop may differ: the early replay test of a burst has not seen the frames
-        // before it in the burst, so that a duplicate is not yet late, or the PN of a late frame is
-        // still recovered rightly.
+        // The reason for a drop may differ. The early replay test does not know the earlier frames
+        // of the same burst. So a duplicate is not yet late there, or the PN of a late frame is
+        // still recovered correctly.
         let ok = |outcomes: Vec<Outcome>| outcomes.into_iter().map(Result::ok).collect::<Vec<_>>();
         prop_assert_eq!(ok(outcomes), ok(want));
         prop_assert_eq!(together.counters().in_pkts_ok, alone.counters().in_pkts_ok);

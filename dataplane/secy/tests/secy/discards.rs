@@ -1,4 +1,4 @@
-//! What protect refuses, and what it then leaves alone.
+//! Frames that protect refuses; it must not change anything else.
 
 use secy::{Discard, Protection, Slot, Suite, TxSc, TxScConfig};
 
@@ -19,7 +19,7 @@ fn without_an_sa_nothing_goes_out() {
     assert!(tx.install(Key::new(Suite::GcmAesXpn256, 1).tx()).is_none());
     assert_eq!((tx.sa(), tx.next_pn()), (Some(id(0, 1)), Some(pn(1))));
     protect_one(&mut tx, &frame(50));
-    // The switch gives the SA before back, and so does retire.
+    // A switch returns the previous SA, and so does retire.
     let old = tx.install(
         Key {
             id: id(1, 2),
@@ -39,7 +39,7 @@ fn without_an_sa_nothing_goes_out() {
 
 #[test]
 fn lengths() {
-    let longest = frame(1502); // 1514 octets, and 32 are added
+    let longest = frame(1502); // 1514 octets; protection adds 32
     let too_long = frame(1503);
     for (explicit_sci, frame_len_max) in [(true, 1546), (false, 1538)] {
         let mut tx = tx(TxScConfig {
@@ -60,11 +60,11 @@ fn lengths() {
         assert_eq!(outcomes[2], Err(Discard::OutPktsTooShort));
         assert!(outcomes[3].is_ok());
         assert_eq!(outcomes[4], Err(Discard::OutPktsTooShort));
-        // Frames that were dropped used no PN.
+        // The dropped frames used no PN.
         assert_eq!(tx.next_pn(), Some(pn(3)));
         assert_eq!(tx.counters().out_octets_encrypted, 1502 + 2);
     }
-    // Whatever the config says, no frame is longer than the engines take.
+    // No frame is longer than the engines' limit, whatever the config says.
     let mut tx = tx(TxScConfig {
         frame_len_max: usize::MAX,
         ..tx_config()
@@ -74,7 +74,8 @@ fn lengths() {
     assert_eq!(outcomes[1], Err(Discard::OutPktsTooLong));
 }
 
-/// Head- and tailroom that are too short lose the frame, and the octets around it stay.
+/// With too little headroom or tailroom the frame is dropped and the octets around it are
+/// unchanged.
 #[test]
 fn no_room() {
     let plain = frame(50);
@@ -136,7 +137,7 @@ fn integrity_only_leaves_the_user_data() {
     assert_eq!(counters.out_pkts_encrypted, 0);
 }
 
-/// SAs go from the control thread to a worker, and an SC belongs to one worker.
+/// SAs move from the control thread to a worker, so all of these must be `Send`.
 #[test]
 fn all_can_be_sent_to_a_worker() {
     fn sent<T: Send>() {}

@@ -1,4 +1,4 @@
-//! PNs end and never come back.
+//! PNs run out and never wrap.
 
 use gcm::Engine;
 use secy::{Discard, RxConfig, RxScs, Suite, TxSc};
@@ -28,7 +28,7 @@ fn the_last_pns_go_out_and_then_nothing() {
             assert_eq!(outcomes[3..], exhausted[..2]);
             assert_eq!((protect(&mut tx, &frames), tx.next_pn()), (exhausted, None));
 
-            // They are good at the far end, each once.
+            // The receiver accepts each of them once.
             let mut rx = RxScs::new(RxConfig {
                 replay_window: 64,
                 ..RxConfig::default()
@@ -52,7 +52,7 @@ fn a_limit_of_policy_stops_before() {
     let outcomes = protect(&mut tx, &vec![frame(64); 100]);
     assert!(outcomes[..70].iter().all(Result::is_ok));
     assert_eq!(outcomes[70..], vec![Err(Discard::OutPktsPnExhausted); 30]);
-    // A new SA goes on.
+    // A new SA sends again.
     tx.install(Key::new(Suite::GcmAesXpn256, 4).tx());
     assert!(protect(&mut tx, &[frame(64)])[0].is_ok());
 }

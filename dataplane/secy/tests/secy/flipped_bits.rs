@@ -1,7 +1,7 @@
 //! One flipped bit anywhere in a protected frame: one named drop and no output.
 //!
-//! What is not protected are VLAN tags in clear: with a flipped bit in a tag's two octets of PCP,
-//! DEI and VID the frame is let through with that bit flipped, for anyone on the line can do that.
+//! VLAN tags in clear are not protected. If a bit in the PCP, DEI or VID of such a tag is flipped,
+//! the frame passes with that bit flipped. Anyone on the line can do that.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ fn each_is_one_named_drop() {
                 .iter()
                 .map(|&bit| with_flipped(&vector.protected, bit))
                 .collect();
-            // `validate` sees to it that each is one counter.
+            // `validate` checks that each frame is counted once.
             for (bit, outcome) in bits.iter().zip(validate(&mut rx, &frames)) {
                 let Err(discard) = outcome else {
                     panic!("{}: bit {bit} got through", vector.name)
@@ -44,7 +44,7 @@ fn each_is_one_named_drop() {
                 names.insert(discard.name());
             }
             assert_eq!(rx.counters().passed(), 0);
-            // And the frame as it was is still good: nothing of that moved the replay window.
+            // The unchanged frame is still valid: none of the others moved the replay window.
             let good: Vec<Outcome> = validate(&mut rx, core::slice::from_ref(&vector.protected));
             assert_eq!(good, [Ok(vector.plain.clone())], "{}", vector.name);
         }

@@ -1,4 +1,4 @@
-//! What the tests share: frames in rooms, keys, and the two ends of a line.
+//! Shared parts of the tests: frames in buffers, keys, and the two ends of a line.
 
 use gcm::Engine;
 use secy::{
@@ -8,10 +8,10 @@ use secy::{
 use wire::{An, MacAddr, Pn, Sci, Ssci};
 
 pub(crate) const SRC: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x0a]);
-/// Head- and tailroom, as the ports guarantee.
+/// Headroom and tailroom that the ports guarantee.
 const ROOM: usize = 64;
 
-/// What became of a frame.
+/// The result for a frame.
 pub(crate) type Outcome = Result<Vec<u8>, Discard>;
 
 pub(crate) fn sci(port: u16) -> Sci {
@@ -29,21 +29,21 @@ pub(crate) fn id(an: u8, epoch: u32) -> SaId {
     }
 }
 
-/// A frame from [`SRC`] with so many octets of user data, EtherType included.
+/// A frame from [`SRC`] with this number of octets of user data, including the EtherType.
 pub(crate) fn frame(user_data_len: usize) -> Vec<u8> {
     let dst = [1, 0x80, 0xc2, 0, 0, 0x0e];
     let user_data = (0..user_data_len).map(|i| if i == 0 { 8 } else { (i * 7) as u8 });
     dst.into_iter().chain(SRC.0).chain(user_data).collect()
 }
 
-/// An SA's makings; the same for both ends.
+/// The parameters of an SA, the same at both ends.
 #[derive(Clone, Copy)]
 pub(crate) struct Key {
     pub(crate) engine: Engine,
     pub(crate) suite: Suite,
     pub(crate) id: SaId,
     pub(crate) ssci: Ssci,
-    /// Fills the SAK and the salt.
+    /// Octet that fills the SAK and the salt.
     pub(crate) fill: u8,
 }
 
@@ -106,8 +106,7 @@ pub(crate) fn line(key: &Key, tx: TxScConfig, rx: RxConfig) -> (TxSc, RxScs) {
     (tx_sc, rx_scs)
 }
 
-/// All frames as one burst through `stage`. Also sees that each is out or has one discard, by the
-/// difference of the counters before and after.
+/// Passes all frames through `stage` as one burst, and checks the number of discards it returns.
 fn through(frames: &[Vec<u8>], stage: impl FnOnce(&mut [Slot<'_>]) -> usize) -> Vec<Outcome> {
     let mut rooms: Vec<Vec<u8>> = frames
         .iter()
@@ -160,7 +159,7 @@ pub(crate) fn validate(rx: &mut RxScs, frames: &[Vec<u8>]) -> Vec<Outcome> {
     outcomes
 }
 
-/// One frame protected, which must succeed.
+/// Protects one frame, which must succeed.
 pub(crate) fn protect_one(tx: &mut TxSc, frame: &[u8]) -> Vec<u8> {
     protect(tx, &[frame.to_vec()]).remove(0).expect("protected")
 }

@@ -1,4 +1,4 @@
-//! The SecY through its public API: what goes in as octets, what comes out.
+//! Tests of the SecY through its public API: octets in, octets out.
 
 mod any_octets;
 mod bursts;

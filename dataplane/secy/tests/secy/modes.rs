@@ -1,4 +1,4 @@
-//! validateFrames: what each mode does to frames that are not authentic.
+//! validateFrames: the treatment of frames that are not authentic, in each mode.
 
 use gcm::Engine;
 use secy::{Discard, Protection, RxConfig, RxCounters, RxScs, Suite, TxScConfig, ValidateFrames};
@@ -7,7 +7,7 @@ use crate::line::{Key, frame, line, protect, protect_one, tx_config, validate, v
 
 use ValidateFrames::{Check, Disabled, Strict};
 
-/// A frame let through, as the name of its counter; or dropped, as that of its discard.
+/// The result for a spoilt frame: the counter of a passed frame, or the discard of a dropped one.
 fn outcome(validate: ValidateFrames, protection: Protection, spoil: fn(&mut [u8])) -> String {
     let mut names = Vec::new();
     for engine in Engine::available() {
@@ -30,7 +30,7 @@ fn outcome(validate: ValidateFrames, protection: Protection, spoil: fn(&mut [u8]
         let name = match out {
             Err(discard) => format!("drop {discard}"),
             Ok(out) => {
-                // What a mode lets through is the frame without SecTAG and ICV.
+                // A passed frame has no SecTAG and no ICV.
                 let len = if before.in_pkts_untagged > 0 {
                     76 + 32
                 } else {
@@ -196,7 +196,7 @@ fn strict_is_the_default() {
     assert_eq!(validate_one(&mut rx, &frame(64)), Err(Discard::InPktsNoTag));
 }
 
-/// Tags in clear are skipped up to what the config says, not further.
+/// Tags in clear are skipped up to the configured number and no further.
 #[test]
 fn tags_in_clear() {
     let tag = [0x88, 0xa8, 0x00, 0x07];
@@ -232,7 +232,8 @@ fn tags_in_clear() {
     }
 }
 
-/// Frames with and without tags by turns: none is taken for one like the frame before.
+/// Frames with and without tags alternate: none may be taken for one with the header of the frame
+/// before.
 #[test]
 fn tags_in_clear_or_not_by_turns() {
     let tag = [0x81, 0x00, 0x00, 0x07];

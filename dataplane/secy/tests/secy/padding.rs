@@ -1,4 +1,4 @@
-//! SL and the pad: short user data comes back exactly, whatever the line adds behind the ICV.
+//! SL and the pad: short user data is restored exactly, whatever pad the line adds after the ICV.
 
 use gcm::Engine;
 use proptest::prelude::{any, prop};
@@ -37,7 +37,7 @@ fn every_short_length_and_pad() {
     }
 }
 
-/// Without SL the frame's end is the ICV's end: octets behind it are no pad.
+/// Without SL the frame ends with the ICV: octets after it are no pad.
 #[test]
 fn long_user_data_takes_no_pad() {
     let (mut tx, mut rx) = line(&Key::new(Suite::GcmAes256, 1), tx_config(), RX);
@@ -51,7 +51,8 @@ fn long_user_data_takes_no_pad() {
     }
 }
 
-/// No standard sender writes SL 48 for 48 octets; a Linux kernel accepts such a frame.
+/// No standard sender writes SL 48 for 48 octets. A Linux kernel accepts such a frame, and so do
+/// we.
 #[test]
 fn a_short_length_of_48_is_taken() {
     let key = Key::new(Suite::GcmAes256, 1);
@@ -85,7 +86,7 @@ fn a_short_length_of_48_is_taken() {
     );
 }
 
-/// The whole length of a frame cut off octet by octet.
+/// A frame is truncated to every possible length.
 #[test]
 fn truncated_frames_are_bad() {
     for user_data_len in [2, 20, 47, 48, 100] {
@@ -106,7 +107,8 @@ fn truncated_frames_are_bad() {
 }
 
 proptest! {
-    /// open ∘ seal = id, for all suites, engines, protections and tags in clear.
+    /// Validate after protect is the identity, for all suites, engines, protections and tags in
+    /// clear.
     #[test]
     fn validate_of_protect_is_identity(
         user_data in prop::collection::vec(any::<u8>(), 2..300),

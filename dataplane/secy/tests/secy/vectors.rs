@@ -1,4 +1,4 @@
-//! The 48 published frames, octet for octet, in both directions and by each engine.
+//! The 48 published frames, octet for octet, in both directions and with each engine.
 
 use gcm::Engine;
 use secy::{Protection, RxConfig, RxSa, RxScs, SaId, Sak, Salt, Suite, TxSa, TxSc, TxScConfig};
@@ -24,7 +24,7 @@ struct Text {
     protected_frame: String,
 }
 
-/// A case of the file.
+/// A case of the vector file.
 pub(crate) struct Vector {
     pub(crate) name: String,
     pub(crate) suite: Suite,
@@ -161,7 +161,7 @@ fn validate_gives_the_plain_frame() {
     }
 }
 
-/// The published replay cases: window 32, the fourth frame is late; over 2^32 too.
+/// The published replay cases: window 32, the fourth frame is late; also across 2^32.
 #[test]
 fn replay_cases() {
     let vectors = vectors();

@@ -4,7 +4,7 @@ use secy::{Discard, RxConfig, RxScs, Suite, TxSc};
 
 use crate::line::{Key, frame, pn, protect_one, sci, tx_config, validate_one};
 
-/// A frame under this PN.
+/// A frame sealed under this PN.
 fn sealed(key: &Key, value: u64) -> Vec<u8> {
     let mut tx = TxSc::new(tx_config());
     tx.install(key.tx().with_next_pn(pn(value)));
@@ -32,14 +32,14 @@ fn late_frames_at_the_boundaries() {
             (-2, OK),
             (0, OK),
             (5, OK),
-            // Seven late: the next expected PN is over the boundary, this one is not.
+            // Seven late: the next expected PN is past the boundary, this one is before it.
             (-4, OK),
             (-4, TWICE),
             (0, TWICE),
             (-58, OK),
             (-59, LATE),
             (1, OK),
-            // The window is over the boundary altogether.
+            // The whole window is past the boundary.
             (200, OK),
             (137, OK),
             (136, LATE),
@@ -57,8 +57,9 @@ fn late_frames_at_the_boundaries() {
             let outcome = validate_one(&mut rx, &sealed(&key, sent));
             assert_eq!(outcome.map(|_| ()), want, "{boundary:#x} {distance:+}");
         }
-        // From before the boundary when the window is over it: it is taken for a PN of the next
-        // turn, so that the nonce is wrong; after the last turn there is none. Dropped both ways.
+        // A PN before the boundary when the window is past it: it is recovered as a PN of the next
+        // cycle, so the nonce is wrong. After the last cycle there is no such PN. The frame is
+        // dropped in both cases.
         let outcome = validate_one(&mut rx, &sealed(&key, boundary - 1));
         let last_turn = boundary >> 32 == u64::from(u32::MAX);
         let discard = if last_turn {
@@ -74,7 +75,7 @@ fn late_frames_at_the_boundaries() {
     }
 }
 
-/// The low half 0 is a PN as any other, but PN 0 is none.
+/// Low half 0 is valid in an XPN suite, but PN 0 is not.
 #[test]
 fn low_half_0() {
     let key = Key::new(Suite::GcmAesXpn256, 5);
@@ -105,7 +106,7 @@ fn low_half_0() {
     assert_eq!(validate_one(&mut rx, &zero), Err(Discard::InPktsBadTag));
 }
 
-/// A receiver at the start cannot follow a sender that begins far ahead: SAs start at 1.
+/// A new receiver cannot follow a sender that starts far ahead: SAs start at PN 1.
 #[test]
 fn far_ahead_is_not_followed() {
     let key = Key::new(Suite::GcmAesXpn256, 5);
