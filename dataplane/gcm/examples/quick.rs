@@ -1,4 +1,5 @@
-//! Times each engine on bursts of one size: `quick [burst] [sizes…]`, ns per frame, minimum and median.
+//! Times each engine on bursts of frames of one size: `quick [burst] [sizes…]`. Prints ns per
+//! frame, minimum and median.
 
 use std::time::Instant;
 

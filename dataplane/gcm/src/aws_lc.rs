@@ -1,6 +1,6 @@
-//! Engine `aws-lc`: AWS-LC behind `aws-lc-rs`, one frame after the other.
+//! Engine `aws-lc`: AWS-LC through `aws-lc-rs`, one frame at a time.
 //!
-//! AWS-LC owns the expanded key, allocates it and cleanses it when it frees it
+//! AWS-LC allocates and owns the expanded key, and cleanses it when it frees it
 //! (`EVP_AEAD_CTX_free`, `OPENSSL_free`).
 
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -33,7 +33,7 @@ impl AwsLcKey {
         icv.copy_from_slice(tag.as_ref());
     }
 
-    /// Decrypts the payload of one frame if its ICV is right, else zeroes it.
+    /// Decrypts the payload of one frame if its ICV is right, otherwise zeroes it.
     pub(crate) fn open_one(&self, job: &mut Job<'_>) {
         let nonce = Nonce::assume_unique_for_key(job.nonce);
         let (aad, payload, icv) = job.parts();

@@ -1,4 +1,4 @@
-//! The engines by name, and which of them this machine can run.
+//! The names of the engines, and the selection of those that this machine can run.
 
 use core::fmt;
 use core::str::FromStr;
@@ -10,19 +10,19 @@ use crate::selftest::{self, SelfTestError};
 #[cfg(target_arch = "x86_64")]
 use crate::vaes512::{self, Vaes512Key};
 
-/// Who does the arithmetic.
+/// An implementation of AES-GCM.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Engine {
-    /// Ours: VAES, VPCLMULQDQ and AVX-512, frames of a burst interleaved.
+    /// Our own: VAES, VPCLMULQDQ and AVX-512, with the frames of a burst interleaved.
     Vaes512,
-    /// AWS-LC by `aws-lc-rs`: one frame at a time, assembler of its own.
+    /// AWS-LC through `aws-lc-rs`: one frame at a time, with its own assembler.
     AwsLc,
-    /// Portable: the crate `aes-gcm`.
+    /// Portable: the `aes-gcm` crate.
     RustCrypto,
 }
 
 impl Engine {
-    /// Every engine this program knows, the fastest first.
+    /// All engines in this program, the fastest first.
     pub const ALL: [Self; 3] = [Self::Vaes512, Self::AwsLc, Self::RustCrypto];
 
     /// The engines that this machine can run, the fastest first.
@@ -30,7 +30,7 @@ impl Engine {
         Self::ALL.into_iter().filter(|engine| engine.is_available())
     }
 
-    /// Whether this machine has the instructions that the engine needs.
+    /// True if this machine has the instructions that the engine needs.
     #[must_use]
     pub fn is_available(self) -> bool {
         match self {
@@ -48,7 +48,7 @@ impl Engine {
         Self::available().next().unwrap_or(Self::RustCrypto)
     }
 
-    /// As shown in status and accepted in the config: `vaes512`, `aws-lc`, `rustcrypto`.
+    /// The name in the status and the config: `vaes512`, `aws-lc`, `rustcrypto`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -58,11 +58,11 @@ impl Engine {
         }
     }
 
-    /// Expands a key. Allocates: for the control thread, never on the frame path.
+    /// Expands a key. Allocates, so it belongs on the control thread and never on the frame path.
     ///
     /// # Panics
     ///
-    /// When this machine cannot run the engine ([`Engine::is_available`]).
+    /// If this machine cannot run the engine ([`Engine::is_available`]).
     #[must_use]
     pub fn expand(self, key: RawKey<'_>) -> Box<dyn BurstKey> {
         assert!(
@@ -79,12 +79,12 @@ impl Engine {
         }
     }
 
-    /// Runs known answers through every available engine, forged frames included. To be called
-    /// once at program start; where it fails, no frame may be sealed.
+    /// Runs known-answer tests on every available engine, including forged frames. Call it once at
+    /// program start. If it fails, no frame may be sealed.
     ///
     /// # Errors
     ///
-    /// Names the engine, the direction and the case that went wrong.
+    /// Names the engine, the case and the fault.
     pub fn self_test() -> Result<(), SelfTestError> {
         Self::available().try_for_each(selftest::run)
     }
@@ -96,7 +96,7 @@ impl fmt::Display for Engine {
     }
 }
 
-/// A name that is no engine's.
+/// No engine has this name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown AES-GCM engine `{name}`; known are {known}", known = known_names())]
 pub struct UnknownEngine {

@@ -1,22 +1,22 @@
-//! What an engine is given: frames to seal or open, and the key in its raw and expanded form.
+//! The input of an engine: frames to seal or open, and the key in raw and expanded form.
 
 use crate::limits::{BURST_MAX, FRAME_LEN_MAX, ICV_LEN};
 
 /// One frame to seal or open in place: `aad | payload | icv`, contiguous.
 pub struct Job<'a> {
-    /// AAD, payload and the [`ICV_LEN`] octets of the tag.
+    /// AAD, payload and the [`ICV_LEN`] octets of the ICV.
     pub frame: &'a mut [u8],
-    /// How many octets at the front are authenticated but not encrypted. Integrity only:
+    /// Octets at the front that are authenticated but not encrypted. For integrity only it is
     /// `frame.len() - ICV_LEN`.
     pub aad_len: usize,
-    /// 96-bit nonce; never the same twice under one key when sealing.
+    /// 96-bit nonce. When sealing, it must never repeat under one key.
     pub nonce: [u8; 12],
-    /// Set by [`BurstKey::open`]: the tag was right. Where it was not, the payload is zeroed.
+    /// Set by [`BurstKey::open`]: the ICV is right. If it is not, the payload is zeroed.
     pub authentic: bool,
 }
 
 impl<'a> Job<'a> {
-    /// A job not yet done.
+    /// A job that is not yet done.
     #[must_use]
     pub fn new(frame: &'a mut [u8], aad_len: usize, nonce: [u8; 12]) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Whether the lengths keep the contract.
+    /// True if the lengths satisfy the contract.
     #[inline]
     pub(crate) fn is_sound(&self) -> bool {
         let len = self.frame.len();
@@ -71,7 +71,7 @@ pub(crate) fn check(burst: &[Job<'_>]) {
         burst.len() <= BURST_MAX,
         "a burst holds at most {BURST_MAX} frames"
     );
-    // One branch for all frames; what exactly is wrong is nobody's hurry.
+    // One branch for all frames. The slow path below finds the exact fault.
     let wrong = burst
         .iter()
         .fold(false, |wrong, job| wrong | !job.is_sound());
@@ -89,15 +89,15 @@ pub(crate) fn check_len(burst: &[Job<'_>]) {
     );
 }
 
-/// An expanded key: seals and opens bursts. Zeroizes itself on drop.
+/// An expanded key, which seals and opens bursts. It is zeroized on drop.
 pub trait BurstKey: Send {
-    /// Encrypts each payload and writes each tag. At most [`BURST_MAX`] jobs.
+    /// Encrypts each payload and writes each ICV. At most [`BURST_MAX`] jobs.
     fn seal(&mut self, burst: &mut [Job<'_>]);
-    /// Decrypts each payload whose tag is right; zeroes the others.
+    /// Decrypts each payload whose ICV is right, and zeroes the others.
     fn open(&mut self, burst: &mut [Job<'_>]);
 }
 
-/// The raw key that an engine expands.
+/// The raw key for an engine to expand.
 #[derive(Clone, Copy)]
 pub enum RawKey<'a> {
     /// AES-128.

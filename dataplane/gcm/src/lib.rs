@@ -1,18 +1,17 @@
 //! AES-GCM for bursts of frames.
 //!
 //! A key is expanded once ([`Engine::expand`]) and then seals or opens bursts of up to
-//! [`BURST_MAX`] frames in place. One module per engine; the engine is picked at run time.
-//! [`Engine::self_test`] runs known answers through every engine and is to be called once at
-//! program start.
+//! [`BURST_MAX`] frames in place. Each engine is one module; the engine is selected at run time.
+//! Call [`Engine::self_test`] once at program start: it runs known-answer tests on every engine.
 //!
-//! Not here: nonces (the SecY makes them and owns their uniqueness), SecTAGs, replay.
+//! Not here: nonces (the SecY makes them and keeps them unique), SecTAGs, replay.
 //!
 //! # Panics
 //!
-//! [`BurstKey::seal`] and [`BurstKey::open`] panic when a caller breaks the contract of a
-//! [`Job`]: more than [`BURST_MAX`] jobs, `aad_len + ICV_LEN` beyond the frame, or a frame
-//! longer than [`FRAME_LEN_MAX`]. These are programming errors, never a matter of what the line
-//! delivers: the worker's buffers are shorter than that.
+//! [`BurstKey::seal`] and [`BurstKey::open`] panic if the caller breaks the contract of a [`Job`]:
+//! more than [`BURST_MAX`] jobs, `aad_len + ICV_LEN` beyond the frame, or a frame longer than
+//! [`FRAME_LEN_MAX`]. These are programming errors. No frame from the line can cause them, since
+//! the buffers of the worker are shorter than that.
 
 pub use engine::{Engine, UnknownEngine};
 pub use job::{BurstKey, Job, RawKey};

@@ -1,4 +1,4 @@
-//! Engine `rustcrypto`: the crate `aes-gcm`, one frame after the other, on any machine.
+//! Engine `rustcrypto`: the `aes-gcm` crate, one frame at a time, on any machine.
 //!
 //! The crate zeroizes its round keys and its hash key on drop (its feature `zeroize`).
 

@@ -1,41 +1,40 @@
-//! Known answers that every engine must give before it may touch a frame.
+//! Known-answer tests that every engine must pass before it processes a frame.
 //!
-//! The cases are from the GCM specification (McGrew and Viega, "The Galois/Counter Mode of
-//! Operation", appendix B; also used by NIST), which is no work of this program: an engine that
-//! is wrong in the same way when it seals and when it opens is found too. A burst is made of
-//! [`BURST_MAX`] copies of a case, so that the paths that interleave frames are run as well.
-//! These cases are short; for the longer paths a burst of mixed lengths is compared with the
-//! engine `rustcrypto`, which by then has passed all cases, or is found wrong itself.
+//! The cases come from the GCM specification (McGrew and Viega, "The Galois/Counter Mode of
+//! Operation", appendix B; also used by NIST), not from this program. So they also detect an engine
+//! with the same error in both seal and open. A burst contains [`BURST_MAX`] copies of a case, so
+//! that the paths that interleave frames are tested too. The cases are short. For the longer paths,
+//! a burst of mixed lengths is compared with engine `rustcrypto`, which must pass all cases itself.
 
 use crate::engine::Engine;
 use crate::job::{Job, RawKey};
 use crate::limits::{BURST_MAX, ICV_LEN};
 
-/// An engine that does not compute AES-GCM on this machine.
+/// An engine does not compute AES-GCM correctly on this machine.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the AES-GCM engine {engine} fails its self-test ({fault} in case {case}): \
      choose another engine and have the machine looked at"
 )]
 pub struct SelfTestError {
-    /// Which engine.
+    /// The engine.
     pub engine: Engine,
-    /// Which case, by its name in the specification, or `mixed`.
+    /// The name of the case in the specification, or `mixed`.
     pub case: &'static str,
-    /// What went wrong.
+    /// The fault.
     pub fault: Fault,
 }
 
-/// What an engine did wrong.
+/// The kinds of fault of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Sealing gave another ciphertext or ICV.
+    /// Seal gives a wrong ciphertext or ICV.
     #[error("wrong ciphertext or ICV")]
     Seal,
-    /// Opening refused a right frame or gave another plaintext.
+    /// Open refuses a valid frame or gives a wrong plaintext.
     #[error("wrong plaintext")]
     Open,
-    /// Opening took a forged frame for authentic, or did not wipe it.
+    /// Open accepts a forged frame, or does not wipe it.
     #[error("forged frame accepted")]
     Forgery,
 }
@@ -44,7 +43,7 @@ pub(crate) mod cases;
 
 use cases::{CASES, Case};
 
-/// Runs every case through one engine, alone and as a full burst, and a mixed burst.
+/// Runs every case on one engine, as a single frame and as a full burst, then mixed bursts.
 pub(crate) fn run(engine: Engine) -> Result<(), SelfTestError> {
     CASES.iter().try_for_each(|case| {
         [1, BURST_MAX].into_iter().try_for_each(|frames| {
@@ -64,7 +63,7 @@ pub(crate) fn run(engine: Engine) -> Result<(), SelfTestError> {
     })
 }
 
-/// Frames of 0 to some 2000 octets, one integrity-only, against the portable engine.
+/// Compares frames of 0 to about 2000 octets, one of them integrity only, with the portable engine.
 fn run_mixed(engine: Engine, wide: bool) -> Result<(), Fault> {
     let expand = |engine: Engine| match wide {
         false => engine.expand(RawKey::Aes128(&[0x3c; 16])),
@@ -135,7 +134,7 @@ fn run_case(engine: Engine, case: &Case, frames: usize) -> Result<(), Fault> {
         return Err(Fault::Open);
     }
 
-    // Each frame forged at another octet.
+    // Each frame is forged in a different octet.
     memory = sealed.repeat(frames);
     for (frame, octets) in memory.chunks_exact_mut(len).enumerate() {
         octets[frame % len] ^= 1 << (frame % 8);

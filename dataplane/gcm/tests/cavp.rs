@@ -1,4 +1,4 @@
-//! Every engine against cases of NIST's Cryptographic Algorithm Validation Program.
+//! Tests every engine with cases of NIST's Cryptographic Algorithm Validation Program.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ struct Case {
     nonce: [u8; 12],
     aad: Vec<u8>,
     plain: Vec<u8>,
-    /// Ciphertext and tag.
+    /// Ciphertext and ICV.
     sealed: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! Engine against engine on bursts of every shape, and forged frames in their midst.
+//! Compares the engines on bursts of every shape, also with forged frames among the others.
 
 use core::ops::RangeInclusive;
 
@@ -6,7 +6,7 @@ use gcm::{BURST_MAX, BurstKey, Engine, FRAME_LEN_MAX, ICV_LEN, Job, RawKey};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 
-/// One frame of a burst: lengths and where its octets start in memory, modulo 64.
+/// One frame of a burst: its lengths, and the start of its octets in memory, modulo 64.
 #[derive(Clone, Debug)]
 struct Shape {
     aad_len: usize,
@@ -30,7 +30,7 @@ impl Secret {
     }
 }
 
-/// Octets that repeat after 2^32 only; a test needs no better.
+/// Fills `memory` with pseudo-random octets.
 fn fill(memory: &mut [u8], seed: u64) {
     let mut state = seed | 1;
     for octet in memory {
@@ -51,7 +51,7 @@ fn secret(wide: bool, seed: u64) -> Secret {
     }
 }
 
-/// Room for a burst: every frame at its start, 64 octets of guard between frames.
+/// Memory for a burst: each frame at its start, with 64 guard octets between frames.
 struct Room {
     memory: Vec<u8>,
     frames: Vec<core::ops::Range<usize>>,
@@ -84,7 +84,7 @@ impl Room {
     }
 }
 
-/// Seals with every engine, opens with every other, and compares all memory, guards included.
+/// Seals and opens with every engine, and compares all memory, including the guards.
 fn agree(secret: &Secret, shapes: &[Shape], seed: u64) {
     let mut sealed: Option<Vec<u8>> = None;
     for engine in Engine::available() {
@@ -161,7 +161,7 @@ fn shape() -> impl Strategy<Value = Shape> {
     )
 }
 
-/// A frame of integrity only: all of it is AAD, of any length.
+/// A frame with integrity only: all octets are AAD, of any length.
 fn bare() -> impl Strategy<Value = Shape> {
     let aad_len = prop_oneof![
         4 => 0..=130_usize,
@@ -176,7 +176,7 @@ fn bare() -> impl Strategy<Value = Shape> {
     })
 }
 
-/// Bursts of frames with payloads, of frames without, and of both.
+/// Bursts of frames with a payload, without one, and of both kinds.
 fn shapes(frames: RangeInclusive<usize>) -> impl Strategy<Value = Vec<Shape>> {
     let both = prop_oneof![3 => bare(), 1 => shape()];
     prop_oneof![
@@ -240,7 +240,7 @@ fn engines_agree_at_every_payload_length() {
     }
 }
 
-/// Integrity only; the lengths of a burst are unequal.
+/// Integrity only, with different lengths in a burst.
 #[test]
 fn engines_agree_at_every_length_without_payload() {
     for wide in [false, true] {
@@ -267,7 +267,7 @@ fn engines_agree_at_every_aad_length_and_burst_size() {
             .map(|at| like((at * 7 + frames) % 65, at * 5))
             .collect();
         agree(&secret(true, 3), &shapes, 11);
-        // Frames of one length, as a burst of a test generator has them.
+        // Frames of equal length, as a test generator sends them.
         let shapes = vec![like(28, 64); frames];
         agree(&secret(true, 3), &shapes, 13);
         let shapes = vec![like(frames, 65 + frames * 8); frames];

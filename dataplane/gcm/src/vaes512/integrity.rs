@@ -1,5 +1,5 @@
-//! Integrity only: a group in which no frame has a payload. All octets are AAD, so there is GHASH of
-//! each frame, and of AES only what masks the tags.
+//! Integrity only: a group in which no frame has a payload. All octets are AAD, so the work is
+//! GHASH of each frame, and AES only for the first counters, which mask the tags.
 
 use core::arch::asm;
 use core::arch::x86_64::*;
@@ -12,17 +12,17 @@ use super::tags::{QUAD, Summed, give, load_icvs, quad};
 use crate::job::Job;
 use crate::limits::ICV_LEN;
 
-/// Frames whose masks are made side by side.
+/// Frames whose masks are computed side by side.
 const MASKED: usize = BATCH * QUAD;
 
-/// Whether a frame has no payload.
+/// True if a frame has no payload.
 #[inline]
 pub(super) fn is_bare(job: &Job<'_>) -> bool {
     job.frame.len() == job.aad_len + ICV_LEN
 }
 
-/// Tags of a whole group; nobody, who pads it, is planned.
-// Inlined it would take registers from the short frames beside it.
+/// Computes the tags of a whole group. The dummy frame that pads it is already planned.
+// Not inlined: it would take registers from the path for short frames.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2,aes")]
 pub(super) fn finish<const R: usize, const SEAL: bool>(
@@ -57,7 +57,7 @@ pub(super) fn finish<const R: usize, const SEAL: bool>(
     }
 }
 
-/// The encrypted first counters of [`MASKED`] frames.
+/// The encrypted first counters of [`MASKED`] frames, which mask the tags.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes")]
 fn masks<const R: usize>(t: &Tables, s: &Scratch, first: usize) -> [__m512i; BATCH] {
@@ -72,7 +72,7 @@ fn masks<const R: usize>(t: &Tables, s: &Scratch, first: usize) -> [__m512i; BAT
     state.map(|state| _mm512_aesenclast_epi128(state, t.round_keys[R]))
 }
 
-/// The `len` octets in front of a frame's ICV, and the powers that they meet; not the lengths.
+/// Hashes the `len` octets before a frame's ICV, without the block of lengths.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,vpclmulqdq,bmi2")]
 fn hash(t: &Tables, icv: *const u8, len: usize) -> Products {
@@ -88,7 +88,7 @@ fn hash(t: &Tables, icv: *const u8, len: usize) -> Products {
         );
     }
     let mask = _bzhi_u64(!0, (len - whole) as u32);
-    // SAFETY: the mask leaves only octets of the frame's AAD.
+    // SAFETY: the mask selects only octets of the frame's AAD.
     let x = unsafe { _mm512_maskz_loadu_epi8(mask, octets.wrapping_add(whole).cast()) };
     let h = load(powers.wrapping_add(whole));
     sum.add(_mm512_shuffle_epi8(x, reverse), h);

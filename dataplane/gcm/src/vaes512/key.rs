@@ -1,4 +1,4 @@
-//! What is made of a key once: round keys, the counters' share of round 1, the powers of H.
+//! The tables of a key, made once: round keys, the counters' share of round 1, the powers of H.
 
 use core::arch::x86_64::*;
 
@@ -6,28 +6,29 @@ use super::ghash::{Products, polynomial, reduce_lanes, reverse_octets};
 use crate::job::{Job, RawKey};
 use crate::limits::FRAME_LEN_MAX;
 
-/// The highest power of H: one per block of AAD and payload (each may end in a part of a block)
-/// and one for the lengths.
+/// The highest power of H: one for each block of AAD and payload (each may end with a partial
+/// block), and one for the lengths.
 pub(super) const POWER_MAX: usize = (FRAME_LEN_MAX / 16 + 2).next_multiple_of(4);
 /// Vectors of four counter blocks.
 const COUNTER_VECTORS: usize = FRAME_LEN_MAX.div_ceil(64);
 
 #[repr(C, align(64))]
 pub(super) struct Tables {
-    /// Each four times over.
+    /// Each round key in all four lanes.
     pub(super) round_keys: [__m512i; 15],
-    /// What counter 1 adds to round 1, four times over.
+    /// The share of counter 1 in round 1, in all four lanes.
     pub(super) first_counter: __m512i,
-    /// H four times over.
+    /// H in all four lanes.
     pub(super) h: __m512i,
-    /// What the counters `4v + 2 ..= 4v + 5` add to round 1.
+    /// The shares of the counters `4v + 2 ..= 4v + 5` in round 1.
     pub(super) counters: [__m512i; COUNTER_VECTORS],
-    /// `powers[i]` is H^(POWER_MAX - i); the lanes behind H^1 are zero.
+    /// `powers[i]` is H^(POWER_MAX - i); the lanes after H^1 are zero.
     pub(super) powers: [[u64; 2]; POWER_MAX + 4],
 }
 
 impl Tables {
-    /// The powers that the last `octets` of a frame's hash meet, a part of a block counting whole.
+    /// The powers for the last `octets` octets of a frame's hash. A partial block counts as a whole
+    /// one.
     #[inline]
     pub(super) fn powers_of(&self, octets: usize) -> *const u8 {
         let behind: *const u8 = (&raw const self.powers[POWER_MAX]).cast();
@@ -43,7 +44,7 @@ impl Tables {
     #[inline]
     #[target_feature(enable = "aes,avx512f,avx512vl")]
     pub(super) fn start(&self, job: &Job<'_>) -> __m128i {
-        // SAFETY: the mask leaves the 12 octets of the nonce.
+        // SAFETY: the mask selects the 12 octets of the nonce.
         let nonce = unsafe { _mm_maskz_loadu_epi32(0b0111, job.nonce.as_ptr().cast()) };
         let [first, second] = [0, 1].map(|r| _mm512_castsi512_si128(self.round_keys[r]));
         _mm_aesenc_si128(_mm_xor_si128(nonce, first), second)
@@ -66,7 +67,8 @@ pub(super) fn expand(tables: &mut Tables, key: &RawKey<'_>) {
     for (wide, key) in tables.round_keys.iter_mut().zip(keys) {
         *wide = _mm512_broadcast_i32x4(key);
     }
-    // H in GHASH's order of bits, times x: the products of two such come out shifted right.
+    // H in the bit order of GHASH, times x: this cancels the right shift in the product of two such
+    // values.
     let mut h = keys[0];
     for key in &keys[1..rounds] {
         h = _mm_aesenc_si128(h, *key);
@@ -86,8 +88,8 @@ pub(super) fn expand(tables: &mut Tables, key: &RawKey<'_>) {
         next.add(power, h);
         power = reduce_lanes(next.lo, next.mid, next.hi);
     }
-    // Round 1 is linear behind its substitution of octets, and the nonce and the counter do not
-    // share an octet: round 1 of (nonce, counter) = round 1 of (nonce, 0) + share of the counter.
+    // After its substitution of octets round 1 is linear, and the nonce and the counter share no
+    // octet: round 1 of (nonce, counter) = round 1 of (nonce, 0) + share of the counter.
     let zero = _mm_setzero_si128();
     let none = _mm_aesenc_si128(keys[0], zero);
     let share = |counter: u32| {
@@ -105,11 +107,11 @@ pub(super) fn expand(tables: &mut Tables, key: &RawKey<'_>) {
     }
 }
 
-/// H·x, in each lane.
+/// H·x in each lane.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn times_x(h: __m512i) -> __m512i {
-    // Each lane to the left by one bit; for the bit that falls out at the top, the polynomial.
+    // Shifts each lane left by one bit, and adds the polynomial if the top bit falls out.
     let carries = _mm512_maskz_shuffle_epi32::<0x4e>(0xcccc, _mm512_srli_epi64::<63>(h));
     let shifted = _mm512_or_si512(_mm512_slli_epi64::<1>(h), carries);
     let top = _mm512_srai_epi64::<63>(_mm512_shuffle_epi32::<0xee>(h));

@@ -1,9 +1,10 @@
-//! What each frame has once: its last piece, its AAD and lengths, and its tag. Four frames at a
-//! time, and one vector for the four encrypted first counters: five vectors side by side.
+//! The work that each frame has once: its last piece, its AAD and lengths, and its tag. It handles
+//! four frames at a time, and one vector for the four encrypted first counters: five vectors side
+//! by side.
 //!
-//! GHASH of four frames is made while the next four are encrypted, and their tags while the four
-//! after those are: a reduction is a chain of instructions that wait for each other, and at the
-//! end of a turn nothing else would be left to do meanwhile.
+//! GHASH of four frames runs while the next four are encrypted, and their tags are computed while
+//! the four after those are encrypted. A reduction is a chain of dependent instructions, and at the
+//! end of a round of the loop no other work would be left to fill the wait.
 
 use core::arch::asm;
 use core::arch::x86_64::*;
@@ -17,16 +18,17 @@ use crate::job::Job;
 
 /// Four frames between AES and GHASH.
 struct Quad {
-    /// The last pieces' ciphertext, ready for GHASH.
+    /// The ciphertext of the last pieces, ready for GHASH.
     x: [__m512i; QUAD],
-    /// The encrypted first counter block of each frame: masks its tag.
+    /// The encrypted first counter block of each frame, which masks its tag.
     masks: __m512i,
-    /// Opening: the tags that came with the frames.
+    /// Open only: the ICVs of the frames.
     icvs: __m512i,
 }
 
-/// Last pieces and tags of a whole group. Where there is no stream, all frames are short, and
-/// this plans those behind the first twelve itself: between AES rounds it costs nothing.
+/// Computes the last pieces and the tags of a whole group. Without a stream all frames are short,
+/// and this function plans all frames after the first twelve: between AES rounds that costs
+/// nothing.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2,aes")]
 pub(super) fn finish<const R: usize, const SEAL: bool, const STREAMED: bool>(
@@ -104,7 +106,8 @@ pub(super) fn finish<const R: usize, const SEAL: bool, const STREAMED: bool>(
     );
 }
 
-/// Behind round 1: the last pieces' counters of four frames, and their first counters.
+/// The state after round 1: the counters of the last pieces of four frames, and their first
+/// counters.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn begin(t: &Tables, s: &Scratch, first: usize) -> [__m512i; QUAD + 1] {
@@ -119,7 +122,7 @@ fn begin(t: &Tables, s: &Scratch, first: usize) -> [__m512i; QUAD + 1] {
     })
 }
 
-/// The last round, payload in and out.
+/// The last round, which reads and writes the payload.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes")]
 fn end<const R: usize, const SEAL: bool>(
@@ -137,13 +140,13 @@ fn end<const R: usize, const SEAL: bool>(
         icvs: zero,
     };
     if !SEAL {
-        // In front of the stores to the payload: a masked store may span the ICV, and a load
-        // behind it would have to wait for it.
+        // Before the stores to the payload: a masked store may span the ICV, and a load after it
+        // would have to wait.
         quad.icvs = load_icvs(frames);
     }
     for j in 0..QUAD {
         let (text, mask) = (frames[j].last, frames[j].last_mask);
-        // SAFETY: the mask leaves only octets of the frame's payload.
+        // SAFETY: the mask selects only octets of the frame's payload.
         let p = unsafe { _mm512_maskz_loadu_epi8(mask, text.cast()) };
         let key = _mm512_xor_si512(p, t.round_keys[R]);
         let out = _mm512_aesenclast_epi128(state[j], key);
@@ -160,7 +163,7 @@ fn end<const R: usize, const SEAL: bool>(
     quad
 }
 
-/// What the stream has summed up for a frame.
+/// The sum of the stream for a frame.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn streamed<const STREAMED: bool>(s: &Scratch, index: usize) -> Products {
@@ -177,7 +180,7 @@ fn streamed<const STREAMED: bool>(s: &Scratch, index: usize) -> Products {
     sum
 }
 
-/// AAD and lengths of a frame, and the powers that they meet.
+/// AAD and lengths of a frame, and the powers of H for them.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn head(t: &Tables, s: &Scratch, index: usize) -> (__m512i, __m512i) {
@@ -186,7 +189,7 @@ fn head(t: &Tables, s: &Scratch, index: usize) -> (__m512i, __m512i) {
     (load(s.heads[index].as_ptr().cast()), h)
 }
 
-/// The powers that the last piece of a frame meets.
+/// The powers of H for the last piece of a frame.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn last_powers(s: &Scratch, index: usize) -> __m512i {

@@ -1,79 +1,81 @@
-//! Engine `vaes512`: AES-GCM on VAES, VPCLMULQDQ and AVX-512, frames of a burst interleaved.
+//! Engine `vaes512`: AES-GCM on VAES, VPCLMULQDQ and AVX-512, with the frames of a burst
+//! interleaved.
 //!
-//! One vector holds four blocks. A short frame has one or two vectors of work, each a chain of
-//! fourteen rounds that wait for each other; only work of several frames side by side keeps the
-//! AES unit busy. So a burst is cut into groups of up to 32 frames, and a group goes through
+//! One vector holds four blocks. A short frame has one or two vectors of work. Each vector is a
+//! chain of fourteen dependent rounds, so only the interleaved work of several frames keeps the AES
+//! unit busy. A burst is therefore cut into groups of up to 32 frames, and a group passes through
 //! three stages:
 //!
 //! ```text
-//!  plan    each frame: where its octets are, what they meet; round 1 of its nonce
+//!  plan    each frame: addresses of its octets, counters and powers; round 1 of its nonce
 //!            payload = runs of 256 octets | up to 3 pieces of 64 | last piece, 0 to 64
-//!  stream  runs frame by frame, pieces four by four across frames:
-//!            AES of a batch of four vectors  ||  GHASH of the batch before (opening: the same)
+//!  stream  runs frame by frame, pieces in fours across frames:
+//!            AES of a batch of four vectors  ||  GHASH of the batch before (open: the same)
 //!  last    four frames: AES of four last pieces + the four first counters
 //!            ||  GHASH of the four frames before
 //!            ||  of the four before those: one reduction, four tags
 //! ```
 //!
-//! Where all frames are short (one piece), there is no stream, and planning is done between the
-//! rounds of `last`. Where no frame has a payload, as with integrity only, nothing is left but GHASH
-//! and the first counters: `integrity`.
+//! If all frames are short (one piece), there is no stream, and planning runs between the rounds of
+//! `last`. If no frame has a payload, as with integrity only, only GHASH and the first counters
+//! remain: `integrity`.
 //!
-//! # What a key holds, and why
+//! # Contents of a key
 //!
-//! * **Counter-mode caching.** Every frame counts from 1, and nonce and counter do not share an
-//!   octet of the counter block. Round 1 is linear behind its substitution of octets, so round 1
-//!   of (nonce, counter) is round 1 of (nonce, 0), made once per frame, plus a share of the
-//!   counter that only depends on the key, kept in a table. One XOR takes the place of making the
-//!   counter, whitening and a round: 13 rounds are left of 14.
-//! * **All powers of H** that a frame can meet. A vector of four blocks is multiplied by the four
-//!   powers that lead each block to the end of the frame; the products are summed and reduced
-//!   once per frame, for four frames together. Any length starts at its own row of the table.
+//! - **Counter-mode caching.** Every frame counts from 1, and nonce and counter share no octet of
+//!   the counter block. After its substitution of octets, round 1 is linear. So round 1 of (nonce,
+//!   counter) is round 1 of (nonce, 0), computed once per frame, plus a share of the counter that
+//!   depends only on the key and is kept in a table. One XOR replaces the counter, the whitening
+//!   and one round: 13 of 14 rounds remain.
+//! - **All powers of H** that a frame needs. A vector of four blocks is multiplied by the four
+//!   powers for the distance of each block to the end of the frame. The products are summed, and
+//!   reduced once per frame, four frames together. Each length starts at its own row of the table.
 //!
-//! About 41 KiB per key: 9 KiB counters, 9 KiB powers, 1 KiB round keys, 21 KiB scratch.
-//! Expansion is some 600 products, each waiting for the one before, and takes about 3 µs, drop
-//! about 1 µs: nothing against an interval of 100 ms, and expansion is done on the control thread.
+//! A key takes about 41 KiB: 9 KiB counters, 9 KiB powers, 1 KiB round keys, 21 KiB scratch.
+//! Expansion needs about 600 products, each dependent on the one before. It takes about 3 µs, and
+//! drop about 1 µs. This is negligible against a rekey interval of 100 ms, and expansion runs on
+//! the control thread.
 //!
 //! # Registers and order
 //!
 //! AES runs on one port of the core and carry-less products on another, one vector per cycle each
 //! (measured on a Sapphire Rapids). A batch of four chains covers the latency of a round. The
-//! products should stand *between* the rounds; left to itself the compiler puts all of them, and
-//! the chain of first counters too, behind the last round. `round` pins that order and nothing
-//! else: one block is one round of four or five chains, with one vector of GHASH between. This
-//! core's window of reordering hides part of the difference; a smaller one, or a core whose AES
-//! and products share their ports, hides less. Of the 32 registers a block
-//! takes 4–5 chains, 3 sums, 1 key, 2 factors and 4 products; the other values of a batch (4 `x`,
-//! reversal, start) stay in registers around it. The compiler names the registers.
+//! products should be *between* the rounds. By itself the compiler puts all of them, and the chain
+//! of first counters too, after the last round. `round` fixes that order and nothing else: one
+//! block is one round of four or five chains, with one vector of GHASH in between. The reorder
+//! window of this core hides part of the difference. A core with a smaller window, or with AES and
+//! products on the same ports, hides less. Of the 32 registers a block takes 4–5 chains, 3 sums, 1
+//! key, 2 factors and 4 products. The other values of a batch (4 `x`, reversal, start) stay in
+//! registers around it. The compiler assigns the registers.
 //!
-//! Two rules of memory cost more than any arithmetic when broken: a load must not come shortly
-//! behind a store that covers a part of it, masked-off octets included (so AAD is read when a
-//! frame is planned and the ICV before the last piece is written), and the ciphertext goes from
-//! AES to GHASH in registers, never through the frame.
+//! A violation of these two memory rules costs more than any arithmetic. First, a load must not
+//! come shortly after a store that covers a part of it, including masked-off octets. So the AAD is
+//! read when a frame is planned, and the ICV before the last piece is written. Second, the
+//! ciphertext goes from AES to GHASH in registers, never through the frame.
 //!
 //! # Memory
 //!
-//! Inside, frames are raw addresses: `plan` takes them from the `&mut [u8]` of each job, which
-//! stay borrowed for the whole call, and nobody touches the slices before the last store. A run
-//! or a piece lies wholly inside its payload; AAD and last piece are loaded and stored under a
-//! mask that leaves only their octets. Counters and powers are addressed relative to the payload;
-//! their tables are as long as [`crate::FRAME_LEN_MAX`] needs, which `check` asserts. The addresses
-//! in the scratch are dead between calls.
+//! Internally, frames are raw addresses. `plan` takes them from the `&mut [u8]` of each job, which
+//! stays borrowed for the whole call, and nothing uses the slices before the last store. A run or a
+//! piece lies wholly inside its payload. AAD and last piece are loaded and stored with a mask that
+//! selects only their octets. Counters and powers are addressed relative to the payload; their
+//! tables have the length that [`crate::FRAME_LEN_MAX`] needs, and `check` asserts that limit. The
+//! addresses in the scratch are invalid between calls.
 //!
 //! # Constant time
 //!
-//! Every branch and every address follows from lengths and from the number of frames, and after
-//! the last tag from whether it was right; these are public. Keys, H, nonces, payload and tags
-//! only go through AES, carry-less products, XOR and shuffles with fixed controls, whose time does not
-//! depend on data. Tags are compared whole, four at a time.
+//! Every branch and every address depends only on lengths and on the number of frames and, after
+//! the last tag, on whether the tag is right. All of these are public. Keys, H, nonces, payload and
+//! tags pass only through AES, carry-less products, XOR and shuffles with fixed controls, whose
+//! time does not depend on data. Tags are compared whole, four at a time.
 //!
 //! # Wiping
 //!
-//! Round keys, tables and scratch (starts of nonces, sums, heads) are one allocation, written over
-//! with zeros on drop. The vector registers are cleared at the end of each call. What expansion
-//! leaves on the stack is cleared at its end. Registers that the compiler spills in a burst lie on
-//! the stack below the caller; the next burst writes over them, and drop clears [`STACK_WIPE`]
-//! octets of stack below it, on the worker's thread where the bursts ran.
+//! Round keys, tables and scratch (starts of nonces, sums, heads) are one allocation, which drop
+//! overwrites with zeros. Each call clears the vector registers at its end. Expansion clears the
+//! stack that it used. Registers that the compiler spills in a burst lie on the stack below the
+//! caller. The next burst overwrites them, and drop clears [`STACK_WIPE`] octets of stack below it,
+//! on the worker's thread where the bursts ran.
 
 #![allow(
     clippy::wildcard_imports,
@@ -99,10 +101,10 @@ mod round;
 mod stream;
 mod tags;
 
-/// Octets of stack that expansion and drop clear; more than any function here takes.
+/// Octets of stack that expansion and drop clear: more than any function here uses.
 const STACK_WIPE: usize = 8192;
 
-/// Whether this machine has the instructions.
+/// True if this machine has the instructions.
 pub(crate) fn is_available() -> bool {
     is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
@@ -113,7 +115,7 @@ pub(crate) fn is_available() -> bool {
         && is_x86_feature_detected!("bmi2")
 }
 
-/// An expanded key with the room to use it in.
+/// An expanded key with its scratch memory.
 #[repr(C, align(64))]
 pub(crate) struct Vaes512Key {
     tables: Tables,
@@ -129,13 +131,13 @@ impl Vaes512Key {
     ///
     /// # Panics
     ///
-    /// Where the instructions are missing.
+    /// If this machine lacks the instructions.
     pub(crate) fn new(key: RawKey<'_>) -> Box<Self> {
         assert!(is_available(), "engine vaes512 without its instructions");
-        // SAFETY: numbers, vectors and raw addresses, for all of which zero is a value.
+        // SAFETY: the fields are numbers, vectors and raw addresses; zero is valid for all of them.
         let mut this = unsafe { Box::<Self>::new_zeroed().assume_init() };
         this.rounds = key::rounds(&key);
-        // SAFETY: the instructions are there.
+        // SAFETY: the instructions are available.
         unsafe { key::expand(&mut this.tables, &key) };
         // SAFETY: as above.
         unsafe { clear_registers() };
@@ -146,7 +148,7 @@ impl Vaes512Key {
     fn run<const SEAL: bool>(&mut self, burst: &mut [Job<'_>]) {
         check_len(burst);
         for group in burst.chunks_mut(GROUP_MAX) {
-            // One pass over the jobs for both questions.
+            // One pass over the jobs finds both `sound` and `short`.
             let (sound, short) = group.iter().fold((true, true), |(sound, short), job| {
                 (sound & job.is_sound(), short & plan::is_short(job))
             });
@@ -154,7 +156,7 @@ impl Vaes512Key {
                 check(group);
             }
             if self.rounds == 14 {
-                // SAFETY: new() has found the instructions.
+                // SAFETY: new() has checked the instructions.
                 unsafe { self.group::<14, SEAL>(group, short) };
             } else {
                 // SAFETY: as above.
@@ -184,7 +186,7 @@ impl Vaes512Key {
     }
 }
 
-/// Plans a group and sends everything but the last pieces through the stream.
+/// Plans a group and passes everything except the last pieces through the stream.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2,aes")]
 fn stream_group<const R: usize, const SEAL: bool>(
@@ -227,7 +229,8 @@ fn stream_group<const R: usize, const SEAL: bool>(
     }
     s.has_runs = s.frames[group.len()].runs != &raw mut s.runs[0];
     s.has_pieces = list_end > BATCH;
-    // Nobody's pieces have been summed up behind all others; before the first frame is nothing.
+    // Place 0 now holds the sums of the padding. It stands for "before the first frame", so it must
+    // be zero.
     s.runs[0] = Products::zero();
     s.pieces[0] = Products::zero();
 }
@@ -246,7 +249,7 @@ impl Drop for Vaes512Key {
     fn drop(&mut self) {
         let words = ptr::from_mut(self).cast::<u64>();
         for at in 0..size_of::<Self>() / size_of::<u64>() {
-            // SAFETY: inside of `self`, whose fields need no drop and for which zero is a value.
+            // SAFETY: inside `self`, whose fields need no drop and for which zero is valid.
             unsafe { ptr::write_volatile(words.wrapping_add(at), 0) };
         }
         compiler_fence(Ordering::SeqCst);
@@ -254,7 +257,7 @@ impl Drop for Vaes512Key {
     }
 }
 
-/// Clears what earlier calls have left below this one's caller.
+/// Clears the stack that earlier calls used below this function's caller.
 #[inline(never)]
 fn wipe_stack() {
     let mut room = [0_u64; STACK_WIPE / 8];
@@ -271,7 +274,7 @@ fn wipe_stack() {
 fn clear_registers() {
     macro_rules! clear {
         ($($number:literal)*) => {
-            // SAFETY: writes only the registers that it names.
+            // SAFETY: writes only the registers that it declares.
             unsafe {
                 asm!(
                     "vzeroall",

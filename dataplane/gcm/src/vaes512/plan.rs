@@ -1,5 +1,5 @@
-//! The plan of a group of frames: where the octets of each are, which counters and which powers
-//! of H they meet. All of it follows from lengths, which are public.
+//! The plan of a group of frames: the addresses of the octets of each frame, and of the counters
+//! and powers of H for them. All of these depend only on lengths, which are public.
 
 use core::arch::x86_64::*;
 
@@ -8,20 +8,20 @@ use super::key::Tables;
 use crate::job::Job;
 use crate::limits::ICV_LEN;
 
-/// Frames in a group.
+/// Upper limit for the frames of a group.
 pub(super) const GROUP_MAX: usize = 32;
-/// Octets of a piece: one vector.
+/// Octets of a piece, which is one vector.
 pub(super) const PIECE: usize = 64;
-/// Pieces in a batch; as many stand side by side in AES.
+/// Pieces in a batch, which pass through AES side by side.
 pub(super) const BATCH: usize = 4;
-/// Octets of a run: a batch of pieces that follow each other in one frame.
+/// Octets of a run: a batch of consecutive pieces of one frame.
 pub(super) const RUN: usize = BATCH * PIECE;
-/// AAD up to here fits into one vector together with the lengths.
+/// The longest AAD that fits into one vector together with the lengths.
 const SHORT_AAD: usize = 48;
-/// What is not in runs and not the last piece.
+/// Upper limit for the pieces of a group that are neither in a run nor the last of a frame.
 const PIECES_MAX: usize = GROUP_MAX * (BATCH - 1);
 
-/// A full piece of a frame, neither in a run nor the last.
+/// A full piece of a frame that is neither in a run nor the last one.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub(super) struct Piece {
@@ -29,48 +29,48 @@ pub(super) struct Piece {
     pub(super) frame: *const Frame,
 }
 
-/// One frame. `text + to_counters` and `text + to_powers` are what the piece at `text` meets:
-/// payload, counters and powers proceed in step.
+/// One frame. `text + to_counters` and `text + to_powers` are the addresses of the counters and the
+/// powers for the piece at `text`: payload, counters and powers advance together.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Frame {
     /// Round 1 of the nonce with counter 0.
     pub(super) start: __m128i,
-    /// What the head meets.
+    /// The powers of H for the head.
     pub(super) head_powers: *const u8,
-    /// The last piece, of 0 to 64 octets.
+    /// The last piece, 0 to 64 octets.
     pub(super) last: *mut u8,
     pub(super) last_mask: u64,
     pub(super) to_counters: isize,
     pub(super) to_powers: isize,
     pub(super) icv: *mut u8,
-    /// Where the running sums over runs and over pieces are kept for this frame: its own place if
-    /// it has any, else that of the frame before.
+    /// The place of the running sums over runs and over pieces for this frame: its own place if it
+    /// has any, otherwise that of the previous frame.
     pub(super) runs: *mut Products,
     pub(super) pieces: *mut Products,
 }
 
-/// What of a frame is work for the stream.
+/// The part of a frame that the stream processes.
 pub(super) struct Planned {
-    /// The first octets of a long AAD, whole blocks of it.
+    /// The first octets of a long AAD, in whole blocks.
     pub(super) aad: *const u8,
     pub(super) lead: usize,
     /// Runs at the front of the payload.
     pub(super) text: *mut u8,
     pub(super) runs: usize,
-    /// Behind this frame's pieces.
+    /// End of the list of pieces, after those of this frame.
     pub(super) list_end: usize,
 }
 
 impl Frame {
-    /// The running sum over runs behind this frame.
+    /// The running sum over runs up to the end of this frame.
     #[inline]
     pub(super) fn runs<'a>(&self, _room: &'a Scratch) -> &'a Products {
         // SAFETY: plan() made it a place in the scratch, which is borrowed shared.
         unsafe { &*self.runs }
     }
 
-    /// The running sum over pieces behind this frame.
+    /// The running sum over pieces up to the end of this frame.
     #[inline]
     pub(super) fn pieces<'a>(&self, _room: &'a Scratch) -> &'a Products {
         // SAFETY: as above.
@@ -78,22 +78,23 @@ impl Frame {
     }
 }
 
-/// Room for the work on one group. Index 0 of `frames`, `runs` and `pieces` is nobody's and stands for what was before the first
-/// frame; nobody also fills up the last four.
+/// Scratch memory for one group. Index 0 of `frames`, `runs` and `pieces` belongs to the dummy
+/// frame `nobody` and stands for the state before the first frame. `nobody` also pads the group to
+/// a multiple of four frames.
 #[repr(C, align(64))]
 pub(super) struct Scratch {
-    /// Of each frame: the last [`SHORT_AAD`] octets of AAD or less, and in the fourth lane the
+    /// For each frame: up to [`SHORT_AAD`] last octets of the AAD, and in the fourth lane the
     /// lengths of payload and AAD in bits; ready for GHASH.
     pub(super) heads: [[u64; 8]; GROUP_MAX + 4],
-    /// `start` of each frame, side by side.
+    /// `start` of each frame, contiguous.
     pub(super) starts: [__m128i; GROUP_MAX + 4],
     pub(super) frames: [Frame; GROUP_MAX + 4],
     pub(super) runs: [Products; GROUP_MAX + 1],
     pub(super) pieces: [Products; GROUP_MAX + 1],
-    /// In front and behind a batch of nobody's.
+    /// A batch of dummy pieces comes before and after the list.
     pub(super) list: [Piece; BATCH + PIECES_MAX + BATCH],
     pub(super) nobody: [u8; PIECE],
-    /// Whether any frame of the group has runs, has pieces.
+    /// True if any frame of the group has runs; the same for pieces.
     pub(super) has_runs: bool,
     pub(super) has_pieces: bool,
 }
@@ -108,14 +109,14 @@ pub(super) fn lead(aad_len: usize) -> usize {
     }
 }
 
-/// Whether a frame needs no more than its last piece.
+/// True if a frame consists of its last piece only.
 #[inline]
 pub(super) fn is_short(job: &Job<'_>) -> bool {
     (job.aad_len <= SHORT_AAD) & (job.frame.len().wrapping_sub(job.aad_len) <= PIECE + ICV_LEN)
 }
 
 impl Scratch {
-    /// Plans nobody, who pads the group of `frames`.
+    /// Plans the dummy frame `nobody`, which pads a group of `frames` frames.
     #[inline]
     pub(super) fn plan_nobody(&mut self, t: &Tables, frames: usize) {
         let text = self.nobody.as_mut_ptr();
@@ -134,7 +135,7 @@ impl Scratch {
         self.frames[frames + 1..frames.next_multiple_of(4) + 1].fill(nobody);
     }
 
-    /// Plans a frame that is one short piece.
+    /// Plans a frame that has only one short piece.
     #[inline]
     #[target_feature(enable = "bmi2,avx512f,avx512bw,avx512vl,aes,vaes,vpclmulqdq")]
     pub(super) fn plan_short(&mut self, t: &Tables, index: usize, job: &mut Job<'_>) {
@@ -153,10 +154,10 @@ impl Scratch {
         frame.to_counters = t.counters() as isize - text as isize;
         frame.to_powers = powers as isize - text as isize;
         frame.icv = text.wrapping_add(text_len);
-        // Here and not where the head is hashed: this load may span the first piece, and would
-        // have to wait for that piece's store if it came behind it.
+        // The load is here and not at the hash of the head: it may span the first piece, and would
+        // wait for the store of that piece if it came after it.
         let mask = _bzhi_u64(!0, aad_len as u32);
-        // SAFETY: the mask leaves only octets of the frame's AAD.
+        // SAFETY: the mask selects only octets of the frame's AAD.
         let head = unsafe { _mm512_maskz_loadu_epi8(mask, aad.cast()) };
         self.put_head(index, head, text_len, aad_len);
     }
@@ -217,7 +218,7 @@ impl Scratch {
             frame.head_powers = frame.head_powers.wrapping_add(lead);
             let mask = _bzhi_u64(!0, (aad_len - lead) as u32);
             let aad = text.wrapping_sub(aad_len - lead);
-            // SAFETY: the mask leaves only octets of the frame's AAD.
+            // SAFETY: the mask selects only octets of the frame's AAD.
             let aad = unsafe { _mm512_maskz_loadu_epi8(mask, aad.cast()) };
             self.put_head(index, aad, text_len, aad_len);
         }

@@ -1,5 +1,5 @@
-//! One AES round of several vectors, alone or with one vector of GHASH between: the one place
-//! where the order of instructions is pinned.
+//! One AES round of several vectors, alone or with one vector of GHASH in between. Only this module
+//! fixes the order of instructions.
 
 /// Round `$round` of four or (`five`) five vectors, side by side.
 macro_rules! round {
@@ -28,7 +28,7 @@ macro_rules! round {
     }};
 }
 
-/// As `round`, and between its instructions `sum += x * h`, not reduced.
+/// Same as `round`, and between its instructions `sum += x * h`, not reduced.
 macro_rules! round_hash {
     ($t:expr, $round:expr, $state:ident, $sum:expr, $x:expr, $h:expr $(, $five:ident)?) => {{
         let _key: __m512i;
@@ -72,16 +72,16 @@ macro_rules! round_hash {
     }};
 }
 
-/// Several rounds.
+/// Expands to several `round`s.
 macro_rules! rounds {
     ($t:expr, $state:ident, $($r:literal)*) => { $( round!($t, $r, $state); )* };
     (five $t:expr, $state:ident, $($r:literal)*) => { $( round!($t, $r, $state, five); )* };
 }
 
-/// Has these values made before the next block.
+/// Forces these values to be computed before the next block.
 macro_rules! pin {
     ($($value:expr),*) => { $(
-        // SAFETY: no instruction at all.
+        // SAFETY: contains no instruction.
         unsafe { asm!("/* {} */", inout(zmm_reg) $value, options(nomem, nostack, preserves_flags)) };
     )* };
 }

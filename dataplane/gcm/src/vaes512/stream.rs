@@ -1,10 +1,10 @@
-//! All of a group but the last piece of each frame: one stream of batches without regard to where
-//! frames begin and end.
+//! All of a group except the last piece of each frame: one stream of batches, independent of frame
+//! boundaries.
 //!
-//! GHASH of a batch is made while the next is encrypted (sealing), or while the batch itself is
-//! decrypted (opening). The sum of products runs on from frame to frame and is put down at each
-//! frame's place as it stands behind that frame; what belongs to one frame is the difference of
-//! two such. So nothing has to be cleared, and no branch asks for the end of a frame.
+//! GHASH of a batch runs while the next batch is encrypted (seal), or while the batch itself is
+//! decrypted (open). The sum of products continues from frame to frame. Its value at the end of
+//! each frame is stored in the frame's place; the part of one frame is the difference of two such
+//! values. So nothing has to be cleared, and no branch tests for the end of a frame.
 
 use core::arch::asm;
 use core::arch::x86_64::*;
@@ -17,14 +17,14 @@ use super::round::{round, round_hash, rounds};
 /// A batch between AES and GHASH, and the sum so far.
 pub(super) struct Stream {
     x: [__m512i; BATCH],
-    /// Runs: what `x` meets, and where the sum goes.
+    /// For runs: the powers of H for `x`, and the place of the sum.
     powers: *const u8,
     place: *mut Products,
     sum: Products,
 }
 
 impl Stream {
-    /// A stream whose first batch is nobody's.
+    /// A stream whose first batch belongs to the dummy frame.
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(super) fn new(nobody: &Frame) -> Self {
@@ -36,7 +36,7 @@ impl Stream {
         }
     }
 
-    /// The first octets of a long AAD, whole blocks of it.
+    /// Hashes the first octets of a long AAD, in whole blocks.
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2")]
     pub(super) fn lead<const SEAL: bool>(&mut self, frame: &Frame, planned: &Planned) {
@@ -48,7 +48,7 @@ impl Stream {
         let powers = frame.head_powers.wrapping_sub(planned.lead);
         for at in (0..planned.lead).step_by(PIECE) {
             let mask = _bzhi_u64(!0, (planned.lead - at).min(PIECE) as u32);
-            // SAFETY: the mask leaves only octets of the frame's AAD.
+            // SAFETY: the mask selects only octets of the frame's AAD.
             let x = unsafe { _mm512_maskz_loadu_epi8(mask, planned.aad.wrapping_add(at).cast()) };
             sum.add(
                 _mm512_shuffle_epi8(x, reverse),
@@ -60,7 +60,7 @@ impl Stream {
         put(sum, frame.runs);
     }
 
-    /// The runs of one frame.
+    /// Processes the runs of one frame.
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2")]
     pub(super) fn runs<const R: usize, const SEAL: bool>(
@@ -120,7 +120,7 @@ impl Stream {
         (self.place, self.powers) = (place, lagging);
     }
 
-    /// GHASH of the last batch of runs.
+    /// Hashes the last batch of runs.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2")]
     pub(super) fn end_runs(&mut self) {
@@ -132,7 +132,7 @@ impl Stream {
         self.x = [_mm512_setzero_si512(); BATCH];
     }
 
-    /// Pieces of any frames: whole batches. In front of `list` stands the batch before.
+    /// Processes whole batches of pieces of any frames. The previous batch comes before `list`.
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2")]
     pub(super) fn pieces<const R: usize, const SEAL: bool>(
@@ -184,7 +184,7 @@ impl Stream {
         (self.x, self.sum) = (x, sum);
     }
 
-    /// GHASH of the last batch of pieces.
+    /// Hashes the last batch of pieces.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,bmi2")]
     pub(super) fn end_pieces(&mut self, list: *const Piece) {
@@ -197,16 +197,16 @@ impl Stream {
     }
 }
 
-/// The `j`th piece from `list` on, and its frame.
+/// The piece `j` of `list`, and its frame.
 #[inline]
 fn piece<'a>(list: *const Piece, j: usize) -> (*mut u8, &'a Frame) {
-    // SAFETY: the list is filled up to whole batches, at either end with nobody's pieces.
+    // SAFETY: the list consists of whole batches; dummy pieces pad both ends.
     let piece = unsafe { *list.wrapping_add(j) };
-    // SAFETY: a frame of the scratch, not written to while the stream runs over it.
+    // SAFETY: a frame of the scratch, which is not written while the stream uses it.
     (piece.text, unsafe { &*piece.frame })
 }
 
-/// Puts a running sum down.
+/// Stores a running sum.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn put(sum: Products, place: *mut Products) {

@@ -1,4 +1,4 @@
-//! Tags, those of four frames at a time: from their sums to what is written or compared.
+//! Tags of four frames at a time: from their sums to the write or the comparison.
 
 use core::arch::x86_64::*;
 
@@ -8,15 +8,15 @@ use super::ghash::{Products, add_lanes, reduce_lanes, reverse_octets, store_lane
 use super::plan::Frame;
 use crate::job::Job;
 
-/// Frames at a time.
+/// Frames processed together.
 pub(super) const QUAD: usize = 4;
 
-/// Four frames between GHASH and tags: their sums, a lane each, not yet reduced.
+/// Four frames between GHASH and tags: their sums, one lane each, not yet reduced.
 pub(super) struct Summed {
     pub(super) sum: Products,
-    /// The encrypted first counter block of each frame: masks its tag.
+    /// The encrypted first counter block of each frame, which masks its tag.
     masks: __m512i,
-    /// Opening: the tags that came with the frames.
+    /// Open only: the ICVs of the frames.
     icvs: __m512i,
 }
 
@@ -35,7 +35,7 @@ impl Summed {
         }
     }
 
-    /// Adds a product of each frame.
+    /// Adds one product for each frame.
     #[inline]
     #[target_feature(enable = "avx512f,vpclmulqdq")]
     pub(super) fn add(&mut self, x: __m512i, h: __m512i) {
@@ -43,7 +43,7 @@ impl Summed {
     }
 }
 
-/// Writes the tags of four frames, or compares them.
+/// Writes the tags of four frames, or compares them with the ICVs.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,vpclmulqdq")]
 pub(super) fn give<const SEAL: bool>(summed: &Summed, frames: &[Frame], jobs: &mut [Job<'_>]) {
@@ -69,8 +69,8 @@ pub(super) fn give<const SEAL: bool>(summed: &Summed, frames: &[Frame], jobs: &m
     }
 }
 
-/// Marks each of four frames, and wipes the payloads of those whose tag is wrong: where one of
-/// the two bits of a frame in `wrong` is set.
+/// Marks each of four frames as authentic or not. Wipes the payload if the tag is wrong: one of the
+/// frame's two bits in `wrong` is set.
 #[cold]
 #[inline(never)]
 fn refuse(wrong: u8, jobs: &mut [Job<'_>]) {
@@ -83,7 +83,7 @@ fn refuse(wrong: u8, jobs: &mut [Job<'_>]) {
     }
 }
 
-/// The tags that came with four frames.
+/// Loads the ICVs of four frames.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn load_icvs(frames: &[Frame; QUAD]) -> __m512i {

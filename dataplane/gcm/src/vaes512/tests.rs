@@ -4,7 +4,7 @@ use core::ptr;
 use super::{Vaes512Key, is_available};
 use crate::job::{BurstKey, Job, RawKey};
 
-/// The octets of a value, each read on its own so that padding may be looked at too.
+/// The octets of a value, read one by one so that padding may be read too.
 fn octets<T>(value: *const T) -> Vec<u8> {
     (0..size_of::<T>())
         // SAFETY: `value` points into a live allocation of `size_of::<T>()` octets; the reads are
@@ -20,7 +20,7 @@ fn a_dropped_key_is_zero_from_end_to_end() {
         return;
     }
     let mut key = ManuallyDrop::new(Vaes512Key::new(RawKey::Aes256(&[0x5a; 32])));
-    // A burst through every stage, so that the scratch is full.
+    // A burst that passes through every stage, so that the scratch is full.
     let mut frames = [[7; 28 + 700 + 16]; 40];
     let mut burst: Vec<_> = frames
         .iter_mut()
