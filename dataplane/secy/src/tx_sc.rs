@@ -20,8 +20,7 @@ pub struct TxScConfig {
     /// The SCI.
     pub sci: Sci,
     /// True: each SecTAG has the SCI. False: ES is set, and the peer forms the SCI from the source
-    /// address and port 1. So false works only for a station that sends its own frames under port
-    /// 1.
+    /// address and port 1. So false works only for a station that sends its own frames with port 1.
     pub explicit_sci: bool,
     /// Encryption, or authentication only.
     pub protection: Protection,

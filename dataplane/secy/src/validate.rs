@@ -123,8 +123,8 @@ fn early_replay_test(sa: &RxSa, pn_low: u32) -> Result<Pn, Discard> {
 }
 
 /// Repeats the replay test for an authentic frame, counts the frame as received, strips it and
-/// passes it on. Otherwise it applies validateFrames. Returns the number of discarded frames: 0 or
-/// 1.
+/// passes it on. Otherwise it applies validateFrames. Returns the number of discarded frames, 0
+/// or 1.
 // Always inlined: otherwise it costs ten instructions per frame.
 #[inline(always)]
 fn settle(
