@@ -6,8 +6,8 @@
 //! Frames are copied into buffers of fixed size inside the queues: no allocation after the link is
 //! set up. A full queue refuses a frame; if the frame came from the line, the worker counts it. The
 //! worker rings only for frames and when it ends; control polls for everything else. Neither end
-//! waits for the other, even if the other is preempted: control's thread cannot hold up frames (ADR
-//! 11).
+//! waits for the other, even if the other is preempted, so control's thread cannot hold up frames
+//! (ADR 11).
 //!
 //! Not here: the meaning of a rekey frame, or the check that it is authentic.
 

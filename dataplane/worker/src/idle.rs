@@ -78,8 +78,8 @@ pub(crate) enum Waited {
     TimedOut,
 }
 
-/// The sleep of one worker. It remembers the ports that woke it without a frame. Red is 0, black is
-/// 1.
+/// The sleep of one worker. It remembers the ports that woke it without a frame. Index 0 is red,
+/// index 1 is black.
 #[derive(Default)]
 pub(crate) struct Sleep {
     /// Frames received by the end of the last wait.
