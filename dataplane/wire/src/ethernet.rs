@@ -1,4 +1,4 @@
-//! The Ethernet view: addresses, EtherType, VLAN tags. FCS is not part of a frame here.
+//! The Ethernet view: addresses, EtherType, VLAN tags. A frame here does not include the FCS.
 
 use crate::{MACS_LEN, MacAddr};
 
@@ -11,10 +11,10 @@ pub const ETHERTYPE_C_TAG: u16 = 0x8100;
 pub const ETHERTYPE_S_TAG: u16 = 0x88A8;
 /// Octets of a VLAN tag.
 pub const VLAN_TAG_LEN: usize = 4;
-/// Octets of the shortest frame we look at: two addresses and an EtherType.
+/// Octets of the shortest frame that has a view: two addresses and an EtherType.
 pub const ETHERNET_LEN_MIN: usize = MACS_LEN + 2;
 
-/// A frame of at least [`ETHERNET_LEN_MIN`] octets. No accessor panics.
+/// A frame of at least [`ETHERNET_LEN_MIN`] octets. Its accessors never panic.
 #[derive(Clone, Copy)]
 pub struct EthernetFrame<'a> {
     addresses: &'a [u8; MACS_LEN],
@@ -22,7 +22,7 @@ pub struct EthernetFrame<'a> {
 }
 
 impl<'a> EthernetFrame<'a> {
-    /// `None` when the frame is too short to have an EtherType.
+    /// Checks the length; `None` if the frame is too short to have an EtherType.
     #[inline]
     #[must_use]
     pub fn parse(frame: &'a [u8]) -> Option<Self> {
@@ -53,14 +53,14 @@ impl<'a> EthernetFrame<'a> {
         MacAddr([a, b, c, d, e, f])
     }
 
-    /// The first EtherType: that of the outermost VLAN tag where there is one.
+    /// The first EtherType: that of the outermost VLAN tag if there is one.
     #[inline]
     #[must_use]
     pub fn ethertype(&self) -> u16 {
-        be16(self.after_source).unwrap_or(0) // at least two octets by `parse`
+        be16(self.after_source).unwrap_or(0) // `parse` ensures at least two octets
     }
 
-    /// The VLAN of the outer tag, 0 to 4095; `None` when the frame has no tag.
+    /// The VLAN ID of the outer tag, 0 to 4095; `None` if the frame has no tag.
     #[inline]
     #[must_use]
     pub fn vlan(&self) -> Option<u16> {
@@ -69,16 +69,16 @@ impl<'a> EthernetFrame<'a> {
         self.tag_at(0).then_some(tci & VLAN_BITS)
     }
 
-    /// How many VLAN tags stand in front, counted up to `max`. A tag counts only if an EtherType
-    /// follows it, so what comes after the counted tags is never empty.
+    /// The number of VLAN tags at the front, counted up to `max`. A tag counts only if an EtherType
+    /// follows it, so the octets after the counted tags are never empty.
     #[inline]
     #[must_use]
     pub fn vlan_tags(&self, max: usize) -> usize {
         (0..max).take_while(|&tags| self.tag_at(tags)).count()
     }
 
-    /// The octets behind the source address and the first `tags` VLAN tags, from the EtherType on.
-    /// Empty when the frame is shorter than that.
+    /// The octets after the source address and the first `tags` VLAN tags, starting with the
+    /// EtherType. Empty if the frame is shorter than that.
     #[inline]
     #[must_use]
     pub fn after_tags(&self, tags: usize) -> &'a [u8] {
@@ -87,7 +87,7 @@ impl<'a> EthernetFrame<'a> {
             .unwrap_or(&[])
     }
 
-    /// The EtherType behind all VLAN tags that [`EthernetFrame::vlan_tags`] counts up to `max`.
+    /// The EtherType after all VLAN tags that [`EthernetFrame::vlan_tags`] counts up to `max`.
     #[inline]
     #[must_use]
     pub fn ethertype_after_tags(&self, max: usize) -> u16 {
@@ -102,7 +102,7 @@ impl<'a> EthernetFrame<'a> {
     }
 }
 
-/// The first EtherType of a frame; `None` when the frame is too short to have one.
+/// The first EtherType of a frame; `None` if the frame is too short to have one.
 #[inline]
 #[must_use]
 pub fn ethertype(frame: &[u8]) -> Option<u16> {

@@ -1,4 +1,4 @@
-//! Identifiers of IEEE 802.1AE as types that cannot hold a wrong value.
+//! Identifiers of IEEE 802.1AE as types that hold only valid values.
 
 use core::fmt;
 use core::num::NonZeroU64;
@@ -19,16 +19,16 @@ pub struct Sci([u8; 8]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Ssci(pub u32);
 
-/// Association number: names one of the four SAs of an SC, 0 to 3.
+/// Association number: identifies one of the four SAs of an SC, 0 to 3.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct An(u8);
 
-/// Packet number: 1 to 2^64 - 1. Non-XPN suites use the low 32 bits only.
+/// Packet number: 1 to 2^64 - 1. Non-XPN suites use only the low 32 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Pn(NonZeroU64);
 
 impl Sci {
-    /// From MAC address and port number.
+    /// Builds an SCI from MAC address and port number.
     #[inline]
     #[must_use]
     pub const fn new(mac: MacAddr, port: u16) -> Self {
@@ -37,7 +37,7 @@ impl Sci {
         Self([a, b, c, d, e, f, g, h])
     }
 
-    /// From its eight octets as transmitted.
+    /// Builds an SCI from its eight octets as transmitted.
     #[inline]
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 8]) -> Self {
@@ -51,7 +51,7 @@ impl Sci {
         self.0
     }
 
-    /// The MAC address half.
+    /// The MAC address.
     #[inline]
     #[must_use]
     pub const fn mac(self) -> MacAddr {
@@ -59,7 +59,7 @@ impl Sci {
         MacAddr([a, b, c, d, e, f])
     }
 
-    /// The port number half.
+    /// The port number.
     #[inline]
     #[must_use]
     pub const fn port(self) -> u16 {
@@ -72,28 +72,28 @@ impl An {
     /// The first association number.
     pub const ZERO: Self = Self(0);
 
-    /// `None` above 3.
+    /// Checks the value; `None` above 3.
     #[inline]
     #[must_use]
     pub const fn new(an: u8) -> Option<Self> {
         if an < 4 { Some(Self(an)) } else { None }
     }
 
-    /// The AN carried in the low two bits of a TCI/AN octet.
+    /// The AN in the low two bits of a TCI/AN octet.
     #[inline]
     #[must_use]
     pub const fn from_tci(octet: u8) -> Self {
         Self(octet & 3)
     }
 
-    /// 0 to 3.
+    /// The value, 0 to 3.
     #[inline]
     #[must_use]
     pub const fn value(self) -> u8 {
         self.0
     }
 
-    /// As an index of a table of four.
+    /// The value as an index into a table of four.
     #[inline]
     #[must_use]
     pub const fn index(self) -> usize {
@@ -109,10 +109,10 @@ impl An {
 }
 
 impl Pn {
-    /// Where every SA starts.
+    /// The first PN of every SA.
     pub const FIRST: Self = Self(NonZeroU64::MIN);
 
-    /// `None` for 0, which is never a packet number.
+    /// Checks the value; `None` for 0, which is never a packet number.
     #[inline]
     #[must_use]
     pub const fn new(pn: u64) -> Option<Self> {
@@ -122,7 +122,7 @@ impl Pn {
         }
     }
 
-    /// 1 to 2^64 - 1.
+    /// The value, 1 to 2^64 - 1.
     #[inline]
     #[must_use]
     pub const fn value(self) -> u64 {
@@ -161,7 +161,7 @@ impl fmt::Display for An {
     }
 }
 
-/// A MAC address is six pairs of hex digits joined by colons.
+/// The text is not a MAC address: six pairs of hex digits joined by colons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseMacAddrError;
 

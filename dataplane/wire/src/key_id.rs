@@ -1,4 +1,4 @@
-//! The name of a QKD key: ETSI GS QKD 014 `key_ID`.
+//! The identifier of a QKD key: ETSI GS QKD 014 `key_ID`.
 
 use core::fmt;
 
@@ -7,39 +7,39 @@ mod tests;
 
 /// A `key_ID` exactly as the KME wrote it: 1 to 64 visible ASCII characters.
 ///
-/// The standard says UUID; KMEs in the field also hand out other texts and upper-case UUIDs, and
-/// want their own spelling back, so the text is kept as it came.
+/// The standard requires a UUID. Some KMEs also use other texts and upper-case UUIDs, and expect
+/// their own spelling in requests. So the text is kept unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId {
     len: u8,
     text: [u8; Self::LEN_MAX],
 }
 
-/// Why a text is no `key_ID`.
+/// The reasons why a text is not a `key_ID`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyIdError {
-    /// Empty, or longer than [`KeyId::LEN_MAX`].
+    /// The text is empty, or longer than [`KeyId::LEN_MAX`].
     Length(usize),
-    /// Holds an octet that is not a visible ASCII character.
+    /// An octet is not a visible ASCII character.
     Octet(u8),
 }
 
 impl KeyId {
-    /// Octets of the longest `key_ID` we carry.
+    /// Octets of the longest supported `key_ID`.
     pub const LEN_MAX: usize = 64;
 
-    /// From text.
+    /// Checks a text.
     ///
     /// # Errors
-    /// When the text is empty, too long, or not visible ASCII.
+    /// If the text is empty, too long, or not visible ASCII.
     pub fn new(text: &str) -> Result<Self, KeyIdError> {
         Self::from_bytes(text.as_bytes())
     }
 
-    /// From octets, as carried in a rekey frame.
+    /// Checks octets from a rekey frame.
     ///
     /// # Errors
-    /// As [`KeyId::new`].
+    /// The errors of [`KeyId::new`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyIdError> {
         if bytes.is_empty() || bytes.len() > Self::LEN_MAX {
             return Err(KeyIdError::Length(bytes.len()));
@@ -65,10 +65,10 @@ impl KeyId {
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        core::str::from_utf8(self.as_bytes()).unwrap_or("") // visible ASCII by construction
+        core::str::from_utf8(self.as_bytes()).unwrap_or("") // accepted only as visible ASCII
     }
 
-    /// The first eight characters: enough for a table on a screen.
+    /// The first eight characters, short enough for a table on a screen.
     #[must_use]
     pub fn short(&self) -> &str {
         let text = self.as_str();

@@ -1,7 +1,7 @@
-//! What travels on the line: frame and SecTAG views, and the identifiers inside them.
+//! The formats on the line: views of frames and SecTAGs, and the identifiers inside them.
 //!
-//! No dependencies, no allocation on the frame path, no `unsafe`, no IO. Views check their input
-//! once (`parse`), accessors of a parsed view never panic. Nothing here knows a key.
+//! No dependencies, no allocation on the frame path, no `unsafe`, no I/O. A view checks its input
+//! once (`parse`); accessors of a parsed view never panic. This crate handles no keys.
 #![forbid(unsafe_code)]
 
 mod ethernet;
@@ -20,7 +20,7 @@ pub use sectag::{Channel, SHORT_LEN_BOUND, SecTag, SecTagError, short_len};
 
 /// EtherType of a MACsec frame (IEEE 802.1AE).
 pub const ETHERTYPE_MACSEC: u16 = 0x88E5;
-/// EtherType of our rekey frames: IEEE 802 local experimental 1, configurable on the line.
+/// EtherType of our rekey frames: IEEE 802 local experimental 1. The config can change it.
 pub const ETHERTYPE_REKEY: u16 = 0x88B5;
 /// Octets of destination and source address, in front of the SecTAG.
 pub const MACS_LEN: usize = 12;
@@ -30,5 +30,6 @@ pub const SECTAG_LEN_MIN: usize = 8;
 pub const SECTAG_LEN_MAX: usize = 16;
 /// Octets of the integrity check value.
 pub const ICV_LEN: usize = 16;
-/// What protecting a frame adds at most: SecTAG with SCI, and ICV. Line MTU = red MTU + this.
+/// Upper limit for the octets that protection adds: SecTAG with SCI, and ICV. Line MTU = red MTU +
+/// this.
 pub const OVERHEAD_MAX: usize = SECTAG_LEN_MAX + ICV_LEN;

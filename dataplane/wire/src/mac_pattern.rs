@@ -1,5 +1,5 @@
-//! A MAC address with some digits left open: `01:80:c2:00:00:0x` is the sixteen addresses that the
-//! standards write as 01-80-C2-00-00-0X.
+//! A MAC address with wildcard digits: `01:80:c2:00:00:0x` stands for the sixteen addresses that
+//! the standards write as 01-80-C2-00-00-0X.
 
 use core::fmt;
 use core::str::FromStr;
@@ -9,20 +9,20 @@ use crate::MacAddr;
 #[cfg(test)]
 mod tests;
 
-/// Stands for any hex digit.
+/// The wildcard for any hex digit.
 const ANY: u8 = b'x';
 const DIGITS: [u8; 16] = *b"0123456789abcdef";
 
-/// One address, or all that agree in the digits that are given.
+/// One address, or all addresses that match the given digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MacPattern {
     value: MacAddr,
-    /// A digit that counts is 0xf here, an open one 0.
+    /// 0xf for a given digit, 0 for a wildcard.
     mask: MacAddr,
 }
 
 impl MacPattern {
-    /// Exactly this address.
+    /// Matches this address only.
     #[must_use]
     pub const fn exactly(address: MacAddr) -> Self {
         Self {
@@ -31,19 +31,19 @@ impl MacPattern {
         }
     }
 
-    /// The digits that are given; zero where one is open.
+    /// The given digits; a wildcard is 0.
     #[must_use]
     pub const fn value(&self) -> MacAddr {
         self.value
     }
 
-    /// Ones where a digit is given.
+    /// The mask: 0xf for a given digit, 0 for a wildcard.
     #[must_use]
     pub const fn mask(&self) -> MacAddr {
         self.mask
     }
 
-    /// Whether the address agrees in all digits that are given.
+    /// True if the address matches all given digits.
     #[must_use]
     pub fn matches(&self, address: MacAddr) -> bool {
         let octets = self.value.0.iter().zip(self.mask.0).zip(address.0);
@@ -52,7 +52,8 @@ impl MacPattern {
         })
     }
 
-    /// Whether every address of it is a group address: the digit that tells it is given, and says so.
+    /// True if all matching addresses are group addresses: the digit with the group bit is given,
+    /// and has the bit set.
     #[must_use]
     pub const fn is_group(&self) -> bool {
         self.value.0[0] & self.mask.0[0] & 1 == 1
@@ -82,7 +83,7 @@ impl fmt::Debug for MacPattern {
     }
 }
 
-/// A pattern is six pairs of hex digits or `x`, joined by colons.
+/// The text is not a pattern: six pairs of hex digits or `x`, joined by colons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseMacPatternError;
 
@@ -123,7 +124,7 @@ impl FromStr for MacPattern {
     }
 }
 
-/// A digit's bits, and which of them are given.
+/// The value of a digit and its mask.
 fn digit_of(digit: u8) -> Option<(u8, u8)> {
     let digit = digit.to_ascii_lowercase();
     if digit == ANY {

@@ -3,7 +3,7 @@
 //! ```text
 //! 88 E5 | V ES SC SCB E C AN(2) | SL | PN(4) | SCI(8), if SC
 //! ```
-//! The EtherType counts as part of the SecTAG, as it does in the standard.
+//! As in the standard, the EtherType is part of the SecTAG.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ use crate::{An, ETHERTYPE_MACSEC, ICV_LEN, SECTAG_LEN_MAX, SECTAG_LEN_MIN, Sci};
 #[cfg(test)]
 mod tests;
 
-/// User data shorter than this has its length in SL; longer user data has SL = 0.
+/// User data shorter than this has its length in SL. Longer user data has SL = 0.
 pub const SHORT_LEN_BOUND: u8 = 48;
 
 const TCI_VERSION: u8 = 0x80;
@@ -22,59 +22,59 @@ const TCI_SCB: u8 = 0x10;
 const TCI_E: u8 = 0x08;
 const TCI_C: u8 = 0x04;
 
-/// A SecTAG that passed the checks of 802.1AE 9.12, but for two that need the SA: a non-XPN suite
-/// has no PN 0, and the ICV.
+/// A SecTAG that passed the checks of 802.1AE 9.12, except for two checks that need the SA: PN 0,
+/// which is invalid in a non-XPN suite, and the ICV.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SecTag {
     /// Association number.
     pub an: An,
     /// E: the user data is encrypted.
     pub encrypted: bool,
-    /// C: the user data was changed, so it cannot be used without the key.
+    /// C: the user data is changed, so it cannot be used without the key.
     pub changed: bool,
-    /// Which secure channel the frame belongs to.
+    /// The secure channel of the frame.
     pub channel: Channel,
-    /// SL: octets of user data if fewer than 48, else 0. Never 1: an EtherType alone is two.
-    /// A receiver also accepts 48, which no standard sender writes.
+    /// SL: octets of user data if fewer than 48, otherwise 0. Never 1, since an EtherType alone has
+    /// two. A receiver also accepts 48, which no standard sender writes.
     pub short_len: u8,
-    /// PN as transmitted; for XPN suites the low half of it.
+    /// PN as transmitted; for XPN suites it is the low half.
     pub pn_low: u32,
 }
 
-/// How a SecTAG names its SC. ES and SCB exclude an explicit SCI.
+/// The SC in a SecTAG. ES and SCB exclude an explicit SCI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Channel {
-    /// SC: the SCI is in the tag.
+    /// SC: the SCI is in the SecTAG.
     Explicit(Sci),
-    /// The SCI is not in the tag.
+    /// The SCI is not in the SecTAG.
     Implied {
-        /// ES: the source address and port 1 are the SCI.
+        /// ES: the SCI is the source address with port 1.
         end_station: bool,
         /// SCB: EPON single copy broadcast.
         scb: bool,
     },
 }
 
-/// Why octets are no valid SecTAG: the checks of 802.1AE 9.12 in their order.
+/// The reasons why octets are not a valid SecTAG: the checks of 802.1AE 9.12 in their order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SecTagError {
-    /// No MACsec EtherType: the frame is untagged.
+    /// There is no MACsec EtherType: the frame is untagged.
     Untagged,
-    /// Ends before the ICV could.
+    /// The frame ends inside SecTAG or ICV.
     Truncated,
     /// V is not 0.
     Version,
-    /// ES or SCB together with SC.
+    /// ES or SCB is set together with SC.
     Channel,
-    /// SL is above 48, or 1.
+    /// SL is 1, or above 48.
     ShortLength,
-    /// Fewer octets of user data than SL says, or fewer than 48 with SL = 0.
+    /// There are fewer octets of user data than SL says, or fewer than 48 with SL = 0.
     UserData,
 }
 
 impl SecTag {
-    /// Reads the SecTAG at the front of `octets`: all of the frame from behind the source address
-    /// and any VLAN tags in clear to its end, pad included.
+    /// Reads the SecTAG at the front of `octets`, which is the frame after the source address and
+    /// any VLAN tags in clear, up to its end, including the pad.
     ///
     /// # Errors
     /// The first check that fails.
@@ -88,7 +88,7 @@ impl SecTag {
                 SecTagError::Untagged
             });
         };
-        // One load: this is on the frame path.
+        // One load, since this is on the frame path.
         let fixed = u64::from_be_bytes(*fixed);
         let [.., tci, short_len] = ((fixed >> 32) as u32).to_be_bytes();
         if fixed >> 48 != u64::from(ETHERTYPE_MACSEC) {
@@ -123,8 +123,8 @@ impl SecTag {
             )]
             pn_low: fixed as u32,
         };
-        // SL's top two bits are reserved zeros: every value with one of them set is 64 or more.
-        // The standard has no SL 48. A Linux kernel accepts it, and so do we.
+        // The top two bits of SL are reserved zeros; a value with one of them set is 64 or more.
+        // The standard does not permit SL 48. A Linux kernel accepts it, and so do we.
         if short_len > SHORT_LEN_BOUND || short_len == 1 {
             return Err(SecTagError::ShortLength);
         }
@@ -139,8 +139,8 @@ impl SecTag {
         Ok(tag)
     }
 
-    /// The SCI that `octets`, from the EtherType on, carry if they begin with a SecTAG that has one.
-    /// Nothing else of the tag is looked at.
+    /// The SCI in `octets`, which start with the EtherType. `None` unless they start with a SecTAG
+    /// that has an SCI. No other field of the SecTAG is checked.
     #[inline]
     #[must_use]
     pub fn explicit_sci(octets: &[u8]) -> Option<Sci> {
@@ -150,8 +150,8 @@ impl SecTag {
         (tagged && fixed[2] & TCI_SC != 0).then(|| Sci::from_bytes(*sci))
     }
 
-    /// Writes the tag to the front of `out` and returns its length; writes nothing and returns 0
-    /// when `out` is shorter than [`SecTag::len`].
+    /// Writes the SecTAG to the front of `out` and returns its length. If `out` is shorter than
+    /// [`SecTag::len`], it writes nothing and returns 0.
     #[inline]
     pub fn emit(&self, out: &mut [u8]) -> usize {
         let [type_a, type_b] = ETHERTYPE_MACSEC.to_be_bytes();
@@ -176,7 +176,7 @@ impl SecTag {
         self.len()
     }
 
-    /// Octets of the tag, EtherType included: 8, or 16 with an explicit SCI.
+    /// Octets of the SecTAG including the EtherType: 8, or 16 with an explicit SCI.
     #[inline]
     #[expect(clippy::len_without_is_empty, reason = "a SecTAG is never empty")]
     #[must_use]
@@ -187,7 +187,7 @@ impl SecTag {
         }
     }
 
-    /// The SCI, where it is in the tag.
+    /// The SCI, if it is in the SecTAG.
     #[inline]
     #[must_use]
     pub const fn sci(&self) -> Option<Sci> {
@@ -197,7 +197,7 @@ impl SecTag {
         }
     }
 
-    /// ES.
+    /// The ES bit.
     #[inline]
     #[must_use]
     pub const fn end_station(&self) -> bool {
@@ -210,15 +210,15 @@ impl SecTag {
         )
     }
 
-    /// SCB.
+    /// The SCB bit.
     #[inline]
     #[must_use]
     pub const fn scb(&self) -> bool {
         matches!(self.channel, Channel::Implied { scb: true, .. })
     }
 
-    /// Octets of user data in a frame that has `octets_len` octets from this tag to its end: SL
-    /// where it is given (then what follows the ICV is pad), else all up to the ICV.
+    /// Octets of user data in a frame that has `octets_len` octets from this SecTAG to its end: SL
+    /// if it is not 0 (then the octets after the ICV are pad), otherwise all octets before the ICV.
     #[inline]
     #[must_use]
     pub const fn user_data_len(&self, octets_len: usize) -> usize {

@@ -36,7 +36,7 @@ fn vlan_tags_are_skipped_up_to_the_maximum() {
     let c_tag = [0x81, 0x00, 0x20, 0x05];
     let s_tag = [0x88, 0xa8, 0x00, 0x07];
     let macsec = [0x88, 0xe5, 0x2c];
-    // (after the source, max, tags, EtherType then)
+    // (octets after the source address, max, tags, EtherType after the tags)
     let cases: [(Vec<u8>, usize, usize, u16); 8] = [
         (macsec.to_vec(), 2, 0, ETHERTYPE_MACSEC),
         ([&c_tag[..], &macsec].concat(), 0, 0, ETHERTYPE_C_TAG),
@@ -60,7 +60,7 @@ fn vlan_tags_are_skipped_up_to_the_maximum() {
             2,
             ETHERTYPE_C_TAG,
         ),
-        // A tag with nothing behind it is no tag: the frame ends before its EtherType.
+        // A tag without an EtherType after it is not a tag: the frame ends before its EtherType.
         (s_tag.to_vec(), 2, 0, ETHERTYPE_S_TAG),
     ];
     for (after_source, max, tags, then) in cases {
@@ -76,7 +76,7 @@ fn vlan_tags_are_skipped_up_to_the_maximum() {
 }
 
 proptest! {
-    /// Any octets: no accessor panics, and what follows the counted tags has an EtherType.
+    /// Arbitrary octets: no accessor panics, and an EtherType follows the counted tags.
     #[test]
     fn any_octets(octets in prop::collection::vec(any::<u8>(), 0..64), max in 0..5usize) {
         if let Some(view) = EthernetFrame::parse(&octets) {

@@ -5,7 +5,7 @@ use proptest::{prop_assert, prop_assert_eq, proptest};
 
 const SCI: [u8; 8] = [2, 0, 0, 0, 0, 0x0a, 0, 1];
 
-/// SecTAG octets with `data` octets of user data, an ICV and `pad`.
+/// The octets of a SecTAG with `data` octets of user data, an ICV and `pad` octets of pad.
 fn octets(tci: u8, sl: u8, data: usize, pad: usize) -> Vec<u8> {
     let mut octets = vec![0x88, 0xe5, tci, sl, 0, 0, 0, 7];
     if tci & 0x20 != 0 {
@@ -45,7 +45,7 @@ fn implied_sci() {
 
 #[test]
 fn short_length_says_where_the_user_data_ends() {
-    // No standard sender writes 48; it is accepted, as by a Linux kernel.
+    // No standard sender writes 48. A Linux kernel accepts it, and so do we.
     for sl in 2..=48 {
         for pad in [0, 1, 30] {
             let octets = octets(0x2c, sl, usize::from(sl), pad);
@@ -84,7 +84,7 @@ fn checks_in_order() {
         (octets(0x2c, 0, 47, 0), SecTagError::UserData),
         (octets(0x4c, 0, 47, 0), SecTagError::UserData),
         (octets(0x2c, 20, 19, 0), SecTagError::UserData),
-        // Earlier checks come first: V, then ES with SC, then SL.
+        // Earlier checks win: V, then ES with SC, then SL.
         (octets(0xec, 0xff, 2, 0), SecTagError::Version),
         (octets(0x6c, 0xff, 2, 0), SecTagError::Channel),
         (octets(0x2c, 0xff, 2, 0), SecTagError::ShortLength),
@@ -136,7 +136,7 @@ proptest! {
         prop_assert_eq!(SecTag::parse(&octets), Ok(tag));
     }
 
-    /// And the other way: what parses is written back octet for octet.
+    /// The reverse: a SecTAG that parses is written back octet for octet.
     #[test]
     fn emit_of_parse_is_identity(tail in prop::collection::vec(any::<u8>(), 0..120)) {
         let octets = [&[0x88, 0xe5][..], &tail].concat();
