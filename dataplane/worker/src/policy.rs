@@ -10,7 +10,7 @@
 //! exactly one line of the table; each line counts its hits.
 //!
 //! **Bypass means plaintext.** Nothing bypasses unless a rule says so. A frame from the line that
-//! bypasses may come from anybody. A frame with the EtherType of MACsec or of rekey frames never
+//! bypasses may come from anyone. A frame with the EtherType of MACsec or of rekey frames never
 //! bypasses, with or without tags in front. So a frame of a host at the site is never mistaken for
 //! a frame of the encryptor.
 //!

@@ -242,7 +242,7 @@ impl StatsSnapshot {
 }
 
 fn next(words: &mut impl Iterator<Item = u64>) -> u64 {
-    words.next().unwrap_or(0) // WORDS counts them all
+    words.next().unwrap_or(0) // `WORDS` covers every value
 }
 
 fn take<const N: usize>(words: &mut impl Iterator<Item = u64>) -> [u64; N] {

@@ -232,7 +232,7 @@ impl Worker {
         sent
     }
 
-    /// Step 3.
+    /// Step 3: a burst from red to the line.
     fn red_to_black(&mut self) -> usize {
         let Self {
             red,
@@ -269,7 +269,7 @@ impl Worker {
         came
     }
 
-    /// Step 4.
+    /// Step 4: a burst from the line to red.
     fn black_to_red(&mut self) -> usize {
         let Self {
             red,

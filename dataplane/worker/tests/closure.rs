@@ -21,7 +21,7 @@ enum Step {
     Traffic(u8, u16),
     /// Octets from a host that are no valid frame.
     HostGarbage(Vec<u8>),
-    /// Octets on the line that nobody sealed.
+    /// Octets on the line that were never sealed.
     LineGarbage(Vec<u8>),
     /// Repeats of MACsec frames seen before.
     Replay(u8),

@@ -111,8 +111,7 @@ fn keys_change_under_traffic_and_no_frame_is_lost() {
                     number += 1;
                 }
             }
-            // The first worker seals its frames under the old key, the others theirs under the new
-            // one.
+            // The first worker seals under the old key, the others seal under the new key.
             a.members[0].worker.poll();
             rotate(&mut a, &mut b, epoch);
             carry(&mut a, &mut b, |at| at / 3);

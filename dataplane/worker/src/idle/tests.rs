@@ -19,7 +19,7 @@ impl Silent {
         }
     }
 
-    /// A device that has gone and left its descriptor ready for ever.
+    /// A device that has gone and left its descriptor permanently ready.
     fn crying_wolf() -> Self {
         let port = Self::new();
         port.fd.as_ref().unwrap().ring();
