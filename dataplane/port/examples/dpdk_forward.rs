@@ -1,10 +1,10 @@
-//! Moves frames from one DPDK device to another, as they are, and prints how many a second: to hold
-//! against `dpdk-testpmd --forward-mode=io` on the same devices.
+//! Forwards frames unchanged from one DPDK device to another and prints frames per second, for
+//! comparison with `dpdk-testpmd --forward-mode=io` on the same devices.
 //!
 //! ```text
 //! cargo run --release -p port --features dpdk --example dpdk_forward -- net_null0 net_null1 5
 //! ```
-//! Without huge pages. The third argument is the time in seconds.
+//! It uses no huge pages. The third argument is the time in seconds.
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
 use std::{env, error::Error, time::Instant};

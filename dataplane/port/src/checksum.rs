@@ -1,17 +1,19 @@
 //! Finishes a TCP or UDP checksum that a host left to its device.
 //!
-//! A host behind a veth with checksum offload never computes it: the frame is meant to stay in the
-//! machine. An encryptor sends it out of the machine, so it has to.
+//! A host behind a veth with checksum offload never computes the checksum, because the frame is
+//! expected to stay in the machine. An encryptor sends the frame out of the machine, so it must
+//! compute the checksum.
 
-/// Where a checksum starts, and where, from there, its result goes. Octets.
+/// The start of the checksummed data, and the offset of the result from there, in octets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Unfinished {
     pub start: usize,
     pub offset: usize,
 }
 
-/// Sums up from `place.start` to the end of `frame`, which has the sum of the pseudo header where
-/// the result goes (RFC 1071; that is what Linux leaves there). `false`: the place is not in it.
+/// Computes the checksum (RFC 1071) from `place.start` to the end of `frame`. The field of the
+/// result must hold the sum of the pseudo header, which is what Linux leaves there. Returns `false`
+/// if the place is outside the frame.
 #[must_use]
 pub(crate) fn finish(frame: &mut [u8], place: Unfinished) -> bool {
     let Some(covered) = frame.get_mut(place.start..) else {
@@ -21,15 +23,15 @@ pub(crate) fn finish(frame: &mut [u8], place: Unfinished) -> bool {
     let Some(result) = covered.get_mut(place.offset..place.offset + 2) else {
         return false;
     };
-    // UDP's 0 means "none"; its other form is right for TCP as well.
+    // In UDP 0 means "no checksum", so 0xffff is sent instead. TCP accepts it too.
     let sum = if sum == 0xffff { sum } else { !sum };
     result.copy_from_slice(&sum.to_be_bytes());
     true
 }
 
-/// Finishes the TCP or UDP checksum of an IPv4 or IPv6 frame if nothing but the pseudo header is
-/// summed up in it, which is how a host leaves it. Says whether it did. A finished checksum that
-/// happens to look so (one in 65536) is left as it is: finishing it gives the same.
+/// Finishes the TCP or UDP checksum of an IPv4 or IPv6 frame if the field holds only the sum of the
+/// pseudo header, as a host with checksum offload leaves it. Returns whether it did. A finished
+/// checksum can have that value by chance (one in 65536); finishing it again gives the same value.
 pub(crate) fn finish_if_open(frame: &mut [u8]) -> bool {
     let Some((place, pseudo)) = transport(frame) else {
         return false;
@@ -41,7 +43,7 @@ pub(crate) fn finish_if_open(frame: &mut [u8]) -> bool {
     finish(frame, place) && frame[at..at + 2] != pseudo.to_be_bytes()
 }
 
-/// Where TCP or UDP has its checksum, and the sum of its pseudo header.
+/// The place of the TCP or UDP checksum, and the sum of its pseudo header.
 fn transport(frame: &[u8]) -> Option<(Unfinished, u16)> {
     const TCP: u8 = 6;
     const UDP: u8 = 17;
@@ -60,7 +62,7 @@ fn transport(frame: &[u8]) -> Option<(Unfinished, u16)> {
     let (protocol, addresses, start, len) = match frame.get(at..at + 2)? {
         [0x08, 0x00] => {
             let header_len = usize::from(header.first()? & 0xf) * 4;
-            // A later fragment has no transport header, a first one no whole segment.
+            // A later fragment has no transport header, and a first fragment has no whole segment.
             if word(6)? & 0x3fff != 0 {
                 return None;
             }
@@ -71,7 +73,7 @@ fn transport(frame: &[u8]) -> Option<(Unfinished, u16)> {
                 word(2)?.checked_sub(header_len)?,
             )
         }
-        // Without extension headers: who sends those finishes its checksums.
+        // No extension headers: hosts that send them finish their checksums.
         [0x86, 0xdd] => (*header.get(6)?, header.get(8..40)?, 40, word(4)?),
         _ => return None,
     };
@@ -80,7 +82,8 @@ fn transport(frame: &[u8]) -> Option<(Unfinished, u16)> {
         UDP => 6,
         _ => return None,
     };
-    // Padding of short frames is zeros, or finishing would go wrong; only a whole segment counts.
+    // The padding of a short frame must be zeros, because it would change the sum. The length of
+    // the segment must fit the frame.
     let end = (ip + start).checked_add(len)?;
     if frame.get(end..)?.iter().any(|&octet| octet != 0) {
         return None;

@@ -1,6 +1,8 @@
-//! Which device of DPDK: a PCI address, or a virtual device and its arguments, as DPDK writes them.
+//! The name of a DPDK device, in DPDK's notation: a PCI address, or a virtual device with
+//! arguments.
 //!
-//! Known without the feature `dpdk`, too: a config can be checked where DPDK is not built in.
+//! It is available without the feature `dpdk`, so that a config can be checked in a build without
+//! DPDK.
 
 use std::{fmt, str::FromStr};
 
@@ -9,13 +11,13 @@ use crate::limits;
 /// A device's name, in the form of DPDK's devargs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeviceName {
-    /// The whole of it, in the form that DPDK keeps.
+    /// The full text, in the form that DPDK keeps.
     devargs: String,
     is_pci: bool,
 }
 
 impl DeviceName {
-    /// The address, if it is a device on PCI: those that DPDK may take.
+    /// The address of a device on PCI, which DPDK must be allowed to take.
     #[must_use]
     pub fn pci(&self) -> Option<&str> {
         self.is_pci.then(|| self.device())
@@ -27,13 +29,13 @@ impl DeviceName {
         self.devargs.split(',').next().unwrap_or_default()
     }
 
-    /// As DPDK takes it.
+    /// The text that DPDK takes.
     #[must_use]
     pub fn devargs(&self) -> &str {
         &self.devargs
     }
 
-    /// The interface of the machine that the device works on, where it is one that is there before.
+    /// The existing interface of the machine on which the device works, if it does.
     #[must_use]
     pub fn interface(&self) -> Option<&str> {
         self.is_on_interface()
@@ -41,8 +43,8 @@ impl DeviceName {
             .flatten()
     }
 
-    /// Octets of a slot of the device's ring, where it has slots (`net_af_packet`). A longer frame
-    /// would come cut short.
+    /// Octets of a slot of the device's ring, if it has slots (`net_af_packet`). The driver
+    /// truncates a longer frame.
     #[must_use]
     pub fn slot_len(&self) -> Option<usize> {
         let slot_len = |text: &str| text.parse().unwrap_or(0);
@@ -51,8 +53,8 @@ impl DeviceName {
             .then(|| self.argument("framesz").map_or(2048, slot_len))
     }
 
-    /// Whether it works on an interface of the machine, so that hosts behind it may leave checksums
-    /// unfinished without a word.
+    /// Returns whether the device works on an interface of the machine, so that hosts behind it may
+    /// leave checksums unfinished.
     #[must_use]
     pub fn is_on_interface(&self) -> bool {
         self.device().starts_with("net_af_")
@@ -101,8 +103,8 @@ impl FromStr for DeviceName {
         if name.is_on_interface() && name.argument("iface").is_none() {
             return wrong("needs the interface it works on: append \",iface=eth1\"");
         }
-        // Several sockets have the kernel reassemble IP fragments, and the driver cuts what is longer
-        // than a slot.
+        // With several sockets the kernel reassembles IP fragments, and the driver truncates the
+        // result to a slot.
         if name.slot_len().is_some() && name.argument("qpairs").is_some_and(|count| count != "1") {
             return wrong("net_af_packet joins fragments with qpairs; use net_af_xdp, queue_count");
         }
@@ -116,7 +118,7 @@ impl fmt::Display for DeviceName {
     }
 }
 
-/// `[dddd:]bb:dd.f`, in hexadecimal digits, with the domain.
+/// Parses `[dddd:]bb:dd.f` in hexadecimal digits, and adds the domain if it is missing.
 fn full_pci_address(text: &str) -> Option<String> {
     let (slot, function) = text.rsplit_once('.')?;
     let mut parts = slot.rsplit(':');

@@ -1,21 +1,21 @@
-//! A device by DPDK: a NIC that the kernel has handed over, or a virtual device.
+//! A device driven by DPDK: a NIC that the kernel has handed over, or a virtual device.
 //!
-//! [`Eal`] is DPDK's environment, once per process. A port is one queue pair of a device; several
-//! workers open the same device with a queue each, and the device spreads what it receives by
-//! addresses and ports (RSS). A received frame is its mbuf (`lane`): SecTAG and ICV go into the
-//! mbuf's headroom and tailroom, and the mbuf goes to the other port, without a copy. Frames of other
-//! kinds of ports are copied into an mbuf. A frame has one mbuf, jumbo frames included.
+//! [`Eal`] is DPDK's environment; there is one per process. A port is one queue pair of a device.
+//! Several workers open the same device, each with its own queue, and the device spreads received
+//! frames by addresses and ports (RSS). A received frame is its mbuf (`lane`): SecTAG and ICV go
+//! into the mbuf's headroom and tailroom, and the mbuf goes to the other port without a copy.
+//! Frames of other kinds of ports are copied into an mbuf. A frame is one mbuf, also a jumbo frame.
 //!
-//! There is no descriptor to sleep on: an adaptive worker that has nothing to do sleeps 50 µs at a
-//! time, a busy one does not sleep.
+//! There is no descriptor to wait for: an adaptive worker without work sleeps 50 µs at a time, a
+//! busy worker does not sleep.
 //!
-//! Counters of the device (`imissed` as `rx_ring_full`, `rx_nombuf` as `rx_no_buffer`, `ierrors` as
-//! `rx_malformed`) are told by the port of queue 0, for all queues. They and the carrier are asked for
-//! at most ten times a second, because a NIC may take long to answer.
+//! The port of queue 0 reports the counters of the device for all queues (`imissed` as
+//! `rx_ring_full`, `rx_nombuf` as `rx_no_buffer`, `ierrors` as `rx_malformed`). Counters and
+//! carrier are read at most ten times a second, because a NIC may take long to answer.
 //!
-//! The driver `net_af_packet` of DPDK 22.11 does not tell what its full ring has lost.
+//! The driver `net_af_packet` of DPDK 22.11 does not report the frames that its full ring has lost.
 //!
-//! Not here: steering by flow rules; rx interrupts; devices that are plugged in again.
+//! Not supported: flow rules, receive interrupts, hot plug.
 
 mod claim;
 mod eal;
@@ -37,26 +37,26 @@ use watch::Watch;
 
 pub use eal::{Eal, EalConfig};
 
-/// Which device, and how.
+/// The device of a port, and its settings.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DpdkConfig {
     /// The device.
     pub device: DeviceName,
-    /// The device is set to this MTU, or the port is refused; that of an interface which has more is
-    /// left alone. 0: as it is.
+    /// The port sets the device to this MTU or refuses to open. The MTU of an interface that has a
+    /// larger one stays. 0: the MTU stays.
     pub mtu_min: usize,
     /// The queue pair of this port: below `queues`.
     pub queue: u16,
     /// Queue pairs of the device, the same for all ports of it.
     pub queues: u16,
-    /// mbufs of the queue's pool, shared with the same queue of other devices.
+    /// mbufs of the queue's pool, which the same queue of other devices shares.
     pub mbufs: usize,
     /// Finishes checksums that a host behind a veth left to its device.
     pub finish_checksums: bool,
 }
 
 impl DpdkConfig {
-    /// The only queue of a device.
+    /// The config of the only queue of a device.
     #[must_use]
     pub fn new(device: DeviceName) -> Self {
         Self {
@@ -72,10 +72,11 @@ impl DpdkConfig {
 
 /// A queue pair of a device as a port.
 pub struct Dpdk {
-    /// Dropped first, while the thread is still known to DPDK: it may stop the device.
+    /// Dropped first, because it may stop the device and the thread must still be registered with
+    /// DPDK.
     claim: Claim,
     mbufs: Rc<Mbufs>,
-    /// Between a burst's frames and DPDK's.
+    /// Used to convert between frames and DPDK's mbufs.
     rooms: Box<[Room; BURST_MAX]>,
     watch: Watch,
     name: String,
@@ -86,10 +87,10 @@ pub struct Dpdk {
 }
 
 impl Dpdk {
-    /// Opens a queue pair; starts the device if this is its first.
+    /// Opens a queue pair. The first port of a device starts it.
     ///
     /// # Errors
-    /// What is missing, and the mend.
+    /// The reason and the fix.
     pub fn open(started: Eal, config: DpdkConfig) -> Result<Self, PortError> {
         check("queues", config.queues.into(), 1, limits::QUEUES_MAX)?;
         check(
@@ -115,7 +116,7 @@ impl Dpdk {
         let mbufs = Mbufs::of_this_thread(started)?;
         let wanted = Wanted {
             queues: config.queues,
-            // Where there is an interface it has the MTU already.
+            // The MTU of an interface is already set.
             mtu_min: of_interface.map_or(config.mtu_min as u16, |_| 0),
             rx_descriptors: limits::RX_DESCRIPTORS,
             tx_descriptors: limits::TX_DESCRIPTORS,
@@ -126,7 +127,8 @@ impl Dpdk {
                 queue,
                 count: config.mbufs as u32,
                 data_room: limits::data_room(mtu, slot_len) as u16,
-                // A virtual device is at home wherever it was asked for first.
+                // The node of a virtual device depends on the thread that asked first, so it is
+                // ignored.
                 socket: config.device.pci().map_or(-1, |_| facts.socket),
             };
             Lane::of(started, &config.device, kind)
@@ -156,9 +158,10 @@ impl Dpdk {
         Ok(port)
     }
 
-    /// Drops what the ring has from before this port was there, and counts none of it. `net_af_packet` of DPDK 22.11
-    /// makes a socket for all protocols and binds it to its interface only after that: meanwhile it takes the
-    /// frames of every interface of the namespace, for as long as a ring of jumbo frames takes to be mapped.
+    /// Drops the frames that the ring held before this port opened, without counting them.
+    /// `net_af_packet` of DPDK 22.11 opens a socket for all protocols and binds it to its interface
+    /// only later. Until then it receives the frames of every interface of the namespace, for the
+    /// time that it takes to map a ring of jumbo frames.
     fn forget_what_came(&mut self) {
         let mut burst = Burst::new();
         for _ in 0..usize::from(limits::RX_DESCRIPTORS).div_ceil(BURST_MAX) {
@@ -168,7 +171,7 @@ impl Dpdk {
         self.counters = PortCounters::default();
     }
 
-    /// The address of a device that is not open yet.
+    /// The address of a device that may not be open yet.
     ///
     /// # Errors
     /// There is no such device, or DPDK has no driver for it.
@@ -176,23 +179,24 @@ impl Dpdk {
         claim::mac_of(started, device)
     }
 
-    /// mbufs of this queue's pool that nobody has: for leak tests. The device's rings have their share.
+    /// Free mbufs of this queue's pool, for leak tests. The device's rings hold some.
     #[must_use]
     pub fn mbufs_free(&self) -> usize {
         self.claim.lane().free()
     }
 
-    /// Whether frames can leave. Looks again when they could not.
+    /// Returns whether frames can leave. If the link was down, checks it again.
     fn can_send(&self) -> bool {
         self.watch.last_link() == LinkState::Up || self.link_state() == LinkState::Up
     }
 
-    /// Sends the first `count` rooms. What the device does not take is freed.
+    /// Sends the first `count` rooms. Frees the mbufs that the device does not take.
     #[allow(unsafe_code, reason = "a call of DPDK")]
     fn send(&mut self, count: usize) {
         let (number, queue) = (self.claim.number(), self.claim.queue());
-        // SAFETY: the queue is this port's alone, and the port stays on its thread; the first `count`
-        // rooms are mbufs that were frames of ours, within their memory, and are not used again.
+        // SAFETY: this port alone uses the queue, and the port stays on its thread. The first
+        // `count` rooms are mbufs of former frames, with ranges inside their memory, and are not
+        // used again.
         let taken =
             unsafe { dpdk_sys::qm_tx_burst(number, queue, self.rooms.as_ptr(), count as u16) };
         let (sent, refused) = self.rooms[..count].split_at(usize::from(taken).min(count));
@@ -203,14 +207,14 @@ impl Dpdk {
     }
 }
 
-/// Why a received room is no frame.
+/// The reason why a received room is not a frame.
 #[derive(Clone, Copy)]
 enum Unfit {
     TooLong,
     Malformed,
 }
 
-/// A room whose frame has its headroom and tailroom, and a header.
+/// Checks that the frame in a room has headroom, tailroom and an Ethernet header.
 #[inline(always)]
 fn fit(room: &Room) -> Result<NonNull<u8>, Unfit> {
     let (len, start, end) = (room.len as usize, room.start as usize, room.end as usize);
@@ -224,7 +228,7 @@ fn fit(room: &Room) -> Result<NonNull<u8>, Unfit> {
     }
 }
 
-/// Whether frames may be sent by their length. The drop is counted.
+/// Returns whether the frame is short enough to be sent. Counts the drop if not.
 #[inline(always)]
 fn may_leave(octets: &[u8], mtu: usize, counters: &mut PortCounters) -> bool {
     if octets.len() > limits::ETHERNET_HEADER + limits::vlan_tag_len(octets) + mtu {
@@ -244,16 +248,16 @@ impl Port for Dpdk {
         let before = into.len();
         let (number, queue) = (self.claim.number(), self.claim.queue());
         let count = into.remaining_capacity() as u16;
-        // SAFETY: the queue is this port's alone, and the port stays on its thread; there are
+        // SAFETY: this port alone uses the queue, and the port stays on its thread; there are
         // BURST_MAX rooms, the capacity of a burst.
         let came = unsafe { dpdk_sys::qm_rx_burst(number, queue, self.rooms.as_mut_ptr(), count) };
         for room in &self.rooms[..usize::from(came)] {
             match fit(room) {
-                // SAFETY: the driver has just given us this mbuf, and it was looked at above. A
-                // burst has place for as many as were asked for.
+                // SAFETY: the driver has just handed over this mbuf, and `fit` has checked it. The
+                // burst has room for the requested number of frames.
                 Ok(base) => into.push(unsafe { self.mbufs.frame(room, base) }),
                 Err(unfit) => {
-                    // SAFETY: as above; a chain goes with its first mbuf.
+                    // SAFETY: as above; a chain is freed with its first mbuf.
                     unsafe { Mbufs::free(room) };
                     match unfit {
                         Unfit::TooLong => self.counters.rx_too_long += 1,
@@ -292,7 +296,7 @@ impl Port for Dpdk {
         } else {
             self.counters.tx_link_down += from.len() as u64;
         }
-        from.clear(); // what was sent is empty now, the rest goes back to where it came from
+        from.clear(); // the sent frames are empty now; the rest go back to their pools
     }
 
     fn copy_tx(&mut self, frame: &[u8]) {
@@ -354,7 +358,7 @@ impl Port for Dpdk {
     }
 }
 
-/// A value in its range.
+/// Checks that a value is in its range.
 fn check(what: &'static str, have: usize, min: usize, max: usize) -> Result<(), PortError> {
     if (min..=max).contains(&have) {
         return Ok(());
@@ -367,7 +371,7 @@ fn check(what: &'static str, have: usize, min: usize, max: usize) -> Result<(), 
     })
 }
 
-/// A frame longer than a slot of the device's ring would come cut short, and be protected so.
+/// Checks that the longest frame fits a slot of the device's ring; the driver would truncate it.
 fn fits_slots(device: &DeviceName, mtu: usize) -> Result<(), PortError> {
     let need = limits::frame_len_max(mtu) + limits::SLOT_HEADER;
     match device.slot_len() {
@@ -384,7 +388,7 @@ fn fits_slots(device: &DeviceName, mtu: usize) -> Result<(), PortError> {
     }
 }
 
-/// A call of DPDK that failed, and what DPDK said of it.
+/// The error of a failed DPDK call, with DPDK's log lines about it.
 fn failed(what: impl Into<String>, negative_errno: c_int) -> PortError {
     PortError::Dpdk {
         what: what.into() + &log::last_words(),

@@ -2,14 +2,14 @@
 
 use std::io;
 
-/// Why a port could not be opened. Sorted by blame: the config, the machine, the kernel.
+/// The reason why a port cannot be opened. The order is by origin: config, machine, kernel.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PortError {
-    /// Config: the name cannot be that of an interface.
+    /// Config: the name is not a valid interface name.
     #[error("interface name {name:?}: must be 1 to 15 octets, without '/', ':' or white space")]
     Name {
-        /// As given.
+        /// The given name.
         name: String,
     },
     /// Config: a value is out of its range.
@@ -17,23 +17,23 @@ pub enum PortError {
     Range {
         /// The config key.
         what: &'static str,
-        /// As given.
+        /// The given value.
         have: usize,
-        /// At least.
+        /// The least valid value.
         min: usize,
-        /// At most.
+        /// The greatest valid value.
         max: usize,
     },
     /// Config: there is no such interface.
     #[error("no interface {ifname}: `ip link` lists those of this network namespace")]
     NoInterface {
-        /// As given.
+        /// The given name.
         ifname: String,
     },
-    /// Config: the interface is of a kind that carries no Ethernet frames.
+    /// Config: the interface carries no Ethernet frames.
     #[error("interface {ifname} is no Ethernet interface (hardware type {hardware_type})")]
     NotEthernet {
-        /// As given.
+        /// The given name.
         ifname: String,
         /// `ARPHRD_*`.
         hardware_type: u16,
@@ -43,23 +43,23 @@ pub enum PortError {
     NoDevice {
         /// The device node.
         path: &'static str,
-        /// What to do.
+        /// The fix.
         mend: &'static str,
     },
-    /// Machine: a right is missing.
+    /// Machine: a permission is missing.
     #[error("{what}: not permitted; {mend}")]
     NotPermitted {
-        /// What was tried.
+        /// The operation that failed.
         what: String,
-        /// What to do.
+        /// The fix.
         mend: &'static str,
     },
-    /// Machine: somebody else has it.
+    /// Machine: another program uses the interface.
     #[error("interface {ifname} is busy: {mend}")]
     Busy {
         /// The interface.
         ifname: String,
-        /// What to do.
+        /// The fix.
         mend: &'static str,
     },
     /// Machine: another encryptor uses the interface.
@@ -88,7 +88,7 @@ pub enum PortError {
         /// The interface.
         ifname: String,
     },
-    /// Machine: an interface has fewer queues than workers share it.
+    /// Machine: the interface has fewer queues than workers.
     #[error(
         "interface {ifname} has fewer than {need} queues, one for each worker: \
          `ethtool -L {ifname} combined {need}`, or fewer workers"
@@ -96,7 +96,7 @@ pub enum PortError {
     TooFewQueues {
         /// The interface.
         ifname: String,
-        /// Workers.
+        /// Number of workers.
         need: u32,
     },
     /// Machine: the MTU is too small and cannot be raised.
@@ -108,33 +108,33 @@ pub enum PortError {
     Mtu {
         /// The interface.
         ifname: String,
-        /// Octets now.
+        /// Octets of the present MTU.
         have: usize,
         /// Octets needed.
         need: usize,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// Machine: DPDK could not do something.
+    /// Machine: a DPDK call failed.
     #[error("DPDK: {what}: {source}")]
     Dpdk {
-        /// What was tried, on what, what DPDK said of it, and the mend where it is known.
+        /// The operation, its object, DPDK's log lines about it, and the fix if it is known.
         what: String,
-        /// The error that it returned.
+        /// The error that DPDK returned.
         source: io::Error,
     },
-    /// Kernel: a call failed that should not.
+    /// Kernel: a call failed unexpectedly.
     #[error("{what}: {source}")]
     System {
-        /// What was tried, and on what.
+        /// The operation and its object.
         what: String,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
 }
 
 impl PortError {
-    /// A failed call; permission is told apart because its mend is another one.
+    /// A failed call. A missing permission is a separate error because it has another fix.
     pub(crate) fn system(what: impl Into<String>, source: io::Error) -> Self {
         match source.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => Self::NotPermitted {

@@ -1,11 +1,13 @@
-//! A bad line, to order and repeatable: loses, doubles, swaps, delays and corrupts frames, or is
-//! cut. For tests and simulation.
+//! A bad line with repeatable faults: it loses, duplicates, swaps, delays and corrupts frames, or
+//! is cut. For tests and simulation.
 //!
-//! Two runs with one seed and the same frames do the same. Each direction has its own faults and
-//! its own random numbers, so that what one side does leaves the other's run as it was.
+//! Two runs with the same seed and the same frames give the same result. Each direction has its own
+//! faults and its own random numbers, so that traffic in one direction does not change the faults
+//! of the other.
 //!
-//! Delay is counted in frames, because a port has no clock: a frame is held until so many others
-//! have passed. An empty burst counts as one frame, or the last frames of a test were never seen.
+//! Delay is counted in frames, because a port has no clock: a frame is held until a number of other
+//! frames have passed. An empty burst counts as one frame; otherwise the last frames of a test
+//! would never arrive.
 
 use std::{
     collections::VecDeque,
@@ -17,20 +19,20 @@ use std::{
 
 use crate::{Burst, Frame, Pool, Port, PortError, limits};
 
-/// What happens to the frames of one direction. Each chance is 0.0 to 1.0 and of its own.
+/// The faults of one direction. Each chance is between 0.0 and 1.0 and independent of the others.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Faults {
     /// Chance that a frame is lost.
     pub loss: f64,
-    /// Chance that one bit of it is flipped.
+    /// Chance that one bit of the frame is flipped.
     pub corruption: f64,
-    /// Chance that it comes twice.
+    /// Chance that the frame arrives twice.
     pub duplication: f64,
-    /// Chance that it changes places with the next.
+    /// Chance that the frame changes places with the next.
     pub reorder: f64,
-    /// Chance that it is held back for `delay_frames`.
+    /// Chance that the frame is delayed by `delay_frames`.
     pub delay: f64,
-    /// Frames that overtake a delayed one.
+    /// Number of frames that overtake a delayed frame.
     pub delay_frames: u64,
 }
 
@@ -40,13 +42,13 @@ pub struct Faulty<P> {
     rx: Lane,
     tx: Lane,
     switch: Switch,
-    /// For second copies.
+    /// Buffers for second copies.
     pool: Pool,
     /// Frames on their way between the port and the lane.
     between: Burst,
 }
 
-/// The line's switch and its counts, for the thread that does not own the port.
+/// Switch and counters of the line, for a thread that does not own the port.
 #[derive(Clone, Default)]
 pub struct Switch {
     shared: Arc<Shared>,
@@ -63,7 +65,7 @@ struct Shared {
     cut: AtomicU64,
 }
 
-/// Frames that met each fault, both directions together.
+/// Number of frames that met each fault, both directions together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FaultCounts {
     /// Lost by chance.
@@ -81,17 +83,17 @@ pub struct FaultCounts {
 }
 
 impl Switch {
-    /// From now on nothing passes.
+    /// Cuts the line: no frame passes.
     pub fn cut(&self) {
         self.shared.is_cut.store(true, Ordering::Release);
     }
 
-    /// From now on frames pass again.
+    /// Restores the line: frames pass again.
     pub fn mend(&self) {
         self.shared.is_cut.store(false, Ordering::Release);
     }
 
-    /// Until now.
+    /// The counts until now.
     #[must_use]
     pub fn counts(&self) -> FaultCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -129,18 +131,18 @@ impl<P: Port> Faulty<P> {
         self.switch.clone()
     }
 
-    /// Changes the faults in mid-run.
+    /// Changes the faults during a run.
     pub fn set_faults(&mut self, rx: Faults, tx: Faults) {
         self.rx.faults = rx;
         self.tx.faults = tx;
     }
 
-    /// The port itself.
+    /// The wrapped port.
     pub fn inner(&mut self) -> &mut P {
         &mut self.port
     }
 
-    /// Sends what is due out of the tx lane.
+    /// Sends the frames of the tx lane that are due.
     fn flush_tx(&mut self) {
         while let Some(frame) = self.tx.ready.pop_front() {
             self.between.push(frame);
@@ -153,7 +155,7 @@ impl<P: Port> Faulty<P> {
 
 impl<P: Port> Port for Faulty<P> {
     fn rx_burst(&mut self, into: &mut Burst) {
-        // Frames on the way out grow old, too, when nothing is sent.
+        // Sent frames age also when nothing more is sent.
         self.tx.tick();
         self.flush_tx();
         self.port.rx_burst(&mut self.between);
@@ -195,11 +197,11 @@ impl<P: Port> Port for Faulty<P> {
 struct Lane {
     faults: Faults,
     random: u64,
-    /// Frames and empty bursts that passed.
+    /// Number of frames and empty bursts that passed.
     passed: u64,
-    /// Frames held back, and when they are due.
+    /// Frames held back, each with the count at which it is due.
     held: VecDeque<(u64, Frame)>,
-    /// Frames that came through and were not taken yet.
+    /// Frames that passed and were not taken yet.
     ready: VecDeque<Frame>,
 }
 
@@ -217,7 +219,8 @@ impl Lane {
 
     fn pass(&mut self, mut frame: Frame, pool: &Pool, counts: &Shared) {
         let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
-        // All dice are thrown for each frame: a fault switched off leaves the others' run alone.
+        // All random numbers are drawn for each frame, so that switching a fault off leaves the
+        // others unchanged.
         let lost = self.happens(self.faults.loss);
         let corrupted = self.happens(self.faults.corruption);
         let duplicated = self.happens(self.faults.duplication);
@@ -252,7 +255,7 @@ impl Lane {
         self.tick();
     }
 
-    /// One frame, or one empty burst, went by.
+    /// Counts one frame or one empty burst.
     fn tick(&mut self) {
         self.passed += 1;
         let mut waiting = self.held.len();
@@ -270,11 +273,11 @@ impl Lane {
     }
 
     fn happens(&mut self, chance: f64) -> bool {
-        // 53 bits make a number from 0 to below 1.
+        // 53 bits give a number from 0 to below 1.
         ((self.next_random() >> 11) as f64) / ((1u64 << 53) as f64) < chance
     }
 
-    /// SplitMix64 (Steele, Lea, Flood 2014): any seed will do.
+    /// SplitMix64 (Steele, Lea, Flood 2014). Any seed is valid.
     fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,7 +1,7 @@
-//! For ports around another port.
+//! A macro for ports that wrap another port.
 
-/// Writes the methods of [`Port`](crate::Port) that a port around another one passes on: all but those
-/// that move frames.
+/// Implements the methods of [`Port`](crate::Port) that a wrapper passes to the inner port: all
+/// except those that move frames.
 ///
 /// ```text
 /// port::forward!(self => self.inner);

@@ -1,10 +1,10 @@
-//! A frame: an owned buffer with headroom and tailroom, which goes back to its pool when dropped.
+//! A frame: an owned buffer with headroom and tailroom, which returns to its pool when dropped.
 //!
-//! [`Frame`] knows neither heap nor UMEM nor mbuf: it holds a room, the range of the frame in it,
-//! and the keeper that takes the room back. So a frame passes from port to port without a copy
-//! whenever the ports share their memory, and with one type in any case.
+//! [`Frame`] is independent of heap, UMEM and mbuf: it holds a room, the range of the frame in it,
+//! and the keeper that takes the room back. So a frame passes from port to port without a copy if
+//! the ports share their memory, and has the same type in every case.
 //!
-//! Bound to one thread: reference counts and free lists are plain, not atomic.
+//! It is bound to one thread: reference counts and free lists are plain, not atomic.
 
 mod free_list;
 mod pool;
@@ -14,31 +14,31 @@ use std::{fmt, ptr::NonNull, rc::Rc, slice};
 pub(crate) use free_list::FreeList;
 pub use pool::Pool;
 
-/// Takes a room back: a pool of this crate, a UMEM, a mempool.
+/// Takes a room back: a pool of this crate, a UMEM, an mbuf pool.
 pub(crate) trait Keeper {
-    /// The frame that held room number `token` is gone.
+    /// Takes back room number `token`, whose frame is gone.
     fn take_back(&self, token: u64);
 }
 
-/// An owned frame. Move-only; dropping it gives the buffer back to its pool.
+/// An owned frame. It can be moved but not copied. Dropping it returns the buffer to its pool.
 pub struct Frame {
-    /// First octet of the room. All `room_len` octets are initialised and of this frame alone; 0 of
-    /// a frame that has given its room away.
+    /// First octet of the room. All `room_len` octets are initialised and belong to this frame
+    /// alone. `room_len` is 0 after the frame has given its room away.
     room: NonNull<u8>,
     room_len: u32,
-    /// `start <= end <= room_len`, always.
+    /// Always `start <= end <= room_len`.
     start: u32,
     end: u32,
     token: u64,
-    /// `None` only in a frame that has given its room away.
+    /// `None` only after the frame has given its room away.
     keeper: Option<Rc<dyn Keeper>>,
 }
 
 impl Frame {
-    /// A frame over a room that `keeper` lends out.
+    /// A frame in a room of `keeper`.
     ///
     /// # Safety
-    /// The `room_len` octets at `room` are initialised, live as long as `keeper`, and nobody else
+    /// The `room_len` octets at `room` are initialised, live as long as `keeper`, and nothing else
     /// touches them until `keeper.take_back(token)`.
     #[inline(always)]
     #[allow(unsafe_code, reason = "the one place where a room becomes a frame")]
@@ -65,7 +65,7 @@ impl Frame {
         &self.room()[self.start as usize..self.end as usize]
     }
 
-    /// The frame's octets, to change.
+    /// The frame's octets, mutable.
     #[must_use]
     #[inline]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
@@ -73,14 +73,14 @@ impl Frame {
         &mut self.room_mut().0[start..end]
     }
 
-    /// Octets of the frame.
+    /// Number of octets of the frame.
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         (self.end - self.start) as usize
     }
 
-    /// Whether there is not one octet.
+    /// Returns whether the frame has no octets.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.end == self.start
@@ -98,34 +98,34 @@ impl Frame {
         (self.room_len - self.end) as usize
     }
 
-    /// The whole room, and where the frame starts and ends in it.
+    /// The whole room, and the start and end of the frame in it.
     #[must_use]
     #[inline]
     #[allow(unsafe_code, reason = "the room is raw memory of a pool")]
     pub fn room_mut(&mut self) -> (&mut [u8], usize, usize) {
-        // SAFETY: `Frame::new` was promised `room_len` initialised octets of this frame's own, and
-        // `&mut self` keeps others of this thread from them for the lifetime of the slice.
+        // SAFETY: `Frame::new` was promised `room_len` initialised octets that belong to this frame
+        // alone, and `&mut self` excludes other access for the lifetime of the slice.
         let room = unsafe { slice::from_raw_parts_mut(self.room.as_ptr(), self.room_len as usize) };
         (room, self.start as usize, self.end as usize)
     }
 
-    /// Says where in the room the frame is now.
+    /// Sets the range of the frame in its room.
     ///
     /// # Panics
-    /// If `start..end` is no range of the room.
+    /// If `start..end` is not a range of the room.
     #[inline]
     pub fn set_range(&mut self, start: usize, end: usize) {
         assert!(
             start <= end && end <= self.room_len as usize,
             "a frame outside its room"
         );
-        // Both fit: they are not above room_len, which is a u32.
+        // Both fit: they are at most room_len, which is a u32.
         self.start = start as u32;
         self.end = end as u32;
     }
 
-    /// Makes the frame a copy of `octets`, starting `headroom` octets into the room. `false`, and
-    /// nothing done, where they do not fit.
+    /// Makes the frame a copy of `octets`, starting `headroom` octets into the room. Returns
+    /// `false` and changes nothing if they do not fit.
     #[must_use]
     pub fn copy_from(&mut self, headroom: usize, octets: &[u8]) -> bool {
         let end = headroom + octets.len();
@@ -137,8 +137,9 @@ impl Frame {
         true
     }
 
-    /// Gives the room away without a copy, if it is one of `keeper`'s: its token, and where the
-    /// frame starts and ends in it. The room is then the caller's, and not taken back.
+    /// Gives the room away without a copy, if it belongs to `keeper`. Returns its token, and the
+    /// start and end of the frame in it. The caller owns the room then, and the keeper does not
+    /// take it back.
     pub(crate) fn into_room<K: Keeper>(
         mut self,
         keeper: &Rc<K>,
@@ -146,7 +147,7 @@ impl Frame {
         self.give_room(keeper).ok_or(self)
     }
 
-    /// The same of a frame that stays where it is; it is empty afterwards.
+    /// The same for a borrowed frame, which is empty afterwards.
     #[inline(always)]
     pub(crate) fn give_room<K: Keeper>(&mut self, keeper: &Rc<K>) -> Option<(u64, usize, usize)> {
         let ours = Rc::as_ptr(keeper).cast::<()>();
@@ -160,8 +161,8 @@ impl Frame {
         Some((self.token, start, end))
     }
 
-    /// Has the core fetch what is soon touched, and was not lately: the octets behind the header, and those
-    /// around the frame, where SecTAG and ICV go.
+    /// Prefetches the cache lines that will be used soon and are probably not in the cache: the
+    /// octets behind the header, and those around the frame, where SecTAG and ICV go.
     #[inline]
     #[cfg_attr(
         not(target_arch = "x86_64"),
@@ -183,7 +184,7 @@ impl Frame {
                 end + CACHE_LINE / 4,
             ] {
                 let line = self.room.as_ptr().wrapping_add(at);
-                // SAFETY: reads nothing, and takes any address.
+                // SAFETY: a prefetch reads nothing and takes any address.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
             }
         }
@@ -205,7 +206,7 @@ impl Drop for Frame {
 }
 
 impl fmt::Debug for Frame {
-    /// Where it is, not what is in it: red frames are nobody's business.
+    /// Shows the frame's range but not its octets: red frames are confidential.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frame")
             .field("start", &self.start)

@@ -1,7 +1,7 @@
 //! Checks whether a port receives all frames of its interface: compares the kernel's figures with
 //! what the port needs.
 //!
-//! A port may be open, with counters that close, and still receive nothing: the NIC filters
+//! A port may be open, with counters that add up, and still receive nothing: the NIC filters
 //! addresses, the driver has opened more receive queues than the port reads, or the interface is
 //! gone. A [`Watch`] reports this. Control asks it about once a second. The cost is some system
 //! calls on the thread that asks, and none on the thread that forwards frames.

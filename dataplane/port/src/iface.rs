@@ -1,7 +1,7 @@
-//! A network interface of the machine, seen by its name: index, address, MTU, carrier.
+//! A network interface of the machine, identified by its name: index, address, MTU, carrier.
 //!
-//! An [`Interface`] belongs to the network namespace of the thread that made it and needs not
-//! exist: it is asked for anew each time, and so tells when it is gone or has come back.
+//! An [`Interface`] belongs to the network namespace of the thread that made it and need not exist.
+//! Each request asks the kernel, so it reports an interface that is gone or has come back.
 
 use std::{
     cell::Cell,
@@ -11,19 +11,19 @@ use std::{
 
 use crate::{LinkState, PortError, limits, offload::Offload, sys};
 
-/// A name, and the socket to ask about it.
+/// A name, and the socket for requests about it.
 pub struct Interface {
     name: String,
     socket: OwnedFd,
-    /// Taken down by us, on purpose; taken up again when this is dropped.
+    /// We took the interface down on purpose; it is taken up again on drop.
     held: Cell<bool>,
 }
 
 impl Interface {
-    /// Names an interface of this thread's network namespace, existing or not.
+    /// Names an interface of this thread's network namespace. It need not exist.
     ///
     /// # Errors
-    /// [`PortError::Name`]; [`PortError::System`] if no socket can be had.
+    /// [`PortError::Name`]; [`PortError::System`] if no socket can be opened.
     pub fn named(name: &str) -> Result<Self, PortError> {
         let fits = !name.is_empty() && name.len() < libc::IFNAMSIZ && name != "." && name != "..";
         let clean = !name.bytes().any(|octet| {
@@ -32,7 +32,7 @@ impl Interface {
         if !fits || !clean {
             return Err(PortError::Name { name: name.into() });
         }
-        // Interface ioctls work on a socket of any family, and this one every kernel has.
+        // Interface ioctls work on a socket of any family, and every kernel has this one.
         let socket = sys::socket(libc::AF_UNIX, libc::SOCK_DGRAM)
             .map_err(|source| PortError::system("socket for interface requests", source))?;
         Ok(Self {
@@ -42,16 +42,16 @@ impl Interface {
         })
     }
 
-    /// As named.
+    /// The given name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its number now. A deleted interface that is made anew has another one.
+    /// Its present index. An interface that is deleted and created again has another index.
     ///
     /// # Errors
-    /// [`PortError::NoInterface`] if there is none.
+    /// [`PortError::NoInterface`] if it does not exist.
     #[allow(unsafe_code, reason = "reads a field of a union")]
     pub fn index(&self) -> Result<u32, PortError> {
         let request = self.ask(libc::SIOCGIFINDEX, "index")?;
@@ -59,7 +59,7 @@ impl Interface {
         Ok(unsafe { request.ifr_ifru.ifru_ifindex }.cast_unsigned())
     }
 
-    /// Its address.
+    /// Its MAC address.
     ///
     /// # Errors
     /// [`PortError::NotEthernet`], or there is no such interface.
@@ -78,7 +78,7 @@ impl Interface {
         Ok(core::array::from_fn(|i| address.sa_data[i].cast_unsigned()))
     }
 
-    /// Octets of its longest payload.
+    /// Its MTU in octets.
     ///
     /// # Errors
     /// There is no such interface.
@@ -116,10 +116,10 @@ impl Interface {
         )
     }
 
-    /// Raises the MTU to `need` where it is less, and says what it is then.
+    /// Raises the MTU to `need` if it is smaller. Returns the MTU.
     ///
     /// # Errors
-    /// As [`Interface::set_mtu`].
+    /// The errors of [`Interface::set_mtu`].
     pub fn raise_mtu(&self, need: usize) -> Result<usize, PortError> {
         if self.mtu()? < need {
             self.set_mtu(need)?;
@@ -127,7 +127,7 @@ impl Interface {
         self.mtu()
     }
 
-    /// Takes it up, if it is not.
+    /// Takes the interface up, if it is down.
     ///
     /// # Errors
     /// There is no such interface, or it is not permitted.
@@ -136,7 +136,7 @@ impl Interface {
         self.set_up(true)
     }
 
-    /// Takes it down, and keeps it down until it is taken up or this is dropped.
+    /// Takes the interface down, and keeps it down until it is taken up or this value is dropped.
     ///
     /// # Errors
     /// There is no such interface, or it is not permitted.
@@ -159,13 +159,14 @@ impl Interface {
             .map_err(|source| self.failed(what, source))
     }
 
-    /// Makes it ready for a port: MTU at least `mtu_min`, offloads off if asked for, up unless it is
-    /// held down. Says the MTU.
+    /// Prepares the interface for a port: MTU at least `mtu_min`, offloads off if requested, up
+    /// unless it is held down. Returns the MTU.
     pub(crate) fn prepare(&self, mtu_min: usize, offloads_off: bool) -> Result<usize, PortError> {
         let mtu = self.raise_mtu(mtu_min)?;
         for offload in Offload::ALL.into_iter().filter(|_| offloads_off) {
             match offload.turn_off(self) {
-                // What the device has fixed stays; what comes of it is counted by name.
+                // An offload that the device does not let us change stays on; the frames that it
+                // spoils are counted.
                 Ok(()) | Err(PortError::System { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -185,14 +186,14 @@ impl Interface {
         }
     }
 
-    /// SIOCETHTOOL with a command of one number.
+    /// SIOCETHTOOL with one number as argument.
     pub(crate) fn ethtool(&self, command: u32, value: u32) -> io::Result<u32> {
         let mut argument = [command, value];
         self.ethtool_of(&mut argument)?;
         Ok(argument[1])
     }
 
-    /// SIOCETHTOOL with a command of several numbers, the command first.
+    /// SIOCETHTOOL with several numbers, the first of which is the command.
     pub(crate) fn ethtool_of<const N: usize>(&self, argument: &mut [u32; N]) -> io::Result<()> {
         sys::ethtool_ioctl(self.socket.as_fd(), &mut self.request(), argument)
     }
@@ -209,8 +210,8 @@ impl Interface {
         String::from_utf8(name).ok()
     }
 
-    /// Whether the device still strips VLAN tags from received frames. Some devices cannot turn
-    /// this off.
+    /// Returns whether the device still strips VLAN tags from received frames. Some devices cannot
+    /// turn this off.
     pub(crate) fn has_tags_taken_out(&self) -> bool {
         matches!(Offload::RxVlan.is_on(self), Ok(Some(true)))
     }
@@ -236,7 +237,7 @@ impl Interface {
         }
     }
 
-    /// An `ifreq` with this name and nothing else in it.
+    /// An `ifreq` that contains only this name.
     pub(crate) fn request(&self) -> libc::ifreq {
         let mut name = [0; libc::IFNAMSIZ];
         for (place, octet) in name.iter_mut().zip(self.name.bytes()) {
@@ -279,7 +280,7 @@ impl Interface {
 impl Drop for Interface {
     fn drop(&mut self) {
         if self.held.get() {
-            // Gone, or no right any more: nobody is left to tell.
+            // The interface is gone or the permission is lost: there is nobody to report it to.
             let _ = self.take_up();
         }
     }

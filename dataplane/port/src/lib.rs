@@ -1,32 +1,33 @@
-//! Ports: where frames come from and go to.
+//! Ports: sources and destinations of frames.
 //!
-//! A worker sees two of them, red and black, through one trait, [`Port`]. Behind it:
+//! A worker uses two of them, red and black, through one trait, [`Port`]. Its back ends and
+//! wrappers:
 //!
 //! | module     | what it is                                                              |
 //! |------------|-------------------------------------------------------------------------|
 //! | [`mem`]    | two ends of a line in memory: tests, simulation, fallback of the lab     |
-//! | [`null`]   | frames out of nothing, frames into nothing: benches                      |
+//! | [`null`]   | generates and discards frames: benches                                   |
 //! | [`tap`]    | a TAP interface: the kernel's own stack is the host                      |
 //! | [`packet`] | an interface of the machine, by an AF_PACKET ring                        |
-//! | [`xdp`]    | the same, by AF_XDP sockets: faster, more particular                     |
+//! | [`xdp`]    | the same, by AF_XDP sockets: faster, with more requirements              |
 //! | `dpdk`     | a device by DPDK; only with the cargo feature `dpdk`                     |
-//! | [`pcap`]   | a wrapper that keeps what passes, as pcapng                              |
-//! | [`fault`]  | a wrapper that loses, doubles, swaps, delays and corrupts: tests         |
+//! | [`pcap`]   | a wrapper that records the frames, as pcapng                             |
+//! | [`fault`]  | a wrapper that loses, duplicates, swaps, delays and corrupts: tests      |
 //!
-//! **Who owns a frame.** A [`Frame`] is a buffer of some pool. `rx_burst` gives it to the worker,
-//! `tx_burst` takes it, and whoever drops it gives it back to its pool. Ports and frames stay on
-//! the thread that opened the port.
+//! **Ownership.** A [`Frame`] is a buffer of a pool. `rx_burst` gives it to the worker, `tx_burst`
+//! takes it, and dropping it returns it to its pool. Ports and frames stay on the thread that
+//! opened the port.
 //!
-//! **What a frame is.** Destination address to the last octet of payload; no preamble, no FCS. VLAN
-//! tags are in it, checksums of the layers above are finished. Around it are at least [`HEADROOM`]
-//! and [`TAILROOM`] octets of its own.
+//! **Format.** A frame extends from the destination address to the last octet of payload, without
+//! preamble and FCS. It contains its VLAN tags, and the checksums of the upper layers are finished.
+//! At least [`HEADROOM`] and [`TAILROOM`] free octets surround it.
 //!
-//! **Can it hear?** A [`Watch`] of the port compares the kernel's figures for the interface
-//! ([`figures`]) with what the port needs ([`hearing`]). Each port is the only one on its interface
-//! on this machine.
+//! **Watch.** A [`Watch`] of the port compares the kernel's figures for the interface ([`figures`])
+//! with what the port needs ([`hearing`]). Each port is the only one on its interface on this
+//! machine.
 //!
-//! Not here: what frames mean. A port knows Ethernet addresses, VLAN tags (the kernel strips them)
-//! and checksum offload (the kernel leaves it unfinished), nothing of MACsec.
+//! A port does not interpret frames. It handles Ethernet addresses, VLAN tags (the kernel strips
+//! them) and checksum offload (the kernel leaves checksums unfinished), but not MACsec.
 
 #![deny(unsafe_code)]
 
@@ -66,37 +67,39 @@ pub use frame::{Frame, Pool};
 pub use hearing::{Deaf, Watch};
 pub use limits::{BURST_MAX, HEADROOM, TAILROOM};
 
-/// Up to [`BURST_MAX`] frames that go through each stage together.
+/// Up to [`BURST_MAX`] frames, which pass each stage together.
 pub type Burst = ArrayVec<Frame, BURST_MAX>;
 
-/// A place where frames come from and go to. Never blocks, never panics, never waits for a peer.
+/// A source and destination of frames. It never blocks, never panics, and never waits for a peer.
 pub trait Port {
-    /// Appends the frames that are there, up to the free places of `into`.
+    /// Appends the received frames, up to the free places of `into`.
     fn rx_burst(&mut self, into: &mut Burst);
 
-    /// Takes all frames. What the device refuses is dropped and counted, never waited for.
+    /// Takes all frames. A frame that the device refuses is dropped and counted; the port does not
+    /// wait.
     fn tx_burst(&mut self, from: &mut Burst);
 
-    /// Sends a copy of `frame`: for the few control frames that come from no port.
+    /// Sends a copy of `frame`. For the few control frames that come from no port.
     fn copy_tx(&mut self, frame: &[u8]);
 
-    /// Readable when `rx_burst` may find frames: for the idle wait. `None`: there is nothing to
-    /// wait on, now. It may change after each `rx_burst` (an interface came back): ask each time.
+    /// A descriptor for the idle wait: readable when `rx_burst` may find frames. `None`: there is
+    /// none now. It may change after each `rx_burst` (an interface came back), so ask each time.
     fn fd(&self) -> Option<BorrowedFd<'_>>;
 
     /// Octets of the longest payload that the device takes, without the Ethernet header.
     fn mtu(&self) -> usize;
 
-    /// The port's own address.
+    /// The MAC address of the port.
     fn mac(&self) -> [u8; 6];
 
-    /// What was counted since the port was opened.
+    /// The counts since the port was opened.
     fn counters(&self) -> PortCounters;
 
-    /// Whether the device has a carrier. May cost a system call: ask once a second, not per burst.
+    /// Returns whether the device has a carrier. May cost a system call: call it once a second, not
+    /// per burst.
     fn link_up(&self) -> bool;
 
-    /// The back end's name, as in the config: `tap`, `packet`, …
+    /// The name of the back end in the config: `tap`, `packet`, …
     fn kind(&self) -> &'static str;
 
     /// The same as [`Port::link_up`], with the reason.
@@ -108,14 +111,14 @@ pub trait Port {
         }
     }
 
-    /// Takes the link of this device down, so that whoever is at its other end sees no carrier, or
-    /// lets it come up again; it comes up, too, when the port is closed. Says whether it was done.
+    /// Takes the link of this device down, so that its peer sees no carrier, or lets it come up
+    /// again. The link also comes up when the port is closed. Returns whether it was done.
     fn set_link(&mut self, up: bool) -> bool {
         let _ = up;
         false
     }
 
-    /// The interface's name; empty where there is none.
+    /// The interface's name; empty if there is no interface.
     fn name(&self) -> &str {
         ""
     }
@@ -140,19 +143,19 @@ impl<P: Port + ?Sized> Port for Box<P> {
     crate::forward!(self => (**self));
 }
 
-/// What a port knows of its line.
+/// The state of a port's link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LinkState {
     /// Frames can pass.
     Up,
-    /// The interface is there, without a carrier or taken down.
+    /// The interface exists, but has no carrier or was taken down.
     Down,
-    /// The interface is not there (any more). The port looks for it and comes back by itself.
+    /// The interface does not exist (any more). The port looks for it and recovers by itself.
     Gone,
 }
 
 impl LinkState {
-    /// As shown in status: `up`, `down`, `gone`.
+    /// The name in the status: `up`, `down`, `gone`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

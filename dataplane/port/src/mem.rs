@@ -1,10 +1,10 @@
-//! A line in memory: two ends, each a port. For tests, simulation, and the lab where there is
-//! neither a network namespace nor /dev/net/tun.
+//! A line in memory with two ends, each a port. For tests, simulation, and the lab on a machine
+//! without network namespaces and /dev/net/tun.
 //!
-//! The ends may live on two threads; frames are copied across, so each end has its own pool. The
-//! line holds `capacity` frames per direction. A frame that finds it full is dropped and counted
-//! by the sender (`tx_refused`). When one end is dropped, the other's link goes down. Neither end ever
-//! waits for the other, wherever that was interrupted (ADR 11).
+//! The ends may be on two threads. Frames are copied across, so each end has its own pool. The line
+//! holds `capacity` frames per direction. If it is full, the sender drops the frame and counts it
+//! (`tx_refused`). When one end is dropped, the link of the other goes down. Neither end ever waits
+//! for the other, wherever the other was interrupted (ADR 11).
 
 use std::{
     fs::File,
@@ -20,7 +20,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::{Burst, Frame, Pool, Port, PortCounters, PortError, limits, sys};
 
-/// One end of a line in memory, not opened yet: goes to the thread that will use it.
+/// One end of a line in memory, not opened yet. It can be sent to the thread that will use it.
 pub struct Mem {
     rx: Receiver,
     tx: Sender,
@@ -28,14 +28,14 @@ pub struct Mem {
     mac: [u8; 6],
 }
 
-/// The line's measures.
+/// The parameters of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MemConfig {
     /// Frames that each direction holds.
     pub capacity: usize,
-    /// Octets of payload; longer frames are dropped and counted.
+    /// MTU in octets; longer frames are dropped and counted.
     pub mtu: usize,
-    /// Buffers of each end.
+    /// Number of buffers of each end.
     pub pool_frames: usize,
 }
 
@@ -58,7 +58,7 @@ pub fn pair(capacity: usize) -> (Mem, Mem) {
     })
 }
 
-/// A line with measures of its own.
+/// A line with other parameters.
 #[must_use]
 pub fn pair_with(config: MemConfig) -> (Mem, Mem) {
     let (there, from_here) = direction(&config);
@@ -74,17 +74,17 @@ pub fn pair_with(config: MemConfig) -> (Mem, Mem) {
 }
 
 impl Mem {
-    /// Gives this end an address of its own.
+    /// Sets the MAC address of this end.
     #[must_use]
     pub fn with_mac(mut self, mac: [u8; 6]) -> Self {
         self.mac = mac;
         self
     }
 
-    /// Makes it a port of this thread.
+    /// Opens this end as a port of this thread.
     ///
     /// # Errors
-    /// [`PortError::Range`] if the measures are beyond the limits.
+    /// [`PortError::Range`] if a parameter is beyond the limits.
     pub fn open(self) -> Result<MemPort, PortError> {
         let pool = Pool::new(self.config.pool_frames, self.config.mtu)?;
         Ok(MemPort {
@@ -103,7 +103,7 @@ impl Drop for Mem {
     }
 }
 
-/// One end of a line in memory.
+/// An open end of a line in memory.
 pub struct MemPort {
     end: Mem,
     pool: Pool,
@@ -111,7 +111,7 @@ pub struct MemPort {
 }
 
 impl MemPort {
-    /// The buffers of this end: for leak tests.
+    /// The pool of buffers of this end, for leak tests.
     #[must_use]
     pub fn pool(&self) -> &Pool {
         &self.pool
@@ -139,7 +139,7 @@ impl Port for MemPort {
                 return;
             };
             into.extend(self.receive(&octets));
-            // The two queues hold `capacity` buffers together: there is a place.
+            // The two queues hold `capacity` buffers together, so there is a place.
             let _ = self.end.rx.spare.push(octets);
         }
     }
@@ -198,7 +198,7 @@ fn send(end: &mut Mem, counters: &mut PortCounters, octets: &[u8]) {
     } else if let Ok(mut buffer) = end.tx.spare.pop() {
         buffer.clear();
         buffer.extend_from_slice(octets);
-        // The two queues hold `capacity` buffers together: there is a place.
+        // The two queues hold `capacity` buffers together, so there is a place.
         let _ = end.tx.full.push(buffer);
         counters.count_tx(octets.len());
     } else {
@@ -206,24 +206,25 @@ fn send(end: &mut Mem, counters: &mut PortCounters, octets: &[u8]) {
     }
 }
 
-/// Where one direction begins. Its buffers go round: `spare` → sender → `full` → receiver → `spare`.
+/// The sending end of one direction. Buffers circulate: `spare` → sender → `full` → receiver →
+/// `spare`.
 struct Sender {
     full: Producer<Vec<u8>>,
     spare: Consumer<Vec<u8>>,
     lane: Arc<Lane>,
 }
 
-/// Where it ends.
+/// The receiving end of one direction.
 struct Receiver {
     full: Consumer<Vec<u8>>,
     spare: Producer<Vec<u8>>,
     lane: Arc<Lane>,
 }
 
-/// What both ends of a direction know.
+/// The shared state of one direction.
 struct Lane {
-    /// Readable while `signalled`. `None` if the process has no descriptor left: then the
-    /// receiver's idle wait ends by its time-out.
+    /// Readable while `signalled`. `None` if the process has no descriptor left; the receiver's
+    /// idle wait then ends by its time-out.
     wake: Option<File>,
     signalled: AtomicBool,
     closed: AtomicBool,
@@ -259,7 +260,7 @@ fn direction(config: &MemConfig) -> (Sender, Receiver) {
 }
 
 impl Receiver {
-    /// When it found the direction empty.
+    /// Clears the signal, when the receiver has found the direction empty.
     fn clear(&self) {
         let Lane {
             wake, signalled, ..
@@ -268,8 +269,8 @@ impl Receiver {
             return;
         }
         let _ = wake.as_ref().map(|mut wake| wake.read(&mut [0; 8]));
-        // The swap reads what the sender's swap wrote, and so sees frames that came before a
-        // signal which this clearing swallows.
+        // The swap synchronises with the sender's swap. So the check below sees the frames whose
+        // signal was cleared here.
         signalled.swap(false, Ordering::AcqRel);
         if !self.full.is_empty() {
             self.lane.signal();
@@ -278,7 +279,7 @@ impl Receiver {
 }
 
 impl Lane {
-    /// By the sender, after its frames: one system call, and none while the receiver is awake.
+    /// Called by the sender after its frames: one system call, or none while the receiver is awake.
     fn signal(&self) {
         if !self.signalled.swap(true, Ordering::AcqRel) {
             let _ = self

@@ -1,25 +1,26 @@
-//! Frames out of nothing, frames into nothing: the port of benches, where the pipeline and not the
-//! device is measured.
+//! Generates received frames and discards sent frames. For benches, which measure the pipeline and
+//! not a device.
 //!
-//! Received frames are copies of templates, in turn. What is sent is counted and dropped.
+//! Received frames are copies of templates, in turn. Sent frames are counted and dropped.
 
 use std::os::fd::BorrowedFd;
 
 use crate::{Burst, Pool, Port, PortCounters, PortError, limits};
 
-/// What a null port makes.
+/// The settings of a null port.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NullConfig {
-    /// Frames to receive, over and over. Empty: none ever comes.
+    /// Frames to receive, repeatedly. Empty: no frame is received.
     pub templates: Vec<Vec<u8>>,
-    /// Octets of each template that are copied anew every time. The rest is whatever the buffer
-    /// held: right for sealing, where a copy of the payload would be most of what is measured.
+    /// Octets of each template that are copied for every frame. The rest is what the buffer held.
+    /// This suits a measurement of sealing, where a copy of the whole payload would dominate the
+    /// result.
     pub fresh_octets: usize,
-    /// How many frames come in all; `None`: without end.
+    /// Total number of received frames; `None`: unlimited.
     pub frames: Option<u64>,
-    /// Octets of payload.
+    /// MTU in octets.
     pub mtu: usize,
-    /// Buffers.
+    /// Number of buffers.
     pub pool_frames: usize,
 }
 
@@ -30,13 +31,13 @@ impl Default for NullConfig {
             fresh_octets: usize::MAX,
             frames: None,
             mtu: limits::MTU_MAX,
-            // Few, so that they stay in the cache, as those of a NIC with DDIO do.
+            // Few, so that they stay in the cache, as with a NIC with DDIO.
             pool_frames: 4 * limits::BURST_MAX,
         }
     }
 }
 
-/// A port to nowhere.
+/// A port without a device.
 pub struct Null {
     config: NullConfig,
     pool: Pool,
@@ -46,7 +47,7 @@ pub struct Null {
 }
 
 impl Null {
-    /// Opens it.
+    /// Opens the port.
     ///
     /// # Errors
     /// [`PortError::Range`]: a template is longer than the MTU allows, or a limit is broken.
@@ -64,7 +65,7 @@ impl Null {
                 max,
             });
         }
-        // Rooms no longer than needed: so they stay in the cache, and in few pages.
+        // Rooms are no longer than needed, so that they stay in the cache and in few pages.
         let longest = config.templates.iter().map(Vec::len).max().unwrap_or(0);
         let need = longest
             .saturating_sub(limits::HEADERS_MAX)
@@ -84,7 +85,7 @@ impl Null {
         })
     }
 
-    /// The buffers: for leak tests.
+    /// The pool of buffers, for leak tests.
     #[must_use]
     pub fn pool(&self) -> &Pool {
         &self.pool
@@ -99,7 +100,7 @@ impl Port for Null {
             };
             let template = &self.config.templates[self.next];
             let fresh = template.len().min(self.config.fresh_octets);
-            // Fits: `open` looked at every template.
+            // Fits: `open` checked every template.
             frame.set_range(limits::HEADROOM, limits::HEADROOM + template.len());
             frame.bytes_mut()[..fresh].copy_from_slice(&template[..fresh]);
             self.counters.count_rx(template.len());

@@ -1,9 +1,9 @@
-//! Offloads of an interface that must not be on where frames are sealed one by one.
+//! Offloads of an interface that must be off where frames are sealed one by one.
 //!
-//! GRO and LRO join received frames, TSO and GSO hand down frames to be cut, and checksum offload
-//! hands down frames with an unfinished checksum. VLAN offload takes the tag out of the frame. All
-//! of them are meant for the end of a line; an
-//! encryptor sits in the middle of one. What is turned off stays off until someone turns it on.
+//! GRO and LRO join received frames, TSO and GSO hand down segments that the device must cut, and
+//! checksum offload hands down frames with unfinished checksums. VLAN offload takes the tag out of
+//! the frame. They are designed for the end of a line; an encryptor is in the middle of one. An
+//! offload that was turned off stays off until someone turns it on.
 
 use std::io;
 
@@ -12,24 +12,24 @@ use crate::{PortError, iface::Interface};
 /// One offload, by its `ethtool -K` name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Offload {
-    /// Receive: frames of one flow are joined by the kernel.
+    /// Receive: the kernel joins frames of a flow.
     Gro,
-    /// Receive: the same, by the device.
+    /// Receive: the device joins frames of a flow.
     Lro,
-    /// Send: TCP is cut into frames by the device.
+    /// Send: the device cuts TCP data into frames.
     Tso,
-    /// Send: frames are cut late, by the kernel.
+    /// Send: the kernel cuts frames late.
     Gso,
-    /// Send: checksums are finished by the device, or, on veth, never.
+    /// Send: the device finishes checksums; a veth never does.
     TxChecksum,
-    /// Receive: the device takes the VLAN tag out, where an XDP program does not find it.
+    /// Receive: the device takes the VLAN tag out, so an XDP program does not find it.
     RxVlan,
-    /// Send: the device puts the VLAN tag in, or, on veth, never.
+    /// Send: the device puts the VLAN tag in; a veth never does.
     TxVlan,
 }
 
 impl Offload {
-    /// All of them, in an order in which the kernel takes them: checksums last, TSO needs them.
+    /// All of them, in an order that the kernel accepts: checksums last, because TSO needs them.
     pub const ALL: [Self; 7] = [
         Self::Gro,
         Self::Lro,
@@ -40,7 +40,7 @@ impl Offload {
         Self::TxVlan,
     ];
 
-    /// As `ethtool -K` has it.
+    /// The name in `ethtool -K`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl Offload {
         }
     }
 
-    /// Whether it is on. `None`: the device does not know it.
+    /// Returns whether it is on. `None`: the device does not have it.
     ///
     /// # Errors
     /// There is no such interface.
@@ -66,10 +66,11 @@ impl Offload {
         }
     }
 
-    /// Turns it off, if it is on. What the device does not know is off.
+    /// Turns it off, if it is on. An offload that the device does not have is off.
     ///
     /// # Errors
-    /// There is no such interface; the kernel does not permit it, or the device has it fixed.
+    /// There is no such interface, the kernel does not permit the change, or the device does not
+    /// allow it.
     pub fn turn_off(self, interface: &Interface) -> Result<(), PortError> {
         let (read, write) = self.commands();
         if self.is_on(interface)? != Some(true) {
@@ -84,7 +85,7 @@ impl Offload {
         Ok(())
     }
 
-    /// ETHTOOL_G* and ETHTOOL_S*.
+    /// The commands ETHTOOL_G* and ETHTOOL_S*.
     fn commands(self) -> (u32, u32) {
         match self {
             Self::Gro => (0x2b, 0x2c),
@@ -95,7 +96,7 @@ impl Offload {
         }
     }
 
-    /// Where in the command's number it is.
+    /// The bit of this offload in the command's value.
     fn bit(self) -> u32 {
         match self {
             // ETH_FLAG_*: several flags of one command.
@@ -107,10 +108,10 @@ impl Offload {
     }
 }
 
-/// Turns every offload of [`Offload::ALL`] off.
+/// Turns off every offload of [`Offload::ALL`].
 ///
 /// # Errors
-/// As [`Offload::turn_off`].
+/// The errors of [`Offload::turn_off`].
 pub fn disable_all(ifname: &str) -> Result<(), PortError> {
     let interface = Interface::named(ifname)?;
     Offload::ALL
@@ -118,10 +119,10 @@ pub fn disable_all(ifname: &str) -> Result<(), PortError> {
         .try_for_each(|offload| offload.turn_off(&interface))
 }
 
-/// Turns transmit checksum offload off: on the interface of a host behind a veth.
+/// Turns off transmit checksum offload, on the interface of a host behind a veth.
 ///
 /// # Errors
-/// As [`Offload::turn_off`].
+/// The errors of [`Offload::turn_off`].
 pub fn disable_tx_checksum(ifname: &str) -> Result<(), PortError> {
     Offload::TxChecksum.turn_off(&Interface::named(ifname)?)
 }

@@ -1,23 +1,24 @@
-//! An interface of the machine by an AF_PACKET socket: works on any NIC and on veth, with no
-//! driver, no BPF and no change to the interface but promiscuous mode and offloads.
+//! An interface of the machine by an AF_PACKET socket. It works on any NIC and on veth, needs no
+//! driver and no BPF, and changes only promiscuous mode and offloads of the interface.
 //!
-//! Receive: a TPACKET_V2 ring shared with the kernel (`ring`), no system call per frame, one copy.
-//! TPACKET_V3 hands over blocks of frames, not before a block is full or 1 ms has passed: a frame
-//! there and back over one veth took 920 us with it, and 23 us with V2, which hands over each frame
-//! at once. The cost of a frame is the same for equal rings (640 ns of kernel at 64 octets, veth
-//! included; 45 to copy it out), but V2's slots are of one length, so its ring outgrows the cache
+//! Receive: a TPACKET_V2 ring shared with the kernel (`ring`), without a system call per frame,
+//! with one copy. TPACKET_V3 hands over a block of frames only when the block is full or 1 ms has
+//! passed. A round trip over one veth took 920 us with V3, and 23 us with V2, which hands over each
+//! frame at once. With equal rings a frame costs the same (640 ns in the kernel at 64 octets, veth
+//! included; 45 to copy it out). But V2's slots have one length, so its ring exceeds the cache
 //! earlier: see `limits::RING_OCTETS`.
-//! Send: one `sendmmsg` per burst (`transmit`), past the queueing discipline.
 //!
-//! The kernel works on frames before a ring sees them, and this port undoes it: VLAN tags that it
-//! took out are put back, checksums that a host behind a veth left to the device are finished
-//! (`checksum`). Frames that it joined (GRO, or TSO of a host behind a veth) cannot be sealed; they
+//! Send: one `sendmmsg` per burst (`transmit`), which bypasses the queueing discipline.
+//!
+//! The kernel changes frames before the ring gets them, and this port undoes that: it puts VLAN
+//! tags back that the kernel took out, and finishes checksums that a host behind a veth left to the
+//! device (`checksum`). Joined frames (GRO, or TSO of a host behind a veth) cannot be sealed; they
 //! are dropped as `rx_joined`. The port turns these offloads off on its own interface, and on
 //! request makes the kernel turn them off at the other end of a veth
 //! ([`PacketConfig::cut_by_peer`]).
 //!
-//! The kernel's own stack goes on to see the frames of this interface, and may send on it: give it
-//! no address, and no IPv6 (`ip link set … addrgenmode none`).
+//! The kernel's own stack still receives the frames of this interface, and may send on it. So give
+//! the interface no address, and no IPv6 (`ip link set … addrgenmode none`).
 
 mod fanout;
 mod ring;
@@ -45,16 +46,16 @@ use transmit::Transmit;
 
 pub use fanout::{Fanout, Spread};
 
-/// Which interface, and how.
+/// The interface of a port, and its settings.
 #[derive(Clone, Debug)]
 pub struct PacketConfig {
     /// An Ethernet interface of this thread's network namespace.
     pub ifname: String,
-    /// The MTU is raised to this, or the port is refused. 0: as it is.
+    /// The port raises the MTU to this value or refuses to open. 0: the MTU stays.
     pub mtu_min: usize,
-    /// Octets of the receive ring: what arrives while the worker is elsewhere waits there.
+    /// Octets of the receive ring, where frames wait while the worker is busy.
     pub ring_octets: usize,
-    /// Turns off what joins frames and leaves checksums open (`offload`).
+    /// Turns off the offloads that join frames or leave checksums unfinished (`offload`).
     pub disable_offloads: bool,
     /// The group of ports on this interface, one for each worker, that share its frames. `None`:
     /// this port gets all of them.
@@ -67,7 +68,7 @@ pub struct PacketConfig {
     /// Another port may use the interface too: this port does not reserve it, and is not refused.
     /// For a capture of the line, and for a host at the kernel's end of a TAP.
     pub shares_interface: bool,
-    /// Buffers.
+    /// Number of buffers.
     pub pool_frames: usize,
 }
 
@@ -90,12 +91,12 @@ impl Default for PacketConfig {
 pub struct Packet {
     config: PacketConfig,
     interface: Interface,
-    /// Before the socket, because it is unmapped before the socket is closed.
+    /// Declared before the socket, so that it is unmapped before the socket is closed.
     ring: Ring,
     receive: OwnedFd,
     transmit: Transmit,
     presence: Presence,
-    /// The ports of a group share one reservation.
+    /// The reservation of the interface, which the ports of a group share.
     sole: SharedSole,
     hearing: Arc<Hearing>,
     watch: Option<Watch>,
@@ -103,14 +104,14 @@ pub struct Packet {
     mtu: usize,
     pool: Pool,
     counters: PortCounters,
-    /// Kept apart: the kernel forgets its count when it is read, also by `counters(&self)`.
+    /// Kept separately: the kernel resets its count at each reading, also in `counters(&self)`.
     ring_full: Cell<u64>,
     empties: u32,
 }
 
-/// Whether the interface that the sockets are bound to exists.
+/// The state of the interface: the sockets are bound to it, or it is gone.
 enum Presence {
-    /// `lost`: it was taken down, and is not up again.
+    /// `lost`: the interface was taken down and is not up again.
     Bound {
         index: u32,
         lost: bool,
@@ -123,14 +124,14 @@ enum Presence {
     },
 }
 
-/// The name of the packet family's options.
+/// The option level of the packet family.
 const SOL_PACKET: libc::c_int = libc::SOL_PACKET;
 
 impl Packet {
     /// Opens the port: MTU, offloads, ring, promiscuous mode, interface up.
     ///
     /// # Errors
-    /// What is missing, and the mend.
+    /// The reason and the fix.
     pub fn open(config: PacketConfig) -> Result<Self, PortError> {
         let interface = Interface::named(&config.ifname)?;
         let (ring_min, ring_max) = (limits::RING_OCTETS_MIN, limits::RING_OCTETS_MAX);
@@ -188,13 +189,13 @@ impl Packet {
         Ok(port)
     }
 
-    /// The buffers: for leak tests.
+    /// The pool of buffers, for leak tests.
     #[must_use]
     pub fn pool(&self) -> &Pool {
         &self.pool
     }
 
-    /// Frames come in from here on.
+    /// Binds the sockets to the interface; frames arrive from here on.
     fn bind(&self, index: u32) -> Result<Promiscuous, PortError> {
         let failed = |what: &'static str| move |source| self.interface.failed(what, source);
         let receive = self.receive.as_fd();
@@ -213,7 +214,7 @@ impl Packet {
         Promiscuous::hold(&self.interface, index)
     }
 
-    /// Now and then, when there is nothing to receive: what happened to the interface?
+    /// Checks the state of the interface, at intervals while nothing is received.
     fn look_after(&mut self) {
         self.empties = 0;
         if let Presence::Gone { revival } = &mut self.presence {
@@ -222,7 +223,7 @@ impl Packet {
             }
             return;
         }
-        // Reading the error also clears it; else the idle wait would end at once, for ever.
+        // Reading the error clears it. Otherwise every idle wait would end at once.
         let error = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
         let taken_down = !error.is_ok_and(|[code]| code == 0);
         let refused = self.transmit.link_was_down();
@@ -232,10 +233,10 @@ impl Packet {
         if !taken_down && !refused && !*lost {
             return;
         }
-        // The error comes once per loss, refusals as long as it lasts.
+        // The socket error is reported once per loss; refusals continue while the link is down.
         self.counters.link_losses += u64::from(taken_down || (refused && !*lost));
         match self.interface.index() {
-            // Down, and there: the kernel goes on by itself when it is up again.
+            // The interface is down but exists: the kernel resumes when it is up again.
             Ok(now) if now == *index => *lost = self.interface.link_state() != LinkState::Up,
             _ => {
                 self.presence = Presence::Gone {
@@ -245,7 +246,7 @@ impl Packet {
         }
     }
 
-    /// The interface may be there again: with the same name, another index, and an MTU of its own.
+    /// Tries to bind the interface again. It may have returned with another index and MTU.
     fn revive(&mut self) {
         let Ok(index) = self.interface.index() else {
             return;
@@ -267,7 +268,7 @@ impl Packet {
             return;
         }
         if self.config.fanout.is_some() {
-            // One that is in a group cannot be bound again.
+            // A socket in a group cannot be bound again, so a new one is opened.
             let Ok((receive, ring)) = receiver(&self.interface, self.mtu, self.config.ring_octets)
             else {
                 return;
@@ -284,13 +285,13 @@ impl Packet {
                 _promiscuous: promiscuous,
                 _idle: idle,
             };
-            // Whatever the sockets remember is of the old interface.
+            // Clears errors of the old interface.
             let _ = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
             self.transmit.link_was_down();
         }
     }
 
-    /// Frames that found the ring full. The kernel starts anew at each reading.
+    /// Frames that found the ring full. The kernel resets its count at each reading.
     fn read_ring_full(&self) -> u64 {
         // struct tpacket_stats: tp_packets, tp_drops.
         let statistics =
@@ -327,7 +328,7 @@ impl Port for Packet {
     }
 
     fn copy_tx(&mut self, frame: &[u8]) {
-        // The kernel copies it while sending.
+        // The kernel copies the frame while it sends.
         self.transmit.send([frame].into_iter(), &mut self.counters);
     }
 
@@ -409,7 +410,7 @@ fn receiver(
     Ok((socket, ring))
 }
 
-/// Copies a frame out of the ring and undoes what the kernel did to it; or drops and counts it.
+/// Copies a frame out of the ring and undoes the kernel's changes, or drops and counts it.
 fn accept(
     received: Option<Received<'_>>,
     pool: &Pool,
@@ -437,7 +438,7 @@ fn accept(
         counters.rx_no_buffer += 1;
         return None;
     };
-    // With the place of a missing tag left open in front.
+    // Leaves space in front for a tag that was taken out.
     if !frame.copy_from(limits::HEADROOM + tag_len, octets) {
         counters.rx_too_long += 1;
         return None;
@@ -459,7 +460,7 @@ fn accept(
     Some(frame)
 }
 
-/// A 32-bit option that is on.
+/// Sets a 32-bit option to 1.
 fn turn_on(socket: BorrowedFd<'_>, option: libc::c_int) -> io::Result<()> {
     sys::set_option(socket, SOL_PACKET, option, &1i32)
 }

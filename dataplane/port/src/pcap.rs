@@ -1,8 +1,8 @@
-//! Keeps what passes, as pcapng for Wireshark.
+//! Records frames as pcapng for Wireshark.
 //!
 //! [`PcapngWriter`] writes the format. [`Recorder`] is a thread that owns one, behind a bounded
-//! queue; [`Tee`] wraps a port and sends the recorder a copy of every frame of both directions.
-//! The frame path never waits: what finds the queue full is counted and not kept.
+//! queue; [`Tee`] wraps a port and sends the recorder a copy of every frame of both directions. The
+//! frame path never waits: if the queue is full, the copy is counted and discarded.
 //!
 //! ```text
 //! Tee<P> ──copy──► queue ──► recorder's thread ──► PcapngWriter ──► file
@@ -10,7 +10,7 @@
 //!    └────────── buffers ─────────┘
 //! ```
 //!
-//! A recording of a red port holds the users' frames in clear: whoever starts one knows that.
+//! A recording of a red port contains the users' frames in clear text.
 
 mod recorder;
 mod writer;
@@ -32,7 +32,7 @@ impl<P: Port> Tee<P> {
         Self { port, line }
     }
 
-    /// The port, no longer recorded.
+    /// The port without the recording.
     pub fn into_inner(self) -> P {
         self.port
     }

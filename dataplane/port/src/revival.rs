@@ -1,18 +1,20 @@
-//! How often a port whose interface is gone looks for it.
+//! The rate at which a port looks for its missing interface.
 
 use std::time::{Duration, Instant};
 
-/// Between two looks. A human does not notice it, and the worker's time is not eaten by it.
+/// Time between two attempts: too short for a person to notice, too long to cost a worker much
+/// time.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Remembers the last look. The only clock of this crate: read while there are no frames to move.
+/// The time of the last attempt. This is the only clock of this crate; it is read only while there
+/// are no frames to move.
 #[derive(Default)]
 pub(crate) struct Revival {
     last: Option<Instant>,
 }
 
 impl Revival {
-    /// Whether it is time to look again; if so, this is the look.
+    /// Returns whether an attempt is due, and records it if so.
     pub(crate) fn is_due(&mut self) -> bool {
         let now = Instant::now();
         let due = self

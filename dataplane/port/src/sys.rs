@@ -1,4 +1,4 @@
-//! System calls that `std` does not have, each made safe on its own.
+//! System calls that `std` does not offer, each with a safe interface.
 
 use std::{
     fs::File,
@@ -7,7 +7,7 @@ use std::{
     ptr::{self, NonNull},
 };
 
-/// What a call returned, or the error that it left in `errno`.
+/// The return value of a call, or the error that it left in `errno`.
 pub(crate) fn checked(returned: libc::c_int) -> io::Result<libc::c_int> {
     if returned < 0 {
         Err(io::Error::last_os_error())
@@ -19,18 +19,18 @@ pub(crate) fn checked(returned: libc::c_int) -> io::Result<libc::c_int> {
 /// An eventfd that never blocks: a write of a u64 makes it readable, a read clears it.
 #[allow(unsafe_code, reason = "eventfd(2)")]
 pub(crate) fn eventfd() -> io::Result<File> {
-    // SAFETY: takes two numbers, touches no memory of ours.
+    // SAFETY: takes two numbers, accesses no memory of ours.
     let fd = checked(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
-    // SAFETY: fresh from the kernel, owned by nobody else.
+    // SAFETY: fresh from the kernel, and nothing else owns it.
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
 /// A descriptor that is readable when one of these is.
 #[allow(unsafe_code, reason = "epoll(7)")]
 pub(crate) fn epoll_of<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>) -> io::Result<OwnedFd> {
-    // SAFETY: takes a number, touches no memory of ours.
+    // SAFETY: takes a number, accesses no memory of ours.
     let epoll = checked(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-    // SAFETY: fresh from the kernel, owned by nobody else.
+    // SAFETY: fresh from the kernel, and nothing else owns it.
     let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
     for fd in fds {
         let mut event = libc::epoll_event {
@@ -38,7 +38,7 @@ pub(crate) fn epoll_of<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>) -> io::Res
             u64: 0,
         };
         let (epoll, fd) = (epoll.as_raw_fd(), fd.as_raw_fd());
-        // SAFETY: the kernel reads the event, which lives until the call is over.
+        // SAFETY: the kernel reads the event, which lives until the call returns.
         checked(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &raw mut event) })?;
     }
     Ok(epoll)
@@ -48,9 +48,9 @@ pub(crate) fn epoll_of<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>) -> io::Res
 #[allow(unsafe_code, reason = "socket(2)")]
 pub(crate) fn socket(family: libc::c_int, kind: libc::c_int) -> io::Result<OwnedFd> {
     let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    // SAFETY: takes three numbers, touches no memory of ours.
+    // SAFETY: takes three numbers, accesses no memory of ours.
     let fd = checked(unsafe { libc::socket(family, kind, 0) })?;
-    // SAFETY: fresh from the kernel, owned by nobody else.
+    // SAFETY: fresh from the kernel, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -64,12 +64,12 @@ pub(crate) fn set_option<T: Copy>(
 ) -> io::Result<()> {
     let value = ptr::from_ref(value).cast();
     let len = size_of::<T>() as libc::socklen_t;
-    // SAFETY: the kernel reads `len` octets at `value`, which is what a `T` has.
+    // SAFETY: the kernel reads `len` octets at `value`, which is the size of a `T`.
     checked(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, value, len) })?;
     Ok(())
 }
 
-/// Reads a socket option that is made of `N` 32-bit numbers.
+/// Reads a socket option of `N` 32-bit numbers.
 #[allow(unsafe_code, reason = "getsockopt(2)")]
 pub(crate) fn option<const N: usize>(
     socket: BorrowedFd<'_>,
@@ -79,7 +79,7 @@ pub(crate) fn option<const N: usize>(
     let mut value = [0u32; N];
     let mut len = size_of_val(&value) as libc::socklen_t;
     let place = value.as_mut_ptr().cast();
-    // SAFETY: the kernel writes at most `len` octets at `place`, which is what `value` has.
+    // SAFETY: the kernel writes at most `len` octets at `place`, which is the size of `value`.
     checked(unsafe { libc::getsockopt(socket.as_raw_fd(), level, option, place, &raw mut len) })?;
     Ok(value)
 }
@@ -118,7 +118,7 @@ pub(crate) fn bind_part<A: Copy>(
     Ok(())
 }
 
-/// An ioctl whose argument is an `ifreq` without pointers in it.
+/// An ioctl whose argument is an `ifreq` without pointers.
 #[allow(unsafe_code, reason = "ioctl(2)")]
 pub(crate) fn interface_ioctl(
     fd: BorrowedFd<'_>,
@@ -130,12 +130,12 @@ pub(crate) fn interface_ioctl(
     Ok(())
 }
 
-/// TUNSETCARRIER: whether the host behind a TAP interface sees a carrier. Linux 5.0 and later.
+/// TUNSETCARRIER: sets the carrier that the host behind a TAP interface sees. Linux 5.0 and later.
 #[allow(unsafe_code, reason = "ioctl(2)")]
 pub(crate) fn tap_carrier(fd: BorrowedFd<'_>, up: bool) -> io::Result<()> {
     let carrier = libc::c_int::from(up);
     let operation = libc::TUNSETCARRIER as libc::Ioctl;
-    // SAFETY: the kernel reads one number, which lives until the call is over.
+    // SAFETY: the kernel reads one number, which lives until the call returns.
     checked(unsafe { libc::ioctl(fd.as_raw_fd(), operation, &raw const carrier) })?;
     Ok(())
 }
@@ -150,8 +150,9 @@ pub(crate) fn ethtool_ioctl<const N: usize>(
 ) -> io::Result<()> {
     request.ifr_ifru.ifru_data = argument.as_mut_ptr().cast();
     let operation = libc::SIOCETHTOOL as libc::Ioctl;
-    // SAFETY: the kernel reads and writes one `ifreq`, and the structure it points to; the commands
-    // of this crate have structures of at most `N` numbers, and these live until the call is over.
+    // SAFETY: the kernel reads and writes one `ifreq` and the structure that it points to. The
+    // commands of this crate have structures of at most `N` numbers, and these live until the call
+    // returns.
     checked(unsafe { libc::ioctl(fd.as_raw_fd(), operation, &raw mut *request) })?;
     Ok(())
 }
@@ -170,35 +171,35 @@ pub(crate) fn connect<A: Copy>(socket: BorrowedFd<'_>, address: &A, len: usize) 
 /// Makes a bound socket listen.
 #[allow(unsafe_code, reason = "listen(2)")]
 pub(crate) fn listen(socket: BorrowedFd<'_>, backlog: libc::c_int) -> io::Result<()> {
-    // SAFETY: takes two numbers, touches no memory of ours.
+    // SAFETY: takes two numbers, accesses no memory of ours.
     checked(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
     Ok(())
 }
 
-/// Memory shared with the kernel; unmapped when dropped.
+/// Memory shared with the kernel, or private memory; unmapped on drop.
 pub(crate) struct Mapping {
     base: NonNull<u8>,
     len: usize,
 }
 
 impl Mapping {
-    /// Maps `len` octets of `fd`'s at `offset`, readable and writable.
+    /// Maps `len` octets of `fd` at `offset`, readable and writable.
     #[allow(unsafe_code, reason = "mmap(2)")]
     pub(crate) fn new(fd: BorrowedFd<'_>, len: usize, offset: libc::off_t) -> io::Result<Self> {
         let rights = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
         let fd = fd.as_raw_fd();
-        // SAFETY: a new mapping where the kernel likes; overlaps nothing of ours.
+        // SAFETY: a new mapping at an address of the kernel's choice; it overlaps nothing of ours.
         let base = unsafe { libc::mmap(ptr::null_mut(), len, rights, flags, fd, offset) };
         Self::mapped(base, len)
     }
 
-    /// `len` octets of zeros of our own, page by page.
+    /// Maps `len` octets of private zeros, with all pages populated.
     #[allow(unsafe_code, reason = "mmap(2)")]
     pub(crate) fn anonymous(len: usize) -> io::Result<Self> {
         let rights = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
-        // SAFETY: a new mapping where the kernel likes; overlaps nothing of ours.
+        // SAFETY: a new mapping at an address of the kernel's choice; it overlaps nothing of ours.
         let base = unsafe { libc::mmap(ptr::null_mut(), len, rights, flags, -1, 0) };
         Self::mapped(base, len)
     }
@@ -211,12 +212,12 @@ impl Mapping {
         Ok(Self { base, len })
     }
 
-    /// First octet.
+    /// The address of the first octet.
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.base
     }
 
-    /// Octets.
+    /// Length in octets.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -225,7 +226,8 @@ impl Mapping {
 impl Drop for Mapping {
     #[allow(unsafe_code, reason = "munmap(2)")]
     fn drop(&mut self) {
-        // SAFETY: exactly what `new` mapped; whoever holds a pointer into it holds the mapping.
+        // SAFETY: exactly the mapping of `new`; every holder of a pointer into it also holds the
+        // mapping.
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
     }
 }

@@ -1,10 +1,11 @@
-//! A TAP interface: the kernel's own stack, or a bridge, or a virtual machine, is the other side.
+//! A TAP interface: its other end is the kernel's own stack, a bridge, or a virtual machine.
 //!
-//! One system call per frame and direction. Without IFF_VNET_HDR, so the kernel cuts and checksums
-//! frames itself before they come here: every frame is one that may go on a line.
+//! Each frame costs one system call per direction. IFF_VNET_HDR is not set, so the kernel cuts
+//! frames and finishes checksums itself, and every received frame can go on a line.
 //!
-//! The interface may be moved to another namespace while the port is open. If it is deleted, the port looks for it a few times a second; one that
-//! the port made itself it makes again, one that was there before it waits for.
+//! The interface may be moved to another namespace while the port is open. If it is deleted, the
+//! port checks a few times a second: it creates an interface of its own again, and waits for one
+//! that existed before.
 
 use std::{
     fs::{File, OpenOptions},
@@ -28,24 +29,25 @@ use crate::{
 
 const DEVICE: &str = "/dev/net/tun";
 
-/// Which TAP interface, and how.
+/// The TAP interface of a port, and its settings.
 #[derive(Clone, Debug)]
 pub struct TapConfig {
-    /// Made if it is not there; then it vanishes with the port.
+    /// Created if it does not exist; then it is removed with the port.
     pub name: String,
-    /// Set on the interface.
+    /// The MTU to set on the interface.
     pub mtu: usize,
     /// One of several queues: each worker opens the same interface, and the kernel spreads flows
-    /// over them.
+    /// over the queues.
     pub multi_queue: bool,
-    /// The state that the queues of one interface share: the configs of all workers hold the same
-    /// one.
+    /// The state that the queues of one interface share. The configs of all workers hold the same
+    /// value.
     pub queues: TapQueues,
-    /// Buffers.
+    /// Number of buffers.
     pub pool_frames: usize,
 }
 
-/// The reservation that the workers share: the kernel lets another program open more queues.
+/// The reservation that the workers share. Without it the kernel lets another program open more
+/// queues.
 #[derive(Clone, Debug, Default)]
 pub struct TapQueues(SharedSole);
 
@@ -64,11 +66,11 @@ impl Default for TapConfig {
 /// A TAP interface as a port.
 pub struct Tap {
     interface: Interface,
-    /// Somebody else's (`ip tuntap add`): waited for, not made again.
+    /// Created by someone else (`ip tuntap add`): the port waits for it and does not create it.
     foreign: bool,
     /// `None` while the interface is gone.
     file: Option<File>,
-    /// Whether the host sees a carrier.
+    /// The host sees a carrier.
     carrier: bool,
     mac: [u8; 6],
     mtu: usize,
@@ -82,10 +84,10 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Makes the interface or attaches to it, sets its MTU, takes it up.
+    /// Creates the interface or attaches to it, sets its MTU, takes it up.
     ///
     /// # Errors
-    /// What is missing, and the mend: the device node, a right, a free name.
+    /// The reason and the fix: the device node is missing, no permission, the name is in use.
     pub fn open(config: TapConfig) -> Result<Self, PortError> {
         let interface = Interface::named(&config.name)?;
         let pool = Pool::new(config.pool_frames, config.mtu)?;
@@ -116,7 +118,7 @@ impl Tap {
         })
     }
 
-    /// The buffers: for leak tests.
+    /// The pool of buffers, for leak tests.
     #[must_use]
     pub fn pool(&self) -> &Pool {
         &self.pool
@@ -128,13 +130,13 @@ impl Tap {
         let longest = self.pool.frame_len_max();
         loop {
             let Some(mut frame) = self.pool.frame() else {
-                // Read and lose it, so that the queue does not grow old.
+                // Reads and discards the frame, so that the queue does not fill up with old frames.
                 let _ = file.read(&mut [0; limits::ETHERNET_HEADER]).ok()?;
                 self.counters.rx_no_buffer += 1;
                 continue;
             };
-            // The kernel cuts what does not fit, silently. One octet more than the longest frame,
-            // out of the tailroom, tells a cut frame.
+            // The kernel truncates a longer frame silently. So the read has one octet more than the
+            // longest frame, from the tailroom, to detect a truncated frame.
             let place = limits::HEADROOM..limits::HEADROOM + longest + 1;
             match file.read(&mut frame.room_mut().0[place]) {
                 Ok(len) if len > longest => self.counters.rx_too_long += 1,
@@ -165,7 +167,7 @@ impl Tap {
         }
         match file.write(octets) {
             Ok(_) => self.counters.count_tx(octets.len()),
-            // EIO: taken down. EBADFD: deleted; the next read sees that too.
+            // EIO: the interface is down. EBADFD: it is deleted; the next read detects that too.
             Err(error) if matches!(error.raw_os_error(), Some(libc::EIO | libc::EBADFD)) => {
                 self.counters.tx_link_down += 1;
             }
@@ -173,7 +175,7 @@ impl Tap {
         }
     }
 
-    /// The device says that the interface is no more. Its descriptor would only ever say so again.
+    /// The interface is gone. Its descriptor would only report that again.
     fn lose(&mut self) {
         self.file = None;
         self.sole = None;
@@ -249,8 +251,8 @@ impl Port for Tap {
             return LinkState::Gone;
         };
         match self.interface.link_state() {
-            // Not to be seen from here, but attached: it was moved to another namespace, say that
-            // of the host behind the port.
+            // The interface is not visible here, but attached: it was moved to another namespace,
+            // for example to that of the host behind the port.
             LinkState::Gone if is_attached(file, &self.interface) => LinkState::Up,
             state => state,
         }
@@ -275,7 +277,7 @@ impl Port for Tap {
     }
 }
 
-/// Opens the device, names the interface, sets its MTU, sets it up, and reserves it for this
+/// Opens the device, names the interface, sets its MTU, takes it up, and reserves it for this
 /// process.
 fn attach(
     interface: &Interface,
@@ -295,7 +297,7 @@ fn attach(
     let several = single | libc::IFF_MULTI_QUEUE;
     set_interface(&file, interface, if multi_queue { several } else { single })
         .or_else(|error| match error.raw_os_error() {
-            // One made for several queues refuses to be attached to as one with a single queue.
+            // An interface with several queues refuses to be attached as one with a single queue.
             Some(libc::EINVAL) if !multi_queue => set_interface(&file, interface, several),
             _ => Err(error),
         })

@@ -1,8 +1,8 @@
-//! An interface of the machine by AF_XDP sockets: frames pass by the kernel's stack.
+//! An interface of the machine by AF_XDP sockets: frames bypass the kernel's stack.
 //!
 //! A program on the interface (`program`) sends each frame to the socket of its receive queue
 //! (`socket`), through rings (`ring`) that hold numbers of chunks of a memory (`umem`). Red and
-//! black of one thread share a memory by [`Share`]: then a frame crosses without a copy. Frames of
+//! black of one thread share a memory by [`Share`]; a frame then crosses without a copy. Frames of
 //! other ports are copied into a chunk.
 //!
 //! | mode       | program     | chunks are written by                                     |
@@ -12,12 +12,13 @@
 //! | `skb`      | in the kernel's general path | the kernel; any interface                |
 //! | `auto`     | the first of these that works |                                         |
 //!
-//! All queues of the interface are bound, by one worker or by several ([`Queues`]): frames of a
-//! queue without a socket would be lost. One program per interface, so one process has all of them.
+//! All queues of the interface are bound, by one worker or by several ([`Queues`]), because frames
+//! of a queue without a socket would be lost. An interface has one program, so one process has all
+//! queues.
 //!
-//! The traps: a frame longer than the MTU vanishes in the device without a word, so it is dropped
-//! and named here; a host behind a veth must not leave checksums to its device, for XDP does not
-//! say that they are unfinished, so they are looked for and finished here (`checksum`).
+//! Two restrictions: the device discards a frame longer than the MTU silently, so this port drops
+//! and counts it. A host behind a veth must not leave checksums to its device, but XDP does not
+//! report that they are unfinished, so this port finds and finishes them (`checksum`).
 
 mod bound;
 mod bpf;
@@ -51,26 +52,26 @@ pub use mode::XdpMode;
 pub use queues::Queues;
 pub use umem::Share;
 
-/// Which interface, and how.
+/// The interface of a port, and its settings.
 #[derive(Clone, Debug)]
 pub struct XdpConfig {
     /// An Ethernet interface of this thread's network namespace.
     pub ifname: String,
-    /// The MTU is raised to this, or the port is refused. 0: as it is.
+    /// The port raises the MTU to this value or refuses to open. 0: the MTU stays.
     pub mtu_min: usize,
     /// How frames get from the device to the socket.
     pub mode: XdpMode,
-    /// The memory, if it is shared with another port. Otherwise the port has one of its own.
+    /// The memory, if another port shares it. Otherwise the port makes its own.
     pub share: Option<Share>,
     /// Finishes checksums that a host behind a veth left to its device.
     pub finish_checksums: bool,
     /// All queues of the interface, or this worker's share of them.
     pub queues: Queues,
-    /// Has the driver poll the device when the worker calls, that many frames at once, instead of
-    /// waiting for interrupts. For busy workers on physical NICs.
+    /// The driver polls the device when the worker calls, for up to this number of frames at once,
+    /// instead of waiting for interrupts. For busy workers on physical NICs.
     pub busy_poll: Option<u32>,
     /// The other end of a veth puts VLAN tags into its frames (`ethtool -K … txvlan off`). Without
-    /// this promise the port is refused where it cannot see tags beside a frame (`skb`, older
+    /// this promise the port is refused if it cannot see tags beside a frame (`skb`, older
     /// kernels).
     pub tags_in_frames: bool,
 }
@@ -108,7 +109,7 @@ pub struct Xdp {
     asked: u32,
     /// Frames arrived at a queue that no worker reads, and the ports were asked to look for it.
     unread: Cell<bool>,
-    /// It was taken down, and is not up again.
+    /// The interface was taken down and is not up again.
     lost: bool,
     empties: u32,
 }
@@ -117,7 +118,7 @@ impl Xdp {
     /// Opens the port: MTU, offloads, sockets on all queues, program, interface up.
     ///
     /// # Errors
-    /// What is missing, and the mend.
+    /// The reason and the fix.
     pub fn open(config: XdpConfig) -> Result<Self, PortError> {
         let interface = Interface::named(&config.ifname)?;
         let index = interface.index()?;
@@ -167,19 +168,19 @@ impl Xdp {
         })
     }
 
-    /// Queues that are bound.
+    /// Number of bound queues.
     #[must_use]
     pub fn queues(&self) -> usize {
         self.bound.as_ref().map_or(0, |bound| bound.sockets.len())
     }
 
-    /// Chunks that nobody has, and chunks in all: for leak tests. The fill rings have their share.
+    /// Numbers of free chunks and of all chunks, for leak tests. The fill rings hold some.
     #[must_use]
     pub fn chunks(&self) -> (usize, usize) {
         (self.umem.free(), self.umem.count())
     }
 
-    /// Now and then, when there is nothing to receive: what happened to the interface?
+    /// Checks the state of the interface, at intervals while nothing is received.
     fn look_after(&mut self) {
         self.empties = 0;
         let Some(bound) = &self.bound else {
@@ -295,7 +296,7 @@ fn way<'a>(config: &'a XdpConfig, umem: &Umem, mtu: usize, options: &'a Options)
     }
 }
 
-/// For a port of this MTU over chunks of this length.
+/// Socket options for a port of this MTU with chunks of this length.
 fn options(config: &XdpConfig, umem: &Umem, mtu: usize) -> Result<Options, PortError> {
     let fits = limits::frame_len_max(mtu) <= umem.frame_len_max();
     let pool = if fits {
@@ -310,7 +311,7 @@ fn options(config: &XdpConfig, umem: &Umem, mtu: usize) -> Result<Options, PortE
     })
 }
 
-/// Finishes and counts what was received.
+/// Counts a received frame and finishes its checksum.
 fn accept(
     received: Result<Frame, Loss>,
     finish_checksums: bool,
@@ -322,7 +323,7 @@ fn accept(
                 counters.rx_checksum_finished += 1;
             }
             counters.count_rx(frame.len());
-            // While the rest of the burst is read: 4 % of the rate of long frames.
+            // Prefetching while the rest of the burst is read gains 4 % of the rate of long frames.
             frame.prefetch();
             return Some(frame);
         }
@@ -333,15 +334,15 @@ fn accept(
     None
 }
 
-/// The socket that sends, ready for a burst; none while the link is down.
+/// The socket that sends, ready for a burst; `None` while the link is down.
 fn sender(bound: &mut Option<Bound>, lost: bool) -> Option<&mut Socket> {
     let socket = &mut bound.as_mut().filter(|_| !lost)?.sockets[0];
     socket.complete();
     Some(socket)
 }
 
-/// Puts a frame into the ring, or drops and counts it. What is longer than the MTU would vanish in
-/// the device without a word.
+/// Puts a frame into the ring, or drops and counts it. The device discards a frame longer than the
+/// MTU silently.
 fn put(
     len: usize,
     tag_len: usize,

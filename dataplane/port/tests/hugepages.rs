@@ -1,5 +1,5 @@
-//! DPDK with huge pages, as on an appliance. They must be there: a test does not take them from the
-//! machine. A test binary of its own, because EAL starts once per process.
+//! DPDK with huge pages, as on an appliance. The machine must provide them: the test does not
+//! reserve any. It is a separate test binary, because EAL starts once per process.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,6 @@
-//! Pools of DPDK go with the last port and the last frame of the process, and what a driver has kept
-//! goes with them. A test binary of its own: no other test holds a port meanwhile.
+//! DPDK pools are deleted with the last port and the last frame of the process, and with them the
+//! mbufs that a driver has kept. A separate test binary, so that no other test holds a port
+//! meanwhile.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +23,7 @@ const VETH: [&str; 2] = [
     "link set b0 up",
 ];
 
-/// More often than a pool would last: `net_af_xdp` keeps 2048 mbufs each time.
+/// More openings than a pool would last for: `net_af_xdp` keeps 2048 mbufs each time.
 #[test]
 fn what_a_closed_device_keeps_is_not_lost() {
     let mut free = None;

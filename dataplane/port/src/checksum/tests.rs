@@ -10,7 +10,7 @@ fn the_sum_of_rfc_1071() {
     assert_eq!(fold(&[]), 0);
 }
 
-/// UDP from 10.0.0.1:1000 to 10.0.0.2:2000 with the payload "hi!", pseudo header summed up.
+/// UDP from 10.0.0.1:1000 to 10.0.0.2:2000. The checksum field holds the sum of the pseudo header.
 fn datagram(payload: [u8; 3]) -> Vec<u8> {
     let pseudo = fold(&[10, 0, 0, 1, 10, 0, 0, 2, 0, 17, 0, 11]);
     let mut frame = vec![0xaa; 34];
@@ -38,7 +38,7 @@ fn a_finished_datagram_sums_up_to_all_ones() {
 
 #[test]
 fn zero_is_sent_as_all_ones() {
-    // Octets that bring the sum to all ones.
+    // The payload that makes the sum all ones.
     let mut frame = datagram([0, 0, 0]);
     let missing = 0xffff - fold(&frame[34..]);
     frame[42..44].copy_from_slice(&missing.to_be_bytes());
@@ -70,7 +70,7 @@ fn a_place_outside_the_frame_is_refused() {
     ));
 }
 
-/// An IPv4 frame with UDP or TCP in it, checksum as a host leaves it, tags and padding to order.
+/// An IPv4 frame with UDP or TCP and an unfinished checksum, with the given tags and padding.
 fn segment(tags: &[u8], protocol: u8, payload: &[u8], padding: usize) -> Vec<u8> {
     let (header_len, at) = if protocol == 6 { (20, 16) } else { (8, 6) };
     let len = header_len + payload.len();
@@ -176,7 +176,7 @@ fn what_is_not_open_stays_as_it_is() {
         assert!(!finish_if_open(&mut after));
         assert_eq!(after, frame);
     }
-    // Any cut of a frame is looked at without a panic.
+    // A frame cut at any length causes no panic.
     for len in 0..whole.len() {
         assert!(!finish_if_open(&mut whole[..len].to_vec()));
     }

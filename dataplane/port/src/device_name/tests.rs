@@ -23,7 +23,7 @@ fn virtual_devices_say_their_interface() {
     );
     assert_eq!(name("net_af_packet0,iface=eth1").slot_len(), Some(2048));
     assert_eq!(name("net_af_xdp0,iface=eth1").slot_len(), None);
-    // The interface of net_tap is made by it, and not there before.
+    // net_tap creates its interface, so the interface does not exist before.
     assert_eq!(name("net_tap0,iface=tap7").interface(), None);
 }
 

@@ -1,5 +1,5 @@
-//! Devices in use. The first port of a device starts it with all its queues, further ones take the
-//! queues that are left, and the last one to go stops it.
+//! Devices in use. The first port of a device starts it with all its queues, later ports take the
+//! remaining queues, and the last port to close stops it.
 
 use std::{
     ffi::{CStr, CString},
@@ -16,7 +16,7 @@ use crate::{
     sole::{SharedSole, Sole},
 };
 
-/// How a device is to run; its ports must agree.
+/// The settings of a device; all its ports must agree on them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Wanted {
     pub(super) queues: u16,
@@ -25,12 +25,12 @@ pub(super) struct Wanted {
     pub(super) tx_descriptors: u16,
 }
 
-/// A device that runs.
+/// A running device.
 struct Running {
     name: DeviceName,
     number: u16,
     wanted: Wanted,
-    /// One bit per queue that a port has.
+    /// One bit per queue that a port uses.
     taken: u64,
     lanes: Vec<Lane>,
     /// Reserves the device's interface for this process.
@@ -39,7 +39,7 @@ struct Running {
 
 static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
 
-/// One queue pair of a running device, and nobody else's.
+/// Exclusive use of one queue pair of a running device.
 pub(super) struct Claim {
     number: u16,
     queue: u16,
@@ -47,8 +47,8 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// Takes a queue. Starts the device if no other port has; `lane` then makes the pool of each queue,
-    /// from what the device says of itself.
+    /// Takes a queue. Starts the device if this is its first port. `lane` makes the pool of each
+    /// queue from the facts that the device reports.
     pub(super) fn new(
         started: Eal,
         name: &DeviceName,
@@ -104,18 +104,18 @@ impl Claim {
         self.lane
     }
 
-    /// Asks the device how it is. May cost a system call.
+    /// Reads carrier and counters of the device. May cost a system call.
     pub(super) fn look(&self) -> Look {
         look(self.number, &running())
     }
 
-    /// The same, unless another thread is at work with a device: a worker does not wait for it.
+    /// The same, but `None` if another thread is using the list of devices: a worker does not wait.
     pub(super) fn look_if_free(&self) -> Option<Look> {
         let running = RUNNING.try_lock().ok()?;
         Some(look(self.number, &running))
     }
 
-    /// Takes the link up or down, where the device can.
+    /// Takes the link up or down, if the device can.
     #[allow(unsafe_code, reason = "a call of DPDK")]
     pub(super) fn set_link(&self, up: bool) -> bool {
         let _alone = running();
@@ -144,23 +144,24 @@ impl Drop for Claim {
     }
 }
 
-/// Asks a device that runs. The list is locked: a driver keeps its counters without a lock.
+/// Reads the state of a running device. The list is locked because a driver updates its counters
+/// without a lock.
 #[allow(unsafe_code, reason = "a call of DPDK")]
 fn look(number: u16, _alone: &[Running]) -> Look {
     let mut look = Look::default();
-    // SAFETY: the device runs as long as the claim that asks; the answer has a place.
+    // SAFETY: the device runs as long as the claim that asks; `look` lives during the call.
     unsafe { dpdk_sys::qm_device_look(number, &raw mut look) };
     look
 }
 
-/// A second encryptor on an interface is refused, as for every kind of port.
+/// Reserves an interface: a second encryptor on it is refused, as with every kind of port.
 fn take_interface(ifname: &str) -> Result<Arc<Sole>, PortError> {
     let interface = Interface::named(ifname)?;
     let index = interface.index()?;
     SharedSole::default().take_patiently(&interface, index)
 }
 
-/// Finds a device and starts it; leaves nothing behind if that fails.
+/// Finds a device and starts it. Leaves nothing behind if that fails.
 fn start(
     started: Eal,
     name: &DeviceName,
@@ -171,7 +172,7 @@ fn start(
     let number = probe(started, name)?;
     let lanes = facts(number).and_then(|facts| {
         let most = facts.rx_queues_max.min(facts.tx_queues_max);
-        // A socket of an interface that nobody reads would swallow its frames.
+        // A socket on an interface that no port reads would swallow frames.
         let least = if name.is_on_interface() { most } else { 1 };
         if !(least..=most).contains(&wanted.queues) {
             let (what, have) = ("queues", wanted.queues.into());
@@ -206,16 +207,16 @@ fn start(
     }
 }
 
-/// The address of a device that no port may have opened yet.
+/// The address of a device that may not be open yet.
 pub(super) fn mac_of(started: Eal, name: &DeviceName) -> Result<[u8; 6], PortError> {
     let _alone = running();
     probe(started, name).and_then(facts).map(|facts| facts.mac)
 }
 
-/// Finds a device; makes it if it is virtual.
+/// Finds a device. Creates it if it is virtual.
 #[allow(unsafe_code, reason = "a call of DPDK")]
 fn probe(_started: Eal, name: &DeviceName) -> Result<u16, PortError> {
-    // A name has visible characters only.
+    // A name has only visible characters, so it has no NUL.
     let devargs = CString::new(name.devargs()).unwrap_or_default();
     let mut number = 0;
     // SAFETY: EAL has started; string and number live during the call.
@@ -235,7 +236,7 @@ fn probe(_started: Eal, name: &DeviceName) -> Result<u16, PortError> {
 #[allow(unsafe_code, reason = "a call of DPDK")]
 fn facts(number: u16) -> Result<Facts, PortError> {
     let mut facts = Facts::default();
-    // SAFETY: the device was found; the place for the answer lives during the call.
+    // SAFETY: the device was found; `facts` lives during the call.
     let refused = unsafe { dpdk_sys::qm_device_facts(number, &raw mut facts) };
     if refused == 0 {
         Ok(facts)
@@ -263,15 +264,15 @@ fn set_up(name: &DeviceName, number: u16, wanted: Wanted, lanes: &[Lane]) -> Res
     if refused == 0 {
         return Ok(());
     }
-    // SAFETY: the shim sets it to a string of its own before it tries anything.
+    // SAFETY: the shim sets it to a static string before it tries anything.
     let step = unsafe { CStr::from_ptr(step) }.to_string_lossy();
     Err(failed(format!("{name}: {step}"), refused))
 }
 
 #[allow(unsafe_code, reason = "a call of DPDK")]
 fn remove(number: u16) {
-    // SAFETY: no claim of it is left, so no queue of it is in use; the list of running devices is
-    // locked by the caller, so none comes.
+    // SAFETY: no claim of the device is left, so none of its queues is in use. The caller has
+    // locked the list of running devices, so no new claim can be made.
     unsafe { dpdk_sys::qm_device_remove(number) };
 }
 

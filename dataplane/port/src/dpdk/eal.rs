@@ -1,4 +1,5 @@
-//! DPDK's environment (EAL): memory, buses, drivers. Once per process, and until its end.
+//! DPDK's environment (EAL): memory, buses, drivers. It starts once and runs until the process
+//! ends.
 
 use std::{
     ffi::{CString, c_int},
@@ -10,15 +11,15 @@ use std::{
 use super::{failed, log};
 use crate::{PortError, limits};
 
-/// What DPDK takes of the machine. The same for all its ports in a process.
+/// The resources that DPDK takes. All ports of a process share them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EalConfig {
     /// Memory of all mbufs and rings, in MiB.
     pub memory_mb: usize,
     /// Memory is taken from huge pages. Devices on PCI need them; virtual devices do not.
     pub hugepages: bool,
-    /// The devices on PCI that DPDK may take, addresses or addresses with arguments, and no others.
-    /// Empty: it does not look at the bus.
+    /// The PCI devices that DPDK may take: addresses, optionally with arguments. If empty, DPDK
+    /// does not scan the bus.
     pub pci: Vec<String>,
 }
 
@@ -36,23 +37,23 @@ impl Default for EalConfig {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Eal(());
 
-/// The config it was started with, and how that ended.
+/// The config of the start, and its result.
 static STARTED: OnceLock<(EalConfig, Result<(), Failure>)> = OnceLock::new();
 
-/// DPDK cannot start anew after it failed, so the reason is kept.
+/// The reason of a failed start. It is kept because DPDK cannot start again in this process.
 struct Failure {
     errno: c_int,
     what: String,
 }
 
 impl Eal {
-    /// Starts EAL, or finds it started with the same config.
+    /// Starts EAL. If EAL runs already, checks that its config is the same.
     ///
-    /// No frame is in a file (hugetlbfs included), there is no telemetry socket, and no other process
-    /// can attach to its memory.
+    /// No file holds frames (hugetlbfs included), there is no telemetry socket, and no other
+    /// process can attach to the memory.
     ///
     /// # Errors
-    /// [`PortError::Range`]; [`PortError::Dpdk`]: it cannot start, it could not the first time, or it
+    /// [`PortError::Range`]; [`PortError::Dpdk`]: EAL cannot start, failed at its first start, or
     /// runs with another config.
     pub fn start(config: &EalConfig) -> Result<Self, PortError> {
         let (min, max) = (limits::DPDK_MEMORY_MB_MIN, limits::DPDK_MEMORY_MB_MAX);
@@ -80,7 +81,7 @@ impl Eal {
     }
 }
 
-/// Starts EAL on a thread of its own, because it pins the thread that starts it.
+/// Starts EAL on a separate thread, because EAL pins the thread that starts it.
 fn launch(config: &EalConfig) -> Result<(), Failure> {
     let failure = |errno: c_int, what: String| Failure { errno, what };
     let arguments = arguments(config)
@@ -114,24 +115,25 @@ fn launch(config: &EalConfig) -> Result<(), Failure> {
 #[allow(unsafe_code, reason = "a call of DPDK")]
 fn call_init(arguments: Vec<CString>) -> c_int {
     let count = arguments.len() as c_int; // a dozen, and two per PCI device
-    // EAL keeps pointers to its arguments for good: so they are given away.
+    // EAL keeps pointers to its arguments for ever, so they are leaked.
     let mut pointers: Vec<_> = arguments.into_iter().map(CString::into_raw).collect();
     pointers.push(ptr::null_mut());
-    // SAFETY: once per process, by the `OnceLock`; the strings and the array are leaked.
+    // SAFETY: called once per process, by the `OnceLock`; the strings and the array are leaked.
     unsafe { dpdk_sys::qm_eal_start(count, pointers.leak().as_mut_ptr()) }
 }
 
 /// The arguments of `rte_eal_init`. `None` if one has a NUL in it.
 fn arguments(config: &EalConfig) -> Option<Vec<CString>> {
     let mut arguments = vec!["qmacsec".to_owned(), "--no-telemetry".into()];
-    // One lcore, for the thread that starts EAL: workers are threads of ours that register.
+    // One lcore, for the thread that starts EAL. Workers are our own threads and register
+    // themselves.
     arguments.extend(["--lcores".into(), format!("0@{}", first_core())]);
     arguments.extend(["-m".into(), config.memory_mb.to_string()]);
     if config.hugepages {
-        // No files in hugetlbfs, nothing that another process could attach to.
+        // No files in hugetlbfs, and nothing that another process could attach to.
         arguments.push("--in-memory".into());
     } else {
-        // The same where memory is not from hugetlbfs: the two options exclude each other.
+        // The same for memory outside hugetlbfs. The two options exclude each other.
         arguments.extend(["--no-huge".into(), "--no-shconf".into()]);
     }
     if config.pci.is_empty() {
@@ -152,7 +154,7 @@ fn arguments(config: &EalConfig) -> Option<Vec<CString>> {
     reason = "sched_getaffinity(2), and the macros that read its set"
 )]
 fn first_core() -> usize {
-    // SAFETY: a `cpu_set_t` is an array of numbers, for which zeros are a value.
+    // SAFETY: a `cpu_set_t` is an array of numbers, for which all zeros is a valid value.
     let mut cores: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes at most as many octets as the set has.
     let known = unsafe { libc::sched_getaffinity(0, size_of_val(&cores), &raw mut cores) };

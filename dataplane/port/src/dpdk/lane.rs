@@ -1,10 +1,11 @@
-//! Memory: the pools of mbufs, and a thread's hold on the mbufs that its frames are.
+//! Memory: pools of mbufs, and the mbufs that are frames of a thread.
 //!
-//! Queue *n* of every device takes its mbufs from pool *n*, so that the red and the black port of a
-//! worker share one. Mbufs wander, through a ring of a device, to other threads and other devices, and
-//! none may outlive its pool. So a pool lives as long as the process, with one exception: where all
-//! devices were sockets on interfaces, whose rings die with them, all pools go when no thread has a
-//! port or a frame any more. `net_af_xdp` does not give back what its rings held: that goes with them.
+//! Queue *n* of every device takes its mbufs from pool *n*, so the red and the black port of a
+//! worker share one pool. The ring of a device can carry mbufs to other threads and devices, and no
+//! mbuf may outlive its pool. So a pool lives as long as the process, with one exception: if all
+//! devices were sockets on interfaces, their rings end with them, and all pools are deleted when no
+//! thread has a port or a frame. `net_af_xdp` does not return the mbufs of its rings; they go with
+//! the pools.
 
 use std::{
     cell::{Cell, RefCell},
@@ -19,26 +20,26 @@ use dpdk_sys::{Mbuf, Mempool, Room};
 use super::{Eal, failed, log};
 use crate::{DeviceName, Frame, PortError, frame::Keeper, limits};
 
-/// What a pool is for.
+/// The properties of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct PoolKind {
-    /// The queue that takes from it.
+    /// The queue that uses the pool.
     pub(super) queue: u16,
-    /// mbufs.
+    /// Number of mbufs.
     pub(super) count: u32,
-    /// Octets of each, DPDK's headroom included.
+    /// Octets of each mbuf, DPDK's headroom included.
     pub(super) data_room: u16,
     /// NUMA node; -1: any.
     pub(super) socket: i32,
 }
 
-/// A pool of mbufs; a handle that any thread may have. Good as long as any thread has [`Mbufs`], which a
-/// port and a frame hold.
+/// A handle to a pool of mbufs; any thread may hold it. It is valid as long as any thread has
+/// [`Mbufs`], which ports and frames hold.
 #[derive(Clone, Copy)]
 pub(super) struct Lane(NonNull<Mempool>);
 
-// SAFETY: DPDK's mempools may be used by many threads at once, and ours are freed when no thread has a
-// use for one.
+// SAFETY: many threads may use a DPDK mempool at once, and a pool is deleted only when no thread
+// uses it.
 #[allow(unsafe_code, reason = "a pointer that may cross threads")]
 unsafe impl Send for Lane {}
 
@@ -47,7 +48,7 @@ struct Lanes {
     made: Vec<(PoolKind, Lane)>,
     /// Threads that have [`Mbufs`].
     threads: usize,
-    /// There was a device that may hold mbufs beyond its own end (`net_ring` does).
+    /// Set once there was a device that may keep mbufs after it is closed (as `net_ring` does).
     stay: bool,
 }
 
@@ -62,7 +63,7 @@ fn lanes() -> MutexGuard<'static, Lanes> {
 }
 
 impl Lane {
-    /// The pool of this kind for `device`, made now or found. The thread has its [`Mbufs`].
+    /// The pool of this kind for `device`, found or created. The thread must have its [`Mbufs`].
     #[allow(unsafe_code, reason = "a call of DPDK")]
     pub(super) fn of(
         _started: Eal,
@@ -74,7 +75,7 @@ impl Lane {
         if let Some((_, lane)) = lanes.made.iter().find(|(have, _)| *have == kind) {
             return Ok(*lane);
         }
-        // A counter, so that it is short and of its own.
+        // A counter makes the name short and unique.
         let name = CString::new(format!("frames{}", lanes.made.len())).unwrap_or_default();
         let mut error: c_int = 0;
         let (count, data_room, socket) = (kind.count, kind.data_room, kind.socket);
@@ -98,18 +99,18 @@ impl Lane {
         self.0.as_ptr()
     }
 
-    /// mbufs that nobody has.
+    /// The number of free mbufs.
     #[allow(unsafe_code, reason = "a call of DPDK")]
     pub(super) fn free(self) -> usize {
-        // SAFETY: a live pool.
+        // SAFETY: the pool is live.
         unsafe { dpdk_sys::qm_pool_free(self.0.as_ptr()) as usize }
     }
 }
 
-/// Takes back the mbufs of this thread's frames, whatever their pool. One per thread; while it lives
-/// the thread is known to DPDK.
+/// Takes back the mbufs of this thread's frames, of whichever pool. There is one per thread. The
+/// thread is registered with DPDK as long as it lives.
 pub(super) struct Mbufs {
-    /// mbufs that are frames now.
+    /// Number of mbufs that are frames now.
     held: Cell<u64>,
 }
 
@@ -118,14 +119,14 @@ thread_local! {
 }
 
 impl Mbufs {
-    /// That of this thread, made now or found.
+    /// The `Mbufs` of this thread, found or created.
     #[allow(unsafe_code, reason = "a call of DPDK")]
     pub(super) fn of_this_thread(_started: Eal) -> Result<Rc<Self>, PortError> {
         OF_THIS_THREAD.with_borrow_mut(|mbufs| {
             if let Some(mbufs) = mbufs.upgrade() {
                 return Ok(mbufs);
             }
-            // SAFETY: EAL has started; the former one, if any, has taken the thread's number back
+            // SAFETY: EAL has started; a former `Mbufs` of this thread has unregistered the thread
             // when it was dropped.
             let refused = unsafe { dpdk_sys::qm_thread_register() };
             if refused != 0 {
@@ -138,27 +139,27 @@ impl Mbufs {
         })
     }
 
-    /// The frame in an mbuf; the room's memory becomes the frame's.
+    /// Makes a frame of an mbuf. The room's memory becomes the frame's.
     ///
     /// # Safety
-    /// The mbuf is the caller's, of one piece, and `start <= end <= len` in its room.
-    // Inlined, so that a frame is made in the burst that it goes to: see `Pool::frame`.
+    /// The caller owns the mbuf, it has one segment, and `start <= end <= len` in its room.
+    // Inlined, so that the frame is built in the burst that holds it: see `Pool::frame`.
     #[inline(always)]
     #[allow(unsafe_code, reason = "makes a frame over an mbuf")]
     pub(super) unsafe fn frame(self: &Rc<Self>, room: &Room, base: NonNull<u8>) -> Frame {
         let token = room.mbuf.expose_provenance() as u64;
         let keeper = Rc::<Self>::clone(self);
         self.held.set(self.held.get() + 1);
-        // SAFETY: the caller's promise; a pool's memory is from the kernel, so it is initialised,
-        // and it lives as long as the frame's keeper does. An mbuf that is ours is with no ring, so nobody else
-        // touches it until it is sent or freed.
+        // SAFETY: the caller's promise; a pool's memory comes from the kernel, so it is
+        // initialised, and it lives as long as the frame's keeper. The caller owns the mbuf and it
+        // is in no ring, so nothing else touches it until it is sent or freed.
         let mut frame = unsafe { Frame::new(keeper, base, room.len.into(), token) };
         frame.set_range(room.start.into(), room.end.into());
         frame
     }
 
-    /// Makes `room` one to send, of a frame of this thread's mbufs: without a copy. `false`, and nothing
-    /// done, if it is a frame of another kind.
+    /// Moves a frame of this thread's mbufs into `room` for sending, without a copy. Returns
+    /// `false` and changes nothing if the frame is of another kind.
     #[inline(always)]
     pub(super) fn give(self: &Rc<Self>, frame: &mut Frame, room: &mut Room) -> bool {
         let Some((token, start, end)) = frame.give_room(self) else {
@@ -171,26 +172,27 @@ impl Mbufs {
         true
     }
 
-    /// Makes `room` one to send: a copy of `octets` in a fresh mbuf of `lane`. `false`: none is free, or
-    /// it does not fit.
+    /// Copies `octets` into a fresh mbuf of `lane` and puts it into `room` for sending. Returns
+    /// `false` if no mbuf is free or the octets do not fit.
     #[allow(unsafe_code, reason = "a call of DPDK, and a frame over an mbuf")]
     pub(super) fn copy(self: &Rc<Self>, octets: &[u8], lane: Lane, room: &mut Room) -> bool {
-        // SAFETY: a live pool, and a place for the answer.
+        // SAFETY: the pool is live, and `room` lives during the call.
         if unsafe { dpdk_sys::qm_mbuf_new(lane.pool(), &raw mut *room) } != 0 {
             return false;
         }
         let Some(base) = NonNull::new(room.base) else {
             return false;
         };
-        // SAFETY: fresh from the pool, in one piece, and empty behind its headroom.
+        // SAFETY: the mbuf is fresh from the pool, has one segment, and is empty behind its
+        // headroom.
         let mut frame = unsafe { self.frame(room, base) };
         frame.copy_from(room.start.into(), octets) && self.give(&mut frame, room)
     }
 
-    /// Frees an mbuf that was received and is no good frame.
+    /// Frees a received mbuf that holds no valid frame.
     ///
     /// # Safety
-    /// The mbuf is the caller's, and not used again.
+    /// The caller owns the mbuf and does not use it again.
     #[cold]
     #[allow(unsafe_code, reason = "a call of DPDK")]
     pub(super) unsafe fn free(room: &Room) {
@@ -198,7 +200,7 @@ impl Mbufs {
         unsafe { dpdk_sys::qm_mbuf_free(room.mbuf) };
     }
 
-    /// mbufs that are frames of this thread now.
+    /// Number of mbufs that are frames of this thread now.
     pub(super) fn held(&self) -> u64 {
         self.held.get()
     }
@@ -208,7 +210,7 @@ impl Keeper for Mbufs {
     #[allow(unsafe_code, reason = "a call of DPDK")]
     fn take_back(&self, token: u64) {
         self.held.set(self.held.get() - 1);
-        // SAFETY: the token of a frame is its mbuf, which was the frame's alone.
+        // SAFETY: the token of a frame is its mbuf, which belonged to the frame alone.
         unsafe { dpdk_sys::qm_mbuf_free(mbuf_of(token)) };
     }
 }
@@ -216,21 +218,23 @@ impl Keeper for Mbufs {
 impl Drop for Mbufs {
     #[allow(unsafe_code, reason = "a call of DPDK")]
     fn drop(&mut self) {
-        // SAFETY: this thread was registered when this was made, and an Rc stays on its thread.
+        // SAFETY: this thread was registered when this value was made, and an Rc stays on its
+        // thread.
         unsafe { dpdk_sys::qm_thread_unregister() };
         let mut lanes = lanes();
         lanes.threads -= 1;
         if lanes.threads == 0 && !lanes.stay {
             for (_, lane) in lanes.made.drain(..) {
-                // SAFETY: ports and frames hold an `Mbufs`, and there is none: no device runs, no mbuf is a
-                // frame, and who opens a port waits for the lock. No device of before has kept any.
+                // SAFETY: ports and frames hold an `Mbufs`, and none is left: no device runs, no
+                // mbuf is a frame, and a thread that opens a port waits for the lock. No former
+                // device has kept mbufs.
                 unsafe { dpdk_sys::qm_pool_delete(lane.0.as_ptr()) };
             }
         }
     }
 }
 
-/// No room.
+/// An empty room.
 pub(super) const EMPTY: Room = Room {
     mbuf: ptr::null_mut(),
     base: ptr::null_mut(),
@@ -240,7 +244,7 @@ pub(super) const EMPTY: Room = Room {
     is_whole: 0,
 };
 
-/// The mbuf that a token stands for.
+/// The mbuf of a token.
 fn mbuf_of(token: u64) -> *mut Mbuf {
     ptr::with_exposed_provenance_mut(token as usize)
 }

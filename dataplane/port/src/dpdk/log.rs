@@ -1,5 +1,5 @@
-//! What DPDK says. Its log tells what went wrong where its return values are plain errnos, so the last
-//! lines are kept for the error, and nothing is written to the terminal or to syslog.
+//! DPDK's log. Its lines give the reason where return values are plain errnos. So the last lines
+//! are kept for the error, and nothing is written to the terminal or to syslog.
 
 use std::{
     collections::VecDeque,
@@ -13,20 +13,20 @@ use crate::limits;
 /// The last lines, oldest first.
 static SAID: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
 
-/// Takes DPDK's log over, before EAL starts.
+/// Redirects DPDK's log to this module, before EAL starts.
 #[allow(unsafe_code, reason = "a call of DPDK")]
 pub(super) fn take_over() -> c_int {
     // SAFETY: called once, by `Eal::start`, before EAL starts; `hear` does not call DPDK.
     unsafe { dpdk_sys::qm_log_to(hear) }
 }
 
-/// Forgets what was said, and then runs a call; what DPDK says meanwhile belongs to it.
+/// Clears the kept lines and runs a call; the lines kept afterwards belong to this call.
 pub(super) fn listen<T>(call: impl FnOnce() -> T) -> T {
     said().clear();
     call()
 }
 
-/// The last lines, for an error: empty, or in brackets.
+/// The last lines in brackets, for an error; empty if there are none.
 pub(super) fn last_words() -> String {
     let said = said();
     if said.is_empty() {
@@ -38,7 +38,7 @@ pub(super) fn last_words() -> String {
 
 #[allow(unsafe_code, reason = "called by C")]
 extern "C" fn hear(text: *const c_char, len: usize) {
-    // SAFETY: the shim passes on what its stream was given: `len` octets, alive during this call.
+    // SAFETY: the shim passes the buffer of its stream: `len` octets, alive during this call.
     let text = unsafe { slice::from_raw_parts(text.cast::<u8>(), len) };
     let mut said = said();
     for line in String::from_utf8_lossy(text).lines() {

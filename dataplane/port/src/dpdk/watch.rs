@@ -1,5 +1,5 @@
-//! How the device is: carrier and the counters that it keeps itself. Asked now and then, because a
-//! NIC may take long to answer.
+//! The state of a device: carrier and its own counters. It is read at intervals, because a NIC may
+//! take long to answer.
 
 use std::{cell::Cell, time::Instant};
 
@@ -8,21 +8,21 @@ use dpdk_sys::Look;
 use super::claim::Claim;
 use crate::{LinkState, iface::Interface, limits};
 
-/// What was seen last.
+/// The state last read.
 #[derive(Clone, Copy)]
 pub(super) struct Seen {
     at: Instant,
     pub(super) link: LinkState,
-    /// How often the carrier was lost.
+    /// Number of times that the carrier was lost.
     pub(super) losses: u64,
     pub(super) device: Look,
 }
 
-/// Looks at a device, and at the interface that it works on, if it does.
+/// Reads the state of a device, and of its interface if it works on one.
 pub(super) struct Watch {
     interface: Option<Interface>,
-    /// The interface's number when the device was opened: one that was made anew has another, and the
-    /// device does not know it.
+    /// Index of the interface when the device was opened. An interface that is created again has
+    /// another index, and the device is not bound to it.
     index: u32,
     seen: Cell<Seen>,
 }
@@ -46,7 +46,7 @@ impl Watch {
         watch
     }
 
-    /// Takes the link up or down: that of the interface, or of the device.
+    /// Takes the link up or down: of the interface if there is one, else of the device.
     pub(super) fn set_link(&self, up: bool, claim: &Claim) -> bool {
         match &self.interface {
             Some(interface) if up => interface.take_up().is_ok(),
@@ -55,13 +55,13 @@ impl Watch {
         }
     }
 
-    /// The carrier as last seen.
+    /// The carrier as last read.
     #[inline]
     pub(super) fn last_link(&self) -> LinkState {
         self.seen.get().link
     }
 
-    /// What was seen, not older than [`limits::DPDK_LOOK_EVERY`].
+    /// The state, not older than [`limits::DPDK_LOOK_EVERY`].
     pub(super) fn look(&self, claim: &Claim) -> Seen {
         let before = self.seen.get();
         let now = Instant::now();
@@ -81,7 +81,8 @@ impl Watch {
         seen
     }
 
-    /// A virtual device on an interface says that it is up whatever the interface is.
+    /// The link state. A virtual device on an interface always reports "up", so the interface is
+    /// read too.
     fn link_of(&self, device: &Look) -> LinkState {
         match &self.interface {
             _ if device.is_removed != 0 => LinkState::Gone,

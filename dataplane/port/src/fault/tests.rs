@@ -19,7 +19,7 @@ fn line(seed: u64, rx: Faults) -> (MemPort, Faulty<MemPort>) {
     )
 }
 
-/// Sends numbered frames and says which came, in their order.
+/// Sends numbered frames. Returns the numbers that arrived, in their order.
 fn run(seed: u64, faults: Faults, frames: u16) -> (Vec<u16>, Switch) {
     let (mut a, mut b) = line(seed, faults);
     let mut came = Vec::new();

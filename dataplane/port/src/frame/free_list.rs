@@ -1,16 +1,16 @@
-//! The numbers of rooms that nobody has: a stack of fixed size.
+//! The numbers of free rooms: a stack of fixed size.
 
 use std::cell::Cell;
 
-/// Last in, first out: the room used last is the one most likely in the cache.
+/// Last in, first out: the room used last is most likely in the cache.
 pub(crate) struct FreeList {
-    /// The free ones are below `top`.
+    /// The free numbers are below `top`.
     numbers: Box<[Cell<u32>]>,
     top: Cell<usize>,
 }
 
 impl FreeList {
-    /// All of `0..count`, 0 on top.
+    /// A list of all numbers of `0..count`, with 0 on top.
     pub(crate) fn full(count: u32) -> Self {
         let numbers: Box<[_]> = (0..count).rev().map(Cell::new).collect();
         Self {
@@ -19,7 +19,7 @@ impl FreeList {
         }
     }
 
-    /// Takes one.
+    /// Takes a number.
     #[inline]
     pub(crate) fn pop(&self) -> Option<u32> {
         let top = self.top.get().checked_sub(1)?;
@@ -27,7 +27,7 @@ impl FreeList {
         self.numbers.get(top).map(Cell::get)
     }
 
-    /// Gives one back. There is a place, because it came from here.
+    /// Returns a number. It came from this list, so there is a place for it.
     #[inline]
     pub(crate) fn push(&self, number: u32) {
         let top = self.top.get();
@@ -41,7 +41,7 @@ impl FreeList {
         }
     }
 
-    /// How many there are now.
+    /// Number of free rooms.
     pub(crate) fn len(&self) -> usize {
         self.top.get()
     }

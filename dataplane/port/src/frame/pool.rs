@@ -10,8 +10,8 @@ use std::{
 use super::{Frame, FreeList, Keeper};
 use crate::{PortError, limits};
 
-/// Rooms of one size. Cloning gives another handle to the same pool; the memory lives until the
-/// last frame and the last handle are gone.
+/// Rooms of one size. A clone is another handle to the same pool. The memory lives until the last
+/// frame and the last handle are gone.
 #[derive(Clone)]
 pub struct Pool {
     rooms: Rc<Rooms>,
@@ -28,7 +28,7 @@ struct Rooms {
 }
 
 impl Pool {
-    /// `count` rooms for frames under `mtu`, with headroom and tailroom.
+    /// `count` rooms for frames of `mtu`, with headroom and tailroom.
     ///
     /// # Errors
     /// [`PortError::Range`] for a count or an MTU beyond the limits.
@@ -63,10 +63,10 @@ impl Pool {
         })
     }
 
-    /// A free room as an empty frame behind [`limits::HEADROOM`]. `None`, and counted, if all are
-    /// in use.
-    // Inlined, so that a frame is made in the burst that it goes to: a frame made here, field by
-    // field, and moved there, in wide loads, waits for its own stores at each move.
+    /// An empty frame in a free room, behind [`limits::HEADROOM`]. `None` if all rooms are in use,
+    /// which is counted.
+    // Inlined, so that the frame is built in the burst that holds it. If it were built here field
+    // by field and then moved in wide loads, each move would wait for the stores of the fields.
     #[must_use]
     #[inline(always)]
     #[allow(unsafe_code, reason = "makes a frame over a room of this pool")]
@@ -76,10 +76,11 @@ impl Pool {
             self.count_exhausted();
             return None;
         };
-        // SAFETY: numbers on the free list are below `count`, so this stays in the allocation.
+        // SAFETY: numbers on the free list are below `count`, so the address is in the allocation.
         let room = unsafe { rooms.base.add(number as usize * rooms.room_len) };
-        // SAFETY: zeroed when allocated and lives as long as `rooms`, which the frame holds; the
-        // number is off the free list until `take_back`, so no other frame has this room.
+        // SAFETY: the room was zeroed when allocated and lives as long as `rooms`, which the frame
+        // holds. The number is off the free list until `take_back`, so no other frame has this
+        // room.
         let mut frame = unsafe {
             Frame::new(
                 Rc::<Rooms>::clone(rooms),
@@ -97,19 +98,19 @@ impl Pool {
         self.rooms.exhausted.set(self.rooms.exhausted.get() + 1);
     }
 
-    /// Rooms that no frame holds now.
+    /// Number of free rooms.
     #[must_use]
     pub fn free(&self) -> usize {
         self.rooms.free.len()
     }
 
-    /// Rooms that frames hold now.
+    /// Number of rooms that frames hold.
     #[must_use]
     pub fn held(&self) -> u64 {
         (self.count() - self.free()) as u64
     }
 
-    /// Rooms in all.
+    /// Number of all rooms.
     #[must_use]
     pub fn count(&self) -> usize {
         self.rooms.count
@@ -121,7 +122,7 @@ impl Pool {
         self.rooms.room_len - limits::HEADROOM - limits::TAILROOM
     }
 
-    /// How often a room was asked for and none was free.
+    /// Number of times that a room was requested and none was free.
     #[must_use]
     pub fn exhausted(&self) -> u64 {
         self.rooms.exhausted.get()
@@ -130,7 +131,7 @@ impl Pool {
 
 impl Keeper for Rooms {
     fn take_back(&self, token: u64) {
-        // The token is the room's number, given out as a u32 by `Pool::frame`.
+        // The token is the room's number, which `Pool::frame` made from a u32.
         self.free.push(token as u32);
     }
 }
@@ -138,8 +139,8 @@ impl Keeper for Rooms {
 impl Drop for Rooms {
     #[allow(unsafe_code, reason = "frees what `allocate` made")]
     fn drop(&mut self) {
-        // SAFETY: `base` is from `allocate` with this layout; every frame held an Rc of these
-        // rooms, so none is left.
+        // SAFETY: `base` is from `allocate` with this layout. Every frame held an Rc of these
+        // rooms, so no frame is left.
         unsafe { dealloc(self.base.as_ptr(), self.layout) };
     }
 }

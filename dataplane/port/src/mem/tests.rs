@@ -146,7 +146,7 @@ fn a_frame_that_comes_while_the_wake_up_is_cleared_is_not_slept_through() {
     sender.full.push(vec![1]).unwrap();
     sender.lane.signal();
     assert!(receiver.full.pop().is_ok() && receiver.full.pop().is_err());
-    // Here the receiver has seen nothing more, and has not cleared yet.
+    // The receiver has seen no more frames here, and has not cleared the signal yet.
     sender.full.push(vec![2]).unwrap();
     sender.lane.signal();
     receiver.clear();
@@ -182,7 +182,7 @@ fn two_threads_lose_and_sleep_through_nothing() {
                 sent += 1;
             }
         }
-        // Stays until the other end has all: dropping it would be a wake-up of its own.
+        // Keeps this end until the other has all frames, because dropping it also wakes the other.
         let mut burst = Burst::new();
         while burst.is_empty() {
             a.rx_burst(&mut burst);
@@ -223,16 +223,16 @@ fn a_link_that_is_taken_down_is_seen_at_the_other_end_only() {
     assert!(a.link_up() && b.link_up());
 }
 
-/// The sender is stopped wherever it is, again and again, as if its core had been taken from it. With a
-/// queue whose reader waits for a writer that has begun, half of the stops hold up a call here. What is asked is
-/// how long this end computes in a call, not how long a call takes: other tests have the cores, too.
+/// The sender is stopped again and again at arbitrary places, as if it had lost its core. With a
+/// queue whose reader waits for a started write, half of the stops would delay a call here. The
+/// test measures the CPU time of a call, not its duration, because other tests use the cores too.
 #[test]
 #[expect(unsafe_code, reason = "a signal to one thread, and its handler")]
 fn an_end_that_is_interrupted_does_not_hold_up_the_other() {
     const LASTS: Duration = Duration::from_secs(2);
     const STOP: Duration = Duration::from_millis(3);
     const SLOW: Duration = Duration::from_millis(1);
-    /// A machine that itself stands still does not know it.
+    /// Allowance: a stalled VM charges its stall to this thread's CPU time.
     const BY_OTHERS: usize = 30;
     extern "C" fn stop(_signal: libc::c_int) {
         thread::sleep(STOP);
@@ -242,14 +242,15 @@ fn an_end_that_is_interrupted_does_not_hold_up_the_other() {
         SaFlags::SA_RESTART,
         SigSet::empty(),
     );
-    // SAFETY: the handler sleeps, which a handler may (POSIX, nanosleep); nobody else here uses this signal.
+    // SAFETY: the handler sleeps, which POSIX allows (nanosleep); nothing else here uses this
+    // signal.
     unsafe { sigaction(Signal::SIGUSR2, &action) }.unwrap();
     let over = AtomicBool::new(false);
     let (a, b) = pair(256);
     let (tell, told) = mpsc::channel();
     let slow = thread::scope(|scope| {
         let sender = scope.spawn(|| {
-            // SAFETY: has no conditions.
+            // SAFETY: has no preconditions.
             tell.send(unsafe { libc::pthread_self() }).unwrap();
             let mut a = a.open().unwrap();
             let mut sent = 0_u64;
@@ -284,7 +285,7 @@ fn an_end_that_is_interrupted_does_not_hold_up_the_other() {
     assert!(slow <= BY_OTHERS, "{slow} calls of more than {SLOW:?}");
 }
 
-/// Of this thread, since it began.
+/// The CPU time of this thread since its start.
 fn computed() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)

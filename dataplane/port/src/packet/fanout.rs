@@ -1,7 +1,8 @@
-//! Several sockets on one interface, each frame to one of them (PACKET_FANOUT): how workers share it.
+//! Several sockets share an interface, and each frame goes to one of them (PACKET_FANOUT). Workers
+//! share an interface this way.
 //!
-//! Which socket gets a frame is the kernel's choice, and a hint only: after an interface was gone the
-//! sockets may stand in another order. A worker that gets a frame of another one hands it over.
+//! The kernel chooses the socket of a frame, and the choice is only a hint: after an interface was
+//! gone, the order of the sockets may differ. A worker hands a frame of another worker over to it.
 
 use std::{
     io,
@@ -12,29 +13,30 @@ use std::{
 use super::SOL_PACKET;
 use crate::{sole::SharedSole, sys};
 
-/// What a frame is given to a socket for.
+/// The rule for the choice of a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Spread {
-    /// Frames of one flow (addresses, ports) to one socket: for the site's side.
+    /// All frames of a flow (addresses, ports) go to one socket. For the site's side.
     Flow,
-    /// MACsec frames of one SC to one socket: that of index (port number of the SCI - 1) modulo the
-    /// sockets. All others to the first. For the line.
+    /// All MACsec frames of an SC go to one socket: its index is (port number of the SCI - 1)
+    /// modulo the number of sockets. All other frames go to the first. For the line.
     Sci,
 }
 
-/// A group of sockets; all workers' configs hold the same. Sockets are indexed as they join.
+/// A group of sockets, which the configs of all workers share. Sockets are indexed in the order of
+/// joining.
 #[derive(Clone, Debug)]
 pub struct Fanout {
     spread: Spread,
-    /// The kernel's number of the group, once there is one.
+    /// The kernel's number of the group, once the group exists.
     group: Arc<Mutex<Option<u16>>>,
     /// The ports of the group share the interface.
     pub(super) sole: SharedSole,
 }
 
-/// The group sees no frames that this machine sends.
+/// The group does not receive the frames that this machine sends.
 const IGNORE_OUTGOING: u16 = 0x4000;
-/// The kernel finds a number that no other program uses.
+/// The kernel chooses a number that no other program uses.
 const UNIQUE_ID: u16 = 0x2000;
 
 impl Fanout {
@@ -48,9 +50,9 @@ impl Fanout {
         }
     }
 
-    /// Takes a bound socket into the group.
+    /// Adds a bound socket to the group.
     pub(super) fn join(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
-        // A number in it is as good as ever, whoever panicked beside us.
+        // The number stays valid if another thread panicked.
         let mut group = self.group.lock().unwrap_or_else(PoisonError::into_inner);
         let mode = match self.spread {
             Spread::Flow => libc::PACKET_FANOUT_HASH,
@@ -60,7 +62,7 @@ impl Fanout {
             let argument = u32::from(id) | u32::from(mode as u16 | flags) << 16;
             sys::set_option(socket, SOL_PACKET, libc::PACKET_FANOUT, &argument)
         };
-        // A group whose interface has gone takes nobody any more: a new one.
+        // A group whose interface is gone accepts no socket, so a new group is made.
         if let Some(id) = *group
             && join(id, IGNORE_OUTGOING).is_ok()
         {
@@ -72,7 +74,7 @@ impl Fanout {
         self.program(socket)
     }
 
-    /// Gives the group its program; the same one again does no harm.
+    /// Sets the program of the group. Setting it again is harmless.
     fn program(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
         match self.spread {
             Spread::Flow => Ok(()),
@@ -83,8 +85,8 @@ impl Fanout {
     }
 }
 
-/// Lets no frame through to this socket, until [`hear`]: between `bind` and joining a group a socket
-/// gets copies of frames that are another one's.
+/// Blocks all frames to this socket until [`hear`]. Between `bind` and joining the group, a socket
+/// gets copies of frames that belong to others.
 pub(super) fn mute(socket: BorrowedFd<'_>) -> io::Result<()> {
     let nothing = [instruction(RETURN, 0, 0, 0)];
     set_program(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &nothing)
@@ -102,14 +104,14 @@ const SUBTRACT: u16 = (libc::BPF_ALU | libc::BPF_SUB | libc::BPF_K) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 const RETURN_A: u16 = (libc::BPF_RET | BPF_A) as u16;
 const BPF_A: u32 = 0x10;
-/// Where the kernel keeps the EtherType, for programs (SKF_AD_OFF + SKF_AD_PROTOCOL).
+/// Offset at which programs find the EtherType (SKF_AD_OFF + SKF_AD_PROTOCOL).
 const ETHERTYPE: u32 = (-0x1000_i32).cast_unsigned();
 const MACSEC: u32 = 0x88E5;
-/// Of a SecTAG with SCI, behind its EtherType: TCI (1), SL (1), PN (4), address (6), port number.
+/// In a SecTAG with SCI, after the EtherType: TCI (1), SL (1), PN (4), address (6), port number.
 const SCI_PORT: u32 = 12;
 
-/// The program sees the frame from behind its EtherType; tags in front were taken out. What it
-/// returns the kernel takes modulo the sockets. Too short a frame ends it with 0.
+/// The program sees the frame after its EtherType; tags before it were taken out. The kernel takes
+/// the return value modulo the number of sockets. A frame that is too short gives 0.
 fn sci_program() -> [libc::sock_filter; 6] {
     [
         instruction(LOAD_WORD, 0, 0, ETHERTYPE),
@@ -133,7 +135,7 @@ fn set_program(
 ) -> io::Result<()> {
     let program = libc::sock_fprog {
         len: program.len() as u16,
-        // The kernel reads it while the call lasts, and writes nothing.
+        // The kernel reads it during the call, and writes nothing.
         filter: program.as_ptr().cast_mut(),
     };
     sys::set_option(socket, level, option, &program)

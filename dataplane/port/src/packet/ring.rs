@@ -1,7 +1,8 @@
 //! The receive ring: slots of one frame each, in memory shared with the kernel.
 //!
-//! A slot belongs to the kernel until it sets TP_STATUS_USER in it, then to us until we set
-//! TP_STATUS_KERNEL. What the kernel writes into a slot is checked against the slot all the same.
+//! A slot belongs to the kernel until the kernel sets TP_STATUS_USER in it, then to us until we set
+//! TP_STATUS_KERNEL. Values that the kernel writes into a slot are still checked against its
+//! bounds.
 //!
 //! ```text
 //! slot: | tpacket2_hdr … | virtio_net_hdr (10) | frame … |
@@ -19,7 +20,7 @@ use std::{
 use super::{SOL_PACKET, turn_on};
 use crate::{checksum::Unfinished, limits, sys, sys::Mapping};
 
-/// The ring, and where the next frame will be.
+/// The ring, and the position of the next frame.
 pub(super) struct Ring {
     mapping: Mapping,
     slot_len: usize,
@@ -31,24 +32,24 @@ pub(super) struct Ring {
 
 /// A frame in a slot.
 pub(super) struct Received<'a> {
-    /// As far as it fitted the slot.
+    /// The octets that fit into the slot.
     pub octets: &'a [u8],
-    /// Its whole length.
+    /// The full length of the frame.
     pub len: usize,
-    /// Joined by GRO, or to be cut by TSO: not one frame of the line.
+    /// Joined by GRO, or to be cut by TSO: not a single frame of the line.
     pub joined: bool,
     /// A checksum that was left to the device.
     pub unfinished: Option<Unfinished>,
-    /// The tag that the kernel took out behind the addresses.
+    /// The tag that the kernel took out after the addresses.
     pub vlan_tag: Option<[u8; 4]>,
 }
 
 /// `struct virtio_net_hdr`: flags, gso_type, hdr_len, gso_size, csum_start, csum_offset.
 const VNET_HEADER: usize = 10;
 const VNET_NEEDS_CHECKSUM: u8 = 1;
-/// What stands before the frame, at most: header, padding, address, virtio_net_hdr.
+/// Maximum octets before the frame: header, padding, address, virtio_net_hdr.
 const SLOT_OVERHEAD: usize = 96;
-/// Of the kernel: slots begin at multiples of it.
+/// The kernel's alignment of slots.
 const SLOT_ALIGN: usize = 64;
 
 const _: () = assert!(size_of::<libc::tpacket2_hdr>() == 32);
@@ -58,9 +59,9 @@ impl Ring {
     pub(super) fn new(socket: BorrowedFd<'_>, frame_len: usize, octets: usize) -> io::Result<Self> {
         let version = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
         sys::set_option(socket, SOL_PACKET, libc::PACKET_VERSION, &version)?;
-        // Says which checksum is unfinished and where, and which frames are joined.
+        // Reports unfinished checksums with their place, and joined frames.
         turn_on(socket, libc::PACKET_VNET_HDR)?;
-        // What the kernel itself sends on this interface did not come from the line.
+        // Frames that the kernel itself sends on this interface do not come from the line.
         turn_on(socket, libc::PACKET_IGNORE_OUTGOING)?;
         let slot_len = (SLOT_OVERHEAD + frame_len).next_multiple_of(SLOT_ALIGN);
         let slots_per_block = limits::RING_BLOCK / slot_len;
@@ -82,8 +83,8 @@ impl Ring {
         })
     }
 
-    /// Shows the next frame to `look` and gives its slot back. `Some(look(None))`: the slot's
-    /// header points outside the slot. `None`: there is no frame.
+    /// Passes the next frame to `look` and returns its slot to the kernel. `Some(look(None))`: the
+    /// slot's header points outside the slot. `None`: there is no frame.
     pub(super) fn next<R>(&mut self, look: impl FnOnce(Option<Received<'_>>) -> R) -> Option<R> {
         let start = self.start_of_slot();
         let status = self.status();
@@ -97,13 +98,13 @@ impl Ring {
         Some(result)
     }
 
-    /// The slot that the kernel just gave us.
+    /// Reads the slot that the kernel has just handed over.
     #[allow(unsafe_code, reason = "reads memory shared with the kernel")]
     fn received(&self, start: NonNull<u8>) -> Option<Received<'_>> {
         // SAFETY: `start` is the start of a slot, aligned to 64, and a slot is longer than this
         // header; the kernel wrote it before it set TP_STATUS_USER, which we read with Acquire.
         let header = unsafe { start.cast::<libc::tpacket2_hdr>().read() };
-        // SAFETY: the slot is in the mapping, which lives as long as `self`; the kernel does not
+        // SAFETY: the slot is in the mapping, which lives as long as `self`. The kernel does not
         // write to it until we set TP_STATUS_KERNEL, which `next` does after the slice is gone.
         let slot = unsafe { slice::from_raw_parts(start.as_ptr(), self.slot_len) };
         let from = usize::from(header.tp_mac);
@@ -133,16 +134,16 @@ impl Ring {
     #[allow(unsafe_code, reason = "points into memory shared with the kernel")]
     fn at(&self, offset: usize) -> NonNull<u8> {
         debug_assert!(offset + self.slot_len <= self.mapping.len());
-        // SAFETY: `advance` keeps block and slot below the counts that the mapping was made for.
+        // SAFETY: `advance` keeps block and slot below the counts for which the mapping was made.
         unsafe { self.mapping.base().add(offset) }
     }
 
-    /// The first number of a slot: who owns it.
+    /// The first word of a slot, which says who owns it.
     #[allow(unsafe_code, reason = "an atomic in memory shared with the kernel")]
     fn status(&self) -> &AtomicU32 {
         let status = self.start_of_slot().cast::<u32>();
-        // SAFETY: aligned, in the mapping, which lives as long as `self`; both sides treat it as
-        // atomic.
+        // SAFETY: aligned, and in the mapping, which lives as long as `self`; both sides treat it
+        // as atomic.
         unsafe { AtomicU32::from_ptr(status.as_ptr()) }
     }
 

@@ -23,7 +23,7 @@ fn accepted(received: Option<Received<'_>>) -> (Option<Frame>, PortCounters) {
 
 #[test]
 fn a_tag_goes_back_behind_the_addresses_after_the_checksum_is_finished() {
-    // The kernel counts the place of the checksum without the tag that it took out.
+    // The kernel gives the offset of the checksum in the frame without the tag that it took out.
     let mut octets: Vec<u8> = (0..80).collect();
     octets[74..76].fill(0);
     let unfinished = Some(Unfinished {

@@ -1,4 +1,4 @@
-//! The send side: one `sendmmsg` per burst, on a socket of its own that receives nothing.
+//! The send side: one `sendmmsg` per burst, on a separate socket that receives nothing.
 
 use std::{
     io, mem,
@@ -10,19 +10,19 @@ use arrayvec::ArrayVec;
 use super::turn_on;
 use crate::{BURST_MAX, PortCounters, limits, sys};
 
-/// The socket, and what it last said of the link.
+/// The socket, and the link state that it last reported.
 pub(super) struct Transmit {
     socket: OwnedFd,
     link_was_down: bool,
 }
 
 impl Transmit {
-    /// Not bound yet.
+    /// A socket that is not bound yet.
     pub(super) fn new() -> io::Result<Self> {
         let socket = sys::socket(libc::AF_PACKET, libc::SOCK_RAW)?;
         turn_on(socket.as_fd(), libc::PACKET_QDISC_BYPASS)?;
-        // A burst of jumbo frames does not fit the usual 208 KiB. Without the right to raise it, what
-        // does not fit is counted as tx_refused.
+        // A burst of jumbo frames does not fit the usual 208 KiB. Without the permission to raise
+        // the limit, frames that do not fit are counted as tx_refused.
         let _or_stays = sys::set_option(
             socket.as_fd(),
             libc::SOL_SOCKET,
@@ -39,17 +39,17 @@ impl Transmit {
         self.socket.as_fd()
     }
 
-    /// A send failed because the link was down, since this was last cleared.
+    /// Returns whether a send failed because the link was down, since the flag was last cleared.
     pub(super) fn suspicious(&self) -> bool {
         self.link_was_down
     }
 
-    /// The same, and clears it.
+    /// The same, and clears the flag.
     pub(super) fn link_was_down(&mut self) -> bool {
         std::mem::take(&mut self.link_was_down)
     }
 
-    /// Sends up to [`BURST_MAX`] frames; each is counted as sent or as dropped, by its reason.
+    /// Sends up to [`BURST_MAX`] frames. Counts each as sent, or as dropped with its reason.
     pub(super) fn send<'a>(
         &mut self,
         frames: impl Iterator<Item = &'a [u8]>,
@@ -80,7 +80,7 @@ impl Transmit {
                     counters.tx_refused += left.len() as u64;
                     return;
                 }
-                // The first of them is the culprit; the others get their chance.
+                // The first of the remaining frames is too long; the others are tried again.
                 Some(libc::EMSGSIZE) => {
                     counters.tx_too_long += 1;
                     left = &left[1..];
@@ -94,7 +94,8 @@ impl Transmit {
     }
 }
 
-/// `sendmmsg(2)`, one message per frame. Says how many went; an error is about the first.
+/// `sendmmsg(2)`, one message per frame. Returns the number of sent frames. An error concerns the
+/// first.
 #[allow(unsafe_code, reason = "sendmmsg(2)")]
 fn send_messages(socket: BorrowedFd<'_>, frames: &[&[u8]]) -> io::Result<usize> {
     let mut pieces: ArrayVec<libc::iovec, BURST_MAX> = frames
@@ -108,8 +109,8 @@ fn send_messages(socket: BorrowedFd<'_>, frames: &[&[u8]]) -> io::Result<usize> 
     let mut messages: ArrayVec<libc::mmsghdr, BURST_MAX> = pieces.iter_mut().map(message).collect();
     let (first, count) = (messages.as_mut_ptr(), messages.len() as libc::c_uint);
     let flags = libc::MSG_DONTWAIT;
-    // SAFETY: `count` messages, each of one piece, each piece a borrowed frame that the kernel
-    // only reads; all of them live until the call is over.
+    // SAFETY: `count` messages of one piece each; each piece is a borrowed frame that the kernel
+    // only reads; all of them live until the call returns.
     let sent = sys::checked(unsafe { libc::sendmmsg(socket.as_raw_fd(), first, count, flags) })?;
     Ok(sent.unsigned_abs() as usize)
 }
@@ -119,7 +120,7 @@ fn send_messages(socket: BorrowedFd<'_>, frames: &[&[u8]]) -> io::Result<usize> 
     reason = "the message header has private padding on some C libraries"
 )]
 fn message(piece: &mut libc::iovec) -> libc::mmsghdr {
-    // SAFETY: numbers and pointers, for which all zeros is a value.
+    // SAFETY: numbers and pointers, for which all zeros is a valid value.
     let mut message: libc::mmsghdr = unsafe { mem::zeroed() };
     message.msg_hdr.msg_iov = piece;
     message.msg_hdr.msg_iovlen = 1;

@@ -1,4 +1,4 @@
-//! The thread that writes, and the queue in front of it.
+//! The thread that writes a recording, and its queue.
 
 use std::{
     io::{self, Write},
@@ -17,7 +17,7 @@ use crossbeam_queue::ArrayQueue;
 use super::{Direction, InterfaceId, PcapngWriter};
 use crate::limits;
 
-/// A thread that writes frames of any number of ports into one pcapng.
+/// A thread that writes the frames of any number of ports into one pcapng file.
 pub struct Recorder {
     queue: SyncSender<Message>,
     shared: Arc<Shared>,
@@ -25,16 +25,16 @@ pub struct Recorder {
     writer: Option<JoinHandle<io::Result<()>>>,
 }
 
-/// How a recording went.
+/// The result of a recording.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Recorded {
-    /// Frames that are in the file.
+    /// Frames in the file.
     pub written: u64,
-    /// Frames that are not: the queue was full, or writing had failed.
+    /// Frames that are not in the file: the queue was full, or writing had failed.
     pub dropped: u64,
 }
 
-/// One interface of a recording. Goes to the thread of its port.
+/// One interface of a recording. It moves to the thread of its port.
 pub struct Line {
     number: usize,
     queue: SyncSender<Message>,
@@ -53,17 +53,17 @@ enum Message {
 }
 
 struct Shared {
-    /// Buffers that no message holds.
+    /// Buffers that no message uses.
     spare: ArrayQueue<Vec<u8>>,
     written: AtomicU64,
     dropped: AtomicU64,
 }
 
 impl Recorder {
-    /// Starts the thread. `out` should be buffered; it is flushed whenever there is nothing to do.
+    /// Starts the thread. `out` should be buffered; it is flushed whenever the queue is empty.
     ///
     /// # Errors
-    /// The first block cannot be written, or the thread not be started.
+    /// The first block cannot be written, or the thread cannot be started.
     pub fn start<W: Write + Send + 'static>(out: W, application: &str) -> io::Result<Self> {
         let writer = PcapngWriter::new(out, application)?;
         let (queue, messages) = sync_channel(limits::RECORDER_FRAMES);
@@ -89,9 +89,9 @@ impl Recorder {
         })
     }
 
-    /// A new interface of the recording.
+    /// Adds an interface to the recording.
     pub fn line(&mut self, name: &str) -> Line {
-        // Fails only if writing has failed, which `finish` reports.
+        // It fails only if writing has failed, which `finish` reports.
         let _ = self.queue.send(Message::Interface(name.into()));
         let number = self.lines;
         self.lines += 1;
@@ -102,7 +102,7 @@ impl Recorder {
         }
     }
 
-    /// Until now.
+    /// The counts until now.
     #[must_use]
     pub fn recorded(&self) -> Recorded {
         Recorded {
@@ -111,7 +111,7 @@ impl Recorder {
         }
     }
 
-    /// Writes what is in the queue, and ends. Frames that come later are counted as dropped.
+    /// Writes the queued frames and ends. Later frames are counted as dropped.
     ///
     /// # Errors
     /// Writing failed, now or before.
@@ -138,7 +138,7 @@ impl Drop for Recorder {
 }
 
 impl Line {
-    /// Sends copies of `frames` to the recorder, under one time; does not wait for room.
+    /// Sends copies of `frames` to the recorder, with one time stamp. Does not wait for a place.
     pub fn record<'a>(
         &mut self,
         direction: Direction,
@@ -173,7 +173,7 @@ impl Line {
     }
 }
 
-/// The thread.
+/// The body of the thread.
 fn write_all<W: Write>(
     mut writer: PcapngWriter<W>,
     messages: &Receiver<Message>,
@@ -198,7 +198,7 @@ fn write_all<W: Write>(
             } => {
                 writer.frame(interfaces[line], time, Some(direction), &octets)?;
                 shared.written.fetch_add(1, Ordering::Relaxed);
-                // There is a place: it came from there.
+                // There is a place, because the buffer came from this queue.
                 let _ = shared.spare.push(mem::take(&mut octets));
             }
             Message::Stop => return writer.flush(),

@@ -7,7 +7,7 @@ use std::{
 use super::{Direction, PcapngWriter, Recorder, Tee};
 use crate::{Burst, Port, limits, mem};
 
-/// An output that can be looked at from outside.
+/// An output that the test can read.
 #[derive(Clone, Default)]
 struct Shelf(Arc<Mutex<Vec<u8>>>);
 
@@ -24,7 +24,7 @@ impl Write for Shelf {
 /// A block: its type and its body.
 type Block = (u32, Vec<u8>);
 
-/// Takes a pcapng apart, checking that both lengths of each block agree.
+/// Splits a pcapng into blocks. Checks that both lengths of each block agree.
 fn blocks(mut octets: &[u8]) -> Vec<Block> {
     let number = |at: &[u8]| u32::from_ne_bytes(at[..4].try_into().unwrap());
     let mut blocks = Vec::new();
@@ -95,7 +95,7 @@ fn a_tee_records_both_directions_and_changes_nothing() {
     let mut burst = Burst::new();
     tee.rx_burst(&mut burst);
     assert_eq!(burst.len(), 2);
-    // What was there before is not recorded again.
+    // Frames that were in the burst before are not recorded again.
     tee.rx_burst(&mut burst);
     tee.tx_burst(&mut burst);
     tee.copy_tx(&[3; 62]);
@@ -115,7 +115,7 @@ fn a_tee_records_both_directions_and_changes_nothing() {
         .map(|(_, body)| body[body.len() - 8])
         .collect();
     assert_eq!(ways, [1, 1, 2, 2, 2]);
-    // The recorder is gone, the port goes on.
+    // The port works without the recorder.
     tee.copy_tx(&[4; 60]);
     burst.clear();
     a.rx_burst(&mut burst);
@@ -123,12 +123,12 @@ fn a_tee_records_both_directions_and_changes_nothing() {
     assert_eq!(tee.into_inner().counters().tx_frames, 4);
 }
 
-/// Blocks the recorder's thread until it is let go.
+/// Blocks the recorder's thread until it is released.
 struct Stuck(mpsc::Receiver<()>);
 
 impl Write for Stuck {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        // An error means let go for good.
+        // An error means that it is released for good.
         let _ = self.0.recv();
         Ok(octets.len())
     }

@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-/// Writes pcapng. One section, in the byte order of this machine, times in nanoseconds.
+/// Writes pcapng: one section, in the byte order of this machine, times in nanoseconds.
 pub struct PcapngWriter<W> {
     out: W,
     interfaces: u32,
-    /// The block that is being put together; kept for its memory.
+    /// The block under construction; kept to reuse its memory.
     block: Vec<u8>,
 }
 
@@ -17,7 +17,7 @@ pub struct PcapngWriter<W> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct InterfaceId(u32);
 
-/// Which way a frame went, seen from the port.
+/// The direction of a frame, seen from the port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
     /// Received.
@@ -36,14 +36,14 @@ const OPTION_USER_APPLICATION: u16 = 4;
 const OPTION_INTERFACE_NAME: u16 = 2;
 const OPTION_TIME_RESOLUTION: u16 = 9;
 const OPTION_FRAME_FLAGS: u16 = 2;
-/// 10^-9 s.
+/// The resolution of times: 10^-9 s.
 const NANOSECONDS: u8 = 9;
 
 impl<W: Write> PcapngWriter<W> {
-    /// Starts the section. `application` is who writes.
+    /// Starts the section. `application` is the name of the writing program.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The errors of `out`.
     pub fn new(out: W, application: &str) -> io::Result<Self> {
         let mut writer = Self {
             out,
@@ -52,7 +52,7 @@ impl<W: Write> PcapngWriter<W> {
         };
         writer.begin(SECTION_HEADER);
         writer.put(&BYTE_ORDER_MAGIC.to_ne_bytes());
-        // Version 1.0, of a section whose length is not known.
+        // Version 1.0; the length of the section is unknown.
         writer.put(&1u16.to_ne_bytes());
         writer.put(&0u16.to_ne_bytes());
         writer.put(&(-1i64).to_ne_bytes());
@@ -65,14 +65,14 @@ impl<W: Write> PcapngWriter<W> {
     /// Adds an Ethernet interface.
     ///
     /// # Errors
-    /// Those of the output.
+    /// The errors of the output.
     pub fn interface(&mut self, name: &str) -> io::Result<InterfaceId> {
         let id = InterfaceId(self.interfaces);
         self.interfaces += 1;
         self.begin(INTERFACE_DESCRIPTION);
         self.put(&LINKTYPE_ETHERNET.to_ne_bytes());
         self.put(&[0; 2]);
-        // Frames are never cut.
+        // No limit on the captured length.
         self.put(&0u32.to_ne_bytes());
         self.option(OPTION_INTERFACE_NAME, name.as_bytes());
         self.option(OPTION_TIME_RESOLUTION, &[NANOSECONDS]);
@@ -81,10 +81,10 @@ impl<W: Write> PcapngWriter<W> {
         Ok(id)
     }
 
-    /// Adds a frame. `time` is since the Unix epoch; `direction` where it is known.
+    /// Adds a frame. `time` is since the Unix epoch; `direction` may be unknown.
     ///
     /// # Errors
-    /// Those of the output.
+    /// The errors of the output.
     pub fn frame(
         &mut self,
         interface: InterfaceId,
@@ -92,7 +92,7 @@ impl<W: Write> PcapngWriter<W> {
         direction: Option<Direction>,
         octets: &[u8],
     ) -> io::Result<()> {
-        // Nanoseconds fill 64 bits in the year 2554.
+        // 64 bits of nanoseconds last until the year 2554.
         let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let len = u32::try_from(octets.len())
             .map_err(io::Error::other)?
@@ -116,10 +116,10 @@ impl<W: Write> PcapngWriter<W> {
         self.end()
     }
 
-    /// Hands on what the output holds back.
+    /// Flushes the output.
     ///
     /// # Errors
-    /// Those of the output.
+    /// The errors of the output.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -129,14 +129,14 @@ impl<W: Write> PcapngWriter<W> {
         self.out
     }
 
-    /// Type, and the place of the length.
+    /// Starts a block: its type, and the place of its length.
     fn begin(&mut self, block_type: u32) {
         self.block.clear();
         self.put(&block_type.to_ne_bytes());
         self.put(&[0; 4]);
     }
 
-    /// The length stands at both ends of a block.
+    /// Ends a block. The length stands at both ends of it.
     fn end(&mut self) -> io::Result<()> {
         let len = u32::try_from(self.block.len() + 4)
             .map_err(io::Error::other)?

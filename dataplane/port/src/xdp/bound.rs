@@ -1,4 +1,4 @@
-//! Program and sockets on an interface: made together, and gone together with it.
+//! Program and sockets of an interface. They are made together and end together.
 
 use std::{
     io,
@@ -23,21 +23,21 @@ use crate::{
 
 /// Program and sockets on an interface that exists.
 pub(super) struct Bound {
-    /// Dropped before the sockets, by the last worker that has it: no frame goes to a socket that is
-    /// being closed.
+    /// Dropped before the sockets, by the last worker that holds it, so that no frame goes to a
+    /// socket that is being closed.
     program: Arc<Program>,
     /// Drop counters of the program.
     drops: TallyView,
-    /// One per queue of ours. Never empty; the first one also sends.
+    /// One per queue of this port. Never empty; the first one also sends.
     pub(super) sockets: Vec<Socket>,
     /// The queue numbers of the sockets, one bit each.
     numbers: u64,
     hearing: Arc<Hearing>,
-    /// All of them in one descriptor, if there are several.
+    /// One descriptor for all sockets, if there are several.
     all: Option<OwnedFd>,
-    /// Of the interface.
+    /// Index of the interface.
     pub(super) index: u32,
-    /// Where the next burst starts, so that no queue starves.
+    /// The socket that the next burst starts with, so that no queue starves.
     turn: usize,
     _promiscuous: Promiscuous,
     _sole: Arc<Sole>,
@@ -70,9 +70,10 @@ fn patiently<T>(
 }
 
 impl Bound {
-    /// Attaches the program first, unless another worker has done so: a driver may open more
-    /// receive queues for it. Then opens a socket for each queue of this share, and then fills the
-    /// socket map; frames arrive from then on. `patience`: how often to retry what is busy.
+    /// Attaches the program first, unless another worker has done so, because a driver may open
+    /// more receive queues for it. Then opens a socket for each queue of this share, and then fills
+    /// the socket map; frames arrive from then on. `patience`: the number of retries while
+    /// something is busy.
     pub(super) fn new(
         interface: &Interface,
         (index, sole): (u32, Arc<Sole>),
@@ -130,7 +131,7 @@ impl Bound {
             .map_err(|source| lacking(interface, "XDP program", source))
     }
 
-    /// Frames of these queues arrive from here on.
+    /// Puts sockets of these queues into the map. Their frames arrive from here on.
     fn hear(
         &mut self,
         interface: &Interface,
@@ -159,7 +160,7 @@ impl Bound {
         self.drops.since(drop)
     }
 
-    /// One after the other, so that no queue starves.
+    /// The sockets in turn, so that no queue starves.
     pub(super) fn next_socket(&mut self) -> &mut Socket {
         self.turn = if self.turn + 1 < self.sockets.len() {
             self.turn + 1
@@ -169,7 +170,7 @@ impl Bound {
         &mut self.sockets[self.turn]
     }
 
-    /// Where the program runs.
+    /// The place where the program runs.
     pub(super) fn place(&self) -> Place {
         self.program.place
     }
@@ -209,7 +210,7 @@ fn open_sockets(
     Ok(opened)
 }
 
-/// What the kernel's errors mean here.
+/// Translates the kernel's errors.
 pub(super) fn lacking(interface: &Interface, what: &str, source: io::Error) -> PortError {
     let ifname = interface.name().to_owned();
     let mend = match source.raw_os_error() {

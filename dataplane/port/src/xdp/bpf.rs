@@ -23,8 +23,8 @@ pub(super) fn descriptor<A: Copy>(command: libc::c_int, attributes: &A) -> io::R
 #[allow(unsafe_code, reason = "bpf(2)")]
 pub(super) fn call<A: Copy>(command: libc::c_int, attributes: &A) -> io::Result<libc::c_int> {
     let (attributes, len) = (&raw const *attributes, size_of::<A>());
-    // SAFETY: the kernel reads `len` octets of attributes; the pointers in them are to values that
-    // live in the caller until the call is over, and the kernel only reads those.
+    // SAFETY: the kernel reads `len` octets of attributes. Their pointers are to values that live
+    // in the caller until the call returns, and the kernel only reads those.
     let returned = unsafe { libc::syscall(libc::SYS_bpf, command, attributes, len) };
     // Descriptors and error codes fit into the type.
     sys::checked(returned as libc::c_int)

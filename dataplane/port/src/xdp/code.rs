@@ -1,11 +1,11 @@
 //! The instructions of the program, assembled here: no compiler and no loader is needed.
 //!
 //! ```text
-//! a VLAN tag that the kernel holds beside the frame (if it is asked for): put it back
+//! a VLAN tag that the kernel holds beside the frame (if the program checks it): put it back
 //! length of the frame > limit: count it as too long, drop it
 //! redirect to the socket of its receive queue; no socket: count it as unread, drop it
 //! ```
-//! Thus every frame is in a ring, in a counter of the socket, or in one of these counters.
+//! Every frame is therefore in a ring, in a counter of the socket, or in one of these counters.
 
 use super::tally::Drop;
 

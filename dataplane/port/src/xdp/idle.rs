@@ -1,4 +1,4 @@
-//! An XDP program that does nothing, attached for the side effects that the kernel gives it.
+//! An XDP program that passes every frame, attached only for its side effects in the kernel.
 
 use std::io;
 

@@ -1,13 +1,13 @@
-//! How frames get from the device to the socket.
+//! The path of frames from the device to the socket.
 
 use std::str::FromStr;
 
 use super::program::Place;
 
-/// How frames get from the device to the socket.
+/// The path of frames from the device to the socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum XdpMode {
-    /// The best that the interface can.
+    /// The best mode that the interface supports.
     Auto,
     /// Program in the driver, frames copied.
     Native,
@@ -20,7 +20,7 @@ pub enum XdpMode {
 impl XdpMode {
     const ALL: [Self; 4] = [Self::Auto, Self::Native, Self::Zerocopy, Self::Skb];
 
-    /// As in the config.
+    /// The name in the config.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ impl XdpMode {
         }
     }
 
-    /// Where the program may be put, best first.
+    /// The places where the program may run, best first.
     pub(super) fn places(self) -> &'static [Place] {
         match self {
             Self::Auto => &[Place::Driver, Place::General],
@@ -40,7 +40,7 @@ impl XdpMode {
         }
     }
 
-    /// What a socket is bound with. 0: zero copy, or copy where the driver cannot.
+    /// The flags for binding a socket. 0: zero copy, or copies if the driver has no zero copy.
     pub(super) fn socket_flags(self) -> u16 {
         match self {
             Self::Auto => 0,

@@ -1,20 +1,20 @@
-//! Frames longer than a chunk come in pieces, one descriptor each. They are put together here, by
-//! copies: the engines want a frame in one piece.
+//! Reassembles frames longer than a chunk. They arrive in pieces with one descriptor each. The
+//! pieces are copied, because the engines need a frame in one piece.
 
 use crate::{Frame, Pool, limits};
 
-/// The frame that is being put together.
+/// The frame under reassembly.
 pub(super) struct Pieces {
-    /// Where whole frames go. `None`: the port's frames all fit a chunk.
+    /// The pool for whole frames. `None`: all frames of the port fit a chunk.
     pool: Option<Pool>,
-    /// `None` between frames. Once a frame has failed, its other pieces are skipped.
+    /// `None` between frames. After a failure the other pieces of the frame are skipped.
     whole: Option<Result<Frame, Loss>>,
 }
 
-/// Why a received frame is none.
+/// The reason why a received frame is lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Loss {
-    /// A descriptor pointed where the kernel has nothing to point to, or to no frame.
+    /// A descriptor points outside the chunks of the socket, or to something that is no frame.
     Malformed,
     /// Longer than the port's MTU.
     TooLong,
@@ -27,12 +27,12 @@ impl Pieces {
         Self { pool, whole: None }
     }
 
-    /// Whether the next piece starts a frame.
+    /// Returns whether the next piece starts a frame.
     pub(super) fn is_between(&self) -> bool {
         self.whole.is_none()
     }
 
-    /// Adds a piece; the last one gives the frame.
+    /// Adds a piece. The last piece returns the frame.
     pub(super) fn add(&mut self, octets: &[u8], last: bool) -> Option<Result<Frame, Loss>> {
         let begun = self.whole.take().unwrap_or_else(|| self.begin());
         let whole = begun.and_then(|frame| grow(frame, octets));
@@ -43,7 +43,7 @@ impl Pieces {
         None
     }
 
-    /// A piece that is none: the frame is lost. The last one says so.
+    /// Handles an invalid piece: the frame is lost. The last piece returns the loss.
     pub(super) fn fail(&mut self, last: bool) -> Option<Result<Frame, Loss>> {
         self.whole = (!last).then_some(Err(Loss::Malformed));
         last.then_some(Err(Loss::Malformed))

@@ -1,7 +1,8 @@
-//! The program that an interface runs for each frame: send it to the socket of its queue.
+//! The program that an interface runs for each frame. It sends the frame to the socket of its
+//! queue.
 //!
-//! Attached by a BPF link: when its descriptor is closed, also by a crash, the interface is as
-//! before.
+//! A BPF link attaches it: when the link's descriptor is closed, also by a crash, the interface
+//! returns to its former state.
 
 use std::{
     io,
@@ -22,7 +23,7 @@ pub(super) struct SocketMap(OwnedFd);
 #[derive(Debug)]
 pub(super) struct Loaded(OwnedFd);
 
-/// The program on an interface, for as long as this lives.
+/// The program on an interface; detached on drop.
 #[derive(Debug)]
 pub(super) struct Attachment {
     _link: OwnedFd,
@@ -31,7 +32,7 @@ pub(super) struct Attachment {
 const MAP_TYPE_XSKMAP: u32 = 17;
 const PROGRAM_TYPE_XDP: u32 = 6;
 const ATTACH_TYPE_XDP: u32 = 37;
-/// The program takes frames of several buffers.
+/// The program accepts frames of several buffers.
 const PROGRAM_HAS_FRAGMENTS: u32 = 1 << 5;
 /// The program calls the driver of one device.
 const PROGRAM_DEVICE_BOUND: u32 = 1 << 6;
@@ -39,12 +40,12 @@ const PROGRAM_DEVICE_BOUND: u32 = 1 << 6;
 /// lets a program call its functions only with a licence name that it knows (ADR 13).
 const LICENCE: &std::ffi::CStr = c"Dual MIT/GPL";
 
-/// Where the interface runs the program.
+/// The place where the interface runs the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Place {
-    /// In the driver, before the kernel makes anything of the frame.
+    /// In the driver, before the kernel allocates its own buffer for the frame.
     Driver,
-    /// In the kernel's general receive path: works on any interface.
+    /// In the kernel's general receive path. Works on any interface.
     General,
 }
 
@@ -66,7 +67,7 @@ impl SocketMap {
         bpf::descriptor(bpf::MAP_CREATE, &attributes).map(Self)
     }
 
-    /// Frames of `queue` go to `socket`.
+    /// Sends the frames of `queue` to `socket`.
     pub(super) fn insert(&self, queue: u32, socket: BorrowedFd<'_>) -> io::Result<()> {
         let value = socket.as_raw_fd();
         // map_fd, padding, key, value (both by pointer), flags.
@@ -94,7 +95,7 @@ impl Loaded {
         Self::load(&code::program(parts), device)
     }
 
-    /// A program that does nothing.
+    /// A program that passes every frame to the kernel.
     pub(super) fn pass() -> io::Result<Self> {
         Self::load(&code::pass(), None)
     }

@@ -1,4 +1,4 @@
-//! Several workers on one interface: one program, and each worker has some of the queues.
+//! Several workers on one interface share one program; each worker has some of the queues.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{PortError, hearing::Hearing, iface::Interface, sole::SharedSole};
 
-/// Which queues of an interface a port has: all of them, or every n-th.
+/// The queues of a port: all queues of an interface, or every n-th.
 #[derive(Clone, Debug)]
 pub struct Queues {
     first: u32,
@@ -63,23 +63,23 @@ impl Queues {
         (0..workers).map(share).collect()
     }
 
-    /// The numbers of this share, of queues that may be there.
+    /// The queue numbers of this share below `most`.
     pub(super) fn numbers(&self, most: u32) -> impl Iterator<Item = u32> {
         (self.first..most).step_by(self.step.max(1) as usize)
     }
 
-    /// What there must be at least.
+    /// The minimum number of queues of the interface.
     pub(super) fn least(&self) -> u32 {
         self.step
     }
 
-    /// Whether this share reports the program's drops on behalf of all shares.
+    /// Returns whether this share reports the program's drops on behalf of all shares.
     pub(super) fn tells(&self) -> bool {
         self.first == 0
     }
 
-    /// The program of the interface of this index: the one that another worker has attached, or a new
-    /// one. It goes with the last worker that holds it.
+    /// The program of the interface with this index: the one that another worker has attached, or a
+    /// new one. It is detached with the last worker that holds it.
     pub(super) fn program(
         &self,
         interface: &Interface,
@@ -98,7 +98,7 @@ impl Queues {
 }
 
 impl Program {
-    /// In the first place of the mode where the interface runs it.
+    /// Attaches the program in the first place of the mode that the interface supports.
     fn attach(interface: &Interface, index: u32, way: &Way<'_>) -> Result<Self, PortError> {
         let Way {
             mode,

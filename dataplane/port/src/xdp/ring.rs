@@ -1,8 +1,8 @@
-//! The rings between us and the kernel: one side writes entries and moves `producer`, the other
-//! reads them and moves `consumer`. Both count on without end and wrap at 2^32.
+//! The rings between the port and the kernel. One side writes entries and advances `producer`, the
+//! other reads them and advances `consumer`. Both numbers wrap at 2^32.
 //!
-//! The entries that the kernel may read or write are those between the two numbers. Ours is
-//! published with Release after the entries are written or read; the kernel's is read with Acquire.
+//! The kernel may access only the entries between the two numbers. We store our number with Release
+//! after the entries are written or read, and load the kernel's number with Acquire.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use std::{
 
 use crate::sys::{self, Mapping};
 
-/// Which ring of a socket.
+/// The kind of a ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum RingKind {
     Rx,
@@ -43,7 +43,8 @@ impl RingKind {
     }
 }
 
-/// A ring in memory shared with the kernel. `T` is what the kernel says its entries are.
+/// A ring in memory shared with the kernel. `T` is the type of its entries, which the kernel
+/// defines.
 struct Ring<T> {
     mapping: Mapping,
     producer: usize,
@@ -54,12 +55,12 @@ struct Ring<T> {
     entry: PhantomData<T>,
 }
 
-/// An entry of plain numbers, as the kernel lays it out.
+/// An entry of plain numbers, in the kernel's layout.
 pub(super) trait Entry: Copy {}
 impl Entry for u64 {}
 impl Entry for libc::xdp_desc {}
 
-/// Where a ring's parts are, from XDP_MMAP_OFFSETS: producer, consumer, entries, flags.
+/// The offsets of a ring's parts, from XDP_MMAP_OFFSETS: producer, consumer, entries, flags.
 fn offsets(socket: BorrowedFd<'_>, kind: RingKind) -> io::Result<[usize; 4]> {
     // Four rings (rx, tx, fill, completion) of four 64-bit numbers.
     let halves = sys::option::<32>(socket, libc::SOL_XDP, libc::XDP_MMAP_OFFSETS)?;
@@ -85,7 +86,7 @@ fn offsets(socket: BorrowedFd<'_>, kind: RingKind) -> io::Result<[usize; 4]> {
 }
 
 impl<T: Entry> Ring<T> {
-    /// Makes and maps a ring of `count` entries, a power of two.
+    /// Creates and maps a ring of `count` entries, a power of two.
     fn new(socket: BorrowedFd<'_>, kind: RingKind, count: u32) -> io::Result<Self> {
         sys::set_option(socket, libc::SOL_XDP, kind.option(), &count)?;
         let [producer, consumer, entries, flags] = offsets(socket, kind)?;
@@ -110,7 +111,7 @@ impl<T: Entry> Ring<T> {
 
     #[allow(unsafe_code, reason = "an atomic in memory shared with the kernel")]
     fn word(&self, offset: usize) -> &AtomicU32 {
-        // SAFETY: `new` looked that the offset is aligned and in the mapping.
+        // SAFETY: `new` checked that the offset is aligned and in the mapping.
         let word = unsafe { self.mapping.base().add(offset) };
         // SAFETY: as above; the mapping lives as long as `self`; both sides treat it as atomic.
         unsafe { AtomicU32::from_ptr(word.cast().as_ptr()) }
@@ -120,12 +121,12 @@ impl<T: Entry> Ring<T> {
     #[allow(unsafe_code, reason = "points into memory shared with the kernel")]
     fn entry(&self, index: u32) -> NonNull<T> {
         let offset = self.entries + (index & (self.count - 1)) as usize * size_of::<T>();
-        // SAFETY: the mask keeps the index below `count`, and the mapping has room for so many.
+        // SAFETY: the mask keeps the index below `count`, and the mapping has `count` entries.
         unsafe { self.mapping.base().add(offset) }.cast()
     }
 }
 
-/// A ring that we fill: fill and tx.
+/// A ring that we fill: fill or tx.
 pub(super) struct Producer<T> {
     ring: Ring<T>,
     next: u32,
@@ -139,7 +140,7 @@ impl<T: Entry> Producer<T> {
         })
     }
 
-    /// How many entries there is a place for.
+    /// Number of free places.
     pub(super) fn free(&self) -> u32 {
         let consumed = self.ring.word(self.ring.consumer).load(Ordering::Acquire);
         self.ring
@@ -147,7 +148,7 @@ impl<T: Entry> Producer<T> {
             .saturating_sub(self.next.wrapping_sub(consumed))
     }
 
-    /// Writes an entry. There must be a place for it (`free`).
+    /// Writes an entry. A place must be free (`free`).
     #[allow(unsafe_code, reason = "writes to memory shared with the kernel")]
     pub(super) fn push(&mut self, value: T) {
         let entry = self.ring.entry(self.next);
@@ -156,27 +157,27 @@ impl<T: Entry> Producer<T> {
         self.next = self.next.wrapping_add(1);
     }
 
-    /// Shows the kernel what was written.
+    /// Publishes the written entries to the kernel.
     pub(super) fn publish(&self) {
         self.ring
             .word(self.ring.producer)
             .store(self.next, Ordering::Release);
     }
 
-    /// The kernel sleeps on this ring and wants a call.
+    /// Returns whether the kernel sleeps on this ring and needs a call.
     pub(super) fn needs_wakeup(&self) -> bool {
         let flags = self.ring.word(self.ring.flags).load(Ordering::Relaxed);
         flags & libc::XDP_RING_NEED_WAKEUP != 0
     }
 }
 
-/// A ring that the kernel fills: rx and completion.
+/// A ring that the kernel fills: rx or completion.
 pub(super) struct Consumer<T> {
     ring: Ring<T>,
     next: u32,
-    /// Up to here the kernel has filled, when we last looked.
+    /// The kernel's producer number as last read.
     filled: u32,
-    /// Up to here we have given places back.
+    /// The number up to which we have returned places.
     released: u32,
 }
 
@@ -207,7 +208,7 @@ impl<T: Entry> Consumer<T> {
         Some(value)
     }
 
-    /// Gives the places of what was read back to the kernel, if anything was; says whether.
+    /// Returns the places of the read entries to the kernel. Returns whether there were any.
     pub(super) fn release(&mut self) -> bool {
         let any = self.released != self.next;
         if any {

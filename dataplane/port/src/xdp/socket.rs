@@ -1,4 +1,4 @@
-//! One AF_XDP socket: one queue of one interface, its four rings, and the chunks that it has.
+//! One AF_XDP socket: one queue of one interface, its four rings, and the chunks that it holds.
 
 use std::{
     io,
@@ -20,43 +20,44 @@ pub(super) struct Socket {
     completion: Consumer<u64>,
     rx: Consumer<libc::xdp_desc>,
     tx: Producer<libc::xdp_desc>,
-    /// `None` only while it is dropped: closed before its chunks are taken back.
+    /// `None` only during drop, because the socket is closed before its chunks are taken back.
     fd: Option<OwnedFd>,
     umem: Rc<Umem>,
     pieces: Pieces,
-    /// Frames may go out in several pieces.
+    /// Frames may be sent in several pieces.
     in_pieces: bool,
-    /// Chunks that may wait in the fill ring.
+    /// Maximum number of chunks in the fill ring.
     fill_most: u32,
-    /// The fill ring has less, for want of chunks.
+    /// The fill ring has fewer chunks, because none are free.
     short: bool,
-    /// The device was busy: what is in the ring waits for another call.
+    /// The device was busy: the entries in the ring wait for another call.
     pending: bool,
-    /// This socket, as a holder of chunks.
+    /// The identity of this socket as a holder of chunks.
     holder: Holder,
 }
 
-/// How a socket is opened.
+/// Options for opening a socket.
 pub(super) struct Options {
-    /// XDP_COPY or XDP_ZEROCOPY, or 0 for what the driver can.
+    /// XDP_COPY, XDP_ZEROCOPY, or 0 for the best that the driver supports.
     pub(super) flags: u16,
-    /// Where frames of several pieces are put together. `None`: there are none.
+    /// The pool for frames of several pieces. `None`: there are no such frames.
     pub(super) pool: Option<Pool>,
-    /// Frames that a call may have the driver handle at once, instead of interrupts.
+    /// Number of frames that the driver may handle in a call, instead of interrupts.
     pub(super) busy_poll: Option<u32>,
 }
 
-/// What the kernel said to a call for sending.
+/// The kernel's result of a send call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kick {
     Done,
-    /// The device is busy; what is in the ring goes with the next call.
+    /// The device is busy; the entries in the ring are sent by the next call.
     Busy,
     LinkDown,
 }
 
 impl Socket {
-    /// A socket with its rings, bound to a queue. Its fill ring is empty: see `set_fill`.
+    /// Opens a socket with its rings and binds it to a queue. Its fill ring is empty: see
+    /// `set_fill`.
     pub(super) fn open(
         umem: &Rc<Umem>,
         index: u32,
@@ -96,7 +97,7 @@ impl Socket {
             sxdp_shared_umem_fd: 0,
         };
         sys::bind(opened.fd(), &address)?;
-        // Older kernels do not know it, and send 32 frames per call.
+        // Older kernels do not have this option and send 32 frames per call.
         let _ = sys::set_option(opened.fd(), libc::SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &256u32);
         if let Some(budget) = options.busy_poll {
             let set =
@@ -112,7 +113,8 @@ impl Socket {
         self.fd.as_ref().expect("closed only by drop").as_fd()
     }
 
-    /// The next frame of the queue, or why it is none. Inlined for the reason of `Pool::frame`.
+    /// The next frame of the queue, or the reason of its loss. Inlined for the reason in
+    /// `Pool::frame`.
     #[inline(always)]
     pub(super) fn receive(&mut self) -> Option<Result<Frame, Loss>> {
         loop {
@@ -121,7 +123,7 @@ impl Socket {
             let whole = match piece(&self.umem, self.holder, &descriptor) {
                 None => self.pieces.fail(last),
                 Some(piece) => {
-                    // The common case: one piece, with its tailroom; no copy.
+                    // The usual case: one piece with tailroom, without a copy.
                     if last && self.pieces.is_between() && piece.tailroom() >= limits::TAILROOM {
                         Some(Ok(piece))
                     } else {
@@ -139,8 +141,8 @@ impl Socket {
         }
     }
 
-    /// After a burst: gives ring places and fresh chunks to the kernel. A look at an empty ring
-    /// writes nothing, so that the kernel keeps the cache lines that it writes.
+    /// Ends a burst: gives ring places and fresh chunks to the kernel. If the ring was empty it
+    /// writes nothing, so that the cache lines that the kernel writes stay with the kernel.
     pub(super) fn end_of_burst(&mut self) {
         if self.rx.release() || self.short {
             self.refill();
@@ -150,13 +152,13 @@ impl Socket {
         }
     }
 
-    /// How many chunks may wait for frames at once: the memory is shared by all sockets.
+    /// Sets the maximum number of chunks in the fill ring, because all sockets share the memory.
     pub(super) fn set_fill(&mut self, chunks: u32) {
         self.fill_most = chunks.min(limits::XDP_RING);
         self.refill();
     }
 
-    /// Fills the fill ring, as far as it may be filled and there are chunks.
+    /// Fills the fill ring up to its limit, as long as there are free chunks.
     fn refill(&mut self) {
         let waiting = limits::XDP_RING - self.fill.free();
         let mut places = self.fill_most.saturating_sub(waiting);
@@ -170,8 +172,8 @@ impl Socket {
         self.short = places > 0;
     }
 
-    /// Puts a frame into the ring, without a copy if it is of this memory. `false`: there is no
-    /// place, or no chunk for a copy.
+    /// Puts a frame into the ring, without a copy if it is of this memory. Returns `false` if there
+    /// is no place, or no chunk for a copy.
     #[must_use]
     pub(super) fn send(&mut self, frame: Frame) -> bool {
         if self.tx.free() == 0 {
@@ -202,7 +204,7 @@ impl Socket {
         }
         let mut pieces = octets.chunks(longest).peekable();
         while let Some(piece) = pieces.next() {
-            // There is a chunk (counted above), and a piece fits it.
+            // There is a chunk (counted above), and a piece fits into it.
             let Some(chunk) = self.umem.take(Holder::Frame) else {
                 return false;
             };
@@ -217,7 +219,7 @@ impl Socket {
         true
     }
 
-    /// A chunk that no frame has goes to the kernel.
+    /// Puts a chunk that no frame holds any more into the tx ring.
     fn push(&mut self, chunk: u64, start: usize, len: usize, last: bool) {
         self.umem.pass(chunk, Holder::Frame, self.holder);
         let addr = self.umem.address(chunk, start);
@@ -229,12 +231,12 @@ impl Socket {
         });
     }
 
-    /// The device was busy when it was last called.
+    /// Returns whether the device was busy at the last call.
     pub(super) fn is_pending(&self) -> bool {
         self.pending
     }
 
-    /// Shows the kernel what was put into the ring, and calls it if it sleeps.
+    /// Publishes the entries of the tx ring, and calls the kernel if it sleeps.
     pub(super) fn kick(&mut self) -> Kick {
         self.tx.publish();
         let mut tries = 0;
@@ -244,7 +246,7 @@ impl Socket {
                 break;
             };
             match error.raw_os_error() {
-                // More is waiting than one call sends, or the device is busy.
+                // More entries wait than one call sends, or the device is busy.
                 Some(libc::EAGAIN | libc::EBUSY | libc::ENOBUFS | libc::EINTR) => {
                     tries += 1;
                     if tries > limits::SEND_TRIES {
@@ -258,7 +260,7 @@ impl Socket {
         Kick::Done
     }
 
-    /// Takes back the chunks of frames that were sent.
+    /// Takes back the chunks of sent frames.
     pub(super) fn complete(&mut self) {
         while let Some(address) = self.completion.pop() {
             self.umem
@@ -267,7 +269,8 @@ impl Socket {
         self.completion.release();
     }
 
-    /// XDP_STATISTICS: frames that found no chunk or none long enough, and no place in the ring.
+    /// XDP_STATISTICS: frames that found no chunk or only too short a chunk, and frames that found
+    /// the ring full.
     pub(super) fn dropped(&self) -> (u64, u64) {
         // rx_dropped, rx_invalid_descs, tx_invalid_descs, rx_ring_full, …: 64 bits each.
         let halves = sys::option::<12>(self.fd(), libc::SOL_XDP, libc::XDP_STATISTICS);
@@ -283,21 +286,21 @@ impl Socket {
         (number(0), number(3))
     }
 
-    /// Whether the driver reads and writes the chunks itself.
+    /// Returns whether the device reads and writes the chunks itself.
     pub(super) fn zero_copy(&self) -> bool {
         sys::option::<1>(self.fd(), libc::SOL_XDP, libc::XDP_OPTIONS)
             .is_ok_and(|[options]| options & libc::XDP_OPTIONS_ZEROCOPY != 0)
     }
 
-    /// The error that the kernel left, which is then cleared: the interface is gone.
+    /// Clears the error that the kernel left; returns whether there was one: the interface is gone.
     pub(super) fn failed(&self) -> bool {
         let error = sys::option::<1>(self.fd(), libc::SOL_SOCKET, libc::SO_ERROR);
         !error.is_ok_and(|[code]| code == 0)
     }
 }
 
-/// What a received descriptor points to, as far as it points into a chunk that the kernel had from
-/// this socket. A chunk that it had is ours again in any case.
+/// The piece of a received descriptor, if it lies in a chunk that the kernel held for this socket.
+/// Such a chunk returns to us even if the descriptor is invalid.
 #[inline(always)]
 pub(super) fn piece(umem: &Rc<Umem>, socket: Holder, descriptor: &libc::xdp_desc) -> Option<Frame> {
     let (chunk, start) = umem.place(descriptor.addr);
@@ -305,7 +308,7 @@ pub(super) fn piece(umem: &Rc<Umem>, socket: Holder, descriptor: &libc::xdp_desc
     if !umem.pass(chunk, socket, Holder::Frame) {
         return None;
     }
-    // A chunk of this socket's: its number is one.
+    // The chunk belongs to this socket, so its number is a valid u32.
     let mut piece = umem.frame(chunk as u32);
     if start < limits::HEADROOM || end > umem.chunk_len() {
         return None;
@@ -316,7 +319,7 @@ pub(super) fn piece(umem: &Rc<Umem>, socket: Holder, descriptor: &libc::xdp_desc
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // The kernel lets go of the chunks when the socket is closed, and not before.
+        // The kernel releases the chunks when the socket is closed, not earlier.
         self.fd = None;
         self.umem.reclaim(self.holder);
     }
@@ -327,7 +330,7 @@ const XDP_MAX_TX_SKB_BUDGET: libc::c_int = 9;
 #[allow(unsafe_code, reason = "sendto(2)")]
 fn send_nothing(socket: BorrowedFd<'_>) -> io::Result<()> {
     let fd = socket.as_raw_fd();
-    // SAFETY: no octets and no address are pointed to.
+    // SAFETY: no data and no address are passed.
     let sent = unsafe { libc::sendto(fd, ptr::null(), 0, libc::MSG_DONTWAIT, ptr::null(), 0) };
     sys::checked(sent as libc::c_int).map(drop)
 }
@@ -335,7 +338,7 @@ fn send_nothing(socket: BorrowedFd<'_>) -> io::Result<()> {
 #[allow(unsafe_code, reason = "recvfrom(2)")]
 fn receive_nothing(socket: BorrowedFd<'_>) -> io::Result<()> {
     let (fd, none) = (socket.as_raw_fd(), ptr::null_mut());
-    // SAFETY: no octets and no address are pointed to.
+    // SAFETY: no data and no address are passed.
     let received = unsafe {
         libc::recvfrom(
             fd,

@@ -109,7 +109,7 @@ fn a_descriptor_points_into_a_chunk_of_its_socket_or_nowhere() {
     let chunk = umem.take(socket).unwrap();
     let frame = piece(&umem, socket, &descriptor(address(chunk, 256), 60)).unwrap();
     assert_eq!((frame.headroom(), frame.len()), (256, 60));
-    // The kernel says it again while we have it.
+    // The kernel reports the chunk again while we hold it.
     assert!(piece(&umem, socket, &descriptor(address(chunk, 256), 60)).is_none());
     drop(frame);
     assert!(piece(&umem, socket, &descriptor(address(chunk, 256), 60)).is_none());
@@ -124,7 +124,7 @@ fn a_descriptor_points_into_a_chunk_of_its_socket_or_nowhere() {
     ] {
         assert!(piece(&umem, socket, &descriptor(addr, len)).is_none());
     }
-    // Outside its chunk: none, but the chunk is ours again.
+    // Outside its chunk: no piece, but the chunk is ours again.
     for (start, len) in [(0, 60), (63, 60), (256, 1793), (256, u32::MAX), (2047, 2)] {
         let chunk = umem.take(socket).unwrap();
         let free = umem.free();

@@ -1,10 +1,9 @@
-//! The memory of AF_XDP sockets: chunks of one size, each held by a frame, by a socket, or by
-//! nobody.
+//! The memory of AF_XDP sockets: chunks of one size. A frame, a socket, or nobody holds each chunk.
 //!
-//! Red and black share one [`Umem`], so that a frame passes from one to the other as a chunk number.
-//! Each socket registers the same memory with the kernel anew, with fill and completion rings of
-//! its own: so an interface that vanishes takes nothing of the other's with it. The kernel does not
-//! see that it is the same memory; that no chunk is with two sockets is kept here, in `holders`.
+//! Red and black share one [`Umem`], so that a frame passes from one to the other as a chunk
+//! number. Each socket registers the same memory with the kernel separately, with its own fill and
+//! completion rings, so an interface that disappears does not affect the other. The kernel does not
+//! know that it is the same memory; `holders` ensures that no two sockets hold the same chunk.
 
 use std::{
     cell::{Cell, RefCell},
@@ -21,7 +20,8 @@ use crate::{
     sys::Mapping,
 };
 
-/// Names one memory for the ports of one thread: the first to open makes it, the others join.
+/// The name of a memory for the ports of one thread. The first port to open creates it, the others
+/// join.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Share {
     number: u64,
@@ -34,10 +34,10 @@ thread_local! {
 }
 
 impl Share {
-    /// A memory of `chunks` buffers for frames under `mtu`, the largest of the ports'.
+    /// A memory of `chunks` buffers for frames of `mtu`, the largest MTU of the ports.
     ///
     /// # Errors
-    /// [`PortError::Range`]: a limit is broken.
+    /// [`PortError::Range`]: a value is beyond the limits.
     pub fn new(chunks: usize, mtu: usize) -> Result<Self, PortError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let range = |what, have, min, max| PortError::Range {
@@ -70,7 +70,7 @@ impl Share {
         })
     }
 
-    /// The memory, made now or found.
+    /// The memory, found or created.
     pub(super) fn umem(self) -> io::Result<Rc<Umem>> {
         SHARED.with_borrow_mut(|shared| {
             if let Some(umem) = shared.get(&self.number).and_then(Weak::upgrade) {
@@ -84,21 +84,21 @@ impl Share {
     }
 }
 
-/// The memory. Bound to one thread.
+/// The memory. It is bound to one thread.
 pub(super) struct Umem {
     mapping: Mapping,
     chunk_len: usize,
-    /// Who has each chunk.
+    /// The holder of each chunk.
     holders: Vec<Cell<Holder>>,
-    /// Those that nobody has.
+    /// The free chunks.
     free: FreeList,
-    /// How many frames have.
+    /// Number of chunks that frames hold.
     held: Cell<u64>,
     exhausted: Cell<u64>,
     sockets: Cell<u32>,
 }
 
-/// Who has a chunk.
+/// The holder of a chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Holder {
     Nobody,
@@ -129,41 +129,41 @@ impl Umem {
         self.chunk_len - limits::CHUNK_OVERHEAD
     }
 
-    /// Chunks that nobody has.
+    /// Number of free chunks.
     pub(super) fn free(&self) -> usize {
         self.free.len()
     }
 
-    /// Chunks that frames have.
+    /// Number of chunks that frames hold.
     pub(super) fn held(&self) -> u64 {
         self.held.get()
     }
 
-    /// Chunks in all.
+    /// Number of all chunks.
     pub(super) fn count(&self) -> usize {
         self.holders.len()
     }
 
-    /// For XDP_UMEM_REG.
+    /// The argument of XDP_UMEM_REG.
     pub(super) fn registration(&self) -> libc::xdp_umem_reg {
         libc::xdp_umem_reg {
             addr: self.mapping.base().as_ptr() as u64,
             len: self.mapping.len() as u64,
             chunk_size: self.chunk_len as u32,
-            // The kernel leaves 256 octets of its own accord: XDP_PACKET_HEADROOM.
+            // The kernel always leaves 256 octets: XDP_PACKET_HEADROOM.
             headroom: 0,
             flags: 0,
             tx_metadata_len: 0,
         }
     }
 
-    /// A name for a new socket.
+    /// The identity of a new socket.
     pub(super) fn next_socket(&self) -> Holder {
         self.sockets.set(self.sockets.get() + 1);
         Holder::Socket(self.sockets.get())
     }
 
-    /// A chunk for `holder`.
+    /// Takes a free chunk for `holder`.
     pub(super) fn take(&self, holder: Holder) -> Option<u32> {
         let Some(chunk) = self.free.pop() else {
             self.exhausted.set(self.exhausted.get() + 1);
@@ -173,7 +173,8 @@ impl Umem {
         Some(chunk)
     }
 
-    /// A chunk passes from one holder to another. `false`: it is not a chunk, or not `from`'s.
+    /// Passes a chunk from one holder to another. Returns `false` if `from` does not hold such a
+    /// chunk.
     pub(super) fn pass(&self, chunk: u64, from: Holder, to: Holder) -> bool {
         let holder = usize::try_from(chunk)
             .ok()
@@ -196,25 +197,25 @@ impl Umem {
             .set(self.held.get() + of_frame(to) - of_frame(before));
     }
 
-    /// Takes back all that a closed socket had.
+    /// Takes back all chunks of a closed socket.
     pub(super) fn reclaim(&self, socket: Holder) {
         for chunk in 0..self.holders.len() as u64 {
             self.pass(chunk, socket, Holder::Nobody);
         }
     }
 
-    /// Splits an address of the kernel's into chunk and offset.
+    /// Splits an address from the kernel into chunk and offset.
     pub(super) fn place(&self, address: u64) -> (u64, usize) {
         let len = self.chunk_len as u64;
         (address / len, (address % len) as usize)
     }
 
-    /// The way back from [`Umem::place`].
+    /// The inverse of [`Umem::place`].
     pub(super) fn address(&self, chunk: u64, offset: usize) -> u64 {
         chunk * self.chunk_len as u64 + offset as u64
     }
 
-    /// A frame over a chunk that the caller has just passed to [`Holder::Frame`].
+    /// A frame in a chunk that the caller has just passed to [`Holder::Frame`].
     #[inline(always)]
     #[allow(unsafe_code, reason = "makes a frame over a chunk of this memory")]
     pub(super) fn frame(self: &Rc<Self>, chunk: u32) -> Frame {
@@ -227,7 +228,7 @@ impl Umem {
         let room = unsafe { self.mapping.base().add(chunk as usize * self.chunk_len) };
         let keeper = Rc::<Self>::clone(self);
         // SAFETY: zeroed by mmap, and lives as long as this memory, which the frame holds. A chunk
-        // of a frame is with no ring, so the kernel does not touch it, and there is one frame of it:
+        // of a frame is in no ring, so the kernel does not touch it. Only one frame has it, because
         // its holder became `Frame` when it left the free list or a ring.
         unsafe { Frame::new(keeper, room, self.chunk_len as u32, chunk.into()) }
     }

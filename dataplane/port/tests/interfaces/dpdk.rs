@@ -1,5 +1,5 @@
-//! DPDK's virtual devices, without huge pages: memory, rings, veth and TAP. One EAL for all tests of
-//! this process, so each test names devices of its own.
+//! DPDK's virtual devices, without huge pages: memory, rings, veth and TAP. All tests of this
+//! process share one EAL, so each test has devices with other names.
 
 use std::{
     fs::OpenOptions,
@@ -22,7 +22,7 @@ const VETH: [&str; 3] = [
     "link set a0 addrgenmode none",
     "link set b0 addrgenmode none",
 ];
-/// Pools of usual frames, one of jumbo frames, all at once.
+/// Memory for several pools of usual frames and one of jumbo frames at once.
 const EAL: EalConfig = EalConfig {
     memory_mb: 768,
     hugepages: false,
@@ -35,7 +35,7 @@ pub(crate) fn eal() -> Eal {
     Eal::start(&EAL).unwrap()
 }
 
-/// A device of this driver that no other test has.
+/// A device of this driver that no other test uses.
 pub(crate) fn device(driver: &str, arguments: &str) -> DpdkConfig {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -47,7 +47,7 @@ fn open(driver: &str, arguments: &str) -> Dpdk {
     Dpdk::open(eal(), device(driver, arguments)).unwrap()
 }
 
-/// The same, with a pool that no other test has: to count its mbufs.
+/// The same, with a pool that no other test uses, so that the test can count its mbufs.
 fn open_with_pool(driver: &str, arguments: &str, number: usize) -> Dpdk {
     let config = DpdkConfig {
         mbufs: MBUFS_MIN + number,
@@ -73,7 +73,7 @@ fn on_interface(driver: &str) -> (Dpdk, Packet) {
     (a, b)
 }
 
-/// What a seal does: headroom and tailroom are used.
+/// Uses headroom and tailroom, as sealing does.
 fn grow(burst: &mut Burst) {
     for frame in burst {
         let (room, start, end) = frame.room_mut();
@@ -117,7 +117,7 @@ fn a_million_frames_leave_no_mbuf_behind() {
 
 #[test]
 fn a_frame_is_its_mbuf_and_goes_on_without_a_copy() {
-    // A ring device receives what it sent.
+    // A ring device receives its own frames.
     let (mut one, mut other) = (
         open_with_pool("net_ring", "", 2),
         open_with_pool("net_ring", "", 2),
@@ -156,7 +156,7 @@ fn frames_of_other_ports_are_copied() {
     for (len, received) in burst.drain(..).enumerate() {
         assert_eq!(received.bytes(), frame(60 + len, &[]));
     }
-    // Too long for the MTU, too short for a header: dropped by name.
+    // Too long for the MTU, or too short for a header: dropped with its reason.
     for len in [13, 1514, 1515, 9000] {
         port.copy_tx(&frame(len, &[])[..len]);
     }
@@ -190,7 +190,7 @@ fn a_full_ring_refuses_and_frames_outlive_their_port() {
     assert_eq!(spare.mbufs_free(), start);
 }
 
-/// More often than DPDK has numbers for devices (32).
+/// Opens more devices than DPDK has numbers for (32).
 #[test]
 fn a_device_is_opened_and_closed_again_and_again() {
     let config = DpdkConfig {
@@ -262,7 +262,7 @@ fn queues_of_one_device_belong_to_one_port_each() {
     });
     assert!(alike.contains("set up alike"), "{alike}");
     drop(first);
-    // Stopped by the last one, so it may start anew in another way.
+    // The last port stopped the device, so it may start with other settings.
     let alone = DpdkConfig {
         queues: 1,
         ..config
@@ -308,7 +308,8 @@ fn what_is_wrong_is_said_with_its_mend() {
     assert!(matches!(memory, Err(PortError::Range { .. })));
 }
 
-/// The driver's socket takes the frames of every interface of the namespace until it is bound to its own.
+/// The driver's socket receives the frames of every interface of the namespace until it is bound to
+/// its interface.
 #[test]
 fn frames_of_other_interfaces_are_not_received() {
     let up = [&VETH[..], &["link set lo up"]].concat();
@@ -322,7 +323,7 @@ fn frames_of_other_interfaces_are_not_received() {
                     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
                     let own = socket.local_addr().unwrap();
                     while !over.load(Ordering::Relaxed) {
-                        // Its queue may be full: the frame was on the wire all the same.
+                        // Its queue may be full, but the frame was on the wire.
                         let _full = socket.send_to(b"of another interface", own);
                     }
                 });
@@ -353,7 +354,7 @@ fn frames_cross_an_interface_both_ways() {
             let (mut a, mut b) = on_interface(driver);
             assert_eq!((a.mtu(), a.name()), (1532, "a0"));
             let customer = [0x81, 0x00, 0x20, 0x05];
-            // net_af_packet puts an outer tag back as a customer's, whatever it was.
+            // net_af_packet always puts an outer tag back as a C-tag.
             let service = match driver {
                 "net_af_packet" => customer,
                 _ => [0x88, 0xa8, 0x00, 0x07],
@@ -415,7 +416,7 @@ fn a_line_that_is_down_is_seen_and_named() {
             a.rx_burst(&mut Burst::new());
             a.copy_tx(&frame(60, &[]));
             assert_eq!(a.counters().tx_link_down, 2, "{driver}");
-            // An interface of the same name is another one: the device does not know it.
+            // An interface of the same name is a different one, and the device is not bound to it.
             VETH.into_iter().for_each(ip);
             ip("link set a0 up");
             ip("link set b0 up");
@@ -469,7 +470,7 @@ fn a_tap_is_made_and_its_frames_come() {
             mtu_min: 1532,
             ..device("net_tap", ",iface=dt0")
         };
-        // The driver carries no more, and says so.
+        // The driver does not support more, and reports it.
         let wide = Dpdk::open(eal(), config).err().unwrap().to_string();
         assert!(wide.contains("MTU") && wide.contains("1522"), "{wide}");
         let mut tap = open("net_tap", ",iface=dt0");

@@ -34,7 +34,7 @@ fn jumbo_frames_cross_in_pieces() {
         wait_until("carrier", || a.link_up() && d.link_up());
         let start = (a.chunks(), b.chunks(), d.chunks());
         for round in 0..20 {
-            // Around the ends of chunks, with and without the place for a tailroom.
+            // Lengths around the ends of chunks, with and without tailroom.
             for len in [
                 80, 1514, 3000, 3775, 3776, 3777, 3839, 3840, 3841, 7680, 7681, 9014,
             ] {

@@ -1,5 +1,5 @@
-//! Ports over the real thing: veth and TAP in network namespaces that the tests make for
-//! themselves. Where that is not to be had, a test says what is missing and passes.
+//! Ports on real interfaces: veth and TAP in network namespaces that the tests create. If something
+//! is missing, a test reports it and passes.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use port::{Burst, Frame, Port};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// Receives until `enough` frames are there, or two seconds are over.
+/// Receives until `enough` frames have arrived, or two seconds have passed.
 fn receive(port: &mut dyn Port, enough: usize) -> Vec<Frame> {
     let mut frames = Vec::new();
     let mut burst = Burst::new();
@@ -38,7 +38,7 @@ fn receive(port: &mut dyn Port, enough: usize) -> Vec<Frame> {
     frames
 }
 
-/// The first frame that is wanted.
+/// Receives until a wanted frame arrives, and returns it.
 fn receive_one(port: &mut dyn Port, wanted: impl Fn(&[u8]) -> bool) -> Frame {
     let mut found = None;
     let mut burst = Burst::new();
@@ -65,7 +65,7 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// An Ethernet frame of an experimental EtherType: `len` octets that count up.
+/// An Ethernet frame of an experimental EtherType, with `len` octets of increasing value.
 fn frame(len: usize, tags: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x02, 0, 0, 0, 0, 0x0b, 0x02, 0, 0, 0, 0, 0x0a];
     frame.extend(tags);
@@ -80,7 +80,7 @@ fn is_udp(octets: &[u8]) -> bool {
     octets[12..14] == [0x08, 0x00] && octets[23] == 17
 }
 
-/// Pseudo header, header and payload of an untagged IPv4 frame without options.
+/// The sum of pseudo header, header and payload of an untagged IPv4 frame without options.
 fn ones_complement_sum_of_udp(frame: &[u8]) -> u32 {
     let total = usize::from(u16::from_be_bytes([frame[16], frame[17]]));
     let datagram = &frame[34..14 + total];

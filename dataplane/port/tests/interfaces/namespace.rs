@@ -1,4 +1,4 @@
-//! A network namespace for one test: that of a thread, gone with it.
+//! A network namespace for one test. It belongs to a thread and ends with it.
 
 use std::{
     env,
@@ -11,11 +11,11 @@ use nix::{
     sched::{CloneFlags, unshare},
 };
 
-/// Set in a test that was started anew inside a user namespace.
+/// Set in a test that was restarted inside a user namespace.
 const INSIDE: &str = "PORT_TEST_INSIDE";
 
-/// Runs `body` in a network namespace of its own, in which `commands` of `ip` ran before. Without
-/// the right to make one, runs the test called `name` again in a user namespace.
+/// Runs `body` in a new network namespace, after these `commands` of `ip`. Without the permission
+/// to create one, runs the test `name` again in a user namespace.
 pub(crate) fn run(name: &str, commands: &[&str], body: impl FnOnce() + Send) {
     if Command::new("ip")
         .arg("-V")
@@ -57,7 +57,7 @@ pub(crate) fn ip(arguments: &str) {
     assert!(output.status.success(), "ip {arguments}: {said}");
 }
 
-/// The same, and whether it succeeded.
+/// The same; returns whether it succeeded.
 pub(crate) fn try_ip(arguments: &str) -> bool {
     let output = Command::new("ip")
         .args(arguments.split_whitespace())
@@ -74,7 +74,7 @@ fn again_in_user_namespace(name: &str) {
         .env(INSIDE, "1")
         .status();
     match status {
-        // unshare(1) itself failed; a failed test gives 101.
+        // unshare(1) itself failed; a failed test returns 101.
         Ok(status) if status.code() == Some(1) => {
             println!("{name}: skipped, neither root nor user namespaces");
         }

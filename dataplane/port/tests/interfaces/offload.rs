@@ -1,4 +1,4 @@
-//! What a host behind a veth leaves to its device, and turning that off.
+//! Work that a host behind a veth leaves to its device, and turning that off.
 
 use std::net::UdpSocket;
 
@@ -17,7 +17,7 @@ use crate::{
     receive, receive_one, wait_until,
 };
 
-/// A host with an address behind a0, and a neighbour behind b0 that it need not ask for.
+/// A host with an address behind a0, and a static neighbour behind b0.
 const HOST: [&str; 3] = [
     "addr add 10.1.0.1/24 dev a0",
     "link set a0 up",
@@ -42,7 +42,7 @@ fn checksums_left_to_the_device_are_finished() {
             );
             assert_eq!(ones_complement_sum_of_udp(frame.bytes()), 0xffff);
             drop(frame);
-            // The same without offload at the host: nothing to do.
+            // The same without offload at the host: the port has nothing to finish.
             offload::disable_tx_checksum("a0").unwrap();
             host.send_to(b"odd octets!", "10.1.0.2:6000").unwrap();
             let frame = receive_one(&mut b, is_udp);
@@ -86,7 +86,8 @@ fn joined_frames_are_named() {
     namespace::run("offload::joined_frames_are_named", &commands, || {
         let mut b = Packet::open(config("b0")).unwrap();
         let host = UdpSocket::bind("10.1.0.1:5000").unwrap();
-        // Cut this into datagrams of 500 octets: late, which on veth is never.
+        // The kernel is to cut this into datagrams of 500 octets, as late as possible; on a veth it
+        // never does.
         nix::sys::socket::setsockopt(&host, nix::sys::socket::sockopt::UdpGsoSegment, &500)
             .unwrap();
         host.send_to(&[7; 1300], "10.1.0.2:6000").unwrap();
@@ -95,7 +96,7 @@ fn joined_frames_are_named() {
             b.rx_burst(&mut burst);
             b.counters().rx_joined == 1
         });
-        // With the host's offloads off it is three frames.
+        // With the host's offloads off, three frames arrive.
         offload::disable_all("a0").unwrap();
         host.send_to(&[7; 1300], "10.1.0.2:6000").unwrap();
         let datagrams = receive(&mut b, 3);

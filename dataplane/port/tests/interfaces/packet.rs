@@ -52,7 +52,7 @@ fn frames_cross_both_ways() {
             sent.push(frame(len, &service));
             sent.push(frame(len, &both));
         }
-        // A tag makes the frame longer, not the payload.
+        // A tag makes the frame longer, but not the payload.
         sent.push(frame(1550, &customer));
         for _ in 0..2 {
             for octets in &sent {
@@ -114,7 +114,7 @@ fn frames_beyond_the_mtu_are_named() {
         a.copy_tx(&frame(60, &[]));
         assert_eq!((a.counters().tx_too_long, a.counters().tx_frames), (1, 1));
         drop(b);
-        // Longer than the ring's slots: the other side raised its MTU.
+        // Longer than the ring's slots, because the other side raised its MTU.
         let mut b = Packet::open(PacketConfig {
             mtu_min: 0,
             ..config("b0")
@@ -144,7 +144,7 @@ fn the_mtu_is_raised_or_refused() {
         .unwrap();
         assert_eq!((port.mtu(), a0.mtu().unwrap()), (1532, 1532));
         drop(port);
-        // A macvlan cannot have more than what is below it.
+        // The MTU of a macvlan cannot exceed that of the interface below it.
         ip("link add link b0 name v0 type macvlan");
         let error = Packet::open(PacketConfig {
             mtu_min: 1600,
@@ -310,7 +310,7 @@ fn the_descriptor_wakes_at_the_first_frame() {
             wait_until("readable", || readable(b.fd().unwrap()));
             assert_eq!(receive(&mut b, 1).len(), 1);
             assert!(!readable(b.fd().unwrap()));
-            // And an empty burst costs nothing but a look.
+            // An empty burst costs only a check.
             let mut burst = Burst::new();
             b.rx_burst(&mut burst);
             assert!(burst.is_empty());
@@ -332,7 +332,7 @@ fn a_link_that_is_taken_down_is_seen_at_the_other_end_and_comes_back() {
         wait_until("return", || a.link_up() && b.link_up());
         a.copy_tx(&frame(60, &[]));
         receive_one(&mut b, |octets| octets == frame(60, &[]));
-        // One that is made anew meanwhile is taken down, too.
+        // An interface that is created again meanwhile is taken down too.
         assert!(a.set_link(false));
         ip("link del a0");
         wait_until("gone", || {
@@ -347,7 +347,7 @@ fn a_link_that_is_taken_down_is_seen_at_the_other_end_and_comes_back() {
         ip("link set b0 up");
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!(a0.link_state(), LinkState::Down, "still held");
-        // It comes up with the end of the port.
+        // It comes up when the port is closed.
         drop(a);
         wait_until("up", || a0.link_state() == LinkState::Up);
     });

@@ -39,7 +39,7 @@ fn config(mode: XdpMode) -> XdpConfig {
     }
 }
 
-/// A frame that leaves the bridge has its tag.
+/// A frame that leaves the bridge carries its tag.
 fn tags_arrive(port: &mut dyn Port) {
     let a0 = Interface::named("a0").unwrap();
     assert_eq!(Offload::TxVlan.is_on(&a0).unwrap(), Some(true), "no test");

@@ -1,4 +1,4 @@
-//! TAP with the kernel's own stack at the other side.
+//! TAP with the kernel's own stack at the other end.
 
 use std::{fs::OpenOptions, net::UdpSocket};
 
@@ -19,7 +19,7 @@ fn config() -> TapConfig {
     }
 }
 
-/// Runs `body` where TAP interfaces can be had, or says why not.
+/// Runs `body` if TAP interfaces are available, or reports why not.
 fn run(name: &str, commands: &[&str], body: impl FnOnce() + Send) {
     match OpenOptions::new()
         .read(true)
@@ -78,7 +78,7 @@ fn long_and_short_frames_are_named() {
             ),
             (1, 1, 1)
         );
-        // The kernel sends longer frames than the port was opened for.
+        // The kernel sends longer frames than the port accepts.
         ip("link set t0 mtu 4000");
         ip("addr add 10.2.0.1/24 dev t0");
         ip("neigh add 10.2.0.2 lladdr 02:00:00:00:00:22 dev t0");
@@ -133,7 +133,7 @@ fn several_workers_have_a_queue_each() {
         ip("addr add 10.2.0.1/24 dev t0");
         ip("neigh add 10.2.0.2 lladdr 02:00:00:00:00:22 dev t0");
         let mut burst = Burst::new();
-        // Flows are spread by their hash: of 64, each queue gets some.
+        // The kernel spreads flows by their hash: of 64 flows, each queue gets some.
         for port in 5000..5064 {
             let host = UdpSocket::bind(("10.2.0.1", port)).unwrap();
             host.send_to(b"flow", "10.2.0.2:6000").unwrap();
@@ -231,7 +231,7 @@ fn an_interface_moved_to_another_namespace_is_up() {
     );
 }
 
-/// Deletes the interface and sees the port notice.
+/// Deletes the interface and waits until the port notices.
 fn lose(tap: &mut Tap) {
     ip("link del t0");
     let mut burst = Burst::new();
@@ -262,10 +262,10 @@ fn an_interface_taken_down_is_seen() {
     });
 }
 
-/// From 10.2.0.2 to 10.2.0.1 with 16 octets of 7.
+/// An echo request from 10.2.0.2 to 10.2.0.1 with 16 octets of 7.
 fn echo_request(to: [u8; 6]) -> Vec<u8> {
     let mut ip = [
-        0x45, 0, 0, 44, 0, 1, 0, 0, 64, 1, 0, 0, // no sum yet
+        0x45, 0, 0, 44, 0, 1, 0, 0, 64, 1, 0, 0, // checksum set below
         10, 2, 0, 2, 10, 2, 0, 1,
     ];
     let sum = checksum(&ip);
@@ -297,7 +297,7 @@ fn the_host_sees_a_link_that_is_taken_down() {
         wait_until("loss", || {
             host.link_state() == LinkState::Down && !tap.link_up()
         });
-        // One that is made anew meanwhile has no carrier, too.
+        // An interface that is created again meanwhile has no carrier either.
         ip("link del t0");
         wait_until("there again", || {
             tap.rx_burst(&mut Burst::new());

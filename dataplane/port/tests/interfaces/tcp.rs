@@ -33,7 +33,7 @@ use crate::{namespace, namespace::ip};
 
 const OCTETS: usize = 4 << 20;
 
-/// Veth pairs; the outer ends go to the hosts.
+/// Veth pairs; the outer ends move to the hosts.
 const VETHS: [&str; 4] = [
     "link add a0 numrxqueues 1 type veth peer name b0 numrxqueues 1",
     "link add c0 numrxqueues 1 type veth peer name d0 numrxqueues 1",
@@ -55,7 +55,7 @@ fn through_packet() {
     });
 }
 
-/// The hosts keep TSO and GSO on, as hosts do: the port makes the kernel turn them off.
+/// The hosts keep TSO and GSO on, as is usual: the port makes the kernel turn them off.
 #[test]
 fn through_packet_with_hosts_as_they_are() {
     let name = "tcp::through_packet_with_hosts_as_they_are";
@@ -176,7 +176,7 @@ fn transfer_as_is<P: Port>(outer: [&str; 2], ports: impl FnOnce() -> (P, P)) {
             listens.recv().unwrap();
             let mut stream = TcpStream::connect("10.3.0.2:7000").unwrap();
             let mut reader = stream.try_clone().unwrap();
-            // Both ways at once.
+            // Transfer in both directions at once.
             thread::scope(|scope| {
                 scope.spawn(|| stream.write_all(expected).unwrap());
                 let mut back = vec![0; OCTETS];
@@ -199,7 +199,7 @@ fn transfer_as_is<P: Port>(outer: [&str; 2], ports: impl FnOnce() -> (P, P)) {
             }
             done_b.send(()).unwrap();
         });
-        // Both are in their namespaces.
+        // Both threads are in their namespaces.
         for _ in 0..2 {
             let (interface, thread): (&str, i32) = start.recv().unwrap();
             ip(&format!("link set {interface} netns {thread}"));
@@ -210,7 +210,8 @@ fn transfer_as_is<P: Port>(outer: [&str; 2], ports: impl FnOnce() -> (P, P)) {
     });
     for port in [&red, &black] {
         let counters = port.counters();
-        // A full ring or a full backlog of veth is a loss that TCP mends; nothing else may be.
+        // A full ring or a full backlog of veth is a loss that TCP repairs; there must be no other
+        // loss.
         assert_eq!(
             counters.rx_dropped(),
             counters.rx_ring_full,
@@ -225,7 +226,7 @@ fn transfer_as_is<P: Port>(outer: [&str; 2], ports: impl FnOnce() -> (P, P)) {
     }
 }
 
-/// A host in a namespace of its own: waits for its interface, gives it an address.
+/// A host in its own namespace: waits for its interface and gives it an address.
 fn host<'a>(
     started: &Sender<(&'a str, i32)>,
     may: &Receiver<()>,

@@ -1,4 +1,4 @@
-//! The kernel's figures for an interface while a port is open, and after.
+//! The kernel's figures for an interface while a port is open, and after it is closed.
 
 use std::{
     env,
@@ -178,7 +178,8 @@ fn queues_that_come_later_are_bound() {
     });
 }
 
-/// One of two workers opens its port late: frames of its queue are counted first, and then read.
+/// One of two workers opens its port late: frames of its queue are first counted, and later
+/// received.
 #[test]
 fn frames_of_a_queue_that_nobody_reads_are_counted() {
     let name = "watch::frames_of_a_queue_that_nobody_reads_are_counted";
@@ -222,7 +223,7 @@ fn frames_too_long_for_an_xdp_port_are_named() {
     let name = "watch::frames_too_long_for_an_xdp_port_are_named";
     xdp::run(name, &xdp::COMMANDS, |mode| {
         let mut b = Xdp::open(xdp::config("b0", mode)).unwrap();
-        // Larger than a program in the driver would permit later.
+        // Larger than the kernel permits once a program is in the driver.
         ip("link set b0 mtu 3000");
         ip("link set a0 mtu 3000");
         let mut a = Packet::open(packet::config("a0")).unwrap();
@@ -280,7 +281,7 @@ fn a_second_process_on_the_interface_is_refused() {
         };
         refused(Packet::open(packet::config("a0")).err().unwrap());
         refused(Xdp::open(xdp::config("a0", XdpMode::Native)).err().unwrap());
-        // The other end of the line is free, and watching is allowed.
+        // The other end of the line is free, and a port that shares the interface may open.
         drop(Packet::open(packet::config("b0")).unwrap());
         let shares_interface = PacketConfig {
             shares_interface: true,

@@ -1,4 +1,4 @@
-//! Several ports on one interface, one for each worker: every frame comes to exactly one of them.
+//! Several ports on one interface, one for each worker: each frame goes to exactly one of them.
 
 use port::{
     Burst, Port, PortError,
@@ -40,7 +40,7 @@ fn of_flow(flow: u16, number: u8) -> Vec<u8> {
     octets
 }
 
-/// A MACsec frame of the SC with this port number, as far as a port cares.
+/// A frame with the octets of a MACsec frame that a port looks at, of the SC with this port number.
 fn of_sc(port: u16, tags: &[u8]) -> Vec<u8> {
     let mut octets = frame(100, tags);
     let at = 12 + tags.len();
@@ -49,7 +49,8 @@ fn of_sc(port: u16, tags: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// Frames of each port, until there are `enough` in all and no more come.
+/// Receives until there are `enough` frames in all, and checks that no more come. Returns the
+/// frames of each port.
 fn receive_all(ports: &mut [impl Port], enough: usize) -> Vec<Vec<Vec<u8>>> {
     let mut frames = vec![Vec::new(); ports.len()];
     let mut more = || {
@@ -66,7 +67,7 @@ fn receive_all(ports: &mut [impl Port], enough: usize) -> Vec<Vec<Vec<u8>>> {
     frames
 }
 
-/// Each flow is whole at one port and in its order; says how many ports had any.
+/// Checks that each flow is complete and in order at one port. Returns how many ports had frames.
 fn assert_flows_whole(frames: &[Vec<Vec<u8>>], each: u8) -> usize {
     for flow in 0..FLOWS {
         let of_this = |frames: &Vec<Vec<u8>>| -> Vec<u8> {
@@ -96,7 +97,7 @@ fn flows_are_spread_and_stay_whole() {
             3,
             "64 flows reach all three"
         );
-        // What one of them sends is no frame of the line for the others.
+        // A frame that one port sends is not received by the others.
         ports[0].copy_tx(&of_flow(1, 1));
         receive_all(std::slice::from_mut(&mut a), 1);
         receive_all(&mut ports, 0);
@@ -121,7 +122,7 @@ fn frames_of_one_sc_come_to_one_port() {
                 .collect();
             assert_eq!(*frames, expected, "port {at}");
         }
-        // Whatever else there is comes to the first; also what is cut off where the SCI would be.
+        // All other frames go to the first port, also a frame truncated before the SCI.
         let mut cut = of_sc(2, &[]);
         cut.truncate(20);
         a.copy_tx(&cut);
@@ -158,7 +159,7 @@ fn ports_that_share_an_interface_come_back_with_it() {
         }
         let frames = receive_all(&mut ports, 256);
         assert_eq!(assert_flows_whole(&frames, 4), 2);
-        // A line that is only taken down for a while needs less.
+        // A line that was only taken down needs no new binding.
         ip("link set a0 down");
         ip("link set a0 up");
         wait_until("carrier", || a.link_up() && ports.iter().all(Port::link_up));
@@ -184,7 +185,7 @@ fn of_queues(ifname: &str, queues: Queues, mode: XdpMode) -> Result<Xdp, PortErr
 fn queues_are_split_under_one_program() {
     let name = "workers::queues_are_split_under_one_program";
     xdp::run(name, &TWO_QUEUES, |mode| {
-        // What is sent on a queue of a veth comes by the same queue at the other end.
+        // Frames sent on a queue of a veth arrive at the same queue of the other end.
         let both = |ifname: &str| -> Vec<Xdp> {
             let shares = Queues::split(2).into_iter();
             let open = |queues| of_queues(ifname, queues, mode).unwrap();
@@ -200,7 +201,7 @@ fn queues_are_split_under_one_program() {
                 }
             }
             let frames = receive_all(&mut b, 200);
-            // In the general path a veth has but one queue, whatever it was made with.
+            // In the general path a veth uses only one queue, whatever number it was created with.
             if mode == XdpMode::Native {
                 for (queue, frames) in (0..).zip(frames) {
                     let mut expected = (0..100).map(|number| of_flow(queue, number));
@@ -209,7 +210,7 @@ fn queues_are_split_under_one_program() {
             }
             std::mem::swap(&mut a, &mut b);
         }
-        // The program stays as long as one of them does.
+        // The program stays as long as one of the ports lives.
         if mode == XdpMode::Native {
             drop(b.remove(0));
             a[1].copy_tx(&of_flow(1, 0));
@@ -242,7 +243,7 @@ fn more_workers_than_queues_are_refused() {
     );
 }
 
-/// A TAP of DPDK's with three queues: the kernel spreads what its hosts send.
+/// A DPDK TAP with three queues: the kernel spreads the frames that its hosts send.
 #[cfg(feature = "dpdk")]
 #[test]
 fn queues_of_a_dpdk_device_are_split() {
@@ -253,7 +254,7 @@ fn queues_of_a_dpdk_device_are_split() {
         return;
     }
     namespace::run("workers::queues_of_a_dpdk_device_are_split", &[], || {
-        // The kernel has nothing of its own to say on the TAP.
+        // The kernel itself must send nothing on the TAP.
         let ipv6 = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
         let _kernel_without_ipv6 = std::fs::write(ipv6, "1");
         let config = DpdkConfig {

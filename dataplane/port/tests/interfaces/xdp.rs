@@ -1,4 +1,4 @@
-//! AF_XDP over veth, in both modes that a veth has.
+//! AF_XDP over veth, in both modes that a veth supports.
 
 use std::net::UdpSocket;
 
@@ -35,7 +35,7 @@ fn open(ifname: &str, mode: XdpMode) -> Xdp {
     Xdp::open(config(ifname, mode)).unwrap_or_else(|error| panic!("{}: {error}", mode.name()))
 }
 
-/// Runs `body` in each mode where AF_XDP is to be had, or says why not.
+/// Runs `body` in each mode if AF_XDP is available, or reports why not.
 pub(crate) fn run(name: &str, commands: &[&str], body: impl Fn(XdpMode) + Sync) {
     for mode in MODES {
         namespace::run(name, commands, || {
@@ -129,7 +129,7 @@ fn the_middle_of_a_line_forwards_without_a_leak() {
                 }
                 wait_until("frames", || {
                     b.rx_burst(&mut burst);
-                    // What a seal does: headroom and tailroom are used.
+                    // Uses headroom and tailroom, as sealing does.
                     for frame in &mut burst {
                         let (room, start, end) = frame.room_mut();
                         room.copy_within(start..start + 12, start - 16);
@@ -146,12 +146,12 @@ fn the_middle_of_a_line_forwards_without_a_leak() {
                 });
             }
             assert_eq!(there, (0..10_000).collect::<Vec<_>>());
-            // The last frames are completed by a send or an empty burst; fill rings are full again.
+            // A send or an empty burst completes the last frames; the fill rings are full again.
             c.tx_burst(&mut burst);
             b.rx_burst(&mut burst);
             assert_eq!(b.chunks(), start);
             assert_eq!(b.counters().buffers_held, 0);
-            // And back, with copies at the border: a and d have memories of their own.
+            // And back, with copies at the border: a and d have their own memories.
             d.copy_tx(&frame(100, &[]));
             let mut back: Burst = receive(&mut c, 1).into_iter().collect();
             assert_eq!(
@@ -179,7 +179,7 @@ fn every_queue_is_bound() {
         let mut b = open("b0", mode);
         assert_eq!((a.queues(), b.queues()), (3, 3));
         wait_until("carrier", || a.link_up() && b.link_up());
-        // Three of fill rings, so none has all: limits::fill_most.
+        // Three fill rings share the chunks, so none has all: limits::fill_most.
         assert_eq!(CHUNKS - b.chunks().0, 3 * (CHUNKS / 24));
         assert!(!readable(b.fd().unwrap()));
         a.copy_tx(&frame(60, &[]));

@@ -1,4 +1,4 @@
-//! A ring without a kernel: the tests write slots as the kernel would, and as it never should.
+//! A ring without a kernel: the tests write valid and invalid slots in place of the kernel.
 
 use std::sync::atomic::Ordering;
 
@@ -19,7 +19,7 @@ fn ring() -> Ring {
     }
 }
 
-/// What the kernel says of a frame.
+/// The fields of a slot that the kernel writes.
 #[derive(Clone, Copy)]
 struct Said {
     mac: u16,
@@ -35,7 +35,7 @@ const SAID: Said = Said {
     vnet: [0; 10],
 };
 
-/// Fills the slot that comes next with octets of 7.
+/// Fills the next slot with octets of 7.
 #[allow(unsafe_code, reason = "writes to the ring's memory as the kernel does")]
 fn say(ring: &Ring, said: Said) {
     let mut slot = vec![7; SLOT_LEN];
