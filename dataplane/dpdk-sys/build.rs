@@ -1,7 +1,7 @@
-//! Finds DPDK by `pkg-config`, compiles the shim against its headers, links the libraries that the
-//! shim calls. Drivers are no link dependency: DPDK loads them from its own directory.
+//! Finds DPDK by `pkg-config`, compiles the shim against its headers, and links the libraries that
+//! the shim calls. Drivers are no link dependency: DPDK loads them from its own directory.
 //!
-//! Without the feature `link` nothing is looked for and nothing is compiled.
+//! Without the feature `link` it does nothing.
 #![allow(
     clippy::print_stdout,
     reason = "cargo reads what a build script prints"
@@ -15,7 +15,7 @@ fn main() {
     use std::{env, process::exit};
 
     const OLDEST: &str = "22.11";
-    /// Those whose functions the shim calls.
+    /// The libraries whose functions the shim calls.
     const LIBRARIES: [&str; 4] = ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_eal"];
     const SOURCES: [&str; 3] = ["csrc/shim.h", "csrc/device.c", "csrc/frames.c"];
 
@@ -36,16 +36,16 @@ fn main() {
     let mut shim = cc::Build::new();
     shim.files(SOURCES.iter().filter(|source| source.ends_with(".c")))
         .includes(&dpdk.include_paths)
-        // As libdpdk.pc says, too; the pkg-config crate keeps include paths only.
+        // The flags of libdpdk.pc; the pkg-config crate keeps only the include paths.
         .flag("-include")
         .flag("rte_config.h")
         .flag("-std=gnu11")
         .opt_level(3)
         .warnings(true)
         .extra_warnings(true)
-        .flag_if_supported("-Wno-unused-parameter"); // in DPDK's own headers
+        .flag_if_supported("-Wno-unused-parameter"); // for DPDK's own headers
     if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64") {
-        shim.flag("-march=corei7"); // the least that DPDK's headers compile for
+        shim.flag("-march=corei7"); // the minimum that DPDK's headers need
     }
     shim.compile("qmacsec_dpdk");
 

@@ -1,19 +1,20 @@
-//! The few calls of DPDK that a port needs: hand-written declarations of a C shim (`csrc/`).
+//! The DPDK calls that a port needs: hand-written declarations of a C shim (`csrc/`).
 //!
-//! Why a shim: DPDK's frame path is inline C over large structs that differ between its versions.
-//! The shim turns it into calls of a burst at a time over structs of ours (`Room`, `Facts`,
-//! `Setup`, `Look`), so that nothing of DPDK's memory layout is known on the Rust side.
+//! DPDK's frame path is inline C over large structs that differ between its versions. The shim
+//! offers calls for whole bursts over structs of our own (`Room`, `Facts`, `Setup`, `Look`), so
+//! that the Rust side does not depend on DPDK's memory layout.
 //!
-//! Built only with the feature `link`; without it the crate is empty. DPDK (22.11 or newer) is found
-//! by `pkg-config` and linked as shared libraries; its drivers are loaded at run time from its own
-//! folder. The crate of this name on crates.io is another one, and cannot be built any more.
+//! The crate is built only with the feature `link`, and is empty without it. `pkg-config` finds
+//! DPDK (22.11 or newer), which is linked as shared libraries; it loads its drivers at run time
+//! from its own directory. The crate of this name on crates.io is a different one, which can no
+//! longer be built.
 //!
-//! **Common contract.** Nothing but `qm_log_to` may be called before `qm_eal_start` has returned
-//! 0. Functions that can fail return 0 or a negative `errno`. Control calls (pools, devices) may be
-//! made on any thread, for one device by one at a time; a queue and the frames of it belong to one
-//! thread.
+//! **Common contract.** Only `qm_log_to` may be called before `qm_eal_start` has returned 0.
+//! Functions that can fail return 0 or a negative `errno`. Control calls (pools, devices) may come
+//! from any thread, but only from one at a time for each device. A queue and its frames belong to
+//! one thread.
 //!
-//! Not here: safety. `port::dpdk` makes it safe.
+//! These functions are unsafe; `port::dpdk` has a safe interface.
 
 #![cfg(feature = "link")]
 #![allow(unsafe_code, reason = "declarations of C functions are all there is")]
@@ -32,7 +33,7 @@ pub struct Mempool {
     _opaque: [u8; 0],
 }
 
-/// An mbuf of one piece: where its memory is, and where the frame is in it.
+/// An mbuf with one segment: its memory, and the range of the frame in it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Room {
@@ -40,90 +41,92 @@ pub struct Room {
     pub mbuf: *mut Mbuf,
     /// First octet of its memory.
     pub base: *mut u8,
-    /// Octets of its memory.
+    /// Length of its memory in octets.
     pub len: u16,
-    /// Where the frame starts in it.
+    /// Start of the frame in it.
     pub start: u16,
-    /// Where the frame ends in it.
+    /// End of the frame in it.
     pub end: u16,
-    /// 0 for what is no frame in one piece: a chain of mbufs, or one that lost its VLAN tag.
+    /// 0 if it is not a frame in one segment: a chain of mbufs, or a frame that lost its VLAN tag.
     pub is_whole: u16,
 }
 
-/// What a device can do.
+/// The capabilities of a device.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct Facts {
-    /// Its address.
+    /// Its MAC address.
     pub mac: [u8; 6],
     /// The smallest MTU.
     pub mtu_min: u16,
     /// The largest MTU.
     pub mtu_max: u16,
-    /// Receive queues, at most.
+    /// Maximum number of receive queues.
     pub rx_queues_max: u16,
-    /// Transmit queues, at most.
+    /// Maximum number of transmit queues.
     pub tx_queues_max: u16,
     /// Its NUMA node; -1: any.
     pub socket: i32,
 }
 
-/// How a device is set up.
+/// The settings of a device.
 #[repr(C)]
 pub struct Setup {
-    /// Queues each way.
+    /// Number of queues in each direction.
     pub queues: u16,
-    /// Frames that wait in a receive queue; brought into the driver's range.
+    /// Descriptors of a receive queue; adjusted to the driver's range.
     pub rx_descriptors: u16,
-    /// Frames that wait in a transmit queue; brought into the driver's range.
+    /// Descriptors of a transmit queue; adjusted to the driver's range.
     pub tx_descriptors: u16,
-    /// 0: as the driver has it.
+    /// The MTU. 0: the driver's own MTU.
     pub mtu: u16,
     /// One pool per queue.
     pub pools: *const *mut Mempool,
 }
 
-/// What a device says of itself while it runs.
+/// The state of a running device.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct Look {
     /// Frames lost because a receive queue was full (`imissed`).
     pub missed: u64,
-    /// Frames that the device found wrong (`ierrors`).
+    /// Frames that the device found invalid (`ierrors`).
     pub errors: u64,
     /// Frames lost because a pool was empty (`rx_nombuf`).
     pub no_mbuf: u64,
-    /// 1: carrier.
+    /// 1: the link is up.
     pub is_up: u8,
-    /// 1: unplugged.
+    /// 1: the device was removed.
     pub is_removed: u8,
-    /// Octets of payload.
+    /// The MTU in octets.
     pub mtu: u16,
 }
 
-/// Hears a line, or a part of one, of DPDK's log. Not NUL-terminated. Called on any thread; must not
-/// call DPDK, and must not unwind.
+/// Receives a line of DPDK's log, or a part of one, without a terminating NUL. Called on any
+/// thread. Must not call DPDK, and must not unwind.
 pub type Hear = extern "C" fn(text: *const c_char, len: usize);
 
 unsafe extern "C" {
-    /// Sends DPDK's log to `hear`, from now on and for good. Call once, before [`qm_eal_start`].
+    /// Redirects DPDK's log to `hear` for the rest of the process. Call it once, before
+    /// [`qm_eal_start`].
     pub fn qm_log_to(hear: Hear) -> c_int;
 
-    /// Starts the environment abstraction layer (`rte_eal_init`). Once per process. Pins the calling
-    /// thread, which becomes DPDK's main lcore and need not live on.
+    /// Starts the environment abstraction layer (`rte_eal_init`), once per process. Pins the
+    /// calling thread, which becomes DPDK's main lcore and may end afterwards.
     ///
     /// `argv` has `argc` C strings, which live as long as the process.
     pub fn qm_eal_start(argc: c_int, argv: *mut *mut c_char) -> c_int;
 
-    /// Gives this thread a number of DPDK's, and with it a stock of mbufs of its own in each pool.
-    /// Not twice without [`qm_thread_unregister`] in between.
+    /// Gives this thread a DPDK thread number, and with it a cache of mbufs in each pool. Not to be
+    /// called again before [`qm_thread_unregister`].
     pub fn qm_thread_register() -> c_int;
 
-    /// Takes the number back.
+    /// Returns the thread number.
     pub fn qm_thread_unregister();
 
-    /// A pool of mbufs with `data_room` octets each, DPDK's headroom of 128 included. Null where it
-    /// cannot be had, and `error` says why. `name` is unique, and shorter than 26 octets.
+    /// Creates a pool of mbufs with `data_room` octets each, DPDK's headroom of 128 included.
+    /// Returns null on failure and sets `error` to the reason. `name` is unique, and shorter than
+    /// 26 octets.
     pub fn qm_pool_new(
         name: *const c_char,
         mbufs: u32,
@@ -132,45 +135,47 @@ unsafe extern "C" {
         error: *mut c_int,
     ) -> *mut Mempool;
 
-    /// Frees a pool. None of its mbufs is used any more, by anybody; no device has it.
+    /// Deletes a pool. No device may have it, and none of its mbufs may be in use.
     pub fn qm_pool_delete(pool: *mut Mempool);
 
-    /// Mbufs that nobody has, those in stock of threads included.
+    /// Number of free mbufs, those in the caches of threads included.
     pub fn qm_pool_free(pool: *const Mempool) -> u32;
 
-    /// Finds a device by its devargs (PCI address, or driver and arguments), and says its number. A
-    /// virtual device is made by this.
+    /// Finds a device by its devargs (PCI address, or driver and arguments) and returns its number
+    /// in `port`. Creates a virtual device.
     pub fn qm_device_probe(devargs: *const c_char, port: *mut u16) -> c_int;
 
-    /// What the device of this number can do.
+    /// Reads the capabilities of a device.
     pub fn qm_device_facts(port: u16, facts: *mut Facts) -> c_int;
 
-    /// Configures a stopped device and starts it; `step` is set to a static C string that says what
-    /// was tried last. `setup.pools` has `setup.queues` live pools.
+    /// Configures a stopped device and starts it. Sets `step` to a static C string that names the
+    /// last step tried. `setup.pools` has `setup.queues` live pools.
     pub fn qm_device_start(port: u16, setup: *const Setup, step: *mut *const c_char) -> c_int;
 
-    /// Asks a started device. Fields that it does not answer are left as they are. May cost a system
-    /// call or reads of registers.
+    /// Reads the state of a started device. Leaves fields unchanged that the device does not
+    /// report. May cost a system call or register reads.
     pub fn qm_device_look(port: u16, look: *mut Look);
 
-    /// Takes the link of a started device up or down; `-ENOTSUP` where it has none.
+    /// Takes the link of a started device up or down; `-ENOTSUP` if the device does not support it.
     pub fn qm_device_set_link(port: u16, up: c_int) -> c_int;
 
-    /// Stops, closes and forgets a device. No queue of it may be in use, then or later.
+    /// Stops, closes and removes a device. None of its queues may be in use, then or later.
     pub fn qm_device_remove(port: u16);
 
-    /// Receives at most `count` (and 64) frames into `rooms`; returns how many. The mbufs are the
-    /// caller's: sent or freed once. By the one thread that has this rx queue.
+    /// Receives up to `count` (at most 64) frames into `rooms` and returns their number. The caller
+    /// owns the mbufs, and sends or frees each once. Only the thread that owns the receive queue
+    /// may call it.
     pub fn qm_rx_burst(port: u16, queue: u16, rooms: *mut Room, count: u16) -> u16;
 
-    /// Sends `count` frames (64 at most) that are the caller's, in one piece each, `start..end` within
-    /// their memory. All are gone afterwards: the device took as many as are returned, the first ones,
-    /// the others are freed. By the one thread that has this tx queue.
+    /// Sends `count` frames (at most 64) that the caller owns, with one segment each and
+    /// `start..end` within their memory. Returns the number of frames that the device took, which
+    /// are the first ones; the others are freed. Only the thread that owns the transmit queue may
+    /// call it.
     pub fn qm_tx_burst(port: u16, queue: u16, rooms: *const Room, count: u16) -> u16;
 
-    /// A fresh mbuf of a pool as an empty room behind DPDK's headroom; it is the caller's.
+    /// Takes a fresh mbuf from a pool, as an empty room behind DPDK's headroom. The caller owns it.
     pub fn qm_mbuf_new(pool: *mut Mempool, room: *mut Room) -> c_int;
 
-    /// Gives an mbuf of the caller's, and what is chained to it, back to its pool.
+    /// Returns an mbuf that the caller owns, and the mbufs chained to it, to their pool.
     pub fn qm_mbuf_free(mbuf: *mut Mbuf);
 }
