@@ -1,16 +1,18 @@
-//! What attacks do to the noise the two ends see, and how small a step they can see at all.
+//! The effect of attacks on the noise that both ends estimate, and the smallest change they can
+//! detect.
 //!
-//! The rates of this crate hold against every collective attack; an attack that shows as excess
-//! noise or loss costs key and breaks nothing. These formulas make such attacks visible in a
-//! simulation, and show the one that hides: on a local oscillator that is sent over the line.
+//! The rates of this crate hold against every collective attack. An attack that appears as excess
+//! noise or loss costs key but does not compromise it. These formulas show such attacks in a
+//! simulation. They also show the one attack that stays hidden: on a local oscillator that is sent
+//! over the line.
 
 use crate::channel::ExcessNoise;
 use crate::limits::{self, OutOfRange};
 use crate::link::Link;
 
 /// Excess noise when Eve measures a share (0 to 1) of the symbols with a heterodyne receiver and
-/// sends on what she found: 2 SNU more on each of these, one for her measurement, one for the
-/// states she prepares.
+/// resends her results. Each of these symbols gets 2 SNU more: one for her measurement, one for the
+/// states that she prepares.
 ///
 /// # Errors
 /// The share, or the noise that results, is out of range.
@@ -22,10 +24,11 @@ pub fn intercept_resend(
     ExcessNoise::at_input_snu(excess_noise.snu() + 2.0 * share)
 }
 
-/// Excess noise the ends believe in, in SNU at the channel input, when Eve has lowered the real
-/// shot noise so that the calibrated one is `assumed_over_real` times too large (1 is no attack).
-/// May fall below zero. Only a local oscillator that Eve can reach, sent over the line, is open to
-/// this; a live shot-noise monitor ends it. (Jouguet, Kunz-Jacques, Diamanti, PRA 87, 062313, 2013)
+/// Excess noise that both ends estimate, in SNU at the channel input, when Eve has lowered the real
+/// shot noise so that the calibrated value is `assumed_over_real` times too large (1: no attack).
+/// It may be below zero. The attack needs a local oscillator within Eve's reach, sent over the
+/// line; a live shot-noise monitor prevents it. (Jouguet, Kunz-Jacques, Diamanti, PRA 87, 062313,
+/// 2013)
 ///
 /// # Errors
 /// The ratio is out of range.
@@ -41,8 +44,8 @@ pub fn hiding_shot_noise_ratio(link: &Link) -> f64 {
 }
 
 /// Standard deviation of the excess noise estimated from `symbols` symbols, in SNU at the channel
-/// input. An alarm cannot see a step below a few of these; at 50 km half a million homodyne
-/// symbols give 0.04 SNU.
+/// input. An alarm cannot detect a step smaller than a few of these deviations. At 50 km half a
+/// million homodyne symbols give 0.04 SNU.
 pub fn estimate_deviation_snu(link: &Link, symbols: u64) -> f64 {
     let quadratures = f64::from(link.receiver.detection().quadratures());
     let arriving = link.receiver.efficiency() * link.fibre.transmittance() / quadratures;

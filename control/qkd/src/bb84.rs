@@ -1,6 +1,6 @@
-//! Decoy-state BB84 with weak pulses, as a comparison: what discrete-variable QKD would give.
+//! Decoy-state BB84 with weak pulses: the rate of discrete-variable QKD, for comparison.
 //!
-//! Asymptotic, with endlessly many decoy states (Ma, Qi, Zhao, Lo, PRA 72, 012326, 2005). Finite
+//! Asymptotic, with infinitely many decoy states (Ma, Qi, Zhao, Lo, PRA 72, 012326, 2005). Finite
 //! blocks, dead time and afterpulses are not modelled.
 
 use crate::limits::{self, OutOfRange};
@@ -23,14 +23,14 @@ pub struct Bb84Rate {
     pub mean_photons: f64,
     /// Share of the pulses that are detected.
     pub gain: f64,
-    /// Share of wrong bits among the detected.
+    /// Share of wrong bits among the detected bits.
     pub error_rate: f64,
-    /// Key per pulse in bit; below zero there is none.
+    /// Key per pulse in bit. Below zero there is no key.
     pub key_bit_per_pulse: f64,
 }
 
 impl Bb84 {
-    /// Leak of error correction over the Shannon limit that is common in practice.
+    /// Usual leak of error correction, relative to the Shannon limit.
     pub const CORRECTION_INEFFICIENCY: f64 = 1.16;
 
     /// Superconducting nanowires: efficiency 0.8, 1e-8 dark counts per gate, 1 % misalignment.
@@ -50,8 +50,9 @@ impl Bb84 {
         ..Self::NANOWIRES
     };
 
-    /// Two detectors of the given efficiency and dark counts per gate, and the share of photons
-    /// that the optics send to the wrong one. Biased bases, so that nearly all is kept in sifting.
+    /// Two detectors of the given efficiency and dark counts per gate. `misalignment` is the share
+    /// of photons that the optics send to the wrong detector. The bases are biased, so sifting
+    /// keeps nearly all pulses.
     ///
     /// # Errors
     /// A value is out of range.
@@ -68,7 +69,7 @@ impl Bb84 {
         })
     }
 
-    /// The same link with both bases equally likely, so that sifting costs half, and another leak
+    /// The same link with equally likely bases, so that sifting costs half, and with another leak
     /// of error correction (1 is the Shannon limit).
     ///
     /// # Errors
@@ -83,8 +84,8 @@ impl Bb84 {
         })
     }
 
-    /// The rate over a channel of the given transmittance, with the mean photon number that gives
-    /// the most key.
+    /// The rate over a channel of the given transmittance, with the mean photon number that
+    /// maximises the key.
     ///
     /// # Errors
     /// The transmittance is out of range.
@@ -112,7 +113,7 @@ impl Bb84 {
         let detected = self.detector_efficiency * transmittance;
         let signal = -(-detected * mean_photons).exp_m1();
         let gain = background + signal;
-        // A dark count is wrong in half of the cases.
+        // Half of the dark counts give a wrong bit.
         let error_rate = (background / 2.0 + self.misalignment * signal) / gain;
         let single_yield = background + detected - background * detected;
         let single_error = (background / 2.0 + self.misalignment * detected) / single_yield;

@@ -1,16 +1,16 @@
-//! What one key is distilled from: the block, how its channel is estimated, and the proof.
+//! The block from which one key is distilled, the estimation of its channel, and the proof.
 
 use std::fmt;
 
 use crate::limits::{self, OutOfRange};
 
-/// How the channel is estimated from a block.
+/// The method that estimates the channel of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Estimation {
     /// A share of the symbols is disclosed and lost for the key.
     Disclosed(DisclosedShare),
-    /// On all symbols after error correction, which loses none: once a frame is decoded, Alice
-    /// knows Bob's values; frames that failed are disclosed anyway.
+    /// All symbols are used after error correction, and none is lost: after decoding a frame, Alice
+    /// knows Bob's values. Frames that failed are disclosed anyway.
     AfterCorrection,
 }
 
@@ -19,7 +19,7 @@ pub enum Estimation {
 pub struct DisclosedShare(f64);
 
 impl Estimation {
-    /// Disclose the given share of the symbols.
+    /// Discloses the given share of the symbols.
     ///
     /// # Errors
     /// The share is out of range.
@@ -29,7 +29,7 @@ impl Estimation {
             .map(|share| Self::Disclosed(DisclosedShare(share)))
     }
 
-    /// Share of the symbols the estimate is made from.
+    /// Share of the symbols used for the estimate.
     pub fn estimated_share(&self) -> f64 {
         match self {
             Self::Disclosed(share) => share.0,
@@ -103,12 +103,12 @@ impl DigitisedBits {
     }
 }
 
-/// The proof that bounds what Eve knows of a finite block. All are for collective attacks.
+/// The proof that bounds Eve's knowledge of a finite block. All proofs are for collective attacks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Proof {
     /// Leverrier, Grosshans, Grangier, PRA 81, 062343 (2010). Every step (estimation, smoothing,
-    /// privacy amplification) fails with probability at most `epsilon`. The usual yardstick; it
-    /// is not composable.
+    /// privacy amplification) fails with probability at most `epsilon`. The usual reference for
+    /// comparison; not composable.
     Lgg2010 {
         /// Failure probability of each of the three steps.
         epsilon: Epsilon,
@@ -152,7 +152,7 @@ impl fmt::Display for Proof {
     }
 }
 
-/// A block: all symbols that go into one privacy amplification.
+/// A block: all symbols of one privacy amplification.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Block {
     symbols: u64,
@@ -186,13 +186,13 @@ impl Block {
         })
     }
 
-    /// The same block with its channel estimated in another way.
+    /// The same block with another estimation of its channel.
     #[must_use]
     pub fn with_estimation(self, estimation: Estimation) -> Self {
         Self { estimation, ..self }
     }
 
-    /// The same block under another proof.
+    /// The same block with another proof.
     #[must_use]
     pub fn with_proof(self, proof: Proof) -> Self {
         Self { proof, ..self }
@@ -203,12 +203,12 @@ impl Block {
         self.symbols
     }
 
-    /// How the channel is estimated.
+    /// The method that estimates the channel.
     pub fn estimation(&self) -> Estimation {
         self.estimation
     }
 
-    /// What the key's secrecy rests on.
+    /// The proof of the key's secrecy.
     pub fn proof(&self) -> Proof {
         self.proof
     }

@@ -1,4 +1,4 @@
-//! The fibre and the channel it makes: transmittance and excess noise.
+//! The fibre and its channel: transmittance and excess noise.
 
 use crate::limits::{self, OutOfRange};
 
@@ -16,7 +16,7 @@ impl Fibre {
     /// A span of `km` with the given attenuation.
     ///
     /// # Errors
-    /// Length, attenuation, or the loss they make together is out of range.
+    /// Length, attenuation, or the total loss is out of range.
     pub fn new(km: f64, attenuation_db_per_km: f64) -> Result<Self, OutOfRange> {
         let km = limits::FIBRE_KM.check(km)?;
         let attenuation_db_per_km = limits::ATTENUATION_DB_PER_KM.check(attenuation_db_per_km)?;
@@ -58,7 +58,7 @@ impl Fibre {
     }
 }
 
-/// Excess noise, referred to the channel input, in SNU. Eve is taken to have caused all of it.
+/// Excess noise, referred to the channel input, in SNU. All of it is attributed to Eve.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExcessNoise(f64);
 
@@ -71,8 +71,8 @@ impl ExcessNoise {
         limits::EXCESS_NOISE_SNU.check(snu).map(Self)
     }
 
-    /// A value that was stated at the channel output, as some papers do, before the receiver:
-    /// divided by the transmittance.
+    /// A value that some papers state at the channel output, before the receiver. It is divided by
+    /// the transmittance.
     ///
     /// # Errors
     /// The transmittance, or the value at the input, is out of range.
@@ -86,7 +86,7 @@ impl ExcessNoise {
     }
 }
 
-/// What Eve holds: a lossy line with noise, without the receiver.
+/// The part of the link that Eve controls: a lossy line with noise, without the receiver.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Channel {
     pub(crate) transmittance: f64,
@@ -94,7 +94,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// A channel by its transmittance, for a loss that was measured and not computed.
+    /// A channel with a given transmittance, for a loss that was measured and not computed.
     ///
     /// # Errors
     /// The transmittance is out of range.

@@ -1,10 +1,10 @@
-//! Discrete modulation: the rate when the sender has a few states instead of a Gaussian.
+//! Discrete modulation: the rate of a sender with a few states instead of a Gaussian.
 //!
 //! Real modulators have digital inputs. Denys, Brown, Leverrier, Quantum 5, 540 (2021) bound Eve's
 //! knowledge for any constellation in closed form: asymptotically, for collective attacks, with
-//! heterodyne detection and an **untrusted** receiver. Nothing else is proven here, so nothing
-//! else is computed. With 256 states the rate is within 2 % of the Gaussian one; with four it is
-//! for short and quiet links only.
+//! heterodyne detection and an **untrusted** receiver. This crate computes only that case, because
+//! only it is proven. With 256 states the rate is within 2 % of the Gaussian rate; four states give
+//! key only over short links with little noise.
 
 use std::f64::consts::PI;
 
@@ -19,16 +19,15 @@ mod fock;
 
 use fock::Spectrum;
 
-/// States the sender chooses from: points of the complex plane, one photon on average.
+/// The states of a sender: points of the complex plane with a mean of one photon.
 ///
-/// Every constellation here is its own mirror image about the real axis, which makes the mean
-/// state a real matrix.
+/// Every constellation here is symmetric about the real axis, so its mean state is a real matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Constellation {
     points: Vec<Point>,
 }
 
-/// One coherent state and how often it is sent.
+/// One coherent state and its probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Point {
     re: f64,
@@ -58,8 +57,8 @@ impl Constellation {
         Self::circle(8, PI / 8.0)
     }
 
-    /// A square grid with its inner points sent more often: with probability
-    /// `exp(-shaping r^2)`, `r` counted in steps of the grid. 0 is no shaping.
+    /// A square grid whose inner points are more likely: with probability `exp(-shaping r^2)`,
+    /// where `r` is in steps of the grid. With 0 all points are equally likely.
     ///
     /// # Errors
     /// The shaping is out of range.
@@ -95,7 +94,7 @@ impl Constellation {
         Self::normalised((0..states).map(point).collect())
     }
 
-    /// Probabilities made to sum to 1, points scaled to one photon on average.
+    /// Scales the probabilities to a sum of 1, and the points to a mean of one photon.
     fn normalised(mut points: Vec<Point>) -> Self {
         let total: f64 = points.iter().map(|point| point.probability).sum();
         for point in &mut points {
@@ -111,7 +110,7 @@ impl Constellation {
         }
     }
 
-    /// Entropy of the sender's choice in bit: no receiver learns more from one symbol.
+    /// Entropy of the sender's choice in bit, which bounds the information in one symbol.
     pub fn entropy_bit(&self) -> f64 {
         -self
             .points
@@ -135,19 +134,19 @@ impl Point {
     }
 }
 
-/// What a constellation means for the proof at one modulation variance.
+/// The quantities of a constellation that the proof needs, at one modulation variance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
-    /// Correlation of the sender's two modes, `2 tr(sqrt(tau) a sqrt(tau) a^dagger)`, in SNU. A
-    /// Gaussian has `sqrt(V^2 - 1)`.
+    /// Correlation of the sender's two modes, `2 tr(sqrt(tau) a sqrt(tau) a^dagger)`, in SNU. It is
+    /// `sqrt(V^2 - 1)` for a Gaussian.
     pub correlation_snu: f64,
-    /// How far the states are from those of a Gaussian, `w`; it has 0.
+    /// Deviation of the states from those of a Gaussian, `w`. It is 0 for a Gaussian.
     pub deviation: f64,
 }
 
 impl Moments {
-    /// The moments at modulation variance `V_A`. Takes up to a few tenths of a second for 256
-    /// states: keep them when only the channel changes.
+    /// The moments at modulation variance `V_A`. The computation takes up to a few tenths of a
+    /// second for 256 states, so keep the result while only the channel changes.
     ///
     /// # Errors
     /// The variance, or the photons of the outermost state, are out of range.
@@ -183,16 +182,16 @@ pub struct NotProven {
 /// An asymptotic rate with discrete modulation, for collective attacks and an untrusted receiver.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DiscreteRate {
-    /// Correlation of sender and receiver that the channel's estimate cannot exclude, `Z*`, SNU.
+    /// Correlation of sender and receiver that the channel's estimate cannot exclude, `Z*`, in SNU.
     pub correlation_snu: f64,
     /// Mutual information, bit per symbol: that of a Gaussian of the same variance, which is close
-    /// for weak modulation, but never more than the constellation's entropy.
+    /// for weak modulation, but at most the constellation's entropy.
     pub mutual_information_bit: f64,
-    /// What Eve can know, bit per symbol.
+    /// Upper bound of Eve's information, bit per symbol.
     pub holevo_bit: f64,
-    /// Key in bit per symbol; below zero there is none.
+    /// Key in bit per symbol. Below zero there is no key.
     pub key_bit_per_symbol: f64,
-    /// Key per second with frame errors and overhead; zero where there is none.
+    /// Key per second with frame errors and overhead; zero if there is no key.
     pub secret_key_rate_bit_s: f64,
 }
 
@@ -218,7 +217,7 @@ impl DiscreteRate {
             return Err(NotProven { detection, trust });
         }
         let channel = link.channel();
-        // The receiver's loss and noise are the channel's.
+        // The receiver's loss and noise count as the channel's.
         let transmittance = receiver.efficiency() * channel.transmittance();
         let noise =
             transmittance * channel.excess_noise_snu() + 2.0 * receiver.electronic_noise_snu();

@@ -1,8 +1,8 @@
-//! The secret key rate of a block of real length.
+//! The secret key rate of a finite block.
 //!
-//! Three things shrink the asymptotic rate: the symbols disclosed to estimate the channel, the
-//! error of that estimate (Eve gets the benefit of the doubt), and a penalty of the proof that
-//! falls with the square root of the block. All for collective attacks.
+//! Three effects reduce the asymptotic rate: the symbols disclosed to estimate the channel, the
+//! error of that estimate (the worst case is assumed), and a penalty of the proof that falls with
+//! the square root of the block. All for collective attacks.
 
 use crate::block::{Block, DigitisedBits, Epsilon, Proof};
 use crate::channel::Channel;
@@ -10,22 +10,22 @@ use crate::link::{Link, Source};
 use crate::rate::{Holevo, mutual_information_bit};
 use crate::receiver::Receiver;
 
-/// A finite-size rate with what it was made from.
+/// A finite-size rate and its intermediate results.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Finite {
-    /// Symbols the channel is estimated from.
+    /// Symbols used to estimate the channel.
     pub estimated_symbols: f64,
     /// Symbols left for the key, before frame errors.
     pub kept_symbols: f64,
-    /// The channel Eve is taken to hold, and what she knows then. `None` if the block is so small
-    /// that even a transmittance of zero cannot be excluded.
+    /// The worst-case channel, and Eve's information with it. `None` if the block is so small that
+    /// even a transmittance of zero cannot be excluded.
     pub worst_case: Option<WorstCase>,
-    /// What the proof takes off each kept symbol, in bit.
+    /// Penalty of the proof per kept symbol, in bit.
     pub penalty_bit: f64,
-    /// Key per symbol of the whole block, frame errors included, overhead not. Below zero there
-    /// is no key; how far tells how much is missing.
+    /// Key per symbol of the whole block, with frame errors but without overhead. Below zero there
+    /// is no key, and the value shows how much is missing.
     pub key_bit_per_symbol: f64,
-    /// Key per second with frame errors and overhead; zero where there is none.
+    /// Key per second with frame errors and overhead; zero if there is no key.
     pub secret_key_rate_bit_s: f64,
     /// Failure probability of the whole proof.
     pub total_epsilon: f64,
@@ -36,7 +36,7 @@ pub struct Finite {
 pub struct WorstCase {
     /// Lowest transmittance, highest excess noise.
     pub channel: Channel,
-    /// What Eve knows over that channel.
+    /// Eve's information with that channel.
     pub holevo: Holevo,
 }
 
@@ -46,7 +46,7 @@ impl Finite {
         Self::over(link, &link.channel())
     }
 
-    /// The rate of a link over a channel that is not its fibre's.
+    /// The rate of a link over a channel other than its fibre.
     pub fn over(link: &Link, channel: &Channel) -> Self {
         let Link {
             source,
@@ -69,7 +69,7 @@ impl Finite {
             });
         let reconciled_bit =
             reconciliation.efficiency() * mutual_information_bit(source, channel, receiver);
-        // Without a bound on the channel Eve is taken to know all that was reconciled.
+        // Without a bound on the channel, Eve is assumed to know all reconciled bits.
         let known_to_eve_bit = worst_case.map_or(reconciled_bit, |worst| worst.holevo.bound_bit);
         let penalty_bit = penalty_bit(block, receiver, kept_symbols, decoded_share);
         let key_bit_per_symbol = block.estimation().kept_share()
@@ -87,12 +87,13 @@ impl Finite {
     }
 }
 
-/// The worst channel the maximum-likelihood estimate does not exclude, with failure probability
-/// `epsilon` each for transmittance and noise, when `samples` pairs of values are compared and
-/// the estimate turns out as expected. `None` if a transmittance of zero is among them.
+/// The worst channel that the maximum-likelihood estimate does not exclude, with failure
+/// probability `epsilon` each for transmittance and noise. `samples` pairs of values are compared,
+/// and the estimate is assumed to equal its expectation. `None` if a transmittance of zero is not
+/// excluded.
 ///
-/// With `y = t x + z`: `t` is estimated with a deviation of `sqrt(s2 / (samples V_A))`, the
-/// variance `s2` of `z` with one of `s2 sqrt(2 / samples)` (LGG 2010).
+/// With `y = t x + z`, the estimate of `t` has a deviation of `sqrt(s2 / (samples V_A))`, and that
+/// of the variance `s2` of `z` has one of `s2 sqrt(2 / samples)` (LGG 2010).
 pub fn worst_channel(
     source: &Source,
     channel: &Channel,
@@ -119,14 +120,14 @@ pub fn worst_channel(
     })
 }
 
-/// Standard deviations that a normal variable exceeds, in either direction, with probability
-/// `epsilon`: the `z` of `erfc(z / sqrt 2) = epsilon`; 6.467 for 1e-10.
+/// Number of standard deviations that a normal variable exceeds, in either direction, with
+/// probability `epsilon`: the `z` of `erfc(z / sqrt 2) = epsilon`; 6.467 for 1e-10.
 ///
-/// Newton's method on the logarithm of erfc, which is concave and nearly a parabola: from any
-/// start above the root it converges without overshooting.
+/// Newton's method on the logarithm of erfc, which is concave and nearly a parabola. From any start
+/// above the root it converges without overshooting.
 fn deviations(epsilon: Epsilon) -> f64 {
     let target = epsilon.probability().ln();
-    // erfc(x) < exp(-x^2), so this lies above the root.
+    // erfc(x) < exp(-x^2), so this is above the root.
     let mut x = (-target).sqrt();
     for _ in 0..50 {
         let erfc = libm::erfc(x);
@@ -160,8 +161,8 @@ fn lgg_penalty_bit(kept_symbols: f64, epsilon: Epsilon) -> f64 {
     7.0 * ((2.0 / epsilon).log2() / kept_symbols).sqrt() - 2.0 / kept_symbols * epsilon.log2()
 }
 
-/// `Delta_aep / sqrt n - Theta / n`, for key elements of `bits` bits. If no frame decodes the
-/// formula has no value; the rate is zero by then whatever the penalty.
+/// `Delta_aep / sqrt n - Theta / n`, for key elements of `bits` bits. The formula has no value if
+/// no frame decodes; the rate is zero then, whatever the penalty.
 fn composable_penalty_bit(
     kept_symbols: f64,
     epsilon: Epsilon,
@@ -180,8 +181,8 @@ fn composable_penalty_bit(
     equipartition / kept_symbols.sqrt() - hashing / kept_symbols
 }
 
-/// The sum over the steps of a proof: for [`Proof::Lgg2010`] estimation, smoothing and privacy
-/// amplification; for [`Proof::Composable`] correctness, smoothing, hashing, and for the decoded
+/// The sum over the steps of a proof. [`Proof::Lgg2010`]: estimation, smoothing and privacy
+/// amplification. [`Proof::Composable`]: correctness, smoothing, hashing, and for the decoded
 /// frames two estimates and the entropy.
 fn total_epsilon(proof: &Proof, decoded_share: f64) -> f64 {
     let epsilon = proof.epsilon().probability();

@@ -1,8 +1,8 @@
-//! Reading the reference values in `vectors/`, for tests only.
+//! Reads the reference values in `vectors/`. Only for tests.
 
 use std::collections::HashMap;
 
-/// One line of a file, its fields by the names in the header.
+/// One line of a file: its fields by the names in the header.
 pub(crate) struct Row(HashMap<String, String>);
 
 impl Row {
@@ -13,7 +13,7 @@ impl Row {
             .unwrap_or_else(|| panic!("no column {column}"))
     }
 
-    /// A field as a number; `nan` where the file says so.
+    /// A field as a number; `nan` is allowed.
     pub(crate) fn number(&self, column: &str) -> f64 {
         let text = self.text(column);
         text.parse()
@@ -46,7 +46,7 @@ fn fields(line: &str) -> Vec<String> {
     fields
 }
 
-/// Asserts that two numbers differ by at most `tolerance`, and says which ones if not.
+/// Asserts that two numbers differ by at most `tolerance`. The message shows both.
 #[track_caller]
 pub(crate) fn assert_near(what: &str, got: f64, expected: f64, tolerance: f64) {
     let difference = (got - expected).abs();

@@ -1,28 +1,31 @@
-//! Model of a continuous-variable QKD link: from fibre, source and receiver to the key a KME gets.
+//! Model of a continuous-variable QKD link: from fibre, source and receiver to the key that a KME
+//! gets.
 //!
 //! The protocol is Gaussian-modulated coherent states with homodyne or heterodyne detection and
 //! reverse reconciliation. Every rate is for **collective attacks**.
 //!
-//! The flow, one module each:
+//! The steps, one module each:
 //!
-//! 1. [`channel`], [`receiver`], [`link`]: the link in checked types, every unit in a name.
-//! 2. [`rate`]: the asymptotic rate, as if blocks were infinitely long.
-//! 3. [`block`], [`finite`]: what a block of real length leaves of it.
-//! 4. [`optimise`], [`threshold`]: the best modulation; the noise and block at which key ends.
-//! 5. [`supply`]: bits per block and block period, what a KME is fed with.
-//! 6. [`preset`], [`report`]: named links; every input and intermediate of a rate, to be shown.
+//! 1. [`channel`], [`receiver`], [`link`]: the link in checked types, with the unit in each name.
+//! 2. [`rate`]: the asymptotic rate, for infinitely long blocks.
+//! 3. [`block`], [`finite`]: the rate of a finite block.
+//! 4. [`optimise`], [`threshold`]: the best modulation; the noise and block at which the key rate
+//!    is zero.
+//! 5. [`supply`]: bits per block and block period, the input of a KME.
+//! 6. [`preset`], [`report`]: named links; every input and intermediate result of a rate, for
+//!    display.
 //!
-//! Beside it: [`raman`], the noise of data channels in the same fibre; [`attack`], what attacks do
-//! to the noise; [`discrete`], a sender with few states instead of a Gaussian; [`bb84`], what
-//! single-photon QKD would give.
+//! Further modules: [`raman`], the noise of data channels in the same fibre; [`attack`], the effect
+//! of attacks on the noise; [`discrete`], a sender with a few states instead of a Gaussian;
+//! [`bb84`], the rate of single-photon QKD.
 //!
-//! Conventions, fixed for the whole crate: shot-noise units (SNU), vacuum variance 1, so one
-//! photon is 2 SNU; `V = V_A + 1`; excess noise referred to the **channel input**; the
-//! transmittance `T` is the fibre's alone, detection efficiency and electronic noise belong to
-//! the receiver. Who may have caused those two decides the rate, see [`receiver::Trust`].
+//! Conventions of the whole crate: shot-noise units (SNU), vacuum variance 1, so one photon is 2
+//! SNU; `V = V_A + 1`; excess noise is referred to the **channel input**; the transmittance `T` is
+//! that of the fibre alone, and detection efficiency and electronic noise belong to the receiver.
+//! The rate depends on whether Eve may have caused those two, see [`receiver::Trust`].
 //!
-//! This crate makes no key. It computes how much key a link would give; bits that are then made
-//! up to that rate are `modelled` and must be called so. No IO, no clock, no randomness.
+//! This crate makes no key. It computes the key rate of a link. Bits that are generated at that
+//! rate are `modelled` and must be labelled so. No IO, no clock, no randomness.
 //!
 //! ```
 //! use qkd::{preset::Preset, supply::Supply};

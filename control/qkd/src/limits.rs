@@ -1,7 +1,7 @@
-//! Allowed ranges of every input, and the error that names the one that was left.
+//! The allowed ranges of all inputs, and the error for a value outside its range.
 //!
-//! The ranges are where the formulas hold in double precision (the error of `chi_BE` stays below
-//! 1e-13 bit) and somewhat beyond what has been built. They are not a judgement of what is wise.
+//! The ranges are those in which the formulas hold in double precision (the error of `chi_BE` stays
+//! below 1e-13 bit), and extend somewhat beyond what has been built. They are not recommendations.
 
 use std::fmt;
 
@@ -15,9 +15,9 @@ use thiserror::Error;
     Unit(.unit)
 )]
 pub struct OutOfRange {
-    /// What the value is, in words.
+    /// Name of the value, in words.
     pub field: &'static str,
-    /// The value that was given.
+    /// The given value.
     pub value: f64,
     /// Unit of the value and of the range; empty for a pure number.
     pub unit: &'static str,
@@ -25,11 +25,11 @@ pub struct OutOfRange {
     pub min: f64,
     /// Highest allowed value.
     pub max: f64,
-    /// What to do about it.
+    /// The fix.
     pub mend: &'static str,
 }
 
-/// A unit with the space in front of it, or nothing.
+/// A unit with a space before it, or nothing.
 struct Unit(&'static str);
 
 impl fmt::Display for Unit {
@@ -53,7 +53,7 @@ pub(crate) struct Range {
 }
 
 impl Range {
-    /// The value itself if it lies in the range. NaN lies in none.
+    /// Returns the value if it is in the range. NaN is in no range.
     pub(crate) fn check(&self, value: f64) -> Result<f64, OutOfRange> {
         if (self.min..=self.max).contains(&value) {
             return Ok(value);
@@ -262,5 +262,5 @@ pub(crate) const STATE_PHOTONS: Range = range(
     "lower the modulation variance, the number of states or their shaping",
 );
 
-// A fibre of the greatest loss must still be a valid channel.
+// A fibre of the greatest loss must be a valid channel.
 const _: () = assert!(LOSS_DB.max <= 60.0 && TRANSMITTANCE.min <= 1e-6);

@@ -14,7 +14,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// A source whose every symbol carries key; see [`Self::with_overhead_share`].
+    /// A source that uses every symbol for key; see [`Self::with_overhead_share`].
     /// `modulation_variance_snu` is `V_A`, per quadrature.
     ///
     /// # Errors
@@ -28,8 +28,8 @@ impl Source {
         })
     }
 
-    /// The same source, of whose symbols the given share (0 to 0.99) carries no key: pilots, frame
-    /// heads, calibration.
+    /// The same source with the given share (0 to 0.99) of symbols without key: pilots, frame
+    /// headers, calibration.
     ///
     /// # Errors
     /// The share is out of range.
@@ -74,7 +74,7 @@ impl Source {
     }
 }
 
-/// Error correction: how much it leaks beyond the unavoidable, and how often it fails.
+/// Error correction: its leak beyond the theoretical minimum, and its failure rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reconciliation {
     efficiency: f64,
@@ -82,8 +82,8 @@ pub struct Reconciliation {
 }
 
 impl Reconciliation {
-    /// `efficiency` is beta, the share of the mutual information that is kept; `frame_error_rate`
-    /// the share of code frames that fail to decode and are thrown away. At 1 no key is left.
+    /// `efficiency` is beta, the share of the mutual information that is kept. `frame_error_rate`
+    /// is the share of code frames that fail to decode and are discarded. At 1 no key is left.
     ///
     /// # Errors
     /// A value is out of range.
@@ -110,26 +110,26 @@ impl Reconciliation {
     }
 }
 
-/// A CV-QKD link. Each part is valid by itself and no part restricts another, so the fields are
-/// open: `Link { fibre: Fibre::standard(25.0)?, ..link }`.
+/// A CV-QKD link. Each part is valid on its own and independent of the others, so the fields are
+/// public: `Link { fibre: Fibre::standard(25.0)?, ..link }`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Link {
     /// The sender.
     pub source: Source,
     /// The span of fibre.
     pub fibre: Fibre,
-    /// Noise above shot noise and the receiver's own, at the channel input.
+    /// Noise beyond shot noise and the receiver's own noise, at the channel input.
     pub excess_noise: ExcessNoise,
     /// The receiver.
     pub receiver: Receiver,
     /// Error correction.
     pub reconciliation: Reconciliation,
-    /// What one key is distilled from, and the proof it rests on.
+    /// The block from which one key is distilled, and its proof.
     pub block: Block,
 }
 
 impl Link {
-    /// What Eve holds: the fibre with the excess noise.
+    /// The channel that Eve controls: the fibre with the excess noise.
     pub fn channel(&self) -> Channel {
         Channel::of(&self.fibre, self.excess_noise)
     }

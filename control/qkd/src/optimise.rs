@@ -1,34 +1,34 @@
-//! The modulation variance that gives the most key.
+//! The modulation variance that maximises the key.
 //!
-//! With an efficiency beta below 1 a strong modulation gives Eve more than it gives Bob, a weak
-//! one drowns in noise; between them lies one maximum. A system with a code of fixed rate is not
-//! free to choose: it must work at the code's signal-to-noise ratio.
+//! With an efficiency beta below 1 a strong modulation gives Eve more information than Bob, and a
+//! weak one is lost in noise. There is one maximum in between. A system with a code of fixed rate
+//! cannot choose: it must work at the code's signal-to-noise ratio.
 
 use crate::finite::Finite;
 use crate::limits::MODULATION_VARIANCE_SNU;
 use crate::link::Link;
 use crate::rate::Asymptotic;
 
-/// Strongest modulation that is searched, in SNU. Perfect reconciliation would want it without
-/// bound; modulators do not give it.
+/// Strongest modulation of the search, in SNU. With perfect reconciliation the optimum would be
+/// infinite, which no modulator reaches.
 const STRONGEST_SNU: f64 = 1e3;
-/// Weakest modulation that is searched, in SNU.
+/// Weakest modulation of the search, in SNU.
 const WEAKEST_SNU: f64 = 1e-2;
 
 const _: () = assert!(
     MODULATION_VARIANCE_SNU.min <= WEAKEST_SNU && STRONGEST_SNU <= MODULATION_VARIANCE_SNU.max
 );
 
-/// Which rate is to be highest.
+/// The rate to maximise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Objective {
-    /// That of endless blocks.
+    /// The rate of infinite blocks.
     Asymptotic,
-    /// That of the link's own block.
+    /// The rate of the link's own block.
     Finite,
 }
 
-/// The link with the modulation variance that gives the most key. If no variance gives key, it is
+/// The link with the modulation variance that maximises the key. If no variance gives key, it is
 /// the one that comes closest.
 #[must_use]
 pub fn optimise_modulation(link: Link, objective: Objective) -> Link {
@@ -54,13 +54,13 @@ pub fn limit_of_search(link: &Link) -> Option<f64> {
         .find(|&limit| at(limit))
 }
 
-/// Where `f` is greatest between `low` and `high`, both above zero: golden section on `ln x`,
-/// started around the best of some points so that a flat stretch far from the maximum does not
-/// lead it astray.
+/// The place of the maximum of `f` between `low` and `high`, both above zero. Golden-section search
+/// on `ln x`, started around the best of several points, so that a flat region far from the maximum
+/// does not mislead it.
 pub(crate) fn argmax_of_logarithm(low: f64, high: f64, f: impl Fn(f64) -> f64) -> f64 {
     const POINTS: u32 = 24;
     const GOLDEN: f64 = 0.618_033_988_749_894_9;
-    // The maximum is flat: below this the values do not differ any more.
+    // The maximum is flat: below this tolerance the values no longer differ.
     const TOLERANCE: f64 = 1e-7;
 
     let (low, high) = (low.ln(), high.ln());
@@ -87,8 +87,7 @@ pub(crate) fn argmax_of_logarithm(low: f64, high: f64, f: impl Fn(f64) -> f64) -
             values = [f(inner[0].exp()), values[0]];
         }
     }
-    // A function that rises or falls throughout has its maximum at an end, which the search only
-    // comes near.
+    // A monotonic function has its maximum at an end, which the search only approaches.
     [f64::midpoint(left, right), low, high]
         .into_iter()
         .map(f64::exp)

@@ -1,6 +1,6 @@
-//! Named links, so that a rate needs one name and no table of numbers.
+//! Named links, so that a rate needs one name instead of a table of numbers.
 //!
-//! They are models. None of them was measured on a device; see [`Preset::description`].
+//! They are models. None was measured on a device; see [`Preset::description`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,7 +33,7 @@ pub enum Preset {
     Preset::ALL.map(Preset::name).join(", ")
 )]
 pub struct UnknownPreset {
-    /// The name that was given.
+    /// The given name.
     pub name: String,
 }
 
@@ -41,7 +41,7 @@ impl Preset {
     /// All presets, the default first.
     pub const ALL: [Self; 3] = [Self::Metro50Km, Self::Lab10Km, Self::ModernLlo50Km];
 
-    /// Its name, as in a config file or on the command line.
+    /// The name in a config file or on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Metro50Km => "metro-50km",
@@ -50,7 +50,7 @@ impl Preset {
         }
     }
 
-    /// What it is and where its numbers come from, one sentence or two.
+    /// A description and the origin of its numbers, in one or two sentences.
     pub fn description(self) -> &'static str {
         match self {
             Self::Metro50Km => {
@@ -73,9 +73,9 @@ impl Preset {
             .expect("the numbers of each preset are in range")
     }
 
-    /// The same devices over another length of fibre, with the modulation that gives the most
-    /// asymptotic key there. At the preset's own length this is [`Self::link`] but for the
-    /// modulation's last digits.
+    /// The same devices over another length of fibre, with the modulation that maximises the
+    /// asymptotic key there. At the preset's own length it equals [`Self::link`] except for the
+    /// last digits of the modulation.
     ///
     /// # Errors
     /// The length is out of range.

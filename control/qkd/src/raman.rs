@@ -1,7 +1,7 @@
 //! Raman noise of classical channels in the same fibre.
 //!
-//! Light of the data channels scatters into the quantum channel. A coherent receiver sees only
-//! what falls into its local oscillator's own mode, which is why CV-QKD bears neighbours at all.
+//! Light of the data channels scatters into the quantum channel. A coherent receiver detects only
+//! light in the mode of its local oscillator, so CV-QKD tolerates data channels in the same fibre.
 //! Spontaneous scattering as in Kumar, Qin, Alleaume, New J. Phys. 17, 043027 (2015). Filters,
 //! four-wave mixing and leaking carriers are not modelled.
 
@@ -15,14 +15,14 @@ use crate::limits::{self, OutOfRange};
 const PLANCK_J_S: f64 = 6.626_070_15e-34;
 /// Speed of light, m/s.
 const LIGHT_M_PER_S: f64 = 299_792_458.0;
-/// Of scattered light, which has any polarisation, the local oscillator selects one.
+/// Scattered light has any polarisation; the local oscillator selects one.
 const SELECTED_POLARISATION: f64 = 0.5;
 
-/// Where the quantum channel lies; the classical ones fill the C band.
+/// The band of the quantum channel. The classical channels fill the C band.
 ///
-/// Going away from them trades noise for loss: the S band is best to some 40 km, the O band only
-/// beside a fully loaded line. The Raman coefficients but that of the C band are good to an order
-/// of magnitude.
+/// A more distant band has less noise but more loss: the S band is best up to about 40 km, the O
+/// band only beside a fully loaded line. The Raman coefficients, except that of the C band, are
+/// accurate to an order of magnitude.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Band {
     /// 1550 nm, a neighbour of the classical channels.
@@ -38,7 +38,7 @@ pub enum Band {
 }
 
 impl Band {
-    /// All bands, from the nearest to the classical channels.
+    /// All bands, starting with the nearest to the classical channels.
     pub const ALL: [Self; 5] = [
         Self::C1550,
         Self::L1590,
@@ -57,7 +57,7 @@ impl Band {
         self.figures().1
     }
 
-    /// Share of the C band's power that is scattered into this band, per km and nm.
+    /// Share of the C band's power that scatters into this band, per km and nm.
     pub fn raman_coefficient_per_km_nm(self) -> f64 {
         self.figures().2
     }
@@ -93,16 +93,16 @@ impl fmt::Display for Band {
     }
 }
 
-/// Which way the classical light goes.
+/// The direction of the classical light.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// With the quantum signal.
+    /// The direction of the quantum signal.
     Co,
-    /// Against it.
+    /// The opposite direction.
     Counter,
 }
 
-/// All classical channels of one direction together.
+/// All classical channels of one direction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassicalLight {
     launch_power_dbm: f64,
@@ -113,8 +113,8 @@ impl ClassicalLight {
     /// Attenuation of the classical light, which lies in the C band, dB/km.
     pub const ATTENUATION_DB_PER_KM: f64 = Fibre::STANDARD_ATTENUATION_DB_PER_KM;
 
-    /// Light of the given total launch power: 0 dBm is one or two channels, 17 dBm some fifty. A
-    /// dark fibre has none; then there is nothing to compute.
+    /// Light of the given total launch power: 0 dBm is one or two channels, 17 dBm about fifty. A
+    /// dark fibre has no classical light and needs no computation.
     ///
     /// # Errors
     /// The power is out of range.
@@ -141,18 +141,18 @@ pub struct RamanNoise {
     pub photons_per_mode: f64,
     /// Excess noise at the channel output, SNU.
     pub at_output_snu: f64,
-    /// Excess noise at the channel input, SNU. May lie above what [`ExcessNoise`] allows: a line
-    /// full of strong neighbours is no place for QKD.
+    /// Excess noise at the channel input, SNU. May be above the range of [`ExcessNoise`]: QKD does
+    /// not work in a line full of strong data channels.
     pub at_input_snu: f64,
 }
 
 impl RamanNoise {
-    /// The noise that `light` makes in a quantum channel at `band` over `fibre`.
+    /// The noise of `light` in a quantum channel at `band` over `fibre`.
     pub fn of(fibre: &Fibre, band: Band, light: &ClassicalLight) -> Self {
         let power_w_per_nm = light.launch_power_w()
             * band.raman_coefficient_per_km_nm()
             * effective_km(fibre, light.direction);
-        // Photons per second and hertz: the power per hertz over the energy of a photon.
+        // Photons per second and hertz: the power per hertz divided by the energy of a photon.
         let wavelength_m = band.wavelength_nm() * 1e-9;
         let power_w_per_m = power_w_per_nm * 1e9;
         let photons_per_mode = SELECTED_POLARISATION * wavelength_m.powi(3)
@@ -167,7 +167,7 @@ impl RamanNoise {
         }
     }
 
-    /// The noise of a link that has `base` without the classical light.
+    /// The noise of a link that has the noise `base` without the classical light.
     ///
     /// # Errors
     /// The sum is out of range.
@@ -176,8 +176,8 @@ impl RamanNoise {
     }
 }
 
-/// Length over which the scattered light that arrives is made, in km: scattered at `z`, it was
-/// attenuated as classical light before and is attenuated as quantum light after.
+/// Effective length in km that contributes to the scattered light at the receiver. Light scattered
+/// at `z` is attenuated as classical light before `z`, and as quantum light after it.
 fn effective_km(fibre: &Fibre, direction: Direction) -> f64 {
     let per_km = |db: f64| db * LN_10 / 10.0;
     let quantum = per_km(fibre.attenuation_db_per_km());

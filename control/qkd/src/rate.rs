@@ -1,4 +1,4 @@
-//! The asymptotic secret key rate: blocks without end, channel exactly known.
+//! The asymptotic secret key rate: infinite blocks and an exactly known channel.
 //!
 //! `K = beta I_AB - chi_BE` in bit per symbol, for collective attacks (Devetak-Winter bound with
 //! Gaussian extremality). Closed forms of Lodewyck et al., PRA 76, 042305 (2007) for homodyne and
@@ -11,19 +11,19 @@ use crate::channel::Channel;
 use crate::link::{Link, Reconciliation, Source};
 use crate::receiver::{Detection, Receiver, Trust};
 
-/// An asymptotic rate with what it was made from.
+/// An asymptotic rate and its intermediate results.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Asymptotic {
     /// Signal-to-noise ratio of one measured quadrature.
     pub snr: f64,
-    /// Mutual information of the two ends, `I_AB`, bit per symbol.
+    /// Mutual information of Alice and Bob, `I_AB`, bit per symbol.
     pub mutual_information_bit: f64,
-    /// What Eve can know of Bob's data, `chi_BE`.
+    /// Bound of Eve's information about Bob's data, `chi_BE`.
     pub holevo: Holevo,
-    /// `beta I_AB - chi_BE`, bit per symbol. Below zero there is no key; how far tells how much is
-    /// missing. Frame errors and overhead are not in it.
+    /// `beta I_AB - chi_BE`, bit per symbol. Below zero there is no key, and the value shows how
+    /// much is missing. Without frame errors and overhead.
     pub key_bit_per_symbol: f64,
-    /// Key per second with frame errors and overhead; zero where there is none.
+    /// Key per second with frame errors and overhead; zero if there is no key.
     pub secret_key_rate_bit_s: f64,
 }
 
@@ -38,7 +38,7 @@ impl Asymptotic {
         )
     }
 
-    /// The rate over a channel that is not a fibre's.
+    /// The rate over a channel that need not be that of a fibre.
     pub fn at(
         source: &Source,
         channel: &Channel,
@@ -60,8 +60,8 @@ impl Asymptotic {
     }
 }
 
-/// Signal-to-noise ratio of one measured quadrature. Whom the receiver's noise is blamed on does
-/// not matter here: it is there.
+/// Signal-to-noise ratio of one measured quadrature. It does not depend on the trust in the
+/// receiver.
 pub fn snr(source: &Source, channel: &Channel, receiver: &Receiver) -> f64 {
     let split = receiver.detection().split();
     let arriving = receiver.efficiency() * channel.transmittance / split;
@@ -75,11 +75,11 @@ pub fn mutual_information_bit(source: &Source, channel: &Channel, receiver: &Rec
     quadratures * 0.5 * snr(source, channel, receiver).ln_1p() / LN_2
 }
 
-/// Eve's information about Bob's data, with the symplectic eigenvalues it comes from.
+/// Eve's information about Bob's data, and its symplectic eigenvalues.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Holevo {
-    /// Symplectic eigenvalues: the first two of the state Alice and Bob share before his
-    /// measurement, the last three of what is left after it. None is below 1.
+    /// Symplectic eigenvalues: the first two are of the state that Alice and Bob share before his
+    /// measurement, the last three of the state after it. None is below 1.
     pub eigenvalues: [f64; 5],
     /// The Holevo bound `chi_BE`, bit per symbol.
     pub bound_bit: f64,
@@ -99,14 +99,14 @@ impl Holevo {
 }
 
 /// The covariance matrix of the shared state, `[[v, c], [c, b]]` in blocks, and the receiver's
-/// noise. The usual `chi_line` and `chi_tot` divide by `T` what is multiplied by it again;
-/// written by `b` nothing cancels, however long the fibre.
+/// noise. The usual `chi_line` and `chi_tot` divide by `T`, and later formulas multiply by `T`
+/// again. With `b` instead nothing cancels, however long the fibre.
 struct Covariance {
     modulation: f64,
     transmittance: f64,
-    /// Noise the line adds, at its output: `T xi`.
+    /// Noise added by the line, at its output: `T xi`.
     line_noise: f64,
-    /// Noise the trusted receiver adds, referred to its input: `chi_det`.
+    /// Noise added by the trusted receiver, referred to its input: `chi_det`.
     receiver_noise: f64,
 }
 
@@ -133,10 +133,10 @@ impl Covariance {
         }
     }
 
-    /// The papers give the squares as `(A +- sqrt(A^2 - 4 B)) / 2` and the same with `C` and `D`.
-    /// Near a pure state that loses half of all digits. Here the roots are sums of positive terms
-    /// wherever Eve gains from loss more than from noise, and the smaller eigenvalue of a pair
-    /// comes from the product of both.
+    /// The papers give the squares as `(A +- sqrt(A^2 - 4 B)) / 2`, and likewise with `C` and `D`.
+    /// Near a pure state these lose half of all digits. Here the roots are sums of positive terms
+    /// whenever Eve gains more from loss than from noise, and the smaller eigenvalue of a pair is
+    /// computed from the product of both.
     fn eigenvalues(&self, detection: Detection) -> [f64; 5] {
         let Self {
             modulation: v_a,
@@ -168,7 +168,7 @@ impl Covariance {
                 let l3 = at_least_vacuum(((c + root) / 2.0).sqrt());
                 [l3, at_least_vacuum(d.sqrt() / l3)]
             }
-            // Here C - 2 sqrt D is a square.
+            // C - 2 sqrt D is a square here.
             Detection::Heterodyne => {
                 pair((apart * r + mixed).abs() / total, (v + sqrt_b * r) / total)
             }
@@ -184,7 +184,7 @@ pub(crate) fn pair(difference: f64, product: f64) -> [f64; 2] {
     [larger, at_least_vacuum(product / larger)]
 }
 
-/// Rounding may push an eigenvalue that is 1 a last digit below, where the entropy is not defined.
+/// Rounding may make an eigenvalue slightly less than 1, where the entropy is not defined.
 pub(crate) fn at_least_vacuum(eigenvalue: f64) -> f64 {
     eigenvalue.max(1.0)
 }
@@ -192,7 +192,7 @@ pub(crate) fn at_least_vacuum(eigenvalue: f64) -> f64 {
 /// Von Neumann entropy in bit of a thermal mode with the given symplectic eigenvalue, 1 or more:
 /// `(n + 1) log2(n + 1) - n log2 n` with `n = (eigenvalue - 1) / 2` photons.
 ///
-/// Written so that nothing cancels for many photons nor for few.
+/// In this form nothing cancels, neither for many photons nor for few.
 pub(crate) fn entropy_bit(eigenvalue: f64) -> f64 {
     let n = (eigenvalue - 1.0) / 2.0;
     if n <= 0.0 {

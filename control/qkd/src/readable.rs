@@ -1,6 +1,6 @@
 //! Numbers in a readable form.
 
-/// Six significant digits without trailing zeros; powers of ten for numbers that would be long.
+/// Six significant digits without trailing zeros. Very large or small numbers get a power of ten.
 pub(crate) fn readable(number: f64) -> String {
     if number == 0.0 {
         return "0".to_owned();

@@ -1,10 +1,10 @@
-//! The receiver: what it measures, how well, and who is to blame for its loss and noise.
+//! The receiver: its measurement and quality, and the trust in its loss and noise.
 
 use std::fmt;
 
 use crate::limits::{self, OutOfRange};
 
-/// What is measured of each symbol.
+/// The measurement of each symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Detection {
     /// One quadrature, chosen at random for each symbol.
@@ -14,8 +14,8 @@ pub enum Detection {
 }
 
 impl Detection {
-    /// Quadratures measured of one symbol: 1 or 2. It is also the number of ways the light is
-    /// split, and so the factor in front of the receiver's noise.
+    /// Number of quadratures measured per symbol: 1 or 2. It is also the number of parts into which
+    /// the light is split, and so the factor of the receiver's noise.
     pub fn quadratures(self) -> u8 {
         match self {
             Self::Homodyne => 1,
@@ -38,16 +38,17 @@ impl fmt::Display for Detection {
     }
 }
 
-/// Who is taken to have caused the receiver's loss and electronic noise.
+/// The party to which the receiver's loss and electronic noise are attributed.
 ///
-/// This decides the rate more than any number does: with an efficiency of 0.6 and 0.1 SNU of
-/// electronic noise no metropolitan link gives key if the receiver is untrusted. No rate of this
-/// crate is shown without it.
+/// This affects the rate more than any number: with an efficiency of 0.6 and 0.1 SNU of electronic
+/// noise no metropolitan link gives key if the receiver is untrusted. So this crate shows no rate
+/// without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trust {
-    /// The receiver is calibrated and out of Eve's reach: its loss and noise tell her nothing.
+    /// The receiver is calibrated and out of Eve's reach: its loss and noise give her no
+    /// information.
     Trusted,
-    /// Eve may have caused them: they count as loss and noise of the channel.
+    /// Eve may have caused loss and noise of the receiver: they count as the channel's.
     Untrusted,
 }
 
@@ -70,8 +71,8 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// A trusted receiver; see [`Self::untrusted`]. `efficiency` is that of optics and photodiodes
-    /// together, 0 to 1; `electronic_noise_snu` is per detected quadrature.
+    /// A trusted receiver; see [`Self::untrusted`]. `efficiency` is the product for optics and
+    /// photodiodes, 0 to 1; `electronic_noise_snu` is per detected quadrature.
     ///
     /// # Errors
     /// Efficiency or noise is out of range.
@@ -102,12 +103,12 @@ impl Receiver {
         Self { trust, ..self }
     }
 
-    /// What it measures.
+    /// The measurement of each symbol.
     pub fn detection(&self) -> Detection {
         self.detection
     }
 
-    /// Who is to blame for its loss and noise.
+    /// The party to which its loss and noise are attributed.
     pub fn trust(&self) -> Trust {
         self.trust
     }

@@ -1,7 +1,7 @@
-//! Everything about a link's rate, to be shown: each input, each intermediate, each rate.
+//! A full report of a link's rate: each input, each intermediate result, each rate.
 //!
-//! A rate alone says little. With whom the receiver's noise is blamed on, the proof and the block
-//! beside it, it can be checked and compared; so no rate is here without them.
+//! A rate can be checked and compared only together with the trust in the receiver, the proof and
+//! the block, so the report shows no rate without them.
 
 use crate::finite::{Finite, WorstCase};
 use crate::link::Link;
@@ -19,29 +19,30 @@ use beside::proof_name;
 use row::Lines;
 pub use row::{Row, Section, Value};
 
-/// A link with all that follows from it. The fields are open for programs; [`Self::rows`] is the
-/// same for people and for JSON.
+/// A link and all derived results. The fields are for programs; [`Self::rows`] gives the same for
+/// people and for JSON.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinkReport {
-    /// The link: every input.
+    /// The link, which contains every input.
     pub link: Link,
     /// Share of the light that reaches the receiver.
     pub transmittance: f64,
-    /// Key per symbol that no protocol without a repeater exceeds.
+    /// Upper bound of the key per symbol for any protocol without a repeater.
     pub repeaterless_bound_bit: f64,
-    /// The rate of endless blocks.
+    /// The rate of infinite blocks.
     pub asymptotic: Asymptotic,
     /// The rate of the link's block.
     pub finite: Finite,
-    /// Excess noise at which the asymptotic rate reaches zero; `None` without key even then.
+    /// Excess noise at which the asymptotic rate reaches zero; `None` if there is no key even
+    /// without noise.
     pub tolerable_excess_noise_snu: Option<f64>,
     /// Excess noise at which the key rate of the link's own block reaches zero.
     pub finite_tolerable_excess_noise_snu: Option<f64>,
     /// Longest fibre that gives key, in km; `None` if no length gives key.
     pub longest_km: Option<f64>,
-    /// What a KME gets, or why it gets nothing.
+    /// The key that a KME gets, or the reason why there is none.
     pub supply: Supply,
-    /// The same link and block by each proof, with a trusted and an untrusted receiver.
+    /// The same link and block with each proof, and with a trusted and an untrusted receiver.
     pub beside: [Beside; 4],
 }
 
@@ -63,7 +64,7 @@ impl LinkReport {
         }
     }
 
-    /// What every rate of this report holds for, to be printed beside it.
+    /// The assumptions of every rate in this report, to be printed beside it.
     pub fn holds_for(&self) -> &'static str {
         match self.link.receiver.trust() {
             Trust::Trusted => "trusted receiver, collective attacks",
@@ -82,7 +83,7 @@ impl LinkReport {
         rows
     }
 
-    /// Remarks on the inputs that matter for the rates.
+    /// Remarks on inputs that are important for the rates.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         let beta = self.link.reconciliation.efficiency();

@@ -1,8 +1,8 @@
-//! What a link delivers to the KMEs at its ends: key in blocks, and why there is none.
+//! The key that a link delivers to the KMEs at its ends: in blocks, or none with a reason.
 //!
-//! Key does not trickle. A block is collected for seconds to many minutes, and all of its key
-//! arrives at once or, if it fails, not at all. Whoever re-keys every few seconds lives from a
-//! pool that holds several blocks.
+//! Key does not arrive continuously. Collecting a block takes seconds to many minutes, and all of
+//! its key arrives at once or, if the block fails, not at all. A user that re-keys every few
+//! seconds needs a pool that holds several blocks.
 
 use std::time::Duration;
 
@@ -16,56 +16,56 @@ use crate::readable::readable;
 use crate::receiver::Trust;
 use crate::threshold::{smallest_block_symbols, tolerable_excess_noise_snu};
 
-/// Bits of each block that pay for the authentication of the next: six messages with a 128-bit
-/// one-time pad on each tag.
+/// Bits of each block that pay for the authentication of the next block: six messages with a
+/// 128-bit one-time pad on each tag.
 pub const AUTHENTICATION_BITS_PER_BLOCK: u64 = 6 * 128;
-/// Bits of each block that its confirmation hash gives away.
+/// Bits of each block that its confirmation hash discloses.
 pub const CONFIRMATION_BITS_PER_BLOCK: u64 = 64;
 
-/// Key as a KME gets it.
+/// The key that a KME gets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Supply {
-    /// Bits of key in one block, after everything.
+    /// Bits of key in one block, after all deductions.
     pub block_bits: u64,
     /// Time to collect the symbols of a block.
     pub block_period: Duration,
-    /// `block_bits` over `block_period`, bit/s.
+    /// `block_bits` divided by `block_period`, bit/s.
     pub average_bit_s: f64,
-    /// Where the rest went.
+    /// The share that each cost takes.
     pub shares: Shares,
-    /// Why there is no key, if there is none.
+    /// The reason if there is no key.
     pub no_key: Option<NoKey>,
 }
 
-/// What each cost takes, as a share from 0 to 1 of what the costs before it have left.
+/// The share of each cost, 0 to 1, of what the costs before it have left.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shares {
-    /// Symbols that carry no key (pilots, frame heads), of all symbols.
+    /// Symbols without key (pilots, frame headers), as a share of all symbols.
     pub overhead: f64,
-    /// Symbols disclosed to estimate the channel, of those that carry key.
+    /// Symbols disclosed to estimate the channel, as a share of those that carry key.
     pub estimation: f64,
-    /// Frames that fail to decode, of all frames.
+    /// Frames that fail to decode, as a share of all frames.
     pub failed_frames: f64,
-    /// The finite block's cost in key, of the asymptotic key of the decoded symbols. 1 without
-    /// key.
+    /// Loss of key by the finite block, as a share of the asymptotic key of the decoded symbols. 1
+    /// without key.
     pub finite_size: f64,
-    /// Bits for confirmation and authentication, of the block's key. 1 without key.
+    /// Bits for confirmation and authentication, as a share of the block's key. 1 without key.
     pub authentication: f64,
 }
 
-/// Why a link gives no key, and what would mend it.
+/// The reason why a link gives no key, with a fix.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 pub enum NoKey {
     /// Every frame fails to decode.
     #[error("every frame fails to decode: lower the code's rate or its frame error rate")]
     EveryFrameFails,
-    /// Eve is taken to hold the receiver, and its noise and loss are too much for that.
+    /// The receiver is untrusted, and its noise and loss leave no key.
     #[error(
         "the receiver is untrusted and its loss and noise leave no key; it would give key if \
          trusted: calibrate it and say so, or take a better one"
     )]
     ReceiverUntrusted,
-    /// Excess noise above what the link bears.
+    /// The excess noise is higher than the link tolerates.
     #[error(
         "excess noise of {snu} SNU is too high: this link bears less than {} SNU",
         readable(*.tolerable_snu)
@@ -73,7 +73,7 @@ pub enum NoKey {
     NoiseTooHigh {
         /// The link's excess noise, SNU at the channel input.
         snu: f64,
-        /// The noise at which key ends.
+        /// The noise at which the key rate reaches zero.
         tolerable_snu: f64,
     },
     /// This noise allows key, but not with this modulation.
@@ -91,7 +91,7 @@ pub enum NoKey {
         /// The modulation variance that gives the most asymptotic key.
         best_snu: f64,
     },
-    /// Key even without noise only with a better code.
+    /// There is no key even without noise, only with a better code.
     #[error(
         "a reconciliation efficiency of {efficiency} is too low for this modulation: raise it, \
          or lower the modulation variance"
@@ -106,21 +106,21 @@ pub enum NoKey {
          together; begin with a trusted receiver and less excess noise"
     )]
     TooMuchAtOnce,
-    /// Key with endless blocks, but not with this one.
+    /// Infinite blocks would give key, but this block does not.
     #[error("a block of {symbols:e} symbols is too small: key begins at {needed:.1e} symbols")]
     BlockTooSmall {
         /// Symbols in the block.
         symbols: u64,
-        /// Symbols at which key begins.
+        /// The number of symbols at which the key rate exceeds zero.
         needed: u64,
     },
-    /// Key with endless blocks, but with none that could be collected.
+    /// Infinite blocks would give key, but no block that can be collected does.
     #[error(
         "key begins only with blocks too large to collect: lower noise or loss, or optimise the \
          modulation variance"
     )]
     NoBlockLargeEnough,
-    /// The block's key does not pay for its own authentication.
+    /// The block's key is too short for its own authentication.
     #[error(
         "the {bits} bits of a block do not pay for its confirmation and authentication \
          ({} bits): use a larger block",
@@ -133,7 +133,7 @@ pub enum NoKey {
 }
 
 impl Supply {
-    /// What the link delivers.
+    /// The key that the link delivers.
     pub fn of(link: &Link) -> Self {
         let asymptotic = Asymptotic::of(link);
         let finite = Finite::of(link);
@@ -172,7 +172,7 @@ fn share_lost(before: f64, after: f64) -> f64 {
 }
 
 impl NoKey {
-    /// The reason, when `link` gives none; the first that applies, from the nearest mend.
+    /// The reason why `link` gives no key: the first that applies, with the simplest fix first.
     fn of(link: &Link, asymptotic: &Asymptotic, raw_bits: u64) -> Self {
         if link.reconciliation.decoded_share() <= 0.0 {
             return Self::EveryFrameFails;

@@ -9,7 +9,7 @@ use crate::rate::Asymptotic;
 use crate::{block::Block, channel::ExcessNoise, channel::Fibre};
 
 /// The excess noise at which the asymptotic key rate reaches zero, in SNU at the channel input,
-/// with everything else as it is. `None` if there is no key even without noise.
+/// with all other parameters unchanged. `None` if there is no key even without noise.
 pub fn tolerable_excess_noise_snu(link: &Link) -> Option<f64> {
     most_noise(link, |link| Asymptotic::of(link).key_bit_per_symbol)
 }
@@ -72,8 +72,7 @@ fn largest((low, high): (f64, f64), apart: f64, holds: impl Fn(f64) -> bool) -> 
     Some(below)
 }
 
-/// The smallest block, in symbols, that gives key at all, to 1 %. `None` if none does, however
-/// large.
+/// The smallest block, in symbols, that gives key, to 1 %. `None` if no block gives key.
 pub fn smallest_block_symbols(link: &Link) -> Option<u64> {
     let gives_key = |log10: f64| {
         let symbols = (10f64.powf(log10).round() as u64).max(BLOCK_SYMBOLS.min as u64);

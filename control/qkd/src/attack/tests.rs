@@ -19,7 +19,7 @@ fn link_25_km(detection: Detection, excess_noise: ExcessNoise) -> Link {
     }
 }
 
-/// T = eta = 0.5 and full interception of a link with 0.1 SNU.
+/// A link with T = eta = 0.5 and 0.1 SNU, all of whose symbols are intercepted.
 fn intercepted_link() -> Link {
     Link {
         fibre: Fibre::new(10.0, 2f64.log10()).unwrap(),
@@ -136,7 +136,7 @@ fn simulated_estimates_scatter_as_predicted() {
         let square = |x: &f64| (x - mean).powi(2);
         let deviation = (estimates.iter().map(square).sum::<f64>() / f64::from(BLOCKS)).sqrt();
         let predicted = estimate_deviation_snu(&link, u64::from(SYMBOLS));
-        // A deviation taken from 1000 blocks is itself good to 2.2 %.
+        // The deviation of 1000 blocks itself has an error of 2.2 %.
         assert_near(&detection.to_string(), deviation / predicted, 1.0, 0.08);
         assert_near(
             "mean",

@@ -29,7 +29,7 @@ fn rates_and_bound_equal_the_reference() {
             let key = link.best_rate(transmittance).unwrap().key_bit_per_pulse;
             let expected = row.number(column);
             if expected > 0.0 {
-                // The reference takes the best of a grid of photon numbers.
+                // The reference takes the best value of a grid of photon numbers.
                 assert!(
                     key >= expected * (1.0 - 1e-9),
                     "{what}: {key:e} < {expected:e}"
@@ -63,7 +63,7 @@ fn the_continuous_column_is_ours() {
     }
 }
 
-/// The experiment of Gobby, Yuan, Shields (2004), on which the formulas were first tried.
+/// The experiment of Gobby, Yuan, Shields (2004), to which the formulas were first applied.
 #[test]
 fn the_gys_experiment_ends_at_142_km() {
     let gys = Bb84::new(0.045, 0.85e-6, 0.033)

@@ -2,31 +2,32 @@
 
 use super::{Moments, Point};
 
-/// Smallest square root of an eigenvalue that is kept. The mean state has no inverse beyond the
-/// states' span; what lies below is rounding.
+/// Smallest square root of an eigenvalue that is kept. The mean state has no inverse outside the
+/// span of the states; smaller values are rounding errors.
 const SMALLEST_ROOT: f64 = 1e-9;
 
-/// Sweeps over all pairs. Some ten do; each that follows would turn rounding only.
+/// Maximum number of sweeps over all pairs. About ten are enough; more would only rotate rounding
+/// errors.
 const SWEEPS_MAX: usize = 30;
 
 /// Eigenvectors of the mean state and the square roots of its eigenvalues.
 pub(super) struct Spectrum {
     roots: Vec<f64>,
-    /// One eigenvector a row, by photon number. Real, because the constellation is its own mirror
-    /// image.
+    /// One eigenvector per row, by photon number. Real, because the constellation is symmetric
+    /// about the real axis.
     vectors: Vec<Vec<f64>>,
 }
 
 impl Spectrum {
-    /// The mean state is `B B^T` with one row of `B` per photon number and one column per state
-    /// (its real and its imaginary part; of two mirror images one is enough). The rows are rotated
-    /// in pairs until all are at right angles (one-sided Jacobi). Unlike a decomposition of the
-    /// product, this keeps small eigenvalues accurate, and the proof divides by them.
+    /// The mean state is `B B^T`, with one row of `B` per photon number, and a column each for the
+    /// real and the imaginary part of every state (one of two mirror images is enough). The rows
+    /// are rotated in pairs until all are orthogonal (one-sided Jacobi). Unlike a decomposition of
+    /// the product, this keeps small eigenvalues accurate, and the proof divides by them.
     pub(super) fn of(states: &[Point], most_photons: f64) -> Self {
-        // Beyond this number of photons a state of `most_photons` has an amplitude below 1e-16.
+        // Above this number of photons a state of `most_photons` has an amplitude below 1e-16.
         let numbers = (most_photons + 12.0 * most_photons.sqrt() + 30.0) as usize;
         let mut rows = vec![Vec::new(); numbers];
-        // Where a point and its mirror image differ only by rounding, both are on the axis.
+        // A point that differs from its mirror image only by rounding lies on the axis.
         for state in states.iter().filter(|state| state.im > -1e-12) {
             let copies = if state.im > 1e-12 { 2.0 } else { 1.0 };
             let weight = (copies * state.probability).sqrt();
@@ -77,7 +78,7 @@ impl Spectrum {
         }
     }
 
-    /// The annihilation operator between eigenvectors.
+    /// The annihilation operator in the basis of the eigenvectors.
     fn annihilation(&self) -> Vec<Vec<f64>> {
         let element = |left: &[f64], right: &[f64]| {
             let pairs = left.iter().zip(&right[1..]).zip(1u32..);
@@ -120,10 +121,10 @@ fn amplitudes(state: &Point, numbers: usize) -> impl Iterator<Item = (f64, f64)>
     })
 }
 
-/// Turns every pair of rows to a right angle, and the vectors with them. Says whether any pair was
-/// not at a right angle before.
+/// Rotates every pair of rows until it is orthogonal, and the vectors with it. Returns whether any
+/// pair was rotated.
 fn rotate_all_pairs(rows: &mut [Vec<f64>], vectors: &mut [Vec<f64>]) -> bool {
-    // Rows this short are rounding; to turn them never ends.
+    // Shorter rows are rounding errors, whose rotation would never end.
     const SHORTEST_SQUARED: f64 = 1e-34;
     const RIGHT_ANGLE: f64 = 1e-15;
     let mut rotated = false;

@@ -122,8 +122,8 @@ fn deviations_invert_erfc() {
     }
 }
 
-/// Rates with estimation on all symbols after error correction, the modulation optimal for
-/// endless blocks, excess noise 0.005, FER 0.1: (km, symbols, homodyne, heterodyne).
+/// Rates with estimation on all symbols after error correction, the optimal modulation for infinite
+/// blocks, excess noise 0.005, FER 0.1: (km, symbols, homodyne, heterodyne).
 const ALL_DATA: [(f64, u64, f64, f64); 17] = [
     (10.0, 1_000_000, 0.197, 0.182),
     (10.0, 10_000_000, 0.260, 0.257),

@@ -52,8 +52,8 @@ fn the_best_modulation_equals_the_reference_table() {
     }
 }
 
-/// Most noise at the best modulation: (km, beta, excess noise), heterodyne. The value at 50 km and
-/// 0.93 is a last digit too high (0.08746, confirmed at 30 digits).
+/// Maximum noise at the best modulation: (km, beta, excess noise), heterodyne. The last digit of
+/// the value at 50 km and 0.93 is one too high (0.08746, confirmed at 30 digits).
 const MOST_NOISE: [(f64, f64, f64); 16] = [
     (25.0, 0.90, 0.106),
     (25.0, 0.93, 0.127),

@@ -32,7 +32,8 @@ fn noise_equals_the_reference() {
         let light = ClassicalLight::new(power, direction).unwrap();
         let noise = RamanNoise::of(&fibre, band, &light);
 
-        // The reference moves equal attenuations apart a little, for want of the limit.
+        // The reference shifts equal attenuations apart a little, because it does not use the
+        // limit.
         let near = |got: f64, column: &str| {
             assert_near(&what, got / row.number(column), 1.0, 1e-10);
         };

@@ -71,8 +71,8 @@ fn rates_equal_the_reference_of_fifty_digits() {
 fn entropy_of_a_thermal_mode() {
     assert_near("vacuum", entropy_bit(1.0), 0.0, 0.0);
     assert_near("one photon", entropy_bit(3.0), 2.0, 1e-15);
-    // (n + 1) log2(n + 1) - n log2 n at n = 1e-9 and 1e9, computed at 50
-    // digits. 1 + 2e-9 itself is only exact to 1e-16, so the first can be no better.
+    // (n + 1) log2(n + 1) - n log2 n at n = 1e-9 and 1e9, computed with 50 digits. 1 + 2e-9 itself
+    // is exact only to 1e-16, which limits the first.
     assert_near(
         "few photons",
         entropy_bit(1.0 + 2e-9),
@@ -96,7 +96,7 @@ fn an_ideal_homodyne_link_tends_to_half_the_repeaterless_bound() {
         let channel = Channel::new(transmittance, ExcessNoise::at_input_snu(0.0).unwrap()).unwrap();
         let key = Asymptotic::at(&source, &channel, &ideal, &perfect).key_bit_per_symbol;
         let half_bound = channel.repeaterless_bound_bit() / 2.0;
-        // From below, and the distance falls as 1 / V_A.
+        // It approaches the bound from below, and the distance falls as 1 / V_A.
         assert!(key < half_bound);
         assert_near("half PLOB", key, half_bound, 1e-3 * half_bound);
     }
@@ -113,7 +113,7 @@ fn published_experiments_are_met() {
         } else {
             Detection::Heterodyne
         };
-        // This one states its transmittance; its loss in dB is rounded.
+        // This source states its transmittance; its loss in dB is rounded.
         let transmittance = if what.starts_with("Hajomer Sci.Adv.") {
             0.028
         } else {
@@ -125,7 +125,7 @@ fn published_experiments_are_met() {
         let reconciliation = Reconciliation::new(row.number("beta"), row.number("FER")).unwrap();
         let source = Source::new(row.number("V_A"), row.number("symbol_rate")).unwrap();
 
-        // A tenth of Zhang's symbols carries no key; the others state effective rates.
+        // A tenth of Zhang's symbols carries no key; the other papers state effective rates.
         let zhang = what.starts_with("Zhang");
         let source = source
             .with_overhead_share(if zhang { 0.1 } else { 0.0 })
@@ -146,7 +146,7 @@ fn published_experiments_are_met() {
 
 #[test]
 fn eve_knows_nothing_of_a_line_without_loss_and_noise() {
-    // The state stays pure, where the textbook form of the eigenvalues loses half of all digits.
+    // The state stays pure; here the textbook form of the eigenvalues loses half of all digits.
     let channel = Channel::new(1.0, ExcessNoise::at_input_snu(0.0).unwrap()).unwrap();
     let source = Source::new(14.0, 1e6).unwrap();
     for detection in [Detection::Homodyne, Detection::Heterodyne] {

@@ -1,4 +1,4 @@
-//! The same link and block by both proofs, with a trusted and an untrusted receiver.
+//! The same link and block with both proofs, and with a trusted and an untrusted receiver.
 
 use crate::block::Proof;
 use crate::link::Link;

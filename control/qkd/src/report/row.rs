@@ -1,4 +1,4 @@
-//! The lines of a report: a name for programs, one for people, a value and its unit.
+//! The lines of a report: a name for programs, a name for people, a value and its unit.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use crate::readable::readable;
 /// One line of a report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Which part of the report it belongs to.
+    /// The part of the report.
     pub section: Section,
-    /// Name for programs, with the unit at its end: `excess_noise_snu`. Unique in a report.
+    /// Name for programs, which ends with the unit: `excess_noise_snu`. Unique in a report.
     pub key: &'static str,
     /// Name for people.
     pub label: String,
@@ -22,13 +22,13 @@ pub struct Row {
 /// The parts of a report, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
-    /// What was given.
+    /// The inputs.
     Inputs,
-    /// The rate of endless blocks and what leads to it.
+    /// The rate of infinite blocks and its intermediate results.
     Asymptotic,
-    /// The rate of the link's block and what leads to it.
+    /// The rate of the link's block and its intermediate results.
     Finite,
-    /// What a KME gets.
+    /// The key that a KME gets.
     Supply,
     /// The same link and block under other assumptions.
     Beside,
@@ -57,7 +57,7 @@ pub enum Value {
     Numbers(Vec<f64>),
     /// A word or a sentence.
     Text(String),
-    /// There is none, for the reason given.
+    /// There is no value, for the given reason.
     None(&'static str),
 }
 
@@ -76,7 +76,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// The lines of one section, being written.
+/// The lines of one section under construction.
 pub(super) struct Lines<'a> {
     pub(super) section: Section,
     pub(super) rows: &'a mut Vec<Row>,

@@ -51,8 +51,8 @@ fn key_begins_at_the_smallest_block() {
         };
         assert!(key(smallest) > 0.0);
         assert!(key(smallest / 100 * 98) < 0.0);
-        // With half of the data disclosed: 2.5e7 and more by the first proof, 1.5e8 and more by
-        // the second.
+        // With half of the data disclosed: at least 2.5e7 by the first proof, at least 1.5e8 by the
+        // second.
         let expected = if proof == Proof::LGG_2010 {
             2.5e7..5e7
         } else {
@@ -98,7 +98,7 @@ fn key_ends_at_the_longest_fibre() {
         assert!(key(longest) > 0.0, "{preset} {longest}");
         assert!(key(longest + 0.02) < 0.0, "{preset} {longest}");
     }
-    // With the composable bound key ends before 60 km.
+    // With the composable bound the key rate reaches zero before 60 km.
     let link = Preset::Metro50Km.link();
     let block = link.block.with_proof(Proof::COMPOSABLE);
     let longest = longest_km(&Link { block, ..link }).unwrap();
