@@ -240,10 +240,12 @@ pub enum Event {
     OfferAbandoned {
         /// The SA that will not be.
         id: SaId,
-        /// Its key, now spent.
+        /// Its key.
         key_id: KeyId,
         /// Why.
         cause: Cause,
+        /// The key is kept for another offer: nobody has used it (REKEY-59).
+        kept: bool,
     },
     /// We refused an offer of the peer.
     OfferRefused {

@@ -18,7 +18,7 @@
 //!
 //! Who owns what: the workers own every installed SA, and [`Rekey`] remembers only its name. A
 //! SAK leaves in [`Action::InstallRx`] or [`Action::InstallTx`] and is not kept. A QKD key is used
-//! for one SAK and wiped.
+//! for one SA and wiped.
 //!
 //! Not here: clocks, sockets, threads, HTTP, logs (the driver in `qmacsec`), frames' protection
 //! (`secy`), where QKD keys come from (`keyclient`). Left out of the protocol for now: more than

@@ -56,6 +56,16 @@ pub const FETCH_LEAD_MAX: Duration = Duration::from_secs(10);
 
 /// Keys held that are not offered yet.
 pub const KEYS_HELD_MAX: usize = 2;
+/// Keys that were offered in vain are kept so long, from their fetch on (REKEY-59).
+pub const KEY_KEPT: Duration = Duration::from_secs(300);
+/// Keys that wait for the KME of the peer: with so many, no further one is fetched.
+pub const KEYS_WAITING_MAX: usize = 2;
+/// The same for keys that the KME of the peer may never give.
+pub const KEYS_DOUBTFUL_MAX: usize = 12;
+/// A key is given up after so many refusals that seem to be about this key.
+pub const STRIKES_MAX: u32 = 2;
+/// All keys, offered or not.
+pub const KEYS_KEPT_MAX: usize = KEYS_HELD_MAX + KEYS_WAITING_MAX + KEYS_DOUBTFUL_MAX;
 /// First and last pause between two failed `FetchKey` (REKEY-T6).
 pub const FETCH_RETRY: Duration = Duration::from_millis(100);
 /// Floor of the first pause for short intervals.

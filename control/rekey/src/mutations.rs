@@ -54,6 +54,11 @@ fn the_sender_s_guards() {
         Plan::drawn,
         "no receiver ever had it",
     );
+    found(
+        &[Guard::SwitchOnReady],
+        Plan::gone,
+        "no receiver ever had it",
+    );
     found(&[Guard::ReadyExact], Plan::drawn, "I4");
     found(&[Guard::ReadyKcv], Plan::drawn, "no receiver ever had it");
     found(

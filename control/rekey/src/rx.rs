@@ -293,6 +293,7 @@ impl Rx {
                     | KeyFailure::Nonsense
                     | KeyFailure::Unusable => Refusal::KmeFailed,
                 };
+                reach.used.release(offer.key_id); // REKEY-59: it may be offered again
                 self.refuse(now, offer, refusal, reach);
                 self.trouble(now, Cause::Key(failure));
             }

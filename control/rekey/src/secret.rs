@@ -18,7 +18,7 @@ pub struct RootSecret {
 
 /// One 256-bit key from a KME, with the label of its origin.
 ///
-/// It is used for one SAK and then dropped.
+/// It is used for one SA and then dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct QkdKey {
     octets: Box<[u8; Self::LEN]>,

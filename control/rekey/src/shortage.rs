@@ -94,6 +94,8 @@ pub(crate) struct Shortage {
     /// No fetch has failed since the last switch or key; whether a key came since that counts.
     clean: bool,
     counted: bool,
+    /// The next switch is to a key that was kept while the peer's KME was gone (REKEY-59).
+    kept: bool,
     /// When the stage was last left for the better.
     eased: Option<Duration>,
     changes: u64,
@@ -113,6 +115,7 @@ impl Shortage {
             need: 1,
             clean: true,
             counted: false,
+            kept: false,
             eased: None,
             changes: 0,
             cause: None,
@@ -216,7 +219,8 @@ impl Shortage {
             }
             Input::Proved => self.eased = Some(now),
             Input::Alone => self.lacking = true,
-            Input::Ended | Input::Long | Input::Limit | Input::Fresh | Input::Well => {}
+            Input::Ended => self.kept = false,
+            Input::Long | Input::Limit | Input::Fresh | Input::Well => {}
         }
         if matches!(to, Supply::Normal | Supply::Starting) {
             self.lacking = false;
@@ -234,8 +238,9 @@ impl Shortage {
     /// A switch to a fresh key: what it means for the stage.
     pub(crate) const fn on_switch(&mut self) -> Input {
         if !self.counted {
-            self.good = 0;
+            self.good = (self.kept && self.clean) as u32;
         }
+        self.kept = false;
         self.clean = true;
         self.counted = false;
         if self.lacking {
@@ -248,6 +253,11 @@ impl Shortage {
     /// QKD keys are why there is no fresh key.
     pub(crate) const fn lacks(&mut self) {
         self.lacking = true;
+    }
+
+    /// The peer has taken a key that was kept: it came in time, only the peer's KME did not.
+    pub(crate) const fn kept(&mut self) {
+        self.kept = true;
     }
 
     /// A fetch failed.

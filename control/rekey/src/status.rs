@@ -21,7 +21,7 @@ pub struct Status {
     pub rx: DirectionStatus,
     /// The root secret and its ratchet.
     pub root: RootStatus,
-    /// Keys fetched and not offered yet.
+    /// Keys fetched and not used yet.
     pub keys_held: usize,
     /// Control frames.
     pub counters: Counters,

@@ -26,7 +26,7 @@ use crate::schedule::SaKeys;
 use crate::secret::{Origin, QkdKey};
 use crate::shortage::{self, Shortage, Supply};
 use crate::status::{DirectionStatus, KeyStatus};
-use crate::supply::Stock;
+use crate::supply::{Key, Stock};
 
 mod aging;
 mod stagger;
@@ -96,6 +96,8 @@ struct Offer {
     /// Epoch of the root the keys are made with.
     root: u32,
     keys: SaKeys,
+    /// The QKD key they are made of, if any, until the peer has it: it may be kept (REKEY-59).
+    key: Option<Key>,
     /// When the key came.
     came: Duration,
     /// When it was offered first.
@@ -239,7 +241,14 @@ impl Tx {
                 let took = now.saturating_sub(offer.begun);
                 self.patience = (took * 2).clamp(self.timers.patience, limits::PATIENCE_MAX);
                 self.refusals = 0;
-                if let State::Offering(offer) = core::mem::replace(&mut self.state, State::Idle) {
+                if let State::Offering(mut offer) = core::mem::replace(&mut self.state, State::Idle)
+                {
+                    if let Some(key) = offer.key.take() {
+                        self.stock.served();
+                        if key.was_refused() {
+                            self.shortage.kept();
+                        }
+                    }
                     self.enter(Stage::Offering, Input::Ready, State::Agreed(offer));
                 }
             }
@@ -321,6 +330,7 @@ impl Tx {
 
     /// Lets time pass: everything that is due happens.
     pub(crate) fn on_time(&mut self, now: Duration, reach: &mut Reach<'_>) {
+        self.stock.expire(now);
         self.age(now, reach);
         while self.advance(now, reach) {}
         if self.stock.ask(now, self.wanted(now)) {
@@ -333,8 +343,13 @@ impl Tx {
             State::Idle => Some(now),
             State::Waiting => Some(self.offer_at()),
             State::Fetching { not_before } => {
-                let offer = self.stock.len() > 0 || self.alone(true);
-                offer.then_some(*not_before)
+                let key = self.key_at(now);
+                let key = if self.alone(true) {
+                    Some(Duration::ZERO)
+                } else {
+                    key
+                };
+                key.map(|at| at.max(*not_before))
             }
             State::Offering(offer) if !reach_offers => Some(offer.send_at),
             State::Offering(offer) => Some(offer.send_at.min(offer.begun + self.patience)),
@@ -349,9 +364,13 @@ impl Tx {
         let alone = self.alone_at().filter(|at| *at > now);
         let fetch = match self.wanted(now) {
             0 => Some(self.fetch_at()),
-            wanted => self.stock.next_wake(wanted),
+            _ => None,
         };
-        [state, age, alone, fetch].into_iter().flatten().min()
+        let stock = self.stock.next_wake(self.wanted(now));
+        [state, age, alone, fetch, stock]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub(crate) fn status(&self, now: Duration) -> DirectionStatus {
@@ -380,7 +399,7 @@ impl Tx {
     }
 
     pub(crate) fn keys_held(&self) -> usize {
-        self.stock.len()
+        self.stock.held()
     }
 
     const fn stage(&self) -> Stage {

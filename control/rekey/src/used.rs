@@ -29,6 +29,15 @@ impl UsedKeyIds {
         }
         true
     }
+
+    /// The KME did not give the key of this name, so it was not used (REKEY-59).
+    pub(crate) fn release(&mut self, key_id: KeyId) {
+        if self.set.remove(&key_id)
+            && let Some(at) = self.order.iter().rposition(|used| *used == key_id)
+        {
+            self.order.remove(at);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod world;
 use std::time::Duration;
 
 use world::World;
-use world::plan::Plan;
+use world::plan::{Gone, Plan};
 
 fn run(plan: Plan) -> World {
     let mut world = World::new(plan);
@@ -70,6 +70,15 @@ fn i1_to_i9_under_faults_first_half() {
 #[test]
 fn i1_to_i9_under_faults_second_half() {
     drawn(seeds(1000) / 2, seeds(1000));
+}
+
+#[test]
+fn i1_to_i9_when_the_kme_of_one_end_is_gone() {
+    let mut kept = 0;
+    for seed in 0..seeds(1000) / 4 {
+        kept += run(Plan::gone(from() + seed)).check.kept;
+    }
+    assert!(kept > 0);
 }
 
 #[test]
@@ -177,6 +186,85 @@ fn i10_a_kme_outage_of_100_s_loses_nothing() {
             assert_eq!(down, [Normal, Stretched, Sparse, Held]);
             assert_eq!(up, [Sparse, Stretched, Normal]);
         }
+    }
+}
+
+/// The KME of end 1 is gone for 14 s, at an interval of 3 s, as often as `times` says.
+fn one_kme_gone(seed: u64, answer: rekey::KeyFailure, spends: bool, times: u64) -> World {
+    let gone = |time: u64| {
+        let from = Duration::from_millis(12_000 + time * 90_000 + seed * 97);
+        Gone {
+            from,
+            until: from + Duration::from_secs(14),
+            answer,
+            spends,
+        }
+    };
+    let kme_gone: Vec<_> = (0..times).map(|time| (1, gone(time))).collect();
+    let until = gone(times - 1).until;
+    run(Plan {
+        kme_gone,
+        calm: until,
+        end: until + Duration::from_secs(60),
+        thrifty: !spends,
+        ..steady(seed)
+    })
+}
+
+/// Time from the return of the KME to the first switch of an end.
+fn back_after(world: &World, side: usize) -> Duration {
+    let calm = world.plan.calm;
+    let mut switches = world.check.switches[side].iter();
+    let first = switches.find(|at| **at > calm);
+    first.map_or(Duration::MAX, |at| *at - calm)
+}
+
+/// REKEY-59: what end 0 fetched in the meantime is used, and used soon.
+#[test]
+fn one_kme_gone_for_14_s_costs_no_key_and_two_intervals() {
+    use rekey::KeyFailure::{NoKeys, NotFound, Unreachable};
+    for seed in 0..90 {
+        let answer = [Unreachable, NotFound, NoKeys][seed as usize % 3];
+        let world = one_kme_gone(seed, answer, false, 1);
+        assert_eq!(world.check.undecipherable, 0, "seed {seed}");
+        for side in 0..2 {
+            let back = back_after(&world, side);
+            assert!(back <= Duration::from_secs(6), "seed {seed}: {back:?}");
+        }
+    }
+}
+
+/// The KME has served the requests, only its replies were lost: the keys that were kept are worth
+/// nothing, and others follow.
+#[test]
+fn one_kme_whose_replies_are_lost_for_14_s_costs_a_few_keys() {
+    for seed in 0..30 {
+        let world = one_kme_gone(seed, rekey::KeyFailure::Unreachable, true, 1);
+        assert_eq!(world.check.undecipherable, 0, "seed {seed}");
+        for side in 0..2 {
+            let back = back_after(&world, side);
+            assert!(back <= Duration::from_secs(9), "seed {seed}: {back:?}");
+        }
+        let abandoned = world.check.events.get("abandoned").copied();
+        assert!(abandoned < Some(20), "seed {seed}: {abandoned:?}");
+    }
+}
+
+/// A relapse wants two keys in time. Keys that were kept are such keys: the end whose KME is well
+/// does not stay in stage sparse for them.
+#[test]
+fn one_kme_gone_again_is_no_longer_felt_than_the_first_time() {
+    for seed in 0..30 {
+        let world = one_kme_gone(seed, rekey::KeyFailure::Unreachable, false, 2);
+        assert_eq!(world.check.undecipherable, 0, "seed {seed}");
+        let stages = &world.check.stages[0];
+        let late = world.plan.calm + Duration::from_secs(6);
+        let stage = stages.iter().rfind(|(at, _)| *at <= late);
+        let stage = stage.map(|(_, stage)| *stage);
+        assert!(
+            stage < Some(rekey::Supply::Sparse),
+            "seed {seed}: {stages:?}"
+        );
     }
 }
 

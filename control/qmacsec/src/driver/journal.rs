@@ -333,11 +333,21 @@ fn key_words(event: &Event) -> (Level, String) {
             left,
             cause,
         } => supply_words(*from, *to, (*age, *left), *cause),
-        Event::OfferAbandoned { id, key_id, cause } => (
+        Event::OfferAbandoned {
+            id,
+            key_id,
+            cause,
+            kept,
+        } => (
             Level::WARN,
             format!(
-                "out: offer of epoch {} given up, key_ID {key_id} is spent: {cause}",
-                id.epoch
+                "out: offer of epoch {} given up, key_ID {key_id} is {}: {cause}",
+                id.epoch,
+                if *kept {
+                    "kept for another one"
+                } else {
+                    "spent"
+                }
             ),
         ),
         Event::OfferRefused {

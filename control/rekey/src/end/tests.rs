@@ -16,6 +16,7 @@ use crate::status::SessionState;
 
 mod alone;
 mod frames;
+mod kept;
 mod ratchet;
 mod two;
 

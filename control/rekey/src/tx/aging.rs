@@ -150,8 +150,25 @@ impl Tx {
         }
     }
 
+    /// When the stock has a key for an offer.
+    pub(super) fn key_at(&self, now: Duration) -> Option<Duration> {
+        self.stock.take_at(self.timers.retry_last, self.spares(now))
+    }
+
+    /// A refusal of this offer delays no switch: there is time for another one.
+    pub(super) fn spares(&self, now: Duration) -> bool {
+        self.quick() && now + self.timers.lead <= self.due
+    }
+
     pub(super) fn offer_at(&self) -> Duration {
-        self.due.saturating_sub(self.timers.lead)
+        let trial = self.quick() && self.stock.has_trial();
+        let leads = 1 + u32::from(trial);
+        self.due.saturating_sub(self.timers.lead * leads)
+    }
+
+    /// The peer answers in less time than an offer has, and has not refused.
+    fn quick(&self) -> bool {
+        self.refusals == 0 && self.patience <= self.timers.patience
     }
 
     /// The key for the offer after the one under way, if there is one.

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use secy::SaId;
-use wire::{An, KeyId};
+use wire::An;
 
 use super::table::{Input, Stage};
 use super::{InUse, Offer, State, Tx};
@@ -16,9 +16,10 @@ use crate::limits;
 use crate::message::Body;
 use crate::reach::Reach;
 use crate::schedule::pqc_key_id;
-use crate::secret::{Origin, QkdKey};
+use crate::secret::Origin;
 use crate::shortage::{self, Supply};
 use crate::status::SwitchTimes;
+use crate::supply::Key;
 
 impl Tx {
     /// One transition, or one repetition of the OFFER (REKEY-17); false when nothing is due.
@@ -42,7 +43,9 @@ impl Tx {
                 let alone = self.alone(true);
                 let key = match alone && self.refusals > 0 {
                     true => None,
-                    false => self.stock.take(),
+                    false => self
+                        .stock
+                        .take(now, self.timers.retry_last, self.spares(now)),
                 };
                 if key.is_none() && !alone {
                     return false;
@@ -102,12 +105,7 @@ impl Tx {
 
     /// A new offer: the AN after that in use, whatever was offered in between (REKEY-18). Without a
     /// QKD key it is made of the root alone.
-    fn offer(
-        &mut self,
-        now: Duration,
-        key: Option<(KeyId, QkdKey, Duration)>,
-        reach: &mut Reach<'_>,
-    ) {
+    fn offer(&mut self, now: Duration, key: Option<Key>, reach: &mut Reach<'_>) {
         let an = self.an.map_or(An::ZERO, An::next);
         if !guards::on(Guard::SameAn) {
             self.an = Some(an);
@@ -120,11 +118,11 @@ impl Tx {
         };
         let (root, mix) = reach.root.in_force();
         let context = |key_id, origin| reach.tx_context(id, (key_id, origin, root));
-        let (key_id, origin, keys, came) = match key {
-            Some((key_id, key, came)) => {
+        let (key_id, origin, keys, came) = match &key {
+            Some(Key { id, key, came, .. }) => {
                 let origin = key.origin();
-                let keys = mix.sa_keys(&key, &context(key_id, origin));
-                (key_id, origin, keys, came)
+                let keys = mix.sa_keys(key, &context(*id, origin));
+                (*id, origin, keys, *came)
             }
             None => {
                 let key_id = pqc_key_id(reach.session.id(), id.epoch);
@@ -139,6 +137,7 @@ impl Tx {
             origin,
             root,
             keys,
+            key,
             came,
             offered: now,
             begun: now,
@@ -149,12 +148,20 @@ impl Tx {
     }
 
     pub(super) fn give_up(&mut self, now: Duration, cause: Cause, reach: &mut Reach<'_>) {
-        let (State::Offering(Offer { id, key_id, .. }) | State::Agreed(Offer { id, key_id, .. })) =
-            self.state
-        else {
+        let (State::Offering(offer) | State::Agreed(offer)) = &mut self.state else {
             return;
         };
-        reach.out.event(Event::OfferAbandoned { id, key_id, cause });
+        let (id, key_id) = (offer.id, offer.key_id);
+        let kept = match (cause, offer.key.take()) {
+            (Cause::Refused(refusal), Some(key)) => self.stock.keep(now, key, refusal),
+            _ => false, // the peer may have it
+        };
+        reach.out.event(Event::OfferAbandoned {
+            id,
+            key_id,
+            cause,
+            kept,
+        });
         self.failures += 1;
         self.trouble(now, cause);
         let mut not_before = now;

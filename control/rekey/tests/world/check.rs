@@ -38,6 +38,8 @@ pub struct Check {
     pub events: BTreeMap<&'static str, u64>,
     pub sent: u64,
     pub undecipherable: u64,
+    /// Keys kept for another offer.
+    pub kept: u64,
 }
 
 /// Time a worker may take for a command, and a bit.
@@ -173,6 +175,7 @@ impl Check {
             {
                 return Err(format!("root: {root} fails: {failure:?}"));
             }
+            Event::OfferAbandoned { kept, .. } => self.kept += u64::from(*kept),
             Event::Ratcheted { .. } => self.ratcheted[side].push(now),
             Event::Switched {
                 direction: Direction::Tx,

@@ -22,6 +22,11 @@ pub struct Kmes {
 pub type Answer<T> = (Duration, Result<T, KeyFailure>);
 
 impl Kmes {
+    /// Keys that `side` has not asked for, of those that the other end fetched.
+    pub fn waiting(&self, side: usize) -> usize {
+        self.waiting.keys().filter(|(at, _)| *at == side).count()
+    }
+
     /// `enc_keys` at `side`.
     pub fn enc(
         &mut self,
@@ -36,6 +41,9 @@ impl Kmes {
             .is_some_and(|(begin, end)| (begin..end).contains(&now))
         {
             return (lag, Err(KeyFailure::NoKeys));
+        }
+        if let Some(gone) = plan.gone_at(now, side) {
+            return (lag, Err(gone.answer));
         }
         if plan.kme_repeats && rng.permille(500) && !self.given[side].is_empty() {
             let (id, bytes) = self.given[side][rng.below(self.given[side].len())];
@@ -93,6 +101,12 @@ impl Kmes {
         rng: &mut Rng,
     ) -> Answer<QkdKey> {
         let mut lag = rng.time(plan.kme_lag);
+        if let Some(gone) = plan.gone_at(now, side) {
+            if gone.spends {
+                self.waiting.remove(&(side, id));
+            }
+            return (lag, Err(gone.answer));
+        }
         if rng.permille(plan.kme_fault) {
             match rng.below(3) {
                 0 => return (lag + Duration::from_secs(1), Err(KeyFailure::Unreachable)),

@@ -223,7 +223,19 @@ impl World {
             result.map_err(|text| format!("{:?}: {text}", self.now))?;
         }
         self.counters()?;
+        self.thrift()?;
         self.check.liveness(&self.plan)
+    }
+
+    /// REKEY-59: no key that an end fetched is thrown away while the KME of the other is gone.
+    fn thrift(&self) -> Result<(), String> {
+        for side in 0..2 {
+            let unused = self.kmes.waiting(1 - side);
+            if self.plan.thrifty && unused > 2 {
+                return Err(format!("keys: {unused} of end {side} are unused"));
+            }
+        }
+        Ok(())
     }
 
     fn counters(&self) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rekey::{Config, Policy, Rekey};
+use rekey::{Config, KeyFailure, Policy, Rekey};
 
 use super::mac;
 use super::rng::Rng;
@@ -13,6 +13,17 @@ const fn ms(ms: u64) -> Duration {
 
 /// A change to an end by a test: the time, the end, and the change.
 pub type Planted = (Duration, usize, fn(&mut Rekey));
+
+/// The way in which a KME is gone, and the time from and until which it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Gone {
+    pub from: Duration,
+    pub until: Duration,
+    /// The end gets this answer.
+    pub answer: KeyFailure,
+    /// The KME takes the requests, and only its replies are lost: so are the keys.
+    pub spends: bool,
+}
 
 /// Settings of the ends and faults of the world around them.
 #[derive(Clone, Debug)]
@@ -47,6 +58,8 @@ pub struct Plan {
     pub kme_fault: u32,
     /// Time in which the KMEs give nothing at all.
     pub kme_outage: Option<(Duration, Duration)>,
+    /// Times in which the KME of one end is gone, and which end.
+    pub kme_gone: Vec<(usize, Gone)>,
     /// The KMEs hand out keys again that they handed out before, as some in the field do.
     pub kme_repeats: bool,
     /// Mean time between crashes; each end.
@@ -63,6 +76,8 @@ pub struct Plan {
     pub twins: Vec<(Duration, Duration)>,
     /// A change to an end by a test, so that the two ends differ.
     pub plant: Option<Planted>,
+    /// At the end no key is unused but those in stock.
+    pub thrifty: bool,
     /// When faults stop, and when the run ends.
     pub calm: Duration,
     pub end: Duration,
@@ -92,6 +107,7 @@ impl Plan {
             kme_spread: ms(0),
             kme_fault: 0,
             kme_outage: None,
+            kme_gone: Vec::new(),
             kme_repeats: false,
             crash_every: None,
             crash_both: None,
@@ -100,6 +116,7 @@ impl Plan {
             dies: None,
             twins: Vec::new(),
             plant: None,
+            thrifty: false,
             calm: ms(0),
             end: interval.max(ms(700)) * 12,
         }
@@ -128,6 +145,38 @@ impl Plan {
         if rng.permille(300) {
             let begin = rng.time(plan.calm / 2);
             plan.kme_outage = Some((begin, begin + rng.time(plan.calm)));
+        }
+        plan.end = plan.calm + longest * 8 + ms(4000);
+        plan
+    }
+
+    /// The KME of one end, or of each, is gone for some time, on a good or a bad line.
+    pub fn gone(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x60E);
+        let mut plan = if rng.permille(500) {
+            Self::drawn(seed)
+        } else {
+            Self::calm(seed)
+        };
+        let longest = plan.interval[0].max(plan.interval[1]);
+        plan.calm = plan.calm.max(longest * 8);
+        let first = rng.below(2);
+        for side in [first, 1 - first] {
+            let from = rng.time(plan.calm);
+            let answers = [
+                KeyFailure::Unreachable,
+                KeyFailure::NotFound,
+                KeyFailure::NoKeys,
+            ];
+            let gone = Gone {
+                from,
+                until: from + rng.time(plan.calm - from),
+                answer: rng.pick(&answers),
+                spends: rng.permille(300),
+            };
+            if side == first || rng.permille(250) {
+                plan.kme_gone.push((side, gone));
+            }
         }
         plan.end = plan.calm + longest * 8 + ms(4000);
         plan
@@ -192,6 +241,13 @@ impl Plan {
         self.differs() && now < self.calm + ms(1000) + self.latency * 8
     }
 
+    /// The answer of a KME that is gone, and whether it spends the key.
+    pub fn gone_at(&self, now: Duration, side: usize) -> Option<Gone> {
+        let gone = self.kme_gone.iter().filter(|(at, _)| *at == side);
+        let mut gone = gone.map(|(_, gone)| *gone);
+        gone.find(|gone| (gone.from..gone.until).contains(&now))
+    }
+
     /// After `calm`: the same line without its faults.
     pub fn calmed(&mut self) {
         self.jitter = ms(0);
@@ -203,6 +259,7 @@ impl Plan {
         self.kme_spread = ms(0);
         self.kme_fault = 0;
         self.kme_outage = None;
+        self.kme_gone.clear();
         self.kme_repeats = false;
         self.crash_every = None;
         self.injected = 0;
