@@ -4,23 +4,24 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use wire::{
     Channel, ETHERTYPE_MACSEC, ICV_LEN, MacAddr, SECTAG_LEN_MIN, SHORT_LEN_BOUND, Sci, SecTag,
 };
 
-use super::known::{HOUR_MS, Keys, Meant};
+use super::channel::Order;
+use super::known::{HOUR_MS, Keys};
+use super::repeat::{Repeats, Taken};
 use super::{Line, Verification, VerifyError};
 use crate::capture::{Capture, CaptureError, Frame, Link};
 use crate::ledger::reader::Source;
-use crate::ledger::sort::Sorter;
 
 /// Limit of packet-number counters: one for each key and sender's SC.
 const COUNTERS_MAX: usize = 1 << 21;
+const TOO_MANY_CHANNELS: VerifyError = VerifyError::TooMuch(
+    "the capture holds more secure channels than can be held in memory; fix: give a part of it",
+);
 /// Limit of hours in which a capture has frames: 15 years.
 const HOURS_MAX: usize = 1 << 17;
-/// Octets from the SecTAG on that are compared between frames captured at different lengths.
-const HEAD_LEN: usize = 32;
 /// The longest SecTAG, the shortest user data without SL, the ICV.
 const PARSED_LEN: usize = 16 + SHORT_LEN_BOUND as usize + ICV_LEN;
 
@@ -41,10 +42,10 @@ pub(super) fn verify(
     let mut check = Check {
         keys,
         highest: HashMap::new(),
-        frames: Sorter::new(),
+        orders: HashMap::new(),
+        repeats: Repeats::new(),
         line: Line::default(),
         octets: Vec::new(),
-        item: Vec::new(),
     };
     loop {
         match capture.next() {
@@ -83,10 +84,11 @@ struct Check {
     keys: Keys,
     /// The highest packet number so far of each key and SC.
     highest: HashMap<(usize, u16), u64>,
-    frames: Sorter,
+    /// Each SC, in the order of the capture.
+    orders: HashMap<Sci, Order>,
+    repeats: Repeats,
     line: Line,
     octets: Vec<u8>,
-    item: Vec<u8>,
 }
 
 impl Check {
@@ -118,7 +120,7 @@ impl Check {
         let Some((tag, sci)) = self.tag(on_line, payload.source) else {
             return Ok(());
         };
-        let Some(meant) = self.keys.find(sci.mac(), tag.an.value(), at_ms) else {
+        let Some(key) = self.keys.find(sci.mac(), tag.an.value(), at_ms) else {
             let sender = self.keys.senders.get(&sci.mac());
             let counter = match sender {
                 None => &mut self.line.others,
@@ -130,7 +132,7 @@ impl Check {
             *counter += 1;
             return Ok(());
         };
-        self.take(&tag, sci, &meant, on_line)
+        self.take(&tag, sci, key, at_ms, on_line)
     }
 
     /// The SecTAG in `octets`, and the SCI. `None`, and counted, if it is malformed or too short.
@@ -173,7 +175,8 @@ impl Check {
         &mut self,
         tag: &SecTag,
         sci: Sci,
-        meant: &Meant,
+        key: usize,
+        at_ms: u64,
         on_line: usize,
     ) -> Result<(), VerifyError> {
         // A short frame has padding on the line, but not at every capture point: leave it out.
@@ -183,24 +186,21 @@ impl Check {
         };
         self.octets.truncate(len);
         let port = u16::from_be_bytes([sci.to_bytes()[6], sci.to_bytes()[7]]);
-        let pn = self.packet_number(meant.key, port, tag.pn_low)?;
-        let captured = self.octets.len();
-        let head = &self.octets[..captured.min(HEAD_LEN)];
-        let (all, head) = (Sha256::digest(&self.octets), Sha256::digest(head));
-        let size = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes();
-        let item = &mut self.item;
-        item.clear();
-        item.extend(size(meant.key));
-        item.extend(port.to_be_bytes());
-        item.extend(pn.to_be_bytes());
-        // Completely captured frames sort first.
-        item.push(u8::from(captured < len));
-        item.extend(size(captured));
-        item.extend(size(len));
-        item.push(u8::from(meant.ambiguous));
-        item.extend_from_slice(&all[..16]);
-        item.extend_from_slice(&head[..16]);
-        self.frames.push(item)?;
+        let pn = self.packet_number(key, port, tag.pn_low)?;
+        let an = tag.an.value();
+        if self.orders.len() > COUNTERS_MAX {
+            return Err(TOO_MANY_CHANNELS);
+        }
+        let visit = self.orders.entry(sci).or_default().on_frame(an, at_ms);
+        self.repeats.push(&Taken {
+            sci,
+            an,
+            pn,
+            at_ms,
+            visit,
+            len,
+            octets: &self.octets,
+        })?;
         Ok(())
     }
 
@@ -210,9 +210,7 @@ impl Check {
             return Ok(low.into());
         }
         if self.highest.len() > COUNTERS_MAX {
-            return Err(VerifyError::TooMuch(
-                "the capture holds more secure channels than can be held in memory; fix: give a part of it",
-            ));
+            return Err(TOO_MANY_CHANNELS);
         }
         let highest = self.highest.entry((key, port)).or_insert(0);
         let pn = nearest(*highest, low);
@@ -223,103 +221,14 @@ impl Check {
     fn end(self, into: &mut Verification) -> Result<(), VerifyError> {
         let Self {
             keys,
-            frames,
+            repeats,
             mut line,
             ..
         } = self;
-        let mut sorted = frames.sorted()?;
-        let (mut item, mut first) = (Vec::new(), Vec::new());
-        let mut told = false;
-        while sorted.next(&mut item)? {
-            into.frames += 1;
-            let same_number = first.get(..NUMBER_LEN) == item.get(..NUMBER_LEN);
-            if !same_number {
-                std::mem::swap(&mut first, &mut item);
-                told = false;
-                continue;
-            }
-            match Seen::of(&item).compare(&Seen::of(&first)) {
-                Same::Copy => line.copies += 1,
-                Same::Unknown => line.uncompared += 1,
-                Same::Ambiguous => line.ambiguous += 1,
-                Same::Other if told => {}
-                Same::Other => {
-                    told = true;
-                    let seen = Seen::of(&item);
-                    let name = keys.keys.get(seen.key).map_or("", |key| key.name.as_str());
-                    into.grave(format!(
-                        "key_ID {name}: packet number {} twice on the line, in different frames",
-                        seen.pn
-                    ));
-                }
-            }
-        }
+        repeats.end(&keys, &mut line, into)?;
         conclude(&line, into);
         into.line = Some(line);
         Ok(())
-    }
-}
-
-/// Key, port and packet number.
-const NUMBER_LEN: usize = 4 + 2 + 8;
-
-/// A frame in sorted order.
-struct Seen<'a> {
-    key: usize,
-    pn: u64,
-    captured: u32,
-    len: u32,
-    ambiguous: bool,
-    all: &'a [u8],
-    head: &'a [u8],
-}
-
-/// Result of a comparison of two frames with the same packet number.
-enum Same {
-    /// The same frame.
-    Copy,
-    /// Different frames.
-    Other,
-    /// Different frames, but maybe of two keys.
-    Ambiguous,
-    /// Too little was captured.
-    Unknown,
-}
-
-impl<'a> Seen<'a> {
-    fn of(item: &'a [u8]) -> Self {
-        let u32_at = |at: usize| {
-            let octets = item.get(at..).and_then(|rest| rest.first_chunk());
-            octets.map_or(0, |octets| u32::from_be_bytes(*octets))
-        };
-        let (high, low) = (u32_at(6), u32_at(10));
-        Self {
-            key: u32_at(0) as usize,
-            pn: u64::from(high) << 32 | u64::from(low),
-            captured: u32_at(15),
-            len: u32_at(19),
-            ambiguous: item.get(23) == Some(&1),
-            all: item.get(24..40).unwrap_or_default(),
-            head: item.get(40..56).unwrap_or_default(),
-        }
-    }
-
-    fn compare(&self, first: &Self) -> Same {
-        let enough = self.captured.min(first.captured) as usize >= HEAD_LEN;
-        let differs = if self.len != first.len || (enough && self.head != first.head) {
-            true
-        } else if self.captured == first.captured {
-            self.all != first.all
-        } else if enough {
-            false
-        } else {
-            return Same::Unknown;
-        };
-        match differs {
-            false => Same::Copy,
-            true if self.ambiguous || first.ambiguous => Same::Ambiguous,
-            true => Same::Other,
-        }
     }
 }
 
@@ -370,7 +279,7 @@ fn conclude(line: &Line, into: &mut Verification) {
         ),
         (
             line.ambiguous,
-            "packet numbers came twice, where the clocks do not tell keys with the same AN apart",
+            "packet numbers came twice, where neither the clocks nor the ANs tell keys with the same AN apart",
         ),
     ];
     for (frames, text) in others.into_iter().filter(|(frames, _)| *frames > 0) {

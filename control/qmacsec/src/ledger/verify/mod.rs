@@ -9,12 +9,14 @@
 //! Memory is bounded for ledgers and captures of any length: items to compare are sorted in a
 //! temporary file.
 
+mod channel;
 mod fields;
 mod heads;
 mod key;
 mod known;
 mod line;
 mod pair;
+mod repeat;
 mod words;
 
 use std::collections::BTreeMap;
@@ -29,6 +31,8 @@ use crate::capture::CaptureError;
 const NAMES: [char; 2] = ['A', 'B'];
 /// Limit in milliseconds for clock differences between the two boxes and the capturing machine.
 const CLOCKS_MS: u64 = 2000;
+/// Limit in milliseconds for frames that a capture has out of order.
+const CAPTURE_ORDER_MS: u64 = 20;
 /// Limit of findings kept as text; more are counted.
 const FINDINGS_MAX: usize = 1000;
 /// Limit of records per direction that a crash loses: those of the open keys.
@@ -114,7 +118,7 @@ pub struct Line {
     pub copies: u64,
     /// Repeated packet numbers in frames that were captured too short to compare.
     pub uncompared: u64,
-    /// Repeated packet numbers where times do not separate keys with the same AN.
+    /// Repeated packet numbers where neither times nor ANs separate keys with the same AN.
     pub ambiguous: u64,
     /// Protected frames of a sender in the ledgers, in their time, with an unrecorded key.
     pub unknown_keys: u64,

@@ -8,12 +8,12 @@ use crate::capture::tests::{Classic, ETHERNET, MICROSECONDS, NANOSECONDS, Octets
 use crate::ledger::tests::{lines, record};
 use crate::ledger::{Cut, Gap, Heard, Record, Removed, Segment, What};
 
-struct World {
+pub(super) struct World {
     folder: tempfile::TempDir,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
@@ -23,18 +23,22 @@ impl World {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, octets: impl AsRef<[u8]>) -> PathBuf {
+    pub(super) fn write(&self, name: &str, octets: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, octets).unwrap();
         path
     }
 
-    fn ledgers(&self, a: impl IntoIterator<Item = What>, b: impl IntoIterator<Item = What>) {
+    pub(super) fn ledgers(
+        &self,
+        a: impl IntoIterator<Item = What>,
+        b: impl IntoIterator<Item = What>,
+    ) {
         self.write("a", lines(a).concat());
         self.write("b", lines(b).concat());
     }
 
-    fn verify(&self, capture: Option<&Path>) -> Verification {
+    pub(super) fn verify(&self, capture: Option<&Path>) -> Verification {
         verify([&self.path("a"), &self.path("b")], capture).unwrap()
     }
 
@@ -54,12 +58,12 @@ fn keys(direction: &str, count: u32) -> impl Iterator<Item = What> {
     (0..count).map(move |number| key(direction, number, 100))
 }
 
-fn has(verification: &Verification, grave: bool, text: &str) -> bool {
+pub(super) fn has(verification: &Verification, grave: bool, text: &str) -> bool {
     let mut findings = verification.findings.iter();
     findings.any(|finding| finding.grave == grave && finding.text.contains(text))
 }
 
-fn reason(verification: &Verification, text: &str) -> bool {
+pub(super) fn reason(verification: &Verification, text: &str) -> bool {
     verification
         .not_proven
         .iter()
@@ -337,7 +341,7 @@ fn protected(key: u32, pn: u32, fill: u8) -> Vec<u8> {
     octets
 }
 
-fn ethernet(tags: &[u8], rest: &[u8]) -> Vec<u8> {
+pub(super) fn ethernet(tags: &[u8], rest: &[u8]) -> Vec<u8> {
     let macs = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
     [&macs, tags, rest].concat()
 }
@@ -352,7 +356,7 @@ fn frame(key: u32, pn: u32, fill: u8) -> Sent {
     sent(key, ethernet(&[], &protected(key, pn, fill)))
 }
 
-fn pcap(frames: &[Sent]) -> Vec<u8> {
+pub(super) fn pcap(frames: &[Sent]) -> Vec<u8> {
     with_link(ETHERNET, frames)
 }
 
@@ -649,45 +653,6 @@ fn a_capture_that_cannot_be_read_is_an_error_and_a_broken_one_is_read_so_far() {
         reason(&verification, "is broken at octet"),
         "{verification:?}"
     );
-}
-
-#[test]
-fn keys_that_clocks_cannot_tell_apart_give_no_false_alarm() {
-    // Keys of 100 ms: an AN is reused after 400 ms.
-    let quick = |direction: &'static str| {
-        (0..40_u32).map(move |number| {
-            let mut record = record(direction, number, 100);
-            record.installed_ms = u64::from(number) * 100;
-            record.first_frame_ms = Some(record.installed_ms + 10);
-            record.last_frame_ms = Some(record.installed_ms + 110);
-            record.wiped_ms = record.installed_ms + 150;
-            What::Key(record)
-        })
-    };
-    let world = World::new();
-    world.ledgers(quick("out"), quick("in"));
-    let at = |ms: u64, pn: u32, fill: u8| {
-        let mut frame = frame(0, pn, fill);
-        frame.0 = ms * 1000;
-        frame
-    };
-    let verify = |frames: &[Sent]| {
-        let capture = world.write("line", pcap(frames));
-        world.verify(Some(&capture))
-    };
-    // During the use of key 0, and half way between the uses of key 0 and key 4.
-    for frames in [[at(60, 1, 1), at(70, 1, 2)], [at(255, 1, 1), at(250, 1, 2)]] {
-        let verification = verify(&frames);
-        assert_eq!(
-            verification.verdict(),
-            Verdict::NotProven,
-            "{verification:?}"
-        );
-        assert!(
-            reason(&verification, "clocks do not tell"),
-            "{verification:?}"
-        );
-    }
 }
 
 #[test]
