@@ -198,7 +198,7 @@ impl Entry {
 
     /// Whether its own hash is right.
     pub(super) fn is_whole(&self) -> bool {
-        self.hash == hash(self.number, &self.previous, &self.what)
+        octets(&self.hash) == Some(digest(self.number, &self.previous, &self.what))
     }
 
     /// Whether a ledger may begin with this entry: entry 1, or the first entry of a segment.
@@ -217,17 +217,34 @@ impl Entry {
     }
 }
 
-/// Hashes each field with its length before it, so that different contents give different octets.
-struct Fields(Sha256);
+/// The octets of each field with its length before it, so that different contents give different
+/// octets.
+struct Fields(Vec<u8>);
+
+/// Octets of the fields of a key; longer ones need another allocation.
+const FIELDS_LEN: usize = 1024;
 
 impl Fields {
     fn put(&mut self, field: &str) {
-        self.0.update((field.len() as u64).to_be_bytes());
-        self.0.update(field);
+        self.octets(field.as_bytes());
     }
 
+    fn octets(&mut self, field: &[u8]) {
+        self.0.extend((field.len() as u64).to_be_bytes());
+        self.0.extend_from_slice(field);
+    }
+
+    /// The number's decimal digits.
     fn number(&mut self, field: u64) {
-        self.put(&field.to_string());
+        let mut digits = [0; 20];
+        let mut begin = digits.len();
+        let mut left = field;
+        while begin == digits.len() || left > 0 {
+            begin -= 1;
+            digits[begin] = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        self.octets(&digits[begin..]);
     }
 
     fn time(&mut self, time: Option<u64>) {
@@ -239,7 +256,11 @@ impl Fields {
 }
 
 fn hash(number: u64, previous: &str, what: &What) -> String {
-    let mut fields = Fields(Sha256::new());
+    hex(&digest(number, previous, what))
+}
+
+fn digest(number: u64, previous: &str, what: &What) -> [u8; 32] {
+    let mut fields = Fields(Vec::with_capacity(FIELDS_LEN));
     let mut begin = |format: &str| {
         fields.put(format);
         fields.number(number);
@@ -279,7 +300,7 @@ fn hash(number: u64, previous: &str, what: &What) -> String {
             fields.number(note.at_ms);
         }
     }
-    hex(&fields.0.finalize())
+    Sha256::digest(&fields.0).into()
 }
 
 fn record_fields(fields: &mut Fields, record: &Record) {
@@ -310,16 +331,32 @@ pub(super) fn hex(octets: &[u8]) -> String {
 
 /// A SHA-256 from its lower-case hex digits.
 pub(super) fn octets(text: &str) -> Option<[u8; 32]> {
-    let digit = |octet: u8| match octet {
-        b'0'..=b'9' => Some(octet - b'0'),
-        b'a'..=b'f' => Some(octet - b'a' + 10),
-        _ => None,
-    };
     let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
-    let mut octets = [0; 32];
-    let (pairs, _none) = digits.as_chunks::<2>();
-    for (octet, [high, low]) in octets.iter_mut().zip(pairs) {
-        *octet = digit(*high)? << 4 | digit(*low)?;
+    hex_octets(digits)
+}
+
+/// Octets from twice as many lower-case hex digits.
+pub(super) fn hex_octets<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    const NONE: u8 = 0xff;
+    const VALUES: [u8; 256] = {
+        let mut values = [NONE; 256];
+        let mut value = 0;
+        while value < 16 {
+            values[b"0123456789abcdef"[value as usize] as usize] = value;
+            value += 1;
+        }
+        values
+    };
+    let (pairs, odd) = digits.as_chunks::<2>();
+    if pairs.len() != N || !odd.is_empty() {
+        return None;
     }
-    Some(octets)
+    let mut octets = [0; N];
+    let mut any = 0;
+    for (octet, [high, low]) in octets.iter_mut().zip(pairs) {
+        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+        any |= high | low;
+        *octet = high << 4 | low & 15;
+    }
+    (any < 16).then_some(octets)
 }

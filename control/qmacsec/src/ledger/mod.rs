@@ -13,6 +13,7 @@
 //! resolution (10 ms). Why files and not a database: docs/adr/0014.
 
 mod book;
+mod canonical;
 mod entry;
 mod error;
 mod file;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The life of one key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// Name of the encryptor.

@@ -3,10 +3,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Limit of octets in one run in memory.
 const RUN_LEN: usize = 48 << 20;
@@ -30,20 +32,40 @@ pub(super) struct Sorter {
 #[derive(Default)]
 struct Run {
     octets: Vec<u8>,
-    places: Vec<(u32, u8)>,
+    places: Vec<Place>,
+}
+
+/// Place of an item in a run.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The first octets of the item, which decide most comparisons.
+    front: u64,
+    at: u32,
+    len: u8,
 }
 
 impl Run {
-    fn item(&self, place: (u32, u8)) -> &[u8] {
-        let at = place.0 as usize;
-        &self.octets[at..at + usize::from(place.1)]
+    fn item(&self, place: Place) -> &[u8] {
+        let at = place.at as usize;
+        &self.octets[at..at + usize::from(place.len)]
     }
 
     fn sort(&mut self) {
         let mut places = std::mem::take(&mut self.places);
-        places.sort_unstable_by(|a, b| self.item(*a).cmp(self.item(*b)));
+        places.sort_unstable_by(|a, b| {
+            let by_front = a.front.cmp(&b.front);
+            by_front.then_with(|| self.item(*a).cmp(self.item(*b)))
+        });
         self.places = places;
     }
+}
+
+/// The first octets of an item, in the order of the items; a shorter item has zeros after it.
+fn front(item: &[u8]) -> u64 {
+    let mut octets = [0; 8];
+    let len = item.len().min(octets.len());
+    octets[..len].copy_from_slice(&item[..len]);
+    u64::from_be_bytes(octets)
 }
 
 impl Sorter {
@@ -71,7 +93,11 @@ impl Sorter {
             self.spill()?;
         }
         let at = u32::try_from(self.run.octets.len()).map_err(io::Error::other)?;
-        self.run.places.push((at, len));
+        self.run.places.push(Place {
+            front: front(item),
+            at,
+            len,
+        });
         self.run.octets.extend_from_slice(item);
         Ok(())
     }
@@ -89,9 +115,9 @@ impl Sorter {
         };
         let begins = self.spilled;
         for place in &self.run.places {
-            file.write_all(&[place.1])?;
+            file.write_all(&[place.len])?;
             file.write_all(self.run.item(*place))?;
-            self.spilled += 1 + u64::from(place.1);
+            self.spilled += 1 + u64::from(place.len);
         }
         self.runs.push((begins, self.spilled));
         self.run.octets.clear();
@@ -105,25 +131,23 @@ impl Sorter {
     /// The temporary file cannot be written.
     pub(super) fn sorted(mut self) -> io::Result<Sorted> {
         self.run.sort();
-        let Some(spill) = self.spill.take() else {
-            return Ok(Sorted {
-                run: self.run,
-                next: 0,
-                file: None,
-                merging: Vec::new(),
-                heap: BinaryHeap::new(),
-            });
-        };
-        let file = spill.into_inner().map_err(|error| error.into_error())?;
         let mut sorted = Sorted {
             run: self.run,
             next: 0,
-            file: Some(file),
-            merging: self.runs.into_iter().map(Merging::of).collect(),
+            merging: Vec::new(),
             heap: BinaryHeap::new(),
         };
+        if let Some(spill) = self.spill.take() {
+            let file = spill.into_inner().map_err(|error| error.into_error())?;
+            let file = Arc::new(file);
+            let runs = self.runs.into_iter();
+            sorted.merging = runs.map(|run| Merging::of(&file, run)).collect();
+        }
         for run in 0..sorted.merging.len() {
-            sorted.refill(run)?;
+            let mut item = Vec::new();
+            if sorted.merging[run].next(&mut item)? {
+                sorted.heap.push(Reverse((item, run)));
+            }
         }
         Ok(sorted)
     }
@@ -140,7 +164,6 @@ pub(super) struct Sorted {
     /// The last run, still in memory.
     run: Run,
     next: usize,
-    file: Option<File>,
     merging: Vec<Merging>,
     /// The next item of each run in the file.
     heap: BinaryHeap<Reverse<(Vec<u8>, usize)>>,
@@ -148,6 +171,7 @@ pub(super) struct Sorted {
 
 /// A run in the file.
 struct Merging {
+    file: Arc<File>,
     at: u64,
     end: u64,
     ahead: Vec<u8>,
@@ -155,8 +179,9 @@ struct Merging {
 }
 
 impl Merging {
-    fn of((at, end): (u64, u64)) -> Self {
+    fn of(file: &Arc<File>, (at, end): (u64, u64)) -> Self {
         Self {
+            file: Arc::clone(file),
             at,
             end,
             ahead: Vec::new(),
@@ -164,25 +189,36 @@ impl Merging {
         }
     }
 
-    fn take(&mut self, file: &File, len: usize, into: &mut Vec<u8>) -> io::Result<bool> {
-        into.clear();
-        while into.len() < len {
-            if self.used == self.ahead.len() {
-                let left = self.end - self.at;
-                if left == 0 {
-                    return Ok(false);
-                }
-                let ahead = AHEAD.min(usize::try_from(left).unwrap_or(AHEAD));
-                self.ahead.resize(ahead, 0);
-                file.read_exact_at(&mut self.ahead, self.at)?;
-                self.at += ahead as u64;
-                self.used = 0;
-            }
-            let take = (len - into.len()).min(self.ahead.len() - self.used);
-            into.extend_from_slice(&self.ahead[self.used..self.used + take]);
-            self.used += take;
+    /// The next item; false at the end of the run.
+    fn next(&mut self, item: &mut Vec<u8>) -> io::Result<bool> {
+        let left = self.ahead.get(self.used..).unwrap_or_default();
+        let whole = |left: &[u8]| {
+            left.first()
+                .is_some_and(|len| left.len() > usize::from(*len))
+        };
+        if !whole(left) {
+            self.read_ahead()?;
         }
+        let left = self.ahead.get(self.used..).unwrap_or_default();
+        let Some((len, octets)) = left.split_first() else {
+            return Ok(false);
+        };
+        let len = usize::from(*len);
+        item.clear();
+        item.extend_from_slice(octets.get(..len).ok_or(io::ErrorKind::UnexpectedEof)?);
+        self.used += 1 + len;
         Ok(true)
+    }
+
+    fn read_ahead(&mut self) -> io::Result<()> {
+        self.ahead.drain(..self.used);
+        self.used = 0;
+        let kept = self.ahead.len();
+        let left = usize::try_from(self.end - self.at).unwrap_or(AHEAD);
+        self.ahead.resize(kept + AHEAD.min(left), 0);
+        self.file.read_exact_at(&mut self.ahead[kept..], self.at)?;
+        self.at += (self.ahead.len() - kept) as u64;
+        Ok(())
     }
 }
 
@@ -192,40 +228,82 @@ impl Sorted {
     /// # Errors
     /// The temporary file cannot be read.
     pub(super) fn next(&mut self, item: &mut Vec<u8>) -> io::Result<bool> {
-        let in_memory = self
-            .run
-            .places
-            .get(self.next)
-            .map(|place| self.run.item(*place));
-        let in_file = self.heap.peek().map(|Reverse((item, _))| item.as_slice());
-        let from_memory = match (in_memory, in_file) {
+        let in_memory = self.run.places.get(self.next);
+        let in_memory = in_memory.map(|place| self.run.item(*place));
+        let in_file = self.heap.peek_mut();
+        let from_memory = match (in_memory, &in_file) {
             (None, None) => return Ok(false),
-            (Some(a), Some(b)) => a <= b,
+            (Some(a), Some(first)) => a <= first.0.0.as_slice(),
             (a, _) => a.is_some(),
         };
         if from_memory {
             item.clear();
             item.extend_from_slice(in_memory.unwrap_or_default());
             self.next += 1;
-        } else if let Some(Reverse((first, run))) = self.heap.pop() {
-            *item = first;
-            self.refill(run)?;
+        } else if let Some(mut first) = in_file {
+            let Reverse((next, run)) = &mut *first;
+            std::mem::swap(item, next);
+            if !self.merging[*run].next(next)? {
+                PeekMut::pop(first);
+            }
         }
         Ok(true)
     }
 
-    fn refill(&mut self, run: usize) -> io::Result<()> {
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
-        let merging = &mut self.merging[run];
-        let mut item = Vec::new();
-        if merging.take(file, 1, &mut item)? {
-            let len = usize::from(item.first().copied().unwrap_or(0));
-            merging.take(file, len, &mut item)?;
-            self.heap.push(Reverse((item, run)));
+    /// The items of two lists in one order.
+    pub(super) fn with(self, other: Self) -> Both {
+        Both {
+            sides: [self, other].map(|sorted| Side {
+                sorted,
+                item: Vec::new(),
+                state: Next::Unknown,
+            }),
         }
-        Ok(())
+    }
+}
+
+/// Two sorted lists in one order.
+pub(super) struct Both {
+    sides: [Side; 2],
+}
+
+struct Side {
+    sorted: Sorted,
+    item: Vec<u8>,
+    state: Next,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Unknown,
+    Item,
+    End,
+}
+
+impl Both {
+    /// The next item; false at the end.
+    ///
+    /// # Errors
+    /// The temporary file cannot be read.
+    pub(super) fn next(&mut self, item: &mut Vec<u8>) -> io::Result<bool> {
+        for side in &mut self.sides {
+            if side.state == Next::Unknown {
+                side.state = match side.sorted.next(&mut side.item)? {
+                    true => Next::Item,
+                    false => Next::End,
+                };
+            }
+        }
+        let [a, b] = &mut self.sides;
+        let next = match (a.state, b.state) {
+            (Next::Item, Next::Item) if a.item <= b.item => a,
+            (_, Next::Item) => b,
+            (Next::Item, _) => a,
+            _ => return Ok(false),
+        };
+        std::mem::swap(item, &mut next.item);
+        next.state = Next::Unknown;
+        Ok(true)
     }
 }
 
@@ -240,12 +318,17 @@ mod tests {
         fn it_sorts_as_a_list_does(
             items in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..12), 0..200),
             run in 1..60_usize,
+            split in any::<prop::sample::Index>(),
         ) {
-            let mut sorter = Sorter::with_run_items(run);
-            for item in &items {
-                sorter.push(item).unwrap();
-            }
-            let mut sorted = sorter.sorted().unwrap();
+            let sorted = |items: &[Vec<u8>]| {
+                let mut sorter = Sorter::with_run_items(run);
+                for item in items {
+                    sorter.push(item).unwrap();
+                }
+                sorter.sorted().unwrap()
+            };
+            let (a, b) = items.split_at(split.index(items.len() + 1));
+            let mut sorted = sorted(a).with(sorted(b));
             let (mut got, mut item) = (Vec::new(), Vec::new());
             while sorted.next(&mut item).unwrap() {
                 got.push(item.clone());

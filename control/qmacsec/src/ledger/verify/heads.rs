@@ -19,8 +19,9 @@ pub(super) fn check(
     mut heads: Heads,
     into: &mut Verification,
 ) -> Result<(), VerifyError> {
-    for entry in source.entries()? {
-        heads.see(&entry?, into)?;
+    let mut entries = source.entries()?;
+    while let Some(entry) = entries.advance()? {
+        heads.see(entry, into)?;
     }
     heads.end(into)
 }
@@ -30,19 +31,20 @@ pub(super) struct Heads {
     about: char,
     by: char,
     sorted: Sorted,
-    pub(super) next: Option<Heard>,
+    next: Option<Heard>,
     item: Vec<u8>,
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Heard {
+struct Heard {
     number: u64,
     at_ms: u64,
     hash: [u8; 32],
 }
 
 impl Heads {
-    pub(super) fn of(sorter: Sorter, about: usize) -> io::Result<Self> {
+    /// `None` if the other end noted none.
+    pub(super) fn of(sorter: Sorter, about: usize) -> io::Result<Option<Self>> {
         let mut heads = Self {
             about: NAMES[about],
             by: NAMES[1 - about],
@@ -51,7 +53,7 @@ impl Heads {
             item: Vec::new(),
         };
         heads.advance()?;
-        Ok(heads)
+        Ok(heads.next.is_some().then_some(heads))
     }
 
     fn advance(&mut self) -> io::Result<()> {
@@ -68,7 +70,7 @@ impl Heads {
     }
 
     /// Takes the next entry of the ledger that the heads are from.
-    pub(super) fn see(&mut self, entry: &Entry, into: &mut Verification) -> io::Result<()> {
+    fn see(&mut self, entry: &Entry, into: &mut Verification) -> io::Result<()> {
         while let Some(heard) = self.next.filter(|heard| heard.number <= entry.number) {
             // The entry of a head with a smaller number was removed.
             if heard.number == entry.number {
@@ -90,7 +92,7 @@ impl Heads {
     }
 
     /// Reports the heads after the end of the ledger.
-    pub(super) fn end(mut self, into: &mut Verification) -> Result<(), VerifyError> {
+    fn end(mut self, into: &mut Verification) -> Result<(), VerifyError> {
         let mut last = None;
         while let Some(heard) = self.next {
             last = Some(heard);

@@ -1,5 +1,7 @@
 //! A short, sortable encoding of a key's name.
 
+use crate::ledger::entry::hex_octets;
+
 /// Tag of a UUID, encoded in 16 octets.
 const UUID: u8 = 1;
 /// Tag of any other name, encoded as it is with a zero after it.
@@ -55,20 +57,17 @@ pub(super) fn text(name: &[u8]) -> String {
 
 fn uuid(name: &str) -> Option<[u8; UUID_LEN]> {
     let name: &[u8; 36] = name.as_bytes().try_into().ok()?;
-    let mut octets = [0; UUID_LEN];
-    let mut digits = 0;
-    for (place, octet) in name.iter().enumerate() {
-        let digit = match octet {
-            b'-' if HYPHENS.contains(&place) => continue,
-            _ if HYPHENS.contains(&place) => return None,
-            b'0'..=b'9' => octet - b'0',
-            b'a'..=b'f' => octet - b'a' + 10,
-            _ => return None,
-        };
-        octets[digits / 2] = octets[digits / 2] << 4 | digit;
-        digits += 1;
+    if HYPHENS.iter().any(|place| name[*place] != b'-') {
+        return None;
     }
-    Some(octets)
+    let mut digits = [0; 2 * UUID_LEN];
+    let mut from = 0;
+    // The hyphens before each group move it to the right.
+    for (hyphens, until) in HYPHENS.into_iter().chain([name.len()]).enumerate() {
+        digits[from - hyphens..until - hyphens].copy_from_slice(&name[from..until]);
+        from = until + 1;
+    }
+    hex_octets(&digits)
 }
 
 #[cfg(test)]

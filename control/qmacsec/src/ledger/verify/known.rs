@@ -118,8 +118,8 @@ impl Keys {
         let mut keys = Vec::new();
         let mut senders: BTreeMap<MacAddr, (u64, u64)> = BTreeMap::new();
         for source in sources {
-            for entry in source.entries()? {
-                let entry = entry?;
+            let mut entries = source.entries()?;
+            while let Some(entry) = entries.advance()? {
                 let What::Key(record) = &entry.what else {
                     continue;
                 };

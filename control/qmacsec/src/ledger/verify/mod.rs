@@ -165,6 +165,17 @@ impl Verification {
         }
     }
 
+    /// Adds the findings of a part, in their order.
+    fn append(&mut self, part: Self) {
+        self.heads += part.heads;
+        self.more_grave += part.more_grave;
+        self.more_notes += part.more_notes;
+        self.not_proven.extend(part.not_proven);
+        for finding in part.findings {
+            self.find(finding.grave, finding.text);
+        }
+    }
+
     /// The verdict.
     #[must_use]
     pub fn verdict(&self) -> Verdict {

@@ -1,6 +1,8 @@
 //! Compares the ledgers of the two ends.
 
-use std::io;
+use std::fmt::Display;
+use std::sync::Mutex;
+use std::{io, thread};
 
 use super::fields::Fields;
 use super::heads::{self, Heads};
@@ -8,72 +10,108 @@ use super::words::{count, time};
 use super::{CLOCKS_MS, CRASH_KEYS, NAMES, Verification, VerifyError, key};
 use crate::ledger::entry::octets;
 use crate::ledger::reader::{Source, tells_of_removal};
-use crate::ledger::sort::Sorter;
+use crate::ledger::sort::{Both, Sorter};
 use crate::ledger::{Record, What};
 
 const WAYS: [&str; 2] = ["A to B", "B to A"];
 /// Limit of different texts: suites, origins, senders.
 const TEXTS_MAX: usize = 4096;
 
-/// Data collected from one reading of each ledger.
+/// Data collected from one reading of a ledger.
 struct Gathered {
-    /// Keys of both ledgers, by name.
+    which: usize,
+    /// Its keys, by name.
     keys: Sorter,
     texts: Texts,
-    /// Heads that one end noted of the other: those of A, those of B.
-    heads: [Sorter; 2],
-    /// Time from which each ledger is kept, if its oldest segments were removed.
-    kept_from_ms: [Option<u64>; 2],
+    /// Heads that this end noted of the other.
+    heads: Sorter,
+    /// Time from which the ledger is kept, if its oldest segments were removed.
+    kept_from_ms: Option<u64>,
+    found: Verification,
 }
 
 /// Reads and compares both ledgers.
 pub(super) fn verify(sources: &[Source; 2], into: &mut Verification) -> Result<(), VerifyError> {
-    let mut gathered = Gathered {
-        keys: Sorter::new(),
-        texts: Texts::default(),
-        heads: [Sorter::new(), Sorter::new()],
-        kept_from_ms: [None; 2],
-    };
-    gathered.read(sources, 0, None, into)?;
-    let heard_by_a = std::mem::replace(&mut gathered.heads[1], Sorter::new());
-    let heads = Heads::of(heard_by_a, 1)?;
-    gathered.read(sources, 1, Some(heads), into)?;
-    let heard_by_b = std::mem::replace(&mut gathered.heads[0], Sorter::new());
-    let heads = Heads::of(heard_by_b, 0)?;
-    if heads.next.is_some() {
-        heads::check(&sources[0], heads, into)?;
+    let [a, b] = both(|which| {
+        let mut gathered = Gathered {
+            which,
+            keys: Sorter::new(),
+            texts: Texts::default(),
+            heads: Sorter::new(),
+            kept_from_ms: None,
+            found: Verification::default(),
+        };
+        gathered.read(&sources[which])?;
+        Ok(gathered)
+    })?;
+    let heads = [Heads::of(b.heads, 0)?, Heads::of(a.heads, 1)?];
+    for (which, found) in [a.found, b.found].into_iter().enumerate() {
+        into.entries[which] = found.entries[which];
+        into.segments[which] = found.segments[which];
+        into.append(found);
     }
-    keys(gathered, into)?;
-    Ok(())
+    let heads = heads.map(Mutex::new);
+    let compared = both(|which| {
+        let mut found = Verification::default();
+        let taken = heads[which].lock().ok().and_then(|mut heads| heads.take());
+        if let Some(heads) = taken {
+            heads::check(&sources[which], heads, &mut found)?;
+        }
+        Ok(found)
+    })?;
+    for found in compared {
+        into.append(found);
+    }
+    let compare = Compare {
+        texts: [a.texts, b.texts],
+        kept_from_ms: [a.kept_from_ms, b.kept_from_ms],
+        times: Sorter::new(),
+        before_kept: 0,
+    };
+    keys(a.keys.sorted()?.with(b.keys.sorted()?), compare, into)
+}
+
+/// Does the same with both ledgers at the same time.
+fn both<T: Send>(
+    work: impl Fn(usize) -> Result<T, VerifyError> + Sync,
+) -> Result<[T; 2], VerifyError> {
+    let work = &work;
+    let (a, b) = thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, move || work(1));
+        let a = work(0);
+        let b = match other.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(b)) => b,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // Without a second thread it takes longer.
+            Err(_) => work(1),
+        };
+        (a, b)
+    });
+    Ok([a?, b?])
 }
 
 impl Gathered {
-    /// Reads one ledger from its first to its last entry.
-    fn read(
-        &mut self,
-        sources: &[Source; 2],
-        which: usize,
-        mut heads: Option<Heads>,
-        into: &mut Verification,
-    ) -> Result<(), VerifyError> {
-        let name = NAMES[which];
-        let mut entries = sources[which].entries()?;
+    /// Reads the ledger from its first to its last entry.
+    fn read(&mut self, source: &Source) -> Result<(), VerifyError> {
+        let (which, name) = (self.which, NAMES[self.which]);
+        let into = &mut self.found;
+        let mut entries = source.entries()?;
         let mut item = Vec::new();
+        let mut begins = None;
         let mut removal_told = false;
         let mut heard_last = 0;
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
+        while let Some(entry) = entries.advance()? {
             into.entries[which] += 1;
-            if let Some(heads) = &mut heads {
-                heads.see(&entry, into)?;
-            }
+            let (number, hash) = begins
+                .get_or_insert_with(|| (entry.number.saturating_sub(1), entry.previous.clone()));
+            removal_told |= tells_of_removal(&entry.what, *number, hash);
             match &entry.what {
                 What::Key(record) => {
                     self.texts.item(&mut item, which, record)?;
                     self.keys.push(&item)?;
                 }
                 What::Segment(note) if into.entries[which] == 1 => {
-                    self.kept_from_ms[which] = Some(note.at_ms);
+                    self.kept_from_ms = Some(note.at_ms);
                 }
                 What::Segment(_) => {}
                 What::Gap(gap) => into.note(format!(
@@ -98,17 +136,13 @@ impl Gathered {
                         ));
                     }
                     heard_last = heard.number;
-                    let about = &mut self.heads[1 - which];
                     item.clear();
                     item.extend(heard.number.to_be_bytes());
                     item.extend(heard.at_ms.to_be_bytes());
                     item.extend(octets(&heard.hash).unwrap_or_default());
-                    about.push(&item)?;
+                    self.heads.push(&item)?;
                 }
                 What::Removed(_) => {}
-            }
-            if let Some((number, hash)) = entries.begins_after() {
-                removal_told |= tells_of_removal(&entry.what, number, hash);
             }
         }
         into.segments[which] = entries.segments_read();
@@ -118,14 +152,11 @@ impl Gathered {
                     "{name}: entries 1 to {number} were removed under encryptor.ledger_max_size, as the ledger tells"
                 ));
             } else {
-                self.kept_from_ms[which] = None;
+                self.kept_from_ms = None;
                 into.not_proven.push(format!(
                     "{name}: entries 1 to {number} are missing, and the ledger does not tell that they were removed"
                 ));
             }
-        }
-        if let Some(heads) = heads {
-            heads.end(into)?;
         }
         Ok(())
     }
@@ -221,26 +252,18 @@ struct OneKey {
 }
 
 /// Compares the records of each key.
-fn keys(gathered: Gathered, into: &mut Verification) -> Result<(), VerifyError> {
-    let Gathered {
-        keys,
-        texts,
-        kept_from_ms,
-        ..
-    } = gathered;
-    let mut compare = Compare {
-        texts,
-        kept_from_ms,
-        times: Sorter::new(),
-        before_kept: 0,
-    };
-    let mut sorted = keys.sorted()?;
+fn keys(
+    mut sorted: Both,
+    mut compare: Compare,
+    into: &mut Verification,
+) -> Result<(), VerifyError> {
     let (mut item, mut name, mut one) = (Vec::new(), Vec::new(), OneKey::default());
     while sorted.next(&mut item)? {
         let (key, rest) = key::split(&item);
         if key != name.as_slice() {
             compare.key(&name, &one, into)?;
-            name = key.to_vec();
+            name.clear();
+            name.extend_from_slice(key);
             one = OneKey::default();
         }
         let told = Told::of(rest);
@@ -263,7 +286,7 @@ fn keys(gathered: Gathered, into: &mut Verification) -> Result<(), VerifyError> 
 }
 
 struct Compare {
-    texts: Texts,
+    texts: [Texts; 2],
     kept_from_ms: [Option<u64>; 2],
     /// Install times of keys, and whether both ends have a record.
     times: Sorter,
@@ -341,20 +364,34 @@ impl Compare {
 
     fn both(&self, way: &str, name: &[u8], sent: &Told, received: &Told, into: &mut Verification) {
         into.keys += 1;
-        let text = |number| self.texts.text(number).to_owned();
-        let same = [
-            ("AN", sent.an.to_string(), received.an.to_string()),
-            ("epoch", sent.epoch.to_string(), received.epoch.to_string()),
-            ("suite", text(sent.suite), text(received.suite)),
-            ("origin", text(sent.origin), text(received.origin)),
-            ("root", sent.root.to_string(), received.root.to_string()),
-            ("sender", text(sent.sender), text(received.sender)),
+        let text = |told: &Told, number| self.texts[told.which].text(number);
+        let pairs =
+            |number: fn(&Told) -> u16| (text(sent, number(sent)), text(received, number(received)));
+        let numbers = [
+            ("AN", u32::from(sent.an), u32::from(received.an)),
+            ("epoch", sent.epoch, received.epoch),
+            ("root", sent.root, received.root),
         ];
-        for (what, ours, theirs) in same.iter().filter(|(_, ours, theirs)| ours != theirs) {
+        let texts = [
+            ("suite", pairs(|told| told.suite)),
+            ("origin", pairs(|told| told.origin)),
+            ("sender", pairs(|told| told.sender)),
+        ];
+        let mut differs = |what: &str, ours: &dyn Display, theirs: &dyn Display| {
             into.grave(format!(
                 "{way}: key_ID {}: {what} is {ours} at the sender, {theirs} at the receiver",
                 key::text(name)
             ));
+        };
+        for (what, ours, theirs) in numbers {
+            if ours != theirs {
+                differs(what, &ours, &theirs);
+            }
+        }
+        for (what, (ours, theirs)) in texts {
+            if ours != theirs {
+                differs(what, &ours, &theirs);
+            }
         }
         if received.frames > sent.frames {
             into.grave(format!(
