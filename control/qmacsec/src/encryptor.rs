@@ -156,7 +156,7 @@ pub async fn run(
     precedence::give_way_to(&config.worker.cores);
     log::give_way_to(&config.worker.cores);
     let options = LedgerOptions {
-        max_len: config.encryptor.ledger_max_size.0,
+        max_len: config.encryptor.ledger_max_size.octets(),
         ..LedgerOptions::default()
     };
     let ledger = config.encryptor.ledger.as_deref();

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::place::{Dpdk, Place};
-use super::value::{DeviceText, EngineName, Mac, PolicyName, Size, Span, SuiteName, XdpModeName};
+use super::value::{DeviceText, EngineName, Mac, PolicyName, Span, SuiteName, XdpModeName};
 use super::{ConfigError, Document, Kme, Mistakes, Policy, Worker, file};
 use crate::limits;
+use crate::size::Size;
 
 /// A whole config file. Paths in it are relative to the file.
 #[derive(Debug, Deserialize)]
@@ -59,7 +60,7 @@ pub struct Encryptor {
     pub ledger: Option<PathBuf>,
     /// Limit for all files of the ledger together; above it the oldest are removed. Default: 32 GB,
     /// more than ten years at the default interval.
-    #[serde(default)]
+    #[serde(default = "default_ledger_max_size")]
     pub ledger_max_size: Size,
     /// When one port loses its link the other is taken down as well, and back with it.
     #[serde(default)]
@@ -248,6 +249,10 @@ impl Black {
     }
 }
 
+const fn default_ledger_max_size() -> Size {
+    Size::of(limits::LEDGER_MAX_LEN)
+}
+
 fn default_status_socket() -> PathBuf {
     limits::STATUS_SOCKET.into()
 }
@@ -344,11 +349,11 @@ impl EncryptorConfig {
     }
 
     fn check_ledger(&self, file: &Path) -> Result<(), ConfigError> {
-        if self.encryptor.ledger_max_size.0 < limits::LEDGER_MAX_LEN_MIN {
+        if self.encryptor.ledger_max_size.octets() < limits::LEDGER_MAX_LEN_MIN {
             return Err(
                 ConfigError::new(file, "encryptor.ledger_max_size", "is too small")
                     .value(self.encryptor.ledger_max_size)
-                    .mend(format!("{} or more", Size(limits::LEDGER_MAX_LEN_MIN))),
+                    .mend(format!("{} or more", Size::of(limits::LEDGER_MAX_LEN_MIN))),
             );
         }
         Ok(())

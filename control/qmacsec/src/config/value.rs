@@ -29,52 +29,6 @@ impl fmt::Display for Span {
     }
 }
 
-/// A number of octets in decimal units: `32GB`, `500MB`, `2TB`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Size(pub u64);
-
-/// Units of sizes, the largest first.
-const SIZE_UNITS: [(&str, u64); 3] = [
-    ("TB", 1_000_000_000_000),
-    ("GB", 1_000_000_000),
-    ("MB", 1_000_000),
-];
-
-impl Default for Size {
-    /// The default limit of a ledger.
-    fn default() -> Self {
-        Self(crate::limits::LEDGER_MAX_LEN)
-    }
-}
-
-impl TryFrom<String> for Size {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let size = SIZE_UNITS.iter().find_map(|(unit, octets)| {
-            let number = text.strip_suffix(unit)?.trim_end();
-            number.parse::<u64>().ok()?.checked_mul(*octets)
-        });
-        size.map(Self).ok_or_else(|| {
-            "is no size; mend: write a whole number with its unit, like \"500MB\", \"32GB\" or \"2TB\""
-                .to_owned()
-        })
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = SIZE_UNITS
-            .iter()
-            .find(|(_, octets)| self.0.is_multiple_of(*octets) && self.0 > 0);
-        match unit {
-            Some((unit, octets)) => write!(f, "{}{unit}", self.0 / octets),
-            None => write!(f, "{} octets", self.0),
-        }
-    }
-}
-
 /// A MAC address: `01:80:c2:00:00:03`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

@@ -26,7 +26,6 @@ mod ping;
 mod processes;
 pub mod sandbox;
 mod sites;
-mod size;
 mod sniff;
 mod stop;
 mod table;

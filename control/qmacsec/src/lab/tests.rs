@@ -10,7 +10,6 @@ use super::last_reports::last_reports;
 use super::line_watch::{LineReport, LineWatch};
 use super::lives::Lives;
 use super::ping::{MARKER, PingReport};
-use super::size::Size;
 use super::sniff::Sniffed;
 use super::topology::Site;
 use super::transfer::TransferReport;
@@ -358,19 +357,4 @@ fn after_a_crash_recovery_counts_and_loss_does_not() {
     assert_eq!(with(Some(Duration::from_secs(1))).recovered_ms, Some(1000));
     assert_eq!(with(Some(Duration::from_secs(7))).verdict, Word::Fail);
     assert_eq!(with(None).verdict, Word::Fail);
-}
-
-#[test]
-fn sizes_are_read_as_they_are_shown() {
-    for (text, octets, shown) in [
-        ("4GB", 4_000_000_000, "4 GB"),
-        ("1500 kb", 1_500_000, "1500 KB"),
-        ("20mb", 20_000_000, "20 MB"),
-    ] {
-        let size: Size = text.parse().expect(text);
-        assert_eq!((size.octets(), size.to_string().as_str()), (octets, shown));
-    }
-    for wrong in ["", "GB", "4", "-1MB", "0GB", "99999999999TB"] {
-        assert!(wrong.parse::<Size>().is_err(), "{wrong}");
-    }
 }
