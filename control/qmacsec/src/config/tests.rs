@@ -53,6 +53,15 @@ fn a_short_config_has_the_documented_defaults() {
 }
 
 #[test]
+fn the_limit_of_the_ledger_has_a_default_and_a_minimum() {
+    let limit = |text: &str| read(text).unwrap().encryptor.ledger_max_size.octets();
+    assert_eq!(limit(GOOD), 32_000_000_000);
+    let with = "name = \"site-a\"\nledger_max_size = \"300 mb\"";
+    let least = GOOD.replacen("name = \"site-a\"", with, 1);
+    assert_eq!(limit(&least), 300_000_000);
+}
+
+#[test]
 fn each_mistake_names_key_value_and_mend() {
     // what stands in the file, what takes its place, what the message must hold
     let table = [
@@ -75,6 +84,20 @@ fn each_mistake_names_key_value_and_mend() {
             "interface = \"eth1\"",
             "interface = \"a/b\"",
             vec!["black.interface", "a/b", "mend:"],
+        ),
+        (
+            "name = \"site-a\"",
+            "name = \"site-a\"\nledger_max_size = \"299999KB\"",
+            vec![
+                "encryptor.ledger_max_size",
+                "299999KB",
+                "mend: 300MB or more",
+            ],
+        ),
+        (
+            "name = \"site-a\"",
+            "name = \"site-a\"\nledger_max_size = \"32\"",
+            vec!["ledger_max_size", "is no size", "mend: write a whole"],
         ),
         (
             "port = \"tap\"",

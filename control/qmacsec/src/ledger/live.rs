@@ -16,6 +16,8 @@ use super::tail::{LINE_MAX, Tail, parse};
 
 /// A packed segment has a fifth of its size; a quarter is a safe estimate.
 const PACKED_PART: u64 = 4;
+/// Sealed segments that count with their packed size, because they are packed next.
+const PACKED_NEXT: usize = 1;
 
 /// The file that entries are appended to, and its place in the chain.
 pub(super) struct Live {
@@ -309,55 +311,68 @@ impl Live {
     /// The folder cannot be read.
     pub(super) fn oldest_that_go(&self) -> io::Result<Vec<Sealed>> {
         let sealed = segment::sealed(&self.path)?;
-        // A segment that waits for packing counts with its packed size.
-        let size = |segment: &Sealed| {
+        // Only the newest segment surely waits for packing. Others may have failed to be packed.
+        let newest = sealed.len().saturating_sub(PACKED_NEXT);
+        let size = |(place, segment): (usize, &Sealed)| {
             let len = fs::metadata(&segment.path).map_or(0, |data| data.len());
-            if segment.packed {
-                len
-            } else {
+            if !segment.packed && place >= newest {
                 len / PACKED_PART
+            } else {
+                len
             }
         };
-        let mut all = sealed.iter().map(size).sum::<u64>() + self.whole_len;
-        let goes = |segment: &Sealed| {
+        let sizes: Vec<_> = sealed.iter().enumerate().map(size).collect();
+        let mut all = sizes.iter().sum::<u64>() + self.whole_len;
+        let goes = |(_, size): &(Sealed, u64)| {
             let too_large = all > self.options.max_len;
-            all -= size(segment).min(all);
+            all -= size;
             too_large
         };
-        Ok(sealed.into_iter().take_while(goes).collect())
+        let gone = sealed.into_iter().zip(sizes).take_while(goes);
+        Ok(gone.map(|(segment, _)| segment).collect())
     }
 
     /// Removes the oldest segments while the ledger is above its limit. The chain records the
-    /// removal first.
+    /// removal of each segment first, so that it holds wherever a power cut ends the removal.
     ///
     /// # Errors
     /// A write failed.
     pub(super) fn remove_oldest(&mut self, now_ms: u64) -> io::Result<usize> {
         let gone = self.oldest_that_go()?;
-        let Some(last) = gone.last() else {
-            return Ok(0);
-        };
-        let sealed = segment::sealed(&self.path)?;
-        let next = sealed.iter().find(|sealed| sealed.number > last.number);
-        // The first entry after the removed ones holds the hash of the last removed one.
-        let behind = match next {
-            Some(next) => first_entry(next)?,
-            None => first_entry(&Sealed {
-                number: self.segment,
-                packed: false,
-                path: self.path.clone(),
-            })?,
-        };
-        self.append(What::Removed(Removed {
-            number: behind.number.saturating_sub(1),
-            hash: behind.previous,
-            at_ms: now_ms,
-        }))?;
-        self.sync()?;
+        self.note_removal(&gone, now_ms)?;
         for segment in &gone {
-            fs::remove_file(&segment.path)?;
+            segment::remove(segment)?;
         }
         Ok(gone.len())
+    }
+
+    /// Notes the last entry of each of these segments, and syncs the notes.
+    ///
+    /// # Errors
+    /// A write failed.
+    fn note_removal(&mut self, gone: &[Sealed], now_ms: u64) -> io::Result<()> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let mut after = segment::sealed(&self.path)?;
+        after.push(Sealed {
+            number: self.segment,
+            packed: false,
+            path: self.path.clone(),
+        });
+        for last in gone {
+            // The first entry after a segment holds the hash of its last entry.
+            let next = after.iter().find(|segment| segment.number > last.number);
+            let next = next.ok_or(ErrorKind::NotFound)?;
+            let behind = first_entry(next)?;
+            self.append(What::Removed(Removed {
+                number: behind.number.saturating_sub(1),
+                hash: behind.previous,
+                at_ms: now_ms,
+            }))?;
+        }
+        self.sync()?;
+        Ok(())
     }
 
     pub(super) const fn pack_after(&self) -> Duration {
@@ -399,3 +414,6 @@ fn first_entry(sealed: &Sealed) -> io::Result<Entry> {
     io::BufRead::read_until(&mut limited, b'\n', &mut line)?;
     parse(&sealed.path, 0, &line).map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests;

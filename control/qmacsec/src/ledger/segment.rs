@@ -205,6 +205,22 @@ pub(super) fn pack(sealed: &Sealed, stop: &AtomicBool) -> io::Result<()> {
     fs::remove_file(&sealed.path)
 }
 
+/// Removes a sealed segment in all its forms: a power cut during packing leaves more than one.
+///
+/// # Errors
+/// A file cannot be removed.
+pub(super) fn remove(sealed: &Sealed) -> io::Result<()> {
+    let packed = packed_name(&sealed.path);
+    let part = with_suffix(&sealed.path, ".part");
+    for path in [part, packed, sealed.path.clone()] {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Returns false if it was stopped.
 fn pack_into(sealed: &Sealed, part: &Path, stop: &AtomicBool) -> io::Result<bool> {
     let mut from = File::open(&sealed.path)?;
