@@ -4,8 +4,8 @@
 use super::entry::{Entry, What};
 use super::record::Record;
 
-/// Reads a line into an entry, whose strings are used again. False if the line has another form; the
-/// entry is undefined then.
+/// Reads a line into an entry, whose strings are used again. False if the line has another form: the
+/// entry holds no useful content then.
 pub(super) fn read(line: &[u8], entry: &mut Entry) -> bool {
     if !matches!(entry.what, What::Key(_)) {
         entry.what = What::Key(Record::default());
