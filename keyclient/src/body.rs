@@ -5,11 +5,11 @@ use zeroize::Zeroizing;
 
 use crate::limits::BODY_OCTETS_MAX;
 
-/// The body of a reply: wiped on drop, and it leaves no copies behind when it grows.
+/// The body of a reply. It is wiped on drop and leaves no copies behind when it grows.
 pub(crate) struct Body(Zeroizing<Vec<u8>>);
 
 impl Body {
-    /// A body with room for `octets` octets.
+    /// Creates a body with room for `octets` octets.
     pub(crate) fn with_capacity(octets: usize) -> Self {
         Self(Zeroizing::new(Vec::with_capacity(octets)))
     }
@@ -23,7 +23,7 @@ impl Body {
         if len > self.0.capacity() {
             let mut larger = Zeroizing::new(Vec::with_capacity(len.next_power_of_two()));
             larger.extend_from_slice(&self.0);
-            self.0 = larger; // the old one is wiped
+            self.0 = larger; // the old buffer is wiped
         }
         self.0.extend_from_slice(octets);
         true

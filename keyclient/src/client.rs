@@ -21,7 +21,7 @@ impl Client {
     /// Reads the files and checks everything that can be checked without the KME. Does not connect.
     ///
     /// # Errors
-    /// [`Error::Config`], naming field, file and mend.
+    /// [`Error::Config`] names the field, the file and the fix.
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
         let urls = config.urls()?;
         let kme = Kme::new(config, &urls.status)?;
@@ -34,7 +34,8 @@ impl Client {
         self.kme.name()
     }
 
-    /// What the KME says about itself and its store. A hint: never wait for a number in it.
+    /// Returns what the KME reports about itself and its store. The numbers are hints: never wait
+    /// for one of them.
     ///
     /// # Errors
     /// See [`Error`].
@@ -45,8 +46,9 @@ impl Client {
         container::parse(body.json(), "status").map_err(|fault| self.kme.fault(call, fault))
     }
 
-    /// Fresh keys: `number` of `size_bits` each, a multiple of 8. May bring fewer, but one at
-    /// least. The keys are gone from the KME afterwards, whether they arrive or not.
+    /// Requests `number` fresh keys of `size_bits` each, a multiple of 8. The KME may deliver fewer
+    /// keys, but at least one. Afterwards the keys are gone from the KME, even if they did not
+    /// arrive.
     ///
     /// # Errors
     /// See [`Error`].
@@ -88,9 +90,9 @@ impl Client {
         container::keys(body.json(), asked).map_err(|fault| self.kme.fault(call, fault))
     }
 
-    /// The keys the peer has named, in the order of `ids`: all of them or an error. Their length is
-    /// the caller's to check ([`Key::with_bits`]), since the call names none. The keys are gone
-    /// from the KME afterwards, whether they arrive or not.
+    /// Requests the keys that the peer named. Returns all of them in the order of `ids`, or an
+    /// error. The call names no length, so the caller checks the length ([`Key::with_bits`]).
+    /// Afterwards the keys are gone from the KME, even if they did not arrive.
     ///
     /// # Errors
     /// See [`Error`].

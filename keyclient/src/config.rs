@@ -1,4 +1,4 @@
-//! What a client is told about its KME, and the URLs that follow from it.
+//! The configuration of a client for one KME, and the URLs that follow from it.
 
 use core::time::Duration;
 use std::path::PathBuf;
@@ -10,14 +10,14 @@ use crate::fault::ConfigError;
 use crate::limits::{ID_LEN_MAX, TIMEOUT_MAX};
 use crate::source::Protocol;
 
-/// One KME and how to talk to it.
+/// One KME and how to reach it.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// `https://host[:port]`, with or without the path `/api/v1/keys`. A KME behind a prefix:
+    /// `https://host[:port]`, with or without the path `/api/v1/keys`. For a KME behind a prefix:
     /// `https://host/prefix`.
     pub base_url: String,
-    /// ID that the KME's certificate must carry as common name or subject alternative name.
-    /// `None`: any certificate of the CA for this host will do.
+    /// ID that the KME's certificate must carry as common name or subject alternative name. With
+    /// `None`, any certificate of the CA for this host is accepted.
     pub kme_id: Option<String>,
     /// ID of the SAE at the other site.
     pub peer_sae_id: String,
@@ -27,19 +27,19 @@ pub struct ClientConfig {
     pub cert: PathBuf,
     /// PEM file with the private key of that certificate, not encrypted.
     pub key: PathBuf,
-    /// For one call in all, connecting included. Well below the rekey interval.
+    /// Time limit for one call, connecting included. Must be well below the rekey interval.
     pub timeout: Duration,
-    /// How keys are asked for.
+    /// The form of the requests for keys.
     pub form: Form,
 }
 
 /// The two forms of "Get key" and "Get key with key IDs".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// JSON in the body: understood by every KME.
+    /// JSON in the body, which every KME understands.
     #[default]
     Post,
-    /// Parameters in the URL, where the standard allows it; several `key_ID`s still go by POST.
+    /// Parameters in the URL where the standard allows it. Several `key_ID`s still use POST.
     Get,
 }
 
@@ -50,17 +50,17 @@ pub(crate) struct Urls {
     pub(crate) dec_keys: Url,
 }
 
-/// The URLs of the methods of SKIP; a key ID is pushed to the path of `key`.
+/// The URLs of the methods of SKIP. A key ID is appended to the path of `key`.
 pub(crate) struct SkipUrls {
     pub(crate) capabilities: Url,
     pub(crate) key: Url,
 }
 
-/// Path of the API below the host, as the standard has it.
+/// Path of the API below the host, from the standard.
 const API: [&str; 3] = ["api", "v1", "keys"];
 
 impl ClientConfig {
-    /// All mistakes in values and files that can be found without the KME.
+    /// Returns all mistakes in values and files that can be found without the KME.
     #[must_use]
     pub fn mistakes(&self, protocol: Protocol) -> Vec<ConfigError> {
         let urls = match protocol {
@@ -72,7 +72,7 @@ impl ClientConfig {
             .collect()
     }
 
-    /// Checks all but the files.
+    /// Checks everything except the files, and builds the URLs.
     pub(crate) fn urls(&self) -> Result<Urls, ConfigError> {
         self.check()?;
         let base = self.base(&API)?;
@@ -90,7 +90,7 @@ impl ClientConfig {
         })
     }
 
-    /// The same for SKIP, whose paths begin right below `base_url`.
+    /// The same for SKIP, whose paths begin directly below `base_url`.
     pub(crate) fn skip_urls(&self) -> Result<SkipUrls, ConfigError> {
         self.check()?;
         let base = self.base(&[])?;
@@ -123,7 +123,7 @@ impl ClientConfig {
         Ok(())
     }
 
-    /// `base_url` with the API's path.
+    /// Returns `base_url` with the API's path.
     fn base(&self, api: &[&str]) -> Result<Url, ConfigError> {
         let wrong = |problem: &str, mend: &str| ConfigError {
             field: "url",
@@ -160,7 +160,7 @@ impl ClientConfig {
     }
 }
 
-/// IDs are free text, but must survive as one segment of a path.
+/// Checks an ID: it is free text, but must be usable as one segment of a path.
 fn check_id(field: &'static str, id: &str) -> Result<(), ConfigError> {
     let problem = if id.is_empty() {
         "empty"

@@ -1,7 +1,7 @@
 //! One TLS connection to a KME: HTTP/1.1, for one exchange.
 //!
 //! It closes with close_notify, never with a reset. The HTTP and TLS buffers, which held a key, are
-//! freed at once: only the bare socket waits for the close_notify of the KME.
+//! freed at once. Only the bare socket waits for the close_notify of the KME.
 
 use core::pin::pin;
 use std::io;
@@ -39,7 +39,7 @@ pub(crate) enum NoConnection {
 pub(crate) enum NoReply {
     /// The connection broke, or the reply is not HTTP.
     Broken {
-        /// What [`Line`] observed of it.
+        /// The observations of [`Line`] on this connection.
         seen: Arc<Seen>,
         error: hyper::Error,
     },

@@ -1,7 +1,7 @@
-//! A key container is what was asked for, or it is a fault.
+//! Checks that a key container holds the keys that the request asked for.
 //!
-//! KMEs in the field send keys in any order, with fields of their own, `key_ID`s in another case,
-//! fewer or more keys than asked, and now and then the same key twice.
+//! KMEs in the field send keys in any order, with their own extra fields, with `key_ID`s in another
+//! case, with fewer or more keys than requested, and sometimes with the same key twice.
 
 use serde::Deserialize;
 use wire::KeyId;
@@ -11,28 +11,28 @@ use crate::fault::KmeFault;
 use crate::model::{DeliveredKey, KeyContainer};
 use crate::secret::KeyBytes;
 
-/// A key with its name. No `Debug`, no `Clone`; wiped on drop.
+/// A key with its name. No `Debug` and no `Clone`; wiped on drop.
 pub struct Key {
-    /// Name of the key, in the KME's spelling (of `enc_keys`: this KME's, of `dec_keys`: as asked).
+    /// Name of the key. For `enc_keys` in the spelling of this KME, for `dec_keys` as requested.
     pub id: KeyId,
     /// The key.
     pub bytes: KeyBytes,
-    /// Where its bits come from, if the KME says so: `modelled`, `distilled`.
+    /// The origin of its bits, if the KME states it: `modelled` or `distilled`.
     pub origin: Option<String>,
 }
 
-/// What was asked for.
+/// The keys that a request asked for.
 #[derive(Clone, Copy)]
 pub(crate) enum Asked<'a> {
     /// `number` keys of `bits` each.
     Any { number: usize, bits: u32 },
-    /// Exactly these.
+    /// Exactly these keys.
     These(&'a [KeyId]),
 }
 
 impl Key {
-    /// The key itself, if it has the length the caller needs. `dec_keys` names no length, so its
-    /// caller checks it here.
+    /// Returns the key if it has the length that the caller needs. `dec_keys` names no length, so
+    /// its caller checks it here.
     ///
     /// # Errors
     /// [`KmeFault::WrongSize`].
@@ -47,7 +47,7 @@ impl Key {
     }
 }
 
-/// Parses JSON of one of our model's types, without ever quoting it.
+/// Parses JSON of one of our model's types. Errors never quote the JSON.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(
     json: &'a [u8],
     what: &'static str,
@@ -58,8 +58,8 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(
     })
 }
 
-/// The keys of a container, all checked. `enc_keys` may bring fewer keys than asked, but one at
-/// least; what it brings beyond that is dropped and thereby lost.
+/// Returns the keys of a container, all checked. `enc_keys` may deliver fewer keys than requested,
+/// but at least one. Keys beyond the requested number are dropped and lost.
 pub(crate) fn keys(json: &[u8], asked: Asked<'_>) -> Result<Vec<Key>, KmeFault> {
     let container: KeyContainer = parse(json, "key container")?;
     if container.keys.is_empty() {
@@ -99,13 +99,13 @@ fn these(container: KeyContainer, ids: &[KeyId]) -> Result<Vec<Key>, KmeFault> {
             unasked = unasked.or(Some(key.id));
             continue; // dropped and so lost; only the requested keys matter
         };
-        // Into the asker's spelling: that is what the peer and we both know.
+        // Use the spelling of the request, which the peer and we both know.
         key.id = *id;
         let again = |known: &Key| known.id == key.id && known.bytes.same_as(&key.bytes);
         if keys.iter().any(again) {
             continue; // an exact duplicate counts once
         }
-        check_new(&key, &keys)?; // also bounds the loop: at most one key per ID asked for
+        check_new(&key, &keys)?; // also bounds the loop: at most one key for each requested ID
         keys.push(key);
     }
     if let Some(missing) = ids.iter().find(|id| !keys.iter().any(|key| key.id == **id)) {
@@ -153,7 +153,7 @@ fn check_new(key: &Key, keys: &[Key]) -> Result<(), KmeFault> {
     Ok(())
 }
 
-/// Some KMEs write UUIDs in capitals at one site and not at the other.
+/// Compares two key IDs. Some KMEs write UUIDs in capitals at one site and not at the other.
 pub(crate) fn same(a: &KeyId, b: &KeyId) -> bool {
     a.as_bytes().eq_ignore_ascii_case(b.as_bytes())
 }

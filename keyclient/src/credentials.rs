@@ -33,7 +33,7 @@ pub(crate) fn mistakes(config: &ClientConfig) -> Vec<ConfigError> {
         .map_or(Ok(()), |chain| another_sae(config, chain));
     let certificate = certificate.map(|_| ());
     let key = private_key(config, &provider).map(|_| ());
-    // Whether certificate and key match can be checked only if both are valid.
+    // The match of certificate and key can be checked only if both are valid.
     let pair = match (&certificate, &key) {
         (Ok(()), Ok(())) => ours(config, &provider).map(|_| ()),
         _ => Ok(()),
@@ -75,7 +75,7 @@ pub(crate) fn trusted(config: &ClientConfig) -> Result<RootCertStore, ConfigErro
     Ok(roots)
 }
 
-/// Who we are: certificate and matching private key.
+/// Our identity: the certificate and the matching private key.
 pub(crate) fn ours(
     config: &ClientConfig,
     provider: &CryptoProvider,
@@ -147,7 +147,7 @@ fn private_key<'a>(
     Ok((file, key))
 }
 
-/// A file, and where it was named.
+/// A file, and the configuration field that names it.
 struct PemFile<'a> {
     field: &'static str,
     path: &'a Path,
@@ -288,7 +288,7 @@ impl<'a> PemFile<'a> {
         }
     }
 
-    /// A KME would refuse it anyway, but with fewer words.
+    /// A KME would refuse an invalid certificate anyway, but with a less clear error.
     fn check_validity(&self, chain: &[CertificateDer<'_>]) -> Result<OwnCertificate, ConfigError> {
         let certificate = self.parsed(chain)?;
         let now = SystemTime::now()

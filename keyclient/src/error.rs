@@ -1,7 +1,7 @@
-//! What can go wrong between us and a KME, sorted by who has to mend it.
+//! Errors between us and a KME, grouped by the side that must fix them.
 //!
-//! No variant holds key material or a reply's text, except what the KME itself put into the
-//! `message` of an error body, cut to [`MESSAGE_CHARS_MAX`](crate::limits::MESSAGE_CHARS_MAX).
+//! No variant holds key material or a reply's text, except for the `message` of the KME's error
+//! body, which is cut to [`MESSAGE_CHARS_MAX`](crate::limits::MESSAGE_CHARS_MAX).
 
 use core::fmt;
 use std::sync::Arc;
@@ -10,66 +10,67 @@ use wire::KeyId;
 
 use crate::fault::{CertificateFault, ConfigError, KmeFault, NetworkFault};
 
-/// Why there are no keys.
+/// The reason for missing keys.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration or a file it names is wrong; found before anything was sent.
+    /// The configuration or a file it names is wrong. Found before any request was sent.
     #[error("{0}")]
     Config(#[from] ConfigError),
     /// The KME was not reached, or its answer did not arrive.
     #[error("{call} at {kme}: {fault}")]
     Network {
-        /// What was asked.
+        /// The request.
         call: Call,
         /// Host and port.
         kme: Arc<str>,
-        /// What happened.
+        /// The failure.
         fault: NetworkFault,
     },
     /// One side does not accept the other's certificate.
     #[error("{call} at {kme}: {fault}")]
     Certificate {
-        /// What was asked.
+        /// The request.
         call: Call,
         /// Host and port.
         kme: Arc<str>,
-        /// What is wrong with it.
+        /// The fault of the certificate.
         fault: CertificateFault,
     },
-    /// The KME answered, but not with what was asked for.
+    /// The KME answered, but not with the requested data.
     #[error("{call} at {kme}: {fault}")]
     Kme {
-        /// What was asked.
+        /// The request.
         call: Call,
         /// Host and port.
         kme: Arc<str>,
-        /// What it answered.
+        /// The fault of the answer.
         fault: KmeFault,
     },
-    /// The peer named a key that we have had: no KME has it any more, so none was asked.
+    /// The peer named a key that was already delivered to us. No KME has it any more, so none was
+    /// asked.
     #[error("key_ID {id} was delivered before and is not asked for again")]
     AskedTwice {
         /// Name of the key.
         id: KeyId,
     },
-    /// We asked for something no KME can be asked for.
+    /// Our request is one that no KME can serve.
     #[error("{call}: {problem}; this is a bug of the caller")]
     Bug {
-        /// What was to be asked.
+        /// The request.
         call: Call,
-        /// What is wrong with it.
+        /// The fault of the request.
         problem: String,
     },
 }
 
-/// Who has to mend it.
+/// The side that must fix the problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Blame {
     /// Our configuration or files.
     Config,
     /// The KME.
     Kme,
-    /// What lies between us and the KME.
+    /// The network between us and the KME.
     Network,
     /// The encryptor at the other site.
     Peer,
@@ -77,16 +78,16 @@ pub enum Blame {
     Bug,
 }
 
-/// What to do next.
+/// The next step after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retry {
-    /// The same again after a pause that grows.
+    /// Repeat the same request after a growing pause.
     Later,
-    /// This key is lost or unknown: continue with another one. After [`KmeFault::KeyNotFound`] and
-    /// [`KmeFault::KeyRefused`] a short time of retries is allowed first: a key can reach the
-    /// second KME late.
+    /// This key is lost or unknown: continue with another key. After [`KmeFault::KeyNotFound`] and
+    /// [`KmeFault::KeyRefused`] retry for a short time first, because a key can reach the second
+    /// KME late.
     NextKey,
-    /// Not before the configuration has changed and a new client was made from it.
+    /// Retry only after a configuration change, with a new client.
     Never,
 }
 
@@ -122,7 +123,7 @@ pub enum Call {
     EncKeys,
     /// Get key with key IDs.
     DecKeys,
-    /// SKIP: what the key provider can do.
+    /// SKIP: the capabilities of the key provider.
     SkipCapabilities,
     /// SKIP: a fresh key.
     SkipKey,
@@ -131,19 +132,20 @@ pub enum Call {
 }
 
 impl Call {
-    /// The bit of this call in a set of calls.
+    /// Returns the bit of this call in a set of calls.
     pub(crate) fn bit(self) -> u8 {
         1 << self as u8
     }
 
-    /// Whether it asks for a key by its name, which the KME forgets once it has answered.
+    /// True if the call requests a key by its name. The KME forgets such a key once it has
+    /// answered.
     pub(crate) fn names_a_key(self) -> bool {
         matches!(self, Self::DecKeys | Self::SkipKeyById)
     }
 }
 
 impl Error {
-    /// Who has to mend it.
+    /// Returns the side that must fix the problem.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -172,7 +174,7 @@ impl Error {
         }
     }
 
-    /// The problem in short form.
+    /// Returns the problem in short form.
     #[must_use]
     pub fn complaint(&self) -> Complaint {
         match self {
@@ -217,10 +219,10 @@ impl Error {
         }
     }
 
-    /// What to do next.
+    /// Returns the next step.
     ///
-    /// A KME forgets a key once it has answered, so a `dec_keys` whose answer did not arrive or
-    /// cannot be used has lost that key for good; `enc_keys` just brings the next ones.
+    /// A KME forgets a key once it has answered. So a `dec_keys` without a usable answer has lost
+    /// that key for good, but `enc_keys` simply brings the next keys.
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {

@@ -16,7 +16,7 @@ use crate::connection::{Connection, NoConnection, NoReply};
 use crate::limits::CONNECT_TIMEOUT;
 use crate::reply::Reply;
 
-/// Question: a URL, and a JSON body if it is a POST.
+/// A question: a URL, and a JSON body if it is a POST.
 pub(crate) struct Question {
     pub(crate) url: Url,
     pub(crate) body: Option<Vec<u8>>,
@@ -38,7 +38,8 @@ pub(crate) struct Exchange {
     connect_timeout: Duration,
 }
 
-/// Time for connecting: leaves the call some time to tell a dead host from a slow KME.
+/// Time limit for connecting. It leaves enough of the call's time to tell a dead host from a slow
+/// KME.
 pub(crate) fn connect_timeout(config: &ClientConfig) -> Duration {
     CONNECT_TIMEOUT.min(config.timeout * 3 / 4)
 }

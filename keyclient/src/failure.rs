@@ -13,7 +13,7 @@ use crate::fault::{CertificateFault, KmeFault, NetworkFault};
 use crate::limits::BODY_OCTETS_MAX;
 use crate::own::OwnCertificate;
 
-/// What a failed exchange came down to.
+/// The result of a failed exchange.
 pub(crate) enum Failure {
     Network(NetworkFault),
     Certificate(CertificateFault),
@@ -27,7 +27,7 @@ pub(crate) struct Reading {
     pub(crate) connect: Duration,
     /// Time limit for a call.
     pub(crate) timeout: Duration,
-    /// File of the CAs we trust.
+    /// File of the CAs that we trust.
     pub(crate) ca: PathBuf,
     pub(crate) own: OwnCertificate,
 }
@@ -155,12 +155,12 @@ impl Reading {
     }
 }
 
-/// The TLS library's error inside a socket error.
+/// Finds the TLS library's error inside a socket error.
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Alerts that speak of the certificate we showed, or did not show.
+/// True for alerts about the certificate that we sent or did not send.
 fn refuses_certificate(alert: AlertDescription) -> bool {
     matches!(
         alert,
@@ -177,7 +177,7 @@ fn refuses_certificate(alert: AlertDescription) -> bool {
     )
 }
 
-/// The text of the innermost cause.
+/// Returns the text of the innermost cause.
 fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let causes = core::iter::successors(Some(error), |&error| error.source());
     causes.last().map_or_else(String::new, ToString::to_string)

@@ -1,4 +1,4 @@
-//! What exactly went wrong, in words that say how to mend it.
+//! Exact descriptions of faults, with texts that name the fix.
 
 use core::fmt;
 use core::time::Duration;
@@ -19,38 +19,38 @@ use crate::secret::KeyTextError;
 pub struct ConfigError {
     /// Field of the configuration.
     pub field: &'static str,
-    /// Its value: for a file its path.
+    /// Its value; for a file, its path.
     pub value: String,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
-    /// What to do about it.
+    /// The fix.
     pub mend: String,
 }
 
-/// Why no answer came.
+/// The reason for a missing answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkFault {
     /// The host name has no address.
     #[error("the host name cannot be resolved; check url and the name service")]
     Dns,
-    /// No connection: refused, unreachable.
+    /// No connection: refused or unreachable.
     #[error("no connection ({0}); is the KME running, are host and port of url right?")]
     Connect(String),
-    /// No connection in time.
+    /// No connection within the time limit.
     #[error("no connection within {0:?}; is the KME running, does a firewall drop the packets?")]
     ConnectTimeout(Duration),
-    /// TLS could not be agreed on, for a reason other than a certificate.
+    /// The TLS handshake failed for a reason other than a certificate.
     #[error("TLS failed: {0}")]
     Tls(String),
-    /// Connected, asked, no full answer in time.
+    /// Connected and asked, but no complete answer within the time limit.
     #[error("no full answer within {0:?}")]
     Timeout(Duration),
-    /// Connected, but the connection broke, or what came was no HTTP.
+    /// Connected, but the connection broke or the answer was not HTTP.
     #[error("the connection broke before the answer was complete ({0})")]
     Broken(String),
 }
 
-/// Which certificate is refused, and how to mend that.
+/// The certificate that is refused, and the fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateFault {
     /// The KME's certificate was not issued by our CA.
@@ -68,7 +68,7 @@ pub enum CertificateFault {
          re-issue it as version 3 with a subject alternative name for its host"
     )]
     OldVersion(u32),
-    /// No subject alternative name; the common name alone is not enough.
+    /// No subject alternative name. The common name alone is not enough.
     #[error(
         "the KME's certificate has no subject alternative name; \
          re-issue it with one for \"{host}\" (the common name alone does not count)"
@@ -77,7 +77,7 @@ pub enum CertificateFault {
         /// Host of `base_url`.
         host: String,
     },
-    /// Issued for another host.
+    /// The certificate was issued for another host.
     #[error(
         "the KME's certificate is for {presented:?}, not for \"{host}\"; \
          use one of these names in url, or re-issue it with \"{host}\""
@@ -88,30 +88,30 @@ pub enum CertificateFault {
         /// Names in the certificate.
         presented: Vec<String>,
     },
-    /// Past its end.
+    /// The validity of the certificate has ended.
     #[error(
         "the KME's certificate has expired ({0}); re-issue it, or set this machine's clock right"
     )]
     Expired(String),
-    /// Before its start.
+    /// The validity of the certificate has not begun.
     #[error(
         "the KME's certificate is not valid yet ({0}); \
          set the clock of this machine or the KME right"
     )]
     NotYetValid(String),
-    /// A CA certificate used by a server, often a self-signed one.
+    /// A server uses a CA certificate, often a self-signed one.
     #[error(
         "the KME uses a CA certificate as its own; \
          issue it a server certificate (basic constraints CA:FALSE) from that CA"
     )]
     IsCa,
-    /// Extended key usage without serverAuth.
+    /// The extended key usage does not name serverAuth.
     #[error(
         "the KME's certificate may not be used by a server; \
          re-issue it with extended key usage serverAuth"
     )]
     NotForServers,
-    /// Right CA, right host, another KME than expected.
+    /// Right CA and right host, but another KME than expected.
     #[error(
         "this KME carries the IDs {found:?}, not \"{expected}\" (kme_id); \
          set kme_id right, or connect to the right KME"
@@ -137,7 +137,7 @@ pub enum CertificateFault {
         /// Our certificate.
         own: OwnCertificate,
     },
-    /// The same refusal by HTTP: a web server in front of the KME has checked our certificate.
+    /// The same refusal by HTTP: a web server in front of the KME checked our certificate.
     #[error(
         "{status}{message}: the KME, or a proxy in front of it, refuses our certificate {own}; \
          have it issued by the CA that is trusted there, for this SAE, \
@@ -165,7 +165,7 @@ pub enum CertificateFault {
     },
 }
 
-/// What a KME answered instead of the keys.
+/// A KME's answer that brought no usable keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KmeFault {
     /// 401.
@@ -188,12 +188,12 @@ pub enum KmeFault {
         /// The target of the redirect.
         to: Message,
     },
-    /// The key is not (or no longer, or not yet) at this KME.
+    /// The key is no longer, or not yet, at this KME.
     #[error("{status}, the key is not at this KME{message}")]
     KeyNotFound {
         /// HTTP status.
         status: u16,
-        /// The KME's words.
+        /// The message of the KME.
         message: Message,
     },
     /// The KME refuses a key that the peer named. Possibly the key has not arrived yet.
@@ -226,7 +226,7 @@ pub enum KmeFault {
         /// The message of the KME.
         message: Message,
     },
-    /// Keys have run out, by the message of the KME: no status is defined for this.
+    /// Keys have run out according to the message of the KME. No status is defined for this.
     #[error("{status}, the KME has no keys now{message}")]
     Exhausted {
         /// HTTP status.
@@ -234,7 +234,7 @@ pub enum KmeFault {
         /// The message of the KME.
         message: Message,
     },
-    /// 404 for another call than `dec_keys`.
+    /// 404 for a call other than `dec_keys`.
     #[error("404, the KME does not know the path or the peer{0}; check url and the peer's sae_id")]
     NoSuchPath(Message),
     /// 429: too many requests.
@@ -248,7 +248,7 @@ pub enum KmeFault {
         /// The message of the KME.
         message: Message,
     },
-    /// 502, 503 or 504 of a proxy.
+    /// 502, 503 or 504 from a proxy.
     #[error(
         "{status}, a proxy answers in the KME's place{message}; \
          is the KME behind it running, and does the proxy reach it?"
@@ -264,15 +264,15 @@ pub enum KmeFault {
     Unavailable {
         /// HTTP status.
         status: u16,
-        /// The KME's words.
+        /// The message of the KME.
         message: Message,
     },
-    /// A status code the standard does not define.
+    /// A status code that the standard does not define.
     #[error("unexpected HTTP status {status}{message}")]
     Status {
         /// HTTP status.
         status: u16,
-        /// The KME's words.
+        /// The message of the KME.
         message: Message,
     },
     /// 200 with a web page.
@@ -281,7 +281,7 @@ pub enum KmeFault {
     /// 200 with something that is not JSON.
     #[error("the reply is not JSON")]
     NotJson,
-    /// JSON, but of another shape.
+    /// JSON of another structure.
     #[error("the reply is JSON but no {0}")]
     WrongShape(&'static str),
     /// The reply is too long.
@@ -290,19 +290,19 @@ pub enum KmeFault {
     /// 200 without any key.
     #[error("the reply holds no key")]
     NoKeys,
-    /// A `key_ID` that cannot be carried.
+    /// A `key_ID` that the rekey protocol cannot carry.
     #[error("the reply holds a bad key_ID: {0}")]
     BadKeyId(KeyIdError),
-    /// One `key_ID` twice.
+    /// The same `key_ID` twice.
     #[error("key_ID {0} comes twice in one reply")]
     DuplicateKeyId(KeyId),
-    /// Fresh keys: a `key_ID` that came with an earlier call.
+    /// Fresh keys: a `key_ID` that an earlier call already brought.
     #[error("key_ID {0} was delivered as a fresh key before; the KME repeats keys")]
     RepeatedKeyId(KeyId),
     /// One key under two names.
     #[error("the key of key_ID {0} came under another key_ID before")]
     DuplicateKey(KeyId),
-    /// `dec_keys` brought a key nobody asked for.
+    /// `dec_keys` brought a key that was not requested.
     #[error("key_ID {0} was not asked for")]
     UnaskedKey(KeyId),
     /// `dec_keys` left out a key.
@@ -318,16 +318,16 @@ pub enum KmeFault {
         id: KeyId,
         /// Its length.
         bits: usize,
-        /// The length asked for.
+        /// The requested length.
         asked: u32,
     },
 }
 
-/// A KME's own words: cut, without control characters, maybe empty.
+/// A message from the KME: cut, without control characters, possibly empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message(pub(crate) String);
 
-/// The fix for some statuses.
+/// Returns the fix for some statuses.
 fn hint(status: u16) -> &'static str {
     match status {
         405 | 415 => "; try form = \"get\" or \"post\"",
@@ -343,7 +343,7 @@ fn not_before(pause: Option<Duration>) -> String {
 }
 
 impl NetworkFault {
-    /// Whether the KME may have got the request.
+    /// True if the request may have reached the KME.
     pub(crate) fn after_asking(&self) -> bool {
         matches!(self, Self::Timeout(_) | Self::Broken(_))
     }
@@ -357,13 +357,13 @@ impl Message {
         Self(printable.take(MESSAGE_CHARS_MAX).collect())
     }
 
-    /// The words, maybe empty.
+    /// The message, possibly empty.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Fixed texts of the standard that a correct client never gets.
+    /// True for the fixed texts of the standard that a correct client never gets.
     pub(crate) fn names_our_mistake(&self) -> bool {
         [
             SIZE_NOT_MULTIPLE_OF_8,

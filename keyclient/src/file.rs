@@ -95,7 +95,7 @@ pub fn read(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     Opened::open(path, max)?.contents()
 }
 
-/// Same as [`read`], for a file that must be [`Opened::private`].
+/// Same as [`read`], but the file must pass [`Opened::private`].
 ///
 /// # Errors
 /// See [`FileError`].
@@ -159,7 +159,7 @@ impl<'a> Opened<'a> {
             };
             let about = fs::metadata(folder)?;
             let mode = about.mode() & 0o7777;
-            // As in /tmp: others may create files, but not replace this one, or the link to it.
+            // As in /tmp: others may create files, but cannot replace this file or the link to it.
             let kept = mode & STICKY != 0
                 && trusted(about.uid())
                 && trusted(fs::symlink_metadata(file)?.uid());

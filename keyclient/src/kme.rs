@@ -18,7 +18,7 @@ use crate::limits::LEFT_ALONE_MAX;
 use crate::tls;
 use crate::verdict;
 
-/// A KME within reach.
+/// A configured KME with its client.
 pub(crate) struct Kme {
     config: ClientConfig,
     name: Arc<str>,
@@ -99,7 +99,7 @@ impl Kme {
         }
     }
 
-    /// Refuses a call before the time that the KME named.
+    /// Refuses a call before the time that the KME named in `Retry-After`.
     fn left_alone(&self) -> Result<(), KmeFault> {
         let left = self
             .quiet()

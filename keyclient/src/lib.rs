@@ -11,16 +11,16 @@
 //!  Exchange          connection, one for each call (HTTP/1.1) ─ line (TLS)
 //! ```
 //!
-//! What it does: asks once, checks everything, and says by an [`Error`] who is to blame
-//! ([`Error::blame`]) and what to do next ([`Error::retry`]). Keys and replies are wiped when
-//! dropped; no key is ever part of an error or a log line.
+//! The client asks once and checks everything. An [`Error`] names the side at fault
+//! ([`Error::blame`]) and the next step ([`Error::retry`]). Keys and replies are wiped when
+//! dropped. No key is ever part of an error or a log line.
 //!
-//! What it does not do: no retries over time, no backoff, no prefetching (the driver of the rekey
-//! protocol has the plan; [`Sources`] only asks a second KME), no redirects, no proxies, no
-//! cookies, and no switch that skips the verification of a certificate. It cannot wipe the copies
-//! of a reply in the read buffers of TLS and HTTP, nor the TLS private key inside the TLS library.
-//! It frees these buffers with the connection, after each call. If the allocator of the program
-//! wipes freed memory, no key stays in them.
+//! The client does not retry over time, back off or prefetch: the driver of the rekey protocol
+//! plans that, and [`Sources`] only asks a second KME. It follows no redirects and uses no proxies
+//! and no cookies. No switch skips the verification of a certificate. The client cannot wipe the
+//! copies of a reply in the read buffers of TLS and HTTP, nor the TLS private key inside the TLS
+//! library. It frees these buffers with the connection, after each call. If the allocator of the
+//! program wipes freed memory, no key stays in them.
 #![forbid(unsafe_code)]
 
 mod body;

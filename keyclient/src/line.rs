@@ -31,7 +31,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// True if an octet of an answer has come.
+    /// True if an octet of an answer has arrived.
     pub(crate) fn octets(&self) -> bool {
         self.octets.load(Ordering::Relaxed)
     }
@@ -68,9 +68,9 @@ impl Line {
         Arc::clone(&self.seen)
     }
 
-    /// Sends close_notify, and waits a short time for that of the KME: if the socket closed at
-    /// once, the last octets of the KME would cause a reset. TLS and its buffers are freed before
-    /// the wait.
+    /// Sends close_notify and waits a short time for the close_notify of the KME. If the socket
+    /// closed at once, the last octets of the KME would cause a reset. TLS and its buffers are
+    /// freed before the wait.
     pub(crate) async fn close(mut self) {
         let _ = timeout(CLOSING_TIME, async {
             self.tls.shutdown().await?;
@@ -109,8 +109,8 @@ impl AsyncRead for Line {
                     self.seen.octets.store(true, Ordering::Relaxed);
                 }
             }
-            // Many servers close without close_notify. HTTP's length or the JSON shows whether the
-            // octets before are complete, so this end is no error.
+            // Many servers close without close_notify. The HTTP length or the JSON shows whether
+            // the octets before are complete, so this end is no error.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
             Err(error) => {
                 self.seen.enter(&error);

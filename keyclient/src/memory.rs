@@ -1,4 +1,4 @@
-//! The names of the last keys delivered: a KME may repeat itself, and so may a peer.
+//! The names of the last delivered keys: a KME may repeat a key, and so may a peer.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use wire::KeyId;
 use crate::container::same;
 use crate::limits::KEYS_REMEMBERED;
 
-/// The last [`KEYS_REMEMBERED`] names, oldest first. Names only, never keys.
+/// The last [`KEYS_REMEMBERED`] names, oldest first. It never holds keys.
 #[derive(Default)]
 pub(crate) struct Memory(VecDeque<KeyId>);
 
@@ -16,7 +16,7 @@ impl Memory {
         self.0.iter().any(|known| same(known, id))
     }
 
-    /// True when the name is new; it is remembered from now on.
+    /// Remembers the name. True if the name is new.
     pub(crate) fn enter(&mut self, id: KeyId) -> bool {
         if self.holds(&id) {
             return false;

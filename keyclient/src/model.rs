@@ -1,9 +1,9 @@
-//! The JSON of ETSI GS QKD 014 V1.1.1, clause 6: names and case as the standard has them.
+//! The JSON of ETSI GS QKD 014 V1.1.1, clause 6: names and case are those of the standard.
 //!
-//! Lenient in what is read: unknown fields are ignored, `null` counts as left out, extensions may
-//! be of any shape, numbers of a status may come as text. Strict in what is written: optional
-//! fields that are not set are not written. Nothing here judges a value; that is the work of
-//! whoever receives it (client: are these the keys asked for; KME: can this be served).
+//! Reading is lenient: unknown fields are ignored, `null` counts as left out, extensions may have
+//! any structure, and numbers of a status may be text. Writing is strict: optional fields that are
+//! not set are not written. This module does not judge values. The receiver does: the client checks
+//! that these are the requested keys, the KME checks that it can serve the request.
 
 use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
@@ -11,21 +11,21 @@ use serde_json::{Map, Value};
 
 use crate::SecretText;
 
-/// Message of a 400 when the size asked for is no multiple of 8 bits.
+/// Message of a 400 when the requested size is not a multiple of 8 bits.
 pub const SIZE_NOT_MULTIPLE_OF_8: &str = "size shall be a multiple of 8";
 /// Message of a 400 when a mandatory extension is not known.
 pub const EXTENSION_NOT_SUPPORTED: &str = "not all extension_mandatory parameters are supported";
-/// Message of a 400 when a mandatory extension is known but cannot be met.
+/// Message of a 400 when a mandatory extension is known but cannot be fulfilled.
 pub const EXTENSION_NOT_MET: &str = "not all extension_mandatory request options could be met";
 /// Message of a 400 when an optional extension was not handled.
 pub const EXTENSION_NOT_HANDLED: &str = "not all extension_optional request options handled";
 /// Message of a 400 when a `key_ID` is unknown or its key already taken.
 pub const KEYS_NOT_FOUND: &str = "one or more keys specified are not found on KME";
 
-/// Field of `key_extension` that says where a key's bits come from: `modelled`, `distilled`.
+/// Field of `key_extension` that states the origin of a key's bits: `modelled` or `distilled`.
 pub const ORIGIN: &str = "qmacsec_origin";
 
-/// Reply to "Get status". All sizes in bits. A number the KME left out reads as 0.
+/// Reply to "Get status". All sizes are in bits. A number that the KME left out reads as 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Status {
@@ -44,25 +44,25 @@ pub struct Status {
     /// Size of a key when the request names none.
     #[serde(deserialize_with = "number")]
     pub key_size: u64,
-    /// Keys of that size in store. A hint: KMEs in the field report nonsense here.
+    /// Number of stored keys of that size. A hint: KMEs in the field report wrong values here.
     #[serde(deserialize_with = "number")]
     pub stored_key_count: u64,
     /// Most keys the store can hold.
     #[serde(deserialize_with = "number")]
     pub max_key_count: u64,
-    /// Most keys one request may ask for.
+    /// Most keys that one request may ask for.
     #[serde(deserialize_with = "number")]
     pub max_key_per_request: u64,
-    /// Largest key that can be asked for.
+    /// Size of the largest key that can be requested.
     #[serde(deserialize_with = "number")]
     pub max_key_size: u64,
-    /// Smallest key that can be asked for.
+    /// Size of the smallest key that can be requested.
     #[serde(deserialize_with = "number")]
     pub min_key_size: u64,
-    /// Additional slave SAEs a request may name; 0 when multicast is not supported.
+    /// Number of additional slave SAEs that a request may name; 0 without support for multicast.
     #[serde(rename = "max_SAE_ID_count", deserialize_with = "number")]
     pub max_sae_id_count: u64,
-    /// For future use by the standard.
+    /// Reserved by the standard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_extension: Option<Value>,
 }
@@ -71,10 +71,10 @@ pub struct Status {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KeyRequest {
-    /// Keys wanted; 1 when left out.
+    /// Number of keys; 1 when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
-    /// Bits of each; the KME's `key_size` when left out.
+    /// Bits of each key; the KME's `key_size` when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// Further slave SAEs that shall be able to fetch the same keys.
@@ -84,21 +84,21 @@ pub struct KeyRequest {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub additional_slave_sae_ids: Vec<String>,
-    /// Extensions the KME must understand and meet, or refuse the request.
+    /// Extensions that the KME must understand and fulfil, or else refuse the request.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub extension_mandatory: Vec<Map<String, Value>>,
-    /// Extensions the KME may ignore.
+    /// Extensions that the KME may ignore.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub extension_optional: Vec<Map<String, Value>>,
 }
 
-/// Body of "Get key with key IDs", in the structured form that all KMEs take.
+/// Body of "Get key with key IDs", in the structured form that all KMEs accept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyIds {
-    /// Names of the keys wanted.
+    /// Names of the requested keys.
     #[serde(rename = "key_IDs")]
     pub key_ids: Vec<KeyIdElement>,
-    /// For future use by the standard.
+    /// Reserved by the standard.
     #[serde(
         rename = "key_IDs_extension",
         default,
@@ -113,7 +113,7 @@ pub struct KeyIdElement {
     /// Name of the key, in the KME's own spelling.
     #[serde(rename = "key_ID")]
     pub key_id: String,
-    /// For future use by the standard.
+    /// Reserved by the standard.
     #[serde(
         rename = "key_ID_extension",
         default,
@@ -129,7 +129,7 @@ pub struct KeyIdElement {
 pub struct KeyContainer {
     /// The keys. The table in the standard says `Keys`, its examples say `keys`.
     pub keys: Vec<DeliveredKey>,
-    /// For future use by the standard.
+    /// Reserved by the standard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_container_extension: Option<Value>,
 }
@@ -140,12 +140,12 @@ pub struct DeliveredKey {
     /// Name of the key.
     #[serde(rename = "key_ID")]
     pub key_id: String,
-    /// For future use by the standard.
+    /// Reserved by the standard.
     #[serde(rename = "key_ID_extension", skip_serializing_if = "Option::is_none")]
     pub key_id_extension: Option<Value>,
-    /// The key, base64.
+    /// The key in base64.
     pub key: SecretText,
-    /// For future use by the standard; ours carries [`ORIGIN`].
+    /// Reserved by the standard. Our KME writes [`ORIGIN`] here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_extension: Option<Value>,
 }
@@ -154,15 +154,15 @@ pub struct DeliveredKey {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "LenientErrorBody")]
 pub struct ErrorBody {
-    /// What went wrong.
+    /// The error message.
     pub message: String,
-    /// More about it: an array of objects by the standard, anything in the field.
+    /// Details of the error: an array of objects by the standard, anything in the field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<Value>,
 }
 
 impl KeyIds {
-    /// Asks for these keys, without extensions.
+    /// Creates a request for these keys, without extensions.
     #[must_use]
     pub fn new<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
         let element = |id: &str| KeyIdElement {
@@ -177,7 +177,7 @@ impl KeyIds {
 }
 
 impl DeliveredKey {
-    /// A key for a container, labelled with its origin.
+    /// Creates a key for a container, labelled with its origin.
     #[must_use]
     pub fn new(key_id: &str, key: SecretText, origin: Option<&str>) -> Self {
         Self {
@@ -188,7 +188,7 @@ impl DeliveredKey {
         }
     }
 
-    /// The origin label of [`Self::key_extension`], if it carries one. An extension that is an
+    /// Returns the origin label of [`Self::key_extension`], if present. An extension that is an
     /// array of objects is searched too.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
@@ -201,7 +201,7 @@ impl DeliveredKey {
 }
 
 impl ErrorBody {
-    /// An error with a message and no details.
+    /// Creates an error with a message and no details.
     #[must_use]
     pub fn new(message: &str) -> Self {
         Self {
@@ -211,8 +211,8 @@ impl ErrorBody {
     }
 }
 
-/// What error bodies look like in the field: `detail` or `error` instead of `message`, `details`
-/// as text or object.
+/// Error bodies in the field: `detail` or `error` instead of `message`, `details` as text or
+/// object.
 #[derive(Deserialize)]
 struct LenientErrorBody {
     message: Option<Value>,
@@ -237,7 +237,7 @@ impl From<LenientErrorBody> for ErrorBody {
     }
 }
 
-/// `null` counts as left out.
+/// Reads `null` as left out.
 fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -246,7 +246,7 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// IDs are text; one KME in the field uses integers.
+/// Reads an ID as text. One KME in the field uses integers.
 pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => text,
@@ -255,7 +255,8 @@ pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D
     })
 }
 
-/// A status is a hint, so a number that makes no sense reads as 0 instead of failing the rest.
+/// Reads a number of a status. A status is a hint, so an invalid number reads as 0 and does not
+/// fail the rest.
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::Number(number) => whole(number.as_u64(), number.as_f64()),
@@ -266,7 +267,7 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 
 /// Accepts an integer, or a float with a whole value such as `256.0`.
 fn whole(number: Option<u64>, float: Option<f64>) -> u64 {
-    // Every whole number up to this limit has an exact float.
+    // Every whole number up to this limit has an exact float representation.
     let in_range = |float: &f64| float.fract() == 0.0 && (0.0..=9e15).contains(float);
     number
         .or(float.filter(in_range).map(|float| float as u64))

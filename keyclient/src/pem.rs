@@ -225,7 +225,7 @@ impl Text {
     }
 }
 
-/// Whether a line outside of all blocks is a rest of a BEGIN or END line.
+/// True if a line outside of all blocks is a remnant of a BEGIN or END line.
 fn damaged_marker(line: &[u8]) -> bool {
     const LABEL_ENDS: [&[u8]; 4] = [b"CERTIFICATE", b"REQUEST", b"KEY", b"PKCS7"];
     let starts_with =

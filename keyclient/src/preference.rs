@@ -1,24 +1,25 @@
-//! Which of two KMEs is asked first. Pure: time is the time since an origin of the caller's choice.
+//! Chooses which of two KMEs is asked first. Pure: times are measured from an origin of the
+//! caller's choice.
 //!
-//! Fresh keys come from the first KME while it is well. It is left when it failed twice in a row
-//! *and* the other delivered in its place: while both fail, moving would change nothing. The way
-//! back is slower (hysteresis): several good probes in a row, and not before a quarantine that
-//! doubles each time the first KME falls ill again soon after.
+//! Fresh keys come from the first KME while it works. The second KME takes over when the first
+//! failed twice in a row *and* the second delivered in its place. While both fail, a change would
+//! not help. The return is slower (hysteresis): it needs several good probes in a row and the end
+//! of a quarantine, which doubles each time the first KME soon fails again.
 //!
-//! Keys that the peer names are at one of the KMEs, which one is the peer's choice: the one that
+//! Keys that the peer names are at one of the KMEs; the peer chooses which. So the KME that
 //! delivered last is asked first.
 
 use core::time::Duration;
 
 use crate::limits::{FAILURES_TO_LEAVE, PROBES_TO_RETURN, QUARANTINE_GROWTH_MAX};
 
-/// The choice, and what it rests on.
+/// The choice and its basis.
 pub(crate) struct Preference {
     active: usize,
     by_id: usize,
-    /// Requests in a row that the active KME failed.
+    /// Requests in a row that failed at the active KME.
     failures: u32,
-    /// Good probes in a row of the first KME, while it is not active.
+    /// Good probes in a row of the first KME while it is not active.
     good_probes: u32,
     left: Duration,
     returned: Option<Duration>,
@@ -26,14 +27,14 @@ pub(crate) struct Preference {
     quarantine: Duration,
 }
 
-/// What a request for a fresh key came to, seen from the KME that was asked first.
+/// The result of a request for a fresh key, as seen from the KME that was asked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// It delivered.
+    /// The KME delivered.
     Delivered,
-    /// The other delivered in its place.
+    /// The other KME delivered in its place.
     OtherDelivered,
-    /// Nobody delivered.
+    /// No KME delivered.
     Nobody,
 }
 
@@ -51,21 +52,21 @@ impl Preference {
         }
     }
 
-    /// The KME asked first for a fresh key.
+    /// Returns the KME to ask first for a fresh key.
     pub(crate) fn active(&self) -> usize {
         self.active
     }
 
-    /// The KME asked first for a key that the peer named.
+    /// Returns the KME to ask first for a key that the peer named.
     pub(crate) fn by_id(&self) -> usize {
         self.by_id
     }
 
-    /// A request for a fresh key has ended that asked `first` first. True when the other KME is
-    /// the active one from now on.
+    /// Enters the end of a request for a fresh key that asked `first` first. True if the other KME
+    /// is now the active one.
     pub(crate) fn fresh_ended(&mut self, now: Duration, first: usize, ending: Ending) -> bool {
         if first != self.active {
-            return false; // asked before we moved
+            return false; // asked before the change
         }
         if ending == Ending::Delivered {
             self.failures = 0;
@@ -91,7 +92,7 @@ impl Preference {
         true
     }
 
-    /// A probe of the first KME has ended. True when it is the active one again.
+    /// Enters the result of a probe of the first KME. True if it is the active one again.
     pub(crate) fn probed(&mut self, now: Duration, well: bool) -> bool {
         if self.active == 0 {
             return false;
@@ -104,7 +105,7 @@ impl Preference {
         true
     }
 
-    /// This KME delivered a key that the peer had named.
+    /// Enters that this KME delivered a key that the peer named.
     pub(crate) fn delivered_by_id(&mut self, kme: usize) {
         self.by_id = kme;
     }

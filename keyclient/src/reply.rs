@@ -1,4 +1,4 @@
-//! A reply as received: the relevant fields of its head, and its body. Not yet judged.
+//! A reply as received: the relevant fields of its head, and its body. Not yet checked.
 
 use core::time::Duration;
 
@@ -37,7 +37,7 @@ pub(crate) enum Taken {
 }
 
 impl Reply {
-    /// `None` if the announced body exceeds our limit.
+    /// Returns `None` if the announced body exceeds our limit.
     pub(crate) fn new(head: &Parts, body: &Incoming) -> Option<Self> {
         let announced = body.size_hint().exact();
         let capacity = usize::try_from(announced.unwrap_or(0)).unwrap_or(usize::MAX);
@@ -58,7 +58,7 @@ impl Reply {
         })
     }
 
-    /// Adds a part of the body. Wipes the part if no one else holds it.
+    /// Adds a part of the body. Wipes the part if no other reference to it exists.
     pub(crate) fn take(&mut self, chunk: Bytes) -> Taken {
         let fits = self.body.push(&chunk);
         if let Ok(mut ours) = chunk.try_into_mut() {

@@ -2,7 +2,7 @@
 //! octets for its user.
 //!
 //! Neither type can be printed, cloned or compared by accident, and both are wiped when dropped.
-//! They do not wipe the copies in the read buffers of TLS and HTTP. These are freed with the
+//! They do not wipe the copies in the read buffers of TLS and HTTP. Those are freed with the
 //! connection, after each call.
 
 use base64::Engine as _;
@@ -16,16 +16,16 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::limits::{KEY_OCTETS_MAX, KEY_TEXT_MAX};
 
-/// Text of a key, as it stands in a reply.
+/// Text of a key from a reply.
 pub struct SecretText(Zeroizing<String>);
 
-/// Octets of a key; 1 to [`KEY_OCTETS_MAX`].
+/// Octets of a key, from 1 to [`KEY_OCTETS_MAX`].
 pub struct KeyBytes(Zeroizing<Vec<u8>>);
 
-/// Why a text is no key. Says nothing about the text but its kind of fault.
+/// The reason why a text is not a key. Reveals only the kind of fault, nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyTextError {
-    /// Nothing there.
+    /// The text is empty.
     #[error("the key is empty")]
     Empty,
     /// More than [`KEY_OCTETS_MAX`] octets.
@@ -34,7 +34,7 @@ pub enum KeyTextError {
     /// Not base64.
     #[error("the key is not base64 (RFC 4648)")]
     NotBase64,
-    /// Not pairs of hexadecimal digits.
+    /// Not a sequence of pairs of hexadecimal digits.
     #[error("the key is not hexadecimal")]
     NotHex,
 }
@@ -49,16 +49,16 @@ impl SecretText {
     /// Encodes a key for a key container: standard alphabet, padded.
     #[must_use]
     pub fn encode(key: &[u8]) -> Self {
-        // Room for all of it at once: a growing string would leave copies behind.
+        // Reserve room for the whole text: a growing string would leave copies behind.
         let mut text = Zeroizing::new(String::with_capacity(key.len().div_ceil(3) * 4));
         STANDARD.encode_string(key, &mut text);
         Self(text)
     }
 
-    /// The octets this text stands for.
+    /// Decodes the base64 text.
     ///
     /// # Errors
-    /// When it is empty, too long, or not base64.
+    /// The text is empty, too long, or not base64.
     pub fn decode(&self) -> Result<KeyBytes, KeyTextError> {
         if self.0.is_empty() {
             return Err(KeyTextError::Empty);
@@ -99,10 +99,10 @@ impl SecretText {
         Self(text)
     }
 
-    /// The octets this hexadecimal text stands for.
+    /// Decodes the hexadecimal text.
     ///
     /// # Errors
-    /// When it is empty, too long, or not hexadecimal.
+    /// The text is empty, too long, or not hexadecimal.
     pub fn decode_hex(&self) -> Result<KeyBytes, KeyTextError> {
         if self.0.is_empty() {
             return Err(KeyTextError::Empty);
@@ -125,7 +125,7 @@ impl SecretText {
         KeyBytes::from_zeroizing(octets)
     }
 
-    /// The text, for the one who sends it.
+    /// The text, to be sent.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -159,14 +159,14 @@ impl KeyBytes {
         self.0.len() * 8
     }
 
-    /// Whether both are the same key; takes the same time wherever they differ.
+    /// True if both keys are equal. The comparison takes constant time.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 }
 
-// Both hold nothing but a `Zeroizing`, which wipes the whole capacity on drop.
+// Both types hold only a `Zeroizing`, which wipes the whole capacity on drop.
 impl ZeroizeOnDrop for SecretText {}
 impl ZeroizeOnDrop for KeyBytes {}
 

@@ -1,10 +1,10 @@
 //! Client of a SKIP key provider (Secure Key Integration Protocol, draft-cisco-skip-02).
 //!
-//! SKIP is the same trade as ETSI GS QKD 014 in other words: the key provider is the KME, the
-//! system ID of the other end takes the place of its SAE ID, keys and their names are hexadecimal,
-//! one key a call, GET only. TLS is mutual with certificates; the pre-shared keys that the draft
-//! also allows are not offered. `/entropy` is not used. SKIP says nothing of a key's origin, so
-//! such keys carry no label.
+//! SKIP does the same as ETSI GS QKD 014 with other names. The key provider is the KME. The system
+//! ID of the other end takes the place of its SAE ID. Keys and their names are hexadecimal, each
+//! call brings one key, and all calls use GET. TLS is mutual with certificates; the pre-shared keys
+//! that the draft also allows are not supported. `/entropy` is not used. SKIP does not state a
+//! key's origin, so such keys carry no label.
 
 use wire::KeyId;
 
@@ -26,11 +26,11 @@ pub struct SkipClient {
 }
 
 impl SkipClient {
-    /// Reads the files and checks everything that can be checked without the key provider. Does
-    /// not connect. `peer_sae_id` of the configuration is the peer's system ID; `form` is not used.
+    /// Reads the files and checks everything that can be checked without the key provider. Does not
+    /// connect. `peer_sae_id` of the configuration is the peer's system ID; `form` is not used.
     ///
     /// # Errors
-    /// [`Error::Config`], naming field, file and mend.
+    /// [`Error::Config`] names the field, the file and the fix.
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
         let urls = config.skip_urls()?;
         let kme = Kme::new(config, &urls.key)?;
@@ -47,7 +47,7 @@ impl SkipClient {
         self.kme.fault(call, fault)
     }
 
-    /// What the key provider can do, and for whom.
+    /// Returns the capabilities of the key provider and the systems that it serves.
     ///
     /// # Errors
     /// See [`Error`].
@@ -59,7 +59,7 @@ impl SkipClient {
             .map_err(|fault| self.kme.fault(call, fault))
     }
 
-    /// A fresh key of `size_bits`, a multiple of 8.
+    /// Requests a fresh key of `size_bits`, a multiple of 8.
     ///
     /// # Errors
     /// See [`Error`].
@@ -75,7 +75,7 @@ impl SkipClient {
             .map_err(|fault| self.kme.fault(call, fault))
     }
 
-    /// The key the peer has named, of `size_bits`.
+    /// Requests the key that the peer named, of `size_bits`.
     ///
     /// # Errors
     /// See [`Error`].
@@ -93,7 +93,7 @@ impl SkipClient {
                 return Err(KmeFault::UnaskedKey(key.id));
             }
             container::check_size(&key, size_bits)?;
-            key.id = *id; // in the asker's spelling
+            key.id = *id; // in the spelling of the request
             Ok(key)
         };
         key(body.json())

@@ -1,4 +1,4 @@
-//! One place that keys come from, whatever it speaks.
+//! One source of keys, with either protocol.
 
 use wire::KeyId;
 
@@ -9,7 +9,7 @@ use crate::error::{Call, Error};
 use crate::fault::KmeFault;
 use crate::skip::SkipClient;
 
-/// What a KME speaks.
+/// The protocol of a KME.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
     /// ETSI GS QKD 014.
@@ -19,8 +19,8 @@ pub enum Protocol {
     Skip,
 }
 
-/// A client of one KME, of either protocol. All errors are told in the same terms, so that whoever
-/// asks need not know which it is.
+/// A client of one KME, with either protocol. Errors use the same terms, so the caller need not
+/// know the protocol.
 pub enum KeySource {
     /// ETSI GS QKD 014.
     Etsi014(Client),
@@ -32,7 +32,7 @@ impl KeySource {
     /// Reads and checks the configuration and its files. Does not connect.
     ///
     /// # Errors
-    /// [`Error::Config`], naming field, file and mend.
+    /// [`Error::Config`] names the field, the file and the fix.
     pub fn new(protocol: Protocol, config: ClientConfig) -> Result<Self, Error> {
         Ok(match protocol {
             Protocol::Etsi014 => Self::Etsi014(Client::new(config)?),
@@ -49,7 +49,8 @@ impl KeySource {
         }
     }
 
-    /// One fresh key of `bits`. It is gone from the KME afterwards, whether it arrives or not.
+    /// Requests one fresh key of `bits`. Afterwards it is gone from the KME, even if it did not
+    /// arrive.
     ///
     /// # Errors
     /// See [`Error`].
@@ -63,8 +64,8 @@ impl KeySource {
         }
     }
 
-    /// The key the peer has named, of `bits`. It is gone from the KME afterwards, whether it
-    /// arrives or not.
+    /// Requests the key that the peer named, of `bits`. Afterwards it is gone from the KME, even if
+    /// it did not arrive.
     ///
     /// # Errors
     /// See [`Error`].
@@ -79,8 +80,8 @@ impl KeySource {
         }
     }
 
-    /// Whether the KME answers at all, without taking a key: status, or capabilities. A KME that
-    /// is up but has no status of use counts as well.
+    /// Checks that the KME answers at all, without taking a key: by status or capabilities. A KME
+    /// that answers without a usable status counts as well.
     ///
     /// # Errors
     /// See [`Error`].

@@ -1,19 +1,19 @@
-//! The KMEs of a site: one, or two of which the second steps in for the first.
+//! The KMEs of a site: one KME, or two with failover from the first to the second.
 //!
 //! ```text
-//!  fresh, by_id ─▶ Preference (whom first?) ─▶ KeySource ─┬─▶ key
-//!                                  no answer in time, or none of use: the other as well
+//!  fresh, by_id ─▶ Preference (which first?) ─▶ KeySource ─┬─▶ key
+//!                                  no answer in time, or a failure: the other as well
 //!  tend         ─▶ Watch (new certificates?) ─▶ new KeySources
 //!               └▶ probe of the first KME while the second is active
 //! ```
 //!
-//! A request gets one answer. The KME asked first has [`Pace::patience`] to itself; when that is
-//! over, or it has failed, the other is asked as well, and the first key that comes is taken. So a
-//! dead or wedged KME costs a request `patience`, and even that only until it is left (see
-//! `preference`). A request ends at `patience` plus the time-out of one call at the latest.
+//! A request gets one answer. The KME that is asked first has [`Pace::patience`] to answer. After
+//! that time or a failure the other KME is asked as well, and the first key that arrives is taken.
+//! So a dead or hanging KME costs a request `patience`, and only until the other KME is asked first
+//! (see `preference`). A request ends at the latest after `patience` plus the time-out of one call.
 //!
-//! What may be wasted: a key that arrives after the other KME's is dropped and wiped. What is never
-//! done: asking again for a key that was delivered, or taking a fresh key twice.
+//! One key may be wasted: a key that arrives after the key of the other KME is dropped and wiped. A
+//! delivered key is never requested again, and a fresh key is never taken twice.
 
 use core::future::Future;
 use core::pin::pin;
@@ -40,41 +40,41 @@ use round::{Round, is_not_found, most_hopeful};
 /// One KME of [`Sources`].
 #[derive(Clone, Debug)]
 pub struct SourceConfig {
-    /// What it speaks.
+    /// The protocol of the KME.
     pub protocol: Protocol,
-    /// Where it is, and who we are.
+    /// The address of the KME and our identity.
     pub client: ClientConfig,
 }
 
-/// How fast things go. [`Default`] suits a rekey interval of 3 s.
+/// Time limits and intervals. [`Default`] suits a rekey interval of 3 s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// How long a KME may take before the other is asked as well.
+    /// Time that a KME has to answer before the other KME is asked as well.
     pub patience: Duration,
-    /// How often the first KME is probed while the second is active.
+    /// Interval of the probes of the first KME while the second is active.
     pub probe_every: Duration,
-    /// How long the first KME is left alone at least, once it was left.
+    /// Shortest time before the first KME is asked first again after a failover.
     pub quarantine: Duration,
-    /// How often the certificate files are looked at.
+    /// Interval of the checks of the certificate files.
     pub look_every: Duration,
 }
 
-/// How one KME does.
+/// The state of one KME.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceHealth {
     /// Host and port.
     pub kme: String,
-    /// Whether fresh keys are asked of it first.
+    /// True if fresh keys are requested from it first.
     pub active: bool,
-    /// Keys it delivered.
+    /// Number of keys that it delivered.
     pub keys: u64,
-    /// Requests it failed, or answered too late. Probes do not count.
+    /// Number of requests that it failed or answered too late. Probes do not count.
     pub failures: u64,
-    /// Its last failure, in words.
+    /// Its last failure as text.
     pub last_error: Option<String>,
 }
 
-/// The KMEs of a site. Calls may run side by side.
+/// The KMEs of a site. Calls may run in parallel.
 pub struct Sources {
     configs: Vec<SourceConfig>,
     pace: Pace,
@@ -91,7 +91,7 @@ struct State {
     health: Vec<SourceHealth>,
     fresh: Memory,
     by_id: Memory,
-    /// Why the files as they are now cannot be used, and since when.
+    /// The reason why the present files cannot be used, and the time since when.
     unusable: Option<(String, Instant)>,
 }
 
@@ -107,10 +107,12 @@ impl Default for Pace {
 }
 
 impl Sources {
-    /// One KME, or two in the order of preference. Reads and checks all files; does not connect.
+    /// Takes one KME, or two in the order of preference. Reads and checks all files. Does not
+    /// connect.
     ///
     /// # Errors
-    /// [`Error::Config`], naming field, file and mend; [`Error::Bug`] for another number of KMEs.
+    /// [`Error::Config`] names the field, the file and the fix; [`Error::Bug`] for another number
+    /// of KMEs.
     pub fn new(configs: Vec<SourceConfig>, pace: Pace) -> Result<Self, Error> {
         if !(1..=2).contains(&configs.len()) {
             let problem = format!("{} KMEs, not 1 or 2", configs.len());
@@ -139,10 +141,10 @@ impl Sources {
         })
     }
 
-    /// One fresh key of `bits`.
+    /// Requests one fresh key of `bits`.
     ///
     /// # Errors
-    /// When no KME gave one: the failure of the KME that was asked first.
+    /// If no KME delivers: the failure of the KME that was asked first.
     pub async fn fresh(&self, bits: u32) -> Result<Key, Error> {
         let first = self.state().preference.active();
         let ask = |n: usize| async move {
@@ -172,11 +174,11 @@ impl Sources {
         round.answer(|mut errors| errors.remove(0).1)
     }
 
-    /// The key the peer has named, of `bits`: from whichever KME has it.
+    /// Requests the key that the peer named, of `bits`, from either KME.
     ///
     /// # Errors
-    /// When no KME gave it: "not found" if one said so, since the key may be on its way there.
-    /// [`Error::AskedTwice`] when it was delivered before.
+    /// If no KME delivers: "not found" if one KME answered so, since the key may still be on its
+    /// way to that KME. [`Error::AskedTwice`] if the key was delivered before.
     pub async fn by_id(&self, id: KeyId, bits: u32) -> Result<Key, Error> {
         let first = {
             let state = self.state();
@@ -192,14 +194,14 @@ impl Sources {
         if let Some((n, _)) = &round.key {
             state.preference.delivered_by_id(*n);
             if !state.by_id.enter(id) {
-                return Err(Error::AskedTwice { id }); // asked twice at once
+                return Err(Error::AskedTwice { id }); // two requests for it in parallel
             }
         }
         round.answer(most_hopeful)
     }
 
-    /// Looks after certificates and the first KME's health. Never ends; to be run beside the
-    /// requests, and dropped with them.
+    /// Checks the certificate files and the health of the first KME. Never ends. Runs beside the
+    /// requests and is dropped with them.
     pub async fn tend(&self) {
         let (mut look, mut probe) = (Instant::now(), Instant::now());
         loop {
@@ -219,14 +221,14 @@ impl Sources {
         }
     }
 
-    /// URL, as configured, of the KME that is asked first for fresh keys.
+    /// Returns the configured URL of the KME that is asked first for fresh keys.
     #[must_use]
     pub fn active_url(&self) -> String {
         let active = self.state().preference.active();
         self.configs[active].client.base_url.clone()
     }
 
-    /// How each KME does, in the order of the configuration.
+    /// Returns the state of each KME in the order of the configuration.
     #[must_use]
     pub fn health(&self) -> Vec<SourceHealth> {
         let state = self.state();
@@ -238,7 +240,7 @@ impl Sources {
         state.health.iter().enumerate().map(told).collect()
     }
 
-    /// Asks `first`, and the other when that fails or takes longer than our patience.
+    /// Asks `first`, and asks the other KME after a failure or after `patience`.
     async fn round<F>(&self, first: usize, ask: impl Fn(usize) -> F) -> Round
     where
         F: Future<Output = Result<Key, Error>>,
@@ -275,8 +277,8 @@ impl Sources {
         round
     }
 
-    /// New clients if the files have changed and can be used; else the old ones stay. Files are
-    /// looked at and read on a thread of their own, where a slow file system delays no request.
+    /// Creates new clients if the files have changed and can be used; otherwise the old clients
+    /// stay. A separate thread checks and reads the files, so a slow file system delays no request.
     async fn look_at_files(&self) {
         let again = {
             let state = self.state();
@@ -335,7 +337,7 @@ fn build(configs: &[SourceConfig]) -> Result<Vec<Arc<KeySource>>, Error> {
 }
 
 impl State {
-    /// Keeps book of each KME.
+    /// Counts the results of each KME.
     fn enter(&mut self, round: &Round, patience: Duration) {
         if let Some((n, _)) = &round.key {
             self.health[*n].keys += 1;

@@ -1,8 +1,8 @@
 //! TLS 1.2 and 1.3 with certificates on both sides, and the check that this is the right KME.
 //!
-//! The chain, the host name and the dates are checked by WebPKI as for any server. On top of that
-//! the certificate must carry the KME ID, if one is expected. Where WebPKI's refusal would puzzle
-//! a reader, the certificate is looked at again to name the reason.
+//! WebPKI checks the chain, the host name and the dates as for any server. In addition the
+//! certificate must carry the KME ID, if one is expected. Where WebPKI's error is unclear, this
+//! module examines the certificate again to name the reason.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::credentials;
 use crate::fault::{CertificateFault, ConfigError};
 use crate::own::OwnCertificate;
 
-/// Everything TLS needs, from the files of the configuration.
+/// Builds the TLS configuration from the configured files.
 pub(crate) fn setup(
     config: &ClientConfig,
 ) -> Result<(rustls::ClientConfig, OwnCertificate), ConfigError> {
@@ -44,7 +44,7 @@ pub(crate) fn setup(
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(|error| unusable(error.to_string()))?
-        .dangerous() // rustls' word for any verifier of one's own: ours only adds a check
+        .dangerous() // rustls calls every custom verifier dangerous; this one only adds a check
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(ours)));
     // A full handshake shows both certificates, so that a replaced or expired one takes effect at
@@ -108,8 +108,8 @@ impl ServerCertVerifier for KmeVerifier {
     }
 }
 
-/// Reasons that only the certificate itself shows. All others keep rustls' error, which also tells
-/// the KME the exact TLS alert.
+/// Finds reasons that only the certificate itself shows. All other cases keep the rustls error,
+/// which also tells the KME the exact TLS alert.
 fn explain(
     error: rustls::Error,
     certificate: &CertificateDer<'_>,
@@ -131,7 +131,7 @@ fn explain(
             presented if presented.is_empty() => fault(CertificateFault::NoSan { host }),
             presented => fault(CertificateFault::WrongHost { host, presented }),
         },
-        // WebPKI refuses a server that shows a CA certificate, without a code of its own for it.
+        // WebPKI refuses a server with a CA certificate, but has no separate error code for it.
         rustls::Error::InvalidCertificate(CertificateError::Other(_)) if parsed.is_ca() => {
             fault(CertificateFault::IsCa)
         }
@@ -139,12 +139,12 @@ fn explain(
     }
 }
 
-/// Carried through TLS and HTTP, and found again by `failure`.
+/// Wraps a fault, so that it passes through TLS and HTTP and `failure` finds it again.
 fn fault(fault: CertificateFault) -> rustls::Error {
     CertificateError::Other(OtherError(Arc::new(fault))).into()
 }
 
-/// Where KME IDs are found in the field: common name and subject alternative names.
+/// Returns the KME IDs. In the field they are in the common name and the subject alternative names.
 fn ids(certificate: &CertificateDer<'_>) -> Vec<String> {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
         return Vec::new();

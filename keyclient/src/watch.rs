@@ -1,8 +1,8 @@
-//! Have the certificate files changed? Told by what the file system says of them (device, inode,
-//! length, times), not by reading them.
+//! Detects changes of the certificate files by their metadata (device, inode, length, times),
+//! without reading them.
 //!
-//! A change is told once it has settled: certificate and key are two files, and whoever replaces
-//! them writes one after the other.
+//! A change is reported once it has settled: certificate and key are two files, and a tool replaces
+//! them one after the other.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,18 +10,18 @@ use std::path::{Path, PathBuf};
 
 use crate::config::ClientConfig;
 
-/// The files of some configurations, and how they looked.
+/// The files of some configurations, with their last metadata.
 pub(crate) struct Watch {
     files: Vec<PathBuf>,
     last: Vec<Stamp>,
     acted_on: Vec<Stamp>,
 }
 
-/// One file; `None` when it is not there.
+/// Metadata of one file; `None` if the file is absent.
 type Stamp = Option<[i128; 5]>;
 
 impl Watch {
-    /// To be made before the files are read: what changes in between is then seen as a change.
+    /// Must be called before the files are read, so that a change in between is detected.
     pub(crate) fn new<'a>(configs: impl Iterator<Item = &'a ClientConfig>) -> Self {
         let mut files: Vec<PathBuf> = configs
             .flat_map(|config| [&config.ca, &config.cert, &config.key])
@@ -37,8 +37,8 @@ impl Watch {
         }
     }
 
-    /// True when the files differ from those acted on, and are the same as at the last look.
-    /// Counts as acted on then.
+    /// True if the files differ from those in use and have not changed since the last check. From
+    /// then on they count as in use.
     pub(crate) fn changed(&mut self) -> bool {
         let now = stamps(&self.files);
         let settled = now == self.last;
@@ -56,7 +56,7 @@ fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
 }
 
 fn stamp(file: &Path) -> Stamp {
-    let meta = fs::metadata(file).ok()?; // follows links, which some tools turn to a new file
+    let meta = fs::metadata(file).ok()?; // follows links: some tools switch a link to a new file
     let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
     Some([
         meta.dev().into(),

@@ -72,7 +72,7 @@ pub(crate) fn is_json(reply: &Reply) -> bool {
 }
 
 /// True if nginx, Apache, IIS or others report that our certificate is missing or not accepted. A
-/// reply never means the certificate of the KME itself.
+/// reply never refers to the certificate of the KME itself.
 pub(crate) fn name_our_certificate(reply: &Reply, message: &Message) -> bool {
     let page = !is_json(reply) && holds(reply, "certificate");
     page || message
@@ -106,7 +106,7 @@ fn holds(reply: &Reply, word: &str) -> bool {
     String::from_utf8_lossy(&lower).contains(word)
 }
 
-/// The text of an HTML element.
+/// Returns the text of an HTML element.
 fn between(octets: &[u8], open: &str, close: &str) -> Option<String> {
     let text = String::from_utf8_lossy(octets);
     let lower = text.to_ascii_lowercase(); // same length as `text`

@@ -1,7 +1,7 @@
-//! No freed memory holds a key: an allocator that looks at every block given back.
+//! Tests that freed memory never holds a key, with an allocator that examines each freed block.
 //!
-//! Covers what this crate allocates between a reply and the user's drop of the key. The buffers of
-//! TLS and HTTP are not ours to wipe and not covered.
+//! It covers all allocations of this crate between a reply and the drop of the key. It does not
+//! cover the buffers of TLS and HTTP, which this crate cannot wipe.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,12 +10,12 @@ use keyclient::model::{DeliveredKey, KeyContainer};
 use keyclient::skip::model::SkipKey;
 use keyclient::{KeyBytes, SecretText};
 
-/// What to look for: octets no other part of a test program produces in a row.
+/// The search pattern: a sequence of octets that no other part of a test program produces.
 const KEY: [u8; 32] = *b"\xf0the key that must not linger!\xf1\xf2";
-/// The same as base64, without the padding.
+/// The key as base64, without the padding.
 const TEXT: &[u8] = b"8HRoZSBrZXkgdGhhdCBtdXN0IG5vdCBsaW5nZXIh8fI";
 
-/// The same in hexadecimal, its first half.
+/// The first half of the key in hexadecimal.
 const HEX: &[u8] = b"f0746865206b65792074686174206d75";
 
 /// Freed blocks that still held the key in any form.
@@ -23,11 +23,11 @@ static LINGERING: AtomicUsize = AtomicUsize::new(0);
 
 struct Watch;
 
-// SAFETY: every call goes to the system allocator as it came; freed memory is only read before.
+// SAFETY: every call is passed unchanged to the system allocator; freed memory is only read before.
 unsafe impl GlobalAlloc for Watch {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are those of the system allocator.
-        unsafe { System.alloc_zeroed(layout) } // zeroed: so that all of a block may be read
+        // SAFETY: the caller's guarantees are those of the system allocator.
+        unsafe { System.alloc_zeroed(layout) } // zeroed, so that all of a block may be read
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -45,7 +45,7 @@ unsafe impl GlobalAlloc for Watch {
         // SAFETY: as for `alloc`.
         unsafe { System.dealloc(block, layout) }
     }
-    // `realloc` is the default: alloc, copy, dealloc. So a buffer that grew is looked at too.
+    // `realloc` is the default: alloc, copy, dealloc. So a buffer that grows is examined too.
 }
 
 #[global_allocator]
@@ -55,14 +55,14 @@ fn holds(block: &[u8], pattern: &[u8]) -> bool {
     block.windows(pattern.len()).any(|window| window == pattern)
 }
 
-/// Freed blocks with the key in them while `work` ran.
+/// Counts the freed blocks that hold the key while `work` runs.
 fn lingering(work: impl FnOnce()) -> usize {
     let before = LINGERING.load(Ordering::SeqCst);
     work();
     LINGERING.load(Ordering::SeqCst) - before
 }
 
-// One test only: the count is the whole program's.
+// Only one test: the count belongs to the whole program.
 #[test]
 fn keys_leave_nothing_behind() {
     assert_eq!(TEXT.len(), 43);
@@ -74,7 +74,7 @@ fn keys_leave_nothing_behind() {
     assert_eq!(lingering(|| drop(TEXT.to_vec())), 1, "in each form");
     assert_eq!(lingering(|| drop(HEX.to_vec())), 1, "in each form");
 
-    // A reply, built without passing through the heap unseen: its own block is wiped below.
+    // A reply in a buffer that is wiped below, so that the test itself leaves no key on the heap.
     let mut reply = zeroize::Zeroizing::new(Vec::with_capacity(512));
     reply.extend_from_slice(br#"{"keys":[{"key_ID":"a","key_extension":[],"key":""#);
     reply.extend_from_slice(TEXT);

@@ -5,7 +5,7 @@ use super::{Asked, keys, parse};
 use crate::model::{ErrorBody, KeyContainer, KeyIds, KeyRequest, Status};
 use crate::secret::SecretText;
 
-/// All that reads what a KME sends. Whatever comes: a result, never a panic.
+/// Runs everything that reads a KME's octets. Any input gives a result, never a panic.
 fn read_as_everything(octets: &[u8]) -> usize {
     let ids = [KeyId::new("a").unwrap(), KeyId::new("b").unwrap()];
     let any = keys(

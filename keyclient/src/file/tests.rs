@@ -45,7 +45,7 @@ fn a_file_is_read_whole() {
     assert!(read(&file, 0).unwrap().is_empty());
 }
 
-/// Each of these blocks its reader, or has no file contents.
+/// Each of these would block its reader, or has no file contents.
 #[test]
 fn what_is_no_file_is_named_and_never_waited_for() {
     let folder = Folder::new();
@@ -136,7 +136,7 @@ fn a_link_of_somebody_else_in_a_sticky_folder_is_refused() {
     assert_eq!(said(&link), "read");
     std::os::unix::fs::lchown(&link, Some(1234), None).unwrap();
     assert!(said(&link).contains("everybody may write"));
-    // The owner of a sticky folder may replace what is in it.
+    // The owner of a sticky folder may replace the files in it.
     let file = folder.file("b", 0o600);
     set_mode(folder.0.path(), 0o1777);
     std::os::unix::fs::chown(folder.0.path(), Some(1234), None).unwrap();

@@ -8,14 +8,14 @@ fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Ill at `now`: two failures that the other made good.
+/// The first KME fails at `now`: two failures, each served by the other KME.
 fn fail(preference: &mut Preference, now: u64) {
     assert!(!preference.fresh_ended(at(now), 0, Ending::OtherDelivered));
     assert!(preference.fresh_ended(at(now), 0, Ending::OtherDelivered));
     assert_eq!(preference.active(), 1);
 }
 
-/// Seconds after `now` at which the first KME is taken again, probed well once a second.
+/// Seconds after `now` at which the first KME is active again, with one good probe per second.
 fn recovers_after(preference: &mut Preference, now: u64) -> u64 {
     (1..1000)
         .find(|second| preference.probed(at(now + second), true))
@@ -38,7 +38,7 @@ fn while_both_fail_nobody_moves() {
     for _ in 0..10 {
         assert!(!preference.fresh_ended(at(0), 0, Ending::Nobody));
     }
-    // The other is up first: now it is worth moving.
+    // The other KME recovers first, so the change helps.
     assert!(preference.fresh_ended(at(1), 0, Ending::OtherDelivered));
 }
 
@@ -68,7 +68,7 @@ fn a_kme_that_flaps_is_trusted_later_and_later() {
         now += wait + 1;
     }
     assert_eq!(waits, [10, 20, 40, 80, 160, 160, 160]);
-    // Well for long: forgiven.
+    // After a long time without failures the quarantine is short again.
     fail(&mut preference, now + 1000);
     assert_eq!(recovers_after(&mut preference, now + 1000), 10);
 }

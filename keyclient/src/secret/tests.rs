@@ -76,5 +76,5 @@ fn secrets_are_wiped_on_drop() {
     fn wiped<T: ZeroizeOnDrop>() {}
     wiped::<SecretText>();
     wiped::<super::KeyBytes>();
-    // That the octets really are gone is watched from outside: tests/wiping.rs.
+    // The test in tests/wiping.rs checks from outside that the octets are wiped.
 }

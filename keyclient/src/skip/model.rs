@@ -1,5 +1,5 @@
-//! The JSON of SKIP (draft-cisco-skip-02): names and case as the draft has them. Unknown fields are
-//! ignored.
+//! The JSON of SKIP (draft-cisco-skip-02): names and case are those of the draft. Unknown fields
+//! are ignored.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,16 +9,16 @@ use crate::SecretText;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Capabilities {
-    /// Whether `/entropy` is served.
+    /// True if the key provider serves `/entropy`.
     pub entropy: bool,
-    /// Whether `/key` is served.
+    /// True if the key provider serves `/key`.
     pub key: bool,
-    /// How the key provider agrees on keys, in its own words.
+    /// The key provider's description of its key agreement.
     pub algorithm: String,
-    /// System ID of the one that asks.
+    /// System ID of the client.
     #[serde(rename = "localSystemID")]
     pub local_system_id: String,
-    /// System IDs that keys can be shared with; may hold the wildcards `*`, `?`, `[]` and `[!]`.
+    /// System IDs of possible peers. May hold the wildcards `*`, `?`, `[]` and `[!]`.
     #[serde(rename = "remoteSystemID")]
     pub remote_system_id: Vec<String>,
 }

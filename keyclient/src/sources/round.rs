@@ -1,10 +1,10 @@
-//! What came of asking one KME, or two.
+//! The result of asking one KME or both.
 
 use crate::container::Key;
 use crate::error::Error;
 use crate::fault::KmeFault;
 
-/// What one request came to: at most one key, and what each KME did that did not give it.
+/// The result of one request: at most one key, and the failure of each KME that did not deliver.
 #[derive(Default)]
 pub(super) struct Round {
     pub(super) key: Option<(usize, Key)>,
@@ -12,7 +12,7 @@ pub(super) struct Round {
     pub(super) overtaken: Option<usize>,
 }
 
-/// The failure after which asking again makes most sense.
+/// Returns the failure after which a new request has the best chance.
 pub(super) fn most_hopeful(errors: Vec<(usize, Error)>) -> Error {
     let rank = |error: &Error| match error {
         error if is_not_found(error) => 0,
@@ -31,7 +31,7 @@ pub(super) fn most_hopeful(errors: Vec<(usize, Error)>) -> Error {
 }
 
 impl Round {
-    /// One answer. True when the other KME is worth asking.
+    /// Enters one answer. True if the other KME should be asked.
     pub(super) fn enter(&mut self, n: usize, result: Result<Key, Error>) -> bool {
         match result {
             Ok(key) => {
@@ -46,7 +46,7 @@ impl Round {
         }
     }
 
-    /// The key, or the failure that stands for all.
+    /// Returns the key, or the failure that represents all failures.
     pub(super) fn answer(
         self,
         failure: impl FnOnce(Vec<(usize, Error)>) -> Error,
@@ -58,7 +58,7 @@ impl Round {
     }
 }
 
-/// A key that is not there (yet) is no failure of the KME.
+/// A key that is not (yet) at the KME is no failure of the KME.
 pub(super) fn is_not_found(error: &Error) -> bool {
     matches!(
         error,

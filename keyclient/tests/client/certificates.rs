@@ -1,4 +1,4 @@
-//! Certificates: whose, for what, from when to when; and files that are none.
+//! Tests of certificates: issuer, host, usage and validity; and of files that hold no certificate.
 
 use keyclient::{Blame, CertificateFault, Client, ClientConfig, Complaint, Error, Retry};
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
@@ -171,7 +171,7 @@ async fn our_certificate_refused_by_the_kme_is_a_configuration_error() {
     let pki = Pki::new();
     pki.write("server", Pki::kme_params()); // a certificate that no client may use
     let stranger = Pki::named("another CA");
-    let namesake = Pki::new(); // the CA made anew, under its old name
+    let namesake = Pki::new(); // a new CA with the old name
     for versions in EACH_VERSION {
         let kme = Kme::start_with(
             Setup {

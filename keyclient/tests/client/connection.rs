@@ -1,4 +1,4 @@
-//! Connections: one for each request; slow, broken or absent ones.
+//! Connections: one for each request; slow, broken or absent connections.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,8 @@ fn network(error: Option<Error>) -> (NetworkFault, Retry) {
     }
 }
 
-/// The buffers of a connection hold the key of its last reply, so it ends with the call.
+/// The buffers of a connection hold the key of its last reply, so the connection ends with the
+/// call.
 #[tokio::test]
 async fn each_request_has_a_connection_of_its_own_which_ends_with_it() {
     let pki = Pki::new();
@@ -105,7 +106,7 @@ async fn tls_1_2_and_1_3_are_both_spoken() {
 
 #[tokio::test]
 async fn http2_is_not_asked_for() {
-    // A KME that takes HTTP/2 whenever it is offered, and then fails at it.
+    // A KME that accepts HTTP/2 whenever it is offered, and then fails.
     let pki = Pki::new();
     let alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let kme = Kme::start_with(
@@ -162,7 +163,7 @@ async fn a_slow_kme_is_waited_for_and_a_silent_one_is_not() {
         )
     );
     assert!(start.elapsed() < Duration::from_secs(10));
-    // The KME may have given the key away: it is lost.
+    // The KME may already have delivered the key, so the key is lost.
     let (fault, retry) = network(client.dec_keys(&[KeyId::new("a").unwrap()]).await.err());
     assert!(matches!(fault, NetworkFault::Timeout(_)));
     assert_eq!(retry, Retry::NextKey);
@@ -262,7 +263,7 @@ async fn a_kme_that_is_down_is_told_from_one_that_does_not_speak_tls() {
         "{fault}"
     );
     assert_eq!(retry, Retry::Later);
-    plain.await.unwrap(); // and the listener is gone
+    plain.await.unwrap(); // the listener is gone too
 
     let error = client(dead)
         .dec_keys(&[KeyId::new("a").unwrap()])

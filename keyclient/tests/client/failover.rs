@@ -1,4 +1,4 @@
-//! Two KMEs, of which the second steps in for the first.
+//! Two KMEs with failover from the first to the second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,7 +46,7 @@ fn id(text: &str) -> KeyId {
     KeyId::new(text).unwrap()
 }
 
-/// Fresh keys `NAME-0`, `NAME-1`, and any key by its ID; a status.
+/// Delivers fresh keys `NAME-0`, `NAME-1`, any key by its ID, and a status.
 fn good(name: &'static str) -> impl Fn(usize, &Seen) -> Answer {
     move |n, seen| {
         if seen.line.ends_with("/status") {
@@ -124,7 +124,8 @@ async fn the_second_steps_in_and_the_first_comes_back_when_it_is_well() {
         let key = sources.fresh(256).await.ok().unwrap();
         assert!(key.id.as_str().starts_with("second"));
     }
-    // Left after two failures: the other three requests did not go there.
+    // The first KME got two requests, which failed. The other three went to the second KME
+    // directly.
     assert_eq!((calls(&first, "/enc_keys"), active(&sources)), (2, 1));
     let told = sources.health()[0].last_error.clone().unwrap();
     assert!(told.contains("503"), "{told}");
@@ -160,7 +161,7 @@ async fn a_wedged_or_very_slow_first_costs_no_more_than_our_patience() {
             assert!(began.elapsed() < 4 * PATIENCE, "{:?}", began.elapsed());
         }
         assert_eq!(active(&sources), 1);
-        // Both kinds of request go straight to the second by now.
+        // Both kinds of request now go directly to the second KME.
         let began = Instant::now();
         assert!(sources.fresh(256).await.is_ok());
         assert!(sources.by_id(id("last"), 256).await.is_ok());
@@ -241,7 +242,7 @@ async fn a_named_key_is_fetched_where_it_is_and_never_again() {
     let key = sources.by_id(id("K-1"), 256).await.ok().unwrap();
     assert_eq!(key.id.as_str(), "K-1");
     assert_eq!((first.seen().len(), second.seen().len()), (1, 1));
-    // The KME that delivered last is asked first; a key that is not there is no failure.
+    // The KME that delivered last is asked first. A missing key is no failure of a KME.
     assert!(sources.by_id(id("K-2"), 256).await.is_ok());
     assert_eq!((first.seen().len(), second.seen().len()), (1, 2));
     assert_eq!(sources.health()[0].failures, 0);
@@ -285,7 +286,7 @@ async fn a_key_that_nobody_has_yet_may_be_asked_for_again() {
     assert!(is_missing(&error), "{error}");
     assert!(sources.by_id(id("k"), 256).await.is_ok());
 
-    // Also when the other KME is worse off: the key may come to the one that answers.
+    // Also if the other KME has a worse failure: the key may still arrive at the KME that answers.
     for (broken, answer) in [(0, not_found()), (1, not_found())] {
         let cut = Kme::start(&pki, |_, _| Answer::Cut).await;
         let missing = Kme::start(&pki, move |_, _| answer.clone()).await;

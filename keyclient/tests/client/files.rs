@@ -274,7 +274,7 @@ async fn a_certificate_for_another_purpose_is_named_when_it_is_refused() {
             key: pki.path(&format!("{name}.key")),
             ..pki.config(&kme)
         };
-        // Some KMEs accept it, so the decision is theirs.
+        // Some KMEs accept it, so the KME decides.
         match client(config).enc_keys(1, 256).await.err() {
             Some(error) => {
                 let text = error.to_string();

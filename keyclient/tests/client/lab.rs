@@ -1,4 +1,4 @@
-//! A scripted KME: real TLS, HTTP/1.1 by hand.
+//! A scripted KME: real TLS, and HTTP/1.1 written by hand.
 
 use std::collections::HashSet;
 use std::io;
@@ -25,10 +25,10 @@ use tokio_rustls::server::TlsStream;
 
 use crate::pki::{Pki, Shown};
 
-/// How a KME does TLS.
+/// TLS settings of a KME.
 pub(crate) struct Setup {
     pub(crate) shown: Shown,
-    /// CAs of the clients it trusts.
+    /// CAs of the clients that it trusts.
     pub(crate) clients: RootCertStore,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) versions: &'static [&'static SupportedProtocolVersion],
@@ -42,7 +42,7 @@ pub(crate) struct Setup {
 pub(crate) static EACH_VERSION: [&[&SupportedProtocolVersion]; 2] = [&[&TLS12], &[&TLS13]];
 
 impl Setup {
-    /// As it should be, but for HTTP/2.
+    /// Correct settings, except that HTTP/2 is offered too.
     pub(crate) fn new(pki: &Pki) -> Self {
         Self {
             shown: pki.issue(&Pki::kme_params()),
@@ -96,7 +96,7 @@ impl ClientCertVerifier for AnyClient {
     }
 }
 
-/// How a KME answers one request.
+/// A KME's answer to one request.
 #[derive(Clone)]
 pub(crate) enum Answer {
     /// A regular reply.
@@ -105,17 +105,17 @@ pub(crate) enum Answer {
         kind: &'static str,
         body: Vec<u8>,
     },
-    /// Octets as they are.
+    /// These octets without changes.
     Raw(Vec<u8>),
-    /// Octets as they are, then the connection is cut.
+    /// These octets without changes, then the connection is cut.
     RawThenCut(Vec<u8>),
-    /// After a while.
+    /// The answer after a delay.
     Late(Duration, Box<Self>),
-    /// Nothing, and the connection is cut.
+    /// No answer; the connection is cut.
     Cut,
-    /// Nothing.
+    /// No answer.
     Never,
-    /// 200 with a body without announced length, in chunks, that does not end.
+    /// 200 with a chunked body of unannounced length that does not end.
     Endless,
 }
 
@@ -164,7 +164,7 @@ impl Answer {
     }
 }
 
-/// A request as the KME saw it.
+/// A request as the KME received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// Method and path.
@@ -176,7 +176,8 @@ pub(crate) struct Seen {
 
 type Script = dyn Fn(usize, &Seen) -> Answer + Send + Sync;
 
-/// A KME that does what the script says: number of the request and the request -> answer.
+/// A KME that follows a script: a function from the number of the request and the request to the
+/// answer.
 pub(crate) struct Kme {
     pub(crate) address: SocketAddr,
     state: Arc<State>,
@@ -193,7 +194,7 @@ struct State {
 }
 
 impl Kme {
-    /// With a good certificate.
+    /// Starts a KME with a valid certificate.
     pub(crate) async fn start(
         pki: &Pki,
         script: impl Fn(usize, &Seen) -> Answer + Send + Sync + 'static,
@@ -222,7 +223,7 @@ impl Kme {
             .key_provider
             .load_private_key(setup.shown.key)
             .unwrap();
-        // Unlike the plain builder this takes certificates that no client will accept.
+        // Unlike the plain builder, this accepts certificates that no client accepts.
         let shown = SingleCertAndKey::from(CertifiedKey::new(setup.shown.chain, key));
         let mut tls = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(setup.versions)
@@ -283,8 +284,8 @@ async fn connection(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>,
         Ok(tls) => tls,
         Err(_) if abrupt => return,
         Err((_, mut stream)) => {
-            // The alert is out. Reading on keeps the kernel from resetting the connection, which
-            // could overtake the alert.
+            // The alert is sent. Further reads keep the kernel from resetting the connection,
+            // because a reset could overtake the alert.
             let mut rest = Vec::new();
             let _ = stream.shutdown().await;
             let _ =
@@ -303,7 +304,7 @@ async fn connection(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>,
         let seen = match request(&mut tls, &mut buffer).await {
             Ok(Some(seen)) => seen,
             Ok(None) => {
-                // Our close_notify: a client whose socket is closed answers with a reset.
+                // Our close_notify. A client whose socket is already closed answers with a reset.
                 let _ = tls.shutdown().await;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 if tls.get_ref().0.take_error().unwrap().is_none() {
@@ -389,14 +390,14 @@ pub(crate) fn client(config: ClientConfig) -> Client {
     }
 }
 
-/// 32 octets of this value as base64.
+/// Returns 32 octets of this value as base64.
 pub(crate) fn key32(octet: u8) -> String {
     keyclient::SecretText::encode(&[octet; 32])
         .expose()
         .to_owned()
 }
 
-/// A container of these keys.
+/// Builds a container of these keys.
 pub(crate) fn container(keys: &[(&str, &str)]) -> String {
     let keys: Vec<String> = keys
         .iter()

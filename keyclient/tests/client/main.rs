@@ -1,4 +1,4 @@
-//! The client against a KME that misbehaves to order, over real TLS on the loopback.
+//! The client against a scripted, misbehaving KME, over real TLS on the loopback.
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]

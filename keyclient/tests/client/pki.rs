@@ -1,4 +1,4 @@
-//! Certificates made on the spot.
+//! Test certificates, created at run time.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) struct Pki {
     ca: CertificateDer<'static>,
 }
 
-/// What a KME shows.
+/// The certificate chain and key that a KME presents.
 pub(crate) struct Shown {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
@@ -69,7 +69,7 @@ impl Pki {
         params
     }
 
-    /// A KME's certificate as it should be.
+    /// Parameters of a correct KME certificate.
     pub(crate) fn kme_params() -> CertificateParams {
         Self::leaf(
             "kme-a",
@@ -88,7 +88,7 @@ impl Pki {
         }
     }
 
-    /// `NAME.pem` and `NAME.key`.
+    /// Writes `NAME.pem` and `NAME.key`.
     pub(crate) fn write(&self, name: &str, params: CertificateParams) {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();

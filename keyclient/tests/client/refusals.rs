@@ -1,4 +1,4 @@
-//! Answers without keys: refusals, web pages, nonsense.
+//! Answers without keys: refusals, web pages, invalid replies.
 
 use std::time::{Duration, Instant};
 

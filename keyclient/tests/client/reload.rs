@@ -15,7 +15,7 @@ use crate::pki::Pki;
 
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A KME that gives keys, and its client, which is looked after.
+/// Starts a KME that delivers keys, and its client with `tend` running.
 async fn running(pki: &Pki) -> (Kme, Arc<Sources>, JoinHandle<()>) {
     let kme = Kme::start(pki, |n, _| {
         Answer::ok(&container(&[(&format!("k{n}"), &key32(n as u8))]))
@@ -40,7 +40,7 @@ fn reissue(pki: &Pki) {
     pki.write("sae", Pki::leaf("sae-a", &[], usage));
 }
 
-/// Asks until the KME has seen another certificate. No request may fail.
+/// Sends requests until the KME has seen another certificate. No request may fail.
 async fn until_shown(kme: &Kme, sources: &Sources, before: usize) {
     for _ in 0..500 {
         assert!(sources.fresh(256).await.is_ok());
@@ -129,7 +129,7 @@ async fn files_that_cannot_be_used_leave_the_old_ones_in_use_and_say_so_once() {
     tending.abort();
 }
 
-/// What was logged on this thread, where a test runs all its tasks.
+/// The log lines of this thread, on which a test runs all its tasks.
 #[derive(Clone, Copy)]
 struct Log;
 
@@ -138,7 +138,8 @@ thread_local! {
 }
 
 impl Log {
-    /// For the whole process: a subscriber of one thread misses what others have logged before.
+    /// The subscriber is global, because a subscriber of one thread misses call sites that other
+    /// threads logged first.
     fn start() -> Self {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {

@@ -1,4 +1,4 @@
-//! What KMEs answer: as the standard says, as they do in the field, and plain wrong.
+//! Answers of KMEs: by the standard, as found in the field, and wrong.
 
 use keyclient::{Blame, ClientConfig, Error, Form, Key, KmeFault, Retry};
 use wire::KeyId;
@@ -146,7 +146,7 @@ async fn replies_of_the_field_are_taken() {
             (keys[0].origin.as_deref(), keys[1].origin.as_deref()),
             (None, Some("modelled"))
         );
-        // As this KME spells it: the peer's KME will be asked for exactly this.
+        // In the spelling of this KME: the peer's KME is asked for exactly this ID.
         assert_eq!(keys[1].id, id(&UUID_2.to_ascii_uppercase()));
     }
     // JSON sent as text/html, or without any type.
@@ -225,7 +225,7 @@ async fn no_key_is_lost_by_our_own_strictness() {
         enc(Answer::ok(&number), 1).await.ok().unwrap()[0].id,
         id("17")
     );
-    // Two names for one field are ambiguous.
+    // Two spellings of one field name are ambiguous.
     let twice = of(usual, &key).replace(r#""key_ID""#, r#""key_id":"B","key_ID""#);
     assert_eq!(
         fault(enc(Answer::ok(&twice), 1).await).0,

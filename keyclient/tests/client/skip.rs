@@ -1,4 +1,4 @@
-//! SKIP: what is asked, and what is made of the answers.
+//! SKIP: the requests of the client and its handling of the answers.
 
 use keyclient::{
     Blame, ClientConfig, Error, KeySource, KmeFault, NetworkFault, Protocol, Retry, SkipClient,
