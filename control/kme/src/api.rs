@@ -1,5 +1,5 @@
-//! The three methods of ETSI GS QKD 014 clause 5 at one KME: who may ask, what is done, what is
-//! answered, logged and counted. Sockets and TLS are `server`'s.
+//! The three methods of ETSI GS QKD 014 clause 5 at one KME: authorisation, processing, replies,
+//! log lines and counters. `server` handles sockets and TLS.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::store::{EncRequest, StoredKey};
 use crate::supply::Origin;
 use crate::tally::Requests;
 
-/// The SAE the client certificate names, if this KME serves it.
+/// The SAE that the client certificate names, if this KME serves it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller(pub(crate) Option<Arc<str>>);
 
@@ -37,14 +37,14 @@ pub(crate) struct Api {
     faults: Faults,
     quiet: Quiet,
     requests: Mutex<Requests>,
-    /// `stored_key_count` as last reported truthfully, for [`Fault::StaleStatus`].
+    /// The `stored_key_count` of the last correct report, for [`Fault::StaleStatus`].
     reported: Mutex<Option<u64>>,
-    /// Keys of the last enc_keys, only while [`Fault::RepeatKeys`] is in force.
+    /// Keys of the last enc_keys call, only while [`Fault::RepeatKeys`] is in force.
     repeated: Mutex<Vec<StoredKey>>,
 }
 
-/// The routes, for a server that adds a [`Caller`] to each request. Paths may end with a slash, as
-/// some clients send them.
+/// Returns the routes, for a server that adds a [`Caller`] to each request. Paths may end with a
+/// slash, because some clients send one.
 pub(crate) fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/api/v1/keys/{sae_id}/status", any(status))
@@ -98,8 +98,8 @@ pub(crate) async fn unknown(
     status.into_response()
 }
 
-/// Methods are checked here and not by the router, which would serve HEAD as GET and so take
-/// keys out of the store that nobody gets.
+/// Methods are checked here. The router would serve HEAD as GET and so take keys out of the store
+/// that no SAE receives.
 async fn serve(
     api: &Api,
     caller: &Caller,
@@ -125,7 +125,7 @@ async fn serve(
         .answer(call, caller, peer, &method, request, &faults)
         .await;
     api.count(response.status(), !faults.is_empty());
-    // Only now: what was answered is done and counted.
+    // Only now, so that the request is processed and counted first.
     if faults.contains(&Fault::LoseReply) {
         reply::lost()
     } else {
@@ -134,7 +134,8 @@ async fn serve(
 }
 
 impl Api {
-    /// The faults that strike this call, after the time they take; with a wedge never.
+    /// Returns the faults for this call, after any latency that they impose. Never returns for
+    /// [`Fault::Wedge`].
     pub(crate) async fn suffer(&self, call: Calls, caller: &Caller) -> Vec<Fault> {
         if caller.0.is_none() {
             return Vec::new();
@@ -173,12 +174,12 @@ impl Api {
         &self.kme_id
     }
 
-    /// True if the log may take a line of this kind now.
+    /// True if the log may take another line of this kind now.
     pub(crate) fn may_say(&self, kind: Kind) -> bool {
         self.quiet.may_say(kind)
     }
 
-    /// Logs how many lines the last minute left out, and starts a new minute.
+    /// Logs the number of lines left out in the last minute, and starts a new minute.
     pub(crate) fn say_left_out(&self) {
         for (kind, left_out) in self.quiet.minute() {
             let kme = &self.kme_id;
@@ -199,7 +200,7 @@ impl Api {
         *self.tally()
     }
 
-    /// The one SAE of this KME among the names in a certificate.
+    /// Returns the only SAE of this KME among the names in a certificate.
     pub(crate) fn caller(&self, names: &[String]) -> Caller {
         let mut known = self
             .sae_ids
@@ -207,7 +208,7 @@ impl Api {
             .filter(|id| names.iter().any(|name| **name == ***id));
         match (known.next(), known.next()) {
             (Some(id), None) => Caller(Some(Arc::clone(id))),
-            // None of ours, or two: then the certificate does not say who calls.
+            // None or two of our SAEs: the certificate does not identify the caller.
             _ => Caller(None),
         }
     }
@@ -309,7 +310,7 @@ impl Api {
         self.give_fresh(sae, slave, asked, faults).map(Done::Keys)
     }
 
-    /// Fresh keys for `sae`, reserved for `slave`.
+    /// Delivers fresh keys to `sae` and reserves them for `slave`.
     pub(crate) fn give_fresh(
         &self,
         sae: &str,
@@ -372,7 +373,7 @@ impl Api {
         self.give_named(sae, master, &ids, faults).map(Done::Keys)
     }
 
-    /// The keys with these IDs, which `master` took for `sae`.
+    /// Delivers the keys with these IDs, which `master` took for `sae`.
     pub(crate) fn give_named(
         &self,
         sae: &str,
@@ -391,13 +392,13 @@ impl Api {
             .with_store(|store, now| store.dec_keys(now, sae, master, ids))
     }
 
-    /// The KME of the other SAE; it must be on this link, and another one.
+    /// Returns the KME of the other SAE, which must be a different SAE on this link.
     fn peer(&self, sae: &str, peer: &str) -> Result<&str, Refusal> {
         let kme = self.link.kme_of(peer).filter(|_| peer != sae);
         kme.ok_or(Refusal::PeerUnknown)
     }
 
-    /// The SAEs that `sae` can share keys with.
+    /// Returns the SAEs that `sae` can share keys with.
     pub(crate) fn peers_of(&self, sae: &str) -> Vec<String> {
         self.link.peers_of(sae)
     }

@@ -1,4 +1,4 @@
-//! The body of a request, read within its limits of size and time.
+//! Reads the body of a request within the limits of size and time.
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::Request;
@@ -6,7 +6,7 @@ use axum::extract::Request;
 use crate::limits::{BODY_OCTETS_MAX, BODY_TIME_MAX};
 use crate::refusal::Refusal;
 
-/// The whole body.
+/// Returns the whole body.
 pub(crate) async fn body(request: Request) -> Result<Bytes, Refusal> {
     let read = to_bytes(request.into_body(), BODY_OCTETS_MAX);
     match tokio::time::timeout(BODY_TIME_MAX, read).await {

@@ -1,4 +1,4 @@
-//! What a KME and its link are told at the start, checked once.
+//! The configuration of a KME and its link, checked once at the start.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::limits;
 use crate::supply::Supply;
 
-/// One KME: its name, its address, its certificate, the SAEs it serves.
+/// One KME: its name, its address, its certificate and its SAEs.
 #[derive(Clone, Debug)]
 pub struct KmeConfig {
     /// KME ID, as in `source_KME_ID`.
@@ -20,14 +20,14 @@ pub struct KmeConfig {
     pub cert: PathBuf,
     /// PEM file of this KME's private key (PKCS#8, PKCS#1 or SEC1).
     pub key: PathBuf,
-    /// IDs of the SAEs this KME serves.
+    /// IDs of the SAEs that this KME serves.
     pub sae_ids: Vec<String>,
-    /// Where the SAE ID stands in a client certificate.
+    /// The part of a client certificate that holds the SAE ID.
     pub identity: SaeIdentity,
 }
 
-/// Where the SAE ID stands in a client certificate. The standard does not say; KMEs differ.
-/// In configuration files `common-name`, `san-dns` or `san-uri`.
+/// The part of a client certificate that holds the SAE ID. The standard does not define it, and
+/// KMEs differ. In configuration files: `common-name`, `san-dns` or `san-uri`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SaeIdentity {
@@ -43,17 +43,17 @@ pub enum SaeIdentity {
 /// The link: sizes and limits of its key store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkConfig {
-    /// Bits the pool holds at most; more is dropped and counted.
+    /// Most bits that the pool holds. Further bits are dropped and counted.
     pub pool_bits_max: u64,
     /// Size of a key when the request names none, in bits.
     pub key_bits: u32,
-    /// Smallest size in bits.
+    /// Smallest key size in bits.
     pub key_bits_min: u32,
-    /// Largest size in bits.
+    /// Largest key size in bits.
     pub key_bits_max: u32,
-    /// Keys in one request.
+    /// Most keys in one request.
     pub keys_per_request_max: u32,
-    /// How long the slave may take to fetch a key before it is wiped.
+    /// Time that the slave has to fetch a key before it is wiped.
     pub reserved_life: Duration,
 }
 
@@ -70,15 +70,15 @@ impl Default for LinkConfig {
     }
 }
 
-/// A value that cannot work, with its mend.
+/// An invalid value with its fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} is {value}: {mend}")]
 pub struct ConfigError {
     /// The field.
     pub field: &'static str,
-    /// What it was.
+    /// Its value.
     pub value: String,
-    /// What it may be.
+    /// The permitted values.
     pub mend: String,
 }
 
@@ -98,7 +98,7 @@ impl LinkConfig {
     /// Checks sizes and limits.
     ///
     /// # Errors
-    /// The first value that cannot work.
+    /// The first invalid value.
     pub fn check(&self) -> Result<(), ConfigError> {
         let sizes = [
             ("key_bits", self.key_bits),
@@ -150,10 +150,10 @@ impl LinkConfig {
 }
 
 impl Supply {
-    /// Checks the pace.
+    /// Checks the interval between blocks.
     ///
     /// # Errors
-    /// When blocks would follow each other without time between them.
+    /// The interval between two blocks is zero.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.block_every.is_zero() {
             return refuse(
@@ -166,10 +166,10 @@ impl Supply {
     }
 }
 
-/// Checks the KMEs of one link: one or two, at least two SAEs together, no ID twice.
+/// Checks the KMEs of one link: one or two KMEs, at least two SAEs together, no ID twice.
 ///
 /// # Errors
-/// The first value that cannot work.
+/// The first invalid value.
 pub fn check_kmes(kmes: &[KmeConfig]) -> Result<(), ConfigError> {
     if kmes.is_empty() || kmes.len() > 2 {
         return refuse(

@@ -1,4 +1,4 @@
-//! Where random octets come from: the operating system, or a seeded source in simulations.
+//! The origin of random octets: the operating system, or a seeded source in simulations.
 
 /// The random source failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,13 +11,14 @@ pub struct Entropy(Box<Fill>);
 type Fill = dyn FnMut(&mut [u8]) -> Result<(), EntropyError> + Send;
 
 impl Entropy {
-    /// The CSPRNG of the operating system.
+    /// Uses the CSPRNG of the operating system.
     #[must_use]
     pub fn system() -> Self {
         Self::new(|out| getrandom::fill(out).map_err(|_| EntropyError))
     }
 
-    /// Another source, which fills the whole slice or fails. Keys are as good as this source.
+    /// Uses another source, which fills the whole slice or fails. Keys are only as good as this
+    /// source.
     #[must_use]
     pub fn new(fill: impl FnMut(&mut [u8]) -> Result<(), EntropyError> + Send + 'static) -> Self {
         Self(Box::new(fill))

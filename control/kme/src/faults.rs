@@ -1,41 +1,41 @@
-//! Faults to order: what KMEs in the field do wrong, played by ours. Off unless ordered.
+//! Fault injection: our KME reproduces misbehaviour of KMEs in the field. Off unless ordered.
 //!
-//! A fault changes replies, never the rules of the store: even the KME that names a wrong key_ID
-//! has removed the right key. Faults of one KME are independent of those of the other.
+//! A fault changes replies, never the rules of the store: even a KME that names a wrong key_ID has
+//! removed the right key. Faults of one KME are independent of those of the other.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// One way to misbehave.
+/// One kind of misbehaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Answer only after this time.
+    /// Answer only after this delay.
     Latency(Duration),
     /// Never answer.
     Wedge,
-    /// Answer this instead of doing the work; no key is touched.
+    /// Send this answer instead of processing the request. No key is touched.
     Answer(Wrong),
-    /// Do the work, then close the connection instead of answering: the keys are lost.
+    /// Process the request, then close the connection instead of answering: the keys are lost.
     LoseReply,
-    /// Say that there are no keys (503).
+    /// Report that there are no keys (503).
     Exhausted,
-    /// enc_keys: the slave's KME learns of these keys only after this time.
+    /// enc_keys: the slave's KME learns of these keys only after this delay.
     LatePropagation(Duration),
-    /// enc_keys, dec_keys: name each key with another key_ID.
+    /// enc_keys, dec_keys: name each key with a wrong key_ID.
     WrongKeyId,
-    /// enc_keys, dec_keys: send other octets under the name of each key.
+    /// enc_keys, dec_keys: send wrong octets under the name of each key.
     WrongKey,
-    /// enc_keys, dec_keys: send each key with its last octet missing.
+    /// enc_keys, dec_keys: send each key without its last octet.
     WrongSize,
-    /// enc_keys, dec_keys: send the first key in place of every other; a lone one twice.
+    /// enc_keys, dec_keys: send the first key in place of every other key; send a single key twice.
     DuplicateKeys,
-    /// enc_keys: the first call takes keys, each further call gets the same keys again.
+    /// enc_keys: the first call takes keys, and each further call gets the same keys again.
     RepeatKeys,
     /// enc_keys, dec_keys: send the keys in reverse order.
     ReversedOrder,
-    /// Add fields the standard does not know.
+    /// Add fields that the standard does not define.
     ExtraFields,
-    /// status: report the numbers of the moment the fault was ordered.
+    /// status: report the numbers from the time when the fault was ordered.
     StaleStatus,
 }
 
@@ -52,11 +52,11 @@ pub enum Wrong {
     Unavailable,
     /// 504 without body.
     GatewayTimeout,
-    /// 200 with a page of HTML, as from a proxy's log-in form.
+    /// 200 with an HTML page, like a proxy's log-in form.
     Html,
 }
 
-/// Which calls a fault is for.
+/// The calls that a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calls {
     /// All three.
@@ -69,16 +69,16 @@ pub enum Calls {
     DecKeys,
 }
 
-/// How often a fault strikes.
+/// The number of calls that a fault affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
-    /// Until cleared.
+    /// All calls until cleared.
     Always,
-    /// The next so many calls it is for.
+    /// The next calls of its kind, this many.
     Next(u32),
 }
 
-/// Orders faults at one KME while it runs; a clone orders at the same KME.
+/// Orders faults at one KME at run time. A clone orders at the same KME.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<Vec<Order>>>);
 
@@ -100,7 +100,7 @@ impl Faults {
         });
     }
 
-    /// Back to normal.
+    /// Clears all faults.
     pub fn clear(&self) {
         let mut orders = self.orders();
         if !orders.is_empty() {
@@ -109,13 +109,13 @@ impl Faults {
         }
     }
 
-    /// The faults in force, in the order given.
+    /// Returns the faults in force, in the order of their orders.
     #[must_use]
     pub fn in_force(&self) -> Vec<Fault> {
         self.orders().iter().map(|order| order.fault).collect()
     }
 
-    /// The faults that strike this call; counts them down.
+    /// Returns the faults for this call, and counts them down.
     pub(crate) fn strike(&self, call: Calls) -> Vec<Fault> {
         let mut orders = self.orders();
         let mut struck = Vec::new();

@@ -1,4 +1,4 @@
-//! Secret octets: key material on its way through the pool, the store and a reply.
+//! Secret octets: key material in the pool, the store and a reply.
 
 use zeroize::Zeroize;
 
@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 pub struct KeyBytes(Box<[u8]>);
 
 impl KeyBytes {
-    /// Takes the octets over; the caller has no copy left.
+    /// Takes ownership of the octets; the caller keeps no copy.
     #[must_use]
     pub fn new(octets: Box<[u8]>) -> Self {
         Self(octets)
@@ -16,7 +16,7 @@ impl KeyBytes {
         Self(vec![0; len].into_boxed_slice())
     }
 
-    /// The octets. Whoever copies them wipes the copy.
+    /// The octets. The caller must wipe any copy of them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -26,7 +26,7 @@ impl KeyBytes {
         &mut self.0
     }
 
-    /// A key has two receivers, the master and the slave: one copy for each.
+    /// Copies the key: a key has two receivers, the master and the slave.
     pub(crate) fn second(&self) -> Self {
         Self(self.0.clone())
     }
@@ -37,7 +37,7 @@ impl KeyBytes {
         self.0.len()
     }
 
-    /// True when there are none.
+    /// True if there are no octets.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -6,10 +6,10 @@
 //!  (supply)         (store)  ─ dec_keys ─▶ KME B ─ mutual TLS ─▶ SAE B (slave)
 //! ```
 //!
-//! Both KMEs run in one process and share one store: what a real link does by quantum optics, here
-//! memory does. What this is not: a KME for production. Keys are `modelled` (their rate follows a
-//! link model, their bits come from the CSPRNG of the operating system), nothing is stored on
-//! disk, no key is relayed, and [`faults`] can make a KME misbehave on purpose.
+//! Both KMEs run in one process and share one store, which takes the place of the quantum link.
+//! This is not a KME for production. Keys are `modelled`: their rate follows a link model, and
+//! their bits come from the CSPRNG of the operating system. Nothing is stored on disk, no key is
+//! relayed, and [`faults`] can make a KME misbehave on purpose.
 //!
 //! ```no_run
 //! # async fn lab() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,8 +42,8 @@
 //! # }
 //! ```
 //!
-//! Ownership: `store` owns the keys, `supply` their arrival, `api` and `skip` the meaning of a
-//! request, `server` the sockets and TLS, `places` the connection limits, this file the tasks and
+//! Responsibilities: `store` owns the keys, `supply` their arrival, `api` and `skip` the meaning of
+//! a request, `server` the sockets and TLS, `places` the connection limits, this file the tasks and
 //! the clock.
 #![forbid(unsafe_code)]
 
@@ -94,7 +94,8 @@ use link::Link;
 use server::{Face, Server};
 use store::Counters;
 
-/// The running KMEs of one link. Dropped: stops at once; [`Kmes::shutdown`] lets requests end.
+/// The running KMEs of one link. Dropping it stops them at once; [`Kmes::shutdown`] lets requests
+/// end.
 pub struct Kmes {
     link: Arc<Link>,
     running: Vec<Running>,
@@ -115,30 +116,30 @@ pub struct Snapshot {
     pub pool_keys: u64,
     /// Bits in the pool.
     pub pool_bits: u64,
-    /// Bits the pool holds at most.
+    /// Most bits that the pool holds.
     pub pool_bits_max: u64,
-    /// Keys given to a master and not yet fetched by the slave.
+    /// Keys that a master received and the slave has not fetched yet.
     pub reserved_keys: usize,
-    /// Bits of these.
+    /// Bits of these keys.
     pub reserved_bits: u64,
     /// Mean rate of the link in bit/s.
     pub rate_bps: f64,
     /// Label of the keys.
     pub origin: Origin,
-    /// Until the next block.
+    /// Time until the next block.
     pub next_block_in: Duration,
     /// Totals since the start.
     pub counters: Counters,
-    /// Each KME, in the order of the configuration.
+    /// State of each KME, in the order of the configuration.
     pub kmes: Vec<KmeSnapshot>,
 }
 
-/// One KME at one moment.
+/// State of one KME at one moment.
 #[derive(Clone, Debug)]
 pub struct KmeSnapshot {
     /// KME ID.
     pub kme_id: String,
-    /// Where it listens.
+    /// Its listening address.
     pub address: SocketAddr,
     /// Requests by outcome.
     pub requests: Requests,
@@ -146,41 +147,41 @@ pub struct KmeSnapshot {
     pub faults: Vec<faults::Fault>,
 }
 
-/// Why the KMEs did not start.
+/// The reason why the KMEs did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A value cannot work.
+    /// A value is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A certificate or key cannot be used.
     #[error("{kme_id}: {source}")]
     Tls {
-        /// Whose.
+        /// KME ID.
         kme_id: String,
-        /// Which file, and the mend.
+        /// The file and the fix.
         source: TlsError,
     },
-    /// The address cannot be listened on.
+    /// The KME cannot listen on the address.
     #[error("{kme_id}: cannot listen on {address}: {source}; choose a free port of an own address")]
     Listen {
-        /// Whose.
+        /// KME ID.
         kme_id: String,
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The first blocks could not be made.
+    /// The first blocks could not be created.
     #[error(transparent)]
     Entropy(#[from] entropy::EntropyError),
 }
 
 impl Kmes {
-    /// Starts one or two KMEs at the ends of one link, on the tokio runtime this is called from.
-    /// The blocks of the start are in the pool and all addresses are bound when it returns.
+    /// Starts one or two KMEs at the ends of one link, on the current tokio runtime. When it
+    /// returns, the first blocks are in the pool and all addresses are bound.
     ///
     /// # Errors
-    /// On a value, certificate or address that cannot work; nothing runs then.
+    /// A value, certificate or address is unusable. Nothing runs in that case.
     pub async fn start(
         configs: Vec<KmeConfig>,
         link: LinkConfig,
@@ -189,7 +190,7 @@ impl Kmes {
         Self::start_with(configs, link, supply, Entropy::system()).await
     }
 
-    /// Same as [`Kmes::start`], with key bits and key_IDs from another random source: for tests
+    /// Same as [`Kmes::start`], with key bits and key_IDs from another random source, for tests
     /// that must know the keys.
     ///
     /// # Errors
@@ -233,12 +234,12 @@ impl Kmes {
         })
     }
 
-    /// Lets the KME with this ID speak SKIP as well, at an address of its own: the same keys, the
-    /// same certificates, SAE IDs for system IDs. Returns the address bound; `None` if there is no
-    /// such KME.
+    /// Makes the KME with this ID serve SKIP as well, at a separate address: with the same keys and
+    /// certificates, and with SAE IDs as system IDs. Returns the bound address, or `None` if there
+    /// is no such KME.
     ///
     /// # Errors
-    /// On a certificate or address that cannot work.
+    /// A certificate or address is unusable.
     pub async fn serve_skip(
         &mut self,
         kme_id: &str,
@@ -252,20 +253,20 @@ impl Kmes {
         Ok(Some(address))
     }
 
-    /// Where each KME listens, in the order of the configuration.
+    /// Returns the listening address of each KME, in the order of the configuration.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.running.iter().map(|kme| kme.address).collect()
     }
 
-    /// Orders faults at the KME with this ID.
+    /// Returns the fault control of the KME with this ID.
     #[must_use]
     pub fn faults(&self, kme_id: &str) -> Option<Faults> {
         let kme = self.running.iter().find(|kme| kme.api.kme_id() == kme_id)?;
         Some(kme.api.faults().clone())
     }
 
-    /// State now.
+    /// Returns the present state.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.link.snapshot();
@@ -282,14 +283,14 @@ impl Kmes {
         snapshot
     }
 
-    /// Takes no more connections, lets open requests end (2 s at most), wipes all keys.
+    /// Accepts no more connections, lets open requests end (at most 2 s), and wipes all keys.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
     }
 }
 
-/// Logs once a minute, and at the end, how many log lines were left out.
+/// Logs the number of log lines left out, once a minute and at the end.
 async fn count_left_out(api: Arc<Api>, mut stopped: watch::Receiver<bool>) {
     loop {
         let stop = tokio::select! {
@@ -303,7 +304,7 @@ async fn count_left_out(api: Arc<Api>, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// A server at its address, not running yet.
+/// Binds a server to its address, without running it.
 async fn bind(
     config: &KmeConfig,
     listen: SocketAddr,

@@ -1,4 +1,4 @@
-//! The link between the KMEs: the shared store with the clock it lacks, and who sits where.
+//! The link between the KMEs: the shared store, its clock, and the KME of each SAE.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::store::Store;
 use crate::supply::{Source, Supply};
 use crate::{Origin, Snapshot};
 
-/// Shared by the KMEs of a link and the fill timer.
+/// State shared by the KMEs of a link and the fill timer.
 pub(crate) struct Link {
     started: Instant,
     supply: Supply,
@@ -33,7 +33,7 @@ struct Seat {
 }
 
 impl Link {
-    /// The blocks of the start are in the pool when this returns.
+    /// Creates a link. The initial blocks are in the pool when this returns.
     pub(crate) fn new(
         kmes: &[KmeConfig],
         config: LinkConfig,
@@ -59,7 +59,7 @@ impl Link {
         })
     }
 
-    /// Works on the store, with the time.
+    /// Runs `work` on the store, with the present time.
     pub(crate) fn with_store<T>(&self, work: impl FnOnce(&mut Store, Duration) -> T) -> T {
         let mut inner = self.inner();
         let now = self.started.elapsed();
@@ -70,19 +70,19 @@ impl Link {
         self.supply.origin
     }
 
-    /// ID of the KME that serves this SAE.
+    /// Returns the ID of the KME that serves this SAE.
     pub(crate) fn kme_of(&self, sae_id: &str) -> Option<&str> {
         let seat = self.seats.iter().find(|seat| seat.sae_id == sae_id)?;
         Some(&seat.kme_id)
     }
 
-    /// All SAEs of the link but this one.
+    /// Returns all SAEs of the link except this one.
     pub(crate) fn peers_of(&self, sae_id: &str) -> Vec<String> {
         let others = self.seats.iter().filter(|seat| seat.sae_id != sae_id);
         others.map(|seat| seat.sae_id.clone()).collect()
     }
 
-    /// All but the KMEs.
+    /// Returns the state of everything except the KMEs.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let inner = self.inner();
         let now = self.started.elapsed();
@@ -100,7 +100,7 @@ impl Link {
         }
     }
 
-    /// Brings due blocks in and lets forgotten keys expire; returns how long to sleep.
+    /// Adds due blocks and expires unfetched keys. Returns the time to sleep.
     fn breathe(&self) -> Duration {
         let mut inner = self.inner();
         let Inner { store, source } = &mut *inner;
@@ -136,7 +136,7 @@ impl Link {
     }
 }
 
-/// The fill timer, until stopped.
+/// Runs the fill timer until stopped.
 pub(crate) async fn fill(link: Arc<Link>, mut stopped: watch::Receiver<bool>) {
     loop {
         let sleep = link.breathe().max(Duration::from_millis(1));

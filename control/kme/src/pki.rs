@@ -1,10 +1,10 @@
-//! Certificates for a lab: one CA, one certificate per KME and per SAE, all EC P-256.
+//! Certificates for a lab: one CA, and one certificate for each KME and SAE, all EC P-256.
 //!
-//! KMEs get X.509 v3 with subject alternative names and both server and client use, SAEs get
-//! CN = SAE ID and client use: the form every known ETSI 014 peer accepts. Lab means: the CA key
-//! lies unencrypted beside the certificates, nothing is revoked. Existing files are kept unless
+//! KMEs get X.509 v3 with subject alternative names and both server and client use. SAEs get CN =
+//! SAE ID and client use. Every known ETSI 014 peer accepts this form. For a lab only: the CA key
+//! lies unencrypted beside the certificates, and nothing is revoked. Existing files are kept unless
 //! `overwrite` is set. [`make_lab_pki`] creates a new CA, [`add_to_lab_pki`] signs more
-//! certificates with an existing one (`authority`).
+//! certificates with an existing CA (`authority`).
 
 mod authority;
 
@@ -23,49 +23,49 @@ use zeroize::Zeroizing;
 use authority::Authority;
 pub use authority::has_authority;
 
-/// How far back certificates are dated, for clocks that disagree.
+/// Time by which the start of validity is set back, for clocks that disagree.
 const BACKDATED: Duration = Duration::from_secs(3600);
-/// Validity unless told otherwise: one year.
+/// Default validity: one year.
 pub const VALIDITY: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// What to make.
+/// The certificates to create.
 #[derive(Clone, Debug)]
 pub struct LabPki {
     /// KME certificates.
     pub kmes: Vec<KmeName>,
-    /// SAE IDs; each is the common name and the file name of a certificate.
+    /// SAE IDs. Each is the common name and the file name of a certificate.
     pub saes: Vec<String>,
-    /// From now.
+    /// Validity from now.
     pub validity: Duration,
-    /// Replace files that exist.
+    /// Replaces existing files.
     pub overwrite: bool,
 }
 
-/// A KME's names.
+/// The names of a KME.
 #[derive(Clone, Debug)]
 pub struct KmeName {
-    /// KME ID: common name, a DNS name among the alternative names, and file name.
+    /// KME ID: the common name, a DNS name among the alternative names, and the file name.
     pub id: String,
-    /// Further DNS names and IP addresses; `localhost`, `127.0.0.1` and `::1` are always there.
+    /// Further DNS names and IP addresses. `localhost`, `127.0.0.1` and `::1` are always included.
     pub hosts: Vec<String>,
 }
 
-/// Why there is no PKI.
+/// The reason why no certificates were created.
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
-    /// A name that cannot be a file name and a DNS name.
+    /// A name that is not valid as a file name and a DNS name.
     #[error(
         "{0:?} cannot name a certificate: use 1 to 63 of the characters a-z A-Z 0-9 . _ -, \
          not 'ca', no name twice"
     )]
     Name(String),
-    /// A host that is neither IP address nor DNS name.
+    /// A host that is neither an IP address nor a DNS name.
     #[error("host {0:?} is neither an IP address nor a DNS name")]
     Host(String),
-    /// Validity too long or none.
+    /// The validity is too long or zero.
     #[error("a validity of {0:?} cannot be written into a certificate: use 1 hour to 100 years")]
     Validity(Duration),
-    /// A file is there already.
+    /// A file exists already.
     #[error(
         "{0} exists already: choose an empty directory, allow overwriting, or name the SAE or \
          KME to add to the authority that is there"
@@ -92,26 +92,26 @@ pub enum PkiError {
         /// Time until the authority expires.
         left: Duration,
     },
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("cannot write {path}: {source}")]
     Io {
         /// File or directory.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The certificate could not be made.
+    /// The certificate could not be created.
     #[error("cannot make the certificate of {name}: {source}")]
     Certificate {
-        /// Whose.
+        /// Name of the certificate.
         name: String,
-        /// Why.
+        /// The error of the library.
         source: rcgen::Error,
     },
 }
 
 impl Default for LabPki {
-    /// KMEs `kme-a`, `kme-b`, SAEs `sae-a`, `sae-b`, one year.
+    /// KMEs `kme-a` and `kme-b`, SAEs `sae-a` and `sae-b`, one year.
     fn default() -> Self {
         let kme = |id: &str| KmeName {
             id: id.into(),
@@ -126,8 +126,8 @@ impl Default for LabPki {
     }
 }
 
-/// Writes `ca.pem`, `ca.key`, and `<name>.pem`, `<name>.key` for each KME and SAE into `dir`,
-/// which is made if need be. Returns the files written. Keys have mode 0600.
+/// Writes `ca.pem`, `ca.key`, and `<name>.pem`, `<name>.key` for each KME and SAE into `dir`, which
+/// is created if necessary. Returns the written files. Keys have mode 0600.
 ///
 /// # Errors
 /// Names and existing files are checked before anything is written.
@@ -168,7 +168,7 @@ pub struct Addition {
 }
 
 /// Writes `<name>.pem` and `<name>.key` for each KME and SAE, signed by the authority in `dir`
-/// (`ca.pem`, `ca.key`). Returns the files written. Keys have mode 0600.
+/// (`ca.pem`, `ca.key`). Returns the written files. Keys have mode 0600.
 ///
 /// # Errors
 /// Names, existing files and the authority are checked before anything is written.
@@ -205,13 +205,13 @@ fn check_names<'a>(kmes: &'a [KmeName], saes: &'a [String]) -> Result<Vec<&'a st
     Ok(seen.split_off(1))
 }
 
-/// The first existing certificate or key of these names.
+/// Returns the first existing certificate or key with one of these names.
 fn existing<'a>(dir: &Path, names: impl Iterator<Item = &'a str>) -> Option<PathBuf> {
     let mut files = names.flat_map(|name| ["pem", "key"].map(|end| file(dir, name, end)));
     files.find(|path| path.symlink_metadata().is_ok())
 }
 
-/// The certificates to sign, by name.
+/// Builds the parameters of the certificates to sign, by name.
 fn leaves<'a>(
     kmes: &'a [KmeName],
     saes: &'a [String],
@@ -276,7 +276,7 @@ fn kme_params(kme: &KmeName) -> Result<CertificateParams, PkiError> {
             params.subject_alt_names.push(name);
         }
     }
-    // A KME is also a client of the KME at the other end in products that relay keys.
+    // In products that relay keys, a KME is also a client of the KME at the other end.
     params.extended_key_usages = vec![
         ExtendedKeyUsagePurpose::ServerAuth,
         ExtendedKeyUsagePurpose::ClientAuth,
@@ -360,8 +360,8 @@ fn write_pair(
     Ok(())
 }
 
-/// The file has its mode from the first octet on; an old one is replaced, never written into,
-/// so that neither its mode nor a link decides who reads the new key.
+/// Writes a file that has its mode from the first octet on. An old file is replaced and never
+/// written into, so neither its mode nor a link decides who can read the new key.
 fn write(path: &Path, text: &str, mode: u32, overwrite: bool) -> io::Result<()> {
     if overwrite && path.symlink_metadata().is_ok() {
         fs::remove_file(path)?;

@@ -1,10 +1,10 @@
 //! Limits for connections: one for all together and one for each peer.
 //!
-//! At a limit, a new connection is admitted only if another one can be closed for it. That one
-//! belongs to the peer with the most connections, or to the peer of the new one if that peer is at
-//! its limit. Among these, the one with the lowest [`Standing`] is closed, the longest in that
-//! standing first. So a peer that exceeds its share loses only its own connections. This file has
-//! no clock and no IO.
+//! At a limit, a new connection is admitted only if another one can be closed for it. That
+//! connection belongs to the peer with the most connections, or to the peer of the new one if that
+//! peer is at its limit. Among these, the one with the lowest [`Standing`] is closed, and within a
+//! standing the one that has been in it longest. So a peer that exceeds its share loses only its
+//! own connections. This file has no clock and no IO.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -66,7 +66,8 @@ impl<K: Clone + Eq + Hash> Places<K> {
         })))
     }
 
-    /// Takes a place for `peer`; evicts another holder if necessary. `None`: none can be evicted.
+    /// Takes a place for `peer` and evicts another holder if necessary. `None` if no holder can be
+    /// evicted.
     pub(crate) fn take(&self, peer: &K, standing: Standing) -> Option<(Place<K>, Go)> {
         let mut table = lock(&self.0);
         if let Some(full) = table.full(peer) {

@@ -1,6 +1,7 @@
-//! The bits of a link that are not a key yet: blocks in, keys cut off the oldest end.
+//! The bits of a link that are not part of a key yet. Blocks come in, and keys are cut off the
+//! oldest end.
 //!
-//! Octets are wiped in the block as soon as they are cut, so a bit lives in one place only.
+//! Octets in the block are wiped as soon as they are cut, so each bit exists in only one place.
 
 use std::collections::VecDeque;
 
@@ -8,7 +9,7 @@ use zeroize::Zeroize;
 
 use crate::key_bytes::KeyBytes;
 
-/// The pool. Whole octets: a key has a multiple of 8 bits.
+/// The pool, in whole octets: the size of a key is a multiple of 8 bits.
 #[derive(Default)]
 pub(crate) struct Pool {
     blocks: VecDeque<Block>,
@@ -17,7 +18,7 @@ pub(crate) struct Pool {
 
 struct Block {
     bytes: KeyBytes,
-    /// Octets already cut off the front, and zero.
+    /// Number of octets already cut off the front; they are zero.
     cut: usize,
 }
 
@@ -37,7 +38,7 @@ impl Pool {
         }
     }
 
-    /// Cuts a key of `octets` octets, or none at all.
+    /// Cuts a whole key of `octets` octets, or nothing.
     pub(crate) fn cut(&mut self, octets: usize) -> Option<KeyBytes> {
         if octets > self.octets {
             return None;

@@ -1,5 +1,5 @@
-//! Why a request is not served: one variant per reason, with the status code and the text of
-//! ETSI GS QKD 014 clause 5 where it fixes one.
+//! The reasons to refuse a request: one variant for each reason, with the status code, and the text
+//! of ETSI GS QKD 014 clause 5 where the standard fixes one.
 
 /// A refused request. The text never holds key material.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -7,43 +7,43 @@ pub enum Refusal {
     /// The client certificate names no SAE of this KME.
     #[error("the client certificate names no SAE of this KME")]
     UnknownSae,
-    /// The caller was not named as slave in the enc_keys call that returned one of these keys.
+    /// The caller was not the slave in the enc_keys call that returned one of these keys.
     #[error("the caller is not the slave SAE of one or more of these keys")]
     NotNamed,
-    /// Fixed text.
+    /// Fixed text of the standard.
     #[error("size shall be a multiple of 8")]
     SizeNotOctets,
-    /// Fixed text.
+    /// Fixed text of the standard.
     #[error("not all extension_mandatory parameters are supported")]
     ExtensionMandatory,
-    /// Fixed text: unknown, already delivered, expired, or not yet here.
+    /// Fixed text of the standard. A key is unknown, already delivered, expired, or not yet here.
     #[error("one or more keys specified are not found on KME")]
     KeysNotFound,
-    /// A size this KME does not hand out.
+    /// A size that this KME does not deliver.
     #[error("size {bits} is not within {min} to {max} bits")]
     SizeOutOfRange {
-        /// Asked for.
+        /// Requested size.
         bits: u64,
-        /// Smallest.
+        /// Smallest size.
         min: u32,
-        /// Largest.
+        /// Largest size.
         max: u32,
     },
     /// More keys than a request may name, or none.
     #[error("number {number} is not within 1 to {max} keys per request")]
     NumberOutOfRange {
-        /// Asked for.
+        /// Requested number.
         number: u64,
-        /// At most.
+        /// Largest number.
         max: u32,
     },
-    /// Multicast is not offered: `max_SAE_ID_count` is 0.
+    /// Multicast is not supported: `max_SAE_ID_count` is 0.
     #[error("additional_slave_SAE_IDs names {0} SAE IDs, this KME allows 0 (max_SAE_ID_count)")]
     Multicast(usize),
     /// The SAE in the path is not at the other end of this link.
     #[error("no SAE with the ID in the path is reachable over this link")]
     PeerUnknown,
-    /// Not the JSON, query or path the method wants.
+    /// The JSON, query or path does not fit the method.
     #[error("bad request: {0}")]
     Malformed(String),
     /// `Content-Length` and `Transfer-Encoding` in one request.
@@ -62,15 +62,15 @@ pub enum Refusal {
         /// Bits in the pool for other SAEs.
         kept_bits: u64,
     },
-    /// Fewer bits in the pool than asked for.
+    /// The pool has fewer bits than requested.
     #[error("not enough key material: {wanted_bits} bits wanted, {stored_bits} bits stored")]
     Exhausted {
-        /// Asked for.
+        /// Bits requested.
         wanted_bits: u64,
-        /// In the pool.
+        /// Bits in the pool.
         stored_bits: u64,
     },
-    /// Too many keys wait for their slave.
+    /// Too many keys have not been fetched by their slave.
     #[error("{0} keys wait for their slave SAE already, no more are reserved")]
     ReservedFull(usize),
     /// The random source of the system failed.
@@ -79,7 +79,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// HTTP status code.
+    /// Returns the HTTP status code.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {

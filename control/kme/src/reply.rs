@@ -1,7 +1,7 @@
-//! Replies built: containers of keys, status, errors, and the wrong ones of ordered faults.
+//! Builds replies: key containers, status, errors, and the wrong replies of ordered faults.
 //!
-//! The JSON text of a container is wiped when HTTP is done with it. Copies in the buffers of HTTP
-//! and TLS are beyond our reach.
+//! The JSON text of a container is wiped when HTTP no longer needs it. The copies in the buffers of
+//! HTTP and TLS cannot be wiped from here.
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
@@ -18,11 +18,11 @@ use crate::key_bytes::KeyBytes;
 use crate::refusal::Refusal;
 use crate::store::StoredKey;
 
-/// Mark on a response that must not be sent: the connection is to be closed instead.
+/// Marks a response that must not be sent: the connection is closed instead.
 #[derive(Clone, Copy)]
 pub(crate) struct Lost;
 
-/// A field no client knows, put in by [`Fault::ExtraFields`].
+/// A field unknown to every client, added by [`Fault::ExtraFields`].
 #[derive(Serialize)]
 struct WithExtra<'a, T> {
     #[serde(flatten)]
@@ -30,7 +30,7 @@ struct WithExtra<'a, T> {
     vendor_extra: &'static str,
 }
 
-/// JSON around one key: names, key_ID, origin, and what faults add.
+/// Octets of JSON around one key: names, key_ID, origin, and additions by faults.
 const OCTETS_AROUND_KEY: usize = 256;
 
 pub(crate) fn keys(keys: Vec<StoredKey>, origin: Origin, faults: &[Fault]) -> Response {
@@ -51,7 +51,7 @@ pub(crate) fn keys(keys: Vec<StoredKey>, origin: Origin, faults: &[Fault]) -> Re
     json(StatusCode::OK, &container, room, faults)
 }
 
-/// Room for the whole text at once: a growing buffer would leave copies of keys behind.
+/// Returns the size of the whole text: a growing buffer would leave copies of keys behind.
 fn room(keys: &[StoredKey]) -> usize {
     let base64 = |key: &StoredKey| key.bytes.len().div_ceil(3) * 4;
     keys.iter()
@@ -60,7 +60,7 @@ fn room(keys: &[StoredKey]) -> usize {
         + OCTETS_AROUND_KEY
 }
 
-/// What a faulty KME makes of the right keys.
+/// Changes the right keys as the faults require.
 pub(crate) fn spoil(mut keys: Vec<StoredKey>, faults: &[Fault]) -> Vec<StoredKey> {
     for fault in faults {
         match fault {
@@ -111,7 +111,7 @@ pub(crate) fn status(status: &Status, faults: &[Fault]) -> Response {
     json(StatusCode::OK, status, 1024, faults)
 }
 
-/// A refusal: an Error body, but for 401, which has none.
+/// Builds a refusal: an Error body, except for 401, which has no body.
 pub(crate) fn refused(refusal: &Refusal) -> Response {
     match StatusCode::from_u16(refusal.status()) {
         Ok(StatusCode::UNAUTHORIZED) => StatusCode::UNAUTHORIZED.into_response(),
@@ -170,7 +170,7 @@ pub(crate) fn json(
         serde_json::to_writer(&mut *text, value)
     };
     if written.is_err() {
-        // Only a type that cannot be JSON fails here, and these all can.
+        // Only types without a JSON form fail here, and all of ours have one.
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let headers = [

@@ -16,7 +16,7 @@ use crate::limits::QUOTE_CHARS_MAX;
 use crate::refusal::Refusal;
 use crate::whole::{self, Whole};
 
-/// "Get key", parsed. What is `None` takes the KME's default.
+/// "Get key", parsed. `None` stands for the KME's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EncCall {
     pub(crate) number: Option<u64>,
@@ -39,7 +39,7 @@ struct EncQuery {
     number: Option<u64>,
     #[serde(default, deserialize_with = "whole::from_text")]
     size: Option<u64>,
-    // Meant seriously by whoever sends them, so not to be ignored.
+    // These fields are never ignored, because the client relies on them.
     #[serde(rename = "additional_slave_SAE_IDs")]
     slaves: Option<IgnoredAny>,
     extension_mandatory: Option<IgnoredAny>,
@@ -52,7 +52,7 @@ struct DecQuery {
 }
 
 impl EncCall {
-    /// From `GET …/enc_keys?number=…&size=…`.
+    /// Parses `GET …/enc_keys?number=…&size=…`.
     pub(crate) fn from_query(uri: &Uri) -> Result<Self, Refusal> {
         let query: EncQuery = query(uri)?;
         if query.slaves.is_some() || query.extension_mandatory.is_some() {
@@ -66,7 +66,7 @@ impl EncCall {
         })
     }
 
-    /// From the body of `POST …/enc_keys`; an empty one asks for the defaults.
+    /// Parses the body of `POST …/enc_keys`. An empty body requests the defaults.
     pub(crate) fn from_body(body: &[u8]) -> Result<Self, Refusal> {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
@@ -97,13 +97,13 @@ fn is_empty(extensions: &Value) -> bool {
     }
 }
 
-/// From `GET …/dec_keys?key_ID=…`: exactly one.
+/// Parses `GET …/dec_keys?key_ID=…`, which names exactly one key.
 pub(crate) fn key_id_from_query(uri: &Uri) -> Result<Vec<KeyId>, Refusal> {
     let query: DecQuery = query(uri)?;
     Ok(vec![key_id(&query.key_id)?])
 }
 
-/// From the body of `POST …/dec_keys`. `max` is `max_key_per_request`.
+/// Parses the body of `POST …/dec_keys`. `max` is `max_key_per_request`.
 pub(crate) fn key_ids_from_body(body: &[u8], max: u32) -> Result<Vec<KeyId>, Refusal> {
     let request: KeyIds = json(body)?;
     let number = request.key_ids.len() as u64;
@@ -117,8 +117,8 @@ pub(crate) fn key_ids_from_body(body: &[u8], max: u32) -> Result<Vec<KeyId>, Ref
         .collect()
 }
 
-/// Our key_IDs are lower-case UUIDs, and a UUID may come back in upper case. What cannot be one
-/// of ours is simply not found.
+/// Our key_IDs are lower-case UUIDs, and a UUID may come back in upper case. Any other text is
+/// reported as not found.
 fn key_id(text: &str) -> Result<KeyId, Refusal> {
     KeyId::new(&text.to_ascii_lowercase()).map_err(|_| Refusal::KeysNotFound)
 }
@@ -133,7 +133,7 @@ fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
 }
 
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    // serde would also take an array as the fields in their order.
+    // serde would also accept an array with the fields in order.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Refusal::Malformed("the body must be a JSON object".into()));
     }

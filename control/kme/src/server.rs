@@ -37,7 +37,7 @@ use crate::reply::{self, Lost};
 use crate::skip;
 use crate::tls::sae_names;
 
-/// What is spoken at an address.
+/// The protocol at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Face {
     /// ETSI GS QKD 014.
@@ -98,7 +98,7 @@ impl Server {
         }
     }
 
-    /// Serves until stopped, then lets open requests end within `SHUTDOWN_TIME_MAX`.
+    /// Serves until stopped. Open requests then have `SHUTDOWN_TIME_MAX` to end.
     pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) {
         let kme = self.desk.api.kme_id();
         let mut connections = JoinSet::new();
@@ -125,7 +125,7 @@ impl Server {
                     }
                 }
                 Err(error) => {
-                    // Out of descriptors, most likely: a pause, not a spin.
+                    // Most likely no descriptor is free: pause, do not loop.
                     if self.desk.api.may_say(Kind::Accept) {
                         tracing::warn!(kme, %error, "cannot accept");
                     }
@@ -142,7 +142,7 @@ impl Server {
     }
 }
 
-/// The peer that an address belongs to. One IPv6 host can use a whole /64, so a /64 is one peer.
+/// Returns the peer of an address. One IPv6 host can use a whole /64, so a /64 is one peer.
 fn address(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(v4) => v4.into(),
@@ -201,7 +201,7 @@ impl Desk {
         self.tls.accept(stream).await
     }
 
-    /// HTTP with an authenticated peer.
+    /// Handles HTTP with an authenticated peer.
     async fn converse(
         &self,
         stream: TlsStream<TcpStream>,
@@ -270,7 +270,8 @@ async fn stop(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|&stop| stop).await;
 }
 
-/// ALPN has chosen the version, so the first octets need not be sniffed (without time limit).
+/// ALPN has chosen the version, so the first octets need not be sniffed, which would have no time
+/// limit.
 fn builder(http2: bool, idle_time: Duration) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1()
@@ -290,8 +291,8 @@ fn builder(http2: bool, idle_time: Duration) -> Builder<TokioExecutor> {
     }
 }
 
-/// The routes with the caller of this connection. Fails only where a lost reply was ordered:
-/// the error makes HTTP drop the connection or the stream.
+/// Serves the routes with the caller of this connection. Fails only for an ordered lost reply: the
+/// error makes HTTP drop the connection or the stream.
 #[derive(Clone)]
 struct Seated {
     caller: Caller,
@@ -299,7 +300,7 @@ struct Seated {
     conversation: Arc<Conversation<Sae>>,
 }
 
-/// Why a connection breaks off: a fault that was ordered.
+/// The error that breaks off a connection for an ordered fault.
 #[derive(Debug, thiserror::Error)]
 #[error("reply lost, as ordered")]
 struct ReplyLost;

@@ -1,10 +1,10 @@
 //! Fair shares of the pool: a part is kept for each SAE, so that one SAE cannot take all keys.
 //!
-//! Each SAE is credited an equal part of the bits that arrive, up to a limit. The surplus of a full
+//! Each SAE is credited an equal part of the arriving bits, up to a limit. The surplus of a full
 //! account is common. An SAE draws common bits first, then those of its own account. It may draw
 //! everything except the accounts of the others. So an SAE that draws no more than its part is
 //! always served, and unused bits soon become common. An account holds back only whole units (one
-//! key of the largest size): in a smaller pool all bits are common.
+//! key of the largest size). In a smaller pool all bits are common.
 
 use crate::limits::RESERVED_KEYS_MAX;
 
@@ -25,7 +25,7 @@ struct Account {
 }
 
 impl Shares {
-    /// Accounts of at most `max` octets, of which whole units of `unit` octets are held back.
+    /// Creates accounts of at most `max` octets, which hold back whole units of `unit` octets.
     pub(crate) fn new<'a>(saes: impl IntoIterator<Item = &'a str>, unit: u64, max: u64) -> Self {
         let account = |sae: &str| Account {
             sae: sae.into(),
@@ -49,13 +49,14 @@ impl Shares {
         }
     }
 
-    /// Octets that `sae` must leave in the pool for others.
+    /// Returns the octets that `sae` must leave in the pool for others.
     pub(crate) fn kept_from(&self, sae: &str) -> u64 {
         let others = self.accounts.iter().filter(|account| &*account.sae != sae);
         others.map(|account| self.whole(account.kept)).sum()
     }
 
-    /// Draws `octets` for `sae` from a pool of `pool` octets. The caller checks that it may.
+    /// Draws `octets` for `sae` from a pool of `pool` octets. The caller checks that this is
+    /// allowed.
     pub(crate) fn draw(&mut self, sae: &str, octets: u64, pool: u64) {
         let kept: u64 = self.accounts.iter().map(|account| account.kept).sum();
         let common = pool.saturating_sub(kept);
@@ -66,7 +67,7 @@ impl Shares {
             rest -= from_own;
         }
         if rest > 0 {
-            // The rest comes from what the other accounts hold beyond whole units.
+            // The rest comes from the octets beyond whole units in the other accounts.
             let unit = self.unit;
             for account in &mut self.accounts {
                 account.kept -= account.kept % unit;
@@ -74,12 +75,12 @@ impl Shares {
         }
     }
 
-    /// Limit for keys of one SAE that its peers have not fetched yet: an equal part of all.
+    /// Limit for the keys of one SAE that its peers have not fetched yet: an equal part of all.
     pub(crate) fn reserved_max(&self) -> usize {
         RESERVED_KEYS_MAX / self.accounts.len().max(1)
     }
 
-    /// Keys of `sae` that its peers have not fetched yet.
+    /// Number of keys of `sae` that its peers have not fetched yet.
     pub(crate) fn reserved(&self, sae: &str) -> usize {
         let own = self.accounts.iter().find(|account| &*account.sae == sae);
         own.map_or(0, |account| account.reserved)

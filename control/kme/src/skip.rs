@@ -1,11 +1,11 @@
-//! SKIP (Secure Key Integration Protocol, draft-cisco-skip-02) at one KME: the key provider's
-//! side, over the same store and for the same callers as ETSI GS QKD 014.
+//! SKIP (Secure Key Integration Protocol, draft-cisco-skip-02) at one KME: the key provider's side,
+//! with the same store and the same callers as ETSI GS QKD 014.
 //!
-//! System IDs are SAE IDs. A key's name is its UUID without hyphens. Codes are those of the draft:
-//! 200; 400 a request or a key that is not right; 404 another path; 405 another method than GET;
-//! 500 no key can be given. The draft leaves it to TLS who may ask; a certificate that names no SAE
-//! of this KME gets 401. `/entropy` is not served, and capabilities say so. Labels of origin have
-//! no place in SKIP.
+//! System IDs are SAE IDs. A key's name is its UUID without hyphens. Status codes are those of the
+//! draft: 200; 400 for an invalid request or key; 404 for another path; 405 for a method other than
+//! GET; 500 if no key can be delivered. The draft leaves authorisation to TLS; a certificate that
+//! names no SAE of this KME gets 401. `/entropy` is not served, and capabilities report that. SKIP
+//! has no field for labels of origin.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ use crate::request::EncCall;
 use crate::store::StoredKey;
 use crate::whole;
 
-/// The routes, for a server that adds a [`Caller`] to each request.
+/// Returns the routes, for a server that adds a [`Caller`] to each request.
 pub(crate) fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/capabilities", any(capabilities))
@@ -101,7 +101,7 @@ async fn key_by_id(
     answer(&api, &caller, Calls::DecKeys, &method, serve).await
 }
 
-/// Who asks, how, and with which fault; then `serve`.
+/// Determines the caller, the method and the faults, then calls `serve`.
 async fn answer(
     api: &Api,
     caller: &Caller,
@@ -164,7 +164,7 @@ fn asked(uri: &Uri) -> Result<Asked, Refusal> {
         })
 }
 
-/// From hexadecimal to the spelling of the store.
+/// Converts a hexadecimal ID to the spelling of the store.
 fn key_id(text: &str) -> Option<KeyId> {
     let uuid = uuid::Uuid::try_parse(text).ok()?;
     KeyId::new(&uuid.hyphenated().to_string()).ok()
@@ -187,7 +187,7 @@ fn refused(refusal: &Refusal) -> Response {
         503 => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     };
-    // Of a key of others no more is told than of one that is not there.
+    // The reply for another SAE's key equals the reply for a missing key.
     let text = match refusal {
         Refusal::NotNamed => Refusal::KeysNotFound.to_string(),
         other => other.to_string(),

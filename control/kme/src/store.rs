@@ -1,12 +1,13 @@
-//! The key store of one QKD link, shared by the KMEs at its two ends. No IO and no clock: `now`
-//! is the time since an origin of the caller's choice.
+//! The key store of one QKD link, shared by the KMEs at its two ends. No IO and no clock: `now` is
+//! the time since an origin of the caller's choice.
 //!
-//! A bit's way: block → pool → `enc_keys` cuts a key, gives it to the master SAE and reserves it
-//! for the slave SAE → `dec_keys` gives it to that slave. Each step removes what it gives, so a
-//! key reaches each role at most once. A reserved key nobody fetches expires and is wiped.
-//! At any time: offered = overflow + in pool + reserved + delivered + expired, in bits.
+//! The path of a bit: block → pool → `enc_keys` cuts a key, delivers it to the master SAE and
+//! reserves it for the slave SAE → `dec_keys` delivers it to that slave. Each step removes what it
+//! delivers, so a key reaches each role at most once. A reserved key that is not fetched expires
+//! and is wiped. At any time, in bits: offered = overflow + in pool + reserved + delivered +
+//! expired.
 //!
-//! Does not know how the bits come (`supply`), nor HTTP (`api`).
+//! The store does not depend on the origin of the bits (`supply`) or on HTTP (`api`).
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub struct StoredKey {
 }
 
 impl StoredKey {
-    /// A second copy: only for faults that send a key twice.
+    /// Returns a second copy, only for faults that send a key twice.
     pub(crate) fn again(&self) -> Self {
         Self {
             id: self.id,
@@ -39,43 +40,43 @@ impl StoredKey {
     }
 }
 
-/// What a master SAE asks for (`enc_keys`).
+/// The request of a master SAE (`enc_keys`).
 #[derive(Clone, Copy, Debug)]
 pub struct EncRequest<'a> {
     /// The SAE that asks.
     pub master: &'a str,
     /// The SAE that may fetch the same keys.
     pub slave: &'a str,
-    /// How many keys; 1 if not given.
+    /// Number of keys; 1 if not given.
     pub number: Option<u64>,
-    /// Size of each in bits; the link's default if not given.
+    /// Size of each key in bits; the link's default if not given.
     pub size_bits: Option<u64>,
-    /// How long the slave's KME takes to learn of the keys.
+    /// Time until the slave's KME learns of the keys.
     pub propagation: Duration,
 }
 
-/// Totals since the start. Bits unless the name says keys.
+/// Totals since the start, in bits unless the name says keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Blocks that came over the link.
+    /// Blocks that arrived over the link.
     pub blocks: u64,
-    /// Bits that came over the link.
+    /// Bits that arrived over the link.
     pub offered_bits: u64,
-    /// Of these, dropped because the pool was full.
+    /// Bits of these that were dropped because the pool was full.
     pub overflow_bits: u64,
-    /// Given to both roles.
+    /// Bits delivered to both roles.
     pub delivered_bits: u64,
-    /// Given to the master, never fetched by the slave, wiped.
+    /// Bits delivered to the master, never fetched by the slave, and wiped.
     pub expired_bits: u64,
-    /// Keys given to a master SAE.
+    /// Keys delivered to a master SAE.
     pub enc_keys: u64,
-    /// Keys given to a slave SAE.
+    /// Keys delivered to a slave SAE.
     pub dec_keys: u64,
     /// Keys that expired.
     pub expired_keys: u64,
 }
 
-/// The store.
+/// The store of one link.
 pub struct Store {
     config: LinkConfig,
     entropy: Entropy,
@@ -83,7 +84,7 @@ pub struct Store {
     shares: Shares,
     reserved: HashMap<KeyId, Reserved>,
     reserved_bits: u64,
-    /// The reserved keys by the time they expire.
+    /// The reserved keys, ordered by the time of their expiry.
     expiry: BTreeSet<(Duration, KeyId)>,
     counters: Counters,
 }
@@ -97,7 +98,7 @@ struct Reserved {
 }
 
 impl Store {
-    /// An empty store. `entropy` makes key bits and key_IDs.
+    /// Creates an empty store. `entropy` generates key bits and key_IDs.
     #[must_use]
     pub fn new(config: LinkConfig, entropy: Entropy) -> Self {
         Self {
@@ -112,8 +113,8 @@ impl Store {
         }
     }
 
-    /// Makes the same store, empty, with a fair share of the pool for each of these SAEs. Without
-    /// this an SAE may draw all keys.
+    /// Turns this into an empty store with a fair share of the pool for each of these SAEs. Without
+    /// this, an SAE may draw all keys.
     #[must_use]
     pub fn with_saes<'a>(self, saes: impl IntoIterator<Item = &'a str>) -> Self {
         let unit = u64::from(self.config.key_bits_max / 8);
@@ -124,11 +125,11 @@ impl Store {
         }
     }
 
-    /// Takes `blocks` blocks, together `octets` octets, off the link. What the pool cannot hold
-    /// is dropped and counted.
+    /// Takes `blocks` blocks with `octets` octets in total from the link. Octets that do not fit
+    /// into the pool are dropped and counted.
     ///
     /// # Errors
-    /// When the random source fails; what it had given by then is in the pool.
+    /// The random source fails. The octets that it delivered before are in the pool.
     pub fn deposit(&mut self, blocks: u64, octets: u64) -> Result<(), EntropyError> {
         let room = (self.config.pool_bits_max / 8).saturating_sub(self.pool.octets() as u64);
         let mut rest = octets.min(room);
@@ -151,7 +152,7 @@ impl Store {
     /// Cuts keys for `request.master` and reserves them for `request.slave`.
     ///
     /// # Errors
-    /// Nothing is taken from the pool then.
+    /// The request is refused; the pool is unchanged.
     pub fn enc_keys(
         &mut self,
         now: Duration,
@@ -188,7 +189,7 @@ impl Store {
         self.shares.draw(request.master, drawn, pool);
         let mut keys = Vec::with_capacity(number);
         for id in ids {
-            // The pool held enough above, so this never stops half-way.
+            // The check above found enough octets in the pool, so this never stops half-way.
             let Some(bytes) = self.pool.cut(octets) else {
                 break;
             };
@@ -234,7 +235,7 @@ impl Store {
             let uuid = uuid::Builder::from_random_bytes(octets).into_uuid();
             let text = uuid.hyphenated().to_string();
             let id = KeyId::new(&text).map_err(|_| Refusal::Entropy)?;
-            // 122 random bits: a second one of the same kind means the source is broken.
+            // A UUID has 122 random bits, so a duplicate means that the source is broken.
             if self.reserved.contains_key(&id) || ids.contains(&id) {
                 return Err(Refusal::Entropy);
             }
@@ -260,13 +261,13 @@ impl Store {
         );
     }
 
-    /// Gives the keys with these IDs, reserved by `master` for `caller`: all, in the order asked,
-    /// or none. They are gone from the store then.
+    /// Delivers the keys with these IDs, which `master` reserved for `caller`: all in the requested
+    /// order, or none. Afterwards they are gone from the store.
     ///
     /// # Errors
-    /// [`Refusal::NotNamed`] if any of the keys is for another SAE, even if others are missing;
-    /// [`Refusal::KeysNotFound`] if any is not here (unknown, delivered, expired, of another
-    /// master, not yet propagated, or named twice).
+    /// [`Refusal::NotNamed`] if any of the keys is for another SAE, even if others are missing.
+    /// [`Refusal::KeysNotFound`] if any is not here: unknown, delivered, expired, of another
+    /// master, not yet propagated, or named twice.
     pub fn dec_keys(
         &mut self,
         now: Duration,
@@ -296,7 +297,7 @@ impl Store {
         Ok(keys)
     }
 
-    /// Wipes the reserved keys whose time is up.
+    /// Wipes the reserved keys that have expired.
     pub fn expire(&mut self, now: Duration) {
         while let Some(&(expires, id)) = self.expiry.first()
             && expires <= now
@@ -306,7 +307,7 @@ impl Store {
                     self.counters.expired_keys += 1;
                     self.counters.expired_bits += bytes.bits();
                 }
-                // Every entry has its key; should one not, it must not stop the others.
+                // Every entry has a key. An entry without one must not block the others.
                 None => drop(self.expiry.pop_first()),
             }
         }
@@ -320,51 +321,51 @@ impl Store {
         Some(key.bytes)
     }
 
-    /// Limits and sizes of this link.
+    /// Returns the limits and sizes of this link.
     #[must_use]
     pub fn config(&self) -> &LinkConfig {
         &self.config
     }
 
-    /// Bits ready for `enc_keys`.
+    /// Returns the bits available for `enc_keys`.
     #[must_use]
     pub fn pool_bits(&self) -> u64 {
         self.pool.bits()
     }
 
-    /// Bits in the pool that `sae` may draw; the rest is kept for others.
+    /// Returns the bits in the pool that `sae` may draw; the rest is kept for others.
     #[must_use]
     pub fn free_bits(&self, sae: &str) -> u64 {
         let kept = self.shares.kept_from(sae).saturating_mul(8);
         self.pool.bits().saturating_sub(kept)
     }
 
-    /// Whole keys of the default size that `sae` may draw. This is `stored_key_count`: clause 6.1
-    /// defines it as the keys that the KME can deliver to the SAE.
+    /// Returns the whole keys of the default size that `sae` may draw. This is `stored_key_count`:
+    /// clause 6.1 defines it as the keys that the KME can deliver to the SAE.
     #[must_use]
     pub fn free_keys(&self, sae: &str) -> u64 {
         self.free_bits(sae) / u64::from(self.config.key_bits)
     }
 
-    /// Whole keys of the default size in the pool.
+    /// Returns the whole keys of the default size in the pool.
     #[must_use]
     pub fn pool_keys(&self) -> u64 {
         self.pool.bits() / u64::from(self.config.key_bits)
     }
 
-    /// Keys that wait for their slave.
+    /// Returns the number of keys that their slave has not fetched yet.
     #[must_use]
     pub fn reserved_keys(&self) -> usize {
         self.reserved.len()
     }
 
-    /// Bits that wait for their slave.
+    /// Returns the bits that their slave has not fetched yet.
     #[must_use]
     pub fn reserved_bits(&self) -> u64 {
         self.reserved_bits
     }
 
-    /// Totals since the start.
+    /// Returns the totals since the start.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters

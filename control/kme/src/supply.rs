@@ -1,25 +1,25 @@
-//! What the QKD link delivers, and when: blocks of key bits at a fixed pace. No clock here.
+//! The deliveries of the QKD link: blocks of key bits at a fixed interval. This file has no clock.
 //!
-//! CV-QKD gives key in large rare blocks (parameter estimation and privacy amplification need
-//! many symbols), so the pool fills in steps, not smoothly. The pace comes from the link model;
-//! the bits themselves come from a random source, hence the label `modelled`.
+//! CV-QKD delivers key bits in large, infrequent blocks, because parameter estimation and privacy
+//! amplification need many symbols. So the pool fills in steps, not smoothly. The interval comes
+//! from the link model. The bits come from a random source, hence the label `modelled`.
 
 use std::time::Duration;
 
 use crate::entropy::EntropyError;
 use crate::store::Store;
 
-/// How a key came about; travels with every key.
+/// The origin of a key, attached to every key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Origin {
-    /// Rate from formulas, bits from a CSPRNG.
+    /// The rate comes from formulas, the bits from a CSPRNG.
     #[default]
     Modelled,
 }
 
 impl Origin {
-    /// As written into `key_extension`.
+    /// The text in `key_extension`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,10 +28,10 @@ impl Origin {
     }
 }
 
-/// What a link delivers.
+/// The deliveries of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Supply {
-    /// Secret bits in one block. Zero: the link gives no key.
+    /// Secret bits in one block. Zero: the link delivers no keys.
     pub block_bits: u64,
     /// Time between two blocks; not zero.
     pub block_every: Duration,
@@ -42,25 +42,26 @@ pub struct Supply {
 }
 
 impl Supply {
-    /// Mean rate in bit/s.
+    /// Returns the mean rate in bit/s.
     #[must_use]
     pub fn rate_bps(&self) -> f64 {
         self.block_bits as f64 / self.block_every.as_secs_f64()
     }
 }
 
-/// Brings the blocks that are due into a store.
+/// Deposits due blocks into a store.
 #[derive(Debug)]
 pub struct Source {
     supply: Supply,
     next_block_at: Duration,
     started: bool,
-    /// Bits of earlier blocks that did not make a whole octet.
+    /// Bits of earlier blocks that did not fill a whole octet.
     carry_bits: u64,
 }
 
 impl Source {
-    /// The blocks of the start are due at once, the first of the others after `block_every`.
+    /// Creates a source. The initial blocks are due at once, the first further block after
+    /// `block_every`.
     #[must_use]
     pub fn new(now: Duration, supply: Supply) -> Self {
         let next_block_at = now.saturating_add(supply.block_every);
@@ -72,10 +73,10 @@ impl Source {
         }
     }
 
-    /// Deposits every block due by `now`; returns how many.
+    /// Deposits every block that is due by `now`, and returns their number.
     ///
     /// # Errors
-    /// When the random source fails: these blocks are lost.
+    /// The random source fails; these blocks are lost.
     pub fn fill(&mut self, now: Duration, store: &mut Store) -> Result<u64, EntropyError> {
         let mut blocks = if self.started {
             0
@@ -84,7 +85,7 @@ impl Source {
         };
         self.started = true;
         if now >= self.next_block_at {
-            // A late caller (a stalled machine) gets all it missed, without a loop over them.
+            // A late caller (a stalled machine) gets all missed blocks without a loop over them.
             let every = self.supply.block_every.as_nanos().max(1);
             let due = 1 + (now - self.next_block_at).as_nanos() / every;
             let due_ns = u64::try_from(due * every).unwrap_or(u64::MAX);
@@ -103,7 +104,7 @@ impl Source {
         Ok(blocks)
     }
 
-    /// When the next block comes.
+    /// Returns the time of the next block.
     #[must_use]
     pub fn next_block_at(&self) -> Duration {
         self.next_block_at

@@ -1,4 +1,4 @@
-//! How the requests of one KME ended, for status and tests.
+//! Counts the outcomes of the requests of one KME, for status and tests.
 
 use axum::http::StatusCode;
 
@@ -15,7 +15,7 @@ pub struct Requests {
     pub not_found: u64,
     /// 503.
     pub unavailable: u64,
-    /// Of all requests, those an ordered fault struck.
+    /// Requests affected by an ordered fault.
     pub faulted: u64,
 }
 
@@ -28,7 +28,7 @@ impl Requests {
             401 => self.unauthorized += 1,
             404 | 405 => self.not_found += 1,
             503 => self.unavailable += 1,
-            // 504 exists as an ordered fault only, and counts as that.
+            // 504 occurs only as an ordered fault and counts as one.
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Whole KMEs on real sockets with real certificates.
+//! Tests of whole KMEs on real sockets with real certificates.
 
 mod answers;
 mod connections;

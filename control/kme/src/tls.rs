@@ -1,7 +1,7 @@
-//! TLS of a KME: its certificate, whose clients it trusts, and the SAE ID in their certificates.
+//! TLS of a KME: its certificate, the CA of its clients, and the SAE ID in their certificates.
 //!
-//! TLS 1.2 and 1.3, client certificates always; there is no switch that turns this off. Sessions
-//! are not resumed, so every connection shows its certificate.
+//! TLS 1.2 and 1.3, always with client certificates; no switch turns this off. Sessions are not
+//! resumed, so every connection presents its certificate.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,10 +34,10 @@ pub enum TlsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the parser.
         source: pem::Error,
     },
-    /// No certificate in it.
+    /// The file holds no certificate.
     #[error("{0} holds no certificate: expected a section BEGIN CERTIFICATE")]
     NoCertificate(PathBuf),
     /// A CA certificate that cannot be a trust anchor.
@@ -45,17 +45,17 @@ pub enum TlsError {
     Ca {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// Certificate and key refused.
+    /// The certificate and the key do not work together.
     #[error("{cert} with {key} cannot be used: {source}; they must belong together")]
     Pair {
         /// Certificate file.
         cert: PathBuf,
         /// Key file.
         key: PathBuf,
-        /// Why.
+        /// The error of the TLS library.
         source: rustls::Error,
     },
     /// The TLS library refused its own versions.
@@ -131,7 +131,8 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(certificates)
 }
 
-/// The names in a client certificate that may be an SAE ID. rustls has verified it.
+/// Returns the names in a client certificate that may be an SAE ID. rustls has verified the
+/// certificate.
 pub(crate) fn sae_names(cert: &CertificateDer<'_>, identity: SaeIdentity) -> Vec<String> {
     let Ok((_, cert)) = X509Certificate::from_der(cert) else {
         return Vec::new();

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 /// are far below it.
 const EXACT_MAX: f64 = 1e12;
 
-/// A whole number, zero or more.
+/// A whole number, at least zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Whole(pub(crate) u64);
 

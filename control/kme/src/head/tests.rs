@@ -11,7 +11,7 @@ fn conversation() -> Arc<Conversation<u8>> {
     Arc::new(Conversation::new(place, false))
 }
 
-/// The lengths of requests that arrive whole, one after the other, each after the previous reply.
+/// Returns the lengths of requests that arrive whole, each one after the previous reply.
 fn lengths(requests: &[&str]) -> Vec<Length> {
     let conversation = conversation();
     let length = |request: &&str| {

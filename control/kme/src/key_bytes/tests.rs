@@ -1,20 +1,20 @@
-//! Each buffer shows itself here after its wipe and before its memory goes back.
+//! Each buffer reports here after its wipe and before its memory is freed.
 
 use super::KeyBytes;
 use std::cell::RefCell;
 
 thread_local! {
-    /// (octets, all of them zero) of every [`KeyBytes`] dropped on this thread.
+    /// One entry (octets, all of them zero) for each [`KeyBytes`] dropped on this thread.
     static WIPED: RefCell<Vec<(usize, bool)>> = const { RefCell::new(Vec::new()) };
 }
 
 pub(super) fn note_wiped(octets: &[u8]) {
     let zero = octets.iter().all(|&octet| octet == 0);
-    // A thread that is ending has no list any more; nothing is asked there either.
+    // A thread that is ending no longer has the list, and no test reads it there.
     let _ = WIPED.try_with(|wiped| wiped.borrow_mut().push((octets.len(), zero)));
 }
 
-/// What was dropped on this thread since the last call.
+/// Returns the entries of this thread since the last call.
 pub(crate) fn take_wiped() -> Vec<(usize, bool)> {
     WIPED.with(|wiped| wiped.take())
 }

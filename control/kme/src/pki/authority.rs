@@ -1,4 +1,4 @@
-//! Reads an existing CA, to sign more certificates with it.
+//! Reads an existing CA to sign more certificates.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::{PkiError, file};
 /// An authority and its key.
 pub(super) struct Authority {
     pub(super) issuer: Issuer<'static, KeyPair>,
-    /// End of its certificate, and so of every certificate it signs.
+    /// End of its certificate, and so of every certificate that it signs.
     pub(super) until: SystemTime,
 }
 

@@ -127,7 +127,7 @@ fn what_exists_stays_unless_told_otherwise() {
         "nothing is written before all is checked"
     );
 
-    // A link must not lead the new key elsewhere, nor an old mode open it.
+    // A link must not redirect the new key, and the mode of an old file must not apply to it.
     let elsewhere = tmp.path().join("elsewhere");
     fs::write(&elsewhere, "precious").unwrap();
     std::os::unix::fs::symlink(&elsewhere, tmp.path().join("ca.key")).unwrap();

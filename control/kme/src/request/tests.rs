@@ -18,7 +18,7 @@ fn enc_keys_bodies() {
         ("{}", call(None, None)),
         (r#"{"number":3,"size":1024}"#, call(Some(3), Some(1024))),
         (r#"{"number":null,"size":null}"#, call(None, None)),
-        // One client sends the multicast field under a name of its own.
+        // One client sends the multicast field under its own name.
         (
             r#"{"number":1,"additional_target_sae_ids":[]}"#,
             call(Some(1), None),

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::builder;
 
-/// The client's end of an HTTP/1.1 connection that must show a whole head every 200 ms.
+/// Returns the client's end of an HTTP/1.1 connection with a time limit of 200 ms for a whole head.
 fn connection() -> DuplexStream {
     let (client, server) = duplex(1024);
     tokio::spawn(async move {
@@ -47,7 +47,7 @@ async fn an_idle_connection_is_closed_after_its_time_and_not_before() {
         let mut head = [0; 12];
         client.read_exact(&mut head).await.unwrap();
         assert_eq!(&head, b"HTTP/1.1 404");
-        // Whatever is left of this reply.
+        // Discard the rest of this reply.
         let mut rest = [0; 512];
         let mut end = 0;
         while !rest[..end].ends_with(b"\r\n\r\n") {

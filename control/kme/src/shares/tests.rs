@@ -46,8 +46,8 @@ fn without_accounts_nothing_is_kept() {
 }
 
 proptest! {
-    /// One SAE repeatedly takes all it may. The other draws no more than its part of what arrives,
-    /// and is always served. The amount kept is always in the pool.
+    /// One SAE repeatedly takes all that it may. The other draws no more than its part of the
+    /// arriving bits and is always served. The amount kept is always in the pool.
     #[test]
     fn a_modest_sae_is_always_served(
         arrivals in prop::collection::vec(0u64..40_000, 1..60),

@@ -1,4 +1,4 @@
-//! Each rule by a case, then all of them together against a plain oracle (`oracle`).
+//! Tests each rule by one case, then all rules together against a plain oracle (`oracle`).
 
 use super::{EncRequest, Store, StoredKey};
 use crate::config::LinkConfig;
@@ -10,7 +10,7 @@ use wire::KeyId;
 
 mod oracle;
 
-/// A reproducible stream without repeats that matter (xorshift64*).
+/// Returns a reproducible stream without relevant repetitions (xorshift64*).
 pub(super) fn stream(seed: u64) -> Entropy {
     let mut state = seed | 1;
     Entropy::new(move |out| {
@@ -102,7 +102,7 @@ fn only_the_named_slave_fetches_and_under_the_right_master() {
     let keys = store.enc_keys(secs(0), &ask(2, 256)).unwrap();
     let missing = KeyId::new("00000000-0000-4000-8000-000000000000").unwrap();
     for caller in ["a", "c"] {
-        // Even when another key of the list is missing: 401 is owed for any of them.
+        // 401 is due for any such key, even if another key of the list is missing.
         for list in [vec![keys[0].id], vec![missing, keys[1].id]] {
             assert_eq!(
                 refusal(store.dec_keys(secs(0), caller, "a", &list)),
@@ -282,7 +282,7 @@ fn a_broken_random_source_gives_no_key() {
         refusal(store.enc_keys(secs(0), &ask(1, 256))),
         Refusal::Entropy
     );
-    // One that repeats itself names two keys alike: refused too.
+    // A source that repeats itself gives two keys the same ID, which is refused too.
     store.entropy = Entropy::new(|out| {
         out.fill(1);
         Ok(())

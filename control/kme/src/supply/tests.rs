@@ -64,7 +64,7 @@ fn a_failed_random_source_loses_the_block_and_no_more() {
 }
 
 proptest! {
-    /// However often the timer looks, the same bits come; parts of octets are carried over.
+    /// The bits do not depend on the interval of the timer: parts of octets are carried over.
     #[test]
     fn bits_do_not_depend_on_when_one_looks(
         bits in 0..500_u64,

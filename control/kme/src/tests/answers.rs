@@ -1,4 +1,4 @@
-//! Status codes, bodies, methods and forms, asked with plain HTTP requests.
+//! Tests of status codes, bodies, methods and forms, with plain HTTP requests.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -72,7 +72,7 @@ async fn each_refusal_has_its_code_and_text() {
     assert_eq!(a.get("sae-b/enc_keys?number=2").await, short);
     let big = format!(r#"{{"x":"{}"}}"#, "x".repeat(70_000));
     assert_eq!(a.post(enc, &big).await.0, 400);
-    // None of these touched a key.
+    // None of these requests touched a key.
     assert_eq!(keys(&b.dec("sae-a", &[key]).await).len(), 1);
     assert_eq!(
         (kmes.snapshot().pool_keys, kmes.snapshot().reserved_keys),
@@ -207,7 +207,7 @@ async fn both_sides_ask_at_the_same_time() {
     const ROUNDS: usize = 60;
     const EACH: u32 = 3;
     let World { kmes, a, b, .. } = &World::two(supply(10_000)).await;
-    // Two tasks on each side take keys, and fetch at once what the other side took.
+    // Two tasks on each side take keys, and fetch at once the keys that the other side took.
     let lane =
         async |own: &super::world::Sae, own_id: &str, peer: &super::world::Sae, peer_id: &str| {
             let mut all = Vec::new();

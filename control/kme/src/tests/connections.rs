@@ -1,4 +1,4 @@
-//! Who gets a connection, over which versions, and what slow or idle clients meet.
+//! Tests of connections: who is accepted, which versions, and the limits for slow or idle clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn a_certificate_of_another_ca_is_refused() {
     let world = World::two(supply(1)).await;
     let other = tempfile::tempdir().unwrap();
     make_lab_pki(other.path(), &LabPki::default()).unwrap();
-    // The client trusts our CA, shows a certificate with the right name from the wrong CA.
+    // The client trusts our CA, but presents a certificate with the right name from the wrong CA.
     std::fs::copy(world.file("ca.pem"), other.path().join("ca.pem")).unwrap();
     for versions in [&[&TLS12][..], &[&TLS13]] {
         refused(

@@ -1,4 +1,4 @@
-//! A site with two KMEs on two links: whatever the first does, keys come to both ends.
+//! A site with two KMEs on two links: both ends get keys, whatever fault the first KME has.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Long enough for a TLS handshake on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Link 1 is the world's; link 2 has KMEs of the same names and certificates.
+/// Link 1 belongs to the world. Link 2 has KMEs with the same names and certificates.
 struct Sites {
     world: World,
     second: Kmes,
@@ -69,7 +69,7 @@ async fn sites(protocol: Protocol) -> Sites {
 }
 
 impl Sites {
-    /// A key from A's KMEs, fetched by name at B's.
+    /// Takes a key from A's KMEs and fetches it by name from B's.
     async fn one_key(&self) -> Key {
         let given = self.a.fresh(256).await.ok().unwrap();
         let taken = self.b.by_id(given.id, 256).await.ok().unwrap();
@@ -110,8 +110,8 @@ async fn a_faulty_first_kme_of_the_master_costs_patience_but_no_key() {
             assert!(health[1].active, "{fault:?}: {health:?}");
             let struck = sites.world.kmes.snapshot().kmes[0].requests.faulted;
             let most = match fault {
-                Fault::RepeatKeys => 3, // the first of repeated keys is a good one
-                Fault::Latency(_) => 0, // given up before it was counted
+                Fault::RepeatKeys => 3, // the first of the repeated keys is good
+                Fault::Latency(_) => 0, // abandoned before it was counted
                 _ => 2,
             };
             assert!(
@@ -134,13 +134,13 @@ async fn a_faulty_first_kme_of_the_slave_loses_at_most_the_keys_it_had() {
         sites.one_key().await;
         let at_b = sites.world.kmes.faults("kme-b").unwrap();
         at_b.order(fault, Calls::DecKeys, Times::Next(1));
-        // This key is on link 1 alone, and link 1 is what fails.
+        // This key is only on link 1, which fails.
         let lost = sites.a.fresh(256).await.ok().unwrap();
         let began = Instant::now();
         let error = sites.b.by_id(lost.id, 256).await.err().unwrap();
         assert!(began.elapsed() < PATIENCE + TIMEOUT + Duration::from_secs(1));
         assert_eq!(error.retry(), Retry::NextKey, "{fault:?}: {error}");
-        // The next one comes as ever.
+        // The next key arrives as usual.
         sites.one_key().await;
     }
 }
@@ -158,6 +158,6 @@ async fn keys_of_either_link_are_found_whichever_the_master_uses() {
     let second = sites.second.snapshot();
     assert_eq!((first.enc_keys, second.counters.enc_keys), (1, 4));
     assert_eq!((second.counters.dec_keys, second.reserved_keys), (4, 0));
-    // B looked at link 1 for the first of them only, then went where keys are.
+    // B asked link 1 only for the first of them, then the link that has the keys.
     assert_eq!(sites.world.kmes.snapshot().kmes[1].requests.bad_request, 1);
 }

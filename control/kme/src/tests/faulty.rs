@@ -1,4 +1,4 @@
-//! Each fault does what it says, to the calls it is ordered for, and ends when cleared.
+//! Each fault has its documented effect on the calls that it is ordered for, until it is cleared.
 
 use std::time::{Duration, Instant};
 
@@ -95,7 +95,7 @@ async fn a_wedged_kme_never_answers_and_shuts_down_all_the_same() {
     let stuck =
         tokio::spawn(async move { a.send(reqwest::Method::GET, "sae-b/enc_keys", "").await });
     until(|| faults.in_force().is_empty()).await;
-    faults.clear(); // Comes too late for a call that is stuck.
+    faults.clear(); // too late for a call that hangs already
     let began = Instant::now();
     kmes.shutdown().await;
     assert!(began.elapsed() < Duration::from_secs(8));

@@ -1,4 +1,4 @@
-//! The crate `etsi014`, a client no one here wrote, against our KMEs.
+//! The crate `etsi014`, an independent client, against our KMEs.
 
 use std::collections::HashSet;
 

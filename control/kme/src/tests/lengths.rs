@@ -1,4 +1,4 @@
-//! Requests that give the length of their body in two ways, or as chunks.
+//! Tests of requests that give the length of their body in two ways, or as chunks.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -6,7 +6,7 @@ use super::world::{World, supply};
 
 const POST: &str = "POST /api/v1/keys/sae-b/enc_keys HTTP/1.1\r\nhost: x\r\n";
 
-/// The replies to octets on a new connection, until the KME closes it.
+/// Sends octets on a new connection and returns the replies until the KME closes it.
 async fn replies(world: &World, parts: &[&str]) -> String {
     let mut stream = world.connect("sae-a").await;
     for part in parts {

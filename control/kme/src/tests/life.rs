@@ -1,4 +1,4 @@
-//! Start, fill, stop.
+//! Tests of start, supply and shutdown.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -66,7 +66,7 @@ async fn a_kme_that_cannot_start_says_why() {
         .unwrap();
     assert!(matches!(error, StartError::Config(_)), "{error}");
 
-    // A second KME that fails takes the first one's port down with it.
+    // A second KME that fails to start also closes the port of the first.
     let mut second = kme(dir.path(), "kme-b", &["sae-c"]);
     second.listen = busy.listen;
     let mut first = good.clone();

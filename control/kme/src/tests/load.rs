@@ -1,4 +1,5 @@
-//! One peer exhausts a resource: silent connections, half requests, all keys. Others are served.
+//! One peer exhausts a resource: silent connections, incomplete requests, all keys. The KME still
+//! serves the others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,8 +16,8 @@ use crate::limits::{CONNECTIONS_PER_SAE_MAX, KEPT_KEYS_MAX, POOL_BITS_MAX};
 /// Number of silent connections held open.
 const SILENT: usize = 256;
 
-/// Sends honest requests, each over its own connection. Returns how many succeed, and the longest
-/// time.
+/// Sends honest requests, each over its own connection. Returns the number of successes and the
+/// longest time.
 async fn honest(world: &World, requests: usize) -> (usize, Duration) {
     let (mut served, mut slowest) = (0, Duration::ZERO);
     for _ in 0..requests {
@@ -29,8 +30,8 @@ async fn honest(world: &World, requests: usize) -> (usize, Duration) {
     (served, slowest)
 }
 
-/// Holds `number` silent connections from the client's own address. Each is reopened when the KME
-/// closes it.
+/// Holds `number` silent connections from the client's own address. Reopens each one that the KME
+/// closes.
 fn silent(world: &World, number: usize) -> (JoinSet<()>, Arc<AtomicBool>, Arc<AtomicUsize>) {
     let address = world.kmes.addresses()[0];
     let (stop, opened) = (Arc::default(), Arc::default());
@@ -97,8 +98,8 @@ async fn half_requests_of_one_sae_keep_nobody_out() {
     let (served, slowest) = honest(&world, 20).await;
     println!("{served} of 20 served beside half requests of another SAE, slowest {slowest:?}");
     assert_eq!(served, 20);
-    // The same from the honest SAE itself: only its own connections are closed, and it is still
-    // served.
+    // The same from the honest SAE itself: the KME closes only its own connections and still serves
+    // it.
     for _ in 0..2 * CONNECTIONS_PER_SAE_MAX {
         let mut stream = world.connect("sae-a").await;
         let _ = stream.write_all(b"GET /api").await;
@@ -107,7 +108,7 @@ async fn half_requests_of_one_sae_keep_nobody_out() {
     let (served, slowest) = honest(&world, 20).await;
     println!("{served} of 20 served beside half requests of the same SAE, slowest {slowest:?}");
     assert_eq!(served, 20);
-    // All of them end, the last one by the time limit for a head.
+    // All of them end, at the latest by the time limit for a head.
     let began = Instant::now();
     for stream in &mut halves {
         let mut rest = Vec::new();

@@ -1,4 +1,4 @@
-//! No log line, of ours or of a library, at any level, holds a key.
+//! No log line holds a key, at any level, from our code or from a library.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -30,7 +30,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// The forms in which octets get into logs: base64, hex, and a debug-printed array.
+/// Returns the forms in which octets get into logs: base64, hex, and a debug-printed array.
 fn forms(base64: &str) -> [String; 4] {
     let text = serde_json::to_string(base64).unwrap();
     let text: keyclient::SecretText = serde_json::from_str(&text).unwrap();
@@ -46,8 +46,8 @@ fn forms(base64: &str) -> [String; 4] {
     ]
 }
 
-/// The one test that sets the subscriber of the whole process: with it also the libraries'
-/// `log` lines are seen, and those of other threads.
+/// The only test that sets the subscriber of the whole process, so that it also sees the `log`
+/// lines of the libraries and the lines of other threads.
 #[tokio::test]
 async fn no_key_is_ever_logged() {
     let log = Log::default();
@@ -80,7 +80,7 @@ async fn no_key_is_ever_logged() {
     all.extend(world.client(h2).enc("sae-b", 2).await);
 
     let log = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
-    // The log is there at all, with what it should hold.
+    // The log exists and holds the expected lines.
     for expected in [
         "served",
         "refused",

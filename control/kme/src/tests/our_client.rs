@@ -1,4 +1,4 @@
-//! `keyclient` against our KMEs: the pair the lab runs, faults included.
+//! `keyclient` against our KMEs, the pair that the lab uses, faults included.
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::world::{ALL, Answer, Sae, World, error, keys, supply, tls};
 use crate::faults::{Calls, Fault, Times, Wrong};
 
-/// The two KMEs with a SKIP address each, and a raw client of each.
+/// Starts two KMEs with a SKIP address each, and a raw client of each.
 async fn world(keys: u64) -> (World, Sae, Sae) {
     let mut world = World::two(supply(keys)).await;
     let mut serve = Vec::new();
@@ -36,7 +36,7 @@ fn config(world: &World, raw: &Sae, own: &str, peer: &str) -> ClientConfig {
     }
 }
 
-/// keyId and key of a reply.
+/// Returns keyId and key of a reply.
 fn key(answer: &Answer) -> (String, String) {
     assert_eq!(answer.0, 200, "{answer:?}");
     let text = |name: &str| answer.1[name].as_str().unwrap().to_owned();
@@ -78,7 +78,8 @@ async fn a_key_is_hexadecimal_and_given_once_to_each_end() {
                     .all(|o| o.is_ascii_digit() || (b'a'..=b'f').contains(&o))
             );
         }
-        // Not for the one who took it, nor in the name of another.
+        // The SAE that took the key cannot fetch it, and no SAE can fetch it in the name of
+        // another.
         let mine = a.get(&format!("key/{id}?remoteSystemID=sae-b")).await;
         let gone = error(400, "one or more keys specified are not found on KME");
         assert_eq!(mine, gone);

@@ -1,4 +1,4 @@
-//! A lab: PKI in a temporary directory, two KMEs (or one with both SAEs), and raw clients.
+//! A lab: a PKI in a temporary directory, two KMEs (or one with both SAEs), and raw clients.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use crate::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, Supply};
 pub(super) struct World {
     pub(super) kmes: Kmes,
     dir: TempDir,
-    /// Served by KME A, with the certificate of SAE A.
+    /// Client of KME A, with the certificate of SAE A.
     pub(super) a: Sae,
-    /// Served by KME B (in the world with one KME, by that one), as SAE B.
+    /// Client of KME B with the certificate of SAE B. With one KME, a client of that one.
     pub(super) b: Sae,
 }
 
-/// A client without any notion of ETSI 014: URLs in, status and body out.
+/// A raw HTTP client without ETSI 014 logic: URL in, status and body out.
 pub(super) struct Sae {
     pub(super) url: String,
     pub(super) client: Client,
@@ -55,7 +55,7 @@ pub(super) fn not_found() -> Answer {
     error(400, "one or more keys specified are not found on KME")
 }
 
-/// So many keys of 256 bits at the start, then none for an hour.
+/// This number of keys of 256 bits at the start, then none for an hour.
 pub(super) fn supply(keys: u64) -> Supply {
     Supply {
         block_bits: keys * 256,
@@ -78,7 +78,7 @@ pub(super) fn kme(dir: &Path, id: &str, saes: &[&str]) -> KmeConfig {
 }
 
 impl World {
-    /// KME A with SAE A, KME B with SAE B.
+    /// Starts KME A with SAE A and KME B with SAE B.
     pub(super) async fn two(supply: Supply) -> Self {
         Self::with(supply, LinkConfig::default(), SaeIdentity::CommonName).await
     }
@@ -94,13 +94,13 @@ impl World {
         .await
     }
 
-    /// One KME that serves both SAEs.
+    /// Starts one KME that serves both SAEs.
     pub(super) async fn one(supply: Supply) -> Self {
         let kmes = |dir: &Path| vec![kme(dir, "kme-a", &["sae-a", "sae-b"])];
         Self::start(supply, LinkConfig::default(), kmes).await
     }
 
-    /// KME A with SAE A, KME B with an SAE of this ID that has no certificate.
+    /// Starts KME A with SAE A, and KME B with an SAE of this ID that has no certificate.
     pub(super) async fn named(sae: &str) -> Self {
         Self::start(supply(2), LinkConfig::default(), |dir| {
             vec![kme(dir, "kme-a", &["sae-a"]), kme(dir, "kme-b", &[sae])]
@@ -150,7 +150,7 @@ impl World {
         tls.connect(name, stream).await.unwrap()
     }
 
-    /// Another client of KME A.
+    /// Returns another client of KME A.
     pub(super) fn client(&self, tls: ClientConfig) -> Sae {
         Sae::new(self.a.url.clone(), tls)
     }
@@ -158,7 +158,8 @@ impl World {
 
 pub(super) const ALL: &[&SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
 
-/// TLS of a client that trusts the CA in `dir`, with or without a certificate; HTTP/1.1.
+/// Returns the TLS settings of a client that trusts the CA in `dir`, with or without a certificate;
+/// HTTP/1.1.
 pub(super) fn tls(
     dir: &Path,
     cert: Option<&str>,
@@ -229,7 +230,7 @@ impl Sae {
     }
 }
 
-/// Waits for something that happens soon, or fails.
+/// Waits for an event that must happen soon; panics otherwise.
 pub(super) async fn until(happened: impl Fn() -> bool) {
     for _ in 0..2000 {
         if happened() {
@@ -240,7 +241,7 @@ pub(super) async fn until(happened: impl Fn() -> bool) {
     panic!("waited 20 s in vain");
 }
 
-/// An empty body is `null`; one that is no JSON is its text.
+/// Returns status and body: `null` for an empty body, and the text of a body that is not JSON.
 pub(super) async fn answer(response: Response) -> Answer {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();

@@ -1,4 +1,4 @@
-//! The store against an oracle that only keeps a list of what was issued.
+//! Tests the store against an oracle that only keeps a list of the issued keys.
 
 use super::{config, secs, stream};
 use crate::config::LinkConfig;
@@ -23,13 +23,13 @@ enum Op {
         bits: u64,
         late_secs: u64,
     },
-    /// `picks` choose among all keys ever issued, beyond the end an unknown one.
+    /// `picks` choose among all keys ever issued; an index beyond the end is an unknown key.
     Dec {
         caller: usize,
         master: usize,
         picks: Vec<usize>,
     },
-    /// What a well-behaved slave does: fetch the newest key still waiting.
+    /// A well-behaved slave: fetch the newest key that is still reserved.
     DecNewest,
     Wait {
         secs: u64,
@@ -75,7 +75,7 @@ struct Oracle {
     overflow: u64,
     pool: u64,
     issued: Vec<Issued>,
-    /// Every run of 8 octets ever issued, and the key it was in: no bit may serve twice.
+    /// Every sequence of 8 octets ever issued, with its key: no bit may be used twice.
     seen: HashMap<[u8; 8], KeyId>,
 }
 
