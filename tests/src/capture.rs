@@ -1,4 +1,4 @@
-//! Reads a capture of the line (pcapng) and says what the frames alone can prove.
+//! Reads a capture of the line (pcapng) and reports what the frames alone can prove.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -9,20 +9,20 @@ use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY, MACS_LEN, SecTag};
 const SECTION: u32 = 0x0a0d_0d0a;
 const ENHANCED_PACKET: u32 = 6;
 
-/// A frame as it was captured.
+/// A captured frame.
 pub struct Captured {
-    /// Which interface of the capture.
+    /// Number of the interface in the capture.
     pub interface: u32,
-    /// Since the epoch, in the capture's units.
+    /// Time since the epoch, in the units of the capture.
     pub time: u64,
-    /// Destination address to the last octet.
+    /// The frame from the destination address to the last octet.
     pub frame: Vec<u8>,
 }
 
-/// All frames of a capture.
+/// Reads all frames of a capture.
 ///
 /// # Panics
-/// When it is no pcapng file, or cut off.
+/// If it is not a pcapng file, or is truncated.
 #[must_use]
 pub fn read(file: &Path) -> Vec<Captured> {
     let octets = fs::read(file).unwrap();
@@ -57,8 +57,8 @@ pub fn read(file: &Path) -> Vec<Captured> {
     frames
 }
 
-/// One key's time on the line: the frames of one SC from one packet number 1, or one change of AN,
-/// to the next.
+/// The frames under one key: the frames of one SC from packet number 1, or from a change of AN, to
+/// the next such event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// Source address and port of the SCI.
@@ -69,33 +69,33 @@ pub struct Run {
     pub first: u32,
     /// Last packet number.
     pub last: u32,
-    /// Frames.
+    /// Number of frames.
     pub frames: u64,
     /// Time of the first frame.
     pub since: u64,
 }
 
-/// What was on the line.
+/// The contents of a capture.
 #[derive(Debug, Default)]
 pub struct Story {
-    /// Each SC's keys in the order of their use.
+    /// The keys of each SC in the order of their use.
     pub runs: Vec<Run>,
     /// Rekey frames.
     pub rekey: u64,
     /// Frames that are neither MACsec nor rekey.
     pub clear: u64,
-    /// Packet numbers that came twice within one run.
+    /// Packet numbers that occurred twice within one run.
     pub repeated: u64,
 }
 
-/// Puts the frames into their runs.
+/// Assigns the frames to their runs.
 ///
 /// # Panics
-/// When a MACsec frame is malformed, or not encrypted.
+/// If a MACsec frame is malformed or not encrypted.
 #[must_use]
 pub fn story(frames: &[Captured]) -> Story {
     let mut story = Story::default();
-    // By SCI: which run it is in, and the packet numbers of that run.
+    // By SCI: the index of its present run, and the packet numbers of that run.
     let mut current: BTreeMap<Vec<u8>, (usize, HashSet<u32>)> = BTreeMap::new();
     for Captured { frame, time, .. } in frames {
         match wire::ethertype(frame) {

@@ -1,5 +1,5 @@
-//! Daemons of the program as processes: one for the KMEs, one for each site, joined by veth cables
-//! in the namespace of the caller, with hosts on the red cables and a watch on the black one.
+//! Daemons of the program as processes: one for the KMEs and one for each site. Veth cables in the
+//! caller's namespace join them, with hosts on the red cables and a watch on the black one.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry, File, OpenOptions};
@@ -25,31 +25,31 @@ use crate::patience::wait_until;
 use crate::site::{Folder, LogTo, Settings, Side};
 use crate::watch::Watch;
 
-/// For a daemon to come up, on a busy machine.
+/// Time limit for the start of a daemon, on a busy machine.
 const UP: Duration = Duration::from_secs(20);
-/// Of the black cable: room for MACsec around a red frame of 1500.
+/// MTU of the black cable: room for MACsec around a red frame of 1500.
 const LINE_MTU: u16 = 1536;
 
 /// A daemon.
 pub struct Daemon {
     process: Child,
     log: PathBuf,
-    /// The read end of its log pipe, which nobody reads.
+    /// The read end of its log pipe, which is never read.
     _unread: Option<PipeReader>,
 }
 
 impl Daemon {
-    /// Starts `program ARGS`; what it logs goes to the file `log`.
+    /// Starts `program ARGS` with its log in the file `log`.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// If it cannot be started.
     #[must_use]
     pub fn start(program: &str, args: &[&str], log: &Path) -> Self {
         Self::start_with(Command::new(program).args(args), log, LogTo::File)
     }
 
-    /// Starts the command. Its log goes to the file `log`, or to a place without a reader; then its
-    /// log level is raised.
+    /// Starts the command. Its log goes to the file `log`, or to a destination without a reader; in
+    /// the second case its log level is raised.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -111,13 +111,13 @@ impl Daemon {
         self.signal(Signal::SIGTERM);
     }
 
-    /// What it has logged.
+    /// Returns its log.
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Whether it still runs.
+    /// True if it still runs.
     ///
     /// # Panics
     /// Never on Linux.
@@ -125,7 +125,7 @@ impl Daemon {
         self.process.try_wait().unwrap().is_none()
     }
 
-    /// Its process ID.
+    /// Returns its process ID.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.process.id()
@@ -134,7 +134,7 @@ impl Daemon {
     /// Sends it SIGHUP.
     ///
     /// # Panics
-    /// When it is gone.
+    /// If it has ended.
     pub fn hang_up(&self) {
         self.signal(Signal::SIGHUP);
     }
@@ -144,10 +144,10 @@ impl Daemon {
         kill(Pid::from_raw(process), signal).unwrap();
     }
 
-    /// Its threads: names, and the cores they may be on.
+    /// Returns the names of its threads, and the cores that they may use.
     ///
     /// # Panics
-    /// When it is gone.
+    /// If it has ended.
     #[must_use]
     pub fn threads(&self) -> Vec<(String, CpuSet)> {
         let tasks = PathBuf::from(format!("/proc/{}/task", self.process.id()));
@@ -164,7 +164,7 @@ impl Daemon {
     /// Ends it at once: SIGKILL.
     ///
     /// # Panics
-    /// When it is gone.
+    /// If it has ended.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -193,25 +193,26 @@ impl Drop for Daemon {
     }
 }
 
-/// Both sites; everything is killed when dropped.
+/// Both sites. Dropping this kills everything.
 pub struct DaemonPair<K = Daemon> {
     /// The encryptor processes.
     pub encryptors: [Daemon; 2],
-    /// Both KMEs: the process of `start`, or others.
+    /// Both KMEs: the process of `start`, or another kind of KME.
     pub kmes: K,
-    /// The hosts, quiet at first.
+    /// The hosts; they do not send at first.
     pub hosts: Hosts,
-    /// On the black cable.
+    /// The watch on the black cable.
     pub watch: Watch,
-    /// Files.
+    /// The files of both sites.
     pub folder: Folder,
 }
 
 impl DaemonPair {
-    /// Lays the cables, starts the daemons, waits until all answer. Call it inside a namespace.
+    /// Creates the cables, starts the daemons, and waits until all answer. Must be called inside a
+    /// namespace.
     ///
     /// # Panics
-    /// When something does not come up.
+    /// If a daemon does not start.
     #[must_use]
     pub fn start(program: &str, settings: &Settings) -> Self {
         Self::start_with(program, settings, |folder| {
@@ -226,7 +227,7 @@ impl DaemonPair {
 }
 
 impl<K> DaemonPair<K> {
-    /// As [`DaemonPair::start`], with these KMEs at their addresses.
+    /// Same as [`DaemonPair::start`], with these KMEs at their addresses.
     ///
     /// # Panics
     /// If a process does not start.
@@ -287,17 +288,17 @@ impl<K> DaemonPair<K> {
         pair
     }
 
-    /// Status of one encryptor.
+    /// Returns the status of one encryptor.
     ///
     /// # Panics
-    /// When it does not answer.
+    /// If it does not answer.
     #[must_use]
     pub fn status(&self, side: Side) -> Report {
         let asked = qmacsec::status::query(&self.folder.socket(side));
         asked.unwrap_or_else(|error| panic!("{error}:\n{}", self.log(side)))
     }
 
-    /// Threads of an encryptor, as [`Daemon::threads`].
+    /// Returns the threads of an encryptor; see [`Daemon::threads`].
     #[must_use]
     pub fn threads(&self, side: Side) -> Vec<(String, CpuSet)> {
         self.encryptors[side.index()].threads()
@@ -308,7 +309,7 @@ impl<K> DaemonPair<K> {
         self.encryptors[side.index()].hang_up();
     }
 
-    /// What an encryptor has logged.
+    /// Returns the log of an encryptor.
     #[must_use]
     pub fn log(&self, side: Side) -> String {
         self.encryptors[side.index()].log()
@@ -321,17 +322,17 @@ impl<K> DaemonPair<K> {
         });
     }
 
-    /// The process of an encryptor.
+    /// Returns the process ID of an encryptor.
     #[must_use]
     pub fn process(&self, side: Side) -> u32 {
         self.encryptors[side.index()].id()
     }
 }
 
-/// The cable between the two black interfaces, when the one before is gone.
+/// Creates the cable between the two black interfaces, after the earlier one was removed.
 ///
 /// # Panics
-/// When it cannot be laid.
+/// If it cannot be created.
 pub fn lay_black_cable() {
     veth("black-a", "black-b", LINE_MTU);
 }
@@ -340,7 +341,7 @@ fn log_file(folder: &Folder, side: Side) -> PathBuf {
     folder.path().join(format!("site-{}.log", side.letter()))
 }
 
-/// The address of a site's KME.
+/// Returns the address of a site's KME.
 #[must_use]
 pub fn kme_address(side: Side) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8443 + u16::from(side == Side::B)))

@@ -37,7 +37,7 @@ impl Fault {
     /// All faults.
     pub const ALL: [Self; 3] = [Self::Worker, Self::Control, Self::Task];
 
-    /// The name in the environment.
+    /// Returns the name used in the environment.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Fault {
         }
     }
 
-    /// The fault with this name.
+    /// Returns the fault with this name.
     ///
     /// # Panics
     /// If there is none.

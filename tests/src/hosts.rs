@@ -1,4 +1,5 @@
-//! Two hosts that send each other numbered frames without a pause, and look closely at what comes.
+//! Two hosts that send each other numbered frames without a pause and check each frame that
+//! arrives.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,34 +12,34 @@ use port::{Burst, Port};
 use crate::patience::waited;
 use crate::site::Side;
 
-/// Between two frames of one host.
+/// Default time between two frames of one host.
 const EVERY: Duration = Duration::from_millis(5);
-/// Inside each frame.
+/// Text inside each frame.
 pub const MARKER: &[u8] = b"a host's words, which nobody on the line may read";
 /// Offset of the marker in the frame.
 pub const MARKER_AT: usize = HEADER + SEQUENCE;
 const SEQUENCE: usize = 8;
-/// Ethernet, IPv4, UDP: what a device looks at that spreads flows over workers.
+/// Ethernet, IPv4 and UDP: the fields that a device uses to spread flows over workers.
 const HEADER: usize = 14 + 20 + 8;
-/// Flows of each host, in turn.
+/// Number of flows of each host, used in turn.
 const FLOWS: usize = 8;
 
-/// What one host sent, and what came of it at the other.
+/// The frames that one host sent, and their fate at the other host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
     /// Frames sent.
     pub sent: u64,
     /// Frames that arrived.
     pub received: u64,
-    /// Frames that came out of their order in their flow, a second time included.
+    /// Frames that arrived out of order in their flow, or a second time.
     pub disordered: u64,
-    /// Frames that arrived and that no host of ours had sent.
+    /// Frames that arrived and that none of our hosts had sent.
     pub foreign: u64,
-    /// Of each flow: the number that may come next, at least.
+    /// For each flow, the lowest number that may come next.
     next: [u64; FLOWS],
 }
 
-/// The hosts' thread.
+/// The thread of both hosts.
 pub struct Hosts {
     flows: Arc<Mutex<[Flow; 2]>>,
     stop: Arc<AtomicBool>,
@@ -48,7 +49,8 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Two hosts over any two ports, quiet yet; the ports are opened on the hosts' thread.
+    /// Starts two hosts over any two ports, without traffic. The ports are opened on the hosts'
+    /// thread.
     pub(crate) fn start<P: Port>(open: impl FnOnce() -> [P; 2] + Send + 'static) -> Self {
         let flows: Arc<Mutex<[Flow; 2]>> = Arc::default();
         let (stop, quiet) = (
@@ -102,15 +104,15 @@ impl Hosts {
         Self::start(move || [a.open().unwrap(), b.open().unwrap()])
     }
 
-    /// Begins to send.
+    /// Starts the traffic.
     pub fn speak(&self) {
         self.quiet.store(false, Ordering::Relaxed);
     }
 
-    /// Frames from this side's host.
+    /// Returns the counts of frames from this side's host.
     ///
     /// # Panics
-    /// When the hosts' thread has died.
+    /// If the hosts' thread has died.
     #[must_use]
     pub fn flow(&self, from: Side) -> Flow {
         self.flows.lock().unwrap()[from.index()]
@@ -119,13 +121,13 @@ impl Hosts {
     /// Sets the time between two frames.
     ///
     /// # Panics
-    /// Never: no test waits for ages.
+    /// Never: the pauses of tests are short.
     pub fn set_pause(&self, pause: Duration) {
         self.pause
             .store(u64::try_from(pause.as_micros()).unwrap(), Ordering::Relaxed);
     }
 
-    /// Goes quiet, and waits until all that was sent has arrived, or a while.
+    /// Stops the traffic and waits, within a limit, until all frames have arrived.
     #[must_use]
     pub fn settle(&self) -> [Flow; 2] {
         self.quiet.store(true, Ordering::Relaxed);
@@ -137,10 +139,10 @@ impl Hosts {
         Side::BOTH.map(|side| self.flow(side))
     }
 
-    /// Goes quiet: from here on, nothing was lost, doubled, disordered or made up.
+    /// Stops the traffic and checks that no frame was lost, duplicated, disordered or foreign.
     ///
     /// # Panics
-    /// Otherwise.
+    /// If the check fails.
     pub fn all_went_well(&self) {
         for flow in self.settle() {
             assert!(flow.sent > 0, "nothing was sent: {flow:?}");
@@ -182,7 +184,8 @@ impl Flow {
     }
 }
 
-/// A host's frame of this number: every length from the shortest to the longest comes by.
+/// Builds a host's frame with this number. The frames cover every length from the shortest to the
+/// longest.
 fn frame(from: Side, number: u64) -> Vec<u8> {
     let mut frame = Vec::with_capacity(1514);
     frame.extend([
@@ -213,12 +216,12 @@ fn frame(from: Side, number: u64) -> Vec<u8> {
     frame
 }
 
-/// Which flow the frame of this number is of.
+/// Returns the flow of the frame with this number.
 fn flow_of(number: u64) -> usize {
     usize::try_from(number).unwrap() % FLOWS
 }
 
-/// A word of the hosts' frames stands here in clear.
+/// True if the text of the hosts' frames is in clear in this frame.
 #[must_use]
 pub fn in_clear(frame: &[u8]) -> bool {
     frame.windows(MARKER.len()).any(|window| window == MARKER)

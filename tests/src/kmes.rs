@@ -1,4 +1,4 @@
-//! The two KMEs of a link in this process, with faults to order; they can be taken down and up.
+//! The two KMEs of a link in this process, with fault injection. They can be stopped and started.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::record::Record;
 
 use crate::site::{Folder, Side};
 
-/// The KMEs, on a runtime of their own.
+/// The KMEs, on a separate runtime.
 pub struct TwoKmes {
     runtime: Runtime,
     running: Option<Kmes>,
@@ -20,16 +20,16 @@ pub struct TwoKmes {
 }
 
 impl TwoKmes {
-    /// Starts both on ports that are free.
+    /// Starts both on free ports.
     ///
     /// # Panics
-    /// When they do not start.
+    /// If they do not start.
     #[must_use]
     pub fn start(folder: &Folder) -> Self {
         Self::start_with(folder, Entropy::system())
     }
 
-    /// As [`TwoKmes::start`]; the record contains every key that they hand out.
+    /// Same as [`TwoKmes::start`]. The record contains every key that they deliver.
     ///
     /// # Panics
     /// If they do not start.
@@ -42,7 +42,7 @@ impl TwoKmes {
     fn start_with(folder: &Folder, entropy: Entropy) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
-            // Other machines' work, in truth: the frames of ours do not wait for it.
+            // Real KMEs run on other machines, so these must not delay our frames.
             .on_thread_start(|| qmacsec::precedence::give_way_to(&[]))
             .enable_all()
             .build()
@@ -65,38 +65,38 @@ impl TwoKmes {
         }
     }
 
-    /// Where a site's KME listens, up or down.
+    /// Returns the listening address of a site's KME, running or not.
     #[must_use]
     pub fn address(&self, side: Side) -> SocketAddr {
         self.addresses[side.index()]
     }
 
-    /// Orders faults at a site's KME.
+    /// Returns the fault control of a site's KME.
     ///
     /// # Panics
-    /// When they are down.
+    /// If they are stopped.
     #[must_use]
     pub fn faults(&self, side: Side) -> Faults {
         let running = self.running.as_ref().expect("the KMEs are up");
         running.faults(&format!("kme-{}", side.letter())).unwrap()
     }
 
-    /// State of the link and both KMEs; `None` while they are down.
+    /// Returns the state of the link and both KMEs; `None` while they are stopped.
     #[must_use]
     pub fn snapshot(&self) -> Option<kme::Snapshot> {
         self.running.as_ref().map(Kmes::snapshot)
     }
 
-    /// Takes both down at once, as a power cut does.
+    /// Stops both at once, like a power cut.
     pub fn take_down(&mut self) {
         let _inside = self.runtime.enter();
         self.running = None;
     }
 
-    /// Starts both again at their addresses, with other keys than before.
+    /// Starts both again at their addresses, with new keys.
     ///
     /// # Panics
-    /// When they do not start.
+    /// If they do not start.
     pub fn bring_up(&mut self, folder: &Folder) {
         self.running = Some(self.runtime.block_on(start(
             folder,

@@ -16,18 +16,18 @@ use crate::patience::{wait_until, waited};
 use crate::processes::{Process, descendants};
 use crate::site::Side;
 
-/// How long the lab may take to build up, on a busy machine.
+/// Time limit for the start of the lab, on a busy machine.
 const BUILD_UP: Duration = Duration::from_secs(40);
-/// Where a lab may have put its folder for secrets, in its own mount namespace.
+/// Places where a lab may have its folder for secrets, in its own mount namespace.
 const VAULTS: [&str; 4] = ["media", "srv", "mnt", "opt"];
 
-/// A running lab; killed when dropped.
+/// A running lab. Dropping it kills the lab.
 pub struct Lab {
     process: Child,
     folder: TempDir,
 }
 
-/// How a lab ended.
+/// The result of a lab that has ended.
 #[derive(Debug)]
 pub struct Ended {
     /// Exit code; `None` after a signal.
@@ -42,7 +42,7 @@ impl Lab {
     /// Starts `program lab ARGS`.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// If it cannot be started.
     #[must_use]
     pub fn start(program: &str, args: &[&str]) -> Self {
         let mut command = Command::new(program);
@@ -50,10 +50,10 @@ impl Lab {
         Self::start_command(command)
     }
 
-    /// Starts a command that runs the lab in the end.
+    /// Starts a command that finally runs the lab.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// If it cannot be started.
     #[must_use]
     pub fn start_command(mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -67,25 +67,25 @@ impl Lab {
         Self { process, folder }
     }
 
-    /// Its process ID.
+    /// Returns its process ID.
     ///
     /// # Panics
-    /// Never: Linux has no larger ones.
+    /// Never: process IDs of Linux fit.
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.process.id().try_into().unwrap()
     }
 
-    /// What it has said until now.
+    /// Returns its standard error until now.
     #[must_use]
     pub fn stderr(&self) -> String {
         fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
     }
 
-    /// Waits until it has said this.
+    /// Waits until its standard error contains these words.
     ///
     /// # Panics
-    /// When it does not, or ends before.
+    /// If they do not appear, or the lab ends before.
     pub fn wait_for(&mut self, words: &str) {
         let said = waited(BUILD_UP, || {
             self.stderr().contains(words) || self.process.try_wait().unwrap().is_some()
@@ -97,7 +97,7 @@ impl Lab {
         );
     }
 
-    /// Whether it still runs.
+    /// True if it still runs.
     ///
     /// # Panics
     /// Never on Linux.
@@ -110,13 +110,13 @@ impl Lab {
         self.wait_for("both directions have their first key");
     }
 
-    /// Its processes, without itself.
+    /// Returns all its processes except the lab itself.
     #[must_use]
     pub fn children(&self) -> Vec<Process> {
         descendants(self.pid())
     }
 
-    /// The network namespaces of its processes, by inode.
+    /// Returns the network namespaces of its processes, by inode.
     #[must_use]
     pub fn namespaces(&self) -> Vec<u64> {
         let children = self.children().into_iter().map(|child| child.pid);
@@ -127,7 +127,8 @@ impl Lab {
         inodes
     }
 
-    /// Path of a file in its folder for secrets, by way of its own view of the file system.
+    /// Returns the path of a file in its folder for secrets, through the lab's own view of the file
+    /// system.
     #[must_use]
     pub fn in_vault(&self, name: &str) -> Option<PathBuf> {
         let root = PathBuf::from(format!("/proc/{}/root", self.pid()));
@@ -137,7 +138,7 @@ impl Lab {
             .find(|path| path.symlink_metadata().is_ok())
     }
 
-    /// Status of one of its encryptors, if that answers now.
+    /// Returns the status of one of its encryptors, if that answers now.
     #[must_use]
     pub fn status(&self, side: Side) -> Option<Report> {
         let socket = self.in_vault(&format!("site-{}.sock", side.letter()))?;
@@ -147,7 +148,7 @@ impl Lab {
     /// Sends it a signal.
     ///
     /// # Panics
-    /// When it is gone.
+    /// If it has ended.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid()), signal).unwrap();
     }
@@ -155,7 +156,7 @@ impl Lab {
     /// Waits until it ends.
     ///
     /// # Panics
-    /// When it does not within `limit`.
+    /// If it still runs after `limit`.
     #[must_use]
     pub fn wait(mut self, limit: Duration) -> Ended {
         let mut status = None;
@@ -184,10 +185,10 @@ impl Drop for Lab {
 }
 
 impl Ended {
-    /// The verdict: the last line of standard output.
+    /// Returns the verdict: the last line of standard output.
     ///
     /// # Panics
-    /// When that is no JSON.
+    /// If that line is not JSON.
     #[must_use]
     pub fn verdict(&self) -> Value {
         let last = self.stdout.lines().last().unwrap_or_default();
@@ -197,8 +198,9 @@ impl Ended {
     }
 }
 
-/// What a lab could leave behind, as it is now. Compare before and after. Its network namespaces are
-/// apart ([`named_namespaces`]): other programs make and remove theirs meanwhile.
+/// Everything that a lab could leave behind, at one moment. Compare the states before and after a
+/// lab. Network namespaces are checked separately ([`named_namespaces`]), because other programs
+/// create and remove theirs in the meantime.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Traces {
     files: Vec<PathBuf>,
@@ -206,7 +208,7 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// Looks at every place where a lab could leave something.
+    /// Checks every place where a lab could leave something.
     #[must_use]
     pub fn now() -> Self {
         let list = |folder: &Path| -> Vec<PathBuf> {
@@ -227,7 +229,8 @@ impl Traces {
     }
 }
 
-/// Which of these network namespaces are kept by a mount, so that they outlive their processes.
+/// Returns those of these network namespaces that a mount keeps, so that they outlive their
+/// processes.
 #[must_use]
 pub fn named_namespaces(inodes: &[u64]) -> Vec<String> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -238,7 +241,7 @@ pub fn named_namespaces(inodes: &[u64]) -> Vec<String> {
     mounts.lines().filter(is_one).map(str::to_owned).collect()
 }
 
-/// Folders with secrets of labs in memory, by name.
+/// Returns the names of folders in memory that hold secrets of labs.
 #[must_use]
 pub fn folders_in_memory() -> Vec<PathBuf> {
     let places = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
@@ -259,7 +262,7 @@ pub fn folders_in_memory() -> Vec<PathBuf> {
 /// Waits until none of these processes runs any more.
 ///
 /// # Panics
-/// When one does after `limit`.
+/// If one still runs after `limit`.
 pub fn gone_within(processes: &[Process], limit: Duration) -> Duration {
     wait_until("the end of the lab's processes", limit, || {
         !processes.iter().any(Process::runs)

@@ -1,7 +1,7 @@
-//! What the end-to-end tests share: the program as a process, a lab run, a pair of encryptors over
-//! a line in memory, daemons in a namespace, a reader of captures, patience.
+//! Shared parts of the end-to-end tests: the program as a process, a lab run, a pair of encryptors
+//! over a line in memory, daemons in a namespace, a reader of captures, waiting with a limit.
 //!
-//! The tests themselves are in `tests/tests`, one file for each subject. They look at the program
+//! The tests themselves are in `tests/tests`, one file for each subject. They check the program
 //! from outside: exit codes, JSON, logs, status sockets, frames on the line.
 #![forbid(unsafe_code)]
 #![allow(

@@ -1,5 +1,5 @@
-//! A line in memory between two encryptors, in the hands of the test: it looks at every frame,
-//! keeps the last ones, and puts in what it is told to.
+//! A line in memory between two encryptors, controlled by the test. It counts every frame, keeps
+//! the last ones, and injects frames on order.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -14,17 +14,17 @@ use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY, MACS_LEN};
 use crate::site::Side;
 
 const NAP: Duration = Duration::from_millis(1);
-/// Frames of each kind kept for each direction.
+/// Number of frames of each kind that are kept for each direction.
 const KEPT: usize = 2048;
 
-/// What went to one end, without what the test put in.
+/// The frames that went to one end, without those that the test injected.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// MACsec frames.
     pub protected: u64,
     /// Rekey frames.
     pub rekey: u64,
-    /// Anything else: there must be none.
+    /// Any other frames: there must be none.
     pub other: u64,
     /// The last MACsec frames, oldest first.
     pub protected_frames: VecDeque<Vec<u8>>,
@@ -32,17 +32,17 @@ pub struct Seen {
     pub rekey_frames: VecDeque<Vec<u8>>,
 }
 
-/// Makes frames of the one that comes by; they arrive right before it.
+/// Makes frames from the one that passes. They arrive directly before it.
 type Forge = Box<dyn FnOnce(&[u8]) -> Vec<Vec<u8>> + Send>;
 
-/// What the line is told to do.
+/// An order to the line.
 enum Order {
     Inject(Side, Vec<u8>),
     BeforeNext(Side, Forge),
     Tag([u8; 4]),
 }
 
-/// The line's thread.
+/// The thread of the line.
 pub struct Line {
     orders: Sender<Order>,
     seen: Arc<Mutex<[Seen; 2]>>,
@@ -69,36 +69,36 @@ impl Line {
         }
     }
 
-    /// What went towards this end until now.
+    /// Returns the frames that went towards this end until now.
     ///
     /// # Panics
-    /// When the line has died.
+    /// If the line's thread has died.
     #[must_use]
     pub fn seen(&self, towards: Side) -> Seen {
         self.seen.lock().unwrap()[towards.index()].clone()
     }
 
-    /// Puts a frame in, towards this end.
+    /// Injects a frame towards this end.
     ///
     /// # Panics
-    /// When the line has died.
+    /// If the line's thread has died.
     pub fn inject(&self, towards: Side, frame: Vec<u8>) {
         self.orders.send(Order::Inject(towards, frame)).unwrap();
     }
 
-    /// Puts this VLAN tag in front of every frame from now on, as a switch of the line may do.
+    /// Adds this VLAN tag to every frame from now on, as a switch on the line may do.
     ///
     /// # Panics
-    /// If the line has died.
+    /// If the line's thread has died.
     pub fn tag(&self, tag: [u8; 4]) {
         self.orders.send(Order::Tag(tag)).unwrap();
     }
 
-    /// Puts frames in right before the next protected one towards this end, made of that one: its
-    /// packet number has not been seen there yet.
+    /// Injects frames directly before the next protected frame towards this end. They are made from
+    /// that frame, whose packet number has not yet arrived there.
     ///
     /// # Panics
-    /// When the line has died.
+    /// If the line's thread has died.
     pub fn before_next(
         &self,
         towards: Side,
@@ -123,7 +123,7 @@ fn run(a: &mut MemPort, b: &mut MemPort, inbox: &Receiver<Order>, seen: &Mutex<[
     let mut forges: [Option<Forge>; 2] = [None, None];
     let mut tag = None;
     loop {
-        // One lock at a time, each gone at the end of its line.
+        // One lock at a time: each is released at the end of its line.
         let mut moved = pass(b, a, &mut seen.lock().unwrap()[0], &mut forges[0], tag);
         moved += pass(a, b, &mut seen.lock().unwrap()[1], &mut forges[1], tag);
         match inbox.try_recv() {

@@ -1,4 +1,4 @@
-//! Searches the memory of a process for keys, in every form in which a program may have left them.
+//! Searches the memory of a process for keys, in every form that a program may leave in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 const CHUNK: usize = 1 << 20;
 /// Pages that were never touched are full of zeros and are skipped.
 const PAGE: usize = 4096;
-/// Each needle is looked up by its first octets; this is their number.
+/// Number of first octets by which each needle is looked up.
 const HEAD: usize = 8;
 /// Half a key counts as found: the allocator overwrites the beginning of a freed block.
 const HALF: usize = 16;

@@ -1,17 +1,17 @@
-//! A network namespace for one test: the test starts itself anew inside.
+//! A network namespace for one test: the test starts itself again inside.
 
 use std::env;
 use std::process::Command;
 
-/// Set in a test that runs inside.
+/// Environment variable: set in a test that runs inside.
 const INSIDE: &str = "QMACSEC_TEST_INSIDE";
 
-/// In the first call, runs the test `name` of this program again in a network namespace of its own
-/// (and a user namespace, unless we are root) and returns false. In that second call returns true.
-/// Where there are no namespaces, says so and returns false.
+/// In the first call, runs the test `name` of this program again in a separate network namespace
+/// (and a user namespace, unless we are root) and returns false. In that second run it returns
+/// true. Where namespaces are not available, it reports that and returns false.
 ///
 /// # Panics
-/// When the test inside fails.
+/// If the test inside fails.
 #[must_use]
 pub fn inside(name: &str) -> bool {
     if env::var_os(INSIDE).is_some() {
@@ -69,7 +69,7 @@ fn unshare_works(unshare: &Command) -> Result<(), String> {
 /// Runs `ip` with these arguments.
 ///
 /// # Panics
-/// When it fails.
+/// If it fails.
 pub fn ip(arguments: &str) {
     let output = Command::new("ip")
         .args(arguments.split_whitespace())
@@ -82,12 +82,12 @@ pub fn ip(arguments: &str) {
     );
 }
 
-/// A pair of veth interfaces, both up, without any frame of the kernel's own.
+/// Creates a pair of veth interfaces, both up, on which the kernel sends no frames of its own.
 pub fn veth(one: &str, other: &str, mtu: u16) {
     veth_with_queues(one, other, mtu, 1);
 }
 
-/// The same with so many queues at each end.
+/// Same as [`veth`], with this number of queues at each end.
 pub fn veth_with_queues(one: &str, other: &str, mtu: u16, queues: usize) {
     let measures = format!("mtu {mtu} numrxqueues {queues} numtxqueues {queues}");
     ip(&format!(

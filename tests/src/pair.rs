@@ -1,5 +1,5 @@
-//! Two encryptors in this process, as `qmacsec run` runs them but for their ports: a line in memory
-//! and hosts in memory. KMEs over mutual TLS on loopback. Needs no privileges.
+//! Two encryptors in this process, run like `qmacsec run`, but with a line and hosts in memory.
+//! KMEs over mutual TLS on loopback. Needs no privileges.
 
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
@@ -19,16 +19,16 @@ use crate::line::Line;
 use crate::patience::wait_until;
 use crate::site::{Folder, Settings, Side};
 
-/// Frames that each cable holds.
+/// Capacity of each cable in frames.
 const CABLE: usize = 2048;
-/// The config wants ports; ours are given.
+/// Port settings that satisfy the config; the test passes its own ports.
 pub const NAMED_PORTS: &str = "[red]\nport = \"packet\"\ninterface = \"red0\"\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
-/// For the first keys, on a busy machine.
+/// Time limit for the first keys, on a busy machine.
 pub const FIRST_KEYS: Duration = Duration::from_secs(30);
 
-/// The pair; dropped, everything ends.
+/// The pair. Dropping it ends everything.
 pub struct Pair {
-    // In the order of their ends: an encryptor says good-bye over a line that is still there.
+    // Dropped before the line, so that an encryptor can still send its BYE.
     encryptors: Vec<Encryptor>,
     /// The line.
     pub line: Line,
@@ -38,7 +38,7 @@ pub struct Pair {
     pub kmes: TwoKmes,
     /// The second KME of each site, if there is one.
     pub second_kmes: Option<TwoKmes>,
-    /// Files.
+    /// The files of both sites.
     pub folder: Folder,
 }
 
@@ -49,7 +49,8 @@ pub struct Encryptor {
 }
 
 impl Pair {
-    /// Starts everything; the hosts talk at once: what they say before there is a key is dropped.
+    /// Starts everything with traffic from the beginning. The frames before the first key are
+    /// dropped.
     #[must_use]
     pub fn start_talking(settings: &Settings) -> Self {
         let pair = Self::start_quiet(settings);
@@ -57,7 +58,7 @@ impl Pair {
         pair
     }
 
-    /// Starts everything; the hosts begin to talk when both directions have a key.
+    /// Starts everything. The traffic starts when both directions have a key.
     #[must_use]
     pub fn start(settings: &Settings) -> Self {
         let pair = Self::start_quiet(settings);
@@ -66,7 +67,7 @@ impl Pair {
         pair
     }
 
-    /// Starts everything without traffic of hosts; does not wait for keys.
+    /// Starts everything without traffic, and does not wait for keys.
     #[must_use]
     pub fn start_quiet(settings: &Settings) -> Self {
         let folder = Folder::new(settings);
@@ -109,23 +110,23 @@ impl Pair {
         });
     }
 
-    /// Status of one encryptor.
+    /// Returns the status of one encryptor.
     ///
     /// # Panics
-    /// When it does not answer.
+    /// If it does not answer.
     #[must_use]
     pub fn status(&self, side: Side) -> Report {
         qmacsec::status::query(&self.folder.socket(side)).unwrap()
     }
 
-    /// Whether it is up and encrypting.
+    /// True if it runs and encrypts.
     #[must_use]
     pub fn encrypting(&self, side: Side) -> bool {
         qmacsec::status::query::<Report>(&self.folder.socket(side))
             .is_ok_and(|report| report.encrypting)
     }
 
-    /// Ends the encryptors, each says good-bye.
+    /// Ends the encryptors; each sends BYE.
     pub fn stop(&mut self) {
         self.encryptors.clear();
     }

@@ -1,20 +1,20 @@
-//! Waiting for something that must come, with a limit.
+//! Waits for an event that must come, within a limit.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Between two looks.
+/// Interval between two checks.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Looks until it is so; returns how long that took.
+/// Waits until the condition holds. Returns the time that this took.
 ///
 /// # Panics
-/// After `limit`, with `what`.
+/// After `limit`, with `what` in the message.
 pub fn wait_until(what: &str, limit: Duration, done: impl FnMut() -> bool) -> Duration {
     waited(limit, done).unwrap_or_else(|| panic!("{what}: not within {limit:?}"))
 }
 
-/// Looks until it is so; `None` if it was not within `limit`.
+/// Waits until the condition holds; `None` if it did not hold within `limit`.
 pub fn waited(limit: Duration, mut done: impl FnMut() -> bool) -> Option<Duration> {
     let start = Instant::now();
     while !done() {
@@ -26,10 +26,10 @@ pub fn waited(limit: Duration, mut done: impl FnMut() -> bool) -> Option<Duratio
     Some(start.elapsed())
 }
 
-/// Looks all the time, and it must be so all the time.
+/// Checks repeatedly that the condition holds during all of `time`.
 ///
 /// # Panics
-/// When it is not so.
+/// If it does not hold.
 pub fn hold_for(what: &str, time: Duration, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while start.elapsed() < time {

@@ -1,25 +1,25 @@
-//! Processes as /proc shows them: who descends from whom, and who is still there.
+//! Processes as /proc shows them: their descendants, and whether they still run.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// One process; a later one with the same ID is another one.
+/// One process. A later process with the same ID is a different one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process {
     /// Process ID.
     pub pid: i32,
     parent: i32,
-    /// In clock ticks since boot.
+    /// Start time in clock ticks since boot.
     started: u64,
 }
 
 impl Process {
     fn of(pid: i32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name stands in parentheses and may hold anything.
+        // The name is in parentheses and may contain any characters.
         let (_, fields) = stat.rsplit_once(')')?;
         let fields: Vec<_> = fields.split_whitespace().collect();
-        // A zombie has ended; only its exit code waits.
+        // A zombie has ended; only its exit code is left.
         if matches!(*fields.first()?, "Z" | "X") {
             return None;
         }
@@ -30,13 +30,13 @@ impl Process {
         })
     }
 
-    /// It still runs.
+    /// True if it still runs.
     #[must_use]
     pub fn runs(&self) -> bool {
         Self::of(self.pid).is_some_and(|now| now.started == self.started)
     }
 
-    /// Its arguments.
+    /// Returns its arguments.
     #[must_use]
     pub fn command_line(&self) -> Vec<String> {
         let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
@@ -48,14 +48,14 @@ impl Process {
             .collect()
     }
 
-    /// Its root folder, with what it has mounted there.
+    /// Returns its root folder, including its own mounts.
     #[must_use]
     pub fn root(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root", self.pid))
     }
 }
 
-/// All processes that descend from `ancestor`, without itself.
+/// Returns all descendants of `ancestor`, without `ancestor` itself.
 #[must_use]
 pub fn descendants(ancestor: i32) -> Vec<Process> {
     let all: Vec<_> = fs::read_dir("/proc")

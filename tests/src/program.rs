@@ -1,9 +1,9 @@
-//! The program as a process: arguments in, exit code and text out.
+//! Runs the program as a process: arguments in, exit code and text out.
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
-/// How a command of the program ended.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ended {
     /// Exit code; `None` after a signal.
@@ -17,7 +17,7 @@ pub struct Ended {
 /// Runs a command that ends by itself.
 ///
 /// # Panics
-/// When it cannot be started.
+/// If it cannot be started.
 pub fn run<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>) -> Ended {
     let output = Command::new(program)
         .args(args)

@@ -1,4 +1,4 @@
-//! Every key that a pair of KMEs hands out, derived from the random source of their bits.
+//! Every key that a pair of KMEs delivers, derived from the random source of the key bits.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,12 +17,12 @@ pub struct Record(Arc<Mutex<Given>>);
 struct Given {
     /// Key bits in the order in which they entered the pool. Keys are taken from the front.
     pool: Vec<u8>,
-    /// The number of key_IDs drawn: one for each key handed out.
+    /// Number of key_IDs drawn: one for each delivered key.
     ids: usize,
 }
 
 impl Record {
-    /// A random source that records its output.
+    /// Returns a random source that records its output.
     pub(crate) fn entropy(&self) -> Entropy {
         let record = self.clone();
         let mut system = std::fs::File::open("/dev/urandom").unwrap();
@@ -38,7 +38,7 @@ impl Record {
         })
     }
 
-    /// The keys handed out so far, oldest first.
+    /// Returns the keys delivered so far, oldest first.
     ///
     /// # Panics
     /// If the random source has panicked.

@@ -1,5 +1,5 @@
-//! What two sites need on disk: certificates, pre-shared secrets, config files, in one folder that
-//! goes with the test.
+//! The files of two sites: certificates, pre-shared secrets and config files, in one folder that is
+//! deleted after the test.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -16,17 +16,17 @@ use wire::MacAddr;
 /// One of the two sites.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
-    /// The first.
+    /// The first site.
     A,
-    /// The second.
+    /// The second site.
     B,
 }
 
 impl Side {
-    /// Both.
+    /// Both sites.
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
 
-    /// For names.
+    /// Returns the letter for names.
     #[must_use]
     pub fn letter(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Side {
         }
     }
 
-    /// The one across the line.
+    /// Returns the other site.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -44,13 +44,13 @@ impl Side {
         }
     }
 
-    /// For arrays of two.
+    /// Returns the index in arrays of two.
     #[must_use]
     pub fn index(self) -> usize {
         usize::from(self == Self::B)
     }
 
-    /// Address inside the SCIs of this site's encryptor in memory.
+    /// Returns the address in the SCIs of this site's encryptor in memory.
     #[must_use]
     pub fn mac(self) -> MacAddr {
         MacAddr([2, 0, 0, 0, 0xe0, 1 + u8::from(self == Self::B)])
@@ -72,18 +72,18 @@ pub enum LogTo {
     ClosedPipe,
 }
 
-/// What differs between tests.
+/// The settings that differ between tests.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How long a key is used.
+    /// The rekey interval.
     pub interval: Duration,
-    /// How long one request to a KME may take.
+    /// Time limit for one request to a KME.
     pub kme_timeout: Duration,
-    /// Packet numbers a frame may come late.
+    /// The replay window, in packet numbers.
     pub replay_window: u32,
     /// Frame workers of each site.
     pub workers: [usize; 2],
-    /// Cores that they are pinned to; none: not pinned.
+    /// Cores that they are pinned to; not pinned if empty.
     pub cores: Vec<usize>,
     /// Kind of the ports of daemons.
     pub ports: &'static str,
@@ -91,15 +91,15 @@ pub struct Settings {
     pub clear_vlan_tags: u8,
     /// `red.mtu` of each site, for pairs in memory.
     pub mtu: [u16; 2],
-    /// Red and black of site A are exchanged, for pairs in memory.
+    /// Exchanges red and black of site A, for pairs in memory.
     pub swapped_cables: bool,
-    /// A lost link is forwarded.
+    /// Enables link-loss forwarding.
     pub link_loss_forwarding: bool,
-    /// The two sites have the same pre-shared secret.
+    /// Gives the two sites the same pre-shared secret.
     pub same_secret: bool,
-    /// Each site has a second KME, of another link.
+    /// Gives each site a second KME, of another link.
     pub second_kme: bool,
-    /// Keys come over SKIP instead of ETSI GS QKD 014.
+    /// Requests keys by SKIP instead of ETSI GS QKD 014.
     pub skip: bool,
     /// Log destination of daemons.
     pub log: LogTo,
@@ -129,7 +129,7 @@ impl Default for Settings {
     }
 }
 
-/// Seed of both sites' secret.
+/// Seed of the secret that both sites share.
 pub const SECRET: u8 = 0x5a;
 
 /// The folder of both sites.
@@ -139,7 +139,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// What differs.
+    /// Returns the settings.
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
@@ -148,7 +148,7 @@ impl Folder {
     /// Writes certificates and secrets.
     ///
     /// # Panics
-    /// When the temporary folder cannot be written.
+    /// If the temporary folder cannot be written.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -170,37 +170,37 @@ impl Folder {
         }
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The status socket of a site's encryptor.
+    /// Returns the path of the status socket of a site's encryptor.
     #[must_use]
     pub fn socket(&self, side: Side) -> PathBuf {
         self.path().join(format!("site-{}.sock", side.letter()))
     }
 
-    /// A site's config, once it is written.
+    /// Returns the path of a site's config, which may not be written yet.
     #[must_use]
     pub fn config(&self, side: Side) -> PathBuf {
         self.path().join(format!("site-{}.toml", side.letter()))
     }
 
-    /// Writes a site's config with these `[red]` and `[black]` sections, returns its path.
+    /// Writes a site's config with these `[red]` and `[black]` sections, and returns its path.
     ///
     /// # Panics
-    /// When the folder cannot be written.
+    /// If the folder cannot be written.
     #[must_use]
     pub fn encryptor(&self, side: Side, ports: &str, kme: SocketAddr) -> PathBuf {
         self.encryptor_of(side, ports, (kme, None))
     }
 
-    /// As [`Folder::encryptor`], with a second KME or without.
+    /// Same as [`Folder::encryptor`], with an optional second KME.
     ///
     /// # Panics
-    /// When the folder cannot be written.
+    /// If the folder cannot be written.
     #[must_use]
     pub fn encryptor_of(
         &self,
@@ -247,7 +247,7 @@ impl Folder {
         file
     }
 
-    /// Config of one KME in this process, on this address.
+    /// Returns the config of one KME in this process, at this address.
     #[must_use]
     pub fn kme(&self, side: Side, listen: SocketAddr) -> KmeConfig {
         let pki = self.path().join("pki");
@@ -267,7 +267,7 @@ impl Folder {
 /// Writes a secret of 32 octets, derived from `seed`, to a file that only its owner may read.
 ///
 /// # Panics
-/// When it cannot be written.
+/// If it cannot be written.
 pub fn write_psk(file: &Path, seed: u8) {
     let mut file = OpenOptions::new()
         .write(true)
@@ -279,10 +279,10 @@ pub fn write_psk(file: &Path, seed: u8) {
     file.write_all(hex(&psk(seed)).as_bytes()).unwrap();
 }
 
-/// Octets of the secret that [`write_psk`] writes.
+/// Returns the octets of the secret that [`write_psk`] writes.
 #[must_use]
 pub fn psk(seed: u8) -> [u8; 32] {
-    // A few rounds of a generator: the secret must look random and be the same each time.
+    // A few steps of a generator: the secret must look random and be the same each time.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(u64::from(seed) + 1);
     core::array::from_fn(|_| {
         state ^= state << 13;

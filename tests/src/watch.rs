@@ -1,4 +1,4 @@
-//! A watch on a cable: sockets of its own at both ends, which see what arrives there.
+//! A watch on a cable: additional sockets at both ends, which see the frames that arrive there.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,14 +13,14 @@ use crate::site::Side;
 
 const NAP: Duration = Duration::from_millis(2);
 
-/// What arrived at one end.
+/// The frames that arrived at one end.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Arrived {
     /// MACsec frames.
     pub protected: u64,
     /// Rekey frames.
     pub rekey: u64,
-    /// Anything else: there must be none.
+    /// Any other frames: there must be none.
     pub other: u64,
 }
 
@@ -32,10 +32,10 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches what arrives at A's and at B's end of a cable, from now on.
+    /// Watches the frames that arrive at A's and B's end of a cable, from now on.
     ///
     /// # Panics
-    /// When a socket cannot be had.
+    /// If a socket cannot be opened.
     #[must_use]
     pub fn start(ends: [&str; 2]) -> Self {
         let (seen, stop) = (
@@ -79,10 +79,10 @@ impl Watch {
         }
     }
 
-    /// What arrived at this side's end until now.
+    /// Returns the frames that arrived at this side's end until now.
     ///
     /// # Panics
-    /// When the watch has died.
+    /// If the watch's thread has died.
     #[must_use]
     pub fn seen(&self, side: Side) -> Arrived {
         self.seen.lock().unwrap()[side.index()]

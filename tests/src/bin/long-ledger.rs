@@ -1,5 +1,5 @@
-//! Writes the ledgers of two boxes after years of service, with valid chains, sealed and packed as
-//! a box does it: `long-ledger A B DAYS`. For `scripts/soak`.
+//! Writes the ledgers of two boxes after years of service, with valid chains, sealed and packed in
+//! the same way as by a box: `long-ledger A B DAYS`. For `scripts/soak`.
 
 #![forbid(unsafe_code)]
 
@@ -15,9 +15,9 @@ use qmacsec::ledger::{LedgerFile, LedgerOptions, Record};
 /// Default lifetime of one key.
 const INTERVAL_MS: u64 = 3000;
 const DAY_MS: u64 = 24 * 3600 * 1000;
-/// Records that may wait for the writer: fewer than its queue holds.
+/// Most records that may wait for the writer: fewer than its queue holds.
 const WAITING: usize = 3000;
-/// Sealed segments that may wait for packing, because they use disk space.
+/// Most sealed segments that may wait for packing, because they use disk space.
 const UNPACKED: usize = 4;
 /// Records between two checks of both limits.
 const LOOK_EVERY: u64 = 1000;
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The record that a box writes for one key.
+/// Builds the record that a box writes for one key.
 fn record(site: u64, sender: u64, number: u64, at_ms: u64) -> Record {
     let key = (number * 2 + sender + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Record {
@@ -100,7 +100,7 @@ fn wait(ledgers: &[LedgerFile; 2], files: &[PathBuf; 2]) -> Result<(), Box<dyn E
     Ok(())
 }
 
-/// Sealed segments that are not packed yet.
+/// Counts the sealed segments that are not packed yet.
 fn unpacked(live: &Path) -> usize {
     let (Some(folder), Some(name)) = (live.parent(), live.file_name()) else {
         return 0;

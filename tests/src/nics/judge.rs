@@ -95,7 +95,7 @@ fn judge_way(way: &Value, drops: &BTreeMap<String, u64>) -> Verdict {
     }
     let lost = sent.saturating_sub(arrived + changed);
     let by_the_bed = number(way, "lost_by_the_receiver");
-    // A slow guest takes frames late; frames that it never takes show that a queue of the NIC has
+    // A slow guest takes frames late. If it never takes some frames, a queue of the NIC has
     // stopped.
     if number(way, "not_taken_by_the_guest") > 0 {
         let count = number(way, "not_taken_by_the_guest");
