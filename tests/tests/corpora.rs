@@ -1,4 +1,4 @@
-//! The fuzzers' corpora, replayed: what they once found stays found.
+//! Replays the corpora of the fuzzers, so that an input that once failed is tested again.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! The command line: every command explains itself with an example, does what it says, and ends
-//! with the exit code it promises.
+//! The command line: every command documents itself with an example, works as documented, and ends
+//! with the documented exit code.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -31,7 +31,7 @@ fn every_command_has_help_with_an_example() {
             .split_once("Example")
             .unwrap_or_else(|| panic!("no example:\n{}", help.stdout));
         assert!(example.contains(&format!("qmacsec {command}")), "{example}");
-        // Every option says what it is for.
+        // Every option has a description.
         let mut lines = help.stdout.lines().peekable();
         while let Some(line) = lines.next() {
             if line.trim_start().starts_with("--") && line.starts_with("      ") {
@@ -99,7 +99,8 @@ fn link_shows_every_input() {
     assert_eq!(report["preset"], "metro-50km");
     assert!(report["link"].as_object().unwrap().len() > 10, "{report}");
 
-    // Further is less, and a link that delivers nothing says so instead of a number.
+    // The rate falls with the distance, and a link without key output reports that instead of a
+    // number.
     let rate = |km: &str| {
         let json = run(PROGRAM, ["link", "--json", "--km", km]);
         assert_eq!(json.code, Some(0), "{}", json.stderr);
@@ -115,7 +116,7 @@ fn link_shows_every_input() {
     );
 }
 
-/// The JSON output of `link` with these arguments.
+/// Returns the JSON output of `link` with these arguments.
 fn link(args: &str) -> Value {
     let args = ["link", "--json"].into_iter().chain(args.split(' '));
     let ended = run(PROGRAM, args);
@@ -208,7 +209,7 @@ fn link_says_what_ends_its_key_and_what_other_judges_would_say() {
     assert_eq!(report["notes"], json!([]));
     let noisy = link("--excess-noise 0.068");
     assert_eq!(noisy["link"]["supply_average_bit_s"], 0.0);
-    // No key here, not even without noise: null, with its reason.
+    // No key here, even without noise: null, with its reason.
     let untrusted = link("--untrusted");
     assert!(untrusted["link"]["tolerable_excess_noise_snu"].is_null());
     assert_eq!(
@@ -341,7 +342,7 @@ fn pki_makes_what_it_lists_and_replaces_nothing() {
     assert_eq!(fs::read_to_string(&psk).unwrap(), secret);
     assert_eq!(fs::read(dir.join("kme-x.pem")).unwrap(), certificate);
 
-    // Another secret each time.
+    // Each secret is different.
     let other = folder.path().join("other.psk");
     assert_eq!(
         run(PROGRAM, ["pki", "--psk", other.to_str().unwrap()]).code,
@@ -388,7 +389,7 @@ fn status_without_a_daemon_says_how_to_mend() {
     for words in ["no daemon answers", "none.sock", "mend"] {
         assert!(ended.stderr.contains(words), "{words:?}: {}", ended.stderr);
     }
-    // Something else listens there, and says nothing of ours.
+    // Another program listens there and does not send a status of ours.
     let other = folder.path().join("other.sock");
     let listener = std::os::unix::net::UnixListener::bind(&other).unwrap();
     let answer = std::thread::spawn(move || {

@@ -1,5 +1,5 @@
-//! Mistakes in config files: each is found by `check` (or at the start), exit code 1, and the
-//! message names file, key, value and mend. Nothing is ignored, nothing guessed.
+//! Mistakes in config files. `check` (or the start) finds each of them and exits with 1, and the
+//! message names file, key, value and fix. Nothing is ignored or guessed.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,7 +14,7 @@ use super::PROGRAM;
 
 const PORTS: &str = "[red]\nport = \"packet\"\ninterface = \"red0\"\nmtu = 1500\n\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
 
-/// A config that is fine.
+/// Writes a valid config.
 pub(super) fn fine(folder: &Folder) -> PathBuf {
     folder.encryptor(Side::A, PORTS, ([127, 0, 0, 1], 8443).into())
 }
@@ -23,14 +23,14 @@ pub(super) fn check(file: &Path) -> Ended {
     command("check", file)
 }
 
-/// A command that must not block: `timeout` ends it with code 124 if it does.
+/// Runs a command that must not block: `timeout` ends it with code 124 if it does.
 pub(super) fn command(name: &str, file: &Path) -> Ended {
     let words = ["20", PROGRAM, name, "--config"].map(OsStr::new);
     run("timeout", words.into_iter().chain([file.as_os_str()]))
 }
 
-/// A mistake: what stands in the fine config, what stands there instead, what the message must say
-/// beside the file's name.
+/// A mistake: the original text in the valid config, its replacement, and the words that the
+/// message must contain besides the file's name.
 pub(super) struct Mistake {
     pub(super) instead_of: &'static str,
     pub(super) write: &'static str,
@@ -50,7 +50,7 @@ pub(super) const fn mistake(
 }
 
 const ENCRYPTOR: &[Mistake] = &[
-    // No TOML, unknown keys, missing keys.
+    // Invalid TOML, unknown keys, missing keys.
     mistake("[red]", "[red", &["line ", "mend: "]),
     mistake(
         "mtu = 1500",
@@ -427,7 +427,7 @@ fn a_file_that_is_none_is_named() {
     }
 }
 
-/// `run` stops at the same mistakes, before it touches anything.
+/// `run` refuses the same mistakes, before it changes anything.
 #[test]
 fn run_refuses_what_check_refuses() {
     let folder = Folder::new(&Settings::default());
@@ -453,7 +453,7 @@ fn run_refuses_what_check_refuses() {
     }
 }
 
-/// An interface that is not there, and a secret that others may read, stop a daemon too.
+/// A missing interface, and a secret that others may read, stop a daemon too.
 #[test]
 fn run_needs_its_interfaces_and_a_secret() {
     if !namespace::inside("config_errors::run_needs_its_interfaces_and_a_secret") {

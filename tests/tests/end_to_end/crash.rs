@@ -1,4 +1,4 @@
-//! kill -9 of an encryptor: traffic comes back within two intervals of its restart, under keys
+//! kill -9 of an encryptor: within two intervals of its restart traffic runs again, under keys
 //! never used before, with packet numbers from 1 (invariants I1, I6, I9). kill -9 of the KMEs:
 //! frames go on under the key in use (I10).
 
@@ -18,10 +18,10 @@ use super::lab::cannot_run;
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// The key_IDs of one end's transmit direction, as its status showed them one after the other.
+/// The key_IDs of one end's transmit direction, in the order in which its status showed them.
 #[derive(Default)]
 struct KeysSeen {
-    /// Before and after the restart of the process.
+    /// The key_IDs before and after the restart of the process.
     keys: Vec<Vec<String>>,
     uptime_ms: u64,
 }
@@ -95,14 +95,14 @@ fn assert_recovered(ended: &Ended) {
     );
     assert_eq!(verdict["cleartext_frames"], 0, "{verdict}");
     assert_eq!(verdict["transfer_intact"], true, "{verdict}");
-    // Hosts send all the time: frames to the dead encryptor are lost and counted as lost.
+    // Hosts send all the time. Frames to the dead encryptor are lost and counted as lost.
     let lost = |direction: usize| verdict["directions"][direction]["lost"].as_u64().unwrap();
     assert!(lost(0) + lost(1) > 0, "{verdict}");
     let said = format!("{} frames were lost around the crashes", lost(0) + lost(1));
     assert!(ended.stderr.contains(&said), "{}", ended.stderr);
 }
 
-/// I6: each key_ID in one direction, once; none comes back after a restart.
+/// I6: each key_ID occurs once in each direction; none is reused after a restart.
 fn assert_no_key_twice(seen: &[KeysSeen; 2], killed: Side) {
     let lives = &seen[killed.index()].keys;
     assert_eq!(
@@ -123,7 +123,7 @@ fn assert_no_key_twice(seen: &[KeysSeen; 2], killed: Side) {
     );
 }
 
-/// I1, I2: as the frames on the line show.
+/// I1, I2, checked on the frames of the line.
 fn assert_fresh_on_the_line(story: &Story, seen: &[KeysSeen; 2]) {
     assert_eq!((story.clear, story.repeated), (0, 0));
     for run in &story.runs {
@@ -139,7 +139,7 @@ fn assert_fresh_on_the_line(story: &Story, seen: &[KeysSeen; 2]) {
     }
     let scis: BTreeSet<_> = story.runs.iter().map(|run| &run.sci).collect();
     assert_eq!(scis.len(), 2, "one SC in each direction: {scis:?}");
-    // As many keys on the line as status has named: none took over without a name of its own.
+    // The line shows as many keys as status: every new key came with its own name.
     let named: usize = seen.iter().map(|seen| seen.all().len()).sum();
     assert!(
         story.runs.len() >= named,
@@ -153,7 +153,7 @@ fn assert_fresh_on_the_line(story: &Story, seen: &[KeysSeen; 2]) {
             .filter(|run| &run.sci == sci)
             .map(|run| run.an)
             .collect();
-        // AN after AN; once it starts anew, with the session.
+        // AN follows AN. The sequence restarts once, with the session.
         let jumps = ans
             .windows(2)
             .filter(|pair| pair[1] != (pair[0] + 1) % 4)

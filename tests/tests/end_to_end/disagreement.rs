@@ -1,5 +1,5 @@
-//! Two ends that are set up differently, and cables in the wrong port: the first line of the status
-//! says so.
+//! Two ends with different settings, and cables in the wrong ports: the first line of the status
+//! reports it.
 
 use std::fs;
 use std::net::UdpSocket;

@@ -1,4 +1,5 @@
-//! A line full of frames that look like rekey frames: control keeps doing everything else.
+//! A flood of frames on the line that look like rekey frames: control keeps doing all its other
+//! work.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tests::site::{Folder, Settings, Side};
 /// Limit for each wait, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// A valid rekey frame of another pair of boxes.
+/// Returns a valid rekey frame of another pair of boxes.
 fn lookalike() -> Vec<u8> {
     let pair = Pair::start_talking(&Settings::default());
     let mut frames = Vec::new();
@@ -53,7 +54,7 @@ fn a_flood_of_rekey_lookalikes_keeps_neither_status_nor_timers_waiting() {
     wait_until("status in the flood", LIMIT, || {
         frames("received") > Some(20_000)
     });
-    // More frames arrive than control takes: the worker drops the rest and counts them.
+    // More frames arrive than control accepts: the worker drops and counts the rest.
     wait_until("frames that control does not take", LIMIT, || {
         let report = qmacsec::status::query::<Report>(&folder.socket(Side::B));
         report.is_ok_and(|report| report.sum(|worker| &worker.worker, "InControlOverrun") > 20_000)

@@ -1,5 +1,5 @@
-//! The first line of the status, its exit code and its metrics: they say ENCRYPTING only while user
-//! frames pass.
+//! The first line of the status, its exit code and its metrics: they report ENCRYPTING only while
+//! user frames pass.
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn status(pair: &DaemonPair, side: Side, more: &[&str]) -> Ended {
     program::run(PROGRAM, arguments.into_iter().chain(more))
 }
 
-/// Waits until this end's headline contains these words; then exit code, JSON and metrics must
+/// Waits until this end's headline contains these words. Then exit code, JSON and metrics must
 /// agree with it.
 fn says(pair: &DaemonPair, side: Side, words: &[&str], passes: bool) {
     let mut last = String::new();
@@ -132,7 +132,7 @@ fn a_peer_that_is_silent_or_stops_and_keys_that_run_short_are_told() {
     let mut pair = DaemonPair::start(PROGRAM, &Settings::default());
     pair.wait_for_keys();
 
-    // Keys run short: frames pass, and the headline says why.
+    // Keys run short: frames pass, and the headline names the reason.
     pair.kmes.kill();
     says(&pair, Side::A, &["DEGRADED", "does not answer"], true);
     pair.start_kmes(PROGRAM);

@@ -1,5 +1,5 @@
-//! Where keys come from, through the whole daemon: a second KME takes over when the first dies, and
-//! SKIP serves as well as ETSI GS QKD 014.
+//! Key sources through the whole daemon: a second KME takes over when the first dies, and SKIP
+//! works as well as ETSI GS QKD 014.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tests::patience::wait_until;
 use tests::site::{Settings, Side};
 
 const INTERVAL: Duration = Duration::from_secs(1);
-/// For so many switches on a busy machine.
+/// Time limit for the expected number of key switches, on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
 
 fn switches(pair: &Pair) -> [u64; 2] {
@@ -25,7 +25,7 @@ fn wait_for_switches(pair: &Pair, what: &str, more: u64) {
     });
 }
 
-/// All that was sent has come, in order.
+/// Checks that all sent frames have arrived in order.
 fn assert_nothing_lost(pair: &Pair) {
     pair.hosts.all_went_well();
     assert!(Side::BOTH.iter().all(|&side| pair.encrypting(side)));

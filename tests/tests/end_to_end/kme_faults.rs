@@ -1,6 +1,6 @@
-//! A KME that is down, slow, refuses, or gives keys that cannot be used: the running SAK stays and
-//! frames go on, status says what is wrong and since when, and when the fault ends both directions
-//! are on a fresh key within two intervals (invariants I9, I10).
+//! A KME that is down, slow, refuses, or delivers unusable keys. The SAK in use stays and frames go
+//! on. Status names the fault and its start. When the fault ends, both directions have a fresh key
+//! within two intervals (invariants I9, I10).
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,32 +15,32 @@ use tests::site::{Settings, Side};
 use super::PROGRAM;
 
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Cases run side by side, beside other tests: what a busy machine may add. The simulation has the bound to the
-/// letter.
+/// Additional time on a busy machine, where cases run in parallel with other tests. The simulation
+/// checks the exact bound.
 const BUSY: Duration = Duration::from_millis(500);
 
-/// What goes wrong.
+/// The fault of a case.
 enum Wrongdoing {
     /// A fault of A's KME.
     AtA(Fault, Calls),
     /// A fault of B's KME.
     AtB(Fault, Calls),
-    /// Both KMEs are gone.
+    /// Both KMEs are stopped.
     Down,
 }
 
-/// One fault, and what must be said of it.
+/// One fault, and the report that it must cause.
 struct Case {
     what: Wrongdoing,
-    /// Whose status says it.
+    /// The side whose status reports it.
     told_by: Side,
-    /// In the KME's last error.
+    /// Words in the KME's last error.
     kme_says: Option<&'static str>,
-    /// In the trouble of A's transmit direction, which waits for a key.
+    /// Words in the trouble of A's transmit direction, which waits for a key.
     trouble: &'static [&'static str],
 }
 
-/// Runs the cases side by side, each with KMEs and encryptors of its own.
+/// Runs the cases in parallel, each with separate KMEs and encryptors.
 fn all(cases: Vec<Case>) {
     thread::scope(|scope| {
         for case in cases {
@@ -57,7 +57,7 @@ impl Case {
         });
         pair.hosts.set_pause(Duration::from_millis(10));
         self.strike(&mut pair);
-        // Keys fetched before are used up first.
+        // Prefetched keys are used up first.
         wait_until(&self.name("A in want of a key"), INTERVAL * 15, || {
             let report = pair.status(Side::A);
             report.tx.key_age_ms >= Some(1500) && self.is_told(&pair)
@@ -146,7 +146,7 @@ impl Case {
             .is_some_and(|trouble| self.trouble.iter().any(|words| trouble.contains(words)))
     }
 
-    /// It has lasted two intervals at least.
+    /// The fault has lasted two intervals at least.
     fn says_since_when(&self, pair: &Pair) {
         let (told, a) = (pair.status(self.told_by), pair.status(Side::A));
         let least = u64::try_from((INTERVAL * 2).as_millis()).unwrap();
@@ -165,7 +165,7 @@ impl Case {
             "{}",
             self.name(&format!("{:?}", a.tx))
         );
-        // A human who asks is told the same, and that frames pass.
+        // The headline for an operator reports the same, and that frames pass.
         let socket = pair.folder.socket(Side::A);
         let status = program::run(
             PROGRAM,
@@ -181,7 +181,7 @@ impl Case {
     }
 }
 
-/// A fault of A's KME when A asks for a fresh key.
+/// A case with a fault of A's KME when A requests a fresh key.
 fn at_a(fault: Fault, kme_says: &'static str, trouble: &'static str) -> Case {
     let trouble = match trouble {
         "answer" => &["the KME does not answer", "the KME has not answered yet"][..],
@@ -200,7 +200,7 @@ fn at_a(fault: Fault, kme_says: &'static str, trouble: &'static str) -> Case {
     }
 }
 
-/// A fault of B's KME when B asks for the key that A offers.
+/// A case with a fault of B's KME when B requests the key that A offers.
 fn at_b(fault: Fault, kme_says: Option<&'static str>, trouble: &'static [&'static str]) -> Case {
     Case {
         what: Wrongdoing::AtB(fault, Calls::DecKeys),
@@ -213,7 +213,7 @@ fn at_b(fault: Fault, kme_says: Option<&'static str>, trouble: &'static [&'stati
 #[test]
 fn an_answer_that_is_no_key_stops_nothing() {
     all(vec![
-        // The KME has served the same request before, so it lacks keys.
+        // The KME has served the same request before, so the cause is a lack of keys.
         at_a(Fault::Answer(Wrong::BadRequest), "400", "none"),
         at_a(Fault::Answer(Wrong::Unauthorized), "401", "refuses"),
         at_a(Fault::Answer(Wrong::NotFound), "404", "refuses"),
@@ -244,14 +244,14 @@ fn a_key_that_cannot_be_used_stops_nothing() {
     let unknown_there = &["the peer refuses: its KME does not know the key_ID"];
     all(vec![
         at_a(Fault::WrongSize, "bits instead of 256", "unusable"),
-        // A's KME knows the key by another name than B's does: only B can tell.
+        // A's KME names the key differently from B's KME: only B can detect this.
         Case {
             what: Wrongdoing::AtA(Fault::WrongKeyId, Calls::EncKeys),
             told_by: Side::A,
             kme_says: None,
             trouble: unknown_there,
         },
-        // The same key again and again: A knows that it was used.
+        // The same key repeatedly: A detects that it was used.
         Case {
             what: Wrongdoing::AtA(Fault::RepeatKeys, Calls::EncKeys),
             told_by: Side::A,
@@ -290,7 +290,7 @@ fn a_fault_at_the_far_kme_stops_nothing() {
     ]);
 }
 
-/// Of a key that comes twice in one answer, one is taken; no key_ID is used twice.
+/// If a key occurs twice in one answer, it is taken once. No key_ID is used twice.
 #[test]
 fn a_fresh_key_given_twice_is_used_once() {
     let pair = Pair::start(&Settings {

@@ -1,5 +1,5 @@
-//! `qmacsec lab` from its start to its end, over each kind of port: the verdict is PASS, its JSON
-//! has every field, and nothing outlives the lab, however it ends.
+//! `qmacsec lab` from start to end, over each kind of port: the verdict is PASS, its JSON has every
+//! field, and nothing outlives the lab, whatever ends it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tests::patience::wait_until;
 
 use super::PROGRAM;
 
-/// A short lab with a fresh key every half second, not too hard for a busy machine.
+/// A short lab with a fresh key every half second, a rate that a busy machine can sustain.
 const ARGS: [&str; 7] = [
     "--duration",
     "6s",
@@ -20,14 +20,15 @@ const ARGS: [&str; 7] = [
     "20",
     "--json",
 ];
-/// 6 s of keys of 500 ms and 50 ms for each exchange.
+/// 6 s with keys of 500 ms, and 50 ms for each exchange.
 const SWITCHES: u64 = 10;
-/// Build-up, run, drain, on a busy machine.
+/// Time limit for start, run and drain, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
-/// A killed lab takes all its processes with it.
+/// Time limit for the end of all processes of a killed lab.
 const GONE: Duration = Duration::from_secs(2);
 
-/// The lab says so itself where the machine has no namespaces: then there is nothing to show here.
+/// True if the lab reports that the machine has no namespaces. In that case there is nothing to
+/// test.
 pub(crate) fn cannot_run(test: &str, stderr: &str) -> bool {
     let why = stderr
         .lines()
@@ -38,7 +39,7 @@ pub(crate) fn cannot_run(test: &str, stderr: &str) -> bool {
     why.is_some()
 }
 
-/// What a verdict of an undisturbed run must say.
+/// Checks the verdict of an undisturbed run.
 pub(crate) fn assert_pass(ended: &Ended, red: &str, black: &str) {
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
     let verdict = ended.verdict();
@@ -80,7 +81,8 @@ pub(crate) fn assert_pass(ended: &Ended, red: &str, black: &str) {
         );
         sent += number("sent");
     }
-    // The lab's own eye saw every protected frame that its encryptors say they sent.
+    // The lab's own capture of the line saw every protected frame that its encryptors report as
+    // sent.
     let rekey = verdict["rekey_frames"].as_u64().unwrap();
     assert!(
         rekey > 4 * SWITCHES,
@@ -93,7 +95,7 @@ pub(crate) fn assert_pass(ended: &Ended, red: &str, black: &str) {
     );
 }
 
-/// Says so where a port needs more rights than this test has.
+/// True, with a note, if a port needs more rights than this test has.
 fn lacks_rights(test: &str, port: &str) -> bool {
     let lacks = port == "xdp" && !nix::unistd::geteuid().is_root();
     if lacks {
@@ -148,7 +150,7 @@ fn passes_over_af_xdp_and_leaves_nothing() {
     passes_and_leaves_nothing("xdp", "xdp", &[]);
 }
 
-/// Jumbo frames are gathered from several chunks, and the program runs in the general path.
+/// Jumbo frames consist of several chunks, and the program runs in the general path.
 #[test]
 fn passes_over_af_xdp_with_frames_of_9000_octets() {
     passes_and_leaves_nothing("xdp", "xdp", &["--mtu", "9000", "--xdp-mode", "skb"]);
@@ -167,7 +169,7 @@ fn passes_over_tap_and_dpdk_with_frames_of_9000_octets() {
     passes_and_leaves_nothing("tap", "dpdk", &["--mtu", "9000"]);
 }
 
-/// Where the program is built without DPDK it says so, and how to build it.
+/// A program built without DPDK says so and names the build command.
 #[cfg(not(feature = "dpdk"))]
 #[test]
 fn without_dpdk_it_says_how_to_build_it() {
@@ -263,7 +265,7 @@ fn killed_in_mid_run_leaves_nothing() {
     }
 }
 
-/// One test for all runs in memory: each looks at the same folder.
+/// One test for all runs in memory, because each checks the same folder.
 #[test]
 fn in_memory_passes_and_leaves_nothing() {
     let before = folders_in_memory();

@@ -1,4 +1,4 @@
-//! The ledger in service: a full disk, the remains of a power cut, changed entries.
+//! The ledger in service: a full disk, remains of a power cut, changed entries.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -25,7 +25,7 @@ fn settings() -> Settings {
     }
 }
 
-/// Keys in a ledger's file.
+/// Counts the keys in a ledger's file.
 fn keys(path: &Path) -> usize {
     let entries = read(path).unwrap_or_default();
     entries.iter().filter_map(Entry::record).count()

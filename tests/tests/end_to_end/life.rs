@@ -20,7 +20,7 @@ use super::PROGRAM;
 /// Limit for each wait, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Both encryptors and the KMEs log a lot, to a place that takes no data.
+/// Both encryptors and the KMEs log a lot, to a destination that accepts no data.
 fn goes_on_without_a_log(name: &str, log: LogTo) {
     if !inside(name) {
         return;
@@ -33,7 +33,7 @@ fn goes_on_without_a_log(name: &str, log: LogTo) {
     let mut pair = DaemonPair::start(PROGRAM, &settings);
     pair.wait_for_keys();
     pair.hosts.speak();
-    // Runs on long after the pipe is full.
+    // The daemon keeps running long after the pipe is full.
     wait_until("lost lines of the log", LIMIT, || {
         Side::BOTH
             .iter()
@@ -178,7 +178,8 @@ fn changes_of_key_are_summed_up_in_the_log() {
     });
     for side in Side::BOTH {
         let log = pair.log(side);
-        // The first key of each direction; on a stalled machine, also that of another session.
+        // The first key of each direction. On a stalled machine, also the first key of another
+        // session.
         let told = log.matches("switched to AN").count();
         assert!((2..=6).contains(&told), "{told} lines:\n{log}");
     }

@@ -1,5 +1,5 @@
 //! Garbage, truncated, replayed and forged frames on the line: each is counted by its name, none
-//! reaches red, nothing crashes, and keys go on changing (invariants I3, I8).
+//! reaches red, nothing crashes, and keys keep changing (invariants I3, I8).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,10 +14,11 @@ const TCI: usize = MACS_LEN + 2;
 const PN: usize = MACS_LEN + 4;
 const SCI: usize = MACS_LEN + 8;
 const REPLAY_WINDOW: u32 = 32;
-/// How often each kind of frame is put in.
+/// Number of injections of each kind of frame.
 const TIMES: u64 = 20;
 
-/// Counters of what came from the line to B: those of the SecY, and the fate of rekey frames.
+/// Returns the counters of frames that B received from the line: those of the SecY, and the fate of
+/// rekey frames.
 fn counters(pair: &Pair) -> BTreeMap<String, u64> {
     let report = pair.status(Side::B);
     let mut counters = report.rekey_frames.clone();
@@ -27,7 +28,7 @@ fn counters(pair: &Pair) -> BTreeMap<String, u64> {
     counters
 }
 
-/// Puts a frame in several times; B counts each under this name.
+/// Injects a frame several times; B counts each under this name.
 fn counted(pair: &Pair, name: &str, make: impl Fn(&Pair) -> Vec<u8>) {
     let count = || {
         *counters(pair)
@@ -48,7 +49,7 @@ fn counted(pair: &Pair, name: &str, make: impl Fn(&Pair) -> Vec<u8>) {
     assert_eq!(count() - before, TIMES, "{name}");
 }
 
-/// The same, with forgeries of a frame that B has not had yet, and gets right after them.
+/// The same with forgeries of a frame that B has not received yet and gets directly after them.
 fn counted_before_next(pair: &Pair, name: &str, forge: fn(&mut Vec<u8>)) {
     let count = || {
         *counters(pair)
@@ -71,7 +72,7 @@ fn counted_before_next(pair: &Pair, name: &str, forge: fn(&mut Vec<u8>)) {
     assert_eq!(count() - before, TIMES, "{name}");
 }
 
-/// The last protected frame that went to B.
+/// Returns the last protected frame that went to B.
 fn protected(pair: &Pair) -> Vec<u8> {
     pair.line
         .seen(Side::B)
@@ -91,7 +92,7 @@ fn pn(frame: &[u8]) -> u32 {
     u32::from_be_bytes(frame[PN..PN + 4].try_into().unwrap())
 }
 
-/// A frame of the key in use, received long ago.
+/// Returns a frame under the key in use that was received long ago.
 fn late(pair: &Pair) -> Vec<u8> {
     let mut found = None;
     wait_until(
@@ -128,7 +129,7 @@ fn start() -> Pair {
     pair
 }
 
-/// After all that: both directions change keys as before, and the hosts have noticed nothing.
+/// After all that, both directions change keys as before, and the hosts saw no disturbance.
 fn goes_on(pair: &Pair) {
     let switches = Side::BOTH.map(|side| pair.status(side).tx.switches);
     wait_until(
@@ -154,12 +155,12 @@ fn goes_on(pair: &Pair) {
 #[test]
 fn each_bad_frame_has_its_name() {
     let pair = start();
-    // Not of this line at all.
+    // Frames that do not belong to this line at all.
     counted(&pair, "InPktsTooShort", |_| vec![0x5a; MACS_LEN + 1]);
     counted(&pair, "InPktsNoTag", |_| {
         [&[2; MACS_LEN][..], &[0x08, 0x00], &[0; 100]].concat()
     });
-    // Truncated: behind the SecTAG, and inside it.
+    // Truncated after the SecTAG, and inside it.
     counted(&pair, "InPktsBadTag", |pair| {
         changed(pair, |frame| frame.truncate(SCI + 8 + 4))
     });
@@ -186,7 +187,7 @@ fn each_bad_frame_has_its_name() {
             frame[PN..PN + 4].copy_from_slice(&ahead.to_be_bytes());
         })
     });
-    // Forged frames right before the true one, whose packet number they have.
+    // Forged frames directly before the real one with the same packet number.
     let forgeries: [fn(&mut Vec<u8>); 5] = [
         |frame| *frame.last_mut().unwrap() ^= 1,
         |frame| frame.truncate(frame.len() - 1),
@@ -197,7 +198,7 @@ fn each_bad_frame_has_its_name() {
     for forge in forgeries {
         counted_before_next(&pair, "InPktsNotValid", forge);
     }
-    // Replayed, at once and later.
+    // Replayed at once, and later.
     counted(&pair, "InPktsDuplicate", protected);
     pair.hosts.set_pause(Duration::from_millis(1));
     counted(&pair, "InPktsLate", late);
@@ -238,12 +239,12 @@ fn each_bad_rekey_frame_has_its_name() {
     goes_on(&pair);
 }
 
-/// Any octets of any length: every frame is counted once, by some name.
+/// Any octets of any length: every frame is counted exactly once, under some name.
 #[test]
 fn garbage_is_accounted_for_to_the_last_frame() {
     const FRAMES: u64 = 3000;
     let pair = start();
-    // Where a frame from the line may end at B.
+    // The possible fates of a frame from the line at B.
     let ended = || {
         let report = pair.status(Side::B);
         let sum = |name| report.sum(|worker| &worker.rx, name);
@@ -265,7 +266,7 @@ fn garbage_is_accounted_for_to_the_last_frame() {
     for number in 0..FRAMES {
         let len = usize::try_from(random() % 1600).unwrap();
         let mut frame: Vec<u8> = (0..len).map(|_| random().to_le_bytes()[3]).collect();
-        // Every third starts like a frame of ours.
+        // Every third frame begins like one of ours.
         if number % 3 == 0 {
             let ours = protected(&pair);
             let like = usize::try_from(random() % 28).unwrap().min(len);
@@ -290,7 +291,7 @@ fn garbage_is_accounted_for_to_the_last_frame() {
     goes_on(&pair);
 }
 
-/// The counters of discards: frames that went no further.
+/// The counters of discarded frames.
 fn secy_discards(rx: &BTreeMap<String, u64>) -> BTreeMap<&str, u64> {
     const NAMES: [&str; 10] = [
         "InPktsNoTag",

@@ -1,4 +1,4 @@
-//! A switch of the line adds a priority tag to every frame: keys keep changing, nothing is lost,
+//! A switch on the line adds a priority tag to every frame: keys keep changing, nothing is lost,
 //! and the status names the tag.
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Link-loss forwarding between real interfaces: what one end loses, the hosts of both ends see lost,
-//! and it comes back by itself.
+//! Link-loss forwarding between real interfaces: the hosts of both ends see a link loss at either
+//! end, and the link recovers by itself.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use tests::site::{Settings, Side};
 
 use super::PROGRAM;
 
-/// For a loss to get through both ends.
+/// Time limit for a loss to pass through both ends.
 const LOSS: Duration = Duration::from_secs(15);
-/// For a return: each end waits whether it lasts.
+/// Time limit for a recovery: each end waits until the link is stable.
 const RETURN: Duration = Duration::from_secs(40);
 
 fn link(name: &str) -> LinkState {
@@ -64,7 +64,7 @@ fn a_lost_link_is_seen_behind_both_ends_and_comes_back() {
     ip("link set black-b up");
     all_back(&pair);
 
-    // The host of A goes: the host of B sees it.
+    // The host of A loses its link, and the host of B sees it.
     ip("link set lan-a down");
     hosts_lose(&["lan-b"]);
     assert_eq!(held(&pair), [Some("black".to_owned()), red()]);

@@ -1,5 +1,6 @@
 //! The program from end to end, as a user meets it: commands, daemons, the lab. One file for each
-//! subject. What cannot run on a machine (no namespaces) says so and passes; `--nocapture` shows it.
+//! subject. A test that cannot run on a machine (no namespaces) reports that and passes;
+//! `--nocapture` shows it.
 
 #![forbid(unsafe_code)]
 #![allow(

@@ -22,7 +22,8 @@ use super::PROGRAM;
 const SOON: Duration = Duration::from_secs(60);
 /// Number of keys in a run.
 const KEYS: usize = 60;
-/// A key handed out this many switches ago was used, replaced, and wiped after the grace time.
+/// A key that was delivered this many switches ago was used, replaced, and wiped after the grace
+/// time.
 const OLD: u64 = 6;
 
 /// Searches for these keys and the planted secret. The planted secret must be found in every form.
@@ -131,7 +132,7 @@ fn no_key_outlives_its_use_and_zeroise_leaves_none() {
     );
 }
 
-/// The next frame that arrives at the black interface of site B.
+/// Returns the next frame that arrives at the black interface of site B.
 fn recorded() -> Recorded {
     let config = PacketConfig {
         ifname: "black-b".to_owned(),
@@ -153,8 +154,8 @@ fn recorded() -> Recorded {
     last.unwrap()
 }
 
-/// An adversary who has recorded the line and then reads the memory of both boxes opens only frames
-/// under the key in use, and none after zeroise.
+/// An adversary who has recorded the line and then reads the memory of both boxes can open only
+/// frames under the key in use, and none after zeroise.
 #[test]
 fn the_keys_of_recorded_frames_are_gone() {
     let name = "memory::the_keys_of_recorded_frames_are_gone";
@@ -219,7 +220,7 @@ fn a_kme_keeps_no_key_that_it_has_given_to_both() {
     }
     let folder = Folder::new(&Settings::default());
     let kmes = daemon::start_kmes(PROGRAM, &folder);
-    // Has its own thread, which also ends the connections after the last reply.
+    // Its worker thread also ends the connections after the last reply.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -249,7 +250,7 @@ fn a_kme_keeps_no_key_that_it_has_given_to_both() {
         assert_eq!(runtime.block_on(b.dec_keys(&ids)).ok().unwrap().len(), 2);
         given.extend(keys.iter().map(|key| key.bytes.expose().to_vec()));
     }
-    // The connections end a moment after the replies.
+    // The connections end shortly after the replies.
     let mut finds = Finds::new();
     let clean = waited(SOON, || {
         finds = found(kmes.id(), &given);

@@ -1,5 +1,5 @@
-//! What an operator orders: a fresh key now, the end of all keys, and whether the two ends' ledgers
-//! tell the same.
+//! Orders of an operator: a fresh key now, the end of all keys, and the comparison of the two ends'
+//! ledgers.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -48,7 +48,7 @@ fn a_fresh_key_comes_at_once_and_zeroise_ends_all() {
         },
     );
 
-    // Zeroise needs nobody: neither KME nor peer answer any more.
+    // Zeroise works without KME and peer, which no longer answer.
     pair.kmes.kill();
     let refused = order("zeroise", &socket, &[]);
     assert_eq!(refused.code, Some(1));
@@ -70,7 +70,7 @@ fn a_fresh_key_comes_at_once_and_zeroise_ends_all() {
         pair.status(side)
             .sum(|worker| &worker.tx, "OutPktsEncrypted")
     };
-    // The worker publishes the counts from before it wiped its keys a moment later.
+    // The worker publishes its last counts from before the wipe a moment later.
     let mut last = protected(Side::A);
     wait_until("the last numbers", Duration::from_secs(10), || {
         std::thread::sleep(Duration::from_millis(200));
@@ -120,7 +120,7 @@ fn the_ledgers_of_both_ends_agree_with_each_other_and_with_the_line() {
         let arguments = ["ledger", "verify", &a, &b];
         program::run(PROGRAM, arguments.into_iter().chain(more.iter().copied()))
     };
-    // In-memory ports leave no capture; the ledgers are there in any case.
+    // In-memory ports leave no capture. The ledgers exist in any case.
     let more: &[&str] = if verdict["black"] == "mem" {
         &[]
     } else {

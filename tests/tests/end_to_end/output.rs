@@ -1,5 +1,5 @@
-//! Output that cannot be written: a full disk is a reported error, a closed pipe ends the text
-//! silently, and the exit code is still the one that the command promises.
+//! Output that cannot be written: a full disk is a reported error, and a closed pipe ends the text
+//! silently. The exit code is still the one that the command documents.
 
 use std::fs::{File, OpenOptions};
 use std::io::pipe;

@@ -1,4 +1,5 @@
-//! The policy of a running encryptor changes without a lost frame; nothing else changes with it.
+//! The policy of a running encryptor changes without a lost frame. No other setting changes with
+//! it.
 
 use std::fs;
 use std::path::Path;
@@ -19,9 +20,9 @@ use super::PROGRAM;
 const LLDP_BYPASSES: &str = "\n[[policy.rule]]\nprotocol = \"lldp\"\naction = \"bypass\"\n";
 const ARP_IS_DROPPED: &str = "\n[[policy.rule]]\nethertype = 0x0806\naction = \"discard\"\n";
 
-/// The rules of a running encryptor: `bypass lldp`.
+/// Returns the rules of a running encryptor, for example `bypass lldp`.
 fn rules(report: &Report) -> Vec<String> {
-    let lines = report.policy.iter().skip(1); // the fixed one
+    let lines = report.policy.iter().skip(1); // the fixed rule
     lines
         .take_while(|line| line.frames != "eapol")
         .map(|line| format!("{} {}", line.action, line.frames))
@@ -52,7 +53,7 @@ fn the_policy_changes_under_traffic_and_no_frame_is_lost() {
         std::thread::sleep(Duration::from_millis(50));
     }
     pair.hosts.all_went_well();
-    // The hits are those of the last table, and every frame hit the last line of it.
+    // The hits belong to the last table, and every frame hit the last line of it.
     let report = pair.status(Side::A);
     let hits: Vec<_> = report.policy.iter().map(|line| line.red).collect();
     let (last, others) = hits.split_last().unwrap();
@@ -97,7 +98,7 @@ fn what_cannot_be_taken_over_is_named_and_nothing_is() {
         !done.done && done.text.contains("cannot be read"),
         "{done:?}"
     );
-    // And what is right is taken over after all that.
+    // After all that, a valid file still takes effect.
     fs::write(&file, with_rule).unwrap();
     assert!(reload(&socket).done);
     assert_eq!(rules(&pair.status(Side::B)), ["bypass 0x88cc"]);
@@ -156,7 +157,7 @@ fn a_daemon_reloads_on_sighup_and_on_the_operators_word() {
     pair.hosts.all_went_well();
 }
 
-/// A socket on a cable, which sends, and sees what arrives there.
+/// A socket on a cable, which sends frames and sees those that arrive there.
 struct Probe(Packet);
 
 impl Probe {
@@ -169,7 +170,7 @@ impl Probe {
         Self(Packet::open(config).unwrap())
     }
 
-    /// The first frame that arrives and is wanted, before all of ours would have.
+    /// Returns the first wanted frame that arrives within 2 s.
     fn sees(&mut self, wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         let mut seen = None;
         let mut burst = Burst::new();
@@ -244,7 +245,8 @@ fn over_real_interfaces_only_what_bypasses_and_clear_tags_are_seen_on_the_line()
         assert_eq!(on_line.len(), frame.len() + 32);
         assert_eq!(lan_b.sees(has_words).as_ref(), Some(frame));
     }
-    // From the line: what bypasses comes in, a frame without a SecTAG does not, nor do rekey frames.
+    // From the line: frames that bypass come in. A frame without a SecTAG does not, and rekey
+    // frames do not.
     let mut stranger = Probe::on("black-a");
     stranger.0.copy_tx(&of_device(&[0x08, 0x06]));
     stranger.0.copy_tx(&of_device(&[0x88, 0xB5]));

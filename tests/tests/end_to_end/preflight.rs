@@ -1,5 +1,5 @@
-//! Faults that would stop a start, block it for ever, or let it run when it must not: `check` and
-//! `run` refuse the same ones, report all of them at once, never block, and lose nothing.
+//! Faults that would stop a start, block it for ever, or let it run when it must not. `check` and
+//! `run` refuse the same faults, report all of them at once, never block, and lose no data.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -23,7 +23,7 @@ fn make_fifo(file: &Path) {
     assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
 }
 
-/// Files with which a start would fail, block for ever, or run when it must not.
+/// Writes files with which a start would fail, block for ever, or run when it must not.
 fn write_traps(folder: &Folder) {
     let at = |name: &str| folder.path().join(name);
     fs::write(at("zeros.psk"), "00".repeat(32)).unwrap();
@@ -202,7 +202,8 @@ const TRAPS: &[Mistake] = &[
     ),
 ];
 
-/// `check` and `run` refuse the same faults in the same words; neither blocks, and nothing is lost.
+/// `check` and `run` refuse the same faults with the same text. Neither blocks, and no data is
+/// lost.
 #[test]
 fn check_and_run_refuse_the_same() {
     if !namespace::inside("preflight::check_and_run_refuse_the_same") {

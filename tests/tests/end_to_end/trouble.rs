@@ -1,5 +1,6 @@
-//! Trouble that the lab makes on order: faults of the KMEs cost no frame, killed processes come back,
-//! and no packet number is seen twice under a key. `qmacsec lab --kill-series 50` is the long run.
+//! Faults that the lab injects on order: faults of the KMEs cost no frame, killed processes come
+//! back, and no packet number is seen twice under a key. `qmacsec lab --kill-series 50` is the long
+//! run.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ const UNIT: &str = concat!(
     "/../scripts/systemd/qmacsec.service"
 );
 
-/// The lines of one section.
+/// Returns the lines of one section.
 fn section<'a>(unit: &'a str, name: &str) -> Vec<&'a str> {
     let lines = unit.lines().skip_while(|line| *line != name).skip(1);
     lines.take_while(|line| !line.starts_with('[')).collect()

@@ -1,4 +1,4 @@
-//! The lab needs no root: the same run as a user without any right passes too.
+//! The lab needs no root: the same run passes for a user without any rights.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ use super::lab::{assert_pass, cannot_run};
 /// User and group `nobody`.
 const NOBODY: &str = "65534";
 
-/// How the lab ends when a user without any right runs it; `None` where that cannot be tried.
+/// Runs the lab as a user without any rights; `None` if that cannot be tested here.
 fn lab_of_nobody(red: &str) -> Option<Ended> {
     let args = [
         "lab",
@@ -27,7 +27,7 @@ fn lab_of_nobody(red: &str) -> Option<Ended> {
         "--red",
         red,
     ];
-    // A folder and a copy of the program that anybody can reach.
+    // A folder and a copy of the program that every user can reach.
     let folder = tempfile::Builder::new()
         .permissions(fs::Permissions::from_mode(0o755))
         .tempdir()
@@ -71,7 +71,8 @@ fn passes_without_any_right() {
     }
 }
 
-/// Where this user may not open /dev/net/tun, the same chain runs in memory, and says why.
+/// If this user may not open /dev/net/tun, the lab uses the same chain in memory and reports the
+/// reason.
 #[test]
 fn a_port_that_is_not_to_be_had_is_replaced() {
     let Some(ended) = lab_of_nobody("tap") else {

@@ -1,5 +1,5 @@
-//! Several frame workers at a site, over real interfaces: keys change without a lost frame, each flow
-//! keeps its order, also against a site with another number of workers.
+//! Several frame workers at a site, over real interfaces: keys change without a lost frame, and
+//! each flow keeps its order, also with a different number of workers at the other site.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn each(report: &Report, section: Section, name: &str) -> Vec<u64> {
     workers.map(|worker| section(worker)[name]).collect()
 }
 
-/// Traffic over some changes of keys; returns the status of both at its end.
+/// Runs traffic over some key changes. Returns the status of both ends afterwards.
 fn some_switches(workers: [usize; 2], ports: &'static str) -> [Report; 2] {
     let settings = Settings {
         interval: Duration::from_millis(300),
@@ -42,8 +42,8 @@ fn some_switches(workers: [usize; 2], ports: &'static str) -> [Report; 2] {
         };
         Side::BOTH.into_iter().all(switched)
     });
-    // A host's frames take the queue of the core that its thread is on: over AF_XDP a flow may change
-    // workers, and so its order; over AF_PACKET the kernel keeps it together.
+    // A host's frames use the queue of the core that runs its thread. Over AF_XDP a flow may
+    // therefore change workers and lose its order; over AF_PACKET the kernel keeps it together.
     let by_flow = ports == "packet";
     for flow in pair.hosts.settle() {
         assert!(flow.sent > 0 && flow.received == flow.sent, "{flow:?}");
@@ -54,7 +54,7 @@ fn some_switches(workers: [usize; 2], ports: &'static str) -> [Report; 2] {
     for (report, workers) in reports.iter().zip(workers) {
         assert_eq!(report.workers.len(), workers);
         assert_closed(report);
-        // Every worker seals: the flows are spread.
+        // Every worker seals frames, because the flows are spread.
         let sealed = each(report, |worker| &worker.tx, "OutPktsEncrypted");
         let all_seal = sealed.iter().all(|frames| *frames > 0);
         assert!(all_seal || !by_flow, "{sealed:?}");
@@ -73,7 +73,7 @@ fn some_switches(workers: [usize; 2], ports: &'static str) -> [Report; 2] {
     reports
 }
 
-/// I8 over all workers of a site, at rest.
+/// Checks I8 over all workers of a site, without traffic.
 fn assert_closed(report: &Report) {
     let total = WorkerReport::total(&report.workers);
     let worker = |name: &str| total.worker[name];
@@ -100,7 +100,7 @@ fn two_workers_at_each_site() {
         return;
     }
     for report in some_switches([2, 2], "packet") {
-        // The kernel brought each SC to its worker.
+        // The kernel delivered each SC to its worker.
         let opened = each(&report, |worker| &worker.rx, "InPktsOK");
         assert!(opened.iter().all(|frames| *frames > 0), "{opened:?}");
         let handed = each(&report, |worker| &worker.worker, "HandedOver");
@@ -134,7 +134,7 @@ fn two_workers_at_each_site_over_af_xdp() {
     }
 }
 
-/// The key desk, the ledger, the rest of the runtime: nothing of it takes a core from frames.
+/// No other part (key desk, ledger, rest of the runtime) takes a core from the frames.
 #[test]
 fn a_pinned_worker_has_its_core_for_itself() {
     if !namespace::inside("workers::a_pinned_worker_has_its_core_for_itself") {
@@ -174,7 +174,8 @@ fn one_worker_against_two() {
         return;
     }
     let [one, two] = some_switches([1, 2], "packet");
-    // Both SCs of the two come to the one; the only SC of the one comes to the first of the two.
+    // Both SCs of the site with two workers come to the only worker of the other site. The only SC
+    // of the other site comes to the first of the two.
     assert!(one.workers[0].rx["InPktsOK"] > 0);
     let opened = each(&two, |worker| &worker.rx, "InPktsOK");
     assert!(opened[0] > 0 && opened[1] == 0, "{opened:?}");
@@ -211,7 +212,7 @@ fn two_workers_after_the_line_was_gone() {
     pair.hosts.set_pause(Duration::from_micros(900));
     pair.hosts.speak();
     std::thread::sleep(Duration::from_millis(1500));
-    // The workers may stand in another order at the kernel now: then frames are handed over.
+    // The kernel may now have the workers in another order. In that case frames are handed over.
     pair.hosts.all_went_well();
     for side in Side::BOTH {
         assert_closed(&pair.status(side));

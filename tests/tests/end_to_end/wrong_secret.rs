@@ -1,5 +1,5 @@
-//! Two encryptors whose pre-shared secrets differ: both say so within 5 s, in the log and in
-//! status, and nothing but rekey frames is on the line.
+//! Two encryptors whose pre-shared secrets differ: both report it within 5 s, in the log and in
+//! status, and only rekey frames are on the line.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tests::{namespace, program};
 
 use super::PROGRAM;
 
-/// What log and status must say.
+/// The text that log and status must contain.
 const WORDS: &str = "wrong pre-shared secret";
 
 #[test]
@@ -101,7 +101,7 @@ fn is_said_within_5_s_and_no_frame_passes() {
             "towards {side:?}: {seen:?}"
         );
     }
-    // The complaint does not fill the log.
+    // The message does not fill the log.
     for side in Side::BOTH {
         assert_eq!(
             pair.log(side).matches(WORDS).count(),
