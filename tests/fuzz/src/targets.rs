@@ -1,5 +1,5 @@
-//! What is fuzzed, one function each; every claim is an assertion. The fuzzer calls these with its
-//! inventions, `cargo test -p tests` with the corpora it left in `corpus/`.
+//! The fuzz targets, one function each; every claim is an assertion. The fuzzer calls these with
+//! its inputs, `cargo test -p tests` with the corpora in `corpus/`.
 #![allow(dead_code, reason = "each fuzz target calls one of these")]
 
 use core::time::Duration;
@@ -9,8 +9,9 @@ use rekey::{Config, Rekey, RootSecret};
 use secy::{RxConfig, RxSa, RxScs, SaId, Sak, Salt, Slot, Suite, ValidateFrames};
 use wire::{An, MacAddr, Sci, SecTag, Ssci};
 
-/// A burst of frames cut from `data`: every engine seals it alike, opens it again, and sees a
-/// flipped bit. First octet: frames; then for each two octets of length and one of AAD.
+/// A burst of frames cut from `data`: all engines seal it to the same octets, open it again, and
+/// detect a flipped bit. First octet: number of frames. Then for each frame two octets of length
+/// and one of AAD.
 pub(crate) fn gcm_burst(data: &[u8]) {
     let Some((&count, mut rest)) = data.split_first() else {
         return;
@@ -76,7 +77,7 @@ fn seal(engine: Engine, frames: &[(Vec<u8>, usize, [u8; 12])]) -> Vec<Vec<u8>> {
     sealed
 }
 
-/// Whatever parses as a SecTAG is emitted again as the same octets.
+/// Octets that parse as a SecTAG are emitted again as the same octets.
 pub(crate) fn sectag(data: &[u8]) {
     if let Ok(tag) = SecTag::parse(data) {
         let mut out = [0; 16];
@@ -89,7 +90,8 @@ pub(crate) fn sectag(data: &[u8]) {
     }
 }
 
-/// No octets that are not sealed under its key get through a SecY, and each frame has one name.
+/// A SecY discards all octets that are not sealed under its key, and counts each frame under one
+/// name.
 pub(crate) fn validate(data: &[u8]) {
     let sci = Sci::new(MacAddr([2, 0, 0, 0, 0, 1]), 1);
     let id = SaId {
@@ -107,7 +109,7 @@ pub(crate) fn validate(data: &[u8]) {
     };
     let sa = RxSa::new(id, suite, &sak, Salt([3; 12]), Ssci(1), Engine::RustCrypto);
     assert!(rx.install(sci, sa).is_ok());
-    // The octets as they are, and behind a header that leads them to the key.
+    // The octets unchanged, and behind a header that selects the SA.
     let addressed = [
         &[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xe5, 0x2c],
         data,
@@ -123,7 +125,7 @@ pub(crate) fn validate(data: &[u8]) {
     assert_eq!(rx.counters().discarded(), 2);
 }
 
-/// No frame without the secret changes what a rekey end does, but for its counters.
+/// A frame without the secret changes only the counters of a rekey end.
 pub(crate) fn rekey_frame(data: &[u8]) {
     let Ok(root) = RootSecret::from_slice(&[9; 32]) else {
         return;
@@ -142,7 +144,7 @@ pub(crate) fn rekey_frame(data: &[u8]) {
     end.on_start(Duration::ZERO);
     while end.poll_action().is_some() {}
     let now = Duration::from_millis(1);
-    // As it is, and behind the header of a rekey frame.
+    // The octets unchanged, and behind the header of a rekey frame.
     let framed = [
         &[1, 0x80, 0xc2, 0, 0, 3, 2, 0, 0, 0, 0, 2, 0x88, 0xb5],
         data,
@@ -161,7 +163,8 @@ pub(crate) fn rekey_frame(data: &[u8]) {
     assert_eq!((counters.received, counters.accepted), (2, 0));
 }
 
-/// Any octets are an ETSI 014 reply or are refused; what is read can be written and read again.
+/// Any octets parse as an ETSI 014 reply or are refused. A parsed reply can be written and parsed
+/// again.
 pub(crate) fn etsi014_json(data: &[u8]) {
     use keyclient::model::{ErrorBody, KeyContainer, KeyIds, KeyRequest, Status};
     macro_rules! again {

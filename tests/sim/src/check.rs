@@ -1,6 +1,6 @@
-//! The checkers. Each sees every frame and every order, and knows nothing of the protocol's state.
+//! The checkers. They see every frame and every order, and do not use the protocol's state.
 //!
-//! What is wrong is told as a text that starts with the invariant's name.
+//! A violation is a text that begins with the name of the invariant.
 
 pub(crate) mod count;
 pub(crate) mod key;
@@ -19,7 +19,7 @@ use crate::fleet::TxNow;
 use crate::frames::is_marked;
 use crate::plan::Plan;
 
-/// All of them.
+/// All checkers.
 pub(crate) struct Check {
     pub(crate) nonces: nonce::Nonces,
     pub(crate) keys: key::Keys,
@@ -32,9 +32,9 @@ pub(crate) struct Check {
 pub(crate) struct Sealed<'a> {
     pub(crate) side: usize,
     pub(crate) worker: usize,
-    /// What the worker held when it sent the frame.
+    /// The tx SA of the worker when it sent the frame.
     pub(crate) tx: Option<TxNow>,
-    /// It has been told to stop.
+    /// The worker has an order to retire its tx SA.
     pub(crate) stopping: bool,
     pub(crate) frame: &'a [u8],
 }
@@ -50,7 +50,7 @@ impl Check {
         }
     }
 
-    /// A frame comes out of a black port.
+    /// Checks a frame that leaves a black port.
     pub(crate) fn black(
         &mut self,
         now: Duration,
@@ -73,7 +73,7 @@ impl Check {
         self.keys.sends(now, sealed, tx, sci, ends, plan)
     }
 
-    /// The protocol tells something.
+    /// Checks an event of the protocol.
     pub(crate) fn event(
         &mut self,
         now: Duration,
@@ -86,7 +86,7 @@ impl Check {
         let local = ends[side].process.as_ref();
         let local = local.map_or(now, |process| process.clock.local(now));
         self.stages.event((now, local), side, event, plan)?;
-        // I9 is about QKD keys.
+        // I9 applies to QKD keys.
         if let Event::Switched {
             direction: Direction::Tx,
             origin,

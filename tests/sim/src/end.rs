@@ -1,5 +1,5 @@
-//! The life of an end: start, crash, and what its protocol asks of its workers and its KME. This is
-//! the driver of `qmacsec`, without its clock and its sockets.
+//! The life of an end: start, crash, and the orders of its protocol to its workers and its KME.
+//! This is the driver of `qmacsec`, without its clock and its sockets.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use crate::world::{Item, World};
 /// One site. A crash ends the process: protocol, workers and all keys at once.
 pub(crate) struct End {
     pub(crate) process: Option<Process>,
-    /// Counts the starts: answers to an earlier run find nobody.
+    /// Counts the starts. Answers to an earlier run are dropped.
     pub(crate) run: u32,
-    /// Down since.
+    /// The time since when it is down.
     pub(crate) down: Option<Duration>,
-    /// A key that outlives its process: there is none, but for a flaw.
+    /// A key that outlives its process. Only a flaw keeps one.
     kept: Option<Kept>,
 }
 
@@ -31,12 +31,12 @@ pub(crate) struct Process {
     pub(crate) rekey: Rekey,
     pub(crate) fleet: Fleet,
     pub(crate) clock: Clock,
-    /// The driver is going to look at frames and acknowledgements.
+    /// The driver is scheduled to handle frames and acknowledgements.
     pub(crate) driver_called: bool,
 }
 
 impl Process {
-    /// When the protocol wants to be woken, in the world's time.
+    /// Returns the protocol's next wake time, in the world's time.
     pub(crate) fn wake(&self) -> Option<Duration> {
         self.rekey.next_wake().map(|at| self.clock.world(at))
     }
@@ -53,7 +53,7 @@ impl End {
     }
 }
 
-/// The address of an end.
+/// Returns the address of an end.
 pub(crate) const fn mac(side: usize) -> MacAddr {
     MacAddr([2, 0, 0, 0, 0, if side == 0 { 0xA } else { 0xB }])
 }
@@ -120,7 +120,7 @@ impl World {
         } else if self.plan.dies.is_none() {
             return Ok(()); // faults have stopped
         }
-        // One in four goes in good order, with a BYE.
+        // One in four ends shuts down properly, with a BYE.
         if self.rng.permille(250) {
             self.with(side, |rekey, now| rekey.on_stop(now))?;
             for worker in 0..usize::from(self.plan.workers[side]) {
@@ -141,7 +141,7 @@ impl World {
         Ok(())
     }
 
-    /// Calls into the protocol of an end, and does what it asks.
+    /// Calls into the protocol of an end, and carries out its actions.
     pub(crate) fn with(
         &mut self,
         side: usize,
@@ -210,7 +210,7 @@ impl World {
         self.call_workers(side);
     }
 
-    /// The driver was called: rekey frames first, then acknowledgements.
+    /// The driver was called: it handles rekey frames first, then acknowledgements.
     pub(crate) fn drive(&mut self, side: usize) -> Result<(), String> {
         if let Some(process) = &mut self.ends[side].process {
             process.driver_called = false;
@@ -234,7 +234,7 @@ impl World {
         Ok(())
     }
 
-    /// The driver looks at the workers' counters.
+    /// The driver reads the workers' counters.
     pub(crate) fn look(&mut self, side: usize) -> Result<(), String> {
         let run = self.ends[side].run;
         self.after(STATS_EVERY, Item::Look { side, run });

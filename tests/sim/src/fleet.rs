@@ -1,8 +1,9 @@
-//! The workers of one end and the driver's part of them: orders go to all, an order is done when all
-//! have acknowledged it. The workers are the real ones, polled by hand.
+//! The workers of one end and the part of the driver that controls them. Orders go to all workers,
+//! and an order is done when all have acknowledged it. The workers are the real ones, polled by
+//! hand.
 //!
-//! Beside each worker a list says what it has been ordered and what it has acknowledged: from that
-//! the checkers know which SAK a frame is under.
+//! A list for each worker records its orders and acknowledgements. From it the checkers know the
+//! SAK of a frame.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -37,7 +38,7 @@ pub(crate) struct Fleet {
     flaw: Option<Flaw>,
 }
 
-/// One worker, with the far ends of its ports in our hands.
+/// One worker, with the far ends of its ports.
 pub(crate) struct Member {
     pub(crate) worker: Worker,
     pub(crate) mailbox: Mailbox,
@@ -47,9 +48,9 @@ pub(crate) struct Member {
     pub(crate) host: MemPort,
     /// Far end of the black port.
     pub(crate) line: MemPort,
-    /// When it will look up next.
+    /// Time of its next poll.
     pub(crate) poll_at: Option<Duration>,
-    /// What it holds, by what it acknowledged.
+    /// The SAs that it holds according to its acknowledgements.
     pub(crate) tx: Option<TxNow>,
     pub(crate) rx: BTreeMap<(Sci, u8), (SaId, SakNo)>,
     waiting: VecDeque<Command>,
@@ -80,7 +81,7 @@ struct Pending {
     tickets: Vec<Ticket>,
 }
 
-/// Key of a tx SA, kept by a process that has the flaw to keep it.
+/// Key of a tx SA, kept by a process with the flaw that keeps it.
 pub(crate) struct Kept {
     pub(crate) id: SaId,
     pub(crate) sas: Vec<(Sci, Ssci)>,
@@ -88,13 +89,13 @@ pub(crate) struct Kept {
     pub(crate) salt: [u8; 12],
 }
 
-/// What a fleet is made from.
+/// The settings of a fleet.
 pub(crate) struct FleetConfig {
     pub(crate) local: MacAddr,
     pub(crate) workers: u16,
     pub(crate) suite: Suite,
     pub(crate) engine: Engine,
-    /// Where PNs begin.
+    /// First PN of each SA.
     pub(crate) first_pn: Pn,
     pub(crate) flaw: Option<Flaw>,
 }
@@ -114,23 +115,23 @@ impl Fleet {
         })
     }
 
-    /// The next rekey frame from the line.
+    /// Returns the next rekey frame from the line.
     pub(crate) fn receive(&mut self) -> Option<ControlFrame> {
         self.crew
             .iter_mut()
             .find_map(|member| member.control.recv())
     }
 
-    /// Sends a rekey frame to the line, by the first worker.
+    /// Sends a rekey frame to the line through the first worker.
     pub(crate) fn send(&mut self, frame: &[u8]) {
         if let Some(member) = self.crew.first_mut() {
-            // As in the driver: what is not answered is repeated.
+            // Same as in the driver: the protocol repeats unanswered frames.
             let _full = member.control.send(frame);
         }
     }
 
-    /// Carries out an order in all workers. For an install, the number of its SAK; and the key of a
-    /// tx SA, for who is not supposed to keep it.
+    /// Posts an order to all workers. For an install, returns the number of its SAK. For a tx SA,
+    /// also returns its key, which only a flaw keeps.
     pub(crate) fn order(
         &mut self,
         action: Action,
@@ -185,7 +186,7 @@ impl Fleet {
         (number, kept)
     }
 
-    /// A tx SA for each worker.
+    /// Installs a tx SA in each worker.
     pub(crate) fn install_tx(&mut self, key: &Kept, saks: &mut Saks) -> SakNo {
         let sak = saks.number(&key.sak);
         for (member, &(_, ssci)) in self.crew.iter_mut().zip(&key.sas) {
@@ -205,7 +206,7 @@ impl Fleet {
         sak
     }
 
-    /// The flaw: old keys go before the switch instead of after it.
+    /// The flaw: retires old keys before the switch instead of after it.
     fn retire_rx_now(&mut self, sas: &[(Sci, Ssci)]) {
         for member in &mut self.crew {
             let held: Vec<_> = member.rx.iter().map(|(slot, sa)| (slot.0, sa.0)).collect();
@@ -217,7 +218,7 @@ impl Fleet {
         }
     }
 
-    /// Orders that all workers have acknowledged since the last call.
+    /// Returns the orders that all workers have acknowledged since the last call.
     pub(crate) fn acknowledged(&mut self) -> Vec<Step> {
         for member in &mut self.crew {
             member.post_waiting();
@@ -241,7 +242,7 @@ impl Fleet {
             .collect()
     }
 
-    /// What the counters tell: rx SAs under which a frame has come; the tx SA and its next PN.
+    /// Reads the counters: the rx SAs under which a frame has arrived; the tx SA and its next PN.
     pub(crate) fn look(&self) -> (Vec<SaId>, Option<(SaId, Pn)>) {
         let (mut rx, mut tx) = (Vec::new(), None::<(SaId, Pn)>);
         for member in &self.crew {
@@ -257,7 +258,7 @@ impl Fleet {
         (rx, tx)
     }
 
-    /// Whether every worker can receive under this SA.
+    /// True if every worker can receive under this SA.
     pub(crate) fn all_hold(&self, sci: Sci, id: SaId, sak: SakNo) -> bool {
         let slot = (sci, id.an.value());
         self.crew
@@ -342,16 +343,16 @@ impl Member {
         }
     }
 
-    /// A RetireTx is under way.
+    /// True if a RetireTx is not acknowledged yet.
     pub(crate) fn stopping(&self) -> bool {
         let stops = |order: &Order| matches!(order, Order::RetireTx);
         self.orders.iter().any(|(_, order)| stops(order))
     }
 
-    /// The next order that the worker has acknowledged, taken into `tx` and `rx`.
+    /// Returns the next order that the worker has acknowledged, after entering it in `tx` and `rx`.
     ///
     /// # Errors
-    /// The worker refused it: an SA in use was to be written over.
+    /// The worker refused it, because it would overwrite an SA in use.
     pub(crate) fn settled(&mut self) -> Result<Option<Order>, String> {
         let done = self.mailbox.acknowledged();
         let Some((ticket, order)) = self.orders.pop_front_if(|(ticket, _)| *ticket <= done) else {
@@ -378,14 +379,14 @@ impl Member {
         Ok(Some(order))
     }
 
-    /// What the worker says it has counted and holds, now.
+    /// Returns the worker's present counters and SAs.
     pub(crate) fn numbers(&mut self) -> StatsSnapshot {
         self.worker.publish();
         self.stats.snapshot()
     }
 }
 
-/// All frames that have come out of a port.
+/// Takes all frames that have left a port.
 pub(crate) fn drain(port: &mut MemPort, mut each: impl FnMut(&[u8])) {
     let mut burst = Burst::new();
     loop {

@@ -1,16 +1,16 @@
-//! User frames: each is made from its sender and number alone, so whoever gets one can make it again
+//! User frames. Each is built from its sender and number alone, so a receiver can build it again
 //! and compare.
 
 use crate::limits::PAYLOAD;
 use crate::rng::Rng;
 
-/// In the clear part of every user frame: must not be seen on the line.
+/// Part of the clear text of every user frame. It must not appear on the line.
 pub(crate) const MARK: [u8; 8] = *b"PLAINTXT";
 const HEADER: usize = 14;
 /// Mark, side, worker, number.
 const NAME: usize = MARK.len() + 2 + 8;
 
-/// Who sent a frame, and the how manieth it is.
+/// The sender of a frame, and its number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Name {
     pub(crate) side: usize,
@@ -19,7 +19,8 @@ pub(crate) struct Name {
 }
 
 impl Name {
-    /// The frame: some with an EtherType that means something to an encryptor, none to a LAN.
+    /// Builds the frame. Some frames have an EtherType that has a meaning for an encryptor but not
+    /// for a LAN.
     pub(crate) fn frame(self) -> Vec<u8> {
         let seed = (self.number << 8) ^ (self.worker as u64 * 2 + self.side as u64);
         let mut rng = Rng::new(seed);
@@ -44,7 +45,7 @@ impl Name {
         frame
     }
 
-    /// Who says to have sent this frame.
+    /// Returns the sender that a frame claims.
     pub(crate) fn of(frame: &[u8]) -> Option<Self> {
         let name = frame.get(HEADER..HEADER + NAME)?;
         let (mark, name) = name.split_first_chunk::<8>()?;
@@ -57,7 +58,7 @@ impl Name {
     }
 }
 
-/// Whether the mark is anywhere in these octets.
+/// True if the mark is anywhere in these octets.
 pub(crate) fn is_marked(octets: &[u8]) -> bool {
     octets.windows(MARK.len()).any(|window| window == MARK)
 }

@@ -1,4 +1,4 @@
-//! Two KMEs with one store, the real one of crate `kme`, and what they do wrong in between.
+//! Two KMEs with one store, the real one of crate `kme`, and the injection of KME faults.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::plan::{KmePlan, Window};
 use crate::rng::Rng;
 
 const SAE: [&str; 2] = ["sae-a", "sae-b"];
-/// A KME that does not answer is given up after this.
+/// Time limit for the answer of a KME.
 const TIME_OUT: Duration = Duration::from_secs(1);
 const SLOW: Duration = Duration::from_secs(5);
 
@@ -22,11 +22,11 @@ pub(crate) struct Kmes {
     starts: u64,
     store: Store,
     source: Source,
-    /// What each handed out as a master: for those that repeat themselves.
+    /// The keys that each KME delivered as a master, for KMEs that repeat keys.
     given: [Vec<(KeyId, [u8; 32])>; 2],
 }
 
-/// What a request gives, and after how long.
+/// The result of a request, and the time until it arrives.
 pub(crate) type Answer<T> = (Duration, Result<T, KeyFailure>);
 
 impl Kmes {
@@ -41,14 +41,14 @@ impl Kmes {
         }
     }
 
-    /// All keys not delivered are lost.
+    /// Restarts the KMEs. All undelivered keys are lost.
     pub(crate) fn restart(&mut self, now: Duration, plan: &KmePlan) {
         self.starts += 1;
         let seed = self.seed ^ self.starts.wrapping_mul(0x1234_5677);
         (self.store, self.source) = link(seed, now, plan);
     }
 
-    /// Keys enough for the rest of the run.
+    /// Adds enough keys for the rest of the run.
     pub(crate) fn refill(&mut self) -> Result<(), String> {
         self.store
             .deposit(1, 200_000)
@@ -186,7 +186,7 @@ fn link(seed: u64, now: Duration, plan: &KmePlan) -> (Store, Source) {
     (Store::new(config, entropy), Source::new(now, supply))
 }
 
-/// As the driver sorts what the client tells it.
+/// Maps a refusal like the driver maps the client's errors.
 fn sorted(refusal: Refusal) -> KeyFailure {
     match refusal {
         Refusal::Exhausted { .. } => KeyFailure::NoKeys,

@@ -1,14 +1,14 @@
-//! Deterministic simulation: two encryptors, their KMEs and a hostile line, on one thread and under a
-//! virtual clock. See `README.md`.
+//! Deterministic simulation: two encryptors, their KMEs and a hostile line, on one thread and under
+//! a virtual clock. See `README.md`.
 //!
 //! ```text
 //!  LAN ═ red [ Worker ] black ═ line: loss, delay, adversary ═ black [ Worker ] red ═ LAN
 //!            mailbox │ link                                     mailbox │ link
 //!               [ Rekey ] ──── kmes: Store, Source, faults ──────── [ Rekey ]
 //! ```
-//! Real are `rekey`, `worker` with its mailbox and control link, `secy`, `gcm`, `port::mem`, and the
-//! store of `kme`. Of our own are the clock, the line, and the driver's glue between the parts, which
-//! in `qmacsec` is asynchronous. One seed draws the plan and everything in it.
+//! Real parts are `rekey`, `worker` with its mailbox and control link, `secy`, `gcm`, `port::mem`,
+//! and the store of `kme`. Simulated are the clock, the line, and the driver's glue between the
+//! parts, which is asynchronous in `qmacsec`. One seed determines the plan and everything in it.
 #![forbid(unsafe_code)]
 
 mod check;
@@ -35,15 +35,15 @@ pub use flaw::Flaw;
 pub use plan::Plan;
 pub use tally::Tally;
 
-/// How a run went.
+/// The result of a run.
 pub struct Outcome {
     /// The seed.
     pub seed: u64,
-    /// What happened in it.
+    /// Totals of the run.
     pub tally: Tally,
-    /// Hash of everything that happened, in order.
+    /// Hash of all events, in order.
     pub trace: u64,
-    /// The first invariant that was broken, and when.
+    /// The first violation of an invariant, with its time.
     pub violation: Option<String>,
 }
 
@@ -53,7 +53,7 @@ pub fn run(plan: Plan) -> Outcome {
     go(plan, false)
 }
 
-/// As [`run`], and tells on standard error what happens.
+/// Same as [`run`], with the events on standard error.
 #[must_use]
 pub fn run_aloud(plan: Plan) -> Outcome {
     go(plan, true)

@@ -1,4 +1,4 @@
-//! The line and what it does to frames, the adversary on it, and the workers at both ends of it.
+//! The line with its faults, the adversary on it, and the workers at both ends of it.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::limits::{FLOOD, RECORDED, STALL_MAX};
 use crate::world::{Item, World};
 
 impl World {
-    /// All workers of an end have something to look at.
+    /// Schedules a poll of all workers of an end.
     pub(crate) fn call_workers(&mut self, side: usize) {
         for worker in 0..usize::from(self.plan.workers[side]) {
             self.call_worker(side, worker);
         }
     }
 
-    /// A worker has something to look at; it will, after a while.
+    /// Schedules a poll of a worker, after a random delay.
     pub(crate) fn call_worker(&mut self, side: usize, worker: usize) {
         let run = self.ends[side].run;
         let Some(process) = &mut self.ends[side].process else {
@@ -36,7 +36,7 @@ impl World {
         self.after(lag, Item::Poll { side, run, worker });
     }
 
-    /// A worker breathes until there is nothing left to do, and publishes its numbers.
+    /// Polls a worker until it has no work left, and publishes its counters.
     pub(crate) fn poll(&mut self, side: usize, worker: usize) -> Result<(), String> {
         let mut black = Vec::new();
         loop {
@@ -97,7 +97,7 @@ impl World {
         Ok(())
     }
 
-    /// A frame leaves an end.
+    /// Sends a frame from an end to the line.
     pub(crate) fn transmit(&mut self, side: usize, worker: usize, frame: Vec<u8>) {
         self.trace.octets(self.now, b'b', side, &frame);
         self.tally.black += 1;
@@ -134,8 +134,8 @@ impl World {
         }
     }
 
-    /// A frame arrives: those of one SC always at the same worker, since only its SA there knows what
-    /// has been received; rekey frames and whatever else at the first.
+    /// Delivers a frame. Frames of one SC always go to the same worker, because only its SA there
+    /// knows the received PNs. Rekey frames and all others go to the first worker.
     pub(crate) fn arrive(&mut self, to: usize, frame: &[u8]) {
         self.trace.octets(self.now, b'a', to, frame);
         let workers = usize::from(self.plan.workers[to]);
@@ -153,7 +153,7 @@ impl World {
         }
     }
 
-    /// The LAN of a side sends.
+    /// The LAN of a side sends frames.
     pub(crate) fn traffic(&mut self, side: usize) {
         let period = Duration::from_secs(1) / self.plan.traffic.max(1);
         self.after(period, Item::Traffic { side });
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    /// The adversary replays, reflects, bends, cuts, stretches, unwraps and makes up frames.
+    /// The adversary replays, reflects, modifies, truncates, extends, unwraps and invents frames.
     pub(crate) fn inject(&mut self) {
         if self.plan.injected == 0 {
             return;
@@ -195,7 +195,7 @@ impl World {
             5 => frame.extend([0; 9]),
             6 => unwrap(&mut frame),
             7 => {
-                // One frame's head on another's body.
+                // The head of one frame with the body of another.
                 let (_, other) = &self.recorded[rng.below(self.recorded.len())];
                 let at = rng.below(frame.len().min(other.len()));
                 frame.truncate(at);
@@ -205,7 +205,8 @@ impl World {
             8 if rng.permille(200) && self.plan.floods => copies = FLOOD,
             _ => {}
         }
-        // Who brings a frame before the line does reorders it, and that is a fault of the line.
+        // Injecting a frame before the line delivers the original would reorder frames, which
+        // counts as a fault of the line.
         let delay = match self.plan.gentle || self.rng.permille(500) {
             true => self.plan.latency + self.plan.skew,
             false => Duration::ZERO,
@@ -219,7 +220,7 @@ impl World {
     }
 }
 
-/// Without its SecTAG, as if the sender had no key.
+/// Removes the SecTAG, as if the sender had no key.
 fn unwrap(frame: &mut Vec<u8>) {
     if wire::ethertype(frame) == Some(ETHERTYPE_MACSEC) && frame.len() > MACS_LEN + 16 {
         frame.drain(MACS_LEN..MACS_LEN + 16);

@@ -1,4 +1,4 @@
-//! Runs seeds for as long as asked. Exit code 1 when an invariant was broken, 2 for a wrong argument.
+//! Runs the requested seeds. Exit code 1 after a violation of an invariant, 2 for a wrong argument.
 #![forbid(unsafe_code)]
 
 use std::io::Write;
@@ -11,7 +11,7 @@ const USAGE: &str = "usage: sim [--seeds N] [--from N] [--minutes M]
   --seeds N    how many seeds (default 10000; with --minutes: no limit)
   --from N     the first seed (default 0)
   --minutes M  stop after so long";
-/// So many violations are told, and then the run stops.
+/// The run stops after this number of violations.
 const VIOLATIONS_MAX: usize = 20;
 const TELL_EVERY: Duration = Duration::from_secs(5);
 

@@ -1,6 +1,7 @@
-//! Each guard, switched off: the checkers must find it. What finds it is written beside it.
+//! Switches off each guard: the checkers must find that. Each test states the expected complaint.
 //!
-//! `cargo test -p sim --features guards -- mutations --nocapture` prints how many seeds each took.
+//! `cargo test -p sim --features guards -- mutations --nocapture` prints the seed that found each
+//! one.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::{Flaw, Plan, run};
 
 const SEEDS: u64 = 400;
 
-/// Runs plans until a checker complains, and wants that complaint.
+/// Runs plans until a checker complains, and expects this complaint.
 #[track_caller]
 fn found(what: &str, complaint: &str, run: impl Fn(u64) -> Option<String>) {
     let first = (0..SEEDS).find_map(|seed| Some((seed, run(seed)?)));
@@ -34,7 +35,7 @@ fn flaw(flaw: Flaw, plan: fn(u64) -> Plan, complaint: &str) {
     });
 }
 
-/// For guards that the ratchet's own ones would hide.
+/// For guards whose absence the ratchet's own guards would hide.
 fn without_kem(seed: u64) -> Plan {
     let mut plan = Plan::drawn(seed);
     plan.policy = rekey::Policy::Qkd;
@@ -102,7 +103,7 @@ fn the_policy_s_guards() {
     );
 }
 
-/// The simulation's clocks jump.
+/// In these plans clocks jump.
 #[test]
 fn a_receiver_that_drops_a_key_says_so() {
     guards(
@@ -164,7 +165,7 @@ fn guards_that_cover_each_other() {
     );
 }
 
-/// Another guard covers these: alone they are not missed.
+/// Each of these guards is covered by another: switching off one alone changes nothing.
 #[test]
 fn guards_that_others_cover() {
     for guard in [
@@ -194,12 +195,13 @@ fn flaws_around_the_protocol() {
         policy: rekey::Policy::Qkd,
         ..Plan::repeating(seed)
     };
-    // A restart draws the session id of before; the peer takes that for a pair it has left.
+    // A restart draws the same session ID as before. The peer takes it for a pair of sessions that
+    // it has left.
     flaw(Flaw::SameEntropy, without_kem, "sessions: one ended");
 }
 
-/// The bitmap remembers 16,384 frames of an SA, the window is for those before: no key lives so long
-/// here.
+/// The bitmap covers the last 16,384 frames of an SA; the replay window matters only for older
+/// frames. No key is used for that many frames here.
 #[test]
 fn the_secy_s_guards() {
     use secy::guards::{Guard, without};

@@ -1,4 +1,4 @@
-//! What one run is like: everything is drawn from its seed.
+//! The plan of one run. Its seed determines everything.
 
 use std::time::Duration;
 
@@ -15,79 +15,81 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// A time from and to.
+/// A start and an end time.
 pub(crate) type Window = Option<(Duration, Duration)>;
 
 /// A change to an end by a test: the time, the end, and the change.
 pub(crate) type Planted = (Duration, usize, fn(&mut Rekey));
 
-/// Settings of the ends, and faults of the world around them. Times are the world's, from its start.
+/// Settings of the ends, and faults of the world around them. Times are the world's, from its
+/// start.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Everything else that is random comes from it.
+    /// Source of all other random values.
     pub seed: u64,
     pub(crate) suite: Suite,
     pub(crate) engine: Engine,
-    /// Where the PNs of every SA begin: at 1 in `qmacsec`, here sometimes where it gets interesting.
+    /// First PN of every SA: 1 in `qmacsec`, in some runs a value near a critical one.
     pub(crate) first_pn: Pn,
-    /// Rekey interval and workers of each end.
+    /// Rekey interval and number of workers of each end.
     pub(crate) interval: [Duration; 2],
     pub(crate) workers: [u16; 2],
     pub(crate) hold_max: Duration,
-    /// Of both ends, and the time between two KEM exchanges.
+    /// Policy of both ends, and the time between two KEM exchanges.
     pub(crate) policy: Policy,
     pub(crate) ratchet: Duration,
-    /// One-way delay of the line, and what is added at random: that reorders.
+    /// One-way delay of the line, and the largest random addition, which reorders frames.
     pub(crate) latency: Duration,
     pub(crate) jitter: Duration,
-    /// Added for every second SC: two paths of different length. Less than the grace time.
+    /// Addition for every second SC: two paths of different length. Less than the grace time.
     pub(crate) skew: Duration,
-    /// Of 1000 frames of any kind.
+    /// Number of lost and of doubled frames of any kind, in 1000.
     pub(crate) loss: u32,
     pub(crate) doubled: u32,
-    /// Nothing passes, in these directions.
+    /// Time in which no frame passes, and the affected directions.
     pub(crate) partition: Window,
     pub(crate) partitioned: [bool; 2],
-    /// Clumps of user frames per second and end, frames of a clump at most; 0 is a quiet line.
+    /// Bursts of user frames per second and end, and most frames of a burst; 0 is a quiet line.
     pub(crate) traffic: u32,
     pub(crate) clump: usize,
-    /// Until a worker looks up, and of 1000 times, how often it is stalled.
+    /// Longest time until a worker polls, and number of stalls in 1000 polls.
     pub(crate) worker_lag: Duration,
     pub(crate) worker_stall: u32,
-    /// Until the driver looks up.
+    /// Longest time until the driver runs.
     pub(crate) driver_lag: Duration,
     pub(crate) kme: KmePlan,
-    /// Mean time between crashes of each end; how long it stays down at most.
+    /// Mean time between crashes of each end, and the longest time that it stays down.
     pub(crate) crash_every: Option<Duration>,
     pub(crate) down: Duration,
-    /// End 0 goes down then and stays down.
+    /// Time at which end 0 goes down and stays down.
     pub(crate) dies: Option<Duration>,
     /// Mean time between jumps of each end's clock, while faults last.
     pub(crate) jump_every: Option<Duration>,
     /// Possible clock jumps, in milliseconds.
     pub(crate) jumps: &'static [u64],
-    /// A clock has been wrong in this run.
+    /// A clock is wrong at some time of this run.
     pub(crate) clocks_err: bool,
     /// Frames per second that the adversary injects.
     pub(crate) injected: u32,
-    /// Some of them come in such numbers that the queue to the driver runs over.
+    /// True if some injected frames are floods, which overrun the queue to the driver.
     pub(crate) floods: bool,
-    /// An operator asks for a fresh key, at both ends in turn.
+    /// Interval at which an operator orders a fresh key, at both ends in turn.
     pub(crate) rotate_every: Option<Duration>,
-    /// Times from and until which a twin of end 0 exists.
+    /// Start and end times of the existence of a twin of end 0.
     pub(crate) twins: Vec<(Duration, Duration)>,
     /// A change to an end by a test, so that the two ends differ.
     pub(crate) plant: Option<Planted>,
-    /// No frame may be lost but by the line's design: what goes wrong is none of a frame's business.
+    /// True if no user frame may be lost: the faults of this run must not affect frames.
     pub(crate) gentle: bool,
     pub(crate) flaw: Option<Flaw>,
-    /// When faults stop, and when the run ends.
+    /// The time when faults stop, and the time when the run ends.
     pub(crate) calm: Duration,
     pub(crate) end: Duration,
 }
 
-/// One seed in four: below 2^32 with XPN, where the half of the PN on the line wraps; below three
-/// quarters of all PNs without, where a switch is due at once (REKEY-28).
+/// Returns the first PN. In one seed of four it is critical: with XPN below 2^32, where the low
+/// half of the PN, the one on the line, wraps; without XPN below three quarters of all PNs, where a
+/// switch is due at once (REKEY-28).
 fn first_pn(seed: u64, suite: Suite) -> Pn {
     let near = match suite.xpn() {
         true => (1 << 32) - 100,
@@ -97,7 +99,7 @@ fn first_pn(seed: u64, suite: Suite) -> Pn {
     near.and_then(Pn::new).unwrap_or(Pn::FIRST)
 }
 
-/// One seed in five has an impatient operator.
+/// In one seed of five an operator often orders fresh keys.
 fn rotate_every(seed: u64) -> Option<Duration> {
     let mut rng = Rng::new(seed ^ 0x0707);
     rng.permille(200)
@@ -107,28 +109,28 @@ fn rotate_every(seed: u64) -> Option<Duration> {
 /// The KMEs and their faults.
 #[derive(Clone, Debug)]
 pub(crate) struct KmePlan {
-    /// Answer time at most.
+    /// Longest time of an answer.
     pub(crate) lag: Duration,
-    /// A key is at the other KME so much later, at most.
+    /// Longest time until the other KME has a key.
     pub(crate) spread: Duration,
-    /// Of 1000 requests: each kind of failure.
+    /// Number of failures in 1000 requests.
     pub(crate) fault: u32,
-    /// Each KME does not answer.
+    /// Times in which each KME does not answer.
     pub(crate) down: [Window; 2],
-    /// Neither has keys.
+    /// Time in which neither KME has keys.
     pub(crate) empty: Window,
-    /// They lose all they hold then.
+    /// Time at which they lose all their keys.
     pub(crate) restart: Option<Duration>,
-    /// They hand out keys again that they handed out before.
+    /// They deliver keys again that they delivered before.
     pub(crate) repeats: bool,
-    /// What the link delivers.
+    /// The blocks that the link delivers.
     pub(crate) block_bits: u64,
     pub(crate) block_every: Duration,
     pub(crate) blocks_at_start: u32,
 }
 
 impl Plan {
-    /// Nothing goes wrong (I5).
+    /// No faults (I5).
     #[must_use]
     pub fn calm(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
@@ -187,7 +189,7 @@ impl Plan {
         }
     }
 
-    /// An adversary, and nothing else: whatever it brings, no frame is lost for it.
+    /// Only an adversary: it must not cost a frame.
     #[must_use]
     pub fn hostile(seed: u64) -> Self {
         let mut plan = Self::calm(seed);
@@ -198,7 +200,7 @@ impl Plan {
         plan
     }
 
-    /// No KME gives a key for longer than a key may be held: what comes then is the policy's choice.
+    /// No KME delivers a key for longer than a key may be held. The policy decides what follows.
     #[must_use]
     pub fn starved(seed: u64) -> Self {
         let mut plan = Self::calm(seed);
@@ -222,7 +224,7 @@ impl Plan {
         plan
     }
 
-    /// KMEs in all kinds of trouble, and nothing else: no frame is lost for it (I10).
+    /// Only KMEs with all kinds of faults: they must not cost a frame (I10).
     #[must_use]
     pub fn kme_trouble(seed: u64) -> Self {
         let mut plan = Self::calm(seed);
@@ -252,7 +254,7 @@ impl Plan {
         self.kme.blocks_at_start = rng.pick(&[0, 1, 4]);
     }
 
-    /// Anything may go wrong, until `calm`.
+    /// Any fault may occur until `calm`.
     #[must_use]
     pub fn drawn(seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x5EED);
@@ -274,7 +276,7 @@ impl Plan {
         plan.clocks_err = plan.jump_every.is_some();
         plan.injected = rng.pick(&[0, 10, 60]);
         let longest = plan.interval[0].max(plan.interval[1]);
-        // A limit below the time that an offer takes is a line that blocks again and again.
+        // With a limit below the time of an offer, the line would block again and again.
         plan.hold_max = (longest * rng.pick(&[3, 10, 40])).max(ms(1500) + plan.latency * 8);
         plan.calm = (longest * 6).clamp(ms(5000), ms(12_000));
         plan.draw_kme_faults(&mut rng);
@@ -287,7 +289,7 @@ impl Plan {
         plan
     }
 
-    /// KMEs that repeat themselves, and ends that crash often.
+    /// KMEs that repeat keys, and ends that crash often.
     #[must_use]
     pub fn repeating(seed: u64) -> Self {
         let mut plan = Self::drawn(seed);
@@ -300,14 +302,15 @@ impl Plan {
         plan
     }
 
-    /// One end dies, the adversary goes on replaying what it said.
+    /// One end dies, and the adversary keeps replaying its frames.
     #[must_use]
     pub fn dying(seed: u64) -> Self {
         let mut plan = Self::drawn(seed);
         plan.crash_every = None;
         plan.jump_every = None;
         plan.injected = 60;
-        // What never arrived is new to the receiver, whoever brings it: also what a flood displaced.
+        // A frame that never arrived is new to the receiver, even if the adversary delivers it. A
+        // flood would displace such frames.
         plan.floods = false;
         plan.loss = 0;
         plan.jitter = ms(0);
@@ -321,7 +324,7 @@ impl Plan {
         plan
     }
 
-    /// Clocks jump, and nothing else: a key that one end gives up early is not used at the other.
+    /// Only clock jumps: a key that one end drops early is not used at the other.
     #[must_use]
     pub fn jumping(seed: u64) -> Self {
         let mut plan = Self::calm(seed);
@@ -373,7 +376,7 @@ impl Plan {
         self.differs() && now < self.calm + ms(1000) + (self.latency + self.skew) * 8
     }
 
-    /// Settings of an end.
+    /// Returns the settings of an end.
     pub(crate) fn config(&self, side: usize) -> Config {
         Config {
             scis: self.workers[side],
@@ -386,7 +389,7 @@ impl Plan {
         }
     }
 
-    /// Every frame reaches the other end, and soon.
+    /// True if every frame reaches the other end within a short time.
     pub(crate) fn delivers(&self) -> bool {
         self.loss == 0
             && self.partition.is_none()
@@ -394,7 +397,7 @@ impl Plan {
             && self.worker_stall == 0
     }
 
-    /// The mix that the nightly run takes: mostly everything at once.
+    /// The mix of the nightly run: mostly all faults at once.
     #[must_use]
     pub fn mixed(seed: u64) -> Self {
         match seed % 20 {
@@ -410,14 +413,14 @@ impl Plan {
         }
     }
 
-    /// The same with a flaw in what is around the protocol.
+    /// The same plan with a flaw in the parts around the protocol.
     #[must_use]
     pub fn with_flaw(mut self, flaw: Flaw) -> Self {
         self.flaw = Some(flaw);
         self
     }
 
-    /// From `calm` on: the same line without its faults.
+    /// Removes the faults of the line from `calm` on.
     pub(crate) fn calmed(&mut self) {
         self.jitter = ms(0);
         self.loss = 0;

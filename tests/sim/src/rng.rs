@@ -1,18 +1,18 @@
-//! A small random generator (splitmix64): a seed replays exactly, on every machine.
+//! A small random generator (splitmix64). A seed gives the same numbers on every machine.
 
 use std::time::Duration;
 
-/// Not for secrets.
+/// The generator; not for secrets.
 #[derive(Clone)]
 pub(crate) struct Rng(u64);
 
 impl Rng {
-    /// The same seed gives the same numbers.
+    /// Creates a generator. The same seed gives the same numbers.
     pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next number.
+    /// Returns the next number.
     pub(crate) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -21,23 +21,23 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// 0 to `end` - 1.
+    /// Returns 0 to `end` - 1.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end.max(1) as u64).unwrap_or(0)
     }
 
-    /// True in so many of 1000 cases.
+    /// True in `chance` of 1000 cases.
     pub(crate) fn permille(&mut self, chance: u32) -> bool {
         self.next() % 1000 < u64::from(chance)
     }
 
-    /// Zero to `most`.
+    /// Returns a time from zero to `most`.
     pub(crate) fn time(&mut self, most: Duration) -> Duration {
         let most = u64::try_from(most.as_micros()).unwrap_or(u64::MAX - 1);
         Duration::from_micros(self.next() % (most + 1))
     }
 
-    /// One of them.
+    /// Returns one of the elements.
     pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
     }

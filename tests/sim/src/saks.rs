@@ -1,5 +1,5 @@
-//! Every SAK ever installed in a run, known by a number: so that the checkers can tell which key a
-//! frame is under, and find a SAK that comes twice.
+//! Every SAK installed in a run, with a number. By it the checkers know the key of a frame, and
+//! find a SAK that occurs twice.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ pub(crate) type SakNo = usize;
 pub(crate) struct Saks(Vec<Rc<Sak>>);
 
 impl Saks {
-    /// The number of this SAK: a new one unless an equal one was seen before.
+    /// Returns the number of this SAK: a new one unless an equal SAK was seen before.
     pub(crate) fn number(&mut self, sak: &Rc<Sak>) -> SakNo {
         let equal = |old: &Rc<Sak>| bool::from(old.ct_eq(sak));
         self.0.iter().rposition(equal).unwrap_or_else(|| {

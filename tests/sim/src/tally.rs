@@ -1,4 +1,4 @@
-//! What a run, or many, consisted of.
+//! Totals of one run or of many.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -11,7 +11,7 @@ use rekey::{Direction, Event, Origin, Supply};
 pub struct Tally {
     /// Virtual time that passed.
     pub virtual_time: Duration,
-    /// Changes of key, both directions.
+    /// Key switches, both directions.
     pub switches: u64,
     /// Ends that crashed.
     pub crashes: u64,
@@ -23,15 +23,15 @@ pub struct Tally {
     pub received: u64,
     /// Frames of all kinds that the encryptors put on the line.
     pub black: u64,
-    /// Frames the adversary put there.
+    /// Frames that the adversary injected.
     pub injected: u64,
     /// Offers refused or given up.
     pub refused: u64,
     /// Sessions that ended.
     pub sessions_ended: u64,
-    /// Directions that stopped for want of keys.
+    /// Directions that stopped because of missing keys.
     pub blocked: u64,
-    /// Changes to keys of the root alone, and new roots in force.
+    /// Switches to keys of the root alone, and new roots in force.
     pub alone: u64,
     /// See `alone`.
     pub ratcheted: u64,

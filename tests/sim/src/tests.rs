@@ -1,4 +1,5 @@
-//! `cargo test -p sim` runs 1,000 seeds; `SEEDS=n` as many; `SEED=n cargo test -p sim -- one` one of them.
+//! `cargo test -p sim` runs 1,000 seeds; `SEEDS=n` runs n seeds; `SEED=n cargo test -p sim -- one`
+//! runs seed n.
 
 use crate::{Outcome, Plan, Tally, run, run_aloud};
 

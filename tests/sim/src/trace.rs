@@ -1,4 +1,4 @@
-//! A hash of everything that happened: two runs of one seed must agree in it.
+//! A hash of all events: two runs of one seed must have the same hash.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// `print`: tell what happens on standard error, too.
+    /// `print`: writes the events to standard error, too.
     pub(crate) const fn new(print: bool) -> Self {
         Self {
             hash: 0xCBF2_9CE4_8422_2325,
@@ -17,14 +17,14 @@ impl Trace {
         }
     }
 
-    /// Something with octets: a frame.
+    /// Adds an event with octets: a frame.
     pub(crate) fn octets(&mut self, now: Duration, kind: u8, side: usize, octets: &[u8]) {
         self.eat(&now.as_nanos().to_le_bytes());
         self.eat(&[kind, u8::from(side != 0)]);
         self.eat(octets);
     }
 
-    /// Something with a text.
+    /// Adds an event with a text.
     pub(crate) fn text(&mut self, now: Duration, side: usize, text: impl FnOnce() -> String) {
         let text = text();
         if self.print {

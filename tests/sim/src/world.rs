@@ -18,28 +18,28 @@ use crate::tally::Tally;
 use crate::trace::Trace;
 use crate::twin::Twin;
 
-/// So many things at one time mean that somebody never waits.
+/// More items than this at one time mean an endless loop without waiting.
 const SPINS_MAX: u32 = 20_000;
 
-/// What happens at a time.
+/// A scheduled event.
 pub(crate) enum Item {
-    /// A frame comes out of the line.
+    /// The line delivers a frame.
     Arrive {
         to: usize,
         frame: Vec<u8>,
     },
-    /// A worker looks up.
+    /// A worker polls.
     Poll {
         side: usize,
         run: u32,
         worker: usize,
     },
-    /// The driver was called by a worker.
+    /// The driver runs after a worker has called it.
     Drive {
         side: usize,
         run: u32,
     },
-    /// The driver looks at the counters.
+    /// The driver reads the counters.
     Look {
         side: usize,
         run: u32,
@@ -70,7 +70,7 @@ pub(crate) enum Item {
     Jump {
         side: usize,
     },
-    /// The operator wants a fresh key.
+    /// The operator orders a fresh key.
     Rotate {
         side: usize,
     },
@@ -93,7 +93,7 @@ pub(crate) enum Item {
     Calm,
 }
 
-/// All of it.
+/// The complete simulation.
 pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) now: Duration,
@@ -165,7 +165,7 @@ impl World {
         world
     }
 
-    /// Runs to the end of the plan; the first violation ends it.
+    /// Runs to the end of the plan, or to the first violation.
     pub(crate) fn run(&mut self) -> Result<(), String> {
         let mut spins = 0;
         loop {
@@ -260,7 +260,7 @@ impl World {
             Item::TwinHears { frame } => self.with_twin(|rekey, now| rekey.on_frame(now, &frame)),
             Item::Plant { side, plant } => return self.with(side, |rekey, _| plant(rekey)),
             Item::Calm => return self.calm(),
-            // Of a run that has ended.
+            // The run of this item has ended.
             Item::Poll { .. }
             | Item::Drive { .. }
             | Item::Look { .. }
@@ -309,7 +309,8 @@ impl World {
         self.with(side, |rekey, now| rekey.on_rotate(now))
     }
 
-    /// Faults stop: who is down starts, clocks run right, what KMEs and workers owe comes.
+    /// Faults stop: ends that are down start, clocks run at the right rate, and pending answers of
+    /// KMEs and workers arrive at once.
     fn calm(&mut self) -> Result<(), String> {
         self.plan.calmed();
         let late = |item: &Item| {

@@ -1,10 +1,10 @@
-//! I8: every frame in is a frame out or in one named counter.
+//! I8: every received frame is sent or counted in one named counter.
 
 use rekey::Rekey;
 use std::time::Duration;
 use worker::StatsSnapshot;
 
-/// The counters of a worker that has nothing in hand.
+/// Checks the counters of a worker that holds no frames.
 pub(crate) fn worker(n: &StatsSnapshot) -> Result<(), String> {
     let equal = |what: &str, left: u64, right: u64| {
         if left == right {
@@ -30,7 +30,7 @@ pub(crate) fn worker(n: &StatsSnapshot) -> Result<(), String> {
     equal("red out", n.rx.passed() + worker.in_bypass, out)
 }
 
-/// The counters of rekey frames.
+/// Checks the counters of rekey frames.
 pub(crate) fn rekey(rekey: &Rekey, local: Duration) -> Result<(), String> {
     let counters = rekey.status(local).counters;
     let sorted: u64 = counters

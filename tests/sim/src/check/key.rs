@@ -1,4 +1,4 @@
-//! I4, I6, I7 and the life of a key: who has which, who may still use it.
+//! I4, I6, I7 and the life of a key: which ends hold it, and which may still use it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,23 +14,23 @@ use crate::limits::LAG;
 use crate::plan::Plan;
 use crate::saks::SakNo;
 
-/// What it remembers.
+/// The state of this checker.
 #[derive(Default)]
 pub(crate) struct Keys {
-    /// I4: the run of which end had a SAK in all its workers.
+    /// I4: the end, and its run, that had a SAK in all its workers.
     received_by: BTreeMap<SakNo, (usize, u32)>,
-    /// I6, of all runs: no KME gives a key twice unless it is broken.
+    /// I6, over all runs: only a broken KME delivers a key twice.
     tx_key_ids: BTreeSet<(u32, KeyId)>,
     rx_key_ids: BTreeSet<(usize, u32, KeyId)>,
-    /// When each tx SAK was ordered: world, and its side's clock.
+    /// Time of the order of each tx SAK: in the world, and by its side's clock.
     tx_ordered: BTreeMap<SakNo, (Duration, Duration)>,
     rx_ordered: BTreeMap<(usize, u32, SaId), Duration>,
-    /// When a key's sender, or receiver, had it for too long by its own clock.
+    /// Time at which a key exceeded its limit at its sender or receiver, by that side's clock.
     tx_expired: BTreeMap<SakNo, Duration>,
     rx_expired: BTreeMap<(usize, u32, SaId), Duration>,
-    /// Since when a key is used that its receiver has dropped.
+    /// Time since when a key is used that its receiver has dropped.
     dropped: BTreeMap<SakNo, Duration>,
-    /// SAs ordered before this belong to a session that ended.
+    /// SAs ordered before this time belong to a session that has ended.
     void_before: [Option<Duration>; 2],
 }
 
@@ -63,8 +63,8 @@ impl Keys {
         Ok(())
     }
 
-    /// A user frame is sent under this SA: its receiver has the key, in all workers, and its sender
-    /// may have it.
+    /// A user frame is sent under this SA: its receiver must hold the key in all workers, and its
+    /// sender must be allowed to use it.
     pub(crate) fn sends(
         &mut self,
         now: Duration,
@@ -75,7 +75,7 @@ impl Keys {
         plan: &Plan,
     ) -> Result<(), String> {
         if sealed.stopping {
-            return Ok(()); // what is still sent may be lost, that is all
+            return Ok(()); // a frame sent now may be lost, which is allowed
         }
         let (side, id) = (sealed.side, tx.id);
         let far = &ends[1 - side];
@@ -90,7 +90,7 @@ impl Keys {
             {
                 let since = self.dropped.entry(tx.sak).or_insert(now);
                 if !plan.delivers() {
-                    *since = now; // the news may be lost
+                    *since = now; // the HELLO that reports it may be lost
                 }
                 let healed = if now >= plan.calm { plan.calm } else { *since };
                 let since = healed.max(*since);
@@ -118,7 +118,7 @@ impl Keys {
         Ok(())
     }
 
-    /// The protocol tells something.
+    /// Checks an event of the protocol.
     pub(crate) fn event(
         &mut self,
         now: Duration,
@@ -134,7 +134,8 @@ impl Keys {
                 key_id,
                 ..
             } => {
-                // A KME that repeats itself over restarts cannot be found out: then once per run.
+                // A KME that repeats keys after a restart cannot be detected. With such KMEs, the
+                // check is per run.
                 let repeats = plan.kme.repeats || plan.kme.fault > 0;
                 let run = if repeats { run * 2 + side as u32 } else { 0 };
                 if !self.tx_key_ids.insert((run, *key_id)) {
@@ -165,7 +166,7 @@ impl Keys {
         Ok(())
     }
 
-    /// Keys come to an end, with and without traffic.
+    /// Checks that keys end, with and without traffic.
     pub(crate) fn audit(
         &mut self,
         now: Duration,
@@ -202,15 +203,15 @@ impl Keys {
     }
 }
 
-/// A receiver whose clock jumps gives up a key early; its sender is told (REKEY-48), as fast as the
+/// A receiver whose clock jumps drops a key early. It informs its sender (REKEY-48) as fast as the
 /// line lets a HELLO through.
 fn excused(dropped_for: Duration, plan: &Plan) -> bool {
     let told = plan.latency + plan.skew + (plan.worker_lag + plan.driver_lag) * 2;
-    // Two HELLO periods: the first one may come in the middle of an install.
+    // Two HELLO periods: the first HELLO may come in the middle of an install.
     plan.clocks_err && dropped_for < Duration::from_millis(600) + told
 }
 
-/// I7: what is called retired is in no worker any more, by the workers' own word.
+/// I7: by the statistics of the workers, no worker holds an SA that was reported as retired.
 fn gone(end: &End, direction: Direction, id: SaId) -> Result<(), String> {
     let Some(process) = &end.process else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! I9: when faults stop, both directions are on a fresh key within two intervals, and go on rotating.
+//! I9: when faults stop, both directions have a fresh key within two intervals and keep rotating.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::stage::Stages;
 use crate::end::End;
 use crate::plan::Plan;
 
-/// Time of a session, an offer and its key, on a healthy line.
+/// Time for a session, an offer and its key, on a healthy line.
 const SLACK: Duration = Duration::from_secs(3);
 
 #[derive(Default)]
 pub(crate) struct Live {
-    /// Times of the switches of each direction.
+    /// Times of the key switches of each direction.
     pub(crate) switches: [Vec<Duration>; 2],
 }
 
@@ -22,7 +22,7 @@ impl Live {
         self.switches[side].push(now);
     }
 
-    /// Whether both directions have switched since faults stopped, a while ago.
+    /// True if both directions have switched since faults stopped, and some time has passed.
     pub(crate) fn healed(&self, now: Duration, plan: &Plan) -> bool {
         let while_ago = Duration::from_millis(1000) + plan.latency * 2;
         now > plan.calm
@@ -40,11 +40,11 @@ impl Live {
             let interval = plan.interval[side];
             let slack = SLACK + (plan.latency + plan.skew) * 8;
             let after: Vec<_> = switches.iter().filter(|at| **at > plan.calm).collect();
-            // A key that was stretched may live to its end.
+            // A key with a stretched interval may be used to its end.
             let stretched = stages.interval(side, plan.calm, plan);
             let by = plan.calm + stretched.max(interval * 2) + slack;
             if after.is_empty() && by > plan.end {
-                continue; // a key that was stretched, and lives on
+                continue; // a key with a stretched interval, still in use
             }
             let Some(first) = after.first().filter(|first| ***first <= by) else {
                 return Err(format!(
@@ -59,7 +59,7 @@ impl Live {
                     "I9: end {side} switched {count} times, {due:.1} were due"
                 ));
             }
-            // Two keys that a faulty KME gave may still be in stock.
+            // Two keys from a faulty KME may still be in stock.
             if let Some(third) = after.get(2) {
                 stages.complete(side, **third)?;
             }
@@ -68,7 +68,7 @@ impl Live {
     }
 }
 
-/// A dead peer is reported, whatever an adversary replays.
+/// A dead peer must be reported, whatever an adversary replays.
 pub(crate) fn heard(
     now: Duration,
     side: usize,

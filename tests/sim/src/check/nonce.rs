@@ -1,5 +1,5 @@
-//! I1: no (SAK, SSCI, PN) seals two frames. The PN and the SCI are read from the line, the SAK is
-//! the one the worker has acknowledged.
+//! I1: no (SAK, SSCI, PN) seals two frames. PN and SCI are read from the line; the SAK is the one
+//! that the worker has acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::saks::SakNo;
 
 pub(crate) struct Nonces {
     suite: Suite,
-    /// PNs used with a SAK and what else is in the nonce: SSCI, or SCI without XPN.
+    /// PNs used with a SAK and the other part of the nonce: the SSCI, or the SCI without XPN.
     used: BTreeMap<(SakNo, u64), BTreeSet<u32>>,
 }
 
@@ -25,7 +25,7 @@ impl Nonces {
         }
     }
 
-    /// The SCI of the frame.
+    /// Checks the nonce. Returns the SCI of the frame.
     pub(crate) fn sealed(&mut self, sealed: &Sealed<'_>, tx: TxNow) -> Result<Sci, String> {
         let octets = sealed.frame.get(MACS_LEN..).unwrap_or(&[]);
         let tag = SecTag::parse(octets).map_err(|error| format!("I2: no SecTAG: {error:?}"))?;
@@ -44,7 +44,7 @@ impl Nonces {
         } else {
             u64::from_be_bytes(sci.to_bytes())
         };
-        // No SA lives for 2^32 frames here.
+        // No SA of a simulation reaches 2^32 frames.
         if self
             .used
             .entry((tx.sak, who))

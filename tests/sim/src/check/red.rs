@@ -1,5 +1,6 @@
-//! I3: what reaches red was sent by the other side's LAN, once, as it was. I5 and I10: where frames
-//! must not suffer, from the first that came through all come through, in order.
+//! I3: each frame that reaches red was sent by the other side's LAN, is unchanged, and arrives
+//! once. I5 and I10: where faults must not cost frames, all frames arrive in order from the first
+//! that arrives.
 
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use crate::plan::Plan;
 /// The frames from one worker of one side to the other side.
 #[derive(Default)]
 struct Flow {
-    /// When each was handed to the red port, and whether it came out.
+    /// For each frame, the time when it was handed to the red port, and whether it arrived.
     sent: Vec<(Duration, bool)>,
-    /// From this number on nothing may be missing.
+    /// From this number on, no frame may be missing.
     watched: Option<u64>,
     /// The next number due, if watched.
     due: u64,
@@ -40,7 +41,7 @@ impl Red {
         }
     }
 
-    /// The name of the next frame of a worker.
+    /// Returns the name of the next frame of a worker.
     pub(crate) fn next(&mut self, now: Duration, side: usize, worker: usize) -> Name {
         self.sent += 1;
         let flow = &mut self.flows[side][worker];
@@ -52,7 +53,7 @@ impl Red {
         }
     }
 
-    /// A frame comes out of the red port of `side`.
+    /// Checks a frame that leaves the red port of `side`.
     pub(crate) fn received(&mut self, side: usize, frame: &[u8]) -> Result<(), String> {
         let Some(name) = Name::of(frame) else {
             return Err(format!("I3: a frame that nobody sent: {frame:02x?}"));
@@ -88,7 +89,7 @@ impl Red {
         Ok(())
     }
 
-    /// The line is well and both keys are fresh: from now on nothing may be missing.
+    /// The line is healthy and both keys are fresh: from now on, no frame may be missing.
     pub(crate) fn watch(&mut self) {
         for flow in self.flows.iter_mut().flatten() {
             if flow.watched.is_none() {
@@ -99,7 +100,7 @@ impl Red {
         }
     }
 
-    /// At the end: all that was sent in time has come.
+    /// At the end of a run, checks that all frames sent early enough have arrived.
     pub(crate) fn complete(&self, now: Duration) -> Result<(), String> {
         for (side, flows) in self.flows.iter().enumerate() {
             for (worker, flow) in flows.iter().enumerate() {

@@ -1,5 +1,6 @@
-//! Stages of a key shortage, and the roots: each stage leads only where the specification lets it, with
-//! keys enough the way is back, and no key rests on less than the policy says.
+//! The stages of a key shortage, and the roots. Each stage leads only to the stages that the
+//! specification allows. With enough keys the stages lead back to normal. No key rests on less than
+//! the policy requires.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use rekey::{Direction, Ended, Event, Origin, RatchetFailure, Refusal, Supply};
 
 use crate::plan::Plan;
 
-/// Where a stage may lead to, from what before. A session that ends begins again, untold.
+/// The permitted changes of stage: from, to. A session that ends returns to the first stage without
+/// an event.
 const ARROWS: [(Supply, &[Supply]); 7] = [
     (Starting, &[Normal, Pqc]),
     (Normal, &[Stretched, Held, Pqc, Blocked]),
@@ -19,23 +21,23 @@ const ARROWS: [(Supply, &[Supply]); 7] = [
     (Blocked, &[Normal, Sparse, Pqc]),
 ];
 
-/// What it remembers, of each sender.
+/// The state of this checker for each sender.
 #[derive(Default)]
 pub(crate) struct Stages {
-    /// Since when it has been in which stage.
+    /// The stages, each with the time of its start.
     seen: [Vec<(Duration, Supply)>; 2],
-    /// Its last QKD key, or the session's begin, by its own clock.
+    /// The time of its last QKD key, or of the session's start, by its own clock.
     qkd_until: [Option<Duration>; 2],
 }
 
 impl Stages {
-    /// An end starts: nothing is sent, no key is there, and its clock begins.
+    /// An end starts: it sends nothing, has no key, and its clock starts.
     pub(crate) fn begin(&mut self, now: Duration, side: usize) {
         self.seen[side].push((now, Starting));
         self.qkd_until[side] = None;
     }
 
-    /// `local`: by the clock of that side.
+    /// Checks an event. `local` is the time by the clock of that side.
     pub(super) fn event(
         &mut self,
         (now, local): (Duration, Duration),
@@ -88,7 +90,7 @@ impl Stages {
                 direction: Direction::Tx,
                 ..
             } => *until = Some(local),
-            // A clock that jumps lets go of a root early.
+            // After a clock jump, an end drops a root early.
             Event::OfferRefused {
                 id,
                 refusal: Refusal::Root,
@@ -108,7 +110,7 @@ impl Stages {
         Ok(())
     }
 
-    /// How long a key is used in the stage that a sender was in then.
+    /// Returns the rekey interval in the stage of a sender at that time.
     pub(super) fn interval(&self, side: usize, at: Duration, plan: &Plan) -> Duration {
         let intervals = plan.config(side).intervals();
         match self.seen[side].iter().rfind(|(since, _)| *since <= at) {
@@ -118,7 +120,8 @@ impl Stages {
         }
     }
 
-    /// Switches due from a time on, each with what it takes besides.
+    /// Returns the number of switches due from a time on. `more` is the additional time of each
+    /// switch.
     pub(super) fn due(&self, side: usize, from: Duration, more: Duration, plan: &Plan) -> f64 {
         let ends = self.seen[side].iter().skip(1).map(|(at, _)| *at);
         let stages = self.seen[side].iter().zip(ends.chain([plan.end]));
@@ -129,7 +132,7 @@ impl Stages {
         stages.map(due).sum()
     }
 
-    /// REKEY-51: from then on, with keys enough, the interval stretches no more.
+    /// REKEY-51: with enough keys, the interval no longer stretches from that time on.
     pub(super) fn complete(&self, side: usize, from: Duration) -> Result<(), String> {
         let worse = self.seen[side].windows(2).find(|step| {
             let stretched = matches!(step[1].1, Stretched | Sparse);
