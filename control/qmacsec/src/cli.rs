@@ -1,4 +1,4 @@
-//! The command line: which command, with which arguments.
+//! The command line: commands and their arguments.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -28,29 +28,29 @@ Examples:
 
 #[derive(Subcommand)]
 enum Command {
-    /// Two sites on this machine: KMEs, encryptors, hosts, live table, verdict
+    /// Run two sites on this machine: KMEs, encryptors, hosts, live table, verdict
     Lab(lab::Args),
-    /// One encryptor, until stopped
+    /// Run one encryptor until stopped
     Run(run::Args),
-    /// Check an encryptor's config and what it names, without touching the network
+    /// Check an encryptor's config and everything it names, without touching the network
     Check(check::Args),
-    /// Lab KMEs fed by a modelled CV-QKD link
+    /// Run lab KMEs, supplied by a modelled CV-QKD link
     Kme(kme::Args),
-    /// Lab certificates, and pre-shared secrets
+    /// Create lab certificates and pre-shared secrets
     Pki(pki::Args),
-    /// What a running encryptor does: key, age, counters, KME
+    /// Show the state of a running encryptor: key, age, counters, KME
     Status(status::Args),
-    /// A fresh key for our direction, now
+    /// Order a fresh key for our direction, now
     Rekey(order::RekeyArgs),
-    /// Take over the policy of the config, without losing a frame
+    /// Apply the policy of the config, without losing a frame
     Reload(order::ReloadArgs),
     /// Wipe every key of a running encryptor: no user frame passes until a restart
     Zeroise(order::ZeroiseArgs),
-    /// The keys that were used: the ledger, newest last
+    /// Show the used keys from the ledger, newest last
     Keys(keys::Args),
-    /// Check ledgers against each other, and a capture against them
+    /// Compare ledgers with each other, and a capture with them
     Ledger(ledger::Args),
-    /// Secret key rate of the modelled CV-QKD link, all inputs shown
+    /// Show the secret key rate of the modelled CV-QKD link, with all inputs
     Link(link::Args),
 }
 
@@ -81,12 +81,12 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Help and version on standard output, or a mistake in the arguments on standard error.
+/// Writes help and version to standard output, or an error in the arguments to standard error.
 fn print_help(text: &clap::Error) -> ExitCode {
     let printed = text.print();
     let code = u8::try_from(text.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
     match output::forgive(printed) {
-        // A mistake is an error even if its message cannot be written.
+        // An error in the arguments stays an error even if its message cannot be written.
         Err(_) if text.use_stderr() => code,
         Err(error) => {
             output::last_words(&in_words(&error));
@@ -96,7 +96,7 @@ fn print_help(text: &clap::Error) -> ExitCode {
     }
 }
 
-/// An error and its causes.
+/// Returns an error and its causes as text.
 fn in_words(error: &dyn Error) -> String {
     let mut words = format!("qmacsec: {error}");
     let mut source = error.source();

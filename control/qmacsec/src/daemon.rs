@@ -23,7 +23,7 @@ pub(crate) fn begin() -> io::Result<log::Log> {
 }
 
 /// Runs a daemon to its end, on this thread. A fault, or a panic of this thread, has its own exit
-/// code: systemd and scripts can distinguish it from a mistake in the config.
+/// code, so systemd and scripts can distinguish it from a mistake in the config.
 ///
 /// # Errors
 /// The reason why the daemon cannot start.
@@ -36,7 +36,7 @@ where
     let ended = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             // A handler replaces the default action, which ends the process. A log or ledger at its
-            // size limit is then a failed write.
+            // size limit then only gives a failed write.
             let _ignored = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32));
             daemon.await
         })
@@ -44,7 +44,7 @@ where
     let error = match ended {
         Ok(Ok(())) => return Ok(ExitCode::SUCCESS),
         Ok(Err(error)) => error.into(),
-        // The log has the reason already.
+        // The log already has the reason.
         Err(_panic) => return Ok(ExitCode::from(limits::EXIT_FAULT)),
     };
     match error.downcast_ref() {

@@ -1,7 +1,8 @@
-//! One encryptor: everything a config names, brought up in order, and taken down.
+//! One encryptor: starts everything that a config names in order, and stops it.
 //!
-//! Secret first (a wrong file stops us before any interface is touched), then the KME client, the
-//! self-test of the AES-GCM engine, ports and workers, the status socket, and then the driver runs.
+//! The order is: the secret (a mistake stops us before any interface is touched), the KME client,
+//! the self-test of the AES-GCM engine, the status socket, ports and workers, the ledger. Then the
+//! driver runs.
 
 use std::future::Future;
 use std::io;
@@ -21,7 +22,7 @@ use crate::ports::Ports;
 use crate::precedence;
 use crate::status::{StatusError, StatusSocket};
 
-/// Why an encryptor does not run.
+/// The reason why an encryptor does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A mistake in the config.
@@ -33,40 +34,40 @@ pub enum RunError {
     /// Workers cannot be started.
     #[error(transparent)]
     Worker(#[from] worker::SpawnError),
-    /// The KME client cannot be made.
+    /// The KME client cannot be created.
     #[error("KME: {0}")]
     Kme(#[from] keyclient::Error),
-    /// The ledger cannot be kept.
+    /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The status socket cannot be made.
+    /// The status socket cannot be created.
     #[error(transparent)]
     Status(#[from] StatusError),
-    /// The AES-GCM engine fails its known answers: nothing may be encrypted with it.
+    /// The AES-GCM engine fails its known-answer test, so nothing may be encrypted with it.
     #[error(
         "self-test of the AES-GCM engine: {0}; mend: choose another encryptor.engine, and report this"
     )]
     SelfTest(gcm::SelfTestError),
-    /// Settings of the rekey protocol.
+    /// The settings of the rekey protocol are invalid.
     #[error("rekey: {0}")]
     Rekey(#[from] rekey::ConfigError),
     /// A thread of the process has died: a bug. No frame passes without it.
     #[error("{0}; fix: start it again, and report this")]
     Fault(String),
-    /// The system refused something.
+    /// The system returned an error.
     #[error("{what}: {cause}")]
     System {
-        /// What was tried.
+        /// The attempted action.
         what: String,
-        /// What the system said.
+        /// The error of the system.
         cause: io::Error,
     },
 }
 
-/// The clients of the config's KMEs.
+/// Creates the clients of the config's KMEs.
 ///
 /// # Errors
-/// A certificate or key that cannot be used: which file, and the mend.
+/// A certificate or key that cannot be used, with its file and the fix.
 pub fn key_sources(file: &Path, config: &EncryptorConfig) -> Result<Sources, RunError> {
     let kme = &config.kme;
     let pace = Pace {
@@ -79,7 +80,7 @@ pub fn key_sources(file: &Path, config: &EncryptorConfig) -> Result<Sources, Run
     })
 }
 
-/// Client settings for each KME of the config.
+/// Returns the client settings for each KME of the config.
 pub(crate) fn source_configs(config: &EncryptorConfig) -> Vec<SourceConfig> {
     let kme = &config.kme;
     let source = |(url, kme_id): (&str, Option<&str>)| SourceConfig {
@@ -104,7 +105,7 @@ pub(crate) fn source_configs(config: &EncryptorConfig) -> Vec<SourceConfig> {
     kme.addresses().map(source).collect()
 }
 
-/// Maps a mistake that the KME client found to the key of the config that it comes from.
+/// Maps a mistake that the KME client found to the key of the config.
 pub(crate) fn in_config(
     file: &Path,
     config: &EncryptorConfig,
@@ -120,7 +121,7 @@ pub(crate) fn in_config(
     problem.value(mistake.value).mend(mistake.mend)
 }
 
-/// What bypasses is said aloud: the box is there so that nothing crosses in clear.
+/// Logs a warning for each rule that lets frames bypass the protection.
 pub(crate) fn warn_of_bypass(policy: &worker::Policy) {
     for line in policy.bypasses_of() {
         warn!(
@@ -152,7 +153,7 @@ pub async fn run(
     warn_of_bypass(&config.policy.table);
     let local = ports.local;
     let fleet = Fleet::start(config, ports)?;
-    // Behind the workers' own threads: what is started from here on is control's.
+    // The workers' threads have started. All threads from here on belong to control.
     precedence::give_way_to(&config.worker.cores);
     log::give_way_to(&config.worker.cores);
     let options = LedgerOptions {

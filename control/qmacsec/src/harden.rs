@@ -1,4 +1,4 @@
-//! What the process does against leaking keys: no core dump, no tracer, no swap.
+//! Protects the process against leaking keys: no core dump, no tracer, no swap.
 
 use std::sync::OnceLock;
 
@@ -6,7 +6,7 @@ use nix::sys::prctl;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use tracing::warn;
 
-/// Whether memory is locked; set by [`process`].
+/// True if memory is locked; set by [`process`].
 static MEMORY_LOCKED: OnceLock<bool> = OnceLock::new();
 /// Capability bit for locking memory beyond the limit.
 const CAP_IPC_LOCK: u32 = 14;
@@ -15,8 +15,8 @@ const EVERY_USER: [&str; 3] = ["0", "0", "4294967295"];
 
 /// Forbids core dumps and tracing, and keeps memory out of swap where that is allowed.
 ///
-/// Called before the first key exists. What the system refuses is logged and gone on without:
-/// a laptop's RLIMIT_MEMLOCK is no reason not to encrypt.
+/// Called before the first key exists. A refusal by the system is logged and ignored: a low
+/// RLIMIT_MEMLOCK, as on a laptop, is no reason not to encrypt.
 pub fn process() {
     if let Err(error) = setrlimit(Resource::RLIMIT_CORE, 0, 0) {
         warn!(%error, "core dumps could not be forbidden: a crash could write keys to disk");
@@ -33,7 +33,7 @@ pub fn process() {
     let _first = MEMORY_LOCKED.set(locked.is_ok());
 }
 
-/// Whether keys cannot reach the swap; `None` if [`process`] was not called.
+/// True if keys cannot reach the swap; `None` if [`process`] was not called.
 #[must_use]
 pub fn memory_locked() -> Option<bool> {
     MEMORY_LOCKED.get().copied()
@@ -41,7 +41,7 @@ pub fn memory_locked() -> Option<bool> {
 
 fn lock_memory() -> Result<(), String> {
     let limit = getrlimit(Resource::RLIMIT_MEMLOCK).map_or(0, |(soft, _)| soft);
-    // Under a limit, not only this call but every later allocation can fail.
+    // With a limit, not only this call but every later allocation could fail.
     if limit != RLIM_INFINITY && !may_lock_any() {
         return Err(format!("RLIMIT_MEMLOCK is {limit} octets"));
     }
@@ -50,7 +50,7 @@ fn lock_memory() -> Result<(), String> {
     nix::sys::mman::mlockall(flags).map_err(|error| error.to_string())
 }
 
-/// Whether CAP_IPC_LOCK is effective: inside a user namespace it lifts no limit.
+/// True if CAP_IPC_LOCK is effective. Inside a user namespace it lifts no limit.
 fn may_lock_any() -> bool {
     let users = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     if !users.split_whitespace().eq(EVERY_USER) {

@@ -79,8 +79,8 @@ enum Format {
 }
 
 impl Capture {
-    /// Opens a capture. Captures are read twice, so anything but a regular file is first copied to
-    /// a temporary file.
+    /// Opens a capture. Captures are read twice, so a file that is not regular is first copied to a
+    /// temporary file.
     ///
     /// # Errors
     /// The file cannot be read, or it is no capture; the error names its actual format.
@@ -122,10 +122,10 @@ impl Capture {
         Self::of(self.input.reader.into_inner())
     }
 
-    /// The next frame; `None` at the end.
+    /// Returns the next frame; `None` at the end.
     ///
     /// # Errors
-    /// The capture is broken; it cannot be read further.
+    /// The capture is broken and cannot be read further.
     pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
         match &mut self.format {
             Format::Pcap(pcap) => pcap.next(&mut self.input),
@@ -194,7 +194,7 @@ enum Order {
 }
 
 impl Order {
-    /// The number at this offset of a record; 0 past its end.
+    /// Returns the number at this offset of a record; 0 past its end.
     fn u16(self, octets: &[u8], at: usize) -> u16 {
         let octets = octets.get(at..).and_then(|rest| rest.first_chunk());
         octets.map_or(0, |octets| match self {

@@ -7,7 +7,7 @@ const HEADER_LEN: usize = 24;
 const RECORD_HEAD_LEN: usize = 16;
 /// The modified format adds interface, protocol and packet type.
 const MODIFIED_HEAD_LEN: usize = 24;
-/// Bit of the link-type field that says that the field also holds the length of the FCS.
+/// Bit of the link-type field: the field also holds the length of the FCS.
 const FCS_TOLD: u32 = 0x0400_0000;
 
 /// A file whose header was read.

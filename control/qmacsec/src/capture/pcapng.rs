@@ -13,7 +13,7 @@ const BYTE_ORDER: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
 /// Type and length before a block, length after it.
 const BLOCK_HEAD_LEN: usize = 8;
 const BLOCK_LEN_MIN: u32 = 12;
-/// Limit for a block of the kinds we read: a frame and its comments. A longer one is broken.
+/// Limit for a block of the kinds that we read: a frame and its comments. A longer block is broken.
 const BLOCK_LEN_MAX: u32 = FRAME_MAX + (16 << 20);
 /// Limit of interfaces in one section.
 const INTERFACES_MAX: usize = 65_536;
@@ -52,7 +52,7 @@ struct Clock {
 }
 
 impl Clock {
-    /// Milliseconds since 1970, clamped to the range of u64.
+    /// Converts to milliseconds since 1970, clamped to the range of u64.
     fn ms(self, units: u64) -> u64 {
         let thousand = u128::from(units) * 1000;
         let exponent = u32::from(self.resolution & 0x7f);
@@ -166,7 +166,8 @@ impl Pcapng {
         }
     }
 
-    /// Reads the byte order of a section, which holds for all its blocks; false if the file ends.
+    /// Reads the byte order of a section, which applies to all its blocks. Returns false if the
+    /// file ends.
     fn begin_section(&mut self, input: &mut Input, begins: u64) -> Result<bool, CaptureError> {
         if input.read(BLOCK_HEAD_LEN, BYTE_ORDER.len(), begins)? == Got::End {
             return Ok(false);
@@ -240,7 +241,7 @@ impl Pcapng {
         }
     }
 
-    /// Length of the FCS, from the flags of one frame.
+    /// Returns the length of the FCS, from the flags of one frame.
     fn fcs_len(&self, options: &[u8]) -> Option<u8> {
         let mut found = None;
         self.options(options, |code, value| {
@@ -265,7 +266,7 @@ impl Pcapng {
     }
 }
 
-/// The snap length; 0 in the file means no limit.
+/// Returns the snap length; 0 in the file means no limit.
 fn snap(len: u32) -> u32 {
     if len == 0 { u32::MAX } else { len }
 }

@@ -140,7 +140,8 @@ pub(crate) fn classic(form: Classic, frames: &[Sent]) -> Vec<u8> {
     file.octets
 }
 
-/// Milliseconds, link type, octets, length of each frame; where the file is cut; why it is broken.
+/// Milliseconds, link type, octets and length of each frame; the place where the file is cut; the
+/// reason why it is broken.
 type Read = (
     Vec<(Option<u64>, Link, Vec<u8>, usize)>,
     Option<u64>,
@@ -205,7 +206,7 @@ fn the_fcs_is_no_part_of_a_frame() {
     let form = Classic {
         big: true,
         magic: MICROSECONDS,
-        // The FCS has two 16-bit words, as the upper bits say.
+        // The FCS has two 16-bit words, according to the upper bits.
         network: 0x2400_0001,
     };
     let frames = [

@@ -1,4 +1,4 @@
-//! `qmacsec check`: reads a config and everything it names, and says what would stop `run`.
+//! `qmacsec check`: reads a config and everything it names, and reports what would stop `run`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,7 +77,7 @@ fn ledger_words(found: &ledger::Inspection) -> String {
     format!("{} entries, segment {}{cut}", found.entries, found.segment)
 }
 
-/// The table, as frames from red meet it.
+/// Prints the policy table in the order that applies to frames from red.
 fn print_policy(config: &EncryptorConfig) -> Result<(), OutputError> {
     let policy = &config.policy.table;
     outln!("  frames from red, the first line that matches decides:")?;

@@ -1,4 +1,4 @@
-//! `qmacsec keys`: the keys that were used, as the ledger has them. Never key material.
+//! `qmacsec keys`: the used keys from the ledger. Never key material.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ pub struct Args {
     /// The ledger's file, or the folder that holds it
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
-    /// Show so many, newest last
+    /// Number of keys to show, newest last
     #[arg(long, value_name = "N", default_value_t = 20)]
     last: usize,
     /// One JSON record per line
@@ -26,7 +26,7 @@ pub struct Args {
     json: bool,
 }
 
-/// Reads and prints.
+/// Reads and prints the records.
 ///
 /// # Errors
 /// The ledger cannot be read, or its chain is broken.

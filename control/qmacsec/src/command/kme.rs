@@ -1,4 +1,4 @@
-//! `qmacsec kme`: one or two lab KMEs, fed by a modelled CV-QKD link.
+//! `qmacsec kme`: one or two lab KMEs, supplied by a modelled CV-QKD link.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,7 +69,7 @@ fn more_open_files() {
     }
 }
 
-/// The link that a config names.
+/// Returns the link that a config names.
 fn modelled_link(file: &Path, config: &KmeFile) -> Result<ModelledLink, ConfigError> {
     let Link { preset, km, .. } = &config.link;
     link_of(preset, *km).map_err(|error| {
@@ -78,7 +78,7 @@ fn modelled_link(file: &Path, config: &KmeFile) -> Result<ModelledLink, ConfigEr
     })
 }
 
-/// A preset, at its own length or another.
+/// Returns the link of a preset, with its own length or another.
 pub(crate) fn link_of(preset: &str, km: Option<f64>) -> Result<ModelledLink, String> {
     let preset: Preset = preset
         .parse()
@@ -90,14 +90,14 @@ pub(crate) fn link_of(preset: &str, km: Option<f64>) -> Result<ModelledLink, Str
     Ok(ModelledLink { preset, link })
 }
 
-/// A link, and the preset it came from.
+/// A link and its preset.
 pub(crate) struct ModelledLink {
     preset: Preset,
     link: qkd::Link,
 }
 
 impl ModelledLink {
-    /// What it delivers to its KMEs.
+    /// Returns the key supply of the link for its KMEs.
     pub(crate) fn supply(&self, blocks_at_start: u32) -> Supply {
         let supply = qkd::supply::Supply::of(&self.link);
         if let Some(no_key) = self.no_key() {
@@ -111,7 +111,8 @@ impl ModelledLink {
         }
     }
 
-    /// The reason why it delivers no key, if so, and the length above which no link gives key.
+    /// If the link delivers no key: the reason, and the length above which such a link delivers
+    /// none.
     pub(crate) fn no_key(&self) -> Option<NoKey> {
         let reason = qkd::supply::Supply::of(&self.link).no_key?;
         Some(NoKey {
@@ -123,22 +124,22 @@ impl ModelledLink {
         })
     }
 
-    /// As status shows it.
+    /// Returns the name for the status.
     pub(crate) fn name(&self) -> String {
         format!("{} ({} km)", self.preset, self.link.fibre.km())
     }
 }
 
-/// A modelled link without key.
+/// A modelled link that delivers no key.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct NoKey {
     /// Name of the link.
     pub(crate) link: String,
     /// Its length.
     pub(crate) km: f64,
-    /// The reason why it gives no key.
+    /// The reason why it delivers no key.
     pub(crate) reason: String,
-    /// The length above which there is no key; `None` if no length gives any.
+    /// The length above which there is no key; `None` if there is none at any length.
     pub(crate) key_ends_km: Option<f64>,
 }
 
@@ -153,7 +154,7 @@ impl fmt::Display for NoKey {
     }
 }
 
-/// What the KMEs say of themselves.
+/// Builds the status of the KMEs.
 pub(crate) fn report(kmes: &Kmes, link: &str) -> KmeReport {
     let snapshot = kmes.snapshot();
     KmeReport {
@@ -172,7 +173,7 @@ pub(crate) fn report(kmes: &Kmes, link: &str) -> KmeReport {
     }
 }
 
-/// From now on both KMEs have this fault and no other.
+/// Sets this fault at both KMEs and clears all others.
 fn order(kmes: &Kmes, fault: Option<KmeFault>) -> Done {
     let (fault, calls) = match fault {
         None => (None, Calls::Any),
@@ -197,7 +198,7 @@ fn order(kmes: &Kmes, fault: Option<KmeFault>) -> Done {
     }
 }
 
-/// What kept the KMEs from starting, as a mistake of the config that named it.
+/// Maps the reason why the KMEs did not start to a mistake in the config.
 fn mistake(file: &Path, config: &KmeFile, error: &StartError) -> ConfigError {
     match error {
         StartError::Config(wrong) => {

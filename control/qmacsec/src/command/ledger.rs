@@ -1,4 +1,5 @@
-//! `qmacsec ledger verify`: do the two ends tell the same of every key, and does the line agree?
+//! `qmacsec ledger verify`: checks that the ledgers of both ends agree on every key, and that the
+//! line agrees with them.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Hold the ledgers of the two ends of a line against each other
+    /// Compare the ledgers of the two ends of a line
     Verify(Verify),
 }
 
@@ -55,7 +56,7 @@ struct Verify {
     pcap: Option<PathBuf>,
 }
 
-/// Verifies and prints what was found.
+/// Verifies and prints the result.
 ///
 /// # Errors
 /// A ledger or the capture cannot be read; a ledger's chain is broken.
@@ -134,7 +135,7 @@ fn text(verification: &Verification) -> String {
     out
 }
 
-/// Number of frames checked, and in total.
+/// Returns the number of frames checked, and in total.
 fn checked(verification: &Verification, capture: &Line) -> String {
     format!(
         "{} of {} protected frames checked",

@@ -1,4 +1,4 @@
-//! `qmacsec link`: what the modelled CV-QKD link delivers, with every input beside it.
+//! `qmacsec link`: the output of the modelled CV-QKD link, together with every input.
 
 use std::process::ExitCode;
 
@@ -28,7 +28,7 @@ Examples:
   qmacsec link --preset modern-llo-50km --excess-noise 0.02 --json
   qmacsec link --list")]
 pub struct Args {
-    /// Where to start from
+    /// Preset to start from
     #[arg(long, value_name = "NAME", default_value = limits::LINK_PRESET)]
     preset: String,
     /// Length of the fibre
@@ -40,7 +40,7 @@ pub struct Args {
     /// Symbols sent per second, such as 1e6
     #[arg(long, value_name = "BAUD", allow_negative_numbers = true)]
     baud: Option<f64>,
-    /// Share of the symbols that carries no key: pilots, frame heads
+    /// Share of the symbols that carries no key: pilots, frame headers
     #[arg(long, value_name = "0..1", allow_negative_numbers = true)]
     overhead: Option<f64>,
     /// Modulation variance V_A, in shot-noise units; default: the best for this link
@@ -68,7 +68,7 @@ pub struct Args {
         allow_negative_numbers = true
     )]
     v_el: Option<f64>,
-    /// Take Eve to hold the receiver's loss and noise too
+    /// Assume that Eve also controls the loss and noise of the receiver
     #[arg(long)]
     untrusted: bool,
     /// Reconciliation efficiency beta
@@ -94,7 +94,7 @@ pub struct Args {
     /// Failure probability of each step of the proof
     #[arg(long, value_name = "0..1", allow_negative_numbers = true)]
     epsilon: Option<f64>,
-    /// For scripts
+    /// Print JSON, for scripts
     #[arg(long)]
     json: bool,
     /// List the presets
@@ -102,14 +102,14 @@ pub struct Args {
     list: bool,
 }
 
-/// How the receiver measures.
+/// The measurement of the receiver.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum DetectionName {
     Homodyne,
     Heterodyne,
 }
 
-/// A proof.
+/// The security proof.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum ProofName {
     /// Leverrier, Grosshans, Grangier 2010; not composable
@@ -166,7 +166,7 @@ pub fn main(args: &Args) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The preset with what was asked for in its place.
+/// Applies the arguments to the preset.
 fn link(args: &Args, preset: Preset) -> Result<Link, OutOfRange> {
     let mut link = preset.link();
     let fibre = link.fibre;
@@ -233,7 +233,7 @@ fn block(args: &Args, preset: Block) -> Result<Block, OutOfRange> {
     Ok(block.with_proof(proof))
 }
 
-/// The report in at most 80 columns.
+/// Formats the report in at most 80 columns.
 fn text(preset: Preset, report: &LinkReport, notes: &[String]) -> String {
     let mut out = wrapped(&format!("{preset}: {}", preset.description()), "", "  ");
     let mut section = None;
@@ -263,7 +263,7 @@ fn text(preset: Preset, report: &LinkReport, notes: &[String]) -> String {
     out + &wrapped(&summary(report), "", "")
 }
 
-/// A label and its value, on one line if they fit.
+/// Formats a label and its value, on one line if they fit.
 fn line(label: &str, value: &str) -> String {
     if label.len() <= LABEL && 2 + LABEL + 1 + value.len() <= COLUMNS {
         return format!("  {label:<LABEL$} {value}\n");

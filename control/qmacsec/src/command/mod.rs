@@ -1,4 +1,4 @@
-//! One file per command of the program: its arguments, its help, and what it prints.
+//! One file for each command of the program: its arguments, its help and its output.
 
 pub mod check;
 pub mod keys;
@@ -10,5 +10,5 @@ pub mod pki;
 pub mod run;
 pub mod status;
 
-/// What a command ends with: an exit code, or a failure to be printed.
+/// The result of a command: an exit code, or a failure to be printed.
 pub type Outcome = Result<std::process::ExitCode, Box<dyn std::error::Error>>;

@@ -1,4 +1,4 @@
-//! `qmacsec rekey`, `reload` and `zeroise`: what a running encryptor is told to do.
+//! `qmacsec rekey`, `reload` and `zeroise`: orders to a running encryptor.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ pub struct RekeyArgs {
     /// The daemon's status socket
     #[arg(long, value_name = "PATH", default_value = limits::STATUS_SOCKET)]
     socket: PathBuf,
-    /// For scripts
+    /// Print JSON, for scripts
     #[arg(long)]
     json: bool,
 }
@@ -36,7 +36,7 @@ pub struct ReloadArgs {
     /// The daemon's status socket
     #[arg(long, value_name = "PATH", default_value = limits::STATUS_SOCKET)]
     socket: PathBuf,
-    /// For scripts
+    /// Print JSON, for scripts
     #[arg(long)]
     json: bool,
 }
@@ -53,10 +53,10 @@ pub struct ZeroiseArgs {
     /// The daemon's status socket
     #[arg(long, value_name = "PATH", default_value = limits::STATUS_SOCKET)]
     socket: PathBuf,
-    /// Really: traffic stops until the daemon is started anew
+    /// Confirm: traffic stops until the daemon is restarted
     #[arg(long)]
     yes: bool,
-    /// For scripts
+    /// Print JSON, for scripts
     #[arg(long)]
     json: bool,
 }
@@ -64,16 +64,16 @@ pub struct ZeroiseArgs {
 /// Orders a fresh key.
 ///
 /// # Errors
-/// No daemon.
+/// No daemon answers.
 pub fn rekey(args: &RekeyArgs) -> Outcome {
     let done: Done = request(&args.socket, Request::Rekey)?;
     print(&done, args.json)
 }
 
-/// Has the config read anew.
+/// Orders a reload of the config.
 ///
 /// # Errors
-/// No daemon.
+/// No daemon answers.
 pub fn reload(args: &ReloadArgs) -> Outcome {
     let done: Done = request(&args.socket, Request::Reload)?;
     print(&done, args.json)
@@ -82,7 +82,7 @@ pub fn reload(args: &ReloadArgs) -> Outcome {
 /// Orders the end of all keys.
 ///
 /// # Errors
-/// No daemon, or no `--yes`.
+/// No daemon answers, or `--yes` is missing.
 pub fn zeroise(args: &ZeroiseArgs) -> Outcome {
     if !args.yes {
         return Err("zeroise stops all traffic until the daemon is started anew; mend: if you mean it, add --yes".into());

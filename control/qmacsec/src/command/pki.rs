@@ -1,4 +1,4 @@
-//! `qmacsec pki`: lab certificates, and pre-shared secrets.
+//! `qmacsec pki`: lab certificates and pre-shared secrets.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -33,16 +33,18 @@ pub struct Args {
     /// Folder for the certificates
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
-    /// A KME, with further names and addresses it is reached by; default for a new authority: kme-a, kme-b
+    /// A KME, with further names and addresses under which it is reached; default for a new
+    /// authority: kme-a, kme-b
     #[arg(long = "kme", value_name = "ID[=HOST,...]", requires = "dir")]
     kmes: Vec<String>,
-    /// An SAE (an encryptor, as the KMEs know it); default for a new authority: sae-a, sae-b
+    /// An SAE (an encryptor, by the ID that the KMEs know); default for a new authority: sae-a,
+    /// sae-b
     #[arg(long = "sae", value_name = "ID", requires = "dir")]
     saes: Vec<String>,
-    /// How long the certificates are valid; default: 365 days, or as long as the authority
+    /// Validity of the certificates; default: 365 days, or as long as the authority
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, requires = "dir")]
     validity: Option<Duration>,
-    /// Replace files that are there: those of the names given, or all and the authority
+    /// Replace existing files: those of the given names, or all files and the authority
     #[arg(long, requires = "dir")]
     overwrite: bool,
     /// File for a fresh pre-shared secret (never replaced)
@@ -50,7 +52,7 @@ pub struct Args {
     psk: Option<PathBuf>,
 }
 
-/// Makes the requested files and lists them.
+/// Creates the requested files and lists them.
 ///
 /// # Errors
 /// An invalid name, a file that exists already, a folder or output that cannot be written.
@@ -63,14 +65,15 @@ pub fn main(args: &Args) -> Outcome {
         write_psk(file).map_err(|error| format!("{}: {error}", file.display()))?;
         made.push(file.clone());
     }
-    // All files are made before the first is listed: a failed output leaves no partial set.
+    // All files are created before the first is listed, so a failed output leaves no partial set.
     for file in made {
         outln!("{}", file.display())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Adds to the authority in `dir` if there is one and names are given, else makes a new one.
+/// Adds to the authority in `dir` if one exists and names are given. Otherwise creates a new
+/// authority.
 fn certificates(dir: &Path, args: &Args) -> Result<Vec<PathBuf>, PkiError> {
     let kmes: Vec<_> = args.kmes.iter().map(|text| kme_name(text)).collect();
     let saes = args.saes.clone();
@@ -113,7 +116,7 @@ pub(crate) fn write_psk(file: &Path) -> io::Result<()> {
     let mut text = Zeroizing::new(String::with_capacity(2 * octets.len() + 1));
     for octet in octets.iter() {
         for digit in [octet >> 4, octet & 0xf] {
-            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0')); // a nibble is a digit
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0')); // 4 bits: one digit
         }
     }
     text.push('\n');

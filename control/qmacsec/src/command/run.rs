@@ -74,7 +74,7 @@ pub struct Args {
 /// Runs until SIGINT or SIGTERM.
 ///
 /// # Errors
-/// What keeps the encryptor from coming up, with the mend.
+/// The reason why the encryptor cannot start, with the fix.
 pub fn main(args: &Args) -> Outcome {
     let _log = daemon::begin()?;
     let config = preflight::examine(&args.config)?;

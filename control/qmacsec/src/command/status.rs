@@ -1,4 +1,4 @@
-//! `qmacsec status`: is it encrypting now, with which key, how old, from where.
+//! `qmacsec status`: whether the box encrypts now, and with which key, of which age and origin.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,16 +43,16 @@ pub struct Args {
     /// The daemon's status socket
     #[arg(long, value_name = "PATH", default_value = limits::STATUS_SOCKET)]
     socket: PathBuf,
-    /// The whole report, for scripts
+    /// Print the whole report as JSON, for scripts
     #[arg(long)]
     json: bool,
-    /// Metrics in the text format of Prometheus, for node_exporter's textfile collector. Exit code 0;
-    /// without a daemon the metrics are just `qmacsec_up 0`
+    /// Print metrics in the text format of Prometheus, for node_exporter's textfile collector. Exit
+    /// code 0; without a daemon the only metric is `qmacsec_up 0`
     #[arg(long, conflicts_with = "json")]
     prometheus: bool,
 }
 
-/// Asks and prints.
+/// Queries the daemon and prints its status.
 ///
 /// # Errors
 /// No daemon answers, or the output cannot be written.
@@ -78,7 +78,7 @@ pub fn main(args: &Args) -> Outcome {
     })
 }
 
-/// One screen.
+/// Formats the status for one screen.
 pub(crate) fn text(report: &Report) -> String {
     let mut out = String::new();
     let mut line = |text: String| {
@@ -200,7 +200,7 @@ pub(crate) fn text(report: &Report) -> String {
     out
 }
 
-/// State of the ledger.
+/// Formats the state of the ledger.
 fn ledger_line(ledger: &LedgerReport) -> String {
     let lost = match ledger.lost {
         0 => String::new(),
@@ -220,7 +220,7 @@ fn ledger_line(ledger: &LedgerReport) -> String {
     }
 }
 
-/// One worker, or all of them together.
+/// Formats one worker, or all of them together.
 fn workers(worker: &WorkerReport, line: &mut impl FnMut(String)) {
     if !worker.alive {
         line("  a worker has DIED: no frame passes it; restart the daemon".to_owned());
@@ -261,7 +261,7 @@ fn direction(direction: &Direction) -> String {
     )
 }
 
-/// What the last change of key took.
+/// Formats the times of the last key switch.
 fn switch(switch: &Switch) -> String {
     let between = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e3;
     format!(

@@ -24,23 +24,24 @@ pub struct EncryptorConfig {
     /// Cipher suite and replay.
     #[serde(default)]
     pub macsec: Macsec,
-    /// When keys change.
+    /// Times and policy of key changes.
     #[serde(default)]
     pub rekey: Rekey,
     /// The site's key management entity.
     pub kme: Kme,
-    /// Who is at the other end of the line. A list, for multipoint; exactly one today.
+    /// The peer at the other end of the line. A list, for multipoint; today it has exactly one
+    /// element.
     pub peer: Vec<Peer>,
-    /// Which frames are protected, which bypass, which are dropped.
+    /// The frames that are protected, that bypass, and that are dropped.
     #[serde(default)]
     pub policy: Policy,
-    /// How the frame workers use the machine.
+    /// The use of the machine by the frame workers.
     #[serde(default)]
     pub worker: Worker,
-    /// What DPDK takes of the machine.
+    /// The resources of the machine for DPDK.
     #[serde(default)]
     pub dpdk: Dpdk,
-    /// As it stands in the file.
+    /// The document in the file.
     #[serde(skip)]
     pub document: Document,
 }
@@ -49,20 +50,20 @@ pub struct EncryptorConfig {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encryptor {
-    /// Shown in status and logs.
+    /// Name in status and logs.
     pub name: String,
-    /// The MAC address inside our SCIs; default: that of the black interface.
+    /// MAC address in our SCIs. Default: that of the black interface.
     pub mac: Option<Mac>,
-    /// Where `qmacsec status` finds the daemon.
+    /// Path of the status socket, which `qmacsec status` queries.
     #[serde(default = "default_status_socket")]
     pub status_socket: PathBuf,
-    /// File of the ledger: one record for each key used. Default: none is kept.
+    /// File of the ledger: one record for each used key. Default: no ledger.
     pub ledger: Option<PathBuf>,
     /// Limit for all files of the ledger together; above it the oldest are removed. Default: 32 GB,
     /// more than ten years at the default interval.
     #[serde(default = "default_ledger_max_size")]
     pub ledger_max_size: Size,
-    /// When one port loses its link the other is taken down as well, and back with it.
+    /// When one port loses its link, the other is taken down too. It comes up again with the first.
     #[serde(default)]
     pub link_loss_forwarding: bool,
     /// AES-GCM engine.
@@ -70,22 +71,23 @@ pub struct Encryptor {
     pub engine: EngineName,
 }
 
-/// How frames get from an interface to the worker and back.
+/// The way of frames from an interface to the worker and back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PortKind {
-    /// A TAP device that this daemon makes; hosts behind it use it as their interface.
+    /// A TAP device that this daemon creates. Hosts behind it use it as their interface.
     Tap,
     /// An existing interface, by AF_PACKET: works everywhere.
     Packet,
-    /// An existing interface, by AF_XDP: past the kernel's stack; one process per interface.
+    /// An existing interface, by AF_XDP: bypasses the kernel's stack; one process for each
+    /// interface.
     Xdp,
-    /// A device that the kernel has handed over to DPDK, or a virtual device of DPDK's.
+    /// A device that the kernel has handed over to DPDK, or a virtual device of DPDK.
     Dpdk,
 }
 
 impl PortKind {
-    /// As in the config.
+    /// Returns the name in the config.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -103,12 +105,12 @@ impl PortKind {
 pub struct Red {
     /// Kind of port.
     pub port: PortKind,
-    /// Name of the interface; of a `dpdk` port none.
+    /// Name of the interface. A `dpdk` port has none.
     #[serde(default)]
     pub interface: String,
     /// Device of a `dpdk` port.
     pub device: Option<DeviceText>,
-    /// Where the program of an `xdp` port runs.
+    /// The place where the program of an `xdp` port runs.
     #[serde(default)]
     pub xdp_mode: XdpModeName,
     /// For AF_XDP on a veth: `txvlan` is off at its other end, so VLAN tags are in the frames.
@@ -116,7 +118,7 @@ pub struct Red {
     pub xdp_tags_in_frames: bool,
     /// Network namespace of the interface, as a path; default: the daemon's own.
     pub netns: Option<PathBuf>,
-    /// Largest payload of a red frame, in octets, without the Ethernet header. A VLAN tag of the
+    /// Largest payload of a red frame in octets, without the Ethernet header. A VLAN tag of the
     /// hosts counts: 1504 for a trunk.
     #[serde(default = "default_red_mtu")]
     pub mtu: u16,
@@ -128,13 +130,12 @@ pub struct Red {
 pub struct Black {
     /// Kind of port.
     pub port: PortKind,
-    /// Name of the interface; of a `dpdk` port none. Its MTU is raised to the red MTU + 32 where it
-    /// is smaller.
+    /// Name of the interface. A `dpdk` port has none. A smaller MTU is raised to the red MTU + 32.
     #[serde(default)]
     pub interface: String,
-    /// Device of a `dpdk` port. The same holds for its MTU.
+    /// Device of a `dpdk` port. Its MTU is raised in the same way.
     pub device: Option<DeviceText>,
-    /// Where the program of an `xdp` port runs.
+    /// The place where the program of an `xdp` port runs.
     #[serde(default)]
     pub xdp_mode: XdpModeName,
     /// For AF_XDP on a veth: `txvlan` is off at its other end, so VLAN tags are in the frames.
@@ -146,12 +147,12 @@ pub struct Black {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Macsec {
-    /// Cipher suite; both ends must name the same.
+    /// Cipher suite; both ends must use the same.
     pub suite: SuiteName,
-    /// How many packet numbers a frame may come late.
+    /// The replay window, in packet numbers.
     pub replay_window: u32,
-    /// So many VLAN tags, 0 to 2, stay in clear in front of the SecTAG, for a line that switches by
-    /// VLAN; both ends must name the same.
+    /// Number of VLAN tags, 0 to 2, that stay in clear before the SecTAG, for a line that switches
+    /// by VLAN. Both ends must use the same.
     pub clear_vlan_tags: u8,
     /// Limit of VLAN tags, 0 to 2, that the line may add before our frames; they are removed.
     pub line_vlan_tags: u8,
@@ -161,20 +162,20 @@ pub struct Macsec {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rekey {
-    /// How long a key is used before the next one takes over.
+    /// Time that a key is used before the next key takes over.
     pub interval: Span,
-    /// When keys run short each is used for the first of these, then for the second. Default: in
-    /// proportion to `interval`, 10 s and 60 s at 3 s.
+    /// When keys run short, each key is used for the first of these times, then for the second.
+    /// Default: in proportion to `interval`, 10 s and 60 s at 3 s.
     pub stretch: Option<[Span; 2]>,
-    /// When keys run short, the last one is used for so long, then traffic stops.
+    /// When keys run short, the longest use of the last key. After that, traffic stops.
     pub hold_max: Span,
-    /// What keys must rest on: QKD and ML-KEM, or QKD alone; both ends must name the same.
+    /// The basis of keys: QKD and ML-KEM, or QKD alone. Both ends must use the same.
     pub policy: PolicyName,
     /// Time between two ML-KEM exchanges.
     pub kem_interval: Span,
     /// EtherType of our rekey frames on the line.
     pub ethertype: u16,
-    /// Where rekey frames are sent to.
+    /// Destination address of rekey frames.
     pub destination: Mac,
 }
 
@@ -182,9 +183,9 @@ pub struct Rekey {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Peer {
-    /// Shown in status and logs.
+    /// Name in status and logs.
     pub name: String,
-    /// SAE ID of the encryptor there, as the KMEs know it.
+    /// SAE ID of the peer, as registered at the KMEs.
     pub sae_id: String,
     /// File with the secret that both ends share: 64 to 128 hex digits.
     pub psk_file: PathBuf,
@@ -216,7 +217,7 @@ impl Default for Rekey {
 }
 
 impl Red {
-    /// Its interface, or its device.
+    /// Returns its interface, or its device.
     #[must_use]
     pub fn name(&self) -> &str {
         self.place().name()
@@ -233,7 +234,7 @@ impl Red {
 }
 
 impl Black {
-    /// Its interface, or its device.
+    /// Returns its interface, or its device.
     #[must_use]
     pub fn name(&self) -> &str {
         self.place().name()
@@ -262,7 +263,7 @@ fn default_red_mtu() -> u16 {
 }
 
 impl EncryptorConfig {
-    /// Reads, parses and checks a config file; paths become absolute or relative to the process.
+    /// Reads, parses and checks a config file. Paths become absolute or relative to the process.
     ///
     /// # Errors
     /// All mistakes in it, each with file, key, value and fix.
@@ -273,8 +274,8 @@ impl EncryptorConfig {
         }
     }
 
-    /// Like [`Self::read`], but also returns the readable part when there are mistakes. An
-    /// encryptor must not run with that part.
+    /// Like [`Self::read`], but also returns the readable part if there are mistakes. An encryptor
+    /// must not run with that part.
     pub(crate) fn read_as_far_as_possible(path: &Path) -> (Option<Self>, Mistakes) {
         let text = match file::text(path) {
             Ok(text) => text,
@@ -294,7 +295,7 @@ impl EncryptorConfig {
         (Some(config), mistakes)
     }
 
-    /// The peer. Exactly one, checked when the file was read.
+    /// Returns the peer. The check of the file ensures that there is exactly one.
     #[must_use]
     pub fn the_peer(&self) -> &Peer {
         self.peer
@@ -445,7 +446,7 @@ impl EncryptorConfig {
 }
 
 impl Rekey {
-    /// Checks that times are consistent with each other.
+    /// Checks that the times are consistent with each other.
     fn check_times(&self, file: &Path) -> Result<(), ConfigError> {
         if self.hold_max.0 < self.interval.0 * 2 {
             return Err(ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")

@@ -1,9 +1,9 @@
-//! What is wrong with a config file, said so that its reader can mend it.
+//! Mistakes in a config file, with texts that name the fix.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// One mistake: in which file, at which key, what stands there, what is wrong, what to write.
+/// One mistake: the file, the key, its value, the problem and the fix.
 #[derive(Debug)]
 pub struct ConfigError {
     file: PathBuf,
@@ -14,7 +14,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// A mistake at `key` of `file`.
+    /// Creates a mistake at `key` of `file`.
     pub(crate) fn new(file: &Path, key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
             file: file.to_path_buf(),
@@ -25,13 +25,13 @@ impl ConfigError {
         }
     }
 
-    /// What stands there now.
+    /// Sets the present value.
     pub(crate) fn value(mut self, value: impl fmt::Display) -> Self {
         self.value = Some(value.to_string());
         self
     }
 
-    /// What to write instead.
+    /// Sets the fix.
     pub(crate) fn mend(mut self, mend: impl Into<String>) -> Self {
         self.mend = Some(mend.into());
         self
@@ -62,13 +62,13 @@ impl std::error::Error for ConfigError {}
 pub struct Mistakes(Vec<ConfigError>);
 
 impl Mistakes {
-    /// Whether there is no mistake.
+    /// True if there is no mistake.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Adds a mistake, unless it is there already.
+    /// Adds a mistake, unless it is already in the list.
     pub(crate) fn add(&mut self, mistake: ConfigError) {
         let same = |known: &ConfigError| known.to_string() == mistake.to_string();
         if !self.0.iter().any(same) {
@@ -76,7 +76,7 @@ impl Mistakes {
         }
     }
 
-    /// Adds the mistake of a check, if any, and returns its value otherwise.
+    /// Adds the mistake of a check, if there is one. Otherwise returns the value.
     pub(crate) fn note<T>(&mut self, checked: Result<T, ConfigError>) -> Option<T> {
         checked.map_err(|mistake| self.add(mistake)).ok()
     }

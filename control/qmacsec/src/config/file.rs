@@ -1,5 +1,5 @@
-//! Reading a TOML file into a config struct: unknown keys are mistakes, and each mistake names
-//! file, key, value and mend.
+//! Reads a TOML file into a config struct. Unknown keys are mistakes, and each mistake names file,
+//! key, value and fix.
 
 use std::ops::Range;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{ConfigError, Mistakes};
 
-/// A config file is a page or two of text; more is not a config file.
+/// Limit for the length of a config file, which has a page or two of text.
 const FILE_LEN_MAX: usize = 1 << 20;
 /// Limit of mistakes in one report.
 const MISTAKES_MAX: usize = 32;
@@ -18,7 +18,7 @@ pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<T, ConfigError> {
     parse(file, &text(file)?)
 }
 
-/// Reads `file`, which must be no longer than a config is.
+/// Reads `file`, up to the length limit of a config.
 pub(crate) fn text(file: &Path) -> Result<String, ConfigError> {
     let unreadable = |problem: String| {
         ConfigError::new(file, "", format!("cannot be read: {problem}"))
@@ -77,7 +77,7 @@ struct Fault {
 }
 
 impl Fault {
-    /// Path of the missing key.
+    /// Returns the path of the missing key.
     fn missing_in(&self) -> Option<String> {
         let missing = self.missing.as_ref()?;
         Some(match self.key.as_str() {
@@ -121,7 +121,7 @@ fn attempt<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Box<Fault>
     })
 }
 
-/// The lines that hold the octets of `span`.
+/// Returns the lines that hold the octets of `span`.
 fn lines_of(text: &str, span: &Range<usize>) -> Range<usize> {
     let start = text.get(..span.start).and_then(|before| before.rfind('\n'));
     let behind = span.end.max(span.start + 1).min(text.len());
@@ -129,7 +129,7 @@ fn lines_of(text: &str, span: &Range<usize>) -> Range<usize> {
     start.map_or(0, |at| at + 1)..end.map_or(text.len(), |len| behind + len)
 }
 
-/// The lines of the section that contains this octet, with its header.
+/// Returns the lines of the section that contains this octet, with its header.
 fn section_around(text: &str, octet: usize) -> Range<usize> {
     let mut section = 0..text.len();
     let mut at = 0;
@@ -154,7 +154,7 @@ fn blank(text: &mut String, lines: Range<usize>) {
     }
 }
 
-/// Our own value types end their messages with `; mend: ...`.
+/// Splits off the fix: messages of our own value types end with `; mend: ...`.
 fn split_mend(message: &str) -> (String, Option<String>) {
     let first_line = message.lines().next().unwrap_or(message);
     if let Some((problem, mend)) = first_line.split_once("; mend: ") {
@@ -174,7 +174,7 @@ fn split_mend(message: &str) -> (String, Option<String>) {
     (first_line.to_owned(), mend)
 }
 
-/// What serde expects, as people say it.
+/// Describes the type that serde expects in plain words.
 fn in_words(kind: &str) -> String {
     let upto = |largest: u64| format!("a whole number from 0 to {largest}, without quotes");
     match kind {

@@ -18,21 +18,21 @@ pub struct KmeFile {
     pub link: Link,
     /// One or two KMEs.
     pub kme: Vec<Kme>,
-    /// Where `qmacsec status` finds the daemon.
+    /// Path of the status socket, which `qmacsec status` queries.
     pub status_socket: Option<PathBuf>,
 }
 
-/// `[link]`: which CV-QKD link is modelled.
+/// `[link]`: the CV-QKD link that is modelled.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Link {
-    /// Name of a preset, as `qmacsec link` lists them.
+    /// Name of a preset from `qmacsec link --list`.
     pub preset: String,
     /// Length of the fibre; default: the preset's.
     pub km: Option<f64>,
-    /// Blocks of key that lie in the pool at start, as if the link had run before.
+    /// Blocks of key in the pool at the start, as if the link had run before.
     pub blocks_at_start: u32,
-    /// How long a key waits for the other end to fetch it.
+    /// Time that the other end has to fetch a key.
     pub key_life: Span,
 }
 
@@ -44,9 +44,9 @@ pub struct Kme {
     pub kme_id: String,
     /// Address and port to listen on: ETSI GS QKD 014.
     pub listen: SocketAddr,
-    /// Address and port for SKIP, if it is to be served too.
+    /// Address and port for SKIP, if it is served too.
     pub skip_listen: Option<SocketAddr>,
-    /// Authority (PEM) that signs the certificates of the SAEs.
+    /// Certificate (PEM) of the authority that signs the certificates of the SAEs.
     pub ca: PathBuf,
     /// Certificate (PEM) of this KME.
     pub cert: PathBuf,
@@ -71,7 +71,7 @@ impl KmeFile {
     /// Reads, parses and checks a config file.
     ///
     /// # Errors
-    /// The first mistake found, with file, key, value and mend.
+    /// The first mistake found, with file, key, value and fix.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = file::read(path)?;
         let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();

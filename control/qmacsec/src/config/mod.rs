@@ -1,7 +1,7 @@
-//! Config files: TOML, one for an encryptor, one for lab KMEs.
+//! Config files in TOML: one kind for an encryptor, one for lab KMEs.
 //!
-//! Parsed into types that cannot hold a wrong value; an unknown key is a mistake; a mistake names
-//! file, key, value and mend. Not here: anything that happens with the values.
+//! They are parsed into types that cannot hold an invalid value. An unknown key is a mistake. A
+//! mistake names file, key, value and fix. The use of the values is elsewhere.
 
 mod encryptor;
 mod error;

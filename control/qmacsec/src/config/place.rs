@@ -1,5 +1,5 @@
-//! Where a port is: an interface of the machine, or a device of DPDK. And `[dpdk]`, which all ports of
-//! DPDK share.
+//! The place of a port: an interface of the machine, or a device of DPDK. Also `[dpdk]`, which all
+//! DPDK ports share.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use super::{ConfigError, PortKind};
 pub struct Dpdk {
     /// Memory of all its buffers and rings, in MiB.
     pub memory_mb: usize,
-    /// Memory is taken from huge pages; devices on PCI need them.
+    /// Takes memory from huge pages, which devices on PCI need.
     pub hugepages: bool,
     /// Buffers of a worker, for red and black together.
     pub mbufs: usize,
@@ -49,7 +49,7 @@ impl Dpdk {
     }
 }
 
-/// Place and kind of one port, as its section has them.
+/// Place and kind of one port, from its section.
 pub(super) struct Place<'a> {
     /// `red` or `black`.
     pub(super) section: &'static str,
@@ -59,18 +59,18 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// As people name it.
+    /// Returns the name for messages.
     pub(super) fn name(&self) -> &'a str {
         self.device
             .map_or(self.interface, |device| device.0.devargs())
     }
 
-    /// The key that names it.
+    /// Returns the key that names the place.
     pub(super) fn key(&self) -> &'static str {
         self.device.map_or("interface", |_| "device")
     }
 
-    /// Whether the section says what its kind needs, and nothing else.
+    /// Checks that the section has the keys that its kind needs, and no others.
     pub(super) fn check(&self, file: &Path) -> Result<(), ConfigError> {
         let key = |name: &str| format!("{}.{name}", self.section);
         if self.kind == PortKind::Dpdk {

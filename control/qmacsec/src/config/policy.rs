@@ -1,4 +1,4 @@
-//! `[policy]`: which frames are protected, which bypass, which are dropped.
+//! `[policy]`: the frames that are protected, that bypass, and that are dropped.
 
 use std::path::Path;
 
@@ -12,11 +12,11 @@ use super::value::{ActionName, Addresses, ProtocolName};
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// What is done with frames that no rule names: protect, or discard.
+    /// Action for frames that match no rule: protect, or discard.
     pub default: ActionName,
-    /// `[[policy.rule]]`: the first that matches decides.
+    /// `[[policy.rule]]`: the first matching rule decides.
     pub rule: Vec<PolicyRule>,
-    /// The table that these rules make.
+    /// The table that these rules form.
     #[serde(skip)]
     pub(crate) table: worker::Policy,
 }
@@ -29,16 +29,16 @@ pub struct PolicyRule {
     pub protocol: Option<ProtocolName>,
     /// Group addresses: `01:80:c2:00:00:0e`, or `01:80:c2:00:00:0x` for all sixteen.
     pub destination: Option<Addresses>,
-    /// EtherType behind up to two VLAN tags.
+    /// EtherType after up to two VLAN tags.
     pub ethertype: Option<u16>,
     /// VLAN of the outer tag.
     pub vlan: Option<u16>,
-    /// What is done with them.
+    /// Action for these frames.
     pub action: ActionName,
 }
 
 impl Policy {
-    /// Makes the table.
+    /// Builds the table.
     pub(super) fn tabulate(
         &mut self,
         file: &Path,
@@ -69,7 +69,7 @@ impl Policy {
 }
 
 impl PolicyRule {
-    /// `None` when the protocol and another key name the same part of a frame.
+    /// Returns `None` if the protocol and another key name the same part of a frame.
     fn rule(&self) -> Option<Rule> {
         let action = self.action.0;
         let protocol = self

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::ConfigError;
 use crate::limits;
 
-/// Octets of the secret; wiped when dropped.
+/// Octets of the secret. Wiped when dropped.
 pub struct Psk(Zeroizing<Vec<u8>>);
 
 impl Psk {
@@ -46,14 +46,14 @@ impl Psk {
         Ok(Self(octets))
     }
 
-    /// The octets, for the key schedule only.
+    /// The octets, only for the key schedule.
     pub(crate) fn expose(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// The reason why these octets are not random. It finds what people type by hand: zeros, a repeated
-/// pattern, a count, words. It rejects one in 10^11 random numbers.
+/// Returns the reason why these octets are not random. It finds values that people type by hand:
+/// zeros, a repeated pattern, a count, words. It rejects one in 10^11 random values.
 fn not_random(octets: &[u8]) -> Option<&'static str> {
     let different = octets.iter().collect::<BTreeSet<_>>().len();
     let repeats = |period: usize| octets.iter().zip(&octets[period..]).all(|(a, b)| a == b);

@@ -1,4 +1,4 @@
-//! What differs between two configs, and which of it a running encryptor cannot take over.
+//! Finds the differences between two configs that a running encryptor cannot apply.
 
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -6,13 +6,13 @@ use toml::{Table, Value};
 /// The section that can change while the encryptor runs.
 const RELOADED: &str = "policy";
 
-/// A config as it stands in its file.
+/// A config as written in its file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Document(Table);
 
 impl Document {
-    /// The keys, as in the file, that differ in `new` and come into force at a restart only.
+    /// Returns the keys that differ in `new` and take effect only at a restart.
     #[must_use]
     pub fn needs_restart(&self, new: &Self) -> Vec<String> {
         let mut keys = Vec::new();
@@ -22,7 +22,7 @@ impl Document {
     }
 }
 
-/// Enters the path of each value that is only in one of both, or not the same.
+/// Enters the path of each value that exists in only one of the two, or differs.
 fn differing(old: &Table, new: &Table, path: &str, keys: &mut Vec<String>) {
     let both = old
         .keys()
@@ -37,7 +37,7 @@ fn differing_value(old: Option<&Value>, new: Option<&Value>, path: String, keys:
         (Some(Value::Table(old)), Some(Value::Table(new))) => {
             differing(old, new, &format!("{path}."), keys);
         }
-        // A section that is not there is one without keys.
+        // A missing section counts as a section without keys.
         (Some(Value::Table(only)), None) | (None, Some(Value::Table(only))) => {
             differing(only, &Table::new(), &format!("{path}."), keys);
         }

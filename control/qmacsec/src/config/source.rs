@@ -1,4 +1,4 @@
-//! `[kme]` of an encryptor: where its keys come from.
+//! `[kme]` of an encryptor: the source of its keys.
 
 use std::path::{Path, PathBuf};
 
@@ -13,36 +13,36 @@ use crate::limits;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kme {
-    /// What it speaks: `etsi-014` (default) or `skip`.
+    /// Protocol: `etsi-014` (default) or `skip`.
     #[serde(default)]
     pub protocol: KeyProtocol,
     /// `https://host:port` of the KME of this site.
     pub url: String,
     /// If given, the KME's certificate must carry this ID.
     pub kme_id: Option<String>,
-    /// A second KME of this site, asked when the first fails or is slow. Same protocol, same
-    /// certificates.
+    /// A second KME of this site, which is asked when the first fails or is slow. It uses the same
+    /// protocol and certificates.
     pub fallback_url: Option<String>,
     /// If given, the second KME's certificate must carry this ID.
     pub fallback_kme_id: Option<String>,
     /// Certificate (PEM) of the authority that signed the KME's certificate.
     pub ca: PathBuf,
-    /// Our certificate (PEM): names this encryptor to the KME (SAE ID).
+    /// Our certificate (PEM), which names this encryptor to the KME (SAE ID).
     pub cert: PathBuf,
     /// Private key (PEM, PKCS#8) of our certificate.
     pub key: PathBuf,
-    /// How long one request may take.
+    /// Time limit for one request.
     #[serde(default = "default_kme_timeout")]
     pub timeout: Span,
-    /// `post` (default) or `get`: some KMEs have but one form of enc_keys and dec_keys.
+    /// `post` (default) or `get`: some KMEs support only one form of enc_keys and dec_keys.
     #[serde(default)]
     pub form: RequestForm,
-    /// No effect: only HTTP/1.1 is used. Configs that set it still load.
+    /// No effect, because only HTTP/1.1 is used. Configs that set it still load.
     #[serde(default)]
     pub http1_only: bool,
 }
 
-/// Which form of enc_keys and dec_keys is sent.
+/// The form of enc_keys and dec_keys requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RequestForm {
@@ -53,7 +53,7 @@ pub enum RequestForm {
     Get,
 }
 
-/// What a KME speaks.
+/// The protocol of a KME.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyProtocol {
@@ -70,7 +70,7 @@ fn default_kme_timeout() -> Span {
 }
 
 impl Kme {
-    /// The first KME, then the second if there is one: URL and expected ID.
+    /// Returns URL and expected ID of the first KME, then of the second if there is one.
     pub fn addresses(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let fallback = self.fallback_url.as_deref();
         [

@@ -1,4 +1,4 @@
-//! Every mistake names file, key, value and mend.
+//! Every mistake names file, key, value and fix.
 
 use std::path::Path;
 use std::time::Duration;
@@ -63,7 +63,7 @@ fn the_limit_of_the_ledger_has_a_default_and_a_minimum() {
 
 #[test]
 fn each_mistake_names_key_value_and_mend() {
-    // what stands in the file, what takes its place, what the message must hold
+    // original text in the file, replacement, words that the message must contain
     let table = [
         (
             "name = \"site-a\"",
@@ -319,7 +319,7 @@ action = "protect"
 #[test]
 fn what_needs_a_restart_is_named_and_the_policy_does_not() {
     let rule = "[[policy.rule]]\nprotocol = \"lldp\"\naction = \"bypass\"\n[kme]";
-    // (what stands in the file, what takes its place, what needs a restart)
+    // (original text in the file, replacement, key that needs a restart)
     let table = [
         ("[kme]", rule, ""),
         ("[kme]", "[policy]\ndefault = \"discard\"\n[kme]", ""),

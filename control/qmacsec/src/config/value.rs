@@ -1,5 +1,5 @@
-//! Values of config files: types that cannot hold a wrong value, parsed from the text the user
-//! wrote. Their messages end in `; mend: ...`, which [`super::file`] prints on its own line.
+//! Values of config files: types that cannot hold an invalid value, parsed from the user's text.
+//! Their messages end in `; mend: ...`, which [`super::file`] prints on a separate line.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use port::DeviceName;
 use port::xdp::XdpMode;
 use serde::Deserialize;
 
-/// A duration as people write it: `3s`, `500ms`, `5m`.
+/// A duration such as `3s`, `500ms` or `5m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Span(pub Duration);
@@ -59,7 +59,7 @@ impl TryFrom<String> for Addresses {
     }
 }
 
-/// What is done with frames, by name.
+/// An action for frames, by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ActionName(pub worker::Action);
@@ -111,7 +111,7 @@ impl TryFrom<String> for SuiteName {
     }
 }
 
-/// What keys must rest on.
+/// The basis of keys, by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct PolicyName(pub rekey::Policy);
@@ -162,7 +162,7 @@ impl TryFrom<String> for EngineName {
     }
 }
 
-/// Where the XDP program of an AF_XDP port runs: `auto`, or one by name.
+/// The place where the XDP program of an AF_XDP port runs: `auto`, or one by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct XdpModeName(pub XdpMode);

@@ -1,4 +1,4 @@
-//! `[worker]`: how the frame workers use the machine.
+//! `[worker]`: the use of the machine by the frame workers.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,14 +8,14 @@ use serde::Deserialize;
 use super::ConfigError;
 use crate::limits;
 
-/// What a worker does when there is nothing to do.
+/// The behaviour of a worker without work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Idle {
-    /// Spin a little, then sleep until a frame comes.
+    /// Spin for a short time, then sleep until a frame arrives.
     #[default]
     Adaptive,
-    /// Never sleep: for cores that have nothing else to do.
+    /// Never sleep: for cores that have no other work.
     Busy,
 }
 
@@ -23,9 +23,10 @@ pub enum Idle {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Worker {
-    /// Workers, each for both directions, each with a transmit SC of its own.
+    /// Number of workers. Each handles both directions and has its own transmit SC.
     pub count: usize,
-    /// Pin each worker to a core: as many as there are workers. Default: wherever the system puts them.
+    /// Pins each worker to a core; needs one core for each worker. Default: the system chooses the
+    /// cores.
     pub cores: Vec<usize>,
     /// Idle policy.
     pub idle: Idle,
@@ -42,7 +43,7 @@ impl Default for Worker {
 }
 
 impl Worker {
-    /// As the workers know it.
+    /// Converts to the type of the workers.
     pub(crate) fn idle(&self) -> worker::Idle {
         match self.idle {
             Idle::Adaptive => worker::Idle::default(),
@@ -50,10 +51,10 @@ impl Worker {
         }
     }
 
-    /// Whether a machine with so many cores has room for these workers.
+    /// Checks that a machine with this number of cores has room for these workers.
     ///
     /// # Errors
-    /// Busy workers would leave nothing to the rest of the system.
+    /// Busy workers would leave no core to the rest of the system.
     pub fn fits(&self, file: &Path, cores: usize) -> Result<(), ConfigError> {
         self.idle().check(self.count, cores).map_err(|error| {
             ConfigError::new(file, "worker.idle", error.to_string())

@@ -1,8 +1,8 @@
-//! The workers of one encryptor, as the driver sees them: orders go to all of them, and an order is
+//! The driver's view of the workers of one encryptor. Orders go to all of them, and an order is
 //! done when all have acknowledged it.
 //!
-//! Keys are expanded here, on the driver's thread, for each worker its own copy; a worker that gets
-//! one has nothing left to compute.
+//! Keys are expanded here, on the driver's thread, with a separate copy for each worker. A worker
+//! that receives a key has nothing left to compute.
 
 mod ears;
 mod member;
@@ -34,10 +34,10 @@ use crate::status::{PolicyLine, WorkerReport};
 use ears::Ears;
 use member::Member;
 
-/// Between two looks whether the workers have wiped their keys.
+/// Interval of the checks whether the workers have wiped their keys.
 const ZEROISE_LOOK: Duration = Duration::from_micros(200);
 
-/// The workers, and what they were told and have not done yet.
+/// The workers, and the orders that they have not completed yet.
 pub(crate) struct Fleet {
     crew: Vec<Member>,
     ears: Ears,
@@ -58,7 +58,7 @@ struct Pending {
     tickets: Vec<RangeInclusive<u64>>,
 }
 
-/// How the worker with this tx SC is set up.
+/// Returns the settings of the worker with this tx SC.
 fn worker_config(config: &EncryptorConfig, sci: Sci, pollers: usize) -> WorkerConfig {
     let index = usize::from(sci.port() - 1);
     let frame_len_max = usize::from(config.red.mtu) + port::limits::ETHERNET_HEADER;
@@ -85,27 +85,28 @@ fn worker_config(config: &EncryptorConfig, sci: Sci, pollers: usize) -> WorkerCo
     }
 }
 
-/// A policy that the workers were told to follow: for each, its command.
+/// An order to apply a policy: the command of each worker.
 pub(crate) struct PolicyOrder(Vec<u64>);
 
-/// What the workers' counters tell.
+/// The result of reading the workers' counters.
 pub(crate) struct Used {
-    /// Rx SAs under which frames have come, and how many.
+    /// Rx SAs under which frames have arrived, with their numbers of frames.
     pub(crate) rx: BTreeMap<SaId, u64>,
-    /// The tx SA in use, the highest next packet number, and how many frames it has protected.
+    /// The tx SA in use, the highest next packet number, and the number of frames that it has
+    /// protected.
     pub(crate) tx: Option<(SaId, Pn, u64)>,
 }
 
 /// An order that all workers have carried out.
 pub(crate) struct Done {
     pub(crate) step: Step,
-    /// The SA whose life it ended, and how many frames that carried in all.
+    /// The SA that it ended, and the total number of frames under that SA.
     pub(crate) ended: Option<(Direction, SaId, u64)>,
 }
 
 impl Fleet {
-    /// Opens the ports and starts the workers, one after the other: the ports of one interface are in
-    /// the order of the workers.
+    /// Opens the ports and starts the workers, one after the other, so that the ports of one
+    /// interface are in the order of the workers.
     pub(crate) fn start(config: &EncryptorConfig, ports: Ports) -> Result<Self, RunError> {
         let black_mtu = usize::from(config.red.mtu) + OVERHEAD_MAX;
         let pollers = ports.workers.len();
@@ -124,7 +125,7 @@ impl Fleet {
             watches.push(std::mem::take(&mut handle.watches));
             crew.push(Member::new(handle)?);
         }
-        // Starts once all ports are open. The workers share the interfaces.
+        // The watch starts once all ports are open. The workers share the interfaces.
         let watches = watches.into_iter().next().unwrap_or_default();
         Ok(Self {
             crew,
@@ -138,17 +139,17 @@ impl Fleet {
         })
     }
 
-    /// Workers.
+    /// Returns the number of workers.
     pub(crate) fn count(&self) -> usize {
         self.crew.len()
     }
 
-    /// Transmit SCs: one for each worker.
+    /// Returns the number of transmit SCs: one for each worker.
     pub(crate) fn tx_scs(&self) -> u16 {
         u16::try_from(self.crew.len()).unwrap_or(u16::MAX)
     }
 
-    /// Waits until there is a rekey frame from the line.
+    /// Waits for a rekey frame from the line.
     pub(crate) async fn ready(&self) -> io::Result<()> {
         let mut bells: Vec<_> = self
             .crew
@@ -163,7 +164,7 @@ impl Fleet {
     }
 
     /// Takes a limited number of rekey frames from the line, one from each worker in turn. Returns
-    /// whether there may be more.
+    /// true if there may be more.
     pub(crate) fn receive(&mut self, take: impl FnMut(ControlFrame)) -> bool {
         take_turns(
             &mut self.crew,
@@ -174,24 +175,24 @@ impl Fleet {
         )
     }
 
-    /// Sends a rekey frame to the line, by the first worker.
+    /// Sends a rekey frame to the line through the first worker.
     pub(crate) fn send(&mut self, frame: &[u8]) {
         if let Some(member) = self.crew.first_mut()
             && let Err(error) = member.handle.control.send(frame)
         {
-            // The protocol repeats what is not answered.
+            // The protocol repeats unanswered frames.
             warn!(%error, "a rekey frame was not sent");
         }
     }
 
-    /// Carries out an order of the rekey protocol in all workers.
+    /// Posts an order of the rekey protocol to all workers.
     pub(crate) fn order(&mut self, action: Action) {
         let Some(step) = action.step() else { return };
         let (engine, suite) = (self.engine, self.suite);
         let before: Vec<u64> = self.crew.iter().map(|member| member.ordered).collect();
         match action {
             Action::InstallRx { id, sas, sak, salt } => {
-                // Each SC has one worker: two windows would let a replay in.
+                // Only one worker receives each SC: two replay windows would let a replay in.
                 for (sci, ssci) in sas {
                     let sa = Box::new(RxSa::new(id, suite, &sak, Salt(salt.0), ssci, engine));
                     self.owner_of(sci).order(Command::InstallRx { sci, sa });
@@ -226,7 +227,7 @@ impl Fleet {
         self.pending.push(Pending { step, tickets });
     }
 
-    /// Has all workers follow this policy, each from one of its bursts to the next.
+    /// Orders all workers to apply this policy. Each switches between two bursts.
     pub(crate) fn set_policy(&mut self, policy: Policy) -> PolicyOrder {
         self.policy = policy.with_serial(self.policy.serial() + 1);
         let tickets = self.crew.iter_mut().map(|member| {
@@ -236,7 +237,7 @@ impl Fleet {
         PolicyOrder(tickets.collect())
     }
 
-    /// Whether all workers that live do.
+    /// True if all running workers apply it.
     pub(crate) fn follows(&self, PolicyOrder(tickets): &PolicyOrder) -> bool {
         let mut members = self.crew.iter().zip(tickets);
         members.all(|(member, &ticket)| {
@@ -244,19 +245,19 @@ impl Fleet {
         })
     }
 
-    /// Links of red and black, as the first worker last saw them.
+    /// Returns the links of red and black, as last seen by the first worker.
     pub(crate) fn links(&self) -> Option<[LinkState; 2]> {
         let stats = self.crew.first()?.handle.stats.snapshot();
         Some([stats.red_link, stats.black_link])
     }
 
-    /// The last VLAN tag that the line added, as seen by one of the workers.
+    /// Returns the last VLAN tag that the line added, as seen by one of the workers.
     pub(crate) fn line_tag(&self) -> Option<worker::LineTag> {
         let mut crew = self.crew.iter();
         crew.find_map(|member| member.handle.stats.snapshot().line_tag)
     }
 
-    /// Names of the interfaces of red and black.
+    /// Returns the names of the interfaces of red and black.
     pub(crate) fn interfaces(&self) -> [&str; 2] {
         let first = self.crew.first();
         first.map_or(["", ""], |member| {
@@ -264,14 +265,14 @@ impl Fleet {
         })
     }
 
-    /// Takes the link of a port down, or lets it come up; one worker does it for the interface.
+    /// Takes the link of a port down, or lets it come up. One worker does this for the interface.
     pub(crate) fn set_link(&mut self, side: Side, up: bool) {
         if let Some(member) = self.crew.first_mut() {
             member.order(Command::SetLink { side, up });
         }
     }
 
-    /// The worker that validates the frames of an SC.
+    /// Returns the worker that validates the frames of an SC.
     fn owner_of(&mut self, sci: Sci) -> &mut Member {
         let owner = worker::owner(sci, self.crew.len());
         self.crew
@@ -279,15 +280,15 @@ impl Fleet {
             .expect("the owner is one of so many workers, and there is one at least")
     }
 
-    /// Whether there is an order that a worker which lives has not acknowledged. It does not say when it does:
-    /// that would cost the frame path a system call.
+    /// True if a running worker has not acknowledged all its orders. Workers do not signal an
+    /// acknowledgement, because that would cost the frame path a system call.
     pub(crate) fn is_busy(&self) -> bool {
         self.crew.iter().any(|member| {
             !member.handle.is_done(Ticket(member.ordered)) && member.handle.is_alive()
         })
     }
 
-    /// Orders that all workers have acknowledged since the last call.
+    /// Returns the orders that all workers have acknowledged since the last call.
     pub(crate) fn acknowledged(&mut self) -> Vec<Done> {
         for member in &mut self.crew {
             member.post_waiting();
@@ -328,11 +329,12 @@ impl Fleet {
         }
     }
 
-    /// Wipes every key in every worker, at once; returns how many confirmed it in time.
+    /// Wipes every key in every worker at once. Returns the number of workers that confirmed it in
+    /// time.
     pub(crate) fn zeroise(&mut self, within: Duration) -> usize {
         self.pending.clear();
         for member in &mut self.crew {
-            // Not one of them was posted: installs among them must not come after the wipe.
+            // Drop the waiting commands: an install among them must not follow the wipe.
             member.ordered -= member.waiting.len() as u64;
             member.waiting.clear();
         }
@@ -349,7 +351,7 @@ impl Fleet {
                 .zip(&posted)
                 .filter(|(member, ticket)| match ticket {
                     Ok(ticket) => member.handle.is_done(*ticket),
-                    // No worker any more: it wiped its keys when it ended.
+                    // This worker has ended and wiped its keys at its end.
                     Err(_) => !member.handle.is_alive(),
                 });
             let confirmed = confirmed.count();
@@ -360,12 +362,13 @@ impl Fleet {
         }
     }
 
-    /// Whether all workers live.
+    /// True if all workers run.
     pub(crate) fn is_alive(&self) -> bool {
         self.crew.iter().all(|member| member.handle.is_alive())
     }
 
-    /// Checks about once a second whether the ports receive from their interfaces; logs changes.
+    /// Checks about once a second whether the ports receive from their interfaces, and logs
+    /// changes.
     pub(crate) fn listen(&mut self) {
         let now = Instant::now();
         if !self.ears.is_due(now) {
@@ -380,7 +383,7 @@ impl Fleet {
         self.ears.look(now, joined);
     }
 
-    /// The reason why a port does not receive from its interface although its link is up.
+    /// Returns the reason why a port does not receive from its interface although its link is up.
     pub(crate) fn deaf(&self, side: Side) -> Option<&str> {
         self.ears.deaf(side)
     }
@@ -407,7 +410,7 @@ impl Fleet {
         used
     }
 
-    /// Highest next packet number of the workers.
+    /// Returns the highest next packet number of the workers.
     pub(crate) fn next_pn(&self) -> Option<u64> {
         self.crew
             .iter()
@@ -416,7 +419,8 @@ impl Fleet {
             .max()
     }
 
-    /// Red frames dropped because they are longer than the MTU allows: by the port, or by the SecY.
+    /// Returns the number of red frames that the port or the SecY dropped because they exceed the
+    /// MTU.
     pub(crate) fn too_long_on_red(&self) -> u64 {
         let of = |member: &Member| {
             let stats = member.handle.stats.snapshot();
@@ -425,14 +429,15 @@ impl Fleet {
         self.crew.iter().map(of).sum()
     }
 
-    /// Rekey frames that arrived at red since the last change of the policy.
+    /// Returns the number of rekey frames that arrived at red since the last change of the policy.
     pub(crate) fn rekey_frames_on_red(&self) -> u64 {
         let members = self.crew.iter();
         let of = |member: &Member| member.handle.stats.snapshot().policy.red_rekey;
         members.map(of).sum()
     }
 
-    /// The policy and its hits, over all workers; those that still have another table are left out.
+    /// Returns the policy and its hits over all workers. Workers that still have another table are
+    /// left out.
     pub(crate) fn policy(&self) -> Vec<PolicyLine> {
         let hits: Vec<_> = self
             .crew
@@ -451,7 +456,7 @@ impl Fleet {
             .collect()
     }
 
-    /// For status.
+    /// Returns the reports for the status.
     pub(crate) fn reports(&self) -> Vec<WorkerReport> {
         let report = |member: &Member| {
             let mut report = member.report();
@@ -462,7 +467,7 @@ impl Fleet {
         self.crew.iter().map(report).collect()
     }
 
-    /// Ends all workers; each wipes its keys first.
+    /// Ends all workers; each first wipes its keys.
     pub(crate) fn stop(self) {
         for member in self.crew {
             if let Err(death) = member.handle.join() {

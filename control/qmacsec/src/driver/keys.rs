@@ -1,8 +1,8 @@
-//! Asks the KMEs for keys, one request at a time of each kind, and keeps book of how they answer.
-//! Which of two KMEs is asked is decided in `keyclient`, and so are new certificates.
+//! Requests keys from the KMEs, one request of each kind at a time, and records their answers.
+//! `keyclient` chooses between two KMEs and reloads certificates.
 //!
-//! What to do about a failure is decided in `rekey`; here it is only sorted, logged once and shown
-//! in status. A key passes through here and is kept nowhere.
+//! `rekey` decides how to react to a failure. This module only classifies it, logs it once and
+//! shows it in the status. A key passes through here and is not stored.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,10 +18,10 @@ use super::journal::Line;
 use crate::limits;
 use crate::status::KmeHealth;
 
-/// Answers that wait for the driver; it asks for far fewer at a time.
+/// Limit of answers that wait for the driver, which makes far fewer requests at a time.
 const ANSWERS_MAX: usize = 16;
 
-/// What the KME said.
+/// The answer of a KME.
 pub(crate) enum Answer {
     /// To `enc_keys`.
     Fresh(Result<(KeyId, QkdKey), KeyFailure>),
@@ -29,10 +29,10 @@ pub(crate) enum Answer {
     ById(KeyId, Result<QkdKey, KeyFailure>),
 }
 
-/// The KMEs of this site, as the driver sees them.
+/// The driver's interface to the KMEs of this site.
 pub(crate) struct KeyDesk {
     sources: Arc<Sources>,
-    /// Ends with us.
+    /// Ends when this is dropped.
     _tending: JoinSet<()>,
     /// Requests in progress. They end when this is dropped, and their KME answers are lost.
     asking: JoinSet<()>,
@@ -41,19 +41,20 @@ pub(crate) struct KeyDesk {
     book: Book,
 }
 
-/// How the KME has answered. Each call has a standing of its own: a KME that gives fresh keys but
-/// none by their ID is failing, and since when is not reset by the call that works.
+/// The answers of the KME so far. Each kind of call has a separate record: a KME that delivers
+/// fresh keys but none by their ID is failing, and the working call must not reset the start of the
+/// failure.
 struct Book {
     url: String,
     fresh: Standing,
     by_id: Standing,
     keys: u64,
     failures: u64,
-    /// Log lines that are not taken yet.
+    /// Log lines that were not taken yet.
     news: Vec<Line>,
 }
 
-/// How one call goes.
+/// The state of one kind of call.
 struct Standing {
     state: State,
     since: Instant,
@@ -70,7 +71,7 @@ enum State {
 }
 
 impl KeyDesk {
-    /// Inside a runtime, where certificates and health are looked after from now on.
+    /// Starts the care for certificates and health. Must be called inside a runtime.
     pub(crate) fn new(sources: Sources) -> Self {
         let sources = Arc::new(sources);
         let tended = Arc::clone(&sources);
@@ -95,7 +96,7 @@ impl KeyDesk {
         }
     }
 
-    /// Asks for a fresh key.
+    /// Requests a fresh key.
     pub(crate) fn fetch(&mut self) {
         let (sources, to_driver) = (Arc::clone(&self.sources), self.to_driver.clone());
         self.ask(async move {
@@ -103,12 +104,12 @@ impl KeyDesk {
                 Ok(key) => (named(key), None),
                 Err(error) => (Err(sorted(&error)), Some(error)),
             };
-            // The driver is gone: so is the need for the key.
+            // Without the driver, the key is not needed.
             let _stopping = to_driver.send((Answer::Fresh(result), failure)).await;
         });
     }
 
-    /// Asks for the key of this name.
+    /// Requests the key with this name.
     pub(crate) fn fetch_by_id(&mut self, key_id: KeyId) {
         let (sources, to_driver) = (Arc::clone(&self.sources), self.to_driver.clone());
         self.ask(async move {
@@ -122,11 +123,11 @@ impl KeyDesk {
     }
 
     fn ask(&mut self, question: impl Future<Output = ()> + Send + 'static) {
-        while self.asking.try_join_next().is_some() {} // these have their answer
+        while self.asking.try_join_next().is_some() {} // these requests are answered
         self.asking.spawn(question);
     }
 
-    /// The next answer; waits for it.
+    /// Waits for the next answer.
     pub(crate) async fn answer(&mut self) -> Answer {
         match self.answers.recv().await {
             Some((answer, failure)) => {
@@ -134,11 +135,11 @@ impl KeyDesk {
                 self.book.enter(&answer, failure);
                 answer
             }
-            None => std::future::pending().await, // cannot be: we hold a sender ourselves
+            None => std::future::pending().await, // unreachable: this struct holds a sender
         }
     }
 
-    /// The log lines since the last call.
+    /// Returns the log lines since the last call.
     pub(crate) fn take_news(&mut self) -> Vec<Line> {
         std::mem::take(&mut self.book.news)
     }
@@ -156,7 +157,7 @@ impl KeyDesk {
 }
 
 impl Book {
-    /// One answer.
+    /// Enters one answer.
     fn enter(&mut self, answer: &Answer, failure: Option<keyclient::Error>) {
         match &failure {
             None => self.keys += 1,
@@ -177,7 +178,7 @@ impl Book {
         self.news.extend(news);
     }
 
-    /// Of two calls that fail, the one that has failed for longer is told.
+    /// If both calls fail, reports the one that has failed for longer.
     fn health(&self) -> KmeHealth {
         let rank = |standing: &Standing| match standing.state {
             State::Failing => (2, standing.since.elapsed()),
@@ -228,7 +229,8 @@ impl Standing {
         news
     }
 
-    /// A key was not there. A late key is normal; it is a failure once no key arrives any more.
+    /// Enters that a key was not found. A late key is normal; it becomes a failure when no key
+    /// arrives for a while.
     fn doubted(&mut self, error: &keyclient::Error) -> Option<Line> {
         let since = *self.doubted.get_or_insert_with(Instant::now);
         if since.elapsed() < limits::KEYS_LATE_MAX {
@@ -273,7 +275,7 @@ fn news(level: Level, text: String) -> Line {
     Line { level, kind, text }
 }
 
-/// A key as the rekey protocol takes it.
+/// Converts a key for the rekey protocol.
 fn named(key: keyclient::Key) -> Result<(KeyId, QkdKey), KeyFailure> {
     let origin = match key.origin.as_deref() {
         Some("modelled") => Origin::Modelled,
@@ -284,7 +286,7 @@ fn named(key: keyclient::Key) -> Result<(KeyId, QkdKey), KeyFailure> {
     Ok((key.id, bytes))
 }
 
-/// A failure as the rekey protocol tells them apart.
+/// Maps a failure to those of the rekey protocol.
 fn sorted(error: &keyclient::Error) -> KeyFailure {
     match error.complaint() {
         Complaint::NoAnswer => KeyFailure::Unreachable,

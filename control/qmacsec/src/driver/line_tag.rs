@@ -12,7 +12,7 @@ pub(super) struct LineTagWatch {
 }
 
 impl LineTagWatch {
-    /// Takes the last tag that the workers saw; returns a log line if its kind is new.
+    /// Takes the last tag that the workers saw. Returns a log line if its kind is new.
     pub(super) fn on_look(&mut self, seen: Option<LineTag>) -> Option<Line> {
         let tag = seen?;
         if self.said.is_some_and(|said| kind(said) == kind(tag)) {

@@ -1,13 +1,13 @@
-//! Link-loss forwarding: when one port loses its link the other is taken down, so that the devices
-//! behind it see that the way is gone, as they would on a bare cable; and back.
+//! Link-loss forwarding: when one port loses its link, the other port is taken down, so that the
+//! devices behind it see the loss, as on a bare cable. It comes up again when the link returns.
 //!
 //! ```text
-//! both well ── one lost ──▶ other held down ── the one is back ──▶ settling ── both up, or time ──▶ both well
+//! both well ── loss ──▶ other held down ── return ──▶ settling ── both up, or time ──▶ both well
 //! ```
-//! A port that we hold down tells nothing of its own link; so while one is held only the other is
-//! looked at. Losses and returns count only after they have lasted.
+//! A port that we hold down does not show its own link, so only the other port is checked while one
+//! is held. Losses and returns count only after they have lasted for a while.
 //!
-//! Without IO and clock: the driver tells time and links, and carries out the orders.
+//! No IO and no clock: the driver passes in time and links, and carries out the orders.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use worker::Side;
 
 use crate::limits::{LINK_BACK_AFTER, LINK_LOST_AFTER, LINK_SETTLE};
 
-/// What the ports of one encryptor are told.
+/// The state of link-loss forwarding of one encryptor.
 #[derive(Debug)]
 pub(super) struct LinkLoss {
     state: State,
-    /// Since when red and black are as they are.
+    /// State of red and black (up or not), and the start of this state.
     seen: [(bool, Duration); 2],
 }
 
@@ -28,14 +28,14 @@ pub(super) struct LinkLoss {
 enum State {
     /// No port is held.
     Well,
-    /// This port is held down, for the loss of the other.
+    /// This port is held down, because the other has lost its link.
     Held(Side),
-    /// A port was let go, or the program has started: links take seconds to come up, and one that
-    /// is not up yet is not lost.
+    /// A port was released, or the program has started. Links take seconds to come up, so a link
+    /// that is not up yet does not count as lost.
     Settling { until: Duration },
 }
 
-/// Take this port's link down, or let it come up again.
+/// Takes this port's link down, or lets it come up again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Order {
     pub(super) side: Side,
@@ -43,7 +43,7 @@ pub(super) struct Order {
 }
 
 impl LinkLoss {
-    /// At the start links may still be coming up.
+    /// Starts in the settling state, because links may still be coming up.
     pub(super) fn new(now: Duration) -> Self {
         Self {
             state: State::Settling {
@@ -53,7 +53,7 @@ impl LinkLoss {
         }
     }
 
-    /// Whether a port is held down now, and which.
+    /// Returns the port that is held down now.
     pub(super) fn held(&self) -> Option<Side> {
         match self.state {
             State::Held(side) => Some(side),
@@ -61,7 +61,7 @@ impl LinkLoss {
         }
     }
 
-    /// Takes a look at both links; says what is to be done.
+    /// Takes the state of both links. Returns an order if one is due.
     pub(super) fn on_look(&mut self, now: Duration, links: [LinkState; 2]) -> Option<Order> {
         for ((up, since), link) in self.seen.iter_mut().zip(links) {
             let is_up = link == LinkState::Up;

@@ -1,4 +1,4 @@
-//! The links of both ports: the state of each, since when, and its log lines.
+//! The links of both ports: the state of each, its start, and its log lines.
 //!
 //! A loss or return is logged once it has lasted, so that a flapping link does not fill the log.
 //! Status shows the current state.
@@ -25,7 +25,7 @@ struct Link {
     state: LinkState,
     /// Start of this state.
     since: Duration,
-    /// The last state logged, and when it began.
+    /// The last state logged, and its start.
     told: (LinkState, Duration),
     /// Number of losses that lasted.
     losses: u64,
@@ -52,7 +52,7 @@ impl Links {
         Self([link; 2])
     }
 
-    /// Takes the state of both links. A port that we hold down ourselves (`held`) is not logged.
+    /// Takes the state of both links. Does not log a port that we hold down (`held`).
     pub(super) fn on_look(
         &mut self,
         now: Duration,
@@ -85,19 +85,19 @@ impl Links {
         changes.into_iter().flatten()
     }
 
-    /// Duration of the current state of this link.
+    /// Returns the duration of the current state of this link.
     pub(super) fn since(&self, now: Duration, side: Side) -> Duration {
         now.saturating_sub(self.0[side as usize].since)
     }
 
-    /// Number of losses of this link since the start.
+    /// Returns the number of losses of this link since the start.
     pub(super) fn losses(&self, side: Side) -> u64 {
         self.0[side as usize].losses
     }
 }
 
 impl Change {
-    /// The log line of this change.
+    /// Returns the log line of this change.
     pub(super) fn line(&self, interface: &str) -> Line {
         let side = self.side.name();
         let name = match interface {

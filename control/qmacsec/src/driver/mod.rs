@@ -6,7 +6,7 @@
 //!   worker ◀── InstallRx, InstallTx, Retire, rekey frames ─│ driver │
 //!   KME    ── keys ──────────────────────────────────────▶ └────────┘ ◀── time
 //! ```
-//! It decides nothing: `rekey` decides, the driver executes. If it stalls, the workers continue
+//! It makes no decisions: `rekey` decides, the driver executes. If it stalls, the workers continue
 //! with their keys until these reach their limit. If it ends, the process and its workers end.
 
 mod fleet;
@@ -49,7 +49,7 @@ use reload::Reload;
 use report::Identity;
 use too_long::TooLongWatch;
 
-/// How long BYE may take to reach the peer before the workers end.
+/// Time for the BYE to reach the peer before the workers end.
 const FAREWELL: Duration = Duration::from_millis(50);
 
 /// The driver of one encryptor.
@@ -65,9 +65,9 @@ pub(crate) struct Driver {
     links: Links,
     line_tag: LineTagWatch,
     too_long: TooLongWatch,
-    /// Rekey frames are left over from the last round.
+    /// Rekey frames are left over from the last round of the loop.
     backlog: bool,
-    /// If the config asks for it.
+    /// Present if the config asks for it.
     link_loss: Option<LinkLoss>,
 }
 
@@ -98,7 +98,8 @@ impl Driver {
             ..rekey::Config::new(local)
         };
         let entropy = Box::new(|octets: &mut [u8]| {
-            // Without randomness there are no fresh session names, and without these no safety.
+            // Without randomness session names would not be fresh, and the protocol would not be
+            // safe.
             getrandom::fill(octets)
                 .expect("the system's random generator works once it has started");
         });
@@ -157,7 +158,7 @@ impl Driver {
                     }
                     self.on_fleet();
                 }
-                // Yields first: all other branches run, and the tasks that fetch keys.
+                // Yields first, so that all other branches and the tasks that fetch keys run.
                 () = yield_now(), if self.backlog => self.on_fleet(),
                 () = sleep(limits::ORDERS_EVERY), if self.fleet.is_busy() => self.on_acknowledgements(),
                 _ = look.tick() => self.on_look(),
@@ -183,13 +184,13 @@ impl Driver {
         ended
     }
 
-    /// The thread that has died, and the reason.
+    /// Returns the thread that has died, and the reason.
     fn fault(&self) -> Option<String> {
         let panic = panics::first().map(str::to_owned);
         panic.or_else(|| (!self.fleet.is_alive()).then(|| "a frame worker has died".to_owned()))
     }
 
-    /// The operator wants a fresh key for our direction.
+    /// Orders a fresh key for our direction.
     fn rotate(&mut self) -> Done {
         self.rekey.on_rotate(self.now());
         Done {
@@ -215,7 +216,7 @@ impl Driver {
         }
     }
 
-    /// Rekey frames of the line; and since we are awake, acknowledgements of the workers.
+    /// Handles rekey frames from the line, and also acknowledgements of the workers.
     fn on_fleet(&mut self) {
         let now = self.now();
         let Self { fleet, rekey, .. } = self;
@@ -234,7 +235,7 @@ impl Driver {
         self.on_policies();
     }
 
-    /// What the workers' counters tell: which keys are in use, how far packet numbers are.
+    /// Reads the workers' counters: the keys in use, and their packet numbers.
     fn on_look(&mut self) {
         self.on_acknowledgements();
         self.fleet.listen();
@@ -259,7 +260,7 @@ impl Driver {
         self.journal.on_time(now);
     }
 
-    /// Each end's ledger notes the head of the other's.
+    /// Exchanges ledger heads: each end's ledger notes the head of the other's.
     fn exchange_heads(&mut self) {
         self.rekey.set_ledger_head(self.ledger.head());
         if let Some(head) = self.rekey.take_peer_ledger_head() {
@@ -307,7 +308,7 @@ impl Driver {
         }
     }
 
-    /// Does what the rekey protocol asks for.
+    /// Carries out the actions of the rekey protocol.
     fn carry_out(&mut self) {
         let mut keys_were_expanded = false;
         while let Some(action) = self.rekey.poll_action() {
@@ -330,12 +331,12 @@ impl Driver {
         }
     }
 
-    /// BYE to the peer, then the workers wipe their keys and end.
+    /// Sends BYE to the peer. Then the workers wipe their keys and end.
     async fn say_goodbye(mut self) {
         self.rekey.on_stop(self.now());
         self.carry_out();
         tokio::time::sleep(FAREWELL).await;
-        // The last keys' records.
+        // The records of the last keys.
         self.on_acknowledgements();
         self.carry_out();
         self.fleet.stop();
@@ -363,7 +364,7 @@ impl Driver {
     }
 }
 
-/// Faults are ordered of lab KMEs.
+/// Refuses a fault order, which only lab KMEs accept.
 fn no_kme() -> Done {
     Done {
         text: "this is an encryptor: faults are for lab KMEs".to_owned(),

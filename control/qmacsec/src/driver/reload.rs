@@ -1,8 +1,8 @@
-//! A new policy while frames flow: `qmacsec reload`, or SIGHUP.
+//! Applies a new policy while frames flow: `qmacsec reload`, or SIGHUP.
 //!
-//! The config is read and checked whole. Of what has changed in it the policy is taken over, and
-//! nothing else can be: then nothing is, and the answer names what needs a restart. The workers swap
-//! the table between two bursts; the answer comes when all have.
+//! The whole config is read and checked. Only the policy can change at run time. If anything else
+//! has changed, nothing is applied, and the answer names the keys that need a restart. The workers
+//! swap the table between two bursts. The answer follows when all of them have done so.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -15,20 +15,20 @@ use crate::config::{Document, EncryptorConfig};
 use crate::encryptor::warn_of_bypass;
 use crate::status::{Asker, Done};
 
-/// Where the config came from, and who waits for its policy to be in force.
+/// The config file, and the policies that are not in force yet.
 pub(super) struct Reload {
     file: PathBuf,
-    /// As the encryptor runs, its policy apart.
+    /// The running config; its policy may have changed since.
     running: Document,
-    /// Policies under way, the oldest first.
+    /// Policies in progress, the oldest first.
     waiting: Vec<Waiting>,
 }
 
-/// A policy that not all workers have taken over.
+/// A policy that not all workers apply yet.
 struct Waiting {
     order: PolicyOrder,
     begun: Instant,
-    /// Who wants to know; nobody does after a signal.
+    /// The connection to answer; none after a signal.
     asker: Option<Asker>,
 }
 
@@ -41,7 +41,7 @@ impl Reload {
         }
     }
 
-    /// The config as it is now, if this encryptor can follow it without a restart.
+    /// Reads the present config, if this encryptor can apply it without a restart.
     fn read(&self) -> Result<EncryptorConfig, String> {
         let new = EncryptorConfig::read(&self.file).map_err(|error| error.to_string())?;
         let restart = self.running.needs_restart(&new.document);
@@ -57,14 +57,14 @@ impl Reload {
 }
 
 impl Driver {
-    /// SIGHUP.
+    /// Handles SIGHUP.
     pub(super) fn on_hangup(&mut self) {
         info!("SIGHUP: reading {} anew", self.reload.file.display());
         self.reload(None);
     }
 
-    /// Takes over the policy of the config as it is now, or nothing. The asker is answered at once
-    /// with what is wrong, or when all workers follow.
+    /// Applies the policy of the present config, or nothing. The answer follows at once after a
+    /// mistake, otherwise when all workers apply the policy.
     pub(super) fn reload(&mut self, asker: Option<Asker>) {
         let begun = Instant::now();
         match self.reload.read() {
@@ -88,7 +88,7 @@ impl Driver {
         }
     }
 
-    /// Answers who waits for a policy that all workers follow by now.
+    /// Answers the requests for policies that all workers now apply.
     pub(super) fn on_policies(&mut self) {
         let Self { fleet, reload, .. } = self;
         let followed = |waiting: &mut Waiting| fleet.follows(&waiting.order);

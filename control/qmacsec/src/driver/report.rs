@@ -17,7 +17,7 @@ use crate::status::{
     Shortfall, Switch, headline,
 };
 
-/// What never changes.
+/// The parts that never change.
 pub(super) struct Identity {
     name: String,
     suite: String,
@@ -30,7 +30,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Of an encryptor that starts now.
+    /// Identity of an encryptor that starts now.
     pub(super) fn of(config: &EncryptorConfig) -> Self {
         Self {
             started_us: us(clock()),
@@ -121,7 +121,7 @@ pub(super) fn build(sources: Sources<'_>) -> Report {
     }
 }
 
-/// The current state, and the reason.
+/// Returns the current state, and the reason.
 fn headline_of(sources: &Sources<'_>) -> Headline {
     let Sources {
         identity,
@@ -174,7 +174,7 @@ fn links(sources: &Sources<'_>) -> BTreeMap<String, Link> {
     Side::BOTH.map(named).into()
 }
 
-/// State of the ledger.
+/// Returns the state of the ledger.
 fn ledger_report(health: LedgerHealth) -> LedgerReport {
     let (since, error) = health.failing.unzip();
     LedgerReport {
@@ -250,7 +250,7 @@ fn frames(rekey: &Status) -> BTreeMap<String, u64> {
     .into()
 }
 
-/// This machine's monotonic clock, which [`std::time::Instant`] reads, too, but does not tell.
+/// Reads the monotonic clock. [`std::time::Instant`] uses it too, but does not show its value.
 fn clock() -> Duration {
     let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
     time.map_or(Duration::ZERO, Duration::from)

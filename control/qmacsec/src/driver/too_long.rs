@@ -1,5 +1,5 @@
-//! Red frames that are longer than `red.mtu`: the LAN's MTU is larger than the config's. They are
-//! dropped; without a word the hosts see connections that stall.
+//! Red frames that are longer than `red.mtu`, because the LAN's MTU is larger than the config's.
+//! They are dropped; without a report, the hosts only see connections that stall.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::journal::Line;
 /// A frame that was too long counts as a present fault for this time.
 const PRESENT: Duration = Duration::from_secs(60);
 
-/// Frames dropped for their length, and when the last ones were.
+/// The number of frames dropped for their length, and the time of the last ones.
 pub(super) struct TooLongWatch {
     mtu: u16,
     dropped: u64,
@@ -28,7 +28,7 @@ impl TooLongWatch {
         }
     }
 
-    /// Takes the number of red frames dropped so far; returns a log line when the fault begins.
+    /// Takes the number of red frames dropped so far. Returns a log line when the fault begins.
     pub(super) fn on_look(&mut self, now: Duration, dropped: u64) -> Option<Line> {
         if dropped <= self.dropped {
             return None;
@@ -48,7 +48,7 @@ impl TooLongWatch {
         })
     }
 
-    /// The fault as text, if frames were dropped in the last minute.
+    /// Returns the fault as text, if frames were dropped in the last minute.
     pub(super) fn present(&self, now: Duration) -> Option<&str> {
         let last = self.last?;
         (now < last + PRESENT).then_some(self.text.as_str())

@@ -1,7 +1,7 @@
 //! Takes from several queues in turn, up to a limit.
 
 /// Takes at most `limit` items from these queues, one from each in turn. `first` keeps the turn
-/// from one call to the next. Returns whether there may be more.
+/// between calls. Returns true if there may be more.
 pub(super) fn take_turns<Q, T>(
     queues: &mut [Q],
     first: &mut usize,

@@ -1,5 +1,4 @@
-//! The end of all keys, on the operator's word: faster than anything else here, and without the
-//! peer, the KME or the disk.
+//! Ends all keys on the operator's order, at once, without the peer, the KME or the disk.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,12 +11,12 @@ use super::{Driver, no_kme};
 use crate::stack;
 use crate::status::{Asker, Direction, Done, Report, Request, State, StatusSocket};
 
-/// How long the workers may take to wipe their keys and say so.
+/// Time limit for the workers to wipe their keys and confirm it.
 const WITHIN: Duration = Duration::from_millis(80);
 
 impl Driver {
-    /// Wipes every key of this process and answers; from then on no frame passes, and only the
-    /// status is answered, until the process is ended.
+    /// Wipes every key of this process and answers. From then on no user frame passes, and the
+    /// process only answers the status until it ends.
     pub(super) async fn zeroise(
         mut self,
         asker: Asker,
@@ -27,7 +26,7 @@ impl Driver {
         let begun = Instant::now();
         let confirmed = self.fleet.zeroise(WITHIN);
         let mut report = self.report();
-        // Makes a BYE, wipes the keys held; what it orders besides, the workers have done already.
+        // Makes a BYE and wipes the keys held. The workers have already done its other orders.
         self.rekey.on_stop(self.now());
         while let Some(action) = self.rekey.poll_action() {
             if let Action::Send(frame) = action {
@@ -41,7 +40,7 @@ impl Driver {
             ledger,
             ..
         } = self;
-        drop(rekey); // and with it the root secret
+        drop(rekey); // wipes the root secret too
         drop(keys);
         stack::wipe();
         let took_ms = begun.elapsed().as_secs_f64() * 1e3;

@@ -80,7 +80,7 @@ fn patience_is_half_of_a_tenth_of_the_interval_where_a_kme_can_be_that_fast() {
     assert_eq!(patience(100), 50, "no KME answers in 5 ms");
 }
 
-/// As `qmacsec run` makes them, from the files that `qmacsec pki` makes.
+/// Reads files from `qmacsec pki` in the same way as `qmacsec run`.
 #[test]
 fn mistakes_found_in_the_files_name_the_key_that_names_the_file() {
     let folder = tempfile::tempdir().unwrap();

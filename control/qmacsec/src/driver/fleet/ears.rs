@@ -1,4 +1,4 @@
-//! Checks whether red and black receive from their interfaces: asks the kernel about once a second
+//! Checks whether red and black receive from their interfaces. Asks the kernel about once a second
 //! and logs changes.
 
 use std::time::Instant;
@@ -24,12 +24,12 @@ struct Ear {
     last: Look,
     /// The reason why the port does not receive, as text.
     reason: Option<String>,
-    /// Merged frames were logged.
+    /// True if merged frames were logged.
     joined_told: bool,
 }
 
 impl Ears {
-    /// Watches the ports of one worker: the others have the same interfaces.
+    /// Watches the ports of one worker, because the others have the same interfaces.
     pub(super) fn new([red, black]: [Option<Watch>; 2]) -> Self {
         let ear = |side| move |watch| Ear::new(side, watch);
         Self {
@@ -42,7 +42,7 @@ impl Ears {
         now >= self.next
     }
 
-    /// Asks the kernel. `joined`: merged frames on red and black so far.
+    /// Asks the kernel. `joined`: number of merged frames on red and black so far.
     pub(super) fn look(&mut self, now: Instant, joined: [u64; 2]) {
         self.next = now + limits::INTERFACES_EVERY;
         for (ear, joined) in self.ears.iter_mut().zip(joined) {
@@ -53,7 +53,7 @@ impl Ears {
         }
     }
 
-    /// The reason why a port does not receive although its link is up.
+    /// Returns the reason why a port does not receive although its link is up.
     pub(super) fn deaf(&self, side: Side) -> Option<&str> {
         let ear = self.of(side)?;
         ear.last.deaf.filter(is_of_no_link)?;
@@ -106,7 +106,7 @@ impl Ear {
         }
     }
 
-    /// Logs merged frames once: they slow TCP down, and no other line says why.
+    /// Logs merged frames once: they slow TCP down, and no other line gives the reason.
     fn tell_joined(&mut self, joined: u64) {
         if joined > 0 && !self.joined_told {
             self.joined_told = true;
@@ -120,7 +120,7 @@ impl Ear {
     }
 }
 
-/// Whether the reason is not the link: link changes are logged elsewhere.
+/// True if the reason is not the link: link changes are logged elsewhere.
 fn is_of_no_link(deaf: &Deaf) -> bool {
     matches!(deaf, Deaf::NotPromiscuous | Deaf::QueuesBeyondOurs { .. })
 }

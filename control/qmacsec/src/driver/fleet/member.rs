@@ -1,4 +1,4 @@
-//! One worker, as the driver holds it: commands in order, counters out.
+//! The driver's end of one worker: commands in order, counters out.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -16,7 +16,7 @@ use crate::status::{PortReport, WorkerReport};
 pub(super) struct Member {
     pub(super) handle: Handle,
     pub(super) bell: pipe::Receiver,
-    /// Commands that its mailbox had no room for, in order.
+    /// Commands that did not fit into its mailbox, in order.
     pub(super) waiting: VecDeque<Command>,
     /// Commands posted and queued since the start: the ticket of the last one in `waiting`.
     pub(super) ordered: u64,
@@ -34,7 +34,7 @@ impl Member {
             .as_fd()
             .try_clone_to_owned()
             .map_err(system)?;
-        // The bell is an eventfd; all that is wanted of tokio is to wait until it can be read.
+        // The bell is an eventfd. tokio only waits until it is readable.
         let bell = pipe::Receiver::from_owned_fd_unchecked(bell).map_err(system)?;
         Ok(Self {
             bell,
@@ -44,10 +44,10 @@ impl Member {
         })
     }
 
-    /// Waits until it has something to tell.
+    /// Waits until the worker rings the bell.
     pub(super) async fn rung(&self) -> io::Result<()> {
         self.bell.readable().await?;
-        // Silenced before the queues are read: what comes after rings again.
+        // Silence the bell before the queues are read, so that later events ring again.
         loop {
             match self.bell.try_read(&mut [0; 8]) {
                 Ok(_) => {}
@@ -62,7 +62,7 @@ impl Member {
         self.waiting.push_back(command);
         self.post_waiting();
         if self.waiting.len() > limits::COMMANDS_WAITING_MAX {
-            // Commands are never dropped: a worker that lives takes them, one that died needs none.
+            // Commands are never dropped: a running worker takes them, and a dead one needs none.
             warn!(
                 waiting = self.waiting.len(),
                 "a frame worker does not take its commands"

@@ -1,4 +1,4 @@
-//! The desk against real KMEs: two links, so that each site has a KME and a fallback.
+//! The key desk with real KMEs: two links, so that each site has a KME and a fallback.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -92,7 +92,7 @@ async fn with_a_fallback_a_broken_kme_is_seen_in_status_and_not_by_the_rekey_pro
         for _ in 0..3 {
             let (id, _key) = fresh(&mut a).await.ok().unwrap();
             assert!(by_id(&mut b, id).await.is_ok());
-            // Delivered: gone, and nobody is bothered with it again.
+            // The key was delivered, so no KME is asked for it again.
             assert_eq!(by_id(&mut b, id).await.err(), Some(KeyFailure::NotFound));
         }
     }

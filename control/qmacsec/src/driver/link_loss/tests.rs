@@ -20,7 +20,7 @@ impl Story {
         Self { links, now }
     }
 
-    /// Both were up for a while.
+    /// Both links have been up for a while.
     fn well() -> Self {
         let mut story = Self::new();
         assert_eq!(story.for_time([Up, Up], LINK_SETTLE), []);
@@ -28,7 +28,7 @@ impl Story {
         story
     }
 
-    /// The links are like this for so long: what was ordered.
+    /// Keeps the links in this state for a time, and returns the orders.
     fn for_time(&mut self, links: [port::LinkState; 2], time: Duration) -> Vec<Order> {
         let end = self.now + time;
         let mut orders = Vec::new();
@@ -55,12 +55,12 @@ fn a_lasting_loss_takes_the_other_down_and_a_lasting_return_lets_it_go() {
         let lost = story.for_time(links, LINK_LOST_AFTER + 2 * STEP);
         assert_eq!(lost, [down(ours)], "{links:?}");
         assert_eq!(story.links.held(), Some(ours));
-        // What we hold is down; nothing comes of that, for however long.
+        // The port that we hold down is down. That never leads to an order.
         assert_eq!(story.for_time([Down, Down], LINK_SETTLE * 3), []);
         let back = if ours == Red { [Down, Up] } else { [Up, Down] };
         assert_eq!(story.for_time(back, LINK_BACK_AFTER / 2), []);
         assert_eq!(story.for_time(back, LINK_BACK_AFTER), [up(ours)]);
-        // It takes its time to come up.
+        // The released port takes its time to come up.
         assert_eq!(story.for_time(back, LINK_SETTLE / 2), []);
         assert_eq!(story.for_time([Up, Up], LINK_SETTLE * 2), []);
         assert_eq!(story.links.state, State::Well);
