@@ -24,10 +24,10 @@ Examples:
   qmacsec lab --kill-series 50 --rate 1 --rekey 1s   each process is killed 50 times
   qmacsec lab --kme-fault down@10s+60s --duration 2m the keys run short, no frame is lost")]
 pub struct Args {
-    /// How long traffic runs
+    /// Duration of the traffic
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub(crate) duration: Duration,
-    /// How long each key is used
+    /// Time that each key is used
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
     pub(crate) rekey: Duration,
     /// Length of the modelled fibre; default: the preset's
@@ -40,12 +40,13 @@ pub struct Args {
     #[arg(long, default_value = "gcm-aes-xpn-256")]
     pub(crate) suite: String,
     /// Red ports: TAP; AF_PACKET, AF_XDP or DPDK over veth; in-memory; auto: TAP, or the next best
+    /// kind
     #[arg(long, value_enum, default_value_t = RedChoice::Auto)]
     pub(crate) red: RedChoice,
     /// Black ports: AF_PACKET, AF_XDP or DPDK over veth (in-memory only together with --red mem)
     #[arg(long, value_enum, default_value_t = BlackChoice::Packet)]
     pub(crate) black: BlackChoice,
-    /// Where the program of AF_XDP ports runs: auto, native or skb
+    /// Place where the program of AF_XDP ports runs: auto, native or skb
     #[arg(long, default_value = "auto")]
     pub(crate) xdp_mode: port::xdp::XdpMode,
     /// Largest payload of the sites' frames
@@ -54,67 +55,67 @@ pub struct Args {
     /// Rate of the TCP transfer in each direction, in Mbit/s; 0: as fast as it goes
     #[arg(long, value_name = "MBIT/S", default_value_t = 100)]
     pub(crate) rate: u32,
-    /// Keep the line's frames for Wireshark
+    /// File to keep the line's frames in, for Wireshark
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
-    /// Where the capture ends; the run goes on, and the exit code is 1
+    /// Size at which the capture ends; the run continues, and the exit code is 1
     #[arg(long, value_name = "SIZE", default_value = "4GB", requires = "pcap")]
     pub(crate) pcap_max: Size,
-    /// Keep both encryptors' ledgers in this folder, for `qmacsec ledger verify`
+    /// Folder to keep both encryptors' ledgers in, for `qmacsec ledger verify`
     #[arg(long, value_name = "FOLDER")]
     pub(crate) ledgers: Option<PathBuf>,
-    /// Kill an encryptor (a, b) or the KMEs at a time of the run, as a crash would, and start it anew;
-    /// may be given more than once
+    /// Kill an encryptor (a, b) or the KMEs at a time of the run, like a crash, and restart it; may
+    /// be given more than once
     #[arg(long, value_name = "WHO@TIME")]
     pub(crate) kill: Vec<Kill>,
-    /// Kill each process in turn, so many times each, and end when all have recovered; the frames of
-    /// the line are kept, and checked for packet numbers that come twice under a key
+    /// Kill each process in turn, this number of times each, and end when all have recovered; the
+    /// frames of the line are kept, and checked for packet numbers that occur twice under a key
     #[arg(long, value_name = "TIMES", conflicts_with_all = ["kill", "kme_fault"])]
     pub(crate) kill_series: Option<u32>,
-    /// Trouble of both KMEs: down, wedge, repeat, lose-replies or slow=TIME, from when, for how long;
+    /// Fault of both KMEs: down, wedge, repeat, lose-replies or slow=TIME, with start and duration;
     /// may be given more than once
     #[arg(long, value_name = "FAULT@TIME[+TIME]")]
     pub(crate) kme_fault: Vec<KmeTrouble>,
-    /// What keys must rest on: qkd-and-pqc, qkd or pqc-when-short
+    /// Basis of the keys: qkd-and-pqc, qkd or pqc-when-short
     #[arg(long, default_value = "qkd-and-pqc")]
     pub(crate) policy: rekey::Policy,
-    /// How long the last key is used when keys run short
+    /// Longest use of the last key when keys run short
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     pub(crate) hold_max: Duration,
-    /// Print the verdict as JSON, last line of standard output
+    /// Print the verdict as JSON in the last line of standard output
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Which red ports.
+/// The kind of the red ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum RedChoice {
     Auto,
     Tap,
     Packet,
     Xdp,
-    /// A virtual device of DPDK's; only where the program is built with DPDK
+    /// A virtual device of DPDK; only if the program is built with DPDK
     Dpdk,
     Mem,
 }
 
-/// Which black ports.
+/// The kind of the black ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum BlackChoice {
     Packet,
     Xdp,
-    /// A virtual device of DPDK's; only where the program is built with DPDK
+    /// A virtual device of DPDK; only if the program is built with DPDK
     Dpdk,
     Mem,
 }
 
 impl Args {
-    /// A process is killed on purpose.
+    /// True if a process is killed on purpose.
     pub(crate) fn kills(&self) -> bool {
         !self.kill.is_empty() || self.kill_series.is_some()
     }
 
-    /// What no single argument can tell.
+    /// Checks the arguments, including their combinations.
     pub(crate) fn check(&self) -> Result<(), String> {
         let (min, max) = (limits::REKEY_INTERVAL_MIN, limits::REKEY_INTERVAL_MAX);
         if !(min..=max).contains(&self.rekey) {

@@ -12,10 +12,10 @@ use nix::unistd::Pid;
 
 use super::netns::Netns;
 
-/// Set in the environment of a child: it dies when the process of this ID does.
+/// Environment variable of a child: the child dies with the process of this ID.
 pub(crate) const PARENT: &str = "QMACSEC_PARENT";
 
-/// How long a child may take to end by itself.
+/// Time for a child to end by itself.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A running process of the lab.
@@ -26,7 +26,7 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts `qmacsec ARGS` inside `netns`; its log goes to `log`, appended.
+    /// Starts `qmacsec ARGS` inside `netns`. Its log is appended to `log`.
     pub(crate) fn start(name: &str, netns: &Netns, args: &[&str], log: &Path) -> io::Result<Self> {
         let log_file: File = OpenOptions::new().create(true).append(true).open(log)?;
         let mut command = Command::new("/proc/self/exe");
@@ -40,7 +40,7 @@ impl Child {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::from(log_file))
-            // Ctrl-C reaches the lab alone, which then ends its children in order.
+            // Ctrl-C must reach only the lab, which then ends its children in order.
             .process_group(0);
         let process = netns.run(move || command.spawn())??;
         Ok(Self {
@@ -50,12 +50,12 @@ impl Child {
         })
     }
 
-    /// Whether it has ended, and how.
+    /// Returns its exit status if it has ended.
     pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.process.try_wait()
     }
 
-    /// What it logged last, for a failure's message.
+    /// Returns the end of its log, for the message of a failure.
     pub(crate) fn last_words(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
@@ -67,13 +67,13 @@ impl Child {
         )
     }
 
-    /// Ends it at once, as a crash would.
+    /// Ends it at once, like a crash.
     pub(crate) fn kill(&mut self) -> io::Result<()> {
         self.process.kill()?;
         self.process.wait().map(drop)
     }
 
-    /// Asks it to end, and sees that it does.
+    /// Requests its end, and kills it if it does not end in time.
     pub(crate) fn stop(&mut self) -> io::Result<()> {
         if self.ended()?.is_some() {
             return Ok(());
@@ -97,7 +97,7 @@ impl Drop for Child {
     }
 }
 
-/// In a child of the lab: ask the kernel to end us when the lab ends, however it ends.
+/// In a child of the lab: the kernel ends this process when the lab ends in any way.
 pub(crate) fn die_with_parent() -> io::Result<()> {
     let Ok(parent) = std::env::var(PARENT) else {
         return Ok(());

@@ -14,7 +14,7 @@ pub(crate) struct DirectionVerdict {
     pub(crate) switches: u64,
     pub(crate) sent: u64,
     pub(crate) received: u64,
-    /// Sent and not received, over all processes of both ends.
+    /// Frames sent but not received, over all processes of both ends.
     pub(crate) lost: u64,
     pub(crate) duplicated: u64,
     pub(crate) late: u64,
@@ -41,7 +41,8 @@ impl DirectionVerdict {
     }
 }
 
-/// Named drops of one direction, from the red port of one end to the red port of the other.
+/// Returns the named drops of one direction, from the red port of one end to the red port of the
+/// other.
 fn drops(from: &Lives, to: &Lives) -> BTreeMap<String, u64> {
     let mut drops = BTreeMap::new();
     let mut enter = |place: &str, counters: &BTreeMap<String, u64>, dropped: fn(&str) -> bool| {

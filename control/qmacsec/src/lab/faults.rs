@@ -1,4 +1,5 @@
-//! Trouble on order: KMEs that misbehave for a time, processes that are killed. As the arguments spell it.
+//! Faults on order, as written in the arguments: KMEs that misbehave for a time, and processes that
+//! are killed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,21 +8,21 @@ use std::time::Duration;
 use super::topology::Site;
 use crate::status::KmeFault;
 
-/// A KME's trouble, from when and for how long: `down@10s+60s`.
+/// A fault of the KMEs with its start and duration: `down@10s+60s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KmeTrouble {
     pub(crate) what: Trouble,
     pub(crate) at: Duration,
-    /// `None`: to the end.
+    /// `None`: until the end.
     pub(crate) time: Option<Duration>,
 }
 
-/// What is wrong with the KMEs of both sites.
+/// The kind of fault of the KMEs of both sites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// Killed; started anew when the trouble is over, without the keys of before.
+    /// Killed, and restarted at the end of the fault, without the earlier keys.
     Down,
-    /// Alive, and at fault.
+    /// Running, but with a fault.
     Fault(KmeFault),
 }
 
@@ -32,7 +33,7 @@ pub(crate) enum Victim {
     Kmes,
 }
 
-/// Whom to kill, and when: `b@10s`.
+/// The process to kill, and the time: `b@10s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kill {
     pub(crate) who: Victim,
@@ -40,7 +41,7 @@ pub(crate) struct Kill {
 }
 
 impl Victim {
-    /// In the order in which a series kills them.
+    /// All processes, in the order in which a series kills them.
     pub(crate) const ALL: [Self; 3] = [
         Self::Encryptor(Site::A),
         Self::Encryptor(Site::B),
@@ -102,7 +103,7 @@ impl FromStr for KmeTrouble {
 }
 
 impl KmeTrouble {
-    /// Whether it is in force at this time of the run.
+    /// True if the fault is in force at this time of the run.
     pub(crate) fn covers(&self, now: Duration) -> bool {
         now >= self.at && self.time.is_none_or(|time| now < self.at + time)
     }

@@ -1,4 +1,4 @@
-//! The lab's own frames, where no kernel gives any: two hosts and a line in memory.
+//! The frames of a lab without namespaces: two hosts and a line in memory.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,16 +17,16 @@ use super::sniff::{Recorder, Sniffed};
 use super::topology::Site;
 use super::transfer::TransferReport;
 
-/// Between two looks at empty cables.
+/// Pause between two checks of empty cables.
 const NAP: Duration = Duration::from_micros(200);
-/// EtherType of the hosts' frames: IPv4, as most frames of a site; the content is ours.
+/// EtherType of the hosts' frames: IPv4, as in most frames of a site. The content is ours.
 const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const HEADER: usize = 14;
 const SEQUENCE: usize = 8;
-/// Frames that a host sends before it looks what has come.
+/// Frames that a host sends before it checks for arrivals.
 const AT_ONCE: usize = 16;
 
-/// The line: passes frames from one end to the other, and looks at each.
+/// The line: passes frames from one end to the other, and examines each.
 pub(super) struct Wire {
     stop: Arc<AtomicBool>,
     seen: Arc<Mutex<[LineReport; 2]>>,
@@ -85,7 +85,7 @@ impl Wire {
         Ok(Self { stop, seen, thread })
     }
 
-    /// What arrived at A's and at B's end until now.
+    /// Returns the frames that arrived at A's and at B's end until now.
     pub(super) fn reports(&self) -> [LineReport; 2] {
         self.seen.lock().map(|seen| *seen).unwrap_or_default()
     }
@@ -113,13 +113,13 @@ fn pass(
     frames
 }
 
-/// Two hosts that send each other numbered frames, and check number and content of what comes.
+/// Two hosts that send each other numbered frames, and check number and content of each arrival.
 pub(super) struct Hosts {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<io::Result<[Flow; 2]>>,
 }
 
-/// One direction's frames.
+/// The frames of one direction.
 #[derive(Default)]
 struct Flow {
     sent: u64,
@@ -132,7 +132,7 @@ struct Flow {
 }
 
 impl Hosts {
-    /// Starts sending at `mbit_s` in each direction (0: as fast as it goes).
+    /// Starts sending at `mbit_s` in each direction (0: without a limit).
     pub(super) fn start(a: Mem, b: Mem, mbit_s: u32, mtu: u16) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let their_stop = Arc::clone(&stop);
@@ -148,7 +148,7 @@ impl Hosts {
         Ok(Self { stop, thread })
     }
 
-    /// Stops sending, waits for what is under way, tells what came.
+    /// Stops sending, waits for frames in flight, and reports the arrivals.
     pub(super) fn finish(self) -> (Vec<PingReport>, Vec<TransferReport>) {
         self.stop.store(true, Ordering::Relaxed);
         match self.thread.join() {
@@ -214,7 +214,7 @@ fn run(
 }
 
 impl Flow {
-    /// Sends a few frames if so many octets in all are due.
+    /// Sends a few frames if this total number of octets is due.
     fn send(&mut self, port: &mut MemPort, frame: &mut [u8], due: u64) -> usize {
         let mut count = 0;
         while self.octets_sent < due && count < AT_ONCE {
@@ -223,7 +223,7 @@ impl Flow {
             frame[HEADER - 2..HEADER].copy_from_slice(&ETHERTYPE_IPV4);
             frame[HEADER..HEADER + SEQUENCE].copy_from_slice(&self.sent.to_be_bytes());
             frame[HEADER + SEQUENCE..HEADER + SEQUENCE + MARKER.len()].copy_from_slice(MARKER);
-            // Every length from the shortest to the longest comes by.
+            // The frames cover every length from the shortest to the longest.
             let shortest = HEADER + SEQUENCE + MARKER.len();
             let this_len = shortest + (self.sent as usize).wrapping_mul(97) % (len - shortest + 1);
             port.copy_tx(&frame[..this_len]);

@@ -1,6 +1,6 @@
 //! Files that the user asks the lab to keep: the capture of the line, the ledgers.
 //!
-//! Both are tried before anything is built. A file that fails later does not change the verdict.
+//! Both are tested before the lab is built. A file that fails later does not change the verdict.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,19 +11,20 @@ use super::sniff::Recorder;
 use crate::ledger;
 use crate::output::note;
 
-/// The files to keep of a run.
+/// The files of a run to keep.
 pub(super) struct Keep {
     pub(super) recorder: Option<Recorder>,
     ledgers: Option<PathBuf>,
 }
 
 impl Keep {
-    /// Makes the capture file and the folder of the ledgers, and announces the size of the capture.
+    /// Creates the capture file and the folder of the ledgers, and announces the size of the
+    /// capture.
     ///
     /// Called before the sandbox hides folders.
     ///
     /// # Errors
-    /// The option that cannot be met, and the fix.
+    /// The option that cannot be used, and the fix.
     pub(super) fn prepare(args: &Args) -> Result<Self, String> {
         let recorder = match &args.pcap {
             Some(path) => {
@@ -48,13 +49,13 @@ impl Keep {
         })
     }
 
-    /// Paths that the sandbox must not hide.
+    /// Returns the paths that the sandbox must not hide.
     pub(super) fn in_use(args: &Args) -> Vec<PathBuf> {
         let asked = args.pcap.iter().chain(&args.ledgers).cloned();
         asked.chain(std::env::current_dir().ok()).collect()
     }
 
-    /// Ends the capture and copies the ledgers; returns the failures.
+    /// Ends the capture and copies the ledgers. Returns the failures.
     pub(super) fn finish(self, ledgers: &[PathBuf]) -> Vec<String> {
         let mut troubles = Vec::new();
         if let Some(trouble) = self.recorder.and_then(|recorder| recorder.finish()) {
@@ -72,7 +73,7 @@ impl Keep {
     }
 }
 
-/// Makes the folder if it is missing, and tries to write a file in it.
+/// Creates the folder if it is missing, and tries to write a file in it.
 fn writable(folder: &Path) -> std::io::Result<()> {
     if !folder.is_dir() {
         fs::create_dir(folder)?;
@@ -80,7 +81,7 @@ fn writable(folder: &Path) -> std::io::Result<()> {
     tempfile::tempfile_in(folder).map(drop)
 }
 
-/// Announces how fast the capture grows: TCP both ways, and a tenth for headers and ACKs.
+/// Describes the growth of the capture: TCP both ways, and a tenth for headers and ACKs.
 fn announce(path: &Path, args: &Args) -> String {
     let limit = args.pcap_max;
     let path = path.display();

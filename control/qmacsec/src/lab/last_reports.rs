@@ -1,8 +1,9 @@
-//! The encryptors' last reports, once the hosts have gone quiet.
+//! The encryptors' last reports, after the hosts have stopped.
 //!
-//! A worker publishes its numbers a moment after it has passed a frame on: a report that is asked for as soon as a host
-//! has its last frame may not count it yet. So both are asked for again while one end tells of a frame that the other
-//! does not, for as long as frames may be under way. Who does the asking, and over what, is the caller's business.
+//! A worker publishes its counters a moment after it has passed a frame. A report may therefore not
+//! count a frame that a host already has. So both reports are requested again while the ends
+//! disagree on a frame, for as long as frames may be in flight. The caller decides how to request
+//! them.
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +11,15 @@ use super::direction::DirectionVerdict;
 use super::lives::Lives;
 use super::topology::Site;
 
-/// How long frames may still be under way after the hosts have gone quiet.
+/// Longest time that frames may be in flight after the hosts have stopped.
 pub(super) const DRAIN: Duration = Duration::from_secs(3);
-/// Between two looks.
+/// Pause between two requests.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// The reports of A and B: the first that agree on all frames, or those after [`DRAIN`].
+/// Returns the reports of A and B: the first that agree on all frames, or those after [`DRAIN`].
 ///
 /// # Errors
-/// Those of `report`.
+/// The errors of `report`.
 pub(super) fn last_reports(
     report: impl Fn(Site) -> Result<Lives, String>,
 ) -> Result<(Lives, Lives), String> {

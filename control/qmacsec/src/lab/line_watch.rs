@@ -1,10 +1,10 @@
-//! What can be said of a line by looking at its frames alone, without any key.
+//! Checks the frames of a line without any key.
 
 use wire::{ETHERTYPE_MACSEC, Sci, SecTag};
 
 use super::ping;
 
-/// SCs that one watch tells apart; more are counted as foreign.
+/// Limit of SCs that one watch follows. The packet numbers of further SCs are not checked.
 const SCS_MAX: usize = 16;
 
 /// Watches the frames of one direction.
@@ -14,7 +14,7 @@ pub(crate) struct LineWatch {
     report: LineReport,
 }
 
-/// What was seen.
+/// The result of a watch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LineReport {
     /// All frames.
@@ -23,19 +23,19 @@ pub(crate) struct LineReport {
     pub(crate) protected: u64,
     /// Frames of the rekey protocol.
     pub(crate) rekey: u64,
-    /// Anything else, and protected frames that show the lab's marker: must be none.
+    /// All other frames, and protected frames that show the lab's marker. There must be none.
     pub(crate) cleartext: u64,
-    /// Changes of key.
+    /// Keys in use one after the other, the first ones included.
     pub(crate) keys: u64,
     /// Keys whose first frame had a packet number other than 1.
     pub(crate) keys_not_from_1: u64,
-    /// Packet numbers that were skipped.
+    /// Skipped packet numbers.
     pub(crate) skipped: u64,
-    /// Packet numbers that went back or came twice under one key: must be none.
+    /// Packet numbers that decreased or occurred twice under one key. There must be none.
     pub(crate) repeated: u64,
 }
 
-/// One secure channel: the association in use and the packet number expected next.
+/// One secure channel: the AN in use and the packet number expected next.
 struct Channel {
     sci: Sci,
     an: wire::An,
@@ -55,7 +55,7 @@ impl LineWatch {
         self.report
     }
 
-    /// Looks at one frame, from destination address to the end.
+    /// Examines one frame, from the destination address to the end.
     pub(crate) fn observe(&mut self, frame: &[u8]) {
         self.report.frames += 1;
         match wire::ethertype(frame) {
@@ -92,7 +92,7 @@ impl LineWatch {
             }
             return;
         };
-        // The same AN from 1 again is another key too: the sender was started anew.
+        // The same AN from packet number 1 also means another key: the sender was restarted.
         let new_key = channel.an != an || (pn == 1 && channel.next != 1);
         if new_key {
             channel.an = an;

@@ -15,7 +15,7 @@ pub(crate) struct Lives {
 }
 
 impl Lives {
-    /// An encryptor that was never killed.
+    /// Creates the lives of an encryptor that was never killed.
     pub(crate) fn one(now: Report) -> Self {
         Self {
             killed: Vec::new(),
@@ -23,7 +23,8 @@ impl Lives {
         }
     }
 
-    /// Call this before a kill; `last` is the current report of the process, if it still answers.
+    /// Must be called before a kill. `last` is the current report of the process, if it still
+    /// answers.
     ///
     /// Frames between this report and the kill count as lost.
     pub(crate) fn end(&mut self, last: Option<Report>) {
@@ -31,7 +32,7 @@ impl Lives {
         self.killed.push(last.unwrap_or(seen));
     }
 
-    /// A copy with a newer report of the running process.
+    /// Returns a copy with a newer report of the running process.
     pub(crate) fn with(&self, now: Report) -> Self {
         Self {
             killed: self.killed.clone(),
@@ -44,12 +45,12 @@ impl Lives {
         self.now = now;
     }
 
-    /// The last report of the running process.
+    /// Returns the last report of the running process.
     pub(crate) fn now(&self) -> &Report {
         &self.now
     }
 
-    /// A counter of one section, over all workers of all processes.
+    /// Returns the sum of a counter of one section, over all workers of all processes.
     pub(crate) fn sum(
         &self,
         section: impl Fn(&WorkerReport) -> &BTreeMap<String, u64> + Copy,
@@ -58,12 +59,12 @@ impl Lives {
         self.all().map(|report| report.sum(section, name)).sum()
     }
 
-    /// Workers of all processes.
+    /// Returns the workers of all processes.
     pub(crate) fn workers(&self) -> impl Iterator<Item = &WorkerReport> {
         self.all().flat_map(|report| &report.workers)
     }
 
-    /// Changes of key of all processes. The first key of a process changes nothing.
+    /// Returns the key switches of all processes. The first key of a process is not a switch.
     pub(crate) fn key_changes(&self) -> u64 {
         self.all()
             .map(|report| report.tx.switches.saturating_sub(1))

@@ -1,5 +1,5 @@
-//! The lab without namespaces: both encryptors in this process, ports in memory, frames of our
-//! own. The same chain otherwise: KMEs over mutual TLS on loopback, rekey, workers, MACsec.
+//! The lab without namespaces: both encryptors in this process, ports in memory, and frames of our
+//! own. Otherwise the same chain: KMEs over mutual TLS on loopback, rekey, workers, MACsec.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -29,19 +29,19 @@ use crate::output::note;
 use crate::ports::{Opener, Ports};
 use crate::status::{Report, query};
 
-/// Frames that each cable holds; a worker that sleeps for long must not lose any.
+/// Capacity of each cable in frames: a worker that sleeps for long must not lose any.
 const CABLE: usize = 8192;
 
-/// One end of a cable, to be opened on the thread that will use it.
+/// Opens one end of a cable on the thread that uses it.
 fn opener(end: Mem) -> Opener {
     Box::new(move || -> Result<Box<dyn Port>, PortError> { Ok(Box::new(end.open()?)) })
 }
 
-/// Runs the chain for its time.
+/// Runs the chain for the duration of the lab.
 pub(super) fn run(args: &Args, keep: Keep, stop: &Stop) -> Result<Verdict, String> {
     note!("building two sites in memory:");
     stop.watch().map_err(while_doing("watching for signals"))?;
-    // Memory, where there is such a folder: the secrets of even a lab are better off the disk.
+    // Use a folder in memory if there is one: even a lab's secrets should not be on disk.
     let folder = [Path::new("/dev/shm"), &std::env::temp_dir()]
         .into_iter()
         .find_map(|place| {
@@ -62,8 +62,8 @@ pub(super) fn run(args: &Args, keep: Keep, stop: &Stop) -> Result<Verdict, Strin
     result
 }
 
-/// Takes the folder with the secrets away when this process has ended, also after `kill -9`: a
-/// shell beside us that waits for the end of a pipe of ours.
+/// Removes the folder with the secrets when this process has ended, also after `kill -9`: a
+/// separate shell waits for the end of our pipe.
 struct Guard(Option<Child>);
 
 impl Guard {
@@ -74,7 +74,7 @@ impl Guard {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C is for the lab.
+            // Ctrl-C must reach only the lab.
             .process_group(0)
             .spawn();
         if let Err(error) = &shell {
@@ -90,7 +90,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(shell) = &mut self.0 {
-            // Closes the pipe first.
+            // `wait` first closes the pipe.
             let _gone_already = shell.wait();
         }
     }
@@ -119,7 +119,7 @@ async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Ve
         let config = EncryptorConfig::read(&file).map_err(|error| error.to_string())?;
         let ports = Ports::of_one(opener(red), opener(black), site.mac());
         let (end, ended) = oneshot::channel::<()>();
-        // A thread and a runtime of its own, as the daemon has.
+        // A separate thread and runtime, as in the daemon.
         let run = move || -> Result<(), String> {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -224,7 +224,7 @@ async fn start_kmes(args: &Args, vault: &Path) -> Result<Kmes, String> {
     .map_err(|error| error.to_string())
 }
 
-/// Asks off this thread: it waits for the answer.
+/// Requests the report on another thread, because the request blocks.
 async fn report(vault: &Path, site: Site) -> Result<Report, String> {
     let folder = vault.to_owned();
     tokio::task::spawn_blocking(move || ask(&folder, site))
@@ -232,7 +232,7 @@ async fn report(vault: &Path, site: Site) -> Result<Report, String> {
         .map_err(|error| error.to_string())?
 }
 
-/// Asks over the status socket.
+/// Requests the report over the status socket.
 fn ask(vault: &Path, site: Site) -> Result<Report, String> {
     query(&vault.join(format!("site-{}.sock", site.letter()))).map_err(|error| error.to_string())
 }

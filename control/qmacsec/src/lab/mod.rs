@@ -5,11 +5,11 @@
 //!                     │ 014, mTLS         ▲ watched            │
 //!                   KME a ~~~~~~ modelled CV-QKD link ~~~~~~ KME b
 //! ```
-//! `sandbox` makes namespaces that die with the lab, `topology` the cables, `sites` the
-//! processes; `ping` and `transfer` are the hosts' traffic, `sniff` watches the line,
-//! `last_reports` asks the encryptors what they counted and
-//! `verdict` concludes; `faults` is the trouble that can be ordered. Where no namespaces are to be had, `memory` runs the same chain over
-//! in-memory ports.
+//! `sandbox` creates namespaces that end with the lab, `topology` the cables, `sites` the
+//! processes. `ping` and `transfer` are the hosts' traffic, and `sniff` watches the line.
+//! `last_reports` collects the counters of the encryptors, and `verdict` judges them. `faults`
+//! parses the faults on order. Without namespaces, `memory` runs the same chain over in-memory
+//! ports.
 
 mod args;
 mod child;
@@ -54,18 +54,18 @@ use crate::output::{note, outln};
 #[cfg(test)]
 mod tests;
 
-/// How long both directions may take to get their first key.
+/// Time limit for the first key of both directions.
 const FIRST_KEY: Duration = Duration::from_secs(20);
-/// Between two looks at the running lab.
+/// Interval of the checks of the running lab.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Exit code of a run that proves too little.
+/// Exit code of a run whose result is not proven.
 const NOT_PROVEN: u8 = 2;
 
 /// Runs the lab.
 ///
 /// # Errors
-/// When the chain could not be built; a chain that runs and fails is a verdict, not an error.
+/// The chain could not be built. A chain that runs and fails is a verdict, not an error.
 pub fn main(args: &Args) -> Outcome {
     args.check()?;
     if let Some(no_key) = kme::link_of(&args.preset, args.km)?.no_key() {
@@ -84,8 +84,7 @@ pub fn main(args: &Args) -> Outcome {
     print(args, &verdict)
 }
 
-/// Enters the sandbox and finds out what red port can be had; an error is why in-memory ports
-/// must do.
+/// Enters the sandbox and selects the red port. An error is the reason to use in-memory ports.
 fn red_port(choice: RedChoice) -> Result<PortKind, String> {
     if choice == RedChoice::Mem {
         return Err("--red mem asks for none".to_owned());
@@ -114,7 +113,7 @@ fn red_port(choice: RedChoice) -> Result<PortKind, String> {
     }
 }
 
-/// A lab without keys proves nothing; its model says so before anything is built.
+/// Reports a link without keys before the lab is built, because a lab without keys proves nothing.
 fn print_no_key(args: &Args, no_key: &kme::NoKey) -> Outcome {
     note!("FAIL: {no_key}; fix: a shorter --km, or another --preset (qmacsec link --list)");
     if args.json {
@@ -144,12 +143,12 @@ fn ledgers(files: &[PathBuf; 2], args: &Args) -> Result<Verification, String> {
     ledger::verify([a, b], args.pcap.as_deref()).map_err(|error| error.to_string())
 }
 
-/// Names a step of the build-up when it is done.
+/// Reports a completed step of the start.
 fn done(step: &str) {
     note!("  ✓ {step}");
 }
 
-/// Adds what was being done to an error.
+/// Adds the present action to an error.
 fn while_doing(step: &str) -> impl FnOnce(io::Error) -> String + '_ {
     move |error| format!("{step}: {error}")
 }

@@ -1,7 +1,7 @@
-//! A network namespace without a name: one thread lives in it and does what it is told.
+//! A network namespace without a name: one thread lives in it and executes orders.
 //!
-//! Nothing is written to /run/netns, so the namespace is gone with the last process in it, also
-//! after a crash. What is made inside (sockets, child processes, threads) stays inside.
+//! Nothing is written to /run/netns, so the namespace ends with the last process in it, also after
+//! a crash. Everything created inside (sockets, child processes, threads) stays inside.
 
 use std::fs::File;
 use std::io;
@@ -20,7 +20,7 @@ pub struct Netns {
 }
 
 impl Netns {
-    /// Makes a new, empty namespace with its loopback up.
+    /// Creates a new, empty namespace with its loopback up.
     ///
     /// # Errors
     /// The system refuses a thread or a namespace.
@@ -28,10 +28,10 @@ impl Netns {
         Self::start(name, true)
     }
 
-    /// A thread in the namespace of the caller.
+    /// Starts a thread in the namespace of the caller.
     ///
     /// # Errors
-    /// As [`Netns::new`].
+    /// Same as [`Netns::new`].
     pub fn of_caller(name: &str) -> io::Result<Self> {
         Self::start(name, false)
     }
@@ -45,7 +45,7 @@ impl Netns {
                 let enter = || {
                     if fresh {
                         unshare(CloneFlags::CLONE_NEWNET)?;
-                        // Neighbour discovery of hosts that nobody asked for is no traffic of ours.
+                        // No IPv6, so that the kernel sends no neighbour discovery on the cables.
                         let _kernel_without_ipv6 =
                             std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
                     }
@@ -70,10 +70,10 @@ impl Netns {
         Ok(netns)
     }
 
-    /// Runs `work` inside and waits for what it returns.
+    /// Runs `work` inside and waits for its result.
     ///
     /// # Errors
-    /// The thread died: `work` panicked, or another before it.
+    /// The thread died: `work` or an earlier order panicked.
     pub fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -93,7 +93,7 @@ impl Netns {
     /// Runs netlink requests inside.
     ///
     /// # Errors
-    /// What `work` says, or the system refuses a netlink socket.
+    /// The error of `work`, or the system refuses a netlink socket.
     pub fn netlink<F, T>(&self, work: F) -> io::Result<T>
     where
         F: AsyncFnOnce(&Net) -> io::Result<T> + Send + 'static,
@@ -111,36 +111,36 @@ impl Netns {
         })?
     }
 
-    /// For netlink requests that move an interface here.
+    /// Returns the descriptor for netlink requests that move an interface here.
     #[must_use]
     pub fn raw_fd(&self) -> RawFd {
         self.handle.as_raw_fd()
     }
 
-    /// A path by which another process of this user can enter, for as long as we live.
+    /// Returns a path by which another process of this user can enter while this process runs.
     #[must_use]
     pub fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.raw_fd())
     }
 }
 
-/// Netlink, inside one namespace.
+/// Netlink inside one namespace.
 pub struct Net(rtnetlink::Handle);
 
 impl Net {
-    /// Interfaces.
+    /// Requests for interfaces.
     #[must_use]
     pub fn link(&self) -> rtnetlink::LinkHandle {
         self.0.link()
     }
 
-    /// Addresses.
+    /// Requests for addresses.
     #[must_use]
     pub fn address(&self) -> rtnetlink::AddressHandle {
         self.0.address()
     }
 
-    /// The request that brings an interface up.
+    /// Builds the request that brings an interface up.
     ///
     /// # Errors
     /// There is no such interface.

@@ -1,4 +1,4 @@
-//! ICMP echo between the two hosts: the kernel of one host asks nothing of us, it just answers.
+//! ICMP echo between the two hosts. The kernel of the other host answers.
 
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -11,18 +11,18 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::netns::Netns;
 
-/// Echo requests of one host per second.
+/// Interval between the echo requests of one host.
 const EVERY: Duration = Duration::from_millis(20);
-/// How long after the last request answers are still waited for.
+/// Time to wait for answers after the last request.
 const DRAIN: Duration = Duration::from_secs(1);
-/// In each request, for the sniffer: seen on the line in clear, it proves a leak.
+/// Text in each request. If the sniffer sees it on the line, that proves a leak.
 pub(crate) const MARKER: &[u8] = b"qmacsec-lab: this text must never be seen on the line";
 
 const ECHO_REPLY: u8 = 0;
 const ECHO_REQUEST: u8 = 8;
 const ICMP_HEADER: usize = 8;
 
-/// Echo requests from one host to the other, until stopped.
+/// Sends echo requests from one host to the other until stopped.
 pub(crate) struct Ping {
     stop: Arc<AtomicBool>,
     counts: Arc<Counts>,
@@ -36,7 +36,7 @@ struct Counts {
     repeated: AtomicU64,
 }
 
-/// What came back.
+/// The counts of requests and answers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PingReport {
     pub(crate) sent: u64,
@@ -44,7 +44,7 @@ pub(crate) struct PingReport {
     pub(crate) repeated: u64,
 }
 
-/// One echo request and its answer, to see whether the line carries frames yet.
+/// Sends one echo request and waits for its answer, to check that the line carries frames.
 pub(crate) fn once(from: &Netns, to: Ipv4Addr, wait: Duration) -> io::Result<bool> {
     from.run(move || {
         let mut echo = Echo::open(to)?;
@@ -85,7 +85,7 @@ impl Ping {
         }
     }
 
-    /// Stops asking, waits for the last answers.
+    /// Stops the requests and waits for the last answers.
     pub(crate) fn finish(mut self) -> io::Result<PingReport> {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
@@ -162,7 +162,8 @@ impl Echo {
             .socket
             .send_to(&message, &SocketAddrV4::new(self.to, 0).into())
         {
-            // No neighbour yet, or its queue is full: an echo request that is lost, not a failure of the lab.
+            // There is no neighbour yet, or its queue is full: this loses an echo request, but is
+            // not a failure of the lab.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -175,7 +176,7 @@ impl Echo {
         }
     }
 
-    /// The sequence number of an answer, if one came within a few milliseconds.
+    /// Returns the sequence number of an answer that arrives within a few milliseconds.
     fn answer(&mut self) -> io::Result<Option<u16>> {
         let mut datagram = [0; 2048];
         let len = match self.socket.read(&mut datagram) {
@@ -205,7 +206,7 @@ impl Echo {
     }
 }
 
-/// RFC 1071.
+/// Returns the checksum of RFC 1071.
 fn internet_checksum(message: &[u8]) -> u16 {
     let mut sum = 0_u32;
     for pair in message.chunks(2) {

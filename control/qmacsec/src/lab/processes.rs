@@ -1,4 +1,4 @@
-//! The lab with processes and namespaces: builds up, lets traffic run, takes the evidence.
+//! The lab with processes and namespaces: starts them, runs the traffic, and collects the evidence.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,10 +22,10 @@ use crate::config::PortKind;
 use crate::output::note;
 use crate::status::KmeReport;
 
-/// How long a crashed encryptor is left dead.
+/// Time that a crashed encryptor stays down.
 const DEAD_FOR: Duration = Duration::from_millis(500);
 
-/// Everything of the running lab.
+/// All parts of the running lab.
 struct Lab<'a> {
     args: &'a Args,
     topology: &'a Topology,
@@ -34,7 +34,7 @@ struct Lab<'a> {
     pings: [Ping; 2],
     transfers: [Transfer; 2],
     table: Table,
-    /// What the KMEs said last.
+    /// The last report of the KMEs.
     kmes: KmeReport,
     /// Last reports of the encryptors, with those of killed processes.
     lives: [Lives; 2],
@@ -43,7 +43,7 @@ struct Lab<'a> {
     trouble: Option<Trouble>,
 }
 
-/// Builds the lab, runs it for its time, takes it down.
+/// Builds the lab, runs it for its duration, and takes it down.
 pub(super) fn run(args: &Args, red: PortKind, keep: Keep, stop: &Stop) -> Result<Verdict, String> {
     note!("building two sites:");
     let in_use = Keep::in_use(args);
@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args, red: PortKind, keep: Keep, stop: &Stop) -> Result
         .map_err(while_doing("certificates and configs"))?;
     done("certificates, a pre-shared secret, configs");
     let rekey_ethertype = wire::ETHERTYPE_REKEY;
-    // Watching starts before the encryptors do: not one frame goes unseen.
+    // The watch starts before the encryptors, so that it sees every frame.
     let sniffer = |site: Site| {
         Sniffer::start(
             topology.watch_point(site),
@@ -170,7 +170,7 @@ fn wait_for_kmes(sites: &mut Sites) -> Result<(), String> {
 }
 
 impl Lab<'_> {
-    /// Shows the live table until the time is over; makes the trouble that was asked for.
+    /// Shows the live table until the end of the run, and injects the requested faults.
     fn watch(&mut self, started: Instant, stop: &Stop) -> Result<(), String> {
         let mut kills = self.args.kill.clone();
         while started.elapsed() < self.args.duration && !stop.asked() {
@@ -187,7 +187,7 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// Each process in turn, so many times: killed, started anew, and seen to recover.
+    /// Kills each process in turn, this number of times, and restarts it. Measures its recovery.
     fn series(&mut self, started: Instant, times: u32, stop: &Stop) -> Result<(), String> {
         for left in (1..=times).rev() {
             for who in Victim::ALL {
@@ -195,7 +195,7 @@ impl Lab<'_> {
                     return Ok(());
                 }
                 self.crash(who)?;
-                // Traffic under keys of the new session, before the next one goes.
+                // Traffic runs under keys of the new session before the next process is killed.
                 std::thread::sleep(self.args.rekey);
                 self.look(started, self.args.rekey * left * 6)?;
             }
@@ -203,8 +203,8 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// One row of the live table. A report that fails is seen again a moment later, or the process has
-    /// ended.
+    /// Shows one row of the live table. A failed report is skipped: the next check repeats it, or
+    /// finds that the process has ended.
     fn look(&mut self, started: Instant, left: Duration) -> Result<(), String> {
         self.sites.all_alive().map_err(|error| error.to_string())?;
         if let Ok(kmes) = self.sites.kme_report() {
@@ -228,7 +228,7 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// The KMEs have the trouble that is due, and no other.
+    /// Sets the fault of the KMEs that is due, and clears any other.
     fn make_trouble(&mut self, now: Duration) -> Result<(), String> {
         let due = self.args.kme_fault.iter().find(|fault| fault.covers(now));
         let due = due.map(|fault| fault.what);
@@ -258,8 +258,8 @@ impl Lab<'_> {
         }
     }
 
-    /// Kills a process, starts it anew, and times how long until an answer crosses the line, under a
-    /// fresh key where an encryptor was killed.
+    /// Kills and restarts a process. Measures its recovery: of an encryptor, until an answer
+    /// crosses the line; of the KMEs, until both directions have a fresh key.
     fn crash(&mut self, who: Victim) -> Result<(), String> {
         note!("  ✗ {who} killed");
         if let Victim::Encryptor(site) = who {
@@ -285,13 +285,13 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// How long until the host behind a restarted encryptor answers.
+    /// Measures the time until the host behind a restarted encryptor answers.
     fn recover(&self, site: Site, restarted: Instant) -> Option<Duration> {
         let give_up = (self.args.rekey * 4).max(Duration::from_secs(10));
         let host = &self.topology.site(site.other()).host;
         let mut addressed = false;
         while restarted.elapsed() < give_up {
-            // The new process made a new TAP: the host has to get its address again.
+            // The new process created a new TAP, so the host needs its address again.
             addressed = addressed || self.topology.address_host(site).is_ok();
             if ping::once(host, site.host(), Duration::from_millis(50)).unwrap_or(false) {
                 return Some(restarted.elapsed());
@@ -300,7 +300,7 @@ impl Lab<'_> {
         None
     }
 
-    /// How long until both encryptors have switched once more.
+    /// Measures the time until both encryptors have switched once more.
     fn fresh_keys(&self, restarted: Instant) -> Option<Duration> {
         let give_up = (self.args.rekey * 8).max(Duration::from_secs(20));
         let switches = |site| {
@@ -318,7 +318,7 @@ impl Lab<'_> {
         None
     }
 
-    /// Lets the hosts go quiet, waits for the last frames, takes everything down, concludes.
+    /// Stops the hosts, waits for the last frames, takes everything down, and judges the run.
     fn conclude(
         mut self,
         duration: Duration,
@@ -338,7 +338,7 @@ impl Lab<'_> {
             let report = report.map_err(while_doing("the last report"))?;
             Ok(self.lives[site.index()].with(report))
         })?;
-        // Before the watch of the line ends: it sees the encryptors' farewell, too.
+        // Stop the encryptors before the watch of the line, so that it also sees their BYE.
         self.sites.stop().map_err(while_doing("stopping"))?;
         let files = Site::BOTH.map(|site| self.sites.ledger(site));
         let [line_at_a, line_at_b] = self.sniffers;

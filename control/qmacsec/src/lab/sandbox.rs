@@ -1,7 +1,7 @@
-//! The lab's own namespaces: network and mounts, and a user namespace where we are not root.
+//! The lab's own namespaces: network and mounts, and a user namespace unless we are root.
 //!
-//! Called first thing, while the process has one thread: the kernel lets only such a process
-//! change its user namespace. Everything lives and dies with the processes of the lab.
+//! Called first, while the process has one thread: the kernel allows only such a process to change
+//! its user namespace. Everything in the namespaces ends with the processes of the lab.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use nix::unistd::{getegid, geteuid};
 
 use super::netns::Netns;
 
-/// Why there is no sandbox here.
+/// The reason why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// The kernel or its administrator forbids user namespaces.
@@ -23,17 +23,17 @@ pub enum SandboxError {
          restricts it kernel.apparmor_restrict_unprivileged_userns=0)"
     )]
     User(io::Error),
-    /// Same for network and mount namespaces.
+    /// The same for network and mount namespaces.
     #[error(
         "network and mount namespaces cannot be made here ({0}); mend: run as root, outside of a restricted container"
     )]
     Network(io::Error),
 }
 
-/// Moves this process into namespaces of its own, where nothing but the loopback is up.
+/// Moves this process into its own namespaces, in which only the loopback is up.
 ///
 /// # Errors
-/// Which kind of namespace is not to be had, and the mend.
+/// The kind of namespace that is not available, and the fix.
 pub fn enter() -> Result<(), SandboxError> {
     let (uid, gid) = (geteuid(), getegid());
     if !uid.is_root() {
@@ -47,7 +47,7 @@ pub fn enter() -> Result<(), SandboxError> {
     }
     let refused = |error: nix::Error| SandboxError::Network(error.into());
     unshare(CloneFlags::CLONE_NEWNS).map_err(refused)?;
-    // Mounts of ours stay ours.
+    // Our mounts must not propagate to other namespaces.
     mount(
         None::<&str>,
         "/",
@@ -56,22 +56,22 @@ pub fn enter() -> Result<(), SandboxError> {
         None::<&str>,
     )
     .map_err(refused)?;
-    // Last: who fails before still has the network, and runs in memory.
+    // Last step: after an earlier failure, the process still has the network for the lab in memory.
     unshare(CloneFlags::CLONE_NEWNET).map_err(refused)?;
-    // Down in a fresh namespace, and KMEs listen on it.
+    // The loopback is down in a new namespace, but KMEs listen on it.
     Netns::of_caller("loopback").map_err(SandboxError::Network)?;
     Ok(())
 }
 
-/// Where the lab keeps its certificates, secrets and sockets.
+/// Returns the folder for the lab's certificates, secrets and sockets.
 ///
-/// A tmpfs in our own mount namespace: never on disk, seen by nobody else, gone with us even after
-/// `kill -9`. `in_use` are paths that must stay visible below it.
+/// A tmpfs in our own mount namespace: never on disk, invisible to others, and gone when we end,
+/// even after `kill -9`. `in_use` are paths that must stay visible.
 ///
 /// # Errors
-/// When no folder can be covered by a tmpfs.
+/// No folder can be covered by a tmpfs.
 pub(crate) fn vault(in_use: &[&Path]) -> io::Result<PathBuf> {
-    // Folders that hardly anything lives in; we cover one, for this process only.
+    // Folders that are rarely used. One is covered, for this process only.
     let candidates = ["/media", "/srv", "/mnt", "/opt"].map(Path::new);
     let free = candidates
         .into_iter()

@@ -1,5 +1,5 @@
-//! The processes of the lab: one for the two KMEs, one encryptor for each site, with the
-//! certificates, secrets and config files they need.
+//! The processes of the lab: one for the two KMEs and one encryptor for each site, with their
+//! certificates, secrets and config files.
 
 use std::fs;
 use std::io;
@@ -19,10 +19,10 @@ use crate::status::{Done, KmeFault, KmeReport, Report, Request, query, request};
 
 /// Port on which the lab's KMEs listen.
 const KME_PORT: u16 = 8443;
-/// How long a process may take to come up.
+/// Time limit for the start of a process.
 const START: Duration = Duration::from_secs(20);
 
-/// What the lab's processes are told.
+/// The settings of the lab's processes.
 pub(crate) struct Settings {
     pub(crate) interval: Duration,
     pub(crate) km: Option<f64>,
@@ -42,7 +42,7 @@ pub(crate) struct Sites {
     kmes: Child,
     a: Child,
     b: Child,
-    /// Killed on purpose, and not started anew yet.
+    /// The process that was killed on purpose and is not restarted yet.
     killed: Option<Victim>,
 }
 
@@ -91,17 +91,17 @@ impl Sites {
         })
     }
 
-    /// Status of one encryptor.
+    /// Returns the status of one encryptor.
     pub(crate) fn report(&self, site: Site) -> io::Result<Report> {
         query(&socket(&self.vault, site)).map_err(io::Error::other)
     }
 
-    /// Status of the KMEs.
+    /// Returns the status of the KMEs.
     pub(crate) fn kme_report(&self) -> io::Result<KmeReport> {
         query(&self.vault.join("kme.sock")).map_err(io::Error::other)
     }
 
-    /// An error with its last words if a process has ended.
+    /// Returns an error with the last lines of its log if a process has ended.
     pub(crate) fn all_alive(&mut self) -> io::Result<()> {
         for who in Victim::ALL {
             if self.killed == Some(who) {
@@ -118,14 +118,14 @@ impl Sites {
         Ok(())
     }
 
-    /// What all processes said last, for a failure's message.
+    /// Returns the last lines of all logs, for the message of a failure.
     pub(crate) fn last_words(&self) -> String {
         [&self.kmes, &self.a, &self.b]
             .map(Child::last_words)
             .join("\n  ")
     }
 
-    /// Where an encryptor keeps its ledger.
+    /// Returns the path of an encryptor's ledger.
     pub(crate) fn ledger(&self, site: Site) -> PathBuf {
         ledger(&self.vault, site)
     }
@@ -140,13 +140,13 @@ impl Sites {
         }
     }
 
-    /// Ends a process as a crash would. One that is killed does not count as ended.
+    /// Ends a process like a crash. A killed process does not count as ended.
     pub(crate) fn kill(&mut self, who: Victim) -> io::Result<()> {
         self.killed = Some(who);
         self.process(who).kill()
     }
 
-    /// Starts a killed process anew.
+    /// Restarts a killed process.
     pub(crate) fn restart(&mut self, topology: &Topology, who: Victim) -> io::Result<()> {
         *self.process(who) = match who {
             Victim::Encryptor(site) => start_encryptor(&self.vault, topology, site)?,
@@ -156,7 +156,7 @@ impl Sites {
         Ok(())
     }
 
-    /// Ends all processes in order: encryptors say good-bye, then the KMEs go.
+    /// Ends all processes in order: encryptors with a BYE, then the KMEs.
     pub(crate) fn stop(&mut self) -> io::Result<()> {
         self.a.stop()?;
         self.b.stop()?;
@@ -172,7 +172,7 @@ impl Sites {
     }
 }
 
-/// Writes certificates for KMEs and SAEs, and the pair's secret. `hosts`: further names of each KME.
+/// Writes certificates for KMEs and SAEs, and the pair's secret. `hosts`: further name of each KME.
 pub(super) fn furnish_secrets(vault: &Path, hosts: &[String]) -> io::Result<()> {
     let kmes = Site::BOTH
         .into_iter()
@@ -231,7 +231,7 @@ fn config_path(vault: &Path, site: Site) -> PathBuf {
     vault.join(format!("site-{}.toml", site.letter()))
 }
 
-/// Where an encryptor keeps its ledger.
+/// Returns the path of an encryptor's ledger.
 pub(super) fn ledger(vault: &Path, site: Site) -> PathBuf {
     vault.join(format!("site-{}.ledger", site.letter()))
 }
@@ -269,7 +269,7 @@ fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String
         match kind {
             PortKind::Xdp => {
                 let mode = settings.xdp_mode.name();
-                // Offloads of the lab's hosts are off, and nothing else is on its links.
+                // The lab's hosts have no offloads, and their links carry no other traffic.
                 format!(
                     "port = \"{name}\"\ninterface = \"{interface}\"\nxdp_mode = \"{mode}\"\n\
                      xdp_tags_in_frames = true\n"
@@ -289,7 +289,7 @@ fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String
         kind => port(kind, RED),
     };
     let black = port(settings.black, BLACK);
-    // A pool of frames, and rings.
+    // Memory for a pool of frames, and for rings.
     let memory_mb = if is_jumbo(settings.mtu) { 512 } else { 128 };
     let ports = format!(
         "[red]\n{red}mtu = {}\n\n[black]\n{black}\n\
@@ -303,15 +303,15 @@ fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String
     }
 }
 
-/// A device of DPDK's on a veth; its ring has slots that are wide enough.
+/// Names a virtual device of DPDK on a veth, whose ring has slots of sufficient width.
 fn dpdk_device(interface: &str, mtu: u16) -> String {
-    // A ring of 8 MiB: the driver does not tell what a full one loses.
+    // A ring of 8 MiB, because the driver does not report losses of a full ring.
     let slots = if is_jumbo(mtu) {
         "framesz=16384,blocksz=16384,framecnt=512"
     } else {
         "framecnt=4096"
     };
-    // Named after the interface: there are two in an encryptor.
+    // The device is named after the interface, because an encryptor has two.
     format!("net_af_packet_{interface},iface={interface},{slots}")
 }
 
@@ -319,7 +319,8 @@ fn is_jumbo(mtu: u16) -> bool {
     mtu > limits::RED_MTU
 }
 
-/// Config of an encryptor that is given its ports: of the red and black sections only the MTU counts.
+/// Returns the config of an encryptor with ports in memory: only the MTU of its red and black
+/// sections is used.
 pub(super) fn encryptor_config_in_memory(site: Site, args: &Args, kme: SocketAddr) -> String {
     let ports = format!(
         "[red]\nport = \"packet\"\ninterface = \"{RED}\"\nmtu = {}\n\n\

@@ -1,4 +1,4 @@
-//! The lab's own eye on the line: a socket of its own at each end, beside the encryptors.
+//! The lab's own watch of the line: a separate socket at each end, beside the encryptors.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -16,7 +16,7 @@ use super::line_watch::{LineReport, LineWatch};
 use super::netns::Netns;
 use super::topology::Site;
 
-/// Between two looks at an empty ring. The ring holds what comes meanwhile.
+/// Pause between two checks of an empty ring. The ring holds the arrivals.
 const NAP: Duration = Duration::from_millis(2);
 
 /// Octets of the ring.
@@ -26,11 +26,11 @@ const RING_OCTETS: usize = 64 << 20;
 #[derive(Clone)]
 pub(crate) struct Recorder {
     capture: Arc<Mutex<Capture>>,
-    /// What arrives at A's and at B's end.
+    /// The interfaces of the frames that arrive at A's and at B's end.
     interfaces: [InterfaceId; 2],
 }
 
-/// The file. Once it ends, by its limit or by an error, frames are no longer kept.
+/// The capture file. After its end, by its limit or by an error, frames are no longer kept.
 struct Capture {
     file: PcapngWriter<BufWriter<File>>,
     octets: u64,
@@ -42,7 +42,7 @@ struct Capture {
 }
 
 impl Recorder {
-    /// Makes the file, with a limit of `octets_max` octets.
+    /// Creates the file, with a limit of `octets_max` octets.
     pub(crate) fn create(path: &Path, octets_max: u64) -> io::Result<Self> {
         let mut file = PcapngWriter::new(BufWriter::new(File::create(path)?), "qmacsec lab")?;
         let interfaces = [
@@ -62,7 +62,7 @@ impl Recorder {
         })
     }
 
-    /// One frame that arrives at a site.
+    /// Keeps one frame that arrives at a site.
     pub(crate) fn keep(&self, site: Site, frame: &[u8]) {
         let interface = self.interfaces[site.index()];
         if let Ok(mut capture) = self.capture.lock() {
@@ -81,7 +81,8 @@ impl Recorder {
 }
 
 impl Capture {
-    /// Two threads write. The time is taken under their lock, so that times in the file ascend.
+    /// Writes a frame. Two threads write, and the time is taken under their lock, so that times in
+    /// the file ascend.
     fn keep(&mut self, interface: InterfaceId, frame: &[u8]) {
         if self.ended.is_some() {
             return;
@@ -103,23 +104,23 @@ impl Capture {
     }
 }
 
-/// Watches what arrives at one end of the line.
+/// Watches the frames that arrive at one end of the line.
 pub(crate) struct Sniffer {
     stop: Arc<AtomicBool>,
     seen: Arc<Mutex<LineReport>>,
     thread: JoinHandle<io::Result<Sniffed>>,
 }
 
-/// What a sniffer saw in all.
+/// The complete result of a sniffer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sniffed {
     pub(crate) line: LineReport,
-    /// Frames that its socket could not keep up with: then "none in clear" would be no proof.
+    /// Frames that its socket missed. With any, "none in clear" is not proven.
     pub(crate) missed: u64,
 }
 
 impl Sniffer {
-    /// Opens the socket where frames that go to `site` arrive; they are seen from now on.
+    /// Opens a socket where frames to `site` arrive, and watches them from now on.
     pub(crate) fn start(
         (netns, interface): (&Netns, &'static str),
         site: Site,
@@ -158,12 +159,12 @@ impl Sniffer {
         Ok(Self { stop, seen, thread })
     }
 
-    /// What was seen until now.
+    /// Returns the result until now.
     pub(crate) fn report(&self) -> LineReport {
         self.seen.lock().map(|seen| *seen).unwrap_or_default()
     }
 
-    /// Stops and tells what was seen.
+    /// Stops and returns the result.
     pub(crate) fn finish(self) -> io::Result<Sniffed> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread
@@ -172,7 +173,8 @@ impl Sniffer {
     }
 }
 
-/// A ring that holds some tenths of a second of a full line, while this thread waits for a core.
+/// Opens a ring that holds some tenths of a second of a full line, while this thread waits for a
+/// core.
 fn open(interface: &str) -> Result<Packet, PortError> {
     Packet::open(PacketConfig {
         ifname: interface.to_owned(),
@@ -193,7 +195,7 @@ fn watch(
     let mut line = LineWatch::new(rekey_ethertype);
     let mut burst = Burst::new();
     loop {
-        // Read before the ring is: what came before the order to stop is still looked at.
+        // Read before the ring, so that frames before the stop order are still examined.
         let last_look = stop.load(Ordering::Relaxed);
         port.rx_burst(&mut burst);
         let idle = burst.is_empty();

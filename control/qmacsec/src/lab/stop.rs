@@ -1,4 +1,4 @@
-//! Ctrl-C and other polite ends: a flag that the lab looks at, so that it can clean up.
+//! Ctrl-C and other requests to end: a flag that the lab checks, so that it can clean up.
 
 use std::io;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use nix::sys::signal::{SigSet, Signal};
 
 use crate::output::note;
 
-/// Whether the lab was asked to end.
+/// The flag: true if the lab must end.
 #[derive(Clone)]
 pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Holds back SIGINT, SIGTERM and SIGHUP from now on. Called before other threads exist, so
-    /// that all of them leave the signals to the one that [`Stop::watch`] starts; that one must
-    /// wait for the sandbox, which only a process of one thread may enter.
+    /// Blocks SIGINT, SIGTERM and SIGHUP from now on. Must be called before other threads exist, so
+    /// that all of them leave the signals to the thread that [`Stop::watch`] starts. That thread
+    /// must start after the sandbox, which only a process of one thread can enter.
     pub(crate) fn on_signals() -> io::Result<Self> {
         let mut signals = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {

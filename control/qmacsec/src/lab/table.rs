@@ -1,4 +1,4 @@
-//! The live table: repainted in place on a terminal, a line now and then elsewhere.
+//! The live table: repainted in place on a terminal; elsewhere a line at intervals.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use super::lives::Lives;
 use crate::output::note;
 use crate::status::{Direction, KmeReport};
 
-/// Between two lines where there is no terminal to repaint.
+/// Interval between two lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// One look at the running lab.
+/// The state of the running lab at one time.
 pub(crate) struct Snapshot {
     pub(crate) at: Instant,
     pub(crate) left: Duration,
@@ -47,7 +47,7 @@ impl Table {
         match &self.terminal {
             Some(terminal) => {
                 let width = usize::from(terminal.size().1).max(40) - 1;
-                // A terminal that is gone is no reason to stop the lab.
+                // A closed terminal is no reason to stop the lab.
                 let _closed = terminal.clear_last_lines(self.painted);
                 for row in &rows {
                     let _closed =
@@ -108,7 +108,7 @@ fn rows(now: &Snapshot, before: Option<&Snapshot>) -> Vec<String> {
             fresh as f64 * 8e-6 / seconds
         });
         let received = to.sum(|worker| &worker.rx, "InPktsOK");
-        // What was sent before the last look and is not there yet will not come any more.
+        // A frame that was sent before the last check and has not arrived by now is lost.
         let lost = earlier.map_or(0, |(from, _)| {
             from.sum(|worker| &worker.tx, "OutPktsEncrypted")
                 .saturating_sub(received)

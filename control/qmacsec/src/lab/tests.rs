@@ -1,4 +1,4 @@
-//! The lab's own judgement: what a watch of the line sees, and when a verdict is FAIL.
+//! Tests of the lab's judgement: the results of a watch of the line, and the reasons for a FAIL.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use super::verdict::{Crash, Evidence, StageWatch, Verdict, Word, switches_expect
 use crate::ledger::{Finding, Verification};
 use crate::status::{Report, WorkerReport};
 
-/// A frame as it is on the line: encrypted MACsec with an SCI.
+/// A frame of the line: encrypted MACsec with an SCI.
 fn protected(sci: u8, an: u8, pn: u32) -> Vec<u8> {
     let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xe5, 0x2c | an, 0];
     frame.extend(pn.to_be_bytes());
@@ -134,7 +134,7 @@ fn numbers_that_a_worker_has_not_published_yet_are_waited_for() {
     let asked = Cell::new(0);
     let reports = last_reports(|site| {
         asked.set(asked.get() + 1);
-        // B's worker has passed the last frame on, and publishes that only now.
+        // B's worker has passed the last frame, but publishes it only now.
         Ok(match (site, asked.get()) {
             (Site::A, _) => report(9, 1000, 900),
             (Site::B, ..=2) => report(9, 900, 999),
@@ -205,14 +205,14 @@ fn good_evidence_passes() {
     assert_eq!(json["directions"][1]["sent"], 900);
 }
 
-/// B's report with one frame counted under this name.
+/// Returns B's report with one frame counted under this name.
 fn b_with(of: impl Fn(&mut WorkerReport) -> &mut BTreeMap<String, u64>, name: &str) -> Lives {
     let mut report = process(9, 900, 1000);
     of(&mut report.workers[0]).insert(name.to_owned(), 1);
     Lives::one(report)
 }
 
-/// One thing that went wrong.
+/// A change of the evidence that spoils the run.
 type Spoil = fn(&mut Evidence);
 
 #[test]
@@ -335,7 +335,7 @@ fn counters_of_killed_processes_are_not_forgotten() {
     );
     assert_eq!(b.key_changes(), 5);
 
-    // For a process that no longer answers, its last report counts.
+    // If a process no longer answers, its last report counts.
     b.end(None);
     b.see(process(0, 1, 1));
     assert_eq!(

@@ -1,16 +1,16 @@
-//! The lab's network: which namespaces there are, and which cables join them.
+//! The lab's network: its namespaces, and the cables between them.
 //!
 //! ```text
-//!   host a ─ lan0 ═ red0 ─ encryptor a ─ black0 ═══ line ═══ black0 ─ encryptor b ─ red0 ═ lan0 ─ host b
-//!                              kme0                                      kme0
-//!                               ║                                         ║
-//!                             kme-a0 ─────────── KMEs (this process) ── kme-b0
+//! host a ─ lan0 ═ red0 ─ encryptor a ─ black0 ═══ line ═══ black0 ─ encryptor b ─ red0 ═ lan0 ─ host b
+//!                            kme0                                      kme0
+//!                             ║                                         ║
+//!                           kme-a0 ─────────── KMEs (this process) ── kme-b0
 //! ```
 //! `red0 ═ lan0` is one TAP device or a veth pair, the other cables are veth pairs.
 //!
-//! The line is watched at its two ends. Frames that an AF_XDP program takes are not seen by anybody
-//! else at that interface, so with AF_XDP the line passes through a namespace of its own, a bridge
-//! between two cables, and is watched there:
+//! The line is watched at its two ends. Frames that an AF_XDP program takes are invisible to all
+//! others at that interface. So with AF_XDP the line passes through a separate namespace, with a
+//! bridge between two cables, and is watched there:
 //! ```text
 //!   encryptor a ─ black0 ═══ line-a ─ bridge ─ line-b ═══ black0 ─ encryptor b
 //! ```
@@ -29,7 +29,7 @@ use crate::config::PortKind;
 const KME_MTU: u32 = 1500;
 /// Room on the line for SecTAG and ICV, and for one VLAN tag of a host.
 const LINE_ROOM: u32 = wire::OVERHEAD_MAX as u32 + 4;
-/// The bridge forwards rekey frames, too, although they go to a group address of the link:
+/// The bridge also forwards rekey frames, although they go to a link-local group address:
 /// 01-80-C2-00-00-03, hence bit 3.
 const FORWARD_REKEY: u16 = 1 << 3;
 /// Interface of a host behind a red port.
@@ -63,7 +63,7 @@ impl Site {
         }
     }
 
-    /// Index in arrays with one element per site.
+    /// Returns the index in arrays with one element for each site.
     pub(crate) fn index(self) -> usize {
         usize::from(self == Self::B)
     }
@@ -75,27 +75,29 @@ impl Site {
         }
     }
 
-    /// Address of the host behind the red port. RFC 5737: never a real one.
+    /// Returns the address of the host behind the red port. RFC 5737: never a real one.
     pub(crate) fn host(self) -> Ipv4Addr {
         Ipv4Addr::new(192, 0, 2, self.number())
     }
 
-    /// Address inside the SCIs of a site's encryptor in memory; elsewhere the black interface's.
+    /// Returns the address in the SCIs of a site's encryptor in memory. Other encryptors use that
+    /// of the black interface.
     pub(crate) fn mac(self) -> wire::MacAddr {
         wire::MacAddr([2, 0, 0, 0, 0xe0, self.number()])
     }
 
-    /// Address of the host's interface: the same after a new start of its encryptor.
+    /// Returns the MAC address of the host's interface, which is the same after a restart of its
+    /// encryptor.
     fn host_mac(self) -> [u8; 6] {
         [2, 0, 0, 0, 0x10, self.number()]
     }
 
-    /// Address of the site's KME.
+    /// Returns the address of the site's KME.
     pub(crate) fn kme(self) -> Ipv4Addr {
         Ipv4Addr::new(198, 51, 100, self.number() * 4 + 1)
     }
 
-    /// Address of the encryptor on the way to its KME.
+    /// Returns the address of the encryptor on the way to its KME.
     pub(crate) fn encryptor(self) -> Ipv4Addr {
         Ipv4Addr::new(198, 51, 100, self.number() * 4 + 2)
     }
@@ -112,13 +114,13 @@ pub(crate) struct Topology {
     pub(crate) kmes: Netns,
     pub(crate) a: SiteNets,
     pub(crate) b: SiteNets,
-    /// Where the line is watched, if not at its ends.
+    /// The namespace in which the line is watched, if not at its ends.
     line: Option<Netns>,
     red: PortKind,
 }
 
 impl Topology {
-    /// Makes the namespaces and cables. The caller has its own network namespace already.
+    /// Creates the namespaces and cables. The caller is already in its own network namespace.
     pub(crate) fn build(red: PortKind, black: PortKind, red_mtu: u16) -> io::Result<Self> {
         let red_mtu = u32::from(red_mtu);
         let site = |site: Site| -> io::Result<SiteNets> {
@@ -161,7 +163,7 @@ impl Topology {
             veth(line, line_end(site), encryptor, BLACK, mtu)?;
         }
         line.netlink(async move |net| {
-            // Snooping would have the bridge ask after group members, in frames of its own.
+            // With snooping, the bridge would query group members with frames of its own.
             let bridge = LinkBridge::new("bridge")
                 .mcast_snooping(false)
                 .group_fwd_mask(FORWARD_REKEY)
@@ -188,7 +190,7 @@ impl Topology {
         })
     }
 
-    /// The namespace and the interface where all frames arrive that go to `site`.
+    /// Returns the namespace and the interface at which all frames to `site` arrive.
     pub(crate) fn watch_point(&self, site: Site) -> (&Netns, &'static str) {
         match &self.line {
             None => (&self.site(site).encryptor, BLACK),
@@ -219,7 +221,7 @@ impl Topology {
                 .map_err(io::Error::other)
         })?;
         if self.red != PortKind::Tap {
-            // The line carries finished frames: neither superframes nor checksums left to a NIC.
+            // The line carries complete frames: no superframes, and no checksums left to a NIC.
             host.run(|| port::offload::disable_all(LAN))?
                 .map_err(io::Error::other)?;
         }
@@ -227,7 +229,7 @@ impl Topology {
     }
 }
 
-/// The line's end in the namespace in its middle.
+/// Returns the interface of the line's end in the namespace in its middle.
 fn line_end(site: Site) -> &'static str {
     match site {
         Site::A => "line-a",
@@ -235,16 +237,16 @@ fn line_end(site: Site) -> &'static str {
     }
 }
 
-/// A cable: `near` in the namespace `here`, `far` in the namespace `there`; both up.
+/// Creates a cable: `near` in the namespace `here`, `far` in the namespace `there`; both up.
 ///
 /// # Errors
-/// What the kernel refuses.
+/// The error of the kernel.
 pub fn veth(here: &Netns, near: &str, there: &Netns, far: &str, mtu: u32) -> io::Result<()> {
     let (near, far) = (near.to_owned(), far.to_owned());
     let far_there = far.clone();
     let there_fd: RawFd = there.raw_fd();
     here.netlink(async move |net| {
-        // The far end gets its name only there: both ends may be called the same.
+        // The far end gets its name only there, because both ends may have the same name.
         let passing = format!("{near}-x");
         let pair = LinkVeth::new(&near, &passing).mtu(mtu).build();
         net.link()
@@ -281,7 +283,7 @@ pub fn veth(here: &Netns, near: &str, there: &Netns, far: &str, mtu: u32) -> io:
 /// Gives an interface its address.
 ///
 /// # Errors
-/// What the kernel refuses.
+/// The error of the kernel.
 pub fn address(netns: &Netns, interface: &str, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
     let interface = interface.to_owned();
     netns.netlink(async move |net| {

@@ -11,17 +11,17 @@ use sha2::{Digest, Sha256};
 
 use super::netns::Netns;
 
-/// Octets handed to the kernel at once.
+/// Octets handed to the kernel in one write.
 const CHUNK: usize = 64 * 1024;
-/// How long the receiver waits for the next octet: a line that is dead so long is broken.
+/// Time that the receiver waits for the next octet. After that, the line counts as broken.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How far a transfer may lag behind its rate and still catch up.
+/// Longest lag behind the rate that a transfer catches up.
 const LAG_MAX: Duration = Duration::from_millis(50);
 
 type Digest256 = [u8; 32];
 
-/// A transfer under way, from one host to the other, until stopped.
+/// A transfer from one host to the other, until stopped.
 pub(crate) struct Transfer {
     stop: Arc<AtomicBool>,
     octets: Arc<AtomicU64>,
@@ -29,18 +29,19 @@ pub(crate) struct Transfer {
     receiver: JoinHandle<io::Result<Digest256>>,
 }
 
-/// How a transfer ended.
+/// The result of a transfer.
 #[derive(Clone, Debug)]
 pub(crate) struct TransferReport {
     pub(crate) octets: u64,
-    /// What the receiver got is what the sender sent, to the last octet.
+    /// The receiver got exactly the octets that the sender sent.
     pub(crate) intact: bool,
-    /// Why not, in words.
+    /// The reason if not.
     pub(crate) failure: Option<String>,
 }
 
 impl Transfer {
-    /// Starts sending from one host to the other at `address`, at most `mbit_s` (0: as fast as it goes).
+    /// Starts sending from one host to the other at `address`, at most `mbit_s` (0: without a
+    /// limit).
     pub(crate) fn start(
         from: &Netns,
         to: &Netns,
@@ -76,7 +77,7 @@ impl Transfer {
         })
     }
 
-    /// Ends the stream, waits until its end has arrived, compares.
+    /// Ends the stream, waits until its end has arrived, and compares the digests.
     pub(crate) fn finish(self) -> TransferReport {
         self.stop.store(true, Ordering::Relaxed);
         let ended = |end: JoinHandle<io::Result<Digest256>>| {
@@ -109,14 +110,14 @@ fn send(address: Ipv4Addr, port: u16, mbit_s: u32, stop: &AtomicBool) -> io::Res
     let mut due = Instant::now();
     let mut sent = 0_u64;
     while !stop.load(Ordering::Relaxed) {
-        // Fresh random octets for each chunk would cost more than the line: the counter in front
-        // makes each one different, the random rest makes it incompressible.
+        // Fresh random octets for each chunk would cost more than the line. The counter at the
+        // front makes each chunk different, and the random rest makes it incompressible.
         chunk[..8].copy_from_slice(&sent.to_be_bytes());
         digest.update(&chunk);
         stream.write_all(&chunk)?;
         sent += CHUNK as u64;
         if mbit_s > 0 {
-            // What was not sent while the line was dead is not sent in a rush afterwards.
+            // Data that was not sent while the line was dead is not sent in a burst afterwards.
             due = due.max(Instant::now() - LAG_MAX)
                 + Duration::from_micros(CHUNK as u64 * 8 / u64::from(mbit_s));
             thread::sleep(due.saturating_duration_since(Instant::now()));

@@ -1,5 +1,5 @@
-//! What the lab concludes: numbers from both encryptors, from the line and from the hosts, and
-//! whether they say that nothing was lost, doubled or seen in clear.
+//! The verdict of the lab: counters of both encryptors, the line and the hosts, and the decision
+//! whether a frame was lost, doubled or seen in clear.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(crate) struct Verdict {
     pub(crate) troubles: Vec<String>,
     /// The run ended early.
     pub(crate) stopped_early: bool,
-    /// `tap`, `packet` or `mem`: on which ports this was shown.
+    /// The kind of the red ports, such as `tap`, `packet` or `mem`.
     pub(crate) red: String,
     pub(crate) black: String,
     pub(crate) duration_s: f64,
@@ -37,7 +37,7 @@ pub(crate) struct Verdict {
     pub(crate) cleartext_frames: u64,
     pub(crate) transfer_intact: bool,
     pub(crate) transfer_octets: u64,
-    /// Keys of which both ends' ledgers tell the same.
+    /// Keys on which the ledgers of both ends agree.
     pub(crate) ledger_keys: u64,
     pub(crate) pings_sent: u64,
     pub(crate) pings_answered: u64,
@@ -45,7 +45,7 @@ pub(crate) struct Verdict {
     pub(crate) captured_frames: u64,
     /// Processes killed on purpose.
     pub(crate) crashes: usize,
-    /// From the restart of a killed process to the first answer across the line: the longest.
+    /// Longest time from the restart of a killed process to its recovery, see [`Crash::recovered`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recovered_ms: Option<u64>,
 }
@@ -60,7 +60,7 @@ pub(crate) enum Word {
     NotProven,
 }
 
-/// Everything that was measured.
+/// All measurements.
 pub(crate) struct Evidence {
     pub(crate) red: String,
     pub(crate) black: String,
@@ -70,29 +70,29 @@ pub(crate) struct Evidence {
     pub(crate) interval: Duration,
     pub(crate) a: Lives,
     pub(crate) b: Lives,
-    /// What arrived at A's and at B's end of the line.
+    /// The frames that arrived at A's and at B's end of the line.
     pub(crate) line_at_a: Sniffed,
     pub(crate) line_at_b: Sniffed,
     pub(crate) pings: Vec<PingReport>,
     pub(crate) transfers: Vec<TransferReport>,
-    /// What the ledgers of both ends say together.
+    /// The result of comparing the ledgers of both ends.
     pub(crate) ledgers: Verification,
     /// Problems that do not concern the line.
     pub(crate) troubles: Vec<String>,
     /// Processes that were killed on purpose.
     pub(crate) crashes: Vec<Crash>,
-    /// The KMEs were at fault on purpose: keys may come late, frames may not be lost.
+    /// The KMEs had a fault on purpose: keys may come late, but no frame may be lost.
     pub(crate) kme_trouble: bool,
-    /// Stages of the supply with keys.
+    /// Stages of the key supply.
     pub(crate) stages: StageWatch,
 }
 
-/// The stages of the supply with keys at both sites, as seen from outside: since when, and which.
+/// The stages of the key supply at both sites, as seen from outside: start and name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StageWatch([Vec<(Duration, String)>; 2]);
 
 impl StageWatch {
-    /// What both sites say now.
+    /// Enters the present stages of both sites.
     pub(crate) fn see(&mut self, now: Duration, reports: [&Report; 2]) {
         for (seen, report) in self.0.iter_mut().zip(reports) {
             let stage = &report.tx.supply;
@@ -103,20 +103,21 @@ impl StageWatch {
     }
 }
 
-/// Changes of stage that a verdict shows of each direction.
+/// Limit of stage changes of each direction in a verdict.
 const STAGES_MAX: usize = 1000;
 
-/// What a crash on purpose did.
+/// The effect of a crash on purpose.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crash {
-    /// Who was killed.
+    /// The killed process.
     pub(crate) who: Victim,
-    /// From the restart to the first answer across the line; of KMEs, to a fresh key both ways.
+    /// Time from the restart to the first answer across the line; for KMEs, to a fresh key both
+    /// ways.
     pub(crate) recovered: Option<Duration>,
 }
 
-/// How many changes of key a run must show at least, in each direction: the interval, plus a tenth
-/// of it or 50 ms for the exchange with the peer.
+/// Returns the least number of key switches that a run must show in each direction. One switch
+/// takes the interval, plus a tenth of it or 50 ms for the exchange with the peer.
 pub(crate) fn switches_expected(duration: Duration, interval: Duration) -> u64 {
     let period = interval + (interval / 10).max(Duration::from_millis(50));
     u64::try_from(duration.as_nanos() / period.as_nanos().max(1)).unwrap_or(u64::MAX)
@@ -186,7 +187,7 @@ impl Verdict {
         verdict
     }
 
-    /// A run that ends before the first change of key proves nothing about rekeying.
+    /// A run that ends before the first key switch proves nothing about rekeying.
     fn judge_length(&mut self, evidence: &Evidence) {
         let Some(asked) = evidence.stopped_before else {
             return;
@@ -209,7 +210,7 @@ impl Verdict {
         }
         let missed: u64 = line.iter().map(|end| end.missed).sum();
         if missed > 0 {
-            // The watch is a socket of the lab; the encryptors neither see nor lose these frames.
+            // The watch is a socket of the lab. The encryptors neither see nor lose these frames.
             self.unproven.push(format!(
                 "the lab's watch of the line missed {missed} frames, which is no fault of the \
                  encryptors: no proof that none was in clear; fix: a lower --rate, or a free core"
@@ -263,7 +264,7 @@ impl Verdict {
     }
 
     fn judge_undisturbed(&mut self, evidence: &Evidence) {
-        // Keys come late where a KME is in trouble on purpose, and some still must.
+        // Keys come late if a KME has a fault on purpose, but some must still come.
         let expected = match evidence.kme_trouble || !evidence.crashes.is_empty() {
             true => 1,
             false => switches_expected(evidence.duration, evidence.interval),
@@ -324,7 +325,7 @@ impl Verdict {
 }
 
 impl Verdict {
-    /// The result in words.
+    /// Returns the result as text.
     pub(crate) fn text(&self) -> String {
         let mut out = String::new();
         for direction in &self.directions {
