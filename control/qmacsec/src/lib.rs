@@ -1,10 +1,10 @@
-//! The line encryptor as a program: command line, config, and the driver that joins ports,
-//! workers, the rekey protocol and the KME client; the lab; status.
+//! The line encryptor as a program: command line, config, the lab, status, and the driver that
+//! connects ports, workers, the rekey protocol and the KME client.
 //!
-//! This crate is the only place with a clock, sockets of the control plane, files and logs. It
-//! holds no protocol logic (that is `rekey`) and touches no frame (that is `worker`).
+//! Only this crate has a clock, sockets of the control plane, files and logs. It holds no protocol
+//! logic (that is `rekey`) and touches no frame (that is `worker`).
 //!
-//! The way in: [`encryptor`] builds one encryptor, [`driver`] is its loop, [`lab`] runs two.
+//! Entry points: [`encryptor`] builds one encryptor, [`driver`] is its loop, [`lab`] runs two.
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 

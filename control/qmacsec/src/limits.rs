@@ -1,48 +1,48 @@
-//! Limits and defaults of the program, in one place.
+//! Limits and defaults of the program.
 
 use std::time::Duration;
 
 use wire::MacAddr;
 
-/// A key is used for so long by default.
+/// Default time that a key is used.
 pub const REKEY_INTERVAL: Duration = Duration::from_secs(3);
-/// Shortest interval that can be asked for.
+/// Shortest interval that can be configured.
 pub const REKEY_INTERVAL_MIN: Duration = Duration::from_millis(100);
-/// Longest interval that can be asked for.
+/// Longest interval that can be configured.
 pub const REKEY_INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
-/// Nice value of the control plane beside its workers: a tenth of a core that both want.
+/// Nice value of the control plane beside its workers: a tenth of a core that both need.
 pub const CONTROL_NICE: i32 = 10;
-/// When keys run short the last one is used for so long, then traffic stops.
+/// Longest use of the last key when keys run short. After that, traffic stops.
 pub const HOLD_MAX: Duration = Duration::from_secs(300);
-/// Where rekey frames go by default: the group address that MKA uses, never forwarded by a bridge.
+/// Default destination of rekey frames: the group address of MKA, which no bridge forwards.
 pub const REKEY_DESTINATION: MacAddr = MacAddr([0x01, 0x80, 0xc2, 0x00, 0x00, 0x03]);
 
-/// How long one request to a KME may take by default.
+/// Default time limit for one request to a KME.
 pub const KME_TIMEOUT: Duration = Duration::from_secs(1);
-/// Less is no time for a TLS handshake.
+/// Shortest time limit for a request: a TLS handshake needs this time.
 pub const KME_TIMEOUT_MIN: Duration = Duration::from_millis(50);
-/// More than this and the key comes too late for anything.
+/// Longest time limit for a request: a later key is of no use.
 pub const KME_TIMEOUT_MAX: Duration = Duration::from_secs(30);
-/// A KME gets so long before the fallback is asked as well: a twentieth of the rekey interval, so
-/// that with as long for the fallback's answer a failover takes a tenth of it. Never less than a
-/// KME needs to answer at all; below an interval of 1 s that is more than a tenth, and keys held
-/// ahead bridge it.
+/// Returns the time that a KME has to answer before the fallback is asked as well. It is a
+/// twentieth of the rekey interval: if the fallback takes the same time, a failover takes a tenth
+/// of the interval. The minimum is the time that a KME needs to answer. Below an interval of 1 s
+/// that is more than a tenth, and prefetched keys bridge it.
 #[must_use]
 pub fn kme_patience(rekey_interval: Duration) -> Duration {
     (rekey_interval / 20).max(KME_TIMEOUT_MIN)
 }
-/// How long a key waits in a lab KME for the other end to fetch it.
+/// Time that the other end has to fetch a key from a lab KME.
 pub const KEY_LIFE: Duration = Duration::from_secs(60);
 /// Open files of lab KMEs: two KMEs with two addresses each, and all connections in use.
 pub const KME_OPEN_FILES: u64 = 4096;
-/// The modelled link by default.
+/// Default preset of the modelled link.
 pub const LINK_PRESET: &str = "metro-50km";
-/// Time without any key that the peer names after which this is logged.
+/// Time without any key that the peer named after which this is logged.
 pub const KEYS_LATE_MAX: Duration = Duration::from_secs(5);
-/// Bits of the QKD keys we ask for.
+/// Size of the requested QKD keys in bits.
 pub const QKD_KEY_BITS: u32 = 256;
 
-/// Packet numbers a frame may come late by default.
+/// Default replay window, in packet numbers.
 pub const REPLAY_WINDOW: u32 = 1024;
 /// Widest replay window.
 pub const REPLAY_WINDOW_MAX: u32 = secy::limits::REPLAY_WINDOW_MAX;
@@ -54,12 +54,12 @@ pub const LINE_VLAN_TAGS_MAX: u8 = worker::limits::LINE_VLAN_TAGS_MAX;
 /// VLAN tags that may stay in clear on the line.
 pub const CLEAR_VLAN_TAGS_MAX: u8 = secy::limits::CLEAR_VLAN_TAGS_MAX;
 
-/// A link that is lost for so long is lost for the other side too: longer than most flickers, well
-/// under what routing protocols wait.
+/// Time after which a lost link is reported to the other side too: longer than most flaps, and well
+/// below the time limits of routing protocols.
 pub const LINK_LOST_AFTER: Duration = Duration::from_millis(200);
-/// A link that is back for so long stays.
+/// Time after which a returned link counts as stable.
 pub const LINK_BACK_AFTER: Duration = Duration::from_secs(1);
-/// How long a link may take to come up once it may: copper negotiates for seconds.
+/// Time limit for a released link to come up: copper negotiates for seconds.
 pub const LINK_SETTLE: Duration = Duration::from_secs(10);
 
 /// Time after the start in which a missing session or key is normal.
@@ -71,18 +71,18 @@ pub const KEY_LATE: Duration = Duration::from_secs(1);
 /// timers, the KME or the status.
 pub const REKEY_FRAMES_AT_ONCE: usize = 64;
 
-/// Workers of one encryptor.
+/// Most workers of one encryptor.
 pub const WORKERS_MAX: usize = worker::limits::WORKERS_MAX;
 
-/// Red MTU by default.
+/// Default red MTU.
 pub const RED_MTU: u16 = 1500;
-/// Least MTU that IPv4 hosts accept.
+/// Smallest MTU that IPv4 hosts accept.
 pub const RED_MTU_MIN: u16 = 68;
-/// Largest: the frame buffers hold no more.
+/// Largest red MTU: the frame buffers hold no more.
 pub const RED_MTU_MAX: u16 = 9000;
-/// The least that every IPv4 host takes in one piece: less is no network to show anything on.
+/// Smallest MTU of a lab: every IPv4 host accepts packets of this size in one piece.
 pub const LAB_MTU_MIN: u16 = 576;
-/// IFNAMSIZ less the closing zero.
+/// IFNAMSIZ without the terminating zero.
 pub const INTERFACE_NAME_MAX: usize = 15;
 
 /// Size at which a segment of the ledger is sealed: two days at the default interval.
@@ -102,21 +102,21 @@ pub const LEDGER_MAX_LEN_MIN: u64 = 300_000_000;
 pub const PSK_LEN_MIN: usize = 32;
 /// Octets of the longest pre-shared secret.
 pub const PSK_LEN_MAX: usize = 64;
-/// A PSK file is hex digits and a line end.
+/// Limit of a PSK file, which holds hex digits and a line end.
 pub const PSK_FILE_LEN_MAX: usize = 4 * PSK_LEN_MAX;
 /// 32 random octets have fewer different values than this in one of 10^11 cases.
 pub const PSK_DIFFERENT_MIN: usize = 18;
 
-/// Where the daemon listens for `qmacsec status` by default.
+/// Default path of the status socket, which `qmacsec status` queries.
 pub const STATUS_SOCKET: &str = "/run/qmacsec.sock";
-/// A status report is a few kilobytes; more is not ours.
+/// Limit of a status report, which has a few kilobytes. A longer answer is not ours.
 pub const STATUS_LEN_MAX: u64 = 1 << 20;
-/// How often the driver looks at the workers' statistics.
+/// Interval at which the driver reads the workers' statistics.
 pub const STATS_EVERY: Duration = Duration::from_millis(10);
-/// How often it asks the kernel for the figures of the interfaces.
+/// Interval at which the driver reads the kernel's figures of the interfaces.
 pub const INTERFACES_EVERY: Duration = Duration::from_secs(1);
 
-/// How often it looks whether they have carried out an order, while there is one: tokio's own
+/// Interval at which the driver checks for acknowledgements while an order is pending: tokio's own
 /// resolution, and a fraction of the shortest interval.
 pub const ORDERS_EVERY: Duration = Duration::from_millis(1);
 
@@ -130,16 +130,16 @@ const _: () = {
     assert!(KME_TIMEOUT.as_millis() <= KME_TIMEOUT_MAX.as_millis());
 };
 
-/// Exit code when a command could not do what was asked.
+/// Exit code of a command that failed.
 pub const EXIT_FAILURE: u8 = 1;
-/// Exit code of `ledger verify` when nothing grave was found but too little could be checked.
+/// Exit code of `ledger verify` if it found nothing grave but could not check enough.
 pub const EXIT_NOT_PROVEN: u8 = 2;
-/// Exit code of `status` when no user frame can pass.
+/// Exit code of `status` if no user frame can pass.
 pub const EXIT_NOT_ENCRYPTING: u8 = 3;
-/// Exit code of `run` when one of its threads has died: EX_SOFTWARE of sysexits.h.
+/// Exit code of `run` after one of its threads has died: EX_SOFTWARE of sysexits.h.
 pub const EXIT_FAULT: u8 = 70;
 
-/// The driver wakes at least so often, also when nothing is due.
+/// Longest sleep of the driver, even if nothing is due.
 pub const SLEEP_MAX: Duration = Duration::from_secs(1);
-/// More commands than this waiting for a worker is worth a warning.
+/// More commands than this that wait for a worker give a warning.
 pub const COMMANDS_WAITING_MAX: usize = 64;

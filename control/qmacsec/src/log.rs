@@ -1,4 +1,4 @@
-//! Log lines: to standard error, one per event, never a key.
+//! Log lines: to standard error, one for each event, never a key.
 //!
 //! ```text
 //! any thread ── try_send ──▶ [ LINES_MAX lines ] ──▶ thread "log" ── write ──▶ standard error
@@ -92,7 +92,8 @@ pub fn give_way_to(cores: &[usize]) {
     }
 }
 
-/// Lines lost since the start: the reader was slow or closed the pipe, or the disk was full.
+/// Returns the number of lines lost since the start: the reader was slow or closed the pipe, or the
+/// disk was full.
 #[must_use]
 pub fn lost() -> u64 {
     LOST.load(Ordering::Relaxed)
@@ -127,7 +128,7 @@ impl<'a> MakeWriter<'a> for Lines {
 fn write_lines(to: &impl AsFd, inbox: &Receiver<Entry>) {
     // Frames have priority over this thread. The workers' cores are not known yet.
     precedence::give_way_to(&[]);
-    // A failure has cut off the line before.
+    // True if a failure has cut off the previous line.
     let mut cut = false;
     while let Ok(entry) = inbox.recv() {
         let line = match entry {

@@ -1,5 +1,5 @@
-//! Which memory a core is near to: frames of a device are in the memory of its node, and a worker on a
-//! core of another node fetches each over the bridge between them.
+//! NUMA placement: the frames of a device are in the memory of its node, and a worker on a core of
+//! another node fetches each frame across the interconnect.
 
 use std::fs;
 use std::path::Path;
@@ -11,8 +11,8 @@ use crate::config::{EncryptorConfig, PortKind};
 const INTERFACES: &str = "/sys/class/net";
 const NODES: &str = "/sys/devices/system/node";
 
-/// Warns when a worker is pinned far from a device that it reads; where the system does not tell, or
-/// there is but one node, there is nothing to warn of.
+/// Warns if a worker is pinned far from a device that it reads. Does nothing if the system does not
+/// report the nodes, or has only one.
 pub(crate) fn warn_of_distance(config: &EncryptorConfig, core: Option<usize>) {
     let Some(core) = core else { return };
     let ports = [
@@ -29,15 +29,15 @@ pub(crate) fn warn_of_distance(config: &EncryptorConfig, core: Option<usize>) {
     }
 }
 
-/// The node of the interface, if the core is on another one.
+/// Returns the node of the interface, if the core is on another one.
 fn distant((interfaces, nodes): (&Path, &Path), interface: &str, core: usize) -> Option<usize> {
     let node = fs::read_to_string(interfaces.join(interface).join("device/numa_node")).ok()?;
-    let node: usize = node.trim().parse().ok()?; // -1: not told
+    let node: usize = node.trim().parse().ok()?; // -1: not reported
     let cores = fs::read_to_string(nodes.join(format!("node{node}/cpulist"))).ok()?;
     (!holds(&cores, core)).then_some(node)
 }
 
-/// Whether a list like `0-3,8` has the core.
+/// True if a list like `0-3,8` holds the core.
 pub(crate) fn holds(list: &str, core: usize) -> bool {
     let mut ranges = list.trim().split(',');
     ranges.any(|range| {

@@ -5,7 +5,7 @@
 //!   command continues, and its exit code is still correct.
 //! - Standard output cannot be written, for example because the disk is full: an error. The command
 //!   ends with exit code 1 and gives the reason.
-//! - Standard error cannot be written: the text is lost, as there is no other place for it.
+//! - Standard error cannot be written: the text is lost, because there is no other place for it.
 //!
 //! `outln!` and [`write()`] are for the result of a command, `note!` is for messages beside it.
 //! Daemons do not use them while they run: they have [`crate::log`].
@@ -46,7 +46,7 @@ macro_rules! note {
 }
 pub(crate) use note;
 
-/// Writes text to standard output, and nothing after it.
+/// Writes text to standard output, without a newline.
 ///
 /// # Errors
 /// The output cannot be written. A closed pipe is no error.
@@ -105,7 +105,7 @@ pub(crate) fn write_all(to: impl AsFd, mut octets: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether `PIECE` octets can be written now, or within the given time.
+/// True if `PIECE` octets can be written now, or within the given time.
 fn takes_a_piece(to: impl AsFd, patience: Option<Duration>) -> bool {
     let mut end = [PollFd::new(&to, PollFlags::OUT)];
     let patience = patience.and_then(|time| Timespec::try_from(time).ok());

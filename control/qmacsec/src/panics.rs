@@ -30,7 +30,7 @@ pub(crate) fn watch() {
     }));
 }
 
-/// The first panic since [`watch`].
+/// Returns the first panic since [`watch`].
 pub(crate) fn first() -> Option<&'static str> {
     FIRST.get().map(String::as_str)
 }

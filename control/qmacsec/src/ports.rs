@@ -1,8 +1,8 @@
-//! The ports that a config names, opened on the thread that will use them.
+//! The ports that a config names, opened on the thread that uses them.
 //!
-//! Where both are AF_XDP they share one memory, so that a frame crosses without a copy. Several
-//! workers share an interface: the kernel spreads frames over them, of red by flow, of black, where it
-//! can, by the SC that they belong to. Ports of DPDK share memory by themselves, and have a queue each
+//! If both are AF_XDP they share one memory, so that a frame crosses without a copy. Several
+//! workers share an interface, and the kernel spreads frames over them: those of red by flow, those
+//! of black, where possible, by SC. DPDK ports share memory by themselves, and each has a queue
 //! (`dpdk`).
 
 mod dpdk;
@@ -26,13 +26,13 @@ pub type Opener = Box<dyn FnOnce() -> Result<Box<dyn Port>, PortError> + Send>;
 
 /// The ports of an encryptor, not opened yet.
 pub struct Ports {
-    /// Those of each worker, in their order.
+    /// The ports of each worker, in the order of the workers.
     pub workers: Vec<WorkerPorts>,
-    /// MAC address inside our SCIs.
+    /// MAC address in our SCIs.
     pub local: MacAddr,
 }
 
-/// The two ports of one worker: each its part of the interface that it shares with the others.
+/// The two ports of one worker. Each is its part of an interface that the workers share.
 pub struct WorkerPorts {
     /// The site's LAN.
     pub red: Opener,
@@ -40,7 +40,7 @@ pub struct WorkerPorts {
     pub black: Opener,
 }
 
-/// One interface, as the config has it.
+/// One interface from the config.
 struct Wanted {
     kind: PortKind,
     interface: String,
@@ -49,7 +49,7 @@ struct Wanted {
     xdp_mode: XdpMode,
     /// For a veth: its other end leaves VLAN tags in the frames, not in metadata.
     tags_in_frames: bool,
-    /// Frames of an AF_PACKET interface: whose they are.
+    /// How the frames of an AF_PACKET interface are spread over the workers.
     spread: Spread,
     dpdk: Option<dpdk::Wanted>,
 }
@@ -63,7 +63,7 @@ struct Part {
     /// For a veth: its other end leaves VLAN tags in the frames, not in metadata.
     tags_in_frames: bool,
     share: Option<Share>,
-    /// There are other workers.
+    /// True if there are other workers.
     shared: bool,
     fanout: Option<Fanout>,
     queues: Queues,
@@ -72,11 +72,10 @@ struct Part {
 }
 
 impl Ports {
-    /// The ports that a config names.
+    /// Returns the ports that a config names.
     ///
     /// # Errors
-    /// The black interface is not there and no `encryptor.mac` is given; DPDK cannot
-    /// start.
+    /// The black interface is missing and no `encryptor.mac` is given; DPDK cannot start.
     pub fn of(config: &EncryptorConfig) -> Result<Self, RunError> {
         let (red, black) = (&config.red, &config.black);
         let [red_dpdk, black_dpdk] = dpdk::wanted(config)?;
@@ -126,7 +125,7 @@ impl Ports {
         })
     }
 
-    /// Those of an encryptor with one worker.
+    /// Returns the ports of an encryptor with one worker.
     #[must_use]
     pub fn of_one(red: Opener, black: Opener, local: MacAddr) -> Self {
         Self {
@@ -137,7 +136,7 @@ impl Ports {
 }
 
 impl Wanted {
-    /// A part for each worker; the one worker gets the whole.
+    /// Splits the interface into a part for each worker. A single worker gets the whole.
     fn split(self, workers: usize, share: Option<Share>) -> Vec<Part> {
         let shared = workers > 1;
         let tap_queues = TapQueues::default();
@@ -193,7 +192,7 @@ impl Part {
     }
 }
 
-/// Opens a port in another network namespace; its sockets stay there, this thread comes back.
+/// Opens a port in another network namespace. Its sockets stay there; this thread returns.
 pub(crate) fn inside<T>(
     netns: &Path,
     open: impl FnOnce() -> Result<T, PortError>,

@@ -1,9 +1,9 @@
-//! Frames before keys, where they want the same core.
+//! Frames have priority over keys if both need the same core.
 //!
-//! A rekey costs its thread a millisecond or two of TLS and JSON. On a worker's core that is a
-//! millisecond in which no frame moves; so control goes elsewhere where there is an elsewhere, and
-//! gives way where there is none. It is not starved: at this nice value it still gets a tenth of a
-//! core that a worker would like to have for itself.
+//! A rekey costs its thread a millisecond or two of TLS and JSON. On a worker's core no frame would
+//! move during that time. So control moves to other cores if there are any, and otherwise gets a
+//! lower priority. It is not starved: at this nice value it still gets a tenth of a core that a
+//! worker needs completely.
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -12,19 +12,19 @@ use tracing::debug;
 
 use crate::limits::CONTROL_NICE;
 
-/// This thread, and those that it starts from now on, give way to the workers, which have `cores`;
-/// none where they are not pinned. What the system refuses is gone on without.
+/// Gives the workers priority over this thread and the threads that it starts from now on. `cores`
+/// are those of pinned workers, empty if they are not pinned. A refusal by the system is ignored.
 pub fn give_way_to(cores: &[usize]) {
     if let Err(error) = leave(cores) {
         debug!(%error, "control stays on the workers' cores");
     }
-    // Linux has it by the thread.
+    // Linux sets this per thread.
     if let Err(error) = setpriority_process(None, CONTROL_NICE) {
         debug!(%error, "control does not give way to the workers");
     }
 }
 
-/// Where no other core is allowed, stays.
+/// Leaves these cores. Stays if no other core is allowed.
 fn leave(cores: &[usize]) -> nix::Result<()> {
     let this_thread = Pid::from_raw(0);
     let mut others = sched_getaffinity(this_thread)?;

@@ -1,4 +1,4 @@
-//! Checks a config and everything that it names before anything is opened: `qmacsec check` shows
+//! Checks a config and everything that it names before anything is opened. `qmacsec check` shows
 //! the result, and `qmacsec run` does it first. All mistakes are found at once.
 //!
 //! Checks run with the rights of the current user: a file without the needed rights is a mistake.
@@ -20,7 +20,7 @@ use crate::status::{StatusSocket, folder_problem};
 
 /// Lists the cores that are online: `0-3,8`.
 const CORES: &str = "/sys/devices/system/cpu/online";
-/// The device that makes TAP interfaces.
+/// The device that creates TAP interfaces.
 const TUN: &str = "/dev/net/tun";
 
 /// Reads a config and checks everything that it names.

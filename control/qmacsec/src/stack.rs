@@ -8,7 +8,7 @@ use std::hint::black_box;
 /// Octets to wipe: more than any function that handles a key uses.
 const DEPTH: usize = 64 * 1024;
 
-/// Writes zeros over the stack below the caller, where the functions it called left data.
+/// Writes zeros over the stack below the caller, where the called functions left data.
 #[inline(never)]
 pub(crate) fn wipe() {
     let mut below = [0_u8; DEPTH];

@@ -1,8 +1,8 @@
-//! Signals: SIGINT or SIGTERM end a daemon, SIGHUP makes it read its config anew.
+//! Signals: SIGINT or SIGTERM end a daemon, SIGHUP makes it reload its config.
 
 use tokio::signal::unix::{Signal, SignalKind, signal as listen};
 
-/// Waits until this process is asked to end.
+/// Waits for a request to end this process.
 pub async fn signal() {
     let both = (
         listen(SignalKind::interrupt()),
@@ -15,21 +15,21 @@ pub async fn signal() {
                 _ = terminate.recv() => {}
             }
         }
-        // Without handlers the signals end the process themselves.
+        // Without handlers, the signals end the process by default.
         _ => std::future::pending().await,
     }
 }
 
-/// SIGHUP, from now on.
+/// Receives SIGHUP from its creation on.
 pub(crate) struct Hangup(Option<Signal>);
 
-/// Listens to SIGHUP. Where that is not to be had, `qmacsec reload` does the same.
+/// Listens for SIGHUP. If that fails, `qmacsec reload` does the same.
 pub(crate) fn hangup() -> Hangup {
     Hangup(listen(SignalKind::hangup()).ok())
 }
 
 impl Hangup {
-    /// Waits for the next.
+    /// Waits for the next SIGHUP.
     pub(crate) async fn wait(&mut self) {
         let heard = match &mut self.0 {
             Some(signal) => signal.recv().await,

@@ -1,4 +1,4 @@
-//! The records that are still open: keys in use. Fed by the driver; no clock, no file.
+//! The open records, for keys in use. The driver feeds it; it has no clock and no file.
 
 use rekey::{Direction, Event, Origin};
 use secy::SaId;
@@ -7,7 +7,8 @@ use wire::{KeyId, MacAddr};
 use super::Record;
 use crate::config::EncryptorConfig;
 
-/// Keys in use at the same time: three of each direction, and those whose end is under way.
+/// Limit of keys in use at the same time: three of each direction, and those that are being
+/// retired.
 const OPEN_MAX: usize = 16;
 
 /// Open records.
@@ -32,7 +33,7 @@ struct Open {
 }
 
 impl Book {
-    /// For the encryptor of a config.
+    /// Creates the book for the encryptor of a config.
     pub(crate) fn of(config: &EncryptorConfig, local: MacAddr) -> Self {
         Self::new(&config.encryptor.name, config.macsec.suite.0.name(), local)
     }
@@ -47,7 +48,7 @@ impl Book {
         }
     }
 
-    /// What an event tells of keys; a record when a key's life is over.
+    /// Enters an event about keys. Returns a record when a key's life is over.
     pub(crate) fn on_event(&mut self, now_ms: u64, event: &Event) -> Option<Record> {
         match *event {
             Event::PeerFound { peer, .. } => self.peer = Some(peer),
@@ -76,7 +77,7 @@ impl Book {
         None
     }
 
-    /// How many frames a key has carried so far.
+    /// Enters the number of frames that a key has carried so far.
     pub(crate) fn on_frames(&mut self, now_ms: u64, direction: Direction, id: SaId, frames: u64) {
         if let Some(open) = self.find(direction, id).filter(|open| frames > open.frames) {
             open.frames = frames;

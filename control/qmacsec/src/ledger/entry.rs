@@ -63,7 +63,7 @@ pub struct Gap {
     pub until_ms: u64,
 }
 
-/// Octets after the last whole entry, as a power cut leaves them.
+/// Octets after the last whole entry, left by a power cut.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cut {
@@ -97,7 +97,7 @@ pub struct Removed {
     pub at_ms: u64,
 }
 
-/// The previous hash of the first entry.
+/// The previous hash in entry 1.
 pub(super) const BEGINNING: &str =
     "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -179,7 +179,7 @@ impl TryFrom<Line> for Entry {
 }
 
 impl Entry {
-    /// The entry that follows an entry with this number and hash.
+    /// Creates the entry that follows an entry with this number and hash.
     pub(super) fn after(number: u64, previous: &str, what: What) -> Self {
         let number = number + 1;
         let hash = hash(number, previous, &what);
@@ -191,23 +191,23 @@ impl Entry {
         }
     }
 
-    /// Whether it is unchanged and follows an entry with this number and hash.
+    /// True if it is unchanged and follows an entry with this number and hash.
     pub(super) fn follows(&self, number: u64, previous: &str) -> bool {
         self.number == number.saturating_add(1) && self.previous == previous && self.is_whole()
     }
 
-    /// Whether its own hash is right.
+    /// True if its own hash is right.
     pub(super) fn is_whole(&self) -> bool {
         octets(&self.hash) == Some(digest(self.number, &self.previous, &self.what))
     }
 
-    /// Whether a ledger may begin with this entry: entry 1, or the first entry of a segment.
+    /// True if a ledger may begin with this entry: entry 1, or the first entry of a segment.
     pub(super) fn may_begin(&self) -> bool {
         let first = self.number == 1 && self.previous == BEGINNING;
         self.is_whole() && (first || matches!(self.what, What::Segment(_)))
     }
 
-    /// The record, if this is the entry of a key.
+    /// Returns the record, if this is the entry of a key.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         match &self.what {
@@ -329,7 +329,7 @@ pub(super) fn hex(octets: &[u8]) -> String {
     digits.collect()
 }
 
-/// A SHA-256 from its lower-case hex digits.
+/// Parses a SHA-256 from its lower-case hex digits.
 pub(super) fn octets(text: &str) -> Option<[u8; 32]> {
     let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
     hex_octets(digits)

@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Time between two syncs: a power cut loses at most the entries of this time.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
-/// A ledger being written.
+/// A ledger that is being written.
 pub struct LedgerFile {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -53,7 +53,7 @@ pub struct LedgerHealth {
     pub segment: u64,
     /// Records that wait for the disk.
     pub waiting: usize,
-    /// Records that were lost since the start.
+    /// Records lost since the start.
     pub lost: u64,
     /// Start of the time in which the disk refuses writes, and the reason.
     pub failing: Option<(Instant, String)>,
@@ -66,7 +66,7 @@ impl Shared {
 }
 
 impl LedgerFile {
-    /// Opens or makes a ledger with the default limits.
+    /// Opens or creates a ledger with the default limits.
     ///
     /// # Errors
     /// Same as [`LedgerFile::open_with`].
@@ -74,7 +74,7 @@ impl LedgerFile {
         Self::open_with(path, LedgerOptions::default())
     }
 
-    /// Opens or makes a ledger. Reads and checks only the end of an existing one, then continues
+    /// Opens or creates a ledger. Reads and checks only the end of an existing one, then continues
     /// it.
     ///
     /// # Errors
@@ -128,7 +128,7 @@ impl LedgerFile {
         })
     }
 
-    /// Appends a record, soon.
+    /// Queues a record for the writer.
     pub fn append(&mut self, record: Record) {
         self.push(What::Key(record));
     }
@@ -156,13 +156,13 @@ impl LedgerFile {
         }
     }
 
-    /// The last synced entry: a power cut does not lose it.
+    /// Returns the last synced entry: a power cut does not lose it.
     #[must_use]
     pub fn head(&self) -> Option<LedgerHead> {
         self.shared.lock().head
     }
 
-    /// State of the ledger.
+    /// Returns the state of the ledger.
     #[must_use]
     pub fn health(&self) -> LedgerHealth {
         let state = self.shared.lock();
@@ -373,7 +373,7 @@ impl Writer {
                 self.remove_oldest(now);
                 self.pack();
             }
-            // The segment continues, and the next write shows whether the disk is full.
+            // The segment continues. The next write shows whether the disk is full.
             Err(error) if !self.seal_failed => {
                 self.seal_failed = true;
                 warn!("ledger {path}: {error}: the segment cannot be sealed, it goes on");
@@ -451,7 +451,8 @@ impl Writer {
     }
 }
 
-/// A thread that panics with the lock leaves the state valid: each change is one step.
+/// Ignores a poisoned lock: each change of the state is one step, so the state is valid after a
+/// panic.
 fn wait<T>(result: Result<T, PoisonError<T>>) -> T {
     result.unwrap_or_else(PoisonError::into_inner)
 }

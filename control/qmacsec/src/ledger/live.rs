@@ -26,20 +26,20 @@ pub(super) struct Live {
     options: LedgerOptions,
     /// Octets of whole entries; octets after them are removed before the next append.
     whole_len: u64,
-    /// There may be octets after the whole entries.
+    /// True if there may be octets after the whole entries.
     ragged: bool,
     segment: u64,
     began_ms: u64,
     number: u64,
     last: String,
-    /// An entry was written since the last sync.
+    /// True if an entry was written since the last sync.
     unsynced: bool,
 }
 
 /// The live segment, and the result of its check at opening.
 pub(super) struct Opened {
     pub(super) live: Live,
-    /// Octets that a power cut left; they are removed.
+    /// Octets that a power cut left and that are removed.
     pub(super) cut: u64,
 }
 
@@ -126,8 +126,8 @@ fn missing(path: &Path) -> LedgerError {
     }
 }
 
-/// Opens or makes the live segment. Reads and checks its end, and removes what a power cut left
-/// there.
+/// Opens or creates the live segment. Reads and checks its end, and removes the remains of a power
+/// cut.
 ///
 /// # Errors
 /// Unreadable, unwritable, in use, or broken at its end: a broken ledger is not continued.
@@ -255,7 +255,7 @@ impl Live {
             }))
     }
 
-    /// Whether the segment is full, or old enough to be sealed.
+    /// True if the segment is full, or old enough to be sealed.
     pub(super) fn is_full(&self, now_ms: u64) -> bool {
         let age = Duration::from_millis(now_ms.saturating_sub(self.began_ms));
         self.number > 0
@@ -263,8 +263,8 @@ impl Live {
             && (self.whole_len >= self.options.segment_len || age >= self.options.segment_age)
     }
 
-    /// Seals the live segment and begins the next one. The entries always have one of the names,
-    /// and the next segment has its first entry before it gets its name.
+    /// Seals the live segment and begins the next one. At any time the entries have one of the
+    /// names, and the next segment has its first entry before it gets its name.
     ///
     /// # Errors
     /// A write failed; the segment continues.
@@ -305,7 +305,7 @@ impl Live {
         Ok(())
     }
 
-    /// The oldest segments that must go to bring the ledger below its limit.
+    /// Returns the oldest segments whose removal brings the ledger below its limit.
     ///
     /// # Errors
     /// The folder cannot be read.

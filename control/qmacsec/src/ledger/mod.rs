@@ -1,16 +1,16 @@
-//! The ledger: one record for each key that was used, in files that only grow, each record chained
-//! to the one before by its hash.
+//! The ledger: one record for each used key, in files that only grow. The hash of each record
+//! chains it to the one before.
 //!
 //! ```text
-//! driver ─ events ─▶ Book (open records) ─ a key's life is over ─▶ LedgerFile (queue, writer thread)
-//!                                                                      │ appends, chains, syncs
-//!                              live segment ◀──────────────────────────┘
+//! driver ─ events ─▶ Book (open records) ─ a key's life ends ─▶ LedgerFile (queue, writer thread)
+//!                                                                   │ appends, chains, syncs
+//!                              live segment ◀───────────────────────┘
 //!                              sealed segments ─▶ Entries (one after the other) ─▶ verify, keys
 //! ```
 //! A record holds the key (key_ID, direction, AN, epoch), its origin, the root it was mixed with,
 //! the times of install, first use, last use and wipe, and its number of frames. It never holds key
 //! material. Times are from this box's clock, in milliseconds since 1970, with the driver's
-//! resolution (10 ms). Why files and not a database: docs/adr/0014.
+//! resolution (10 ms). docs/adr/0014 explains why the ledger uses files and not a database.
 
 mod book;
 mod canonical;
@@ -54,7 +54,7 @@ pub struct LedgerOptions {
     pub segment_len: u64,
     /// Age at which a segment is sealed.
     pub segment_age: Duration,
-    /// Limit for all segments together; above it the oldest are removed.
+    /// Limit for all segments together. Above it the oldest are removed.
     pub max_len: u64,
     /// Delay of packing after the start, so that the first keys are not delayed.
     pub pack_after: Duration,
@@ -71,14 +71,14 @@ impl Default for LedgerOptions {
     }
 }
 
-/// The ledger of a running encryptor; without a file it keeps nothing.
+/// The ledger of a running encryptor. Without a file it keeps nothing.
 pub(crate) struct Ledger {
     book: Book,
     file: Option<LedgerFile>,
     peer: Option<PeerHead>,
 }
 
-/// The last head the peer reported, and the last one noted.
+/// The last head that the peer reported, and the last one noted.
 struct PeerHead {
     told: LedgerHead,
     noted: Option<(LedgerHead, Instant)>,
@@ -101,7 +101,7 @@ impl Ledger {
         }
     }
 
-    /// Frames that a key has carried until now.
+    /// Enters the number of frames that a key has carried until now.
     pub(crate) fn on_frames(&mut self, direction: rekey::Direction, id: SaId, frames: u64) {
         self.book.on_frames(now_ms(), direction, id, frames);
     }
@@ -125,12 +125,12 @@ impl Ledger {
         }
     }
 
-    /// The head of our ledger for the peer: the last synced entry.
+    /// Returns the head of our ledger for the peer: the last synced entry.
     pub(crate) fn head(&self) -> Option<LedgerHead> {
         self.file.as_ref()?.head()
     }
 
-    /// State of the file; `None` if no ledger is kept.
+    /// Returns the state of the file; `None` if no ledger is kept.
     pub(crate) fn health(&self) -> Option<LedgerHealth> {
         Some(self.file.as_ref()?.health())
     }
@@ -171,7 +171,7 @@ pub fn copy(live: &Path, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Milliseconds since 1970, by this box's clock.
+/// Returns the milliseconds since 1970 by this box's clock.
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| {

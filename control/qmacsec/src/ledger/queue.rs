@@ -21,7 +21,7 @@ impl Queue {
             self.waiting.push_back(what);
             return;
         }
-        // Only records count as lost: a later note replaces a lost one.
+        // Only records count as lost: a lost note is replaced by a later one.
         if !matches!(what, What::Key(_)) {
             return;
         }
@@ -38,7 +38,7 @@ impl Queue {
         }
     }
 
-    /// The next entry to write.
+    /// Returns the next entry to write.
     pub(super) fn pop(&mut self) -> Option<What> {
         self.waiting.pop_front()
     }
@@ -47,7 +47,7 @@ impl Queue {
         self.waiting.len()
     }
 
-    /// Records that were lost since the start.
+    /// Returns the number of records lost since the start.
     pub(super) const fn lost(&self) -> u64 {
         self.lost
     }

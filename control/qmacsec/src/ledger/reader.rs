@@ -1,5 +1,5 @@
-//! The entries of a ledger in order through all its segments; the chain is checked at the same
-//! time. One entry is in memory at a time.
+//! Reads the entries of a ledger in order through all its segments, and checks the chain at the
+//! same time. One entry is in memory at a time.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -14,7 +14,7 @@ use super::record::Record;
 use super::segment::{self, Sealed};
 use super::tail::{LINE_MAX, Tail, parse};
 
-/// Where a ledger is: its live file, or the folder that holds it.
+/// The place of a ledger: its live file, or the folder that holds it.
 #[derive(Clone, Debug)]
 pub struct Source {
     live: PathBuf,
@@ -44,7 +44,7 @@ impl Source {
         Ok(Self { live })
     }
 
-    /// All entries that are kept, the oldest first.
+    /// Returns all entries that are kept, the oldest first.
     ///
     /// # Errors
     /// A segment cannot be opened.
@@ -52,8 +52,8 @@ impl Source {
         Entries::of(&self.live)
     }
 
-    /// The last records, the oldest of them first. Reads and checks only the segments that hold
-    /// them.
+    /// Returns the last records, the oldest of them first. Reads and checks only the segments that
+    /// hold them.
     ///
     /// # Errors
     /// A segment cannot be read, or its chain is broken.
@@ -78,15 +78,15 @@ impl Source {
         Ok(Vec::new())
     }
 
-    /// The live file.
+    /// Returns the path of the live file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.live
     }
 }
 
-/// Reads a ledger and checks its chain. Skips what a power cut left at its end. Holds all entries
-/// in memory, so use it for short ledgers only.
+/// Reads a ledger and checks its chain. Skips the remains of a power cut at its end. Holds all
+/// entries in memory, so use it for short ledgers only.
 ///
 /// # Errors
 /// Unreadable, or broken; the error gives the place.
@@ -98,7 +98,7 @@ pub fn read(path: &Path) -> Result<Vec<Entry>, LedgerError> {
 pub struct Entries {
     segments: VecDeque<Part>,
     reader: Option<(PathBuf, Box<dyn BufRead>)>,
-    /// Octets read of the segment.
+    /// Octets of the segment read so far.
     at: u64,
     line: Vec<u8>,
     /// The last entry read; its strings are used again for the next one.
@@ -152,14 +152,14 @@ impl Entries {
         })
     }
 
-    /// Number and hash of the entry before the oldest one kept; `None` if entry 1 is kept.
+    /// Returns number and hash of the entry before the oldest one kept; `None` if entry 1 is kept.
     #[must_use]
     pub fn begins_after(&self) -> Option<(u64, &str)> {
         let (number, hash) = self.begins.as_ref()?;
         (*number > 0).then_some((*number, hash))
     }
 
-    /// Number of segments read so far, with the current one.
+    /// Returns the number of segments read so far, the current one included.
     #[must_use]
     pub const fn segments_read(&self) -> u64 {
         self.segments_read
@@ -247,7 +247,7 @@ impl Iterator for Entries {
     }
 }
 
-/// Whether this is a note of the removal of entries up to this one.
+/// True if this is a note of the removal of all entries up to this one.
 pub(super) fn tells_of_removal(what: &What, number: u64, hash: &str) -> bool {
     matches!(what, What::Removed(removed) if removed.number == number && removed.hash == hash)
 }

@@ -10,14 +10,14 @@ pub struct Record {
     pub encryptor: String,
     /// `out` (we sent under it) or `in` (the peer did).
     pub direction: String,
-    /// MAC address inside the SCIs of the sender.
+    /// MAC address in the SCIs of the sender.
     pub sender: String,
-    /// Name of the QKD key, or of the key that no KME gave.
+    /// Name of the QKD key, or of a key that did not come from a KME.
     pub key_id: String,
-    /// `modelled`, `distilled` or `unlabelled`; `pqc` if no QKD key went into it.
+    /// `modelled`, `distilled` or `unlabelled`; `pqc` for a key without a QKD key.
     pub origin: String,
-    /// The root the SAK was made with: 0 is the pre-shared secret, above that the number of ML-KEM
-    /// exchanges that went into it.
+    /// The root of the SAK: 0 is the pre-shared secret, above that the number of ML-KEM exchanges
+    /// in it.
     pub root: u32,
     /// Cipher suite.
     pub suite: String,
@@ -25,14 +25,14 @@ pub struct Record {
     pub an: u8,
     /// Number of the key in its direction.
     pub epoch: u32,
-    /// When all workers held it.
+    /// Time when all workers held it.
     pub installed_ms: u64,
-    /// When the first frame was seen under it; `None`: it never carried one.
+    /// Time of the first frame under it; `None` if it never carried one.
     pub first_frame_ms: Option<u64>,
-    /// When the last one was.
+    /// Time of the last frame.
     pub last_frame_ms: Option<u64>,
-    /// Frames protected (`out`), or let through (`in`).
+    /// Frames protected (`out`) or accepted (`in`).
     pub frames: u64,
-    /// When all workers had wiped it.
+    /// Time when all workers had wiped it.
     pub wiped_ms: u64,
 }

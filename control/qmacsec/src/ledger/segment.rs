@@ -38,7 +38,7 @@ pub(super) struct Sealed {
     pub(super) path: PathBuf,
 }
 
-/// The sealed segments of a ledger, the oldest first, each once.
+/// Returns the sealed segments of a ledger, the oldest first, each once.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -90,7 +90,7 @@ fn parts(name: &OsStr) -> Option<(&OsStr, u64, bool)> {
     Some((OsStr::from_bytes(base), number, packed))
 }
 
-/// The live file if the folder holds exactly one ledger, else the number of ledgers.
+/// Returns the live file if the folder holds exactly one ledger, otherwise the number of ledgers.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -125,7 +125,7 @@ fn begins_a_ledger(path: &Path) -> bool {
     read && front == FRONT && path.extension() != Some(OsStr::new("new"))
 }
 
-/// Name of a live segment after sealing.
+/// Returns the name of a live segment after sealing.
 pub(super) fn sealed_name(live: &Path, number: u64, at_ms: u64) -> PathBuf {
     let time = UNIX_EPOCH + Duration::from_millis(at_ms);
     let date: String = humantime::format_rfc3339_seconds(time)
@@ -136,7 +136,7 @@ pub(super) fn sealed_name(live: &Path, number: u64, at_ms: u64) -> PathBuf {
     with_suffix(live, &format!(".{number:0DIGITS$}.{date}"))
 }
 
-/// Path of the next live segment while it is made.
+/// Returns the path of the next live segment while it is created.
 pub(super) fn next_name(live: &Path) -> PathBuf {
     with_suffix(live, ".new")
 }
@@ -147,7 +147,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(OsString::from_vec(name))
 }
 
-/// The folder of a ledger.
+/// Returns the folder of a ledger.
 pub(super) fn folder(live: &Path) -> &Path {
     match live.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -221,7 +221,7 @@ pub(super) fn remove(sealed: &Sealed) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns false if it was stopped.
+/// Packs into a file. Returns false if it was stopped.
 fn pack_into(sealed: &Sealed, part: &Path, stop: &AtomicBool) -> io::Result<bool> {
     let mut from = File::open(&sealed.path)?;
     let to = fs::OpenOptions::new()

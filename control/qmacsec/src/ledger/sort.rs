@@ -125,7 +125,7 @@ impl Sorter {
         Ok(())
     }
 
-    /// All items, sorted.
+    /// Returns all items, sorted.
     ///
     /// # Errors
     /// The temporary file cannot be written.
@@ -153,7 +153,7 @@ impl Sorter {
     }
 }
 
-/// A file without a name, in `TMPDIR` if set, else on a disk rather than in memory.
+/// Creates a file without a name, in `TMPDIR` if set, otherwise on a disk rather than in memory.
 fn temporary() -> io::Result<File> {
     let folder = std::env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from);
     tempfile::tempfile_in(&folder).or_else(|_| tempfile::tempfile())
@@ -223,7 +223,7 @@ impl Merging {
 }
 
 impl Sorted {
-    /// The next item; false at the end.
+    /// Reads the next item; false at the end.
     ///
     /// # Errors
     /// The temporary file cannot be read.

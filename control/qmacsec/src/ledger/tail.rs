@@ -1,4 +1,4 @@
-//! The end of the live segment: the last whole entries, and what a power cut left after them.
+//! The end of the live segment: the last whole entries, and the remains of a power cut after them.
 //!
 //! A start reads and checks only this end, so its time does not depend on the size of the file.
 //! `qmacsec ledger verify` checks the rest.
@@ -27,11 +27,11 @@ const STEP: u64 = 64 << 10;
 pub(super) struct Tail {
     /// Octets up to the end of the last whole entry.
     pub(super) whole_len: u64,
-    /// Octets after it, which are no entry.
+    /// Octets after it that are not an entry.
     pub(super) cut: u64,
     /// The first entry of the file.
     pub(super) first: Option<Entry>,
-    /// The last one.
+    /// The last entry of the file.
     pub(super) last: Option<Entry>,
 }
 
@@ -46,7 +46,8 @@ impl Tail {
         let end = without_nuls(file, len).map_err(&io)?;
         let from = end.saturating_sub(WINDOW);
         let mut window = read(file, from, end).map_err(&io)?;
-        // No entry holds a NUL: the line with the first NUL, and all after it, was being written.
+        // No entry holds a NUL. The line with the first NUL, and all after it, was not written
+        // completely.
         let nul = window.iter().position(|octet| *octet == 0);
         let written = nul.unwrap_or(window.len());
         let whole = past_last_newline(&window[..written]);
@@ -87,7 +88,7 @@ impl Tail {
         })
     }
 
-    /// Number of the segment, and the time of its start.
+    /// Returns the number of the segment, and the time of its start.
     pub(super) fn segment(&self) -> (u64, Option<u64>) {
         match self.first.as_ref().map(|entry| &entry.what) {
             Some(What::Segment(note)) => (note.segment, Some(note.at_ms)),
@@ -97,7 +98,7 @@ impl Tail {
     }
 }
 
-/// Offset of the NULs at the end; the file length if there are none.
+/// Returns the offset of the NULs at the end; the file length if there are none.
 fn without_nuls(file: &File, len: u64) -> io::Result<u64> {
     let mut end = len;
     while end > 0 {
@@ -156,7 +157,7 @@ fn check(path: &Path, from: u64, window: &[u8]) -> Result<Option<Entry>, LedgerE
     Ok(before)
 }
 
-/// The first entry of the file.
+/// Reads the first entry of the file.
 fn first(path: &Path, file: &File) -> Result<Entry, LedgerError> {
     let io = LedgerError::io(path);
     let len = file.metadata().map_err(&io)?.len();

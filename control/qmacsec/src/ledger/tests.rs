@@ -1,4 +1,4 @@
-//! Chain, book, writer, segments.
+//! Tests of chain, book, writer and segments.
 
 use std::fs;
 use std::path::Path;
@@ -131,7 +131,7 @@ fn half_a_last_line_is_left_out_and_written_over() {
     assert_eq!(entries[2].record(), Some(&record("out", 1, 7)));
 }
 
-/// Names in a folder, sorted.
+/// Returns the names in a folder, sorted.
 fn names(folder: &Path) -> Vec<String> {
     let name =
         |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
@@ -492,7 +492,7 @@ fn a_key_is_one_record_from_install_to_wipe() {
         fresh: true,
     };
     assert_eq!(book.on_event(1, &found), None);
-    // Whether it is switched to or not: the record has all of it.
+    // The record covers the whole life of the key, whether or not it is switched to.
     let installed = Event::Installed {
         direction,
         id: id(1),

@@ -1,5 +1,5 @@
-//! Ports of DPDK, where the program is built with the feature `dpdk`. Where it is not, the config
-//! refuses them before this module is asked.
+//! DPDK ports, if the program is built with the feature `dpdk`. Otherwise the config refuses them
+//! before this module is used.
 
 use port::{Port, PortError};
 
@@ -25,14 +25,14 @@ mod built {
 
     use super::{EncryptorConfig, Port, PortError};
 
-    /// One port of DPDK, as the config has it.
+    /// One DPDK port from the config.
     #[derive(Clone)]
     pub(in crate::ports) struct Wanted {
         eal: Eal,
         config: DpdkConfig,
     }
 
-    /// Red and black, where they are ports of DPDK. Starts DPDK then.
+    /// Returns red and black if they are DPDK ports. In that case starts DPDK.
     pub(in crate::ports) fn wanted(
         config: &EncryptorConfig,
     ) -> Result<[Option<Wanted>; 2], PortError> {
@@ -59,12 +59,12 @@ mod built {
     }
 
     impl Wanted {
-        /// The address of the device, which need not be open.
+        /// Returns the address of the device, which need not be open.
         pub(in crate::ports) fn mac(&self) -> Result<[u8; 6], PortError> {
             Dpdk::mac_of(self.eal, &self.config.device)
         }
 
-        /// The queue of one worker of several.
+        /// Returns the queue of one of several workers.
         #[expect(clippy::cast_possible_truncation, reason = "at most WORKERS_MAX")]
         pub(in crate::ports) fn part(&self, worker: usize, workers: usize) -> Self {
             let mut part = self.clone();
@@ -86,7 +86,7 @@ mod built {
 mod built {
     use super::{EncryptorConfig, Port, PortError};
 
-    /// There is none.
+    /// Has no value: the program is built without DPDK.
     #[derive(Clone)]
     pub(in crate::ports) enum Wanted {}
 

@@ -10,7 +10,7 @@ fn allowed() -> Vec<usize> {
     (0..CpuSet::count()).filter(is_set).collect()
 }
 
-/// On a thread of its own: what is given away does not come back.
+/// Runs on a separate thread, because a thread does not get its priority and cores back.
 fn after_giving_way_to(cores: Vec<usize>) -> (Vec<usize>, i32) {
     let thread = thread::spawn(move || {
         give_way_to(&cores);

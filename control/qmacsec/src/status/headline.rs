@@ -109,7 +109,7 @@ impl State {
         TABLE[self as usize].words
     }
 
-    /// Whether user frames pass, protected, in both directions.
+    /// True if user frames pass, protected, in both directions.
     #[must_use]
     pub const fn passes(self) -> bool {
         TABLE[self as usize].passes
@@ -134,7 +134,7 @@ pub(crate) struct PortFacts<'a> {
     pub(crate) link: LinkState,
     /// Time since the last change of the link.
     pub(crate) since: Duration,
-    /// The reason why the port does not receive from its interface, if so.
+    /// The reason why the port does not receive from its interface, if any.
     pub(crate) deaf: Option<&'a str>,
 }
 

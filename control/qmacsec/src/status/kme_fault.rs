@@ -1,19 +1,19 @@
-//! How lab KMEs can be at fault, in the word that orders it.
+//! Faults of lab KMEs, and the words that order them.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// One way to misbehave: `wedge`, `repeat`, `lose-replies`, `slow=5s`.
+/// One kind of misbehaviour: `wedge`, `repeat`, `lose-replies`, `slow=5s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KmeFault {
-    /// Answer only after this time.
+    /// Answer only after this delay.
     Slow(Duration),
     /// Never answer.
     Wedge,
-    /// Give the same key again and again.
+    /// Deliver the same key repeatedly.
     Repeat,
-    /// Do the work, then close the connection instead of answering: the keys are lost.
+    /// Process the request, then close the connection instead of answering: the keys are lost.
     LoseReplies,
 }
 

@@ -1,7 +1,7 @@
-//! What a running encryptor says of itself, how it is asked and told what to do: one JSON document per connection
-//! to a Unix socket that only its owner may open.
+//! The status of a running encryptor and the orders to it: one JSON document for each connection to
+//! a Unix socket that only its owner may open.
 //!
-//! Never in it: a key. Key_IDs are names, and names may be known.
+//! It never holds a key. Key_IDs are names, which may be public.
 
 mod headline;
 mod kme_fault;

@@ -1,5 +1,5 @@
-//! The report as metrics, in the text exposition format of Prometheus (version 0.0.4). Names and labels
-//! are an interface: dashboards and alarms read them.
+//! The report as metrics, in the text exposition format of Prometheus (version 0.0.4). Names and
+//! labels are an interface: dashboards and alarms read them.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
@@ -8,7 +8,7 @@ use rekey::Supply;
 
 use super::{Report, State};
 
-/// One metric at a time: its head, then its samples.
+/// Builds the text one metric at a time: its head, then its samples.
 struct Text(String);
 
 /// Name and value of each label of a sample.
@@ -53,7 +53,7 @@ impl Metric<'_> {
         put(self.out, format_args!("{}{labels} {value}\n", self.name));
     }
 
-    /// Nothing, where there is nothing to measure.
+    /// Writes nothing if there is no value.
     fn seconds(&mut self, labels: Labels<'_>, ms: Option<u64>) {
         if let Some(ms) = ms {
             self.sample(labels, ms as f64 / 1e3);
@@ -72,7 +72,7 @@ fn escaped(value: &str) -> String {
         .replace('\n', "\\n")
 }
 
-/// All metrics of a report; without one, that the daemon is not there.
+/// Returns all metrics of a report. Without a report, only `qmacsec_up` with the value 0.
 #[must_use]
 pub fn prometheus(report: Option<&Report>) -> String {
     let mut out = Text(String::new());

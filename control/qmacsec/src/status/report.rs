@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::State;
 
-/// Everything an encryptor says of itself.
+/// The complete status of an encryptor.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Name from the config.
@@ -15,7 +15,8 @@ pub struct Report {
     pub version: String,
     /// Milliseconds since the start.
     pub uptime_ms: u64,
-    /// The start by this machine's monotonic clock, in microseconds: joins the times of encryptors on one machine.
+    /// The start by this machine's monotonic clock, in microseconds. Aligns the times of encryptors
+    /// on one machine.
     #[serde(default)]
     pub started_us: u64,
     /// Cipher suite.
@@ -35,14 +36,14 @@ pub struct Report {
     pub encrypting: bool,
     /// The other end.
     pub peer: Peer,
-    /// The root secret that all keys rest on besides QKD.
+    /// The root secret, the basis of all keys besides QKD.
     #[serde(default)]
     pub root: Root,
     /// Red to black: our key.
     pub tx: Direction,
     /// Black to red: the peer's key.
     pub rx: Direction,
-    /// QKD keys fetched and not used yet.
+    /// QKD keys that were fetched and are not used yet.
     #[serde(default)]
     pub keys_in_stock: usize,
     /// The KME of this site.
@@ -50,10 +51,10 @@ pub struct Report {
     /// The ledger, if one is kept.
     #[serde(default)]
     pub ledger: Option<LedgerReport>,
-    /// Keys cannot reach the swap; not set if the process was not hardened, as in tests.
+    /// True if keys cannot reach the swap; not set if the process was not hardened, as in tests.
     #[serde(default)]
     pub memory_locked: Option<bool>,
-    /// The port, `red` or `black`, that is kept down because the other has lost its link.
+    /// The port, `red` or `black`, that is held down because the other has lost its link.
     #[serde(default)]
     pub held_down: Option<String>,
     /// The links of `red` and `black`.
@@ -65,14 +66,14 @@ pub struct Report {
     /// Lines that could not be written to the log since the start.
     #[serde(default)]
     pub log_lines_lost: u64,
-    /// Which frames are protected, bypass, are dropped; over all workers.
+    /// The frames that are protected, that bypass, and that are dropped; over all workers.
     #[serde(default)]
     pub policy: Vec<PolicyLine>,
     /// The frame workers.
     pub workers: Vec<WorkerReport>,
     /// Rekey frames and their fate, by name.
     pub rekey_frames: BTreeMap<String, u64>,
-    /// The last things that happened, newest last: milliseconds since the start, and what.
+    /// The last events, newest last: milliseconds since the start, and text.
     pub events: Vec<(u64, String)>,
 }
 
@@ -123,32 +124,34 @@ pub struct Shortfall {
 pub struct Root {
     /// `qkd-and-pqc`, `qkd` or `pqc-when-short`.
     pub policy: String,
-    /// 0: the pre-shared secret; above that, ML-KEM exchanges of this session went into it.
+    /// 0: the pre-shared secret. Above that: the number of ML-KEM exchanges of this session in it.
     pub epoch: u32,
     /// Milliseconds since it came into force.
     pub age_ms: Option<u64>,
     /// Exchanges since the start.
     pub exchanges: u64,
-    /// Exchanges that came to nothing, since the start.
+    /// Failed exchanges since the start.
     pub failures: u64,
 }
 
 /// One direction's key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Direction {
-    /// Where the rekey machine stands.
+    /// State of the rekey machine.
     pub state: String,
     /// Association number in use.
     pub an: Option<u8>,
-    /// How many keys this direction has had in this session.
+    /// Number of the key in this direction and session.
     pub epoch: Option<u32>,
     /// Name of the QKD key in use.
     pub key_id: Option<String>,
-    /// Where its bits come from: `modelled`, `distilled`, unknown, or `pqc` if there is no QKD key in it.
+    /// The origin of its bits: `modelled`, `distilled`, unknown, or `pqc` for a key without a QKD
+    /// key.
     pub key_origin: Option<String>,
     /// Milliseconds since the key took over.
     pub key_age_ms: Option<u64>,
-    /// How well keys come (out): `starting`, `normal`, `stretched`, `sparse`, `held`, `pqc` or `blocked`.
+    /// Stage of the key supply (out): `starting`, `normal`, `stretched`, `sparse`, `held`, `pqc` or
+    /// `blocked`.
     #[serde(default)]
     pub supply: String,
     /// Milliseconds since that stage began.
@@ -157,18 +160,18 @@ pub struct Direction {
     /// Changes of that stage since the start.
     #[serde(default)]
     pub supply_changes: Option<u64>,
-    /// How long a key is to be used in that stage, in milliseconds.
+    /// Time that a key is used in that stage, in milliseconds.
     #[serde(default)]
     pub interval_ms: Option<u64>,
     /// The reason for a shortage of keys (out) and its expected end, if there is one.
     #[serde(default)]
     pub shortfall: Option<Shortfall>,
-    /// Changes of key since the start, the first one included.
+    /// Key switches since the start, the first one included.
     pub switches: u64,
-    /// When the last changes of key went through their steps, the newest last.
+    /// Times of the steps of the last key switches, the newest last.
     #[serde(default)]
     pub recent: Vec<Switch>,
-    /// Why there is no fresh key, if there is trouble.
+    /// The reason for a missing fresh key, if there is trouble.
     pub trouble: Option<String>,
     /// Milliseconds since that trouble began.
     pub trouble_ms: Option<u64>,
@@ -176,38 +179,38 @@ pub struct Direction {
     pub next_pn: Option<u64>,
 }
 
-/// The steps of one change of key, in microseconds since the start.
+/// The steps of one key switch, in microseconds since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Switch {
     /// Association number of the key that took over.
     pub an: u8,
     /// Its number in this direction.
     pub epoch: u32,
-    /// The KME gave the key: by `enc_keys` (out), by `dec_keys` (in).
+    /// Time when the KME delivered the key: by `enc_keys` (out), by `dec_keys` (in).
     pub key_us: u64,
-    /// The key was offered to the peer, or by it.
+    /// Time when the key was offered to the peer, or by the peer.
     pub offered_us: u64,
-    /// The workers were told to install it.
+    /// Time when the workers were ordered to install it.
     pub told_us: u64,
-    /// All workers had it: out, they protect with it from then on; in, the peer may.
+    /// Time when all workers had it. From then on we protect with it (out), or the peer may (in).
     pub installed_us: u64,
-    /// No worker had the key before any more, if that is so already.
+    /// Time when no worker had the previous key any more, if that has happened.
     pub retired_us: Option<u64>,
 }
 
-/// How the KME answers.
+/// State of the KME.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct KmeHealth {
-    /// Of the KME in use, from the config.
+    /// URL of the KME in use, from the config.
     pub url: String,
-    /// True while the second KME of the site is the one asked first; `last_error` tells why.
+    /// True while the second KME of the site is asked first; `last_error` gives the reason.
     #[serde(default)]
     pub fallback: bool,
     /// `unknown`, `ok` or `failing`.
     pub state: String,
     /// Milliseconds since the state changed.
     pub since_ms: u64,
-    /// The last failure, in words.
+    /// The last failure as text.
     pub last_error: Option<String>,
     /// Keys fetched since the start.
     pub keys: u64,
@@ -237,11 +240,11 @@ pub struct LedgerReport {
 /// One line of the policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyLine {
-    /// Which frames.
+    /// The frames that it matches.
     pub frames: String,
     /// `protect`, `bypass` or `discard`.
     pub action: String,
-    /// Frames from red that it took, since this policy came into force.
+    /// Frames from red that matched it since this policy came into force.
     pub red: u64,
     /// Frames from black that it let bypass.
     pub black: u64,
@@ -260,7 +263,7 @@ pub struct WorkerReport {
     pub rx: BTreeMap<String, u64>,
     /// Other named counters of the worker.
     pub worker: BTreeMap<String, u64>,
-    /// It still runs.
+    /// True if it still runs.
     pub alive: bool,
 }
 
@@ -269,7 +272,7 @@ pub struct WorkerReport {
 pub struct PortReport {
     /// `tap`, `packet`, `mem`, …
     pub kind: String,
-    /// The interface; empty where there is none.
+    /// The interface; empty if there is none.
     #[serde(default)]
     pub interface: String,
     /// Octets of payload that it carries.
@@ -294,9 +297,9 @@ pub struct PortReport {
 /// The kernel's figures of an interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterfaceFigures {
-    /// It is administratively up.
+    /// True if it is administratively up.
     pub up: bool,
-    /// It has a carrier.
+    /// True if it has a carrier.
     pub carrier: bool,
     /// `up`, `down`, `unknown` and others of RFC 2863.
     pub operstate: String,
@@ -312,7 +315,7 @@ pub struct InterfaceFigures {
     pub rx_errors: u64,
     /// Received frames that the kernel or driver dropped.
     pub rx_dropped: u64,
-    /// Frames that the device dropped for lack of a buffer.
+    /// Frames that the device dropped because it had no buffer.
     pub rx_missed: u64,
     /// Received frames without a receiver on this host.
     pub rx_nohandler: u64,
@@ -321,39 +324,39 @@ pub struct InterfaceFigures {
 /// The answer to an order: `rekey`, `zeroise`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Done {
-    /// It was done.
+    /// True if it was done.
     pub done: bool,
-    /// What was done, or why not, in words.
+    /// The result, or the reason for a refusal, as text.
     pub text: String,
-    /// Workers that confirmed it.
+    /// Number of workers that confirmed it.
     pub workers: usize,
-    /// How long it took, in milliseconds.
+    /// The time that it took, in milliseconds.
     pub took_ms: f64,
 }
 
-/// What the lab KMEs of one link say of themselves.
+/// The status of the lab KMEs of one link.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct KmeReport {
     /// Preset and length of the modelled link.
     pub link: String,
     /// Average rate at which the link delivers key, in bit/s.
     pub rate_bit_s: f64,
-    /// What kind of key it is: `modelled`.
+    /// Origin of the keys: `modelled`.
     pub origin: String,
     /// Bits in the pool.
     pub pool_bits: u64,
-    /// Keys of the default size that these make.
+    /// Number of keys of the default size in the pool.
     pub pool_keys: u64,
-    /// Keys that enc_keys handed out.
+    /// Keys delivered by enc_keys.
     pub keys_delivered: u64,
-    /// Keys that were never fetched by the other end, and wiped.
+    /// Keys that the other end never fetched and that were wiped.
     pub keys_expired: u64,
-    /// The KMEs, by their IDs, and where they listen.
+    /// The KMEs by their IDs, with their listening addresses.
     pub kmes: BTreeMap<String, String>,
 }
 
 impl Report {
-    /// A counter of one section, over all workers.
+    /// Returns the sum of a counter of one section over all workers.
     #[must_use]
     pub fn sum(
         &self,
@@ -368,8 +371,8 @@ impl Report {
 }
 
 impl PolicyLine {
-    /// Whether a reader of the status wants to see it: what bypasses, always; the rest when it took
-    /// frames, but not the usual case.
+    /// True if the line is shown in the status: lines that bypass always, other lines if they
+    /// matched frames, except for the usual case.
     #[must_use]
     pub fn is_worth_a_line(&self) -> bool {
         let usual = self.frames == "default" && self.action == "protect";
@@ -378,8 +381,8 @@ impl PolicyLine {
 }
 
 impl WorkerReport {
-    /// All workers together: sums of their counters; the ports are those of the first, whose
-    /// interfaces they share.
+    /// Returns all workers together: the sums of their counters, with the ports of the first,
+    /// because all share the same interfaces.
     #[must_use]
     pub fn total(workers: &[Self]) -> Self {
         let mut workers = workers.iter();

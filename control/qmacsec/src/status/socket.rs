@@ -1,4 +1,4 @@
-//! The status socket: the daemon's end and the asking end.
+//! The status socket: the daemon's end and the client's end.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -18,38 +18,38 @@ use tracing::warn;
 use super::KmeFault;
 use crate::limits;
 
-/// How long the daemon waits for one to say what he wants, and to read the answer.
+/// Time limit for a client to send its request, and to read the answer.
 const ANSWER: Duration = Duration::from_millis(500);
-/// Who asks at the same time; more are turned away.
+/// Limit of clients at the same time; further ones are refused.
 const ASKERS_MAX: usize = 8;
 /// Limit of octets in a socket's path: `sockaddr_un` has 108, with a zero at the end.
 const SOCKET_PATH_MAX: usize = 107;
 /// Octets of the longest request.
 const REQUEST_LEN_MAX: u64 = 64;
-/// How long the asking end waits for the daemon.
+/// Time limit of the client for the daemon's answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why there is no status.
+/// The reason why there is no status.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
-    /// Nobody listens there.
+    /// Nothing listens there.
     #[error(
         "no daemon answers at {path} ({cause}); mend: is it running, and is this the status_socket of its config?"
     )]
     NoDaemon {
         /// The socket.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         cause: io::Error,
     },
-    /// The socket cannot be made.
+    /// The socket cannot be created.
     #[error(
         "the status socket {path} cannot be made ({cause}); mend: choose another status_socket, in a folder that this user may write"
     )]
     Bind {
         /// The socket.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         cause: io::Error,
     },
     /// The path is longer than the system allows.
@@ -57,7 +57,7 @@ pub enum StatusError {
         "the path of the status socket {0} is longer than {SOCKET_PATH_MAX} octets; mend: choose a shorter status_socket"
     )]
     PathTooLong(PathBuf),
-    /// The folder is missing, or may not be written.
+    /// The folder is missing or may not be written.
     #[error(
         "the status socket cannot be made in {folder}: {problem}; mend: choose another status_socket, or make the folder for this user"
     )]
@@ -82,33 +82,33 @@ pub enum StatusError {
         /// The system error.
         cause: io::Error,
     },
-    /// A daemon is running already.
+    /// A daemon already runs there.
     #[error(
         "{0} is in use: another daemon runs with this status_socket; mend: stop it, or give each its own"
     )]
     InUse(PathBuf),
-    /// What came back is no status.
+    /// The answer is not a status.
     #[error("what answers at {path} is no qmacsec of this version ({cause})")]
     NotOurs {
         /// The socket.
         path: PathBuf,
-        /// What was wrong.
+        /// The error of the parser.
         cause: serde_json::Error,
     },
 }
 
-/// What can be asked of a daemon: a word or two and a line end. No word at all asks for the status.
+/// A request to a daemon: a word or two and a line end. An empty request asks for the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// The whole report.
     Status,
-    /// A fresh key for our direction, now.
+    /// Order a fresh key for our direction, now.
     Rekey,
     /// Wipe every key, stop all traffic.
     Zeroise,
-    /// Read the config anew, and follow its policy.
+    /// Reload the config and apply its policy.
     Reload,
-    /// Lab KMEs alone: be at fault, or no more.
+    /// Lab KMEs only: set a fault, or clear it.
     Fault(Option<KmeFault>),
 }
 
@@ -138,20 +138,20 @@ impl Request {
     }
 }
 
-/// The daemon's end; the socket file goes when this is dropped.
+/// The daemon's end. Dropping it removes the socket file.
 pub struct StatusSocket {
     askers: mpsc::Receiver<Asker>,
     listening: JoinHandle<()>,
     path: PathBuf,
-    /// Device and inode of the socket that we made.
+    /// Device and inode of the socket that we created.
     made: Option<(u64, u64)>,
 }
 
 impl StatusSocket {
-    /// Listens at `path`; takes the place of a dead daemon's socket, never of a living one's.
+    /// Listens at `path`. Replaces the socket of a dead daemon, but never that of a running one.
     ///
     /// # Errors
-    /// In use, or not to be made.
+    /// The socket is in use or cannot be created.
     pub fn bind(path: &Path) -> Result<Self, StatusError> {
         Self::look_at(path)?;
         let failed = |cause| StatusError::Bind {
@@ -181,7 +181,7 @@ impl StatusSocket {
         })
     }
 
-    /// Checks, as far as possible without making it, whether a socket can be made there. An
+    /// Checks, as far as possible without creating it, whether a socket can be created there. An
     /// existing socket, dead or alive, is accepted.
     ///
     /// # Errors
@@ -202,11 +202,11 @@ impl StatusSocket {
         }
     }
 
-    /// Waits for the next who asks.
+    /// Waits for the next client.
     pub async fn asked(&mut self) -> Asker {
         match self.askers.recv().await {
             Some(asker) => asker,
-            None => std::future::pending().await, // the listener has ended, and said so
+            None => std::future::pending().await, // the listener has ended and logged it
         }
     }
 }
@@ -223,7 +223,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// The reason why this user cannot make a file with this path, if one is found.
+/// Returns the reason why this user cannot create a file with this path, if there is one.
 pub(crate) fn folder_problem(path: &Path) -> Option<String> {
     let folder = folder_of(path);
     match fs::metadata(folder) {
@@ -241,7 +241,7 @@ pub(crate) fn folder_problem(path: &Path) -> Option<String> {
         .map(|error| format!("this user may not write there ({error})"))
 }
 
-/// Takes connections and reads what each wants; one who does not say it holds nobody up.
+/// Accepts connections and reads their requests. A client that sends nothing delays no other.
 async fn listen(listener: UnixListener, to_driver: mpsc::Sender<Asker>) {
     loop {
         match listener.accept().await {
@@ -249,7 +249,8 @@ async fn listen(listener: UnixListener, to_driver: mpsc::Sender<Asker>) {
                 let to_driver = to_driver.clone();
                 tokio::spawn(async move {
                     if let Some(asker) = Asker::read(stream).await {
-                        // Too many at once, or the daemon ends: his loss.
+                        // With too many clients, or at the daemon's end, this client gets no
+                        // answer.
                         let _ = to_driver.try_send(asker);
                     }
                 });
@@ -262,9 +263,9 @@ async fn listen(listener: UnixListener, to_driver: mpsc::Sender<Asker>) {
     }
 }
 
-/// Somebody who wants something.
+/// A client with its request.
 pub struct Asker {
-    /// What.
+    /// Its request.
     pub request: Request,
     stream: UnixStream,
 }
@@ -283,12 +284,12 @@ impl Asker {
         Some(Self { request, stream })
     }
 
-    /// Answers, beside whatever else goes on: one who does not read holds nobody up.
+    /// Answers in a separate task, so a client that does not read delays nothing else.
     pub fn answer<T: Serialize>(mut self, report: &T) {
         match serde_json::to_vec(report) {
             Ok(document) => drop(tokio::spawn(async move {
                 let write = self.stream.write_all(&document);
-                // Gone, or too slow: his loss.
+                // A client that is gone or too slow gets no answer.
                 let _ = tokio::time::timeout(ANSWER, write).await;
             })),
             Err(error) => warn!(%error, "the status cannot be written as JSON"),
@@ -299,25 +300,25 @@ impl Asker {
 impl Drop for StatusSocket {
     fn drop(&mut self) {
         self.listening.abort();
-        // Another daemon may have made a socket with this path by now.
+        // Another daemon may have created a socket with this path by now.
         if identity(&self.path) == self.made {
             let _gone_already = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Asks the daemon at `path` for its status.
+/// Queries the daemon at `path` for its status.
 ///
 /// # Errors
-/// Nobody there, or not ours.
+/// No daemon answers, or the answer is not a status.
 pub fn query<T: DeserializeOwned>(path: &Path) -> Result<T, StatusError> {
     request(path, Request::Status)
 }
 
-/// Asks the daemon at `path`.
+/// Sends a request to the daemon at `path`.
 ///
 /// # Errors
-/// Nobody there, or not ours.
+/// No daemon answers, or its answer is not of the expected type.
 pub fn request<T: DeserializeOwned>(path: &Path, request: Request) -> Result<T, StatusError> {
     let absent = |cause| StatusError::NoDaemon {
         path: path.to_path_buf(),

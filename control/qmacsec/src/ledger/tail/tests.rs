@@ -12,7 +12,8 @@ fn keys(count: u32) -> Vec<String> {
     lines((0..count).map(|key| What::Key(record("out", key, 7))))
 }
 
-/// Result of a start with this file: entries and octets removed, or an error. `check` must agree.
+/// Returns the result of a start with this file: entries and octets removed, or an error. `check`
+/// must agree.
 fn start(octets: &[u8]) -> Result<(u64, u64), LedgerError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger");

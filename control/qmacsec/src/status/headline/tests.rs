@@ -93,7 +93,7 @@ impl Well {
     }
 }
 
-/// Checks the state, and that the sentence has these words.
+/// Checks the state, and that the sentence contains these words.
 fn told(headline: &Headline, state: State, words: &[&str]) {
     assert_eq!(headline.state, state, "{headline:?}");
     let reason = headline.reason.clone().unwrap_or_default();

@@ -1,11 +1,11 @@
-//! What comes out is what a scraper can read, and says what the report says.
+//! The output is valid for a scraper and agrees with the report.
 
 use std::collections::BTreeSet;
 
 use super::prometheus;
 use crate::status::{LedgerReport, Link, PolicyLine, Report, State, WorkerReport};
 
-/// Metric, labels and value of each sample; anything that is none fails.
+/// Returns metric, labels and value of each sample. Panics on invalid lines.
 fn samples(text: &str) -> Vec<(String, String, f64)> {
     let (mut typed, mut seen, mut samples) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for line in text.lines() {
