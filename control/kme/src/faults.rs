@@ -74,7 +74,7 @@ pub enum Calls {
 pub enum Times {
     /// All calls until cleared.
     Always,
-    /// The next calls of its kind, this many.
+    /// The next calls that it applies to, up to this number.
     Next(u32),
 }
 

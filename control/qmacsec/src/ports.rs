@@ -49,7 +49,7 @@ struct Wanted {
     xdp_mode: XdpMode,
     /// For a veth: its other end leaves VLAN tags in the frames, not in metadata.
     tags_in_frames: bool,
-    /// How the frames of an AF_PACKET interface are spread over the workers.
+    /// Distribution of the frames of an AF_PACKET interface over the workers.
     spread: Spread,
     dpdk: Option<dpdk::Wanted>,
 }

@@ -1,4 +1,4 @@
-//! How connections and replies end.
+//! Tests of the ends of connections and replies.
 
 use std::time::Duration;
 

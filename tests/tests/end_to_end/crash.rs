@@ -139,7 +139,7 @@ fn assert_fresh_on_the_line(story: &Story, seen: &[KeysSeen; 2]) {
     }
     let scis: BTreeSet<_> = story.runs.iter().map(|run| &run.sci).collect();
     assert_eq!(scis.len(), 2, "one SC in each direction: {scis:?}");
-    // The line shows as many keys as status: every new key came with its own name.
+    // The line shows as many keys as status: every new key had its own name.
     let named: usize = seen.iter().map(|seen| seen.all().len()).sum();
     assert!(
         story.runs.len() >= named,

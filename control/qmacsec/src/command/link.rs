@@ -85,7 +85,8 @@ pub struct Args {
     /// Symbols in a block, such as 1e9
     #[arg(long, value_name = "SYMBOLS", value_parser = symbols, allow_negative_numbers = true)]
     block: Option<u64>,
-    /// How the channel is estimated: after-correction, or the share of a block that is disclosed
+    /// Method of the channel estimation: after-correction, or the share of a block that is
+    /// disclosed
     #[arg(long, value_name = "HOW", value_parser = estimation, allow_negative_numbers = true)]
     estimation: Option<Estimation>,
     /// The proof for a block of this size

@@ -334,7 +334,8 @@ impl Fleet {
     pub(crate) fn zeroise(&mut self, within: Duration) -> usize {
         self.pending.clear();
         for member in &mut self.crew {
-            // Drop the waiting commands: an install among them must not follow the wipe.
+            // Drop the commands that were not posted: an install among them must not follow the
+            // wipe.
             member.ordered -= member.waiting.len() as u64;
             member.waiting.clear();
         }

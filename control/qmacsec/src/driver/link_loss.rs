@@ -2,7 +2,7 @@
 //! devices behind it see the loss, as on a bare cable. It comes up again when the link returns.
 //!
 //! ```text
-//! both well ── loss ──▶ other held down ── return ──▶ settling ── both up, or time ──▶ both well
+//! both well ── loss ──▶ other held down ── return ──▶ settling ── both up or timeout ──▶ both well
 //! ```
 //! A port that we hold down does not show its own link, so only the other port is checked while one
 //! is held. Losses and returns count only after they have lasted for a while.

@@ -1,10 +1,10 @@
 //! The lab's network: its namespaces, and the cables between them.
 //!
 //! ```text
-//! host a ─ lan0 ═ red0 ─ encryptor a ─ black0 ══ line ═ black0 ─ encryptor b ─ red0 ═ lan0 ─ host b
-//!                            kme0                                   kme0
-//!                             ║                                      ║
-//!                           kme-a0 ───────── KMEs (this process) ─ kme-b0
+//! host a ─ lan0 ═ red0 ─ encryptor a ─ black0 ═ line ═ black0 ─ encryptor b ─ red0 ═ lan0 ─ host b
+//!                            kme0                                  kme0
+//!                             ║                                     ║
+//!                           kme-a0 ──────── KMEs (this process) ─ kme-b0
 //! ```
 //! `red0 ═ lan0` is one TAP device or a veth pair, the other cables are veth pairs.
 //!
