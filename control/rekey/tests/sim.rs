@@ -90,6 +90,12 @@ fn i1_with_kmes_that_repeat_keys_no_sak_comes_twice() {
     assert!(crashes > 0);
 }
 
+/// A worker applies an install 1.7 s late: its receiver has dropped the key with the session.
+#[test]
+fn a_twin_and_a_stalled_worker() {
+    run(Plan::twins(700_502));
+}
+
 #[test]
 fn a_twin_that_appears_for_a_moment_leaves_two_ends_that_agree() {
     let mut twins = 0;

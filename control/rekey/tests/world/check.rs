@@ -70,7 +70,7 @@ impl Check {
                     ));
                 }
                 let held = self.held_by_peer(side, *sci, *id, *sak, ends);
-                held.or_else(|violation| plan.excused(now).then_some(()).ok_or(violation))
+                held.or_else(|violation| self.excused(now, *sak, plan).ok_or(violation))
             }
             Command::InstallRx(id, scis, sak) => {
                 let end = &ends[side];
@@ -81,6 +81,13 @@ impl Check {
             }
             Command::RetireRx(..) | Command::RetireTx => Ok(()),
         }
+    }
+
+    /// Ends that differ are excused, and so are their commands, which a worker may apply later.
+    fn excused(&self, now: Duration, sak: SakNo, plan: &Plan) -> Option<()> {
+        let posted = self.posted.get(&sak).copied().unwrap_or(now);
+        let late = plan.excused(posted) && now <= posted + LAG;
+        (late || plan.excused(now)).then_some(())
     }
 
     /// I2, I4: the receiver has the key in all workers, and has it still if it is the same run.
@@ -114,7 +121,7 @@ impl Check {
     ) -> Result<(), String> {
         self.sent += 1;
         let held = self.held_by_peer(side, sa.sci, sa.id, sa.sak, ends);
-        held.or_else(|violation| plan.excused(now).then_some(()).ok_or(violation))?;
+        held.or_else(|violation| self.excused(now, sa.sak, plan).ok_or(violation))?;
         let posted = self.posted[&sa.sak];
         let void = self.void_before[side].filter(|end| posted < *end && now > *end + LAG);
         if void.is_some() {
