@@ -82,7 +82,7 @@ async fn no_ca_of_a_bundle_is_lost() {
         ),
         (
             format!("{wrong}{}", right.replace("-----BEGIN", "-BEGIN")),
-            "a BEGIN or END line",
+            "a damaged BEGIN or END line",
         ),
         (
             format!("{wrong}{}", &right[..right.len() - 60]),
