@@ -47,6 +47,7 @@ mod secret;
 pub mod skip;
 mod source;
 mod sources;
+mod text;
 mod tls;
 mod verdict;
 mod watch;

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::ext::ReasonPhrase;
 use hyper::header::{
     CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
 };
@@ -18,6 +19,8 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     /// `Content-Type`, in lower case.
     pub(crate) kind: String,
+    /// The reason phrase, if it is not the usual one of the status.
+    pub(crate) reason: String,
     /// The target of a redirect.
     pub(crate) location: Option<String>,
     /// The pause that the KME asks for.
@@ -50,6 +53,7 @@ impl Reply {
             kind: text(headers, &CONTENT_TYPE)
                 .unwrap_or_default()
                 .to_ascii_lowercase(),
+            reason: reason(head),
             location: text(headers, &LOCATION).map(str::to_owned),
             retry_after: text(headers, &RETRY_AFTER)
                 .and_then(|seconds| Some(Duration::from_secs(seconds.trim().parse().ok()?))),
@@ -78,6 +82,12 @@ impl Reply {
     pub(crate) fn says_all(&self) -> bool {
         !self.status.is_success() || self.body.is_whole_json()
     }
+}
+
+fn reason(head: &Parts) -> String {
+    let phrase = head.extensions.get::<ReasonPhrase>();
+    let octets = phrase.map(ReasonPhrase::as_bytes).unwrap_or_default();
+    String::from_utf8_lossy(octets).into_owned()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::fault::{CertificateFault, KmeFault, Message};
 use crate::own::OwnCertificate;
 use crate::reply::Reply;
-use crate::words;
+use crate::words::{self, Words};
 
 /// The body of a successful reply; any other reply is a fault.
 pub(crate) fn of(mut reply: Reply, call: Call, own: &OwnCertificate) -> Result<Body, Failure> {
@@ -22,28 +22,31 @@ pub(crate) fn of(mut reply: Reply, call: Call, own: &OwnCertificate) -> Result<B
             false => Ok(reply.body),
         };
     }
-    let message = words::message(&reply);
+    let said = words::read(&reply);
     if matches!(status, 400 | 401 | 403 | 495 | 496) {
         let own = own.clone();
         if words::asks_too_late(&reply) {
             return Err(Failure::Certificate(CertificateFault::AskedTooLate {
                 status,
-                message,
+                message: said.message,
             }));
         }
-        if status > 403 || words::name_our_certificate(&reply, &message) {
+        if status > 403 || words::name_our_certificate(&reply, &said.message) {
             return Err(Failure::Certificate(CertificateFault::OursNotTaken {
                 status,
-                message,
+                message: said.message,
                 own,
             }));
         }
     }
-    Err(Failure::Kme(fault(&reply, call, status, message)))
+    Err(Failure::Kme(fault(&reply, call, said)))
 }
 
-fn fault(reply: &Reply, call: Call, status: u16, message: Message) -> KmeFault {
-    let json = words::is_json(reply);
+fn fault(reply: &Reply, call: Call, said: Words) -> KmeFault {
+    let status = reply.status.as_u16();
+    let message = said.message;
+    // A page that speaks of keys is one of the KME.
+    let foreign = !said.of_keys && !words::is_json(reply) && !reply.body.json().is_empty();
     match status {
         300..=399 => KmeFault::Redirected {
             status,
@@ -54,18 +57,18 @@ fn fault(reply: &Reply, call: Call, status: u16, message: Message) -> KmeFault {
             pause: reply.retry_after,
             message,
         },
-        // A proxy that cannot reach the KME sends its own page.
-        502 => KmeFault::Proxy { status, message },
-        503 | 504 if !json && !reply.body.json().is_empty() => KmeFault::Proxy { status, message },
-        _ if !call.names_a_key() && status >= 400 && words::say_shortage(status, &message) => {
+        _ if !call.names_a_key() && status >= 400 && said.shortage => {
             KmeFault::Exhausted { status, message }
         }
+        // A proxy that cannot reach the KME sends its own page.
+        502 => KmeFault::Proxy { status, message },
+        503 | 504 if foreign => KmeFault::Proxy { status, message },
         408 | 500..=599 => KmeFault::Unavailable { status, message },
         400 if message.names_our_mistake() => KmeFault::Refused { status, message },
         // The peer has just named this key, so it may not have arrived yet, for any status.
         400 | 404 | 410
             if call == Call::SkipKeyById
-                || (call.names_a_key() && (status != 400 || words::say_not_here(&message))) =>
+                || (call.names_a_key() && (status != 400 || said.not_here)) =>
         {
             KmeFault::KeyNotFound { status, message }
         }

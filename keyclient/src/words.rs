@@ -1,8 +1,11 @@
 //! The text of a failure, from the KME or a server in front of it.
 
+use serde::de::IgnoredAny;
+
 use crate::fault::Message;
-use crate::model::ErrorBody;
+use crate::limits::MESSAGE_CHARS_MAX;
 use crate::reply::Reply;
+use crate::text::Texts;
 
 /// Texts by which KMEs report that keys have run out, without status 503.
 const SHORTAGE: [&str; 20] = [
@@ -45,19 +48,65 @@ const NOT_HERE: [&str; 13] = [
     "expired",
 ];
 
-/// The `message` of a JSON body, the title of a web page, or a short text.
-pub(crate) fn message(reply: &Reply) -> Message {
-    let octets = reply.body.json();
-    if let Ok(body) = serde_json::from_slice::<ErrorBody>(octets) {
-        return Message::new(&body.message);
+/// Words for keys.
+const KEYS: [&str; 6] = ["key", "keys", "keystore", "keypool", "keyid", "keyids"];
+
+/// What a reply says in words.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Words {
+    /// The text to show.
+    pub(crate) message: Message,
+    /// A text reports that keys have run out.
+    pub(crate) shortage: bool,
+    /// A text reports that a key is not present.
+    pub(crate) not_here: bool,
+    /// A text speaks of keys, as only a KME does.
+    pub(crate) of_keys: bool,
+}
+
+/// Reads the texts of a body, and the reason phrase after them.
+pub(crate) fn read(reply: &Reply) -> Words {
+    let mut texts = Texts::of(reply.body.json(), &reply.kind);
+    if texts.head.is_empty() {
+        texts.head.clone_from(&reply.reason);
+    } else {
+        texts.rest.push(reply.reason.clone());
     }
-    if let Some(title) = between(octets, "<title", "</title").or(between(octets, "<h1", "</h1")) {
-        return Message::new(&title);
+    judge(&texts, reply.status.as_u16())
+}
+
+/// Judges the texts of a reply with this status.
+fn judge(texts: &Texts, status: u16) -> Words {
+    // Servers use the words of a shortage for their own failures. So the text must mention keys,
+    // except where the status and the form leave little else.
+    let of_a_kme = !texts.page && matches!(status, 400 | 409 | 422);
+    let mut words = Words {
+        message: Message::new(&texts.head),
+        shortage: false,
+        not_here: false,
+        of_keys: false,
+    };
+    let mut telling = None;
+    for (n, text) in texts.all().enumerate() {
+        let plain = plain(text);
+        let keys = mentions_keys(&plain);
+        let shortage = contains(&plain, &SHORTAGE) && (keys || of_a_kme);
+        let not_here = contains(&plain, &NOT_HERE) && (keys || n == 0 || !texts.page);
+        words.shortage |= shortage;
+        words.not_here |= not_here;
+        words.of_keys |= keys && (shortage || not_here || !texts.page);
+        if shortage || not_here {
+            telling = telling.or(Some((n, text)));
+        }
     }
-    match reply.kind.starts_with("text/plain") {
-        true => Message::new(&String::from_utf8_lossy(octets)),
-        false => Message::default(),
+    if let Some((1.., text)) = telling {
+        let head = words.message.as_str();
+        words.message = match head.is_empty() || head.len() > MESSAGE_CHARS_MAX / 2 {
+            true => Message::new(text),
+            false => Message::new(&format!("{head}: {text}")),
+        };
     }
+    words
 }
 
 pub(crate) fn is_html(reply: &Reply) -> bool {
@@ -65,10 +114,9 @@ pub(crate) fn is_html(reply: &Reply) -> bool {
 }
 
 pub(crate) fn is_json(reply: &Reply) -> bool {
-    matches!(
-        reply.body.json().trim_ascii_start().first(),
-        Some(b'{' | b'[')
-    )
+    let json = reply.body.json();
+    matches!(json.trim_ascii_start().first(), Some(b'{' | b'['))
+        || serde_json::from_slice::<IgnoredAny>(json).is_ok()
 }
 
 /// True if nginx, Apache, IIS or others report that our certificate is missing or not accepted. A
@@ -86,19 +134,36 @@ pub(crate) fn asks_too_late(reply: &Reply) -> bool {
     holds(reply, "post-handshake") || holds(reply, "renegotiation")
 }
 
-/// True if the text reports that keys have run out. Servers use some of these words for their own
-/// failures, so with a 5xx status the text must mention keys.
-pub(crate) fn say_shortage(status: u16, message: &Message) -> bool {
-    says(message, &SHORTAGE) && (status < 500 || says(message, &["key"]))
+/// The text in lower case, codes such as `NO_KEYS` and `NoKeys` as words, without paths.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for word in text.split_whitespace().filter(|word| !word.contains('/')) {
+        let mut small = false;
+        for c in word.chars() {
+            if c.is_uppercase() && small {
+                plain.push(' ');
+            }
+            small = c.is_lowercase();
+            plain.push(if c == '_' {
+                ' '
+            } else {
+                c.to_ascii_lowercase()
+            });
+        }
+        plain.push(' ');
+    }
+    plain
 }
 
-pub(crate) fn say_not_here(message: &Message) -> bool {
-    says(message, &NOT_HERE)
+fn contains(plain: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| plain.contains(word))
 }
 
-fn says(message: &Message, words: &[&str]) -> bool {
-    let message = message.as_str().to_ascii_lowercase();
-    words.iter().any(|word| message.contains(word))
+/// True if the text has the word "key". Host names do not count.
+fn mentions_keys(plain: &str) -> bool {
+    let words = plain.split(|c: char| !c.is_alphanumeric() && c != '.');
+    let mut words = words.map(|word| word.trim_matches('.'));
+    words.any(|word| KEYS.contains(&word))
 }
 
 fn holds(reply: &Reply, word: &str) -> bool {
@@ -106,12 +171,5 @@ fn holds(reply: &Reply, word: &str) -> bool {
     String::from_utf8_lossy(&lower).contains(word)
 }
 
-/// Returns the text of an HTML element.
-fn between(octets: &[u8], open: &str, close: &str) -> Option<String> {
-    let text = String::from_utf8_lossy(octets);
-    let lower = text.to_ascii_lowercase(); // same length as `text`
-    let open = lower.find(open)?;
-    let begin = open + lower.get(open..)?.find('>')? + 1;
-    let end = begin + lower.get(begin..)?.find(close)?;
-    Some(text.get(begin..end)?.to_owned())
-}
+#[cfg(test)]
+mod tests;

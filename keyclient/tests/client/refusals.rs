@@ -521,3 +521,49 @@ async fn a_kme_that_asks_for_a_pause_gets_it() {
     );
     assert_eq!(kme.seen().len(), 2, "it is left alone meanwhile");
 }
+
+#[tokio::test]
+async fn the_words_of_a_kme_are_found_in_any_body() {
+    let reply = |status, kind, body: &str| Answer::Reply {
+        status,
+        kind,
+        body: body.as_bytes().to_vec(),
+    };
+    let flask = "<!doctype html>\n<html lang=en>\n<title>503 Service Unavailable</title>\n\
+                 <h1>Service Unavailable</h1>\n<p>Not enough keys in the pool.</p>\n";
+    let problem = r#"{"type":"about:blank","title":"Not enough keys","status":400}"#;
+    let reason = "HTTP/1.1 400 Not enough keys\r\nContent-Length: 0\r\n\r\n";
+    for answer in [
+        reply(503, "text/plain", "Not enough keys\n"),
+        reply(503, "text/html", flask),
+        reply(503, "application/json", r#""Not enough keys""#),
+        reply(400, "application/json", r#"{"Message":"Not enough keys"}"#),
+        reply(
+            400,
+            "application/json",
+            r#"{"errors":[{"msg":"Not enough keys"}]}"#,
+        ),
+        reply(400, "application/problem+json", problem),
+        reply(400, "application/octet-stream", "Not enough keys"),
+        reply(400, "", "Not enough keys"),
+        Answer::Raw(reason.into()),
+    ] {
+        let error = enc(answer, 1).await.err().unwrap();
+        let text = error.to_string();
+        assert_eq!(error.complaint(), Complaint::NoKeys, "{text}");
+        assert!(text.contains("has no keys now"), "{text}");
+        assert!(text.contains("Not enough keys"), "{text}");
+    }
+    // The peer's key: the KME cannot serve it now, and no proxy is to blame.
+    let answer = reply(503, "text/plain", "the key is not yet synchronised");
+    let error = dec(answer, &[id("a")]).await.err().unwrap();
+    assert_eq!(
+        (error.complaint(), error.blame()),
+        (Complaint::NoKeys, Blame::Kme),
+        "{error}"
+    );
+    let answer = reply(400, "", r#""The key is unknown""#);
+    let error = dec(answer, &[id("a")]).await.err().unwrap();
+    assert_eq!(error.complaint(), Complaint::NotFound, "{error}");
+    assert!(error.to_string().contains("The key is unknown"), "{error}");
+}
