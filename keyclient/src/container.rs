@@ -7,8 +7,9 @@ use serde::Deserialize;
 use wire::KeyId;
 
 use crate::error::{Call, Error};
-use crate::fault::KmeFault;
-use crate::model::{DeliveredKey, KeyContainer};
+use crate::fault::{KmeFault, Message};
+use crate::model::DeliveredKey;
+use crate::model::lenient::Delivery;
 use crate::secret::KeyBytes;
 
 /// A key with its name. No `Debug` and no `Clone`; wiped on drop.
@@ -58,21 +59,32 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(
     })
 }
 
+/// The words of a reply that reports success but holds no key. `None` for any other structure.
+pub(crate) fn no_key(json: &[u8]) -> Option<Message> {
+    parse::<Delivery>(json, "").ok()?.no_key()
+}
+
 /// Returns the keys of a container, all checked. `enc_keys` may deliver fewer keys than requested,
 /// but at least one. Keys beyond the requested number are dropped and lost.
 pub(crate) fn keys(json: &[u8], asked: Asked<'_>) -> Result<Vec<Key>, KmeFault> {
-    let container: KeyContainer = parse(json, "key container")?;
-    if container.keys.is_empty() {
-        return Err(KmeFault::NoKeys);
+    let what = "key container";
+    let delivery: Delivery = parse(json, what)?;
+    if let Some(message) = delivery.no_key() {
+        let call = match asked {
+            Asked::Any { .. } => Call::EncKeys,
+            Asked::These(_) => Call::DecKeys,
+        };
+        return Err(KmeFault::no_key(call, message));
     }
     match asked {
-        Asked::Any { number, bits } => any(container, number, bits),
-        Asked::These(ids) => these(container, ids),
+        _ if delivery.keys.is_empty() => Err(KmeFault::WrongShape(what)),
+        Asked::Any { number, bits } => any(delivery.keys, number, bits),
+        Asked::These(ids) => these(delivery.keys, ids),
     }
 }
 
-fn any(container: KeyContainer, number: usize, bits: u32) -> Result<Vec<Key>, KmeFault> {
-    let delivered = container.keys.len();
+fn any(all: Vec<DeliveredKey>, number: usize, bits: u32) -> Result<Vec<Key>, KmeFault> {
+    let delivered = all.len();
     if delivered > number {
         tracing::warn!(
             delivered,
@@ -81,24 +93,47 @@ fn any(container: KeyContainer, number: usize, bits: u32) -> Result<Vec<Key>, Km
         );
     }
     let mut keys = Vec::with_capacity(number.min(delivered));
-    for delivered in container.keys.into_iter().take(number) {
-        let key = key(&delivered)?;
-        check_size(&key, bits)?;
-        check_new(&key, &keys)?;
-        keys.push(key);
+    let mut unusable = None;
+    for delivered in all {
+        if keys.len() == number {
+            break;
+        }
+        // An unusable key does not cost the others.
+        match key(&delivered).and_then(|key| check_size(&key, bits).map(|()| key)) {
+            Ok(key) => {
+                check_new(&key, &keys)?;
+                keys.push(key);
+            }
+            Err(fault) => unusable = unusable.or(Some(fault)),
+        }
     }
-    Ok(keys)
+    match unusable {
+        Some(fault) if keys.is_empty() => Err(fault),
+        Some(fault) => {
+            tracing::warn!(%fault, "the KME sent an unusable key; it is dropped");
+            Ok(keys)
+        }
+        None => Ok(keys),
+    }
 }
 
-fn these(container: KeyContainer, ids: &[KeyId]) -> Result<Vec<Key>, KmeFault> {
+fn these(all: Vec<DeliveredKey>, ids: &[KeyId]) -> Result<Vec<Key>, KmeFault> {
     let mut keys: Vec<Key> = Vec::with_capacity(ids.len());
     let mut unasked = None;
-    for delivered in container.keys {
-        let mut key = key(&delivered)?;
-        let Some(id) = ids.iter().find(|id| same(id, &key.id)) else {
-            unasked = unasked.or(Some(key.id));
-            continue; // dropped and so lost; only the requested keys matter
+    for delivered in all {
+        // Only the requested keys matter. Others are dropped and so lost, even unusable ones.
+        let named = match KeyId::new(&delivered.key_id) {
+            Ok(named) => named,
+            Err(error) => {
+                unasked = unasked.or(Some(KmeFault::BadKeyId(error)));
+                continue;
+            }
         };
+        let Some(id) = ids.iter().find(|id| same(id, &named)) else {
+            unasked = unasked.or(Some(KmeFault::UnaskedKey(named)));
+            continue;
+        };
+        let mut key = key(&delivered)?;
         // Use the spelling of the request, which the peer and we both know.
         key.id = *id;
         let again = |known: &Key| known.id == key.id && known.bytes.same_as(&key.bytes);
@@ -109,7 +144,7 @@ fn these(container: KeyContainer, ids: &[KeyId]) -> Result<Vec<Key>, KmeFault> {
         keys.push(key);
     }
     if let Some(missing) = ids.iter().find(|id| !keys.iter().any(|key| key.id == **id)) {
-        return Err(unasked.map_or(KmeFault::MissingKey(*missing), KmeFault::UnaskedKey));
+        return Err(unasked.unwrap_or(KmeFault::MissingKey(*missing)));
     }
     keys.sort_by_key(|key| ids.iter().position(|id| *id == key.id));
     Ok(keys)

@@ -137,6 +137,11 @@ impl Call {
         1 << self as u8
     }
 
+    /// True if the call brings keys.
+    pub(crate) fn brings_keys(self) -> bool {
+        !matches!(self, Self::Status | Self::SkipCapabilities)
+    }
+
     /// True if the call requests a key by its name. The KME forgets such a key once it has
     /// answered.
     pub(crate) fn names_a_key(self) -> bool {
@@ -197,8 +202,9 @@ impl Error {
                 | KmeFault::Refused { .. } => Complaint::Refusal,
                 KmeFault::KeyNotFound { .. }
                 | KmeFault::KeyRefused { .. }
+                | KmeFault::NotYet(_)
                 | KmeFault::MissingKey(_) => Complaint::NotFound,
-                KmeFault::NoKeys
+                KmeFault::NoKeys(_)
                 | KmeFault::Exhausted { .. }
                 | KmeFault::RefusedNow { .. }
                 | KmeFault::Unavailable { status: 503, .. } => Complaint::NoKeys,

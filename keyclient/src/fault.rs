@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use wire::{KeyId, KeyIdError};
 
+use crate::error::Call;
 use crate::limits::MESSAGE_CHARS_MAX;
 use crate::model::{
     EXTENSION_NOT_HANDLED, EXTENSION_NOT_MET, EXTENSION_NOT_SUPPORTED, SIZE_NOT_MULTIPLE_OF_8,
@@ -287,9 +288,12 @@ pub enum KmeFault {
     /// The reply is too long.
     #[error("the reply is longer than {0} octets")]
     BodyTooLong(usize),
-    /// 200 without any key.
-    #[error("the reply holds no key")]
-    NoKeys,
+    /// 2xx without any key: keys have run out. No status is defined for this.
+    #[error("the KME has no keys now, its reply holds none{0}")]
+    NoKeys(Message),
+    /// 2xx without the key that the peer named.
+    #[error("the reply does not hold the key{0}; it may not be here yet")]
+    NotYet(Message),
     /// A `key_ID` that the rekey protocol cannot carry.
     #[error("the reply holds a bad key_ID: {0}")]
     BadKeyId(KeyIdError),
@@ -340,6 +344,16 @@ fn not_before(pause: Option<Duration>) -> String {
     pause.map_or_else(String::new, |pause| {
         format!(", not before {} s are over", pause.as_secs())
     })
+}
+
+impl KmeFault {
+    /// A reply to this call that reports success but brings no key.
+    pub(crate) fn no_key(call: Call, message: Message) -> Self {
+        match call.names_a_key() {
+            true => Self::NotYet(message),
+            false => Self::NoKeys(message),
+        }
+    }
 }
 
 impl NetworkFault {

@@ -274,7 +274,7 @@ fn whole(number: Option<u64>, float: Option<f64>) -> u64 {
         .unwrap_or(0)
 }
 
-mod lenient;
+pub(crate) mod lenient;
 
 #[cfg(test)]
 mod tests;

@@ -46,6 +46,16 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl SecretText {
+    /// A text as received. It is moved, not copied.
+    pub(crate) fn received(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// True if both texts are equal. The comparison takes constant time.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+
     /// Encodes a key for a key container: standard alphabet, padded.
     #[must_use]
     pub fn encode(key: &[u8]) -> Self {

@@ -70,7 +70,7 @@ impl SkipClient {
             .append_pair("remoteSystemID", &self.kme.config().peer_sae_id)
             .append_pair("size", &size_bits.to_string());
         let body = self.kme.ask(call, Question { url, body: None }).await?;
-        key(body.json())
+        key(body.json(), call)
             .and_then(|key| container::check_size(&key, size_bits).map(|()| key))
             .map_err(|fault| self.kme.fault(call, fault))
     }
@@ -96,14 +96,20 @@ impl SkipClient {
             key.id = *id; // in the spelling of the request
             Ok(key)
         };
-        key(body.json())
+        key(body.json(), call)
             .and_then(asked)
             .map_err(|fault| self.kme.fault(call, fault))
     }
 }
 
-fn key(json: &[u8]) -> Result<Key, KmeFault> {
-    let delivered: SkipKey = container::parse(json, "SKIP key")?;
+fn key(json: &[u8], call: Call) -> Result<Key, KmeFault> {
+    let delivered: SkipKey = match container::parse(json, "SKIP key") {
+        Err(KmeFault::WrongShape(what)) => Err(match container::no_key(json) {
+            Some(message) => KmeFault::no_key(call, message),
+            None => KmeFault::WrongShape(what),
+        }),
+        read => read,
+    }?;
     let id = KeyId::new(&delivered.key_id).map_err(KmeFault::BadKeyId)?;
     let bytes = delivered.key.decode_hex();
     Ok(Key {

@@ -6,7 +6,7 @@ use crate::client::{Client, bug};
 use crate::config::ClientConfig;
 use crate::container::Key;
 use crate::error::{Call, Error};
-use crate::fault::KmeFault;
+use crate::fault::{KmeFault, Message};
 use crate::skip::SkipClient;
 
 /// The protocol of a KME.
@@ -97,7 +97,9 @@ impl KeySource {
                 Err(error) => Err(error),
             },
             Self::Skip(client) if client.capabilities().await?.key => Ok(()),
-            Self::Skip(client) => Err(client.fault(Call::SkipCapabilities, KmeFault::NoKeys)),
+            Self::Skip(client) => {
+                Err(client.fault(Call::SkipCapabilities, KmeFault::NoKeys(Message::default())))
+            }
         }
     }
 }

@@ -25,6 +25,8 @@ const NAMES: [&str; 16] = [
     "code",
     "status",
 ];
+/// Rank of the last name that is used only for messages (`error`).
+const SURE: usize = 7;
 /// Rank of a text under any other name.
 const LAST: usize = NAMES.len();
 
@@ -79,6 +81,12 @@ impl Texts {
         let rest = self.rest.iter().map(String::as_str);
         core::iter::once(self.head.as_str()).chain(rest)
     }
+}
+
+/// True if a field of this name holds a message, also in a reply that is no failure.
+pub(crate) fn names_a_message(name: &str) -> bool {
+    let one = name.strip_suffix('s').unwrap_or(name);
+    rank(one).is_some_and(|rank| rank <= SURE)
 }
 
 fn rank(name: &str) -> Option<usize> {

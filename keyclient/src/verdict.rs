@@ -23,6 +23,9 @@ pub(crate) fn of(mut reply: Reply, call: Call, own: &OwnCertificate) -> Result<B
         };
     }
     let said = words::read(&reply);
+    if matches!(status, 202 | 204 | 205) && call.brings_keys() {
+        return Err(Failure::Kme(KmeFault::no_key(call, said.message)));
+    }
     if matches!(status, 400 | 401 | 403 | 495 | 496) {
         let own = own.clone();
         if words::asks_too_late(&reply) {

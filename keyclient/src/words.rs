@@ -76,7 +76,7 @@ pub(crate) fn read(reply: &Reply) -> Words {
 }
 
 /// Judges the texts of a reply with this status.
-fn judge(texts: &Texts, status: u16) -> Words {
+pub(crate) fn judge(texts: &Texts, status: u16) -> Words {
     // Servers use the words of a shortage for their own failures. So the text must mention keys,
     // except where the status and the form leave little else.
     let of_a_kme = !texts.page && matches!(status, 400 | 409 | 422);

@@ -1,17 +1,23 @@
 use super::key;
 use super::model::Capabilities;
-use crate::fault::KmeFault;
+use crate::error::Call;
+use crate::fault::{KmeFault, Message};
 use crate::secret::KeyTextError;
 
 const ID: &str = "1726e9ae76234fb1dd1283d4dca1911e";
 
 fn fault(json: &str) -> KmeFault {
-    key(json.as_bytes()).err().expect("a fault")
+    key(json.as_bytes(), Call::SkipKey).err().expect("a fault")
 }
 
 #[test]
 fn a_key_is_read_from_hexadecimal_in_either_case() {
-    let read = |hex: &str| key(format!(r#"{{"keyId":"{ID}","key":"{hex}","x":1}}"#).as_bytes());
+    let read = |hex: &str| {
+        key(
+            format!(r#"{{"keyId":"{ID}","key":"{hex}","x":1}}"#).as_bytes(),
+            Call::SkipKey,
+        )
+    };
     for hex in ["00ff10ab", "00FF10Ab"] {
         let key = read(hex).ok().unwrap();
         assert_eq!(key.bytes.expose(), [0, 255, 16, 171]);
@@ -23,7 +29,10 @@ fn a_key_is_read_from_hexadecimal_in_either_case() {
 #[test]
 fn what_is_no_key_is_named_and_never_quoted() {
     assert_eq!(fault("SECRET"), KmeFault::NotJson);
-    assert_eq!(fault("{}"), KmeFault::WrongShape("SKIP key"));
+    assert_eq!(fault(r#"{"a":1}"#), KmeFault::WrongShape("SKIP key"));
+    assert_eq!(fault("{}"), KmeFault::NoKeys(Message::default()));
+    let said = fault(r#"{"message":"no keys"}"#);
+    assert_eq!(said, KmeFault::NoKeys(Message::new("no keys")));
     for (hex, error) in [
         ("", KeyTextError::Empty),
         ("abc", KeyTextError::NotHex),

@@ -40,7 +40,7 @@ async fn what_is_no_container_is_refused() {
         KmeFault::WrongShape("key container")
     );
     for text in [
-        "{}",
+        r#"{"data":{"keys":[]},"status":"ok"}"#,
         "[]",
         "1",
         "null",
@@ -520,6 +520,40 @@ async fn a_kme_that_asks_for_a_pause_gets_it() {
         "{failures}"
     );
     assert_eq!(kme.seen().len(), 2, "it is left alone meanwhile");
+}
+
+#[tokio::test]
+async fn a_success_without_a_key_is_a_shortage() {
+    for (answer, words) in [
+        (
+            Answer::ok(r#"{"message":"not enough keys"}"#),
+            "not enough keys",
+        ),
+        (Answer::ok(r#"{"Error":{"code":7,"Msg":"wait"}}"#), "wait"),
+        (Answer::ok(r#"{"keys":null,"message":"wait"}"#), "wait"),
+        (Answer::ok(r#"{"keys":[]}"#), ""),
+        (Answer::ok("{}"), ""),
+        (
+            Answer::json(202, r#"{"message":"key is being relayed"}"#),
+            "relayed",
+        ),
+        (Answer::empty(202), ""),
+        (Answer::empty(204), ""),
+    ] {
+        let error = enc(answer.clone(), 1).await.err().unwrap();
+        let text = error.to_string();
+        assert_eq!(error.complaint(), Complaint::NoKeys, "{text}");
+        assert_eq!((error.blame(), error.retry()), (Blame::Kme, Retry::Later));
+        assert!(text.contains(words), "{text}");
+        let error = dec(answer, &[id("a")]).await.err().unwrap();
+        let text = error.to_string();
+        assert_eq!(error.complaint(), Complaint::NotFound, "{text}");
+        assert_eq!((error.blame(), error.retry()), (Blame::Kme, Retry::NextKey));
+        assert!(
+            text.contains(words) && text.contains("not be here yet"),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Answers of KMEs: by the standard, as found in the field, and wrong.
 
-use keyclient::{Blame, ClientConfig, Error, Form, Key, KmeFault, Retry};
+use keyclient::{Blame, ClientConfig, Error, Form, Key, KmeFault, Message, Retry};
 use wire::KeyId;
 
 use crate::lab::{Answer, Kme, client, container, key32};
@@ -220,17 +220,48 @@ async fn no_key_is_lost_by_our_own_strictness() {
             );
         }
     }
+    // Said twice with the same value, and an unasked key that is none.
+    let usual_body = of(usual, &key);
+    let (_, keys) = usual_body.split_once(':').unwrap();
+    let keys = keys.strip_suffix('}').unwrap();
+    for body in [
+        usual_body.replace(r#""key_ID""#, r#""keyId":"A-1","key_ID""#),
+        usual_body.replace(r#""key":"#, &format!(r#""Key":"{key}","key":"#)),
+        format!(r#"{{"keys":{keys},"Keys":{keys}}}"#),
+        format!(r#"{{"keys":{keys},"Keys":null}}"#),
+        format!(r#"{{"keys":[],"Keys":{keys}}}"#),
+        usual_body.replace("]}", r#",{"key_ID":"x","key":"***"},{"junk":1}]}"#),
+        usual_body.replace("]}", r#",{"key_ID":"x","key":null},[7],"z",true,null]}"#),
+        usual_body.replace(r#""keys":["#, r#""keys":[{"key_ID":"x y","key":"AA=="},"#),
+    ] {
+        for by_id in [false, true] {
+            let answer = Answer::ok(&body);
+            let keys = match by_id {
+                true => dec(answer, &[id("A-1")]).await,
+                false => enc(answer, 1).await,
+            };
+            let keys = keys.unwrap_or_else(|error| panic!("{error}: {body}"));
+            assert!(keys.len() == 1 && keys[0].id == id("A-1"), "{body}");
+            assert_eq!(keys[0].bytes.expose(), octets, "{body}");
+        }
+    }
     let number = of(usual, &key).replace(r#""A-1""#, "17");
     assert_eq!(
         enc(Answer::ok(&number), 1).await.ok().unwrap()[0].id,
         id("17")
     );
-    // Two spellings of one field name are ambiguous.
-    let twice = of(usual, &key).replace(r#""key_ID""#, r#""key_id":"B","key_ID""#);
-    assert_eq!(
-        fault(enc(Answer::ok(&twice), 1).await).0,
-        KmeFault::WrongShape("key container")
-    );
+    // Two spellings of one field name with two values are ambiguous.
+    for twice in [
+        usual_body.replace(r#""key_ID""#, r#""key_id":"B","key_ID""#),
+        usual_body.replace(r#""key":"#, r#""Key":"AAAA","key":"#),
+        format!(r#"{{"keys":{keys},"Keys":[{{"key_ID":"B","key":"AAAA"}}]}}"#),
+    ] {
+        assert_eq!(
+            fault(enc(Answer::ok(&twice), 1).await).0,
+            KmeFault::WrongShape("key container"),
+            "{twice}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -272,7 +303,11 @@ async fn enc_keys_takes_fewer_keys_and_drops_the_excess() {
     for none in [r#"{"keys":[]}"#, r#"{"Keys":[]}"#] {
         assert_eq!(
             fault(enc(Answer::ok(none), 1).await),
-            (KmeFault::NoKeys, Blame::Kme, Retry::Later)
+            (
+                KmeFault::NoKeys(Message::default()),
+                Blame::Kme,
+                Retry::Later
+            )
         );
     }
 }
