@@ -13,12 +13,14 @@ use hyper::client::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
+use zeroize::Zeroizing;
 
-use crate::limits::ADDRESSES_MAX;
+use crate::limits::{ADDRESSES_MAX, HEADERS_MAX, REST_TIME};
 use crate::line::{Line, Seen};
 use crate::reply::{Reply, Taken};
 
@@ -116,6 +118,7 @@ async fn talk(
         .allow_spaces_after_header_name_in_responses(true)
         .allow_obsolete_multiline_headers_in_responses(true)
         .ignore_invalid_headers_in_responses(true)
+        .max_headers(HEADERS_MAX)
         .handshake(TokioIo::new(line))
         .await;
     let (mut sender, driver) = match http {
@@ -125,6 +128,7 @@ async fn talk(
     let mut driver = pin!(driver.without_shutdown());
     let mut driven = None;
     let end = {
+        let reply = &mut *reply;
         let mut exchange = pin!(async move {
             let response = sender.send_request(request).await;
             read(response.map_err(Trouble::Broken)?, reply).await
@@ -141,7 +145,37 @@ async fn talk(
         Some(parts) => parts,
         None => driver.await,
     };
-    (end, parts.ok().map(|parts| parts.io.into_inner()))
+    let Ok(parts) = parts else {
+        return (end, None);
+    };
+    let mut line = parts.io.into_inner();
+    match (&end, reply) {
+        (Ok(()), Some(reply)) if reply.is_cut() => {
+            let rest = rest(&mut line, parts.read_buf, reply);
+            let end = match timeout(REST_TIME, rest).await {
+                Ok(Taken::TooLong) => Err(Trouble::TooLong),
+                _ => end, // the parser names JSON that is still cut
+            };
+            (end, Some(line))
+        }
+        _ => (end, Some(line)),
+    }
+}
+
+/// Reads on after the announced length of a body, which was too small. On this connection all
+/// octets belong to the one reply.
+async fn rest(line: &mut Line, read: Bytes, reply: &mut Reply) -> Taken {
+    let mut taken = reply.take(read);
+    let mut buffer = Zeroizing::new([0; 4096]);
+    while taken == Taken::More && reply.is_cut() {
+        taken = match line.read(buffer.as_mut()).await {
+            Ok(0) | Err(_) => return taken,
+            Ok(len) => reply.take(Bytes::copy_from_slice(
+                buffer.get(..len).unwrap_or_default(),
+            )),
+        };
+    }
+    taken
 }
 
 /// Reads the head and the body of a reply.

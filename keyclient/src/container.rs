@@ -55,6 +55,9 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(
 ) -> Result<T, KmeFault> {
     serde_json::from_slice(json).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => KmeFault::WrongShape(what),
+        serde_json::error::Category::Eof if !json.trim_ascii().is_empty() => {
+            KmeFault::CutOff(json.len())
+        }
         _ => KmeFault::NotJson,
     })
 }

@@ -212,6 +212,7 @@ impl Error {
                 KmeFault::Status { .. }
                 | KmeFault::Html
                 | KmeFault::NotJson
+                | KmeFault::CutOff(_)
                 | KmeFault::WrongShape(_)
                 | KmeFault::BodyTooLong(_) => Complaint::Nonsense,
                 KmeFault::BadKeyId(_)

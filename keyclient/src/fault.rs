@@ -282,6 +282,12 @@ pub enum KmeFault {
     /// 200 with something that is not JSON.
     #[error("the reply is not JSON")]
     NotJson,
+    /// 200 with JSON that ends too early.
+    #[error(
+        "the reply's JSON breaks off after {0} octets; does the KME, or a proxy in front of it, \
+         announce a Content-Length that is too small?"
+    )]
+    CutOff(usize),
     /// JSON of another structure.
     #[error("the reply is JSON but no {0}")]
     WrongShape(&'static str),

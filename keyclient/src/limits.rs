@@ -13,6 +13,11 @@ pub const KEY_OCTETS_MAX: usize = KEY_BITS_MAX as usize / 8;
 pub const KEY_TEXT_MAX: usize = KEY_OCTETS_MAX.div_ceil(3) * 4;
 /// Octets of a reply's body. A longer body is refused while it is read.
 pub const BODY_OCTETS_MAX: usize = 256 * 1024;
+/// Octets that a reply may announce as its body. Blanks after the JSON may exceed
+/// [`BODY_OCTETS_MAX`], because they are not kept.
+pub const ANNOUNCED_OCTETS_MAX: usize = 16 * BODY_OCTETS_MAX;
+/// Most header fields of a reply.
+pub const HEADERS_MAX: usize = 256;
 /// Octets of a PEM file.
 pub const PEM_OCTETS_MAX: usize = 1024 * 1024;
 /// Characters of an SAE ID or KME ID in the configuration.
@@ -25,6 +30,8 @@ pub const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time limit for the close_notify exchange when a connection closes.
 pub const CLOSING_TIME: Duration = Duration::from_secs(1);
+/// Time limit for the octets of a reply that come after its announced length.
+pub const REST_TIME: Duration = Duration::from_millis(500);
 /// Limit for the addresses of a host that are tried.
 pub const ADDRESSES_MAX: usize = 4;
 

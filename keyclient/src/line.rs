@@ -20,6 +20,38 @@ use crate::limits::CLOSING_TIME;
 pub(crate) struct Line {
     tls: TlsStream<TcpStream>,
     seen: Arc<Seen>,
+    version: Version,
+}
+
+/// Reads any `HTTP/1.x` as `HTTP/1.1` at the start of the first reply. Some servers call themselves 1.0
+/// and send chunks, which HTTP/1.0 does not have. For one reply on a connection there is no other
+/// difference.
+#[derive(Debug, Default)]
+struct Version {
+    /// Octets that have passed.
+    passed: usize,
+    /// They differ from [`Version::NAME`].
+    other: bool,
+}
+
+impl Version {
+    const NAME: &[u8] = b"HTTP/1.";
+
+    fn mend(&mut self, octets: &mut [u8]) {
+        for octet in octets {
+            match Self::NAME.get(self.passed) {
+                _ if self.other => return,
+                Some(expected) => self.other = octet != expected,
+                None => {
+                    if octet.is_ascii_digit() {
+                        *octet = b'1';
+                    }
+                    self.other = true;
+                }
+            }
+            self.passed += 1;
+        }
+    }
 }
 
 /// The record of a connection.
@@ -61,6 +93,7 @@ impl Line {
         Self {
             tls,
             seen: Arc::default(),
+            version: Version::default(),
         }
     }
 
@@ -105,6 +138,8 @@ impl AsyncRead for Line {
         let before = buffer.filled().len();
         match ready!(Pin::new(&mut self.tls).poll_read(context, buffer)) {
             Ok(()) => {
+                let new = buffer.filled_mut().get_mut(before..);
+                self.version.mend(new.unwrap_or_default());
                 if buffer.filled().len() > before {
                     self.seen.octets.store(true, Ordering::Relaxed);
                 }
@@ -140,3 +175,6 @@ impl AsyncWrite for Line {
         Pin::new(&mut self.tls).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use hyper::http::response::Parts;
 use zeroize::Zeroize as _;
 
 use crate::body::Body;
-use crate::limits::BODY_OCTETS_MAX;
+use crate::limits::{ANNOUNCED_OCTETS_MAX, BODY_OCTETS_MAX};
 
 /// A received reply.
 pub(crate) struct Reply {
@@ -44,7 +44,7 @@ impl Reply {
     pub(crate) fn new(head: &Parts, body: &Incoming) -> Option<Self> {
         let announced = body.size_hint().exact();
         let capacity = usize::try_from(announced.unwrap_or(0)).unwrap_or(usize::MAX);
-        if capacity > BODY_OCTETS_MAX {
+        if capacity > ANNOUNCED_OCTETS_MAX {
             return None;
         }
         let headers = &head.headers;
@@ -57,7 +57,7 @@ impl Reply {
             location: text(headers, &LOCATION).map(str::to_owned),
             retry_after: text(headers, &RETRY_AFTER)
                 .and_then(|seconds| Some(Duration::from_secs(seconds.trim().parse().ok()?))),
-            body: Body::with_capacity(capacity),
+            body: Body::with_capacity(capacity.min(BODY_OCTETS_MAX)),
             endless: announced.is_none() && !headers.contains_key(TRANSFER_ENCODING),
         })
     }
@@ -65,16 +65,29 @@ impl Reply {
     /// Adds a part of the body. Wipes the part if no other reference to it exists.
     pub(crate) fn take(&mut self, chunk: Bytes) -> Taken {
         let fits = self.body.push(&chunk);
+        // Blanks after the end of the JSON need no room.
+        let whole = !fits && self.body.push(chunk.trim_ascii_end()) && self.body.is_whole_json();
         if let Ok(mut ours) = chunk.try_into_mut() {
             ours.as_mut().zeroize();
         }
-        if !fits {
+        if whole {
+            Taken::Whole
+        } else if !fits {
             Taken::TooLong
         } else if self.endless && self.body.is_whole_json() {
             Taken::Whole // some servers also forget to close
         } else {
             Taken::More
         }
+    }
+
+    /// True if a reply that is complete by its length breaks off inside its JSON.
+    pub(crate) fn is_cut(&self) -> bool {
+        let json = match self.body.json().first() {
+            Some(first) => matches!(first, b'{' | b'['),
+            None => self.status == StatusCode::OK,
+        };
+        self.status.is_success() && !self.endless && json && !self.body.is_whole_json()
     }
 
     /// True if a reply that broke off is complete in content: the status alone shows a failure, and

@@ -13,7 +13,7 @@ use crate::words::{self, Words};
 
 /// The body of a successful reply; any other reply is a fault.
 pub(crate) fn of(mut reply: Reply, call: Call, own: &OwnCertificate) -> Result<Body, Failure> {
-    reply.body.forgive_control_characters();
+    reply.body.forgive();
     let status = reply.status.as_u16();
     let empty = reply.body.json().trim_ascii().is_empty();
     if status == 200 || (reply.status.is_success() && !empty) {

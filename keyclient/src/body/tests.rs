@@ -41,8 +41,29 @@ fn json_is_whole_when_nothing_is_missing_at_its_end() {
 }
 
 #[test]
+fn what_stands_before_the_json_is_skipped() {
+    assert_eq!(body(b"\r\n\xef\xbb\xbf{}").json(), b"{}");
+    assert!(body(b"\n\xef\xbb\xbf\n {\"a\":\"\\\"}\"}\n").is_whole_json());
+}
+
+#[test]
+fn numbers_that_python_writes_are_zero() {
+    for (sent, read) in [
+        ("{\"a\":NaN}", "{\"a\":0  }"),
+        ("[-Infinity,Infinity]", "[-0       ,0       ]"),
+        ("[\"NaN\",\"\\\"NaN\",NaN]", "[\"NaN\",\"\\\"NaN\",0  ]"),
+        ("Not a NaN", "Not a NaN"),
+        ("", ""),
+    ] {
+        let mut body = body(sent.as_bytes());
+        body.forgive();
+        assert_eq!(body.json(), read.as_bytes(), "{sent}");
+    }
+}
+
+#[test]
 fn control_characters_are_spaces() {
     let mut body = body(b"{\r\n\t\"key\":\"AA\n==\"}");
-    body.forgive_control_characters();
+    body.forgive();
     assert_eq!(body.json(), b"{   \"key\":\"AA ==\"}");
 }

@@ -67,7 +67,36 @@ async fn json_that_is_whole_is_taken_however_the_reply_ends() {
             &chunk,
         ),
     ];
-    for (head, body) in heads {
+    let many = "X-Y: z\r\n".repeat(120);
+    let short = body.len() - 3;
+    let blanks = format!("{body}{}", " ".repeat(300_000));
+    let (announced, nan) = (blanks.len(), body.replacen('{', "{\"rate\":NaN,", 1));
+    let more = [
+        (
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
+            &chunk,
+        ),
+        (format!("HTTP/1.1 200 OK\r\n{many}\r\n"), &body),
+        (
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {short}\r\n\r\n"),
+            &body,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n".to_owned(),
+            &body,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            &body,
+        ),
+        (
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {announced}\r\n\r\n"),
+            &blanks,
+        ),
+        ("HTTP/1.1 200 OK\r\n\r\n".to_owned(), &blanks),
+        ("HTTP/1.1 200 OK\r\n\r\n".to_owned(), &nan),
+    ];
+    for (head, body) in heads.into_iter().chain(more) {
         let reply = format!("{head}{body}").into_bytes();
         for stays_open in [false, true] {
             let reply = reply.clone();

@@ -20,19 +20,17 @@ async fn what_is_no_container_is_refused() {
         body: b"Please log in".to_vec(),
     };
     assert_eq!(fault(enc(login, 1).await).0, KmeFault::Html);
-    for text in [
-        "",
-        "{",
-        "{\"keys\":[",
-        "key",
-        "\u{0}\u{1}",
-        "{\"keys\":[]}x",
-    ] {
+    for text in ["", "key", "\u{0}\u{1}", "{\"keys\":[]}x"] {
         assert_eq!(
             fault(enc(Answer::ok(text), 1).await).0,
             KmeFault::NotJson,
             "{text:?}"
         );
+    }
+    for text in ["{", "{\"keys\":[", "{\"keys\":[{\"key_ID\":\"a"] {
+        let cut = KmeFault::CutOff(text.len());
+        assert_eq!(fault(enc(Answer::ok(text), 1).await).0, cut, "{text}");
+        assert!(cut.to_string().contains("Content-Length"));
     }
     let nested = "[".repeat(10_000);
     assert_eq!(
