@@ -6,6 +6,7 @@
 use core::pin::pin;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 use crate::limits::{ADDRESSES_MAX, HEADERS_MAX, REST_TIME};
 use crate::line::{Line, Seen};
 use crate::reply::{Reply, Taken};
+use crate::tls;
 
 /// A connection before its request.
 pub(crate) struct Connection(Line);
@@ -33,7 +35,11 @@ pub(crate) enum NoConnection {
     Dns,
     Refused(io::Error),
     TooSlow,
-    Tls(io::Error),
+    Tls {
+        error: io::Error,
+        /// The KME had asked for our certificate.
+        asked: bool,
+    },
 }
 
 /// The reason for no reply.
@@ -54,16 +60,21 @@ pub(crate) enum NoReply {
 impl Connection {
     /// Connects and does the TLS handshake.
     pub(crate) async fn open(
-        tls: &TlsConnector,
+        tls: &rustls::ClientConfig,
         url: &Url,
         until: Instant,
     ) -> Result<Self, NoConnection> {
         let tcp = tcp(url, until).await?;
         let name = server_name(url).ok_or(NoConnection::Dns)?;
+        let (tls, asked) = tls::watched(tls);
+        let tls = TlsConnector::from(Arc::new(tls));
         let tls = timeout_at(until, tls.connect(name, tcp)).await;
         let tls = tls
             .map_err(|_| NoConnection::TooSlow)?
-            .map_err(NoConnection::Tls)?;
+            .map_err(|error| NoConnection::Tls {
+                asked: asked.load(Ordering::Relaxed),
+                error,
+            })?;
         Ok(Self(Line::new(tls)))
     }
 

@@ -211,6 +211,7 @@ impl Error {
                 KmeFault::Unavailable { .. } | KmeFault::TooMany { .. } => Complaint::Unavailable,
                 KmeFault::Status { .. }
                 | KmeFault::Html
+                | KmeFault::Encoded(_)
                 | KmeFault::NotJson
                 | KmeFault::CutOff(_)
                 | KmeFault::WrongShape(_)

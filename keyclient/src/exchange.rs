@@ -1,14 +1,12 @@
 //! One request and its reply, within the time limit, on a separate connection (ADR 16).
 
 use core::time::Duration;
-use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, http};
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
 use url::{Position, Url};
 
 use crate::config::ClientConfig;
@@ -33,7 +31,7 @@ pub(crate) enum NoAnswer {
 
 /// The exchanges with one KME.
 pub(crate) struct Exchange {
-    tls: TlsConnector,
+    tls: rustls::ClientConfig,
     timeout: Duration,
     connect_timeout: Duration,
 }
@@ -47,7 +45,7 @@ pub(crate) fn connect_timeout(config: &ClientConfig) -> Duration {
 impl Exchange {
     pub(crate) fn new(config: &ClientConfig, tls: rustls::ClientConfig) -> Self {
         Self {
-            tls: Arc::new(tls).into(),
+            tls,
             timeout: config.timeout,
             connect_timeout: connect_timeout(config),
         }

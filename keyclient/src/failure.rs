@@ -13,6 +13,10 @@ use crate::fault::{CertificateFault, KmeFault, NetworkFault};
 use crate::limits::BODY_OCTETS_MAX;
 use crate::own::OwnCertificate;
 
+/// What a KME must offer in TLS.
+const OFFER: &str = "TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, \
+                     and key exchange by one of the groups X25519, P-256 and P-384";
+
 /// The result of a failed exchange.
 pub(crate) enum Failure {
     Network(NetworkFault),
@@ -44,8 +48,8 @@ impl Reading {
             NoAnswer::NoConnection(NoConnection::Refused(error)) => {
                 network(NetworkFault::Connect(error.to_string()))
             }
-            NoAnswer::NoConnection(NoConnection::Tls(error)) => match tls_error(&error) {
-                Some(tls) => self.tls_failure(tls),
+            NoAnswer::NoConnection(NoConnection::Tls { error, asked }) => match tls_error(&error) {
+                Some(tls) => self.tls_failure(tls, asked),
                 None => network(NetworkFault::Tls(
                     "the KME closed the connection during the handshake; \
                  it may refuse our certificate, or speak no TLS on this port"
@@ -58,7 +62,7 @@ impl Reading {
             }
             NoAnswer::NoReply(NoReply::Broken { seen, error }) => {
                 if let Some(tls) = seen.tls() {
-                    return match self.tls_failure(tls) {
+                    return match self.tls_failure(tls, true) {
                         // The request may have reached the KME, because the handshake was complete.
                         Failure::Network(NetworkFault::Tls(text)) => {
                             network(NetworkFault::Broken(text))
@@ -82,7 +86,8 @@ impl Reading {
         }
     }
 
-    fn tls_failure(&self, error: &rustls::Error) -> Failure {
+    /// `asked` tells whether the KME had asked for our certificate.
+    fn tls_failure(&self, error: &rustls::Error, asked: bool) -> Failure {
         match error {
             rustls::Error::InvalidCertificate(error) => {
                 Failure::Certificate(self.certificate_fault(error))
@@ -100,14 +105,17 @@ impl Reading {
             | rustls::Error::AlertReceived(
                 AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity,
             ) => Failure::Network(NetworkFault::Tls(format!(
-                "{error}; the KME must offer TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM"
+                "{error}; the KME must offer {OFFER}"
             ))),
             rustls::Error::AlertReceived(AlertDescription::HandshakeFailure) => {
-                Failure::Network(NetworkFault::Tls(format!(
-                    "{error}; the KME must offer TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM. \
-                 If it does, it does not take the kind of key of our certificate {}",
-                    self.own
-                )))
+                Failure::Network(NetworkFault::Tls(match asked {
+                    // The KME refuses our offer, before any certificate.
+                    false => format!("{error}; the KME must offer {OFFER}"),
+                    true => format!(
+                        "{error}; the KME does not take our certificate, or the kind of its key: {}",
+                        self.own
+                    ),
+                }))
             }
             rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => {
                 Failure::Network(NetworkFault::Tls(format!(
@@ -182,3 +190,6 @@ fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let causes = core::iter::successors(Some(error), |&error| error.source());
     causes.last().map_or_else(String::new, ToString::to_string)
 }
+
+#[cfg(test)]
+mod tests;

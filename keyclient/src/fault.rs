@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use wire::{KeyId, KeyIdError};
@@ -72,7 +73,7 @@ pub enum CertificateFault {
     /// No subject alternative name. The common name alone is not enough.
     #[error(
         "the KME's certificate has no subject alternative name; \
-         re-issue it with one for \"{host}\" (the common name alone does not count)"
+         re-issue it with {} (the common name alone does not count)", entry(.host)
     )]
     NoSan {
         /// Host of `base_url`.
@@ -81,13 +82,24 @@ pub enum CertificateFault {
     /// The certificate was issued for another host.
     #[error(
         "the KME's certificate is for {presented:?}, not for \"{host}\"; \
-         use one of these names in url, or re-issue it with \"{host}\""
+         use one of these names in url, or re-issue it with {}", entry(.host)
     )]
     WrongHost {
         /// Host of `base_url`.
         host: String,
         /// Names in the certificate.
         presented: Vec<String>,
+    },
+    /// The host stands in the certificate as an entry of the wrong kind.
+    #[error(
+        "the KME's certificate needs {} ({}), it has it as {found}; re-issue it",
+        needed(.host), entry(.host)
+    )]
+    WrongEntry {
+        /// Host of `base_url`.
+        host: String,
+        /// The kind of the entry that names the host.
+        found: &'static str,
     },
     /// The validity of the certificate has ended.
     #[error(
@@ -249,10 +261,10 @@ pub enum KmeFault {
         /// The message of the KME.
         message: Message,
     },
-    /// 502, 503 or 504 from a proxy.
+    /// 502, 503 or 504 from a proxy; 304 from a cache, 407 or 511 from one that wants a login.
     #[error(
-        "{status}, a proxy answers in the KME's place{message}; \
-         is the KME behind it running, and does the proxy reach it?"
+        "{status}, {} answers in the KME's place{message}; {}",
+        stand_in(*.status).0, stand_in(*.status).1
     )]
     Proxy {
         /// HTTP status.
@@ -279,6 +291,12 @@ pub enum KmeFault {
     /// 200 with a web page.
     #[error("an HTML page instead of JSON; is url the KME's API and no web front end?")]
     Html,
+    /// A body in an encoding that we do not accept.
+    #[error(
+        "the reply is encoded{0}, which we do not ask for; \
+         have the KME, or the proxy in front of it, send it without Content-Encoding"
+    )]
+    Encoded(Message),
     /// 200 with something that is not JSON.
     #[error("the reply is not JSON")]
     NotJson,
@@ -336,6 +354,40 @@ pub enum KmeFault {
 /// A message from the KME: cut, without control characters, possibly empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message(pub(crate) String);
+
+/// The entry of a subject alternative name that names this host, as OpenSSL writes it.
+fn entry(host: &str) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(_) => format!("IP:{host}"),
+        Err(_) => format!("DNS:{host}"),
+    }
+}
+
+fn needed(host: &str) -> &'static str {
+    match host.parse::<IpAddr>() {
+        Ok(_) => "the address as an IP entry",
+        Err(_) => "the host name as a DNS entry",
+    }
+}
+
+/// Who answers in the place of the KME with this status, and the fix.
+fn stand_in(status: u16) -> (&'static str, &'static str) {
+    match status {
+        304 => ("a cache", "have it pass every request on to the KME"),
+        407 => (
+            "a proxy",
+            "it wants a login; have the KME reached without this proxy",
+        ),
+        511 => (
+            "a network that wants a login",
+            "have this machine admitted to it without one",
+        ),
+        _ => (
+            "a proxy",
+            "is the KME behind it running, and does the proxy reach it?",
+        ),
+    }
+}
 
 /// Returns the fix for some statuses.
 fn hint(status: u16) -> &'static str {

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::ext::ReasonPhrase;
 use hyper::header::{
-    CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use hyper::http::response::Parts;
 use zeroize::Zeroize as _;
@@ -19,6 +19,8 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     /// `Content-Type`, in lower case.
     pub(crate) kind: String,
+    /// `Content-Encoding`, unless it is `identity`.
+    pub(crate) encoding: Option<String>,
     /// The reason phrase, if it is not the usual one of the status.
     pub(crate) reason: String,
     /// The target of a redirect.
@@ -53,6 +55,10 @@ impl Reply {
             kind: text(headers, &CONTENT_TYPE)
                 .unwrap_or_default()
                 .to_ascii_lowercase(),
+            encoding: text(headers, &CONTENT_ENCODING)
+                .filter(|encoding| !encoding.trim().eq_ignore_ascii_case("identity"))
+                .filter(|encoding| !encoding.trim().is_empty())
+                .map(str::to_owned),
             reason: reason(head),
             location: text(headers, &LOCATION).map(str::to_owned),
             retry_after: text(headers, &RETRY_AFTER)

@@ -6,11 +6,12 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
 use rustls::crypto::aws_lc_rs;
-use rustls::sign::SingleCertAndKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::extensions::GeneralName;
@@ -53,6 +54,40 @@ pub(crate) fn setup(
     // ETSI GS QKD 014 uses HTTP/1.1. Some KMEs accept HTTP/2 and then fail.
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok((tls, own))
+}
+
+/// The configuration for one connection. The flag tells whether the KME has asked for our
+/// certificate, and so has accepted our offer of versions, ciphers and key exchange.
+pub(crate) fn watched(config: &rustls::ClientConfig) -> (rustls::ClientConfig, Arc<AtomicBool>) {
+    let mut config = config.clone();
+    let asked = Arc::<AtomicBool>::default();
+    config.client_auth_cert_resolver = Arc::new(WatchedCertificate {
+        ours: config.client_auth_cert_resolver,
+        asked: Arc::clone(&asked),
+    });
+    (config, asked)
+}
+
+/// Our certificate, with a note of the request for it.
+#[derive(Debug)]
+struct WatchedCertificate {
+    ours: Arc<dyn ResolvesClientCert>,
+    asked: Arc<AtomicBool>,
+}
+
+impl ResolvesClientCert for WatchedCertificate {
+    fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.ours.resolve(issuers, schemes)
+    }
+
+    fn only_raw_public_keys(&self) -> bool {
+        self.ours.only_raw_public_keys()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.ours.has_certs()
+    }
 }
 
 /// WebPKI, then the KME ID.
@@ -123,13 +158,15 @@ fn explain(
             parsed.version().0.saturating_add(1),
         ));
     }
+    let wrong_entry = wrong_entry(&parsed, host);
     let host = host.to_str().into_owned();
     match error {
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => match alternative_names(&parsed) {
-            presented if presented.is_empty() => fault(CertificateFault::NoSan { host }),
-            presented => fault(CertificateFault::WrongHost { host, presented }),
+        ) => match (wrong_entry, alternative_names(&parsed)) {
+            (Some(found), _) => fault(CertificateFault::WrongEntry { host, found }),
+            (None, presented) if presented.is_empty() => fault(CertificateFault::NoSan { host }),
+            (None, presented) => fault(CertificateFault::WrongHost { host, presented }),
         },
         // WebPKI refuses a server with a CA certificate, but has no separate error code for it.
         rustls::Error::InvalidCertificate(CertificateError::Other(_)) if parsed.is_ca() => {
@@ -167,6 +204,20 @@ fn alternative_names(certificate: &X509Certificate<'_>) -> Vec<String> {
         .iter()
         .filter_map(name_text)
         .collect()
+}
+
+/// The kind of the alternative name that has the text of the host but not the kind that counts.
+fn wrong_entry(certificate: &X509Certificate<'_>, host: &ServerName<'_>) -> Option<&'static str> {
+    let text = host.to_str();
+    let names = certificate.subject_alternative_name().ok().flatten()?;
+    let mut names = names.value.general_names.iter();
+    let name = names.find(|name| name_text(name).as_deref() == Some(&*text))?;
+    match (name, host) {
+        (GeneralName::DNSName(_), ServerName::IpAddress(_)) => Some("a DNS name"),
+        (GeneralName::URI(_), _) => Some("a URI"),
+        (GeneralName::RFC822Name(_), _) => Some("an e-mail address"),
+        _ => None,
+    }
 }
 
 fn name_text(name: &GeneralName<'_>) -> Option<String> {

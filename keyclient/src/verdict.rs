@@ -18,6 +18,10 @@ pub(crate) fn of(mut reply: Reply, call: Call, own: &OwnCertificate) -> Result<B
     let empty = reply.body.json().trim_ascii().is_empty();
     if status == 200 || (reply.status.is_success() && !empty) {
         return match looks_like_html(&reply) {
+            _ if encoded(&reply) => {
+                let encoding = reply.encoding.as_deref().unwrap_or_default();
+                Err(Failure::Kme(KmeFault::Encoded(Message::new(encoding))))
+            }
             true => Err(Failure::Kme(KmeFault::Html)),
             false => Ok(reply.body),
         };
@@ -51,6 +55,7 @@ fn fault(reply: &Reply, call: Call, said: Words) -> KmeFault {
     // A page that speaks of keys is one of the KME.
     let foreign = !said.of_keys && !words::is_json(reply) && !reply.body.json().is_empty();
     match status {
+        304 | 407 | 511 => KmeFault::Proxy { status, message },
         300..=399 => KmeFault::Redirected {
             status,
             to: Message::new(reply.location.as_deref().unwrap_or_default()),
@@ -81,6 +86,12 @@ fn fault(reply: &Reply, call: Call, said: Words) -> KmeFault {
         400 | 405 | 409..=422 => KmeFault::Refused { status, message },
         _ => KmeFault::Status { status, message },
     }
+}
+
+/// True if the body is really encoded. Some servers only say so.
+fn encoded(reply: &Reply) -> bool {
+    let first = reply.body.json().first();
+    reply.encoding.is_some() && !matches!(first, Some(b'{' | b'[' | b'<'))
 }
 
 fn looks_like_html(reply: &Reply) -> bool {

@@ -387,6 +387,33 @@ async fn answers_of_proxies_and_the_like_are_told_from_the_kmes() {
             "another host",
         ),
         (
+            Answer::empty(304),
+            Complaint::NoAnswer,
+            Blame::Network,
+            "a cache answers",
+        ),
+        (
+            page(407, "Proxy Authentication Required", ""),
+            Complaint::NoAnswer,
+            Blame::Network,
+            "it wants a login",
+        ),
+        (
+            page(511, "Login", ""),
+            Complaint::NoAnswer,
+            Blame::Network,
+            "a network that wants a login",
+        ),
+        (
+            Answer::Raw(
+                b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\0"
+                    .to_vec(),
+            ),
+            Complaint::Nonsense,
+            Blame::Kme,
+            "\"gzip\"",
+        ),
+        (
             page(308, "Moved", ""),
             Complaint::Refusal,
             Blame::Config,
