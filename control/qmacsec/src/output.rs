@@ -105,6 +105,17 @@ pub(crate) fn write_all(to: impl AsFd, mut octets: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes some octets, like [`io::Write::write`], but waits for a reader only up to a limit.
+pub(crate) fn write_within(to: impl AsFd, octets: &[u8], patience: Duration) -> io::Result<usize> {
+    if !takes_a_piece(&to, Some(patience)) {
+        let text = format!("its reader has not read for {patience:?}");
+        return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+    }
+    // More than a writable pipe takes would block.
+    let piece = octets.get(..PIECE.min(octets.len())).unwrap_or(octets);
+    Ok(unistd::write(&to, piece)?)
+}
+
 /// True if `PIECE` octets can be written now, or within the given time.
 fn takes_a_piece(to: impl AsFd, patience: Option<Duration>) -> bool {
     let mut end = [PollFd::new(&to, PollFlags::OUT)];

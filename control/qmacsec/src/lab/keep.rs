@@ -3,18 +3,31 @@
 //! Both are tested before the lab is built. A file that fails later does not change the verdict.
 
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::Args;
 use super::sniff::Recorder;
-use crate::ledger;
+use crate::ledger::{self, Finding, Verification};
 use crate::output::note;
 
 /// The files of a run to keep.
 pub(super) struct Keep {
     pub(super) recorder: Option<Recorder>,
+    capture: Option<PathBuf>,
     ledgers: Option<PathBuf>,
+}
+
+/// The files of a run after its end.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// The capture, if it can be read again.
+    capture: Option<PathBuf>,
+    /// Checks that are not made, and why. They do not change the verdict.
+    pub(super) left_out: Vec<String>,
+    /// Failures of the files that the user asked for.
+    pub(super) troubles: Vec<String>,
 }
 
 impl Keep {
@@ -28,6 +41,9 @@ impl Keep {
     pub(super) fn prepare(args: &Args) -> Result<Self, String> {
         let recorder = match &args.pcap {
             Some(path) => {
+                if is_fifo(path) {
+                    note!("--pcap {}: waits for a reader of it", path.display());
+                }
                 let recorder = Recorder::create(path, args.pcap_max.octets())
                     .map_err(|error| format!("--pcap {}: {error}", path.display()))?;
                 note!("{}", announce(path, args));
@@ -45,6 +61,7 @@ impl Keep {
         }
         Ok(Self {
             recorder,
+            capture: args.pcap.clone(),
             ledgers: args.ledgers.clone(),
         })
     }
@@ -55,22 +72,65 @@ impl Keep {
         asked.chain(std::env::current_dir().ok()).collect()
     }
 
-    /// Ends the capture and copies the ledgers. Returns the failures.
-    pub(super) fn finish(self, ledgers: &[PathBuf]) -> Vec<String> {
-        let mut troubles = Vec::new();
-        if let Some(trouble) = self.recorder.and_then(|recorder| recorder.finish()) {
-            troubles.push(format!("--pcap: {trouble}"));
+    /// Ends the capture and copies the ledgers.
+    pub(super) fn finish(self, ledgers: &[PathBuf]) -> Kept {
+        let mut kept = Kept::default();
+        if let (Some(recorder), Some(path)) = (self.recorder, self.capture) {
+            if recorder.regular() {
+                kept.capture = Some(path);
+            } else {
+                kept.left_out.push(format!(
+                    "the check of the ledgers against the capture: {} is no regular file, so it \
+                     cannot be read again",
+                    path.display()
+                ));
+            }
+            let trouble = recorder.finish();
+            kept.troubles
+                .extend(trouble.map(|trouble| format!("--pcap: {trouble}")));
         }
         let Some(folder) = self.ledgers else {
-            return troubles;
+            return kept;
         };
         for file in ledgers {
             if let Err(error) = ledger::copy(file, &folder) {
-                troubles.push(format!("--ledgers: {}: {error}", folder.display()));
+                let trouble = format!("--ledgers: {}: {error}", folder.display());
+                kept.troubles.push(trouble);
             }
         }
-        troubles
+        kept
     }
+}
+
+impl Kept {
+    /// Compares the two encryptors' ledgers with each other and with the capture. An unreadable
+    /// capture is a trouble; an unreadable ledger is a finding, so that there is always a verdict.
+    pub(super) fn compare(&mut self, [a, b]: &[PathBuf; 2]) -> Verification {
+        let verify = |capture| ledger::verify([a, b], capture);
+        let mut result = verify(self.capture.as_deref());
+        if let (Err(error), Some(capture)) = (&result, &self.capture) {
+            let alone = verify(None);
+            if alone.is_ok() {
+                self.troubles.push(format!(
+                    "--pcap: the ledgers are not checked against {}: {error}",
+                    capture.display()
+                ));
+            }
+            result = alone;
+        }
+        result.unwrap_or_else(|error| Verification {
+            findings: vec![Finding {
+                grave: true,
+                text: error.to_string(),
+            }],
+            ..Verification::default()
+        })
+    }
+}
+
+/// True if opening `path` for writing waits for a reader.
+fn is_fifo(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo())
 }
 
 /// Creates the folder if it is missing, and tries to write a file in it.
@@ -101,3 +161,6 @@ fn announce(path: &Path, args: &Args) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

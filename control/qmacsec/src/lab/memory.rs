@@ -181,8 +181,8 @@ async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Ve
     }
     kmes.shutdown().await;
     let files = Site::BOTH.map(|site| sites::ledger(vault, site));
-    let troubles = keep.finish(&files);
-    let ledgers = super::ledgers(&files, args)?;
+    let mut kept = keep.finish(&files);
+    let ledgers = kept.compare(&files);
     Ok(Verdict::from(&Evidence {
         red: "mem".to_owned(),
         black: "mem".to_owned(),
@@ -196,7 +196,8 @@ async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Ve
         pings,
         transfers,
         ledgers,
-        troubles,
+        left_out: kept.left_out,
+        troubles: kept.troubles,
         crashes: Vec::new(),
         kme_trouble: false,
         stages: StageWatch::default(),

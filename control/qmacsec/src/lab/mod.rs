@@ -35,7 +35,6 @@ mod verdict;
 
 use std::fs::OpenOptions;
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -48,7 +47,6 @@ use verdict::{Verdict, Word};
 
 use crate::command::{Outcome, kme};
 use crate::config::PortKind;
-use crate::ledger::{self, Verification};
 use crate::output::{note, outln};
 
 #[cfg(test)]
@@ -135,12 +133,6 @@ fn print(args: &Args, verdict: &Verdict) -> Outcome {
         Word::Fail => ExitCode::FAILURE,
         Word::NotProven => ExitCode::from(NOT_PROVEN),
     })
-}
-
-/// Verifies the two encryptors' ledgers together with the capture.
-fn ledgers(files: &[PathBuf; 2], args: &Args) -> Result<Verification, String> {
-    let [a, b] = files;
-    ledger::verify([a, b], args.pcap.as_deref()).map_err(|error| error.to_string())
 }
 
 /// Reports a completed step of the start.

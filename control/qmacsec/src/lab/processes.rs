@@ -346,8 +346,8 @@ impl Lab<'_> {
         let line_at_a = line_at_a.map_err(while_doing("the watch of the line"))?;
         let line_at_b = line_at_b.finish();
         let line_at_b = line_at_b.map_err(while_doing("the watch of the line"))?;
-        let troubles = keep.finish(&files);
-        let ledgers = super::ledgers(&files, self.args)?;
+        let mut kept = keep.finish(&files);
+        let ledgers = kept.compare(&files);
         let evidence = Evidence {
             red: a
                 .now()
@@ -369,7 +369,8 @@ impl Lab<'_> {
             pings,
             transfers,
             ledgers,
-            troubles,
+            left_out: kept.left_out,
+            troubles: kept.troubles,
             crashes: self.crashes,
             kme_trouble: !self.args.kme_fault.is_empty(),
             stages: self.stages,

@@ -1,7 +1,7 @@
 //! The lab's own watch of the line: a separate socket at each end, beside the encryptors.
 
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,9 +15,13 @@ use port::{Burst, Port, PortError};
 use super::line_watch::{LineReport, LineWatch};
 use super::netns::Netns;
 use super::topology::Site;
+use crate::output;
 
 /// Pause between two checks of an empty ring. The ring holds the arrivals.
 const NAP: Duration = Duration::from_millis(2);
+
+/// Longest wait for a reader of the capture. A longer one would let the ring overflow.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Octets of the ring.
 const RING_OCTETS: usize = 64 << 20;
@@ -26,13 +30,15 @@ const RING_OCTETS: usize = 64 << 20;
 #[derive(Clone)]
 pub(crate) struct Recorder {
     capture: Arc<Mutex<Capture>>,
+    /// The capture is a regular file, which can be read again.
+    regular: bool,
     /// The interfaces of the frames that arrive at A's and at B's end.
     interfaces: [InterfaceId; 2],
 }
 
 /// The capture file. After its end, by its limit or by an error, frames are no longer kept.
 struct Capture {
-    file: PcapngWriter<BufWriter<File>>,
+    file: PcapngWriter<BufWriter<Patient>>,
     octets: u64,
     octets_max: u64,
     /// Time of the last frame, since 1970.
@@ -41,10 +47,31 @@ struct Capture {
     ended: Option<String>,
 }
 
+/// The capture's file. A pipe whose reader does not read makes it wait only up to a limit.
+struct Patient {
+    file: File,
+    regular: bool,
+}
+
+impl Write for Patient {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        if self.regular {
+            return self.file.write(octets);
+        }
+        output::write_within(&self.file, octets, PATIENCE)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 impl Recorder {
     /// Creates the file, with a limit of `octets_max` octets.
     pub(crate) fn create(path: &Path, octets_max: u64) -> io::Result<Self> {
-        let mut file = PcapngWriter::new(BufWriter::new(File::create(path)?), "qmacsec lab")?;
+        let file = File::create(path)?;
+        let regular = file.metadata()?.is_file();
+        let mut file = PcapngWriter::new(BufWriter::new(Patient { file, regular }), "qmacsec lab")?;
         let interfaces = [
             file.interface("line: b to a")?,
             file.interface("line: a to b")?,
@@ -58,6 +85,7 @@ impl Recorder {
         };
         Ok(Self {
             capture: Arc::new(Mutex::new(capture)),
+            regular,
             interfaces,
         })
     }
@@ -70,12 +98,18 @@ impl Recorder {
         }
     }
 
+    /// True if the capture can be read again: a pipe or a device cannot.
+    pub(crate) fn regular(&self) -> bool {
+        self.regular
+    }
+
     /// Flushes the file. Returns the reason if frames are missing in it.
     pub(crate) fn finish(self) -> Option<String> {
         let Ok(mut capture) = self.capture.lock() else {
             return Some("a thread died while it wrote the capture".to_owned());
         };
-        let flushed = capture.file.flush().map_err(|error| error.to_string());
+        let ended = |error| format!("the capture ended early: {error}");
+        let flushed = capture.file.flush().map_err(ended);
         capture.ended.take().or(flushed.err())
     }
 }

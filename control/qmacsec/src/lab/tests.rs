@@ -187,6 +187,7 @@ fn good() -> Evidence {
             failure: None,
         }],
         ledgers: Verification::default(),
+        left_out: Vec::new(),
         troubles: Vec::new(),
         crashes: Vec::new(),
         kme_trouble: false,
@@ -320,6 +321,15 @@ fn a_file_that_is_not_kept_is_named_beside_the_verdict() {
     let verdict = Verdict::from(&evidence);
     assert_eq!(verdict.verdict, Word::Pass);
     assert!(verdict.text().ends_with("not done: --ledgers: no space"));
+}
+
+#[test]
+fn a_check_that_is_left_out_is_named_and_changes_no_verdict() {
+    let mut evidence = good();
+    evidence.left_out = vec!["a check: no file".to_owned()];
+    let verdict = Verdict::from(&evidence);
+    assert_eq!(verdict.verdict, Word::Pass);
+    assert!(verdict.text().ends_with("left out: a check: no file"));
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(crate) struct Verdict {
     pub(crate) reasons: Vec<String>,
     /// Checks that the lab could not make: without failures, they make the verdict NOT PROVEN.
     pub(crate) unproven: Vec<String>,
+    /// Checks that were left out and why, without effect on the verdict.
+    pub(crate) left_out: Vec<String>,
     /// Problems that do not concern the line, such as a file that could not be kept.
     pub(crate) troubles: Vec<String>,
     /// The run ended early.
@@ -77,6 +79,8 @@ pub(crate) struct Evidence {
     pub(crate) transfers: Vec<TransferReport>,
     /// The result of comparing the ledgers of both ends.
     pub(crate) ledgers: Verification,
+    /// Checks that were left out.
+    pub(crate) left_out: Vec<String>,
     /// Problems that do not concern the line.
     pub(crate) troubles: Vec<String>,
     /// Processes that were killed on purpose.
@@ -135,6 +139,7 @@ impl Verdict {
             verdict: Word::Pass,
             reasons: Vec::new(),
             unproven: Vec::new(),
+            left_out: evidence.left_out.clone(),
             troubles: evidence.troubles.clone(),
             stopped_early: evidence.stopped_before.is_some(),
             red: evidence.red.clone(),
@@ -405,6 +410,9 @@ impl Verdict {
         };
         for line in why {
             out += &format!("\n  {line}");
+        }
+        for check in &self.left_out {
+            out += &format!("\nleft out: {check}");
         }
         for trouble in &self.troubles {
             out += &format!("\nnot done: {trouble}");
