@@ -82,7 +82,8 @@ pub struct Args {
     /// Longest use of the last key when keys run short
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     pub(crate) hold_max: Duration,
-    /// Print the verdict as JSON in the last line of standard output
+    /// Print the verdict as JSON in the last line of standard output, also that of a lab that
+    /// could not be built (ERROR)
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -12,6 +12,7 @@ use port::{Port, PortError};
 use tokio::sync::oneshot;
 
 use super::args::Args;
+use super::end::NoVerdict;
 use super::frames::{Hosts, Wire};
 use super::keep::Keep;
 use super::last_reports::last_reports;
@@ -21,7 +22,7 @@ use super::stop::Stop;
 use super::table::{Snapshot, Table};
 use super::topology::Site;
 use super::verdict::{Evidence, StageWatch, Verdict};
-use super::{FIRST_KEY, LOOK_EVERY, done, while_doing};
+use super::{BEFORE_THE_FIRST_KEY, FIRST_KEY, LOOK_EVERY, done, while_doing};
 use crate::command::kme as kme_command;
 use crate::config::EncryptorConfig;
 use crate::encryptor;
@@ -38,7 +39,7 @@ fn opener(end: Mem) -> Opener {
 }
 
 /// Runs the chain for the duration of the lab.
-pub(super) fn run(args: &Args, keep: Keep, stop: &Stop) -> Result<Verdict, String> {
+pub(super) fn run(args: &Args, keep: Keep, stop: &Stop) -> Result<Verdict, NoVerdict> {
     note!("building two sites in memory:");
     stop.watch().map_err(while_doing("watching for signals"))?;
     // Use a folder in memory if there is one: even a lab's secrets should not be on disk.
@@ -96,7 +97,7 @@ impl Drop for Guard {
     }
 }
 
-async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Verdict, String> {
+async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Verdict, NoVerdict> {
     let _log = crate::log::start("warn");
     sites::furnish_secrets(vault, &[]).map_err(while_doing("certificates"))?;
     let kmes = start_kmes(args, vault).await?;
@@ -238,7 +239,7 @@ fn ask(vault: &Path, site: Site) -> Result<Report, String> {
     query(&vault.join(format!("site-{}.sock", site.letter()))).map_err(|error| error.to_string())
 }
 
-async fn wait_for_keys(vault: &Path, stop: &Stop) -> Result<(), String> {
+async fn wait_for_keys(vault: &Path, stop: &Stop) -> Result<(), NoVerdict> {
     let deadline = Instant::now() + FIRST_KEY;
     loop {
         let mut encrypting = 0;
@@ -252,10 +253,11 @@ async fn wait_for_keys(vault: &Path, stop: &Stop) -> Result<(), String> {
         if encrypting == Site::BOTH.len() {
             return Ok(());
         }
-        if stop.asked() || Instant::now() > deadline {
-            return Err(format!(
-                "no key within {FIRST_KEY:?}; RUST_LOG=info shows why"
-            ));
+        if stop.asked() {
+            return Err(NoVerdict::Stopped(BEFORE_THE_FIRST_KEY));
+        }
+        if Instant::now() > deadline {
+            return Err(format!("no key within {FIRST_KEY:?}; RUST_LOG=info shows why").into());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -14,6 +14,7 @@
 mod args;
 mod child;
 mod direction;
+mod end;
 mod faults;
 mod frames;
 mod keep;
@@ -35,15 +36,14 @@ mod verdict;
 
 use std::fs::OpenOptions;
 use std::io;
-use std::process::ExitCode;
 use std::time::Duration;
 
 pub use args::Args;
 use args::RedChoice;
 pub(crate) use child::die_with_parent;
+use end::End;
 use keep::Keep;
 use stop::Stop;
-use verdict::{Verdict, Word};
 
 use crate::command::{Outcome, kme};
 use crate::config::PortKind;
@@ -54,32 +54,49 @@ mod tests;
 
 /// Time limit for the first key of both directions.
 const FIRST_KEY: Duration = Duration::from_secs(20);
+/// The reason why a lab that is stopped too early proves nothing.
+const BEFORE_THE_FIRST_KEY: &str = "stopped before the first key";
 /// Interval of the checks of the running lab.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// Exit code of a run whose result is not proven.
-const NOT_PROVEN: u8 = 2;
 
 /// Runs the lab.
 ///
 /// # Errors
 /// The chain could not be built. A chain that runs and fails is a verdict, not an error.
 pub fn main(args: &Args) -> Outcome {
+    let end = match end_of(args) {
+        Ok(end) => end,
+        Err(error) => {
+            if args.json {
+                outln!("{}", end::error_document(&error))?;
+            }
+            return Err(error.into());
+        }
+    };
+    note!("{}", end.text());
+    if args.json {
+        outln!("{}", end.document())?;
+    }
+    Ok(end.code())
+}
+
+/// Builds the lab, runs it and judges it.
+fn end_of(args: &Args) -> Result<End, String> {
     args.check()?;
+    // A lab without keys proves nothing.
     if let Some(no_key) = kme::link_of(&args.preset, args.km)?.no_key() {
-        return print_no_key(args, &no_key);
+        return Ok(End::NoKey(no_key));
     }
     let keep = Keep::prepare(args)?;
-    let stop = Stop::on_signals()?;
-    let verdict = match red_port(args.red) {
-        Ok(red) => processes::run(args, red, keep, &stop)?,
+    let stop = Stop::on_signals().map_err(while_doing("watching for signals"))?;
+    End::of(match red_port(args.red) {
+        Ok(red) => processes::run(args, red, keep, &stop),
         Err(why) => {
             note!("no network namespaces for the lab: {why}");
             note!("the same chain runs over in-memory ports instead, with frames of its own\n");
-            memory::run(args, keep, &stop)?
+            memory::run(args, keep, &stop)
         }
-    };
-    print(args, &verdict)
+    })
 }
 
 /// Enters the sandbox and selects the red port. An error is the reason to use in-memory ports.
@@ -109,30 +126,6 @@ fn red_port(choice: RedChoice) -> Result<PortKind, String> {
             Ok(PortKind::Packet)
         }
     }
-}
-
-/// Reports a link without keys before the lab is built, because a lab without keys proves nothing.
-fn print_no_key(args: &Args, no_key: &kme::NoKey) -> Outcome {
-    note!("FAIL: {no_key}; fix: a shorter --km, or another --preset (qmacsec link --list)");
-    if args.json {
-        let verdict = serde_json::json!({ "verdict": Word::Fail, "no_key": no_key });
-        outln!("{verdict}")?;
-    }
-    Ok(ExitCode::FAILURE)
-}
-
-fn print(args: &Args, verdict: &Verdict) -> Outcome {
-    note!("\n{}", verdict.text());
-    if args.json {
-        outln!("{}", serde_json::to_string(verdict)?)?;
-    }
-    Ok(match verdict.verdict {
-        // The line works, but a requested file is missing.
-        Word::Pass if !verdict.troubles.is_empty() => ExitCode::FAILURE,
-        Word::Pass => ExitCode::SUCCESS,
-        Word::Fail => ExitCode::FAILURE,
-        Word::NotProven => ExitCode::from(NOT_PROVEN),
-    })
 }
 
 /// Reports a completed step of the start.

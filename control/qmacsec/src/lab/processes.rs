@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::args::{Args, BlackChoice};
+use super::end::NoVerdict;
 use super::faults::{Kill, Trouble, Victim};
 use super::keep::Keep;
 use super::last_reports::last_reports;
@@ -17,7 +18,7 @@ use super::table::{Snapshot, Table};
 use super::topology::{Site, Topology};
 use super::transfer::Transfer;
 use super::verdict::{Crash, Evidence, StageWatch, Verdict};
-use super::{FIRST_KEY, LOOK_EVERY, done, while_doing};
+use super::{BEFORE_THE_FIRST_KEY, FIRST_KEY, LOOK_EVERY, done, while_doing};
 use crate::config::PortKind;
 use crate::output::note;
 use crate::status::KmeReport;
@@ -44,7 +45,12 @@ struct Lab<'a> {
 }
 
 /// Builds the lab, runs it for its duration, and takes it down.
-pub(super) fn run(args: &Args, red: PortKind, keep: Keep, stop: &Stop) -> Result<Verdict, String> {
+pub(super) fn run(
+    args: &Args,
+    red: PortKind,
+    keep: Keep,
+    stop: &Stop,
+) -> Result<Verdict, NoVerdict> {
     note!("building two sites:");
     let in_use = Keep::in_use(args);
     let in_use: Vec<&Path> = in_use.iter().map(PathBuf::as_ref).collect();
@@ -133,10 +139,10 @@ pub(super) fn run(args: &Args, red: PortKind, keep: Keep, stop: &Stop) -> Result
     }
     let ran = started.elapsed();
     let cut = stop.asked() && (args.kill_series.is_some() || ran < args.duration);
-    lab.conclude(ran, cut.then_some(args.duration), keep)
+    Ok(lab.conclude(ran, cut.then_some(args.duration), keep)?)
 }
 
-fn wait_for_keys(sites: &mut Sites, stop: &Stop) -> Result<(), String> {
+fn wait_for_keys(sites: &mut Sites, stop: &Stop) -> Result<(), NoVerdict> {
     let deadline = Instant::now() + FIRST_KEY;
     loop {
         sites.all_alive().map_err(|error| error.to_string())?;
@@ -145,13 +151,14 @@ fn wait_for_keys(sites: &mut Sites, stop: &Stop) -> Result<(), String> {
             return Ok(());
         }
         if stop.asked() {
-            return Err("stopped before the first key".to_owned());
+            return Err(NoVerdict::Stopped(BEFORE_THE_FIRST_KEY));
         }
         if Instant::now() > deadline {
             return Err(format!(
                 "no key within {FIRST_KEY:?}; the processes said last:\n  {}",
                 sites.last_words()
-            ));
+            )
+            .into());
         }
         std::thread::sleep(Duration::from_millis(20));
     }

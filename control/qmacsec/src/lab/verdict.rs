@@ -60,6 +60,8 @@ pub(crate) enum Word {
     Fail,
     /// The lab saw no failure, but did not see enough.
     NotProven,
+    /// The lab could not be built, or a part of the lab itself failed.
+    Error,
 }
 
 /// All measurements.
@@ -399,7 +401,7 @@ impl Verdict {
                 out += &format!("PASS{early}: nothing lost, nothing doubled, nothing in clear");
                 &[]
             }
-            Word::Fail => {
+            Word::Fail | Word::Error => {
                 out += &format!("FAIL{early}");
                 &self.reasons
             }

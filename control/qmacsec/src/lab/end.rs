@@ -1,0 +1,106 @@
+//! The end of a lab: a verdict, or the reason why there is none. With `--json` each end is one
+//! document.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::verdict::{Verdict, Word};
+use crate::command::kme::NoKey;
+
+/// Exit code of a run whose result is not proven.
+const NOT_PROVEN: u8 = 2;
+
+/// The end of a lab that could be built and ran.
+pub(super) enum End {
+    /// All was measured.
+    Judged(Box<Verdict>),
+    /// The user stopped it before it showed anything.
+    Stopped(&'static str),
+    /// The modelled link gives no key, so the lab was not built.
+    NoKey(NoKey),
+}
+
+/// The reason why a lab did not come to its verdict.
+#[derive(Debug)]
+pub(super) enum NoVerdict {
+    /// The user stopped it; the text says before what.
+    Stopped(&'static str),
+    /// It could not be built, or a part of it failed.
+    Failed(String),
+}
+
+impl From<String> for NoVerdict {
+    fn from(error: String) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<&str> for NoVerdict {
+    fn from(error: &str) -> Self {
+        Self::Failed(error.to_owned())
+    }
+}
+
+impl End {
+    /// Returns the result of a run. An error is a lab that failed.
+    pub(super) fn of(run: Result<Verdict, NoVerdict>) -> Result<Self, String> {
+        match run {
+            Ok(verdict) => Ok(Self::Judged(Box::new(verdict))),
+            Err(NoVerdict::Stopped(before)) => Ok(Self::Stopped(before)),
+            Err(NoVerdict::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Returns the text for a person; its verdict stands at the start of a line.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Judged(verdict) => format!("\n{}", verdict.text()),
+            Self::Stopped(before) => format!("\nNOT PROVEN (stopped early)\n  {before}"),
+            Self::NoKey(no_key) => format!(
+                "FAIL: {no_key}; fix: a shorter --km, or another --preset (qmacsec link --list)"
+            ),
+        }
+    }
+
+    /// Returns the document for `--json`.
+    pub(super) fn document(&self) -> serde_json::Value {
+        match self {
+            Self::Judged(verdict) => json!(verdict),
+            Self::Stopped(before) => json!({
+                "verdict": Word::NotProven,
+                "unproven": [before],
+                "stopped_early": true,
+                "error": before,
+            }),
+            Self::NoKey(no_key) => json!({
+                "verdict": Word::Fail,
+                "no_key": no_key,
+                "error": no_key.to_string(),
+            }),
+        }
+    }
+
+    /// Returns the exit code.
+    pub(super) fn code(&self) -> ExitCode {
+        match self {
+            Self::Judged(verdict) => match verdict.verdict {
+                // The line works, but a requested file is missing.
+                Word::Pass if !verdict.troubles.is_empty() => ExitCode::FAILURE,
+                Word::Pass => ExitCode::SUCCESS,
+                Word::Fail | Word::Error => ExitCode::FAILURE,
+                Word::NotProven => ExitCode::from(NOT_PROVEN),
+            },
+            Self::Stopped(_) => ExitCode::from(NOT_PROVEN),
+            Self::NoKey(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Returns the document of a lab that could not be built, or whose parts failed.
+pub(super) fn error_document(error: &str) -> serde_json::Value {
+    json!({ "verdict": Word::Error, "error": error })
+}
+
+#[cfg(test)]
+mod tests;
