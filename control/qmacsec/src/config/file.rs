@@ -100,7 +100,10 @@ fn attempt<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Box<Fault>
         let key = error.path().to_string();
         let inner = error.into_inner();
         let missing = inner.message().strip_prefix("missing field ");
-        let (problem, mend) = split_mend(inner.message());
+        let (problem, mut mend) = split_mend(inner.message());
+        if is_section(text, &inner) && inner.message().ends_with(", expected a sequence") {
+            mend = Some(format!("write [[{key}]]"));
+        }
         let mut mistake = if key == "." {
             ConfigError::new(file, at_line(text, &inner), problem)
         } else {
@@ -201,6 +204,13 @@ fn at_line(text: &str, error: &toml::de::Error) -> String {
         }
         None => "the file".to_owned(),
     }
+}
+
+/// True if the mistake is about a section: `[peer]` where `[[peer]]` is expected.
+fn is_section(text: &str, error: &toml::de::Error) -> bool {
+    let value = error.span().and_then(|span| text.get(span));
+    value.is_some_and(|value| value.trim_start().starts_with('['))
+        && error.message().contains("invalid type: map")
 }
 
 fn value_at(text: &str, error: &toml::de::Error) -> Option<String> {
