@@ -84,6 +84,8 @@ pub const RED_MTU_MAX: u16 = 9000;
 pub const LAB_MTU_MIN: u16 = 576;
 /// IFNAMSIZ without the terminating zero.
 pub const INTERFACE_NAME_MAX: usize = 15;
+/// Octets of the longest name or ID in a config.
+pub const NAME_LEN_MAX: usize = 64;
 
 /// Size at which a segment of the ledger is sealed: two days at the default interval.
 pub const LEDGER_SEGMENT_LEN: u64 = 64 << 20;

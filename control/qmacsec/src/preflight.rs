@@ -132,6 +132,12 @@ impl Look<'_> {
         if let Some(problem) = folder_problem(path) {
             return Err(wrong(format!("cannot be kept there: {problem}")));
         }
+        if same_place(path, &self.config.encryptor.status_socket) {
+            return Err(self
+                .wrong("encryptor.ledger", "is also the status socket")
+                .value(path.display())
+                .mend("give the ledger and status_socket a path each"));
+        }
         let kind = fs::metadata(path).map(|about| about.file_type());
         match kind {
             Ok(kind)
@@ -190,6 +196,17 @@ impl Look<'_> {
             }
         })
     }
+}
+
+/// True if two paths lead to the same name in the same folder, whether or not it exists.
+fn same_place(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new("."));
+        let folder = folder.canonicalize().unwrap_or(folder.to_path_buf());
+        path.file_name().map(|name| folder.join(name))
+    };
+    one == other || place(one) == place(other)
 }
 
 /// Checks, as far as possible, whether a port of this kind can be opened on the interface.

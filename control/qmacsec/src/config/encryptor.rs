@@ -1,13 +1,12 @@
 //! Config of one encryptor (`qmacsec run --config FILE`).
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::place::{Dpdk, Place};
 use super::value::{DeviceText, EngineName, Mac, PolicyName, Span, SuiteName, XdpModeName};
-use super::{ConfigError, Document, Kme, Mistakes, Policy, Worker, file};
+use super::{ConfigError, Document, Kme, Mistakes, Policy, Worker, file, name};
 use crate::limits;
 use crate::size::Size;
 
@@ -326,12 +325,21 @@ impl EncryptorConfig {
         mistakes.note(self.dpdk.check(file));
         mistakes.note(self.check_ports(file));
         mistakes.note(self.check_red_mtu(file));
-        self.check_rekey(file, mistakes);
+        self.rekey.check(file, mistakes);
+        self.check_names(file, mistakes);
         mistakes.note(self.worker.check(file));
         mistakes.note(self.kme.check(file));
         mistakes.note(self.check_peer(file));
         mistakes.note(self.check_ledger(file));
         mistakes.note(self.check_macsec(file));
+    }
+
+    fn check_names(&self, file: &Path, mistakes: &mut Mistakes) {
+        mistakes.note(name::check(file, "encryptor.name", &self.encryptor.name));
+        for peer in &self.peer {
+            mistakes.note(name::check(file, "peer.name", &peer.name));
+            mistakes.note(name::check(file, "peer.sae_id", &peer.sae_id));
+        }
     }
 
     fn check_peer(&self, file: &Path) -> Result<(), ConfigError> {
@@ -416,72 +424,4 @@ impl EncryptorConfig {
         }
         Ok(())
     }
-
-    fn check_rekey(&self, file: &Path, mistakes: &mut Mistakes) {
-        let rekey = &self.rekey;
-        mistakes.note(span_within(
-            file,
-            "rekey.interval",
-            rekey.interval,
-            limits::REKEY_INTERVAL_MIN,
-            limits::REKEY_INTERVAL_MAX,
-        ));
-        mistakes.note(rekey.check_times(file));
-        mistakes.note(span_within(
-            file,
-            "rekey.kem_interval",
-            rekey.kem_interval,
-            rekey::limits::RATCHET_MIN,
-            rekey::limits::RATCHET_MAX,
-        ));
-        if rekey.ethertype < 0x0600 || rekey.ethertype == wire::ETHERTYPE_MACSEC {
-            let problem = "cannot be used for rekey frames";
-            mistakes.add(
-                ConfigError::new(file, "rekey.ethertype", problem)
-                    .value(format!("{:#06x}", rekey.ethertype))
-                    .mend("0x88b5 (default) or another free EtherType, the same at both ends"),
-            );
-        }
-    }
-}
-
-impl Rekey {
-    /// Checks that the times are consistent with each other.
-    fn check_times(&self, file: &Path) -> Result<(), ConfigError> {
-        if self.hold_max.0 < self.interval.0 * 2 {
-            return Err(ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")
-                .value(self.hold_max)
-                .mend("a key must live through at least one missed change: give two intervals or more"));
-        }
-        let Some([first, second]) = self.stretch else {
-            return Ok(());
-        };
-        let most = self.hold_max.0 / rekey::limits::STRETCH_OF_HOLD;
-        if self.interval.0 <= first.0 && first.0 <= second.0 && second.0 <= most {
-            return Ok(());
-        }
-        let problem = "does not grow from the interval to a third of hold_max";
-        Err(ConfigError::new(file, "rekey.stretch", problem)
-            .value(format!("[\"{first}\", \"{second}\"]"))
-            .mend(format!(
-                "two spans, like [\"10s\", \"1m\"], from {} to at most {}",
-                self.interval,
-                Span(most)
-            )))
-    }
-}
-
-pub(super) fn span_within(
-    file: &Path,
-    key: &str,
-    span: Span,
-    min: Duration,
-    max: Duration,
-) -> Result<(), ConfigError> {
-    if (min..=max).contains(&span.0) {
-        return Ok(());
-    }
-    Err(ConfigError::new(file, key, "is out of range")
-        .value(span)
-        .mend(format!("{} to {}", Span(min), Span(max))))
 }

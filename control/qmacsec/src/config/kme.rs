@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::value::Span;
-use super::{ConfigError, file};
+use super::{ConfigError, file, name};
 use crate::limits;
 
 /// A whole config file. Paths in it are relative to the file.
@@ -97,6 +97,10 @@ impl KmeFile {
             .mend("one [[kme]] that serves both SAEs, or the two ends of one link"));
         }
         for kme in &self.kme {
+            name::check(file, "kme.kme_id", &kme.kme_id)?;
+            for sae in &kme.sae_ids {
+                name::check(file, "kme.sae_ids", sae)?;
+            }
             if kme.sae_ids.is_empty() {
                 return Err(ConfigError::new(
                     file,

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::ConfigError;
-use super::encryptor::span_within;
+use super::rekey::span_within;
 use super::value::Span;
+use super::{ConfigError, name};
 use crate::limits;
 
 /// `[kme]`
@@ -91,6 +91,21 @@ impl Kme {
                     .value(url)
                     .mend("keys travel over mutual TLS only: https://host:port"));
             }
+            if port_of(url) == Some(0) {
+                return Err(
+                    ConfigError::new(file, key, "has port 0, where nobody listens")
+                        .value(url)
+                        .mend("give the port of the KME: https://host:port"),
+                );
+            }
+        }
+        for (key, id) in [
+            ("kme.kme_id", &self.kme_id),
+            ("kme.fallback_kme_id", &self.fallback_kme_id),
+        ] {
+            if let Some(id) = id {
+                name::check(file, key, id)?;
+            }
         }
         if self.fallback_url.as_ref() == Some(&self.url) {
             return Err(
@@ -116,6 +131,16 @@ impl Kme {
             limits::KME_TIMEOUT_MAX,
         )
     }
+}
+
+/// Returns the port in an https URL, if it names one.
+fn port_of(url: &str) -> Option<u16> {
+    let host = url
+        .strip_prefix("https://")?
+        .split(['/', '?', '#'])
+        .next()?;
+    let (_, port) = host.rsplit_once(':')?;
+    port.parse().ok()
 }
 
 #[cfg(test)]

@@ -53,6 +53,49 @@ fn a_short_config_has_the_documented_defaults() {
 }
 
 #[test]
+fn a_name_is_one_visible_line() {
+    let keys = [
+        ("name = \"site-a\"", "encryptor.name"),
+        ("name = \"site-b\"", "peer.name"),
+        ("sae_id = \"sae-b\"", "peer.sae_id"),
+        ("kme_id = \"k\"", "kme.kme_id"),
+        ("fallback_kme_id = \"k\"", "kme.fallback_kme_id"),
+    ];
+    let kme =
+        "ca = \"ca.pem\"\nkme_id = \"k\"\nfallback_kme_id = \"k\"\nfallback_url = \"https://f\"";
+    let good = GOOD.replacen("ca = \"ca.pem\"", kme, 1);
+    let with = |line: &str, name: &str| {
+        let (key, _) = line.split_once(' ').unwrap();
+        read(&good.replacen(&format!("\n{line}"), &format!("\n{key} = \"{name}\""), 1))
+    };
+    let long = "x".repeat(65);
+    let most = format!("{}ä", "x".repeat(62));
+    for (line, key) in keys {
+        for (name, problem) in [
+            ("", "is empty"),
+            (" ", "is empty"),
+            ("a: ENCRYPTING\\nb", "control character"),
+            ("\\u001b[2Jx", "control character"),
+            ("a\\u202eb", "control character"),
+            (&long, "is too long"),
+        ] {
+            let error = with(line, name).err().unwrap_or_default();
+            assert!(
+                error.contains(key) && error.contains(problem),
+                "{name:?}: {error}"
+            );
+            assert!(
+                !error.contains('\u{1b}') && error.lines().count() == 2,
+                "{error}"
+            );
+        }
+        for name in ["Zürich west", &most] {
+            assert!(with(line, name).is_ok(), "{key} = {name:?}");
+        }
+    }
+}
+
+#[test]
 fn the_limit_of_the_ledger_has_a_default_and_a_minimum() {
     let limit = |text: &str| read(text).unwrap().encryptor.ledger_max_size.octets();
     assert_eq!(limit(GOOD), 32_000_000_000);
@@ -99,6 +142,22 @@ fn each_mistake_names_key_value_and_mend() {
             "name = \"site-a\"\nledger_max_size = \"32\"",
             vec!["ledger_max_size", "is no size", "mend: write a whole"],
         ),
+        (
+            "ca = \"ca.pem\"",
+            "ca = \"ca.pem\"\nfallback_url = \"https://[::1]:0/x\"",
+            vec!["kme.fallback_url", "port 0", "mend: give the port"],
+        ),
+        (
+            "127.0.0.1:8443",
+            "127.0.0.1:0",
+            vec!["kme.url", "port 0", "mend: give the port"],
+        ),
+        (
+            "[kme]",
+            "[rekey]\ndestination = \"00:00:00:00:00:00\"\n[kme]",
+            vec!["rekey.destination", "00:00", "mend: leave it out"],
+        ),
+        ("[[peer]]", "[peer]", vec!["peer", "mend: write [[peer]]"]),
         (
             "port = \"tap\"",
             "port = \"tape\"",
@@ -398,6 +457,8 @@ sae_ids = ["sae-a", "sae-b"]
         ("\"sae-a\", \"sae-b\"", "", "serves nobody"),
         ("\"sae-a\", \"sae-b\"", "\"sae-a\"", "only one is named"),
         ("127.0.0.1:0", "localhost", "listen"),
+        ("\"kme-a\"", "\"\"", "kme.kme_id"),
+        ("\"sae-b\"", "\"a\\tb\"", "kme.sae_ids"),
         ("kme_id", "kmeid", "unknown field"),
         ("[[kme]]", "[link]\nkm = \"far\"\n[[kme]]", "link.km"),
     ] {

@@ -1,0 +1,85 @@
+//! Checks of `[rekey]`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::value::Span;
+use super::{ConfigError, Mistakes, Rekey};
+use crate::limits;
+
+impl Rekey {
+    pub(super) fn check(&self, file: &Path, mistakes: &mut Mistakes) {
+        mistakes.note(span_within(
+            file,
+            "rekey.interval",
+            self.interval,
+            limits::REKEY_INTERVAL_MIN,
+            limits::REKEY_INTERVAL_MAX,
+        ));
+        mistakes.note(self.check_times(file));
+        mistakes.note(span_within(
+            file,
+            "rekey.kem_interval",
+            self.kem_interval,
+            rekey::limits::RATCHET_MIN,
+            rekey::limits::RATCHET_MAX,
+        ));
+        mistakes.note(self.check_frames(file));
+    }
+
+    /// Checks the header of the rekey frames.
+    fn check_frames(&self, file: &Path) -> Result<(), ConfigError> {
+        if self.ethertype < 0x0600 || self.ethertype == wire::ETHERTYPE_MACSEC {
+            let problem = "cannot be used for rekey frames";
+            return Err(ConfigError::new(file, "rekey.ethertype", problem)
+                .value(format!("{:#06x}", self.ethertype))
+                .mend("0x88b5 (default) or another free EtherType, the same at both ends"));
+        }
+        if self.destination.0.0 == [0; 6] {
+            let problem = "is the address of nobody";
+            return Err(ConfigError::new(file, "rekey.destination", problem)
+                .value(format!("{:?}", "00:00:00:00:00:00"))
+                .mend("leave it out, or give a group address or that of the other end"));
+        }
+        Ok(())
+    }
+
+    /// Checks that the times are consistent with each other.
+    fn check_times(&self, file: &Path) -> Result<(), ConfigError> {
+        if self.hold_max.0 < self.interval.0 * 2 {
+            return Err(ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")
+                .value(self.hold_max)
+                .mend("a key must live through at least one missed change: give two intervals or more"));
+        }
+        let Some([first, second]) = self.stretch else {
+            return Ok(());
+        };
+        let most = self.hold_max.0 / rekey::limits::STRETCH_OF_HOLD;
+        if self.interval.0 <= first.0 && first.0 <= second.0 && second.0 <= most {
+            return Ok(());
+        }
+        let problem = "does not grow from the interval to a third of hold_max";
+        Err(ConfigError::new(file, "rekey.stretch", problem)
+            .value(format!("[\"{first}\", \"{second}\"]"))
+            .mend(format!(
+                "two spans, like [\"10s\", \"1m\"], from {} to at most {}",
+                self.interval,
+                Span(most)
+            )))
+    }
+}
+
+pub(super) fn span_within(
+    file: &Path,
+    key: &str,
+    span: Span,
+    min: Duration,
+    max: Duration,
+) -> Result<(), ConfigError> {
+    if (min..=max).contains(&span.0) {
+        return Ok(());
+    }
+    Err(ConfigError::new(file, key, "is out of range")
+        .value(span)
+        .mend(format!("{} to {}", Span(min), Span(max))))
+}
