@@ -7,10 +7,10 @@
 //! certificates with an existing CA (`authority`).
 
 mod authority;
+mod stage;
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use authority::Authority;
 pub use authority::has_authority;
+use stage::Stage;
 
 /// Time by which the start of validity is set back, for clocks that disagree.
 const BACKDATED: Duration = Duration::from_secs(3600);
@@ -144,14 +145,14 @@ pub fn make_lab_pki(dir: &Path, pki: &LabPki) -> Result<Vec<PathBuf>, PkiError> 
         path: dir.into(),
         source,
     })?;
-    let mut written = Vec::new();
+    let mut stage = Stage::new(pki.overwrite);
     let mut params = ca_params();
     (params.not_before, params.not_after) = (from.into(), until.into());
-    let ca = make_ca(dir, params, pki.overwrite, &mut written)?;
+    let ca = make_ca(dir, params, &mut stage)?;
     for (name, params) in leaves {
-        make_leaf(dir, name, &params, &ca, pki.overwrite, &mut written)?;
+        make_leaf(dir, name, &params, &ca, &mut stage)?;
     }
-    Ok(written)
+    stage.finish()
 }
 
 /// Certificates to sign with an existing authority.
@@ -189,12 +190,11 @@ pub fn add_to_lab_pki(dir: &Path, addition: &Addition) -> Result<Vec<PathBuf>, P
         }
         until = authority.until;
     }
-    let mut written = Vec::new();
+    let mut stage = Stage::new(addition.overwrite);
     for (name, params) in leaves(&addition.kmes, &addition.saes, (from, until))? {
-        let (ca, overwrite) = (&authority.issuer, addition.overwrite);
-        make_leaf(dir, name, &params, ca, overwrite, &mut written)?;
+        make_leaf(dir, name, &params, &authority.issuer, &mut stage)?;
     }
-    Ok(written)
+    stage.finish()
 }
 
 fn check_names<'a>(kmes: &'a [KmeName], saes: &'a [String]) -> Result<Vec<&'a str>, PkiError> {
@@ -310,8 +310,7 @@ fn dns_name(name: &str) -> Result<SanType, PkiError> {
 fn make_ca(
     dir: &Path,
     params: CertificateParams,
-    overwrite: bool,
-    written: &mut Vec<PathBuf>,
+    stage: &mut Stage,
 ) -> Result<Issuer<'static, KeyPair>, PkiError> {
     let failed = |source| PkiError::Certificate {
         name: "ca".into(),
@@ -319,7 +318,7 @@ fn make_ca(
     };
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
     let cert = params.self_signed(&key).map_err(failed)?;
-    write_pair(dir, "ca", &cert.pem(), &key, overwrite, written)?;
+    write_pair(dir, "ca", &cert.pem(), &key, stage)?;
     Ok(Issuer::new(params, key))
 }
 
@@ -328,8 +327,7 @@ fn make_leaf(
     name: &str,
     params: &CertificateParams,
     ca: &Issuer<'_, KeyPair>,
-    overwrite: bool,
-    written: &mut Vec<PathBuf>,
+    stage: &mut Stage,
 ) -> Result<(), PkiError> {
     let failed = |source| PkiError::Certificate {
         name: name.into(),
@@ -337,7 +335,7 @@ fn make_leaf(
     };
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
     let cert = params.signed_by(&key, ca).map_err(failed)?;
-    write_pair(dir, name, &cert.pem(), &key, overwrite, written)
+    write_pair(dir, name, &cert.pem(), &key, stage)
 }
 
 fn write_pair(
@@ -345,34 +343,13 @@ fn write_pair(
     name: &str,
     cert: &str,
     key: &KeyPair,
-    overwrite: bool,
-    written: &mut Vec<PathBuf>,
+    stage: &mut Stage,
 ) -> Result<(), PkiError> {
     let pem = Zeroizing::new(key.serialize_pem());
     for (end, text, mode) in [("key", pem.as_str(), 0o600), ("pem", cert, 0o644)] {
-        let path = file(dir, name, end);
-        write(&path, text, mode, overwrite).map_err(|source| PkiError::Io {
-            path: path.clone(),
-            source,
-        })?;
-        written.push(path);
+        stage.add(file(dir, name, end), text, mode)?;
     }
     Ok(())
-}
-
-/// Writes a file that has its mode from the first octet on. An old file is replaced and never
-/// written into, so neither its mode nor a link decides who can read the new key.
-fn write(path: &Path, text: &str, mode: u32, overwrite: bool) -> io::Result<()> {
-    if overwrite && path.symlink_metadata().is_ok() {
-        fs::remove_file(path)?;
-    }
-    let mut out = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
-    out.write_all(text.as_bytes())?;
-    out.sync_all()
 }
 
 fn file(dir: &Path, name: &str, end: &str) -> PathBuf {

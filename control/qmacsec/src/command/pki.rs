@@ -1,8 +1,6 @@
 //! `qmacsec pki`: lab certificates and pre-shared secrets.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -120,10 +118,14 @@ pub(crate) fn write_psk(file: &Path) -> io::Result<()> {
         }
     }
     text.push('\n');
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)?;
-    file.write_all(text.as_bytes())
+    // The file gets its name when it is complete: a full disk leaves no empty secret.
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    let mut fresh = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?; // mode 0600
+    fresh.write_all(text.as_bytes())?;
+    fresh.as_file().sync_all()?;
+    fresh.persist_noclobber(file).map_err(|error| error.error)?;
+    Ok(())
 }
+
+#[cfg(test)]
+mod tests;

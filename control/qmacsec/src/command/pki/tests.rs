@@ -1,0 +1,55 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use kme::pki::make_lab_pki;
+
+use super::*;
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.collect()
+}
+
+#[test]
+fn what_fails_half_way_leaves_nothing_and_keeps_the_old_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // A folder where the last file would be written first.
+    let in_the_way = folder.join(".sae-b.pem.new");
+    fs::create_dir(&in_the_way).unwrap();
+    assert!(make_lab_pki(folder, &LabPki::default()).is_err());
+    assert_eq!(names(folder), [".sae-b.pem.new"]);
+
+    fs::remove_dir(&in_the_way).unwrap();
+    assert_eq!(
+        make_lab_pki(folder, &LabPki::default()).unwrap().len(),
+        names(folder).len()
+    );
+    let old = fs::read(folder.join("ca.key")).unwrap();
+    fs::create_dir(&in_the_way).unwrap();
+    let renewed = LabPki {
+        overwrite: true,
+        ..LabPki::default()
+    };
+    assert!(make_lab_pki(folder, &renewed).is_err());
+    assert_eq!(fs::read(folder.join("ca.key")).unwrap(), old);
+    assert_eq!(names(folder).len(), 11);
+
+    fs::remove_dir(&in_the_way).unwrap();
+    make_lab_pki(folder, &renewed).unwrap();
+    assert_ne!(fs::read(folder.join("ca.key")).unwrap(), old);
+    assert_eq!(names(folder).len(), 10);
+}
+
+#[test]
+fn a_secret_is_its_owners_alone_and_has_no_traces_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("k.psk");
+    write_psk(&file).unwrap();
+    let about = fs::metadata(&file).unwrap();
+    assert_eq!(about.permissions().mode() & 0o777, 0o600);
+    let error = write_psk(&file).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(names(folder.path()), ["k.psk"]);
+}
