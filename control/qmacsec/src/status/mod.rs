@@ -3,12 +3,14 @@
 //!
 //! It never holds a key. Key_IDs are names, which may be public.
 
+mod asking;
 mod headline;
 mod kme_fault;
 mod prometheus;
 mod report;
 mod socket;
 
+pub use asking::{query, request};
 pub use headline::State;
 pub(crate) use headline::{Facts, Headline, PortFacts, headline};
 pub use kme_fault::KmeFault;
@@ -18,4 +20,4 @@ pub use report::{
     PortReport, Report, Root, Shortfall, Switch, WorkerReport,
 };
 pub(crate) use socket::folder_problem;
-pub use socket::{Asker, Request, StatusError, StatusSocket, query, request};
+pub use socket::{Asker, Request, StatusError, StatusSocket};

@@ -1,22 +1,19 @@
-//! The status socket: the daemon's end and the client's end.
+//! The status socket: the daemon's end. The client's end is [`super::asking`].
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream as Asking;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
-use super::KmeFault;
-use crate::limits;
+use super::{KmeFault, asking};
 
 /// Time limit for a client to send its request, and to read the answer.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -26,8 +23,6 @@ const ASKERS_MAX: usize = 8;
 const SOCKET_PATH_MAX: usize = 107;
 /// Octets of the longest request.
 const REQUEST_LEN_MAX: u64 = 64;
-/// Time limit of the client for the daemon's answer.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The reason why there is no status.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +36,16 @@ pub enum StatusError {
         path: PathBuf,
         /// The error of the system.
         cause: io::Error,
+    },
+    /// A process has the socket, but does not answer.
+    #[error(
+        "the daemon at {path} does not answer within {patience:?}; mend: is it stopped (`kill -CONT` its process), or the machine overloaded? an order that it has received may still be carried out"
+    )]
+    Silent {
+        /// The socket.
+        path: PathBuf,
+        /// The limit of time.
+        patience: Duration,
     },
     /// The socket cannot be created.
     #[error(
@@ -115,7 +120,7 @@ pub enum Request {
 impl Request {
     const ALL: [Self; 4] = [Self::Status, Self::Rekey, Self::Zeroise, Self::Reload];
 
-    fn words(self) -> String {
+    pub(super) fn words(self) -> String {
         match self {
             Self::Status => "status".to_owned(),
             Self::Rekey => "rekey".to_owned(),
@@ -159,7 +164,7 @@ impl StatusSocket {
             cause,
         };
         if fs::symlink_metadata(path).is_ok() {
-            match Asking::connect(path) {
+            match asking::connect(path) {
                 Ok(_) => return Err(StatusError::InUse(path.to_path_buf())),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(cause) => {
@@ -305,35 +310,4 @@ impl Drop for StatusSocket {
             let _gone_already = fs::remove_file(&self.path);
         }
     }
-}
-
-/// Queries the daemon at `path` for its status.
-///
-/// # Errors
-/// No daemon answers, or the answer is not a status.
-pub fn query<T: DeserializeOwned>(path: &Path) -> Result<T, StatusError> {
-    request(path, Request::Status)
-}
-
-/// Sends a request to the daemon at `path`.
-///
-/// # Errors
-/// No daemon answers, or its answer is not of the expected type.
-pub fn request<T: DeserializeOwned>(path: &Path, request: Request) -> Result<T, StatusError> {
-    let absent = |cause| StatusError::NoDaemon {
-        path: path.to_path_buf(),
-        cause,
-    };
-    let mut stream = Asking::connect(path).map_err(absent)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(absent)?;
-    writeln!(stream, "{}", request.words()).map_err(absent)?;
-    let mut document = Vec::new();
-    stream
-        .take(limits::STATUS_LEN_MAX)
-        .read_to_end(&mut document)
-        .map_err(absent)?;
-    serde_json::from_slice(&document).map_err(|cause| StatusError::NotOurs {
-        path: path.to_path_buf(),
-        cause,
-    })
 }

@@ -1,0 +1,82 @@
+//! The client's end of the status socket. Its limit of time is for the whole exchange: neither a
+//! daemon that is stopped nor one that sends an octet now and then holds it longer.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::{Request, StatusError};
+use crate::limits;
+
+/// Limit of time for an exchange with the daemon.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Octets read at once.
+const PIECE: usize = 64 << 10;
+
+/// Queries the daemon at `path` for its status.
+///
+/// # Errors
+/// No daemon answers, or the answer is not a status.
+pub fn query<T: DeserializeOwned>(path: &Path) -> Result<T, StatusError> {
+    request(path, Request::Status)
+}
+
+/// Sends a request to the daemon at `path`.
+///
+/// # Errors
+/// No daemon answers, or its answer is not of the expected type.
+pub fn request<T: DeserializeOwned>(path: &Path, request: Request) -> Result<T, StatusError> {
+    let path_of = || path.to_path_buf();
+    let document = exchange(path, &request.words()).map_err(|cause| match cause.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => StatusError::Silent {
+            path: path_of(),
+            patience: PATIENCE,
+        },
+        _ => StatusError::NoDaemon {
+            path: path_of(),
+            cause,
+        },
+    })?;
+    serde_json::from_slice(&document).map_err(|cause| StatusError::NotOurs {
+        path: path_of(),
+        cause,
+    })
+}
+
+/// Connects to the daemon. A stopped daemon accepts nobody: when its queue is full, the system
+/// would let us wait without end.
+pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(OwnedFd::from(socket).into())
+}
+
+fn exchange(path: &Path, words: &str) -> io::Result<Vec<u8>> {
+    let until = Instant::now() + PATIENCE;
+    let mut stream = connect(path)?;
+    writeln!(stream, "{words}")?;
+    let (mut document, mut piece) = (Vec::new(), vec![0; PIECE]);
+    while (document.len() as u64) < limits::STATUS_LEN_MAX {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(len) => document.extend_from_slice(piece.get(..len).unwrap_or_default()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(document)
+}
+
+#[cfg(test)]
+mod tests;
