@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use kme::faults::{Calls, Fault, Times};
 use kme::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, StartError, Supply, TlsError};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use qkd::channel::Fibre;
+use qkd::optimise::{Objective, optimise_modulation};
 use qkd::preset::{Preset, UnknownPreset};
 use tracing::{info, warn};
 
@@ -90,6 +92,21 @@ pub(crate) fn link_of(preset: &str, km: Option<f64>) -> Result<ModelledLink, Str
     Ok(ModelledLink { preset, link })
 }
 
+/// Returns the longest fibre, in whole km, over which KMEs get key from the link: key is left after
+/// its confirmation and authentication.
+pub(crate) fn longest_km(link: &qkd::Link) -> Option<f64> {
+    let attenuation = link.fibre.attenuation_db_per_km();
+    let gives_key = |km: f64| {
+        Fibre::new(km, attenuation).is_ok_and(|fibre| {
+            let link = optimise_modulation(qkd::Link { fibre, ..*link }, Objective::Asymptotic);
+            qkd::supply::Supply::of(&link).no_key.is_none()
+        })
+    };
+    let most = qkd::threshold::longest_km(link)?;
+    let lengths = (0..=most as u32).rev().map(f64::from);
+    lengths.into_iter().find(|km| gives_key(*km))
+}
+
 /// A link and its preset.
 pub(crate) struct ModelledLink {
     preset: Preset,
@@ -119,8 +136,7 @@ impl ModelledLink {
             link: self.name(),
             km: self.link.fibre.km(),
             reason: reason.to_string(),
-            key_ends_km: qkd::threshold::longest_km(&self.link)
-                .map(|km| (km * 10.0).floor() / 10.0),
+            key_ends_km: longest_km(&self.link),
         })
     }
 
@@ -139,7 +155,7 @@ pub(crate) struct NoKey {
     pub(crate) km: f64,
     /// The reason why it delivers no key.
     pub(crate) reason: String,
-    /// The length above which there is no key; `None` if there is none at any length.
+    /// The longest whole length with key; `None` if there is none at any length.
     pub(crate) key_ends_km: Option<f64>,
 }
 
@@ -321,3 +337,6 @@ async fn serve(
     kmes.shutdown().await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

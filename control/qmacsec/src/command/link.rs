@@ -12,7 +12,7 @@ use qkd::report::{LinkReport, Section, Value};
 use qkd::{Link, OutOfRange};
 use serde_json::{Map, Value as Json, json};
 
-use super::Outcome;
+use super::{Outcome, kme};
 use crate::limits;
 use crate::output::{self, outln};
 
@@ -121,9 +121,10 @@ enum ProofName {
 
 fn symbols(text: &str) -> Result<u64, String> {
     let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if number.fract() != 0.0 || !(0.0..=1e18).contains(&number) {
+    if number.is_nan() || number < 0.0 || (number.is_finite() && number.fract() != 0.0) {
         return Err("not a number of symbols; fix: a whole number, such as 1e9".to_owned());
     }
+    // The cast ends at the largest integer, which the check of the block's size refuses.
     Ok(number as u64)
 }
 
@@ -300,8 +301,8 @@ fn summary(report: &LinkReport) -> String {
     };
     let trust = report.link.receiver.trust();
     if let Some(reason) = report.supply.no_key {
-        let end = match report.longest_km {
-            Some(km) => format!("with the best V_A key ends at {km:.1} km"),
+        let end = match kme::longest_km(&report.link) {
+            Some(km) => format!("with the best V_A key ends at {km} km"),
             None => "there is none at any length".to_owned(),
         };
         return format!("no key ({proof}, {trust}): {reason}; {end}");

@@ -1,0 +1,14 @@
+use super::*;
+
+#[test]
+fn key_really_comes_at_the_length_where_it_is_said_to_end() {
+    for preset in Preset::ALL {
+        let at = |km: f64| link_of(&preset.to_string(), Some(km)).ok();
+        let Some(no_key) = (1..1000).find_map(|km| at(f64::from(km))?.no_key()) else {
+            continue;
+        };
+        let ends = no_key.key_ends_km.unwrap();
+        assert_eq!(ends + 1.0, no_key.km, "{preset}");
+        assert!(at(ends).unwrap().no_key().is_none(), "{preset}: {ends}");
+    }
+}
