@@ -161,7 +161,7 @@ pub async fn run(
         ..LedgerOptions::default()
     };
     let ledger = config.encryptor.ledger.as_deref();
-    let ledger = ledger.map(|path| LedgerFile::open_with(path, options));
+    let ledger = ledger.map(|path| LedgerFile::open_of(path, &config.encryptor.name, options));
     let ledger = ledger.transpose()?;
     info!(
         "{} is up: {}, engine {}, peer {}, a fresh key every {}",

@@ -148,11 +148,18 @@ impl Look<'_> {
             {
                 Err(wrong("is no file".to_owned()))
             }
-            _ => ledger::inspect(path).map(drop).map_err(|error| {
-                self.wrong("encryptor.ledger", error.to_string())
-                    .value(path.display())
-                    .mend("see `qmacsec ledger verify`, or name a new file")
-            }),
+            _ => {
+                let found = ledger::inspect_of(path, &self.config.encryptor.name);
+                found.map(drop).map_err(|error| {
+                    let text = error.to_string();
+                    let (problem, mend) = text
+                        .split_once("; fix: ")
+                        .unwrap_or((&text, "name a new file"));
+                    self.wrong("encryptor.ledger", problem)
+                        .value(path.display())
+                        .mend(mend)
+                })
+            }
         }
     }
 

@@ -74,7 +74,13 @@ fn ledger_words(found: &ledger::Inspection) -> String {
             "; {octets} octets behind the last one are no entry, as a power cut leaves them: `run` cuts them off"
         ),
     };
-    format!("{} entries, segment {}{cut}", found.entries, found.segment)
+    let lost = found.lost.map_or_else(String::new, |lost| {
+        format!("; {lost}: `run` begins a new file behind the last entry known, and keeps an odd one aside")
+    });
+    format!(
+        "{} entries, segment {}{cut}{lost}",
+        found.entries, found.segment
+    )
 }
 
 /// Prints the policy table in the order that applies to frames from red.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::Outcome;
-use crate::ledger::{Line, Verdict, Verification, verify};
+use crate::ledger::{Line, Verdict, Verification, VerifyError, verify};
 use crate::{limits, output};
 
 /// Arguments of `qmacsec ledger`.
@@ -62,13 +62,22 @@ struct Verify {
 /// A ledger or the capture cannot be read; a ledger's chain is broken.
 pub fn main(args: &Args) -> Outcome {
     let Command::Verify(args) = &args.command;
-    let verification = verify([&args.a, &args.b], args.pcap.as_deref())?;
+    let verification = match verify([&args.a, &args.b], args.pcap.as_deref()) {
+        Err(error @ VerifyError::OneEnd(_)) => usage(&error),
+        verification => verification?,
+    };
     output::write(text(&verification))?;
     Ok(match verification.verdict() {
         Verdict::Sound => ExitCode::SUCCESS,
         Verdict::NotSound => ExitCode::from(limits::EXIT_FAILURE),
         Verdict::NotProven => ExitCode::from(limits::EXIT_NOT_PROVEN),
     })
+}
+
+/// Ends the program as for any other command line that is wrong.
+fn usage(error: &VerifyError) -> ! {
+    let kind = clap::error::ErrorKind::ValueValidation;
+    clap::Error::raw(kind, format!("{error}\n")).exit()
 }
 
 fn text(verification: &Verification) -> String {

@@ -144,6 +144,7 @@ fn headline_of(sources: &Sources<'_>) -> Headline {
     };
     let counters = &rekey.counters;
     let unrecorded = ledger.as_ref().and_then(|ledger| ledger.failing.as_ref());
+    let lost = ledger.as_ref().and_then(|ledger| ledger.anew.as_ref());
     headline(&Facts {
         uptime: *now,
         fault: (!fleet.is_alive()).then_some("a frame worker has died"),
@@ -159,6 +160,7 @@ fn headline_of(sources: &Sources<'_>) -> Headline {
         rx: &rekey.rx,
         interval: identity.interval,
         unrecorded: unrecorded.map(|(since, why)| (since.elapsed(), why.as_str())),
+        ledger_lost: lost.map(|(since, why)| (since.elapsed(), why.as_str())),
     })
 }
 
@@ -176,9 +178,16 @@ fn links(sources: &Sources<'_>) -> BTreeMap<String, Link> {
 
 /// Returns the state of the ledger.
 fn ledger_report(health: LedgerHealth) -> LedgerReport {
-    let (since, error) = health.failing.unzip();
+    let (since, failing) = health.failing.unzip();
+    let lost = health.anew.map(|(_, lost)| lost);
+    let state = match (&since, &lost) {
+        (Some(_), _) => "failing",
+        (None, Some(_)) => "begun anew",
+        (None, None) => "ok",
+    };
+    let error = failing.or(lost);
     LedgerReport {
-        state: if since.is_some() { "failing" } else { "ok" }.to_owned(),
+        state: state.to_owned(),
         failing_ms: since.map(|since| ms(since.elapsed())),
         error,
         entries: health.entries,

@@ -49,6 +49,9 @@ pub struct Segment {
     pub segment: u64,
     /// Time of its start, in milliseconds since 1970.
     pub at_ms: u64,
+    /// What happened to the file before, if it was not sealed. Its entries may be missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
 }
 
 /// Keys without a record, because the disk refused writes.
@@ -207,6 +210,13 @@ impl Entry {
         self.is_whole() && (first || matches!(self.what, What::Segment(_)))
     }
 
+    /// True if it begins a file in place of a lost one, and entries between an entry with this
+    /// number and this one were in the lost file.
+    pub(super) fn skips_lost(&self, number: u64) -> bool {
+        let begins_anew = matches!(&self.what, What::Segment(note) if note.lost.is_some());
+        begins_anew && self.number > number.saturating_add(1) && self.is_whole()
+    }
+
     /// Returns the record, if this is the entry of a key.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
@@ -272,9 +282,15 @@ fn digest(number: u64, previous: &str, what: &What) -> [u8; 32] {
             record_fields(&mut fields, record);
         }
         What::Segment(note) => {
-            begin("qmacsec ledger 2 segment");
+            match note.lost {
+                None => begin("qmacsec ledger 2 segment"),
+                Some(_) => begin("qmacsec ledger 3 segment"),
+            }
             fields.number(note.segment);
             fields.number(note.at_ms);
+            if let Some(lost) = &note.lost {
+                fields.put(lost);
+            }
         }
         What::Gap(note) => {
             begin("qmacsec ledger 2 gap");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// An IO error.
-    #[error("ledger {path}: {cause}; fix: a file in a folder that this user may write")]
+    #[error("ledger {path}: {cause}; fix: {}", advice(cause))]
     Io {
         /// The file.
         path: PathBuf,
@@ -22,8 +22,8 @@ pub enum LedgerError {
     },
     /// A line that is no entry.
     #[error(
-        "ledger {path}, octet {at}: no entry stands here ({cause}); fix: keep the file as evidence, \
-         `qmacsec ledger verify` tells how far it is whole; move it away with its segments, and a new ledger begins"
+        "ledger {path}, octet {at}: no entry stands here ({cause}); fix: keep the \
+         file as evidence; move it away with its segments, and a new ledger begins"
     )]
     Line {
         /// The file.
@@ -45,14 +45,26 @@ pub enum LedgerError {
         /// Number in the entry.
         number: u64,
     },
-    /// Sealed segments exist, but the live segment is missing.
+    /// A file that does not begin like a ledger.
     #[error(
-        "ledger {path}: is missing or empty, and its sealed segments are there; fix: put it back, or move \
-         them away, and a new ledger begins"
+        "ledger {path}: this file is no ledger, it is left alone; fix: name a ledger, or a new file"
     )]
-    Missing {
+    Foreign {
         /// The file.
         path: PathBuf,
+    },
+    /// A ledger of another encryptor.
+    #[error(
+        "ledger {path}: belongs to {owner}, this encryptor is {encryptor}; fix: name a ledger of its own; after a \
+         change of its name move the old ledger away with its segments, and a new one begins"
+    )]
+    OfAnother {
+        /// The file.
+        path: PathBuf,
+        /// The encryptor that wrote it.
+        owner: String,
+        /// The encryptor that asks for it.
+        encryptor: String,
     },
     /// A folder that does not hold exactly one ledger.
     #[error("ledger {path}: the folder holds {found} ledgers; fix: name the ledger's file")]
@@ -62,6 +74,20 @@ pub enum LedgerError {
         /// Number of ledgers found.
         found: usize,
     },
+}
+
+/// Returns the fix for a system error.
+fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::NotFound => "name a file or a folder that is there",
+        io::ErrorKind::PermissionDenied => "give this user the right to read and write it",
+        io::ErrorKind::Unsupported | io::ErrorKind::IsADirectory => "name a regular file",
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            "the file is cut or no gzip file: restore it from a copy, or move it away"
+        }
+        io::ErrorKind::StorageFull => "make room there",
+        _ => "see that the file is whole, and its disk in order",
+    }
 }
 
 impl LedgerError {

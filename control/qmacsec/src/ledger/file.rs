@@ -1,5 +1,7 @@
 //! The ledger's writer: a separate thread, so that a slow or full disk never blocks the driver.
 
+mod place;
+
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +16,7 @@ use super::entry::{Cut, Heard, What, hex};
 use super::error::LedgerError;
 use super::live::{self, Live};
 use super::queue::Queue;
-use super::{LedgerOptions, Record, now_ms, segment};
+use super::{LedgerOptions, Record, now_ms, owner, segment};
 use crate::limits::LEDGER_PACK_NICE;
 use rekey::LedgerHead;
 
@@ -57,6 +59,8 @@ pub struct LedgerHealth {
     pub lost: u64,
     /// Start of the time in which the disk refuses writes, and the reason.
     pub failing: Option<(Instant, String)>,
+    /// Time when the live file was found lost and a new one began, and what happened.
+    pub anew: Option<(Instant, String)>,
 }
 
 impl Shared {
@@ -74,6 +78,19 @@ impl LedgerFile {
         Self::open_with(path, LedgerOptions::default())
     }
 
+    /// Opens or creates the ledger of the encryptor with this name.
+    ///
+    /// # Errors
+    /// Same as [`LedgerFile::open_with`], or the ledger belongs to another encryptor.
+    pub fn open_of(
+        path: &Path,
+        encryptor: &str,
+        options: LedgerOptions,
+    ) -> Result<Self, LedgerError> {
+        owner::refuse_another(path, encryptor)?;
+        Self::open_with(path, options)
+    }
+
     /// Opens or creates a ledger. Reads and checks only the end of an existing one, then continues
     /// it.
     ///
@@ -82,6 +99,12 @@ impl LedgerFile {
     pub fn open_with(path: &Path, options: LedgerOptions) -> Result<Self, LedgerError> {
         let opened = live::open(path, options, now_ms())?;
         let (live, cut) = (opened.live, opened.cut);
+        let anew = opened
+            .lost
+            .map(|lost| (Instant::now(), place::begun_anew(lost, &live)));
+        if let Some((_, text)) = &anew {
+            error!("ledger {}: {text}", path.display());
+        }
         let mut queue = Queue::default();
         if cut > 0 {
             error!(
@@ -99,6 +122,7 @@ impl LedgerFile {
                 health: LedgerHealth {
                     entries: live.number(),
                     segment: live.segment(),
+                    anew,
                     ..LedgerHealth::default()
                 },
                 head: None,
@@ -263,6 +287,7 @@ impl Writer {
 
     /// Writes the entry in hand; seals a full segment first.
     fn write(&mut self) -> io::Result<()> {
+        self.keep_place()?;
         self.seal_if_full();
         let Some(what) = &self.in_hand else {
             return Ok(());
@@ -342,7 +367,7 @@ impl Writer {
         if !self.live.is_unsynced() {
             return;
         }
-        match self.live.sync() {
+        match self.keep_place().and_then(|()| self.live.sync()) {
             Ok(head) => {
                 self.shared.lock().head = head;
                 if self.in_hand.is_none() {

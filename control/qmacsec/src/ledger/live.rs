@@ -6,9 +6,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::LedgerOptions;
 use rekey::LedgerHead;
 
+use super::LedgerOptions;
+use super::anew::{self, Start};
 use super::entry::{BEGINNING, Entry, Removed, Segment, What};
 use super::error::LedgerError;
 use super::segment::{self, Sealed};
@@ -36,11 +37,20 @@ pub(super) struct Live {
     unsynced: bool,
 }
 
+/// The file of the next segment, with its first entry.
+struct Begun {
+    file: File,
+    len: u64,
+    first: Entry,
+}
+
 /// The live segment, and the result of its check at opening.
 pub(super) struct Opened {
     pub(super) live: Live,
     /// Octets that a power cut left and that are removed.
     pub(super) cut: u64,
+    /// What happened to the file, if a new one began in its place.
+    pub(super) lost: Option<&'static str>,
 }
 
 /// Makes the checks of `run` without any change to the file.
@@ -49,7 +59,6 @@ pub(super) struct Opened {
 /// Same as `open`.
 pub fn inspect(path: &Path) -> Result<Inspection, LedgerError> {
     let io = LedgerError::io(path);
-    let sealed = segment::sealed(path).map_err(&io)?;
     // A power cut between the two renames of a seal leaves only this name.
     let next = segment::next_name(path);
     let named = match path.exists() || !next.exists() {
@@ -57,37 +66,37 @@ pub fn inspect(path: &Path) -> Result<Inspection, LedgerError> {
         false => &next,
     };
     regular(named)?;
-    let file = match File::open(named) {
-        Ok(file) => file,
+    let tail = match File::open(named) {
+        Ok(file) => {
+            let tail = Tail::read(path, &file);
+            if tail.is_ok() {
+                may_write(named).map_err(&io)?;
+            }
+            tail
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return match sealed.is_empty() {
-                true => folder_takes_files(path).map(|()| Inspection::default()),
-                false => Err(missing(path)),
-            };
+            folder_takes_files(path)?;
+            Ok(Tail::default())
         }
         Err(error) => return Err(io(error)),
     };
-    let tail = Tail::read(path, &file)?;
-    if tail.last.is_none() && !sealed.is_empty() {
-        return Err(missing(path));
-    }
-    may_write(named).map_err(&io)?;
-    Ok(Inspection {
-        entries: tail.last.as_ref().map_or(0, |entry| entry.number),
-        segment: tail.segment().0,
-        cut: tail.cut,
-    })
-}
-
-impl Default for Inspection {
-    /// No ledger yet.
-    fn default() -> Self {
-        Self {
-            entries: 0,
-            segment: 1,
-            cut: 0,
+    Ok(match anew::start(path, tail)? {
+        Start::GoesOn(tail) => Inspection {
+            entries: tail.last.as_ref().map_or(0, |entry| entry.number),
+            segment: tail.segment().0,
+            cut: tail.cut,
+            lost: None,
+        },
+        Start::Anew(anew) => {
+            folder_takes_files(path)?;
+            Inspection {
+                entries: anew.number,
+                segment: anew.segment,
+                cut: 0,
+                lost: Some(anew.lost),
+            }
         }
-    }
+    })
 }
 
 /// Content of a ledger, as far as its end shows.
@@ -99,13 +108,15 @@ pub struct Inspection {
     pub segment: u64,
     /// Octets after the last entry that a power cut left; `run` removes them.
     pub cut: u64,
+    /// What happened to the live file, if it is lost; `run` begins a new one.
+    pub lost: Option<&'static str>,
 }
 
 /// Refuses other file types: opening a pipe would block until its other end opens.
 pub(super) fn regular(path: &Path) -> Result<(), LedgerError> {
     match fs::metadata(path) {
         Ok(data) if !data.is_file() => {
-            let cause = io::Error::new(ErrorKind::InvalidInput, "is no regular file");
+            let cause = io::Error::new(ErrorKind::Unsupported, "is no regular file");
             Err(LedgerError::io(path)(cause))
         }
         _ => Ok(()),
@@ -118,12 +129,6 @@ fn folder_takes_files(path: &Path) -> Result<(), LedgerError> {
 
 fn may_write(path: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
-}
-
-fn missing(path: &Path) -> LedgerError {
-    LedgerError::Missing {
-        path: path.to_path_buf(),
-    }
 }
 
 /// Opens or creates the live segment. Reads and checks its end, and removes the remains of a power
@@ -147,11 +152,30 @@ pub(super) fn open(
         .open(path)
         .map_err(&io)?;
     lock(path, &file)?;
-    let tail = Tail::read(path, &file)?;
+    let tail = match anew::start(path, Tail::read(path, &file))? {
+        Start::GoesOn(tail) => tail,
+        Start::Anew(anew) => {
+            let mut live = Live {
+                path: path.to_path_buf(),
+                file,
+                options,
+                whole_len: 0,
+                ragged: false,
+                segment: anew.segment,
+                began_ms: now_ms,
+                number: anew.number,
+                last: anew.hash,
+                unsynced: true,
+            };
+            live.begin_anew(now_ms, anew.lost).map_err(&io)?;
+            return Ok(Opened {
+                live,
+                cut: 0,
+                lost: Some(anew.lost),
+            });
+        }
+    };
     let (whole_len, cut) = (tail.whole_len, tail.cut);
-    if tail.last.is_none() && !segment::sealed(path).map_err(&io)?.is_empty() {
-        return Err(missing(path));
-    }
     file.set_len(whole_len).map_err(&io)?;
     let (segment, began_ms) = tail.segment();
     let (number, last) = tail.last.map_or((0, BEGINNING.to_owned()), |entry| {
@@ -169,7 +193,11 @@ pub(super) fn open(
         last,
         unsynced: true,
     };
-    Ok(Opened { live, cut })
+    Ok(Opened {
+        live,
+        cut,
+        lost: None,
+    })
 }
 
 /// Completes a change of segments that a power cut interrupted.
@@ -272,23 +300,7 @@ impl Live {
         self.clean()?;
         self.file.sync_data()?;
         let next = segment::next_name(&self.path);
-        let first = Entry::after(
-            self.number,
-            &self.last,
-            What::Segment(Segment {
-                segment: self.segment + 1,
-                at_ms: now_ms,
-            }),
-        );
-        let line = line(&first)?;
-        let made = make(&next, &line);
-        let file = match made {
-            Ok(file) => file,
-            Err(error) => {
-                let _there_is_none_then = fs::remove_file(&next);
-                return Err(error);
-            }
-        };
+        let begun = self.make_next(&next, now_ms, None)?;
         let sealed = segment::sealed_name(&self.path, self.segment, now_ms);
         fs::rename(&self.path, &sealed)?;
         if let Err(error) = fs::rename(&next, &self.path) {
@@ -296,13 +308,81 @@ impl Live {
             return Err(error);
         }
         segment::sync_folder(&self.path)?;
-        self.file = file;
-        self.whole_len = line.len() as u64;
+        self.go_on_in(begun, now_ms);
+        Ok(())
+    }
+
+    /// Returns what happened to the file, if its name no longer leads to all that was written.
+    ///
+    /// # Errors
+    /// The file or its name cannot be examined.
+    pub(super) fn lost(&self) -> io::Result<Option<&'static str>> {
+        anew::lost(&self.path, &self.file, self.whole_len)
+    }
+
+    /// Begins a new file in place of a lost one. Its first entry tells what happened.
+    ///
+    /// # Errors
+    /// A write failed; it may be tried again.
+    pub(super) fn begin_anew(&mut self, now_ms: u64, lost: &str) -> io::Result<()> {
+        // A file that was moved is whole where it is now.
+        let _kept_if_it_can_be = self.clean().and_then(|()| self.file.sync_data());
+        let next = segment::next_name(&self.path);
+        let begun = self.make_next(&next, now_ms, Some(lost.to_owned()))?;
+        anew::set_aside(&self.path)?;
+        fs::rename(&next, &self.path)?;
+        segment::sync_folder(&self.path)?;
+        self.go_on_in(begun, now_ms);
+        Ok(())
+    }
+
+    /// Removes octets of another process after the last entry, and returns their number.
+    ///
+    /// # Errors
+    /// They cannot be removed.
+    pub(super) fn cut_foreign(&mut self) -> io::Result<u64> {
+        let foreign = self.file.metadata()?.len().saturating_sub(self.whole_len);
+        if self.ragged || foreign == 0 {
+            return Ok(0);
+        }
+        self.ragged = true;
+        self.clean()?;
+        Ok(foreign)
+    }
+
+    /// Makes the file of the next segment with its first entry.
+    fn make_next(&self, next: &Path, now_ms: u64, lost: Option<String>) -> io::Result<Begun> {
+        let first = Entry::after(
+            self.number,
+            &self.last,
+            What::Segment(Segment {
+                segment: self.segment + 1,
+                at_ms: now_ms,
+                lost,
+            }),
+        );
+        let line = line(&first)?;
+        match make(next, &line) {
+            Ok(file) => Ok(Begun {
+                file,
+                len: line.len() as u64,
+                first,
+            }),
+            Err(error) => {
+                let _there_is_none_then = fs::remove_file(next);
+                Err(error)
+            }
+        }
+    }
+
+    fn go_on_in(&mut self, begun: Begun, now_ms: u64) {
+        self.file = begun.file;
+        self.whole_len = begun.len;
+        self.ragged = false;
         self.segment += 1;
         self.began_ms = now_ms;
         self.unsynced = false;
-        (self.number, self.last) = (first.number, first.hash);
-        Ok(())
+        (self.number, self.last) = (begun.first.number, begun.first.hash);
     }
 
     /// Returns the oldest segments whose removal brings the ledger below its limit.

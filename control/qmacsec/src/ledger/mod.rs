@@ -12,12 +12,14 @@
 //! material. Times are from this box's clock, in milliseconds since 1970, with the driver's
 //! resolution (10 ms). docs/adr/0014 explains why the ledger uses files and not a database.
 
+mod anew;
 mod book;
 mod canonical;
 mod entry;
 mod error;
 mod file;
 mod live;
+mod owner;
 mod queue;
 mod reader;
 mod record;
@@ -40,6 +42,7 @@ pub use entry::{Cut, Entry, Gap, Heard, Removed, Segment, What};
 pub use error::LedgerError;
 pub use file::{LedgerFile, LedgerHealth};
 pub use live::{Inspection, inspect};
+pub use owner::inspect_of;
 pub use reader::{Entries, Source, read};
 pub use record::Record;
 pub use verify::{Finding, Line, Verdict, Verification, VerifyError, verify};

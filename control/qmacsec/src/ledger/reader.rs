@@ -206,7 +206,7 @@ impl Entries {
             let entry = &self.entry;
             self.at += self.line.len() as u64;
             let fits = match &self.before {
-                Some((number, hash)) => entry.follows(*number, hash),
+                Some((number, hash)) => entry.follows(*number, hash) || entry.skips_lost(*number),
                 None => entry.may_begin(),
             };
             if !fits {

@@ -5,6 +5,7 @@
 //! /var/lib/qmacsec/ledger.00000412.2026-11-30        sealed: never written again
 //! /var/lib/qmacsec/ledger.00000411.2026-11-29.gz     the same, packed; `zcat` reads it
 //! /var/lib/qmacsec/ledger.new                        the next live segment, for a moment
+//! /var/lib/qmacsec/ledger.1.aside                    a file that stood in place of the live one
 //! ```
 //! The first entry of a segment is chained to the last entry of the segment before.
 
@@ -26,6 +27,8 @@ const DIGITS: usize = 8;
 /// Octets of a date, as in 2026-11-30.
 const DATE_LEN: usize = 10;
 const PACKED: &str = "gz";
+const NEXT: &str = "new";
+const ASIDE: &str = "aside";
 /// Size of a reader's buffer.
 const BUFFER: usize = 64 << 10;
 
@@ -122,7 +125,8 @@ fn begins_a_ledger(path: &Path) -> bool {
         && File::open(path)
             .and_then(|mut file| file.read_exact(&mut front))
             .is_ok();
-    read && front == FRONT && path.extension() != Some(OsStr::new("new"))
+    let beside = [NEXT, ASIDE].map(|name| Some(OsStr::new(name)));
+    read && front == FRONT && !beside.contains(&path.extension())
 }
 
 /// Returns the name of a live segment after sealing.
@@ -138,7 +142,20 @@ pub(super) fn sealed_name(live: &Path, number: u64, at_ms: u64) -> PathBuf {
 
 /// Returns the path of the next live segment while it is created.
 pub(super) fn next_name(live: &Path) -> PathBuf {
-    with_suffix(live, ".new")
+    with_suffix(live, &format!(".{NEXT}"))
+}
+
+/// Returns a free name for a file that is no longer part of the ledger, but must be kept.
+pub(super) fn aside_name(live: &Path) -> PathBuf {
+    let mut number = 1_u64;
+    loop {
+        let name = with_suffix(live, &format!(".{number}.{ASIDE}"));
+        // A link without a target is taken too.
+        if fs::symlink_metadata(&name).is_err() {
+            return name;
+        }
+        number += 1;
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

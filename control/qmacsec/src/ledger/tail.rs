@@ -23,7 +23,7 @@ const CUT_MAX: u64 = 64 << 10;
 const STEP: u64 = 64 << 10;
 
 /// Content of the live segment's file, as far as a writer needs it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Tail {
     /// Octets up to the end of the last whole entry.
     pub(super) whole_len: u64,
@@ -33,6 +33,8 @@ pub(super) struct Tail {
     pub(super) first: Option<Entry>,
     /// The last entry of the file.
     pub(super) last: Option<Entry>,
+    /// The encryptor that wrote the last record at the end.
+    pub(super) encryptor: Option<String>,
 }
 
 impl Tail {
@@ -43,6 +45,13 @@ impl Tail {
     pub(super) fn read(path: &Path, file: &File) -> Result<Self, LedgerError> {
         let io = LedgerError::io(path);
         let len = file.metadata().map_err(&io)?.len();
+        // A file that does not begin like a first entry may not be a ledger: it is left unchanged.
+        let front = read(file, 0, len.min(LINE_BEGINS.len() as u64)).map_err(&io)?;
+        if !may_begin_an_entry(&front) {
+            return Err(LedgerError::Foreign {
+                path: path.to_path_buf(),
+            });
+        }
         let end = without_nuls(file, len).map_err(&io)?;
         let from = end.saturating_sub(WINDOW);
         let mut window = read(file, from, end).map_err(&io)?;
@@ -51,15 +60,6 @@ impl Tail {
         let nul = window.iter().position(|octet| *octet == 0);
         let written = nul.unwrap_or(window.len());
         let whole = past_last_newline(&window[..written]);
-        // Without a whole entry the file may not be a ledger. It is left unchanged unless it begins
-        // like a first entry.
-        if from == 0 && whole == 0 && !may_begin_an_entry(&window[..written]) {
-            return Err(LedgerError::Line {
-                path: path.to_path_buf(),
-                at: 0,
-                cause: "this file is no ledger; it is left alone".to_owned(),
-            });
-        }
         let cut = window.len() - whole;
         let longest = if nul.is_some() {
             CUT_MAX
@@ -75,7 +75,7 @@ impl Tail {
         }
         window.truncate(whole);
         let whole_len = from + whole as u64;
-        let last = check(path, from, &window)?;
+        let (last, encryptor) = check(path, from, &window)?;
         let first = match whole_len {
             0 => None,
             _ => Some(first(path, file)?),
@@ -85,6 +85,7 @@ impl Tail {
             cut: len - whole_len,
             first,
             last,
+            encryptor,
         })
     }
 
@@ -97,6 +98,8 @@ impl Tail {
         }
     }
 }
+
+type Checked = (Option<Entry>, Option<String>);
 
 /// Returns the offset of the NULs at the end; the file length if there are none.
 fn without_nuls(file: &File, len: u64) -> io::Result<u64> {
@@ -124,14 +127,18 @@ fn past_last_newline(octets: &[u8]) -> usize {
     newline.map_or(0, |place| place + 1)
 }
 
+/// True for the octets that an entry begins with, and for the first of them with NULs behind.
 fn may_begin_an_entry(octets: &[u8]) -> bool {
-    octets.starts_with(LINE_BEGINS) || LINE_BEGINS.starts_with(octets)
+    let written = octets.iter().position(|octet| *octet == 0);
+    LINE_BEGINS.starts_with(&octets[..written.unwrap_or(octets.len())])
 }
 
-/// Checks the whole lines of a window that begins at `from`, and returns the last entry.
-fn check(path: &Path, from: u64, window: &[u8]) -> Result<Option<Entry>, LedgerError> {
+/// Checks the whole lines of a window that begins at `from`. Returns the last entry, and the
+/// encryptor in the last record.
+fn check(path: &Path, from: u64, window: &[u8]) -> Result<Checked, LedgerError> {
     let mut at = from;
     let mut before: Option<Entry> = None;
+    let mut encryptor = None;
     // The window begins inside a line, except at the start of the file: skip that part.
     let mut skip = from > 0;
     for line in window.split_inclusive(|octet| *octet == b'\n') {
@@ -143,8 +150,8 @@ fn check(path: &Path, from: u64, window: &[u8]) -> Result<Option<Entry>, LedgerE
         let entry = parse(path, begins, line)?;
         let fits = match &before {
             Some(before) => entry.follows(before.number, &before.hash),
-            None if from > 0 => entry.is_whole(),
-            None => entry.may_begin(),
+            // A file whose beginning was cut off is handled by `anew`.
+            None => entry.is_whole(),
         };
         if !fits {
             return Err(LedgerError::Chain {
@@ -152,9 +159,12 @@ fn check(path: &Path, from: u64, window: &[u8]) -> Result<Option<Entry>, LedgerE
                 number: entry.number,
             });
         }
+        if let Some(record) = entry.record() {
+            encryptor = Some(record.encryptor.clone());
+        }
         before = Some(entry);
     }
-    Ok(before)
+    Ok((before, encryptor))
 }
 
 /// Reads the first entry of the file.
@@ -164,7 +174,7 @@ fn first(path: &Path, file: &File) -> Result<Entry, LedgerError> {
     let front = read(file, 0, len.min(LINE_MAX as u64)).map_err(&io)?;
     let line = front.split_inclusive(|octet| *octet == b'\n').next();
     let entry = parse(path, 0, line.unwrap_or_default())?;
-    if entry.may_begin() {
+    if entry.is_whole() {
         Ok(entry)
     } else {
         Err(LedgerError::Chain {

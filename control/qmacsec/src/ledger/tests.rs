@@ -11,7 +11,7 @@ use wire::{An, KeyId, MacAddr};
 use super::entry::{BEGINNING, hex};
 use super::{
     Book, Cut, Entry, Heard, Inspection, Ledger, LedgerError, LedgerFile, LedgerOptions, Record,
-    Removed, Segment, Source, What, inspect, read, segment,
+    Removed, Segment, Source, What, inspect, inspect_of, read, segment,
 };
 
 const A: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
@@ -93,6 +93,7 @@ fn every_change_breaks_the_chain() {
     drop(ledger);
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<_> = text.lines().collect();
+    let headless = [lines[1], lines[2], lines[3], ""].join("\n");
     let spoiled = [
         text.replacen("\"frames\":7", "\"frames\":8", 1),
         text.replacen("key-2", "key-9", 1),
@@ -100,7 +101,7 @@ fn every_change_breaks_the_chain() {
         text.replacen("\"wiped_ms\":1500", "\"wiped_ms\":1501", 1),
         [lines[0], lines[2], lines[3], ""].join("\n"),
         [lines[1], lines[0], lines[2], lines[3], ""].join("\n"),
-        [lines[1], lines[2], lines[3], ""].join("\n"),
+        headless.clone(),
         [lines[0], lines[0], ""].join("\n"),
     ];
     for text in spoiled {
@@ -109,7 +110,8 @@ fn every_change_breaks_the_chain() {
             matches!(read(&path), Err(LedgerError::Chain { .. })),
             "{text}"
         );
-        assert!(open(&path).is_err(), "a broken chain is not continued");
+        // A broken chain is not continued. A file without its beginning is kept aside.
+        assert_eq!(open(&path).is_err(), text != headless);
     }
     std::fs::write(&path, text.replacen("frames", "flames", 1)).unwrap();
     assert!(matches!(read(&path), Err(LedgerError::Line { at: 0, .. })));
@@ -238,6 +240,7 @@ fn a_change_of_segments_that_a_power_cut_stopped_is_finished_or_undone() {
         What::Segment(Segment {
             segment: 2,
             at_ms: 9,
+            lost: None,
         }),
     );
     let line = serde_json::to_string(&first).unwrap() + "\n";
@@ -307,7 +310,8 @@ fn an_old_file_without_segments_is_continued_by_its_end_and_sealed() {
         Inspection {
             entries: keys.into(),
             segment: 1,
-            cut: 0
+            cut: 0,
+            lost: None,
         }
     );
     let mut ledger = LedgerFile::open(&path).unwrap();
@@ -323,25 +327,38 @@ fn an_old_file_without_segments_is_continued_by_its_end_and_sealed() {
 }
 
 #[test]
-fn sealed_segments_without_the_live_one_are_not_continued() {
+fn behind_sealed_segments_without_the_live_one_a_new_file_begins() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger");
     let mut ledger = LedgerFile::open_with(&path, SMALL).unwrap();
     (0..20).for_each(|key| ledger.append(record("out", key, 7)));
     drop(ledger);
-    fs::remove_file(&path).unwrap();
-    for empty in [false, true] {
-        if empty {
-            fs::write(&path, [0; 100]).unwrap();
-        }
-        assert!(matches!(inspect(&path), Err(LedgerError::Missing { .. })));
+    for odd in [None, Some(&[][..]), Some(&[0; 100]), Some(b"words\n")] {
+        fs::remove_file(&path).unwrap();
+        let sealed = match odd {
+            Some(octets) => {
+                fs::write(&path, octets).unwrap();
+                20
+            }
+            // The sealed segments can still be verified.
+            None => read(&path).unwrap().len(),
+        };
+        let found = inspect(&path).unwrap();
+        assert!(found.lost.is_some(), "{odd:?}");
+        assert!(sealed >= 14);
+        let ledger = open(&path).unwrap();
+        assert_eq!(ledger.health().entries, found.entries + 1);
+        drop(ledger);
+        let entries = read(&path).unwrap();
+        let last = entries.last().map(|entry| &entry.what);
         assert!(matches!(
-            open(&path).err(),
-            Some(LedgerError::Missing { .. })
+            last,
+            Some(What::Segment(Segment { lost: Some(_), .. }))
         ));
+        assert_eq!(inspect(&path).unwrap().lost, None);
     }
-    // The sealed segments can still be verified.
-    assert!(read(&path).unwrap().len() >= 14);
+    let aside = |number| fs::read(folder.path().join(format!("a.ledger.{number}.aside"))).unwrap();
+    assert_eq!((aside(1), aside(2)), (vec![0; 100], b"words\n".to_vec()));
 }
 
 #[test]
@@ -355,6 +372,50 @@ fn a_pipe_in_place_of_the_file_holds_nobody_up() {
         Source::find(&path).err(),
     ] {
         assert!(error.unwrap().to_string().contains("no regular file"));
+    }
+}
+
+#[test]
+fn the_ledger_of_another_encryptor_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.ledger");
+    let of = |encryptor| LedgerFile::open_of(&path, encryptor, SMALL);
+    let mut ledger = of("site-a").unwrap();
+    (0..3).for_each(|key| ledger.append(record("out", key, 7)));
+    drop(ledger);
+    let refused = |error: LedgerError| {
+        let text = error.to_string();
+        assert!(text.contains("belongs to site-a"), "{text}");
+    };
+    refused(of("site-b").err().unwrap());
+    refused(inspect_of(&path, "site-b").unwrap_err());
+    assert_eq!(inspect_of(&path, "site-a").unwrap().entries, 3);
+    drop(of("site-a").unwrap());
+    // Without a record in the live file the sealed segments tell.
+    fs::rename(&path, segment::sealed_name(&path, 1, 0)).unwrap();
+    refused(of("site-b").err().unwrap());
+    drop(of("site-a").unwrap());
+    refused(of("site-b").err().unwrap());
+}
+
+#[test]
+fn an_error_of_a_file_gives_advice_that_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let text = |path: &Path| read(path).unwrap_err().to_string();
+    assert!(text(&at("missing")).contains("fix: name a file or a folder that is there"));
+    fs::write(at("words"), "words\n").unwrap();
+    let foreign = text(&at("words"));
+    assert!(
+        foreign.contains("is no ledger") && !foreign.contains("verify"),
+        "{foreign}"
+    );
+    for octets in [&b"words"[..], &[0x1f, 0x8b, 8, 0], &[]] {
+        fs::write(at("b.00000001.2026-11-30.gz"), octets).unwrap();
+        if !octets.is_empty() {
+            let text = text(&at("b"));
+            assert!(text.contains("cut or no gzip file"), "{text}");
+        }
     }
 }
 
@@ -435,6 +496,7 @@ fn each_kind_of_entry_is_read_as_it_was_written_and_holds_one_content() {
         What::Segment(Segment {
             segment: 2,
             at_ms: 5,
+            lost: None,
         }),
         What::Gap(super::Gap {
             lost: 3,

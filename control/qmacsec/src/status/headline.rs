@@ -165,6 +165,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) interval: Duration,
     /// Time since the ledger's disk refuses writes, and the reason.
     pub(crate) unrecorded: Option<(Duration, &'a str)>,
+    /// Time since the ledger's live file was found lost, and what happened.
+    pub(crate) ledger_lost: Option<(Duration, &'a str)>,
 }
 
 /// Chooses the state and the reason.
@@ -180,6 +182,7 @@ pub(crate) fn headline(facts: &Facts<'_>) -> Headline {
         .or_else(|| short_of_keys(facts))
         .or_else(|| mismatch(facts))
         .or_else(|| unrecorded(facts))
+        .or_else(|| ledger_lost(facts))
         .map_or((State::Encrypting, None), |(state, reason)| {
             (state, Some(reason))
         });
@@ -358,10 +361,22 @@ fn unrecorded(facts: &Facts<'_>) -> Option<(State, String)> {
     Some((
         State::Degraded,
         format!(
-            "keys go unrecorded for {}: {why}; fix: make room where the ledger is",
+            "keys go unrecorded for {}: {why}; fix: make room where the ledger is, and keep its folder",
             time(since)
         ),
     ))
+}
+
+/// A part of the ledger may be missing. The ledger itself tells of it for ever, the status for an
+/// hour.
+fn ledger_lost(facts: &Facts<'_>) -> Option<(State, String)> {
+    let lost = facts.ledger_lost;
+    let (since, what) = lost.filter(|(since, _)| *since < limits::LEDGER_LOSS_TOLD)?;
+    let text = format!(
+        "the file of the ledger was lost {} ago: {what}; fix: if you have it, put it back as the log says",
+        time(since)
+    );
+    Some((State::Degraded, text))
 }
 
 /// Formats a time in whole seconds; below 10 s in tenths.

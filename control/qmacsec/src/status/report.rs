@@ -221,7 +221,7 @@ pub struct KmeHealth {
 /// State of the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerReport {
-    /// `ok`, or `failing` while the disk refuses writes.
+    /// `ok`, `failing` while the disk refuses writes, or `begun anew` after the live file was lost.
     pub state: String,
     /// Milliseconds since the disk refuses writes.
     pub failing_ms: Option<u64>,

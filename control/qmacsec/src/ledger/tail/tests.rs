@@ -142,7 +142,7 @@ fn a_file_that_is_no_ledger_is_left_alone() {
         &der[..],
     ] {
         assert!(
-            matches!(start(octets), Err(LedgerError::Line { .. })),
+            matches!(start(octets), Err(LedgerError::Foreign { .. })),
             "{octets:?}"
         );
     }

@@ -17,6 +17,7 @@ mod known;
 mod line;
 mod pair;
 mod repeat;
+mod texts;
 mod words;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,11 @@ pub enum VerifyError {
     /// A ledger cannot be read, or its chain is broken.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Both ledgers were written by the same encryptor.
+    #[error(
+        "both ledgers are of encryptor {0}: there is nothing to compare; fix: give one ledger of each end"
+    )]
+    OneEnd(String),
     /// The capture cannot be read.
     #[error("capture {path}: {cause}")]
     Capture {

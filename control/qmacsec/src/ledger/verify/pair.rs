@@ -6,17 +6,15 @@ use std::{io, thread};
 
 use super::fields::Fields;
 use super::heads::{self, Heads};
+use super::texts::Texts;
 use super::words::{count, time};
 use super::{CLOCKS_MS, CRASH_KEYS, NAMES, Verification, VerifyError, key};
 use crate::ledger::entry::octets;
 use crate::ledger::reader::{Source, tells_of_removal};
 use crate::ledger::sort::{Both, Sorter};
-use crate::ledger::{Record, What};
+use crate::ledger::{Segment, What};
 
 const WAYS: [&str; 2] = ["A to B", "B to A"];
-/// Limit of different texts: suites, origins, senders.
-const TEXTS_MAX: usize = 4096;
-
 /// Data collected from one reading of a ledger.
 struct Gathered {
     which: usize,
@@ -27,6 +25,8 @@ struct Gathered {
     heads: Sorter,
     /// Time from which the ledger is kept, if its oldest segments were removed.
     kept_from_ms: Option<u64>,
+    /// The encryptor that wrote the first record.
+    encryptor: Option<String>,
     found: Verification,
 }
 
@@ -39,11 +39,17 @@ pub(super) fn verify(sources: &[Source; 2], into: &mut Verification) -> Result<(
             texts: Texts::default(),
             heads: Sorter::new(),
             kept_from_ms: None,
+            encryptor: None,
             found: Verification::default(),
         };
         gathered.read(&sources[which])?;
         Ok(gathered)
     })?;
+    if let (Some(one), Some(other)) = (&a.encryptor, &b.encryptor)
+        && one == other
+    {
+        return Err(VerifyError::OneEnd(one.clone()));
+    }
     let heads = [Heads::of(b.heads, 0)?, Heads::of(a.heads, 1)?];
     for (which, found) in [a.found, b.found].into_iter().enumerate() {
         into.entries[which] = found.entries[which];
@@ -100,6 +106,7 @@ impl Gathered {
         let mut begins = None;
         let mut removal_told = false;
         let mut heard_last = 0;
+        let mut last = None;
         while let Some(entry) = entries.advance()? {
             into.entries[which] += 1;
             let (number, hash) = begins
@@ -107,10 +114,18 @@ impl Gathered {
             removal_told |= tells_of_removal(&entry.what, *number, hash);
             match &entry.what {
                 What::Key(record) => {
+                    if self.encryptor.is_none() {
+                        self.encryptor = Some(record.encryptor.clone());
+                    }
                     self.texts.item(&mut item, which, record)?;
                     self.keys.push(&item)?;
                 }
-                What::Segment(note) if into.entries[which] == 1 => {
+                What::Segment(Segment {
+                    at_ms,
+                    lost: Some(lost),
+                    ..
+                }) => loss(name, last, entry.number, *at_ms, lost, into),
+                What::Segment(note) if last.is_none() => {
                     self.kept_from_ms = Some(note.at_ms);
                 }
                 What::Segment(_) => {}
@@ -121,7 +136,7 @@ impl Gathered {
                     time(gap.until_ms)
                 )),
                 What::Cut(cut) => into.note(format!(
-                    "{name}: {} that were no entry, as a power cut leaves them, were cut off at {}",
+                    "{name}: {} that were no entry, as a power cut or another process leaves them, were cut off at {}",
                     count(cut.octets, "octet"),
                     time(cut.at_ms)
                 )),
@@ -144,6 +159,7 @@ impl Gathered {
                 }
                 What::Removed(_) => {}
             }
+            last = Some(entry.number);
         }
         into.segments[which] = entries.segments_read();
         if let Some((number, _)) = entries.begins_after() {
@@ -162,52 +178,27 @@ impl Gathered {
     }
 }
 
-/// Numbers for texts that repeat.
-#[derive(Default)]
-struct Texts(Vec<String>);
-
-impl Texts {
-    fn number(&mut self, text: &str) -> Result<u16, VerifyError> {
-        let known = self.0.iter().position(|known| known == text);
-        let number = match known {
-            Some(number) => number,
-            None if self.0.len() < TEXTS_MAX => {
-                self.0.push(text.to_owned());
-                self.0.len() - 1
-            }
-            None => {
-                return Err(VerifyError::TooMuch(
-                    "the ledgers name too many suites, origins and senders to be of one pair",
-                ));
-            }
-        };
-        Ok(u16::try_from(number).unwrap_or(u16::MAX))
-    }
-
-    fn text(&self, number: u16) -> &str {
-        self.0.get(usize::from(number)).map_or("", String::as_str)
-    }
-
-    /// Encodes a record for sorting, with its key's name first.
-    fn item(
-        &mut self,
-        item: &mut Vec<u8>,
-        which: usize,
-        record: &Record,
-    ) -> Result<(), VerifyError> {
-        item.clear();
-        key::put(item, &record.key_id);
-        item.push(which as u8);
-        item.push(u8::from(record.direction != "out"));
-        item.push(record.an);
-        item.extend(record.epoch.to_be_bytes());
-        item.extend(record.root.to_be_bytes());
-        item.extend(record.frames.to_be_bytes());
-        item.extend(record.installed_ms.to_be_bytes());
-        for text in [&record.suite, &record.origin, &record.sender] {
-            item.extend(self.number(text)?.to_be_bytes());
-        }
-        Ok(())
+/// Reports the loss of a live file, in whose place a new one begins with entry `number`.
+fn loss(
+    name: char,
+    last: Option<u64>,
+    number: u64,
+    at_ms: u64,
+    lost: &str,
+    into: &mut Verification,
+) {
+    let before = number.saturating_sub(1);
+    let at = time(at_ms);
+    into.note(format!(
+        "{name}: a new file begins with entry {number} at {at}, as the file before was lost: {lost}"
+    ));
+    // `begins_after` reports what is missing before the first entry.
+    if let Some(last) = last.filter(|last| *last < before) {
+        into.not_proven.push(format!(
+            "{name}: entries {} to {before} are missing: they were in the file that was lost at {at}; fix: put it \
+             back as a sealed segment",
+            last.saturating_add(1)
+        ));
     }
 }
 

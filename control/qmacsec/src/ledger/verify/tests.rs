@@ -35,7 +35,7 @@ impl World {
         b: impl IntoIterator<Item = What>,
     ) {
         self.write("a", lines(a).concat());
-        self.write("b", lines(b).concat());
+        self.write("b", lines(b.into_iter().map(at_the_other_end)).concat());
     }
 
     pub(super) fn verify(&self, capture: Option<&Path>) -> Verification {
@@ -48,6 +48,14 @@ impl World {
         let capture = self.write("line", capture);
         self.verify(Some(&capture))
     }
+}
+
+/// The same entry, written by the other encryptor.
+fn at_the_other_end(mut what: What) -> What {
+    if let What::Key(record) = &mut what {
+        record.encryptor = "site-b".to_owned();
+    }
+    what
 }
 
 fn key(direction: &str, key: u32, frames: u64) -> What {
@@ -68,6 +76,23 @@ pub(super) fn reason(verification: &Verification, text: &str) -> bool {
         .not_proven
         .iter()
         .any(|reason| reason.contains(text))
+}
+
+#[test]
+fn two_ledgers_of_one_end_are_not_compared() {
+    let world = World::new();
+    world.ledgers(keys("out", 3), keys("in", 3));
+    let a = world.path("a");
+    let copy = world.write("copy", fs::read(&a).unwrap());
+    for other in [&a, &copy] {
+        let error = verify([&a, other], None).unwrap_err();
+        assert!(matches!(&error, VerifyError::OneEnd(name) if name == "site-a"));
+        assert!(
+            error
+                .to_string()
+                .contains("both ledgers are of encryptor site-a")
+        );
+    }
 }
 
 #[test]
@@ -244,9 +269,9 @@ fn a_ledger_that_was_rolled_back_does_not_reach_what_the_other_end_has_heard() {
     );
     // The same for ledger B, and the findings from one ledger alone.
     let world = World::new();
-    world.write("a", whole[..17].concat());
-    world.ledgers(keys("in", 20).chain([heard(&whole, 18)]), []);
-    world.write("b", whole[..17].concat());
+    let of_b = lines(keys("out", 20).map(at_the_other_end));
+    world.ledgers(keys("in", 20).chain([heard(&of_b, 18)]), []);
+    world.write("b", of_b[..17].concat());
     assert!(has(
         &world.verify(None),
         true,
@@ -268,6 +293,7 @@ fn segments_that_were_removed_are_told_of_or_missing() {
     contents.push(What::Segment(Segment {
         segment: 2,
         at_ms: 10_000,
+        lost: None,
     }));
     contents.extend((10..20).map(|number| key("out", number, 100)));
     let first: serde_json::Value = serde_json::from_str(&lines(contents.clone())[10]).unwrap();
@@ -293,6 +319,45 @@ fn segments_that_were_removed_are_told_of_or_missing() {
     assert_eq!(told.verdict(), Verdict::Sound, "{told:?}");
     assert!(has(&told, false, "entries 1 to 10 were removed"));
     assert_eq!((told.keys, told.one_sided), (10, 0));
+}
+
+/// A file that was lost under a running box: the new one tells of it, and its entries are missing
+/// until it is put back.
+#[test]
+fn entries_of_a_lost_file_are_missing_until_it_is_put_back() {
+    let segment = |segment, lost: Option<&str>| {
+        What::Segment(Segment {
+            segment,
+            at_ms: 10_000,
+            lost: lost.map(str::to_owned),
+        })
+    };
+    let mut contents: Vec<_> = keys("out", 10).collect();
+    contents.push(segment(2, None));
+    contents.extend((10..15).map(|number| key("out", number, 100)));
+    contents.push(segment(3, Some("it was truncated")));
+    contents.extend((15..20).map(|number| key("out", number, 100)));
+    let whole = lines(contents);
+    let world = World::new();
+    world.ledgers([], keys("in", 20));
+    world.write("a.00000001.2026-11-30", whole[..10].concat());
+    world.write("a", whole[16..].concat());
+    let missing = world.verify(None);
+    assert_eq!(missing.verdict(), Verdict::NotProven, "{missing:?}");
+    assert!(reason(&missing, "entries 11 to 16 are missing"));
+    assert!(has(&missing, false, "it was truncated"));
+    world.write("a.00000002.2026-11-30", whole[10..16].concat());
+    let back = world.verify(None);
+    assert_eq!(back.verdict(), Verdict::Sound, "{back:?}");
+    assert_eq!((back.keys, back.entries[0]), (20, 22));
+    // Without the note it is a break.
+    world.write("a", whole[17..].concat());
+    verify([&world.path("a"), &world.path("b")], None).unwrap_err();
+    fs::remove_file(world.path("a.00000001.2026-11-30")).unwrap();
+    fs::remove_file(world.path("a.00000002.2026-11-30")).unwrap();
+    world.write("a", whole[16..].concat());
+    let first = world.verify(None);
+    assert!(reason(&first, "entries 1 to 16 are missing"), "{first:?}");
 }
 
 #[test]

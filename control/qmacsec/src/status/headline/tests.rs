@@ -89,6 +89,7 @@ impl Well {
             rx: &self.rx,
             interval: secs(3),
             unrecorded: None,
+            ledger_lost: None,
         }
     }
 }
@@ -324,6 +325,19 @@ fn a_key_that_is_late_is_told_whatever_the_reason() {
         State::Degraded,
         &["in for 30s", "does not know"],
     );
+}
+
+#[test]
+fn a_lost_file_of_the_ledger_is_told_for_an_hour() {
+    let well = Well::new();
+    let after = |since| {
+        headline(&Facts {
+            ledger_lost: Some((since, "it was truncated")),
+            ..well.facts()
+        })
+    };
+    told(&after(secs(7)), State::Degraded, &["it was truncated"]);
+    told(&after(secs(3600)), State::Encrypting, &[]);
 }
 
 #[test]
