@@ -102,6 +102,9 @@ pub const LEDGER_MAX_LEN: u64 = 32_000_000_000;
 /// Smallest limit for all segments: a few segments, and space to pack one.
 pub const LEDGER_MAX_LEN_MIN: u64 = 300_000_000;
 
+/// Largest capture that is read from a pipe: it is copied to a temporary file.
+pub const CAPTURE_COPY_MAX: u64 = 32_000_000_000;
+
 /// Octets of the shortest pre-shared secret.
 pub const PSK_LEN_MIN: usize = 32;
 /// Octets of the longest pre-shared secret.

@@ -11,13 +11,18 @@ mod pcap;
 mod pcapng;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek};
-use std::path::Path;
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
 
 pub(crate) use link::Link;
 
+use crate::limits;
+
 /// Octets read ahead.
 const BUFFER: usize = 256 << 10;
+/// Octets of a pipe that show whether it is a capture.
+const HEAD: u64 = 24;
 /// Octets of the longest frame: more than any segmentation offload makes.
 const FRAME_MAX: u32 = 1 << 20;
 
@@ -27,6 +32,17 @@ pub enum CaptureError {
     /// An IO error.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// The temporary copy cannot be written.
+    #[error("temporary file (in TMPDIR, or /var/tmp): {0}; fix: make room there, or set TMPDIR")]
+    Temporary(io::Error),
+    /// Neither a file nor a pipe.
+    #[error("is {0}; fix: give a file or a pipe")]
+    NoFile(&'static str),
+    /// A pipe with too many octets, or without an end.
+    #[error(
+        "has more than {0} GB, or no end; fix: write it to a file, and give that or a part of it"
+    )]
+    Endless(u64),
     /// The file has another format.
     #[error("is {0}; fix: give a pcap or pcapng file")]
     NoCapture(&'static str),
@@ -85,13 +101,44 @@ impl Capture {
     /// # Errors
     /// The file cannot be read, or it is no capture; the error names its actual format.
     pub(crate) fn open(path: &Path) -> Result<Self, CaptureError> {
-        let mut file = File::open(path)?;
-        if !file.metadata()?.is_file() {
-            let mut copy = tempfile::tempfile()?;
-            io::copy(&mut file, &mut copy)?;
-            file = copy;
+        // Some devices wait when they are opened. The file may change after that, so look again.
+        refuse(&std::fs::metadata(path)?)?;
+        let file = File::open(path)?;
+        let about = file.metadata()?;
+        refuse(&about)?;
+        match about.is_file() {
+            true => Self::of(file),
+            false => Self::copied(file, limits::CAPTURE_COPY_MAX),
         }
-        Self::of(file)
+    }
+
+    /// Copies a pipe to a temporary file.
+    fn copied(mut from: impl Read, max: u64) -> Result<Self, CaptureError> {
+        let mut copy = temporary().map_err(CaptureError::Temporary)?;
+        let mut buffer = vec![0; BUFFER];
+        let mut copied = 0;
+        loop {
+            let got = match from.read(&mut buffer) {
+                Ok(got) => got,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if got == 0 {
+                return Self::of(copy);
+            }
+            copy.write_all(&buffer[..got])
+                .map_err(CaptureError::Temporary)?;
+            let first = copied < HEAD;
+            copied += got as u64;
+            if copied > max {
+                return Err(CaptureError::Endless(max / 1_000_000_000));
+            }
+            // Another format is refused before all of it is copied.
+            if first && copied >= HEAD {
+                Self::of(copy.try_clone()?)?;
+                copy.seek(io::SeekFrom::End(0))?;
+            }
+        }
     }
 
     fn of(mut file: File) -> Result<Self, CaptureError> {
@@ -137,6 +184,24 @@ impl Capture {
     pub(crate) const fn cut(&self) -> Option<u64> {
         self.input.cut
     }
+}
+
+/// Refuses folders and devices. A device may have no end.
+fn refuse(about: &std::fs::Metadata) -> Result<(), CaptureError> {
+    let kind = about.file_type();
+    if kind.is_dir() {
+        Err(CaptureError::NoFile("a folder"))
+    } else if kind.is_char_device() || kind.is_block_device() {
+        Err(CaptureError::NoFile("a device"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Creates a file without a name, in `TMPDIR` if set, otherwise on a disk rather than in memory.
+pub(crate) fn temporary() -> io::Result<File> {
+    let folder = std::env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from);
+    tempfile::tempfile_in(&folder)
 }
 
 /// The file, and the last record read.

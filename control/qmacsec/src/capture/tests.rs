@@ -410,3 +410,26 @@ proptest! {
         let _whatever_it_is = read(&octets);
     }
 }
+
+#[test]
+fn an_input_without_an_end_is_refused() {
+    for (path, kind) in [("/dev/zero", "a device"), ("/dev", "a folder")] {
+        let error = Capture::open(Path::new(path)).err().unwrap();
+        assert!(error.to_string().contains(kind), "{error}");
+    }
+    // Another format is refused at its beginning.
+    let error = Capture::copied(io::repeat(0), u64::MAX).err().unwrap();
+    assert!(matches!(error, CaptureError::NoCapture(_)), "{error}");
+    let form = Classic {
+        big: false,
+        magic: MICROSECONDS,
+        network: ETHERNET,
+    };
+    let capture = classic(form, &[(1000, vec![7; 60], 60)]);
+    let mut whole = Capture::copied(capture.as_slice(), capture.len() as u64).unwrap();
+    assert_eq!(whole.next().unwrap().unwrap().len, 60);
+    assert!(whole.next().unwrap().is_none());
+    let endless = io::Read::chain(capture.as_slice(), io::repeat(0));
+    let error = Capture::copied(endless, 3_000_000_000 >> 10).err().unwrap();
+    assert!(error.to_string().contains("or no end"), "{error}");
+}

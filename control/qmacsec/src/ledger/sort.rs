@@ -7,8 +7,9 @@ use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::sync::Arc;
+
+use crate::capture::temporary;
 
 /// Limit of octets in one run in memory.
 const RUN_LEN: usize = 48 << 20;
@@ -151,12 +152,6 @@ impl Sorter {
         }
         Ok(sorted)
     }
-}
-
-/// Creates a file without a name, in `TMPDIR` if set, otherwise on a disk rather than in memory.
-fn temporary() -> io::Result<File> {
-    let folder = std::env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from);
-    tempfile::tempfile_in(&folder).or_else(|_| tempfile::tempfile())
 }
 
 /// Returns the items in order.

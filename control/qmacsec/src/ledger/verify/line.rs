@@ -31,9 +31,12 @@ pub(super) fn verify(
     sources: &[Source; 2],
     into: &mut Verification,
 ) -> Result<(), VerifyError> {
-    let of_file = |cause| VerifyError::Capture {
-        path: path.to_path_buf(),
-        cause,
+    let of_file = |cause| match cause {
+        CaptureError::Temporary(error) => VerifyError::Temporary(error),
+        cause => VerifyError::Capture {
+            path: path.to_path_buf(),
+            cause,
+        },
     };
     let mut capture = Capture::open(path).map_err(of_file)?;
     let hours = hours(&mut capture)?;

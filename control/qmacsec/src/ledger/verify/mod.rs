@@ -59,7 +59,7 @@ pub enum VerifyError {
         cause: CaptureError,
     },
     /// The temporary file for sorting.
-    #[error("temporary file (in TMPDIR, or /var/tmp): {0}")]
+    #[error("temporary file (in TMPDIR, or /var/tmp): {0}; fix: make room there, or set TMPDIR")]
     Temporary(#[from] io::Error),
     /// A limit of memory is exceeded.
     #[error("{0}")]
