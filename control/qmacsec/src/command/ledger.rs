@@ -33,7 +33,7 @@ does as well.
 Checks both hash chains; that neither ledger was rolled back behind what the other end has heard of it;
 that each key was used once, in one direction, with the same AN, epoch, suite and origin at both ends; that
 no more frames were let through than protected. With a capture of the line: that under one key no packet
-number came twice. A copy of a frame that is the same in all octets is no second use.
+number came twice. A copy of a frame is no second use, also if a tap has appended octets to it.
 
 Captures: pcap (microseconds, nanoseconds, modified) and pcapng, Ethernet or Linux cooked, with VLAN tags
 in front of the SecTAG, cut at a snap length that leaves 64 octets. Memory stays small however long ledgers
@@ -108,7 +108,7 @@ fn text(verification: &Verification) -> String {
         ));
         if capture.copies > 0 {
             line(format!(
-                "copies: {} frames are copies of another, the same in all octets captured",
+                "copies: {} frames are copies of another, as far as they were captured",
                 capture.copies
             ));
         }

@@ -202,6 +202,7 @@ impl Check {
             at_ms,
             visit,
             len,
+            exact: tag.short_len != 0,
             octets: &self.octets,
         })?;
         Ok(())
@@ -307,5 +308,11 @@ fn conclude(line: &Line, into: &mut Verification) {
         if frames > 0 {
             into.note(format!("{frames} {text}: not checked"));
         }
+    }
+    if line.trailers > 0 {
+        into.note(format!(
+            "{} copies differ from the other frame only in its ICV or behind it: a tap appends octets (FCS, time)",
+            line.trailers
+        ));
     }
 }

@@ -9,12 +9,15 @@
 //! of the ledger can explain them ([`Keys::relation`]). Where both can, the order of the ANs on the
 //! channel decides: with no other AN and no silence between them it is one key.
 
+mod ending;
+
 use std::collections::HashSet;
 use std::io;
 
 use sha2::{Digest, Sha256};
 use wire::Sci;
 
+use self::ending::{Ending, TRAILER_MAX};
 use super::channel::Visit;
 use super::fields::Fields;
 use super::known::{Keys, Relation};
@@ -41,6 +44,8 @@ pub(super) struct Taken<'a> {
     pub(super) visit: Visit,
     /// Length on the line, from the SecTAG on.
     pub(super) len: usize,
+    /// The SecTAG gives the length; otherwise octets of a tap may be part of it.
+    pub(super) exact: bool,
     /// The captured part of it.
     pub(super) octets: &'a [u8],
 }
@@ -74,6 +79,9 @@ impl Repeats {
         item.extend(size(taken.len));
         for octets in [taken.octets, head] {
             item.extend_from_slice(&Sha256::digest(octets)[..HASH_LEN]);
+        }
+        if !taken.exact && taken.octets.len() == taken.len {
+            Ending::put(item, taken.octets);
         }
         self.frames.push(item)
     }
@@ -113,6 +121,8 @@ struct Seen {
     len: u32,
     all: [u8; HASH_LEN],
     head: [u8; HASH_LEN],
+    /// The end of the frame, unless its length is exact, or it was not captured whole.
+    ending: Option<Ending>,
     /// A second use of its packet number is reported already.
     told: bool,
 }
@@ -121,6 +131,8 @@ struct Seen {
 #[derive(PartialEq, Eq)]
 enum Content {
     Same,
+    /// The same up to the end of the shorter one: a tap has appended octets.
+    SameFrame,
     Different,
     /// Too little was captured.
     Unknown,
@@ -135,7 +147,8 @@ impl Seen {
             other_ms: fields.u64(),
         };
         let (captured, len) = (fields.u32(), fields.u32());
-        let (all, head) = fields.0.split_at(HASH_LEN.min(fields.0.len()));
+        let (all, rest) = fields.0.split_at(HASH_LEN.min(fields.0.len()));
+        let (head, ending) = rest.split_at(HASH_LEN.min(rest.len()));
         Self {
             at_ms,
             visit,
@@ -143,12 +156,32 @@ impl Seen {
             len,
             all: all.try_into().unwrap_or_default(),
             head: head.try_into().unwrap_or_default(),
+            ending: Ending::of(ending),
             told: false,
         }
     }
 
     fn compare(&self, other: &Self) -> Content {
         let enough = self.captured.min(other.captured) as usize >= HEAD_LEN;
+        if self.captured == other.captured && self.len == other.len && self.all == other.all {
+            return Content::Same;
+        }
+        if enough && self.head != other.head {
+            return Content::Different;
+        }
+        let whole = |seen: &Self| seen.captured == seen.len;
+        let trailer = self.len.abs_diff(other.len) as usize;
+        if let (Some(ours), Some(theirs)) = (&self.ending, &other.ending) {
+            let (ours, theirs) = ((ours, self.len as usize), (theirs, other.len as usize));
+            return match Ending::same(ours, theirs) {
+                true => Content::SameFrame,
+                false => Content::Different,
+            };
+        }
+        // What a tap may have appended cannot be told from content that was not captured.
+        if enough && (1..=TRAILER_MAX).contains(&trailer) && !(whole(self) && whole(other)) {
+            return Content::Unknown;
+        }
         let differs = if self.len != other.len || (enough && self.head != other.head) {
             true
         } else if self.captured == other.captured {
@@ -227,8 +260,9 @@ impl Group {
         for first in &mut self.recent {
             match seen.compare(first) {
                 // The more complete one is compared with the next frames.
-                Content::Same => {
+                content @ (Content::Same | Content::SameFrame) => {
                     line.copies += 1;
+                    line.trailers += u64::from(content == Content::SameFrame);
                     self.late_copies |= seen.at_ms > first.at_ms + CAPTURE_ORDER_MS;
                     if seen.captured > first.captured {
                         first.captured = seen.captured;

@@ -80,10 +80,14 @@ impl Sender {
 
     /// Verifies a capture of these frames by a machine whose clock is ahead by this much.
     fn verify(&self, frames: &[OnLine], ahead_ms: i64) -> Verification {
+        let sent: Vec<_> = frames.iter().map(|frame| frame.sent(ahead_ms)).collect();
+        self.verify_sent(&sent)
+    }
+
+    fn verify_sent(&self, sent: &[Sent]) -> Verification {
         let world = World::new();
         world.ledgers(self.records("out"), self.records("in"));
-        let sent: Vec<_> = frames.iter().map(|frame| frame.sent(ahead_ms)).collect();
-        let capture = world.write("line", pcap(&sent));
+        let capture = world.write("line", pcap(sent));
         world.verify(Some(&capture))
     }
 }
@@ -305,4 +309,104 @@ proptest! {
         };
         prop_assert_eq!(found.verdict(), right, "{:?}", found);
     }
+}
+
+/// Octets that look random, different for each seed.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let next = |octet: u64| (seed + octet).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (0..len as u64)
+        .map(|octet| (next(octet) >> 40) as u8)
+        .collect()
+}
+
+/// The frame as a tap captures it, which appends these octets.
+fn tapped((at_us, octets, _): &Sent, later_us: u64, trailer: &[u8]) -> Sent {
+    let octets = [octets, trailer].concat();
+    let len = octets.len();
+    (at_us + later_us, octets, len)
+}
+
+#[test]
+fn what_a_tap_appends_is_no_other_content() {
+    let sender = Sender::every(3000, 4);
+    let mut frames = sender.frames(200_000);
+    frames.truncate(3);
+    for fill in [0, 1, 15, 16, 17, 31, 32, 33, 400] {
+        let plain = frames.iter().map(|frame| {
+            let (at_us, mut octets, _) = frame.sent(0);
+            octets.extend(noise(frame.at_us, fill + 16));
+            let len = octets.len();
+            (at_us, octets, len)
+        });
+        let plain: Vec<_> = plain.collect();
+        for (one, other) in [
+            (0, 4),
+            (4, 4),
+            (0, 12),
+            (12, 12),
+            (4, 12),
+            (12, 16),
+            (0, 32),
+        ] {
+            let taps = plain.iter().enumerate().flat_map(|(number, frame)| {
+                let seed = number as u64 * 1000 + 7;
+                [
+                    tapped(frame, 0, &noise(seed, one)),
+                    tapped(frame, 900, &noise(seed + 500, other)),
+                ]
+            });
+            let found = sender.verify_sent(&taps.collect::<Vec<_>>());
+            assert_eq!(
+                found.verdict(),
+                Verdict::Sound,
+                "{fill} {one} {other}: {found:?}"
+            );
+            let line = found.line.clone().unwrap();
+            assert_eq!((line.copies, line.trailers), (3, 3), "{fill} {one} {other}");
+            assert!(has(&found, false, "a tap appends octets"));
+        }
+    }
+}
+
+#[test]
+fn another_content_behind_the_same_beginning_is_grave() {
+    let sender = Sender::every(3000, 4);
+    let (at_us, mut begin, _) = sender.frames(200_000)[0].sent(0);
+    begin.extend(noise(1, 40));
+    let with = |content: &[u8], icv| {
+        let octets = [&begin, content, &noise(icv, 16)].concat();
+        let len = octets.len();
+        (at_us + icv, octets, len)
+    };
+    let first = with(&[], 100);
+    for other in [
+        with(&[1], 200),
+        with(&[1, 2, 3, 4], 200),
+        with(&noise(3, 12), 200),
+        with(&noise(3, 32), 200),
+        with(&noise(3, 300), 200),
+    ] {
+        let found = sender.verify_sent(&[first.clone(), other]);
+        assert!(has(&found, true, "twice on the line"), "{found:?}");
+    }
+    let found = sender.verify_sent(&[with(&[1, 2], 100), with(&[1, 3], 200)]);
+    assert!(has(&found, true, "twice on the line"), "{found:?}");
+}
+
+/// The clock of the second tap is as far off as an AN takes to come again.
+#[test]
+fn a_copy_under_another_key_is_a_copy() {
+    let sender = Sender::every(3000, 12);
+    let one: Vec<_> = sender
+        .frames(100_000)
+        .iter()
+        .map(|frame| frame.sent(0))
+        .collect();
+    let other = one.iter().map(|frame| tapped(frame, 12_000_000, &[]));
+    let both: Vec<_> = one.iter().cloned().chain(other).collect();
+    let found = sender.verify_sent(&both);
+    assert!(
+        !found.findings.iter().any(|finding| finding.grave),
+        "{found:?}"
+    );
 }
