@@ -16,7 +16,7 @@ use super::tail::{LINE_MAX, Tail, parse};
 
 /// What a start does with the live file.
 pub(super) enum Start {
-    GoesOn(Tail),
+    GoesOn(Box<Tail>),
     Anew(Anew),
 }
 
@@ -52,7 +52,7 @@ pub(super) fn start(path: &Path, tail: Result<Tail, LedgerError>) -> Result<Star
         (Err(LedgerError::Foreign { .. }), Some(newest)) => {
             ("another file had its name at a start", end_of(newest)?)
         }
-        (tail, _) => return tail.map(Start::GoesOn),
+        (tail, _) => return tail.map(|tail| Start::GoesOn(Box::new(tail))),
     };
     Ok(Start::Anew(Anew {
         lost,

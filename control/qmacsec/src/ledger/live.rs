@@ -153,7 +153,7 @@ pub(super) fn open(
         .map_err(&io)?;
     lock(path, &file)?;
     let tail = match anew::start(path, Tail::read(path, &file))? {
-        Start::GoesOn(tail) => tail,
+        Start::GoesOn(tail) => *tail,
         Start::Anew(anew) => {
             let mut live = Live {
                 path: path.to_path_buf(),
