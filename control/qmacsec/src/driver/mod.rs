@@ -51,6 +51,8 @@ use too_long::TooLongWatch;
 
 /// Time for the BYE to reach the peer before the workers end.
 const FAREWELL: Duration = Duration::from_millis(50);
+/// Longest wait for the workers to acknowledge that they have wiped the last keys.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 /// The driver of one encryptor.
 pub(crate) struct Driver {
@@ -336,9 +338,16 @@ impl Driver {
         self.rekey.on_stop(self.now());
         self.carry_out();
         tokio::time::sleep(FAREWELL).await;
-        // The records of the last keys.
-        self.on_acknowledgements();
-        self.carry_out();
+        // The records of the last keys. A busy machine may need longer for the acknowledgements.
+        let until = self.now() + FAREWELL_MAX;
+        loop {
+            self.on_acknowledgements();
+            self.carry_out();
+            if !self.fleet.is_busy() || self.now() > until {
+                break;
+            }
+            tokio::time::sleep(limits::ORDERS_EVERY).await;
+        }
         self.fleet.stop();
     }
 

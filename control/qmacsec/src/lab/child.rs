@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 
 use super::netns::Netns;
@@ -97,11 +97,13 @@ impl Drop for Child {
     }
 }
 
-/// In a child of the lab: the kernel ends this process when the lab ends in any way.
+/// In a child of the lab: the kernel ends this process when the lab ends in any way, and the lab's
+/// request to end is heard.
 pub(crate) fn die_with_parent() -> io::Result<()> {
     let Ok(parent) = std::env::var(PARENT) else {
         return Ok(());
     };
+    hear_signals()?;
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
     if nix::unistd::getppid().to_string() == parent {
         Ok(())
@@ -111,3 +113,12 @@ pub(crate) fn die_with_parent() -> io::Result<()> {
         ))
     }
 }
+
+/// Unblocks all signals. A child inherits the signals that the lab blocks: it would not hear SIGTERM,
+/// be killed, say no BYE and leave its last keys unrecorded.
+fn hear_signals() -> io::Result<()> {
+    Ok(SigSet::empty().thread_set_mask()?)
+}
+
+#[cfg(test)]
+mod tests;
