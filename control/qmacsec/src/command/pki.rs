@@ -120,9 +120,10 @@ pub(crate) fn write_psk(file: &Path) -> io::Result<()> {
     text.push('\n');
     // The file gets its name when it is complete: a full disk leaves no empty secret.
     let folder = file.parent().filter(|folder| *folder != Path::new(""));
-    let mut fresh = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?; // mode 0600
-    fresh.write_all(text.as_bytes())?;
-    fresh.as_file().sync_all()?;
+    let fresh = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?; // mode 0600
+    let mut out = fresh.as_file();
+    out.write_all(text.as_bytes())?;
+    out.sync_all()?;
     fresh.persist_noclobber(file).map_err(|error| error.error)?;
     Ok(())
 }
