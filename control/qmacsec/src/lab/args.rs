@@ -55,7 +55,8 @@ pub struct Args {
     /// Rate of the TCP transfer in each direction, in Mbit/s; 0: as fast as it goes
     #[arg(long, value_name = "MBIT/S", default_value_t = 100)]
     pub(crate) rate: u32,
-    /// File to keep the line's frames in, for Wireshark
+    /// File to keep the line's frames in, for Wireshark; a pipe is written too, but not read again to
+    /// check the ledgers
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
     /// Size at which the capture ends; the run continues, and the exit code is 1

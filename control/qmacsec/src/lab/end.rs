@@ -2,11 +2,13 @@
 //! document.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
 use super::verdict::{Verdict, Word};
 use crate::command::kme::NoKey;
+use crate::output::{OutputError, outln};
 
 /// Exit code of a run whose result is not proven.
 const NOT_PROVEN: u8 = 2;
@@ -64,9 +66,10 @@ impl End {
     }
 
     /// Returns the document for `--json`.
-    pub(super) fn document(&self) -> serde_json::Value {
-        match self {
-            Self::Judged(verdict) => json!(verdict),
+    pub(super) fn document(&self) -> serde_json::Result<String> {
+        let document = match self {
+            // As text at once, so that the verdict stands first.
+            Self::Judged(verdict) => return serde_json::to_string(verdict),
             Self::Stopped(before) => json!({
                 "verdict": Word::NotProven,
                 "unproven": [before],
@@ -78,7 +81,8 @@ impl End {
                 "no_key": no_key,
                 "error": no_key.to_string(),
             }),
-        }
+        };
+        Ok(document.to_string())
     }
 
     /// Returns the exit code.
@@ -97,9 +101,19 @@ impl End {
     }
 }
 
+/// Prints the document of this end on standard output, unless another end has printed its own: a
+/// second signal can meet the lab while it prints.
+pub(super) fn print(document: &str) -> Result<(), OutputError> {
+    static PRINTED: AtomicBool = AtomicBool::new(false);
+    match PRINTED.swap(true, Ordering::Relaxed) {
+        true => Ok(()),
+        false => outln!("{document}"),
+    }
+}
+
 /// Returns the document of a lab that could not be built, or whose parts failed.
-pub(super) fn error_document(error: &str) -> serde_json::Value {
-    json!({ "verdict": Word::Error, "error": error })
+pub(super) fn error_document(error: &str) -> String {
+    json!({ "verdict": Word::Error, "error": error }).to_string()
 }
 
 #[cfg(test)]

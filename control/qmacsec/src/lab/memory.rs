@@ -41,7 +41,8 @@ fn opener(end: Mem) -> Opener {
 /// Runs the chain for the duration of the lab.
 pub(super) fn run(args: &Args, keep: Keep, stop: &Stop) -> Result<Verdict, NoVerdict> {
     note!("building two sites in memory:");
-    stop.watch().map_err(while_doing("watching for signals"))?;
+    stop.watch(args.json)
+        .map_err(while_doing("watching for signals"))?;
     // Use a folder in memory if there is one: even a lab's secrets should not be on disk.
     let folder = [Path::new("/dev/shm"), &std::env::temp_dir()]
         .into_iter()

@@ -47,7 +47,7 @@ use stop::Stop;
 
 use crate::command::{Outcome, kme};
 use crate::config::PortKind;
-use crate::output::{note, outln};
+use crate::output::note;
 
 #[cfg(test)]
 mod tests;
@@ -68,14 +68,14 @@ pub fn main(args: &Args) -> Outcome {
         Ok(end) => end,
         Err(error) => {
             if args.json {
-                outln!("{}", end::error_document(&error))?;
+                end::print(&end::error_document(&error))?;
             }
             return Err(error.into());
         }
     };
     note!("{}", end.text());
     if args.json {
-        outln!("{}", end.document())?;
+        end::print(&end.document()?)?;
     }
     Ok(end.code())
 }

@@ -55,7 +55,8 @@ pub(super) fn run(
     let in_use = Keep::in_use(args);
     let in_use: Vec<&Path> = in_use.iter().map(PathBuf::as_ref).collect();
     let vault = sandbox::vault(&in_use).map_err(while_doing("a folder for secrets"))?;
-    stop.watch().map_err(while_doing("watching for signals"))?;
+    stop.watch(args.json)
+        .map_err(while_doing("watching for signals"))?;
     let black = match args.black {
         BlackChoice::Xdp => PortKind::Xdp,
         BlackChoice::Dpdk => PortKind::Dpdk,

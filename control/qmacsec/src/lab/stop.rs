@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{SigSet, Signal};
 
+use super::end::{self, End};
 use crate::output::note;
 
 /// The flag: true if the lab must end.
@@ -25,8 +26,9 @@ impl Stop {
         Ok(Self(Arc::new(AtomicBool::new(false))))
     }
 
-    /// Starts to watch for the signals. A second one ends the process at once.
-    pub(crate) fn watch(&self) -> io::Result<()> {
+    /// Starts to watch for the signals. A second one ends the process at once, with `json` after a
+    /// document.
+    pub(crate) fn watch(&self, json: bool) -> io::Result<()> {
         let flag = Arc::clone(&self.0);
         std::thread::Builder::new()
             .name("signals".to_owned())
@@ -36,6 +38,10 @@ impl Stop {
                     .is_ok()
                 {
                     if flag.swap(true, Ordering::Relaxed) {
+                        let end = End::Stopped("stopped at once");
+                        if let (true, Ok(document)) = (json, end.document()) {
+                            let _the_end_in_any_case = end::print(&document);
+                        }
                         std::process::exit(130);
                     }
                     note!("\nstopping; once more to stop at once");
