@@ -50,6 +50,8 @@ pub enum Refusal {
     KeyNotFound,
     /// Its KME could not be asked.
     KmeFailed,
+    /// Its KME answered, and the key in the answer cannot be used: the KME may have spent it.
+    KeyUnusable,
     /// The AN belongs to an SA in use.
     AnInUse,
     /// The `key_ID` was used before.
@@ -300,7 +302,10 @@ impl Cause {
         match self {
             Self::Key(_) | Self::KmeSlow | Self::KcvMismatch => true,
             Self::Refused(refusal) => {
-                matches!(refusal, Refusal::KeyNotFound | Refusal::KmeFailed)
+                matches!(
+                    refusal,
+                    Refusal::KeyNotFound | Refusal::KmeFailed | Refusal::KeyUnusable
+                )
             }
             Self::PeerSilent
             | Self::NoReady
@@ -343,7 +348,7 @@ impl KeyFailure {
 }
 
 impl Refusal {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::KeyNotFound,
         Self::KmeFailed,
         Self::AnInUse,
@@ -352,6 +357,7 @@ impl Refusal {
         Self::Origin,
         Self::Root,
         Self::Policy,
+        Self::KeyUnusable,
     ];
 
     pub(crate) const fn code(self) -> u8 {
@@ -364,6 +370,7 @@ impl Refusal {
             Self::Origin => 6,
             Self::Root => 7,
             Self::Policy => 8,
+            Self::KeyUnusable => 9,
         }
     }
 
@@ -377,6 +384,7 @@ impl Refusal {
         match self {
             Self::KeyNotFound => "its KME does not know the key_ID",
             Self::KmeFailed => "its KME fails",
+            Self::KeyUnusable => "its KME gave an unusable key",
             Self::AnInUse => "the AN is in use there",
             Self::KeyIdUsed => "the key_ID was used before",
             Self::Suite => "it is set to another cipher suite",

@@ -289,11 +289,12 @@ impl Rx {
                     | KeyFailure::Unavailable
                     | KeyFailure::Refused
                     | KeyFailure::CertificateRefused
-                    | KeyFailure::Untrusted
-                    | KeyFailure::Nonsense
-                    | KeyFailure::Unusable => Refusal::KmeFailed,
+                    | KeyFailure::Untrusted => Refusal::KmeFailed,
+                    KeyFailure::Nonsense | KeyFailure::Unusable => Refusal::KeyUnusable,
                 };
-                reach.used.release(offer.key_id); // REKEY-59: it may be offered again
+                if refusal != Refusal::KeyUnusable {
+                    reach.used.release(offer.key_id); // REKEY-59: it may be offered again
+                }
                 self.refuse(now, offer, refusal, reach);
                 self.trouble(now, Cause::Key(failure));
             }

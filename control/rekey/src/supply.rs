@@ -153,7 +153,7 @@ impl Stock {
             // The peer's KME was not asked.
             Refusal::AnInUse | Refusal::Suite | Refusal::Root | Refusal::Policy => {}
             // It gave the key, now or before.
-            Refusal::KeyIdUsed | Refusal::Origin => return false,
+            Refusal::KeyIdUsed | Refusal::Origin | Refusal::KeyUnusable => return false,
         }
         if key.over(now) || self.held.len() >= limits::KEYS_KEPT_MAX {
             return false;

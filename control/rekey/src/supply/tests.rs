@@ -173,6 +173,7 @@ fn rekey_59_only_a_refusal_that_says_that_the_peer_never_had_the_key_keeps_it() 
     for (refusal, kept) in [
         (Refusal::KeyNotFound, true),
         (Refusal::KmeFailed, true),
+        (Refusal::KeyUnusable, false),
         (Refusal::AnInUse, true),
         (Refusal::Suite, true),
         (Refusal::Root, true),
