@@ -54,9 +54,12 @@ pub const SEND_BUFFER: i32 = 4 << 20;
 pub const PIECES_MAX: usize = 17;
 /// Duration for which a call polls the device, if busy polling is on.
 pub const BUSY_POLL_US: u32 = 20;
-/// Number of retries to bind a busy queue when a port is opened.
+/// Number of retries to reserve an interface that a process which is ending still holds.
 pub const BUSY_TRIES: u32 = 50;
-/// Pause before each retry; see [`BUSY_TRIES`].
+/// Number of retries to attach a program or bind a queue that is busy. The kernel frees those of a
+/// closed port in its own time: up to a second was seen on a loaded machine.
+pub const XDP_BUSY_TRIES: u32 = 300;
+/// Pause before each retry; see [`BUSY_TRIES`] and [`XDP_BUSY_TRIES`].
 pub const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// Octets of a chunk that a frame cannot use.
 pub const CHUNK_OVERHEAD: usize = CHUNK_HEADROOM + TAILROOM;

@@ -134,7 +134,7 @@ impl Xdp {
             .map_err(|source| interface.failed("memory of frames", source))?;
         let options = options(&config, &umem, mtu)?;
         let way = way(&config, &umem, mtu, &options);
-        let patience = limits::BUSY_TRIES;
+        let patience = limits::XDP_BUSY_TRIES;
         let bound = Bound::new(&interface, (index, sole), &umem, &way, patience)?;
         let hearing = &config.queues.hearing;
         // Without the kernel's routing socket the port works, but is not watched.
