@@ -23,9 +23,9 @@ pub(crate) struct Line {
     version: Version,
 }
 
-/// Reads any `HTTP/1.x` as `HTTP/1.1` at the start of the first reply. Some servers call themselves 1.0
-/// and send chunks, which HTTP/1.0 does not have. For one reply on a connection there is no other
-/// difference.
+/// Reads any `HTTP/1.x` as `HTTP/1.1` at the start of the first reply. Some servers name version
+/// 1.0 and send chunks, which HTTP/1.0 does not have. For one reply on a connection there is no
+/// other difference.
 #[derive(Debug, Default)]
 struct Version {
     /// Octets that have passed.
@@ -37,7 +37,7 @@ struct Version {
 impl Version {
     const NAME: &[u8] = b"HTTP/1.";
 
-    fn mend(&mut self, octets: &mut [u8]) {
+    fn read_as_1_1(&mut self, octets: &mut [u8]) {
         for octet in octets {
             match Self::NAME.get(self.passed) {
                 _ if self.other => return,
@@ -139,7 +139,7 @@ impl AsyncRead for Line {
         match ready!(Pin::new(&mut self.tls).poll_read(context, buffer)) {
             Ok(()) => {
                 let new = buffer.filled_mut().get_mut(before..);
-                self.version.mend(new.unwrap_or_default());
+                self.version.read_as_1_1(new.unwrap_or_default());
                 if buffer.filled().len() > before {
                     self.seen.octets.store(true, Ordering::Relaxed);
                 }

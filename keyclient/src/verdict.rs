@@ -17,14 +17,14 @@ pub(crate) fn of(mut reply: Reply, call: Call, own: &OwnCertificate) -> Result<B
     let status = reply.status.as_u16();
     let empty = reply.body.json().trim_ascii().is_empty();
     if status == 200 || (reply.status.is_success() && !empty) {
-        return match looks_like_html(&reply) {
-            _ if encoded(&reply) => {
-                let encoding = reply.encoding.as_deref().unwrap_or_default();
-                Err(Failure::Kme(KmeFault::Encoded(Message::new(encoding))))
-            }
-            true => Err(Failure::Kme(KmeFault::Html)),
-            false => Ok(reply.body),
-        };
+        if encoded(&reply) {
+            let encoding = reply.encoding.as_deref().unwrap_or_default();
+            return Err(Failure::Kme(KmeFault::Encoded(Message::new(encoding))));
+        }
+        if looks_like_html(&reply) {
+            return Err(Failure::Kme(KmeFault::Html));
+        }
+        return Ok(reply.body);
     }
     let said = words::read(&reply);
     if matches!(status, 202 | 204 | 205) && call.brings_keys() {

@@ -4,6 +4,7 @@
 //! Checks run with the rights of the current user: a file without the needed rights is a mistake.
 //! The network is not touched.
 
+use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -84,6 +85,21 @@ impl Look<'_> {
         ConfigError::new(self.file, key, problem)
     }
 
+    /// Makes a mistake of an error at a path. `fix`: the mark that separates the fix in its text,
+    /// and the fix of a text without one.
+    fn wrong_at(
+        &self,
+        key: &str,
+        path: &Path,
+        error: &impl Display,
+        fix: (&str, &str),
+    ) -> ConfigError {
+        let text = error.to_string();
+        let (mark, other) = fix;
+        let (problem, fix) = text.split_once(mark).unwrap_or((&text, other));
+        self.wrong(key, problem).value(path.display()).mend(fix)
+    }
+
     fn at_cores(&self) -> Result<(), ConfigError> {
         let worker = &self.config.worker;
         let count = std::thread::available_parallelism().map_or(1, usize::from);
@@ -109,15 +125,9 @@ impl Look<'_> {
 
     fn at_status_socket(&self) -> Result<(), ConfigError> {
         let path = &self.config.encryptor.status_socket;
-        StatusSocket::look_at(path).map_err(|error| {
-            let text = error.to_string();
-            let (problem, mend) = text
-                .split_once("; mend: ")
-                .unwrap_or((&text, "choose another"));
-            self.wrong("encryptor.status_socket", problem)
-                .value(path.display())
-                .mend(mend)
-        })
+        let key = "encryptor.status_socket";
+        StatusSocket::look_at(path)
+            .map_err(|error| self.wrong_at(key, path, &error, ("; mend: ", "choose another")))
     }
 
     fn at_ledger(&self) -> Result<(), ConfigError> {
@@ -151,13 +161,8 @@ impl Look<'_> {
             _ => {
                 let found = ledger::inspect_of(path, &self.config.encryptor.name);
                 found.map(drop).map_err(|error| {
-                    let text = error.to_string();
-                    let (problem, mend) = text
-                        .split_once("; fix: ")
-                        .unwrap_or((&text, "name a new file"));
-                    self.wrong("encryptor.ledger", problem)
-                        .value(path.display())
-                        .mend(mend)
+                    let fix = ("; fix: ", "name a new file");
+                    self.wrong_at("encryptor.ledger", path, &error, fix)
                 })
             }
         }

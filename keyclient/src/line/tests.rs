@@ -1,11 +1,11 @@
 use super::Version;
 
-fn mended(parts: &[&str]) -> String {
+fn as_1_1(parts: &[&str]) -> String {
     let mut version = Version::default();
     let mut all = String::new();
     for part in parts {
         let mut octets = part.as_bytes().to_vec();
-        version.mend(&mut octets);
+        version.read_as_1_1(&mut octets);
         all += str::from_utf8(&octets).unwrap();
     }
     all
@@ -23,9 +23,9 @@ fn the_first_version_of_a_reply_is_1_1() {
         ("HTTP/1.", "HTTP/1."),
         ("", ""),
     ] {
-        assert_eq!(mended(&[sent]), read);
+        assert_eq!(as_1_1(&[sent]), read);
         for cut in 0..sent.len() {
-            assert_eq!(mended(&[&sent[..cut], &sent[cut..]]), read, "{cut}");
+            assert_eq!(as_1_1(&[&sent[..cut], &sent[cut..]]), read, "{cut}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Files that appear all together or not at all.
 //!
-//! Each is first written under another name in the same folder. A full disk therefore leaves neither
+//! Each file is first written under another name in the same folder. So a full disk leaves neither
 //! an empty key nor half a set, and old files stay until all new ones are complete.
 
 use std::fs::{self, OpenOptions};

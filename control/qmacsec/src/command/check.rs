@@ -75,7 +75,10 @@ fn ledger_words(found: &ledger::Inspection) -> String {
         ),
     };
     let lost = found.lost.map_or_else(String::new, |lost| {
-        format!("; {lost}: `run` begins a new file behind the last entry known, and keeps an odd one aside")
+        format!(
+            "; {lost}: `run` begins a new file behind the last entry known, and keeps an odd one \
+             aside"
+        )
     });
     format!(
         "{} entries, segment {}{cut}{lost}",

@@ -21,7 +21,8 @@ use secy::{Protection, RxConfig, RxSa, SaId, Salt, Suite, TxSa, TxScConfig, Vali
 use tracing::{error, warn};
 use wire::{OVERHEAD_MAX, Pn, Sci};
 use worker::{
-    Command, ControlFrame, Opener, Openers, Outcome, Policy, Seat, Side, Ticket, WorkerConfig,
+    Command, ControlFrame, Opener, Openers, Outcome, Policy, Seat, Side, StatsSnapshot, Ticket,
+    WorkerConfig,
 };
 
 use super::turns::take_turns;
@@ -423,18 +424,22 @@ impl Fleet {
     /// Returns the number of red frames that the port or the SecY dropped because they exceed the
     /// MTU.
     pub(crate) fn too_long_on_red(&self) -> u64 {
-        let of = |member: &Member| {
-            let stats = member.handle.stats.snapshot();
+        self.sum(|stats| {
             stats.red.rx_too_long + stats.tx.out_pkts_too_long + stats.black.tx_too_long
-        };
-        self.crew.iter().map(of).sum()
+        })
     }
 
     /// Returns the number of rekey frames that arrived at red since the last change of the policy.
     pub(crate) fn rekey_frames_on_red(&self) -> u64 {
+        self.sum(|stats| stats.policy.red_rekey)
+    }
+
+    /// Returns the sum of a counter over all workers.
+    fn sum(&self, counter: impl Fn(&StatsSnapshot) -> u64) -> u64 {
         let members = self.crew.iter();
-        let of = |member: &Member| member.handle.stats.snapshot().policy.red_rekey;
-        members.map(of).sum()
+        members
+            .map(|member| counter(&member.handle.stats.snapshot()))
+            .sum()
     }
 
     /// Returns the policy and its hits over all workers. Workers that still have another table are

@@ -114,8 +114,8 @@ pub(crate) fn die_with_parent() -> io::Result<()> {
     }
 }
 
-/// Unblocks all signals. A child inherits the signals that the lab blocks: it would not hear SIGTERM,
-/// be killed, say no BYE and leave its last keys unrecorded.
+/// Unblocks all signals. A child inherits the signals that the lab blocks. Without this it would not
+/// hear SIGTERM: it would be killed, send no BYE and leave its last keys unrecorded.
 fn hear_signals() -> io::Result<()> {
     Ok(SigSet::empty().thread_set_mask()?)
 }

@@ -8,10 +8,8 @@ use serde_json::json;
 
 use super::verdict::{Verdict, Word};
 use crate::command::kme::NoKey;
+use crate::limits;
 use crate::output::{OutputError, outln};
-
-/// Exit code of a run whose result is not proven.
-const NOT_PROVEN: u8 = 2;
 
 /// The end of a lab that could be built and ran.
 pub(super) enum End {
@@ -93,9 +91,9 @@ impl End {
                 Word::Pass if !verdict.troubles.is_empty() => ExitCode::FAILURE,
                 Word::Pass => ExitCode::SUCCESS,
                 Word::Fail | Word::Error => ExitCode::FAILURE,
-                Word::NotProven => ExitCode::from(NOT_PROVEN),
+                Word::NotProven => ExitCode::from(limits::EXIT_NOT_PROVEN),
             },
-            Self::Stopped(_) => ExitCode::from(NOT_PROVEN),
+            Self::Stopped(_) => ExitCode::from(limits::EXIT_NOT_PROVEN),
             Self::NoKey(_) => ExitCode::FAILURE,
         }
     }

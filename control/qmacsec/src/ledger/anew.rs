@@ -1,8 +1,8 @@
 //! A live file that was lost: moved, removed, truncated or replaced. A new file begins in its
 //! place.
 //!
-//! The first entry of the new file tells what happened, and is chained to the last entry that is
-//! known. If the lost file is put back under the name of a sealed segment, the chain is whole again.
+//! The first entry of the new file names the loss and is chained to the last known entry. If the
+//! lost file is put back under the name of a sealed segment, the chain is whole again.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,7 +14,7 @@ use super::error::LedgerError;
 use super::segment::{self, Sealed};
 use super::tail::{LINE_MAX, Tail, parse};
 
-/// What a start does with the live file.
+/// Tells how a start treats the live file.
 pub(super) enum Start {
     GoesOn(Box<Tail>),
     Anew(Anew),

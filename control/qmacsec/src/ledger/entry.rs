@@ -49,7 +49,7 @@ pub struct Segment {
     pub segment: u64,
     /// Time of its start, in milliseconds since 1970.
     pub at_ms: u64,
-    /// What happened to the file before, if it was not sealed. Its entries may be missing.
+    /// The loss of the file before this one, if it was not sealed. Its entries may be missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
 }

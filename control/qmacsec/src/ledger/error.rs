@@ -55,8 +55,9 @@ pub enum LedgerError {
     },
     /// A ledger of another encryptor.
     #[error(
-        "ledger {path}: belongs to {owner}, this encryptor is {encryptor}; fix: name a ledger of its own; after a \
-         change of its name move the old ledger away with its segments, and a new one begins"
+        "ledger {path}: belongs to {owner}, this encryptor is {encryptor}; fix: name a ledger of its \
+         own; after a change of its name move the old ledger away with its segments, and a new one \
+         begins"
     )]
     OfAnother {
         /// The file.

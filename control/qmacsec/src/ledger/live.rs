@@ -49,7 +49,7 @@ pub(super) struct Opened {
     pub(super) live: Live,
     /// Octets that a power cut left and that are removed.
     pub(super) cut: u64,
-    /// What happened to the file, if a new one began in its place.
+    /// The loss of the file, if a new one began in its place.
     pub(super) lost: Option<&'static str>,
 }
 
@@ -108,7 +108,7 @@ pub struct Inspection {
     pub segment: u64,
     /// Octets after the last entry that a power cut left; `run` removes them.
     pub cut: u64,
-    /// What happened to the live file, if it is lost; `run` begins a new one.
+    /// The loss of the live file, if it is lost; `run` begins a new one.
     pub lost: Option<&'static str>,
 }
 

@@ -43,7 +43,7 @@ impl Case {
         self.folder.path().join(name)
     }
 
-    /// Entries of the file that began anew: 6 to 8.
+    /// Returns the entries of the new file: 6 to 8.
     fn begun(&mut self, lost: &str) -> Vec<Entry> {
         self.append(5..7, 8);
         let health = self.ledger.health();

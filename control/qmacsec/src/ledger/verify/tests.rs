@@ -477,8 +477,8 @@ fn a_packet_number_that_comes_twice_is_grave_and_a_copy_is_none() {
     let verification = world.with_capture(pcap(&copies));
     assert_eq!(verification.verdict(), Verdict::Sound, "{verification:?}");
     assert_eq!(verification.line.unwrap().copies, 2);
-    // One octet differs: the last one before the ICV is another content. The same content always has
-    // the same ICV, so a tap or damage has changed an octet behind it.
+    // One octet differs: the last one before the ICV is another content. The same content always
+    // has the same ICV, so a tap or damage has changed an octet behind it.
     for (from_end, verdict) in [
         (17, Verdict::NotSound),
         (16, Verdict::Sound),
