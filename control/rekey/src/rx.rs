@@ -35,6 +35,8 @@ pub(crate) struct Rx {
     timers: RxTimers,
     /// Highest epoch accepted; grows over sessions, so that no [`SaId`] comes back.
     seen: u32,
+    /// The epoch that the peer transmits under, as its last frame says; 0: none.
+    announced: u32,
     candidate: Candidate,
     active: Option<Held>,
     /// The one before, and when its grace time ends: that begins when the peer says that all its
@@ -119,6 +121,7 @@ impl Rx {
         Self {
             timers,
             seen: 0,
+            announced: 0,
             candidate: Candidate::Nothing,
             active: None,
             retiring: None,
@@ -338,6 +341,7 @@ impl Rx {
 
     /// REKEY-27: the peer says which epoch it transmits under, so a quiet line rotates too.
     pub(crate) fn on_announced(&mut self, now: Duration, epoch: u32, reach: &mut Reach<'_>) {
+        self.announced = epoch;
         if matches!(&self.candidate, Candidate::Pending(sa) if sa.offer.id.epoch == epoch) {
             self.promote(now, reach);
         }
@@ -361,6 +365,7 @@ impl Rx {
         if let Some(sa) = self.active.take() {
             self.retire(&sa.offer, reach);
         }
+        self.announced = 0;
         self.trouble = None;
     }
 

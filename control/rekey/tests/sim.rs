@@ -81,6 +81,19 @@ fn i1_to_i9_when_the_kme_of_one_end_is_gone() {
     assert!(kept > 0);
 }
 
+/// A sender without keys stops at its limit. Its receiver's limit comes later, and leaves the pending
+/// key, which the sender uses next, alone.
+#[test]
+fn a_receivers_limit_keeps_the_key_that_a_stopped_sender_uses_next() {
+    run(Plan::gone(1_003_164));
+}
+
+/// A worker stalls when the faults stop: the keys that are due are counted from its return.
+#[test]
+fn a_kme_gone_and_a_worker_that_stalls_until_calm() {
+    run(Plan::gone(701_026));
+}
+
 #[test]
 fn i1_with_kmes_that_repeat_keys_no_sak_comes_twice() {
     let mut crashes = 0;

@@ -128,9 +128,9 @@ impl Rx {
     }
 
     /// REKEY-29: an rx SA also has a hard limit, a little later than that of its sender. It is
-    /// reached while the sender uses the SA only if a clock jumps. A pending SA ends with the
-    /// active one: the sender learns only the highest epoch held, and assumes that the lower one is
-    /// held too.
+    /// reached while the sender uses the SA only if a clock jumps. A pending SA ends with an active
+    /// one that the sender still uses: the sender learns only the highest epoch held, and assumes
+    /// that the lower one is held too. A sender that has stopped switches to the pending SA next.
     pub(super) fn expire(&mut self, now: Duration, reach: &mut Reach<'_>) {
         if !guards::on(Guard::RxHoldLimit) {
             return;
@@ -138,7 +138,10 @@ impl Rx {
         let over = |sa: &Held| now >= sa.since + self.timers.hold_max;
         let active = self.active.take_if(|sa| over(sa));
         let retiring = self.retiring.take_if(|(sa, _)| over(sa)).map(|(sa, _)| sa);
-        let all = active.is_some() && guards::on(Guard::PendingEndsToo);
+        let used = active
+            .as_ref()
+            .is_some_and(|sa| sa.offer.id.epoch == self.announced);
+        let all = used && guards::on(Guard::PendingEndsToo);
         let pending = match &self.candidate {
             Candidate::Pending(sa) if all || over(sa) => Some(*sa),
             _ => None,

@@ -342,9 +342,18 @@ impl World {
         }
     }
 
-    /// A slow KME is a fault: when faults stop, what it owes comes.
+    /// A slow KME and a stalled worker are faults. When faults stop, the KME answers what it was
+    /// asked, and the worker does what it was given.
     fn answers_now(&mut self) {
-        let late = |item: &Item| matches!(item, Item::Enc { .. } | Item::Dec { .. });
+        let late = |item: &Item| {
+            matches!(
+                item,
+                Item::Enc { .. } | Item::Dec { .. } | Item::Worker { .. }
+            )
+        };
+        for end in &mut self.ends {
+            end.free.fill(self.now);
+        }
         let keys: Vec<_> = self
             .items
             .iter()
