@@ -47,7 +47,7 @@ impl Vdev {
     /// Opens a port on an interface of this thread's namespace, for frames under an MTU.
     ///
     /// # Errors
-    /// What is missing, and the mend.
+    /// What is missing, and the fix.
     pub(crate) fn open(self, interface: &str, mtu: usize) -> Result<Box<dyn Port>, PortError> {
         built::open(&self.devargs(interface, mtu), mtu)
     }

@@ -26,7 +26,7 @@ fn main() {
     config.atleast_version(OLDEST).cargo_metadata(false);
     let dpdk = config.probe("libdpdk").unwrap_or_else(|error| {
         eprintln!("DPDK {OLDEST} or newer is needed for the feature `dpdk` and was not found.");
-        eprintln!("mend: apt-get install libdpdk-dev dpdk pkg-config (Debian, Ubuntu);");
+        eprintln!("fix: apt-get install libdpdk-dev dpdk pkg-config (Debian, Ubuntu);");
         eprintln!("      for a DPDK of your own, PKG_CONFIG_PATH names the folder of libdpdk.pc;");
         eprintln!("      or build without the feature.");
         eprintln!("pkg-config: {error}");

@@ -117,7 +117,7 @@ impl ClientConfig {
                 field: "timeout",
                 value: format!("{:?}", self.timeout),
                 problem: "out of range".to_owned(),
-                mend: format!("use more than 0 and at most {TIMEOUT_MAX:?}"),
+                fix: format!("use more than 0 and at most {TIMEOUT_MAX:?}"),
             });
         }
         Ok(())
@@ -125,11 +125,11 @@ impl ClientConfig {
 
     /// Returns `base_url` with the API's path.
     fn base(&self, api: &[&str]) -> Result<Url, ConfigError> {
-        let wrong = |problem: &str, mend: &str| ConfigError {
+        let wrong = |problem: &str, fix: &str| ConfigError {
             field: "url",
             value: self.base_url.clone(),
             problem: problem.to_owned(),
-            mend: mend.to_owned(),
+            fix: fix.to_owned(),
         };
         let example = "write it like https://kme-a:8443";
         let mut url = Url::parse(&self.base_url)
@@ -181,7 +181,7 @@ fn check_id(field: &'static str, id: &str) -> Result<(), ConfigError> {
             .take(ID_LEN_MAX)
             .collect(),
         problem: problem.to_owned(),
-        mend: "write the ID as it is registered at the KME".to_owned(),
+        fix: "write the ID as it is registered at the KME".to_owned(),
     })
 }
 

@@ -54,7 +54,7 @@ fn another_sae(config: &ClientConfig, chain: &[CertificateDer<'_>]) -> Result<()
             field: "sae_id",
             value: config.peer_sae_id.clone(),
             problem: format!("is our own name in {}", config.cert.display()),
-            mend: "name the SAE at the other end of the line".to_owned(),
+            fix: "name the SAE at the other end of the line".to_owned(),
         });
     }
     Ok(())
@@ -161,7 +161,7 @@ fn refused(field: &'static str, path: &Path, error: &FileError) -> ConfigError {
         field,
         value: path.display().to_string(),
         problem: error.to_string(),
-        mend: error.fix(path),
+        fix: error.fix(path),
     }
 }
 
@@ -320,12 +320,12 @@ impl<'a> PemFile<'a> {
         self.text.windows(words.len()).any(|window| window == words)
     }
 
-    fn wrong(&self, problem: impl Into<String>, mend: impl Into<String>) -> ConfigError {
+    fn wrong(&self, problem: impl Into<String>, fix: impl Into<String>) -> ConfigError {
         ConfigError {
             field: self.field,
             value: self.path.display().to_string(),
             problem: problem.into(),
-            mend: mend.into(),
+            fix: fix.into(),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::secret::KeyTextError;
 
 /// A wrong value of [`ClientConfig`](crate::ClientConfig), or a wrong file named there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field} = \"{value}\": {problem}; {mend}")]
+#[error("{field} = \"{value}\": {problem}; {fix}")]
 pub struct ConfigError {
     /// Field of the configuration.
     pub field: &'static str,
@@ -26,7 +26,7 @@ pub struct ConfigError {
     /// The problem.
     pub problem: String,
     /// The fix.
-    pub mend: String,
+    pub fix: String,
 }
 
 /// The reason for a missing answer.

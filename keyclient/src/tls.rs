@@ -33,7 +33,7 @@ pub(crate) fn setup(
         field: "ca",
         value: config.ca.display().to_string(),
         problem: format!("cannot be used ({error})"),
-        mend: "name the CA of the KME".to_owned(),
+        fix: "name the CA of the KME".to_owned(),
     };
     let chain = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
         .build()

@@ -72,25 +72,25 @@ impl Default for LinkConfig {
 
 /// An invalid value with its fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field} is {value}: {mend}")]
+#[error("{field} is {value}: {fix}")]
 pub struct ConfigError {
     /// The field.
     pub field: &'static str,
     /// Its value.
     pub value: String,
     /// The permitted values.
-    pub mend: String,
+    pub fix: String,
 }
 
 fn refuse<T>(
     field: &'static str,
     value: impl ToString,
-    mend: impl Into<String>,
+    fix: impl Into<String>,
 ) -> Result<T, ConfigError> {
     Err(ConfigError {
         field,
         value: value.to_string(),
-        mend: mend.into(),
+        fix: fix.into(),
     })
 }
 
@@ -185,8 +185,8 @@ pub fn check_kmes(kmes: &[KmeConfig]) -> Result<(), ConfigError> {
     seen.clear();
     for kme in kmes {
         if kme.sae_ids.is_empty() || kme.sae_ids.len() > limits::SAES_MAX {
-            let mend = format!("name 1 to {} SAEs for {}", limits::SAES_MAX, kme.kme_id);
-            return refuse("sae_ids", format!("{} entries", kme.sae_ids.len()), mend);
+            let fix = format!("name 1 to {} SAEs for {}", limits::SAES_MAX, kme.kme_id);
+            return refuse("sae_ids", format!("{} entries", kme.sae_ids.len()), fix);
         }
         for sae in &kme.sae_ids {
             check_id("sae_ids", sae, &mut seen)?;
@@ -208,11 +208,11 @@ fn check_id<'a>(
     seen: &mut Vec<&'a str>,
 ) -> Result<(), ConfigError> {
     if id.is_empty() || id.chars().count() > limits::ID_CHARS_MAX || id.contains(char::is_control) {
-        let mend = format!(
+        let fix = format!(
             "use 1 to {} characters, no control characters",
             limits::ID_CHARS_MAX
         );
-        return refuse(field, format!("{id:?}"), mend);
+        return refuse(field, format!("{id:?}"), fix);
     }
     if seen.contains(&id) {
         return refuse(

@@ -10,7 +10,7 @@ use thiserror::Error;
 /// An input outside its allowed range.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 #[error(
-    "{field} is {value:?}{}, allowed is {min:?} to {max:?}{}: {mend}",
+    "{field} is {value:?}{}, allowed is {min:?} to {max:?}{}: {fix}",
     Unit(.unit),
     Unit(.unit)
 )]
@@ -26,7 +26,7 @@ pub struct OutOfRange {
     /// Highest allowed value.
     pub max: f64,
     /// The fix.
-    pub mend: &'static str,
+    pub fix: &'static str,
 }
 
 /// A unit with a space before it, or nothing.
@@ -49,7 +49,7 @@ pub(crate) struct Range {
     unit: &'static str,
     pub(crate) min: f64,
     pub(crate) max: f64,
-    mend: &'static str,
+    fix: &'static str,
 }
 
 impl Range {
@@ -63,7 +63,7 @@ impl Range {
             unit,
             min,
             max,
-            mend,
+            fix,
         } = *self;
         Err(OutOfRange {
             field,
@@ -71,7 +71,7 @@ impl Range {
             unit,
             min,
             max,
-            mend,
+            fix,
         })
     }
 }
@@ -80,14 +80,14 @@ const fn range(
     field: &'static str,
     unit: &'static str,
     (min, max): (f64, f64),
-    mend: &'static str,
+    fix: &'static str,
 ) -> Range {
     Range {
         field,
         unit,
         min,
         max,
-        mend,
+        fix,
     }
 }
 

@@ -45,7 +45,7 @@ pub enum RunError {
     Status(#[from] StatusError),
     /// The AES-GCM engine fails its known-answer test, so nothing may be encrypted with it.
     #[error(
-        "self-test of the AES-GCM engine: {0}; mend: choose another encryptor.engine, and report this"
+        "self-test of the AES-GCM engine: {0}; fix: choose another encryptor.engine, and report this"
     )]
     SelfTest(gcm::SelfTestError),
     /// The settings of the rekey protocol are invalid.
@@ -118,7 +118,7 @@ pub(crate) fn in_config(
         field => format!("kme.{field}"),
     };
     let problem = ConfigError::new(file, key, mistake.problem);
-    problem.value(mistake.value).mend(mistake.mend)
+    problem.value(mistake.value).fix(mistake.fix)
 }
 
 /// Logs a warning for each rule that lets frames bypass the protection.

@@ -97,7 +97,7 @@ impl Look<'_> {
         let text = error.to_string();
         let (mark, other) = fix;
         let (problem, fix) = text.split_once(mark).unwrap_or((&text, other));
-        self.wrong(key, problem).value(path.display()).mend(fix)
+        self.wrong(key, problem).value(path.display()).fix(fix)
     }
 
     fn at_cores(&self) -> Result<(), ConfigError> {
@@ -119,7 +119,7 @@ impl Look<'_> {
                     "names a core that this machine does not have",
                 )
                 .value(core)
-                .mend(format!("cores of this machine: {}", online.trim()))),
+                .fix(format!("cores of this machine: {}", online.trim()))),
         }
     }
 
@@ -127,7 +127,7 @@ impl Look<'_> {
         let path = &self.config.encryptor.status_socket;
         let key = "encryptor.status_socket";
         StatusSocket::look_at(path)
-            .map_err(|error| self.wrong_at(key, path, &error, ("; mend: ", "choose another")))
+            .map_err(|error| self.wrong_at(key, path, &error, ("; fix: ", "choose another")))
     }
 
     fn at_ledger(&self) -> Result<(), ConfigError> {
@@ -137,7 +137,7 @@ impl Look<'_> {
         let wrong = |problem: String| {
             self.wrong("encryptor.ledger", problem)
                 .value(path.display())
-                .mend("name a file in a folder that this user may write")
+                .fix("name a file in a folder that this user may write")
         };
         if let Some(problem) = folder_problem(path) {
             return Err(wrong(format!("cannot be kept there: {problem}")));
@@ -146,7 +146,7 @@ impl Look<'_> {
             return Err(self
                 .wrong("encryptor.ledger", "is also the status socket")
                 .value(path.display())
-                .mend("give the ledger and status_socket a path each"));
+                .fix("give the ledger and status_socket a path each"));
         }
         let kind = fs::metadata(path).map(|about| about.file_type());
         match kind {
@@ -176,7 +176,7 @@ impl Look<'_> {
             Some(netns) if !netns.exists() => Err(self
                 .wrong("red.netns", "there is no such network namespace")
                 .value(netns.display())
-                .mend("`ip netns list` names those of this machine, in /run/netns")),
+                .fix("`ip netns list` names those of this machine, in /run/netns")),
             // A user without the right to enter the namespace cannot check the interface.
             Some(netns) => match inside(netns, || Ok(look())) {
                 Ok(looked) => self.at_interface("red.interface", &red.interface, looked),
@@ -201,10 +201,10 @@ impl Look<'_> {
             let wrong = self.wrong(key, error.to_string()).value(name);
             match error {
                 PortError::NotEthernet { .. } => {
-                    wrong.mend("an Ethernet interface, as `ip link` shows it; not the loopback")
+                    wrong.fix("an Ethernet interface, as `ip link` shows it; not the loopback")
                 }
-                PortError::NoDevice { mend, .. } => wrong.mend(mend),
-                _ => wrong.mend("a name as `ip link` shows it, in this network namespace"),
+                PortError::NoDevice { fix, .. } => wrong.fix(fix),
+                _ => wrong.fix("a name as `ip link` shows it, in this network namespace"),
             }
         })
     }
@@ -229,7 +229,7 @@ fn interface(kind: PortKind, name: &str) -> Result<(), PortError> {
         PortKind::Tap if Path::new(TUN).exists() => Interface::named(name).map(|_| ()),
         PortKind::Tap => Err(PortError::NoDevice {
             path: TUN,
-            mend: "modprobe tun",
+            fix: "modprobe tun",
         }),
     }
 }

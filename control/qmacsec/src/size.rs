@@ -57,7 +57,7 @@ impl TryFrom<String> for Size {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
-            .map_err(|error: NoSize| format!("is no size; mend: {error}"))
+            .map_err(|error: NoSize| format!("is no size; fix: {error}"))
     }
 }
 

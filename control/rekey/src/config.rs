@@ -44,7 +44,7 @@ pub struct Config {
     pub destination: MacAddr,
 }
 
-/// What is wrong with a [`Config`]: every text names the value and the mend.
+/// What is wrong with a [`Config`]: every text names the value and the fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// Interval out of bounds.

@@ -39,28 +39,28 @@ pub enum PortError {
         hardware_type: u16,
     },
     /// Machine: a device node is missing.
-    #[error("{path} is missing: {mend}")]
+    #[error("{path} is missing: {fix}")]
     NoDevice {
         /// The device node.
         path: &'static str,
         /// The fix.
-        mend: &'static str,
+        fix: &'static str,
     },
     /// Machine: a permission is missing.
-    #[error("{what}: not permitted; {mend}")]
+    #[error("{what}: not permitted; {fix}")]
     NotPermitted {
         /// The operation that failed.
         what: String,
         /// The fix.
-        mend: &'static str,
+        fix: &'static str,
     },
     /// Machine: another program uses the interface.
-    #[error("interface {ifname} is busy: {mend}")]
+    #[error("interface {ifname} is busy: {fix}")]
     Busy {
         /// The interface.
         ifname: String,
         /// The fix.
-        mend: &'static str,
+        fix: &'static str,
     },
     /// Machine: another encryptor uses the interface.
     #[error(
@@ -139,7 +139,7 @@ impl PortError {
         match source.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => Self::NotPermitted {
                 what: what.into(),
-                mend: "run as root, or grant CAP_NET_ADMIN and CAP_NET_RAW in this namespace",
+                fix: "run as root, or grant CAP_NET_ADMIN and CAP_NET_RAW in this namespace",
             },
             _ => Self::System {
                 what: what.into(),

@@ -89,7 +89,7 @@ impl Switch {
     }
 
     /// Restores the line: frames pass again.
-    pub fn mend(&self) {
+    pub fn fix(&self) {
         self.shared.is_cut.store(false, Ordering::Release);
     }
 

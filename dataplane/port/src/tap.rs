@@ -322,15 +322,15 @@ fn open_device() -> Result<File, PortError> {
         .map_err(|source| match source.raw_os_error() {
             Some(libc::ENOENT) => PortError::NoDevice {
                 path: DEVICE,
-                mend: "`modprobe tun`; a container needs the device passed in",
+                fix: "`modprobe tun`; a container needs the device passed in",
             },
             Some(libc::ENODEV | libc::ENXIO) => PortError::NoDevice {
                 path: DEVICE,
-                mend: "the kernel has no TUN/TAP: `modprobe tun`",
+                fix: "the kernel has no TUN/TAP: `modprobe tun`",
             },
             Some(libc::EACCES | libc::EPERM) => PortError::NotPermitted {
                 what: format!("opening {DEVICE}"),
-                mend: "`chmod 666 /dev/net/tun` (making interfaces still takes CAP_NET_ADMIN)",
+                fix: "`chmod 666 /dev/net/tun` (making interfaces still takes CAP_NET_ADMIN)",
             },
             _ => PortError::System {
                 what: format!("opening {DEVICE}"),
@@ -354,15 +354,15 @@ fn refused(interface: &Interface, source: io::Error) -> PortError {
     match source.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => PortError::NotPermitted {
             what: format!("TAP interface {ifname}"),
-            mend: "grant CAP_NET_ADMIN, or make it beforehand: `ip tuntap add NAME mode tap user USER`",
+            fix: "grant CAP_NET_ADMIN, or make it beforehand: `ip tuntap add NAME mode tap user USER`",
         },
         Some(libc::EBUSY) => PortError::Busy {
             ifname,
-            mend: "another program has this TAP interface open",
+            fix: "another program has this TAP interface open",
         },
         Some(libc::EINVAL) => PortError::Busy {
             ifname,
-            mend: "it is there, but it is no TAP interface, or (several workers) not one with `multi_queue`",
+            fix: "it is there, but it is no TAP interface, or (several workers) not one with `multi_queue`",
         },
         _ => PortError::System {
             what: format!("TAP interface {ifname}"),

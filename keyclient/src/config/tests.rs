@@ -41,7 +41,7 @@ fn the_base_url_may_end_at_the_host_or_at_the_api() {
 }
 
 #[test]
-fn a_bad_base_url_is_named_with_its_mend() {
+fn a_bad_base_url_is_named_with_its_fix() {
     for (base, problem) in [
         ("", "not a URL"),
         ("kme-a:8443", "https only"),
@@ -55,7 +55,7 @@ fn a_bad_base_url_is_named_with_its_mend() {
         let error = config(base).urls().err().expect(base);
         assert_eq!((error.field, error.value.as_str()), ("url", base));
         assert!(error.problem.contains(problem), "{error}");
-        assert!(!error.mend.is_empty());
+        assert!(!error.fix.is_empty());
     }
 }
 

@@ -269,7 +269,7 @@ async fn alerts_in_the_handshake_say_who_is_to_blame() {
 }
 
 #[tokio::test]
-async fn wrong_files_are_named_with_field_and_mend() {
+async fn wrong_files_are_named_with_field_and_fix() {
     let pki = Pki::new();
     let kme = Kme::start(&pki, |_, _| good()).await;
     pki.write(

@@ -43,7 +43,7 @@ impl Clock {
     }
 
     /// Runs at the right rate from now on.
-    pub(crate) fn mend(&mut self, now: Duration) {
+    pub(crate) fn fix(&mut self, now: Duration) {
         self.jump(now, Duration::ZERO, RIGHT);
     }
 }

@@ -328,7 +328,7 @@ impl World {
         }
         for end in &mut self.ends {
             if let Some(process) = &mut end.process {
-                process.clock.mend(self.now);
+                process.clock.fix(self.now);
             }
         }
         self.kmes.refill()

@@ -381,12 +381,12 @@ fn pki_adds_an_sae_to_the_authority_that_is_there() {
 }
 
 #[test]
-fn status_without_a_daemon_says_how_to_mend() {
+fn status_without_a_daemon_says_the_fix() {
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("none.sock");
     let ended = run(PROGRAM, ["status", "--socket", absent.to_str().unwrap()]);
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
-    for words in ["no daemon answers", "none.sock", "mend"] {
+    for words in ["no daemon answers", "none.sock", "fix"] {
         assert!(ended.stderr.contains(words), "{words:?}: {}", ended.stderr);
     }
     // Another program listens there and does not send a status of ours.

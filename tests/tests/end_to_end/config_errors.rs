@@ -51,7 +51,7 @@ pub(super) const fn mistake(
 
 const ENCRYPTOR: &[Mistake] = &[
     // Invalid TOML, unknown keys, missing keys.
-    mistake("[red]", "[red", &["line ", "mend: "]),
+    mistake("[red]", "[red", &["line ", "fix: "]),
     mistake(
         "mtu = 1500",
         "mtuu = 1500",
@@ -60,18 +60,18 @@ const ENCRYPTOR: &[Mistake] = &[
             "red",
             "mtuu",
             "unknown field",
-            "mend: correct the spelling",
+            "fix: correct the spelling",
         ],
     ),
     mistake(
         "[macsec]",
         "[macsecc]",
-        &["macsecc", "unknown field", "mend: "],
+        &["macsecc", "unknown field", "fix: "],
     ),
     mistake(
         "name = \"site-a\"\n",
         "name = \"site-a\"\ncolour = \"red\"\n",
-        &["encryptor", "colour", "unknown field", "mend: "],
+        &["encryptor", "colour", "unknown field", "fix: "],
     ),
     mistake(
         "name = \"site-a\"\n",
@@ -79,61 +79,53 @@ const ENCRYPTOR: &[Mistake] = &[
         &[
             "encryptor",
             "missing field `name`",
-            "mend: add the line name",
+            "fix: add the line name",
         ],
     ),
     mistake(
         "sae_id = \"sae-b\"\n",
         "",
-        &[
-            "peer",
-            "missing field `sae_id`",
-            "mend: add the line sae_id",
-        ],
+        &["peer", "missing field `sae_id`", "fix: add the line sae_id"],
     ),
     // Ports.
     mistake(
         "mtu = 1500",
         "mtu = 9001",
-        &["red.mtu = 9001", "out of range", "mend: 68 to 9000"],
+        &["red.mtu = 9001", "out of range", "fix: 68 to 9000"],
     ),
     mistake(
         "count = 1",
         "count = 17",
-        &["worker.count = 17", "out of range", "mend: 1 to 16"],
+        &["worker.count = 17", "out of range", "fix: 1 to 16"],
     ),
     mistake(
         "mtu = 1500",
         "mtu = 67",
-        &["red.mtu = 67", "out of range", "mend: 68 to 9000"],
+        &["red.mtu = 67", "out of range", "fix: 68 to 9000"],
     ),
-    mistake("mtu = 1500", "mtu = 70000", &["red.mtu", "70000", "mend: "]),
-    mistake("mtu = 1500", "mtu = -1", &["red.mtu", "-1", "mend: "]),
+    mistake("mtu = 1500", "mtu = 70000", &["red.mtu", "70000", "fix: "]),
+    mistake("mtu = 1500", "mtu = -1", &["red.mtu", "-1", "fix: "]),
     mistake(
         "mtu = 1500",
         "mtu = \"1500\"",
-        &["red.mtu", "\"1500\"", "mend: "],
+        &["red.mtu", "\"1500\"", "fix: "],
     ),
     mistake(
         "\"black0\"",
         "\"red0\"",
-        &["black.interface = red0", "also the red interface", "mend: "],
+        &["black.interface = red0", "also the red interface", "fix: "],
     ),
-    mistake(
-        "\"red0\"",
-        "\"a/b\"",
-        &["red.interface = \"a/b\"", "mend: "],
-    ),
-    mistake("\"red0\"", "\"\"", &["red.interface = \"\"", "mend: "]),
+    mistake("\"red0\"", "\"a/b\"", &["red.interface = \"a/b\"", "fix: "]),
+    mistake("\"red0\"", "\"\"", &["red.interface = \"\"", "fix: "]),
     mistake(
         "\"black0\"",
         "\"sixteen-letters-\"",
-        &["black.interface = \"sixteen-letters-\"", "mend: 1 to 15"],
+        &["black.interface = \"sixteen-letters-\"", "fix: 1 to 15"],
     ),
     mistake(
         "[black]\nport = \"packet\"",
         "[black]\nport = \"pdk\"",
-        &["black.port", "pdk", "mend: "],
+        &["black.port", "pdk", "fix: "],
     ),
     // MACsec and rekey.
     mistake(
@@ -142,7 +134,7 @@ const ENCRYPTOR: &[Mistake] = &[
         &[
             "(macsec.suite) = \"aes\"",
             "no cipher suite",
-            "mend: gcm-aes-xpn-256",
+            "fix: gcm-aes-xpn-256",
         ],
     ),
     mistake(
@@ -151,23 +143,23 @@ const ENCRYPTOR: &[Mistake] = &[
         &[
             "macsec.replay_window = 4000000000",
             "too wide",
-            "mend: at most",
+            "fix: at most",
         ],
     ),
     mistake(
         "replay_window = 1024",
         "replay_window = -5",
-        &["macsec.replay_window", "-5", "mend: "],
+        &["macsec.replay_window", "-5", "fix: "],
     ),
     mistake(
         "interval = \"1000ms\"",
         "interval = \"50ms\"",
-        &["rekey.interval = 50ms", "out of range", "mend: 100ms to"],
+        &["rekey.interval = 50ms", "out of range", "fix: 100ms to"],
     ),
     mistake(
         "interval = \"1000ms\"",
         "interval = \"3 weeks\"",
-        &["rekey.interval", "mend: 100ms to"],
+        &["rekey.interval", "fix: 100ms to"],
     ),
     mistake(
         "interval = \"1000ms\"",
@@ -175,32 +167,28 @@ const ENCRYPTOR: &[Mistake] = &[
         &[
             "(rekey.interval) = \"soon\"",
             "no duration",
-            "mend: write a number with its unit",
+            "fix: write a number with its unit",
         ],
     ),
     mistake(
         "interval = \"1000ms\"",
         "interval = 3",
-        &["rekey.interval", "3", "mend: "],
+        &["rekey.interval", "3", "fix: "],
     ),
     mistake(
         "interval = \"1000ms\"",
         "interval = \"10m\"",
-        &[
-            "rekey.hold_max = 5m",
-            "shorter than two intervals",
-            "mend: ",
-        ],
+        &["rekey.hold_max = 5m", "shorter than two intervals", "fix: "],
     ),
     mistake(
         "interval = \"1000ms\"",
         "ethertype = 0x88e5",
-        &["rekey.ethertype = 0x88e5", "mend: 0x88b5"],
+        &["rekey.ethertype = 0x88e5", "fix: 0x88b5"],
     ),
     mistake(
         "interval = \"1000ms\"",
         "ethertype = 100",
-        &["rekey.ethertype = 0x0064", "mend: 0x88b5"],
+        &["rekey.ethertype = 0x0064", "fix: 0x88b5"],
     ),
     mistake(
         "interval = \"1000ms\"",
@@ -208,7 +196,7 @@ const ENCRYPTOR: &[Mistake] = &[
         &[
             "(rekey.destination) = \"nowhere\"",
             "no MAC address",
-            "mend: six pairs",
+            "fix: six pairs",
         ],
     ),
     // This box.
@@ -218,7 +206,7 @@ const ENCRYPTOR: &[Mistake] = &[
         &[
             "(encryptor.mac) = \"02:00\"",
             "no MAC address",
-            "mend: six pairs",
+            "fix: six pairs",
         ],
     ),
     mistake(
@@ -227,44 +215,44 @@ const ENCRYPTOR: &[Mistake] = &[
         &[
             "(encryptor.engine) = \"enigma\"",
             "no AES-GCM engine",
-            "mend: auto",
+            "fix: auto",
         ],
     ),
     // KME.
     mistake(
         "\"https://127",
         "\"http://127",
-        &["kme.url = http://127.0.0.1:8443", "no https URL", "mend: "],
+        &["kme.url = http://127.0.0.1:8443", "no https URL", "fix: "],
     ),
     mistake(
         "\"https://127.0.0.1:8443\"",
         "\"https://\"",
-        &["kme.url", "https://", "mend"],
+        &["kme.url", "https://", "fix"],
     ),
     mistake(
         "timeout = \"500ms\"",
         "timeout = \"1ms\"",
-        &["kme.timeout = 1ms", "out of range", "mend: 50ms to 30s"],
+        &["kme.timeout = 1ms", "out of range", "fix: 50ms to 30s"],
     ),
     mistake(
         "timeout = \"500ms\"",
         "form = \"put\"",
-        &["kme.form", "put", "mend: "],
+        &["kme.form", "put", "fix: "],
     ),
     mistake(
         "pki/ca.pem",
         "pki/nobody.pem",
-        &["kme.ca", "nobody.pem", "mend"],
+        &["kme.ca", "nobody.pem", "fix"],
     ),
     mistake(
         "pki/sae-a.pem",
         "site-a.toml",
-        &["kme.cert", "site-a.toml", "mend"],
+        &["kme.cert", "site-a.toml", "fix"],
     ),
     mistake(
         "pki/sae-a.key",
         "pki/sae-b.key",
-        &["kme.key", "sae-b.key", "mend"],
+        &["kme.key", "sae-b.key", "fix"],
     ),
     // Peer.
     mistake(
@@ -274,7 +262,7 @@ const ENCRYPTOR: &[Mistake] = &[
             "peer.psk_file",
             "nothing.psk",
             "cannot be read",
-            "mend: make one with `qmacsec pki --psk",
+            "fix: make one with `qmacsec pki --psk",
         ],
     ),
     mistake(
@@ -284,7 +272,7 @@ const ENCRYPTOR: &[Mistake] = &[
             "peer.psk_file",
             "open.psk",
             "open to others (mode 644)",
-            "mend: chmod 600",
+            "fix: chmod 600",
         ],
     ),
     mistake(
@@ -294,13 +282,13 @@ const ENCRYPTOR: &[Mistake] = &[
             "peer.psk_file",
             "group.psk",
             "open to others (mode 640)",
-            "mend: chmod 600",
+            "fix: chmod 600",
         ],
     ),
     mistake(
         "psk_file = \"pair-a.psk\"",
         "psk_file = \"short.psk\"",
-        &["peer.psk_file", "short.psk", "mend: 32 to 64 octets"],
+        &["peer.psk_file", "short.psk", "fix: 32 to 64 octets"],
     ),
     mistake(
         "psk_file = \"pair-a.psk\"",
@@ -309,18 +297,18 @@ const ENCRYPTOR: &[Mistake] = &[
             "peer.psk_file",
             "words.psk",
             "is not hex",
-            "mend: 64 to 128 hex digits",
+            "fix: 64 to 128 hex digits",
         ],
     ),
     mistake(
         "psk_file = \"pair-a.psk\"",
         "psk_file = \"odd.psk\"",
-        &["peer.psk_file", "odd.psk", "mend: "],
+        &["peer.psk_file", "odd.psk", "fix: "],
     ),
     mistake(
         "psk_file = \"pair-a.psk\"\n",
         "psk_file = \"pair-a.psk\"\n[[peer]]\nname = \"c\"\nsae_id = \"c\"\npsk_file = \"c\"\n",
-        &["peer", "2 peers", "mend: exactly one"],
+        &["peer", "2 peers", "fix: exactly one"],
     ),
 ];
 
@@ -369,7 +357,7 @@ fn a_config_that_is_fine_passes() {
 }
 
 #[test]
-fn every_mistake_names_file_key_value_and_mend() {
+fn every_mistake_names_file_key_value_and_fix() {
     let folder = Folder::new(&Settings::default());
     write_bad_secrets(&folder);
     let file = fine(&folder);
@@ -499,36 +487,36 @@ pub(super) const KME: &str = "status_socket = \"kme.sock\"\n\n[link]\npreset = \
     sae_ids = [\"sae-b\"]\n";
 
 const LAB_KME: &[Mistake] = &[
-    mistake("[link]", "[link", &["line ", "mend: "]),
+    mistake("[link]", "[link", &["line ", "fix: "]),
     mistake(
         "km = 50.0",
         "kilometres = 50.0",
-        &["link", "kilometres", "unknown field", "mend: "],
+        &["link", "kilometres", "unknown field", "fix: "],
     ),
     mistake(
         "kme_id = \"kme-a\"\n",
         "kme_id = \"kme-a\"\nsaes = 3\n",
-        &["kme", "saes", "unknown field", "mend: "],
+        &["kme", "saes", "unknown field", "fix: "],
     ),
     mistake(
         "listen = \"127.0.0.1:0\"\n",
         "",
-        &["kme", "missing field `listen`", "mend: add the line listen"],
+        &["kme", "missing field `listen`", "fix: add the line listen"],
     ),
     mistake(
         "\"127.0.0.1:0\"",
         "\"here\"",
-        &["kme", "listen", "\"here\"", "mend: "],
+        &["kme", "listen", "\"here\"", "fix: "],
     ),
     mistake(
         "\"127.0.0.1:0\"",
         "\"203.0.113.9:1\"",
-        &["kme.listen = 203.0.113.9:1", "kme-a", "mend: "],
+        &["kme.listen = 203.0.113.9:1", "kme-a", "fix: "],
     ),
     mistake(
         "sae_ids = [\"sae-b\"]",
         "sae_ids = [\"sae-a\"]",
-        &["kme.sae_ids = \"sae-a\"", "twice", "mend: "],
+        &["kme.sae_ids = \"sae-a\"", "twice", "fix: "],
     ),
     mistake(
         "preset = \"metro-50km\"",
@@ -539,32 +527,32 @@ const LAB_KME: &[Mistake] = &[
     mistake(
         "km = 50.0",
         "km = \"far\"",
-        &["link.km", "\"far\"", "mend: "],
+        &["link.km", "\"far\"", "fix: "],
     ),
     mistake(
         "key_life = \"60s\"",
         "key_life = \"long\"",
-        &["(link.key_life) = \"long\"", "no duration", "mend: "],
+        &["(link.key_life) = \"long\"", "no duration", "fix: "],
     ),
     mistake(
         "sae_ids = [\"sae-b\"]",
         "sae_ids = []",
-        &["kme.sae_ids", "kme-b serves nobody", "mend: "],
+        &["kme.sae_ids", "kme-b serves nobody", "fix: "],
     ),
     mistake(
         "pki/kme-a.pem",
         "pki/nobody.pem",
-        &["kme.cert", "kme-a", "nobody.pem", "mend: "],
+        &["kme.cert", "kme-a", "nobody.pem", "fix: "],
     ),
     mistake(
         "pki/kme-a.key",
         "pki/kme-b.key",
-        &["kme.key", "kme-a", "mend: "],
+        &["kme.key", "kme-a", "fix: "],
     ),
 ];
 
 #[test]
-fn every_mistake_of_a_kme_names_file_key_value_and_mend() {
+fn every_mistake_of_a_kme_names_file_key_value_and_fix() {
     let folder = Folder::new(&Settings::default());
     let file = folder.path().join("kme.toml");
     let mut wrong = String::new();

@@ -81,10 +81,10 @@ fn what_cannot_be_taken_over_is_named_and_nothing_is() {
     let with_rule = format!("{original}{LLDP_BYPASSES}");
     let slower = with_rule.replace("interval = \"1000ms\"", "interval = \"2000ms\"");
     assert_ne!(slower, with_rule);
-    refused(&slower, &["rekey.interval", "restart", "mend:"]);
+    refused(&slower, &["rekey.interval", "restart", "fix:"]);
     refused(
         &with_rule.replace("lldp", "lacp"),
-        &["policy.rule[0].protocol", "mend:"],
+        &["policy.rule[0].protocol", "fix:"],
     );
     refused("[encryptor", &["TOML"]);
     fs::remove_file(&file).unwrap();

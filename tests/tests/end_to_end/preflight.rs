@@ -81,7 +81,7 @@ const TRAPS: &[Mistake] = &[
     mistake(
         "\"site-a.sock\"",
         "\"absent/site-a.sock\"",
-        &["encryptor.status_socket", "no such folder", "mend: "],
+        &["encryptor.status_socket", "no such folder", "fix: "],
     ),
     mistake(
         "\"site-a.sock\"",
@@ -91,53 +91,49 @@ const TRAPS: &[Mistake] = &[
             "precious",
             "is no socket",
             "left alone",
-            "mend: ",
+            "fix: ",
         ],
     ),
     mistake(
         "\"site-a.sock\"",
         "\"pki\"",
-        &["encryptor.status_socket", "is no socket", "mend: "],
+        &["encryptor.status_socket", "is no socket", "fix: "],
     ),
     mistake(
         "\"site-a.sock\"",
         "\"a-name-that-is-so-long-that-with-the-folder-before-it-no-socket-address-of-the-system-\
          has-room-for-it-any-more\"",
-        &[
-            "encryptor.status_socket",
-            "longer than 107 octets",
-            "mend: ",
-        ],
+        &["encryptor.status_socket", "longer than 107 octets", "fix: "],
     ),
     mistake(
         "name = \"site-a\"\n",
         "name = \"site-a\"\nledger = \"absent/site-a.ledger\"\n",
-        &["encryptor.ledger", "no such folder", "mend: "],
+        &["encryptor.ledger", "no such folder", "fix: "],
     ),
     mistake(
         "name = \"site-a\"\n",
         "name = \"site-a\"\nledger = \"precious\"\n",
-        &["encryptor.ledger", "is no ledger", "left alone", "mend: "],
+        &["encryptor.ledger", "is no ledger", "left alone", "fix: "],
     ),
     mistake(
         "name = \"site-a\"\n",
         "name = \"site-a\"\nledger = \"fifo.ledger\"\n",
-        &["encryptor.ledger", "is no file", "mend: "],
+        &["encryptor.ledger", "is no file", "fix: "],
     ),
     mistake(
         "cores = []",
         "cores = [999]",
-        &["worker.cores = 999", "does not have", "mend: "],
+        &["worker.cores = 999", "does not have", "fix: "],
     ),
     mistake(
         "name = \"site-b\"",
         "name = \"site-a\"",
-        &["peer.name", "this encryptor", "mend: "],
+        &["peer.name", "this encryptor", "fix: "],
     ),
     mistake(
         "sae_id = \"sae-b\"",
         "sae_id = \"sae-a\"",
-        &["peer.sae_id = sae-a", "our own", "mend: "],
+        &["peer.sae_id = sae-a", "our own", "fix: "],
     ),
     mistake(
         "pair-a.psk",
@@ -157,12 +153,12 @@ const TRAPS: &[Mistake] = &[
     mistake(
         "pair-a.psk",
         "fifo.psk",
-        &["peer.psk_file", "is a FIFO", "mend: "],
+        &["peer.psk_file", "is a FIFO", "fix: "],
     ),
     mistake(
         "pair-a.psk",
         "pki",
-        &["peer.psk_file", "is a directory", "mend: "],
+        &["peer.psk_file", "is a directory", "fix: "],
     ),
     mistake(
         "pair-a.psk",
@@ -192,13 +188,13 @@ const TRAPS: &[Mistake] = &[
     mistake(
         "pki/sae-a.key",
         "fifo.key",
-        &["kme.key", "is a FIFO", "mend: "],
+        &["kme.key", "is a FIFO", "fix: "],
     ),
-    mistake("pki/ca.pem", "fifo.pem", &["kme.ca", "is a FIFO", "mend: "]),
+    mistake("pki/ca.pem", "fifo.pem", &["kme.ca", "is a FIFO", "fix: "]),
     mistake(
         "pki/sae-a.pem",
         "/dev/zero",
-        &["kme.cert = /dev/zero", "is a device", "mend: "],
+        &["kme.cert = /dev/zero", "is a device", "fix: "],
     ),
 ];
 

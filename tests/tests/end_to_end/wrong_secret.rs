@@ -47,7 +47,7 @@ fn is_said_within_5_s_and_no_frame_passes() {
             .unwrap()
             .to_owned();
         assert!(
-            line.contains("ERROR") && line.contains("mend") && line.contains("psk_file"),
+            line.contains("ERROR") && line.contains("fix") && line.contains("psk_file"),
             "{line}"
         );
         let socket = pair.folder.socket(side);

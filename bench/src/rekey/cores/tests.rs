@@ -85,7 +85,7 @@ fn hosts_are_real_time_threads_where_that_is_asked_for_and_only_for_their_work()
 }
 
 #[test]
-fn a_throttle_of_real_time_threads_is_refused_with_the_mend() {
+fn a_throttle_of_real_time_threads_is_refused_with_the_fix() {
     let throttled = std::fs::read_to_string(THROTTLE)
         .expect("a Linux kernel")
         .trim()

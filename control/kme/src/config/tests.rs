@@ -46,7 +46,7 @@ fn every_bad_link_value_is_named() {
         spoil(&mut link);
         let error = link.check().unwrap_err();
         assert_eq!(error.field, field, "{error}");
-        assert!(!error.mend.is_empty());
+        assert!(!error.fix.is_empty());
     }
 }
 

@@ -87,7 +87,7 @@ fn every_value_out_of_range_is_refused_with_its_name() {
 }
 
 #[test]
-fn the_error_names_value_range_and_mend() {
+fn the_error_names_value_range_and_fix() {
     let error = Receiver::trusted(Detection::Homodyne, 60.0, 0.1).unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -167,11 +167,11 @@ fn too_small_a_block() {
         panic!("{reason:?}")
     };
     assert_eq!(symbols, 10_000_000);
-    let mended = Link {
+    let fixed = Link {
         block: link.block.with_symbols(2 * needed).unwrap(),
         ..link
     };
-    assert_eq!(Supply::of(&mended).no_key, None);
+    assert_eq!(Supply::of(&fixed).no_key, None);
     let text = reason.to_string();
     assert!(
         text.starts_with("a block of 1e7 symbols is too small: key begins at"),

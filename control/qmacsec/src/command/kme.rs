@@ -223,7 +223,7 @@ fn mistake(file: &Path, config: &KmeFile, error: &StartError) -> ConfigError {
                 field => format!("kme.{field}"),
             };
             let mistake = ConfigError::new(file, key, "cannot be used");
-            mistake.value(&wrong.value).mend(&wrong.mend)
+            mistake.value(&wrong.value).fix(&wrong.fix)
         }
         StartError::Listen {
             kme_id,
@@ -242,7 +242,7 @@ fn mistake(file: &Path, config: &KmeFile, error: &StartError) -> ConfigError {
             format!("{kme_id} cannot listen: {source}"),
         )
         .value(address)
-        .mend("a free port of an address that this machine has"),
+        .fix("a free port of an address that this machine has"),
         StartError::Tls { kme_id, source } => {
             let kme = config.kme.iter().find(|kme| &kme.kme_id == kme_id);
             let path = match source {
@@ -260,10 +260,10 @@ fn mistake(file: &Path, config: &KmeFile, error: &StartError) -> ConfigError {
                 _ => "kme",
             };
             let text = source.to_string();
-            let (problem, mend) = text
+            let (problem, fix) = text
                 .rsplit_once("; ")
                 .unwrap_or((&text, "a PEM file that holds what its key is for"));
-            ConfigError::new(file, key, format!("{kme_id}: {problem}")).mend(mend)
+            ConfigError::new(file, key, format!("{kme_id}: {problem}")).fix(fix)
         }
         StartError::Entropy(_) => ConfigError::new(file, "", error.to_string()),
     }

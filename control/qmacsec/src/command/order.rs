@@ -85,7 +85,7 @@ pub fn reload(args: &ReloadArgs) -> Outcome {
 /// No daemon answers, or `--yes` is missing.
 pub fn zeroise(args: &ZeroiseArgs) -> Outcome {
     if !args.yes {
-        return Err("zeroise stops all traffic until the daemon is started anew; mend: if you mean it, add --yes".into());
+        return Err("zeroise stops all traffic until the daemon is started anew; fix: if you mean it, add --yes".into());
     }
     let done: Done = request(&args.socket, Request::Zeroise)?;
     print(&done, args.json)

@@ -345,13 +345,13 @@ impl EncryptorConfig {
     fn check_peer(&self, file: &Path) -> Result<(), ConfigError> {
         let [peer] = self.peer.as_slice() else {
             let problem = format!("{} peers are configured", self.peer.len());
-            return Err(ConfigError::new(file, "peer", problem).mend("exactly one [[peer]] today"));
+            return Err(ConfigError::new(file, "peer", problem).fix("exactly one [[peer]] today"));
         };
         if peer.name == self.encryptor.name {
             return Err(
                 ConfigError::new(file, "peer.name", "is the name of this encryptor")
                     .value(format!("{:?}", peer.name))
-                    .mend("name the encryptor at the other end of the line"),
+                    .fix("name the encryptor at the other end of the line"),
             );
         }
         Ok(())
@@ -362,7 +362,7 @@ impl EncryptorConfig {
             return Err(
                 ConfigError::new(file, "encryptor.ledger_max_size", "is too small")
                     .value(self.encryptor.ledger_max_size)
-                    .mend(format!("{} or more", Size::of(limits::LEDGER_MAX_LEN_MIN))),
+                    .fix(format!("{} or more", Size::of(limits::LEDGER_MAX_LEN_MIN))),
             );
         }
         Ok(())
@@ -373,14 +373,14 @@ impl EncryptorConfig {
             return Err(
                 ConfigError::new(file, "macsec.replay_window", "is too wide")
                     .value(self.macsec.replay_window)
-                    .mend(format!("at most {}", limits::REPLAY_WINDOW_MAX)),
+                    .fix(format!("at most {}", limits::REPLAY_WINDOW_MAX)),
             );
         }
         if self.macsec.clear_vlan_tags > limits::CLEAR_VLAN_TAGS_MAX {
             return Err(
                 ConfigError::new(file, "macsec.clear_vlan_tags", "is out of range")
                     .value(self.macsec.clear_vlan_tags)
-                    .mend(format!(
+                    .fix(format!(
                         "0 to {}, the same at both ends",
                         limits::CLEAR_VLAN_TAGS_MAX
                     )),
@@ -390,7 +390,7 @@ impl EncryptorConfig {
             return Err(
                 ConfigError::new(file, "macsec.line_vlan_tags", "is out of range")
                     .value(self.macsec.line_vlan_tags)
-                    .mend(format!("0 to {}", limits::LINE_VLAN_TAGS_MAX)),
+                    .fix(format!("0 to {}", limits::LINE_VLAN_TAGS_MAX)),
             );
         }
         Ok(())
@@ -407,7 +407,7 @@ impl EncryptorConfig {
             let problem = format!("is also the red {}", black.key());
             return Err(ConfigError::new(file, key, problem)
                 .value(black.name())
-                .mend("red and black are two interfaces"));
+                .fix("red and black are two interfaces"));
         }
         Ok(())
     }
@@ -416,7 +416,7 @@ impl EncryptorConfig {
         if !(limits::RED_MTU_MIN..=limits::RED_MTU_MAX).contains(&self.red.mtu) {
             return Err(ConfigError::new(file, "red.mtu", "is out of range")
                 .value(self.red.mtu)
-                .mend(format!(
+                .fix(format!(
                     "{} to {}",
                     limits::RED_MTU_MIN,
                     limits::RED_MTU_MAX

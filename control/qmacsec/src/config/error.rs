@@ -10,7 +10,7 @@ pub struct ConfigError {
     key: String,
     value: Option<String>,
     problem: String,
-    mend: Option<String>,
+    fix: Option<String>,
 }
 
 impl ConfigError {
@@ -21,7 +21,7 @@ impl ConfigError {
             key: key.into(),
             value: None,
             problem: problem.into(),
-            mend: None,
+            fix: None,
         }
     }
 
@@ -32,8 +32,8 @@ impl ConfigError {
     }
 
     /// Sets the fix.
-    pub(crate) fn mend(mut self, mend: impl Into<String>) -> Self {
-        self.mend = Some(mend.into());
+    pub(crate) fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
         self
     }
 }
@@ -48,8 +48,8 @@ impl fmt::Display for ConfigError {
             write!(f, " = {value}")?;
         }
         write!(f, ": {}", self.problem)?;
-        if let Some(mend) = &self.mend {
-            write!(f, "\n  mend: {mend}")?;
+        if let Some(fix) = &self.fix {
+            write!(f, "\n  fix: {fix}")?;
         }
         Ok(())
     }

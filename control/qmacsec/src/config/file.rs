@@ -22,7 +22,7 @@ pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<T, ConfigError> {
 pub(crate) fn text(file: &Path) -> Result<String, ConfigError> {
     let unreadable = |problem: String| {
         ConfigError::new(file, "", format!("cannot be read: {problem}"))
-            .mend("give the path of a readable TOML file with --config")
+            .fix("give the path of a readable TOML file with --config")
     };
     let octets = keyclient::file::read(file, FILE_LEN_MAX);
     let octets = octets.map_err(|error| unreadable(error.to_string()))?;
@@ -90,7 +90,7 @@ impl Fault {
 fn attempt<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Box<Fault>> {
     let syntax = |error: &toml::de::Error| Fault {
         mistake: ConfigError::new(file, at_line(text, error), error.message().to_owned())
-            .mend("the file is TOML: [section] lines, then key = \"value\" lines"),
+            .fix("the file is TOML: [section] lines, then key = \"value\" lines"),
         key: ".".to_owned(),
         span: None,
         missing: None,
@@ -100,9 +100,9 @@ fn attempt<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Box<Fault>
         let key = error.path().to_string();
         let inner = error.into_inner();
         let missing = inner.message().strip_prefix("missing field ");
-        let (problem, mut mend) = split_mend(inner.message());
+        let (problem, mut fix) = split_fix(inner.message());
         if is_section(text, &inner) && inner.message().ends_with(", expected a sequence") {
-            mend = Some(format!("write [[{key}]]"));
+            fix = Some(format!("write [[{key}]]"));
         }
         let mut mistake = if key == "." {
             ConfigError::new(file, at_line(text, &inner), problem)
@@ -112,8 +112,8 @@ fn attempt<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Box<Fault>
         if let Some(value) = value_at(text, &inner) {
             mistake = mistake.value(value);
         }
-        if let Some(mend) = mend {
-            mistake = mistake.mend(mend);
+        if let Some(fix) = fix {
+            mistake = mistake.fix(fix);
         }
         Box::new(Fault {
             mistake,
@@ -157,13 +157,13 @@ fn blank(text: &mut String, lines: Range<usize>) {
     }
 }
 
-/// Splits off the fix: messages of our own value types end with `; mend: ...`.
-fn split_mend(message: &str) -> (String, Option<String>) {
+/// Splits off the fix: messages of our own value types end with `; fix: ...`.
+fn split_fix(message: &str) -> (String, Option<String>) {
     let first_line = message.lines().next().unwrap_or(message);
-    if let Some((problem, mend)) = first_line.split_once("; mend: ") {
-        return (problem.to_owned(), Some(mend.to_owned()));
+    if let Some((problem, fix)) = first_line.split_once("; fix: ") {
+        return (problem.to_owned(), Some(fix.to_owned()));
     }
-    let mend = if first_line.starts_with("unknown field") {
+    let fix = if first_line.starts_with("unknown field") {
         Some("correct the spelling, or delete the line: unknown keys are never ignored".to_owned())
     } else if let Some(rest) = first_line.strip_prefix("missing field ") {
         Some(format!("add the line {} = ...", rest.trim_matches('`')))
@@ -174,7 +174,7 @@ fn split_mend(message: &str) -> (String, Option<String>) {
             .rsplit_once(", expected ")
             .map(|(_, kind)| format!("write {}", in_words(kind)))
     };
-    (first_line.to_owned(), mend)
+    (first_line.to_owned(), fix)
 }
 
 /// Describes the type that serde expects in plain words.

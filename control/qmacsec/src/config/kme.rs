@@ -94,7 +94,7 @@ impl KmeFile {
                 "kme",
                 format!("{} KMEs are configured", self.kme.len()),
             )
-            .mend("one [[kme]] that serves both SAEs, or the two ends of one link"));
+            .fix("one [[kme]] that serves both SAEs, or the two ends of one link"));
         }
         for kme in &self.kme {
             name::check(file, "kme.kme_id", &kme.kme_id)?;
@@ -107,7 +107,7 @@ impl KmeFile {
                     "kme.sae_ids",
                     format!("{} serves nobody", kme.kme_id),
                 )
-                .mend("name the SAEs of this site: sae_ids = [\"sae-a\"]"));
+                .fix("name the SAEs of this site: sae_ids = [\"sae-a\"]"));
             }
         }
         if self.kme.iter().map(|kme| kme.sae_ids.len()).sum::<usize>() < 2 {
@@ -116,7 +116,7 @@ impl KmeFile {
                 "kme.sae_ids",
                 "a key is for two SAEs, and only one is named",
             )
-            .mend("name both SAEs here, or add a second [[kme]] for the other end"));
+            .fix("name both SAEs here, or add a second [[kme]] for the other end"));
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ pub(super) fn check(file: &Path, key: &str, name: &str) -> Result<(), ConfigErro
     };
     Err(ConfigError::new(file, key, problem)
         .value(shortened(name))
-        .mend(format!(
+        .fix(format!(
             "1 to {} octets of visible characters and spaces",
             limits::NAME_LEN_MAX
         )))

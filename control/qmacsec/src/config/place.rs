@@ -42,7 +42,7 @@ impl Dpdk {
             if !range.contains(&value) {
                 return Err(ConfigError::new(file, key, "is out of range")
                     .value(value)
-                    .mend(format!("{} to {}", range.start(), range.end())));
+                    .fix(format!("{} to {}", range.start(), range.end())));
             }
         }
         Ok(())
@@ -80,7 +80,7 @@ impl<'a> Place<'a> {
             return Err(
                 ConfigError::new(file, key("device"), "is for port = \"dpdk\" only")
                     .value(device.0.devargs())
-                    .mend("write port = \"dpdk\", or interface = ... in its place"),
+                    .fix("write port = \"dpdk\", or interface = ... in its place"),
             );
         }
         if self.interface.is_empty() {
@@ -90,7 +90,7 @@ impl<'a> Place<'a> {
                 "missing field, or an empty name",
             )
             .value("\"\"")
-            .mend("add the line interface = ..., a name as `ip link` shows it"));
+            .fix("add the line interface = ..., a name as `ip link` shows it"));
         }
         let valid = self.interface.len() <= crate::limits::INTERFACE_NAME_MAX
             && (self.interface.bytes()).all(|b| b.is_ascii_graphic() && b != b'/');
@@ -98,7 +98,7 @@ impl<'a> Place<'a> {
             return Err(
                 ConfigError::new(file, key("interface"), "is no name of an interface")
                     .value(format!("{:?}", self.interface))
-                    .mend("1 to 15 visible characters without a slash, as `ip link` shows it"),
+                    .fix("1 to 15 visible characters without a slash, as `ip link` shows it"),
             );
         }
         Ok(())
@@ -110,18 +110,18 @@ impl<'a> Place<'a> {
             return Err(
                 ConfigError::new(file, key("port"), "this program is built without DPDK")
                     .value("dpdk")
-                    .mend("cargo build --release --features dpdk, or port = \"xdp\""),
+                    .fix("cargo build --release --features dpdk, or port = \"xdp\""),
             );
         }
         if !self.interface.is_empty() {
             return Err(
                 ConfigError::new(file, key("interface"), "is not for port = \"dpdk\"")
                     .value(self.interface)
-                    .mend("write device = ... in its place: a PCI address, or a virtual device"),
+                    .fix("write device = ... in its place: a PCI address, or a virtual device"),
             );
         }
         if self.device.is_none() {
-            return Err(ConfigError::new(file, key("device"), "missing field").mend(
+            return Err(ConfigError::new(file, key("device"), "missing field").fix(
                 "add the line device = \"0000:3b:00.0\", a PCI address as `dpdk-devbind.py --status` \
                  shows it",
             ));

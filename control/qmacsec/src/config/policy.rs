@@ -51,18 +51,18 @@ impl Policy {
             };
             let rule = rule.rule().ok_or_else(|| {
                 wrong("protocol", "names what destination or ethertype names too")
-                    .mend("a protocol stands for its destination or EtherType: give one of them")
+                    .fix("a protocol stands for its destination or EtherType: give one of them")
             })?;
             if rule.action == Action::Bypass && rule.ethertype == Some(rekey_ethertype) {
                 return Err(wrong("ethertype", "is that of rekey frames")
                     .value(format!("{rekey_ethertype:#06x}"))
-                    .mend("these frames are the encryptor's own: another action, or another rekey.ethertype"));
+                    .fix("these frames are the encryptor's own: another action, or another rekey.ethertype"));
             }
             rules.push(rule);
         }
         self.table = worker::Policy::new(&rules, self.default.0).map_err(|error| {
             ConfigError::new(file, "policy", error.to_string())
-                .mend("correct that rule; docs/manual/policy.md has examples")
+                .fix("correct that rule; docs/manual/policy.md has examples")
         })?;
         Ok(())
     }

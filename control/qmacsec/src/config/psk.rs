@@ -24,24 +24,24 @@ impl Psk {
         };
         let text =
             file::read_secret(file, limits::PSK_FILE_LEN_MAX).map_err(|error| match error {
-                FileError::Absent => wrong(format!("cannot be read: {error}")).mend(
+                FileError::Absent => wrong(format!("cannot be read: {error}")).fix(
                     "make one with `qmacsec pki --psk FILE` and carry it to both sites by hand",
                 ),
                 FileError::TooLong { len, .. } => {
-                    wrong(format!("has {len} octets")).mend("64 to 128 hex digits, nothing else")
+                    wrong(format!("has {len} octets")).fix("64 to 128 hex digits, nothing else")
                 }
-                error => wrong(error.to_string()).mend(error.fix(file)),
+                error => wrong(error.to_string()).fix(error.fix(file)),
             })?;
         let octets = from_hex(text.trim_ascii()).ok_or_else(|| {
-            wrong("is not hex".to_owned()).mend("64 to 128 hex digits, nothing else")
+            wrong("is not hex".to_owned()).fix("64 to 128 hex digits, nothing else")
         })?;
         if !(limits::PSK_LEN_MIN..=limits::PSK_LEN_MAX).contains(&octets.len()) {
             return Err(wrong(format!("holds {} octets", octets.len()))
-                .mend("32 to 64 octets: 64 to 128 hex digits"));
+                .fix("32 to 64 octets: 64 to 128 hex digits"));
         }
         if let Some(why) = not_random(&octets) {
             return Err(wrong(format!("is no random number: {why}"))
-                .mend("make one with `qmacsec pki --psk FILE` or `openssl rand -hex 32`"));
+                .fix("make one with `qmacsec pki --psk FILE` or `openssl rand -hex 32`"));
         }
         Ok(Self(octets))
     }

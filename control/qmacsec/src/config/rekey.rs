@@ -33,13 +33,13 @@ impl Rekey {
             let problem = "cannot be used for rekey frames";
             return Err(ConfigError::new(file, "rekey.ethertype", problem)
                 .value(format!("{:#06x}", self.ethertype))
-                .mend("0x88b5 (default) or another free EtherType, the same at both ends"));
+                .fix("0x88b5 (default) or another free EtherType, the same at both ends"));
         }
         if self.destination.0.0 == [0; 6] {
             let problem = "is the address of nobody";
             return Err(ConfigError::new(file, "rekey.destination", problem)
                 .value(format!("{:?}", "00:00:00:00:00:00"))
-                .mend("leave it out, or give a group address or that of the other end"));
+                .fix("leave it out, or give a group address or that of the other end"));
         }
         Ok(())
     }
@@ -49,7 +49,7 @@ impl Rekey {
         if self.hold_max.0 < self.interval.0 * 2 {
             return Err(ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")
                 .value(self.hold_max)
-                .mend("a key must live through at least one missed change: give two intervals or more"));
+                .fix("a key must live through at least one missed change: give two intervals or more"));
         }
         let Some([first, second]) = self.stretch else {
             return Ok(());
@@ -61,7 +61,7 @@ impl Rekey {
         let problem = "does not grow from the interval to a third of hold_max";
         Err(ConfigError::new(file, "rekey.stretch", problem)
             .value(format!("[\"{first}\", \"{second}\"]"))
-            .mend(format!(
+            .fix(format!(
                 "two spans, like [\"10s\", \"1m\"], from {} to at most {}",
                 self.interval,
                 Span(most)
@@ -81,5 +81,5 @@ pub(super) fn span_within(
     }
     Err(ConfigError::new(file, key, "is out of range")
         .value(span)
-        .mend(format!("{} to {}", Span(min), Span(max))))
+        .fix(format!("{} to {}", Span(min), Span(max))))
 }

@@ -89,13 +89,13 @@ impl Kme {
             if !url.starts_with("https://") {
                 return Err(ConfigError::new(file, key, "is no https URL")
                     .value(url)
-                    .mend("keys travel over mutual TLS only: https://host:port"));
+                    .fix("keys travel over mutual TLS only: https://host:port"));
             }
             if port_of(url) == Some(0) {
                 return Err(
                     ConfigError::new(file, key, "has port 0, where nobody listens")
                         .value(url)
-                        .mend("give the port of the KME: https://host:port"),
+                        .fix("give the port of the KME: https://host:port"),
                 );
             }
         }
@@ -111,7 +111,7 @@ impl Kme {
             return Err(
                 ConfigError::new(file, "kme.fallback_url", "is the first KME again")
                     .value(&self.url)
-                    .mend("name another KME of this site, or leave it out"),
+                    .fix("name another KME of this site, or leave it out"),
             );
         }
         if let (None, Some(id)) = (&self.fallback_url, &self.fallback_kme_id) {
@@ -121,7 +121,7 @@ impl Kme {
                 "stands without a fallback_url",
             )
             .value(id)
-            .mend("add fallback_url, or leave it out"));
+            .fix("add fallback_url, or leave it out"));
         }
         span_within(
             file,

@@ -105,18 +105,18 @@ fn the_limit_of_the_ledger_has_a_default_and_a_minimum() {
 }
 
 #[test]
-fn each_mistake_names_key_value_and_mend() {
+fn each_mistake_names_key_value_and_fix() {
     // original text in the file, replacement, words that the message must contain
     let table = [
         (
             "name = \"site-a\"",
             "nmae = \"site-a\"",
-            vec!["nmae", "unknown field", "mend: correct the spelling"],
+            vec!["nmae", "unknown field", "fix: correct the spelling"],
         ),
         (
             "interface = \"eth1\"",
             "",
-            vec!["interface", "missing field", "mend: add the line"],
+            vec!["interface", "missing field", "fix: add the line"],
         ),
         (
             "interface = \"eth1\"",
@@ -126,7 +126,7 @@ fn each_mistake_names_key_value_and_mend() {
         (
             "interface = \"eth1\"",
             "interface = \"a/b\"",
-            vec!["black.interface", "a/b", "mend:"],
+            vec!["black.interface", "a/b", "fix:"],
         ),
         (
             "name = \"site-a\"",
@@ -134,30 +134,30 @@ fn each_mistake_names_key_value_and_mend() {
             vec![
                 "encryptor.ledger_max_size",
                 "299999KB",
-                "mend: 300MB or more",
+                "fix: 300MB or more",
             ],
         ),
         (
             "name = \"site-a\"",
             "name = \"site-a\"\nledger_max_size = \"32\"",
-            vec!["ledger_max_size", "is no size", "mend: write a whole"],
+            vec!["ledger_max_size", "is no size", "fix: write a whole"],
         ),
         (
             "ca = \"ca.pem\"",
             "ca = \"ca.pem\"\nfallback_url = \"https://[::1]:0/x\"",
-            vec!["kme.fallback_url", "port 0", "mend: give the port"],
+            vec!["kme.fallback_url", "port 0", "fix: give the port"],
         ),
         (
             "127.0.0.1:8443",
             "127.0.0.1:0",
-            vec!["kme.url", "port 0", "mend: give the port"],
+            vec!["kme.url", "port 0", "fix: give the port"],
         ),
         (
             "[kme]",
             "[rekey]\ndestination = \"00:00:00:00:00:00\"\n[kme]",
-            vec!["rekey.destination", "00:00", "mend: leave it out"],
+            vec!["rekey.destination", "00:00", "fix: leave it out"],
         ),
-        ("[[peer]]", "[peer]", vec!["peer", "mend: write [[peer]]"]),
+        ("[[peer]]", "[peer]", vec!["peer", "fix: write [[peer]]"]),
         (
             "port = \"tap\"",
             "port = \"tape\"",
@@ -166,37 +166,37 @@ fn each_mistake_names_key_value_and_mend() {
         (
             "port = \"tap\"",
             "port = \"xdp\"\nxdp_mode = \"turbo\"",
-            vec!["red.xdp_mode", "turbo", "mend: auto"],
+            vec!["red.xdp_mode", "turbo", "fix: auto"],
         ),
         (
             "port = \"tap\"",
             "port = \"tap\"\ndevice = \"net_tap0\"",
-            vec!["red.device", "net_tap0", "mend: write port = \"dpdk\""],
+            vec!["red.device", "net_tap0", "fix: write port = \"dpdk\""],
         ),
         (
             "port = \"tap\"",
             "port = \"dpdk\"\ndevice = \"eth0\"",
-            vec!["red.device", "eth0", "mend: must be a PCI address"],
+            vec!["red.device", "eth0", "fix: must be a PCI address"],
         ),
         (
             "[kme]",
             "[dpdk]\nmemory_mb = 1\n[kme]",
-            vec!["dpdk.memory_mb", "mend: 64 to"],
+            vec!["dpdk.memory_mb", "fix: 64 to"],
         ),
         (
             "[kme]",
             "[dpdk]\nmbufs = 100\n[kme]",
-            vec!["dpdk.mbufs", "100", "mend: 8191 to"],
+            vec!["dpdk.mbufs", "100", "fix: 8191 to"],
         ),
         (
             "https://127.0.0.1:8443",
             "http://127.0.0.1:8443",
-            vec!["kme.url", "http://127", "mend:"],
+            vec!["kme.url", "http://127", "fix:"],
         ),
         (
             "[kme]",
             "[rekey]\ninterval = \"3 parsecs\"\n[kme]",
-            vec!["rekey.interval", "3 parsecs", "mend: write a number"],
+            vec!["rekey.interval", "3 parsecs", "fix: write a number"],
         ),
         (
             "[kme]",
@@ -216,7 +216,7 @@ fn each_mistake_names_key_value_and_mend() {
         (
             "[kme]",
             "[rekey]\npolicy = \"hope\"\n[kme]",
-            vec!["rekey.policy", "no key policy", "mend: qkd-and-pqc"],
+            vec!["rekey.policy", "no key policy", "fix: qkd-and-pqc"],
         ),
         (
             "[kme]",
@@ -266,7 +266,7 @@ fn each_mistake_names_key_value_and_mend() {
         (
             "[kme]",
             "[worker]\ncount = 2\ncores = [1]\n[kme]",
-            vec!["worker.cores", "[1]", "each of 2 workers", "mend:"],
+            vec!["worker.cores", "[1]", "each of 2 workers", "fix:"],
         ),
         (
             "[kme]",
@@ -286,12 +286,12 @@ fn each_mistake_names_key_value_and_mend() {
         (
             "[kme]",
             "[policy]\ndefault = \"bypass\"\n[kme]",
-            vec!["policy", "default is bypass", "mend:"],
+            vec!["policy", "default is bypass", "fix:"],
         ),
         (
             "[kme]",
             "[policy]\ndefault = \"pass\"\n[kme]",
-            vec!["policy.default", "pass", "mend: protect, bypass or discard"],
+            vec!["policy.default", "pass", "fix: protect, bypass or discard"],
         ),
         (
             "[kme]",
@@ -316,14 +316,14 @@ fn each_mistake_names_key_value_and_mend() {
         (
             "[kme]",
             "[[policy.rule]]\nethertype = 0x88e5\naction = \"bypass\"\n[kme]",
-            vec!["policy rule 1", "MACsec", "mend:"],
+            vec!["policy rule 1", "MACsec", "fix:"],
         ),
         (
             "[kme]",
             "[[policy.rule]]\naction = \"discard\"\n[kme]",
-            vec!["policy rule 1", "names neither", "mend:"],
+            vec!["policy rule 1", "names neither", "fix:"],
         ),
-        ("[red]", "[red", vec!["line 5", "mend: the file is TOML"]),
+        ("[red]", "[red", vec!["line 5", "fix: the file is TOML"]),
     ];
     for (from, to, expected) in table {
         assert!(GOOD.contains(from), "{from}");
@@ -417,7 +417,7 @@ fn busy_workers_need_a_core_more_than_there_are_of_them() {
         "site-a.toml",
         "worker.idle",
         "2 workers on 2 cores",
-        "mend: ",
+        "fix: ",
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }

@@ -1,5 +1,5 @@
 //! Values of config files: types that cannot hold an invalid value, parsed from the user's text.
-//! Their messages end in `; mend: ...`, which [`super::file`] prints on a separate line.
+//! Their messages end in `; fix: ...`, which [`super::file`] prints on a separate line.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +19,7 @@ impl TryFrom<String> for Span {
     fn try_from(text: String) -> Result<Self, String> {
         humantime::parse_duration(&text)
             .map(Self)
-            .map_err(|_| "is no duration; mend: write a number with its unit, like \"3s\", \"500ms\" or \"5m\"".to_owned())
+            .map_err(|_| "is no duration; fix: write a number with its unit, like \"3s\", \"500ms\" or \"5m\"".to_owned())
     }
 }
 
@@ -39,7 +39,7 @@ impl TryFrom<String> for Mac {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            "is no MAC address; mend: six pairs of hex digits joined by colons, like \"02:00:00:00:00:0a\"".to_owned()
+            "is no MAC address; fix: six pairs of hex digits joined by colons, like \"02:00:00:00:00:0a\"".to_owned()
         })
     }
 }
@@ -54,7 +54,7 @@ impl TryFrom<String> for Addresses {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            "are no MAC addresses; mend: six pairs of hex digits joined by colons, x for any digit, like \"01:80:c2:00:00:0x\"".to_owned()
+            "are no MAC addresses; fix: six pairs of hex digits joined by colons, x for any digit, like \"01:80:c2:00:00:0x\"".to_owned()
         })
     }
 }
@@ -73,7 +73,7 @@ impl TryFrom<String> for ActionName {
             .into_iter()
             .find(|action| action.name() == text)
             .map(Self)
-            .ok_or_else(|| "is no action; mend: protect, bypass or discard".to_owned())
+            .ok_or_else(|| "is no action; fix: protect, bypass or discard".to_owned())
     }
 }
 
@@ -89,7 +89,7 @@ impl TryFrom<String> for ProtocolName {
         text.parse().map(Self).map_err(|_| {
             let names = worker::Protocol::ALL.map(worker::Protocol::name);
             format!(
-                "is no protocol known by name; mend: one of {}, or give destination and ethertype",
+                "is no protocol known by name; fix: one of {}, or give destination and ethertype",
                 names.join(", ")
             )
         })
@@ -106,7 +106,7 @@ impl TryFrom<String> for SuiteName {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            "is no cipher suite of 802.1AE; mend: gcm-aes-xpn-256 (default), gcm-aes-256, gcm-aes-xpn-128 or gcm-aes-128".to_owned()
+            "is no cipher suite of 802.1AE; fix: gcm-aes-xpn-256 (default), gcm-aes-256, gcm-aes-xpn-128 or gcm-aes-128".to_owned()
         })
     }
 }
@@ -121,7 +121,7 @@ impl TryFrom<String> for PolicyName {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            "is no key policy; mend: qkd-and-pqc (default), qkd or pqc-when-short, the same at both ends".to_owned()
+            "is no key policy; fix: qkd-and-pqc (default), qkd or pqc-when-short, the same at both ends".to_owned()
         })
     }
 }
@@ -150,14 +150,14 @@ impl TryFrom<String> for EngineName {
                 .map(|engine| engine.name())
                 .collect();
             format!(
-                "is no AES-GCM engine; mend: auto (the fastest here), or one of {}",
+                "is no AES-GCM engine; fix: auto (the fastest here), or one of {}",
                 names.join(", ")
             )
         })?;
         if engine.is_available() {
             Ok(Self(engine))
         } else {
-            Err("needs CPU features that this machine lacks; mend: write \"auto\"".to_owned())
+            Err("needs CPU features that this machine lacks; fix: write \"auto\"".to_owned())
         }
     }
 }
@@ -178,7 +178,7 @@ impl TryFrom<String> for XdpModeName {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            "is no mode of AF_XDP; mend: auto (the best that works), zerocopy, native or skb"
+            "is no mode of AF_XDP; fix: auto (the best that works), zerocopy, native or skb"
                 .to_owned()
         })
     }
@@ -195,6 +195,6 @@ impl TryFrom<String> for DeviceText {
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
             .map(Self)
-            .map_err(|why| format!("is no device of DPDK; mend: {why}"))
+            .map_err(|why| format!("is no device of DPDK; fix: {why}"))
     }
 }

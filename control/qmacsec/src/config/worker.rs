@@ -59,7 +59,7 @@ impl Worker {
         self.idle().check(self.count, cores).map_err(|error| {
             ConfigError::new(file, "worker.idle", error.to_string())
                 .value("\"busy\"")
-                .mend("idle = \"adaptive\", or fewer workers than cores")
+                .fix("idle = \"adaptive\", or fewer workers than cores")
         })
     }
 
@@ -67,7 +67,7 @@ impl Worker {
         if !(1..=limits::WORKERS_MAX).contains(&self.count) {
             return Err(ConfigError::new(file, "worker.count", "is out of range")
                 .value(self.count)
-                .mend(format!("1 to {}", limits::WORKERS_MAX)));
+                .fix(format!("1 to {}", limits::WORKERS_MAX)));
         }
         let different: BTreeSet<_> = self.cores.iter().collect();
         let fits = different.len() == self.count && self.cores.len() == self.count;
@@ -78,7 +78,7 @@ impl Worker {
                 format!("does not name a core for each of {} workers", self.count),
             )
             .value(format!("{:?}", self.cores))
-            .mend("as many different cores as worker.count says, or none"));
+            .fix("as many different cores as worker.count says, or none"));
         }
         Ok(())
     }

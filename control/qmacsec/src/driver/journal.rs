@@ -210,7 +210,7 @@ fn ended(peer: MacAddr, why: Ended) -> String {
     }
 }
 
-/// How grave an event is, and the event in words; where a human must act, with the mend.
+/// How grave an event is, and the event in words; where a human must act, with the fix.
 fn words(event: &Event) -> (Level, String) {
     match event {
         Event::PeerFound { peer, scis, fresh: true } => {
@@ -223,11 +223,11 @@ fn words(event: &Event) -> (Level, String) {
         Event::SessionEnded { peer, why } => (Level::WARN, ended(*peer, *why)),
         Event::SuiteMismatch { ours, theirs } => (
             Level::ERROR,
-            format!("the peer uses {}, we use {}: no key can be agreed; mend: the same macsec.suite at both ends", theirs.name(), ours.name()),
+            format!("the peer uses {}, we use {}: no key can be agreed; fix: the same macsec.suite at both ends", theirs.name(), ours.name()),
         ),
         Event::PolicyMismatch { ours, theirs } => (
             Level::ERROR,
-            format!("the peer's key policy is {theirs}, ours is {ours}: no key can be agreed; mend: the same rekey.policy at both ends"),
+            format!("the peer's key policy is {theirs}, ours is {ours}: no key can be agreed; fix: the same rekey.policy at both ends"),
         ),
         Event::SettingsMismatch { ours, theirs } => {
             let all: Vec<_> = ours.differences(*theirs).iter().map(ToString::to_string).collect();
@@ -250,7 +250,7 @@ fn words(event: &Event) -> (Level, String) {
             Level::ERROR,
             format!(
                 "wrong pre-shared secret: {count} rekey frames of {peer} do not verify, none does; no user frame \
-                 passes; mend: the same psk_file at both ends"
+                 passes; fix: the same psk_file at both ends"
             ),
         ),
         Event::OwnAddress => (

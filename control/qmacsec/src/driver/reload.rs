@@ -49,7 +49,7 @@ impl Reload {
             return Ok(new);
         }
         Err(format!(
-            "{}: only [policy] can change while the encryptor runs; these need a restart: {}\n  mend: restart, or put them back as they were",
+            "{}: only [policy] can change while the encryptor runs; these need a restart: {}\n  fix: restart, or put them back as they were",
             self.file.display(),
             restart.join(", ")
         ))

@@ -122,53 +122,53 @@ impl Args {
         let (min, max) = (limits::REKEY_INTERVAL_MIN, limits::REKEY_INTERVAL_MAX);
         if !(min..=max).contains(&self.rekey) {
             return Err(format!(
-                "--rekey {:?} is out of range; mend: {min:?} to {} hours",
+                "--rekey {:?} is out of range; fix: {min:?} to {} hours",
                 self.rekey,
                 max.as_secs() / 3600
             ));
         }
         if self.duration < self.rekey * 2 {
             return Err(format!(
-                "--duration {:?} is too short to see a change of key; mend: at least {:?}",
+                "--duration {:?} is too short to see a change of key; fix: at least {:?}",
                 self.duration,
                 self.rekey * 2
             ));
         }
         if self.km.is_some_and(|km| !(0.0..=1000.0).contains(&km)) {
-            return Err("--km is the length of a fibre; mend: 0 to 1000".to_owned());
+            return Err("--km is the length of a fibre; fix: 0 to 1000".to_owned());
         }
         if !(limits::LAB_MTU_MIN..=limits::RED_MTU_MAX).contains(&self.mtu) {
             return Err(format!(
-                "--mtu {} is out of range; mend: {} to {}",
+                "--mtu {} is out of range; fix: {} to {}",
                 self.mtu,
                 limits::LAB_MTU_MIN,
                 limits::RED_MTU_MAX
             ));
         }
         if (self.black == BlackChoice::Mem) != (self.red == RedChoice::Mem) {
-            return Err("in-memory ports go together; mend: --red mem --black mem".to_owned());
+            return Err("in-memory ports go together; fix: --red mem --black mem".to_owned());
         }
         let dpdk = self.red == RedChoice::Dpdk || self.black == BlackChoice::Dpdk;
         if dpdk && !cfg!(feature = "dpdk") {
-            let mend = "cargo build --release --features dpdk, or other ports";
-            return Err(format!("this program is built without DPDK; mend: {mend}"));
+            let fix = "cargo build --release --features dpdk, or other ports";
+            return Err(format!("this program is built without DPDK; fix: {fix}"));
         }
         if self.kill.iter().any(|kill| kill.at >= self.duration) {
-            return Err("--kill comes after the end; mend: a time within --duration".to_owned());
+            return Err("--kill comes after the end; fix: a time within --duration".to_owned());
         }
         if self.kme_fault.iter().any(|fault| fault.at >= self.duration) {
             return Err(
-                "--kme-fault comes after the end; mend: a time within --duration".to_owned(),
+                "--kme-fault comes after the end; fix: a time within --duration".to_owned(),
             );
         }
         let trouble = self.kills() || !self.kme_fault.is_empty();
         if trouble && self.red == RedChoice::Mem {
             let what = "--kill, --kill-series and --kme-fault need processes";
-            return Err(format!("{what}; mend: other ports than mem"));
+            return Err(format!("{what}; fix: other ports than mem"));
         }
         if self.hold_max < self.rekey * 2 {
             return Err(format!(
-                "--hold-max {:?} is shorter than two intervals; mend: at least {:?}",
+                "--hold-max {:?} is shorter than two intervals; fix: at least {:?}",
                 self.hold_max,
                 self.rekey * 2
             ));

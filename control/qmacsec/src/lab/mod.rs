@@ -110,7 +110,7 @@ fn red_port(choice: RedChoice) -> Result<PortKind, String> {
         .open("/dev/net/tun");
     if let (RedChoice::Tap, Err(error)) = (choice, &tun) {
         return Err(format!(
-            "/dev/net/tun: {error}; mend: load the module tun, allow this user to open it"
+            "/dev/net/tun: {error}; fix: load the module tun, allow this user to open it"
         ));
     }
     sandbox::enter().map_err(|error| error.to_string())?;

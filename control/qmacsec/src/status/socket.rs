@@ -29,7 +29,7 @@ const REQUEST_LEN_MAX: u64 = 64;
 pub enum StatusError {
     /// Nothing listens there.
     #[error(
-        "no daemon answers at {path} ({cause}); mend: is it running, and is this the status_socket of its config?"
+        "no daemon answers at {path} ({cause}); fix: is it running, and is this the status_socket of its config?"
     )]
     NoDaemon {
         /// The socket.
@@ -39,7 +39,7 @@ pub enum StatusError {
     },
     /// A process has the socket, but does not answer.
     #[error(
-        "the daemon at {path} does not answer within {patience:?}; mend: is it stopped (`kill -CONT` its process), or the machine overloaded? an order that it has received may still be carried out"
+        "the daemon at {path} does not answer within {patience:?}; fix: is it stopped (`kill -CONT` its process), or the machine overloaded? an order that it has received may still be carried out"
     )]
     Silent {
         /// The socket.
@@ -49,7 +49,7 @@ pub enum StatusError {
     },
     /// The socket cannot be created.
     #[error(
-        "the status socket {path} cannot be made ({cause}); mend: choose another status_socket, in a folder that this user may write"
+        "the status socket {path} cannot be made ({cause}); fix: choose another status_socket, in a folder that this user may write"
     )]
     Bind {
         /// The socket.
@@ -59,12 +59,12 @@ pub enum StatusError {
     },
     /// The path is longer than the system allows.
     #[error(
-        "the path of the status socket {0} is longer than {SOCKET_PATH_MAX} octets; mend: choose a shorter status_socket"
+        "the path of the status socket {0} is longer than {SOCKET_PATH_MAX} octets; fix: choose a shorter status_socket"
     )]
     PathTooLong(PathBuf),
     /// The folder is missing or may not be written.
     #[error(
-        "the status socket cannot be made in {folder}: {problem}; mend: choose another status_socket, or make the folder for this user"
+        "the status socket cannot be made in {folder}: {problem}; fix: choose another status_socket, or make the folder for this user"
     )]
     Folder {
         /// The folder.
@@ -74,12 +74,12 @@ pub enum StatusError {
     },
     /// Another file has this path; we must not remove it.
     #[error(
-        "{0} is there and is no socket: it is left alone; mend: choose another status_socket, or move it away"
+        "{0} is there and is no socket: it is left alone; fix: choose another status_socket, or move it away"
     )]
     NotASocket(PathBuf),
     /// A socket has this path, but it does not refuse connections like that of a dead daemon.
     #[error(
-        "the socket {path} is there and may be in use ({cause}); mend: stop who uses it, or choose another status_socket"
+        "the socket {path} is there and may be in use ({cause}); fix: stop who uses it, or choose another status_socket"
     )]
     NotDead {
         /// The socket.
@@ -89,7 +89,7 @@ pub enum StatusError {
     },
     /// A daemon already runs there.
     #[error(
-        "{0} is in use: another daemon runs with this status_socket; mend: stop it, or give each its own"
+        "{0} is in use: another daemon runs with this status_socket; fix: stop it, or give each its own"
     )]
     InUse(PathBuf),
     /// The answer is not a status.

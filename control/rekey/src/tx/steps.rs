@@ -110,7 +110,7 @@ impl Tx {
         if !guards::on(Guard::SameAn) {
             self.an = Some(an);
         }
-        // At ten keys a second the epochs last 13 years; then the peer refuses, and a restart mends.
+        // At ten keys a second the epochs last 13 years; then the peer refuses, and a restart fixes.
         self.epoch = self.epoch.saturating_add(1);
         let id = SaId {
             an,

@@ -225,12 +225,12 @@ fn probe(_started: Eal, name: &DeviceName) -> Result<u16, PortError> {
     if refused == 0 {
         return Ok(number);
     }
-    let mend = if name.pci().is_some() {
+    let fix = if name.pci().is_some() {
         "is it bound to vfio-pci (`dpdk-devbind.py --status`), or its driver installed?"
     } else {
         "is the driver installed, and are its arguments right?"
     };
-    Err(failed(format!("no device {name}: {mend}"), refused))
+    Err(failed(format!("no device {name}: {fix}"), refused))
 }
 
 #[allow(unsafe_code, reason = "a call of DPDK")]

@@ -103,12 +103,12 @@ fn launch(config: &EalConfig) -> Result<(), Failure> {
         Ok(Ok(negative)) => -negative,
         Ok(Err(_)) | Err(_) => libc::EAGAIN,
     };
-    let mend = if config.hugepages {
+    let fix = if config.hugepages {
         "; huge pages: `dpdk-hugepages.py --setup 1G`, or hugepages = false for virtual devices"
     } else {
         ""
     };
-    let what = format!("starting EAL{}{mend}", log::last_words());
+    let what = format!("starting EAL{}{fix}", log::last_words());
     Err(failure(errno, what))
 }
 

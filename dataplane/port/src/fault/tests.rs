@@ -184,7 +184,7 @@ fn sending_meets_faults_too_and_a_cut_line_carries_nothing() {
     collect(&mut a, &mut came);
     collect(&mut b, &mut came);
     assert_eq!((came.len(), switch.counts().cut), (0, 2));
-    switch.mend();
+    switch.fix();
     b.copy_tx(&[4; 60]);
     collect(&mut a, &mut came);
     assert_eq!(came, [0x0404]);

@@ -213,16 +213,16 @@ fn open_sockets(
 /// Translates the kernel's errors.
 pub(super) fn lacking(interface: &Interface, what: &str, source: io::Error) -> PortError {
     let ifname = interface.name().to_owned();
-    let mend = match source.raw_os_error() {
+    let fix = match source.raw_os_error() {
         Some(libc::EBUSY) => {
-            let mend = "another program has its queues or its XDP: `ip link show`, `bpftool net`";
-            return PortError::Busy { ifname, mend };
+            let fix = "another program has its queues or its XDP: `ip link show`, `bpftool net`";
+            return PortError::Busy { ifname, fix };
         }
         Some(libc::EPERM | libc::EACCES) => {
-            let mend = "run as root, or grant CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_IPC_LOCK";
+            let fix = "run as root, or grant CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_IPC_LOCK";
             return PortError::NotPermitted {
                 what: format!("interface {ifname}: {what}"),
-                mend,
+                fix,
             };
         }
         Some(libc::EAFNOSUPPORT | libc::ENOSYS) => "the kernel has no AF_XDP: use `packet`",
@@ -237,7 +237,7 @@ pub(super) fn lacking(interface: &Interface, what: &str, source: io::Error) -> P
         _ => return interface.failed(what, source),
     };
     PortError::System {
-        what: format!("interface {ifname}: {what}: {mend}"),
+        what: format!("interface {ifname}: {what}: {fix}"),
         source,
     }
 }

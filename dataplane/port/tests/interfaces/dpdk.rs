@@ -271,7 +271,7 @@ fn queues_of_one_device_belong_to_one_port_each() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_mend() {
+fn what_is_wrong_is_said_with_its_fix() {
     let refused = |config| Dpdk::open(eal(), config).err().unwrap().to_string();
     let unknown = refused(device("net_nothing", ""));
     assert!(unknown.contains("driver installed"), "{unknown}");
@@ -282,7 +282,7 @@ fn what_is_wrong_is_said_with_its_mend() {
         ..device("net_ring", "")
     });
     assert!(queues.contains("queues is 64"), "{queues}");
-    namespace::run("dpdk::what_is_wrong_is_said_with_its_mend", &VETH, || {
+    namespace::run("dpdk::what_is_wrong_is_said_with_its_fix", &VETH, || {
         let two = DpdkConfig {
             queues: 2,
             ..device("net_af_packet", ",iface=a0")

@@ -116,7 +116,7 @@ fn status() {
 }
 
 #[test]
-fn errors_name_the_mend() {
+fn errors_name_the_fix() {
     assert_eq!(
         InstallError::InUse(id(2, 9)).to_string(),
         "AN 2 epoch 9 is in use: retire it before its AN is used again"

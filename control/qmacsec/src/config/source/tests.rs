@@ -45,8 +45,8 @@ fn a_fallback_has_an_id_of_its_own() {
 }
 
 #[test]
-fn each_mistake_names_its_key_and_the_mend() {
-    for (more, key, mend) in [
+fn each_mistake_names_its_key_and_the_fix() {
+    for (more, key, fix) in [
         (
             "fallback_url = \"http://b\"",
             "kme.fallback_url",
@@ -67,7 +67,7 @@ fn each_mistake_names_its_key_and_the_mend() {
     ] {
         let error = read(&format!("{FIRST}{more}")).unwrap_err();
         assert!(
-            error.contains(key) && error.contains(mend) && error.contains("site-a.toml"),
+            error.contains(key) && error.contains(fix) && error.contains("site-a.toml"),
             "{more}: {error}"
         );
     }

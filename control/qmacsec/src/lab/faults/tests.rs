@@ -28,7 +28,7 @@ fn what_the_help_shows_is_understood() {
 }
 
 #[test]
-fn what_is_not_is_told_with_its_mend() {
+fn what_is_not_is_named_with_its_fix() {
     for text in [
         "",
         "down",
