@@ -146,10 +146,15 @@ impl ClientConfig {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("holds a query or fragment", example));
         }
-        let ends_in_api = {
-            let segments: Vec<_> = url.path().split('/').filter(|s| !s.is_empty()).collect();
-            segments.ends_with(api)
-        };
+        let segments: Vec<_> = url.path().split('/').filter(|s| !s.is_empty()).collect();
+        let ends_in_api = segments.ends_with(api);
+        let holds_api = !api.is_empty() && segments.windows(api.len()).any(|part| part == api);
+        if holds_api && !ends_in_api {
+            return Err(wrong(
+                "holds the path of a request, which the client adds itself",
+                example,
+            ));
+        }
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty();
             if !ends_in_api {

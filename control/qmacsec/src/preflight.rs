@@ -14,7 +14,7 @@ use port::iface::Interface;
 
 use crate::config::{ConfigError, EncryptorConfig, Mistakes, PortKind, Psk};
 use crate::encryptor::{in_config, source_configs};
-use crate::ledger;
+use crate::ledger::{self, Inspection};
 use crate::numa;
 use crate::ports::inside;
 use crate::status::{StatusSocket, folder_problem};
@@ -24,13 +24,20 @@ const CORES: &str = "/sys/devices/system/cpu/online";
 /// The device that creates TAP interfaces.
 const TUN: &str = "/dev/net/tun";
 
+/// A config without mistakes, and the state of its ledger.
+pub struct Examined {
+    /// Its content.
+    pub config: EncryptorConfig,
+    /// The ledger, if the config names one.
+    pub ledger: Option<Inspection>,
+}
+
 /// Reads a config and checks everything that it names.
 ///
 /// # Errors
 /// All mistakes that prevent a start, as far as they can be found beforehand.
-pub fn examine(file: &Path) -> Result<EncryptorConfig, Mistakes> {
+pub fn examine(file: &Path) -> Result<Examined, Mistakes> {
     examine_by(file, |look, mistakes| {
-        look.at_all_but_ports(mistakes);
         mistakes.note(look.at_red());
         mistakes.note(look.at_black());
     })
@@ -40,20 +47,23 @@ pub fn examine(file: &Path) -> Result<EncryptorConfig, Mistakes> {
 ///
 /// # Errors
 /// Same as [`examine`].
-pub fn examine_but_ports(file: &Path) -> Result<EncryptorConfig, Mistakes> {
-    examine_by(file, |look, mistakes| look.at_all_but_ports(mistakes))
+pub fn examine_but_ports(file: &Path) -> Result<Examined, Mistakes> {
+    examine_by(file, |_, _| {})
 }
 
 fn examine_by(
     file: &Path,
-    looks: impl FnOnce(&Look<'_>, &mut Mistakes),
-) -> Result<EncryptorConfig, Mistakes> {
+    look_at_ports: impl FnOnce(&Look<'_>, &mut Mistakes),
+) -> Result<Examined, Mistakes> {
     let (config, mut mistakes) = EncryptorConfig::read_as_far_as_possible(file);
+    let mut ledger = None;
     if let Some(config) = &config {
-        looks(&Look { file, config }, &mut mistakes);
+        let look = Look { file, config };
+        ledger = look.at_all_but_ports(&mut mistakes);
+        look_at_ports(&look, &mut mistakes);
     }
     match config {
-        Some(config) if mistakes.is_empty() => Ok(config),
+        Some(config) if mistakes.is_empty() => Ok(Examined { config, ledger }),
         _ => Err(mistakes),
     }
 }
@@ -64,7 +74,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn at_all_but_ports(&self, mistakes: &mut Mistakes) {
+    fn at_all_but_ports(&self, mistakes: &mut Mistakes) -> Option<Inspection> {
         for peer in &self.config.peer {
             mistakes.note(Psk::read(self.file, &peer.psk_file));
         }
@@ -78,7 +88,7 @@ impl Look<'_> {
         }
         mistakes.note(self.at_cores());
         mistakes.note(self.at_status_socket());
-        mistakes.note(self.at_ledger());
+        mistakes.note(self.at_ledger()).flatten()
     }
 
     fn wrong(&self, key: &str, problem: impl Into<String>) -> ConfigError {
@@ -130,9 +140,9 @@ impl Look<'_> {
             .map_err(|error| self.wrong_at(key, path, &error, ("; fix: ", "choose another")))
     }
 
-    fn at_ledger(&self) -> Result<(), ConfigError> {
+    fn at_ledger(&self) -> Result<Option<Inspection>, ConfigError> {
         let Some(path) = &self.config.encryptor.ledger else {
-            return Ok(());
+            return Ok(None);
         };
         let wrong = |problem: String| {
             self.wrong("encryptor.ledger", problem)
@@ -160,7 +170,7 @@ impl Look<'_> {
             }
             _ => {
                 let found = ledger::inspect_of(path, &self.config.encryptor.name);
-                found.map(drop).map_err(|error| {
+                found.map(Some).map_err(|error| {
                     let fix = ("; fix: ", "name a new file");
                     self.wrong_at("encryptor.ledger", path, &error, fix)
                 })

@@ -51,6 +51,11 @@ fn a_bad_base_url_is_named_with_its_fix() {
         ("https://me:pw@kme-a", "user name"),
         ("https://kme-a/?x=1", "query"),
         ("https://kme-a/#x", "query"),
+        (
+            "https://kme-a/api/v1/keys/sae-b/enc_keys",
+            "path of a request",
+        ),
+        ("https://kme-a/x/api/v1/keys/sae-b/", "path of a request"),
     ] {
         let error = config(base).urls().err().expect(base);
         assert_eq!((error.field, error.value.as_str()), ("url", base));

@@ -94,6 +94,9 @@ fn other_kind(magic: [u8; 4]) -> &'static str {
         [0x28, 0xb5, 0x2f, 0xfd] => "packed with zstd: unpack it first",
         [0x04, 0x22, 0x4d, 0x18] => "packed with lz4: unpack it first",
         [0xfd, b'7', b'z', b'X'] => "packed with xz: unpack it first",
+        [b'B', b'Z', b'h', _] => "packed with bzip2: unpack it first",
+        [b'P', b'K', 3, 4] => "packed with zip: unpack it first",
+        [b'7', b'z', 0xbc, 0xaf] => "packed with 7z: unpack it first",
         [b's', b'n', b'o', b'o'] => "a snoop capture, which cannot be read",
         [0xac, 0x01, 0x00, 0x1c] | [0xab, 0x01, 0x00, 0x1c] => {
             "an IXIA capture, which cannot be read"

@@ -294,12 +294,15 @@ fn old_and_simple_packets_are_read() {
 }
 
 #[test]
-fn what_is_no_capture_is_told_by_name() {
+fn a_file_that_is_no_capture_is_named() {
     for (octets, name) in [
         (&b"not a capture"[..], "no capture"),
         (b"", "shorter"),
         (&[0x1f, 0x8b, 8, 0, 0], "gzip"),
         (&[0x28, 0xb5, 0x2f, 0xfd, 0], "zstd"),
+        (b"BZh91AY", "bzip2"),
+        (b"PK\x03\x04\x14", "zip"),
+        (b"7z\xbc\xaf\x27\x1c", "7z"),
         (b"snoop\0\0\0", "snoop"),
         (&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0], "header"),
     ] {

@@ -9,7 +9,7 @@ use super::Outcome;
 use crate::config::EncryptorConfig;
 use crate::ledger;
 use crate::output::{OutputError, outln};
-use crate::preflight;
+use crate::preflight::{self, Examined};
 
 /// Arguments of `qmacsec check`.
 #[derive(clap::Args)]
@@ -30,11 +30,7 @@ pub struct Args {
 /// # Errors
 /// All mistakes found, each with file, key, value and fix; output that cannot be written.
 pub fn main(args: &Args) -> Outcome {
-    let config = preflight::examine(&args.config)?;
-    let ledger = match &config.encryptor.ledger {
-        Some(path) => Some((path, ledger::inspect(path)?)),
-        None => None,
-    };
+    let Examined { config, ledger } = preflight::examine(&args.config)?;
     outln!("{} is fine:", args.config.display())?;
     outln!(
         "  {}: red {} (MTU {}), black {}",
@@ -60,7 +56,7 @@ pub fn main(args: &Args) -> Outcome {
     for (url, _) in config.kme.addresses() {
         outln!("  KME {url}")?;
     }
-    if let Some((path, found)) = ledger {
+    if let (Some(path), Some(found)) = (&config.encryptor.ledger, ledger) {
         outln!("  ledger {}: {}", path.display(), ledger_words(&found))?;
     }
     print_policy(&config)?;

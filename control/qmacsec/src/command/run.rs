@@ -77,7 +77,7 @@ pub struct Args {
 /// The reason why the encryptor cannot start, with the fix.
 pub fn main(args: &Args) -> Outcome {
     let _log = daemon::begin()?;
-    let config = preflight::examine(&args.config)?;
+    let config = preflight::examine(&args.config)?.config;
     let ports = Ports::of(&config)?;
     daemon::run(encryptor::run(&config, &args.config, ports, stop::signal()))
 }
@@ -92,7 +92,7 @@ pub fn run(
     stop: impl Future<Output = ()>,
 ) -> Outcome {
     let _log = daemon::begin()?;
-    let config = preflight::examine_but_ports(file)?;
+    let config = preflight::examine_but_ports(file)?.config;
     let ports = ports(&config)?;
     daemon::run(encryptor::run(&config, file, ports, stop))
 }

@@ -25,6 +25,7 @@ use worker::{
     WorkerConfig,
 };
 
+use super::too_long::TooLong;
 use super::turns::take_turns;
 use crate::config::EncryptorConfig;
 use crate::encryptor::RunError;
@@ -421,12 +422,12 @@ impl Fleet {
             .max()
     }
 
-    /// Returns the number of red frames that the port or the SecY dropped because they exceed the
-    /// MTU.
-    pub(crate) fn too_long_on_red(&self) -> u64 {
-        self.sum(|stats| {
-            stats.red.rx_too_long + stats.tx.out_pkts_too_long + stats.black.tx_too_long
-        })
+    /// Returns the number of frames that were dropped because they exceed an MTU.
+    pub(super) fn too_long(&self) -> TooLong {
+        TooLong {
+            red: self.sum(|stats| stats.red.rx_too_long + stats.tx.out_pkts_too_long),
+            black: self.sum(|stats| stats.black.tx_too_long),
+        }
     }
 
     /// Returns the number of rekey frames that arrived at red since the last change of the policy.

@@ -254,7 +254,7 @@ impl Driver {
         if let Some(line) = self.line_tag.on_look(self.fleet.line_tag()) {
             self.journal.tell(now, line);
         }
-        if let Some(line) = self.too_long.on_look(now, self.fleet.too_long_on_red()) {
+        if let Some(line) = self.too_long.on_look(now, self.fleet.too_long()) {
             self.journal.tell(now, line);
         }
         self.exchange_heads();
