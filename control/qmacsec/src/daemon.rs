@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command::Outcome;
-use crate::encryptor::RunError;
+use crate::run_error::RunError;
 use crate::{harden, lab, limits, log, panics};
 
 /// Prepares the process of a daemon: parent-death signal, log, protection of keys.

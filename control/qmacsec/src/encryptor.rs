@@ -5,64 +5,21 @@
 //! driver runs.
 
 use std::future::Future;
-use std::io;
 use std::path::Path;
 
 use keyclient::{ClientConfig, Form, Pace, Protocol, SourceConfig, Sources};
-use port::PortError;
 use rekey::RootSecret;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::config::{ConfigError, EncryptorConfig, KeyProtocol, Psk, RequestForm};
-use crate::driver::{Driver, Fleet};
-use crate::ledger::{LedgerError, LedgerFile, LedgerOptions};
+use crate::driver::{Driver, Fleet, warn_of_bypass};
+use crate::ledger::{LedgerFile, LedgerOptions};
 use crate::limits;
 use crate::log;
 use crate::ports::Ports;
 use crate::precedence;
-use crate::status::{StatusError, StatusSocket};
-
-/// The reason why an encryptor does not run.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// A mistake in the config.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A port cannot be opened.
-    #[error("port: {0}")]
-    Port(#[from] PortError),
-    /// Workers cannot be started.
-    #[error(transparent)]
-    Worker(#[from] worker::SpawnError),
-    /// The KME client cannot be created.
-    #[error("KME: {0}")]
-    Kme(#[from] keyclient::Error),
-    /// The ledger cannot be opened.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The status socket cannot be created.
-    #[error(transparent)]
-    Status(#[from] StatusError),
-    /// The AES-GCM engine fails its known-answer test, so nothing may be encrypted with it.
-    #[error(
-        "self-test of the AES-GCM engine: {0}; fix: choose another encryptor.engine, and report this"
-    )]
-    SelfTest(gcm::SelfTestError),
-    /// The settings of the rekey protocol are invalid.
-    #[error("rekey: {0}")]
-    Rekey(#[from] rekey::ConfigError),
-    /// A thread of the process has died: a bug. No frame passes without it.
-    #[error("{0}; fix: start it again, and report this")]
-    Fault(String),
-    /// The system returned an error.
-    #[error("{what}: {cause}")]
-    System {
-        /// The attempted action.
-        what: String,
-        /// The error of the system.
-        cause: io::Error,
-    },
-}
+pub use crate::run_error::RunError;
+use crate::status::StatusSocket;
 
 /// Creates the clients of the config's KMEs.
 ///
@@ -119,15 +76,6 @@ pub(crate) fn in_config(
     };
     let problem = ConfigError::new(file, key, mistake.problem);
     problem.value(mistake.value).fix(mistake.fix)
-}
-
-/// Logs a warning for each rule that lets frames bypass the protection.
-pub(crate) fn warn_of_bypass(policy: &worker::Policy) {
-    for line in policy.bypasses_of() {
-        warn!(
-            "policy: {line} BYPASSES: these frames cross the line in clear, and whoever is on the line can send them into the site"
-        );
-    }
 }
 
 /// Runs an encryptor until `stop` resolves, then ends the session with the peer and wipes all keys.

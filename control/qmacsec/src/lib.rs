@@ -27,6 +27,7 @@ mod panics;
 pub mod ports;
 pub mod precedence;
 pub mod preflight;
+pub mod run_error;
 pub mod size;
 mod stack;
 pub mod status;

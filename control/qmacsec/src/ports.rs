@@ -19,7 +19,7 @@ use port::{Port, PortError};
 use wire::{MacAddr, OVERHEAD_MAX};
 
 use crate::config::{EncryptorConfig, PortKind};
-use crate::encryptor::RunError;
+use crate::run_error::RunError;
 
 /// Opens a port on the thread that will use it.
 pub type Opener = Box<dyn FnOnce() -> Result<Box<dyn Port>, PortError> + Send>;

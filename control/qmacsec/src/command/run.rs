@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Outcome;
 use crate::config::EncryptorConfig;
-use crate::encryptor::RunError;
 use crate::ports::Ports;
+use crate::run_error::RunError;
 use crate::{daemon, encryptor, preflight, stop};
 
 /// Arguments of `qmacsec run`.

@@ -28,10 +28,10 @@ use worker::{
 use super::too_long::TooLong;
 use super::turns::take_turns;
 use crate::config::EncryptorConfig;
-use crate::encryptor::RunError;
 use crate::limits;
 use crate::numa;
 use crate::ports::Ports;
+use crate::run_error::RunError;
 use crate::status::{PolicyLine, WorkerReport};
 use ears::Ears;
 use member::Member;

@@ -46,6 +46,7 @@ use line_tag::LineTagWatch;
 use link_loss::LinkLoss;
 use links::Links;
 use reload::Reload;
+pub(crate) use reload::warn_of_bypass;
 use report::Identity;
 use too_long::TooLongWatch;
 

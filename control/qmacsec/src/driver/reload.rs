@@ -12,7 +12,6 @@ use tracing::{info, warn};
 use super::Driver;
 use super::fleet::PolicyOrder;
 use crate::config::{Document, EncryptorConfig};
-use crate::encryptor::warn_of_bypass;
 use crate::status::{Asker, Done};
 
 /// The config file, and the policies that are not in force yet.
@@ -49,10 +48,21 @@ impl Reload {
             return Ok(new);
         }
         Err(format!(
-            "{}: only [policy] can change while the encryptor runs; these need a restart: {}\n  fix: restart, or put them back as they were",
+            "{}: only [policy] can change while the encryptor runs; these need a restart: {}\n  \
+             fix: restart, or put them back as they were",
             self.file.display(),
             restart.join(", ")
         ))
+    }
+}
+
+/// Logs a warning for each rule that lets frames bypass the protection.
+pub(crate) fn warn_of_bypass(policy: &worker::Policy) {
+    for line in policy.bypasses_of() {
+        warn!(
+            "policy: {line} BYPASSES: these frames cross the line in clear, and whoever is on the \
+             line can send them into the site"
+        );
     }
 }
 

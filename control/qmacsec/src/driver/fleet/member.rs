@@ -8,8 +8,8 @@ use tokio::net::unix::pipe;
 use tracing::warn;
 use worker::{Command, Handle, PortFacts};
 
-use crate::encryptor::RunError;
 use crate::limits;
+use crate::run_error::RunError;
 use crate::status::{PortReport, WorkerReport};
 
 /// One worker.
