@@ -12,10 +12,10 @@ use qkd::optimise::{Objective, optimise_modulation};
 use qkd::preset::{Preset, UnknownPreset};
 use tracing::{info, warn};
 
-use super::Outcome;
+use super::{Outcome, daemon};
 use crate::config::{ConfigError, KmeFile, Link};
 use crate::status::{Done, KmeFault, KmeReport, Request, StatusSocket};
-use crate::{daemon, limits, stop};
+use crate::{limits, stop};
 
 /// Arguments of `qmacsec kme`.
 #[derive(clap::Args)]

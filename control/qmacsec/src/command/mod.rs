@@ -1,6 +1,7 @@
 //! One file for each command of the program: its arguments, its help and its output.
 
 pub mod check;
+mod daemon;
 pub mod keys;
 pub mod kme;
 pub mod ledger;

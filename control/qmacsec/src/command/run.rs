@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 
-use super::Outcome;
+use super::{Outcome, daemon};
 use crate::config::EncryptorConfig;
 use crate::ports::Ports;
 use crate::run_error::RunError;
-use crate::{daemon, encryptor, preflight, stop};
+use crate::{encryptor, preflight, stop};
 
 /// Arguments of `qmacsec run`.
 #[derive(clap::Args)]

@@ -7,13 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::netns::Netns;
-
-/// Environment variable of a child: the child dies with the process of this ID.
-pub(crate) const PARENT: &str = "QMACSEC_PARENT";
+use crate::parent;
 
 /// Time for a child to end by itself.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -32,7 +30,7 @@ impl Child {
         let mut command = Command::new("/proc/self/exe");
         command
             .args(args)
-            .env(PARENT, std::process::id().to_string())
+            .env(parent::VARIABLE, std::process::id().to_string())
             .env(
                 "RUST_LOG",
                 std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()),
@@ -96,29 +94,3 @@ impl Drop for Child {
         let _gone_already = self.kill();
     }
 }
-
-/// In a child of the lab: the kernel ends this process when the lab ends in any way, and the lab's
-/// request to end is heard.
-pub(crate) fn die_with_parent() -> io::Result<()> {
-    let Ok(parent) = std::env::var(PARENT) else {
-        return Ok(());
-    };
-    hear_signals()?;
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-    if nix::unistd::getppid().to_string() == parent {
-        Ok(())
-    } else {
-        Err(io::Error::other(
-            "the lab that started this process is gone",
-        ))
-    }
-}
-
-/// Unblocks all signals. A child inherits the signals that the lab blocks. Without this it would not
-/// hear SIGTERM: it would be killed, send no BYE and leave its last keys unrecorded.
-fn hear_signals() -> io::Result<()> {
-    Ok(SigSet::empty().thread_set_mask()?)
-}
-
-#[cfg(test)]
-mod tests;

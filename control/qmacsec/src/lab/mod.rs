@@ -40,7 +40,6 @@ use std::time::Duration;
 
 pub use args::Args;
 use args::RedChoice;
-pub(crate) use child::die_with_parent;
 use end::End;
 use keep::Keep;
 use stop::Stop;

@@ -9,13 +9,13 @@ use nix::sys::signal::Signal;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::command::Outcome;
+use super::Outcome;
 use crate::run_error::RunError;
-use crate::{harden, lab, limits, log, panics};
+use crate::{harden, limits, log, panics, parent};
 
 /// Prepares the process of a daemon: parent-death signal, log, protection of keys.
-pub(crate) fn begin() -> io::Result<log::Log> {
-    lab::die_with_parent()?;
+pub(super) fn begin() -> io::Result<log::Log> {
+    parent::die_with_it()?;
     let log = log::start("info");
     panics::watch();
     harden::process();
@@ -27,7 +27,7 @@ pub(crate) fn begin() -> io::Result<log::Log> {
 ///
 /// # Errors
 /// The reason why the daemon cannot start.
-pub(crate) fn run<E>(daemon: impl Future<Output = Result<(), E>>) -> Outcome
+pub(super) fn run<E>(daemon: impl Future<Output = Result<(), E>>) -> Outcome
 where
     E: Into<Box<dyn std::error::Error>>,
 {
