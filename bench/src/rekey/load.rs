@@ -113,7 +113,7 @@ pub(super) struct Run {
 }
 
 impl Flow {
-    fn new(frames: u64) -> Self {
+    pub(super) fn new(frames: u64) -> Self {
         let words = (frames as usize).div_ceil(64);
         let mut came = touched(words);
         came.resize(words, 0);
@@ -128,8 +128,9 @@ impl Flow {
         }
     }
 
+    /// Counts the frame `number`, which came `late_ns` after it was due.
     #[inline]
-    fn arrive(&mut self, number: u64, late_ns: u64) {
+    pub(super) fn arrive(&mut self, number: u64, late_ns: u64) {
         let (word, bit) = ((number / 64) as usize, 1 << (number % 64));
         let Some(word) = self.came.get_mut(word) else {
             self.changed += 1;
@@ -190,7 +191,8 @@ impl<P: Port> Hosts<P> {
     pub(super) fn carry(&mut self, offer: Offer) -> io::Result<Run> {
         let cores = self.cores;
         self.witnesses.iter().for_each(Witnesses::watch);
-        let mut run = cores.as_hosts(|| self.carry_here(offer))?;
+        let mut run =
+            cores.as_hosts(|| self.carry_by(offer, |start| start.elapsed(), thread::yield_now))?;
         let seen = |witnesses: &Witnesses| {
             let mut seen = witnesses.take();
             seen.retain(|standstill| standstill.to > run.start);
@@ -200,7 +202,16 @@ impl<P: Port> Hosts<P> {
         Ok(run)
     }
 
-    fn carry_here(&mut self, offer: Offer) -> Run {
+    /// Carries out an offer. `clock` tells the time since the start of the run; `give_way` is called after each
+    /// look at what came, however much is due: on few cores an encryptor waits for this thread. After a
+    /// standstill much is due; and the system has put it on the account of whoever was running, an encryptor
+    /// perhaps, and lets that one run again only when the others have yielded some tens of times.
+    fn carry_by(
+        &mut self,
+        offer: Offer,
+        clock: impl Fn(Instant) -> Duration,
+        give_way: impl Fn(),
+    ) -> Run {
         self.runs = self.runs.wrapping_add(1);
         let mark = MARK ^ u32::from(self.runs);
         let templates = templates(offer.size, mark);
@@ -217,7 +228,7 @@ impl<P: Port> Hosts<P> {
         let mut paces = [(); FLOWS].map(|()| Pace::new(offer.rate));
         let mut burst = Burst::new();
         while run.sent.iter().any(|&sent| sent < frames) {
-            let passed = run.start.elapsed();
+            let passed = clock(run.start);
             if passed >= offer.time + BEHIND_MAX {
                 break;
             }
@@ -239,33 +250,40 @@ impl<P: Port> Hosts<P> {
                     end.tx_burst(&mut burst);
                 }
             }
-            self.receive(&mut run, mark, &mut burst);
+            self.receive(&mut run, mark, &mut burst, &clock);
+            give_way();
         }
-        run.took = run.start.elapsed();
+        run.took = clock(run.start);
         let all_came = |run: &Run| {
             (0..FLOWS).all(|flow| run.flows[flow].arrivals.len() as u64 == run.sent[flow])
         };
-        let drain = Instant::now();
-        while !all_came(&run) && drain.elapsed() < DRAIN.min(offer.time) {
-            self.receive(&mut run, mark, &mut burst);
+        let drained = run.took + DRAIN.min(offer.time);
+        while !all_came(&run) && clock(run.start) < drained {
+            self.receive(&mut run, mark, &mut burst, &clock);
+            give_way();
         }
-        let afterwards = Instant::now();
-        while afterwards.elapsed() < AFTERWARDS {
-            self.receive(&mut run, mark, &mut burst);
+        let end = clock(run.start) + AFTERWARDS;
+        while clock(run.start) < end {
+            self.receive(&mut run, mark, &mut burst, &clock);
+            give_way();
         }
         run
     }
 
-    /// What has come; then gives way, however much is due: on few cores an encryptor waits for this one. After a
-    /// standstill much is due; and the system has put it on the account of whoever was
-    /// running, an encryptor perhaps, and lets that one run again only when the others have yielded some tens of times.
-    fn receive(&mut self, run: &mut Run, mark: u32, burst: &mut Burst) {
+    /// What has come.
+    fn receive(
+        &mut self,
+        run: &mut Run,
+        mark: u32,
+        burst: &mut Burst,
+        clock: &impl Fn(Instant) -> Duration,
+    ) {
         for (flow, end) in self.ends.iter_mut().rev().enumerate() {
             end.rx_burst(burst);
             if burst.is_empty() {
                 continue;
             }
-            let now = run.start.elapsed().as_nanos() as u64; // a run is no 500 years
+            let now = clock(run.start).as_nanos() as u64; // a run is no 500 years
             let (offer, flow) = (run.offer, &mut run.flows[flow]);
             for frame in burst.drain(..) {
                 if let Some(number) = number(frame.bytes(), mark) {
@@ -275,7 +293,6 @@ impl<P: Port> Hosts<P> {
                 }
             }
         }
-        thread::yield_now();
     }
 }
 

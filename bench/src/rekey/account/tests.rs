@@ -1,42 +1,42 @@
-use super::super::load::{Arrival, Hosts, Offer};
 use super::*;
 use crate::frame_size::FrameSize;
-use crate::rekey::cores::Cores;
 use crate::rekey::standstill::Standstill;
 
 const T: Duration = Duration::from_secs(1);
 
-/// A second of 10,000 frames a second over a cable.
+/// A made-up second of 10,000 frames a second in each direction; every frame took 1 us.
 fn run() -> Run {
-    let (a, b) = port::mem::pair(4096);
-    let mut hosts = Hosts::new([a.open().unwrap(), b.open().unwrap()], Cores::default()).unwrap();
-    hosts
-        .carry(Offer {
-            size: FrameSize::Octets(64),
-            rate: 10_000.0,
-            time: T,
-        })
-        .unwrap()
+    let size = FrameSize::Octets(64);
+    let (rate, time) = (10_000.0, T);
+    let mut run = Run {
+        offer: Offer { size, rate, time },
+        start: Instant::now(),
+        took: T,
+        sent: [10_000; FLOWS],
+        flows: [(); FLOWS].map(|()| Flow::new(10_000)),
+        standstills: None,
+    };
+    (0..FLOWS).for_each(|flow| with_latency(&mut run, flow, 1_000, 0..0, 0));
+    run
 }
 
-/// Every frame took `late_ns`, but those from `from` to `to`.
+/// Every frame took `late_ns`, but those of `slow`.
 fn with_latency(
     run: &mut Run,
     flow: usize,
-    late_ns: u32,
-    slow: core::ops::Range<u32>,
-    slow_ns: u32,
+    late_ns: u64,
+    slow: core::ops::Range<u64>,
+    slow_ns: u64,
 ) {
-    run.flows[flow].arrivals = (0..10_000)
-        .map(|number| Arrival {
-            number,
-            late_ns: if slow.contains(&number) {
-                slow_ns
-            } else {
-                late_ns
-            },
-        })
-        .collect();
+    run.flows[flow] = Flow::new(10_000);
+    for number in 0..10_000 {
+        let late_ns = if slow.contains(&number) {
+            slow_ns
+        } else {
+            late_ns
+        };
+        run.flows[flow].arrive(number, late_ns);
+    }
 }
 
 #[test]

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use port::mem::{self, MemConfig, MemPort};
 
 use super::*;
@@ -13,6 +16,23 @@ fn hosts() -> Hosts<MemPort> {
     Hosts::new([a.open().unwrap(), b.open().unwrap()], Cores::default()).unwrap()
 }
 
+/// A clock that a busy machine does not stop: each look at it takes 1 us.
+#[derive(Clone, Default)]
+struct Simulated(Arc<AtomicU64>);
+
+impl Simulated {
+    fn pass(&self, time: Duration) -> Duration {
+        let ns = time.as_nanos() as u64;
+        Duration::from_nanos(self.0.fetch_add(ns, Ordering::Relaxed) + ns)
+    }
+
+    /// The run starts now.
+    fn carry<P: Port>(&self, hosts: &mut Hosts<P>, offer: Offer) -> Run {
+        self.0.store(0, Ordering::Relaxed);
+        hosts.carry_by(offer, |_| self.pass(Duration::from_micros(1)), || ())
+    }
+}
+
 fn offer(rate: f64, ms: u64) -> Offer {
     Offer {
         size: FrameSize::Imix,
@@ -23,7 +43,7 @@ fn offer(rate: f64, ms: u64) -> Offer {
 
 #[test]
 fn what_is_due_is_sent_and_all_of_it_arrives() {
-    let run = hosts().carry(offer(20_000.0, 200)).unwrap();
+    let run = Simulated::default().carry(&mut hosts(), offer(20_000.0, 200));
     assert_eq!(run.sent, [4000; 2]);
     for flow in &run.flows {
         assert_eq!(flow.arrivals.len(), 4000);
@@ -34,11 +54,11 @@ fn what_is_due_is_sent_and_all_of_it_arrives() {
 
 #[test]
 fn frames_of_another_run_do_not_count() {
-    let mut hosts = hosts();
-    let first = hosts.carry(offer(1_000.0, 50)).unwrap();
+    let (mut hosts, clock) = (hosts(), Simulated::default());
+    let first = clock.carry(&mut hosts, offer(1_000.0, 50));
     let stale = templates(FrameSize::Octets(64), MARK ^ 1)[0].clone();
     hosts.ends[0].copy_tx(&stale);
-    let second = hosts.carry(offer(1_000.0, 50)).unwrap();
+    let second = clock.carry(&mut hosts, offer(1_000.0, 50));
     assert_eq!(first.flows[0].arrivals.len(), 50);
     assert_eq!(second.flows[0].arrivals.len(), 50);
     assert_eq!(second.flows[0].duplicated, 0);
@@ -62,6 +82,7 @@ fn a_late_sender_makes_late_frames() {
     struct Slow<P> {
         port: P,
         bursts: u32,
+        clock: Simulated,
     }
     impl<P: Port> Port for Slow<P> {
         fn rx_burst(&mut self, into: &mut Burst) {
@@ -70,7 +91,7 @@ fn a_late_sender_makes_late_frames() {
         fn tx_burst(&mut self, from: &mut Burst) {
             self.bursts += 1;
             if self.bursts == 100 {
-                std::thread::sleep(Duration::from_millis(20));
+                self.clock.pass(Duration::from_millis(20));
             }
             self.port.tx_burst(from);
         }
@@ -80,14 +101,14 @@ fn a_late_sender_makes_late_frames() {
         port::forward!(self => self.port);
     }
     let (a, b) = mem::pair(1024);
+    let clock = Simulated::default();
     let ends = [a, b].map(|end| Slow {
         port: end.open().unwrap(),
         bursts: 0,
+        clock: clock.clone(),
     });
-    let run = Hosts::new(ends, Cores::default())
-        .unwrap()
-        .carry(offer(10_000.0, 200))
-        .unwrap();
+    let mut hosts = Hosts::new(ends, Cores::default()).unwrap();
+    let run = clock.carry(&mut hosts, offer(10_000.0, 200));
     let late = run.flows[0]
         .arrivals
         .iter()

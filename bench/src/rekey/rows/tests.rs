@@ -1,3 +1,6 @@
+use std::time::Instant;
+
+use super::super::load::{FLOWS, Flow, Offer, Run};
 use super::super::standstill::Placed;
 use super::*;
 
@@ -138,6 +141,60 @@ fn a_standstill_of_the_machine_excuses_the_tail_but_no_loss() {
     assert_eq!(why(&row(on.clone(), off.clone())), "PASS");
     on.lost = 1;
     assert!(why(&row(on, off)).starts_with("lost 1"));
+}
+
+/// 10 s of 10,000 frames a second in both directions, a switch in each 0.3 s. The machine stands still for
+/// 10 to 20 ms in each 97 ms, at another place each time, and the sender for `stall_ns` at each switch.
+fn busy(stall_ns: u64) -> Account {
+    const MS: u64 = 1_000_000;
+    let offer = Offer {
+        size: FrameSize::Octets(512),
+        rate: 10_000.0,
+        time: Duration::from_secs(10),
+    };
+    let frames = offer.frames();
+    let switches_ns: Vec<u64> = (1..33).map(|n| n * 300 * MS).collect();
+    let machine = (0..103).map(|n| {
+        let begin = n * 97 * MS + n * 17 % 77 * MS;
+        (begin, begin + (10 + n * 7 % 11) * MS)
+    });
+    let stalls: Vec<(u64, u64)> = switches_ns.iter().map(|at| (*at, at + stall_ns)).collect();
+    let stalls: Vec<(u64, u64)> = machine.chain(stalls).collect();
+    let flow = || {
+        let mut flow = Flow::new(frames);
+        for number in 0..frames {
+            let due = offer.due_ns(number);
+            let over = stalls
+                .iter()
+                .filter(|(from, to)| (*from..*to).contains(&due));
+            let late = over.map(|(_, to)| to - due).max().unwrap_or(20_000);
+            flow.arrive(number, late);
+        }
+        flow
+    };
+    let start = Instant::now();
+    let run = Run {
+        offer,
+        start,
+        took: offer.time,
+        sent: [frames; FLOWS],
+        flows: [flow(), flow()],
+        standstills: None,
+    };
+    let switches = switches_ns
+        .iter()
+        .map(|&ns| start + Duration::from_nanos(ns));
+    let mut account = Account::new(Duration::from_millis(300));
+    account.add(&run, &[switches.clone().collect(), switches.collect()]);
+    account
+}
+
+#[test]
+fn a_stall_of_5_ms_at_each_switch_fails_also_beside_a_busy_machine() {
+    let off = account(0, 100, 100);
+    assert_eq!(why(&row(busy(0), off.clone())), "PASS");
+    let why = why(&row(busy(5_000_000), off));
+    assert!(why.starts_with("stall: p"), "{why}");
 }
 
 /// Then they would be ours, and would excuse our own tail.
