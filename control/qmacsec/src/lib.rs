@@ -20,6 +20,7 @@ pub mod lab;
 pub mod ledger;
 pub mod limits;
 pub mod log;
+pub mod modelled_link;
 mod numa;
 pub mod output;
 mod panics;

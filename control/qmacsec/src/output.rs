@@ -31,20 +31,22 @@ const PIECE: usize = 4096;
 pub struct OutputError(#[from] io::Error);
 
 /// Writes a line to standard output. Returns a `Result`: the command passes the error on with `?`.
+#[macro_export]
 macro_rules! outln {
     ($($text:tt)*) => {
         $crate::output::line(format_args!($($text)*))
     };
 }
-pub(crate) use outln;
+pub use outln;
 
 /// Writes a line to standard error; if that fails, the line is lost.
+#[macro_export]
 macro_rules! note {
     ($($text:tt)*) => {
         $crate::output::note_line(format_args!($($text)*))
     };
 }
-pub(crate) use note;
+pub use note;
 
 /// Writes text to standard output, without a newline.
 ///
@@ -106,7 +108,10 @@ pub(crate) fn write_all(to: impl AsFd, mut octets: &[u8]) -> io::Result<()> {
 }
 
 /// Writes some octets, like [`io::Write::write`], but waits for a reader only up to a limit.
-pub(crate) fn write_within(to: impl AsFd, octets: &[u8], patience: Duration) -> io::Result<usize> {
+///
+/// # Errors
+/// Nobody read in time, or the system refuses.
+pub fn write_within(to: impl AsFd, octets: &[u8], patience: Duration) -> io::Result<usize> {
     if !takes_a_piece(&to, Some(patience)) {
         let text = format!("its reader has not read for {patience:?}");
         return Err(io::Error::new(io::ErrorKind::TimedOut, text));

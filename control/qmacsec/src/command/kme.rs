@@ -1,20 +1,16 @@
 //! `qmacsec kme`: one or two lab KMEs, supplied by a modelled CV-QKD link.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use kme::faults::{Calls, Fault, Times};
-use kme::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, StartError, Supply, TlsError};
+use kme::{KmeConfig, Kmes, LinkConfig, SaeIdentity, StartError, TlsError};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use qkd::channel::Fibre;
-use qkd::optimise::{Objective, optimise_modulation};
-use qkd::preset::{Preset, UnknownPreset};
 use tracing::{info, warn};
 
 use super::{Outcome, daemon};
 use crate::config::{ConfigError, KmeFile, Link};
-use crate::status::{Done, KmeFault, KmeReport, Request, StatusSocket};
+use crate::modelled_link::ModelledLink;
+use crate::status::{Done, KmeFault, Request, StatusSocket};
 use crate::{limits, stop};
 
 /// Arguments of `qmacsec kme`.
@@ -74,119 +70,10 @@ fn more_open_files() {
 /// Returns the link that a config names.
 fn modelled_link(file: &Path, config: &KmeFile) -> Result<ModelledLink, ConfigError> {
     let Link { preset, km, .. } = &config.link;
-    link_of(preset, *km).map_err(|error| {
+    ModelledLink::of(preset, *km).map_err(|error| {
         let link = km.map_or_else(|| preset.clone(), |km| format!("{preset}, {km} km"));
         ConfigError::new(file, "link", error).value(link)
     })
-}
-
-/// Returns the link of a preset, with its own length or another.
-pub(crate) fn link_of(preset: &str, km: Option<f64>) -> Result<ModelledLink, String> {
-    let preset: Preset = preset
-        .parse()
-        .map_err(|error: UnknownPreset| error.to_string())?;
-    let link = match km {
-        Some(km) => preset.at_km(km).map_err(|error| error.to_string())?,
-        None => preset.link(),
-    };
-    Ok(ModelledLink { preset, link })
-}
-
-/// Returns the longest fibre, in whole km, over which KMEs get key from the link: key is left after
-/// its confirmation and authentication.
-pub(crate) fn longest_km(link: &qkd::Link) -> Option<f64> {
-    let attenuation = link.fibre.attenuation_db_per_km();
-    let gives_key = |km: f64| {
-        Fibre::new(km, attenuation).is_ok_and(|fibre| {
-            let link = optimise_modulation(qkd::Link { fibre, ..*link }, Objective::Asymptotic);
-            qkd::supply::Supply::of(&link).no_key.is_none()
-        })
-    };
-    let most = qkd::threshold::longest_km(link)?;
-    let lengths = (0..=most as u32).rev().map(f64::from);
-    lengths.into_iter().find(|km| gives_key(*km))
-}
-
-/// A link and its preset.
-pub(crate) struct ModelledLink {
-    preset: Preset,
-    link: qkd::Link,
-}
-
-impl ModelledLink {
-    /// Returns the key supply of the link for its KMEs.
-    pub(crate) fn supply(&self, blocks_at_start: u32) -> Supply {
-        let supply = qkd::supply::Supply::of(&self.link);
-        if let Some(no_key) = self.no_key() {
-            warn!("{no_key}");
-        }
-        Supply {
-            block_bits: supply.block_bits,
-            block_every: supply.block_period,
-            blocks_at_start,
-            origin: Origin::Modelled,
-        }
-    }
-
-    /// If the link delivers no key: the reason, and the length above which such a link delivers
-    /// none.
-    pub(crate) fn no_key(&self) -> Option<NoKey> {
-        let reason = qkd::supply::Supply::of(&self.link).no_key?;
-        Some(NoKey {
-            link: self.name(),
-            km: self.link.fibre.km(),
-            reason: reason.to_string(),
-            key_ends_km: longest_km(&self.link),
-        })
-    }
-
-    /// Returns the name for the status.
-    pub(crate) fn name(&self) -> String {
-        format!("{} ({} km)", self.preset, self.link.fibre.km())
-    }
-}
-
-/// A modelled link that delivers no key.
-#[derive(Debug, serde::Serialize)]
-pub(crate) struct NoKey {
-    /// Name of the link.
-    pub(crate) link: String,
-    /// Its length.
-    pub(crate) km: f64,
-    /// The reason why it delivers no key.
-    pub(crate) reason: String,
-    /// The longest whole length with key; `None` if there is none at any length.
-    pub(crate) key_ends_km: Option<f64>,
-}
-
-impl fmt::Display for NoKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { link, reason, .. } = self;
-        write!(f, "the modelled link {link} gives no key: {reason}; ")?;
-        match self.key_ends_km {
-            Some(km) => write!(f, "key ends at {km} km"),
-            None => f.write_str("it gives none at any length"),
-        }
-    }
-}
-
-/// Builds the status of the KMEs.
-pub(crate) fn report(kmes: &Kmes, link: &str) -> KmeReport {
-    let snapshot = kmes.snapshot();
-    KmeReport {
-        link: link.to_owned(),
-        rate_bit_s: snapshot.rate_bps,
-        origin: snapshot.origin.as_str().to_owned(),
-        pool_bits: snapshot.pool_bits,
-        pool_keys: snapshot.pool_keys,
-        keys_delivered: snapshot.counters.enc_keys,
-        keys_expired: snapshot.counters.expired_keys,
-        kmes: snapshot
-            .kmes
-            .into_iter()
-            .map(|kme| (kme.kme_id, kme.address.to_string()))
-            .collect::<BTreeMap<_, _>>(),
-    }
 }
 
 /// Sets this fault at both KMEs and clears all others.
@@ -330,13 +217,10 @@ async fn serve(
             () = &mut stopped => break,
             asker = asked => match asker.request {
                 Request::Fault(fault) => asker.answer(&order(&kmes, fault)),
-                _ => asker.answer(&report(&kmes, &name)),
+                _ => asker.answer(&link.report(&kmes)),
             },
         }
     }
     kmes.shutdown().await;
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,9 +12,9 @@ use qkd::report::{LinkReport, Section, Value};
 use qkd::{Link, OutOfRange};
 use serde_json::{Map, Value as Json, json};
 
-use super::{Outcome, kme};
-use crate::limits;
+use super::Outcome;
 use crate::output::{self, outln};
+use crate::{limits, modelled_link};
 
 /// Arguments of `qmacsec link`.
 #[derive(clap::Args)]
@@ -301,7 +301,7 @@ fn summary(report: &LinkReport) -> String {
     };
     let trust = report.link.receiver.trust();
     if let Some(reason) = report.supply.no_key {
-        let end = match kme::longest_km(&report.link) {
+        let end = match modelled_link::longest_km(&report.link) {
             Some(km) => format!("with the best V_A key ends at {km} km"),
             None => "there is none at any length".to_owned(),
         };

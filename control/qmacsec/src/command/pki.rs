@@ -1,15 +1,13 @@
 //! `qmacsec pki`: lab certificates and pre-shared secrets.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use kme::pki::{Addition, LabPki, PkiError};
-use zeroize::Zeroizing;
 
 use super::Outcome;
-use crate::limits;
+use crate::config::Psk;
 use crate::output::outln;
 
 /// Arguments of `qmacsec pki`.
@@ -60,7 +58,7 @@ pub fn main(args: &Args) -> Outcome {
         made.extend(certificates(dir, args)?);
     }
     if let Some(file) = &args.psk {
-        write_psk(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Psk::create(file).map_err(|error| format!("{}: {error}", file.display()))?;
         made.push(file.clone());
     }
     // All files are created before the first is listed, so a failed output leaves no partial set.
@@ -105,27 +103,6 @@ fn kme_name(text: &str) -> kme::pki::KmeName {
             .map(str::to_owned)
             .collect(),
     }
-}
-
-/// Writes a fresh secret into a new file that only its owner may read.
-pub(crate) fn write_psk(file: &Path) -> io::Result<()> {
-    let mut octets = Zeroizing::new([0; limits::PSK_LEN_MIN]);
-    getrandom::fill(octets.as_mut_slice())?;
-    let mut text = Zeroizing::new(String::with_capacity(2 * octets.len() + 1));
-    for octet in octets.iter() {
-        for digit in [octet >> 4, octet & 0xf] {
-            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0')); // 4 bits: one digit
-        }
-    }
-    text.push('\n');
-    // The file gets its name when it is complete: a full disk leaves no empty secret.
-    let folder = file.parent().filter(|folder| *folder != Path::new(""));
-    let fresh = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?; // mode 0600
-    let mut out = fresh.as_file();
-    out.write_all(text.as_bytes())?;
-    out.sync_all()?;
-    fresh.persist_noclobber(file).map_err(|error| error.error)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The pre-shared secret of a pair of encryptors, read from its file.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::path::Path;
 
 use keyclient::file::{self, FileError};
@@ -44,6 +45,30 @@ impl Psk {
                 .fix("make one with `qmacsec pki --psk FILE` or `openssl rand -hex 32`"));
         }
         Ok(Self(octets))
+    }
+
+    /// Writes a fresh secret into a new file that only its owner may read.
+    ///
+    /// # Errors
+    /// The file exists already, or cannot be written.
+    pub fn create(file: &Path) -> io::Result<()> {
+        let mut octets = Zeroizing::new([0; limits::PSK_LEN_MIN]);
+        getrandom::fill(octets.as_mut_slice())?;
+        let mut text = Zeroizing::new(String::with_capacity(2 * octets.len() + 1));
+        for octet in octets.iter() {
+            for digit in [octet >> 4, octet & 0xf] {
+                text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0')); // 4 bits: one digit
+            }
+        }
+        text.push('\n');
+        // The file gets its name when it is complete: a full disk leaves no empty secret.
+        let folder = file.parent().filter(|folder| *folder != Path::new(""));
+        let fresh = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?; // mode 0600
+        let mut out = fresh.as_file();
+        out.write_all(text.as_bytes())?;
+        out.sync_all()?;
+        fresh.persist_noclobber(file).map_err(|error| error.error)?;
+        Ok(())
     }
 
     /// The octets, only for the key schedule.

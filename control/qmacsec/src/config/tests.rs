@@ -545,7 +545,7 @@ mod psk {
     fn a_fresh_secret_can_be_read_back_and_is_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pair.psk");
-        crate::command::pki::write_psk(&file).unwrap();
+        Psk::create(&file).unwrap();
         assert_eq!(
             Psk::read(Path::new("site.toml"), &file)
                 .map_err(|error| error.to_string())
@@ -554,7 +554,22 @@ mod psk {
                 .len(),
             32
         );
-        assert!(crate::command::pki::write_psk(&file).is_err());
+        assert!(Psk::create(&file).is_err());
+    }
+
+    #[test]
+    fn a_fresh_secret_is_its_owners_alone_and_has_no_traces_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("k.psk");
+        Psk::create(&file).unwrap();
+        let about = std::fs::metadata(&file).unwrap();
+        assert_eq!(about.permissions().mode() & 0o777, 0o600);
+        let error = Psk::create(&file).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+        let names = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["k.psk"]);
     }
 }
 

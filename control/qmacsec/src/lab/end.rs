@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::verdict::{Verdict, Word};
-use crate::command::kme::NoKey;
 use crate::limits;
+use crate::modelled_link::NoKey;
 use crate::output::{OutputError, outln};
 
 /// The end of a lab that could be built and ran.

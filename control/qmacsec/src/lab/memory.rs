@@ -23,9 +23,9 @@ use super::table::{Snapshot, Table};
 use super::topology::Site;
 use super::verdict::{Evidence, StageWatch, Verdict};
 use super::{BEFORE_THE_FIRST_KEY, FIRST_KEY, LOOK_EVERY, done, while_doing};
-use crate::command::kme as kme_command;
 use crate::config::EncryptorConfig;
 use crate::encryptor;
+use crate::modelled_link::ModelledLink;
 use crate::output::note;
 use crate::ports::{Opener, Ports};
 use crate::status::{Report, query};
@@ -147,7 +147,7 @@ async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Ve
         Hosts::start(lan_a, lan_b, args.rate, args.mtu).map_err(while_doing("the hosts"))?;
     let started = Instant::now();
     let mut table = Table::new();
-    let link = kme_command::link_of(&args.preset, args.km)?.name();
+    let link = ModelledLink::of(&args.preset, args.km)?;
     while started.elapsed() < args.duration && !stop.asked() {
         let left = args.duration.saturating_sub(started.elapsed());
         tokio::time::sleep(LOOK_EVERY.min(left)).await;
@@ -157,7 +157,7 @@ async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Ve
                 left,
                 a: Lives::one(a),
                 b: Lives::one(b),
-                kmes: kme_command::report(&kmes, &link),
+                kmes: link.report(&kmes),
                 line: wire.reports(),
             });
         }
@@ -217,7 +217,7 @@ async fn start_kmes(args: &Args, vault: &Path) -> Result<Kmes, String> {
         sae_ids: vec![format!("sae-{}", site.letter())],
         identity: SaeIdentity::CommonName,
     };
-    let link = kme_command::link_of(&args.preset, args.km)?;
+    let link = ModelledLink::of(&args.preset, args.km)?;
     Kmes::start(
         Site::BOTH.map(config).into(),
         LinkConfig::default(),

@@ -44,8 +44,9 @@ use end::End;
 use keep::Keep;
 use stop::Stop;
 
-use crate::command::{Outcome, kme};
+use crate::command::Outcome;
 use crate::config::PortKind;
+use crate::modelled_link::ModelledLink;
 use crate::output::note;
 
 #[cfg(test)]
@@ -83,7 +84,7 @@ pub fn main(args: &Args) -> Outcome {
 fn end_of(args: &Args) -> Result<End, String> {
     args.check()?;
     // A lab without keys proves nothing.
-    if let Some(no_key) = kme::link_of(&args.preset, args.km)?.no_key() {
+    if let Some(no_key) = ModelledLink::of(&args.preset, args.km)?.no_key() {
         return Ok(End::NoKey(no_key));
     }
     let keep = Keep::prepare(args)?;

@@ -13,7 +13,7 @@ use super::args::Args;
 use super::child::Child;
 use super::faults::Victim;
 use super::topology::{BLACK, LAN, RED, Site, Topology};
-use crate::config::{PortKind, Span};
+use crate::config::{PortKind, Psk, Span};
 use crate::limits;
 use crate::status::{Done, KmeFault, KmeReport, Report, Request, query, request};
 
@@ -186,7 +186,7 @@ pub(super) fn furnish_secrets(vault: &Path, hosts: &[String]) -> io::Result<()> 
         ..Default::default()
     };
     kme::pki::make_lab_pki(&vault.join("pki"), &pki).map_err(io::Error::other)?;
-    crate::command::pki::write_psk(&vault.join("pair.psk"))
+    Psk::create(&vault.join("pair.psk"))
 }
 
 fn start_kmes(vault: &Path, topology: &Topology) -> io::Result<Child> {

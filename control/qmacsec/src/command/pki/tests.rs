@@ -1,5 +1,4 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use kme::pki::make_lab_pki;
 
@@ -40,16 +39,4 @@ fn what_fails_half_way_leaves_nothing_and_keeps_the_old_files() {
     make_lab_pki(folder, &renewed).unwrap();
     assert_ne!(fs::read(folder.join("ca.key")).unwrap(), old);
     assert_eq!(names(folder).len(), 10);
-}
-
-#[test]
-fn a_secret_is_its_owners_alone_and_has_no_traces_beside_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("k.psk");
-    write_psk(&file).unwrap();
-    let about = fs::metadata(&file).unwrap();
-    assert_eq!(about.permissions().mode() & 0o777, 0o600);
-    let error = write_psk(&file).unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
-    assert_eq!(names(folder.path()), ["k.psk"]);
 }
