@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use gcm::Engine;
+use lab::sandbox::{self, SandboxError};
 use port::PortError;
-use qmacsec::lab::sandbox::{self, SandboxError};
 
 use crate::chart::NotWritten;
 use crate::cpu::{Clock, Limits};

@@ -24,8 +24,8 @@ use crate::machine::Machine;
 pub use arms::Arm;
 pub use cables::PortKind;
 use cores::Cores;
+use lab::sandbox::{self, SandboxError};
 use length::Length;
-use qmacsec::lab::sandbox::{self, SandboxError};
 
 mod account;
 mod arms;

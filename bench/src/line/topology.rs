@@ -9,9 +9,9 @@
 use std::io;
 use std::net::Ipv4Addr;
 
+use lab::netns::Netns;
+use lab::topology::{address, veth};
 use port::offload;
-use qmacsec::lab::netns::Netns;
-use qmacsec::lab::topology::{address, veth};
 use wire::OVERHEAD_MAX;
 
 /// Interface of a host.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
+use lab::netns::Netns;
 use nix::sched::{CloneFlags, setns};
 use port::fault::{Faults, Faulty};
 use port::limits::CHUNKS;
@@ -12,7 +13,6 @@ use port::packet::{Packet, PacketConfig};
 use port::tap::{Tap, TapConfig};
 use port::xdp::{Share, Xdp, XdpConfig, XdpMode};
 use port::{Port, PortError};
-use qmacsec::lab::netns::Netns;
 use qmacsec::ports::Opener;
 use wire::OVERHEAD_MAX;
 

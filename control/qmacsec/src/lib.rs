@@ -1,22 +1,22 @@
-//! The line encryptor as a program: command line, config, the lab, status, and the driver that
-//! connects ports, workers, the rekey protocol and the KME client.
+//! The line encryptor: config, commands, status, ledger, and the driver that connects ports, workers,
+//! the rekey protocol and the KME client.
 //!
 //! Only this crate has a clock, sockets of the control plane, files and logs. It holds no protocol
 //! logic (that is `rekey`) and touches no frame (that is `worker`).
 //!
-//! Entry points: [`encryptor`] builds one encryptor, [`driver`] is its loop, [`lab`] runs two.
+//! Entry points: [`encryptor`] builds one encryptor, [`driver`] is its loop, and
+//! [`command`] has the commands of the program. The command line is the crate `cli`; the crate `lab`
+//! runs two encryptors.
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod capture;
-pub mod cli;
 pub mod command;
 pub mod config;
 pub mod driver;
 pub mod encryptor;
 pub mod harden;
 mod heap;
-pub mod lab;
 pub mod ledger;
 pub mod limits;
 pub mod log;
@@ -33,5 +33,3 @@ pub mod size;
 mod stack;
 pub mod status;
 pub mod stop;
-
-pub use cli::main;

@@ -83,7 +83,10 @@ pub fn last_words(text: &str) {
 }
 
 /// Ignores a closed pipe: the reader does not want the rest.
-pub(crate) fn forgive(written: io::Result<()>) -> Result<(), OutputError> {
+///
+/// # Errors
+/// Any other failure of the write.
+pub fn forgive(written: io::Result<()>) -> Result<(), OutputError> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError(error)),
         Ok(()) | Err(_) => Ok(()),

@@ -12,7 +12,7 @@ use tests::dying::{self, Fault};
 
 fn main() -> ExitCode {
     let Some(fault) = env::var(dying::FAULT).ok() else {
-        return qmacsec::main();
+        return cli::main();
     };
     let when = PathBuf::from(env::var_os(dying::WHEN).unwrap());
     let config = env::args_os().next_back().unwrap();

@@ -1,13 +1,14 @@
-//! The command line: commands and their arguments.
+//! The command line of `qmacsec`: its commands, and how an error is printed.
+#![forbid(unsafe_code)]
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{check, keys, kme, ledger, link, order, pki, run, status};
-use crate::output;
-use crate::{lab, limits};
+use qmacsec::command::{check, keys, kme, ledger, link, order, pki, run, status};
+use qmacsec::{limits, output};
 
 /// Line encryptor: protects Ethernet between two sites with MACsec (IEEE 802.1AE) and changes the
 /// key every few seconds with keys from a QKD KME (ETSI GS QKD 014).

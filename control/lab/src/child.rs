@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::netns::Netns;
-use crate::parent;
+use qmacsec::parent;
 
 /// Time for a child to end by itself.
 const FAREWELL: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::sys::signal::{SigSet, Signal};
 
 use super::end::{self, End};
-use crate::output::note;
+use qmacsec::output::note;
 
 /// The flag: true if the lab must end.
 #[derive(Clone)]

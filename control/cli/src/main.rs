@@ -3,5 +3,5 @@
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
 fn main() -> std::process::ExitCode {
-    qmacsec::main()
+    cli::main()
 }

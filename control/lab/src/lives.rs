@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::status::{Report, WorkerReport};
+use qmacsec::status::{Report, WorkerReport};
 
 /// The last report of each process of one encryptor, the running one last.
 #[derive(Clone, Debug, Default)]

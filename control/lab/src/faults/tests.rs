@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::{Kill, KmeTrouble, Trouble, Victim};
-use crate::lab::topology::Site;
-use crate::status::KmeFault;
+use crate::topology::Site;
+use qmacsec::status::KmeFault;
 
 #[test]
 fn what_the_help_shows_is_understood() {

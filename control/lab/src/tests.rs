@@ -14,8 +14,8 @@ use super::sniff::Sniffed;
 use super::topology::Site;
 use super::transfer::TransferReport;
 use super::verdict::{Crash, Evidence, StageWatch, Verdict, Word, switches_expected};
-use crate::ledger::{Finding, Verification};
-use crate::status::{Report, WorkerReport};
+use qmacsec::ledger::{Finding, Verification};
+use qmacsec::status::{Report, WorkerReport};
 
 /// A frame of the line: encrypted MACsec with an SCI.
 fn protected(sci: u8, an: u8, pn: u32) -> Vec<u8> {

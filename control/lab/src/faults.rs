@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::topology::Site;
-use crate::status::KmeFault;
+use qmacsec::status::KmeFault;
 
 /// A fault of the KMEs with its start and duration: `down@10s+60s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use super::lives::Lives;
 use super::ping::PingReport;
 use super::sniff::Sniffed;
 use super::transfer::TransferReport;
-use crate::ledger::Verification;
-use crate::status::Report;
+use qmacsec::ledger::Verification;
+use qmacsec::status::Report;
 
 /// The lab's result; `--json` prints it as the last line of standard output.
 #[derive(Clone, Debug, Serialize)]

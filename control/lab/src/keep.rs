@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::args::Args;
 use super::sniff::Recorder;
-use crate::ledger::{self, Finding, Verification};
-use crate::output::note;
+use qmacsec::ledger::{self, Finding, Verification};
+use qmacsec::output::note;
 
 /// The files of a run to keep.
 pub(super) struct Keep {

@@ -23,12 +23,12 @@ use super::table::{Snapshot, Table};
 use super::topology::Site;
 use super::verdict::{Evidence, StageWatch, Verdict};
 use super::{BEFORE_THE_FIRST_KEY, FIRST_KEY, LOOK_EVERY, done, while_doing};
-use crate::config::EncryptorConfig;
-use crate::encryptor;
-use crate::modelled_link::ModelledLink;
-use crate::output::note;
-use crate::ports::{Opener, Ports};
-use crate::status::{Report, query};
+use qmacsec::config::EncryptorConfig;
+use qmacsec::encryptor;
+use qmacsec::modelled_link::ModelledLink;
+use qmacsec::output::note;
+use qmacsec::ports::{Opener, Ports};
+use qmacsec::status::{Report, query};
 
 /// Capacity of each cable in frames: a worker that sleeps for long must not lose any.
 const CABLE: usize = 8192;
@@ -99,7 +99,7 @@ impl Drop for Guard {
 }
 
 async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Verdict, NoVerdict> {
-    let _log = crate::log::start("warn");
+    let _log = qmacsec::log::start("warn");
     sites::furnish_secrets(vault, &[]).map_err(while_doing("certificates"))?;
     let kmes = start_kmes(args, vault).await?;
     done("KMEs up");

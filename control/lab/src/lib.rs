@@ -10,6 +10,8 @@
 //! `last_reports` collects the counters of the encryptors, and `verdict` judges them. `faults`
 //! parses the faults on order. Without namespaces, `memory` runs the same chain over in-memory
 //! ports.
+#![forbid(unsafe_code)]
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod args;
 mod child;
@@ -44,10 +46,10 @@ use end::End;
 use keep::Keep;
 use stop::Stop;
 
-use crate::command::Outcome;
-use crate::config::PortKind;
-use crate::modelled_link::ModelledLink;
-use crate::output::note;
+use qmacsec::command::Outcome;
+use qmacsec::config::PortKind;
+use qmacsec::modelled_link::ModelledLink;
+use qmacsec::output::note;
 
 #[cfg(test)]
 mod tests;

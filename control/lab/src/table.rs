@@ -6,8 +6,8 @@ use console::Term;
 
 use super::line_watch::LineReport;
 use super::lives::Lives;
-use crate::output::note;
-use crate::status::{Direction, KmeReport};
+use qmacsec::output::note;
+use qmacsec::status::{Direction, KmeReport};
 
 /// Interval between two lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);

@@ -15,7 +15,7 @@ use port::{Burst, Port, PortError};
 use super::line_watch::{LineReport, LineWatch};
 use super::netns::Netns;
 use super::topology::Site;
-use crate::output;
+use qmacsec::output;
 
 /// Pause between two checks of an empty ring. The ring holds the arrivals.
 const NAP: Duration = Duration::from_millis(2);

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::verdict::{Verdict, Word};
-use crate::limits;
-use crate::modelled_link::NoKey;
-use crate::output::{OutputError, outln};
+use qmacsec::limits;
+use qmacsec::modelled_link::NoKey;
+use qmacsec::output::{OutputError, outln};
 
 /// The end of a lab that could be built and ran.
 pub(super) enum End {

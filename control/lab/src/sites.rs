@@ -13,9 +13,9 @@ use super::args::Args;
 use super::child::Child;
 use super::faults::Victim;
 use super::topology::{BLACK, LAN, RED, Site, Topology};
-use crate::config::{PortKind, Psk, Span};
-use crate::limits;
-use crate::status::{Done, KmeFault, KmeReport, Report, Request, query, request};
+use qmacsec::config::{PortKind, Psk, Span};
+use qmacsec::limits;
+use qmacsec::status::{Done, KmeFault, KmeReport, Report, Request, query, request};
 
 /// Port on which the lab's KMEs listen.
 const KME_PORT: u16 = 8443;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::faults::{Kill, KmeTrouble};
-use crate::limits;
-use crate::size::Size;
+use qmacsec::limits;
+use qmacsec::size::Size;
 
 /// Arguments of `qmacsec lab`.
 #[derive(clap::Args, Debug)]

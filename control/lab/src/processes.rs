@@ -19,9 +19,9 @@ use super::topology::{Site, Topology};
 use super::transfer::Transfer;
 use super::verdict::{Crash, Evidence, StageWatch, Verdict};
 use super::{BEFORE_THE_FIRST_KEY, FIRST_KEY, LOOK_EVERY, done, while_doing};
-use crate::config::PortKind;
-use crate::output::note;
-use crate::status::KmeReport;
+use qmacsec::config::PortKind;
+use qmacsec::output::note;
+use qmacsec::status::KmeReport;
 
 /// Time that a crashed encryptor stays down.
 const DEAD_FOR: Duration = Duration::from_millis(500);

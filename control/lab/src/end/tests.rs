@@ -1,7 +1,7 @@
 use clap::Parser;
 
 use super::*;
-use crate::lab::{Args, end_of};
+use crate::{Args, end_of};
 
 #[derive(Parser)]
 struct Line {

@@ -23,7 +23,7 @@ use nix::net::if_::if_nametoindex;
 use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth};
 
 use super::netns::Netns;
-use crate::config::PortKind;
+use qmacsec::config::PortKind;
 
 /// MTU of the cables to the KMEs.
 const KME_MTU: u32 = 1500;
