@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::faults::{Kill, KmeTrouble};
 use qmacsec::limits;
 use qmacsec::size::Size;
+
+use super::faults::{Kill, KmeTrouble};
 
 /// Arguments of `qmacsec lab`.
 #[derive(clap::Args, Debug)]

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use qmacsec::parent;
 
 use super::netns::Netns;
-use qmacsec::parent;
 
 /// Time for a child to end by itself.
 const FAREWELL: Duration = Duration::from_secs(2);

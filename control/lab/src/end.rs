@@ -4,12 +4,12 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::json;
-
-use super::verdict::{Verdict, Word};
 use qmacsec::limits;
 use qmacsec::modelled_link::NoKey;
 use qmacsec::output::{OutputError, outln};
+use serde_json::json;
+
+use super::verdict::{Verdict, Word};
 
 /// The end of a lab that could be built and ran.
 pub(super) enum End {

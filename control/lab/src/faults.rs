@@ -5,8 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::topology::Site;
 use qmacsec::status::KmeFault;
+
+use super::site::Site;
 
 /// A fault of the KMEs with its start and duration: `down@10s+60s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use super::last_reports::DRAIN;
 use super::line_watch::{LineReport, LineWatch};
 use super::ping::{MARKER, PingReport};
+use super::site::Site;
 use super::sniff::{Recorder, Sniffed};
-use super::topology::Site;
 use super::transfer::TransferReport;
 
 /// Pause between two checks of empty cables.

@@ -7,10 +7,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::Args;
-use super::sniff::Recorder;
 use qmacsec::ledger::{self, Finding, Verification};
 use qmacsec::output::note;
+
+use super::args::Args;
+use super::sniff::Recorder;
 
 /// The files of a run to keep.
 pub(super) struct Keep {

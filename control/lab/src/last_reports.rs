@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::direction::DirectionVerdict;
 use super::lives::Lives;
-use super::topology::Site;
+use super::site::Site;
 
 /// Longest time that frames may be in flight after the hosts have stopped.
 pub(super) const DRAIN: Duration = Duration::from_secs(3);

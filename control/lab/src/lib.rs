@@ -10,26 +10,34 @@
 //! `last_reports` collects the counters of the encryptors, and `verdict` judges them. `faults`
 //! parses the faults on order. Without namespaces, `memory` runs the same chain over in-memory
 //! ports.
+//!
+//! The tests and the bench start pairs of encryptors with the same parts: [`site`], [`folder`] (files
+//! and configs), [`kmes`], [`encryptor`] (in this process), [`line_watch`] and [`sniff`].
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod args;
 mod child;
 mod direction;
+pub mod encryptor;
 mod end;
 mod faults;
+pub mod folder;
 mod frames;
 mod keep;
+pub mod kmes;
 mod last_reports;
-mod line_watch;
+pub mod line_watch;
 mod lives;
 mod memory;
 pub mod netns;
-mod ping;
+pub mod patience;
+pub mod ping;
 mod processes;
 pub mod sandbox;
+pub mod site;
 mod sites;
-mod sniff;
+pub mod sniff;
 mod stop;
 mod table;
 pub mod topology;
@@ -40,16 +48,16 @@ use std::fs::OpenOptions;
 use std::io;
 use std::time::Duration;
 
+use qmacsec::command::Outcome;
+use qmacsec::config::PortKind;
+use qmacsec::modelled_link::ModelledLink;
+use qmacsec::output::note;
+
 pub use args::Args;
 use args::RedChoice;
 use end::End;
 use keep::Keep;
 use stop::Stop;
-
-use qmacsec::command::Outcome;
-use qmacsec::config::PortKind;
-use qmacsec::modelled_link::ModelledLink;
-use qmacsec::output::note;
 
 #[cfg(test)]
 mod tests;

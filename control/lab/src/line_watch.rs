@@ -8,7 +8,7 @@ use super::ping;
 const SCS_MAX: usize = 16;
 
 /// Watches the frames of one direction.
-pub(crate) struct LineWatch {
+pub struct LineWatch {
     rekey_ethertype: u16,
     scs: Vec<Channel>,
     report: LineReport,
@@ -16,23 +16,23 @@ pub(crate) struct LineWatch {
 
 /// The result of a watch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LineReport {
+pub struct LineReport {
     /// All frames.
-    pub(crate) frames: u64,
+    pub frames: u64,
     /// Encrypted MACsec frames.
-    pub(crate) protected: u64,
+    pub protected: u64,
     /// Frames of the rekey protocol.
-    pub(crate) rekey: u64,
+    pub rekey: u64,
     /// All other frames, and protected frames that show the lab's marker. There must be none.
-    pub(crate) cleartext: u64,
+    pub cleartext: u64,
     /// Keys in use one after the other, the first ones included.
-    pub(crate) keys: u64,
+    pub keys: u64,
     /// Keys whose first frame had a packet number other than 1.
-    pub(crate) keys_not_from_1: u64,
+    pub keys_not_from_1: u64,
     /// Skipped packet numbers.
-    pub(crate) skipped: u64,
+    pub skipped: u64,
     /// Packet numbers that decreased or occurred twice under one key. There must be none.
-    pub(crate) repeated: u64,
+    pub repeated: u64,
 }
 
 /// One secure channel: the AN in use and the packet number expected next.
@@ -43,7 +43,10 @@ struct Channel {
 }
 
 impl LineWatch {
-    pub(crate) fn new(rekey_ethertype: u16) -> Self {
+    /// Starts a watch that has seen no frame. Frames of this EtherType are those of the rekey
+    /// protocol.
+    #[must_use]
+    pub fn new(rekey_ethertype: u16) -> Self {
         Self {
             rekey_ethertype,
             scs: Vec::with_capacity(SCS_MAX),
@@ -51,12 +54,14 @@ impl LineWatch {
         }
     }
 
-    pub(crate) fn report(&self) -> LineReport {
+    /// Returns the result until now.
+    #[must_use]
+    pub fn report(&self) -> LineReport {
         self.report
     }
 
     /// Examines one frame, from the destination address to the end.
-    pub(crate) fn observe(&mut self, frame: &[u8]) {
+    pub fn observe(&mut self, frame: &[u8]) {
         self.report.frames += 1;
         match wire::ethertype(frame) {
             Some(ethertype) if ethertype == self.rekey_ethertype => self.report.rekey += 1,

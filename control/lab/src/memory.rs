@@ -6,37 +6,30 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use kme::{KmeConfig, Kmes, LinkConfig, SaeIdentity};
-use port::mem::{self, Mem};
-use port::{Port, PortError};
-use tokio::sync::oneshot;
+use kme::{Kmes, LinkConfig};
+use port::mem;
+use qmacsec::modelled_link::ModelledLink;
+use qmacsec::output::note;
+use qmacsec::ports::Ports;
+use qmacsec::status::{Report, query};
 
 use super::args::Args;
+use super::encryptor::{Encryptor, opener};
 use super::end::NoVerdict;
+use super::folder::Folder;
 use super::frames::{Hosts, Wire};
 use super::keep::Keep;
 use super::last_reports::last_reports;
 use super::lives::Lives;
+use super::site::Site;
 use super::sites;
 use super::stop::Stop;
 use super::table::{Snapshot, Table};
-use super::topology::Site;
 use super::verdict::{Evidence, StageWatch, Verdict};
 use super::{BEFORE_THE_FIRST_KEY, FIRST_KEY, LOOK_EVERY, done, while_doing};
-use qmacsec::config::EncryptorConfig;
-use qmacsec::encryptor;
-use qmacsec::modelled_link::ModelledLink;
-use qmacsec::output::note;
-use qmacsec::ports::{Opener, Ports};
-use qmacsec::status::{Report, query};
 
 /// Capacity of each cable in frames: a worker that sleeps for long must not lose any.
 const CABLE: usize = 8192;
-
-/// Opens one end of a cable on the thread that uses it.
-fn opener(end: Mem) -> Opener {
-    Box::new(move || -> Result<Box<dyn Port>, PortError> { Ok(Box::new(end.open()?)) })
-}
 
 /// Runs the chain for the duration of the lab.
 pub(super) fn run(args: &Args, keep: Keep, stop: &Stop) -> Result<Verdict, NoVerdict> {
@@ -59,7 +52,7 @@ pub(super) fn run(args: &Args, keep: Keep, stop: &Stop) -> Result<Verdict, NoVer
         .enable_all()
         .build()
         .map_err(while_doing("threads"))?;
-    let result = runtime.block_on(run_in(args, vault.path(), keep, stop));
+    let result = runtime.block_on(run_in(args, &Folder::at(vault.path()), keep, stop));
     runtime.shutdown_timeout(Duration::from_secs(2));
     result
 }
@@ -98,10 +91,18 @@ impl Drop for Guard {
     }
 }
 
-async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Verdict, NoVerdict> {
+async fn run_in(
+    args: &Args,
+    folder: &Folder,
+    keep: Keep,
+    stop: &Stop,
+) -> Result<Verdict, NoVerdict> {
     let _log = qmacsec::log::start("warn");
-    sites::furnish_secrets(vault, &[]).map_err(while_doing("certificates"))?;
-    let kmes = start_kmes(args, vault).await?;
+    folder
+        .make_certificates(&[])
+        .and_then(|()| folder.make_secret())
+        .map_err(while_doing("certificates"))?;
+    let kmes = start_kmes(args, folder).await?;
     done("KMEs up");
     let (red_a, lan_a) = mem::pair(CABLE);
     let (red_b, lan_b) = mem::pair(CABLE);
@@ -110,37 +111,19 @@ async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Ve
     let wire = Wire::start(line_a, line_b, wire::ETHERTYPE_REKEY, keep.recorder.clone())
         .map_err(while_doing("the line"))?;
     let addresses = kmes.addresses();
+    let (named, settings) = (sites::ports_in_memory(args), sites::settings(folder, args));
     let mut running = Vec::new();
     for (site, red, black, kme) in [
         (Site::A, red_a, black_a, addresses[0]),
         (Site::B, red_b, black_b, addresses[1]),
     ] {
-        let text = sites::encryptor_config_in_memory(site, args, kme);
-        let file = vault.join(format!("site-{}.toml", site.letter()));
-        std::fs::write(&file, text).map_err(while_doing("config"))?;
-        let config = EncryptorConfig::read(&file).map_err(|error| error.to_string())?;
+        let file = folder.write_encryptor(site, &named, (kme, None), &settings);
+        let file = file.map_err(while_doing("config"))?;
         let ports = Ports::of_one(opener(red), opener(black), site.mac());
-        let (end, ended) = oneshot::channel::<()>();
-        // A separate thread and runtime, as in the daemon.
-        let run = move || -> Result<(), String> {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| error.to_string())?;
-            let stopped = async {
-                let _either_way = ended.await;
-            };
-            runtime
-                .block_on(encryptor::run(&config, &file, ports, stopped))
-                .map_err(|error| error.to_string())
-        };
-        let thread = std::thread::Builder::new()
-            .name(format!("encryptor-{}", site.letter()))
-            .spawn(run);
-        running.push((end, thread.map_err(while_doing("a thread"))?));
+        running.push(Encryptor::start(site, ports, file).map_err(|error| error.to_string())?);
         done(&format!("encryptor {} up", site.letter()));
     }
-    wait_for_keys(vault, stop).await?;
+    wait_for_keys(folder, stop).await?;
     done("both directions have their first key");
 
     let hosts =
@@ -151,7 +134,7 @@ async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Ve
     while started.elapsed() < args.duration && !stop.asked() {
         let left = args.duration.saturating_sub(started.elapsed());
         tokio::time::sleep(LOOK_EVERY.min(left)).await;
-        if let (Ok(a), Ok(b)) = (report(vault, Site::A).await, report(vault, Site::B).await) {
+        if let (Ok(a), Ok(b)) = (report(folder, Site::A).await, report(folder, Site::B).await) {
             table.show(Snapshot {
                 at: Instant::now(),
                 left,
@@ -168,21 +151,19 @@ async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Ve
     let (pings, transfers) = tokio::task::spawn_blocking(move || hosts.finish())
         .await
         .map_err(|error| error.to_string())?;
-    let folder = vault.to_owned();
-    let last = move || last_reports(|site| ask(&folder, site).map(Lives::one));
+    let sockets = Site::BOTH.map(|site| folder.socket(site));
+    let last = move || last_reports(|site| ask(&sockets[site.index()]).map(Lives::one));
     let (a, b) = tokio::task::spawn_blocking(last)
         .await
         .map_err(|error| error.to_string())??;
     let [line_at_a, line_at_b] = wire.finish();
-    for (end, thread) in running {
-        let _ended_already = end.send(());
-        let ended = tokio::task::spawn_blocking(move || thread.join())
+    for encryptor in running {
+        tokio::task::spawn_blocking(move || encryptor.finish())
             .await
-            .map_err(|error| error.to_string())?;
-        ended.map_err(|_| "an encryptor died".to_owned())??;
+            .map_err(|error| error.to_string())??;
     }
     kmes.shutdown().await;
-    let files = Site::BOTH.map(|site| sites::ledger(vault, site));
+    let files = Site::BOTH.map(|site| folder.ledger(site));
     let mut kept = keep.finish(&files);
     let ledgers = kept.compare(&files);
     Ok(Verdict::from(&Evidence {
@@ -206,20 +187,11 @@ async fn run_in(args: &Args, vault: &Path, keep: Keep, stop: &Stop) -> Result<Ve
     }))
 }
 
-async fn start_kmes(args: &Args, vault: &Path) -> Result<Kmes, String> {
-    let pki = vault.join("pki");
-    let config = |site: Site| KmeConfig {
-        kme_id: format!("kme-{}", site.letter()),
-        listen: ([127, 0, 0, 1], 0).into(),
-        ca: pki.join("ca.pem"),
-        cert: pki.join(format!("kme-{}.pem", site.letter())),
-        key: pki.join(format!("kme-{}.key", site.letter())),
-        sae_ids: vec![format!("sae-{}", site.letter())],
-        identity: SaeIdentity::CommonName,
-    };
+async fn start_kmes(args: &Args, folder: &Folder) -> Result<Kmes, String> {
+    let any = ([127, 0, 0, 1], 0).into();
     let link = ModelledLink::of(&args.preset, args.km)?;
     Kmes::start(
-        Site::BOTH.map(config).into(),
+        Site::BOTH.map(|site| folder.kme(site, any)).into(),
         LinkConfig::default(),
         link.supply(1),
     )
@@ -228,25 +200,25 @@ async fn start_kmes(args: &Args, vault: &Path) -> Result<Kmes, String> {
 }
 
 /// Requests the report on another thread, because the request blocks.
-async fn report(vault: &Path, site: Site) -> Result<Report, String> {
-    let folder = vault.to_owned();
-    tokio::task::spawn_blocking(move || ask(&folder, site))
+async fn report(folder: &Folder, site: Site) -> Result<Report, String> {
+    let socket = folder.socket(site);
+    tokio::task::spawn_blocking(move || ask(&socket))
         .await
         .map_err(|error| error.to_string())?
 }
 
 /// Requests the report over the status socket.
-fn ask(vault: &Path, site: Site) -> Result<Report, String> {
-    query(&vault.join(format!("site-{}.sock", site.letter()))).map_err(|error| error.to_string())
+fn ask(socket: &Path) -> Result<Report, String> {
+    query(socket).map_err(|error| error.to_string())
 }
 
-async fn wait_for_keys(vault: &Path, stop: &Stop) -> Result<(), NoVerdict> {
+async fn wait_for_keys(folder: &Folder, stop: &Stop) -> Result<(), NoVerdict> {
     let deadline = Instant::now() + FIRST_KEY;
     loop {
         let mut encrypting = 0;
         for site in Site::BOTH {
             encrypting += usize::from(
-                report(vault, site)
+                report(folder, site)
                     .await
                     .is_ok_and(|report| report.encrypting),
             );

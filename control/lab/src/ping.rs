@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_millis(20);
 /// Time to wait for answers after the last request.
 const DRAIN: Duration = Duration::from_secs(1);
 /// Text in each request. If the sniffer sees it on the line, that proves a leak.
-pub(crate) const MARKER: &[u8] = b"qmacsec-lab: this text must never be seen on the line";
+pub const MARKER: &[u8] = b"qmacsec-lab: this text must never be seen on the line";
 
 const ECHO_REPLY: u8 = 0;
 const ECHO_REQUEST: u8 = 8;

@@ -3,25 +3,28 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use qmacsec::config::PortKind;
+use qmacsec::output::note;
+use qmacsec::status::KmeReport;
+
 use super::args::{Args, BlackChoice};
 use super::end::NoVerdict;
 use super::faults::{Kill, Trouble, Victim};
+use super::folder::Folder;
 use super::keep::Keep;
 use super::last_reports::last_reports;
 use super::lives::Lives;
 use super::ping::{self, Ping};
 use super::sandbox;
-use super::sites::{Settings, Sites};
+use super::site::Site;
+use super::sites::Sites;
 use super::sniff::Sniffer;
 use super::stop::Stop;
 use super::table::{Snapshot, Table};
-use super::topology::{Site, Topology};
+use super::topology::Topology;
 use super::transfer::Transfer;
 use super::verdict::{Crash, Evidence, StageWatch, Verdict};
 use super::{BEFORE_THE_FIRST_KEY, FIRST_KEY, LOOK_EVERY, done, while_doing};
-use qmacsec::config::PortKind;
-use qmacsec::output::note;
-use qmacsec::status::KmeReport;
 
 /// Time that a crashed encryptor stays down.
 const DEAD_FOR: Duration = Duration::from_millis(500);
@@ -65,19 +68,8 @@ pub(super) fn run(
     let topology =
         Topology::build(red, black, args.mtu).map_err(while_doing("namespaces and cables"))?;
     done("four namespaces, cables, a line");
-    let settings = Settings {
-        interval: args.rekey,
-        km: args.km,
-        preset: args.preset.clone(),
-        red,
-        black,
-        xdp_mode: args.xdp_mode,
-        mtu: args.mtu,
-        suite: args.suite.clone(),
-        policy: args.policy,
-        hold_max: args.hold_max,
-    };
-    Sites::furnish(&vault, &topology, &settings)
+    let folder = Folder::at(&vault);
+    Sites::furnish(&folder, &topology, args, [red, black])
         .map_err(while_doing("certificates and configs"))?;
     done("certificates, a pre-shared secret, configs");
     let rekey_ethertype = wire::ETHERTYPE_REKEY;
@@ -92,7 +84,7 @@ pub(super) fn run(
         .map_err(while_doing("watching the line"))
     };
     let sniffers = [sniffer(Site::A)?, sniffer(Site::B)?];
-    let mut sites = Sites::start(&vault, &topology, |who| done(&format!("{who} up")))
+    let mut sites = Sites::start(folder, &topology, |who| done(&format!("{who} up")))
         .map_err(while_doing("starting"))?;
     for site in Site::BOTH {
         if red == PortKind::Tap {

@@ -1,44 +1,30 @@
 //! The processes of the lab: one for the two KMEs and one encryptor for each site, with their
 //! certificates, secrets and config files.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use port::xdp::XdpMode;
+use qmacsec::config::PortKind;
+use qmacsec::limits;
+use qmacsec::status::{Done, KmeFault, KmeReport, Report, Request, query, request};
 
 use super::args::Args;
 use super::child::Child;
 use super::faults::Victim;
-use super::topology::{BLACK, LAN, RED, Site, Topology};
-use qmacsec::config::{PortKind, Psk, Span};
-use qmacsec::limits;
-use qmacsec::status::{Done, KmeFault, KmeReport, Report, Request, query, request};
+use super::folder::{Folder, Settings};
+use super::site::Site;
+use super::topology::{BLACK, LAN, RED, Topology};
 
 /// Port on which the lab's KMEs listen.
 const KME_PORT: u16 = 8443;
 /// Time limit for the start of a process.
 const START: Duration = Duration::from_secs(20);
 
-/// The settings of the lab's processes.
-pub(crate) struct Settings {
-    pub(crate) interval: Duration,
-    pub(crate) km: Option<f64>,
-    pub(crate) preset: String,
-    pub(crate) red: PortKind,
-    pub(crate) black: PortKind,
-    pub(crate) xdp_mode: XdpMode,
-    pub(crate) mtu: u16,
-    pub(crate) suite: String,
-    pub(crate) policy: rekey::Policy,
-    pub(crate) hold_max: Duration,
-}
-
 /// The running processes.
 pub(crate) struct Sites {
-    vault: PathBuf,
+    folder: Folder,
     kmes: Child,
     a: Child,
     b: Child,
@@ -47,43 +33,48 @@ pub(crate) struct Sites {
 }
 
 impl Sites {
-    /// Writes certificates, secrets and configs into `vault`.
+    /// Writes certificates, secrets and configs into the folder.
     pub(crate) fn furnish(
-        vault: &Path,
+        folder: &Folder,
         topology: &Topology,
-        settings: &Settings,
+        args: &Args,
+        [red, black]: [PortKind; 2],
     ) -> io::Result<()> {
-        furnish_secrets(vault, &Site::BOTH.map(|site| site.kme().to_string()))?;
-        fs::write(vault.join("kme.toml"), kme_config(settings))?;
+        folder.make_certificates(&Site::BOTH.map(|site| site.kme().to_string()))?;
+        folder.make_secret()?;
+        let mut link = format!("preset = \"{}\"\n", args.preset);
+        if let Some(km) = args.km {
+            link += &format!("km = {km:?}\n");
+        }
+        folder.write_kmes(Site::BOTH.map(kme_address), Some(&link))?;
+        let settings = settings(folder, args);
         for site in Site::BOTH {
             let host_netns = topology.site(site).host.path();
-            fs::write(
-                config_path(vault, site),
-                encryptor_config(site, settings, &host_netns),
-            )?;
+            let ports = ports(args, [red, black], &host_netns);
+            folder.write_encryptor(site, &ports, (kme_address(site), None), &settings)?;
         }
         Ok(())
     }
 
     /// Starts all processes, KMEs first, and waits until each answers.
     pub(crate) fn start(
-        vault: &Path,
+        folder: Folder,
         topology: &Topology,
         mut ready: impl FnMut(&str),
     ) -> io::Result<Self> {
-        let mut kmes = start_kmes(vault, topology)?;
+        let mut kmes = start_kmes(&folder, topology)?;
         wait_for(&mut kmes, || {
-            query::<KmeReport>(&vault.join("kme.sock")).is_ok()
+            query::<KmeReport>(&folder.kme_socket()).is_ok()
         })?;
         ready("KMEs");
-        let mut a = start_encryptor(vault, topology, Site::A)?;
-        let mut b = start_encryptor(vault, topology, Site::B)?;
+        let mut a = start_encryptor(&folder, topology, Site::A)?;
+        let mut b = start_encryptor(&folder, topology, Site::B)?;
         for (site, child) in [(Site::A, &mut a), (Site::B, &mut b)] {
-            wait_for(child, || query::<Report>(&socket(vault, site)).is_ok())?;
+            wait_for(child, || query::<Report>(&folder.socket(site)).is_ok())?;
             ready(&format!("encryptor {}", site.letter()));
         }
         Ok(Self {
-            vault: vault.to_path_buf(),
+            folder,
             kmes,
             a,
             b,
@@ -93,12 +84,12 @@ impl Sites {
 
     /// Returns the status of one encryptor.
     pub(crate) fn report(&self, site: Site) -> io::Result<Report> {
-        query(&socket(&self.vault, site)).map_err(io::Error::other)
+        query(&self.folder.socket(site)).map_err(io::Error::other)
     }
 
     /// Returns the status of the KMEs.
     pub(crate) fn kme_report(&self) -> io::Result<KmeReport> {
-        query(&self.vault.join("kme.sock")).map_err(io::Error::other)
+        query(&self.folder.kme_socket()).map_err(io::Error::other)
     }
 
     /// Returns an error with the last lines of its log if a process has ended.
@@ -127,13 +118,13 @@ impl Sites {
 
     /// Returns the path of an encryptor's ledger.
     pub(crate) fn ledger(&self, site: Site) -> PathBuf {
-        ledger(&self.vault, site)
+        self.folder.ledger(site)
     }
 
     /// Orders a fault of both KMEs, or its end.
     pub(crate) fn order(&self, fault: Option<KmeFault>) -> io::Result<()> {
-        let done: Done = request(&self.vault.join("kme.sock"), Request::Fault(fault))
-            .map_err(io::Error::other)?;
+        let done: Done =
+            request(&self.folder.kme_socket(), Request::Fault(fault)).map_err(io::Error::other)?;
         match done.done {
             true => Ok(()),
             false => Err(io::Error::other(done.text)),
@@ -149,8 +140,8 @@ impl Sites {
     /// Restarts a killed process.
     pub(crate) fn restart(&mut self, topology: &Topology, who: Victim) -> io::Result<()> {
         *self.process(who) = match who {
-            Victim::Encryptor(site) => start_encryptor(&self.vault, topology, site)?,
-            Victim::Kmes => start_kmes(&self.vault, topology)?,
+            Victim::Encryptor(site) => start_encryptor(&self.folder, topology, site)?,
+            Victim::Kmes => start_kmes(&self.folder, topology)?,
         };
         self.killed = None;
         Ok(())
@@ -172,32 +163,21 @@ impl Sites {
     }
 }
 
-/// Writes certificates for KMEs and SAEs, and the pair's secret. `hosts`: further name of each KME.
-pub(super) fn furnish_secrets(vault: &Path, hosts: &[String]) -> io::Result<()> {
-    let kmes = Site::BOTH
-        .into_iter()
-        .enumerate()
-        .map(|(index, site)| kme::pki::KmeName {
-            id: format!("kme-{}", site.letter()),
-            hosts: hosts.get(index).cloned().into_iter().collect(),
-        });
-    let pki = kme::pki::LabPki {
-        kmes: kmes.collect(),
-        ..Default::default()
-    };
-    kme::pki::make_lab_pki(&vault.join("pki"), &pki).map_err(io::Error::other)?;
-    Psk::create(&vault.join("pair.psk"))
+fn kme_address(site: Site) -> SocketAddr {
+    SocketAddr::from((site.kme(), KME_PORT))
 }
 
-fn start_kmes(vault: &Path, topology: &Topology) -> io::Result<Child> {
-    let config = path_text(&vault.join("kme.toml"));
-    let log = vault.join("kme.log");
+fn start_kmes(folder: &Folder, topology: &Topology) -> io::Result<Child> {
+    let config = path_text(&folder.kme_config());
+    let log = folder.path().join("kme.log");
     Child::start("KMEs", &topology.kmes, &["kme", "--config", &config], &log)
 }
 
-fn start_encryptor(vault: &Path, topology: &Topology, site: Site) -> io::Result<Child> {
-    let config = path_text(&config_path(vault, site));
-    let log = vault.join(format!("encryptor-{}.log", site.letter()));
+fn start_encryptor(folder: &Folder, topology: &Topology, site: Site) -> io::Result<Child> {
+    let config = path_text(&folder.config(site));
+    let log = folder
+        .path()
+        .join(format!("encryptor-{}.log", site.letter()));
     let name = format!("encryptor {}", site.letter());
     Child::start(
         &name,
@@ -227,48 +207,30 @@ fn wait_for(child: &mut Child, up: impl Fn() -> bool) -> io::Result<()> {
     Ok(())
 }
 
-fn config_path(vault: &Path, site: Site) -> PathBuf {
-    vault.join(format!("site-{}.toml", site.letter()))
-}
-
-/// Returns the path of an encryptor's ledger.
-pub(super) fn ledger(vault: &Path, site: Site) -> PathBuf {
-    vault.join(format!("site-{}.ledger", site.letter()))
-}
-
-fn socket(vault: &Path, site: Site) -> PathBuf {
-    vault.join(format!("site-{}.sock", site.letter()))
-}
-
 fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn kme_config(settings: &Settings) -> String {
-    let mut config = format!(
-        "status_socket = \"kme.sock\"\n\n[link]\npreset = \"{}\"\n",
-        settings.preset
-    );
-    if let Some(km) = settings.km {
-        config += &format!("km = {km:?}\n");
+/// Returns the settings of both encryptors.
+pub(super) fn settings(folder: &Folder, args: &Args) -> Settings {
+    Settings {
+        suite: Some(args.suite.clone()),
+        ledgers: Some(folder.path().to_path_buf()),
+        interval: args.rekey,
+        hold_max: Some(args.hold_max),
+        policy: Some(args.policy),
+        kme_timeout: limits::KME_TIMEOUT,
+        ..Settings::default()
     }
-    for site in Site::BOTH {
-        let letter = site.letter();
-        config += &format!(
-            "\n[[kme]]\nkme_id = \"kme-{letter}\"\nlisten = \"{}:{KME_PORT}\"\nca = \"pki/ca.pem\"\n\
-             cert = \"pki/kme-{letter}.pem\"\nkey = \"pki/kme-{letter}.key\"\nsae_ids = [\"sae-{letter}\"]\n",
-            site.kme()
-        );
-    }
-    config
 }
 
-fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String {
+/// Returns the sections of the ports in an encryptor's config.
+fn ports(args: &Args, [red, black]: [PortKind; 2], host_netns: &str) -> String {
     let port = |kind: PortKind, interface: &str| {
         let name = kind.name();
         match kind {
             PortKind::Xdp => {
-                let mode = settings.xdp_mode.name();
+                let mode = args.xdp_mode.name();
                 // The lab's hosts have no offloads, and their links carry no other traffic.
                 format!(
                     "port = \"{name}\"\ninterface = \"{interface}\"\nxdp_mode = \"{mode}\"\n\
@@ -279,28 +241,23 @@ fn encryptor_config(site: Site, settings: &Settings, host_netns: &str) -> String
                 format!("port = \"{name}\"\ninterface = \"{interface}\"\n")
             }
             PortKind::Dpdk => {
-                let device = dpdk_device(interface, settings.mtu);
+                let device = dpdk_device(interface, args.mtu);
                 format!("port = \"{name}\"\ndevice = \"{device}\"\n")
             }
         }
     };
-    let red = match settings.red {
+    let red = match red {
         PortKind::Tap => format!("{}netns = \"{host_netns}\"\n", port(PortKind::Tap, LAN)),
         kind => port(kind, RED),
     };
-    let black = port(settings.black, BLACK);
+    let black = port(black, BLACK);
     // Memory for a pool of frames, and for rings.
-    let memory_mb = if is_jumbo(settings.mtu) { 512 } else { 128 };
-    let ports = format!(
+    let memory_mb = if is_jumbo(args.mtu) { 512 } else { 128 };
+    format!(
         "[red]\n{red}mtu = {}\n\n[black]\n{black}\n\
          [dpdk]\nhugepages = false\nmemory_mb = {memory_mb}\n",
-        settings.mtu,
-    );
-    let kme = SocketAddr::from((site.kme(), KME_PORT));
-    {
-        let keys = (settings.interval, settings.hold_max, settings.policy);
-        config_text(site, &ports, keys, &settings.suite, kme)
-    }
+        args.mtu,
+    )
 }
 
 /// Names a virtual device of DPDK on a veth, whose ring has slots of sufficient width.
@@ -319,36 +276,11 @@ fn is_jumbo(mtu: u16) -> bool {
     mtu > limits::RED_MTU
 }
 
-/// Returns the config of an encryptor with ports in memory: only the MTU of its red and black
-/// sections is used.
-pub(super) fn encryptor_config_in_memory(site: Site, args: &Args, kme: SocketAddr) -> String {
-    let ports = format!(
+/// Returns the same sections for ports in memory. Only the MTU is used.
+pub(super) fn ports_in_memory(args: &Args) -> String {
+    format!(
         "[red]\nport = \"packet\"\ninterface = \"{RED}\"\nmtu = {}\n\n\
          [black]\nport = \"packet\"\ninterface = \"{BLACK}\"\n",
         args.mtu
-    );
-    let keys = (args.rekey, args.hold_max, args.policy);
-    config_text(site, &ports, keys, &args.suite, kme)
-}
-
-fn config_text(
-    site: Site,
-    ports: &str,
-    (interval, hold_max, policy): (Duration, Duration, rekey::Policy),
-    suite: &str,
-    kme: SocketAddr,
-) -> String {
-    let (letter, peer) = (site.letter(), site.other().letter());
-    format!(
-        "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n\
-         ledger = \"site-{letter}.ledger\"\n\n\
-         {ports}\n\
-         [macsec]\nsuite = \"{suite}\"\n\n\
-         [rekey]\ninterval = \"{}\"\nhold_max = \"{}\"\npolicy = \"{policy}\"\n\n\
-         [kme]\nurl = \"https://{kme}\"\nkme_id = \"kme-{letter}\"\nca = \"pki/ca.pem\"\n\
-         cert = \"pki/sae-{letter}.pem\"\nkey = \"pki/sae-{letter}.key\"\n\n\
-         [[peer]]\nname = \"site-{peer}\"\nsae_id = \"sae-{peer}\"\npsk_file = \"pair.psk\"\n",
-        Span(interval),
-        Span(hold_max),
     )
 }

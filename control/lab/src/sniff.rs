@@ -11,11 +11,11 @@ use std::time::{Duration, SystemTime};
 use port::packet::{Packet, PacketConfig};
 use port::pcap::{InterfaceId, PcapngWriter};
 use port::{Burst, Port, PortError};
+use qmacsec::output;
 
 use super::line_watch::{LineReport, LineWatch};
 use super::netns::Netns;
-use super::topology::Site;
-use qmacsec::output;
+use super::site::Site;
 
 /// Pause between two checks of an empty ring. The ring holds the arrivals.
 const NAP: Duration = Duration::from_millis(2);
@@ -28,7 +28,7 @@ const RING_OCTETS: usize = 64 << 20;
 
 /// Keeps the line's frames for Wireshark: both directions in one file, as two interfaces.
 #[derive(Clone)]
-pub(crate) struct Recorder {
+pub struct Recorder {
     capture: Arc<Mutex<Capture>>,
     /// The capture is a regular file, which can be read again.
     regular: bool,
@@ -138,24 +138,28 @@ impl Capture {
     }
 }
 
-/// Watches the frames that arrive at one end of the line.
-pub(crate) struct Sniffer {
+/// Watches the frames that arrive at one end of the line. When dropped, it ends.
+pub struct Sniffer {
     stop: Arc<AtomicBool>,
     seen: Arc<Mutex<LineReport>>,
-    thread: JoinHandle<io::Result<Sniffed>>,
+    thread: Option<JoinHandle<io::Result<Sniffed>>>,
 }
 
 /// The complete result of a sniffer.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sniffed {
-    pub(crate) line: LineReport,
+pub struct Sniffed {
+    /// The frames that it saw.
+    pub line: LineReport,
     /// Frames that its socket missed. With any, "none in clear" is not proven.
-    pub(crate) missed: u64,
+    pub missed: u64,
 }
 
 impl Sniffer {
     /// Opens a socket where frames to `site` arrive, and watches them from now on.
-    pub(crate) fn start(
+    ///
+    /// # Errors
+    /// The socket cannot be opened, or the system refuses a thread.
+    pub fn start(
         (netns, interface): (&Netns, &'static str),
         site: Site,
         rekey_ethertype: u16,
@@ -190,20 +194,38 @@ impl Sniffer {
         ready
             .recv()
             .map_err(|_| io::Error::other("the sniffer died"))??;
-        Ok(Self { stop, seen, thread })
+        Ok(Self {
+            stop,
+            seen,
+            thread: Some(thread),
+        })
     }
 
     /// Returns the result until now.
-    pub(crate) fn report(&self) -> LineReport {
+    #[must_use]
+    pub fn report(&self) -> LineReport {
         self.seen.lock().map(|seen| *seen).unwrap_or_default()
     }
 
     /// Stops and returns the result.
-    pub(crate) fn finish(self) -> io::Result<Sniffed> {
+    ///
+    /// # Errors
+    /// Its thread has died.
+    pub fn finish(mut self) -> io::Result<Sniffed> {
+        self.end()
+    }
+
+    fn end(&mut self) -> io::Result<Sniffed> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread
-            .join()
-            .map_err(|_| io::Error::other("the sniffer died"))?
+        let died = || io::Error::other("the sniffer died");
+        let thread = self.thread.take().ok_or_else(died)?;
+        thread.join().map_err(|_| died())?
+    }
+}
+
+impl Drop for Sniffer {
+    fn drop(&mut self) {
+        let _nobody_asks = self.end();
     }
 }
 

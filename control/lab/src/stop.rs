@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{SigSet, Signal};
+use qmacsec::output::note;
 
 use super::end::{self, End};
-use qmacsec::output::note;
 
 /// The flag: true if the lab must end.
 #[derive(Clone)]

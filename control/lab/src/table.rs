@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use console::Term;
+use qmacsec::output::note;
+use qmacsec::status::{Direction, KmeReport};
 
 use super::line_watch::LineReport;
 use super::lives::Lives;
-use qmacsec::output::note;
-use qmacsec::status::{Direction, KmeReport};
 
 /// Interval between two lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);

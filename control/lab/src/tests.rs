@@ -4,18 +4,19 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use qmacsec::ledger::{Finding, Verification};
+use qmacsec::status::{Report, WorkerReport};
+
 use super::direction::DirectionVerdict;
 use super::faults::Victim;
 use super::last_reports::last_reports;
 use super::line_watch::{LineReport, LineWatch};
 use super::lives::Lives;
 use super::ping::{MARKER, PingReport};
+use super::site::Site;
 use super::sniff::Sniffed;
-use super::topology::Site;
 use super::transfer::TransferReport;
 use super::verdict::{Crash, Evidence, StageWatch, Verdict, Word, switches_expected};
-use qmacsec::ledger::{Finding, Verification};
-use qmacsec::status::{Report, WorkerReport};
 
 /// A frame of the line: encrypted MACsec with an SCI.
 fn protected(sci: u8, an: u8, pn: u32) -> Vec<u8> {

@@ -20,10 +20,11 @@ use std::net::Ipv4Addr;
 use std::os::fd::RawFd;
 
 use nix::net::if_::if_nametoindex;
+use qmacsec::config::PortKind;
 use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth};
 
 use super::netns::Netns;
-use qmacsec::config::PortKind;
+use super::site::Site;
 
 /// MTU of the cables to the KMEs.
 const KME_MTU: u32 = 1500;
@@ -38,70 +39,6 @@ pub(crate) const LAN: &str = "lan0";
 pub(crate) const RED: &str = "red0";
 /// Black interface of an encryptor.
 pub(crate) const BLACK: &str = "black0";
-
-/// One of the two sites.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Site {
-    A,
-    B,
-}
-
-impl Site {
-    pub(crate) const BOTH: [Self; 2] = [Self::A, Self::B];
-
-    pub(crate) fn letter(self) -> &'static str {
-        match self {
-            Self::A => "a",
-            Self::B => "b",
-        }
-    }
-
-    pub(crate) fn other(self) -> Self {
-        match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
-        }
-    }
-
-    /// Returns the index in arrays with one element for each site.
-    pub(crate) fn index(self) -> usize {
-        usize::from(self == Self::B)
-    }
-
-    fn number(self) -> u8 {
-        match self {
-            Self::A => 1,
-            Self::B => 2,
-        }
-    }
-
-    /// Returns the address of the host behind the red port. RFC 5737: never a real one.
-    pub(crate) fn host(self) -> Ipv4Addr {
-        Ipv4Addr::new(192, 0, 2, self.number())
-    }
-
-    /// Returns the address in the SCIs of a site's encryptor in memory. Other encryptors use that
-    /// of the black interface.
-    pub(crate) fn mac(self) -> wire::MacAddr {
-        wire::MacAddr([2, 0, 0, 0, 0xe0, self.number()])
-    }
-
-    /// Returns the MAC address of the host's interface, which is the same after a restart of its
-    /// encryptor.
-    fn host_mac(self) -> [u8; 6] {
-        [2, 0, 0, 0, 0x10, self.number()]
-    }
-
-    /// Returns the address of the site's KME.
-    pub(crate) fn kme(self) -> Ipv4Addr {
-        Ipv4Addr::new(198, 51, 100, self.number() * 4 + 1)
-    }
-
-    /// Returns the address of the encryptor on the way to its KME.
-    pub(crate) fn encryptor(self) -> Ipv4Addr {
-        Ipv4Addr::new(198, 51, 100, self.number() * 4 + 2)
-    }
-}
 
 /// The two namespaces of a site.
 pub(crate) struct SiteNets {

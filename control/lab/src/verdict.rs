@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use qmacsec::ledger::Verification;
+use qmacsec::status::Report;
 use serde::Serialize;
 
 use super::direction::DirectionVerdict;
@@ -11,8 +13,6 @@ use super::lives::Lives;
 use super::ping::PingReport;
 use super::sniff::Sniffed;
 use super::transfer::TransferReport;
-use qmacsec::ledger::Verification;
-use qmacsec::status::Report;
 
 /// The lab's result; `--json` prints it as the last line of standard output.
 #[derive(Clone, Debug, Serialize)]

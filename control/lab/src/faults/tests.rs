@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use super::{Kill, KmeTrouble, Trouble, Victim};
-use crate::topology::Site;
 use qmacsec::status::KmeFault;
+
+use super::{Kill, KmeTrouble, Trouble, Victim};
+use crate::site::Site;
 
 #[test]
 fn what_the_help_shows_is_understood() {

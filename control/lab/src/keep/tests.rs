@@ -5,7 +5,7 @@ use std::time::Instant;
 use nix::sys::stat::Mode;
 
 use super::*;
-use crate::topology::Site;
+use crate::site::Site;
 
 fn keep(capture: &Path) -> Keep {
     Keep {
