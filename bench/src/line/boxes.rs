@@ -9,14 +9,13 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use gcm::Engine;
+use lab::patience::waited;
 use nix::unistd::gettid;
 use port::limits::CHUNKS;
 use port::packet::{Packet, PacketConfig};
 use port::xdp::{Share, Xdp, XdpConfig, XdpMode};
 use port::{Burst, Port, PortCounters, PortError};
 use secy::{Protection, Suite};
-// The crate: this module's own tests have the name, too.
-use ::tests::patience::waited;
 use wire::OVERHEAD_MAX;
 use worker::Idle;
 

@@ -8,11 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kme::faults::{Calls, Fault as KmeFault, Times, Wrong};
+use lab::site::Site as Side;
 use port::fault::Faults;
 use qmacsec::status::Report;
 use serde::Serialize;
-// The crate: this module's own tests have the name, too.
-use ::tests::site::Side;
 
 use super::cables::Place;
 use super::cores::Cores;
@@ -275,7 +274,7 @@ fn play(
             pair.kmes.take_down();
             thread::sleep(lasts);
             said = noticed(pair)?;
-            pair.kmes.bring_up(&pair.folder);
+            pair.kmes.bring_up(&pair.folder)?;
         }
         Trouble::KmsSlow | Trouble::KmsMismatch => {
             let (fault, calls) = match trouble {

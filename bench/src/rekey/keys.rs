@@ -10,10 +10,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use lab::kmes::TwoKmes;
 use qmacsec::ledger::Entry;
 use serde::Serialize;
-// The crate, not a module of tests.
-use ::tests::kmes::TwoKmes;
 
 use super::rows::Row;
 use crate::text::{figure, line, or_dash};

@@ -10,15 +10,17 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use lab::folder::{Folder, Settings};
+use lab::kmes::TwoKmes;
+use lab::patience::waited;
+use lab::site::Site as Side;
 use port::{Port, PortCounters};
 use qmacsec::config::EncryptorConfig;
 use qmacsec::encryptor;
 use qmacsec::ledger::{self, Verification};
 use qmacsec::ports::{Opener, Ports};
+use qmacsec::run_error::RunError;
 use qmacsec::status::{Report, query};
-use tests::kmes::TwoKmes;
-use tests::patience::waited;
-use tests::site::{Folder, Settings, Side};
 use tokio::sync::oneshot;
 
 use super::cables::Cables;
@@ -30,7 +32,7 @@ use super::load::Hosts;
 use super::watch::{Black, Count, Red, Seen};
 use super::{Error, Fault};
 
-/// The config wants ports; ours are given. The line before them belongs to `[encryptor]`.
+/// The config wants ports; ours are given.
 const NAMED_PORTS: &str = "[red]\nport = \"packet\"\ninterface = \"red0\"\nmtu = 1500\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
 /// For the first keys, on a busy machine.
 const FIRST_KEYS: Duration = Duration::from_secs(30);
@@ -59,16 +61,19 @@ impl Pair {
         interval: Duration,
         fault: Option<Fault>,
     ) -> Result<(Self, Hosts<Box<dyn Port>>), Error> {
-        let folder = Folder::new(&Settings {
+        let folder = Folder::temporary()?;
+        folder.make_secret()?;
+        let settings = Settings {
             interval,
+            ledgers: Some(folder.path().to_path_buf()),
             ..Settings::default()
-        });
-        let kmes = TwoKmes::start(&folder);
+        };
+        let kmes = TwoKmes::start(&folder)?;
         let seen = [Seen::default(), Seen::default()];
         let ends = Side::BOTH.into_iter().zip(cables.encryptors).zip(&seen);
         let start = |((side, ports), seen): ((Side, [Opener; 2]), &Seen)| {
-            let ports_named = format!("ledger = \"{}\"\n{NAMED_PORTS}", ledger_name(side));
-            let file = folder.encryptor(side, &ports_named, kmes.address(side));
+            let kme = (kmes.address(side), None);
+            let file = folder.write_encryptor(side, NAMED_PORTS, kme, &settings)?;
             let ports = cables.cores.keep(side.index(), watched(ports, seen, fault));
             encryptor(side, &file, ports, fault)
         };
@@ -215,7 +220,7 @@ impl Pair {
     pub(super) fn end(mut self, keys: &mut Keys) -> Result<(Verification, Search), Error> {
         self.encryptors.clear();
         let ledger = |side| {
-            let ledger = ledger::read(&self.folder.path().join(ledger_name(side)));
+            let ledger = ledger::read(&self.folder.ledger(side));
             ledger.map_err(|error| Error::Setup(error.to_string()))
         };
         for side in Side::BOTH {
@@ -223,7 +228,7 @@ impl Pair {
         }
         let sealed = self.seen.each_ref().map(Seen::take_sealed);
         let on_disk = Search::of(self.folder.path(), &sealed)?;
-        let [a, b] = Side::BOTH.map(|side| self.folder.path().join(ledger_name(side)));
+        let [a, b] = Side::BOTH.map(|side| self.folder.ledger(side));
         let verification = ledger::verify([&a, &b], None);
         let verification = verification.map_err(|error| Error::Setup(error.to_string()))?;
         Ok((verification, on_disk))
@@ -265,10 +270,6 @@ fn count(
     }
 }
 
-fn ledger_name(side: Side) -> String {
-    format!("site-{}.ledger", side.letter())
-}
-
 /// Both ports, looked at.
 pub(super) fn watched([red, black]: [Opener; 2], seen: &Seen, fault: Option<Fault>) -> [Opener; 2] {
     let stall = match fault {
@@ -300,7 +301,7 @@ impl Encryptor {
     fn start<F, R>(side: Side, fault: Option<Fault>, run: F) -> Result<Self, Error>
     where
         F: FnOnce(Stop) -> R + Send + 'static,
-        R: Future<Output = Result<(), encryptor::RunError>>,
+        R: Future<Output = Result<(), RunError>>,
     {
         let (end, ended) = oneshot::channel::<()>();
         let (crash, crashed) = oneshot::channel::<()>();

@@ -18,7 +18,7 @@ use crate::limits;
 use crate::log;
 use crate::ports::Ports;
 use crate::precedence;
-pub use crate::run_error::RunError;
+use crate::run_error::RunError;
 use crate::status::StatusSocket;
 
 /// Creates the clients of the config's KMEs.

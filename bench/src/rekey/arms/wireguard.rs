@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use boringtun::noise::rate_limiter::RateLimiter;
 use boringtun::noise::{Tunn, TunnResult};
 use boringtun::x25519::{PublicKey, StaticSecret};
+use lab::patience::waited;
 use port::limits::ETHERNET_HEADER;
 use port::{BURST_MAX, Burst, Frame, Pool, Port};
 use qmacsec::ports::Opener;
-use tests::patience::waited;
 use wire::OVERHEAD_MAX;
 
 use super::boxes::{Boxes, Forward, Switches};
