@@ -22,7 +22,7 @@ use crate::memory;
 use crate::namespace::{veth, veth_with_queues};
 use crate::pair::FIRST_KEYS;
 use crate::patience::wait_until;
-use crate::site::{Folder, LogTo, Settings, Side};
+use crate::site::{Folder, LogTo, Settings, Site};
 use crate::watch::Watch;
 
 /// Time limit for the start of a daemon, on a busy machine.
@@ -216,7 +216,7 @@ impl DaemonPair {
     #[must_use]
     pub fn start(program: &str, settings: &Settings) -> Self {
         Self::start_with(program, settings, |folder| {
-            (start_kmes(program, folder), Side::BOTH.map(kme_address))
+            (start_kmes(program, folder), Site::BOTH.map(kme_address))
         })
     }
 
@@ -245,18 +245,18 @@ impl<K> DaemonPair<K> {
         let folder = Folder::new(settings);
         let watch = Watch::start(["black-a", "black-b"]);
         let (kmes, addresses) = kmes(&folder);
-        let encryptors = Side::BOTH.map(|side| {
-            let letter = side.letter();
+        let encryptors = Site::BOTH.map(|site| {
+            let letter = site.letter();
             let kind = settings.ports;
             let ledgers = settings.ledgers.as_deref().unwrap_or_else(|| folder.path());
             let ledgers = ledgers.display();
             let ports = format!(
                 "ledger = \"{ledgers}/site-{letter}.ledger\"\n[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\nxdp_tags_in_frames = true\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\nxdp_tags_in_frames = true\n"
             );
-            let file = folder.encryptor(side, &ports, addresses[side.index()]);
+            let file = folder.encryptor(site, &ports, addresses[site.index()]);
             let mut run = Command::new(program);
             run.args(["run", "--config"]).arg(file);
-            Daemon::start_with(&mut run, &log_file(&folder, side), settings.log)
+            Daemon::start_with(&mut run, &log_file(&folder, site), settings.log)
         });
         let hosts = Hosts::start(|| {
             ["lan-a", "lan-b"].map(|name| {
@@ -274,12 +274,12 @@ impl<K> DaemonPair<K> {
             watch,
             folder,
         };
-        for side in Side::BOTH {
-            let up = || qmacsec::status::query::<Report>(&pair.folder.socket(side)).is_ok();
+        for site in Site::BOTH {
+            let up = || qmacsec::status::query::<Report>(&pair.folder.socket(site)).is_ok();
             wait_until(
                 &format!(
-                    "encryptor {side:?}: {}",
-                    pair.encryptors[side.index()].log()
+                    "encryptor {site:?}: {}",
+                    pair.encryptors[site.index()].log()
                 ),
                 UP,
                 up,
@@ -293,39 +293,39 @@ impl<K> DaemonPair<K> {
     /// # Panics
     /// If it does not answer.
     #[must_use]
-    pub fn status(&self, side: Side) -> Report {
-        let asked = qmacsec::status::query(&self.folder.socket(side));
-        asked.unwrap_or_else(|error| panic!("{error}:\n{}", self.log(side)))
+    pub fn status(&self, site: Site) -> Report {
+        let asked = qmacsec::status::query(&self.folder.socket(site));
+        asked.unwrap_or_else(|error| panic!("{error}:\n{}", self.log(site)))
     }
 
     /// Returns the threads of an encryptor; see [`Daemon::threads`].
     #[must_use]
-    pub fn threads(&self, side: Side) -> Vec<(String, CpuSet)> {
-        self.encryptors[side.index()].threads()
+    pub fn threads(&self, site: Site) -> Vec<(String, CpuSet)> {
+        self.encryptors[site.index()].threads()
     }
 
     /// Sends an encryptor SIGHUP.
-    pub fn hang_up(&self, side: Side) {
-        self.encryptors[side.index()].hang_up();
+    pub fn hang_up(&self, site: Site) {
+        self.encryptors[site.index()].hang_up();
     }
 
     /// Returns the log of an encryptor.
     #[must_use]
-    pub fn log(&self, side: Side) -> String {
-        self.encryptors[side.index()].log()
+    pub fn log(&self, site: Site) -> String {
+        self.encryptors[site.index()].log()
     }
 
     /// Waits until both encrypt.
     pub fn wait_for_keys(&self) {
         wait_until("the first keys", FIRST_KEYS, || {
-            Side::BOTH.iter().all(|&side| self.status(side).encrypting)
+            Site::BOTH.iter().all(|&site| self.status(site).encrypting)
         });
     }
 
     /// Returns the process ID of an encryptor.
     #[must_use]
-    pub fn process(&self, side: Side) -> u32 {
-        self.encryptors[side.index()].id()
+    pub fn process(&self, site: Site) -> u32 {
+        self.encryptors[site.index()].id()
     }
 }
 
@@ -337,19 +337,19 @@ pub fn lay_black_cable() {
     veth("black-a", "black-b", LINE_MTU);
 }
 
-fn log_file(folder: &Folder, side: Side) -> PathBuf {
-    folder.path().join(format!("site-{}.log", side.letter()))
+fn log_file(folder: &Folder, site: Site) -> PathBuf {
+    folder.path().join(format!("site-{}.log", site.letter()))
 }
 
 /// Returns the address of a site's KME.
 #[must_use]
-pub fn kme_address(side: Side) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 8443 + u16::from(side == Side::B)))
+pub fn kme_address(site: Site) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8443 + u16::from(site == Site::B)))
 }
 
 fn kme_config() -> String {
-    let kme = |side: Side| {
-        let (letter, address) = (side.letter(), kme_address(side));
+    let kme = |site: Site| {
+        let (letter, address) = (site.letter(), kme_address(site));
         format!(
             "\n[[kme]]\nkme_id = \"kme-{letter}\"\nlisten = \"{address}\"\nca = \"pki/ca.pem\"\n\
              cert = \"pki/kme-{letter}.pem\"\nkey = \"pki/kme-{letter}.key\"\nsae_ids = [\"sae-{letter}\"]\n"
@@ -357,7 +357,7 @@ fn kme_config() -> String {
     };
     format!(
         "status_socket = \"kme.sock\"\n{}",
-        Side::BOTH.map(kme).concat()
+        Site::BOTH.map(kme).concat()
     )
 }
 

@@ -12,7 +12,7 @@ use port::{Burst, Port, PortCounters, PortError};
 use qmacsec::command::run::run;
 use qmacsec::ports::{Opener, Ports};
 
-use crate::site::Side;
+use crate::site::Site;
 
 /// Environment variable: the name of a fault.
 pub const FAULT: &str = "QMACSEC_TEST_FAULT";
@@ -102,7 +102,7 @@ pub fn run_until(config: &Path, fault: Fault, when: PathBuf) -> ExitCode {
     };
     let ended = run(
         config,
-        |_| Ok(Ports::of_one(red, black, Side::A.mac())),
+        |_| Ok(Ports::of_one(red, black, Site::A.mac())),
         stop,
     );
     ended.unwrap_or(ExitCode::FAILURE)

@@ -10,7 +10,7 @@ use port::mem::Mem;
 use port::{Burst, Port};
 
 use crate::patience::waited;
-use crate::site::Side;
+use crate::site::Site;
 
 /// Default time between two frames of one host.
 const EVERY: Duration = Duration::from_millis(5);
@@ -75,7 +75,7 @@ impl Hosts {
                     due = now + Duration::from_micros(pause.load(Ordering::Relaxed));
                 }
                 let mut flows = flows.lock().unwrap();
-                for from in Side::BOTH {
+                for from in Site::BOTH {
                     let flow = &mut flows[from.index()];
                     if speak {
                         ports[from.index()].copy_tx(&frame(from, flow.sent));
@@ -114,7 +114,7 @@ impl Hosts {
     /// # Panics
     /// If the hosts' thread has died.
     #[must_use]
-    pub fn flow(&self, from: Side) -> Flow {
+    pub fn flow(&self, from: Site) -> Flow {
         self.flows.lock().unwrap()[from.index()]
     }
 
@@ -132,11 +132,11 @@ impl Hosts {
     pub fn settle(&self) -> [Flow; 2] {
         self.quiet.store(true, Ordering::Relaxed);
         let _or_frames_are_lost = waited(Duration::from_secs(3), || {
-            Side::BOTH
+            Site::BOTH
                 .iter()
-                .all(|&side| self.flow(side).received >= self.flow(side).sent)
+                .all(|&site| self.flow(site).received >= self.flow(site).sent)
         });
-        Side::BOTH.map(|side| self.flow(side))
+        Site::BOTH.map(|site| self.flow(site))
     }
 
     /// Stops the traffic and checks that no frame was lost, duplicated, disordered or foreign.
@@ -162,7 +162,7 @@ impl Drop for Hosts {
 }
 
 impl Flow {
-    fn receive(&mut self, port: &mut impl Port, from: Side) {
+    fn receive(&mut self, port: &mut impl Port, from: Site) {
         let mut burst = Burst::new();
         port.rx_burst(&mut burst);
         for arrived in burst.drain(..) {
@@ -186,7 +186,7 @@ impl Flow {
 
 /// Builds a host's frame with this number. The frames cover every length from the shortest to the
 /// longest.
-fn frame(from: Side, number: u64) -> Vec<u8> {
+fn frame(from: Site, number: u64) -> Vec<u8> {
     let mut frame = Vec::with_capacity(1514);
     frame.extend([
         2,
@@ -194,13 +194,13 @@ fn frame(from: Side, number: u64) -> Vec<u8> {
         0,
         0,
         0x10,
-        u8::from(from == Side::A),
+        u8::from(from == Site::A),
         2,
         0,
         0,
         0,
         0x10,
-        u8::from(from == Side::B),
+        u8::from(from == Site::B),
     ]);
     frame.extend([0x08, 0x00]);
     let len = 128 + usize::try_from(number * 97 % 1386).unwrap();

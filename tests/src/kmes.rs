@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::record::Record;
 
-use crate::site::{Folder, Side};
+use crate::site::{Folder, Site};
 
 /// The KMEs, on a separate runtime.
 pub struct TwoKmes {
@@ -52,10 +52,10 @@ impl TwoKmes {
         let mut running = running;
         let mut addresses: [SocketAddr; 2] = running.addresses().try_into().unwrap();
         if folder.settings().skip {
-            for side in Side::BOTH {
-                let id = format!("kme-{}", side.letter());
+            for site in Site::BOTH {
+                let id = format!("kme-{}", site.letter());
                 let served = runtime.block_on(running.serve_skip(&id, any));
-                addresses[side.index()] = served.unwrap().unwrap();
+                addresses[site.index()] = served.unwrap().unwrap();
             }
         }
         Self {
@@ -67,8 +67,8 @@ impl TwoKmes {
 
     /// Returns the listening address of a site's KME, running or not.
     #[must_use]
-    pub fn address(&self, side: Side) -> SocketAddr {
-        self.addresses[side.index()]
+    pub fn address(&self, site: Site) -> SocketAddr {
+        self.addresses[site.index()]
     }
 
     /// Returns the fault control of a site's KME.
@@ -76,9 +76,9 @@ impl TwoKmes {
     /// # Panics
     /// If they are stopped.
     #[must_use]
-    pub fn faults(&self, side: Side) -> Faults {
+    pub fn faults(&self, site: Site) -> Faults {
         let running = self.running.as_ref().expect("the KMEs are up");
-        running.faults(&format!("kme-{}", side.letter())).unwrap()
+        running.faults(&format!("kme-{}", site.letter())).unwrap()
     }
 
     /// Returns the state of the link and both KMEs; `None` while they are stopped.
@@ -107,7 +107,7 @@ impl TwoKmes {
 }
 
 async fn start(folder: &Folder, addresses: [SocketAddr; 2], entropy: Entropy) -> Kmes {
-    let configs = Side::BOTH.map(|side| folder.kme(side, addresses[side.index()]));
+    let configs = Site::BOTH.map(|site| folder.kme(site, addresses[site.index()]));
     let supply = Supply {
         block_bits: 1_000_000,
         block_every: Duration::from_secs(10),

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::patience::{wait_until, waited};
 use crate::processes::{Process, descendants};
-use crate::site::Side;
+use crate::site::Site;
 
 /// Time limit for the start of the lab, on a busy machine.
 const BUILD_UP: Duration = Duration::from_secs(40);
@@ -140,8 +140,8 @@ impl Lab {
 
     /// Returns the status of one of its encryptors, if that answers now.
     #[must_use]
-    pub fn status(&self, side: Side) -> Option<Report> {
-        let socket = self.in_vault(&format!("site-{}.sock", side.letter()))?;
+    pub fn status(&self, site: Site) -> Option<Report> {
+        let socket = self.in_vault(&format!("site-{}.sock", site.letter()))?;
         qmacsec::status::query(&socket).ok()
     }
 

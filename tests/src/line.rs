@@ -11,7 +11,7 @@ use port::mem::{Mem, MemPort};
 use port::{Burst, Port};
 use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY, MACS_LEN};
 
-use crate::site::Side;
+use crate::site::Site;
 
 const NAP: Duration = Duration::from_millis(1);
 /// Number of frames of each kind that are kept for each direction.
@@ -37,8 +37,8 @@ type Forge = Box<dyn FnOnce(&[u8]) -> Vec<Vec<u8>> + Send>;
 
 /// An order to the line.
 enum Order {
-    Inject(Side, Vec<u8>),
-    BeforeNext(Side, Forge),
+    Inject(Site, Vec<u8>),
+    BeforeNext(Site, Forge),
     Tag([u8; 4]),
 }
 
@@ -74,7 +74,7 @@ impl Line {
     /// # Panics
     /// If the line's thread has died.
     #[must_use]
-    pub fn seen(&self, towards: Side) -> Seen {
+    pub fn seen(&self, towards: Site) -> Seen {
         self.seen.lock().unwrap()[towards.index()].clone()
     }
 
@@ -82,7 +82,7 @@ impl Line {
     ///
     /// # Panics
     /// If the line's thread has died.
-    pub fn inject(&self, towards: Side, frame: Vec<u8>) {
+    pub fn inject(&self, towards: Site, frame: Vec<u8>) {
         self.orders.send(Order::Inject(towards, frame)).unwrap();
     }
 
@@ -101,7 +101,7 @@ impl Line {
     /// If the line's thread has died.
     pub fn before_next(
         &self,
-        towards: Side,
+        towards: Site,
         forge: impl FnOnce(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
     ) {
         let order = Order::BeforeNext(towards, Box::new(forge));
@@ -127,8 +127,8 @@ fn run(a: &mut MemPort, b: &mut MemPort, inbox: &Receiver<Order>, seen: &Mutex<[
         let mut moved = pass(b, a, &mut seen.lock().unwrap()[0], &mut forges[0], tag);
         moved += pass(a, b, &mut seen.lock().unwrap()[1], &mut forges[1], tag);
         match inbox.try_recv() {
-            Ok(Order::Inject(Side::A, frame)) => a.copy_tx(&frame),
-            Ok(Order::Inject(Side::B, frame)) => b.copy_tx(&frame),
+            Ok(Order::Inject(Site::A, frame)) => a.copy_tx(&frame),
+            Ok(Order::Inject(Site::B, frame)) => b.copy_tx(&frame),
             Ok(Order::BeforeNext(towards, forge)) => forges[towards.index()] = Some(forge),
             Ok(Order::Tag(added)) => tag = Some(added),
             Err(TryRecvError::Disconnected) => return,

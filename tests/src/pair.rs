@@ -17,7 +17,7 @@ use crate::hosts::Hosts;
 use crate::kmes::TwoKmes;
 use crate::line::Line;
 use crate::patience::wait_until;
-use crate::site::{Folder, Settings, Side};
+use crate::site::{Folder, Settings, Site};
 
 /// Capacity of each cable in frames.
 const CABLE: usize = 2048;
@@ -85,13 +85,13 @@ impl Pair {
             true => (black_a, red_a),
         };
         let encryptors =
-            [(Side::A, red_a, black_a), (Side::B, red_b, black_b)].map(|(side, red, black)| {
-                let second = second_kmes.as_ref().map(|kmes| kmes.address(side));
-                let mtu = settings.mtu[side.index()];
+            [(Site::A, red_a, black_a), (Site::B, red_b, black_b)].map(|(site, red, black)| {
+                let second = second_kmes.as_ref().map(|kmes| kmes.address(site));
+                let mtu = settings.mtu[site.index()];
                 let ports = NAMED_PORTS.replace("red0\"", &format!("red0\"\nmtu = {mtu}"));
-                let file = folder.encryptor_of(side, &ports, (kmes.address(side), second));
-                let ports = Ports::of_one(opener(red), opener(black), side.mac());
-                Encryptor::start(side, ports, file)
+                let file = folder.encryptor_of(site, &ports, (kmes.address(site), second));
+                let ports = Ports::of_one(opener(red), opener(black), site.mac());
+                Encryptor::start(site, ports, file)
             });
         let (hosts, encryptors) = (Hosts::in_memory(lan_a, lan_b), encryptors.into());
         Self {
@@ -106,7 +106,7 @@ impl Pair {
 
     fn wait_for_keys(&self) {
         wait_until("the first keys", FIRST_KEYS, || {
-            Side::BOTH.iter().all(|&side| self.encrypting(side))
+            Site::BOTH.iter().all(|&site| self.encrypting(site))
         });
     }
 
@@ -115,14 +115,14 @@ impl Pair {
     /// # Panics
     /// If it does not answer.
     #[must_use]
-    pub fn status(&self, side: Side) -> Report {
-        qmacsec::status::query(&self.folder.socket(side)).unwrap()
+    pub fn status(&self, site: Site) -> Report {
+        qmacsec::status::query(&self.folder.socket(site)).unwrap()
     }
 
     /// True if it runs and encrypts.
     #[must_use]
-    pub fn encrypting(&self, side: Side) -> bool {
-        qmacsec::status::query::<Report>(&self.folder.socket(side))
+    pub fn encrypting(&self, site: Site) -> bool {
+        qmacsec::status::query::<Report>(&self.folder.socket(site))
             .is_ok_and(|report| report.encrypting)
     }
 
@@ -142,7 +142,7 @@ impl Encryptor {
     /// # Panics
     /// If the config cannot be read.
     #[must_use]
-    pub fn start(side: Side, ports: Ports, file: PathBuf) -> Self {
+    pub fn start(site: Site, ports: Ports, file: PathBuf) -> Self {
         let config = EncryptorConfig::read(&file).unwrap();
         let (end, ended) = oneshot::channel::<()>();
         let work = move || {
@@ -156,7 +156,7 @@ impl Encryptor {
             runtime.block_on(run(&config, &file, ports, stop)).unwrap();
         };
         let thread = thread::Builder::new()
-            .name(format!("encryptor-{}", side.letter()))
+            .name(format!("encryptor-{}", site.letter()))
             .spawn(work)
             .unwrap();
         Self {

@@ -15,14 +15,14 @@ use wire::MacAddr;
 
 /// One of the two sites.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Side {
+pub enum Site {
     /// The first site.
     A,
     /// The second site.
     B,
 }
 
-impl Side {
+impl Site {
     /// Both sites.
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
 
@@ -153,14 +153,14 @@ impl Folder {
     pub fn new(settings: &Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         kme::pki::make_lab_pki(&folder.path().join("pki"), &kme::pki::LabPki::default()).unwrap();
-        for side in Side::BOTH {
+        for site in Site::BOTH {
             let seed = if settings.same_secret {
                 SECRET
             } else {
-                SECRET + u8::from(side == Side::B)
+                SECRET + u8::from(site == Site::B)
             };
             write_psk(
-                &folder.path().join(format!("pair-{}.psk", side.letter())),
+                &folder.path().join(format!("pair-{}.psk", site.letter())),
                 seed,
             );
         }
@@ -178,14 +178,14 @@ impl Folder {
 
     /// Returns the path of the status socket of a site's encryptor.
     #[must_use]
-    pub fn socket(&self, side: Side) -> PathBuf {
-        self.path().join(format!("site-{}.sock", side.letter()))
+    pub fn socket(&self, site: Site) -> PathBuf {
+        self.path().join(format!("site-{}.sock", site.letter()))
     }
 
     /// Returns the path of a site's config, which may not be written yet.
     #[must_use]
-    pub fn config(&self, side: Side) -> PathBuf {
-        self.path().join(format!("site-{}.toml", side.letter()))
+    pub fn config(&self, site: Site) -> PathBuf {
+        self.path().join(format!("site-{}.toml", site.letter()))
     }
 
     /// Writes a site's config with these `[red]` and `[black]` sections, and returns its path.
@@ -193,8 +193,8 @@ impl Folder {
     /// # Panics
     /// If the folder cannot be written.
     #[must_use]
-    pub fn encryptor(&self, side: Side, ports: &str, kme: SocketAddr) -> PathBuf {
-        self.encryptor_of(side, ports, (kme, None))
+    pub fn encryptor(&self, site: Site, ports: &str, kme: SocketAddr) -> PathBuf {
+        self.encryptor_of(site, ports, (kme, None))
     }
 
     /// Same as [`Folder::encryptor`], with an optional second KME.
@@ -204,11 +204,11 @@ impl Folder {
     #[must_use]
     pub fn encryptor_of(
         &self,
-        side: Side,
+        site: Site,
         ports: &str,
         (kme, second): (SocketAddr, Option<SocketAddr>),
     ) -> PathBuf {
-        let (letter, peer) = (side.letter(), side.other().letter());
+        let (letter, peer) = (site.letter(), site.other().letter());
         let Settings {
             interval,
             kme_timeout,
@@ -224,7 +224,7 @@ impl Folder {
         let fallback = second.map_or_else(String::new, |kme| {
             format!("fallback_url = \"https://{kme}\"\nfallback_kme_id = \"kme-{letter}\"\n")
         });
-        let workers = workers[side.index()];
+        let workers = workers[site.index()];
         let mut text = format!(
             "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n\
              link_loss_forwarding = {link_loss_forwarding}\n"
@@ -242,23 +242,23 @@ impl Folder {
             interval.as_millis(),
             kme_timeout.as_millis(),
         );
-        let file = self.config(side);
+        let file = self.config(site);
         fs::write(&file, text).unwrap();
         file
     }
 
     /// Returns the config of one KME in this process, at this address.
     #[must_use]
-    pub fn kme(&self, side: Side, listen: SocketAddr) -> KmeConfig {
+    pub fn kme(&self, site: Site, listen: SocketAddr) -> KmeConfig {
         let pki = self.path().join("pki");
-        let id = format!("kme-{}", side.letter());
+        let id = format!("kme-{}", site.letter());
         KmeConfig {
             listen,
             ca: pki.join("ca.pem"),
             cert: pki.join(format!("{id}.pem")),
             key: pki.join(format!("{id}.key")),
             kme_id: id,
-            sae_ids: vec![format!("sae-{}", side.letter())],
+            sae_ids: vec![format!("sae-{}", site.letter())],
             identity: SaeIdentity::CommonName,
         }
     }

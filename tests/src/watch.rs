@@ -9,7 +9,7 @@ use port::packet::{Packet, PacketConfig};
 use port::{Burst, Port};
 use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY};
 
-use crate::site::Side;
+use crate::site::Site;
 
 const NAP: Duration = Duration::from_millis(2);
 
@@ -84,8 +84,8 @@ impl Watch {
     /// # Panics
     /// If the watch's thread has died.
     #[must_use]
-    pub fn seen(&self, side: Side) -> Arrived {
-        self.seen.lock().unwrap()[side.index()]
+    pub fn seen(&self, site: Site) -> Arrived {
+        self.seen.lock().unwrap()[site.index()]
     }
 }
 

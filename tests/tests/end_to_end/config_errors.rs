@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tests::namespace;
 use tests::program::{Ended, run};
-use tests::site::{Folder, Settings, Side, write_psk};
+use tests::site::{Folder, Settings, Site, write_psk};
 
 use super::PROGRAM;
 
@@ -16,7 +16,7 @@ const PORTS: &str = "[red]\nport = \"packet\"\ninterface = \"red0\"\nmtu = 1500\
 
 /// Writes a valid config.
 pub(super) fn fine(folder: &Folder) -> PathBuf {
-    folder.encryptor(Side::A, PORTS, ([127, 0, 0, 1], 8443).into())
+    folder.encryptor(Site::A, PORTS, ([127, 0, 0, 1], 8443).into())
 }
 
 pub(super) fn check(file: &Path) -> Ended {
@@ -437,7 +437,7 @@ fn run_refuses_what_check_refuses() {
         let ended = run_it();
         assert_eq!(ended.code, Some(1), "{}", ended.stderr);
         assert!(ended.stderr.contains(says), "{}", ended.stderr);
-        assert!(!folder.socket(Side::A).exists());
+        assert!(!folder.socket(Site::A).exists());
     }
 }
 
@@ -477,7 +477,7 @@ fn run_needs_its_interfaces_and_a_secret() {
         "{}",
         ended.stderr
     );
-    assert!(!folder.socket(Side::A).exists());
+    assert!(!folder.socket(Site::A).exists());
 }
 
 pub(super) const KME: &str = "status_socket = \"kme.sock\"\n\n[link]\npreset = \"metro-50km\"\nkm = 50.0\nkey_life = \"60s\"\n\n\

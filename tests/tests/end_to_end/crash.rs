@@ -11,7 +11,7 @@ use tests::daemon::DaemonPair;
 use tests::lab::{Ended, Lab};
 use tests::namespace;
 use tests::patience::{hold_for, wait_until};
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 
 use super::PROGRAM;
 use super::lab::cannot_run;
@@ -48,7 +48,7 @@ impl KeysSeen {
     }
 }
 
-fn killed_and_restarted(who: Side) {
+fn killed_and_restarted(who: Site) {
     let folder = tempfile::tempdir().unwrap();
     let pcap = folder.path().join("line.pcapng");
     let kill = format!("{}@3s", who.letter());
@@ -72,9 +72,9 @@ fn killed_and_restarted(who: Side) {
     }
     let mut seen = [KeysSeen::default(), KeysSeen::default()];
     while !lab.stderr().contains("the hosts go quiet") && lab.runs() {
-        for side in Side::BOTH {
-            if let Some(report) = lab.status(side) {
-                seen[side.index()].look(&report);
+        for site in Site::BOTH {
+            if let Some(report) = lab.status(site) {
+                seen[site.index()].look(&report);
             }
         }
         std::thread::sleep(Duration::from_millis(40));
@@ -103,7 +103,7 @@ fn assert_recovered(ended: &Ended) {
 }
 
 /// I6: each key_ID occurs once in each direction; none is reused after a restart.
-fn assert_no_key_twice(seen: &[KeysSeen; 2], killed: Side) {
+fn assert_no_key_twice(seen: &[KeysSeen; 2], killed: Site) {
     let lives = &seen[killed.index()].keys;
     assert_eq!(
         lives.len(),
@@ -164,12 +164,12 @@ fn assert_fresh_on_the_line(story: &Story, seen: &[KeysSeen; 2]) {
 
 #[test]
 fn encryptor_b_comes_back_with_fresh_keys() {
-    killed_and_restarted(Side::B);
+    killed_and_restarted(Site::B);
 }
 
 #[test]
 fn encryptor_a_comes_back_with_fresh_keys() {
-    killed_and_restarted(Side::A);
+    killed_and_restarted(Site::A);
 }
 
 #[test]
@@ -188,32 +188,32 @@ fn frames_go_on_when_the_kmes_are_killed() {
     pair.wait_for_keys();
     pair.hosts.speak();
     wait_until("a change of key", interval * 10, || {
-        pair.status(Side::A).tx.switches > 2
+        pair.status(Site::A).tx.switches > 2
     });
 
     pair.kmes.kill();
     wait_until("both in want of a key", interval * 10, || {
-        Side::BOTH.iter().all(|&side| {
-            let report = pair.status(side);
+        Site::BOTH.iter().all(|&site| {
+            let report = pair.status(site);
             report.kme.state == "failing" && report.tx.key_age_ms > Some(1500)
         })
     });
-    let keys = Side::BOTH.map(|side| pair.status(side).tx.key_id);
-    let received = Side::BOTH.map(|side| pair.hosts.flow(side).received);
+    let keys = Site::BOTH.map(|site| pair.status(site).tx.key_id);
+    let received = Site::BOTH.map(|site| pair.hosts.flow(site).received);
     hold_for("encrypting under the key in use", interval * 3, || {
-        Side::BOTH.iter().all(|&side| {
-            let report = pair.status(side);
-            report.encrypting && report.tx.key_id == keys[side.index()]
+        Site::BOTH.iter().all(|&site| {
+            let report = pair.status(site);
+            report.encrypting && report.tx.key_id == keys[site.index()]
         })
     });
-    for side in Side::BOTH {
-        let report = pair.status(side);
+    for site in Site::BOTH {
+        let report = pair.status(site);
         assert!(
-            pair.hosts.flow(side).received > received[side.index()] + 100,
-            "frames from {side:?} stand still"
+            pair.hosts.flow(site).received > received[site.index()] + 100,
+            "frames from {site:?} stand still"
         );
         assert!(report.kme.since_ms >= 3000, "{:?}", report.kme);
-        let log = pair.log(side);
+        let log = pair.log(site);
         assert!(
             log.contains("no connection"),
             "the log does not say what is wrong with the KME:\n{log}"
@@ -222,17 +222,17 @@ fn frames_go_on_when_the_kmes_are_killed() {
 
     pair.start_kmes(PROGRAM);
     let fresh = wait_until("fresh keys", interval * 10, || {
-        Side::BOTH
+        Site::BOTH
             .iter()
-            .all(|&side| pair.status(side).tx.key_id != keys[side.index()])
+            .all(|&site| pair.status(site).tx.key_id != keys[site.index()])
     });
     assert!(
         fresh <= interval * 2,
         "fresh keys only {fresh:?} after the KMEs came back"
     );
     pair.hosts.all_went_well();
-    for side in Side::BOTH {
-        let log = pair.log(side);
+    for site in Site::BOTH {
+        let log = pair.log(site);
         assert!(log.contains("gives fresh keys again, after"), "{log}");
     }
 }

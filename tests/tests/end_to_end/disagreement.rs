@@ -10,18 +10,18 @@ use tests::daemon::DaemonPair;
 use tests::namespace::{inside, ip};
 use tests::pair::Pair;
 use tests::patience::wait_until;
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 
 use super::PROGRAM;
 
 /// Limit for each wait, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn says(pair: &Pair, side: Side, words: &[&str]) -> State {
+fn says(pair: &Pair, site: Site, words: &[&str]) -> State {
     let mut state = State::Starting;
     let mut reason = String::new();
-    wait_until(&format!("{side:?} says {words:?}"), LIMIT, || {
-        let report = qmacsec::status::query::<qmacsec::status::Report>(&pair.folder.socket(side));
+    wait_until(&format!("{site:?} says {words:?}"), LIMIT, || {
+        let report = qmacsec::status::query::<qmacsec::status::Report>(&pair.folder.socket(site));
         let Ok(report) = report else { return false };
         state = report.state;
         reason = report.reason.unwrap_or_default();
@@ -36,11 +36,11 @@ fn another_mtu_is_named_at_both_ends() {
         mtu: [1500, 1400],
         ..Settings::default()
     });
-    for (side, words) in [
-        (Side::A, "red.mtu is 1400 at the peer and 1500 here"),
-        (Side::B, "red.mtu is 1500 at the peer and 1400 here"),
+    for (site, words) in [
+        (Site::A, "red.mtu is 1400 at the peer and 1500 here"),
+        (Site::B, "red.mtu is 1500 at the peer and 1400 here"),
     ] {
-        assert_eq!(says(&pair, side, &[words]), State::Degraded);
+        assert_eq!(says(&pair, site, &[words]), State::Degraded);
     }
 }
 
@@ -50,7 +50,7 @@ fn swapped_cables_are_named() {
         swapped_cables: true,
         ..Settings::default()
     });
-    let state = says(&pair, Side::A, &["cables of red and black swapped"]);
+    let state = says(&pair, Site::A, &["cables of red and black swapped"]);
     assert!(matches!(state, State::Starting | State::NoPeer));
 }
 
@@ -68,7 +68,7 @@ fn a_lan_with_a_larger_mtu_is_named() {
     let host = UdpSocket::bind("10.9.0.1:0").unwrap();
     wait_until("the status names the MTU", LIMIT, || {
         host.send_to(&[0; 2900], "10.9.0.2:9").unwrap();
-        let report = pair.status(Side::A);
+        let report = pair.status(Site::A);
         let reason = report.reason.unwrap_or_default();
         report.state == State::Degraded && reason.contains("red.mtu = 1500")
     });
@@ -80,8 +80,8 @@ fn each_ledger_notes_the_head_of_the_other() {
         return;
     }
     let pair = DaemonPair::start(PROGRAM, &Settings::default());
-    for side in Side::BOTH {
-        let name = format!("site-{}.ledger", side.letter());
+    for site in Site::BOTH {
+        let name = format!("site-{}.ledger", site.letter());
         let ledger = pair.folder.path().join(name);
         wait_until("the head of the peer's ledger is noted", LIMIT, || {
             fs::read_to_string(&ledger).is_ok_and(|text| text.contains("\"heard\""))

@@ -11,7 +11,7 @@ use qmacsec::ports::{Opener, Ports};
 use qmacsec::status::Report;
 use tests::pair::{Encryptor, NAMED_PORTS, Pair};
 use tests::patience::wait_until;
-use tests::site::{Folder, Settings, Side};
+use tests::site::{Folder, Settings, Site};
 
 /// Limit for each wait, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -21,7 +21,7 @@ fn lookalike() -> Vec<u8> {
     let pair = Pair::start_talking(&Settings::default());
     let mut frames = Vec::new();
     wait_until("a rekey frame on the line", LIMIT, || {
-        frames.extend(pair.line.seen(Side::B).rekey_frames.pop_back());
+        frames.extend(pair.line.seen(Site::B).rekey_frames.pop_back());
         !frames.is_empty()
     });
     frames.remove(0)
@@ -39,16 +39,16 @@ fn a_flood_of_rekey_lookalikes_keeps_neither_status_nor_timers_waiting() {
         ..Settings::default()
     });
     let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
-    let file = folder.encryptor(Side::B, NAMED_PORTS, nobody);
+    let file = folder.encryptor(Site::B, NAMED_PORTS, nobody);
     let (near, _far) = mem::pair(16);
     let red: Opener =
         Box::new(|| -> Result<Box<dyn Port>, PortError> { Ok(Box::new(near.open()?)) });
     let black: Opener = Box::new(|| Ok(Box::new(Null::open(flood)?)));
-    let ports = Ports::of_one(red, black, Side::B.mac());
-    let _encryptor = Encryptor::start(Side::B, ports, file);
+    let ports = Ports::of_one(red, black, Site::B.mac());
+    let _encryptor = Encryptor::start(Site::B, ports, file);
 
     let frames = |name: &str| -> Option<u64> {
-        let report: Report = qmacsec::status::query(&folder.socket(Side::B)).ok()?;
+        let report: Report = qmacsec::status::query(&folder.socket(Site::B)).ok()?;
         report.rekey_frames.get(name).copied()
     };
     wait_until("status in the flood", LIMIT, || {
@@ -56,7 +56,7 @@ fn a_flood_of_rekey_lookalikes_keeps_neither_status_nor_timers_waiting() {
     });
     // More frames arrive than control accepts: the worker drops and counts the rest.
     wait_until("frames that control does not take", LIMIT, || {
-        let report = qmacsec::status::query::<Report>(&folder.socket(Side::B));
+        let report = qmacsec::status::query::<Report>(&folder.socket(Site::B));
         report.is_ok_and(|report| report.sum(|worker| &worker.worker, "InControlOverrun") > 20_000)
     });
     let sent = frames("sent").unwrap();

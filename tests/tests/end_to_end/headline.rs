@@ -8,15 +8,15 @@ use tests::daemon::DaemonPair;
 use tests::namespace::{inside, ip};
 use tests::patience::wait_until;
 use tests::program::{self, Ended};
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 
 use super::PROGRAM;
 
 /// Limit for each wait, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn status(pair: &DaemonPair, side: Side, more: &[&str]) -> Ended {
-    let socket = pair.folder.socket(side);
+fn status(pair: &DaemonPair, site: Site, more: &[&str]) -> Ended {
+    let socket = pair.folder.socket(site);
     let arguments = [
         OsStr::new("status"),
         "--socket".as_ref(),
@@ -28,14 +28,14 @@ fn status(pair: &DaemonPair, side: Side, more: &[&str]) -> Ended {
 
 /// Waits until this end's headline contains these words. Then exit code, JSON and metrics must
 /// agree with it.
-fn says(pair: &DaemonPair, side: Side, words: &[&str], passes: bool) {
+fn says(pair: &DaemonPair, site: Site, words: &[&str], passes: bool) {
     let mut last = String::new();
     let first_line = |last: &mut String| {
-        let ended = status(pair, side, &[]);
+        let ended = status(pair, site, &[]);
         *last = ended.stdout.lines().next().unwrap_or_default().to_owned();
         (ended.code, last.clone())
     };
-    let what = format!("{side:?}: {words:?}");
+    let what = format!("{site:?}: {words:?}");
     let mut code = None;
     wait_until(&what, LIMIT, || {
         let (ended, line) = first_line(&mut last);
@@ -44,17 +44,17 @@ fn says(pair: &DaemonPair, side: Side, words: &[&str], passes: bool) {
     });
     assert_eq!(code, Some(if passes { 0 } else { 3 }), "{last}");
     assert_eq!(last.contains("no user frame passes"), !passes, "{last}");
-    let metrics = status(pair, side, &["--prometheus"]).stdout;
+    let metrics = status(pair, site, &["--prometheus"]).stdout;
     let encrypting = format!("\nqmacsec_encrypting {}\n", u8::from(passes));
     assert!(metrics.contains(&encrypting), "{last}\n{metrics}");
-    let report = pair.status(side);
+    let report = pair.status(site);
     assert_eq!(report.encrypting, passes, "{report:?}");
     let state = format!("qmacsec_state{{state=\"{}\"}} 1\n", report.state.name());
     assert!(metrics.contains(&state), "{state}\n{metrics}");
 }
 
-fn metric(pair: &DaemonPair, side: Side, line: &str) {
-    let metrics = status(pair, side, &["--prometheus"]).stdout;
+fn metric(pair: &DaemonPair, site: Site, line: &str) {
+    let metrics = status(pair, site, &["--prometheus"]).stdout;
     assert!(
         metrics.contains(&format!("\n{line}\n")),
         "{line}:\n{metrics}"
@@ -68,42 +68,42 @@ fn a_line_or_a_lan_without_a_link_is_not_encrypting() {
     }
     let pair = DaemonPair::start(PROGRAM, &Settings::default());
     pair.wait_for_keys();
-    says(&pair, Side::A, &["site-a: ENCRYPTING"], true);
-    metric(&pair, Side::A, "qmacsec_link_up{port=\"black\"} 1");
-    metric(&pair, Side::A, "qmacsec_peer_up 1");
+    says(&pair, Site::A, &["site-a: ENCRYPTING"], true);
+    metric(&pair, Site::A, "qmacsec_link_up{port=\"black\"} 1");
+    metric(&pair, Site::A, "qmacsec_peer_up 1");
 
     // The cable is unplugged.
     ip("link set black-b down");
-    for side in Side::BOTH {
-        let interface = format!("black-{}", side.letter());
-        says(&pair, side, &["LINE DOWN", "no link", &interface], false);
-        metric(&pair, side, "qmacsec_link_up{port=\"black\"} 0");
-        metric(&pair, side, "qmacsec_link_up{port=\"red\"} 1");
-        let log = || pair.log(side);
+    for site in Site::BOTH {
+        let interface = format!("black-{}", site.letter());
+        says(&pair, site, &["LINE DOWN", "no link", &interface], false);
+        metric(&pair, site, "qmacsec_link_up{port=\"black\"} 0");
+        metric(&pair, site, "qmacsec_link_up{port=\"red\"} 1");
+        let log = || pair.log(site);
         wait_until("the log tells of it", LIMIT, || {
             log().contains(&format!("the black link ({interface}) is down"))
         });
     }
     ip("link set black-b up");
-    for side in Side::BOTH {
-        says(&pair, side, &["ENCRYPTING"], true);
+    for site in Site::BOTH {
+        says(&pair, site, &["ENCRYPTING"], true);
         wait_until("the log tells of the return", LIMIT, || {
-            pair.log(side).contains("is up again, after")
+            pair.log(site).contains("is up again, after")
         });
-        metric(&pair, side, "qmacsec_link_losses_total{port=\"black\"} 1");
+        metric(&pair, site, "qmacsec_link_losses_total{port=\"black\"} 1");
     }
 
     // The site's LAN is down at this end only.
     ip("link set lan-a down");
-    says(&pair, Side::A, &["RED DOWN", "red-a"], false);
-    metric(&pair, Side::A, "qmacsec_link_up{port=\"red\"} 0");
-    says(&pair, Side::B, &["ENCRYPTING"], true);
+    says(&pair, Site::A, &["RED DOWN", "red-a"], false);
+    metric(&pair, Site::A, "qmacsec_link_up{port=\"red\"} 0");
+    says(&pair, Site::B, &["ENCRYPTING"], true);
     ip("link set lan-a up");
-    says(&pair, Side::A, &["ENCRYPTING"], true);
+    says(&pair, Site::A, &["ENCRYPTING"], true);
 
     // The interface itself is deleted.
     ip("link del black-b");
-    says(&pair, Side::B, &["LINE DOWN", "gone"], false);
+    says(&pair, Site::B, &["LINE DOWN", "gone"], false);
 }
 
 #[test]
@@ -119,9 +119,9 @@ fn a_port_held_down_names_the_one_that_is_lost() {
     pair.wait_for_keys();
     ip("link set black-b down");
     let words = ["LINE DOWN", "black-a", "red is kept down"];
-    says(&pair, Side::A, &words, false);
+    says(&pair, Site::A, &words, false);
     ip("link set black-b up");
-    says(&pair, Side::A, &["ENCRYPTING"], true);
+    says(&pair, Site::A, &["ENCRYPTING"], true);
 }
 
 #[test]
@@ -134,15 +134,15 @@ fn a_peer_that_is_silent_or_stops_and_keys_that_run_short_are_told() {
 
     // Keys run short: frames pass, and the headline names the reason.
     pair.kmes.kill();
-    says(&pair, Side::A, &["DEGRADED", "does not answer"], true);
+    says(&pair, Site::A, &["DEGRADED", "does not answer"], true);
     pair.start_kmes(PROGRAM);
-    says(&pair, Side::A, &["ENCRYPTING"], true);
+    says(&pair, Site::A, &["ENCRYPTING"], true);
 
     // The peer dies without a BYE.
-    pair.encryptors[Side::B.index()].kill();
-    says(&pair, Side::A, &["PEER LOST", "site-b"], false);
-    metric(&pair, Side::A, "qmacsec_peer_up 0");
-    metric(&pair, Side::A, "qmacsec_link_up{port=\"black\"} 1");
+    pair.encryptors[Site::B.index()].kill();
+    says(&pair, Site::A, &["PEER LOST", "site-b"], false);
+    metric(&pair, Site::A, "qmacsec_peer_up 0");
+    metric(&pair, Site::A, "qmacsec_link_up{port=\"black\"} 1");
 }
 
 #[test]
@@ -152,8 +152,8 @@ fn a_peer_that_says_good_bye_is_no_peer() {
     }
     let mut pair = DaemonPair::start(PROGRAM, &Settings::default());
     pair.wait_for_keys();
-    let b = &mut pair.encryptors[Side::B.index()];
+    let b = &mut pair.encryptors[Site::B.index()];
     b.terminate();
     assert_eq!(b.wait(LIMIT), Some(0));
-    says(&pair, Side::A, &["NO PEER", "site-b"], false);
+    says(&pair, Site::A, &["NO PEER", "site-b"], false);
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tests::pair::Pair;
 use tests::patience::wait_until;
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit for the expected number of key switches, on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
 
 fn switches(pair: &Pair) -> [u64; 2] {
-    Side::BOTH.map(|side| pair.status(side).tx.switches)
+    Site::BOTH.map(|site| pair.status(site).tx.switches)
 }
 
 fn wait_for_switches(pair: &Pair, what: &str, more: u64) {
@@ -28,7 +28,7 @@ fn wait_for_switches(pair: &Pair, what: &str, more: u64) {
 /// Checks that all sent frames have arrived in order.
 fn assert_nothing_lost(pair: &Pair) {
     pair.hosts.all_went_well();
-    assert!(Side::BOTH.iter().all(|&side| pair.encrypting(side)));
+    assert!(Site::BOTH.iter().all(|&site| pair.encrypting(site)));
 }
 
 #[test]
@@ -41,14 +41,14 @@ fn the_second_kme_takes_over_when_the_first_is_killed() {
     pair.hosts.set_pause(Duration::from_millis(5));
     wait_for_switches(&pair, "keys of the first KME", 2);
     assert!(
-        Side::BOTH
+        Site::BOTH
             .iter()
-            .all(|&side| !pair.status(side).kme.fallback)
+            .all(|&site| !pair.status(site).kme.fallback)
     );
     pair.kmes.take_down();
     wait_for_switches(&pair, "keys of the second KME", 5);
-    for side in Side::BOTH {
-        let report = pair.status(side);
+    for site in Site::BOTH {
+        let report = pair.status(site);
         assert!(report.kme.fallback, "{:?}", report.kme);
     }
     assert_nothing_lost(&pair);
@@ -63,8 +63,8 @@ fn keys_come_over_skip() {
     });
     pair.hosts.set_pause(Duration::from_millis(5));
     wait_for_switches(&pair, "keys over SKIP", 4);
-    for side in Side::BOTH {
-        let report = pair.status(side);
+    for site in Site::BOTH {
+        let report = pair.status(site);
         assert_eq!((report.kme.state.as_str(), report.kme.failures), ("ok", 0));
     }
     assert_nothing_lost(&pair);

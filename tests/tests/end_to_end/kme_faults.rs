@@ -10,7 +10,7 @@ use qmacsec::status::Report;
 use tests::pair::Pair;
 use tests::patience::{hold_for, wait_until};
 use tests::program;
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 
 use super::PROGRAM;
 
@@ -33,7 +33,7 @@ enum Wrongdoing {
 struct Case {
     what: Wrongdoing,
     /// The side whose status reports it.
-    told_by: Side,
+    told_by: Site,
     /// Words in the KME's last error.
     kme_says: Option<&'static str>,
     /// Words in the trouble of A's transmit direction, which waits for a key.
@@ -59,34 +59,34 @@ impl Case {
         self.strike(&mut pair);
         // Prefetched keys are used up first.
         wait_until(&self.name("A in want of a key"), INTERVAL * 15, || {
-            let report = pair.status(Side::A);
+            let report = pair.status(Site::A);
             report.tx.key_age_ms >= Some(1500) && self.is_told(&pair)
         });
-        let key = pair.status(Side::A).tx.key_id;
+        let key = pair.status(Site::A).tx.key_id;
         assert!(key.is_some());
-        let received = pair.hosts.flow(Side::A).received;
+        let received = pair.hosts.flow(Site::A).received;
         hold_for(
             &self.name("encrypting under the key in use"),
             INTERVAL * 2,
             || {
-                Side::BOTH.iter().all(|&side| pair.encrypting(side))
-                    && pair.status(Side::A).tx.key_id == key
+                Site::BOTH.iter().all(|&site| pair.encrypting(site))
+                    && pair.status(Site::A).tx.key_id == key
             },
         );
         assert!(
-            pair.hosts.flow(Side::A).received > received + 50,
+            pair.hosts.flow(Site::A).received > received + 50,
             "{}",
             self.name("frames stand still")
         );
         self.says_since_when(&pair);
 
-        let before = Side::BOTH.map(|side| pair.status(side).tx.key_id);
+        let before = Site::BOTH.map(|site| pair.status(site).tx.key_id);
         self.clear(&mut pair);
         let cleared = Instant::now();
         wait_until(&self.name("fresh keys"), INTERVAL * 15, || {
-            Side::BOTH
+            Site::BOTH
                 .iter()
-                .all(|&side| pair.status(side).tx.key_id != before[side.index()])
+                .all(|&site| pair.status(site).tx.key_id != before[site.index()])
         });
         let took = cleared.elapsed();
         assert!(
@@ -95,8 +95,8 @@ impl Case {
             self.name(&format!("fresh keys took {took:?}"))
         );
         wait_until(&self.name("the end of the trouble"), INTERVAL * 10, || {
-            Side::BOTH.iter().all(|&side| {
-                let report = pair.status(side);
+            Site::BOTH.iter().all(|&site| {
+                let report = pair.status(site);
                 report.kme.state == "ok" && report.tx.trouble.is_none()
             })
         });
@@ -115,10 +115,10 @@ impl Case {
     fn strike(&self, pair: &mut Pair) {
         match self.what {
             Wrongdoing::AtA(fault, calls) => {
-                pair.kmes.faults(Side::A).order(fault, calls, Times::Always);
+                pair.kmes.faults(Site::A).order(fault, calls, Times::Always);
             }
             Wrongdoing::AtB(fault, calls) => {
-                pair.kmes.faults(Side::B).order(fault, calls, Times::Always);
+                pair.kmes.faults(Site::B).order(fault, calls, Times::Always);
             }
             Wrongdoing::Down => pair.kmes.take_down(),
         }
@@ -126,8 +126,8 @@ impl Case {
 
     fn clear(&self, pair: &mut Pair) {
         match self.what {
-            Wrongdoing::AtA(..) => pair.kmes.faults(Side::A).clear(),
-            Wrongdoing::AtB(..) => pair.kmes.faults(Side::B).clear(),
+            Wrongdoing::AtA(..) => pair.kmes.faults(Site::A).clear(),
+            Wrongdoing::AtB(..) => pair.kmes.faults(Site::B).clear(),
             Wrongdoing::Down => pair.kmes.bring_up(&pair.folder),
         }
     }
@@ -137,7 +137,7 @@ impl Case {
         let kme_said = self.kme_says.is_none_or(|words| {
             kme.state == "failing" && kme.last_error.is_some_and(|error| error.contains(words))
         });
-        kme_said && self.troubled(&pair.status(Side::A))
+        kme_said && self.troubled(&pair.status(Site::A))
     }
 
     fn troubled(&self, a: &Report) -> bool {
@@ -148,7 +148,7 @@ impl Case {
 
     /// The fault has lasted two intervals at least.
     fn says_since_when(&self, pair: &Pair) {
-        let (told, a) = (pair.status(self.told_by), pair.status(Side::A));
+        let (told, a) = (pair.status(self.told_by), pair.status(Site::A));
         let least = u64::try_from((INTERVAL * 2).as_millis()).unwrap();
         if let Some(words) = self.kme_says {
             let error = told.kme.last_error.clone().unwrap_or_default();
@@ -166,7 +166,7 @@ impl Case {
             self.name(&format!("{:?}", a.tx))
         );
         // The headline for an operator reports the same, and that frames pass.
-        let socket = pair.folder.socket(Side::A);
+        let socket = pair.folder.socket(Site::A);
         let status = program::run(
             PROGRAM,
             ["status".as_ref(), "--socket".as_ref(), socket.as_os_str()],
@@ -194,7 +194,7 @@ fn at_a(fault: Fault, kme_says: &'static str, trouble: &'static str) -> Case {
     };
     Case {
         what: Wrongdoing::AtA(fault, Calls::EncKeys),
-        told_by: Side::A,
+        told_by: Site::A,
         kme_says: Some(kme_says),
         trouble,
     }
@@ -204,7 +204,7 @@ fn at_a(fault: Fault, kme_says: &'static str, trouble: &'static str) -> Case {
 fn at_b(fault: Fault, kme_says: Option<&'static str>, trouble: &'static [&'static str]) -> Case {
     Case {
         what: Wrongdoing::AtB(fault, Calls::DecKeys),
-        told_by: Side::B,
+        told_by: Site::B,
         kme_says,
         trouble,
     }
@@ -229,7 +229,7 @@ fn no_answer_stops_nothing() {
     all(vec![
         Case {
             what: Wrongdoing::Down,
-            told_by: Side::A,
+            told_by: Site::A,
             kme_says: Some("no connection"),
             // The far KME is down too, and a key kept from before is offered again.
             trouble: &["the KME does not answer", "the peer refuses: its KME"],
@@ -248,14 +248,14 @@ fn a_key_that_cannot_be_used_stops_nothing() {
         // A's KME names the key differently from B's KME: only B can detect this.
         Case {
             what: Wrongdoing::AtA(Fault::WrongKeyId, Calls::EncKeys),
-            told_by: Side::A,
+            told_by: Site::A,
             kme_says: None,
             trouble: unknown_there,
         },
         // The same key repeatedly: A detects that it was used.
         Case {
             what: Wrongdoing::AtA(Fault::RepeatKeys, Calls::EncKeys),
-            told_by: Side::A,
+            told_by: Site::A,
             kme_says: None,
             trouble: &["the KME gave an unusable key"],
         },
@@ -298,17 +298,17 @@ fn a_fresh_key_given_twice_is_used_once() {
         interval: INTERVAL,
         ..Settings::default()
     });
-    let faults = pair.kmes.faults(Side::A);
+    let faults = pair.kmes.faults(Site::A);
     faults.order(Fault::DuplicateKeys, Calls::EncKeys, Times::Always);
     let mut used = Vec::new();
     wait_until("six more keys", INTERVAL * 15, || {
-        let key = pair.status(Side::A).tx.key_id;
+        let key = pair.status(Site::A).tx.key_id;
         if used.last() != Some(&key) {
             assert!(!used.contains(&key), "{key:?} again, after {used:?}");
             used.push(key);
         }
         used.len() > 6
     });
-    assert_eq!(pair.status(Side::A).kme.state, "ok");
+    assert_eq!(pair.status(Site::A).kme.state, "ok");
     pair.hosts.all_went_well();
 }

@@ -11,7 +11,7 @@ use tests::daemon::{Daemon, DaemonPair};
 use tests::namespace;
 use tests::patience::wait_until;
 use tests::program::{self, Ended};
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 
 use super::PROGRAM;
 
@@ -59,16 +59,16 @@ fn on_a_full_disk_records_wait_and_the_status_tells() {
     let fill = small.path().join("fill");
     let mut file = fs::File::create(&fill).unwrap();
     while file.write(&[1; 512]).is_ok() {}
-    let told = || pair.status(Side::A).ledger.unwrap();
+    let told = || pair.status(Site::A).ledger.unwrap();
     wait_until("records that wait", SOON, || {
         told().state == "failing" && told().waiting > 2
     });
-    let status = pair.status(Side::A);
+    let status = pair.status(Site::A);
     assert!(status.encrypting, "frames go on");
     let reason = status.reason.unwrap_or_default();
     assert!(reason.contains("unrecorded"), "{reason}");
     let asked = |form: &str| {
-        let socket = pair.folder.socket(Side::A).display().to_string();
+        let socket = pair.folder.socket(Site::A).display().to_string();
         program::run(
             PROGRAM,
             ["status", "--socket", &socket, form].map(str::to_owned),
@@ -92,14 +92,14 @@ fn on_a_full_disk_records_wait_and_the_status_tells() {
             .stdout
             .contains("\nqmacsec_ledger_recording 1\n")
     );
-    let log = pair.log(Side::A);
+    let log = pair.log(Site::A);
     // A page freed by the other end's ledger may end the outage for a moment.
     for words in ["keys go unrecorded", "takes records again"] {
         assert!(log.contains(words), "{words}: {log}");
     }
 
-    for side in Side::BOTH {
-        pair.encryptors[side.index()].terminate();
+    for site in Site::BOTH {
+        pair.encryptors[site.index()].terminate();
     }
     for daemon in &mut pair.encryptors {
         assert_eq!(daemon.wait(SOON), Some(0));

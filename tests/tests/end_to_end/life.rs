@@ -13,7 +13,7 @@ use tests::dying::{FAULT, Fault, WHEN};
 use tests::namespace::inside;
 use tests::pair::NAMED_PORTS;
 use tests::patience::{wait_until, waited};
-use tests::site::{Folder, LogTo, Settings, Side};
+use tests::site::{Folder, LogTo, Settings, Site};
 
 use super::PROGRAM;
 
@@ -35,15 +35,15 @@ fn goes_on_without_a_log(name: &str, log: LogTo) {
     pair.hosts.speak();
     // The daemon keeps running long after the pipe is full.
     wait_until("lost lines of the log", LIMIT, || {
-        Side::BOTH
+        Site::BOTH
             .iter()
-            .all(|&side| pair.status(side).log_lines_lost > 100)
+            .all(|&site| pair.status(site).log_lines_lost > 100)
     });
-    let before = Side::BOTH.map(|side| pair.status(side).tx.switches);
+    let before = Site::BOTH.map(|site| pair.status(site).tx.switches);
     wait_until("changes of key", LIMIT, || {
-        Side::BOTH
+        Site::BOTH
             .iter()
-            .all(|&side| pair.status(side).tx.switches > before[side.index()] + 20)
+            .all(|&site| pair.status(site).tx.switches > before[site.index()] + 20)
     });
     pair.hosts.all_went_well();
     assert!(pair.kmes.runs());
@@ -96,7 +96,7 @@ impl Doomed {
     fn start(fault: Fault, log: LogTo) -> Self {
         let folder = Folder::new(&Settings::default());
         let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
-        let config = folder.encryptor(Side::A, NAMED_PORTS, nobody);
+        let config = folder.encryptor(Site::A, NAMED_PORTS, nobody);
         let when = folder.path().join("now");
         let mut run = Command::new(PROGRAM);
         run.args(["run", "--config"])
@@ -112,7 +112,7 @@ impl Doomed {
     }
 
     fn answers(&self) -> bool {
-        qmacsec::status::query::<Report>(&self.folder.socket(Side::A)).is_ok()
+        qmacsec::status::query::<Report>(&self.folder.socket(Site::A)).is_ok()
     }
 }
 
@@ -172,12 +172,12 @@ fn changes_of_key_are_summed_up_in_the_log() {
     let pair = DaemonPair::start(PROGRAM, &settings);
     pair.wait_for_keys();
     wait_until("forty changes of key", LIMIT, || {
-        Side::BOTH
+        Site::BOTH
             .iter()
-            .all(|&side| pair.status(side).tx.switches > 40)
+            .all(|&site| pair.status(site).tx.switches > 40)
     });
-    for side in Side::BOTH {
-        let log = pair.log(side);
+    for site in Site::BOTH {
+        let log = pair.log(site);
         // The first key of each direction. On a stalled machine, also the first key of another
         // session.
         let told = log.matches("switched to AN").count();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tests::pair::Pair;
 use tests::patience::{wait_until, waited};
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 use wire::{ETHERTYPE_REKEY, MACS_LEN};
 
 /// Octets of the SecTAG, from the start of the frame.
@@ -20,7 +20,7 @@ const TIMES: u64 = 20;
 /// Returns the counters of frames that B received from the line: those of the SecY, and the fate of
 /// rekey frames.
 fn counters(pair: &Pair) -> BTreeMap<String, u64> {
-    let report = pair.status(Side::B);
+    let report = pair.status(Site::B);
     let mut counters = report.rekey_frames.clone();
     for worker in &report.workers {
         counters.extend(worker.rx.clone());
@@ -37,7 +37,7 @@ fn counted(pair: &Pair, name: &str, make: impl Fn(&Pair) -> Vec<u8>) {
     };
     let before = count();
     for _ in 0..TIMES {
-        pair.line.inject(Side::B, make(pair));
+        pair.line.inject(Site::B, make(pair));
     }
     let counted = waited(Duration::from_secs(5), || count() - before >= TIMES);
     assert!(
@@ -57,7 +57,7 @@ fn counted_before_next(pair: &Pair, name: &str, forge: fn(&mut Vec<u8>)) {
             .unwrap_or_else(|| panic!("no counter {name}"))
     };
     let before = count();
-    pair.line.before_next(Side::B, move |frame| {
+    pair.line.before_next(Site::B, move |frame| {
         let mut forged = frame.to_vec();
         forge(&mut forged);
         vec![forged; usize::try_from(TIMES).unwrap()]
@@ -75,7 +75,7 @@ fn counted_before_next(pair: &Pair, name: &str, forge: fn(&mut Vec<u8>)) {
 /// Returns the last protected frame that went to B.
 fn protected(pair: &Pair) -> Vec<u8> {
     pair.line
-        .seen(Side::B)
+        .seen(Site::B)
         .protected_frames
         .back()
         .unwrap()
@@ -99,7 +99,7 @@ fn late(pair: &Pair) -> Vec<u8> {
         "a frame beyond the replay window",
         Duration::from_secs(10),
         || {
-            let seen = pair.line.seen(Side::B);
+            let seen = pair.line.seen(Site::B);
             let last = seen.protected_frames.back().unwrap();
             let old = |frame: &&Vec<u8>| {
                 frame[TCI] == last[TCI] && pn(frame) + 3 * REPLAY_WINDOW < pn(last)
@@ -111,7 +111,7 @@ fn late(pair: &Pair) -> Vec<u8> {
     found.unwrap()
 }
 
-fn rekey(pair: &Pair, towards: Side) -> Vec<u8> {
+fn rekey(pair: &Pair, towards: Site) -> Vec<u8> {
     pair.line.seen(towards).rekey_frames.back().unwrap().clone()
 }
 
@@ -123,7 +123,7 @@ fn start() -> Pair {
     };
     let pair = Pair::start(&settings);
     wait_until("frames and rekey frames", Duration::from_secs(5), || {
-        let seen = pair.line.seen(Side::B);
+        let seen = pair.line.seen(Site::B);
         seen.protected > 100 && seen.rekey > 10
     });
     pair
@@ -131,23 +131,23 @@ fn start() -> Pair {
 
 /// After all that, both directions change keys as before, and the hosts saw no disturbance.
 fn goes_on(pair: &Pair) {
-    let switches = Side::BOTH.map(|side| pair.status(side).tx.switches);
+    let switches = Site::BOTH.map(|site| pair.status(site).tx.switches);
     wait_until(
         "two changes of key in each direction",
         Duration::from_secs(10),
         || {
-            Side::BOTH
+            Site::BOTH
                 .iter()
-                .all(|&side| pair.status(side).tx.switches >= switches[side.index()] + 2)
+                .all(|&site| pair.status(site).tx.switches >= switches[site.index()] + 2)
         },
     );
-    for side in Side::BOTH {
-        let report = pair.status(side);
+    for site in Site::BOTH {
+        let report = pair.status(site);
         assert!(
             report.encrypting && report.workers.iter().all(|worker| worker.alive),
             "{report:?}"
         );
-        assert_eq!(pair.line.seen(side).other, 0);
+        assert_eq!(pair.line.seen(site).other, 0);
     }
     pair.hosts.all_went_well();
 }
@@ -214,28 +214,28 @@ fn each_bad_rekey_frame_has_its_name() {
         frame
     });
     counted(&pair, "malformed", |pair| {
-        let mut frame = rekey(pair, Side::B);
+        let mut frame = rekey(pair, Site::B);
         frame.truncate(100);
         frame
     });
     counted(&pair, "forged", |pair| {
-        let mut frame = rekey(pair, Side::B);
+        let mut frame = rekey(pair, Site::B);
         frame[46] ^= 1;
         frame
     });
     counted(&pair, "unknown_version", |pair| {
-        let mut frame = rekey(pair, Side::B);
+        let mut frame = rekey(pair, Site::B);
         frame[MACS_LEN + 2] = 9;
         frame
     });
     counted(&pair, "unknown_type", |pair| {
-        let mut frame = rekey(pair, Side::B);
+        let mut frame = rekey(pair, Site::B);
         frame[MACS_LEN + 3] = 200;
         frame
     });
-    counted(&pair, "replayed", |pair| rekey(pair, Side::B));
+    counted(&pair, "replayed", |pair| rekey(pair, Site::B));
     // Its own frames come back: the line is a loop.
-    counted(&pair, "reflected", |pair| rekey(pair, Side::A));
+    counted(&pair, "reflected", |pair| rekey(pair, Site::A));
     goes_on(&pair);
 }
 
@@ -246,7 +246,7 @@ fn garbage_is_accounted_for_to_the_last_frame() {
     let pair = start();
     // The possible fates of a frame from the line at B.
     let ended = || {
-        let report = pair.status(Side::B);
+        let report = pair.status(Site::B);
         let sum = |name| report.sum(|worker| &worker.rx, name);
         let discarded: u64 = secy_discards(&report.workers[0].rx).values().sum();
         let control = report.sum(|worker| &worker.worker, "InControl")
@@ -272,7 +272,7 @@ fn garbage_is_accounted_for_to_the_last_frame() {
             let like = usize::try_from(random() % 28).unwrap().min(len);
             frame[..like].copy_from_slice(&ours[..like]);
         }
-        pair.line.inject(Side::B, frame);
+        pair.line.inject(Site::B, frame);
         if number % 100 == 0 {
             std::thread::sleep(Duration::from_millis(5));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tests::pair::Pair;
 use tests::patience::wait_until;
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 
 #[test]
 fn a_priority_tag_of_the_line_is_taken_off_and_named() {
@@ -15,13 +15,13 @@ fn a_priority_tag_of_the_line_is_taken_off_and_named() {
     };
     let pair = Pair::start(&settings);
     pair.line.tag([0x81, 0x00, 0xa0, 0x00]);
-    let before = Side::BOTH.map(|side| pair.status(side).tx.switches);
-    let changed = |side: Side| pair.status(side).tx.switches >= before[side.index()] + 3;
+    let before = Site::BOTH.map(|site| pair.status(site).tx.switches);
+    let changed = |site: Site| pair.status(site).tx.switches >= before[site.index()] + 3;
     wait_until("three keys under tags", Duration::from_secs(60), || {
-        Side::BOTH.into_iter().all(changed)
+        Site::BOTH.into_iter().all(changed)
     });
-    for side in Side::BOTH {
-        let report = pair.status(side);
+    for site in Site::BOTH {
+        let report = pair.status(site);
         let said = report.line_tag.clone().unwrap();
         assert!(
             said.contains("priority tag") && said.contains("priority 5"),

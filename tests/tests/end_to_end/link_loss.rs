@@ -8,7 +8,7 @@ use port::iface::Interface;
 use tests::daemon::DaemonPair;
 use tests::namespace::{inside, ip};
 use tests::patience::wait_until;
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 
 use super::PROGRAM;
 
@@ -22,7 +22,7 @@ fn link(name: &str) -> LinkState {
 }
 
 fn held(pair: &DaemonPair) -> [Option<String>; 2] {
-    Side::BOTH.map(|side| pair.status(side).held_down)
+    Site::BOTH.map(|site| pair.status(site).held_down)
 }
 
 fn all_back(pair: &DaemonPair) {
@@ -33,9 +33,9 @@ fn all_back(pair: &DaemonPair) {
             .all(|link| *link == LinkState::Up)
     });
     wait_until("nothing held", RETURN, || held(pair) == [None, None]);
-    let before = pair.status(Side::A).tx.switches;
+    let before = pair.status(Site::A).tx.switches;
     wait_until("a fresh key", RETURN, || {
-        pair.status(Side::A).tx.switches > before
+        pair.status(Site::A).tx.switches > before
     });
 }
 
@@ -74,7 +74,7 @@ fn a_lost_link_is_seen_behind_both_ends_and_comes_back() {
     pair.hosts.speak();
     std::thread::sleep(Duration::from_millis(500));
     pair.hosts.all_went_well();
-    assert!(pair.log(Side::A).contains("black link is lost"));
+    assert!(pair.log(Site::A).contains("black link is lost"));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn without_the_option_a_lost_line_leaves_the_hosts_links_alone() {
     pair.wait_for_keys();
     ip("link set black-b down");
     wait_until("the loss", LOSS, || {
-        pair.status(Side::A).workers[0].black.link == "down"
+        pair.status(Site::A).workers[0].black.link == "down"
     });
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(["lan-a", "lan-b"].map(link), [LinkState::Up; 2]);

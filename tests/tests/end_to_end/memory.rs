@@ -14,7 +14,7 @@ use tests::namespace;
 use tests::patience::{wait_until, waited};
 use tests::program::run;
 use tests::recorded::{Recorded, find_keys};
-use tests::site::{Folder, SECRET, Settings, Side, psk};
+use tests::site::{Folder, SECRET, Settings, Site, psk};
 
 use super::PROGRAM;
 
@@ -50,11 +50,11 @@ fn found(pid: u32, keys: &[Vec<u8>]) -> Finds {
 }
 
 fn switches<K>(pair: &DaemonPair<K>) -> Vec<u64> {
-    let switches = |side| {
-        let status = pair.status(side);
+    let switches = |site| {
+        let status = pair.status(site);
         [status.tx.switches, status.rx.switches]
     };
-    Side::BOTH.into_iter().flat_map(switches).collect()
+    Site::BOTH.into_iter().flat_map(switches).collect()
 }
 
 fn wait_for_switches<K>(pair: &DaemonPair<K>, more: u64) {
@@ -84,7 +84,7 @@ fn no_key_outlives_its_use_and_zeroise_leaves_none() {
     let pair = DaemonPair::start_with(PROGRAM, &settings, |folder| {
         let (kmes, recorded) = TwoKmes::start_recorded(folder);
         record = Some(recorded);
-        let addresses = Side::BOTH.map(|side| kmes.address(side));
+        let addresses = Site::BOTH.map(|site| kmes.address(site));
         (kmes, addresses)
     });
     let record = record.unwrap();
@@ -100,23 +100,23 @@ fn no_key_outlives_its_use_and_zeroise_leaves_none() {
     };
     wait_until("the keys of a run", SOON, || keys().len() >= KEYS);
 
-    let status = pair.status(Side::A);
-    let about = fs::read_to_string(format!("/proc/{}/status", pair.process(Side::A))).unwrap();
+    let status = pair.status(Site::A);
+    let about = fs::read_to_string(format!("/proc/{}/status", pair.process(Site::A))).unwrap();
     let nothing = |line: &str| line.split_whitespace().eq(["VmLck:", "0", "kB"]);
     assert_eq!(status.memory_locked, Some(!about.lines().any(nothing)));
 
     let old = keys();
     wait_for_switches(&pair, OLD);
-    for side in Side::BOTH {
-        let finds = found(pair.process(side), &old);
+    for site in Site::BOTH {
+        let finds = found(pair.process(site), &old);
         assert!(
             finds.is_empty(),
-            "{side:?}, {} old keys: {finds:#?}",
+            "{site:?}, {} old keys: {finds:#?}",
             old.len()
         );
     }
 
-    let socket = pair.folder.socket(Side::A);
+    let socket = pair.folder.socket(Site::A);
     let ended = run(
         PROGRAM,
         ["zeroise", "--yes", "--socket", socket.to_str().unwrap()],
@@ -124,7 +124,7 @@ fn no_key_outlives_its_use_and_zeroise_leaves_none() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let mut all = keys();
     all.push(psk(SECRET).to_vec());
-    let finds = found(pair.process(Side::A), &all);
+    let finds = found(pair.process(Site::A), &all);
     assert!(
         finds.is_empty(),
         "{} keys after zeroise: {finds:#?}",
@@ -173,35 +173,35 @@ fn the_keys_of_recorded_frames_are_gone() {
     pair.wait_for_keys();
     pair.hosts.speak();
     let order = |order: &str, more: &[&str]| {
-        let socket = pair.folder.socket(Side::A);
+        let socket = pair.folder.socket(Site::A);
         let words = [order, "--socket", socket.to_str().unwrap()];
         let ended = run(PROGRAM, words.iter().chain(more));
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     };
     let mut frames = vec![recorded()];
     for _ in 0..2 {
-        let before = pair.status(Side::A).tx.switches;
+        let before = pair.status(Site::A).tx.switches;
         order("rekey", &[]);
         wait_until("a fresh key", SOON, || {
-            pair.status(Side::A).tx.switches > before
+            pair.status(Site::A).tx.switches > before
         });
         frames.push(recorded());
     }
-    for side in Side::BOTH {
+    for site in Site::BOTH {
         let mut found = Vec::new();
         // The old key is wiped after the grace time.
         let gone = waited(SOON, || {
-            found = find_keys(pair.process(side), &frames).unwrap();
+            found = find_keys(pair.process(site), &frames).unwrap();
             assert!(
                 found[2].is_some(),
                 "the key in use is not found: the search is blind"
             );
             found[0].is_none() && found[1].is_none()
         });
-        assert!(gone.is_some(), "{side:?}: {found:?}");
+        assert!(gone.is_some(), "{site:?}: {found:?}");
     }
     order("zeroise", &["--yes"]);
-    let found = find_keys(pair.process(Side::A), &frames).unwrap();
+    let found = find_keys(pair.process(Site::A), &frames).unwrap();
     assert!(
         found.iter().all(Option::is_none),
         "after zeroise: {found:?}"
@@ -226,11 +226,11 @@ fn a_kme_keeps_no_key_that_it_has_given_to_both() {
         .enable_all()
         .build()
         .unwrap();
-    let client = |side: Side| {
-        let (letter, peer) = (side.letter(), side.other().letter());
+    let client = |site: Site| {
+        let (letter, peer) = (site.letter(), site.other().letter());
         let pki = folder.path().join("pki");
         keyclient::Client::new(keyclient::ClientConfig {
-            base_url: format!("https://{}", daemon::kme_address(side)),
+            base_url: format!("https://{}", daemon::kme_address(site)),
             kme_id: None,
             peer_sae_id: format!("sae-{peer}"),
             ca: pki.join("ca.pem"),
@@ -242,7 +242,7 @@ fn a_kme_keeps_no_key_that_it_has_given_to_both() {
         .ok()
         .unwrap()
     };
-    let (a, b) = (client(Side::A), client(Side::B));
+    let (a, b) = (client(Site::A), client(Site::B));
     let mut given = Vec::new();
     for _ in 0..20 {
         let keys = runtime.block_on(a.enc_keys(2, 256)).ok().unwrap();
@@ -268,7 +268,7 @@ fn memory_that_is_not_locked_is_said_so() {
     namespace::veth("black0", "line0", 1600);
     let folder = Folder::new(&Settings::default());
     let ports = "[red]\nport = \"packet\"\ninterface = \"red0\"\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
-    let file = folder.encryptor(Side::A, ports, ([127, 0, 0, 1], 1).into());
+    let file = folder.encryptor(Site::A, ports, ([127, 0, 0, 1], 1).into());
     let limited = [
         "--memlock=65536",
         "setpriv",
@@ -279,7 +279,7 @@ fn memory_that_is_not_locked_is_said_so() {
         file.to_str().unwrap(),
     ];
     let daemon = Daemon::start("prlimit", &limited, &folder.path().join("log"));
-    let socket = folder.socket(Side::A);
+    let socket = folder.socket(Site::A);
     let status = || qmacsec::status::query::<qmacsec::status::Report>(&socket);
     let up = waited(SOON, || status().is_ok());
     assert!(up.is_some(), "{}", daemon.log());

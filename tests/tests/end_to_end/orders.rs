@@ -9,7 +9,7 @@ use serde_json::Value;
 use tests::daemon::DaemonPair;
 use tests::patience::{hold_for, wait_until};
 use tests::program::{self, Ended};
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 use tests::{lab, namespace};
 
 use super::PROGRAM;
@@ -34,16 +34,16 @@ fn a_fresh_key_comes_at_once_and_zeroise_ends_all() {
     let mut pair = DaemonPair::start(PROGRAM, &settings);
     pair.hosts.speak();
     pair.wait_for_keys();
-    let socket = pair.folder.socket(Side::A);
+    let socket = pair.folder.socket(Site::A);
 
-    let before = pair.status(Side::A).tx.key_id;
+    let before = pair.status(Site::A).tx.key_id;
     let ordered = order("rekey", &socket, &[]);
     assert_eq!(ordered.code, Some(0), "{}", ordered.stderr);
     wait_until(
         "a fresh key, two minutes early",
         Duration::from_secs(10),
         || {
-            let now = pair.status(Side::A).tx;
+            let now = pair.status(Site::A).tx;
             now.key_id.is_some() && now.key_id != before
         },
     );
@@ -54,7 +54,7 @@ fn a_fresh_key_comes_at_once_and_zeroise_ends_all() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
     assert!(
-        pair.status(Side::A).encrypting,
+        pair.status(Site::A).encrypting,
         "without --yes nothing happens"
     );
     let ended = order("zeroise", &socket, &["--yes", "--json"]);
@@ -64,28 +64,28 @@ fn a_fresh_key_comes_at_once_and_zeroise_ends_all() {
     assert_eq!(done["workers"], 1);
     assert!(done["took_ms"].as_f64().unwrap() < 100.0, "{done}");
 
-    let status = pair.status(Side::A);
+    let status = pair.status(Site::A);
     assert!(!status.encrypting && status.tx.key_id.is_none() && status.rx.key_id.is_none());
-    let protected = |side| {
-        pair.status(side)
+    let protected = |site| {
+        pair.status(site)
             .sum(|worker| &worker.tx, "OutPktsEncrypted")
     };
     // The worker publishes its last counts from before the wipe a moment later.
-    let mut last = protected(Side::A);
+    let mut last = protected(Site::A);
     wait_until("the last numbers", Duration::from_secs(10), || {
         std::thread::sleep(Duration::from_millis(200));
-        let before = std::mem::replace(&mut last, protected(Side::A));
+        let before = std::mem::replace(&mut last, protected(Site::A));
         before == last
     });
     hold_for("no frame after zeroise", Duration::from_secs(2), || {
-        protected(Side::A) == last
+        protected(Site::A) == last
     });
     assert_eq!(
         order("rekey", &socket, &[]).code,
         Some(1),
         "a zeroised box takes no orders"
     );
-    assert!(pair.log(Side::A).contains("ZEROISED"));
+    assert!(pair.log(Site::A).contains("ZEROISED"));
 }
 
 #[test]

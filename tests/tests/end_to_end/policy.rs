@@ -13,7 +13,7 @@ use tests::namespace;
 use tests::pair::Pair;
 use tests::patience::{wait_until, waited};
 use tests::program::run;
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 
 use super::PROGRAM;
 
@@ -37,9 +37,9 @@ fn reload(socket: &Path) -> Done {
 fn the_policy_changes_under_traffic_and_no_frame_is_lost() {
     let pair = Pair::start(&Settings::default());
     pair.hosts.set_pause(Duration::from_millis(1));
-    let (file, socket) = (pair.folder.config(Side::A), pair.folder.socket(Side::A));
+    let (file, socket) = (pair.folder.config(Site::A), pair.folder.socket(Site::A));
     let original = fs::read_to_string(&file).unwrap();
-    assert!(rules(&pair.status(Side::A)).is_empty());
+    assert!(rules(&pair.status(Site::A)).is_empty());
     for round in 0..20 {
         let (more, expected) = if round % 2 == 0 {
             (LLDP_BYPASSES, ["bypass 0x88cc"])
@@ -49,12 +49,12 @@ fn the_policy_changes_under_traffic_and_no_frame_is_lost() {
         fs::write(&file, format!("{original}{more}")).unwrap();
         let done = reload(&socket);
         assert!(done.done && done.workers == 1, "{done:?}");
-        assert_eq!(rules(&pair.status(Side::A)), expected);
+        assert_eq!(rules(&pair.status(Site::A)), expected);
         std::thread::sleep(Duration::from_millis(50));
     }
     pair.hosts.all_went_well();
     // The hits belong to the last table, and every frame hit the last line of it.
-    let report = pair.status(Side::A);
+    let report = pair.status(Site::A);
     let hits: Vec<_> = report.policy.iter().map(|line| line.red).collect();
     let (last, others) = hits.split_last().unwrap();
     assert!(
@@ -67,7 +67,7 @@ fn the_policy_changes_under_traffic_and_no_frame_is_lost() {
 #[test]
 fn what_cannot_be_taken_over_is_named_and_nothing_is() {
     let pair = Pair::start(&Settings::default());
-    let (file, socket) = (pair.folder.config(Side::B), pair.folder.socket(Side::B));
+    let (file, socket) = (pair.folder.config(Site::B), pair.folder.socket(Site::B));
     let original = fs::read_to_string(&file).unwrap();
     let refused = |text: &str, names: &[&str]| {
         fs::write(&file, text).unwrap();
@@ -76,7 +76,7 @@ fn what_cannot_be_taken_over_is_named_and_nothing_is() {
         for name in names {
             assert!(done.text.contains(name), "{name}: {}", done.text);
         }
-        assert!(rules(&pair.status(Side::B)).is_empty());
+        assert!(rules(&pair.status(Site::B)).is_empty());
     };
     let with_rule = format!("{original}{LLDP_BYPASSES}");
     let slower = with_rule.replace("interval = \"1000ms\"", "interval = \"2000ms\"");
@@ -101,7 +101,7 @@ fn what_cannot_be_taken_over_is_named_and_nothing_is() {
     // After all that, a valid file still takes effect.
     fs::write(&file, with_rule).unwrap();
     assert!(reload(&socket).done);
-    assert_eq!(rules(&pair.status(Side::B)), ["bypass 0x88cc"]);
+    assert_eq!(rules(&pair.status(Site::B)), ["bypass 0x88cc"]);
     pair.hosts.all_went_well();
 }
 
@@ -114,14 +114,14 @@ fn a_daemon_reloads_on_sighup_and_on_the_operators_word() {
     pair.wait_for_keys();
     pair.hosts.set_pause(Duration::from_millis(1));
     pair.hosts.speak();
-    let (file, socket) = (pair.folder.config(Side::A), pair.folder.socket(Side::A));
+    let (file, socket) = (pair.folder.config(Site::A), pair.folder.socket(Site::A));
     let original = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{original}{LLDP_BYPASSES}")).unwrap();
-    pair.hang_up(Side::A);
+    pair.hang_up(Site::A);
     wait_until("the rule of the config", Duration::from_secs(5), || {
-        rules(&pair.status(Side::A)) == ["bypass 0x88cc"]
+        rules(&pair.status(Site::A)) == ["bypass 0x88cc"]
     });
-    let log = pair.log(Side::A);
+    let log = pair.log(Site::A);
     assert!(log.contains("SIGHUP") && log.contains("BYPASSES"), "{log}");
 
     let path = file.to_str().unwrap();
@@ -145,7 +145,7 @@ fn a_daemon_reloads_on_sighup_and_on_the_operators_word() {
         "{}",
         ordered.stdout
     );
-    assert_eq!(rules(&pair.status(Side::A)), ["discard 0x0806"]);
+    assert_eq!(rules(&pair.status(Site::A)), ["discard 0x0806"]);
     fs::write(&file, original.replace("red-a", "red-x")).unwrap();
     let refused = run(PROGRAM, order);
     assert_eq!(refused.code, Some(1));
@@ -211,11 +211,11 @@ fn over_real_interfaces_only_what_bypasses_and_clear_tags_are_seen_on_the_line()
     };
     let pair = DaemonPair::start(PROGRAM, &settings);
     pair.wait_for_keys();
-    for side in Side::BOTH {
-        let file = pair.folder.config(side);
+    for site in Site::BOTH {
+        let file = pair.folder.config(site);
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, format!("{text}{LLDP_BYPASSES}")).unwrap();
-        assert!(reload(&pair.folder.socket(side)).done);
+        assert!(reload(&pair.folder.socket(site)).done);
     }
     let [mut lan_a, mut lan_b, mut line] = ["lan-a", "lan-b", "black-b"].map(Probe::on);
     let tag = [0x81, 0x00, 0x20, 0x65];
@@ -256,7 +256,7 @@ fn over_real_interfaces_only_what_bypasses_and_clear_tags_are_seen_on_the_line()
     stranger.0.copy_tx(&lldp);
     assert_eq!(lan_b.sees(has_words), Some(lldp), "the last of four");
     assert_eq!(lan_b.sees(has_words), None);
-    let report = pair.status(Side::B);
+    let report = pair.status(Site::B);
     let line = &report.policy[1];
     assert_eq!((line.frames.as_str(), line.black), ("0x88cc", 3));
     assert_eq!(report.sum(|worker| &worker.rx, "InPktsNoTag"), 1);

@@ -12,7 +12,7 @@ use tests::daemon::DaemonPair;
 use tests::namespace;
 use tests::patience::wait_until;
 use tests::program::run;
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 
 use super::PROGRAM;
 
@@ -36,11 +36,11 @@ fn some_switches(workers: [usize; 2], ports: &'static str) -> [Report; 2] {
     pair.hosts.set_pause(Duration::from_micros(900));
     pair.hosts.speak();
     wait_until("eight switches", Duration::from_secs(30), || {
-        let switched = |side| {
-            let report = pair.status(side);
+        let switched = |site| {
+            let report = pair.status(site);
             report.tx.switches >= 8 && report.rx.switches >= 8
         };
-        Side::BOTH.into_iter().all(switched)
+        Site::BOTH.into_iter().all(switched)
     });
     // A host's frames use the queue of the core that runs its thread. Over AF_XDP a flow may
     // therefore change workers and lose its order; over AF_PACKET the kernel keeps it together.
@@ -50,7 +50,7 @@ fn some_switches(workers: [usize; 2], ports: &'static str) -> [Report; 2] {
         assert_eq!(flow.foreign, 0, "{flow:?}");
         assert!(flow.disordered == 0 || !by_flow, "{flow:?}");
     }
-    let reports = Side::BOTH.map(|side| pair.status(side));
+    let reports = Site::BOTH.map(|site| pair.status(site));
     for (report, workers) in reports.iter().zip(workers) {
         assert_eq!(report.workers.len(), workers);
         assert_closed(report);
@@ -59,7 +59,7 @@ fn some_switches(workers: [usize; 2], ports: &'static str) -> [Report; 2] {
         let all_seal = sealed.iter().all(|frames| *frames > 0);
         assert!(all_seal || !by_flow, "{sealed:?}");
     }
-    let socket = pair.folder.socket(Side::A);
+    let socket = pair.folder.socket(Site::A);
     let text = run(PROGRAM, ["status", "--socket", socket.to_str().unwrap()]).stdout;
     assert_eq!(
         text.contains("2 workers together"),
@@ -153,8 +153,8 @@ fn a_pinned_worker_has_its_core_for_itself() {
     };
     let pair = DaemonPair::start(PROGRAM, &settings);
     pair.wait_for_keys();
-    for side in Side::BOTH {
-        let threads = pair.threads(side);
+    for site in Site::BOTH {
+        let threads = pair.threads(site);
         let (workers, others): (Vec<_>, Vec<_>) = threads
             .into_iter()
             .partition(|(name, _)| name.starts_with("frames-"));
@@ -194,27 +194,27 @@ fn two_workers_after_the_line_was_gone() {
     pair.wait_for_keys();
     namespace::ip("link del black-a");
     wait_until("the loss of the line", Duration::from_secs(10), || {
-        let gone = |side| {
-            let links = pair.status(side).workers.into_iter();
+        let gone = |site| {
+            let links = pair.status(site).workers.into_iter();
             links
                 .map(|worker| worker.black.link)
                 .all(|link| link == "gone")
         };
-        Side::BOTH.into_iter().all(gone)
+        Site::BOTH.into_iter().all(gone)
     });
     tests::daemon::lay_black_cable();
-    let before = pair.status(Side::A).tx.switches;
+    let before = pair.status(Site::A).tx.switches;
     wait_until(
         "a fresh key over the new line",
         Duration::from_secs(20),
-        || pair.status(Side::A).tx.switches > before + 1,
+        || pair.status(Site::A).tx.switches > before + 1,
     );
     pair.hosts.set_pause(Duration::from_micros(900));
     pair.hosts.speak();
     std::thread::sleep(Duration::from_millis(1500));
     // The kernel may now have the workers in another order. In that case frames are handed over.
     pair.hosts.all_went_well();
-    for side in Side::BOTH {
-        assert_closed(&pair.status(side));
+    for site in Site::BOTH {
+        assert_closed(&pair.status(site));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tests::daemon::DaemonPair;
 use tests::patience::{hold_for, wait_until};
-use tests::site::{Settings, Side};
+use tests::site::{Settings, Site};
 use tests::{namespace, program};
 
 use super::PROGRAM;
@@ -27,21 +27,21 @@ fn is_said_within_5_s_and_no_frame_passes() {
         },
     );
     pair.hosts.speak();
-    let said = |side| {
-        pair.log(side).contains(WORDS)
+    let said = |site| {
+        pair.log(site).contains(WORDS)
             && pair
-                .status(side)
+                .status(site)
                 .events
                 .iter()
                 .any(|(_, event)| event.contains(WORDS))
     };
     wait_until("a clear line on both sides", Duration::from_secs(5), || {
-        Side::BOTH.into_iter().all(said)
+        Site::BOTH.into_iter().all(said)
     });
 
-    for side in Side::BOTH {
+    for site in Site::BOTH {
         let line = pair
-            .log(side)
+            .log(site)
             .lines()
             .find(|line| line.contains(WORDS))
             .unwrap()
@@ -50,7 +50,7 @@ fn is_said_within_5_s_and_no_frame_passes() {
             line.contains("ERROR") && line.contains("fix") && line.contains("psk_file"),
             "{line}"
         );
-        let socket = pair.folder.socket(side);
+        let socket = pair.folder.socket(site);
         let status = program::run(
             PROGRAM,
             [
@@ -81,33 +81,33 @@ fn is_said_within_5_s_and_no_frame_passes() {
     }
 
     hold_for("no key", Duration::from_secs(1), || {
-        Side::BOTH.iter().all(|&side| !pair.status(side).encrypting)
+        Site::BOTH.iter().all(|&site| !pair.status(site).encrypting)
     });
-    for side in Side::BOTH {
-        let report = pair.status(side);
+    for site in Site::BOTH {
+        let report = pair.status(site);
         assert_eq!(report.sum(|worker| &worker.tx, "OutPktsEncrypted"), 0);
         assert!(
             report.sum(|worker| &worker.tx, "OutPktsNoSA") > 0,
             "every user frame is counted where it ends"
         );
-        let flow = pair.hosts.flow(side);
+        let flow = pair.hosts.flow(site);
         assert!(
             flow.sent > 0 && flow.received == 0 && flow.foreign == 0,
             "{flow:?}"
         );
-        let seen = pair.watch.seen(side);
+        let seen = pair.watch.seen(site);
         assert!(
             seen.rekey > 0 && seen.protected == 0 && seen.other == 0,
-            "towards {side:?}: {seen:?}"
+            "towards {site:?}: {seen:?}"
         );
     }
     // The message does not fill the log.
-    for side in Side::BOTH {
+    for site in Site::BOTH {
         assert_eq!(
-            pair.log(side).matches(WORDS).count(),
+            pair.log(site).matches(WORDS).count(),
             1,
             "{}",
-            pair.log(side)
+            pair.log(site)
         );
     }
 }
