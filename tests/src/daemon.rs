@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use lab::line_watch::LineReport;
+use lab::netns::Netns;
+use lab::site::Site;
+use lab::sniff::Sniffer;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::signal::{Signal, kill};
@@ -22,8 +26,7 @@ use crate::memory;
 use crate::namespace::{veth, veth_with_queues};
 use crate::pair::FIRST_KEYS;
 use crate::patience::wait_until;
-use crate::site::{Folder, LogTo, Settings, Site};
-use crate::watch::Watch;
+use crate::site::{Folder, LogTo, Settings};
 
 /// Time limit for the start of a daemon, on a busy machine.
 const UP: Duration = Duration::from_secs(20);
@@ -201,8 +204,8 @@ pub struct DaemonPair<K = Daemon> {
     pub kmes: K,
     /// The hosts; they do not send at first.
     pub hosts: Hosts,
-    /// The watch on the black cable.
-    pub watch: Watch,
+    /// The watch on each end of the black cable.
+    sniffers: [Sniffer; 2],
     /// The files of both sites.
     pub folder: Folder,
 }
@@ -243,17 +246,18 @@ impl<K> DaemonPair<K> {
         veth_with_queues("red-a", "lan-a", 1500, queues);
         veth_with_queues("red-b", "lan-b", 1500, queues);
         let folder = Folder::new(settings);
-        let watch = Watch::start(["black-a", "black-b"]);
+        let here = Netns::of_caller("watch").unwrap();
+        let sniffers = [("black-a", Site::A), ("black-b", Site::B)].map(|(end, site)| {
+            Sniffer::start((&here, end), site, wire::ETHERTYPE_REKEY, None).unwrap()
+        });
         let (kmes, addresses) = kmes(&folder);
         let encryptors = Site::BOTH.map(|site| {
             let letter = site.letter();
             let kind = settings.ports;
-            let ledgers = settings.ledgers.as_deref().unwrap_or_else(|| folder.path());
-            let ledgers = ledgers.display();
             let ports = format!(
-                "ledger = \"{ledgers}/site-{letter}.ledger\"\n[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\nxdp_tags_in_frames = true\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\nxdp_tags_in_frames = true\n"
+                "[red]\nport = \"{kind}\"\ninterface = \"red-{letter}\"\nxdp_tags_in_frames = true\n[black]\nport = \"{kind}\"\ninterface = \"black-{letter}\"\nxdp_tags_in_frames = true\n"
             );
-            let file = folder.encryptor(site, &ports, addresses[site.index()]);
+            let file = folder.recording_encryptor(site, &ports, addresses[site.index()]);
             let mut run = Command::new(program);
             run.args(["run", "--config"]).arg(file);
             Daemon::start_with(&mut run, &log_file(&folder, site), settings.log)
@@ -271,7 +275,7 @@ impl<K> DaemonPair<K> {
             encryptors,
             kmes,
             hosts,
-            watch,
+            sniffers,
             folder,
         };
         for site in Site::BOTH {
@@ -296,6 +300,12 @@ impl<K> DaemonPair<K> {
     pub fn status(&self, site: Site) -> Report {
         let asked = qmacsec::status::query(&self.folder.socket(site));
         asked.unwrap_or_else(|error| panic!("{error}:\n{}", self.log(site)))
+    }
+
+    /// Returns the frames that arrived at a site's end of the black cable until now.
+    #[must_use]
+    pub fn line(&self, site: Site) -> LineReport {
+        self.sniffers[site.index()].report()
     }
 
     /// Returns the threads of an encryptor; see [`Daemon::threads`].
@@ -347,33 +357,19 @@ pub fn kme_address(site: Site) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8443 + u16::from(site == Site::B)))
 }
 
-fn kme_config() -> String {
-    let kme = |site: Site| {
-        let (letter, address) = (site.letter(), kme_address(site));
-        format!(
-            "\n[[kme]]\nkme_id = \"kme-{letter}\"\nlisten = \"{address}\"\nca = \"pki/ca.pem\"\n\
-             cert = \"pki/kme-{letter}.pem\"\nkey = \"pki/kme-{letter}.key\"\nsae_ids = [\"sae-{letter}\"]\n"
-        )
-    };
-    format!(
-        "status_socket = \"kme.sock\"\n{}",
-        Site::BOTH.map(kme).concat()
-    )
-}
-
 /// Starts the process of both KMEs.
 ///
 /// # Panics
 /// If it does not start.
 #[must_use]
 pub fn start_kmes(program: &str, folder: &Folder) -> Daemon {
-    let config = folder.path().join("kme.toml");
-    fs::write(&config, kme_config()).unwrap();
+    let addresses = Site::BOTH.map(kme_address);
+    let config = folder.write_kmes(addresses, None).unwrap();
     let mut kme = Command::new(program);
     kme.args(["kme", "--config"]).arg(config);
     let log = folder.path().join("kme.log");
     let kmes = Daemon::start_with(&mut kme, &log, folder.settings().log);
-    let socket = folder.path().join("kme.sock");
+    let socket = folder.kme_socket();
     wait_until("the KMEs", UP, || {
         qmacsec::status::query::<KmeReport>(&socket).is_ok()
     });

@@ -7,12 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use lab::site::Site;
 use port::mem::{self, MemPort};
 use port::{Burst, Port, PortCounters, PortError};
 use qmacsec::command::run::run;
 use qmacsec::ports::{Opener, Ports};
-
-use crate::site::Site;
 
 /// Environment variable: the name of a fault.
 pub const FAULT: &str = "QMACSEC_TEST_FAULT";

@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use lab::site::Site;
 use port::mem::Mem;
 use port::{Burst, Port};
 
 use crate::patience::waited;
-use crate::site::Site;
 
 /// Default time between two frames of one host.
 const EVERY: Duration = Duration::from_millis(5);
-/// Text inside each frame.
-pub const MARKER: &[u8] = b"a host's words, which nobody on the line may read";
+/// Text inside each frame, by which the watch of the line finds it.
+pub const MARKER: &[u8] = lab::ping::MARKER;
 /// Offset of the marker in the frame.
 pub const MARKER_AT: usize = HEADER + SEQUENCE;
 const SEQUENCE: usize = 8;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use lab::site::Site;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use qmacsec::status::Report;
@@ -14,7 +15,6 @@ use tempfile::TempDir;
 
 use crate::patience::{wait_until, waited};
 use crate::processes::{Process, descendants};
-use crate::site::Site;
 
 /// Time limit for the start of the lab, on a busy machine.
 const BUILD_UP: Duration = Duration::from_secs(40);

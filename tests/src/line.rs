@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use lab::line_watch::{LineReport, LineWatch};
+use lab::site::Site;
 use port::mem::{Mem, MemPort};
 use port::{Burst, Port};
 use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY, MACS_LEN};
-
-use crate::site::Site;
 
 const NAP: Duration = Duration::from_millis(1);
 /// Number of frames of each kind that are kept for each direction.
@@ -20,12 +20,8 @@ const KEPT: usize = 2048;
 /// The frames that went to one end, without those that the test injected.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// MACsec frames.
-    pub protected: u64,
-    /// Rekey frames.
-    pub rekey: u64,
-    /// Any other frames: there must be none.
-    pub other: u64,
+    /// Their numbers, and the result of their examination.
+    pub line: LineReport,
     /// The last MACsec frames, oldest first.
     pub protected_frames: VecDeque<Vec<u8>>,
     /// The last rekey frames, oldest first.
@@ -122,10 +118,23 @@ impl Drop for Line {
 fn run(a: &mut MemPort, b: &mut MemPort, inbox: &Receiver<Order>, seen: &Mutex<[Seen; 2]>) {
     let mut forges: [Option<Forge>; 2] = [None, None];
     let mut tag = None;
+    let [mut to_a, mut to_b] = [(); 2].map(|()| LineWatch::new(ETHERTYPE_REKEY));
     loop {
-        // One lock at a time: each is released at the end of its line.
-        let mut moved = pass(b, a, &mut seen.lock().unwrap()[0], &mut forges[0], tag);
-        moved += pass(a, b, &mut seen.lock().unwrap()[1], &mut forges[1], tag);
+        // One lock at a time: each is released at the end of its statement.
+        let mut moved = pass(
+            b,
+            a,
+            (&mut seen.lock().unwrap()[0], &mut to_a),
+            &mut forges[0],
+            tag,
+        );
+        moved += pass(
+            a,
+            b,
+            (&mut seen.lock().unwrap()[1], &mut to_b),
+            &mut forges[1],
+            tag,
+        );
         match inbox.try_recv() {
             Ok(Order::Inject(Site::A, frame)) => a.copy_tx(&frame),
             Ok(Order::Inject(Site::B, frame)) => b.copy_tx(&frame),
@@ -141,7 +150,7 @@ fn run(a: &mut MemPort, b: &mut MemPort, inbox: &Receiver<Order>, seen: &Mutex<[
 fn pass(
     from: &mut MemPort,
     to: &mut MemPort,
-    seen: &mut Seen,
+    (seen, watch): (&mut Seen, &mut LineWatch),
     forge: &mut Option<Forge>,
     tag: Option<[u8; 4]>,
 ) -> usize {
@@ -149,9 +158,9 @@ fn pass(
     from.rx_burst(&mut burst);
     for frame in &burst {
         let octets = frame.bytes();
+        watch.observe(octets);
         match wire::ethertype(octets) {
             Some(ETHERTYPE_MACSEC) => {
-                seen.protected += 1;
                 keep(&mut seen.protected_frames, octets);
                 if let Some(forge) = forge.take() {
                     for forged in forge(octets) {
@@ -159,17 +168,15 @@ fn pass(
                     }
                 }
             }
-            Some(ETHERTYPE_REKEY) => {
-                seen.rekey += 1;
-                keep(&mut seen.rekey_frames, octets);
-            }
-            _ => seen.other += 1,
+            Some(ETHERTYPE_REKEY) => keep(&mut seen.rekey_frames, octets),
+            _ => {}
         }
         match tag.zip(octets.split_at_checked(MACS_LEN)) {
             Some((tag, (addresses, rest))) => to.copy_tx(&[addresses, &tag, rest].concat()),
             None => to.copy_tx(octets),
         }
     }
+    seen.line = watch.report();
     burst.len()
 }
 

@@ -1,23 +1,20 @@
 //! Two encryptors in this process, run like `qmacsec run`, but with a line and hosts in memory.
 //! KMEs over mutual TLS on loopback. Needs no privileges.
 
-use std::path::PathBuf;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use port::mem::{self, Mem};
-use port::{Port, PortError};
-use qmacsec::config::EncryptorConfig;
-use qmacsec::encryptor::run;
-use qmacsec::ports::{Opener, Ports};
+use kme::entropy::Entropy;
+use lab::encryptor::{Encryptor, opener};
+use lab::kmes::TwoKmes;
+use lab::site::Site;
+use port::mem;
+use qmacsec::ports::Ports;
 use qmacsec::status::Report;
-use tokio::sync::oneshot;
 
 use crate::hosts::Hosts;
-use crate::kmes::TwoKmes;
 use crate::line::Line;
 use crate::patience::wait_until;
-use crate::site::{Folder, Settings, Site};
+use crate::site::{Folder, Settings};
 
 /// Capacity of each cable in frames.
 const CABLE: usize = 2048;
@@ -42,12 +39,6 @@ pub struct Pair {
     pub folder: Folder,
 }
 
-/// One encryptor in this process. When dropped, it sends BYE and ends.
-pub struct Encryptor {
-    end: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
 impl Pair {
     /// Starts everything with traffic from the beginning. The frames before the first key are
     /// dropped.
@@ -61,18 +52,22 @@ impl Pair {
     /// Starts everything. The traffic starts when both directions have a key.
     #[must_use]
     pub fn start(settings: &Settings) -> Self {
-        let pair = Self::start_quiet(settings);
+        let mut pair = Self::start_quiet(settings);
         pair.wait_for_keys();
         pair.hosts.speak();
         pair
     }
 
     /// Starts everything without traffic, and does not wait for keys.
+    ///
+    /// # Panics
+    /// If an encryptor or a KME does not start.
     #[must_use]
     pub fn start_quiet(settings: &Settings) -> Self {
         let folder = Folder::new(settings);
-        let kmes = TwoKmes::start(&folder);
-        let second_kmes = settings.second_kme.then(|| TwoKmes::start(&folder));
+        let kmes = || TwoKmes::start_with(&folder, Entropy::system(), settings.skip).unwrap();
+        let second_kmes = settings.second_kme.then(kmes);
+        let kmes = kmes();
         let [
             (red_a, lan_a),
             (red_b, lan_b),
@@ -91,7 +86,7 @@ impl Pair {
                 let ports = NAMED_PORTS.replace("red0\"", &format!("red0\"\nmtu = {mtu}"));
                 let file = folder.encryptor_of(site, &ports, (kmes.address(site), second));
                 let ports = Ports::of_one(opener(red), opener(black), site.mac());
-                Encryptor::start(site, ports, file)
+                Encryptor::start(site, ports, file).unwrap()
             });
         let (hosts, encryptors) = (Hosts::in_memory(lan_a, lan_b), encryptors.into());
         Self {
@@ -104,8 +99,10 @@ impl Pair {
         }
     }
 
-    fn wait_for_keys(&self) {
+    fn wait_for_keys(&mut self) {
         wait_until("the first keys", FIRST_KEYS, || {
+            let ended = self.encryptors.iter_mut().find_map(Encryptor::ended);
+            assert_eq!(ended, None, "an encryptor ended at its start");
             Site::BOTH.iter().all(|&site| self.encrypting(site))
         });
     }
@@ -129,48 +126,5 @@ impl Pair {
     /// Ends the encryptors; each sends BYE.
     pub fn stop(&mut self) {
         self.encryptors.clear();
-    }
-}
-
-fn opener(end: Mem) -> Opener {
-    Box::new(move || -> Result<Box<dyn Port>, PortError> { Ok(Box::new(end.open()?)) })
-}
-
-impl Encryptor {
-    /// Starts an encryptor with this config over these ports.
-    ///
-    /// # Panics
-    /// If the config cannot be read.
-    #[must_use]
-    pub fn start(site: Site, ports: Ports, file: PathBuf) -> Self {
-        let config = EncryptorConfig::read(&file).unwrap();
-        let (end, ended) = oneshot::channel::<()>();
-        let work = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            let stop = async {
-                let _either_way = ended.await;
-            };
-            runtime.block_on(run(&config, &file, ports, stop)).unwrap();
-        };
-        let thread = thread::Builder::new()
-            .name(format!("encryptor-{}", site.letter()))
-            .spawn(work)
-            .unwrap();
-        Self {
-            end: Some(end),
-            thread: Some(thread),
-        }
-    }
-}
-
-impl Drop for Encryptor {
-    fn drop(&mut self) {
-        drop(self.end.take());
-        if let Some(thread) = self.thread.take() {
-            let _said_already = thread.join();
-        }
     }
 }

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use lab::patience::waited;
+
 /// Interval between two checks.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -12,18 +14,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// After `limit`, with `what` in the message.
 pub fn wait_until(what: &str, limit: Duration, done: impl FnMut() -> bool) -> Duration {
     waited(limit, done).unwrap_or_else(|| panic!("{what}: not within {limit:?}"))
-}
-
-/// Waits until the condition holds; `None` if it did not hold within `limit`.
-pub fn waited(limit: Duration, mut done: impl FnMut() -> bool) -> Option<Duration> {
-    let start = Instant::now();
-    while !done() {
-        if start.elapsed() > limit {
-            return None;
-        }
-        thread::sleep(LOOK_EVERY);
-    }
-    Some(start.elapsed())
 }
 
 /// Checks repeatedly that the condition holds during all of `time`.

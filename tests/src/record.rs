@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use kme::entropy::Entropy;
+use lab::folder::Folder;
+use lab::kmes::TwoKmes;
 
 /// Octets of a key.
 const KEY: usize = 32;
@@ -22,8 +24,19 @@ struct Given {
 }
 
 impl Record {
+    /// Starts both KMEs. The record contains every key that they deliver.
+    ///
+    /// # Panics
+    /// If they do not start.
+    #[must_use]
+    pub fn kmes(folder: &Folder) -> (TwoKmes, Self) {
+        let record = Self::default();
+        let kmes = TwoKmes::start_with(folder, record.entropy(), false);
+        (kmes.unwrap(), record)
+    }
+
     /// Returns a random source that records its output.
-    pub(crate) fn entropy(&self) -> Entropy {
+    fn entropy(&self) -> Entropy {
         let record = self.clone();
         let mut system = std::fs::File::open("/dev/urandom").unwrap();
         Entropy::new(move |out| {

@@ -1,61 +1,14 @@
-//! The files of two sites: certificates, pre-shared secrets and config files, in one folder that is
-//! deleted after the test.
+//! The settings of two sites in a test, and the folder with their files.
 
-use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kme::{KmeConfig, SaeIdentity};
-use tempfile::TempDir;
-use wire::MacAddr;
-
-/// One of the two sites.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Site {
-    /// The first site.
-    A,
-    /// The second site.
-    B,
-}
-
-impl Site {
-    /// Both sites.
-    pub const BOTH: [Self; 2] = [Self::A, Self::B];
-
-    /// Returns the letter for names.
-    #[must_use]
-    pub fn letter(self) -> &'static str {
-        match self {
-            Self::A => "a",
-            Self::B => "b",
-        }
-    }
-
-    /// Returns the other site.
-    #[must_use]
-    pub fn other(self) -> Self {
-        match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
-        }
-    }
-
-    /// Returns the index in arrays of two.
-    #[must_use]
-    pub fn index(self) -> usize {
-        usize::from(self == Self::B)
-    }
-
-    /// Returns the address in the SCIs of this site's encryptor in memory.
-    #[must_use]
-    pub fn mac(self) -> MacAddr {
-        MacAddr([2, 0, 0, 0, 0xe0, 1 + u8::from(self == Self::B)])
-    }
-}
+use lab::site::Site;
 
 /// Log destination of daemons.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,10 +85,18 @@ impl Default for Settings {
 /// Seed of the secret that both sites share.
 pub const SECRET: u8 = 0x5a;
 
-/// The folder of both sites.
+/// The folder of both sites, and their settings. It is deleted after the test.
 pub struct Folder {
-    folder: TempDir,
+    files: lab::folder::Folder,
     settings: Settings,
+}
+
+impl Deref for Folder {
+    type Target = lab::folder::Folder;
+
+    fn deref(&self) -> &Self::Target {
+        &self.files
+    }
 }
 
 impl Folder {
@@ -151,50 +112,25 @@ impl Folder {
     /// If the temporary folder cannot be written.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        kme::pki::make_lab_pki(&folder.path().join("pki"), &kme::pki::LabPki::default()).unwrap();
+        let files = lab::folder::Folder::temporary().unwrap();
         for site in Site::BOTH {
-            let seed = if settings.same_secret {
-                SECRET
-            } else {
-                SECRET + u8::from(site == Site::B)
-            };
-            write_psk(
-                &folder.path().join(format!("pair-{}.psk", site.letter())),
-                seed,
-            );
+            let differs = site == Site::B && !settings.same_secret;
+            write_psk(&files.psk(site), SECRET + u8::from(differs));
         }
         Self {
-            folder,
+            files,
             settings: settings.clone(),
         }
     }
 
-    /// Returns the path of the folder.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Returns the path of the status socket of a site's encryptor.
-    #[must_use]
-    pub fn socket(&self, site: Site) -> PathBuf {
-        self.path().join(format!("site-{}.sock", site.letter()))
-    }
-
-    /// Returns the path of a site's config, which may not be written yet.
-    #[must_use]
-    pub fn config(&self, site: Site) -> PathBuf {
-        self.path().join(format!("site-{}.toml", site.letter()))
-    }
-
-    /// Writes a site's config with these `[red]` and `[black]` sections, and returns its path.
+    /// Writes a site's config with these `[red]` and `[black]` sections and without a ledger, and
+    /// returns its path.
     ///
     /// # Panics
     /// If the folder cannot be written.
     #[must_use]
     pub fn encryptor(&self, site: Site, ports: &str, kme: SocketAddr) -> PathBuf {
-        self.encryptor_of(site, ports, (kme, None))
+        self.write(site, ports, (kme, None), None)
     }
 
     /// Same as [`Folder::encryptor`], with an optional second KME.
@@ -206,61 +142,44 @@ impl Folder {
         &self,
         site: Site,
         ports: &str,
-        (kme, second): (SocketAddr, Option<SocketAddr>),
+        kmes: (SocketAddr, Option<SocketAddr>),
     ) -> PathBuf {
-        let (letter, peer) = (site.letter(), site.other().letter());
-        let Settings {
-            interval,
-            kme_timeout,
-            replay_window,
-            workers,
-            cores,
-            link_loss_forwarding,
-            clear_vlan_tags,
-            skip,
-            ..
-        } = &self.settings;
-        let protocol = if *skip { "skip" } else { "etsi-014" };
-        let fallback = second.map_or_else(String::new, |kme| {
-            format!("fallback_url = \"https://{kme}\"\nfallback_kme_id = \"kme-{letter}\"\n")
-        });
-        let workers = workers[site.index()];
-        let mut text = format!(
-            "[encryptor]\nname = \"site-{letter}\"\nstatus_socket = \"site-{letter}.sock\"\n\
-             link_loss_forwarding = {link_loss_forwarding}\n"
-        );
-        let _never_fails = write!(
-            text,
-            "\n{ports}\n[macsec]\nreplay_window = {replay_window}\n\
-             clear_vlan_tags = {clear_vlan_tags}\n\
-             \n[worker]\ncount = {workers}\ncores = {cores:?}\n\
-             \n[rekey]\ninterval = \"{}ms\"\n\
-             \n[kme]\nurl = \"https://{kme}\"\nkme_id = \"kme-{letter}\"\nca = \"pki/ca.pem\"\n\
-             cert = \"pki/sae-{letter}.pem\"\nkey = \"pki/sae-{letter}.key\"\ntimeout = \"{}ms\"\n\
-             protocol = \"{protocol}\"\n{fallback}\
-             \n[[peer]]\nname = \"site-{peer}\"\nsae_id = \"sae-{peer}\"\npsk_file = \"pair-{letter}.psk\"\n",
-            interval.as_millis(),
-            kme_timeout.as_millis(),
-        );
-        let file = self.config(site);
-        fs::write(&file, text).unwrap();
-        file
+        self.write(site, ports, kmes, None)
     }
 
-    /// Returns the config of one KME in this process, at this address.
+    /// Same as [`Folder::encryptor`], with a ledger.
+    ///
+    /// # Panics
+    /// If the folder cannot be written.
     #[must_use]
-    pub fn kme(&self, site: Site, listen: SocketAddr) -> KmeConfig {
-        let pki = self.path().join("pki");
-        let id = format!("kme-{}", site.letter());
-        KmeConfig {
-            listen,
-            ca: pki.join("ca.pem"),
-            cert: pki.join(format!("{id}.pem")),
-            key: pki.join(format!("{id}.key")),
-            kme_id: id,
-            sae_ids: vec![format!("sae-{}", site.letter())],
-            identity: SaeIdentity::CommonName,
-        }
+    pub fn recording_encryptor(&self, site: Site, ports: &str, kme: SocketAddr) -> PathBuf {
+        let ledgers = self.settings.ledgers.as_deref();
+        let ledgers = ledgers.unwrap_or_else(|| self.path()).to_path_buf();
+        self.write(site, ports, (kme, None), Some(ledgers))
+    }
+
+    fn write(
+        &self,
+        site: Site,
+        ports: &str,
+        kmes: (SocketAddr, Option<SocketAddr>),
+        ledgers: Option<PathBuf>,
+    ) -> PathBuf {
+        let ours = &self.settings;
+        let settings = lab::folder::Settings {
+            replay_window: ours.replay_window,
+            clear_vlan_tags: ours.clear_vlan_tags,
+            link_loss_forwarding: ours.link_loss_forwarding,
+            ledgers,
+            workers: ours.workers[site.index()],
+            cores: ours.cores.clone(),
+            interval: ours.interval,
+            kme_timeout: ours.kme_timeout,
+            skip: ours.skip,
+            ..lab::folder::Settings::default()
+        };
+        let written = self.files.write_encryptor(site, ports, kmes, &settings);
+        written.unwrap()
     }
 }
 

@@ -6,9 +6,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use lab::site::Site;
 use tests::namespace;
 use tests::program::{Ended, run};
-use tests::site::{Folder, Settings, Site, write_psk};
+use tests::site::{Folder, Settings, write_psk};
 
 use super::PROGRAM;
 
@@ -152,17 +153,17 @@ const ENCRYPTOR: &[Mistake] = &[
         &["macsec.replay_window", "-5", "fix: "],
     ),
     mistake(
-        "interval = \"1000ms\"",
+        "interval = \"1s\"",
         "interval = \"50ms\"",
         &["rekey.interval = 50ms", "out of range", "fix: 100ms to"],
     ),
     mistake(
-        "interval = \"1000ms\"",
+        "interval = \"1s\"",
         "interval = \"3 weeks\"",
         &["rekey.interval", "fix: 100ms to"],
     ),
     mistake(
-        "interval = \"1000ms\"",
+        "interval = \"1s\"",
         "interval = \"soon\"",
         &[
             "(rekey.interval) = \"soon\"",
@@ -171,27 +172,27 @@ const ENCRYPTOR: &[Mistake] = &[
         ],
     ),
     mistake(
-        "interval = \"1000ms\"",
+        "interval = \"1s\"",
         "interval = 3",
         &["rekey.interval", "3", "fix: "],
     ),
     mistake(
-        "interval = \"1000ms\"",
+        "interval = \"1s\"",
         "interval = \"10m\"",
         &["rekey.hold_max = 5m", "shorter than two intervals", "fix: "],
     ),
     mistake(
-        "interval = \"1000ms\"",
+        "interval = \"1s\"",
         "ethertype = 0x88e5",
         &["rekey.ethertype = 0x88e5", "fix: 0x88b5"],
     ),
     mistake(
-        "interval = \"1000ms\"",
+        "interval = \"1s\"",
         "ethertype = 100",
         &["rekey.ethertype = 0x0064", "fix: 0x88b5"],
     ),
     mistake(
-        "interval = \"1000ms\"",
+        "interval = \"1s\"",
         "destination = \"nowhere\"",
         &[
             "(rekey.destination) = \"nowhere\"",

@@ -5,13 +5,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use lab::site::Site;
 use qmacsec::status::Report;
 use tests::capture::{self, Story};
 use tests::daemon::DaemonPair;
 use tests::lab::{Ended, Lab};
 use tests::namespace;
 use tests::patience::{hold_for, wait_until};
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 
 use super::PROGRAM;
 use super::lab::cannot_run;

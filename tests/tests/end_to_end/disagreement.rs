@@ -5,12 +5,13 @@ use std::fs;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use lab::site::Site;
 use qmacsec::status::State;
 use tests::daemon::DaemonPair;
 use tests::namespace::{inside, ip};
 use tests::pair::Pair;
 use tests::patience::wait_until;
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 
 use super::PROGRAM;
 

@@ -4,14 +4,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use lab::encryptor::Encryptor;
+use lab::site::Site;
 use port::mem;
 use port::null::{Null, NullConfig};
 use port::{Port, PortError};
 use qmacsec::ports::{Opener, Ports};
 use qmacsec::status::Report;
-use tests::pair::{Encryptor, NAMED_PORTS, Pair};
+use tests::pair::{NAMED_PORTS, Pair};
 use tests::patience::wait_until;
-use tests::site::{Folder, Settings, Site};
+use tests::site::{Folder, Settings};
 
 /// Limit for each wait, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -45,7 +47,7 @@ fn a_flood_of_rekey_lookalikes_keeps_neither_status_nor_timers_waiting() {
         Box::new(|| -> Result<Box<dyn Port>, PortError> { Ok(Box::new(near.open()?)) });
     let black: Opener = Box::new(|| Ok(Box::new(Null::open(flood)?)));
     let ports = Ports::of_one(red, black, Site::B.mac());
-    let _encryptor = Encryptor::start(Site::B, ports, file);
+    let _encryptor = Encryptor::start(Site::B, ports, file).unwrap();
 
     let frames = |name: &str| -> Option<u64> {
         let report: Report = qmacsec::status::query(&folder.socket(Site::B)).ok()?;

@@ -4,11 +4,12 @@
 use std::ffi::OsStr;
 use std::time::Duration;
 
+use lab::site::Site;
 use tests::daemon::DaemonPair;
 use tests::namespace::{inside, ip};
 use tests::patience::wait_until;
 use tests::program::{self, Ended};
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 
 use super::PROGRAM;
 

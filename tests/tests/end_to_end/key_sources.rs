@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use lab::site::Site;
 use tests::pair::Pair;
 use tests::patience::wait_until;
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit for the expected number of key switches, on a busy machine.

@@ -6,11 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kme::faults::{Calls, Fault, Times, Wrong};
+use lab::site::Site;
 use qmacsec::status::Report;
 use tests::pair::Pair;
 use tests::patience::{hold_for, wait_until};
 use tests::program;
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 
 use super::PROGRAM;
 
@@ -128,7 +129,7 @@ impl Case {
         match self.what {
             Wrongdoing::AtA(..) => pair.kmes.faults(Site::A).clear(),
             Wrongdoing::AtB(..) => pair.kmes.faults(Site::B).clear(),
-            Wrongdoing::Down => pair.kmes.bring_up(&pair.folder),
+            Wrongdoing::Down => pair.kmes.bring_up(&pair.folder).unwrap(),
         }
     }
 

@@ -5,13 +5,14 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use lab::site::Site;
 use nix::mount::{MsFlags, mount};
 use qmacsec::ledger::{Entry, read};
 use tests::daemon::{Daemon, DaemonPair};
 use tests::namespace;
 use tests::patience::wait_until;
 use tests::program::{self, Ended};
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 
 use super::PROGRAM;
 

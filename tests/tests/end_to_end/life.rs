@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use lab::site::Site;
 use qmacsec::status::Report;
 use tests::daemon::{Daemon, DaemonPair};
 use tests::dying::{FAULT, Fault, WHEN};
 use tests::namespace::inside;
 use tests::pair::NAMED_PORTS;
 use tests::patience::{wait_until, waited};
-use tests::site::{Folder, LogTo, Settings, Site};
+use tests::site::{Folder, LogTo, Settings};
 
 use super::PROGRAM;
 

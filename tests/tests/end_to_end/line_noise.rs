@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use lab::site::Site;
 use tests::pair::Pair;
 use tests::patience::{wait_until, waited};
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 use wire::{ETHERTYPE_REKEY, MACS_LEN};
 
 /// Octets of the SecTAG, from the start of the frame.
@@ -124,7 +125,7 @@ fn start() -> Pair {
     let pair = Pair::start(&settings);
     wait_until("frames and rekey frames", Duration::from_secs(5), || {
         let seen = pair.line.seen(Site::B);
-        seen.protected > 100 && seen.rekey > 10
+        seen.line.protected > 100 && seen.line.rekey > 10
     });
     pair
 }
@@ -147,7 +148,7 @@ fn goes_on(pair: &Pair) {
             report.encrypting && report.workers.iter().all(|worker| worker.alive),
             "{report:?}"
         );
-        assert_eq!(pair.line.seen(site).other, 0);
+        assert_eq!(pair.line.seen(site).line.cleartext, 0);
     }
     pair.hosts.all_went_well();
 }

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use lab::site::Site;
 use tests::pair::Pair;
 use tests::patience::wait_until;
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 
 #[test]
 fn a_priority_tag_of_the_line_is_taken_off_and_named() {

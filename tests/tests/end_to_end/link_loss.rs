@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use lab::site::Site;
 use port::LinkState;
 use port::iface::Interface;
 use tests::daemon::DaemonPair;
 use tests::namespace::{inside, ip};
 use tests::patience::wait_until;
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 
 use super::PROGRAM;
 

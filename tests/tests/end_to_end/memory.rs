@@ -7,14 +7,15 @@ use std::time::Duration;
 use port::packet::{Packet, PacketConfig};
 use port::{Burst, Port};
 
+use lab::site::Site;
 use tests::daemon::{self, Daemon, DaemonPair};
-use tests::kmes::TwoKmes;
 use tests::memory::{Finds, Form, Needles, PLANTED};
 use tests::namespace;
 use tests::patience::{wait_until, waited};
 use tests::program::run;
+use tests::record::Record;
 use tests::recorded::{Recorded, find_keys};
-use tests::site::{Folder, SECRET, Settings, Site, psk};
+use tests::site::{Folder, SECRET, Settings, psk};
 
 use super::PROGRAM;
 
@@ -82,7 +83,7 @@ fn no_key_outlives_its_use_and_zeroise_leaves_none() {
     };
     let mut record = None;
     let pair = DaemonPair::start_with(PROGRAM, &settings, |folder| {
-        let (kmes, recorded) = TwoKmes::start_recorded(folder);
+        let (kmes, recorded) = Record::kmes(folder);
         record = Some(recorded);
         let addresses = Site::BOTH.map(|site| kmes.address(site));
         (kmes, addresses)

@@ -5,11 +5,12 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
+use lab::site::Site;
 use serde_json::Value;
 use tests::daemon::DaemonPair;
 use tests::patience::{hold_for, wait_until};
 use tests::program::{self, Ended};
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 use tests::{lab, namespace};
 
 use super::PROGRAM;

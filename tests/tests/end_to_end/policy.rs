@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use lab::site::Site;
 use port::packet::{Packet, PacketConfig};
 use port::{Burst, Port};
 use qmacsec::status::{Done, Report, Request, request};
@@ -13,7 +14,7 @@ use tests::namespace;
 use tests::pair::Pair;
 use tests::patience::{wait_until, waited};
 use tests::program::run;
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 
 use super::PROGRAM;
 
@@ -79,7 +80,7 @@ fn what_cannot_be_taken_over_is_named_and_nothing_is() {
         assert!(rules(&pair.status(Site::B)).is_empty());
     };
     let with_rule = format!("{original}{LLDP_BYPASSES}");
-    let slower = with_rule.replace("interval = \"1000ms\"", "interval = \"2000ms\"");
+    let slower = with_rule.replace("interval = \"1s\"", "interval = \"2s\"");
     assert_ne!(slower, with_rule);
     refused(&slower, &["rekey.interval", "restart", "fix:"]);
     refused(

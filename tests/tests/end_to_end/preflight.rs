@@ -320,7 +320,7 @@ fn all_mistakes_are_told_at_once() {
         ),
         ("cores = []", "cores = [999]", "worker.cores = 999"),
         (
-            "interval = \"1000ms\"",
+            "interval = \"1s\"",
             "interval = \"soon\"",
             "(rekey.interval) = \"soon\"",
         ),

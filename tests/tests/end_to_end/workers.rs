@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use lab::site::Site;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 use port::xdp::{Queues, Xdp, XdpConfig};
@@ -12,7 +13,7 @@ use tests::daemon::DaemonPair;
 use tests::namespace;
 use tests::patience::wait_until;
 use tests::program::run;
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 
 use super::PROGRAM;
 

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use lab::site::Site;
 use serde_json::Value;
 use tests::daemon::DaemonPair;
 use tests::patience::{hold_for, wait_until};
-use tests::site::{Settings, Site};
+use tests::site::Settings;
 use tests::{namespace, program};
 
 use super::PROGRAM;
@@ -95,9 +96,9 @@ fn is_said_within_5_s_and_no_frame_passes() {
             flow.sent > 0 && flow.received == 0 && flow.foreign == 0,
             "{flow:?}"
         );
-        let seen = pair.watch.seen(site);
+        let seen = pair.line(site);
         assert!(
-            seen.rekey > 0 && seen.protected == 0 && seen.other == 0,
+            seen.rekey > 0 && seen.protected == 0 && seen.cleartext == 0,
             "towards {site:?}: {seen:?}"
         );
     }
