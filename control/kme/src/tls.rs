@@ -3,6 +3,7 @@
 //! TLS 1.2 and 1.3, always with client certificates; no switch turns this off. Sessions are not
 //! resumed, so every connection presents its certificate.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,10 +20,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::config::{KmeConfig, SaeIdentity};
 
 /// A certificate or key file that cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum TlsError {
     /// The file is unreadable, or others may read or replace the key.
-    #[error("{} {problem}; {}", path.display(), problem.fix(path))]
     File {
         /// The file.
         path: PathBuf,
@@ -30,7 +30,6 @@ pub enum TlsError {
         problem: FileError,
     },
     /// The file is not PEM.
-    #[error("cannot read {path}: {source}; it must be a PEM file this process may read")]
     Read {
         /// The file.
         path: PathBuf,
@@ -38,10 +37,8 @@ pub enum TlsError {
         source: pem::Error,
     },
     /// The file holds no certificate.
-    #[error("{0} holds no certificate: expected a section BEGIN CERTIFICATE")]
     NoCertificate(PathBuf),
     /// A CA certificate that cannot be a trust anchor.
-    #[error("{path} cannot be the CA of the clients: {reason}; use an X.509 v3 CA certificate")]
     Ca {
         /// The file.
         path: PathBuf,
@@ -49,7 +46,6 @@ pub enum TlsError {
         reason: String,
     },
     /// The certificate and the key do not work together.
-    #[error("{cert} with {key} cannot be used: {source}; they must belong together")]
     Pair {
         /// Certificate file.
         cert: PathBuf,
@@ -59,8 +55,82 @@ pub enum TlsError {
         source: rustls::Error,
     },
     /// The TLS library refused its own versions.
-    #[error("TLS: {0}")]
-    Library(#[from] rustls::Error),
+    Library(rustls::Error),
+}
+
+impl TlsError {
+    /// Returns the file that cannot be used; of a pair, the key.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File { path, .. } | Self::Read { path, .. } | Self::Ca { path, .. } => Some(path),
+            Self::NoCertificate(path) => Some(path),
+            Self::Pair { key, .. } => Some(key),
+            Self::Library(_) => None,
+        }
+    }
+
+    /// Returns the problem, with the file, but without the fix.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        match self {
+            Self::File { path, problem } => format!("{} {problem}", path.display()),
+            Self::Read { path, source } => format!("cannot read {}: {source}", path.display()),
+            Self::NoCertificate(path) => format!(
+                "{} holds no certificate: expected a section BEGIN CERTIFICATE",
+                path.display()
+            ),
+            Self::Ca { path, reason } => {
+                format!(
+                    "{} cannot be the CA of the clients: {reason}",
+                    path.display()
+                )
+            }
+            Self::Pair { cert, key, source } => {
+                let (cert, key) = (cert.display(), key.display());
+                format!("{cert} with {key} cannot be used: {source}")
+            }
+            Self::Library(error) => format!("TLS: {error}"),
+        }
+    }
+
+    /// Returns the fix, unless the problem says it.
+    #[must_use]
+    pub fn fix(&self) -> Option<String> {
+        Some(match self {
+            Self::File { path, problem } => problem.fix(path),
+            Self::Read { .. } => "it must be a PEM file this process may read".to_owned(),
+            Self::Ca { .. } => "use an X.509 v3 CA certificate".to_owned(),
+            Self::Pair { .. } => "they must belong together".to_owned(),
+            Self::NoCertificate(_) | Self::Library(_) => return None,
+        })
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem())?;
+        match self.fix() {
+            Some(fix) => write!(f, "; {fix}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. } => Some(source),
+            Self::Pair { source, .. } | Self::Library(source) => Some(source),
+            Self::File { .. } | Self::NoCertificate(_) | Self::Ca { .. } => None,
+        }
+    }
+}
+
+impl From<rustls::Error> for TlsError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Library(error)
+    }
 }
 
 pub(crate) fn server_config(kme: &KmeConfig) -> Result<Arc<ServerConfig>, TlsError> {

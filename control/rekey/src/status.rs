@@ -181,6 +181,9 @@ pub struct Counters {
 }
 
 impl SessionState {
+    /// All states, in the order of a session.
+    pub const ALL: [Self; 4] = [Self::Searching, Self::Adopted, Self::Agreed, Self::Lost];
+
     /// As status shows it.
     #[must_use]
     pub const fn name(self) -> &'static str {

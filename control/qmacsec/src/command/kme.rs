@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kme::faults::{Calls, Fault, Times};
-use kme::{KmeConfig, Kmes, LinkConfig, SaeIdentity, StartError, TlsError};
+use kme::{KmeConfig, Kmes, LinkConfig, SaeIdentity, StartError};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tracing::{info, warn};
 
@@ -132,25 +132,17 @@ fn mistake(file: &Path, config: &KmeFile, error: &StartError) -> ConfigError {
         .fix("a free port of an address that this machine has"),
         StartError::Tls { kme_id, source } => {
             let kme = config.kme.iter().find(|kme| &kme.kme_id == kme_id);
-            let path = match source {
-                TlsError::File { path, .. }
-                | TlsError::Read { path, .. }
-                | TlsError::Ca { path, .. } => Some(path),
-                TlsError::NoCertificate(path) => Some(path),
-                TlsError::Pair { key, .. } => Some(key),
-                TlsError::Library(_) => None,
-            };
-            let key = match (kme, path) {
+            let key = match (kme, source.path()) {
                 (Some(kme), Some(path)) if path == &kme.ca => "kme.ca",
                 (Some(kme), Some(path)) if path == &kme.cert => "kme.cert",
                 (Some(kme), Some(path)) if path == &kme.key => "kme.key",
                 _ => "kme",
             };
-            let text = source.to_string();
-            let (problem, fix) = text
-                .rsplit_once("; ")
-                .unwrap_or((&text, "a PEM file that holds what its key is for"));
-            ConfigError::new(file, key, format!("{kme_id}: {problem}")).fix(fix)
+            let problem = format!("{kme_id}: {}", source.problem());
+            let fix = source.fix();
+            let fix = fix.as_deref();
+            ConfigError::new(file, key, problem)
+                .fix(fix.unwrap_or("a PEM file that holds what its key is for"))
         }
         StartError::Entropy(_) => ConfigError::new(file, "", error.to_string()),
     }

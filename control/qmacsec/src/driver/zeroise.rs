@@ -84,10 +84,11 @@ fn zeroised(report: &mut Report) {
         Some("every key was wiped on the operator's word; restart the daemon".to_owned());
     report.stops_in_ms = None;
     report.encrypting = false;
-    report.peer.session = "zeroised".to_owned();
+    let zeroised = State::Zeroised.name();
+    report.peer.session = zeroised.to_owned();
     for direction in [&mut report.tx, &mut report.rx] {
         *direction = Direction {
-            state: "zeroised".to_owned(),
+            state: zeroised.to_owned(),
             switches: direction.switches,
             ..Direction::default()
         };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
-use rekey::Supply;
+use rekey::{SessionState, Supply};
 
 use super::{Report, State};
 
@@ -128,14 +128,18 @@ fn whole(out: &mut Text, report: &Report) {
         "qmacsec_peer_up",
         "1 if the peer has proved the pair's secret and is heard.",
     )
-    .sample(&[], u8::from(report.peer.session == "agreed"));
+    .sample(
+        &[],
+        u8::from(report.peer.session == SessionState::Agreed.name()),
+    );
     out.gauge("qmacsec_peer_silence_seconds", "Since the peer was heard.")
         .seconds(&[], report.peer.silence_ms);
     let mut session = out.gauge(
         "qmacsec_session",
         "State of the session with the peer: 1 for the one it is in.",
     );
-    for state in ["searching", "adopted", "agreed", "lost", "zeroised"] {
+    let states = SessionState::ALL.map(SessionState::name);
+    for state in states.into_iter().chain([State::Zeroised.name()]) {
         session.sample(&[("state", state)], u8::from(report.peer.session == state));
     }
 }

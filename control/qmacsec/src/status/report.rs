@@ -84,7 +84,7 @@ pub struct Peer {
     pub name: String,
     /// SAE ID from the config.
     pub sae_id: String,
-    /// `searching`, `adopted`, `agreed` or `lost`.
+    /// `searching`, `adopted`, `agreed`, `lost` or `zeroised`.
     pub session: String,
     /// Milliseconds since its last message.
     #[serde(default)]
