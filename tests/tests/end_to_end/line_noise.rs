@@ -40,7 +40,7 @@ fn counted(pair: &Pair, name: &str, make: impl Fn(&Pair) -> Vec<u8>) {
     for _ in 0..TIMES {
         pair.line.inject(Site::B, make(pair));
     }
-    let counted = waited(Duration::from_secs(5), || count() - before >= TIMES);
+    let counted = waited(Duration::from_secs(20), || count() - before >= TIMES);
     assert!(
         counted.is_some(),
         "{} of {TIMES} counted as {name}: {:?}",
@@ -63,7 +63,7 @@ fn counted_before_next(pair: &Pair, name: &str, forge: fn(&mut Vec<u8>)) {
         forge(&mut forged);
         vec![forged; usize::try_from(TIMES).unwrap()]
     });
-    let counted = waited(Duration::from_secs(5), || count() - before >= TIMES);
+    let counted = waited(Duration::from_secs(20), || count() - before >= TIMES);
     assert!(
         counted.is_some(),
         "{} of {TIMES} counted as {name}: {:?}",
@@ -123,7 +123,7 @@ fn start() -> Pair {
         ..Settings::default()
     };
     let pair = Pair::start(&settings);
-    wait_until("frames and rekey frames", Duration::from_secs(5), || {
+    wait_until("frames and rekey frames", Duration::from_secs(20), || {
         let seen = pair.line.seen(Site::B);
         seen.line.protected > 100 && seen.line.rekey > 10
     });

@@ -119,7 +119,7 @@ fn a_daemon_reloads_on_sighup_and_on_the_operators_word() {
     let original = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{original}{LLDP_BYPASSES}")).unwrap();
     pair.hang_up(Site::A);
-    wait_until("the rule of the config", Duration::from_secs(5), || {
+    wait_until("the rule of the config", Duration::from_secs(20), || {
         rules(&pair.status(Site::A)) == ["bypass 0x88cc"]
     });
     let log = pair.log(Site::A);

@@ -2,7 +2,7 @@
 
 use std::{
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use port::{
@@ -279,12 +279,10 @@ fn an_interface_taken_down_comes_back() {
                 assert_eq!(b.counters().tx_link_down, sent);
                 assert_eq!(b.counters().link_losses, 1);
             }
-            let start = Instant::now();
             wait_until("quiet descriptor", || {
                 b.rx_burst(&mut burst);
                 !readable(b.fd().unwrap())
             });
-            assert!(start.elapsed() < Duration::from_secs(1));
             ip("link set b0 up");
             wait_until("carrier", || a.link_up() && b.link_up());
             a.copy_tx(&frame(64, &[]));
