@@ -91,7 +91,7 @@ pub(crate) async fn unknown(
 ) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     let status = StatusCode::NOT_FOUND;
-    if api.may_say(Kind::Refused) {
+    if api.may_log(Kind::Refused) {
         tracing::info!(kme = api.kme_id, %method, path, sae = ?caller.0, status = 404, "refused");
     }
     api.count(status, false);
@@ -113,14 +113,14 @@ async fn serve(
         .find(|m| m == request.method());
     let Some(method) = known.filter(|method| allowed.contains(method.as_str())) else {
         let method = request.method();
-        if api.may_say(Kind::Refused) {
+        if api.may_log(Kind::Refused) {
             let (kme, sae) = (&api.kme_id, &caller.0);
             tracing::info!(kme, %method, ?call, ?sae, status = 405, "refused");
         }
         api.count(StatusCode::METHOD_NOT_ALLOWED, false);
         return reply::method_not_allowed(allowed);
     };
-    let faults = api.suffer(call, caller).await;
+    let faults = api.apply_faults(call, caller).await;
     let response = api
         .answer(call, caller, peer, &method, request, &faults)
         .await;
@@ -136,13 +136,13 @@ async fn serve(
 impl Api {
     /// Returns the faults for this call, after any latency that they impose. Never returns for
     /// [`Fault::Wedge`].
-    pub(crate) async fn suffer(&self, call: Calls, caller: &Caller) -> Vec<Fault> {
+    pub(crate) async fn apply_faults(&self, call: Calls, caller: &Caller) -> Vec<Fault> {
         if caller.0.is_none() {
             return Vec::new();
         }
-        let faults = self.faults.strike(call);
-        if !faults.is_empty() && self.may_say(Kind::Fault) {
-            tracing::warn!(kme = self.kme_id, ?call, ?faults, "fault in force");
+        let faults = self.faults.take_for(call);
+        if !faults.is_empty() && self.may_log(Kind::Fault) {
+            tracing::warn!(kme = self.kme_id, ?call, ?faults, "fault applied");
         }
         for fault in &faults {
             match *fault {
@@ -175,18 +175,18 @@ impl Api {
     }
 
     /// True if the log may take another line of this kind now.
-    pub(crate) fn may_say(&self, kind: Kind) -> bool {
-        self.quiet.may_say(kind)
+    pub(crate) fn may_log(&self, kind: Kind) -> bool {
+        self.quiet.may_log(kind)
     }
 
     /// Logs the number of lines left out in the last minute, and starts a new minute.
-    pub(crate) fn say_left_out(&self) {
+    pub(crate) fn log_left_out(&self) {
         for (kind, left_out) in self.quiet.minute() {
             let kme = &self.kme_id;
             tracing::warn!(
                 kme,
                 left_out,
-                "{}: this often again, not shown",
+                "{}: more lines of this kind are left out",
                 kind.words()
             );
         }
@@ -246,7 +246,7 @@ impl Api {
             Err(refusal) => {
                 let status = refusal.status();
                 let names = &caller.0;
-                if self.may_say(Kind::Refused) {
+                if self.may_log(Kind::Refused) {
                     tracing::info!(
                         kme, %method, ?call, sae = ?names, peer = name, status, %refusal, "refused"
                     );

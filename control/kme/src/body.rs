@@ -12,11 +12,12 @@ pub(crate) async fn body(request: Request) -> Result<Bytes, Refusal> {
     match tokio::time::timeout(BODY_TIME_MAX, read).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(_)) => {
-            let text = format!("the body could not be read or is over {BODY_OCTETS_MAX} octets");
+            let text =
+                format!("the body cannot be read, or has more than {BODY_OCTETS_MAX} octets");
             Err(Refusal::Malformed(text))
         }
         Err(_) => Err(Refusal::Malformed(format!(
-            "no whole body within {BODY_TIME_MAX:?}"
+            "the body is not complete within {BODY_TIME_MAX:?}"
         ))),
     }
 }

@@ -175,7 +175,7 @@ pub fn check_kmes(kmes: &[KmeConfig]) -> Result<(), ConfigError> {
         return refuse(
             "kme",
             format!("{} entries", kmes.len()),
-            "a link has one or two KMEs",
+            "give one or two KMEs",
         );
     }
     let mut seen = Vec::new();
@@ -195,8 +195,8 @@ pub fn check_kmes(kmes: &[KmeConfig]) -> Result<(), ConfigError> {
     if seen.len() < 2 {
         return refuse(
             "sae_ids",
-            "1 entry in all",
-            "a key needs two SAEs, name both",
+            "1 entry in total",
+            "name both SAEs: a key needs two",
         );
     }
     Ok(())
@@ -215,11 +215,7 @@ fn check_id<'a>(
         return refuse(field, format!("{id:?}"), fix);
     }
     if seen.contains(&id) {
-        return refuse(
-            field,
-            format!("{id:?}"),
-            "it is there twice, every ID is unique",
-        );
+        return refuse(field, format!("{id:?}"), "use each ID once");
     }
     seen.push(id);
     Ok(())

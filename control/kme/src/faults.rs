@@ -116,7 +116,7 @@ impl Faults {
     }
 
     /// Returns the faults for this call, and counts them down.
-    pub(crate) fn strike(&self, call: Calls) -> Vec<Fault> {
+    pub(crate) fn take_for(&self, call: Calls) -> Vec<Fault> {
         let mut orders = self.orders();
         let mut struck = Vec::new();
         orders.retain_mut(|order| {

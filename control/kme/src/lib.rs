@@ -162,7 +162,9 @@ pub enum StartError {
         source: TlsError,
     },
     /// The KME cannot listen on the address.
-    #[error("{kme_id}: cannot listen on {address}: {source}; choose a free port of an own address")]
+    #[error(
+        "{kme_id}: cannot listen on {address}: {source}; choose a free port of a local address"
+    )]
     Listen {
         /// KME ID.
         kme_id: String,
@@ -297,7 +299,7 @@ async fn count_left_out(api: Arc<Api>, mut stopped: watch::Receiver<bool>) {
             () = tokio::time::sleep(limits::LOG_MINUTE) => false,
             _ = stopped.wait_for(|&stop| stop) => true,
         };
-        api.say_left_out();
+        api.log_left_out();
         if stop {
             return;
         }

@@ -101,7 +101,7 @@ impl Link {
     }
 
     /// Adds due blocks and expires unfetched keys. Returns the time to sleep.
-    fn breathe(&self) -> Duration {
+    fn tick(&self) -> Duration {
         let mut inner = self.inner();
         let Inner { store, source } = &mut *inner;
         let now = self.started.elapsed();
@@ -111,7 +111,7 @@ impl Link {
         if expired > 0 {
             tracing::warn!(
                 keys = expired,
-                "keys expired, their slave SAE never fetched them"
+                "keys expired because their slave SAE never fetched them"
             );
         }
         let overflow = store.counters().overflow_bits;
@@ -139,7 +139,7 @@ impl Link {
 /// Runs the fill timer until stopped.
 pub(crate) async fn fill(link: Arc<Link>, mut stopped: watch::Receiver<bool>) {
     loop {
-        let sleep = link.breathe().max(Duration::from_millis(1));
+        let sleep = link.tick().max(Duration::from_millis(1));
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             _ = stopped.wait_for(|&stop| stop) => return,

@@ -56,8 +56,8 @@ pub struct KmeName {
 pub enum PkiError {
     /// A name that is not valid as a file name and a DNS name.
     #[error(
-        "{0:?} cannot name a certificate: use 1 to 63 of the characters a-z A-Z 0-9 . _ -, \
-         not 'ca', no name twice"
+        "{0:?} cannot be the name of a certificate: use 1 to 63 of the characters \
+         a-z A-Z 0-9 . _ -, not 'ca', and each name once"
     )]
     Name(String),
     /// A host that is neither an IP address nor a DNS name.
@@ -69,14 +69,16 @@ pub enum PkiError {
     /// A file exists already.
     #[error(
         "{0} exists already: choose an empty directory, allow overwriting, or name the SAE or \
-         KME to add to the authority that is there"
+         KME to add to the existing authority"
     )]
     Exists(PathBuf),
     /// A file with a requested name exists already.
     #[error("{0} exists already: choose another name, or allow overwriting to renew it")]
     Taken(PathBuf),
     /// The existing authority cannot sign.
-    #[error("{path} cannot sign certificates: {reason}; fix: another folder makes a new authority")]
+    #[error(
+        "{path} cannot sign certificates: {reason}; fix: use another folder for a new authority"
+    )]
     Authority {
         /// The path of its certificate or key.
         path: PathBuf,
@@ -102,7 +104,7 @@ pub enum PkiError {
         source: io::Error,
     },
     /// The certificate could not be created.
-    #[error("cannot make the certificate of {name}: {source}")]
+    #[error("cannot create the certificate of {name}: {source}")]
     Certificate {
         /// Name of the certificate.
         name: String,

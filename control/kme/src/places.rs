@@ -78,7 +78,7 @@ impl<K: Clone + Eq + Hash> Places<K> {
         }
         table.turn += 1;
         let number = table.turn;
-        let (go, told) = oneshot::channel();
+        let (go, evicted) = oneshot::channel();
         let holder = Holder {
             peer: peer.clone(),
             standing,
@@ -91,7 +91,7 @@ impl<K: Clone + Eq + Hash> Places<K> {
             table: Arc::clone(&self.0),
             number,
         };
-        Some((place, told))
+        Some((place, evicted))
     }
 
     /// Number of places taken.

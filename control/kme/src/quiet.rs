@@ -43,10 +43,10 @@ impl Kind {
             Self::Handshake => "TLS handshake failed",
             Self::HandshakeTime => "no TLS handshake in time",
             Self::Place => "connection closed to make room",
-            Self::HeadTime => "no whole request in time",
-            Self::Accept => "cannot accept",
+            Self::HeadTime => "no complete request in time",
+            Self::Accept => "cannot accept a connection",
             Self::Refused => "refused",
-            Self::Fault => "fault in force",
+            Self::Fault => "fault applied",
         }
     }
 }
@@ -57,7 +57,7 @@ pub(crate) struct Quiet([AtomicU64; Kind::ALL.len()]);
 
 impl Quiet {
     /// True if the line may be logged. Counts it in any case.
-    pub(crate) fn may_say(&self, kind: Kind) -> bool {
+    pub(crate) fn may_log(&self, kind: Kind) -> bool {
         self.0[kind as usize].fetch_add(1, Ordering::Relaxed) < LOG_LINES_PER_MINUTE
     }
 

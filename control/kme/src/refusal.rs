@@ -47,7 +47,7 @@ pub enum Refusal {
     #[error("bad request: {0}")]
     Malformed(String),
     /// `Content-Length` and `Transfer-Encoding` in one request.
-    #[error("bad request: Content-Length and Transfer-Encoding together, send one of them")]
+    #[error("bad request: it has Content-Length and Transfer-Encoding; send only one of them")]
     LengthTwice,
     /// The pool has enough bits, but keeps them for other SAEs.
     #[error(
@@ -71,7 +71,7 @@ pub enum Refusal {
         stored_bits: u64,
     },
     /// Too many keys have not been fetched by their slave.
-    #[error("{0} keys wait for their slave SAE already, no more are reserved")]
+    #[error("{0} keys already wait for their slave SAE: no more are reserved")]
     ReservedFull(usize),
     /// The random source of the system failed.
     #[error("the random source failed")]

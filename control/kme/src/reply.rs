@@ -34,7 +34,7 @@ struct WithExtra<'a, T> {
 const OCTETS_AROUND_KEY: usize = 256;
 
 pub(crate) fn keys(keys: Vec<StoredKey>, origin: Origin, faults: &[Fault]) -> Response {
-    let keys = spoil(keys, faults);
+    let keys = with_faults(keys, faults);
     let room = room(&keys);
     let delivered = |key: StoredKey| {
         let text = SecretText::encode(key.bytes.expose());
@@ -61,7 +61,7 @@ fn room(keys: &[StoredKey]) -> usize {
 }
 
 /// Changes the right keys as the faults require.
-pub(crate) fn spoil(mut keys: Vec<StoredKey>, faults: &[Fault]) -> Vec<StoredKey> {
+pub(crate) fn with_faults(mut keys: Vec<StoredKey>, faults: &[Fault]) -> Vec<StoredKey> {
     for fault in faults {
         match fault {
             Fault::WrongKeyId => {

@@ -57,7 +57,7 @@ impl EncCall {
         let query: EncQuery = query(uri)?;
         if query.slaves.is_some() || query.extension_mandatory.is_some() {
             return Err(Refusal::Malformed(
-                "GET takes number and size only, use POST".into(),
+                "GET accepts only number and size: use POST".into(),
             ));
         }
         Ok(Self {

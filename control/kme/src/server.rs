@@ -121,13 +121,13 @@ impl Server {
                             let desk = Arc::clone(&self.desk);
                             connections.spawn(desk.connection(stream, peer, held, stopped.clone()));
                         }
-                        None => self.desk.no_place(peer, "no place for another handshake"),
+                        None => self.desk.no_place(peer, "too many TLS handshakes are open"),
                     }
                 }
                 Err(error) => {
                     // Most likely no descriptor is free: pause, do not loop.
-                    if self.desk.api.may_say(Kind::Accept) {
-                        tracing::warn!(kme, %error, "cannot accept");
+                    if self.desk.api.may_log(Kind::Accept) {
+                        tracing::warn!(kme, %error, "cannot accept a connection");
                     }
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
@@ -136,7 +136,11 @@ impl Server {
         drop(self.listener);
         let ended = async { while connections.join_next().await.is_some() {} };
         if timeout(limits::SHUTDOWN_TIME_MAX, ended).await.is_err() {
-            tracing::warn!(kme, open = connections.len(), "requests cut off");
+            tracing::warn!(
+                kme,
+                open = connections.len(),
+                "connections closed with open requests"
+            );
             connections.shutdown().await;
         }
     }
@@ -167,7 +171,7 @@ impl Desk {
         let stream = tokio::select! {
             stream = timeout(limits::HANDSHAKE_TIME_MAX, self.handshake(stream, &place)) => stream,
             _ = &mut go => {
-                self.no_place(peer, "its address has more handshakes open than it may");
+                self.no_place(peer, "its address has too many TLS handshakes open");
                 return;
             }
             () = stop(stopped.clone()) => return,
@@ -178,12 +182,12 @@ impl Desk {
             // Boxed, so that the future of a silent connection stays small.
             Ok(Ok(stream)) => Box::pin(self.converse(stream, peer, stopped)).await,
             Ok(Err(error)) => {
-                if self.api.may_say(Kind::Handshake) {
+                if self.api.may_log(Kind::Handshake) {
                     tracing::warn!(kme, %peer, %error, "{}", Kind::Handshake.words());
                 }
             }
             Err(_) => {
-                if self.api.may_say(Kind::HandshakeTime) {
+                if self.api.may_log(Kind::HandshakeTime) {
                     tracing::warn!(kme, %peer, "{}", Kind::HandshakeTime.words());
                 }
             }
@@ -220,7 +224,7 @@ impl Desk {
         let Some((place, go)) = self.saes.take(&caller.0, Standing::Owing) else {
             self.no_place(
                 peer,
-                "all connections that its SAE may have are being served",
+                "its SAE has too many connections open, and each is being served",
             );
             return;
         };
@@ -243,13 +247,13 @@ impl Desk {
                 connection.await
             }
             () = conversation.overdue(limits::HEAD_TIME_MAX) => {
-                if self.api.may_say(Kind::HeadTime) {
+                if self.api.may_log(Kind::HeadTime) {
                     tracing::warn!(kme, %peer, ?names, "{}", Kind::HeadTime.words());
                 }
                 return;
             }
             _ = go => {
-                self.no_place(peer, "its SAE has more connections open than it may");
+                self.no_place(peer, "its SAE has too many connections open");
                 return;
             }
         };
@@ -259,7 +263,7 @@ impl Desk {
     }
 
     fn no_place(&self, peer: SocketAddr, reason: &str) {
-        if self.api.may_say(Kind::Place) {
+        if self.api.may_log(Kind::Place) {
             let kme = self.api.kme_id();
             tracing::warn!(kme, %peer, reason, "{}", Kind::Place.words());
         }

@@ -112,13 +112,13 @@ async fn answer(
     let kme = api.kme_id();
     let sae = caller.0.as_deref();
     if method != Method::GET {
-        if api.may_say(Kind::Refused) {
+        if api.may_log(Kind::Refused) {
             tracing::info!(kme, %method, ?call, sae, status = 405, "SKIP refused");
         }
         api.count(StatusCode::METHOD_NOT_ALLOWED, false);
         return reply::method_not_allowed("GET");
     }
-    let faults = api.suffer(call, caller).await;
+    let faults = api.apply_faults(call, caller).await;
     let wrong = faults.iter().find_map(|fault| match fault {
         Fault::Answer(wrong) => Some(reply::wrong(*wrong)),
         _ => None,
@@ -142,7 +142,7 @@ async fn answer(
         Err(refusal) => {
             let response = refused(&refusal);
             let status = response.status().as_u16();
-            if api.may_say(Kind::Refused) {
+            if api.may_log(Kind::Refused) {
                 tracing::info!(kme, ?call, sae, status, %refusal, "SKIP refused");
             }
             response
@@ -160,7 +160,7 @@ fn asked(uri: &Uri) -> Result<Asked, Refusal> {
     Query::try_from_uri(uri)
         .map(|Query(asked)| asked)
         .map_err(|_| {
-            Refusal::Malformed("want ?remoteSystemID=ID, and for a fresh key size=BITS".into())
+            Refusal::Malformed("use ?remoteSystemID=ID, and size=BITS for a new key".into())
         })
 }
 
@@ -171,7 +171,7 @@ fn key_id(text: &str) -> Option<KeyId> {
 }
 
 fn the_key(keys: Vec<StoredKey>, faults: &[Fault]) -> Response {
-    let Some(key) = reply::spoil(keys, faults).into_iter().next() else {
+    let Some(key) = reply::with_faults(keys, faults).into_iter().next() else {
         return refused(&Refusal::KeysNotFound);
     };
     let body = SkipKey {

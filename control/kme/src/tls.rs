@@ -99,9 +99,9 @@ impl TlsError {
     pub fn fix(&self) -> Option<String> {
         Some(match self {
             Self::File { path, problem } => problem.fix(path),
-            Self::Read { .. } => "it must be a PEM file this process may read".to_owned(),
+            Self::Read { .. } => "use a PEM file that this process may read".to_owned(),
             Self::Ca { .. } => "use an X.509 v3 CA certificate".to_owned(),
-            Self::Pair { .. } => "they must belong together".to_owned(),
+            Self::Pair { .. } => "use a certificate with its own key".to_owned(),
             Self::NoCertificate(_) | Self::Library(_) => return None,
         })
     }

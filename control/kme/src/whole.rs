@@ -19,7 +19,7 @@ impl Visitor<'_> for WholeVisitor {
     type Value = u64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number, not below 0")
+        f.write_str("a whole number, 0 or more")
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {

@@ -10,7 +10,7 @@ use thiserror::Error;
 /// An input outside its allowed range.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 #[error(
-    "{field} is {value:?}{}, allowed is {min:?} to {max:?}{}: {fix}",
+    "{field} is {value:?}{}, must be {min:?} to {max:?}{}: {fix}",
     Unit(.unit),
     Unit(.unit)
 )]
@@ -95,7 +95,7 @@ pub(crate) const FIBRE_KM: Range = range(
     "fibre length",
     "km",
     (0.0, 400.0),
-    "give the length of one span between two nodes; longer ways need a trusted relay",
+    "give the length of one span between two nodes; longer distances need a trusted relay",
 );
 
 pub(crate) const ATTENUATION_DB_PER_KM: Range = range(
@@ -116,14 +116,14 @@ pub(crate) const TRANSMITTANCE: Range = range(
     "channel transmittance",
     "",
     (1e-6, 1.0),
-    "give the fibre's alone, without the receiver's efficiency",
+    "give the transmittance of the fibre alone, without the receiver's efficiency",
 );
 
 pub(crate) const EXCESS_NOISE_SNU: Range = range(
     "excess noise",
     "SNU at the channel input",
     (0.0, 10.0),
-    "real links have 0.001 to 0.05; divide by T a value that was measured at the output",
+    "real links have 0.001 to 0.05; divide a value measured at the output by T",
 );
 
 pub(crate) const MODULATION_VARIANCE_SNU: Range = range(
@@ -175,14 +175,14 @@ pub(crate) const BLOCK_SYMBOLS: Range = range(
     "block size",
     "symbols",
     (1e4, 1e15),
-    "a block is what one key is distilled from, commonly 1e8 to 1e10",
+    "one block gives one key, commonly 1e8 to 1e10",
 );
 
 pub(crate) const DISCLOSED_SHARE: Range = range(
     "share of the block disclosed for parameter estimation",
     "",
     (1e-3, 0.95),
-    "commonly 0.1 to 0.5; or estimate after error correction, which costs nothing",
+    "commonly 0.1 to 0.5; estimation after error correction discloses none",
 );
 
 pub(crate) const EPSILON: Range = range(
@@ -196,14 +196,14 @@ pub(crate) const DIGITISED_BITS: Range = range(
     "digitised bits per quadrature",
     "bit",
     (1.0, 16.0),
-    "the bits kept of a sample for the key, commonly 5 to 7",
+    "the number of bits of each sample that the key uses, commonly 5 to 7",
 );
 
 pub(crate) const LAUNCH_POWER_DBM: Range = range(
     "launch power of the classical channels",
     "dBm",
     (-60.0, 33.0),
-    "0 dBm is one or two channels, 17 dBm some fifty; a dark fibre needs no such value",
+    "0 dBm is one or two channels, 17 dBm about fifty; leave it out for a dark fibre",
 );
 
 pub(crate) const INTERCEPTED_SHARE: Range = range(

@@ -79,7 +79,7 @@ impl LinkReport {
         self.asymptotic_rows(&mut rows);
         self.finite_rows(&mut rows);
         self.supply_rows(&mut rows);
-        self.beside_rows(&mut rows);
+        self.other_assumption_rows(&mut rows);
         rows
     }
 
@@ -95,8 +95,8 @@ impl LinkReport {
         let snr = self.asymptotic.snr;
         if snr > SNR_OF_CODES {
             notes.push(format!(
-                "beta {beta} is taken as given: at a signal-to-noise ratio of {} it is not shown \
-                 that a code reaches it",
+                "beta {beta} is an assumption: no code is shown to reach it at a signal-to-noise \
+                 ratio of {}",
                 readable(snr)
             ));
         }
@@ -223,7 +223,12 @@ impl LinkReport {
             Value::Numbers(holevo.eigenvalues.to_vec()),
             "",
         );
-        lines.number("holevo_bit", "known to Eve chi_BE", holevo.bound_bit, BIT);
+        lines.number(
+            "holevo_bit",
+            "Eve's information chi_BE",
+            holevo.bound_bit,
+            BIT,
+        );
         let key_label = format!("key beta I_AB - chi_BE ({})", self.holds_for());
         lines.number(
             "asymptotic_key_bit_per_symbol",
@@ -238,7 +243,7 @@ impl LinkReport {
         };
         lines.push(
             "repeaterless_bound_bit",
-            "most any protocol gives (PLOB)",
+            "upper bound of any protocol (PLOB)",
             bound,
             BIT,
         );
@@ -248,7 +253,7 @@ impl LinkReport {
         };
         lines.push(
             "tolerable_excess_noise_snu",
-            "excess noise that ends key, endless blocks",
+            "tolerable excess noise, infinite blocks",
             tolerable,
             "SNU",
         );
@@ -266,7 +271,7 @@ impl LinkReport {
         let symbols = finite.estimated_symbols;
         lines.number(
             "estimated_symbols",
-            "symbols for the estimate",
+            "symbols for the estimation",
             symbols,
             "symbols",
         );
@@ -283,19 +288,24 @@ impl LinkReport {
         let transmittance = worst(|worst| worst.channel.transmittance());
         lines.push(
             "worst_transmittance",
-            "lowest transmittance",
+            "transmittance, worst case",
             transmittance,
             "",
         );
         let noise = worst(|worst| worst.channel.excess_noise_snu());
         lines.push(
             "worst_excess_noise_snu",
-            "highest excess noise",
+            "excess noise, worst case",
             noise,
             "SNU",
         );
         let holevo = worst(|worst| worst.holevo.bound_bit);
-        lines.push("worst_holevo_bit", "known to Eve at worst", holevo, BIT);
+        lines.push(
+            "worst_holevo_bit",
+            "Eve's information, worst case",
+            holevo,
+            BIT,
+        );
         lines.number(
             "penalty_bit",
             "penalty of the proof",
@@ -315,7 +325,7 @@ impl LinkReport {
         };
         lines.push(
             "finite_tolerable_excess_noise_snu",
-            "excess noise that ends key, this block",
+            "tolerable excess noise, this block",
             tolerable,
             "SNU",
         );
@@ -347,12 +357,12 @@ impl LinkReport {
         };
         lines.count(
             "supply_block_bits",
-            "key in a block",
+            "key of a block",
             supply.block_bits,
             "bit",
         );
         let period = supply.block_period.as_secs_f64();
-        lines.number("supply_block_period_s", "a block every", period, "s");
+        lines.number("supply_block_period_s", "time between blocks", period, "s");
         let label = format!(
             "average key rate ({}; {})",
             self.holds_for(),
@@ -360,29 +370,34 @@ impl LinkReport {
         );
         lines.number("supply_average_bit_s", label, supply.average_bit_s, "bit/s");
         let shares = &supply.shares;
-        lines.number("share_overhead", "taken by pilots", shares.overhead, "");
+        lines.number(
+            "share_overhead",
+            "share lost to pilots",
+            shares.overhead,
+            "",
+        );
         lines.number(
             "share_estimation",
-            "taken by estimation",
+            "share lost to estimation",
             shares.estimation,
             "",
         );
         lines.number(
             "share_failed_frames",
-            "taken by failed frames",
+            "share lost to failed frames",
             shares.failed_frames,
             "",
         );
         lines.number(
             "share_finite_size",
-            "taken by the finite block",
+            "share lost to the finite block",
             shares.finite_size,
             "",
         );
         let authentication = shares.authentication;
         lines.number(
             "share_authentication",
-            "taken by authentication",
+            "share lost to authentication",
             authentication,
             "",
         );
@@ -392,16 +407,16 @@ impl LinkReport {
         };
         lines.push(
             "longest_km",
-            "key ends at a length of, V_A at its best",
+            "longest fibre with key, best V_A",
             longest,
             "km",
         );
         if let Some(reason) = supply.no_key {
-            lines.text("no_key", "no key, because", reason.to_string());
+            lines.text("no_key", "reason for no key", reason.to_string());
         }
     }
 
-    fn beside_rows(&self, rows: &mut Vec<Row>) {
+    fn other_assumption_rows(&self, rows: &mut Vec<Row>) {
         const KEYS: [&str; 4] = [
             "beside_lgg_trusted_bit_s",
             "beside_composable_trusted_bit_s",

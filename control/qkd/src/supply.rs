@@ -61,13 +61,13 @@ pub enum NoKey {
     EveryFrameFails,
     /// The receiver is untrusted, and its noise and loss leave no key.
     #[error(
-        "the receiver is untrusted and its loss and noise leave no key; it would give key if \
-         trusted: calibrate it and say so, or take a better one"
+        "the receiver is untrusted, and its loss and noise leave no key; a trusted receiver gives \
+         key: calibrate it and declare it trusted, or use a better one"
     )]
     ReceiverUntrusted,
     /// The excess noise is higher than the link tolerates.
     #[error(
-        "excess noise of {snu} SNU is too high: this link bears less than {} SNU",
+        "excess noise of {snu} SNU is too high: this link tolerates less than {} SNU",
         readable(*.tolerable_snu)
     )]
     NoiseTooHigh {
@@ -78,8 +78,8 @@ pub enum NoKey {
     },
     /// This noise allows key, but not with this modulation.
     #[error(
-        "a modulation variance V_A of {snu} SNU gives no key: it bears less than {} SNU of excess \
-         noise; with {} SNU this link gives key",
+        "a modulation variance V_A of {snu} SNU gives no key: it tolerates less than {} SNU of \
+         excess noise; use a V_A of {} SNU, which gives key",
         readable(*.tolerable_snu),
         readable(*.best_snu)
     )]
@@ -103,11 +103,11 @@ pub enum NoKey {
     /// No single change gives key.
     #[error(
         "no single change gives key: excess noise, receiver and reconciliation are too poor \
-         together; begin with a trusted receiver and less excess noise"
+         together; start with a trusted receiver and less excess noise"
     )]
     TooMuchAtOnce,
     /// Infinite blocks would give key, but this block does not.
-    #[error("a block of {symbols:e} symbols is too small: key begins at {needed:.1e} symbols")]
+    #[error("a block of {symbols:e} symbols is too small: key needs {needed:.1e} symbols")]
     BlockTooSmall {
         /// Symbols in the block.
         symbols: u64,
@@ -116,13 +116,13 @@ pub enum NoKey {
     },
     /// Infinite blocks would give key, but no block that can be collected does.
     #[error(
-        "key begins only with blocks too large to collect: lower noise or loss, or optimise the \
+        "only blocks too large to collect give key: lower the noise or the loss, or optimise the \
          modulation variance"
     )]
     NoBlockLargeEnough,
     /// The block's key is too short for its own authentication.
     #[error(
-        "the {bits} bits of a block do not pay for its confirmation and authentication \
+        "the {bits} key bits of a block do not cover its confirmation and authentication \
          ({} bits): use a larger block",
         CONFIRMATION_BITS_PER_BLOCK + AUTHENTICATION_BITS_PER_BLOCK
     )]

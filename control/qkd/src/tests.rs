@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn trust_never_costs_key(link in any_link()) {
+    fn trust_in_the_receiver_never_lowers_the_rate(link in any_link()) {
         let with = |trust| Link { receiver: link.receiver.with_trust(trust), ..link };
         prop_assert!(
             key(&with(Trust::Untrusted)) <= key(&with(Trust::Trusted)) + ERROR_BIT
@@ -161,7 +161,7 @@ proptest! {
     }
 
     #[test]
-    fn a_finite_block_never_gives_more_than_an_endless_one(link in any_link()) {
+    fn a_finite_block_never_gives_more_than_an_infinite_one(link in any_link()) {
         prop_assert!(
             Finite::of(&link).secret_key_rate_bit_s
                 <= Asymptotic::of(&link).secret_key_rate_bit_s * (1.0 + 1e-9)

@@ -41,9 +41,9 @@ fn every_bad_link_value_is_named() {
         ("pool_bits_max", |link| link.pool_bits_max = u64::MAX),
         ("reserved_life", |link| link.reserved_life = Duration::ZERO),
     ];
-    for (field, spoil) in cases {
+    for (field, change) in cases {
         let mut link = LinkConfig::default();
-        spoil(&mut link);
+        change(&mut link);
         let error = link.check().unwrap_err();
         assert_eq!(error.field, field, "{error}");
         assert!(!error.fix.is_empty());

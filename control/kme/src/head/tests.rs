@@ -22,7 +22,7 @@ fn lengths(requests: &[&str]) -> Vec<Length> {
 }
 
 #[test]
-fn each_way_to_tell_the_length() {
+fn each_way_to_give_the_length() {
     use Length::{Chunked, Counted, Twice};
     let post = |headers: &str| format!("POST /x HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
     for (headers, length) in [
@@ -50,7 +50,7 @@ fn each_way_to_tell_the_length() {
 }
 
 #[test]
-fn each_request_after_the_reply_to_the_one_before_is_judged() {
+fn each_request_after_the_previous_reply_is_checked() {
     let counted = "POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}";
     let twice = "POST / HTTP/1.1\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n";
     assert_eq!(
@@ -75,7 +75,7 @@ fn a_head_in_single_octets_and_a_body_that_comes_later() {
 }
 
 #[test]
-fn what_came_before_its_turn_is_not_judged() {
+fn a_request_that_came_before_the_previous_reply_is_not_checked() {
     let first = "POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}";
     let next = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
     // Three cases: with the first request, during its service, or split between the two.

@@ -51,7 +51,7 @@ fn files_and_their_modes() {
 }
 
 #[test]
-fn certificates_say_what_peers_want_to_read() {
+fn certificates_hold_what_peers_check() {
     let tmp = tempfile::tempdir().unwrap();
     let hosts = vec![
         "kme.example".into(),
@@ -113,7 +113,7 @@ fn certificates_say_what_peers_want_to_read() {
 }
 
 #[test]
-fn what_exists_stays_unless_told_otherwise() {
+fn existing_files_stay_unless_overwriting_is_allowed() {
     let tmp = tempfile::tempdir().unwrap();
     fs::write(tmp.path().join("sae-b.key"), "precious").unwrap();
     let error = make_lab_pki(tmp.path(), &LabPki::default()).unwrap_err();
@@ -207,7 +207,7 @@ fn sae(name: &str) -> Addition {
 }
 
 #[test]
-fn an_sae_is_added_to_the_authority_that_is_there() {
+fn an_sae_is_added_to_the_existing_authority() {
     let tmp = tempfile::tempdir().unwrap();
     let dir = tmp.path();
     assert!(!has_authority(dir));
@@ -249,7 +249,7 @@ fn an_sae_is_added_to_the_authority_that_is_there() {
 }
 
 #[test]
-fn what_is_added_replaces_nothing_unless_told_so() {
+fn an_addition_replaces_nothing_unless_overwriting_is_allowed() {
     let tmp = tempfile::tempdir().unwrap();
     let dir = tmp.path();
     make_lab_pki(dir, &LabPki::default()).unwrap();

@@ -25,7 +25,7 @@ fn a_peer_at_its_limit_loses_its_own_oldest_place() {
 }
 
 #[test]
-fn who_does_the_least_goes_first_and_who_is_served_stays() {
+fn the_least_active_place_is_evicted_first_and_a_served_one_stays() {
     let places = Places::new(10, 3);
     let mut served = take(&places, 'a', Served);
     let mut waiting = take(&places, 'a', Waiting);
@@ -53,7 +53,7 @@ fn a_new_standing_counts_from_now() {
 }
 
 #[test]
-fn when_all_is_full_the_peer_with_the_most_gives_way() {
+fn without_free_places_the_peer_with_the_most_loses_one() {
     let places = Places::new(6, 4);
     let mut greedy: Vec<_> = (0..4).map(|_| take(&places, 'a', Waiting)).collect();
     let mut modest = [take(&places, 'b', Owing), take(&places, 'c', Owing)];

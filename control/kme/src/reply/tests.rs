@@ -37,7 +37,7 @@ fn ids(faults: &[Fault]) -> Vec<String> {
 }
 
 #[test]
-fn a_key_container_is_as_the_standard_has_it() {
+fn a_key_container_has_the_form_of_the_standard() {
     let label = value!({ "qmacsec_origin": "modelled" });
     let expected = value!({ "keys": [
         { "key_ID": "one", "key": "//////////8=", "key_extension": label },
@@ -50,7 +50,7 @@ fn a_key_container_is_as_the_standard_has_it() {
 }
 
 #[test]
-fn faults_spoil_the_reply_as_they_say() {
+fn each_fault_changes_the_reply_as_documented() {
     assert_eq!(ids(&[Fault::ReversedOrder]), ["two", "one"]);
     assert_eq!(ids(&[Fault::DuplicateKeys]), ["one", "one"]);
     let wrong_ids = ids(&[Fault::WrongKeyId]);

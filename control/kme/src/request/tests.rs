@@ -127,8 +127,8 @@ fn dec_keys_bodies() {
         ids(r#"{"key_IDs":[{"key_ID":"a"},{"key_ID":"b"},{"key_ID":"c"}]}"#),
         range(3)
     );
-    for odd in ["", " ", "schlüssel", &"x".repeat(65)] {
-        let body = format!(r#"{{"key_IDs":[{{"key_ID":"{odd}"}}]}}"#);
+    for wrong in ["", " ", "schlüssel", &"x".repeat(65)] {
+        let body = format!(r#"{{"key_IDs":[{{"key_ID":"{wrong}"}}]}}"#);
         assert_eq!(ids(&body), Err(Refusal::KeysNotFound));
     }
     for body in [
@@ -153,7 +153,7 @@ fn dec_keys_queries_name_exactly_one_key() {
 }
 
 #[test]
-fn the_clients_own_words_are_cut_short() {
+fn quotes_of_the_client_are_shortened() {
     let body = format!(r#"{{"number":"{}"}}"#, "x".repeat(10_000));
     let Err(Refusal::Malformed(text)) = EncCall::from_body(body.as_bytes()) else {
         panic!()
@@ -169,7 +169,10 @@ proptest! {
     }
 
     #[test]
-    fn no_json_panics(body in r#"\{("(number|size|key_IDs|x)":(\[\{"key_ID":"[a-f0-9-]{0,70}"\}\]|-?[0-9]{1,25}|"[a-z]*"|null)){0,2}\}"#) {
+    fn no_json_panics(body in concat!(
+        r#"\{("(number|size|key_IDs|x)":"#,
+        r#"(\[\{"key_ID":"[a-f0-9-]{0,70}"\}\]|-?[0-9]{1,25}|"[a-z]*"|null)){0,2}\}"#,
+    )) {
         let _ = EncCall::from_body(body.as_bytes());
         let _ = key_ids_from_body(body.as_bytes(), 128);
     }

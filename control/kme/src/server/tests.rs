@@ -30,7 +30,7 @@ async fn ends(mut client: DuplexStream) -> String {
 }
 
 #[tokio::test]
-async fn half_a_head_is_not_waited_for_long() {
+async fn an_incomplete_head_ends_the_connection() {
     let mut client = connection();
     client.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
     assert!(!ends(client).await.contains("404"));

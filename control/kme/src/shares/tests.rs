@@ -49,7 +49,7 @@ proptest! {
     /// One SAE repeatedly takes all that it may. The other draws no more than its part of the
     /// arriving bits and is always served. The amount kept is always in the pool.
     #[test]
-    fn a_modest_sae_is_always_served(
+    fn an_sae_within_its_share_is_always_served(
         arrivals in prop::collection::vec(0u64..40_000, 1..60),
         greed in 1u64..20_000,
         max_units in 1u64..100,
@@ -62,7 +62,9 @@ proptest! {
             shares.deposit(arrived);
             // The guaranteed amount of the modest SAE: its part, up to the limit, in whole units.
             credit = (credit + arrived / 2).min(max);
-            while pool.saturating_sub(shares.kept_from("greedy")) > 0 && pool > shares.kept_from("a") {
+            while pool.saturating_sub(shares.kept_from("greedy")) > 0
+                && pool > shares.kept_from("a")
+            {
                 let take = greed.min(pool - shares.kept_from("a"));
                 shares.draw("a", take, pool);
                 pool -= take;

@@ -211,7 +211,7 @@ fn a_full_pool_drops_and_counts() {
 }
 
 #[test]
-fn forgotten_keys_expire_are_counted_and_wiped() {
+fn unfetched_keys_expire_are_counted_and_wiped() {
     let mut store = filled(1024);
     let early = store.enc_keys(secs(0), &ask(2, 128)).unwrap();
     let late = store.enc_keys(secs(30), &ask(1, 256)).unwrap();
@@ -236,7 +236,7 @@ fn forgotten_keys_expire_are_counted_and_wiped() {
 }
 
 #[test]
-fn the_store_wipes_what_it_gave_and_what_it_holds() {
+fn the_store_wipes_delivered_and_stored_keys() {
     let mut store = filled(64);
     let master = store.enc_keys(secs(0), &ask(1, 256)).unwrap();
     let slave = store.dec_keys(secs(0), "b", "a", &ids(&master)).unwrap();

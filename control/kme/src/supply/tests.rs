@@ -37,7 +37,7 @@ fn key_comes_in_blocks_not_smoothly() {
 }
 
 #[test]
-fn a_clock_that_jumps_a_year_costs_no_loop() {
+fn a_clock_that_jumps_a_year_needs_no_loop() {
     let (mut store, mut source) = (store(), Source::new(ms(0), supply(8, 1, 0)));
     let year = Duration::from_secs(365 * 24 * 3600);
     assert_eq!(source.fill(year, &mut store), Ok(365 * 24 * 3600 * 1000));
@@ -66,7 +66,7 @@ fn a_failed_random_source_loses_the_block_and_no_more() {
 proptest! {
     /// The bits do not depend on the interval of the timer: parts of octets are carried over.
     #[test]
-    fn bits_do_not_depend_on_when_one_looks(
+    fn bits_do_not_depend_on_the_times_of_filling(
         bits in 0..500_u64,
         every in 1..50_u64,
         at_start in 0..4_u32,

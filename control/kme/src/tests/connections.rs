@@ -23,7 +23,7 @@ async fn refused(world: &World, client: Sae) {
 }
 
 #[tokio::test]
-async fn no_client_certificate_no_connection() {
+async fn a_connection_needs_a_client_certificate() {
     let world = World::two(supply(1)).await;
     for versions in [&[&TLS12][..], &[&TLS13]] {
         refused(&world, world.client(tls(world.dir(), None, versions))).await;
@@ -96,7 +96,7 @@ async fn both_versions_of_tls_and_of_http() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_comes_is_not_waited_for() {
+async fn a_body_that_never_comes_is_refused() {
     let world = World::two(supply(1)).await;
     let tls = TlsConnector::from(Arc::new(tls(world.dir(), Some("sae-a"), ALL)));
     let stream = TcpStream::connect(world.kmes.addresses()[0]).await.unwrap();

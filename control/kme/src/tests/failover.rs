@@ -79,7 +79,7 @@ impl Sites {
 }
 
 #[tokio::test]
-async fn a_faulty_first_kme_of_the_master_costs_patience_but_no_key() {
+async fn a_faulty_first_kme_of_the_master_costs_time_but_no_key() {
     for protocol in [Protocol::Etsi014, Protocol::Skip] {
         for fault in [
             Fault::Wedge,

@@ -82,7 +82,7 @@ async fn a_lost_reply_loses_the_keys() {
 }
 
 #[tokio::test]
-async fn a_wedged_kme_never_answers_and_shuts_down_all_the_same() {
+async fn a_wedged_kme_never_answers_but_still_shuts_down() {
     let (world, faults) = world().await;
     faults.order(Fault::Wedge, Calls::EncKeys, Times::Next(2));
     let call = world.a.get("sae-b/enc_keys");
@@ -106,7 +106,7 @@ async fn a_wedged_kme_never_answers_and_shuts_down_all_the_same() {
 }
 
 #[tokio::test]
-async fn exhaustion_is_said_by_status_and_by_both_calls() {
+async fn status_and_both_calls_report_exhaustion() {
     let (world, faults) = world().await;
     let key = &world.b.enc("sae-a", 1).await[0].0;
     faults.order(Fault::Exhausted, Calls::Any, Times::Always);
@@ -135,7 +135,7 @@ async fn a_key_may_be_late_at_the_slave() {
 }
 
 #[tokio::test]
-async fn spoilt_containers() {
+async fn malformed_containers() {
     let (world, faults) = world().await;
     let enc = "sae-b/enc_keys?number=3";
     let take = async |fault| {
@@ -181,7 +181,7 @@ async fn spoilt_containers() {
 }
 
 #[tokio::test]
-async fn a_kme_repeats_itself() {
+async fn a_kme_repeats_keys() {
     let (world, faults) = world().await;
     let before = world.a.enc("sae-b", 2).await;
     faults.order(Fault::RepeatKeys, Calls::EncKeys, Times::Next(2));
@@ -197,7 +197,7 @@ async fn a_kme_repeats_itself() {
 }
 
 #[tokio::test]
-async fn a_stale_status_stays_where_it_was() {
+async fn a_stale_status_does_not_change() {
     let (world, faults) = world().await;
     let stored = async || world.a.get("sae-b/status").await.1["stored_key_count"].clone();
     assert_eq!(stored().await, 100 - KEPT_FOR_B);

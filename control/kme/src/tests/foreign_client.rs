@@ -71,7 +71,7 @@ async fn enc_and_dec_at_one_kme_with_both_saes() {
 }
 
 #[tokio::test]
-async fn status_says_what_the_kme_does() {
+async fn status_reports_ids_limits_and_stored_keys() {
     let world = World::two(supply(7)).await;
     let status = endpoint(&world, 0, "sae-a").status("sae-b").await.unwrap();
     let expected = StatusResponse {

@@ -57,7 +57,7 @@ async fn a_chunked_body_is_read_and_is_the_last_of_its_connection() {
 }
 
 #[tokio::test]
-async fn both_lengths_are_found_behind_another_request() {
+async fn both_lengths_are_refused_after_another_request() {
     let world = World::two(supply(10)).await;
     let first = format!("{POST}content-length: 2\r\n\r\n{{}}");
     let both = format!(

@@ -37,7 +37,7 @@ async fn blocks_arrive_while_the_kmes_run() {
 }
 
 #[tokio::test]
-async fn a_kme_that_cannot_start_says_why() {
+async fn a_kme_that_cannot_start_gives_the_reason() {
     let dir = tempfile::tempdir().unwrap();
     make_lab_pki(dir.path(), &LabPki::default()).unwrap();
     let start = |kmes| Kmes::start(kmes, LinkConfig::default(), supply(1));
@@ -81,7 +81,7 @@ async fn a_kme_that_cannot_start_says_why() {
 }
 
 #[tokio::test]
-async fn shutdown_lets_open_requests_end_and_takes_no_more() {
+async fn shutdown_completes_open_requests_and_accepts_no_more() {
     use crate::faults::{Calls, Fault, Times};
     let World { kmes, a, b, .. } = World::two(supply(5)).await;
     let faults = kmes.faults("kme-a").unwrap();

@@ -54,7 +54,7 @@ fn silent(world: &World, number: usize) -> (JoinSet<()>, Arc<AtomicBool>, Arc<At
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn silent_connections_keep_nobody_out() {
+async fn silent_connections_block_no_other_client() {
     let world = World::two(supply(1)).await;
     let (mut all, stop, opened) = silent(&world, SILENT);
     while opened.load(Ordering::Relaxed) < SILENT {
@@ -84,7 +84,7 @@ async fn a_silent_connection_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn half_requests_of_one_sae_keep_nobody_out() {
+async fn incomplete_requests_of_one_sae_block_no_other_client() {
     let world = World::two(supply(1)).await;
     let mut halves = Vec::new();
     for _ in 0..2 * CONNECTIONS_PER_SAE_MAX {
@@ -119,7 +119,7 @@ async fn half_requests_of_one_sae_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_closed_for_room_is_not_one_that_is_served() {
+async fn a_served_connection_is_never_closed_to_make_room() {
     use crate::faults::{Calls, Fault, Times};
     let world = World::two(supply(1)).await;
     let faults = world.kmes.faults("kme-a").unwrap();

@@ -63,17 +63,17 @@ async fn keys_and_labels_arrive_at_both_ends_in_every_form() {
 }
 
 #[tokio::test]
-async fn each_fault_is_told_from_the_others() {
+async fn each_fault_is_recognised() {
     let world = World::two(supply(1000)).await;
     let (a, b) = (client(&world, 0, Form::Post), client(&world, 1, Form::Post));
     let at_a = world.kmes.faults("kme-a").unwrap();
     let at_b = world.kmes.faults("kme-b").unwrap();
 
-    type Told = fn(&Error) -> bool;
+    type Expected = fn(&Error) -> bool;
     fn is(error: &Error, fault: fn(&KmeFault) -> bool) -> bool {
-        matches!(error, Error::Kme { fault: told, .. } if fault(told))
+        matches!(error, Error::Kme { fault: found, .. } if fault(found))
     }
-    let enc: [(Fault, Told); 10] = [
+    let enc: [(Fault, Expected); 10] = [
         (Fault::Answer(Wrong::BadRequest), |e| {
             is(e, |f| matches!(f, KmeFault::Refused { .. }))
         }),
@@ -115,10 +115,10 @@ async fn each_fault_is_told_from_the_others() {
             )
         }),
     ];
-    for (fault, told) in enc {
+    for (fault, expected) in enc {
         at_a.order(fault, Calls::EncKeys, Times::Next(1));
         let error = a.enc_keys(2, 256).await.err().unwrap();
-        assert!(told(&error), "{fault:?}: {error}");
+        assert!(expected(&error), "{fault:?}: {error}");
         assert_eq!(
             a.enc_keys(1, 256).await.unwrap().len(),
             1,

@@ -153,7 +153,7 @@ async fn one_end_may_speak_skip_and_the_other_etsi_014() {
 }
 
 #[tokio::test]
-async fn our_client_gets_the_same_key_at_both_ends_and_tells_the_faults() {
+async fn our_client_gets_the_same_key_at_both_ends_and_recognises_the_faults() {
     let (world, raw_a, raw_b) = world(100).await;
     let source = |raw, own, peer| {
         KeySource::new(Protocol::Skip, config(&world, raw, own, peer))
@@ -207,7 +207,7 @@ async fn our_client_gets_the_same_key_at_both_ends_and_tells_the_faults() {
 }
 
 #[tokio::test]
-async fn an_unknown_kme_speaks_nothing_and_the_wrong_ca_is_refused() {
+async fn an_unknown_kme_serves_no_skip_and_the_wrong_ca_is_refused() {
     let (mut world, a, _b) = world(1).await;
     let listen = ([127, 0, 0, 1], 0).into();
     assert!(

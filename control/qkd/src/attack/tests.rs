@@ -76,7 +76,7 @@ fn the_hiding_ratio_hides_all_noise() {
 }
 
 #[test]
-fn a_second_of_symbols_sees_only_coarse_steps() {
+fn the_deviation_of_the_estimate_falls_with_the_root_of_the_symbols() {
     let link = Preset::Metro50Km.link();
     // 1.1006 * sqrt(2 / 5e5) / 0.06
     assert_near(

@@ -43,7 +43,7 @@ fn rates_and_bound_equal_the_reference() {
 }
 
 #[test]
-fn the_continuous_column_is_ours() {
+fn the_model_gives_the_continuous_variable_column() {
     for row in golden::rows(include_str!("../../vectors/dv.csv")) {
         let km = row.number("km_0.2dB");
         let link = Link {
@@ -81,7 +81,7 @@ fn the_gys_experiment_ends_at_142_km() {
 }
 
 #[test]
-fn entropy_of_a_coin() {
+fn binary_entropy_has_known_values() {
     for (probability, expected) in [(0.0, 0.0), (0.5, 1.0), (1.0, 0.0), (0.11, 0.499_915_958)] {
         assert_near("h2", binary_entropy_bit(probability), expected, 1e-9);
     }

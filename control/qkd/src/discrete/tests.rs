@@ -102,7 +102,7 @@ fn moments_are_physical_from_weak_to_bright() {
 }
 
 #[test]
-fn what_a_symbol_tells_is_bounded_by_the_choice_of_states() {
+fn mutual_information_is_at_most_the_entropy_of_the_states() {
     let states = Constellation::qpsk();
     assert_near("entropy", states.entropy_bit(), 2.0, 1e-15);
     let moments = Moments::of(&states, 20.0).unwrap();
@@ -111,7 +111,7 @@ fn what_a_symbol_tells_is_bounded_by_the_choice_of_states() {
 }
 
 #[test]
-fn what_is_not_proven_is_not_computed() {
+fn links_without_a_proof_are_not_computed() {
     let states = Constellation::qpsk();
     let moments = Moments::of(&states, 0.5).unwrap();
     let error = DiscreteRate::of(&Preset::Metro50Km.link(), &states, &moments).unwrap_err();

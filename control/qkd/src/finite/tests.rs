@@ -172,7 +172,7 @@ fn estimation_after_correction_gives_the_published_table() {
 }
 
 #[test]
-fn a_block_that_bounds_nothing_gives_no_key() {
+fn a_block_too_small_to_bound_the_channel_gives_no_key() {
     let link = Link {
         block: Block::new(10_000).unwrap(),
         ..Preset::Metro50Km.at_km(200.0).unwrap()
@@ -184,7 +184,7 @@ fn a_block_that_bounds_nothing_gives_no_key() {
 }
 
 #[test]
-fn the_worst_channel_is_worse_and_closes_in_with_the_block() {
+fn the_worst_channel_approaches_the_real_one_as_the_block_grows() {
     let link = Preset::Metro50Km.link();
     let channel = link.channel();
     let epsilon = link.block.proof().epsilon();
@@ -198,7 +198,7 @@ fn the_worst_channel_is_worse_and_closes_in_with_the_block() {
 }
 
 #[test]
-fn with_every_frame_failing_no_key_is_left() {
+fn no_key_if_every_frame_fails() {
     for proof in [Proof::LGG_2010, Proof::COMPOSABLE] {
         let link = Preset::Metro50Km.link();
         let link = Link {

@@ -7,7 +7,7 @@ use crate::preset::Preset;
 use crate::receiver::{Detection, Receiver, Trust};
 
 #[test]
-fn fifty_km_of_standard_fibre_let_a_tenth_through() {
+fn fifty_km_of_standard_fibre_transmit_a_tenth() {
     let fibre = Fibre::standard(50.0).unwrap();
     assert_near("loss", fibre.loss_db(), 10.0, 1e-12);
     assert_near("T", fibre.transmittance(), 0.1, 1e-15);
@@ -91,18 +91,18 @@ fn the_error_names_value_range_and_fix() {
     let error = Receiver::trusted(Detection::Homodyne, 60.0, 0.1).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "receiver efficiency is 60.0, allowed is 0.01 to 1.0: give optics and photodiodes \
+        "receiver efficiency is 60.0, must be 0.01 to 1.0: give optics and photodiodes \
          together, 0.6 for 60 %"
     );
     let error = Fibre::standard(500.0).unwrap_err().to_string();
     assert!(
-        error.starts_with("fibre length is 500.0 km, allowed is 0.0 to 400.0 km: "),
+        error.starts_with("fibre length is 500.0 km, must be 0.0 to 400.0 km: "),
         "{error}"
     );
 }
 
 #[test]
-fn a_part_changed_leaves_the_others() {
+fn a_change_of_one_part_leaves_the_others() {
     let link = Preset::Metro50Km.link();
     let changed = link.with_modulation_variance_snu(7.0).unwrap();
     assert_eq!(changed.source.modulation_variance_snu(), 7.0);

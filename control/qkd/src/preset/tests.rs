@@ -3,7 +3,7 @@ use crate::preset::{Preset, UnknownPreset};
 use crate::supply::Supply;
 
 #[test]
-fn names_are_read_back() {
+fn every_name_parses_to_its_preset() {
     for preset in Preset::ALL {
         assert_eq!(preset.name().parse(), Ok(preset));
         assert!(preset.description().contains("not measured"));
@@ -12,7 +12,7 @@ fn names_are_read_back() {
 }
 
 #[test]
-fn an_unknown_name_is_answered_with_the_known_ones() {
+fn an_unknown_name_lists_the_known_ones() {
     let error = "tokyo-50km".parse::<Preset>().unwrap_err();
     assert_eq!(
         error,
@@ -53,7 +53,7 @@ fn the_modern_link_gives_more_than_a_megabit() {
 }
 
 #[test]
-fn at_its_own_length_a_preset_stays_what_it_is() {
+fn a_preset_at_its_own_length_is_unchanged() {
     for preset in Preset::ALL {
         let link = preset.link();
         let again = preset.at_km(link.fibre.km()).unwrap();
@@ -69,7 +69,7 @@ fn at_its_own_length_a_preset_stays_what_it_is() {
 }
 
 #[test]
-fn key_falls_with_length_and_ends() {
+fn the_rate_falls_with_length_to_zero() {
     let bits = |km| Supply::of(&Preset::Metro50Km.at_km(km).unwrap()).block_bits;
     assert!(bits(10.0) > bits(25.0) && bits(25.0) > bits(50.0) && bits(50.0) > bits(60.0));
     assert_eq!(bits(100.0), 0);

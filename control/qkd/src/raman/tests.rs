@@ -64,14 +64,14 @@ fn noise_equals_the_reference() {
 }
 
 #[test]
-fn a_line_of_no_length_scatters_nothing() {
+fn a_fibre_of_zero_length_has_no_raman_noise() {
     let light = ClassicalLight::new(0.0, Direction::Counter).unwrap();
     let noise = RamanNoise::of(&Fibre::standard(0.0).unwrap(), Band::C1550, &light);
     assert_eq!(noise.at_input_snu, 0.0);
 }
 
 #[test]
-fn nearly_equal_attenuations_meet_the_limit() {
+fn nearly_equal_attenuations_approach_the_limit() {
     let light = ClassicalLight::new(0.0, Direction::Co).unwrap();
     let noise = |attenuation| {
         let fibre = Fibre::new(50.0, attenuation).unwrap();
@@ -81,7 +81,7 @@ fn nearly_equal_attenuations_meet_the_limit() {
 }
 
 #[test]
-fn too_strong_a_neighbour_is_refused() {
+fn too_much_classical_light_is_refused() {
     let error = ClassicalLight::new(60.0, Direction::Co).unwrap_err();
     assert_eq!(error.field, "launch power of the classical channels");
     let light = ClassicalLight::new(30.0, Direction::Counter).unwrap();

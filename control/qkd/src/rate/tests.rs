@@ -103,7 +103,7 @@ fn an_ideal_homodyne_link_tends_to_half_the_repeaterless_bound() {
 }
 
 #[test]
-fn published_experiments_are_met() {
+fn rates_agree_with_published_experiments() {
     let rows = golden::rows(include_str!("../../vectors/reference_points.csv"));
     let mut compared = 0;
     for row in &rows {
@@ -145,7 +145,7 @@ fn published_experiments_are_met() {
 }
 
 #[test]
-fn eve_knows_nothing_of_a_line_without_loss_and_noise() {
+fn eve_has_no_information_without_loss_and_noise() {
     // The state stays pure; here the textbook form of the eigenvalues loses half of all digits.
     let channel = Channel::new(1.0, ExcessNoise::at_input_snu(0.0).unwrap()).unwrap();
     let source = Source::new(14.0, 1e6).unwrap();

@@ -38,10 +38,10 @@ impl fmt::Display for Section {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Inputs => "link",
-            Self::Asymptotic => "endless blocks",
+            Self::Asymptotic => "infinite blocks",
             Self::Finite => "blocks of this size",
-            Self::Supply => "what a KME gets",
-            Self::Beside => "the same, judged otherwise",
+            Self::Supply => "supply of a KME",
+            Self::Beside => "the same link, other assumptions",
         })
     }
 }

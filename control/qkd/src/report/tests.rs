@@ -71,7 +71,7 @@ fn all_inputs_are_shown() {
 }
 
 #[test]
-fn no_number_is_infinite_and_what_is_missing_says_why() {
+fn numbers_are_finite_and_missing_values_give_a_reason() {
     let link = Preset::Metro50Km.link();
     let back_to_back = Link {
         fibre: Fibre::standard(0.0).unwrap(),
@@ -118,7 +118,7 @@ fn numbers_are_readable() {
 }
 
 #[test]
-fn the_other_proof_and_the_untrusted_receiver_stand_beside_the_rate() {
+fn the_report_also_shows_the_other_proof_and_the_untrusted_receiver() {
     let bit_s = |km: f64| {
         let report = LinkReport::of(&Preset::Metro50Km.at_km(km).unwrap());
         let own = report.supply.average_bit_s;

@@ -26,7 +26,7 @@ fn a_block_of_key_is_the_rate_times_the_period_less_authentication() {
 }
 
 #[test]
-fn the_shares_explain_the_way_from_endless_blocks_to_the_supply() {
+fn the_shares_account_for_all_losses_between_infinite_blocks_and_the_supply() {
     let link = Preset::Metro50Km.link();
     let link = Link {
         source: link.source.with_overhead_share(0.1).unwrap(),
@@ -104,7 +104,7 @@ fn too_much_noise() {
 }
 
 #[test]
-fn a_modulation_that_is_far_too_weak_is_to_blame_not_the_noise() {
+fn a_far_too_weak_modulation_is_the_reason_not_the_noise() {
     let link = Preset::Metro50Km.link();
     let reason = no_key(link.with_modulation_variance_snu(0.001).unwrap());
     let NoKey::ModulationUnsuited {
@@ -174,7 +174,7 @@ fn too_small_a_block() {
     assert_eq!(Supply::of(&fixed).no_key, None);
     let text = reason.to_string();
     assert!(
-        text.starts_with("a block of 1e7 symbols is too small: key begins at"),
+        text.starts_with("a block of 1e7 symbols is too small: key needs"),
         "{text}"
     );
 }
@@ -190,7 +190,7 @@ fn no_block_large_enough() {
 }
 
 #[test]
-fn a_block_that_does_not_pay_for_itself() {
+fn a_block_shorter_than_its_authentication() {
     let link = Preset::Metro50Km.link();
     // Just above the smallest block the key is a few hundred bits.
     let smallest = smallest_block_symbols(&link).unwrap();

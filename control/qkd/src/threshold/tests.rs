@@ -10,7 +10,7 @@ use crate::threshold::{
 };
 
 #[test]
-fn key_ends_at_the_tolerable_noise() {
+fn the_rate_reaches_zero_at_the_tolerable_noise() {
     let link = Preset::Metro50Km.link();
     let most = tolerable_excess_noise_snu(&link).unwrap();
     let key = |snu: f64| {
@@ -26,7 +26,7 @@ fn key_ends_at_the_tolerable_noise() {
 }
 
 #[test]
-fn without_key_at_no_noise_there_is_no_tolerable_noise() {
+fn no_tolerable_noise_if_there_is_no_key_without_noise() {
     let link = Preset::Metro50Km.link();
     assert_eq!(
         tolerable_excess_noise_snu(&Link {
@@ -38,7 +38,7 @@ fn without_key_at_no_noise_there_is_no_tolerable_noise() {
 }
 
 #[test]
-fn key_begins_at_the_smallest_block() {
+fn the_rate_exceeds_zero_from_the_smallest_block() {
     for proof in [Proof::LGG_2010, Proof::COMPOSABLE] {
         let link = Preset::Metro50Km.link();
         let half = Estimation::disclosed(0.5).unwrap();
@@ -63,7 +63,7 @@ fn key_begins_at_the_smallest_block() {
 }
 
 #[test]
-fn where_no_block_gives_key_none_is_named() {
+fn no_smallest_block_if_no_block_gives_key() {
     let link = Preset::Metro50Km.link();
     assert_eq!(
         smallest_block_symbols(&Link {
@@ -75,7 +75,7 @@ fn where_no_block_gives_key_none_is_named() {
 }
 
 #[test]
-fn a_block_bears_less_noise_than_endless_ones() {
+fn a_finite_block_tolerates_less_noise_than_infinite_ones() {
     let link = Preset::Metro50Km.link();
     let most = finite_tolerable_excess_noise_snu(&link).unwrap();
     assert!((0.0665..0.068).contains(&most), "{most}");
@@ -91,7 +91,7 @@ fn a_block_bears_less_noise_than_endless_ones() {
 }
 
 #[test]
-fn key_ends_at_the_longest_fibre() {
+fn the_rate_reaches_zero_at_the_longest_fibre() {
     for preset in Preset::ALL {
         let longest = longest_km(&preset.link()).unwrap();
         let key = |km: f64| Finite::of(&preset.at_km(km).unwrap()).key_bit_per_symbol;

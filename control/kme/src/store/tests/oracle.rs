@@ -38,9 +38,10 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     let sae = 0..SAES.len();
+    let late_secs = prop_oneof![4 => Just(0), 1 => 1..20_u64];
     prop_oneof![
         2 => (0..300_u64).prop_map(|octets| Op::Fill { octets }),
-        4 => (sae.clone(), sae.clone(), 0..5_u64, 6..40_u64, prop_oneof![4 => Just(0), 1 => 1..20_u64])
+        4 => (sae.clone(), sae.clone(), 0..5_u64, 6..40_u64, late_secs)
             .prop_map(|(master, slave, number, octets, late_secs)| Op::Enc {
                 master, slave, number, bits: octets * 8, late_secs,
             }),
