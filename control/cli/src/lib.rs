@@ -21,19 +21,19 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  qmacsec lab                              two sites on this machine, real frames, a key every 3 s
-  qmacsec lab --rekey 500ms --duration 1m  the same, faster and longer
-  qmacsec link --km 50                     what the modelled CV-QKD link delivers, and why
-  qmacsec run --config site-a.toml         one encryptor
-  qmacsec status                           is it encrypting now, with which key, how old";
+  qmacsec lab                              run two sites with real frames and a key every 3 s
+  qmacsec lab --rekey 500ms --duration 1m  the same, with faster rekeying, for 1 minute
+  qmacsec link --km 50                     show the key rate of a modelled CV-QKD link
+  qmacsec run --config site-a.toml         run one encryptor
+  qmacsec status                           show if it encrypts, with which key, of which age";
 
 #[derive(Subcommand)]
 enum Command {
     /// Run two sites on this machine: KMEs, encryptors, hosts, live table, verdict
     Lab(lab::Args),
-    /// Run one encryptor until stopped
+    /// Run one encryptor until it is stopped
     Run(run::Args),
-    /// Check an encryptor's config and everything it names, without touching the network
+    /// Check the config of an encryptor and everything that it names; the network stays untouched
     Check(check::Args),
     /// Run lab KMEs, supplied by a modelled CV-QKD link
     Kme(kme::Args),
@@ -41,7 +41,7 @@ enum Command {
     Pki(pki::Args),
     /// Show the state of a running encryptor: key, age, counters, KME
     Status(status::Args),
-    /// Order a fresh key for our direction, now
+    /// Order a fresh key for the transmit direction
     Rekey(order::RekeyArgs),
     /// Apply the policy of the config, without losing a frame
     Reload(order::ReloadArgs),
@@ -49,7 +49,7 @@ enum Command {
     Zeroise(order::ZeroiseArgs),
     /// Show the used keys from the ledger, newest last
     Keys(keys::Args),
-    /// Compare ledgers with each other, and a capture with them
+    /// Compare the ledgers of both ends, and a capture of the line with them
     Ledger(ledger::Args),
     /// Show the secret key rate of the modelled CV-QKD link, with all inputs
     Link(link::Args),
@@ -77,7 +77,7 @@ pub fn main() -> ExitCode {
         Command::Link(args) => link::main(&args),
     };
     outcome.unwrap_or_else(|error| {
-        output::last_words(&in_words(&*error));
+        output::final_error(&in_words(&*error));
         ExitCode::from(limits::EXIT_FAILURE)
     })
 }
@@ -86,11 +86,11 @@ pub fn main() -> ExitCode {
 fn print_help(text: &clap::Error) -> ExitCode {
     let printed = text.print();
     let code = u8::try_from(text.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
-    match output::forgive(printed) {
+    match output::ignore_closed_pipe(printed) {
         // An error in the arguments stays an error even if its message cannot be written.
         Err(_) if text.use_stderr() => code,
         Err(error) => {
-            output::last_words(&in_words(&error));
+            output::final_error(&in_words(&error));
             ExitCode::from(limits::EXIT_FAILURE)
         }
         Ok(()) => code,

@@ -112,7 +112,7 @@ pub async fn run(
     let ledger = ledger.map(|path| LedgerFile::open_of(path, &config.encryptor.name, options));
     let ledger = ledger.transpose()?;
     info!(
-        "{} is up: {}, engine {}, peer {}, a fresh key every {}",
+        "{} is up: {}, engine {}, peer {}, rekey interval {}",
         config.encryptor.name,
         config.macsec.suite.0.name(),
         engine.name(),

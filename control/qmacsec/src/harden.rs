@@ -19,15 +19,16 @@ const EVERY_USER: [&str; 3] = ["0", "0", "4294967295"];
 /// RLIMIT_MEMLOCK, as on a laptop, is no reason not to encrypt.
 pub fn process() {
     if let Err(error) = setrlimit(Resource::RLIMIT_CORE, 0, 0) {
-        warn!(%error, "core dumps could not be forbidden: a crash could write keys to disk");
+        warn!(%error, "core dumps cannot be forbidden: a crash can write keys to disk");
     }
     if let Err(error) = prctl::set_dumpable(false) {
-        warn!(%error, "tracing could not be forbidden: another process of this user could read keys");
+        warn!(%error, "tracing cannot be forbidden: another process of this user can read keys");
     }
     let locked = lock_memory();
     if let Err(why) = &locked {
         warn!(
-            "memory is not locked ({why}): keys could reach the swap; fix: CAP_IPC_LOCK or `ulimit -l unlimited` (systemd: LimitMEMLOCK=infinity), or no swap"
+            "memory is not locked ({why}): keys can reach the swap; fix: grant CAP_IPC_LOCK, or \
+             set `ulimit -l unlimited` (systemd: LimitMEMLOCK=infinity), or use no swap"
         );
     }
     let _first = MEMORY_LOCKED.set(locked.is_ok());

@@ -96,7 +96,7 @@ pub const LEDGER_PACK_AFTER: Duration = Duration::from_secs(30);
 /// Nice value of packing: the lowest priority.
 pub const LEDGER_PACK_NICE: i32 = 19;
 /// Time for which the status tells that a lost live file of the ledger was replaced by a new one.
-pub const LEDGER_LOSS_TOLD: Duration = Duration::from_secs(3600);
+pub const LEDGER_LOSS_SHOWN: Duration = Duration::from_secs(3600);
 /// Default limit for all segments of a ledger: more than ten years at the default interval.
 pub const LEDGER_MAX_LEN: u64 = 32_000_000_000;
 /// Smallest limit for all segments: a few segments, and space to pack one.

@@ -30,13 +30,13 @@ const LINES_MAX: usize = 1024;
 /// Limit of octets in a line; the rest is cut off.
 const LINE_LEN_MAX: usize = 4096;
 /// Limit of time at exit to write the last lines.
-const FAREWELL: Duration = Duration::from_secs(1);
+const LAST_LINES_TIME: Duration = Duration::from_secs(1);
 /// Time between two checks for space in the queue, at exit.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Lines lost since the start, and the part of them that the log has reported.
 static LOST: AtomicU64 = AtomicU64::new(0);
-static TOLD: AtomicU64 = AtomicU64::new(0);
+static REPORTED: AtomicU64 = AtomicU64::new(0);
 /// The queue of the log thread.
 static THREAD: OnceLock<SyncSender<Entry>> = OnceLock::new();
 
@@ -148,18 +148,19 @@ fn write_lines(to: &impl AsFd, inbox: &Receiver<Entry>) {
         if cut {
             LOST.fetch_add(1, Ordering::Relaxed);
         } else {
-            tell_of_lost();
+            report_lost();
         }
     }
 }
 
 /// Reports the number of lost lines, once lines can be written again.
-fn tell_of_lost() {
+fn report_lost() {
     let lost = lost();
-    let untold = lost - TOLD.swap(lost, Ordering::Relaxed);
-    if untold > 0 {
+    let unreported = lost - REPORTED.swap(lost, Ordering::Relaxed);
+    if unreported > 0 {
         warn!(
-            "{untold} log lines were lost: what reads the log was too slow, or its disk was full"
+            "{unreported} log lines are lost: the reader of the log was too slow, or its disk was \
+             full"
         );
     }
 }
@@ -167,7 +168,7 @@ fn tell_of_lost() {
 impl Drop for Log {
     fn drop(&mut self) {
         let Some(lines) = self.0.take() else { return };
-        let deadline = Instant::now() + FAREWELL;
+        let deadline = Instant::now() + LAST_LINES_TIME;
         let (done, written) = sync_channel(1);
         let mut flush = Entry::Flush(done);
         loop {

@@ -107,7 +107,7 @@ impl fmt::Display for NoKey {
         let Self { link, reason, .. } = self;
         write!(f, "the modelled link {link} gives no key: {reason}; ")?;
         match self.key_ends_km {
-            Some(km) => write!(f, "key ends at {km} km"),
+            Some(km) => write!(f, "the longest link with key has {km} km"),
             None => f.write_str("it gives none at any length"),
         }
     }

@@ -23,7 +23,9 @@ pub(crate) fn warn_of_distance(config: &EncryptorConfig, core: Option<usize>) {
         let paths = (Path::new(INTERFACES), Path::new(NODES));
         if let Some(node) = distant(paths, interface, core) {
             warn!(
-                "worker.cores: core {core} is not on NUMA node {node}, where {side} interface {interface} is: each frame crosses between nodes; choose cores of `lscpu | grep node{node}`"
+                "worker.cores: core {core} is not on NUMA node {node} of the {side} interface \
+                 {interface}, so each frame crosses between nodes; fix: choose cores of \
+                 `lscpu | grep node{node}`"
             );
         }
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use nix::unistd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// Limit of time in which [`last_words`] waits for a reader that does not read.
+/// Limit of time in which [`final_error`] waits for a reader that does not read.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A writable pipe accepts this many octets without blocking (PIPE_BUF).
 const PIECE: usize = 4096;
@@ -26,7 +26,7 @@ const PIECE: usize = 4096;
 /// Standard output cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "standard output cannot be written ({0}); fix: make room where it goes, or send it elsewhere"
+    "standard output cannot be written ({0}); fix: free space there, or send the output elsewhere"
 )]
 pub struct OutputError(#[from] io::Error);
 
@@ -53,7 +53,7 @@ pub use note;
 /// # Errors
 /// The output cannot be written. A closed pipe is no error.
 pub fn write(text: impl fmt::Display) -> Result<(), OutputError> {
-    forgive(write_all(io::stdout().lock(), text.to_string().as_bytes()))
+    ignore_closed_pipe(write_all(io::stdout().lock(), text.to_string().as_bytes()))
 }
 
 /// Writes one line to standard output. `outln!` is shorter.
@@ -73,7 +73,7 @@ pub fn note_line(text: Arguments<'_>) {
 
 /// Writes the reason for the end of the process to standard error. Unlike `note!`, it waits for a
 /// slow reader only up to a limit: the process must end, so that it can be started again.
-pub fn last_words(text: &str) {
+pub fn final_error(text: &str) {
     let stderr = io::stderr();
     for piece in format!("{text}\n").as_bytes().chunks(PIECE) {
         if !takes_a_piece(&stderr, Some(PATIENCE)) || write_all(&stderr, piece).is_err() {
@@ -86,7 +86,7 @@ pub fn last_words(text: &str) {
 ///
 /// # Errors
 /// Any other failure of the write.
-pub fn forgive(written: io::Result<()>) -> Result<(), OutputError> {
+pub fn ignore_closed_pipe(written: io::Result<()>) -> Result<(), OutputError> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError(error)),
         Ok(()) | Err(_) => Ok(()),

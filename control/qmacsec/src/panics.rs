@@ -20,7 +20,7 @@ static FIRST: OnceLock<String> = OnceLock::new();
 /// Logs and stores panics from now on.
 pub(crate) fn watch() {
     panic::set_hook(Box::new(|panic| {
-        let text = words(panic);
+        let text = text_of(panic);
         error!("bug: {text}; please report this");
         let _only_the_first_counts = FIRST.set(text);
         let backtrace = Backtrace::capture();
@@ -35,7 +35,7 @@ pub(crate) fn first() -> Option<&'static str> {
     FIRST.get().map(String::as_str)
 }
 
-fn words(panic: &PanicHookInfo<'_>) -> String {
+fn text_of(panic: &PanicHookInfo<'_>) -> String {
     let thread = thread::current();
     let name = thread.name().unwrap_or("without a name");
     let text = panic.payload_as_str().unwrap_or("without a text");

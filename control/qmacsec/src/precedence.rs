@@ -16,11 +16,11 @@ use crate::limits::CONTROL_NICE;
 /// are those of pinned workers, empty if they are not pinned. A refusal by the system is ignored.
 pub fn give_way_to(cores: &[usize]) {
     if let Err(error) = leave(cores) {
-        debug!(%error, "control stays on the workers' cores");
+        debug!(%error, "control cannot leave the workers' cores");
     }
     // Linux sets this per thread.
     if let Err(error) = setpriority_process(None, CONTROL_NICE) {
-        debug!(%error, "control does not give way to the workers");
+        debug!(%error, "the priority of control cannot be lowered");
     }
 }
 

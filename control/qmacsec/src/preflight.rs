@@ -147,16 +147,16 @@ impl Look<'_> {
         let wrong = |problem: String| {
             self.wrong("encryptor.ledger", problem)
                 .value(path.display())
-                .fix("name a file in a folder that this user may write")
+                .fix("name a file in a folder that this user may write to")
         };
         if let Some(problem) = folder_problem(path) {
-            return Err(wrong(format!("cannot be kept there: {problem}")));
+            return Err(wrong(format!("cannot be created there: {problem}")));
         }
         if same_place(path, &self.config.encryptor.status_socket) {
             return Err(self
                 .wrong("encryptor.ledger", "is also the status socket")
                 .value(path.display())
-                .fix("give the ledger and status_socket a path each"));
+                .fix("give each of ledger and status_socket its own path"));
         }
         let kind = fs::metadata(path).map(|about| about.file_type());
         match kind {
@@ -166,7 +166,7 @@ impl Look<'_> {
                     || kind.is_char_device()
                     || kind.is_block_device() =>
             {
-                Err(wrong("is no file".to_owned()))
+                Err(wrong("is not a file".to_owned()))
             }
             _ => {
                 let found = ledger::inspect_of(path, &self.config.encryptor.name);
@@ -184,9 +184,9 @@ impl Look<'_> {
         match &red.netns {
             None => self.at_interface("red.interface", &red.interface, look()),
             Some(netns) if !netns.exists() => Err(self
-                .wrong("red.netns", "there is no such network namespace")
+                .wrong("red.netns", "the network namespace does not exist")
                 .value(netns.display())
-                .fix("`ip netns list` names those of this machine, in /run/netns")),
+                .fix("`ip netns list` shows the namespaces in /run/netns")),
             // A user without the right to enter the namespace cannot check the interface.
             Some(netns) => match inside(netns, || Ok(look())) {
                 Ok(looked) => self.at_interface("red.interface", &red.interface, looked),

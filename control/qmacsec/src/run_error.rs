@@ -38,7 +38,7 @@ pub enum RunError {
     #[error("rekey: {0}")]
     Rekey(#[from] rekey::ConfigError),
     /// A thread of the process has died: a bug. No frame passes without it.
-    #[error("{0}; fix: start it again, and report this")]
+    #[error("{0}; fix: restart it, and report this")]
     Fault(String),
     /// The system returned an error.
     #[error("{what}: {cause}")]

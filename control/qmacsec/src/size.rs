@@ -57,7 +57,7 @@ impl TryFrom<String> for Size {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
-            .map_err(|error: NoSize| format!("is no size; fix: {error}"))
+            .map_err(|error: NoSize| format!("is not a size; fix: {error}"))
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_as_they_are_shown_and_in_other_spellings() {
+    fn sizes_parse_in_their_own_form_and_in_others() {
         for (text, octets, shown) in [
             ("4GB", 4_000_000_000, "4GB"),
             ("2TB", 2_000_000_000_000, "2TB"),

@@ -35,18 +35,18 @@ fn every_command_has_help_with_an_example() {
         let mut lines = help.stdout.lines().peekable();
         while let Some(line) = lines.next() {
             if line.trim_start().starts_with("--") && line.starts_with("      ") {
-                let told = line.trim().contains("  ")
+                let described = line.trim().contains("  ")
                     || lines
                         .peek()
                         .is_some_and(|next| next.starts_with("          "));
-                assert!(told, "{command}: {line}");
+                assert!(described, "{command}: {line}");
             }
         }
     }
 }
 
 #[test]
-fn what_cannot_be_asked_is_refused() {
+fn wrong_arguments_are_refused() {
     for args in [
         &[][..],
         &["fly"],
@@ -188,7 +188,7 @@ fn every_input_of_link_that_is_shown_can_be_set() {
 }
 
 #[test]
-fn link_says_what_ends_its_key_and_what_other_judges_would_say() {
+fn link_gives_the_reason_for_no_key_and_the_rates_under_other_assumptions() {
     let report = link("--km 50");
     let number = |key: &str| {
         report["link"][key]
@@ -246,7 +246,7 @@ fn link_says_what_ends_its_key_and_what_other_judges_would_say() {
 }
 
 #[test]
-fn a_lab_over_a_link_without_key_says_so_at_once() {
+fn a_lab_over_a_link_without_key_ends_at_once_with_the_reason() {
     let began = std::time::Instant::now();
     let ended = run(
         PROGRAM,
@@ -260,7 +260,9 @@ fn a_lab_over_a_link_without_key_says_so_at_once() {
     let ends = verdict["no_key"]["key_ends_km"].as_f64().unwrap();
     assert!((60.0..75.0).contains(&ends), "{ends}");
     assert!(
-        ended.stderr.contains(&format!("key ends at {ends} km")),
+        ended
+            .stderr
+            .contains(&format!("the longest link with key has {ends} km")),
         "{}",
         ended.stderr
     );
@@ -381,7 +383,7 @@ fn pki_adds_an_sae_to_the_authority_that_is_there() {
 }
 
 #[test]
-fn status_without_a_daemon_says_the_fix() {
+fn status_without_a_daemon_names_the_fix() {
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("none.sock");
     let ended = run(PROGRAM, ["status", "--socket", absent.to_str().unwrap()]);
@@ -404,5 +406,5 @@ fn status_without_a_daemon_says_the_fix() {
     );
     answer.join().unwrap();
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
-    assert!(ended.stderr.contains("no qmacsec"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("not a qmacsec"), "{}", ended.stderr);
 }

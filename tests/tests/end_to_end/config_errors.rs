@@ -134,7 +134,7 @@ const ENCRYPTOR: &[Mistake] = &[
         "suite = \"aes\"",
         &[
             "(macsec.suite) = \"aes\"",
-            "no cipher suite",
+            "not a cipher suite",
             "fix: gcm-aes-xpn-256",
         ],
     ),
@@ -167,7 +167,7 @@ const ENCRYPTOR: &[Mistake] = &[
         "interval = \"soon\"",
         &[
             "(rekey.interval) = \"soon\"",
-            "no duration",
+            "not a duration",
             "fix: write a number with its unit",
         ],
     ),
@@ -196,8 +196,8 @@ const ENCRYPTOR: &[Mistake] = &[
         "destination = \"nowhere\"",
         &[
             "(rekey.destination) = \"nowhere\"",
-            "no MAC address",
-            "fix: six pairs",
+            "not a MAC address",
+            "fix: write six pairs",
         ],
     ),
     // This box.
@@ -206,8 +206,8 @@ const ENCRYPTOR: &[Mistake] = &[
         "name = \"site-a\"\nmac = \"02:00\"\n",
         &[
             "(encryptor.mac) = \"02:00\"",
-            "no MAC address",
-            "fix: six pairs",
+            "not a MAC address",
+            "fix: write six pairs",
         ],
     ),
     mistake(
@@ -215,7 +215,7 @@ const ENCRYPTOR: &[Mistake] = &[
         "name = \"site-a\"\nengine = \"enigma\"\n",
         &[
             "(encryptor.engine) = \"enigma\"",
-            "no AES-GCM engine",
+            "not an AES-GCM engine",
             "fix: auto",
         ],
     ),
@@ -223,7 +223,11 @@ const ENCRYPTOR: &[Mistake] = &[
     mistake(
         "\"https://127",
         "\"http://127",
-        &["kme.url = http://127.0.0.1:8443", "no https URL", "fix: "],
+        &[
+            "kme.url = http://127.0.0.1:8443",
+            "not an https URL",
+            "fix: ",
+        ],
     ),
     mistake(
         "\"https://127.0.0.1:8443\"",
@@ -263,7 +267,7 @@ const ENCRYPTOR: &[Mistake] = &[
             "peer.psk_file",
             "nothing.psk",
             "cannot be read",
-            "fix: make one with `qmacsec pki --psk",
+            "fix: create one with `qmacsec pki --psk",
         ],
     ),
     mistake(
@@ -517,7 +521,7 @@ const LAB_KME: &[Mistake] = &[
     mistake(
         "sae_ids = [\"sae-b\"]",
         "sae_ids = [\"sae-a\"]",
-        &["kme.sae_ids = \"sae-a\"", "twice", "fix: "],
+        &["kme.sae_ids = \"sae-a\"", "use each ID once", "fix: "],
     ),
     mistake(
         "preset = \"metro-50km\"",
@@ -533,12 +537,12 @@ const LAB_KME: &[Mistake] = &[
     mistake(
         "key_life = \"60s\"",
         "key_life = \"long\"",
-        &["(link.key_life) = \"long\"", "no duration", "fix: "],
+        &["(link.key_life) = \"long\"", "not a duration", "fix: "],
     ),
     mistake(
         "sae_ids = [\"sae-b\"]",
         "sae_ids = []",
-        &["kme.sae_ids", "kme-b serves nobody", "fix: "],
+        &["kme.sae_ids", "kme-b serves no SAE", "fix: "],
     ),
     mistake(
         "pki/kme-a.pem",

@@ -119,7 +119,7 @@ fn a_port_held_down_names_the_one_that_is_lost() {
     let pair = DaemonPair::start(PROGRAM, &settings);
     pair.wait_for_keys();
     ip("link set black-b down");
-    let words = ["LINE DOWN", "black-a", "red is kept down"];
+    let words = ["LINE DOWN", "black-a", "red is held down"];
     says(&pair, Site::A, &words, false);
     ip("link set black-b up");
     says(&pair, Site::A, &["ENCRYPTING"], true);

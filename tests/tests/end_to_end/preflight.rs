@@ -76,12 +76,15 @@ const TRAPS: &[Mistake] = &[
     mistake(
         "mtu = 1500",
         "mtu = 1500\nnetns = \"/run/netns/absent\"",
-        &["red.netns = /run/netns/absent", "no such network namespace"],
+        &[
+            "red.netns = /run/netns/absent",
+            "network namespace does not exist",
+        ],
     ),
     mistake(
         "\"site-a.sock\"",
         "\"absent/site-a.sock\"",
-        &["encryptor.status_socket", "no such folder", "fix: "],
+        &["encryptor.status_socket", "folder does not exist", "fix: "],
     ),
     mistake(
         "\"site-a.sock\"",
@@ -89,15 +92,15 @@ const TRAPS: &[Mistake] = &[
         &[
             "encryptor.status_socket",
             "precious",
-            "is no socket",
-            "left alone",
+            "is not a socket",
+            "not replaced",
             "fix: ",
         ],
     ),
     mistake(
         "\"site-a.sock\"",
         "\"pki\"",
-        &["encryptor.status_socket", "is no socket", "fix: "],
+        &["encryptor.status_socket", "is not a socket", "fix: "],
     ),
     mistake(
         "\"site-a.sock\"",
@@ -108,17 +111,22 @@ const TRAPS: &[Mistake] = &[
     mistake(
         "name = \"site-a\"\n",
         "name = \"site-a\"\nledger = \"absent/site-a.ledger\"\n",
-        &["encryptor.ledger", "no such folder", "fix: "],
+        &["encryptor.ledger", "folder does not exist", "fix: "],
     ),
     mistake(
         "name = \"site-a\"\n",
         "name = \"site-a\"\nledger = \"precious\"\n",
-        &["encryptor.ledger", "is no ledger", "left alone", "fix: "],
+        &[
+            "encryptor.ledger",
+            "is not a ledger",
+            "stays unchanged",
+            "fix: ",
+        ],
     ),
     mistake(
         "name = \"site-a\"\n",
         "name = \"site-a\"\nledger = \"fifo.ledger\"\n",
-        &["encryptor.ledger", "is no file", "fix: "],
+        &["encryptor.ledger", "is not a file", "fix: "],
     ),
     mistake(
         "cores = []",
@@ -138,17 +146,17 @@ const TRAPS: &[Mistake] = &[
     mistake(
         "pair-a.psk",
         "zeros.psk",
-        &["peer.psk_file", "no random number", "qmacsec pki --psk"],
+        &["peer.psk_file", "not a random number", "qmacsec pki --psk"],
     ),
     mistake(
         "pair-a.psk",
         "same.psk",
-        &["peer.psk_file", "no random number", "qmacsec pki --psk"],
+        &["peer.psk_file", "not a random number", "qmacsec pki --psk"],
     ),
     mistake(
         "pair-a.psk",
         "pattern.psk",
-        &["peer.psk_file", "no random number", "qmacsec pki --psk"],
+        &["peer.psk_file", "not a random number", "qmacsec pki --psk"],
     ),
     mistake(
         "pair-a.psk",
@@ -281,8 +289,8 @@ fn only_the_socket_of_a_dead_daemon_is_replaced() {
     let dead = start("dead.sock");
     assert_eq!(dead.code, Some(124), "it ran: {}", dead.stderr);
     for (name, words) in [
-        ("precious", "is no socket"),
-        ("pki", "is no socket"),
+        ("precious", "is not a socket"),
+        ("pki", "is not a socket"),
         ("live.sock", "is in use"),
     ] {
         let _listener =

@@ -8,7 +8,7 @@ const RECORD_HEAD_LEN: usize = 16;
 /// The modified format adds interface, protocol and packet type.
 const MODIFIED_HEAD_LEN: usize = 24;
 /// Bit of the link-type field: the field also holds the length of the FCS.
-const FCS_TOLD: u32 = 0x0400_0000;
+const FCS_PRESENT: u32 = 0x0400_0000;
 
 /// A file whose header was read.
 pub(super) struct Pcap {
@@ -47,7 +47,7 @@ impl Pcap {
             return Err(CaptureError::NoCapture("a pcap of an unknown version"));
         }
         let network = order.u32(header, 20);
-        let fcs_len = match network & FCS_TOLD {
+        let fcs_len = match network & FCS_PRESENT {
             0 => 0,
             _ => (network >> 28) as u8 * 2,
         };
@@ -107,6 +107,6 @@ fn other_kind(magic: [u8; 4]) -> &'static str {
         [b'R', b'T', b'S', b'S'] | [b'G', b'M', b'B', b'U'] => {
             "a Network Monitor capture, which cannot be read"
         }
-        _ => "no capture that can be read",
+        _ => "not a capture that can be read",
     }
 }

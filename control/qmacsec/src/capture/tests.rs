@@ -202,7 +202,7 @@ fn all_six_forms_of_pcap_give_the_same() {
 }
 
 #[test]
-fn the_fcs_is_no_part_of_a_frame() {
+fn the_fcs_is_not_part_of_a_frame() {
     let form = Classic {
         big: true,
         magic: MICROSECONDS,
@@ -294,7 +294,7 @@ fn old_and_simple_packets_are_read() {
 }
 
 #[test]
-fn a_file_that_is_no_capture_is_named() {
+fn a_file_that_is_not_a_capture_is_named() {
     for (octets, name) in [
         (&b"not a capture"[..], "no capture"),
         (b"", "shorter"),
@@ -329,7 +329,7 @@ fn a_file_that_is_no_capture_is_named() {
 }
 
 #[test]
-fn tags_and_cooked_heads_stand_in_front_of_the_payload() {
+fn tags_and_cooked_headers_come_before_the_payload() {
     let payload = |link: Link, frame: &[u8]| {
         let payload = link.payload(frame)?;
         Some((payload.ethertype, payload.octets.to_vec(), payload.source))
@@ -367,7 +367,7 @@ fn tags_and_cooked_heads_stand_in_front_of_the_payload() {
 
 proptest! {
     #[test]
-    fn of_a_file_that_is_cut_all_whole_records_count(
+    fn all_whole_records_of_a_cut_file_count(
         part in 0.0..1.0_f64,
         big: bool,
         ng: bool,
@@ -403,7 +403,10 @@ proptest! {
     }
 
     #[test]
-    fn no_octets_bring_it_down(mut octets in proptest::collection::vec(any::<u8>(), 0..400), form in 0..3_u8) {
+    fn no_octets_cause_a_panic(
+        mut octets in proptest::collection::vec(any::<u8>(), 0..400),
+        form in 0..3_u8,
+    ) {
         let front: &[u8] = match form {
             0 => &[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0],
             1 => &[0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a],

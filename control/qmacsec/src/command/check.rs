@@ -14,13 +14,14 @@ use crate::preflight::{self, Examined};
 /// Arguments of `qmacsec check`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Does what `run` does before it opens anything, as the user who asks: files and their rights, interfaces,
-cores, folders. Exit code: 0 if nothing is wrong, 1 otherwise, with every mistake that it can see.
+Makes the checks that `run` makes before it opens anything, with the rights of the present user: \
+files and their rights, interfaces, cores, folders. It prints every mistake that it finds.
+Exit code: 0 if it finds no mistake, otherwise 1.
 
 Example:
   qmacsec check --config /etc/qmacsec/site-a.toml")]
 pub struct Args {
-    /// The encryptor's config file (TOML)
+    /// Config file of the encryptor (TOML)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
@@ -47,7 +48,7 @@ pub fn main(args: &Args) -> Outcome {
         config.encryptor.engine.0.name()
     )?;
     outln!(
-        "  peer {} (SAE {}), a fresh key every {}, the last one held for {} at most",
+        "  peer {} (SAE {}), rekey interval {}, a key is used for {} at most",
         config.the_peer().name,
         config.the_peer().sae_id,
         config.rekey.interval,
@@ -67,13 +68,14 @@ fn ledger_words(found: &ledger::Inspection) -> String {
     let cut = match found.cut {
         0 => String::new(),
         octets => format!(
-            "; {octets} octets behind the last one are no entry, as a power cut leaves them: `run` cuts them off"
+            "; {octets} octets after the last entry are not an entry, as after a power cut: `run` \
+             cuts them off"
         ),
     };
     let lost = found.lost.map_or_else(String::new, |lost| {
         format!(
-            "; {lost}: `run` begins a new file behind the last entry known, and keeps an odd one \
-             aside"
+            "; {lost}: `run` begins a new file after the last known entry, and moves any other \
+             file aside"
         )
     });
     format!(
@@ -85,13 +87,13 @@ fn ledger_words(found: &ledger::Inspection) -> String {
 /// Prints the policy table in the order that applies to frames from red.
 fn print_policy(config: &EncryptorConfig) -> Result<(), OutputError> {
     let policy = &config.policy.table;
-    outln!("  frames from red, the first line that matches decides:")?;
+    outln!("  frames from red; the first line that matches applies:")?;
     for (line, action) in policy.lines() {
-        let aloud = match action {
+        let mark = match action {
             Action::Bypass => "   <- IN CLEAR on the line, both ways",
             Action::Protect | Action::Discard => "",
         };
-        outln!("    {:<8} {line}{aloud}", action.name())?;
+        outln!("    {:<8} {line}{mark}", action.name())?;
     }
     let tags = config.macsec.clear_vlan_tags;
     if tags > 0 {
@@ -99,7 +101,8 @@ fn print_policy(config: &EncryptorConfig) -> Result<(), OutputError> {
     }
     if policy.bypasses_of().next().is_some() {
         outln!(
-            "  WARNING: frames that bypass are neither secret nor authentic; the other end must have the same rules"
+            "  WARNING: frames that bypass are neither secret nor authentic; the other end must \
+             have the same rules"
         )?;
     }
     Ok(())

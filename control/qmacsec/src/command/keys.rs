@@ -10,18 +10,18 @@ use crate::output::outln;
 /// Arguments of `qmacsec keys`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-The ledger is kept where the config says so: [encryptor] ledger = \"site-a.ledger\".
+The config names the ledger: [encryptor] ledger = \"site-a.ledger\".
 
 Example:
   qmacsec keys --ledger site-a.ledger --last 10")]
 pub struct Args {
-    /// The ledger's file, or the folder that holds it
+    /// File of the ledger, or the folder that holds it
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
     /// Number of keys to show, newest last
     #[arg(long, value_name = "N", default_value_t = 20)]
     last: usize,
-    /// One JSON record per line
+    /// Print JSON, one record per line
     #[arg(long)]
     json: bool,
 }

@@ -29,14 +29,15 @@ A config has one or two [[kme]] (the ends of one link) and a [link]:
   cert = \"pki/kme-a.pem\"
   key = \"pki/kme-a.key\"
   sae_ids = [\"sae-a\"]
-  skip_listen = \"127.0.0.1:8444\"   # only if SKIP is wanted as well
+  skip_listen = \"127.0.0.1:8444\"   # only to serve SKIP too
 
-The keys are modelled: their rate follows the link, their bits come from the system's random generator.
+The keys are modelled: their rate is that of the link, and their bits come from the random \
+generator of the system.
 
 Example:
   qmacsec kme --config kme.toml")]
 pub struct Args {
-    /// The KMEs' config file (TOML)
+    /// Config file of the KMEs (TOML)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
@@ -63,7 +64,7 @@ fn more_open_files() {
             hard,
         )
     {
-        warn!("the limit of {soft} open files stays: {error}");
+        warn!("the limit of {soft} open files cannot be raised: {error}");
     }
 }
 
@@ -96,7 +97,7 @@ fn order(kmes: &Kmes, fault: Option<KmeFault>) -> Done {
     }
     Done {
         done: true,
-        text: "as ordered".to_owned(),
+        text: "the fault is set as ordered".to_owned(),
         ..Done::default()
     }
 }
@@ -129,7 +130,7 @@ fn mistake(file: &Path, config: &KmeFile, error: &StartError) -> ConfigError {
             format!("{kme_id} cannot listen: {source}"),
         )
         .value(address)
-        .fix("a free port of an address that this machine has"),
+        .fix("a free port of a local address"),
         StartError::Tls { kme_id, source } => {
             let kme = config.kme.iter().find(|kme| &kme.kme_id == kme_id);
             let key = match (kme, source.path()) {
@@ -142,7 +143,7 @@ fn mistake(file: &Path, config: &KmeFile, error: &StartError) -> ConfigError {
             let fix = source.fix();
             let fix = fix.as_deref();
             ConfigError::new(file, key, problem)
-                .fix(fix.unwrap_or("a PEM file that holds what its key is for"))
+                .fix(fix.unwrap_or("a PEM file with the content that its key names"))
         }
         StartError::Entropy(_) => ConfigError::new(file, "", error.to_string()),
     }
@@ -184,7 +185,7 @@ async fn serve(
         };
         let served = kmes.serve_skip(&kme.kme_id, listen).await;
         if let Some(address) = served.map_err(|error| mistake(file, config, &error))? {
-            info!("{} speaks SKIP on {address}", kme.kme_id);
+            info!("{} serves SKIP on {address}", kme.kme_id);
         }
     }
     info!(

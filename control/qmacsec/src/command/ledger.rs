@@ -27,20 +27,24 @@ enum Command {
 /// Arguments of `qmacsec ledger verify`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-A ledger is named by its file; its sealed segments beside it belong to it. A folder that holds one ledger
-does as well.
+Name a ledger by its file; its sealed segments in the same folder belong to it. A folder that \
+holds one ledger names it too.
 
-Checks both hash chains; that neither ledger was rolled back behind what the other end has heard of it;
-that each key was used once, in one direction, with the same AN, epoch, suite and origin at both ends; that
-no more frames were let through than protected. With a capture of the line: that under one key no packet
-number came twice. A copy of a frame is no second use, also if a tap has appended octets to it.
+The command checks:
+- both hash chains are unbroken;
+- neither ledger was rolled back to before an entry that the other end knows;
+- each key was used once, in one direction, with the same AN, epoch, suite and origin at both ends;
+- the receiver accepted no more frames than the sender protected;
+- with a capture of the line: no packet number occurs twice under one key.
 
-Captures: pcap (microseconds, nanoseconds, modified) and pcapng, Ethernet or Linux cooked, with VLAN tags
-in front of the SecTAG, cut at a snap length that leaves 64 octets. Memory stays small however long ledgers
-and capture are; what is sorted goes to a temporary file in TMPDIR, or /var/tmp.
+A copy of a frame is not a second use, even if a tap has appended octets to it.
 
-Exit code: 0 sound; 1 something grave was found, or a file cannot be read; 2 NOT PROVEN: nothing grave was
-found, and too little could be checked.
+Captures: pcap (microseconds, nanoseconds, modified) and pcapng, Ethernet or Linux cooked, with \
+VLAN tags before the SecTAG, with a snap length of 64 octets or more. Ledgers and captures of any \
+length need little memory. Sorting uses a temporary file in TMPDIR, or in /var/tmp.
+
+Exit code: 0 sound; 1 a grave finding, or a file that cannot be read; 2 NOT PROVEN: no grave \
+finding, but too little could be checked.
 
 Example:
   qmacsec ledger verify site-a.ledger site-b.ledger --pcap line.pcapng")]
@@ -51,7 +55,7 @@ struct Verify {
     /// Ledger of the other end
     #[arg(value_name = "B")]
     b: PathBuf,
-    /// A capture of the line between them (pcapng or pcap)
+    /// Capture of the line between them, pcapng or pcap
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
 }
@@ -91,12 +95,12 @@ fn text(verification: &Verification) -> String {
         "chains: {a} and {b} entries in {a_segments} and {b_segments} segments, unbroken"
     ));
     line(format!(
-        "keys: {} told of alike by both ends, {} by one end alone",
+        "keys: {} recorded by both ends, {} by one end only",
         verification.keys, verification.one_sided
     ));
     if verification.heads > 0 {
         line(format!(
-            "heads: {} that one end heard of the other's ledger stand in it",
+            "heads: {} that one end received from the other are in its ledger",
             verification.heads
         ));
     }
@@ -108,7 +112,7 @@ fn text(verification: &Verification) -> String {
         ));
         if capture.copies > 0 {
             line(format!(
-                "copies: {} frames are copies of another, as far as they were captured",
+                "copies: {} frames are copies of other frames, as far as they were captured",
                 capture.copies
             ));
         }
@@ -135,7 +139,7 @@ fn text(verification: &Verification) -> String {
     };
     let frames = match &verification.line {
         Some(capture) => checked(verification, capture),
-        None => "no capture was given, no frame was checked".to_owned(),
+        None => "without a capture, no frame was checked".to_owned(),
     };
     line(format!(
         "{verdict}: {} keys compared; {frames}",
@@ -157,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_line_tells_how_much_was_checked() {
+    fn the_last_line_shows_how_much_was_checked() {
         let mut verification = Verification {
             keys: 9,
             frames: 7,

@@ -19,8 +19,9 @@ use crate::{limits, modelled_link};
 /// Arguments of `qmacsec link`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Rates hold for collective attacks. Whether the receiver is trusted decides everything: it is printed beside each rate.
-Every input that the report shows can be set; the others are those of the preset.
+The rates are valid for collective attacks. They depend strongly on whether the receiver is \
+trusted, so the report gives that with each rate. Every input in the report can be set; the \
+preset gives the others.
 
 Examples:
   qmacsec link --km 50
@@ -40,7 +41,7 @@ pub struct Args {
     /// Symbols sent per second, such as 1e6
     #[arg(long, value_name = "BAUD", allow_negative_numbers = true)]
     baud: Option<f64>,
-    /// Share of the symbols that carries no key: pilots, frame headers
+    /// Share of the symbols that carry no key: pilots, frame headers
     #[arg(long, value_name = "0..1", allow_negative_numbers = true)]
     overhead: Option<f64>,
     /// Modulation variance V_A, in shot-noise units; default: the best for this link
@@ -49,7 +50,7 @@ pub struct Args {
     /// Excess noise at the channel input, in shot-noise units
     #[arg(long, value_name = "SNU", allow_negative_numbers = true)]
     excess_noise: Option<f64>,
-    /// One quadrature or both
+    /// Detection of one quadrature or of both
     #[arg(long, value_enum)]
     detection: Option<DetectionName>,
     /// Efficiency eta of the receiver's optics and photodiodes
@@ -89,7 +90,7 @@ pub struct Args {
     /// disclosed
     #[arg(long, value_name = "HOW", value_parser = estimation, allow_negative_numbers = true)]
     estimation: Option<Estimation>,
-    /// The proof for a block of this size
+    /// Security proof for a block of this size
     #[arg(long, value_enum)]
     proof: Option<ProofName>,
     /// Failure probability of each step of the proof
@@ -122,7 +123,7 @@ enum ProofName {
 fn symbols(text: &str) -> Result<u64, String> {
     let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if number.is_nan() || number < 0.0 || (number.is_finite() && number.fract() != 0.0) {
-        return Err("not a number of symbols; fix: a whole number, such as 1e9".to_owned());
+        return Err("not a number of symbols; fix: give a whole number, such as 1e9".to_owned());
     }
     // The cast ends at the largest integer, which the check of the block's size refuses.
     Ok(number as u64)
@@ -132,9 +133,9 @@ fn estimation(text: &str) -> Result<Estimation, String> {
     if text == "after-correction" {
         return Ok(Estimation::AfterCorrection);
     }
-    let share: f64 = text
-        .parse()
-        .map_err(|_| "fix: after-correction, or a share such as 0.5".to_owned())?;
+    let share: f64 = text.parse().map_err(|_| {
+        "not a method; fix: give after-correction, or a share such as 0.5".to_owned()
+    })?;
     Estimation::disclosed(share).map_err(|error| error.to_string())
 }
 
@@ -157,7 +158,8 @@ pub fn main(args: &Args) -> Outcome {
         && let Some(limit) = limit_of_search(&link)
     {
         notes.push(format!(
-            "V_A {limit} SNU is the limit of the search: the best lies beyond, a modulator gives less"
+            "V_A {limit} SNU is the limit of the search: the best V_A is higher, but a modulator \
+             gives less"
         ));
     }
     if args.json {
@@ -302,8 +304,8 @@ fn summary(report: &LinkReport) -> String {
     let trust = report.link.receiver.trust();
     if let Some(reason) = report.supply.no_key {
         let end = match modelled_link::longest_km(&report.link) {
-            Some(km) => format!("with the best V_A key ends at {km} km"),
-            None => "there is none at any length".to_owned(),
+            Some(km) => format!("with the best V_A, the longest link with key has {km} km"),
+            None => "no length gives key".to_owned(),
         };
         return format!("no key ({proof}, {trust}): {reason}; {end}");
     }
@@ -311,7 +313,7 @@ fn summary(report: &LinkReport) -> String {
     let per_line = 2.0 * f64::from(limits::QKD_KEY_BITS) / limits::REKEY_INTERVAL.as_secs_f64();
     let [_, composable, untrusted, _] = report.beside.map(|beside| kbit_s(beside.average_bit_s));
     format!(
-        "{} ({proof}, {trust}): enough for {:.0} lines that change both their keys every {} s; \
+        "{} ({proof}, {trust}): enough for {:.0} lines that change both keys every {} s; \
          composable bound of the same block, receiver trusted: {composable}; receiver untrusted, \
          LGG 2010: {untrusted}",
         kbit_s(bit_s),

@@ -11,7 +11,8 @@ use crate::status::{Done, Request, request};
 /// Arguments of `qmacsec rekey`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Each direction's key is changed by its sender: this changes the key of what this box sends.
+The sender of each direction changes its key, so this changes the key for the frames that this \
+encryptor sends.
 
 Example:
   qmacsec rekey --socket /run/qmacsec/site-a.sock")]
@@ -27,8 +28,9 @@ pub struct RekeyArgs {
 /// Arguments of `qmacsec reload`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Takes over [policy] without losing a frame. Whatever else has changed in the file needs a restart: then
-nothing is taken over, and it is named. SIGHUP does the same; the log says what came of it.
+Applies [policy] without losing a frame. If other keys in the file have changed, they need a \
+restart: then nothing is applied, and these keys are named. SIGHUP does the same and logs the \
+result.
 
 Example:
   qmacsec check --config site-a.toml && qmacsec reload")]
@@ -44,8 +46,9 @@ pub struct ReloadArgs {
 /// Arguments of `qmacsec zeroise`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Wipes QKD keys, SAKs, expanded keys and the pair's secret in the memory of the daemon, confirmed by its
-workers, whether or not KME and peer are alive. Files stay as they are. Traffic stops at both ends.
+Wipes QKD keys, SAKs, expanded keys and the pair's secret in the memory of the daemon. The \
+workers confirm it. It needs neither the KME nor the peer. Files stay unchanged. Traffic stops at \
+both ends.
 
 Example:
   qmacsec zeroise --yes")]
@@ -85,7 +88,10 @@ pub fn reload(args: &ReloadArgs) -> Outcome {
 /// No daemon answers, or `--yes` is missing.
 pub fn zeroise(args: &ZeroiseArgs) -> Outcome {
     if !args.yes {
-        return Err("zeroise stops all traffic until the daemon is started anew; fix: if you mean it, add --yes".into());
+        return Err(
+            "zeroise stops all traffic until the daemon is restarted; fix: add --yes to confirm"
+                .into(),
+        );
     }
     let done: Done = request(&args.socket, Request::Zeroise)?;
     print(&done, args.json)

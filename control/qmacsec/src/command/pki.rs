@@ -13,14 +13,15 @@ use crate::output::outln;
 /// Arguments of `qmacsec pki`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Writes ca.pem, ca.key and NAME.pem, NAME.key for each KME and SAE: X.509 v3, EC P-256, keys mode 0600.
-Where the folder has an authority already, the KMEs and SAEs that are named are added to it.
-For a lab: the authority's key lies unencrypted beside the certificates, and nothing can be revoked.
+Writes ca.pem, ca.key and NAME.pem, NAME.key for each KME and SAE: X.509 v3, EC P-256, keys with \
+mode 0600. If the folder has an authority already, the named KMEs and SAEs are added to it. For a \
+lab only: the key of the authority is in the same folder without encryption, and no certificate \
+can be revoked.
 
 Examples:
   qmacsec pki --dir pki
   qmacsec pki --dir pki --kme kme-a=10.0.0.1 --kme kme-b=10.0.0.2 --sae sae-a --sae sae-b
-  qmacsec pki --dir pki --sae sae-c           one more SAE, by the authority that is there
+  qmacsec pki --dir pki --sae sae-c           one more SAE, with the existing authority
   qmacsec pki --dir pki --sae sae-c --overwrite --validity 90days    the same SAE, renewed
   qmacsec pki --psk pair.psk                  a fresh secret for a pair of encryptors")]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["dir", "psk"]))]
@@ -29,21 +30,19 @@ pub struct Args {
     /// Folder for the certificates
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
-    /// A KME, with further names and addresses under which it is reached; default for a new
-    /// authority: kme-a, kme-b
+    /// ID of a KME, with its other names and addresses; default for a new authority: kme-a, kme-b
     #[arg(long = "kme", value_name = "ID[=HOST,...]", requires = "dir")]
     kmes: Vec<String>,
-    /// An SAE (an encryptor, by the ID that the KMEs know); default for a new authority: sae-a,
-    /// sae-b
+    /// ID of an SAE, which is an encryptor for the KMEs; default for a new authority: sae-a, sae-b
     #[arg(long = "sae", value_name = "ID", requires = "dir")]
     saes: Vec<String>,
-    /// Validity of the certificates; default: 365 days, or as long as the authority
+    /// Validity of the certificates; default: 365 days, or up to the end of the authority
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, requires = "dir")]
     validity: Option<Duration>,
-    /// Replace existing files: those of the given names, or all files and the authority
+    /// Replace existing files: those of the given names, or all with the authority
     #[arg(long, requires = "dir")]
     overwrite: bool,
-    /// File for a fresh pre-shared secret (never replaced)
+    /// File for a fresh pre-shared secret; an existing file is never replaced
     #[arg(long, value_name = "FILE")]
     psk: Option<PathBuf>,
 }

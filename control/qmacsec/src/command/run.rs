@@ -17,12 +17,12 @@ A config file:
   [encryptor]
   name = \"site-a\"
   status_socket = \"/run/qmacsec.sock\"
-  # ledger = \"/var/lib/qmacsec/ledger\"    # one record for each key used
-  # ledger_max_size = \"32GB\"              # of all its files; the oldest go
-  # link_loss_forwarding = true  # one port without a link: the other is taken down
+  # ledger = \"/var/lib/qmacsec/ledger\"    # one record for each used key
+  # ledger_max_size = \"32GB\"              # of all its files; the oldest are removed
+  # link_loss_forwarding = true  # if one port loses its link, take the other down
 
   [red]                        # the site's LAN: plaintext
-  port = \"packet\"              # packet, xdp: an existing interface; tap: make one; dpdk: a NIC
+  port = \"packet\"              # packet, xdp: an existing interface; tap: a new one; dpdk: a NIC
   interface = \"eth1\"           # with dpdk: device = \"0000:3b:00.0\"; docs/manual/dpdk.md
 
   [black]                      # the line: ciphertext
@@ -30,13 +30,13 @@ A config file:
   interface = \"eth2\"           # its MTU is raised to the red MTU + 32
 
   [worker]
-  count = 1                    # frame workers: the same number at both ends
+  count = 1                    # frame workers; use the same number at both ends
   # cores = [2]                # pin them, one core each
-  # idle = \"busy\"              # never sleep: only with a core more than workers
+  # idle = \"busy\"              # never sleep; needs one more core than workers
 
-  # [[policy.rule]]            # without rules all is protected; docs/manual/policy.md
+  # [[policy.rule]]            # without rules, all frames are protected; docs/manual/policy.md
   # protocol = \"lldp\"
-  # action = \"bypass\"        # in clear! protect, bypass or discard
+  # action = \"bypass\"        # IN CLEAR; or protect, or discard
 
   [rekey]
   interval = \"3s\"
@@ -54,19 +54,21 @@ A config file:
   sae_id = \"sae-b\"
   psk_file = \"pair.psk\"        # qmacsec pki --psk pair.psk
 
-Needs CAP_NET_ADMIN and CAP_NET_RAW, for xdp ports CAP_BPF and CAP_IPC_LOCK as well. Logs to standard error; RUST_LOG=debug says more. A log that cannot be written, or that nobody reads, holds nothing up:
-its lines are lost and counted.
+The program needs CAP_NET_ADMIN and CAP_NET_RAW; xdp ports also need CAP_BPF and CAP_IPC_LOCK. It \
+logs to standard error; RUST_LOG=debug logs more. A full disk or a slow reader of the log delays \
+nothing: lines are lost and counted.
 
-If control stalls, the frame workers go on under the keys they have. If the process ends, whatever the reason, frames
-stop: start it again at once (systemd: Restart=always).
+If control stalls, the frame workers continue with the keys that they have. If the process ends \
+for any reason, frames stop: restart it at once (systemd: Restart=always).
 
-Exit code: 0 after SIGINT or SIGTERM; 1 when it cannot start; 70 when one of its threads has died, which is a bug and
-is logged: the process ends then, since no frame would pass it.
+Exit code: 0 after SIGINT or SIGTERM; 1 if it cannot start; 70 if one of its threads has died. \
+That is a bug. It is logged, and the process ends because frames would not pass without the \
+thread.
 
 Example:
   qmacsec check --config site-a.toml && qmacsec run --config site-a.toml")]
 pub struct Args {
-    /// The encryptor's config file (TOML)
+    /// Config file of the encryptor (TOML)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }

@@ -14,26 +14,27 @@ use crate::status::{
 /// Arguments of `qmacsec status`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-The first line is the headline. Frames pass, protected, both ways, where it says
+The first line is the headline. In these states, frames pass in both directions, protected:
 
-  ENCRYPTING      keys come in time
-  DEGRADED        keys run short, or go unrecorded: why, and until when
+  ENCRYPTING      keys arrive in time
+  DEGRADED        keys are short or unrecorded, or the ends differ; the reason follows
 
-and they do not, the first reason that holds being told, where it says
+In these states, frames do not pass. The status shows the first that applies:
 
-  ZEROISED        every key was wiped by `qmacsec zeroise`
-  FAULTY          a thread of the program has died, the process ends
+  ZEROISED        `qmacsec zeroise` has wiped every key
+  FAULTY          a thread of the program has died; the process ends
   LINE DOWN       the black port has no link, or its interface is gone
   RED DOWN        the red port has no link, or its interface is gone
-  CANNOT HEAR     a port does not get the frames that its interface gets
-  ENDS DISAGREE   the two boxes are set up differently
-  STARTING        for the first 10 s
+  CANNOT HEAR     a port does not receive the frames of its interface
+  ENDS DISAGREE   the two ends have different settings
+  STARTING        in the first 10 s
   NO PEER         no peer has proved the pair's secret
   PEER LOST       the peer is silent
-  NO KEY          a direction has no key, or its last one has reached its limit
+  NO KEY          a direction has no key, or its last key has reached its limit
 
-Exit code: 0 when user frames pass, protected, in both directions (ENCRYPTING, DEGRADED); 3 when they do
-not; 1 when no daemon answers, or the output cannot be written. A reader that closes the pipe changes nothing.
+Exit code: 0 if user frames pass in both directions, protected (ENCRYPTING, DEGRADED); 3 if they \
+do not; 1 if no daemon answers, or the output cannot be written. A closed pipe does not change \
+it.
 
 Examples:
   qmacsec status
@@ -46,8 +47,8 @@ pub struct Args {
     /// Print the whole report as JSON, for scripts
     #[arg(long)]
     json: bool,
-    /// Print metrics in the text format of Prometheus, for node_exporter's textfile collector. Exit
-    /// code 0; without a daemon the only metric is `qmacsec_up 0`
+    /// Print metrics in the text format of Prometheus, for node_exporter's textfile collector. The
+    /// exit code is 0. Without a daemon, the only metric is `qmacsec_up 0`
     #[arg(long, conflicts_with = "json")]
     prometheus: bool,
 }
@@ -161,13 +162,11 @@ pub(crate) fn text(report: &Report) -> String {
     }
     if let Some(side) = &report.held_down {
         line(format!(
-            "  {side} is kept down, since the other port has lost its link (link_loss_forwarding)"
+            "  {side} is held down because the other port has lost its link (link_loss_forwarding)"
         ));
     }
     if report.memory_locked == Some(false) {
-        line(
-            "  memory is NOT LOCKED: keys could reach the swap; the log says what to do".to_owned(),
-        );
+        line("  memory is NOT LOCKED: keys can reach the swap; the log gives the fix".to_owned());
     }
     if let Some(tag) = &report.line_tag {
         line(format!("  {tag}"));
@@ -189,7 +188,7 @@ pub(crate) fn text(report: &Report) -> String {
     ));
     if report.log_lines_lost > 0 {
         line(format!(
-            "  {} log lines could not be written: is the log's disk full, or its reader too slow?",
+            "  {} log lines are lost: is the disk of the log full, or its reader too slow?",
             report.log_lines_lost
         ));
     }
@@ -210,7 +209,7 @@ fn ledger_line(ledger: &LedgerReport) -> String {
         (Some(ms), error) => format!(
             "ledger: KEYS GO UNRECORDED for {} s: {}; {} records wait{lost}",
             ms / 1000,
-            error.as_deref().unwrap_or("the disk takes none"),
+            error.as_deref().unwrap_or("the disk takes no records"),
             ledger.waiting
         ),
         (None, _) => format!(
@@ -223,7 +222,7 @@ fn ledger_line(ledger: &LedgerReport) -> String {
 /// Formats one worker, or all of them together.
 fn workers(worker: &WorkerReport, line: &mut impl FnMut(String)) {
     if !worker.alive {
-        line("  a worker has DIED: no frame passes it; restart the daemon".to_owned());
+        line("  a worker has DIED: no frame passes it; fix: restart the daemon".to_owned());
     }
     for (name, port) in [("red  ", &worker.red), ("black", &worker.black)] {
         let PortReport {
@@ -254,7 +253,7 @@ fn direction(direction: &Direction) -> String {
     };
     format!(
         "AN {an}, epoch {epoch}, key_ID {key_id} ({}), {} ms old, {} switches, {}",
-        direction.key_origin.as_deref().unwrap_or("origin not told"),
+        direction.key_origin.as_deref().unwrap_or("unknown origin"),
         direction.key_age_ms.unwrap_or(0),
         direction.switches,
         direction.state,
@@ -265,7 +264,7 @@ fn direction(direction: &Direction) -> String {
 fn switch(switch: &Switch) -> String {
     let between = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e3;
     format!(
-        "last switch: offer to order {:.1} ms, in all workers {:.1} ms later",
+        "last switch: {:.1} ms from offer to order, in all workers {:.1} ms later",
         between(switch.offered_us, switch.told_us),
         between(switch.told_us, switch.installed_us),
     )

@@ -26,7 +26,7 @@ pub(crate) fn text(file: &Path) -> Result<String, ConfigError> {
     };
     let octets = keyclient::file::read(file, FILE_LEN_MAX);
     let octets = octets.map_err(|error| unreadable(error.to_string()))?;
-    String::from_utf8(octets.to_vec()).map_err(|_| unreadable("is no text in UTF-8".to_owned()))
+    String::from_utf8(octets.to_vec()).map_err(|_| unreadable("is not text in UTF-8".to_owned()))
 }
 
 /// Parses `text` as far as possible. Each unreadable part is reported and blanked, so that the

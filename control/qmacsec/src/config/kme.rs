@@ -105,7 +105,7 @@ impl KmeFile {
                 return Err(ConfigError::new(
                     file,
                     "kme.sae_ids",
-                    format!("{} serves nobody", kme.kme_id),
+                    format!("{} serves no SAE", kme.kme_id),
                 )
                 .fix("name the SAEs of this site: sae_ids = [\"sae-a\"]"));
             }
@@ -114,7 +114,7 @@ impl KmeFile {
             return Err(ConfigError::new(
                 file,
                 "kme.sae_ids",
-                "a key is for two SAEs, and only one is named",
+                "only one SAE is named, but a key is for two",
             )
             .fix("name both SAEs here, or add a second [[kme]] for the other end"));
         }

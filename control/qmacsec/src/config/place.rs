@@ -95,11 +95,13 @@ impl<'a> Place<'a> {
         let valid = self.interface.len() <= crate::limits::INTERFACE_NAME_MAX
             && (self.interface.bytes()).all(|b| b.is_ascii_graphic() && b != b'/');
         if !valid {
-            return Err(
-                ConfigError::new(file, key("interface"), "is no name of an interface")
-                    .value(format!("{:?}", self.interface))
-                    .fix("1 to 15 visible characters without a slash, as `ip link` shows it"),
-            );
+            return Err(ConfigError::new(
+                file,
+                key("interface"),
+                "is not the name of an interface",
+            )
+            .value(format!("{:?}", self.interface))
+            .fix("1 to 15 visible characters without a slash, as `ip link` shows it"));
         }
         Ok(())
     }
@@ -122,8 +124,8 @@ impl<'a> Place<'a> {
         }
         if self.device.is_none() {
             return Err(ConfigError::new(file, key("device"), "missing field").fix(
-                "add the line device = \"0000:3b:00.0\", a PCI address as `dpdk-devbind.py --status` \
-                 shows it",
+                "add the line device = \"0000:3b:00.0\", a PCI address from \
+                 `dpdk-devbind.py --status`",
             ));
         }
         Ok(())

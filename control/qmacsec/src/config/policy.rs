@@ -50,13 +50,16 @@ impl Policy {
                 ConfigError::new(file, format!("policy.rule {number}: {key}"), problem)
             };
             let rule = rule.rule().ok_or_else(|| {
-                wrong("protocol", "names what destination or ethertype names too")
+                wrong("protocol", "names the same as destination or ethertype")
                     .fix("a protocol stands for its destination or EtherType: give one of them")
             })?;
             if rule.action == Action::Bypass && rule.ethertype == Some(rekey_ethertype) {
-                return Err(wrong("ethertype", "is that of rekey frames")
+                return Err(wrong("ethertype", "is the EtherType of rekey frames")
                     .value(format!("{rekey_ethertype:#06x}"))
-                    .fix("these frames are the encryptor's own: another action, or another rekey.ethertype"));
+                    .fix(
+                        "give another action, or another rekey.ethertype: these frames are the \
+                         encryptor's own",
+                    ));
             }
             rules.push(rule);
         }

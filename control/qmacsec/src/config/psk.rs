@@ -26,7 +26,7 @@ impl Psk {
         let text =
             file::read_secret(file, limits::PSK_FILE_LEN_MAX).map_err(|error| match error {
                 FileError::Absent => wrong(format!("cannot be read: {error}")).fix(
-                    "make one with `qmacsec pki --psk FILE` and carry it to both sites by hand",
+                    "create one with `qmacsec pki --psk FILE` and carry it to both sites by hand",
                 ),
                 FileError::TooLong { len, .. } => {
                     wrong(format!("has {len} octets")).fix("64 to 128 hex digits, nothing else")
@@ -41,8 +41,8 @@ impl Psk {
                 .fix("32 to 64 octets: 64 to 128 hex digits"));
         }
         if let Some(why) = not_random(&octets) {
-            return Err(wrong(format!("is no random number: {why}"))
-                .fix("make one with `qmacsec pki --psk FILE` or `openssl rand -hex 32`"));
+            return Err(wrong(format!("is not a random number: {why}"))
+                .fix("create one with `qmacsec pki --psk FILE` or `openssl rand -hex 32`"));
         }
         Ok(Self(octets))
     }
@@ -87,11 +87,11 @@ fn not_random(octets: &[u8]) -> Option<&'static str> {
     if different == 1 {
         Some("all octets are the same")
     } else if (2..=octets.len() / 2).any(repeats) {
-        Some("the same octets come again and again")
+        Some("the same octets repeat again and again")
     } else if steps.all(|next| Some(next) == step) {
         Some("it counts")
     } else if different < limits::PSK_DIFFERENT_MIN {
-        Some("a few octets come too often")
+        Some("a few octets occur too often")
     } else if octets
         .iter()
         .all(|octet| octet.is_ascii_graphic() || *octet == b' ')

@@ -36,10 +36,10 @@ impl Rekey {
                 .fix("0x88b5 (default) or another free EtherType, the same at both ends"));
         }
         if self.destination.0.0 == [0; 6] {
-            let problem = "is the address of nobody";
+            let problem = "is not an address of an interface";
             return Err(ConfigError::new(file, "rekey.destination", problem)
                 .value(format!("{:?}", "00:00:00:00:00:00"))
-                .fix("leave it out, or give a group address or that of the other end"));
+                .fix("leave it out, or give a group address or the address of the other end"));
         }
         Ok(())
     }
@@ -47,9 +47,11 @@ impl Rekey {
     /// Checks that the times are consistent with each other.
     fn check_times(&self, file: &Path) -> Result<(), ConfigError> {
         if self.hold_max.0 < self.interval.0 * 2 {
-            return Err(ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")
-                .value(self.hold_max)
-                .fix("a key must live through at least one missed change: give two intervals or more"));
+            return Err(
+                ConfigError::new(file, "rekey.hold_max", "is shorter than two intervals")
+                    .value(self.hold_max)
+                    .fix("give two intervals or more: a key must outlast one missed change"),
+            );
         }
         let Some([first, second]) = self.stretch else {
             return Ok(());

@@ -87,13 +87,13 @@ impl Kme {
             .zip(self.addresses())
         {
             if !url.starts_with("https://") {
-                return Err(ConfigError::new(file, key, "is no https URL")
+                return Err(ConfigError::new(file, key, "is not an https URL")
                     .value(url)
-                    .fix("keys travel over mutual TLS only: https://host:port"));
+                    .fix("write https://host:port: keys travel over mutual TLS only"));
             }
             if port_of(url) == Some(0) {
                 return Err(
-                    ConfigError::new(file, key, "has port 0, where nobody listens")
+                    ConfigError::new(file, key, "has port 0, which no server uses")
                         .value(url)
                         .fix("give the port of the KME: https://host:port"),
                 );
@@ -109,7 +109,7 @@ impl Kme {
         }
         if self.fallback_url.as_ref() == Some(&self.url) {
             return Err(
-                ConfigError::new(file, "kme.fallback_url", "is the first KME again")
+                ConfigError::new(file, "kme.fallback_url", "is the same as the first KME")
                     .value(&self.url)
                     .fix("name another KME of this site, or leave it out"),
             );
@@ -118,7 +118,7 @@ impl Kme {
             return Err(ConfigError::new(
                 file,
                 "kme.fallback_kme_id",
-                "stands without a fallback_url",
+                "is given without a fallback_url",
             )
             .value(id)
             .fix("add fallback_url, or leave it out"));

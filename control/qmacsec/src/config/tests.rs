@@ -140,7 +140,7 @@ fn each_mistake_names_key_value_and_fix() {
         (
             "name = \"site-a\"",
             "name = \"site-a\"\nledger_max_size = \"32\"",
-            vec!["ledger_max_size", "is no size", "fix: write a whole"],
+            vec!["ledger_max_size", "is not a size", "fix: write a whole"],
         ),
         (
             "ca = \"ca.pem\"",
@@ -216,7 +216,7 @@ fn each_mistake_names_key_value_and_fix() {
         (
             "[kme]",
             "[rekey]\npolicy = \"hope\"\n[kme]",
-            vec!["rekey.policy", "no key policy", "fix: qkd-and-pqc"],
+            vec!["rekey.policy", "not a key policy", "fix: qkd-and-pqc"],
         ),
         (
             "[kme]",
@@ -306,7 +306,7 @@ fn each_mistake_names_key_value_and_fix() {
         (
             "[kme]",
             "[[policy.rule]]\nprotocol = \"lldp\"\nethertype = 0x88cc\naction = \"bypass\"\n[kme]",
-            vec!["policy.rule 1: protocol", "names what", "give one"],
+            vec!["policy.rule 1: protocol", "names the same", "give one"],
         ),
         (
             "[kme]",
@@ -376,7 +376,7 @@ action = "protect"
 }
 
 #[test]
-fn what_needs_a_restart_is_named_and_the_policy_does_not() {
+fn keys_that_need_a_restart_are_named() {
     let rule = "[[policy.rule]]\nprotocol = \"lldp\"\naction = \"bypass\"\n[kme]";
     // (original text in the file, replacement, key that needs a restart)
     let table = [
@@ -407,7 +407,7 @@ fn what_needs_a_restart_is_named_and_the_policy_does_not() {
 }
 
 #[test]
-fn busy_workers_need_a_core_more_than_there_are_of_them() {
+fn busy_workers_need_one_more_core_than_workers() {
     let text = GOOD.replacen("[kme]", "[worker]\ncount = 2\nidle = \"busy\"\n[kme]", 1);
     let worker = read(&text).unwrap().worker;
     let file = Path::new("site-a.toml");
@@ -454,8 +454,8 @@ sae_ids = ["sae-a", "sae-b"]
     };
     assert_eq!(read(good).unwrap().kme.len(), 1);
     for (from, to, expected) in [
-        ("\"sae-a\", \"sae-b\"", "", "serves nobody"),
-        ("\"sae-a\", \"sae-b\"", "\"sae-a\"", "only one is named"),
+        ("\"sae-a\", \"sae-b\"", "", "serves no SAE"),
+        ("\"sae-a\", \"sae-b\"", "\"sae-a\"", "only one SAE is named"),
         ("127.0.0.1:0", "localhost", "listen"),
         ("\"kme-a\"", "\"\"", "kme.kme_id"),
         ("\"sae-b\"", "\"a\\tb\"", "kme.sae_ids"),
@@ -497,7 +497,7 @@ mod psk {
     }
 
     #[test]
-    fn what_is_no_random_number_is_refused() {
+    fn a_secret_that_is_not_random_is_refused() {
         let counting: String = (0..32).map(|octet| format!("{octet:02x}")).collect();
         let words = b"The quick brown fox jumps 0123456".map(|octet| format!("{octet:02x}"));
         for (text, expected) in [
@@ -521,7 +521,7 @@ mod psk {
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_the_secret() {
+    fn a_mistake_does_not_show_the_secret() {
         let secret = "c0ffee".repeat(10);
         for (text, mode, expected) in [
             (secret.clone(), 0o600, "holds 30 octets"),

@@ -17,9 +17,11 @@ impl TryFrom<String> for Span {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        humantime::parse_duration(&text)
-            .map(Self)
-            .map_err(|_| "is no duration; fix: write a number with its unit, like \"3s\", \"500ms\" or \"5m\"".to_owned())
+        humantime::parse_duration(&text).map(Self).map_err(|_| {
+            "is not a duration; fix: write a number with its unit, like \"3s\", \"500ms\" or \
+                 \"5m\""
+                .to_owned()
+        })
     }
 }
 
@@ -39,7 +41,9 @@ impl TryFrom<String> for Mac {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            "is no MAC address; fix: six pairs of hex digits joined by colons, like \"02:00:00:00:00:0a\"".to_owned()
+            "is not a MAC address; fix: write six pairs of hex digits joined by colons, like \
+         \"02:00:00:00:00:0a\""
+                .to_owned()
         })
     }
 }
@@ -54,7 +58,9 @@ impl TryFrom<String> for Addresses {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            "are no MAC addresses; fix: six pairs of hex digits joined by colons, x for any digit, like \"01:80:c2:00:00:0x\"".to_owned()
+            "is not a MAC address; fix: write six pairs of hex digits joined by colons, with x for \
+             any digit, like \"01:80:c2:00:00:0x\""
+                .to_owned()
         })
     }
 }
@@ -73,7 +79,7 @@ impl TryFrom<String> for ActionName {
             .into_iter()
             .find(|action| action.name() == text)
             .map(Self)
-            .ok_or_else(|| "is no action; fix: protect, bypass or discard".to_owned())
+            .ok_or_else(|| "is not an action; fix: protect, bypass or discard".to_owned())
     }
 }
 
@@ -89,7 +95,8 @@ impl TryFrom<String> for ProtocolName {
         text.parse().map(Self).map_err(|_| {
             let names = worker::Protocol::ALL.map(worker::Protocol::name);
             format!(
-                "is no protocol known by name; fix: one of {}, or give destination and ethertype",
+                "is not the name of a known protocol; fix: one of {}, or give destination and \
+                 ethertype",
                 names.join(", ")
             )
         })
@@ -106,7 +113,9 @@ impl TryFrom<String> for SuiteName {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            "is no cipher suite of 802.1AE; fix: gcm-aes-xpn-256 (default), gcm-aes-256, gcm-aes-xpn-128 or gcm-aes-128".to_owned()
+            "is not a cipher suite of 802.1AE; fix: gcm-aes-xpn-256 (default), gcm-aes-256, \
+         gcm-aes-xpn-128 or gcm-aes-128"
+                .to_owned()
         })
     }
 }
@@ -121,7 +130,9 @@ impl TryFrom<String> for PolicyName {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            "is no key policy; fix: qkd-and-pqc (default), qkd or pqc-when-short, the same at both ends".to_owned()
+            "is not a key policy; fix: qkd-and-pqc (default), qkd or pqc-when-short, the same at \
+             both ends"
+                .to_owned()
         })
     }
 }
@@ -150,7 +161,7 @@ impl TryFrom<String> for EngineName {
                 .map(|engine| engine.name())
                 .collect();
             format!(
-                "is no AES-GCM engine; fix: auto (the fastest here), or one of {}",
+                "is not an AES-GCM engine; fix: auto (the fastest here), or one of {}",
                 names.join(", ")
             )
         })?;
@@ -178,7 +189,7 @@ impl TryFrom<String> for XdpModeName {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            "is no mode of AF_XDP; fix: auto (the best that works), zerocopy, native or skb"
+            "is not a mode of AF_XDP; fix: auto (the best that works), zerocopy, native or skb"
                 .to_owned()
         })
     }
@@ -195,6 +206,6 @@ impl TryFrom<String> for DeviceText {
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
             .map(Self)
-            .map_err(|why| format!("is no device of DPDK; fix: {why}"))
+            .map_err(|why| format!("is not a device of DPDK; fix: {why}"))
     }
 }

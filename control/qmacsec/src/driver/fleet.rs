@@ -4,8 +4,8 @@
 //! Keys are expanded here, on the driver's thread, with a separate copy for each worker. A worker
 //! that receives a key has nothing left to compute.
 
-mod ears;
 mod member;
+mod port_watches;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -33,8 +33,8 @@ use crate::numa;
 use crate::ports::Ports;
 use crate::run_error::RunError;
 use crate::status::{PolicyLine, WorkerReport};
-use ears::Ears;
 use member::Member;
+use port_watches::PortWatches;
 
 /// Interval of the checks whether the workers have wiped their keys.
 const ZEROISE_LOOK: Duration = Duration::from_micros(200);
@@ -42,7 +42,7 @@ const ZEROISE_LOOK: Duration = Duration::from_micros(200);
 /// The workers, and the orders that they have not completed yet.
 pub(crate) struct Fleet {
     crew: Vec<Member>,
-    ears: Ears,
+    port_watches: PortWatches,
     engine: Engine,
     suite: Suite,
     policy: Policy,
@@ -131,7 +131,7 @@ impl Fleet {
         let watches = watches.into_iter().next().unwrap_or_default();
         Ok(Self {
             crew,
-            ears: Ears::new(watches),
+            port_watches: PortWatches::new(watches),
             engine: config.encryptor.engine.0,
             suite: config.macsec.suite.0,
             policy: config.policy.table.clone(),
@@ -279,7 +279,7 @@ impl Fleet {
         let owner = worker::owner(sci, self.crew.len());
         self.crew
             .get_mut(owner)
-            .expect("the owner is one of so many workers, and there is one at least")
+            .expect("there is at least one worker, and the owner is one of them")
     }
 
     /// True if a running worker has not acknowledged all its orders. Workers do not signal an
@@ -374,7 +374,7 @@ impl Fleet {
     /// changes.
     pub(crate) fn listen(&mut self) {
         let now = Instant::now();
-        if !self.ears.is_due(now) {
+        if !self.port_watches.is_due(now) {
             return;
         }
         let mut joined = [0; 2];
@@ -383,12 +383,12 @@ impl Fleet {
             joined[0] += stats.red.rx_joined;
             joined[1] += stats.black.rx_joined;
         }
-        self.ears.look(now, joined);
+        self.port_watches.look(now, joined);
     }
 
     /// Returns the reason why a port does not receive from its interface although its link is up.
     pub(crate) fn deaf(&self, side: Side) -> Option<&str> {
-        self.ears.deaf(side)
+        self.port_watches.deaf(side)
     }
 
     /// Reads the counters.
@@ -467,8 +467,8 @@ impl Fleet {
     pub(crate) fn reports(&self) -> Vec<WorkerReport> {
         let report = |member: &Member| {
             let mut report = member.report();
-            self.ears.report(Side::Red, &mut report.red);
-            self.ears.report(Side::Black, &mut report.black);
+            self.port_watches.report(Side::Red, &mut report.red);
+            self.port_watches.report(Side::Black, &mut report.black);
             report
         };
         self.crew.iter().map(report).collect()
@@ -478,7 +478,7 @@ impl Fleet {
     pub(crate) fn stop(self) {
         for member in self.crew {
             if let Err(death) = member.handle.join() {
-                error!("a frame worker had died: {death}");
+                error!("a frame worker died: {death}");
             }
         }
     }

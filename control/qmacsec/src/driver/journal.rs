@@ -69,7 +69,7 @@ impl Journal {
             Event::Ratcheted { root, .. } => self.root = Some(*root),
             _ => {}
         }
-        let (level, text) = words(event);
+        let (level, text) = event_text(event);
         match event {
             Event::SuiteMismatch { .. } | Event::PolicyMismatch { .. } => {
                 self.disagreement = Some(text.clone());
@@ -86,11 +86,11 @@ impl Journal {
             return debug!("{text}");
         }
         let kind = kind(event);
-        self.tell(now, Line { level, kind, text });
+        self.log(now, Line { level, kind, text });
     }
 
     /// Logs a line, unless there were too many of its kind, and keeps it.
-    pub(crate) fn tell(&mut self, now: Duration, Line { level, kind, text }: Line) {
+    pub(crate) fn log(&mut self, now: Duration, Line { level, kind, text }: Line) {
         let lines = self.lines.entry((kind, level)).or_default();
         *lines += 1;
         match level {
@@ -163,16 +163,14 @@ fn kind(event: &Event) -> &'static str {
         | Event::SettingsMismatch { .. } => "settings that differ",
         Event::Ratcheted { .. } | Event::RatchetFailed { .. } => "ML-KEM exchanges",
         Event::WrongSecret { .. } | Event::ForgedFrames { .. } | Event::OwnAddress => {
-            "rekey frames that are not the peer's"
+            "rekey frames of others"
         }
-        Event::Installed { .. } | Event::Switched { .. } | Event::Retired { .. } => {
-            "changes of key"
-        }
-        Event::KeyFailed { .. } => "keys that the KME did not give",
+        Event::Installed { .. } | Event::Switched { .. } | Event::Retired { .. } => "key changes",
+        Event::KeyFailed { .. } => "failed key requests",
         Event::Supply { .. } => "the supply of keys",
-        Event::OfferAbandoned { .. } | Event::OfferRefused { .. } => "offers that failed",
+        Event::OfferAbandoned { .. } | Event::OfferRefused { .. } => "failed offers",
         Event::KcvMismatch { .. } => "keys that differ between the KMEs",
-        Event::RxExpired { .. } => "keys that expired",
+        Event::RxExpired { .. } => "expired keys",
         Event::WorkerSlow { .. } => "slow workers",
     }
 }
@@ -190,80 +188,126 @@ fn ended(peer: MacAddr, why: Ended) -> String {
         Ended::Bye => format!("peer {peer} stopped"),
         Ended::Renewed => {
             format!(
-                "peer {peer} has begun a new session: it was restarted, or lost the old one; its keys and ours for it are wiped"
+                "peer {peer} begins a new session, because it was restarted or lost the old one; \
+                 the keys of both directions are wiped"
             )
         }
         Ended::Returned => format!(
-            "peer {peer} is back in a session that another one had replaced; all keys for it are wiped; fix: two \
-             encryptors run under this address, stop one of them"
+            "two encryptors use the address of peer {peer}: it returns to a session that another \
+             one has replaced; all keys of this peer are wiped; fix: stop one of the two"
         ),
         Ended::Forgotten => {
             format!(
-                "peer {peer} has left our session for another one; all keys for it are wiped and agreed again"
+                "peer {peer} has left our session for another one; all keys of this peer are \
+                 wiped, and new keys are agreed"
             )
         }
         Ended::Roots => {
             format!(
-                "peer {peer} and we hold different roots; all keys and roots are wiped and agreed again"
+                "peer {peer} and this end hold different roots; all keys and roots are wiped, and \
+                 new ones are agreed"
             )
         }
     }
 }
 
-/// How grave an event is, and the event in words; where a human must act, with the fix.
-fn words(event: &Event) -> (Level, String) {
+/// Returns the level of an event and its text, with the fix where an operator must act.
+fn event_text(event: &Event) -> (Level, String) {
     match event {
-        Event::PeerFound { peer, scis, fresh: true } => {
-            (Level::INFO, format!("peer {peer} found, it proved the pre-shared secret ({scis} transmit SCs)"))
+        Event::PeerFound {
+            peer,
+            scis,
+            fresh: true,
+        } => (
+            Level::INFO,
+            format!("peer {peer} has proved the pre-shared secret ({scis} transmit SCs)"),
+        ),
+        Event::PeerFound { peer, .. } => {
+            (Level::INFO, format!("frames of peer {peer} arrive again"))
         }
-        Event::PeerFound { peer, fresh: false, .. } => (Level::INFO, format!("peer {peer} is heard again")),
         Event::PeerLost { peer, .. } => {
-            (Level::WARN, format!("peer {peer} is silent: is the line up? the keys in use are kept until their limit"))
+            let text = format!(
+                "peer {peer} is silent; the keys in use stay in use until their limit; fix: check \
+                 the line and the peer"
+            );
+            (Level::WARN, text)
         }
         Event::SessionEnded { peer, why } => (Level::WARN, ended(*peer, *why)),
         Event::SuiteMismatch { ours, theirs } => (
             Level::ERROR,
-            format!("the peer uses {}, we use {}: no key can be agreed; fix: the same macsec.suite at both ends", theirs.name(), ours.name()),
+            format!(
+                "the peer uses {}, this end uses {}: no key can be agreed; fix: set the same \
+                 macsec.suite at both ends",
+                theirs.name(),
+                ours.name()
+            ),
         ),
         Event::PolicyMismatch { ours, theirs } => (
             Level::ERROR,
-            format!("the peer's key policy is {theirs}, ours is {ours}: no key can be agreed; fix: the same rekey.policy at both ends"),
+            format!(
+                "the key policy of the peer is {theirs}, that of this end is {ours}: no key can be \
+                 agreed; fix: set the same rekey.policy at both ends"
+            ),
         ),
         Event::SettingsMismatch { ours, theirs } => {
-            let all: Vec<_> = ours.differences(*theirs).iter().map(ToString::to_string).collect();
+            let all: Vec<_> = ours
+                .differences(*theirs)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             let which = all.join("; ");
             (
                 Level::ERROR,
-                format!("frames are lost because the ends differ: {which}; fix: the same values at both ends"),
+                format!(
+                    "frames are lost because the ends differ: {which}; fix: set the same values at \
+                     both ends"
+                ),
             )
         }
         Event::Ratcheted { root, took } => (
             // The first root is worth a line at INFO; each minute brings another.
-            if *root == 1 { Level::INFO } else { Level::DEBUG },
-            format!("root {root} in force after an ML-KEM exchange of {took:.1?}; the one before is wiped"),
+            if *root == 1 {
+                Level::INFO
+            } else {
+                Level::DEBUG
+            },
+            format!(
+                "root {root} is in force after an ML-KEM exchange of {took:.1?}; the previous root \
+                 is wiped"
+            ),
         ),
         Event::RatchetFailed { root, failure } => (
             Level::WARN,
-            format!("ML-KEM exchange for root {root} failed, the root in force stays: {}", failure.text()),
+            format!(
+                "the ML-KEM exchange for root {root} failed: {}; the root in force stays",
+                failure.text()
+            ),
         ),
         Event::WrongSecret { peer, count } => (
             Level::ERROR,
             format!(
-                "wrong pre-shared secret: {count} rekey frames of {peer} do not verify, none does; no user frame \
-                 passes; fix: the same psk_file at both ends"
+                "wrong pre-shared secret: all {count} rekey frames of {peer} fail verification; no \
+                 user frame passes; fix: use the same psk_file at both ends"
             ),
         ),
         Event::OwnAddress => (
             Level::ERROR,
-            "rekey frames with our own address arrive: the line is a loop, or both ends have the same encryptor.mac".to_owned(),
+            "rekey frames with the address of this end arrive: the line is a loop, or both ends \
+             have the same encryptor.mac"
+                .to_owned(),
         ),
-        Event::ForgedFrames { count } => (Level::WARN, format!("{count} rekey frames did not verify: forged, or another pair's")),
-        other => key_words(other),
+        Event::ForgedFrames { count } => (
+            Level::WARN,
+            format!(
+                "{count} rekey frames fail verification: they are forged or belong to another pair"
+            ),
+        ),
+        other => key_event_text(other),
     }
 }
 
 /// The events of one direction's keys.
-fn key_words(event: &Event) -> (Level, String) {
+fn key_event_text(event: &Event) -> (Level, String) {
     match event {
         Event::Installed {
             direction,
@@ -289,8 +333,8 @@ fn key_words(event: &Event) -> (Level, String) {
             previous_age,
         } => {
             let before = previous_age.map_or_else(
-                || "the first".to_owned(),
-                |age| format!("the one before was used {age:.1?}"),
+                || "the first key".to_owned(),
+                |age| format!("the previous key was in use for {age:.1?}"),
             );
             (
                 if previous.is_some() {
@@ -299,7 +343,8 @@ fn key_words(event: &Event) -> (Level, String) {
                     Level::INFO
                 },
                 format!(
-                    "{}: switched to AN {} epoch {}, key_ID {key_id} ({origin}, root {root}), {before}",
+                    "{}: switched to AN {} epoch {}, key_ID {key_id} ({origin}, root {root}), \
+                     {before}",
                     way(*direction),
                     id.an,
                     id.epoch
@@ -309,7 +354,7 @@ fn key_words(event: &Event) -> (Level, String) {
         Event::Retired { direction, id } => (
             Level::DEBUG,
             format!(
-                "{}: AN {} epoch {} retired, its key is wiped",
+                "{}: AN {} epoch {} is retired, and its key is wiped",
                 way(*direction),
                 id.an,
                 id.epoch
@@ -332,7 +377,7 @@ fn key_words(event: &Event) -> (Level, String) {
             age,
             left,
             cause,
-        } => supply_words(*from, *to, (*age, *left), *cause),
+        } => supply_text(*from, *to, (*age, *left), *cause),
         Event::OfferAbandoned {
             id,
             key_id,
@@ -341,12 +386,12 @@ fn key_words(event: &Event) -> (Level, String) {
         } => (
             Level::WARN,
             format!(
-                "out: offer of epoch {} given up, key_ID {key_id} is {}: {cause}",
+                "out: offer of epoch {} is abandoned, key_ID {key_id} is {}: {cause}",
                 id.epoch,
                 if *kept {
-                    "kept for another one"
+                    "kept for another offer"
                 } else {
-                    "spent"
+                    "discarded"
                 }
             ),
         ),
@@ -357,7 +402,7 @@ fn key_words(event: &Event) -> (Level, String) {
         } => (
             Level::WARN,
             format!(
-                "in: offer of epoch {} refused, key_ID {key_id}: {}",
+                "in: offer of epoch {} is refused, key_ID {key_id}: {}",
                 id.epoch,
                 refusal.text()
             ),
@@ -365,39 +410,40 @@ fn key_words(event: &Event) -> (Level, String) {
         Event::KcvMismatch { id, key_id } => (
             Level::ERROR,
             format!(
-                "the two KMEs gave different keys under key_ID {key_id} (epoch {}): ask their operator",
+                "the two KMEs gave different keys for key_ID {key_id} (epoch {}); fix: report this \
+                 to their operator",
                 id.epoch
             ),
         ),
         Event::RxExpired { id, age } => (
             Level::ERROR,
             format!(
-                "in: the key of epoch {} reached {age:.0?} and is wiped",
+                "in: the key of epoch {} is wiped at its limit, an age of {age:.0?}",
                 id.epoch
             ),
         ),
         Event::WorkerSlow { direction, id } => (
             Level::ERROR,
             format!(
-                "{}: workers do not acknowledge epoch {}: are they starved of CPU?",
+                "{}: the workers do not acknowledge epoch {}; fix: give them more CPU time",
                 way(*direction),
                 id.epoch
             ),
         ),
-        // Named in `words`.
+        // Named in `event_text`.
         other => (Level::INFO, format!("{other:?}")),
     }
 }
 
 /// A change of the stage of our key supply.
-fn supply_words(
+fn supply_text(
     from: Supply,
     to: Supply,
     (age, left): (Option<Duration>, Option<Duration>),
     cause: Option<Cause>,
 ) -> (Level, String) {
     let age = age.map_or_else(String::new, |age| {
-        format!(", the one in use is {age:.1?} old")
+        format!(", the key in use is {age:.1?} old")
     });
     let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
     let left = left.unwrap_or_default();
@@ -406,36 +452,37 @@ fn supply_words(
         Supply::Starting | Supply::Normal if from == Supply::Starting => {
             return (Level::DEBUG, "out: the first key is in use".to_owned());
         }
-        Supply::Starting | Supply::Normal => (Level::INFO, "keys come in time again".to_owned()),
+        Supply::Starting | Supply::Normal => (Level::INFO, "keys arrive in time again".to_owned()),
         Supply::Stretched if better => (
             Level::INFO,
-            "keys come again, they are still used longer".to_owned(),
+            "keys arrive again; each is still used longer".to_owned(),
         ),
         Supply::Sparse if better => (
             Level::INFO,
-            "a fresh key came; each is used as long as may be".to_owned(),
+            "a fresh key has arrived; each key is used as long as allowed".to_owned(),
         ),
         Supply::Stretched => (
             Level::WARN,
-            format!("keys are short{age}, the next ones are used longer"),
+            format!("keys are short{age}; the next keys are used longer"),
         ),
         Supply::Sparse => (
             Level::WARN,
-            format!("keys are very short{age}, the next ones are used as long as may be"),
+            format!("keys are very short{age}; the next keys are used as long as allowed"),
         ),
         Supply::Held => (
             Level::ERROR,
-            format!("the last key is HELD{age}; without another, traffic stops in {left:.0?}"),
+            format!("the last key is HELD{age}; without another key, traffic stops in {left:.0?}"),
         ),
         Supply::Pqc => (
             Level::ERROR,
             format!(
-                "no QKD keys{age}; keys now rest on ML-KEM and the pre-shared secret ALONE, as the policy allows"
+                "no QKD keys{age}; keys now depend on ML-KEM and the pre-shared secret ALONE, as \
+                 the policy allows"
             ),
         ),
         Supply::Blocked => (
             Level::ERROR,
-            format!("BLOCKED{age} and is wiped; no user frame passes"),
+            format!("BLOCKED{age}; the key is wiped, and no user frame passes"),
         ),
     };
     (

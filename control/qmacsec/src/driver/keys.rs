@@ -51,7 +51,7 @@ struct Book {
     keys: u64,
     failures: u64,
     /// Log lines that were not taken yet.
-    news: Vec<Line>,
+    lines: Vec<Line>,
 }
 
 /// The state of one kind of call.
@@ -84,7 +84,7 @@ impl KeyDesk {
             by_id: Standing::new(),
             keys: 0,
             failures: 0,
-            news: Vec::new(),
+            lines: Vec::new(),
         };
         Self {
             sources,
@@ -140,8 +140,8 @@ impl KeyDesk {
     }
 
     /// Returns the log lines since the last call.
-    pub(crate) fn take_news(&mut self) -> Vec<Line> {
-        std::mem::take(&mut self.book.news)
+    pub(crate) fn take_lines(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.book.lines)
     }
 
     pub(crate) fn health(&self) -> KmeHealth {
@@ -167,7 +167,7 @@ impl Book {
             Answer::Fresh(_) => ("fresh keys", &mut self.fresh),
             Answer::ById(..) => ("keys by ID", &mut self.by_id),
         };
-        let news = match failure {
+        let line = match failure {
             None => standing.succeeded(&self.url, call),
             // No KME was asked.
             Some(keyclient::Error::AskedTwice { .. }) => None,
@@ -175,7 +175,7 @@ impl Book {
             Some(error) if error.complaint() == Complaint::NotFound => standing.doubted(&error),
             Some(error) => standing.failed(&error),
         };
-        self.news.extend(news);
+        self.lines.extend(line);
     }
 
     /// If both calls fail, reports the one that has failed for longer.
@@ -185,7 +185,7 @@ impl Book {
             State::Ok => (1, standing.since.elapsed()),
             State::Unknown => (0, standing.since.elapsed()),
         };
-        let (told, other) = if rank(&self.by_id) > rank(&self.fresh) {
+        let (shown, other) = if rank(&self.by_id) > rank(&self.fresh) {
             (&self.by_id, &self.fresh)
         } else {
             (&self.fresh, &self.by_id)
@@ -193,9 +193,9 @@ impl Book {
         KmeHealth {
             url: self.url.clone(),
             fallback: false,
-            state: told.state.name().to_owned(),
-            since_ms: u64::try_from(told.since.elapsed().as_millis()).unwrap_or(u64::MAX),
-            last_error: told
+            state: shown.state.name().to_owned(),
+            since_ms: u64::try_from(shown.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            last_error: shown
                 .last_error
                 .as_ref()
                 .or(other.last_error.as_ref())
@@ -217,16 +217,16 @@ impl Standing {
     }
 
     fn succeeded(&mut self, url: &str, call: &str) -> Option<Line> {
-        let news = (self.state == State::Failing).then(|| {
+        let line = (self.state == State::Failing).then(|| {
             let after = self.since.elapsed();
-            news(
+            kme_line(
                 Level::INFO,
                 format!("KME {url} gives {call} again, after {after:.1?}"),
             )
         });
         self.doubted = None;
         self.turn(State::Ok);
-        news
+        line
     }
 
     /// Enters that a key was not found. A late key is normal; it becomes a failure when no key
@@ -249,7 +249,7 @@ impl Standing {
         };
         self.last_error = Some(text.clone());
         self.turn(State::Failing);
-        (!same).then(|| news(level, text))
+        (!same).then(|| kme_line(level, text))
     }
 
     fn turn(&mut self, state: State) {
@@ -270,7 +270,7 @@ impl State {
     }
 }
 
-fn news(level: Level, text: String) -> Line {
+fn kme_line(level: Level, text: String) -> Line {
     let kind = "answers of the KME";
     Line { level, kind, text }
 }

@@ -8,17 +8,17 @@ use super::journal::Line;
 /// The last tag logged.
 #[derive(Default)]
 pub(super) struct LineTagWatch {
-    said: Option<LineTag>,
+    logged: Option<LineTag>,
 }
 
 impl LineTagWatch {
     /// Takes the last tag that the workers saw. Returns a log line if its kind is new.
     pub(super) fn on_look(&mut self, seen: Option<LineTag>) -> Option<Line> {
         let tag = seen?;
-        if self.said.is_some_and(|said| kind(said) == kind(tag)) {
+        if self.logged.is_some_and(|logged| kind(logged) == kind(tag)) {
             return None;
         }
-        self.said = Some(tag);
+        self.logged = Some(tag);
         Some(Line {
             level: if tag.taken_off {
                 Level::INFO
@@ -32,7 +32,7 @@ impl LineTagWatch {
 
     /// The same text for the status.
     pub(super) fn report(&self) -> Option<String> {
-        self.said.map(text)
+        self.logged.map(text)
     }
 }
 
@@ -49,14 +49,14 @@ fn text(tag: LineTag) -> String {
         _ => format!("a VLAN tag (0x{tpid:04x}, VLAN {vlan}, priority {priority})"),
     };
     match (tag.taken_off, tags) {
-        (true, _) => format!("the line adds {what} in front of our frames: it is taken off"),
+        (true, _) => format!("the line adds {what} before our frames: the tag is removed"),
         (false, 1) => format!(
-            "the line adds {what} in front of our frames: they are dropped (InPktsNoTag); \
-             fix: macsec.line_vlan_tags = 1"
+            "the line adds {what} before our frames: they are dropped (InPktsNoTag); \
+             fix: set macsec.line_vlan_tags = 1"
         ),
         (false, _) => format!(
-            "frames of ours come with {tags} VLAN tags, the outer one {what}: they are dropped \
-             (InPktsNoTag); fix: macsec.line_vlan_tags = 2, or have the line take off its tags"
+            "our frames arrive with {tags} VLAN tags, the outer one is {what}: they are dropped \
+             (InPktsNoTag); fix: set macsec.line_vlan_tags = 2, or make the line remove its tags"
         ),
     }
 }

@@ -26,7 +26,7 @@ struct Link {
     /// Start of this state.
     since: Duration,
     /// The last state logged, and its start.
-    told: (LinkState, Duration),
+    reported: (LinkState, Duration),
     /// Number of losses that lasted.
     losses: u64,
 }
@@ -46,7 +46,7 @@ impl Links {
         let link = Link {
             state: LinkState::Up,
             since: now,
-            told: (LinkState::Up, now),
+            reported: (LinkState::Up, now),
             losses: 0,
         };
         Self([link; 2])
@@ -70,16 +70,16 @@ impl Links {
             } else {
                 LINK_LOST_AFTER
             };
-            let (told, told_at) = link.told;
-            if held == Some(side) || told == link.state || now < link.since + lasted {
+            let (reported, reported_at) = link.reported;
+            if held == Some(side) || reported == link.state || now < link.since + lasted {
                 continue;
             }
-            link.losses += u64::from(told == LinkState::Up);
-            link.told = (link.state, link.since);
+            link.losses += u64::from(reported == LinkState::Up);
+            link.reported = (link.state, link.since);
             *change = Some(Change {
                 side,
                 state: link.state,
-                after: link.since.saturating_sub(told_at),
+                after: link.since.saturating_sub(reported_at),
             });
         }
         changes.into_iter().flatten()

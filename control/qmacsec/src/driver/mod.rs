@@ -157,13 +157,15 @@ impl Driver {
                 answer = self.keys.answer() => self.on_answer(answer),
                 ready = self.fleet.ready() => {
                     if let Err(error) = ready {
-                        break Err(format!("the workers cannot be listened to: {error}"));
+                        break Err(format!("control cannot wait for the workers: {error}"));
                     }
                     self.on_fleet();
                 }
                 // Yields first, so that all other branches and the tasks that fetch keys run.
                 () = yield_now(), if self.backlog => self.on_fleet(),
-                () = sleep(limits::ORDERS_EVERY), if self.fleet.is_busy() => self.on_acknowledgements(),
+                () = sleep(limits::ORDERS_EVERY), if self.fleet.is_busy() => {
+                    self.on_acknowledgements();
+                }
                 _ = look.tick() => self.on_look(),
                 () = hangup.wait() => self.on_hangup(),
                 asker = socket.asked() => match asker.request {
@@ -179,9 +181,7 @@ impl Driver {
             }
         };
         if let Err(fault) = &ended {
-            error!(
-                "{fault}: the process ends, so that it can be started again; its keys are wiped"
-            );
+            error!("{fault}: the process ends so that it can be restarted; its keys are wiped");
         }
         self.say_goodbye().await;
         ended
@@ -198,7 +198,7 @@ impl Driver {
         self.rekey.on_rotate(self.now());
         Done {
             done: true,
-            text: "a fresh key takes over as soon as the peer holds it".to_owned(),
+            text: "a fresh key is used as soon as the peer holds it".to_owned(),
             ..Done::default()
         }
     }
@@ -214,8 +214,8 @@ impl Driver {
             Answer::ById(key_id, result) => self.rekey.on_key_by_id(now, key_id, result),
         }
         stack::wipe();
-        for line in self.keys.take_news() {
-            self.journal.tell(now, line);
+        for line in self.keys.take_lines() {
+            self.journal.log(now, line);
         }
     }
 
@@ -253,10 +253,10 @@ impl Driver {
             self.ledger.on_frames(Direction::Tx, id, frames);
         }
         if let Some(line) = self.line_tag.on_look(self.fleet.line_tag()) {
-            self.journal.tell(now, line);
+            self.journal.log(now, line);
         }
         if let Some(line) = self.too_long.on_look(now, self.fleet.too_long()) {
-            self.journal.tell(now, line);
+            self.journal.log(now, line);
         }
         self.exchange_heads();
         self.look_at_links();
@@ -280,7 +280,7 @@ impl Driver {
         let held = self.link_loss.as_ref().and_then(LinkLoss::held);
         for change in self.links.on_look(now, links, held) {
             let interface = self.fleet.interfaces()[change.side as usize];
-            self.journal.tell(now, change.line(interface));
+            self.journal.log(now, change.line(interface));
         }
         self.forward_link_loss(links);
     }
@@ -297,16 +297,17 @@ impl Driver {
             let (level, text) = if up {
                 (
                     Level::INFO,
-                    format!("the {theirs} link is back: {ours} may come up"),
+                    format!("the {theirs} link is up again: {ours} may come up"),
                 )
             } else {
                 let text = format!(
-                    "the {theirs} link is lost: {ours} is taken down, as link_loss_forwarding says"
+                    "the {theirs} link is lost: {ours} is taken down because of \
+                     link_loss_forwarding"
                 );
                 (Level::WARN, text)
             };
             let kind = "link_loss_forwarding";
-            self.journal.tell(now, Line { level, kind, text });
+            self.journal.log(now, Line { level, kind, text });
             self.fleet.set_link(side, up);
         }
     }
@@ -377,7 +378,7 @@ impl Driver {
 /// Refuses a fault order, which only lab KMEs accept.
 fn no_kme() -> Done {
     Done {
-        text: "this is an encryptor: faults are for lab KMEs".to_owned(),
+        text: "this is an encryptor: only lab KMEs accept faults".to_owned(),
         ..Done::default()
     }
 }

@@ -48,8 +48,8 @@ impl Reload {
             return Ok(new);
         }
         Err(format!(
-            "{}: only [policy] can change while the encryptor runs; these need a restart: {}\n  \
-             fix: restart, or put them back as they were",
+            "{}: only [policy] can change while the encryptor runs; these keys need a restart: \
+             {}\n  fix: restart, or restore their old values",
             self.file.display(),
             restart.join(", ")
         ))
@@ -69,7 +69,7 @@ pub(crate) fn warn_of_bypass(policy: &worker::Policy) {
 impl Driver {
     /// Handles SIGHUP.
     pub(super) fn on_hangup(&mut self) {
-        info!("SIGHUP: reading {} anew", self.reload.file.display());
+        info!("SIGHUP: reading {} again", self.reload.file.display());
         self.reload(None);
     }
 
@@ -88,7 +88,7 @@ impl Driver {
                 });
             }
             Err(text) => {
-                warn!("the config was not taken over, the policy stays as it was: {text}");
+                warn!("the config is not applied, and the policy stays unchanged: {text}");
                 let refused = Done {
                     text,
                     ..Done::default()
@@ -104,7 +104,7 @@ impl Driver {
         let followed = |waiting: &mut Waiting| fleet.follows(&waiting.order);
         for waiting in reload.waiting.extract_if(.., followed) {
             let took_ms = waiting.begun.elapsed().as_secs_f64() * 1e3;
-            info!("the policy of the config is in force, {took_ms:.1} ms after it was asked for");
+            info!("the policy of the config is in force, {took_ms:.1} ms after the request");
             let done = Done {
                 done: true,
                 text: "the policy of the config is in force".to_owned(),

@@ -144,7 +144,7 @@ fn headline_of(sources: &Sources<'_>) -> Headline {
     };
     let counters = &rekey.counters;
     let unrecorded = ledger.as_ref().and_then(|ledger| ledger.failing.as_ref());
-    let lost = ledger.as_ref().and_then(|ledger| ledger.anew.as_ref());
+    let lost = ledger.as_ref().and_then(|ledger| ledger.replaced.as_ref());
     headline(&Facts {
         uptime: *now,
         fault: (!fleet.is_alive()).then_some("a frame worker has died"),
@@ -179,7 +179,7 @@ fn links(sources: &Sources<'_>) -> BTreeMap<String, Link> {
 /// Returns the state of the ledger.
 fn ledger_report(health: LedgerHealth) -> LedgerReport {
     let (since, failing) = health.failing.unzip();
-    let lost = health.anew.map(|(_, lost)| lost);
+    let lost = health.replaced.map(|(_, lost)| lost);
     let state = match (&since, &lost) {
         (Some(_), _) => "failing",
         (None, Some(_)) => "begun anew",

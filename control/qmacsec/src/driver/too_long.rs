@@ -1,6 +1,6 @@
 //! Frames that are longer than an MTU: that of red, because the LAN's MTU is larger than the
-//! config's, or that of the line. They are dropped; without a report, the hosts only see connections
-//! that stall.
+//! config's, or that of the line. They are dropped; without a report, the hosts only see
+//! connections that stall.
 
 use std::time::Duration;
 
@@ -26,15 +26,16 @@ impl TooLong {
     fn report(self, before: Self, mtu: u16) -> Option<String> {
         if self.black > before.black {
             return Some(format!(
-                "protected frames are longer than the MTU of black: {} are dropped; fix: give the \
-                 line an MTU of red.mtu = {mtu} and what MACsec adds, or lower red.mtu at both ends",
+                "protected frames are longer than the MTU of black: {} are dropped; fix: raise the \
+                 MTU of the line to red.mtu = {mtu} plus the octets that MACsec adds, or lower \
+                 red.mtu at both ends",
                 self.black
             ));
         }
         (self.red > before.red).then(|| {
             format!(
                 "frames from red are longer than red.mtu = {mtu} allows: {} are dropped; fix: set \
-                 red.mtu to the MTU of the LAN at both ends, or lower that of the LAN",
+                 red.mtu to the MTU of the LAN at both ends, or lower the MTU of the LAN",
                 self.red
             )
         })

@@ -35,7 +35,7 @@ mod tests {
     use super::take_turns;
 
     #[test]
-    fn all_is_taken_where_there_is_little() {
+    fn all_items_are_taken_below_the_limit() {
         let mut queues = [VecDeque::from([1, 2, 3]), VecDeque::new(), [4].into()];
         let mut taken = Vec::new();
         let more = take_turns(&mut queues, &mut 0, 10, VecDeque::pop_front, |item| {
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_never_ends_neither_keeps_us_nor_starves_the_others() {
+    fn an_endless_queue_neither_blocks_nor_starves_the_others() {
         let mut queues = [Box::new(repeat('x')) as Box<dyn Iterator<Item = char>>, {
             Box::new("abc".chars())
         }];

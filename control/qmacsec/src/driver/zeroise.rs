@@ -46,13 +46,13 @@ impl Driver {
         let took_ms = begun.elapsed().as_secs_f64() * 1e3;
         let workers = report.workers.len();
         error!(
-            "ZEROISED on the operator's word: {confirmed} of {workers} workers confirmed, {took_ms:.1} ms; no user frame passes until a restart"
+            "ZEROISED by order of the operator: {confirmed} of {workers} workers confirmed, \
+             {took_ms:.1} ms; no user frame passes until a restart"
         );
         asker.answer(&Done {
             done: confirmed == workers,
-            text:
-                "every key of this process is wiped; no user frame passes until it is started anew"
-                    .to_owned(),
+            text: "every key of this process is wiped; no user frame passes until it is restarted"
+                .to_owned(),
             workers: confirmed,
             took_ms,
         });
@@ -68,7 +68,7 @@ impl Driver {
                     }
                     Request::Fault(_) => asker.answer(&no_kme()),
                     Request::Rekey | Request::Zeroise | Request::Reload => asker.answer(&Done {
-                        text: "zeroised already; start the daemon anew".to_owned(),
+                        text: "already zeroised; fix: restart the daemon".to_owned(),
                         ..Done::default()
                     }),
                 },
@@ -80,8 +80,7 @@ impl Driver {
 
 fn zeroised(report: &mut Report) {
     report.state = State::Zeroised;
-    report.reason =
-        Some("every key was wiped on the operator's word; restart the daemon".to_owned());
+    report.reason = Some("the operator has wiped every key; fix: restart the daemon".to_owned());
     report.stops_in_ms = None;
     report.encrypting = false;
     let zeroised = State::Zeroised.name();

@@ -213,8 +213,8 @@ impl Entry {
     /// True if it begins a file in place of a lost one, and entries between an entry with this
     /// number and this one were in the lost file.
     pub(super) fn skips_lost(&self, number: u64) -> bool {
-        let begins_anew = matches!(&self.what, What::Segment(note) if note.lost.is_some());
-        begins_anew && self.number > number.saturating_add(1) && self.is_whole()
+        let begins_new_file = matches!(&self.what, What::Segment(note) if note.lost.is_some());
+        begins_new_file && self.number > number.saturating_add(1) && self.is_whole()
     }
 
     /// Returns the record, if this is the entry of a key.

@@ -15,15 +15,15 @@ pub enum LedgerError {
         cause: io::Error,
     },
     /// Another process writes to it.
-    #[error("ledger {path}: another process writes it; fix: one ledger for each encryptor")]
+    #[error("ledger {path}: another process writes to it; fix: give each encryptor its own ledger")]
     InUse {
         /// The file.
         path: PathBuf,
     },
     /// A line that is no entry.
     #[error(
-        "ledger {path}, octet {at}: no entry stands here ({cause}); fix: keep the \
-         file as evidence; move it away with its segments, and a new ledger begins"
+        "ledger {path}, octet {at}: this is not an entry ({cause}); fix: keep the file as \
+         evidence; move it away with its segments, and a new ledger begins"
     )]
     Line {
         /// The file.
@@ -35,9 +35,9 @@ pub enum LedgerError {
     },
     /// An entry that does not follow the one before it.
     #[error(
-        "ledger {path}, entry {number}: the chain is broken here: this entry or the one before was \
-         changed, or entries are missing; fix: keep the file as evidence; move it away with its segments, \
-         and a new ledger begins"
+        "ledger {path}, entry {number}: the chain is broken: this entry or the one before was \
+         changed, or entries are missing; fix: keep the file as evidence; move it away with its \
+         segments, and a new ledger begins"
     )]
     Chain {
         /// The file.
@@ -47,7 +47,8 @@ pub enum LedgerError {
     },
     /// A file that does not begin like a ledger.
     #[error(
-        "ledger {path}: this file is no ledger, it is left alone; fix: name a ledger, or a new file"
+        "ledger {path}: this file is not a ledger and stays unchanged; fix: name a ledger, or a \
+         new file"
     )]
     Foreign {
         /// The file.
@@ -55,9 +56,9 @@ pub enum LedgerError {
     },
     /// A ledger of another encryptor.
     #[error(
-        "ledger {path}: belongs to {owner}, this encryptor is {encryptor}; fix: name a ledger of its \
-         own; after a change of its name move the old ledger away with its segments, and a new one \
-         begins"
+        "ledger {path}: it belongs to {owner}, but this encryptor is {encryptor}; fix: name \
+         another ledger; if the encryptor has a new name, move the old ledger away with its \
+         segments, and a new one begins"
     )]
     OfAnother {
         /// The file.
@@ -68,7 +69,7 @@ pub enum LedgerError {
         encryptor: String,
     },
     /// A folder that does not hold exactly one ledger.
-    #[error("ledger {path}: the folder holds {found} ledgers; fix: name the ledger's file")]
+    #[error("ledger {path}: the folder holds {found} ledgers; fix: name the file of the ledger")]
     NotOne {
         /// The folder.
         path: PathBuf,
@@ -80,14 +81,14 @@ pub enum LedgerError {
 /// Returns the fix for a system error.
 fn advice(cause: &io::Error) -> &'static str {
     match cause.kind() {
-        io::ErrorKind::NotFound => "name a file or a folder that is there",
+        io::ErrorKind::NotFound => "name an existing file or folder",
         io::ErrorKind::PermissionDenied => "give this user the right to read and write it",
         io::ErrorKind::Unsupported | io::ErrorKind::IsADirectory => "name a regular file",
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-            "the file is cut or no gzip file: restore it from a copy, or move it away"
+            "restore the file from a copy or move it away: it is cut, or not a gzip file"
         }
         io::ErrorKind::StorageFull => "make room there",
-        _ => "see that the file is whole, and its disk in order",
+        _ => "check that the file is complete and that its disk works",
     }
 }
 

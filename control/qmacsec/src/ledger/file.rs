@@ -60,7 +60,7 @@ pub struct LedgerHealth {
     /// Start of the time in which the disk refuses writes, and the reason.
     pub failing: Option<(Instant, String)>,
     /// Time when the live file was found lost and a new one began, and what happened.
-    pub anew: Option<(Instant, String)>,
+    pub replaced: Option<(Instant, String)>,
 }
 
 impl Shared {
@@ -99,16 +99,17 @@ impl LedgerFile {
     pub fn open_with(path: &Path, options: LedgerOptions) -> Result<Self, LedgerError> {
         let opened = live::open(path, options, now_ms())?;
         let (live, cut) = (opened.live, opened.cut);
-        let anew = opened
+        let replaced = opened
             .lost
-            .map(|lost| (Instant::now(), place::begun_anew(lost, &live)));
-        if let Some((_, text)) = &anew {
+            .map(|lost| (Instant::now(), place::description_of_loss(lost, &live)));
+        if let Some((_, text)) = &replaced {
             error!("ledger {}: {text}", path.display());
         }
         let mut queue = Queue::default();
         if cut > 0 {
             error!(
-                "ledger {}: {cut} octets behind entry {} are no entry, as a power cut leaves them: cut off",
+                "ledger {}: {cut} octets after entry {} are not an entry, as after a power cut: \
+                 they are cut off",
                 path.display(),
                 live.number()
             );
@@ -122,7 +123,7 @@ impl LedgerFile {
                 health: LedgerHealth {
                     entries: live.number(),
                     segment: live.segment(),
-                    anew,
+                    replaced,
                     ..LedgerHealth::default()
                 },
                 head: None,
@@ -175,7 +176,8 @@ impl LedgerFile {
         self.shared.changed.notify_one();
         if first_loss {
             error!(
-                "ledger: too many records wait for the disk: later keys go unrecorded, and are counted"
+                "ledger: too many records wait for the disk: the next keys go unrecorded and are \
+                 counted"
             );
         }
     }
@@ -314,7 +316,8 @@ impl Writer {
         let (waiting, lost) = (state.queue.len(), state.queue.lost());
         drop(state);
         info!(
-            "ledger {}: the disk takes records again after {:.1?}; {waiting} more have waited, {lost} were lost since the start",
+            "ledger {}: the disk takes records again after {:.1?}; {waiting} records wait, {lost} \
+             are lost since the start",
             self.live.path().display(),
             since.elapsed()
         );
@@ -332,7 +335,8 @@ impl Writer {
         drop(state);
         if begins {
             error!(
-                "ledger {}: {cause}: keys go unrecorded until the disk takes records again; fix: make space there",
+                "ledger {}: {cause}: keys go unrecorded until the disk takes records again; fix: \
+                 make space there",
                 self.live.path().display()
             );
         }
@@ -356,7 +360,7 @@ impl Writer {
         let lost = state.queue.len() + usize::from(state.in_hand);
         drop(state);
         error!(
-            "ledger {}: ends with {lost} records that the disk did not take: they are lost",
+            "ledger {}: the disk did not take the last {lost} records: they are lost",
             self.live.path().display()
         );
         self.sync();
@@ -401,7 +405,7 @@ impl Writer {
             // The segment continues. The next write shows whether the disk is full.
             Err(error) if !self.seal_failed => {
                 self.seal_failed = true;
-                warn!("ledger {path}: {error}: the segment cannot be sealed, it goes on");
+                warn!("ledger {path}: {error}: the segment cannot be sealed and continues");
             }
             Err(_) => {}
         }
@@ -416,7 +420,8 @@ impl Writer {
         match self.live.remove_oldest(now) {
             Ok(0) => {}
             Ok(gone) => warn!(
-                "ledger {}: the {gone} oldest segments are removed, as encryptor.ledger_max_size says",
+                "ledger {}: the {gone} oldest segments are removed because of \
+                 encryptor.ledger_max_size",
                 self.live.path().display()
             ),
             Err(error) => warn!(
@@ -453,7 +458,7 @@ impl Writer {
                 }
                 if let Err(error) = segment::pack(plain, &stopped) {
                     warn!(
-                        "ledger {}: {error}: it stays unpacked",
+                        "ledger {}: {error}: the segment stays unpacked",
                         plain.path.display()
                     );
                     return;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use rekey::LedgerHead;
 
 use super::LedgerOptions;
-use super::anew::{self, Start};
 use super::entry::{BEGINNING, Entry, Removed, Segment, What};
 use super::error::LedgerError;
+use super::lost_file::{self, Start};
 use super::segment::{self, Sealed};
 use super::tail::{LINE_MAX, Tail, parse};
 
@@ -80,20 +80,20 @@ pub fn inspect(path: &Path) -> Result<Inspection, LedgerError> {
         }
         Err(error) => return Err(io(error)),
     };
-    Ok(match anew::start(path, tail)? {
+    Ok(match lost_file::start(path, tail)? {
         Start::GoesOn(tail) => Inspection {
             entries: tail.last.as_ref().map_or(0, |entry| entry.number),
             segment: tail.segment().0,
             cut: tail.cut,
             lost: None,
         },
-        Start::Anew(anew) => {
+        Start::New(new_file) => {
             folder_takes_files(path)?;
             Inspection {
-                entries: anew.number,
-                segment: anew.segment,
+                entries: new_file.number,
+                segment: new_file.segment,
                 cut: 0,
-                lost: Some(anew.lost),
+                lost: Some(new_file.lost),
             }
         }
     })
@@ -116,7 +116,7 @@ pub struct Inspection {
 pub(super) fn regular(path: &Path) -> Result<(), LedgerError> {
     match fs::metadata(path) {
         Ok(data) if !data.is_file() => {
-            let cause = io::Error::new(ErrorKind::Unsupported, "is no regular file");
+            let cause = io::Error::new(ErrorKind::Unsupported, "is not a regular file");
             Err(LedgerError::io(path)(cause))
         }
         _ => Ok(()),
@@ -152,26 +152,26 @@ pub(super) fn open(
         .open(path)
         .map_err(&io)?;
     lock(path, &file)?;
-    let tail = match anew::start(path, Tail::read(path, &file))? {
+    let tail = match lost_file::start(path, Tail::read(path, &file))? {
         Start::GoesOn(tail) => *tail,
-        Start::Anew(anew) => {
+        Start::New(new_file) => {
             let mut live = Live {
                 path: path.to_path_buf(),
                 file,
                 options,
                 whole_len: 0,
                 ragged: false,
-                segment: anew.segment,
+                segment: new_file.segment,
                 began_ms: now_ms,
-                number: anew.number,
-                last: anew.hash,
+                number: new_file.number,
+                last: new_file.hash,
                 unsynced: true,
             };
-            live.begin_anew(now_ms, anew.lost).map_err(&io)?;
+            live.begin_new_file(now_ms, new_file.lost).map_err(&io)?;
             return Ok(Opened {
                 live,
                 cut: 0,
-                lost: Some(anew.lost),
+                lost: Some(new_file.lost),
             });
         }
     };
@@ -317,19 +317,19 @@ impl Live {
     /// # Errors
     /// The file or its name cannot be examined.
     pub(super) fn lost(&self) -> io::Result<Option<&'static str>> {
-        anew::lost(&self.path, &self.file, self.whole_len)
+        lost_file::lost(&self.path, &self.file, self.whole_len)
     }
 
     /// Begins a new file in place of a lost one. Its first entry tells what happened.
     ///
     /// # Errors
     /// A write failed; it may be tried again.
-    pub(super) fn begin_anew(&mut self, now_ms: u64, lost: &str) -> io::Result<()> {
+    pub(super) fn begin_new_file(&mut self, now_ms: u64, lost: &str) -> io::Result<()> {
         // A file that was moved is whole where it is now.
         let _kept_if_it_can_be = self.clean().and_then(|()| self.file.sync_data());
         let next = segment::next_name(&self.path);
         let begun = self.make_next(&next, now_ms, Some(lost.to_owned()))?;
-        anew::set_aside(&self.path)?;
+        lost_file::set_aside(&self.path)?;
         fs::rename(&next, &self.path)?;
         segment::sync_folder(&self.path)?;
         self.go_on_in(begun, now_ms);

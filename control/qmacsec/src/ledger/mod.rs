@@ -12,13 +12,13 @@
 //! material. Times are from this box's clock, in milliseconds since 1970, with the driver's
 //! resolution (10 ms). docs/adr/0014 explains why the ledger uses files and not a database.
 
-mod anew;
 mod book;
 mod canonical;
 mod entry;
 mod error;
 mod file;
 mod live;
+mod lost_file;
 mod owner;
 mod queue;
 mod reader;
@@ -83,7 +83,7 @@ pub(crate) struct Ledger {
 
 /// The last head that the peer reported, and the last one noted.
 struct PeerHead {
-    told: LedgerHead,
+    last: LedgerHead,
     noted: Option<(LedgerHead, Instant)>,
 }
 
@@ -113,15 +113,16 @@ impl Ledger {
     /// it, so that a rollback of the peer's ledger can be detected.
     pub(crate) fn on_peer_head(&mut self, head: LedgerHead) {
         let noted = self.peer.as_ref().and_then(|peer| peer.noted);
-        if let Some(PeerHead { told, .. }) = &self.peer
-            && head.number < told.number
+        if let Some(PeerHead { last, .. }) = &self.peer
+            && head.number < last.number
         {
             error!(
-                "the peer's ledger went back from entry {} to entry {}: rolled back, cut or begun afresh",
-                told.number, head.number
+                "the ledger of the peer went back from entry {} to entry {}: it was rolled back, \
+                 cut or started again",
+                last.number, head.number
             );
         }
-        self.peer = Some(PeerHead { told: head, noted });
+        self.peer = Some(PeerHead { last: head, noted });
         let due = noted.is_none_or(|(_, when)| when.elapsed() >= HEARD_EVERY);
         if due {
             self.note_peer_head();
@@ -140,10 +141,10 @@ impl Ledger {
 
     fn note_peer_head(&mut self) {
         if let (Some(file), Some(peer)) = (&mut self.file, &mut self.peer)
-            && peer.noted.is_none_or(|(noted, _)| noted != peer.told)
+            && peer.noted.is_none_or(|(noted, _)| noted != peer.last)
         {
-            file.heard(&peer.told);
-            peer.noted = Some((peer.told, Instant::now()));
+            file.heard(&peer.last);
+            peer.noted = Some((peer.last, Instant::now()));
         }
     }
 }

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_queue_keeps_the_oldest_and_counts_the_rest_where_they_are_missing() {
+    fn a_full_queue_keeps_the_oldest_and_counts_the_rest_in_their_place() {
         let mut queue = Queue::default();
         let max = WAITING_MAX as u32;
         for key in 0..max + 3 {

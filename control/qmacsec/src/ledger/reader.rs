@@ -248,6 +248,6 @@ impl Iterator for Entries {
 }
 
 /// True if this is a note of the removal of all entries up to this one.
-pub(super) fn tells_of_removal(what: &What, number: u64, hash: &str) -> bool {
+pub(super) fn notes_removal(what: &What, number: u64, hash: &str) -> bool {
     matches!(what, What::Removed(removed) if removed.number == number && removed.hash == hash)
 }

@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_as_they_are_made() {
+    fn names_parse_as_they_are_formed() {
         let live = Path::new("/var/lib/qmacsec/ledger.of.a");
         let at_ms = 1_796_029_200_000;
         let name = sealed_name(live, 412, at_ms);

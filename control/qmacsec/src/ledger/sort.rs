@@ -106,7 +106,7 @@ impl Sorter {
     fn spill(&mut self) -> io::Result<()> {
         if self.runs.len() == RUNS_MAX {
             return Err(io::Error::other(
-                "there is too much to hold against each other at once; fix: give a part of it",
+                "there is too much to compare at once; fix: give a part of it",
             ));
         }
         self.run.sort();
@@ -304,14 +304,15 @@ impl Both {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
 
     proptest! {
         #[test]
-        fn it_sorts_as_a_list_does(
-            items in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..12), 0..200),
+        fn it_sorts_like_a_list(
+            items in vec(vec(any::<u8>(), 0..12), 0..200),
             run in 1..60_usize,
             split in any::<prop::sample::Index>(),
         ) {

@@ -70,7 +70,7 @@ impl Tail {
             return Err(LedgerError::Line {
                 path: path.to_path_buf(),
                 at: from + whole as u64,
-                cause: "more than a power cut leaves".to_owned(),
+                cause: "more octets than a power cut leaves".to_owned(),
             });
         }
         window.truncate(whole);
@@ -150,7 +150,7 @@ fn check(path: &Path, from: u64, window: &[u8]) -> Result<Checked, LedgerError> 
         let entry = parse(path, begins, line)?;
         let fits = match &before {
             Some(before) => entry.follows(before.number, &before.hash),
-            // A file whose beginning was cut off is handled by `anew`.
+            // A file whose beginning was cut off is handled by `lost_file`.
             None => entry.is_whole(),
         };
         if !fits {

@@ -118,7 +118,7 @@ fn every_change_breaks_the_chain() {
 }
 
 #[test]
-fn half_a_last_line_is_left_out_and_written_over() {
+fn half_a_last_line_is_ignored_and_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger");
     open(&path).unwrap().append(record("out", 0, 7));
@@ -262,7 +262,7 @@ fn a_change_of_segments_that_a_power_cut_stopped_is_finished_or_undone() {
 }
 
 #[test]
-fn the_oldest_segments_go_when_all_are_too_large_and_the_chain_tells_of_it() {
+fn the_oldest_segments_are_removed_above_the_limit_and_the_chain_notes_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger");
     let small = LedgerOptions {
@@ -287,11 +287,11 @@ fn the_oldest_segments_go_when_all_are_too_large_and_the_chain_tells_of_it() {
     let first = entries.next().unwrap().unwrap();
     let (number, hash) = entries.begins_after().unwrap();
     assert_eq!((number, hash), (first.number - 1, first.previous.as_str()));
-    let told = entries.any(|entry| {
+    let noted = entries.any(|entry| {
         matches!(entry.unwrap().what, What::Removed(Removed { number, ref hash, .. })
             if number == first.number - 1 && *hash == first.previous)
     });
-    assert!(told, "the ledger tells what was removed");
+    assert!(noted, "the ledger notes what was removed");
 }
 
 #[test]
@@ -327,15 +327,15 @@ fn an_old_file_without_segments_is_continued_by_its_end_and_sealed() {
 }
 
 #[test]
-fn behind_sealed_segments_without_the_live_one_a_new_file_begins() {
+fn a_new_file_begins_after_sealed_segments_without_a_live_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger");
     let mut ledger = LedgerFile::open_with(&path, SMALL).unwrap();
     (0..20).for_each(|key| ledger.append(record("out", key, 7)));
     drop(ledger);
-    for odd in [None, Some(&[][..]), Some(&[0; 100]), Some(b"words\n")] {
+    for content in [None, Some(&[][..]), Some(&[0; 100]), Some(b"words\n")] {
         fs::remove_file(&path).unwrap();
-        let sealed = match odd {
+        let sealed = match content {
             Some(octets) => {
                 fs::write(&path, octets).unwrap();
                 20
@@ -344,7 +344,7 @@ fn behind_sealed_segments_without_the_live_one_a_new_file_begins() {
             None => read(&path).unwrap().len(),
         };
         let found = inspect(&path).unwrap();
-        assert!(found.lost.is_some(), "{odd:?}");
+        assert!(found.lost.is_some(), "{content:?}");
         assert!(sealed >= 14);
         let ledger = open(&path).unwrap();
         assert_eq!(ledger.health().entries, found.entries + 1);
@@ -362,7 +362,7 @@ fn behind_sealed_segments_without_the_live_one_a_new_file_begins() {
 }
 
 #[test]
-fn a_pipe_in_place_of_the_file_holds_nobody_up() {
+fn a_pipe_in_place_of_the_file_does_not_block() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger");
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -376,7 +376,7 @@ fn a_pipe_in_place_of_the_file_holds_nobody_up() {
 }
 
 #[test]
-fn the_ledger_of_another_encryptor_is_refused_by_name() {
+fn a_ledger_of_another_encryptor_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger");
     let of = |encryptor| LedgerFile::open_of(&path, encryptor, SMALL);
@@ -399,28 +399,28 @@ fn the_ledger_of_another_encryptor_is_refused_by_name() {
 }
 
 #[test]
-fn an_error_of_a_file_gives_advice_that_fits() {
+fn an_error_of_a_file_names_the_right_fix() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let text = |path: &Path| read(path).unwrap_err().to_string();
-    assert!(text(&at("missing")).contains("fix: name a file or a folder that is there"));
+    assert!(text(&at("missing")).contains("fix: name an existing file or folder"));
     fs::write(at("words"), "words\n").unwrap();
     let foreign = text(&at("words"));
     assert!(
-        foreign.contains("is no ledger") && !foreign.contains("verify"),
+        foreign.contains("is not a ledger") && !foreign.contains("verify"),
         "{foreign}"
     );
     for octets in [&b"words"[..], &[0x1f, 0x8b, 8, 0], &[]] {
         fs::write(at("b.00000001.2026-11-30.gz"), octets).unwrap();
         if !octets.is_empty() {
             let text = text(&at("b"));
-            assert!(text.contains("cut or no gzip file"), "{text}");
+            assert!(text.contains("cut, or not a gzip file"), "{text}");
         }
     }
 }
 
 #[test]
-fn two_writers_do_not_share_a_ledger() {
+fn two_writers_cannot_share_a_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger");
     let first = open(&path).unwrap();
@@ -456,7 +456,7 @@ fn a_folder_names_its_ledger_only_if_it_holds_one() {
 }
 
 #[test]
-fn the_peers_head_is_noted_now_and_then_and_our_own_is_told_once_it_is_on_the_disk() {
+fn the_peers_head_is_noted_at_intervals_and_our_own_is_sent_once_it_is_on_disk() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger");
     let book = Book::new("site-a", "gcm-aes-xpn-256", A);
@@ -524,7 +524,10 @@ fn each_kind_of_entry_is_read_as_it_was_written_and_holds_one_content() {
         assert!(entry.is_whole());
         let two = line.replacen(
             "\"hash\":",
-            "\"cut\":{\"octets\":1,\"at_ms\":1},\"gap\":{\"lost\":1,\"since_ms\":1,\"until_ms\":1},\"hash\":",
+            concat!(
+                r#""cut":{"octets":1,"at_ms":1},"#,
+                r#""gap":{"lost":1,"since_ms":1,"until_ms":1},"hash":"#,
+            ),
             1,
         );
         assert!(serde_json::from_str::<Entry>(&two).is_err());

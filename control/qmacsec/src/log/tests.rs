@@ -15,7 +15,7 @@ fn log() -> (Lines, Log, Receiver<Entry>) {
 }
 
 #[test]
-fn who_logs_never_waits_for_a_reader_that_does_not_read() {
+fn logging_never_waits_for_a_reader_that_does_not_read() {
     let (mut lines, log, inbox) = log();
     let (mut reader, writer) = pipe().unwrap();
     let writing = thread::spawn(move || write_lines(&writer, &inbox));
@@ -43,7 +43,7 @@ fn who_logs_never_waits_for_a_reader_that_does_not_read() {
 }
 
 #[test]
-fn a_full_disk_and_a_reader_that_has_gone_are_lost_lines_and_nothing_else() {
+fn a_full_disk_or_a_closed_pipe_only_loses_lines() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let (reader, writer) = pipe().unwrap();
     drop(reader);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn key_really_comes_at_the_length_where_it_is_said_to_end() {
+fn the_longest_length_still_gives_key() {
     for preset in Preset::ALL {
         let at = |km: f64| ModelledLink::of(&preset.to_string(), Some(km)).ok();
         let Some(no_key) = (1..1000).find_map(|km| at(f64::from(km))?.no_key()) else {

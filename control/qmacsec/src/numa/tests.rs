@@ -10,7 +10,7 @@ fn a_core_list_is_read_as_the_system_writes_it() {
 }
 
 #[test]
-fn a_core_of_another_node_is_distant_and_the_unknown_is_not() {
+fn a_core_of_another_node_is_distant_but_an_unknown_node_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let (interfaces, nodes) = (folder.path().join("net"), folder.path().join("node"));
     let device = interfaces.join("eth1/device");

@@ -12,7 +12,7 @@ pub(super) fn open(wanted: Option<Wanted>, mtu: usize) -> Result<Box<dyn Port>, 
     match wanted {
         Some(wanted) => wanted.open(mtu),
         None => Err(PortError::Dpdk {
-            what: "this program is built without it: cargo build --features dpdk".to_owned(),
+            what: "this program is built without DPDK; fix: cargo build --features dpdk".to_owned(),
             source: std::io::ErrorKind::Unsupported.into(),
         }),
     }

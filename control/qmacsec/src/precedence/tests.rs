@@ -21,7 +21,7 @@ fn after_giving_way_to(cores: Vec<usize>) -> (Vec<usize>, i32) {
 }
 
 #[test]
-fn control_leaves_the_workers_cores_and_stands_behind_them() {
+fn control_leaves_the_workers_cores_and_has_a_lower_priority() {
     let cores = allowed();
     let (first, others) = cores.split_first().expect("this test runs somewhere");
     let (left, nice) = after_giving_way_to(vec![*first]);
@@ -31,7 +31,7 @@ fn control_leaves_the_workers_cores_and_stands_behind_them() {
 }
 
 #[test]
-fn without_another_core_it_stays() {
+fn without_another_core_control_stays() {
     let cores = allowed();
     assert_eq!(after_giving_way_to(cores.clone()).0, cores);
     assert_eq!(after_giving_way_to(Vec::new()).0, cores);

@@ -214,13 +214,13 @@ fn link_down(facts: &Facts<'_>) -> Option<(State, String)> {
     };
     let since = time(port.since);
     let what = match port.link {
-        LinkState::Up => format!("{name} is up for {since}, and not taken as stable yet"),
-        LinkState::Down => format!("{name} has no link for {since}"),
-        LinkState::Gone => format!("the interface of {name} is gone for {since}"),
+        LinkState::Up => format!("{name} has been up for {since} and does not count as stable yet"),
+        LinkState::Down => format!("{name} has had no link for {since}"),
+        LinkState::Gone => format!("the interface of {name} has been gone for {since}"),
     };
     let held = facts.held.map_or_else(String::new, |held| {
         format!(
-            "; {} is kept down for it (link_loss_forwarding)",
+            "; {} is held down for this reason (link_loss_forwarding)",
             held.name()
         )
     });
@@ -247,7 +247,7 @@ fn disagreement(facts: &Facts<'_>) -> Option<(State, String)> {
 fn peer(facts: &Facts<'_>) -> Option<(State, String)> {
     let name = facts.peer;
     let forged = if facts.only_forged {
-        "; frames come, and none is authentic: is it the same pair.psk at both ends?"
+        "; frames arrive, but none is authentic: is pair.psk the same at both ends?"
     } else {
         ""
     };
@@ -275,7 +275,7 @@ fn peer(facts: &Facts<'_>) -> Option<(State, String)> {
             Some((
                 State::PeerLost,
                 format!(
-                    "nothing is heard of {name} for {}: does it run, and does the line pass frames?",
+                    "no frame from {name} for {}: does it run, and does the line pass frames?",
                     time(silence)
                 ),
             ))
@@ -320,30 +320,34 @@ fn short_of_keys(facts: &Facts<'_>) -> Option<(State, String)> {
                 better_in => format!(", in {} at the earliest", time(better_in)),
             };
             format!(
-                "keys come late{cause}: each is used for {} instead of {}, until {more} more {keys} \
-                 come in time{earliest}",
+                "keys arrive late{cause}: each is used for {} instead of {}, until {more} more \
+                 {keys} arrived in time{earliest}",
                 time(tx.interval.unwrap_or_default()),
                 time(facts.interval),
             )
         }
         (Supply::Held, Some(shortfall)) => format!(
-            "no fresh key{cause}: the last one is {} old, traffic stops in {}",
+            "no fresh key{cause}: the last one is {} old; traffic stops in {}",
             time(age),
             time(shortfall.stops_in.unwrap_or_default()),
         ),
         (Supply::Pqc, _) => format!(
-            "no QKD keys{cause}: keys rest on ML-KEM and the pre-shared secret alone, until QKD keys \
-             come again"
+            "no QKD keys{cause}: keys depend on ML-KEM and the pre-shared secret alone until QKD \
+             keys arrive again"
         ),
         _ if late => format!(
-            "the key out is {} old, a fresh one is late{cause}",
+            "the key for direction out is {} old; a fresh one is late{cause}",
             time(age)
         ),
         _ => {
             let (cause, since) = facts.rx.trouble?;
             let lasted = facts.uptime.saturating_sub(since);
-            (lasted > facts.interval * 2 + limits::KEY_LATE)
-                .then(|| format!("no fresh key in for {}: {cause}", time(lasted)))?
+            (lasted > facts.interval * 2 + limits::KEY_LATE).then(|| {
+                format!(
+                    "no fresh key for direction in for {}: {cause}",
+                    time(lasted)
+                )
+            })?
         }
     };
     Some((State::Degraded, reason))
@@ -361,19 +365,21 @@ fn unrecorded(facts: &Facts<'_>) -> Option<(State, String)> {
     Some((
         State::Degraded,
         format!(
-            "keys go unrecorded for {}: {why}; fix: make room where the ledger is, and keep its folder",
+            "keys have gone unrecorded for {}: {why}; fix: make room on the disk of the ledger, \
+             and do not remove its folder",
             time(since)
         ),
     ))
 }
 
-/// A part of the ledger may be missing. The ledger itself tells of it for ever, the status for an
-/// hour.
+/// A part of the ledger may be missing. The ledger itself records that for ever. The status shows
+/// it for an hour.
 fn ledger_lost(facts: &Facts<'_>) -> Option<(State, String)> {
     let lost = facts.ledger_lost;
-    let (since, what) = lost.filter(|(since, _)| *since < limits::LEDGER_LOSS_TOLD)?;
+    let (since, what) = lost.filter(|(since, _)| *since < limits::LEDGER_LOSS_SHOWN)?;
     let text = format!(
-        "the file of the ledger was lost {} ago: {what}; fix: if you have it, put it back as the log says",
+        "the file of the ledger was lost {} ago: {what}; fix: if you have it, put it back under \
+         the name in the log",
         time(since)
     );
     Some((State::Degraded, text))

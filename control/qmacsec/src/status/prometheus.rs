@@ -97,46 +97,55 @@ fn whole(out: &mut Text, report: &Report) {
         ("policy", &report.root.policy),
         ("peer", &report.peer.name),
     ];
-    out.gauge("qmacsec_info", "What runs here.")
-        .sample(&labels, 1);
-    out.gauge("qmacsec_uptime_seconds", "Since the start of the daemon.")
-        .seconds(&[], Some(report.uptime_ms));
+    out.gauge(
+        "qmacsec_info",
+        "Name, version and settings of this encryptor.",
+    )
+    .sample(&labels, 1);
+    out.gauge(
+        "qmacsec_uptime_seconds",
+        "Time since the start of the daemon.",
+    )
+    .seconds(&[], Some(report.uptime_ms));
     out.gauge(
         "qmacsec_encrypting",
-        "1 if user frames pass, protected, both ways.",
+        "1 if user frames pass, protected, in both directions.",
     )
     .sample(&[], u8::from(report.encrypting));
     let mut state = out.gauge(
         "qmacsec_state",
-        "What the encryptor does now: 1 for the state it is in.",
+        "State of the encryptor: 1 for the present state, 0 for the others.",
     );
     for of in State::ALL {
         state.sample(&[("state", of.name())], u8::from(report.state == of));
     }
     out.gauge(
         "qmacsec_traffic_stops_seconds",
-        "Until traffic stops, while keys are short and if no other one comes.",
+        "Time until traffic stops if no key arrives, while keys are short.",
     )
     .seconds(&[], report.stops_in_ms);
     out.counter(
         "qmacsec_log_lines_lost_total",
-        "Lines that could not be written to the log.",
+        "Log lines that could not be written.",
     )
     .sample(&[], report.log_lines_lost);
     links(out, report);
     out.gauge(
         "qmacsec_peer_up",
-        "1 if the peer has proved the pair's secret and is heard.",
+        "1 if the peer has proved the pair's secret and its frames arrive.",
     )
     .sample(
         &[],
         u8::from(report.peer.session == SessionState::Agreed.name()),
     );
-    out.gauge("qmacsec_peer_silence_seconds", "Since the peer was heard.")
-        .seconds(&[], report.peer.silence_ms);
+    out.gauge(
+        "qmacsec_peer_silence_seconds",
+        "Time since the last frame of the peer.",
+    )
+    .seconds(&[], report.peer.silence_ms);
     let mut session = out.gauge(
         "qmacsec_session",
-        "State of the session with the peer: 1 for the one it is in.",
+        "State of the session with the peer: 1 for the present state, 0 for the others.",
     );
     let states = SessionState::ALL.map(SessionState::name);
     for state in states.into_iter().chain([State::Zeroised.name()]) {
@@ -151,7 +160,7 @@ fn links(out: &mut Text, report: &Report) {
     }
     let mut hears = out.gauge(
         "qmacsec_port_hears",
-        "1 unless the port does not get the frames of its interface.",
+        "0 if the port does not receive the frames of its interface, otherwise 1.",
     );
     // Workers share the interfaces; the first one watches them.
     if let Some(first) = report.workers.first() {
@@ -161,14 +170,14 @@ fn links(out: &mut Text, report: &Report) {
     }
     let mut since = out.gauge(
         "qmacsec_link_seconds",
-        "Since the link of the port is as it is.",
+        "Time since the last change of the link of the port.",
     );
     for (port, link) in &report.links {
         since.seconds(&[("port", port)], Some(link.since_ms));
     }
     let mut losses = out.counter(
         "qmacsec_link_losses_total",
-        "How often the link was lost, for longer than a flicker.",
+        "Losses of the link, without very short ones.",
     );
     for (port, link) in &report.links {
         losses.sample(&[("port", port)], link.losses);
@@ -187,7 +196,7 @@ fn ledger(out: &mut Text, report: &Report) {
     .sample(&[], u8::from(ledger.failing_ms.is_none()));
     out.gauge(
         "qmacsec_ledger_failing_seconds",
-        "Since when the ledger's disk takes no records; 0 if it takes them.",
+        "Time since the ledger's disk last took records; 0 if it takes them.",
     )
     .seconds(&[], ledger.failing_ms.or(Some(0)));
     out.counter("qmacsec_ledger_entries_total", "Entries of the ledger.")
@@ -201,7 +210,7 @@ fn ledger(out: &mut Text, report: &Report) {
     .sample(&[], ledger.waiting);
     out.counter(
         "qmacsec_ledger_lost_total",
-        "Records that were lost since the start, because too many waited.",
+        "Records lost since the start because too many waited.",
     )
     .sample(&[], ledger.lost);
 }
@@ -209,7 +218,7 @@ fn ledger(out: &mut Text, report: &Report) {
 fn keys(out: &mut Text, report: &Report) {
     let mut stage = out.gauge(
         "qmacsec_supply_stage",
-        "Stage of the supply with keys to send under: 1 for the one it is in.",
+        "Stage of the supply of transmit keys: 1 for the present stage, 0 for the others.",
     );
     for of in Supply::ALL {
         stage.sample(
@@ -217,33 +226,33 @@ fn keys(out: &mut Text, report: &Report) {
             u8::from(report.tx.supply == of.name()),
         );
     }
-    out.gauge("qmacsec_supply_stage_seconds", "Time in that stage.")
+    out.gauge("qmacsec_supply_stage_seconds", "Time in the present stage.")
         .seconds(&[], report.tx.supply_ms);
-    out.counter("qmacsec_supply_changes_total", "Changes of that stage.")
+    out.counter("qmacsec_supply_changes_total", "Changes of the stage.")
         .sample(&[], report.tx.supply_changes.unwrap_or(0));
     out.gauge(
         "qmacsec_rekey_interval_seconds",
-        "How long a key is to be used, in that stage.",
+        "Time for which a key is to be used in the present stage.",
     )
     .seconds(&[], report.tx.interval_ms);
     let ways = [("out", &report.tx), ("in", &report.rx)];
     let mut age = out.gauge(
         "qmacsec_key_age_seconds",
-        "Age of the key in use; none without a key.",
+        "Age of the key in use; absent without a key.",
     );
     for (way, direction) in ways {
         age.seconds(&[("direction", way)], direction.key_age_ms);
     }
     let mut used = out.counter(
         "qmacsec_keys_used_total",
-        "Keys that user frames were protected with.",
+        "Keys that have protected user frames.",
     );
     for (way, direction) in ways {
         used.sample(&[("direction", way)], direction.switches);
     }
     let mut pn = out.gauge(
         "qmacsec_next_packet_number",
-        "Of the key in use, the highest of all workers.",
+        "Next packet number of the key in use, the highest of all workers.",
     );
     if let Some(next) = report.tx.next_pn {
         pn.sample(&[], next);
@@ -253,7 +262,7 @@ fn keys(out: &mut Text, report: &Report) {
 fn sources(out: &mut Text, report: &Report) {
     out.gauge(
         "qmacsec_keys_in_stock",
-        "QKD keys fetched and not used yet.",
+        "QKD keys fetched but not used yet.",
     )
     .sample(&[], report.keys_in_stock);
     let kme = &report.kme;
@@ -276,7 +285,7 @@ fn sources(out: &mut Text, report: &Report) {
     .sample(&[], root.epoch);
     out.gauge(
         "qmacsec_root_age_seconds",
-        "Since the last ML-KEM exchange.",
+        "Time since the last ML-KEM exchange.",
     )
     .seconds(&[], root.age_ms);
     let mut exchanges = out.counter("qmacsec_kem_exchanges_total", "ML-KEM exchanges.");
@@ -288,14 +297,15 @@ fn sources(out: &mut Text, report: &Report) {
 fn frames(out: &mut Text, report: &Report) {
     let mut rekey = out.counter(
         "qmacsec_rekey_frames_total",
-        "Frames of the rekey protocol, by their fate.",
+        "Frames of the rekey protocol by their fate.",
     );
     for (fate, count) in &report.rekey_frames {
         rekey.sample(&[("fate", fate)], count);
     }
     let mut policy = out.counter(
         "qmacsec_policy_frames_total",
-        "Frames that each line of the policy took, since that policy came into force; from black those that bypass.",
+        "Frames that matched each line of the policy since it came into force; from black only \
+         those that bypass.",
     );
     for line in &report.policy {
         for (side, frames) in [("red", line.red), ("black", line.black)] {
@@ -309,7 +319,7 @@ fn frames(out: &mut Text, report: &Report) {
     }
     let mut held = out.gauge(
         "qmacsec_link_held_down",
-        "1 if the port is kept down, since the other has lost its link.",
+        "1 if the port is held down because the other port has lost its link.",
     );
     for side in ["red", "black"] {
         held.sample(
@@ -323,7 +333,8 @@ fn frames(out: &mut Text, report: &Report) {
     }
     let mut counters = out.counter(
         "qmacsec_frames_total",
-        "All counters of the workers, frames and octets: protect and validate by their 802.1AE names, ports by theirs.",
+        "All counters of the workers, in frames and octets; those of protect and validate have \
+         their 802.1AE names.",
     );
     for (number, worker) in report.workers.iter().enumerate() {
         let number = number.to_string();

@@ -29,7 +29,8 @@ const REQUEST_LEN_MAX: u64 = 64;
 pub enum StatusError {
     /// Nothing listens there.
     #[error(
-        "no daemon answers at {path} ({cause}); fix: is it running, and is this the status_socket of its config?"
+        "no daemon answers at {path} ({cause}); fix: check that it runs, and that this is the \
+         status_socket of its config"
     )]
     NoDaemon {
         /// The socket.
@@ -39,7 +40,9 @@ pub enum StatusError {
     },
     /// A process has the socket, but does not answer.
     #[error(
-        "the daemon at {path} does not answer within {patience:?}; fix: is it stopped (`kill -CONT` its process), or the machine overloaded? an order that it has received may still be carried out"
+        "the daemon at {path} does not answer within {patience:?}; fix: continue its process if it \
+         is stopped (`kill -CONT`), or reduce the load of the machine; the daemon may still carry \
+         out an order that it has received"
     )]
     Silent {
         /// The socket.
@@ -49,7 +52,8 @@ pub enum StatusError {
     },
     /// The socket cannot be created.
     #[error(
-        "the status socket {path} cannot be made ({cause}); fix: choose another status_socket, in a folder that this user may write"
+        "the status socket {path} cannot be created ({cause}); fix: choose another status_socket, \
+         in a folder that this user may write to"
     )]
     Bind {
         /// The socket.
@@ -59,12 +63,14 @@ pub enum StatusError {
     },
     /// The path is longer than the system allows.
     #[error(
-        "the path of the status socket {0} is longer than {SOCKET_PATH_MAX} octets; fix: choose a shorter status_socket"
+        "the path of the status socket {0} is longer than {SOCKET_PATH_MAX} octets; fix: choose a \
+         shorter status_socket"
     )]
     PathTooLong(PathBuf),
     /// The folder is missing or may not be written.
     #[error(
-        "the status socket cannot be made in {folder}: {problem}; fix: choose another status_socket, or make the folder for this user"
+        "the status socket cannot be created in {folder}: {problem}; fix: choose another \
+         status_socket, or create the folder for this user"
     )]
     Folder {
         /// The folder.
@@ -74,12 +80,14 @@ pub enum StatusError {
     },
     /// Another file has this path; we must not remove it.
     #[error(
-        "{0} is there and is no socket: it is left alone; fix: choose another status_socket, or move it away"
+        "{0} exists and is not a socket, so it is not replaced; fix: choose another status_socket, \
+         or move the file away"
     )]
     NotASocket(PathBuf),
     /// A socket has this path, but it does not refuse connections like that of a dead daemon.
     #[error(
-        "the socket {path} is there and may be in use ({cause}); fix: stop who uses it, or choose another status_socket"
+        "the socket {path} exists and may be in use ({cause}); fix: stop the process that uses it, \
+         or choose another status_socket"
     )]
     NotDead {
         /// The socket.
@@ -89,11 +97,15 @@ pub enum StatusError {
     },
     /// A daemon already runs there.
     #[error(
-        "{0} is in use: another daemon runs with this status_socket; fix: stop it, or give each its own"
+        "{0} is in use: another daemon runs with this status_socket; fix: stop it, or give each \
+         daemon its own"
     )]
     InUse(PathBuf),
     /// The answer is not a status.
-    #[error("what answers at {path} is no qmacsec of this version ({cause})")]
+    #[error(
+        "the program at {path} is not a qmacsec of this version ({cause}); fix: use the same \
+         version for both"
+    )]
     NotOurs {
         /// The socket.
         path: PathBuf,
@@ -232,10 +244,10 @@ fn folder_of(path: &Path) -> &Path {
 pub(crate) fn folder_problem(path: &Path) -> Option<String> {
     let folder = folder_of(path);
     match fs::metadata(folder) {
-        Ok(about) if !about.is_dir() => return Some("it is no folder".to_owned()),
+        Ok(about) if !about.is_dir() => return Some("it is not a folder".to_owned()),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Some("there is no such folder".to_owned());
+            return Some("the folder does not exist".to_owned());
         }
         Err(error) => return Some(error.to_string()),
     }
@@ -243,7 +255,7 @@ pub(crate) fn folder_problem(path: &Path) -> Option<String> {
     let flags = rustix::fs::AtFlags::EACCESS;
     rustix::fs::accessat(rustix::fs::CWD, folder, rights, flags)
         .err()
-        .map(|error| format!("this user may not write there ({error})"))
+        .map(|error| format!("this user may not write to it ({error})"))
 }
 
 /// Accepts connections and reads their requests. A client that sends nothing delays no other.
@@ -261,7 +273,7 @@ async fn listen(listener: UnixListener, to_driver: mpsc::Sender<Asker>) {
                 });
             }
             Err(error) => {
-                warn!(%error, "the status socket");
+                warn!(%error, "the status socket cannot accept a connection");
                 tokio::time::sleep(ANSWER).await;
             }
         }

@@ -11,7 +11,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_fails_half_way_leaves_nothing_and_keeps_the_old_files() {
+fn a_failure_leaves_no_new_files_and_keeps_the_old_ones() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     // A folder where the last file would be written first.

@@ -20,7 +20,7 @@ fn read(kme: &str) -> Result<EncryptorConfig, String> {
 }
 
 #[test]
-fn one_kme_of_etsi_014_needs_no_more_than_its_url() {
+fn a_kme_of_etsi_014_needs_only_its_url() {
     let kme = read(FIRST).unwrap().kme;
     assert_eq!(kme.protocol, KeyProtocol::Etsi014);
     assert_eq!(
@@ -30,7 +30,7 @@ fn one_kme_of_etsi_014_needs_no_more_than_its_url() {
 }
 
 #[test]
-fn a_fallback_has_an_id_of_its_own() {
+fn a_fallback_has_its_own_id() {
     let more = "kme_id = \"kme-a\"\nfallback_url = \"https://kme-a2:8443\"\n\
                 fallback_kme_id = \"kme-a2\"\nprotocol = \"skip\"\n";
     let kme = read(&format!("{FIRST}{more}")).unwrap().kme;
@@ -74,7 +74,7 @@ fn each_mistake_names_its_key_and_the_fix() {
 }
 
 #[test]
-fn patience_is_half_of_a_tenth_of_the_interval_where_a_kme_can_be_that_fast() {
+fn the_timeout_is_a_twentieth_of_the_interval_above_its_minimum() {
     let patience = |ms| limits::kme_patience(std::time::Duration::from_millis(ms)).as_millis();
     assert_eq!((patience(3000), patience(1000)), (150, 50));
     assert_eq!(patience(100), 50, "no KME answers in 5 ms");
@@ -118,7 +118,7 @@ async fn sources_are_made_for_both_kmes() {
 }
 
 #[test]
-fn a_lab_kme_speaks_skip_where_it_is_told_to() {
+fn a_lab_kme_serves_skip_at_the_given_address() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kme.toml");
     let text = "[[kme]]\nkme_id = \"kme-a\"\nlisten = \"127.0.0.1:0\"\nca = \"ca.pem\"\n\

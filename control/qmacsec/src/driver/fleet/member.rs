@@ -26,7 +26,7 @@ impl Member {
     pub(super) fn new(handle: Handle) -> Result<Self, RunError> {
         use std::os::fd::AsFd;
         let system = |cause| RunError::System {
-            what: "listening to a worker".to_owned(),
+            what: "cannot wait for a worker".to_owned(),
             cause,
         };
         let bell = handle

@@ -5,7 +5,7 @@ use secy::{SaId, Suite};
 use tracing::Level;
 use wire::{An, KeyId, MacAddr};
 
-use super::{Journal, LINES_MAX, Line, SUM_UP_EVERY, words};
+use super::{Journal, LINES_MAX, Line, SUM_UP_EVERY, event_text};
 
 fn switched(direction: Direction, epoch: u32) -> Event {
     let id = |epoch: u32| SaId {
@@ -24,7 +24,7 @@ fn switched(direction: Direction, epoch: u32) -> Event {
 }
 
 #[test]
-fn a_minute_of_a_healthy_line_is_one_line() {
+fn a_healthy_minute_is_one_log_line() {
     let mut journal = Journal::new();
     for epoch in 1..=21 {
         for direction in [Direction::Tx, Direction::Rx] {
@@ -34,39 +34,45 @@ fn a_minute_of_a_healthy_line_is_one_line() {
             } else {
                 Level::DEBUG
             };
-            assert_eq!(words(&event).0, expected);
+            assert_eq!(event_text(&event).0, expected);
             journal.enter(Duration::from_secs(3) * epoch, &event);
         }
     }
     let took = Duration::from_millis(3);
-    assert_eq!(words(&Event::Ratcheted { root: 1, took }).0, Level::INFO);
-    assert_eq!(words(&Event::Ratcheted { root: 2, took }).0, Level::DEBUG);
+    assert_eq!(
+        event_text(&Event::Ratcheted { root: 1, took }).0,
+        Level::INFO
+    );
+    assert_eq!(
+        event_text(&Event::Ratcheted { root: 2, took }).0,
+        Level::DEBUG
+    );
     journal.enter(SUM_UP_EVERY, &Event::Ratcheted { root: 2, took });
     let text = journal.sum_up(SUM_UP_EVERY).unwrap();
     assert_eq!(text, "in the last 60 s: keys: 20 out, 20 in; root 2");
-    assert_eq!(journal.sum_up(SUM_UP_EVERY), None, "each is told once");
+    assert_eq!(journal.sum_up(SUM_UP_EVERY), None, "each is reported once");
     // Status keeps only the first keys of all these events.
     assert_eq!(journal.last().len(), 2);
 }
 
 #[test]
-fn what_repeats_is_counted() {
+fn repeated_lines_are_counted() {
     let mut journal = Journal::new();
     let line = || Line {
         level: Level::WARN,
-        kind: "offers that failed",
-        text: "out: offer given up".to_owned(),
+        kind: "failed offers",
+        text: "out: offer abandoned".to_owned(),
     };
     for _ in 0..LINES_MAX {
-        journal.tell(Duration::ZERO, line());
+        journal.log(Duration::ZERO, line());
     }
     assert_eq!(journal.sum_up(SUM_UP_EVERY), None);
     for _ in 0..LINES_MAX + 5 {
-        journal.tell(Duration::ZERO, line());
+        journal.log(Duration::ZERO, line());
     }
     assert_eq!(
         journal.sum_up(SUM_UP_EVERY).as_deref(),
-        Some("in the last 60 s: 5 more lines on offers that failed")
+        Some("in the last 60 s: 5 more lines on failed offers")
     );
 }
 
@@ -80,10 +86,10 @@ fn many_failures_do_not_hide_their_end() {
         text: text.to_owned(),
     };
     for _ in 0..LINES_MAX + 2 {
-        journal.tell(Duration::ZERO, line(Level::WARN, "no answer"));
+        journal.log(Duration::ZERO, line(Level::WARN, "no answer"));
     }
     assert_eq!(journal.lines[&(kind, Level::WARN)], LINES_MAX + 2);
-    journal.tell(Duration::ZERO, line(Level::INFO, "it answers again"));
+    journal.log(Duration::ZERO, line(Level::INFO, "it answers again"));
     assert_eq!(journal.lines[&(kind, Level::INFO)], 1, "it is logged");
     let text = journal.sum_up(SUM_UP_EVERY).unwrap();
     assert!(
@@ -97,10 +103,10 @@ fn a_disagreement_lasts_as_long_as_the_session() {
     let mut journal = Journal::new();
     let [ours, theirs] = [Suite::ALL[0], Suite::ALL[1]];
     journal.enter(Duration::ZERO, &Event::SuiteMismatch { ours, theirs });
-    let told = journal.disagreement().unwrap();
+    let text = journal.disagreement().unwrap();
     assert!(
-        told.contains(ours.name()) && told.contains(theirs.name()),
-        "{told}"
+        text.contains(ours.name()) && text.contains(theirs.name()),
+        "{text}"
     );
     let peer = MacAddr([2, 0, 0, 0, 0, 1]);
     journal.enter(

@@ -78,7 +78,7 @@ async fn by_id(desk: &mut KeyDesk, id: KeyId) -> Result<QkdKey, KeyFailure> {
 }
 
 #[tokio::test]
-async fn with_a_fallback_a_broken_kme_is_seen_in_status_and_not_by_the_rekey_protocol() {
+async fn with_a_fallback_only_the_status_shows_a_broken_kme() {
     let folder = tempfile::tempdir().unwrap();
     make_lab_pki(folder.path(), &LabPki::default()).unwrap();
     let (first, second) = (link(folder.path()).await, link(folder.path()).await);
@@ -113,12 +113,12 @@ async fn with_a_fallback_a_broken_kme_is_seen_in_status_and_not_by_the_rekey_pro
         "{}",
         health.url
     );
-    let told = health.last_error.unwrap();
-    assert!(told.contains("no answer within"), "{told}");
+    let error = health.last_error.unwrap();
+    assert!(error.contains("no answer within"), "{error}");
 }
 
 #[tokio::test]
-async fn without_a_fallback_failures_are_told_as_ever() {
+async fn without_a_fallback_failures_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     make_lab_pki(folder.path(), &LabPki::default()).unwrap();
     let first = link(folder.path()).await;
@@ -141,7 +141,7 @@ async fn without_a_fallback_failures_are_told_as_ever() {
 }
 
 #[test]
-fn keys_that_come_late_are_no_failure_and_keys_that_never_come_are() {
+fn late_keys_are_not_a_failure_but_missing_keys_are() {
     let late = keyclient::Error::AskedTwice {
         id: KeyId::new("a").unwrap(),
     };

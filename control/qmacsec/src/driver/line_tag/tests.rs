@@ -9,10 +9,10 @@ const PRIORITY: LineTag = LineTag {
 
 #[test]
 fn the_hint_names_the_tag_and_the_fix() {
-    let said = text(PRIORITY);
+    let shown = text(PRIORITY);
     assert!(
-        said.contains("VLAN 0, priority 5") && said.contains("taken off"),
-        "{said}"
+        shown.contains("VLAN 0, priority 5") && shown.contains("is removed"),
+        "{shown}"
     );
     let two = LineTag {
         tpid: 0x88a8,
@@ -20,14 +20,14 @@ fn the_hint_names_the_tag_and_the_fix() {
         tags: 2,
         taken_off: false,
     };
-    let said = text(two);
+    let shown = text(two);
     for part in [
         "2 VLAN tags",
         "0x88a8, VLAN 100",
         "InPktsNoTag",
         "line_vlan_tags = 2",
     ] {
-        assert!(said.contains(part), "{said}");
+        assert!(shown.contains(part), "{shown}");
     }
     let refused = LineTag { tags: 1, ..two };
     assert!(text(refused).contains("line_vlan_tags = 1"));
@@ -37,7 +37,7 @@ fn the_hint_names_the_tag_and_the_fix() {
 fn the_last_kind_of_tag_is_reported() {
     let mut watch = LineTagWatch::default();
     assert_eq!(watch.report(), None);
-    let line = watch.on_look(Some(PRIORITY)).expect("news");
+    let line = watch.on_look(Some(PRIORITY)).expect("a log line");
     assert_eq!(line.text, text(PRIORITY));
     assert!(watch.on_look(None).is_none());
     assert_eq!(watch.report(), Some(text(PRIORITY)));
@@ -49,7 +49,7 @@ fn the_last_kind_of_tag_is_reported() {
     assert_eq!(
         watch.report(),
         Some(text(PRIORITY)),
-        "another priority is no news"
+        "another priority is not reported"
     );
     let vlan = LineTag {
         tci: 0x0007,

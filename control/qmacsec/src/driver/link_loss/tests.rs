@@ -49,7 +49,7 @@ fn up(side: worker::Side) -> Order {
 }
 
 #[test]
-fn a_lasting_loss_takes_the_other_down_and_a_lasting_return_lets_it_go() {
+fn a_lasting_loss_takes_the_other_port_down_and_a_lasting_return_releases_it() {
     for (links, ours) in [([Up, Down], Red), ([Up, Gone], Red), ([Down, Up], Black)] {
         let mut story = Story::well();
         let lost = story.for_time(links, LINK_LOST_AFTER + 2 * STEP);
@@ -68,7 +68,7 @@ fn a_lasting_loss_takes_the_other_down_and_a_lasting_return_lets_it_go() {
 }
 
 #[test]
-fn what_flickers_is_not_forwarded() {
+fn a_short_loss_is_not_forwarded() {
     let mut story = Story::well();
     for _ in 0..50 {
         assert_eq!(story.for_time([Up, Down], LINK_LOST_AFTER / 2), []);
@@ -83,14 +83,14 @@ fn what_flickers_is_not_forwarded() {
 }
 
 #[test]
-fn both_lost_is_nothing_to_forward_until_one_is_back() {
+fn the_loss_of_both_links_is_forwarded_only_after_one_is_back() {
     let mut story = Story::well();
     assert_eq!(story.for_time([Down, Down], LINK_SETTLE * 2), []);
     assert_eq!(story.for_time([Down, Up], STEP * 2), [down(Black)]);
 }
 
 #[test]
-fn a_port_that_does_not_come_up_after_it_was_let_go_is_lost_itself() {
+fn a_released_port_that_does_not_come_up_is_lost_itself() {
     let mut story = Story::well();
     story.for_time([Up, Down], LINK_LOST_AFTER * 2);
     let orders = story.for_time([Down, Up], LINK_BACK_AFTER + LINK_SETTLE * 2);
@@ -99,7 +99,7 @@ fn a_port_that_does_not_come_up_after_it_was_let_go_is_lost_itself() {
 }
 
 #[test]
-fn at_the_start_links_get_their_time() {
+fn links_have_time_to_come_up_at_the_start() {
     let mut story = Story::new();
     assert_eq!(story.for_time([Up, Down], LINK_SETTLE / 2), []);
     assert_eq!(story.for_time([Up, Up], STEP), []);

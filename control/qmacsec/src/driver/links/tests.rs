@@ -29,18 +29,18 @@ impl Story {
         time: Duration,
     ) -> Vec<(Side, LinkState)> {
         let end = self.now + time;
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         while self.now < end {
             self.now += STEP;
             let changes = self.links.on_look(self.now, links, held);
-            told.extend(changes.map(|Change { side, state, .. }| (side, state)));
+            reported.extend(changes.map(|Change { side, state, .. }| (side, state)));
         }
-        told
+        reported
     }
 }
 
 #[test]
-fn a_loss_and_a_return_are_told_once_each() {
+fn a_loss_and_a_return_are_reported_once_each() {
     let mut story = Story::new();
     let long = LINK_BACK_AFTER * 5;
     assert_eq!(story.for_time([Up, Up], None, long), []);
@@ -54,14 +54,14 @@ fn a_loss_and_a_return_are_told_once_each() {
 }
 
 #[test]
-fn what_is_down_from_the_start_is_told() {
+fn a_link_that_is_down_at_the_start_is_reported() {
     let mut story = Story::new();
-    let told = story.for_time([Down, Gone], None, LINK_LOST_AFTER * 2);
-    assert_eq!(told, [(Red, Down), (Black, Gone)]);
+    let reported = story.for_time([Down, Gone], None, LINK_LOST_AFTER * 2);
+    assert_eq!(reported, [(Red, Down), (Black, Gone)]);
 }
 
 #[test]
-fn what_flickers_is_not_told() {
+fn a_short_loss_is_not_reported() {
     let mut story = Story::new();
     for _ in 0..50 {
         assert_eq!(story.for_time([Up, Down], None, LINK_LOST_AFTER / 2), []);
@@ -71,7 +71,7 @@ fn what_flickers_is_not_told() {
 }
 
 #[test]
-fn a_port_that_we_hold_down_is_not_told_of() {
+fn a_port_that_we_hold_down_is_not_reported() {
     let mut story = Story::new();
     let long = LINK_BACK_AFTER * 5;
     assert_eq!(story.for_time([Up, Down], None, long), [(Black, Down)]);
@@ -82,7 +82,7 @@ fn a_port_that_we_hold_down_is_not_told_of() {
 }
 
 #[test]
-fn a_change_says_how_long_it_was_before() {
+fn a_change_gives_the_time_in_the_previous_state() {
     let mut links = Links::new(Duration::ZERO);
     let mut last = None;
     for ms in 0..6000 {

@@ -9,7 +9,7 @@ const fn red(red: u64) -> TooLong {
 }
 
 #[test]
-fn long_frames_are_one_line_and_a_fault_for_a_minute() {
+fn long_frames_are_one_log_line_and_a_fault_for_a_minute() {
     let at = Duration::from_secs;
     let mut watch = TooLongWatch::new(1500);
     assert!(watch.on_look(at(1), red(0)).is_none() && watch.present(at(1)).is_none());
@@ -22,7 +22,7 @@ fn long_frames_are_one_line_and_a_fault_for_a_minute() {
 }
 
 #[test]
-fn frames_too_long_for_the_line_blame_the_line() {
+fn frames_too_long_for_the_line_name_the_line_as_the_reason() {
     let at = Duration::from_secs;
     let mut watch = TooLongWatch::new(1500);
     let line = watch.on_look(at(1), TooLong { red: 0, black: 2 }).unwrap();

@@ -44,7 +44,7 @@ fn the_lines_of_a_ledger_have_this_form() {
 proptest! {
     /// A line that is read here is read by the JSON parser, with the same result.
     #[test]
-    fn it_reads_nothing_that_the_json_parser_does_not_read(
+    fn it_reads_only_what_the_json_parser_reads(
         record in any_record(),
         place in any::<prop::sample::Index>(),
         change in proptest::option::of(prop_oneof![

@@ -18,13 +18,13 @@ impl Writer {
         let path = self.live.path().display().to_string();
         if let Some(lost) = self.live.lost()? {
             let number = self.live.segment();
-            self.live.begin_anew(now, lost).map_err(|error| {
+            self.live.begin_new_file(now, lost).map_err(|error| {
                 io::Error::new(
                     error.kind(),
-                    format!("{lost}, and a new file cannot be made: {error}"),
+                    format!("{lost}, and a new file cannot be created: {error}"),
                 )
             })?;
-            let text = begun_anew(lost, &self.live);
+            let text = description_of_loss(lost, &self.live);
             let sealed = segment::sealed_name(self.live.path(), number, now);
             error!(
                 "ledger {path}: {text}; fix: if you have the file, put it back as {}",
@@ -33,14 +33,14 @@ impl Writer {
             let mut state = self.shared.lock();
             state.health.segment = self.live.segment();
             state.health.entries = self.live.number();
-            state.health.anew = Some((Instant::now(), text));
+            state.health.replaced = Some((Instant::now(), text));
         }
         let octets = self.live.cut_foreign()?;
         if octets > 0 {
             let number = self.live.number();
             error!(
-                "ledger {path}: another process wrote {octets} octets behind entry {number}: cut off; \
-                 fix: no other process may write to this file"
+                "ledger {path}: another process wrote {octets} octets after entry {number}: they \
+                 are cut off; fix: let no other process write to this file"
             );
             self.live.append(What::Cut(Cut { octets, at_ms: now }))?;
         }
@@ -49,7 +49,7 @@ impl Writer {
 }
 
 /// Describes the loss of a live file, in whose place a new one has begun.
-pub(super) fn begun_anew(lost: &str, live: &Live) -> String {
+pub(super) fn description_of_loss(lost: &str, live: &Live) -> String {
     format!(
         "{lost}: entries up to {} may be missing; a new file begins with entry {}",
         live.number().saturating_sub(1),

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::ledger::reader::{Source, tells_of_removal};
+use crate::ledger::reader::{Source, notes_removal};
 use crate::ledger::tests::record;
 
 const SEGMENTS: u64 = 6;
@@ -68,19 +68,19 @@ impl Ledger {
     /// Number of the first entry kept, whose chain is whole and tells of the removal before it.
     fn first_kept(&self) -> u64 {
         let mut entries = Source::find(&self.live.path).unwrap().entries().unwrap();
-        let (mut first, mut told) = (None, false);
+        let (mut first, mut noted) = (None, false);
         while let Some(entry) = entries.advance().unwrap() {
             let (number, hash) = first.get_or_insert((entry.number, entry.previous.clone()));
-            told |= tells_of_removal(&entry.what, *number - 1, hash);
+            noted |= notes_removal(&entry.what, *number - 1, hash);
         }
         let (number, _) = first.unwrap();
-        assert!(told || number == 1, "the ledger tells of what is missing");
+        assert!(noted || number == 1, "the ledger notes the missing entries");
         number
     }
 }
 
 #[test]
-fn at_the_limit_all_stays_and_one_octet_above_it_one_segment_goes() {
+fn at_the_limit_all_segments_stay_and_one_octet_above_it_one_is_removed() {
     let mut ledger = Ledger::new(true);
     let len = ledger.len();
     assert_eq!((ledger.limit(len), ledger.first_kept()), (0, 1));
@@ -93,7 +93,7 @@ fn at_the_limit_all_stays_and_one_octet_above_it_one_segment_goes() {
 }
 
 #[test]
-fn no_more_segments_go_than_have_to() {
+fn no_more_segments_are_removed_than_necessary() {
     let mut ledger = Ledger::new(true);
     let len = ledger.len();
     let three: u64 = ledger.sealed()[..3]
@@ -134,7 +134,7 @@ fn segments_that_are_not_packed_count_in_full_except_the_newest() {
 }
 
 #[test]
-fn a_power_cut_during_the_removal_leaves_a_chain_that_tells_of_it() {
+fn a_power_cut_during_a_removal_leaves_a_chain_that_notes_it() {
     for removed in 0..=4 {
         let mut ledger = Ledger::new(true);
         let gone = &ledger.sealed()[..4];
@@ -151,7 +151,7 @@ fn a_power_cut_during_the_removal_leaves_a_chain_that_tells_of_it() {
 }
 
 #[test]
-fn all_forms_of_a_segment_go() {
+fn all_forms_of_a_segment_are_removed() {
     // A power cut during packing left the packed form beside the other, and a part.
     let mut ledger = Ledger::new(false);
     let first = &ledger.sealed()[0].path;

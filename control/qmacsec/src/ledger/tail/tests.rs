@@ -44,7 +44,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn any_cut_with_any_nuls_behind_it_is_cut_off(
+    fn any_cut_with_any_nuls_after_it_is_truncated(
         count in 0..40_u32,
         part in 0.0..1.0_f64,
         nuls in prop_oneof![Just(0_usize), 1..200_usize, 4090..4100_usize, 8000..300_000_usize],
@@ -77,7 +77,7 @@ proptest! {
 }
 
 #[test]
-fn pages_that_came_to_the_disk_out_of_order_are_cut_off_from_the_first_hole() {
+fn pages_written_out_of_order_are_cut_off_from_the_first_hole() {
     let lines = keys(30);
     let (before, behind) = (lines[..20].concat(), lines[20..].concat());
     for hole in [1, 4096, 20_000] {
@@ -132,7 +132,7 @@ fn only_the_end_is_read() {
 
 /// The config names another file by mistake, such as the PSK file: it stays unchanged.
 #[test]
-fn a_file_that_is_no_ledger_is_left_alone() {
+fn a_file_that_is_not_a_ledger_stays_unchanged() {
     let der = [&[0x30, 0x82, 1][..], &[0; 300]].concat();
     for octets in [
         &b"0f9c3b5ad1e8"[..],

@@ -78,7 +78,8 @@ impl Heads {
                     into.heads += 1;
                 } else {
                     into.grave(format!(
-                        "{}: entry {} is not the one that {} heard of at {}: the ledger was rolled back and written afresh",
+                        "{}: entry {} differs from the one that {} received at {}: the ledger was \
+                         rolled back and written again",
                         self.about,
                         entry.number,
                         self.by,
@@ -100,7 +101,8 @@ impl Heads {
         }
         if let Some(heard) = last {
             into.grave(format!(
-                "{}: the ledger does not reach entry {}, of which {} heard at {}: rolled back or cut",
+                "{}: the ledger does not reach entry {}, which {} received at {}: it was rolled \
+                 back or cut",
                 self.about,
                 heard.number,
                 self.by,

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_comes_back_and_two_names_never_look_alike() {
+    fn names_survive_encoding_and_stay_distinct() {
         let names = [
             "b06bd032-0ff6-4a05-05d1-16d8ed999624",
             "B06BD032-0ff6-4a05-05d1-16d8ed999624",

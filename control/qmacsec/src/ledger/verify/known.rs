@@ -134,7 +134,7 @@ impl Keys {
                 }
                 if keys.len() > 2 * KEYS_MAX {
                     return Err(VerifyError::TooMuch(
-                        "the capture spans more keys than can be held in memory; fix: give a part of it",
+                        "the capture spans more keys than fit in memory; fix: give a part of it",
                     ));
                 }
             }

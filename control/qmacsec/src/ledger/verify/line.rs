@@ -18,7 +18,7 @@ use crate::ledger::reader::Source;
 /// Limit of packet-number counters: one for each key and sender's SC.
 const COUNTERS_MAX: usize = 1 << 21;
 const TOO_MANY_CHANNELS: VerifyError = VerifyError::TooMuch(
-    "the capture holds more secure channels than can be held in memory; fix: give a part of it",
+    "the capture has more secure channels than fit in memory; fix: give a part of it",
 );
 /// Limit of hours in which a capture has frames: 15 years.
 const HOURS_MAX: usize = 1 << 17;
@@ -75,7 +75,8 @@ fn hours(capture: &mut Capture) -> Result<BTreeSet<u64>, VerifyError> {
         }
         if hours.len() > HOURS_MAX {
             return Err(VerifyError::TooMuch(
-                "the capture has frames in more hours than can be held against a ledger; fix: give a part of it",
+                "the capture has frames in more hours than can be compared with a ledger; fix: \
+                 give a part of it",
             ));
         }
     }
@@ -259,12 +260,13 @@ fn conclude(line: &Line, into: &mut Verification) {
     }
     if strangers > checked {
         reason(format!(
-            "{strangers} protected frames of the capture belong to no key of the ledgers, only {checked} do: is it \
-             this pair's line, and this time?"
+            "{strangers} protected frames of the capture belong to no key of the ledgers, only \
+             {checked} do: is it the line of this pair, at this time?"
         ));
     } else if line.unknown_keys > 0 {
         reason(format!(
-            "{} protected frames were sent in the time of the ledgers under keys that they do not tell of",
+            "{} protected frames were sent in the time of the ledgers under keys that the ledgers \
+             do not contain",
             line.unknown_keys
         ));
     }
@@ -274,23 +276,24 @@ fn conclude(line: &Line, into: &mut Verification) {
     let others = [
         (
             line.too_short,
-            "frames were captured too short to tell their packet number",
+            "frames were captured too short to show their packet number",
         ),
         (line.untimed, "protected frames have no time in the capture"),
         (
             line.uncompared,
-            "packet numbers came twice in frames that were captured too short to be compared",
+            "packet numbers occur twice in frames that were captured too short to compare",
         ),
         (
             line.ambiguous,
-            "packet numbers came twice, where neither the clocks nor the ANs tell keys with the same AN apart",
+            "packet numbers occur twice where neither the clocks nor the ANs distinguish keys with \
+             the same AN",
         ),
     ];
     for (frames, text) in others.into_iter().filter(|(frames, _)| *frames > 0) {
         reason(format!("{frames} {text}"));
     }
     if let Some(broken) = &line.broken {
-        reason(format!("the capture {broken}; what follows was not read"));
+        reason(format!("the capture {broken}; the rest was not read"));
     }
     if let Some(at) = line.cut_at {
         into.note(format!(
@@ -300,7 +303,7 @@ fn conclude(line: &Line, into: &mut Verification) {
     for (frames, text) in [
         (
             line.outside,
-            "protected frames are older or younger than the keys of the ledgers",
+            "protected frames are older or newer than the keys of the ledgers",
         ),
         (line.others, "protected frames are of other senders"),
         (line.malformed, "frames have a malformed SecTAG"),
@@ -311,7 +314,8 @@ fn conclude(line: &Line, into: &mut Verification) {
     }
     if line.trailers > 0 {
         into.note(format!(
-            "{} copies differ from the other frame only in its ICV or behind it: a tap appends octets (FCS, time)",
+            "{} copies differ from the other frame only in its ICV or after it: a tap appends \
+             octets (FCS, time)",
             line.trailers
         ));
     }

@@ -47,7 +47,8 @@ pub enum VerifyError {
     Ledger(#[from] LedgerError),
     /// Both ledgers were written by the same encryptor.
     #[error(
-        "both ledgers are of encryptor {0}: there is nothing to compare; fix: give one ledger of each end"
+        "both ledgers are of encryptor {0}, so there is nothing to compare; fix: give one ledger \
+         of each end"
     )]
     OneEnd(String),
     /// The capture cannot be read.

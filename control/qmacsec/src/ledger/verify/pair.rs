@@ -10,7 +10,7 @@ use super::texts::Texts;
 use super::words::{count, time};
 use super::{CLOCKS_MS, CRASH_KEYS, NAMES, Verification, VerifyError, key};
 use crate::ledger::entry::octets;
-use crate::ledger::reader::{Source, tells_of_removal};
+use crate::ledger::reader::{Source, notes_removal};
 use crate::ledger::sort::{Both, Sorter};
 use crate::ledger::{Segment, What};
 
@@ -104,14 +104,14 @@ impl Gathered {
         let mut entries = source.entries()?;
         let mut item = Vec::new();
         let mut begins = None;
-        let mut removal_told = false;
+        let mut removal_noted = false;
         let mut heard_last = 0;
         let mut last = None;
         while let Some(entry) = entries.advance()? {
             into.entries[which] += 1;
             let (number, hash) = begins
                 .get_or_insert_with(|| (entry.number.saturating_sub(1), entry.previous.clone()));
-            removal_told |= tells_of_removal(&entry.what, *number, hash);
+            removal_noted |= notes_removal(&entry.what, *number, hash);
             match &entry.what {
                 What::Key(record) => {
                     if self.encryptor.is_none() {
@@ -130,21 +130,23 @@ impl Gathered {
                 }
                 What::Segment(_) => {}
                 What::Gap(gap) => into.note(format!(
-                    "{name}: {} went unrecorded from {} to {}: the disk took nothing",
+                    "{name}: {} went unrecorded from {} to {}: the disk took no records",
                     count(gap.lost, "key"),
                     time(gap.since_ms),
                     time(gap.until_ms)
                 )),
                 What::Cut(cut) => into.note(format!(
-                    "{name}: {} that were no entry, as a power cut or another process leaves them, were cut off at {}",
+                    "{name}: {} that were not an entry were cut off at {}; a power cut or another \
+                     process leaves such octets",
                     count(cut.octets, "octet"),
                     time(cut.at_ms)
                 )),
                 What::Heard(heard) => {
                     if heard.number < heard_last {
                         into.grave(format!(
-                            "{name}, entry {}: the ledger of the other end went back from entry {heard_last} to entry \
-                             {} before {}: rolled back, cut or begun afresh",
+                            "{name}, entry {}: the ledger of the other end went back from entry \
+                             {heard_last} to entry {} before {}: it was rolled back, cut or \
+                             started again",
                             entry.number,
                             heard.number,
                             time(heard.at_ms)
@@ -163,14 +165,16 @@ impl Gathered {
         }
         into.segments[which] = entries.segments_read();
         if let Some((number, _)) = entries.begins_after() {
-            if removal_told {
+            if removal_noted {
                 into.note(format!(
-                    "{name}: entries 1 to {number} were removed under encryptor.ledger_max_size, as the ledger tells"
+                    "{name}: entries 1 to {number} were removed because of \
+                     encryptor.ledger_max_size, as the ledger records"
                 ));
             } else {
                 self.kept_from_ms = None;
                 into.not_proven.push(format!(
-                    "{name}: entries 1 to {number} are missing, and the ledger does not tell that they were removed"
+                    "{name}: entries 1 to {number} are missing, and the ledger does not record \
+                     their removal"
                 ));
             }
         }
@@ -190,13 +194,14 @@ fn loss(
     let before = number.saturating_sub(1);
     let at = time(at_ms);
     into.note(format!(
-        "{name}: a new file begins with entry {number} at {at}, as the file before was lost: {lost}"
+        "{name}: a new file begins with entry {number} at {at}, because the file before was lost: \
+         {lost}"
     ));
     // `begins_after` reports what is missing before the first entry.
     if let Some(last) = last.filter(|last| *last < before) {
         into.not_proven.push(format!(
-            "{name}: entries {} to {before} are missing: they were in the file that was lost at {at}; fix: put it \
-             back as a sealed segment",
+            "{name}: entries {} to {before} are missing: they were in the file that was lost at \
+             {at}; fix: put it back as a sealed segment",
             last.saturating_add(1)
         ));
     }
@@ -204,7 +209,7 @@ fn loss(
 
 /// One ledger's record of a key.
 #[derive(Clone, Copy)]
-struct Told {
+struct KeyRecord {
     which: usize,
     out: bool,
     an: u8,
@@ -217,7 +222,7 @@ struct Told {
     sender: u16,
 }
 
-impl Told {
+impl KeyRecord {
     fn of(octets: &[u8]) -> Self {
         let mut fields = Fields(octets);
         Self {
@@ -238,8 +243,8 @@ impl Told {
 /// All records of one key: from A and from B, as sender and as receiver.
 #[derive(Default)]
 struct OneKey {
-    sent: [Option<Told>; 2],
-    received: [Option<Told>; 2],
+    sent: [Option<KeyRecord>; 2],
+    received: [Option<KeyRecord>; 2],
 }
 
 /// Compares the records of each key.
@@ -257,18 +262,18 @@ fn keys(
             name.extend_from_slice(key);
             one = OneKey::default();
         }
-        let told = Told::of(rest);
-        let side = if told.out {
+        let record = KeyRecord::of(rest);
+        let side = if record.out {
             &mut one.sent
         } else {
             &mut one.received
         };
-        if side[told.which].replace(told).is_some() {
+        if side[record.which].replace(record).is_some() {
             into.grave(format!(
                 "{}: key_ID {} was used twice ({})",
-                NAMES[told.which],
+                NAMES[record.which],
                 key::text(key),
-                if told.out { "out" } else { "in" }
+                if record.out { "out" } else { "in" }
             ));
         }
     }
@@ -302,7 +307,8 @@ impl Compare {
                 (Some(sent), None) if sent.frames > 0 => {
                     self.one_sided(from, to, &sent, into)?;
                     into.note(format!(
-                        "{way}: key_ID {} protected {} frames, and the receiver has no record of it (was it stopped?)",
+                        "{way}: key_ID {} protected {} frames, and the receiver has no record of \
+                         it (was the receiver stopped?)",
                         key::text(name),
                         sent.frames
                     ));
@@ -312,7 +318,8 @@ impl Compare {
                         self.one_sided(from, from, &received, into)?;
                     }
                     into.note(format!(
-                        "{way}: key_ID {} let {} frames through, and the sender has no record of it (was it killed?)",
+                        "{way}: the receiver accepted {1} frames under key_ID {0}, and the sender \
+                         has no record of it (was the sender killed?)",
                         key::text(name),
                         received.frames
                     ));
@@ -334,39 +341,47 @@ impl Compare {
         &mut self,
         way: usize,
         silent: usize,
-        told: &Told,
+        record: &KeyRecord,
         into: &mut Verification,
     ) -> io::Result<()> {
-        if self.kept_from_ms[silent].is_some_and(|from| told.installed_ms < from + CLOCKS_MS) {
+        if self.kept_from_ms[silent].is_some_and(|from| record.installed_ms < from + CLOCKS_MS) {
             self.before_kept += 1;
             return Ok(());
         }
         into.one_sided += 1;
-        self.time(way, told, true)
+        self.time(way, record, true)
     }
 
-    fn time(&mut self, way: usize, told: &Told, one_sided: bool) -> io::Result<()> {
+    fn time(&mut self, way: usize, record: &KeyRecord, one_sided: bool) -> io::Result<()> {
         let mut item = [0; 10];
         item[0] = way as u8;
-        item[1..9].copy_from_slice(&told.installed_ms.to_be_bytes());
+        item[1..9].copy_from_slice(&record.installed_ms.to_be_bytes());
         item[9] = u8::from(one_sided);
         self.times.push(&item)
     }
 
-    fn both(&self, way: &str, name: &[u8], sent: &Told, received: &Told, into: &mut Verification) {
+    fn both(
+        &self,
+        way: &str,
+        name: &[u8],
+        sent: &KeyRecord,
+        received: &KeyRecord,
+        into: &mut Verification,
+    ) {
         into.keys += 1;
-        let text = |told: &Told, number| self.texts[told.which].text(number);
-        let pairs =
-            |number: fn(&Told) -> u16| (text(sent, number(sent)), text(received, number(received)));
+        let text = |record: &KeyRecord, number| self.texts[record.which].text(number);
+        let pairs = |number: fn(&KeyRecord) -> u16| {
+            (text(sent, number(sent)), text(received, number(received)))
+        };
         let numbers = [
             ("AN", u32::from(sent.an), u32::from(received.an)),
             ("epoch", sent.epoch, received.epoch),
             ("root", sent.root, received.root),
         ];
         let texts = [
-            ("suite", pairs(|told| told.suite)),
-            ("origin", pairs(|told| told.origin)),
-            ("sender", pairs(|told| told.sender)),
+            ("suite", pairs(|record| record.suite)),
+            ("origin", pairs(|record| record.origin)),
+            ("sender", pairs(|record| record.sender)),
         ];
         let mut differs = |what: &str, ours: &dyn Display, theirs: &dyn Display| {
             into.grave(format!(
@@ -386,7 +401,7 @@ impl Compare {
         }
         if received.frames > sent.frames {
             into.grave(format!(
-                "{way}: key_ID {}: {} frames let through, only {} protected",
+                "{way}: key_ID {}: {} frames were accepted, but only {} protected",
                 key::text(name),
                 received.frames,
                 sent.frames
@@ -405,7 +420,7 @@ impl Compare {
     fn end(self, into: &mut Verification) -> Result<(), VerifyError> {
         if self.before_kept > 0 {
             into.note(format!(
-                "{} of one end are older than what the other end has kept",
+                "{} of one end are older than the oldest records of the other end",
                 count(self.before_kept, "key")
             ));
         }
@@ -414,7 +429,7 @@ impl Compare {
                 .push("the ledgers have no key in common".to_owned());
         } else if into.one_sided > into.keys {
             into.not_proven.push(format!(
-                "one end alone tells of {}, both ends of {} only",
+                "{} are recorded by one end only, and just {} by both ends",
                 count(into.one_sided, "key"),
                 into.keys
             ));
@@ -457,7 +472,7 @@ impl Stretch {
         const REASONS_MAX: usize = 16;
         if self.keys > CRASH_KEYS && into.not_proven.len() < REASONS_MAX {
             into.not_proven.push(format!(
-                "{}: one end alone tells of {} in a row, from {} to {}: more than a crash takes",
+                "{}: only one end records {} in a row, from {} to {}: a crash loses fewer",
                 WAYS[usize::from(self.way & 1)],
                 count(self.keys, "key"),
                 time(self.from_ms.unwrap_or(self.to_ms)),

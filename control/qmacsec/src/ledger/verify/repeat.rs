@@ -124,7 +124,7 @@ struct Seen {
     /// The end of the frame, unless its length is exact, or it was not captured whole.
     ending: Option<Ending>,
     /// A second use of its packet number is reported already.
-    told: bool,
+    reported: bool,
 }
 
 /// Result of a comparison of the contents of two frames.
@@ -157,7 +157,7 @@ impl Seen {
             all: all.try_into().unwrap_or_default(),
             head: head.try_into().unwrap_or_default(),
             ending: Ending::of(ending),
-            told: false,
+            reported: false,
         }
     }
 
@@ -178,7 +178,7 @@ impl Seen {
                 false => Content::Different,
             };
         }
-        // What a tap may have appended cannot be told from content that was not captured.
+        // What a tap may have appended cannot be distinguished from content that was not captured.
         if enough && (1..=TRAILER_MAX).contains(&trailer) && !(whole(self) && whole(other)) {
             return Content::Unknown;
         }
@@ -282,13 +282,14 @@ impl Group {
             if seen.compare(first) == Content::Different {
                 ambiguous |= matches!(relation, Relation::Either | Relation::Unexplained);
                 if relation == Relation::Same {
-                    if !first.told && !seen.told {
+                    if !first.reported && !seen.reported {
                         into.grave(format!(
-                            "key_ID {}: packet number {pn} twice on the line, in different frames",
+                            "key_ID {}: packet number {pn} occurs twice on the line, in different \
+                             frames",
                             keys.name(sci.mac(), an, seen.at_ms)
                         ));
                     }
-                    (first.told, seen.told) = (true, true);
+                    (first.reported, seen.reported) = (true, true);
                 }
             }
             // A frame that cannot have the key of this one has no key of a later one either.
@@ -299,8 +300,8 @@ impl Group {
             stays
         });
         line.uncompared += u64::from(uncompared);
-        line.ambiguous += u64::from(ambiguous && !seen.told);
-        self.by_order += u64::from(by_order && !ambiguous && !seen.told);
+        line.ambiguous += u64::from(ambiguous && !seen.reported);
+        self.by_order += u64::from(by_order && !ambiguous && !seen.reported);
         if self.recent.len() == RECENT_MAX {
             self.recent.remove(0);
         }

@@ -96,7 +96,7 @@ fn two_ledgers_of_one_end_are_not_compared() {
 }
 
 #[test]
-fn two_honest_ends_agree() {
+fn two_correct_ends_agree() {
     let world = World::new();
     world.ledgers(keys("out", 9), keys("in", 9));
     let verification = world.verify(None);
@@ -109,7 +109,7 @@ fn two_honest_ends_agree() {
 }
 
 #[test]
-fn what_must_never_be_is_grave_and_the_rest_is_a_note() {
+fn forbidden_findings_are_grave_and_others_are_notes() {
     let honest = || key("out", 1, 100);
     let changed = |change: &dyn Fn(&mut Record)| {
         let mut record = record("in", 1, 100);
@@ -160,7 +160,12 @@ fn what_must_never_be_is_grave_and_the_rest_is_a_note() {
             "1 of 100 frames did not arrive",
         ),
         (vec![honest()], vec![], false, "no record"),
-        (vec![], vec![key("in", 1, 100)], false, "was it killed?"),
+        (
+            vec![],
+            vec![key("in", 1, 100)],
+            false,
+            "was the sender killed?",
+        ),
     ];
     for (a, b, grave, text) in cases {
         // Ten keys in common are enough proof, so that only the finding decides the verdict.
@@ -179,7 +184,7 @@ fn what_must_never_be_is_grave_and_the_rest_is_a_note() {
 }
 
 #[test]
-fn ledgers_that_tell_too_little_prove_nothing() {
+fn ledgers_with_too_little_content_prove_nothing() {
     // Empty; cut after the first entry; of another pair; half of it missing.
     let other = |direction| (100..110).map(move |number| key(direction, number, 100));
     let cases: [(Vec<What>, Vec<What>, &str); 6] = [
@@ -240,7 +245,7 @@ fn heard(lines: &[String], number: usize) -> What {
 }
 
 #[test]
-fn a_ledger_that_was_rolled_back_does_not_reach_what_the_other_end_has_heard() {
+fn a_rolled_back_ledger_does_not_reach_the_head_that_the_other_end_has() {
     let whole = lines(keys("out", 20));
     let notes = [heard(&whole, 5), heard(&whole, 18)];
     let b: Vec<_> = keys("in", 20).chain(notes).collect();
@@ -264,7 +269,7 @@ fn a_ledger_that_was_rolled_back_does_not_reach_what_the_other_end_has_heard() {
         .collect();
     let rewritten = with(lines(renewed).concat(), b.clone());
     assert!(
-        has(&rewritten, true, "entry 18 is not the one"),
+        has(&rewritten, true, "entry 18 differs from the one"),
         "{rewritten:?}"
     );
     // The same for ledger B, and the findings from one ledger alone.
@@ -288,7 +293,7 @@ fn a_ledger_that_was_rolled_back_does_not_reach_what_the_other_end_has_heard() {
 }
 
 #[test]
-fn segments_that_were_removed_are_told_of_or_missing() {
+fn removed_segments_are_noted_or_missing() {
     let mut contents: Vec<_> = keys("out", 10).collect();
     contents.push(What::Segment(Segment {
         segment: 2,
@@ -315,10 +320,10 @@ fn segments_that_were_removed_are_told_of_or_missing() {
         "{missing:?}"
     );
     contents.push(removed);
-    let told = kept(contents);
-    assert_eq!(told.verdict(), Verdict::Sound, "{told:?}");
-    assert!(has(&told, false, "entries 1 to 10 were removed"));
-    assert_eq!((told.keys, told.one_sided), (10, 0));
+    let verification = kept(contents);
+    assert_eq!(verification.verdict(), Verdict::Sound, "{verification:?}");
+    assert!(has(&verification, false, "entries 1 to 10 were removed"));
+    assert_eq!((verification.keys, verification.one_sided), (10, 0));
 }
 
 /// A file that was lost under a running box: the new one tells of it, and its entries are missing
@@ -361,7 +366,7 @@ fn entries_of_a_lost_file_are_missing_until_it_is_put_back() {
 }
 
 #[test]
-fn gaps_and_cuts_are_told() {
+fn gaps_and_cuts_are_reported() {
     let world = World::new();
     let notes = [
         What::Gap(Gap {
@@ -440,7 +445,7 @@ fn cut_to(mut frame: Sent, len: usize) -> Sent {
 }
 
 #[test]
-fn a_packet_number_that_comes_twice_is_grave_and_a_copy_is_none() {
+fn a_repeated_packet_number_is_grave_but_a_copy_is_not() {
     // The same PNs under another key with the same AN are allowed.
     let world = World::new();
     let honest = [
@@ -465,7 +470,7 @@ fn a_packet_number_that_comes_twice_is_grave_and_a_copy_is_none() {
     assert!(has(
         &verification,
         true,
-        "key_ID key-0: packet number 1 twice"
+        "key_ID key-0: packet number 1 occurs twice"
     ));
     // A copy with other frames between, and one with another tag before the SecTAG.
     let copies = [
@@ -502,7 +507,7 @@ fn each_secure_channel_counts_for_itself() {
 }
 
 #[test]
-fn of_an_xpn_suite_the_low_half_may_come_again_after_2_to_the_32() {
+fn an_xpn_suite_may_repeat_the_low_half_after_2_to_the_32() {
     let steps = [1, 1 << 30, 3 << 29, u32::MAX, 1, 2, 1 << 30];
     let frames: Vec<_> = (1..)
         .zip(steps)
@@ -607,11 +612,11 @@ fn copies_that_were_cut_are_compared_as_far_as_they_reach() {
     assert_eq!(two(frame(0, 1, 1), longer).verdict(), Verdict::NotProven);
     let unknown = two(frame(0, 1, 1), cut_to(frame(0, 1, 2), 30));
     assert_eq!(unknown.verdict(), Verdict::NotProven);
-    assert!(reason(&unknown, "too short to be compared"), "{unknown:?}");
+    assert!(reason(&unknown, "too short to compare"), "{unknown:?}");
 }
 
 #[test]
-fn the_pad_of_a_short_frame_is_no_difference() {
+fn the_padding_of_a_short_frame_is_not_a_difference() {
     let mut short = ethernet(&[], &protected(0, 1, 1)[..16 + 10 + 16]);
     short[15] = 10; // SL
     let mut padded = short.clone();
@@ -622,7 +627,7 @@ fn the_pad_of_a_short_frame_is_no_difference() {
 }
 
 #[test]
-fn a_capture_of_which_nothing_was_checked_proves_nothing() {
+fn a_capture_without_checked_frames_proves_nothing() {
     let world = World::new();
     let at = |ms: u64| {
         let mut frame = frame(0, 1, 1);
@@ -637,7 +642,7 @@ fn a_capture_of_which_nothing_was_checked_proves_nothing() {
         (pcap(&[at(3_600_000), at(3_600_001)]), "belong to no key"),
         (pcap(&[stranger]), "belong to no key"),
         (cooked, "link type 101 (RAW), which cannot be read"),
-        (pcap(&[cut_to(frame(0, 1, 1), 27)]), "too short to tell"),
+        (pcap(&[cut_to(frame(0, 1, 1), 27)]), "too short to show"),
         (
             pcap(&[sent(0, ethernet(&[], &[8, 0, 1, 2, 3]))]),
             "no frame of the capture",
@@ -676,7 +681,7 @@ fn a_capture_of_which_nothing_was_checked_proves_nothing() {
     let verification = world.verify(Some(&capture));
     assert_eq!(verification.verdict(), Verdict::NotProven);
     assert!(
-        reason(&verification, "keys that they do not tell of"),
+        reason(&verification, "keys that the ledgers do not contain"),
         "{verification:?}"
     );
 }
@@ -709,7 +714,7 @@ fn sections_with_other_clocks_and_link_types_are_one_capture() {
 }
 
 #[test]
-fn a_capture_that_cannot_be_read_is_an_error_and_a_broken_one_is_read_so_far() {
+fn an_unreadable_capture_is_an_error_and_a_broken_one_is_read_up_to_the_fault() {
     let world = World::new();
     world.ledgers(keys("out", 9), keys("in", 9));
     let capture = world.write("line", "no capture");
@@ -730,7 +735,7 @@ fn a_capture_that_cannot_be_read_is_an_error_and_a_broken_one_is_read_so_far() {
 }
 
 #[test]
-fn a_key_of_a_killed_sender_is_known_by_its_receiver() {
+fn the_receiver_records_the_key_of_a_killed_sender() {
     let world = World::new();
     let a = keys("out", 9).filter(|what| !matches!(what, What::Key(record) if record.epoch == 4));
     world.ledgers(a, keys("in", 9));

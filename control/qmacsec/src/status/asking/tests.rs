@@ -19,7 +19,7 @@ fn asked(serve: fn(UnixStream)) -> (String, Duration) {
 }
 
 #[test]
-fn a_daemon_that_does_not_answer_is_given_up_and_told_apart() {
+fn a_daemon_that_does_not_answer_is_an_error_of_its_own() {
     let serves: [fn(UnixStream); 2] = [
         |_client| std::thread::sleep(Duration::from_secs(60)),
         |mut client| {
@@ -32,13 +32,13 @@ fn a_daemon_that_does_not_answer_is_given_up_and_told_apart() {
         let (error, took) = asked(serve);
         assert!(took < PATIENCE * 2, "{took:?}");
         assert!(error.contains("does not answer"), "{error}");
-        assert!(error.contains("is it stopped"), "{error}");
+        assert!(error.contains("if it is stopped"), "{error}");
         assert!(!error.contains("temporarily"), "{error}");
     }
 }
 
 #[test]
-fn a_daemon_with_a_full_queue_is_given_up() {
+fn a_daemon_with_a_full_queue_is_an_error_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
     let _stopped = UnixListener::bind(&path).unwrap();

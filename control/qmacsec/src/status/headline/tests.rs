@@ -95,7 +95,7 @@ impl Well {
 }
 
 /// Checks the state, and that the sentence contains these words.
-fn told(headline: &Headline, state: State, words: &[&str]) {
+fn assert_headline(headline: &Headline, state: State, words: &[&str]) {
     assert_eq!(headline.state, state, "{headline:?}");
     let reason = headline.reason.clone().unwrap_or_default();
     for words in words {
@@ -117,36 +117,36 @@ fn the_table_has_a_row_for_each_state_in_their_order() {
 }
 
 #[test]
-fn a_box_that_is_well_has_nothing_to_explain() {
+fn a_healthy_encryptor_has_no_reason() {
     let headline = headline(&Well::new().facts());
     assert_eq!(headline.state, State::Encrypting);
     assert_eq!((headline.reason, headline.stops_in), (None, None));
 }
 
 #[test]
-fn a_link_that_is_down_is_told_before_what_follows_from_it() {
+fn a_link_that_is_down_is_reported_before_its_consequences() {
     let mut well = Well::new();
     well.session.state = SessionState::Lost;
     well.tx = without_key(&well.tx);
     let mut facts = well.facts();
     facts.ports[1].link = Down;
     facts.ports[1].since = secs(300);
-    told(
+    assert_headline(
         &headline(&facts),
         State::LineDown,
         &["black (eth2)", "no link", "5m"],
     );
     facts.ports[1].link = Gone;
-    told(&headline(&facts), State::LineDown, &["eth2", "gone"]);
+    assert_headline(&headline(&facts), State::LineDown, &["eth2", "gone"]);
     facts.ports[1].link = Up;
     facts.ports[0].link = Down;
-    told(
+    assert_headline(
         &headline(&facts),
         State::RedDown,
         &["red (eth1)", "no link"],
     );
     facts.ports[0].interface = "";
-    told(&headline(&facts), State::RedDown, &["red has no link"]);
+    assert_headline(&headline(&facts), State::RedDown, &["red has had no link"]);
 }
 
 #[test]
@@ -155,49 +155,49 @@ fn a_port_that_we_hold_down_is_not_the_reason() {
     let mut facts = well.facts();
     facts.ports = facts.ports.map(|port| PortFacts { link: Down, ..port });
     facts.held = Some(Side::Red);
-    told(
+    assert_headline(
         &headline(&facts),
         State::LineDown,
-        &["black (eth2)", "red is kept down"],
+        &["black (eth2)", "red is held down"],
     );
     facts.held = Some(Side::Black);
-    told(
+    assert_headline(
         &headline(&facts),
         State::RedDown,
-        &["red (eth1)", "black is kept down"],
+        &["red (eth1)", "black is held down"],
     );
     // The line is up again, but red is still down: no frame passes yet.
     facts.held = Some(Side::Red);
     facts.ports[1].link = Up;
-    told(
+    assert_headline(
         &headline(&facts),
         State::LineDown,
-        &["black (eth2) is up", "red is kept down"],
+        &["black (eth2) has been up", "red is held down"],
     );
 }
 
 #[test]
-fn what_keeps_frames_from_passing_is_told_in_its_order() {
+fn reasons_that_stop_frames_have_an_order() {
     let well = Well::new();
     let mut facts = well.facts();
     facts.disagreement = Some("the ends disagree on the MTU");
-    told(&headline(&facts), State::Disagree, &["MTU"]);
+    assert_headline(&headline(&facts), State::Disagree, &["MTU"]);
     facts.ports[0].deaf = Some("2 queues of 4 are heard");
-    told(&headline(&facts), State::CannotHear, &["red: 2 queues"]);
+    assert_headline(&headline(&facts), State::CannotHear, &["red: 2 queues"]);
     facts.ports[1].link = Down;
-    told(&headline(&facts), State::LineDown, &[]);
+    assert_headline(&headline(&facts), State::LineDown, &[]);
     facts.fault = Some("a frame worker has died");
-    told(&headline(&facts), State::Faulty, &["worker has died"]);
+    assert_headline(&headline(&facts), State::Faulty, &["worker has died"]);
 }
 
 #[test]
-fn settings_that_differ_degrade_what_encrypts() {
+fn different_settings_degrade_a_box_that_encrypts() {
     let well = Well::new();
     let mut facts = well.facts();
     facts.mismatch = Some("red.mtu is 9000 at the peer");
-    told(&headline(&facts), State::Degraded, &["red.mtu"]);
+    assert_headline(&headline(&facts), State::Degraded, &["red.mtu"]);
     facts.disagreement = Some("another suite");
-    told(&headline(&facts), State::Disagree, &["suite"]);
+    assert_headline(&headline(&facts), State::Disagree, &["suite"]);
 }
 
 #[test]
@@ -206,16 +206,16 @@ fn a_session_begins_and_may_be_lost() {
     well.session.state = SessionState::Searching;
     let mut facts = well.facts();
     facts.uptime = secs(3);
-    told(&headline(&facts), State::Starting, &["site-b"]);
+    assert_headline(&headline(&facts), State::Starting, &["site-b"]);
     facts.uptime = secs(30);
-    told(&headline(&facts), State::NoPeer, &["site-b has not proved"]);
+    assert_headline(&headline(&facts), State::NoPeer, &["site-b has not proved"]);
     facts.only_forged = true;
-    told(&headline(&facts), State::NoPeer, &["pair.psk"]);
+    assert_headline(&headline(&facts), State::NoPeer, &["pair.psk"]);
     facts.rekey_on_red = true;
-    told(&headline(&facts), State::NoPeer, &["red and black swapped"]);
+    assert_headline(&headline(&facts), State::NoPeer, &["red and black swapped"]);
     well.session.state = SessionState::Lost;
     well.session.silence = Some(secs(31));
-    told(
+    assert_headline(
         &headline(&well.facts()),
         State::PeerLost,
         &["site-b", "31s"],
@@ -223,11 +223,11 @@ fn a_session_begins_and_may_be_lost() {
 }
 
 #[test]
-fn a_direction_without_a_key_says_which_and_why() {
+fn a_direction_without_a_key_is_named_with_the_reason() {
     let mut well = Well::new();
     well.rx = without_key(&well.rx);
     well.rx.trouble = Some((Cause::Key(KeyFailure::NotFound), secs(50)));
-    told(
+    assert_headline(
         &headline(&well.facts()),
         State::NoKey,
         &["receive", "does not know"],
@@ -235,7 +235,7 @@ fn a_direction_without_a_key_says_which_and_why() {
     well.tx = without_key(&well.tx);
     well.tx.supply = Supply::Blocked;
     well.tx.trouble = Some((Cause::Key(KeyFailure::Unreachable), secs(50)));
-    told(
+    assert_headline(
         &headline(&well.facts()),
         State::NoKey,
         &["send", "does not answer"],
@@ -243,11 +243,11 @@ fn a_direction_without_a_key_says_which_and_why() {
     well.tx.switches = 0;
     let mut facts = well.facts();
     facts.uptime = secs(2);
-    told(&headline(&facts), State::Starting, &["send"]);
+    assert_headline(&headline(&facts), State::Starting, &["send"]);
 }
 
 #[test]
-fn a_shortage_says_why_and_until_when() {
+fn a_shortage_has_a_reason_and_an_end() {
     let mut well = Well::new();
     let cause = Some(Cause::Key(KeyFailure::NoKeys));
     let shortfall = Shortfall {
@@ -267,14 +267,14 @@ fn a_shortage_says_why_and_until_when() {
         "2 more keys",
         "in 30s at",
     ];
-    told(&sparse, State::Degraded, &words);
+    assert_headline(&sparse, State::Degraded, &words);
     assert_eq!(sparse.stops_in, Some(secs(270)));
 
     well.tx.shortfall = Some(Shortfall {
         in_time: 1,
         ..shortfall
     });
-    told(
+    assert_headline(
         &headline(&well.facts()),
         State::Degraded,
         &["1 more key has"],
@@ -284,7 +284,7 @@ fn a_shortage_says_why_and_until_when() {
         supply: Supply::Held,
         ..well.tx.clone()
     };
-    told(
+    assert_headline(
         &headline(&well.facts()),
         State::Degraded,
         &["traffic stops in 4m 30s"],
@@ -293,7 +293,7 @@ fn a_shortage_says_why_and_until_when() {
         supply: Supply::Pqc,
         ..well.tx.clone()
     };
-    told(
+    assert_headline(
         &headline(&well.facts()),
         State::Degraded,
         &["ML-KEM", "alone"],
@@ -301,16 +301,20 @@ fn a_shortage_says_why_and_until_when() {
 }
 
 #[test]
-fn a_key_that_is_late_is_told_whatever_the_reason() {
+fn a_late_key_is_reported_for_any_reason() {
     let mut well = Well::new();
     well.tx = with_key(secs(5));
     well.tx.trouble = Some((Cause::NoReady, secs(96)));
-    assert_eq!(headline(&well.facts()).state, State::Encrypting, "a hiccup");
+    assert_eq!(
+        headline(&well.facts()).state,
+        State::Encrypting,
+        "a short delay"
+    );
     well.tx = DirectionStatus {
         key: with_key(secs(20)).key,
         ..well.tx
     };
-    told(
+    assert_headline(
         &headline(&well.facts()),
         State::Degraded,
         &["20s old", "does not answer offers"],
@@ -318,9 +322,13 @@ fn a_key_that_is_late_is_told_whatever_the_reason() {
 
     let mut well = Well::new();
     well.rx.trouble = Some((Cause::Key(KeyFailure::NotFound), secs(97)));
-    assert_eq!(headline(&well.facts()).state, State::Encrypting, "a hiccup");
+    assert_eq!(
+        headline(&well.facts()).state,
+        State::Encrypting,
+        "a short delay"
+    );
     well.rx.trouble = Some((Cause::Key(KeyFailure::NotFound), secs(70)));
-    told(
+    assert_headline(
         &headline(&well.facts()),
         State::Degraded,
         &["in for 30s", "does not know"],
@@ -328,7 +336,7 @@ fn a_key_that_is_late_is_told_whatever_the_reason() {
 }
 
 #[test]
-fn a_lost_file_of_the_ledger_is_told_for_an_hour() {
+fn a_lost_file_of_the_ledger_is_reported_for_an_hour() {
     let well = Well::new();
     let after = |since| {
         headline(&Facts {
@@ -336,17 +344,17 @@ fn a_lost_file_of_the_ledger_is_told_for_an_hour() {
             ..well.facts()
         })
     };
-    told(&after(secs(7)), State::Degraded, &["it was truncated"]);
-    told(&after(secs(3600)), State::Encrypting, &[]);
+    assert_headline(&after(secs(7)), State::Degraded, &["it was truncated"]);
+    assert_headline(&after(secs(3600)), State::Encrypting, &[]);
 }
 
 #[test]
-fn keys_that_go_unrecorded_are_told_while_frames_pass() {
+fn unrecorded_keys_are_reported_while_frames_pass() {
     let well = Well::new();
     let facts = Facts {
         unrecorded: Some((secs(12), "No space left on device")),
         ..well.facts()
     };
     let words = ["unrecorded for 12s", "No space left", "fix: make room"];
-    told(&headline(&facts), State::Degraded, &words);
+    assert_headline(&headline(&facts), State::Degraded, &words);
 }

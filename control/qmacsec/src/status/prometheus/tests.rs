@@ -45,7 +45,7 @@ fn value(samples: &[(String, String, f64)], name: &str, labels: &str) -> Option<
 }
 
 #[test]
-fn a_report_is_metrics() {
+fn a_report_becomes_metrics() {
     let mut worker = WorkerReport {
         alive: true,
         ..WorkerReport::default()
@@ -146,7 +146,7 @@ fn a_report_is_metrics() {
 }
 
 #[test]
-fn no_daemon_is_a_metric_too() {
+fn without_a_daemon_there_is_one_metric() {
     let samples = samples(&prometheus(None));
     assert_eq!(samples, [("qmacsec_up".to_owned(), String::new(), 0.0)]);
 }

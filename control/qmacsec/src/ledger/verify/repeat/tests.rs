@@ -123,7 +123,7 @@ fn in_order(mut frames: Vec<OnLine>) -> Vec<OnLine> {
 }
 
 #[test]
-fn of_short_keys_a_second_use_is_grave_and_the_next_key_is_none() {
+fn with_short_keys_a_second_use_is_grave_but_the_next_key_is_not() {
     for (interval_ms, ahead_ms) in [
         (1000, 0),
         (1000, 1700),
@@ -184,7 +184,7 @@ fn each_second_use_is_one_finding() {
 }
 
 #[test]
-fn copies_at_any_distance_lost_frames_and_other_order_are_no_second_use() {
+fn late_copies_lost_frames_and_reordering_are_not_a_second_use() {
     for interval_ms in [1000, 300, 100] {
         let sender = Sender::every(interval_ms, 20);
         let frames = sender.frames(2000);
@@ -262,7 +262,7 @@ fn a_packet_number_that_no_keys_of_the_ledgers_explain_is_not_proven() {
     let twice = [frames[0].clone(), frames[0].again(1_500_000)];
     let found = sender.verify(&twice, 0);
     assert_eq!(found.verdict(), Verdict::NotProven, "{found:?}");
-    assert!(reason(&found, "came twice"), "{found:?}");
+    assert!(reason(&found, "occur twice"), "{found:?}");
 }
 
 proptest! {
@@ -327,7 +327,7 @@ fn tapped((at_us, octets, _): &Sent, later_us: u64, trailer: &[u8]) -> Sent {
 }
 
 #[test]
-fn what_a_tap_appends_is_no_other_content() {
+fn octets_appended_by_a_tap_are_not_other_content() {
     let sender = Sender::every(3000, 4);
     let mut frames = sender.frames(200_000);
     frames.truncate(3);
@@ -369,7 +369,7 @@ fn what_a_tap_appends_is_no_other_content() {
 }
 
 #[test]
-fn another_content_behind_the_same_beginning_is_grave() {
+fn other_content_after_the_same_beginning_is_grave() {
     let sender = Sender::every(3000, 4);
     let (at_us, mut begin, _) = sender.frames(200_000)[0].sent(0);
     begin.extend(noise(1, 40));

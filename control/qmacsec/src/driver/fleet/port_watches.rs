@@ -12,28 +12,31 @@ use crate::limits;
 use crate::status::{InterfaceFigures, PortReport};
 
 /// The watches of both ports, and their last results.
-pub(super) struct Ears {
+pub(super) struct PortWatches {
     /// Red, black. `None` if the port has no interface.
-    ears: [Option<Ear>; 2],
+    ports: [Option<PortWatch>; 2],
     next: Instant,
 }
 
-struct Ear {
+struct PortWatch {
     side: Side,
     watch: Watch,
     last: Look,
     /// The reason why the port does not receive, as text.
     reason: Option<String>,
     /// True if merged frames were logged.
-    joined_told: bool,
+    joined_logged: bool,
 }
 
-impl Ears {
+impl PortWatches {
     /// Watches the ports of one worker, because the others have the same interfaces.
     pub(super) fn new([red, black]: [Option<Watch>; 2]) -> Self {
-        let ear = |side| move |watch| Ear::new(side, watch);
+        let port_watch = |side| move |watch| PortWatch::new(side, watch);
         Self {
-            ears: [red.map(ear(Side::Red)), black.map(ear(Side::Black))],
+            ports: [
+                red.map(port_watch(Side::Red)),
+                black.map(port_watch(Side::Black)),
+            ],
             next: Instant::now() + limits::INTERFACES_EVERY,
         }
     }
@@ -45,49 +48,51 @@ impl Ears {
     /// Asks the kernel. `joined`: number of merged frames on red and black so far.
     pub(super) fn look(&mut self, now: Instant, joined: [u64; 2]) {
         self.next = now + limits::INTERFACES_EVERY;
-        for (ear, joined) in self.ears.iter_mut().zip(joined) {
-            if let Some(ear) = ear {
-                ear.look();
-                ear.tell_joined(joined);
+        for (port_watch, joined) in self.ports.iter_mut().zip(joined) {
+            if let Some(port_watch) = port_watch {
+                port_watch.look();
+                port_watch.log_joined(joined);
             }
         }
     }
 
     /// Returns the reason why a port does not receive although its link is up.
     pub(super) fn deaf(&self, side: Side) -> Option<&str> {
-        let ear = self.of(side)?;
-        ear.last.deaf.filter(is_of_no_link)?;
-        ear.reason.as_deref()
+        let port_watch = self.of(side)?;
+        port_watch.last.deaf.filter(is_of_no_link)?;
+        port_watch.reason.as_deref()
     }
 
     /// Fills in the status of a port.
     pub(super) fn report(&self, side: Side, port: &mut PortReport) {
-        let Some(ear) = self.of(side) else { return };
-        port.figures = ear.last.figures.as_ref().map(figures);
-        port.deaf = ear.last.deaf.map(|deaf| deaf.name().to_owned());
-        port.deaf_reason.clone_from(&ear.reason);
+        let Some(port_watch) = self.of(side) else {
+            return;
+        };
+        port.figures = port_watch.last.figures.as_ref().map(figures);
+        port.deaf = port_watch.last.deaf.map(|deaf| deaf.name().to_owned());
+        port.deaf_reason.clone_from(&port_watch.reason);
     }
 
-    fn of(&self, side: Side) -> Option<&Ear> {
-        self.ears[side as usize].as_ref()
+    fn of(&self, side: Side) -> Option<&PortWatch> {
+        self.ports[side as usize].as_ref()
     }
 }
 
-impl Ear {
+impl PortWatch {
     fn new(side: Side, watch: Watch) -> Self {
         let nothing = Look {
             figures: None,
             deaf: None,
         };
-        let mut ear = Self {
+        let mut port_watch = Self {
             side,
             watch,
             last: nothing,
             reason: None,
-            joined_told: false,
+            joined_logged: false,
         };
-        ear.look();
-        ear
+        port_watch.look();
+        port_watch
     }
 
     fn look(&mut self) {
@@ -107,14 +112,14 @@ impl Ear {
     }
 
     /// Logs merged frames once: they slow TCP down, and no other line gives the reason.
-    fn tell_joined(&mut self, joined: u64) {
-        if joined > 0 && !self.joined_told {
-            self.joined_told = true;
+    fn log_joined(&mut self, joined: u64) {
+        if joined > 0 && !self.joined_logged {
+            self.joined_logged = true;
             let (side, interface) = (self.side.name(), self.watch.interface());
             warn!(
-                "{side}: several frames come as one from {interface} and are dropped (rx_joined): the \
-                 host at its other end leaves it to its device to cut them; fix: `ethtool -K … tso off \
-                 gso off` there"
+                "{side}: {interface} merges several frames into one, and they are dropped \
+                 (rx_joined): the host at its other end leaves segmentation to its device; fix: \
+                 `ethtool -K … tso off gso off` on that host"
             );
         }
     }

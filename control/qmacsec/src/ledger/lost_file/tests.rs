@@ -47,7 +47,7 @@ impl Case {
     fn begun(&mut self, lost: &str) -> Vec<Entry> {
         self.append(5..7, 8);
         let health = self.ledger.health();
-        assert!(health.anew.is_some_and(|(_, text)| text.contains(lost)));
+        assert!(health.replaced.is_some_and(|(_, text)| text.contains(lost)));
         assert_eq!((health.failing, health.lost), (None, 0));
         let entries = read(&self.path).unwrap();
         assert_eq!(entries.len(), 3);
@@ -96,7 +96,7 @@ fn a_file_that_was_truncated_goes_on_in_a_new_one() {
 }
 
 #[test]
-fn a_file_that_took_the_name_is_kept_aside() {
+fn a_file_with_the_name_of_the_live_one_is_moved_aside() {
     let mut case = Case::new();
     fs::copy(&case.path, case.at("z")).unwrap();
     fs::rename(case.at("z"), &case.path).unwrap();
@@ -121,7 +121,7 @@ fn octets_of_another_process_are_cut_off_and_noted() {
 
 /// A ledger of older versions went on at the front of a truncated file.
 #[test]
-fn a_file_without_its_beginning_is_kept_aside_at_a_start() {
+fn a_file_without_its_beginning_is_moved_aside_at_a_start() {
     let case = Case::new();
     let path = case.at("b.ledger");
     let lines = fs::read_to_string(&case.path).unwrap();

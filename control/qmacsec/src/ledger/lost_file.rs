@@ -17,11 +17,11 @@ use super::tail::{LINE_MAX, Tail, parse};
 /// Tells how a start treats the live file.
 pub(super) enum Start {
     GoesOn(Box<Tail>),
-    Anew(Anew),
+    New(NewFile),
 }
 
 /// The place in the chain at which a new file begins.
-pub(super) struct Anew {
+pub(super) struct NewFile {
     pub(super) lost: &'static str,
     /// The last known entry.
     pub(super) number: u64,
@@ -54,7 +54,7 @@ pub(super) fn start(path: &Path, tail: Result<Tail, LedgerError>) -> Result<Star
         }
         (tail, _) => return tail.map(|tail| Start::GoesOn(Box::new(tail))),
     };
-    Ok(Start::Anew(Anew {
+    Ok(Start::New(NewFile {
         lost,
         number,
         hash,
