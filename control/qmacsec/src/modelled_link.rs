@@ -108,7 +108,7 @@ impl fmt::Display for NoKey {
         write!(f, "the modelled link {link} gives no key: {reason}; ")?;
         match self.key_ends_km {
             Some(km) => write!(f, "the longest link with key has {km} km"),
-            None => f.write_str("it gives none at any length"),
+            None => f.write_str("no length gives key"),
         }
     }
 }

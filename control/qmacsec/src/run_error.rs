@@ -31,7 +31,8 @@ pub enum RunError {
     Status(#[from] StatusError),
     /// The AES-GCM engine fails its known-answer test, so nothing may be encrypted with it.
     #[error(
-        "self-test of the AES-GCM engine: {0}; fix: choose another encryptor.engine, and report this"
+        "the self-test of the AES-GCM engine failed: {0}; fix: choose another encryptor.engine, \
+         and report this"
     )]
     SelfTest(gcm::SelfTestError),
     /// The settings of the rekey protocol are invalid.
