@@ -1,4 +1,4 @@
-//! Who is measured: the engines of `gcm`, and the peers, all behind [`gcm::BurstKey`].
+//! Contenders: the engines of `gcm`, and their peers, all behind [`gcm::BurstKey`].
 //!
 //! Peers know no bursts: they seal and open one frame after the other, straight from the job.
 
@@ -7,17 +7,15 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use gcm::{BurstKey, Engine, ICV_LEN, Job, RawKey};
-use serde::{Serialize, Serializer};
 
-pub use ipsec_mb::{IpsecMb, IpsecMbError};
+use crate::harness::choice;
+use ipsec_mb::{IpsecMb, IpsecMbError};
 
-mod aes_gcm;
-mod aws_lc_rs;
+mod crates;
 mod ipsec_mb;
-mod ring;
 
-/// A name that can be asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, ValueEnum)]
+/// A contender's name; ours first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Name {
     /// Our engine `vaes512`
     Vaes512,
@@ -26,91 +24,74 @@ pub enum Name {
     /// Our engine `rustcrypto`
     #[value(name = "rustcrypto")]
     RustCrypto,
+    /// Intel's library, if it is installed
+    IpsecMb,
     /// The crate `ring`
     Ring,
     /// The crate `aws-lc-rs`, called directly
     AwsLcRs,
     /// The crate `aes-gcm`, called directly
     AesGcm,
-    /// Intel's library, if it is installed
-    IpsecMb,
 }
 
 impl Name {
-    /// All, ours first.
-    pub const ALL: [Self; 7] = [
-        Self::Vaes512,
-        Self::AwsLc,
-        Self::RustCrypto,
-        Self::IpsecMb,
-        Self::Ring,
-        Self::AwsLcRs,
-        Self::AesGcm,
-    ];
-
-    /// As in tables and JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Vaes512 => Engine::Vaes512.name(),
-            Self::AwsLc => Engine::AwsLc.name(),
-            Self::RustCrypto => Engine::RustCrypto.name(),
-            Self::Ring => "ring",
-            Self::AwsLcRs => "aws-lc-rs",
-            Self::AesGcm => "aes-gcm",
-            Self::IpsecMb => "ipsec-mb",
-        }
-    }
-
     /// The engine of ours behind the name; `None` for a peer.
-    #[must_use]
-    pub fn engine(self) -> Option<Engine> {
+    pub(crate) fn engine(self) -> Option<Engine> {
         match self {
             Self::Vaes512 => Some(Engine::Vaes512),
             Self::AwsLc => Some(Engine::AwsLc),
             Self::RustCrypto => Some(Engine::RustCrypto),
-            Self::Ring | Self::AwsLcRs | Self::AesGcm | Self::IpsecMb => None,
+            Self::IpsecMb | Self::Ring | Self::AwsLcRs | Self::AesGcm => None,
         }
     }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        f.pad(&choice::name(self))
     }
 }
 
-impl Serialize for Name {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
+/// The work that is timed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Op {
+    /// Encrypt and write the ICV
+    Seal,
+    /// Check the ICV and decrypt
+    Open,
 }
 
-/// Why one that was asked for cannot be measured here.
+/// Why a contender cannot be measured here.
 #[derive(Debug, thiserror::Error)]
-pub enum Absent {
-    /// The CPU cannot run it.
+pub(crate) enum Absent {
     #[error("this CPU lacks instructions that it needs")]
     Cpu,
-    /// See there.
     #[error(transparent)]
     IpsecMb(#[from] IpsecMbError),
 }
 
-/// One that can be measured on this machine.
+/// A contender that can be measured on this machine.
 #[derive(Clone)]
-pub struct Contender {
+pub(crate) struct Contender {
     name: Name,
     ipsec_mb: Option<Arc<IpsecMb>>,
 }
 
+/// The contenders that this machine has, and in words why it lacks the others.
+pub(crate) fn find(names: &[Name]) -> (Vec<Contender>, Vec<String>) {
+    let (mut here, mut absent) = (Vec::new(), Vec::new());
+    for &name in names {
+        match Contender::find(name) {
+            Ok(contender) => here.push(contender),
+            Err(why) => absent.push(format!("{name}: {why}")),
+        }
+    }
+    (here, absent)
+}
+
 impl Contender {
     /// Finds out whether this machine has it.
-    ///
-    /// # Errors
-    ///
-    /// Says why not.
-    pub fn find(name: Name) -> Result<Self, Absent> {
+    pub(crate) fn find(name: Name) -> Result<Self, Absent> {
         let ipsec_mb = match name {
             Name::IpsecMb => Some(Arc::new(IpsecMb::load()?)),
             _ => None,
@@ -121,40 +102,64 @@ impl Contender {
         }
     }
 
-    /// What it is called.
-    #[must_use]
-    pub fn name(&self) -> Name {
+    pub(crate) fn name(&self) -> Name {
         self.name
     }
 
-    /// Its name, and which build it turned out to be, where that is known only at run time.
-    #[must_use]
-    pub fn build(&self) -> Option<String> {
+    /// Its name and its build, where the build is known only at run time.
+    pub(crate) fn build(&self) -> Option<String> {
         let build = self.ipsec_mb.as_deref().map(IpsecMb::build)?;
         Some(format!("{} {build}", self.name))
     }
 
     /// Expands a key for AES-256-GCM.
-    #[must_use]
-    pub fn expand(&self, key: &[u8; 32]) -> Box<dyn BurstKey> {
+    pub(crate) fn expand(&self, key: &[u8; 32]) -> Box<dyn BurstKey> {
         match (&self.ipsec_mb, self.name.engine()) {
-            (Some(library), _) => Box::new(ipsec_mb::Key::new(Arc::clone(library), key)),
+            (Some(library), _) => Box::new(ByFrame(ipsec_mb::Key::new(Arc::clone(library), key))),
             (None, Some(engine)) => engine.expand(RawKey::Aes256(key)),
             (None, None) => match self.name {
-                Name::Ring => Box::new(ring::Key::new(key)),
-                Name::AwsLcRs => Box::new(aws_lc_rs::Key::new(key)),
-                _ => Box::new(aes_gcm::Key::new(key)),
+                Name::Ring => Box::new(ByFrame(crates::Ring::new(key))),
+                Name::AwsLcRs => Box::new(ByFrame(crates::AwsLcRs::new(key))),
+                _ => Box::new(ByFrame(crates::AesGcm::new(key))),
             },
+        }
+    }
+}
+
+/// A peer, under one key: it takes one frame at a time.
+trait FrameCipher {
+    /// Encrypts the payload in place and writes the ICV.
+    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut [u8; ICV_LEN]);
+
+    /// Decrypts the payload in place; whether the ICV was right.
+    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &[u8; ICV_LEN]) -> bool;
+}
+
+/// Goes through a burst frame by frame.
+struct ByFrame<C>(C);
+
+impl<C: FrameCipher + Send> BurstKey for ByFrame<C> {
+    fn seal(&mut self, burst: &mut [Job<'_>]) {
+        for job in burst {
+            let nonce = job.nonce;
+            let (aad, payload, icv) = parts(job);
+            self.0.seal(nonce, aad, payload, icv);
+        }
+    }
+
+    fn open(&mut self, burst: &mut [Job<'_>]) {
+        for job in burst {
+            let nonce = job.nonce;
+            let (aad, payload, icv) = parts(job);
+            job.authentic = self.0.open(nonce, aad, payload, icv);
         }
     }
 }
 
 /// AAD, payload and ICV of a job.
 fn parts<'a>(job: &'a mut Job<'_>) -> (&'a [u8], &'a mut [u8], &'a mut [u8; ICV_LEN]) {
-    let (rest, icv) = job
-        .frame
-        .split_last_chunk_mut::<ICV_LEN>()
-        .expect("the window leaves room for the ICV");
+    let split = job.frame.split_last_chunk_mut::<ICV_LEN>();
+    let (rest, icv) = split.expect("the window leaves room for the ICV");
     let (aad, payload) = rest.split_at_mut(job.aad_len);
     (aad, payload, icv)
 }

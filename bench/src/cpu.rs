@@ -22,7 +22,7 @@ const PIPE_ROUNDS: u32 = 1_000;
 
 /// The clock of the timed windows: the TSC where there is one, else the operating system's.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     ns_per_tick: f64,
     /// Ticks between two readings with nothing between them.
     overhead: u64,
@@ -30,8 +30,7 @@ pub struct Clock {
 
 impl Clock {
     /// Measures the frequency of the clock and what a reading costs.
-    #[must_use]
-    pub fn measure() -> Self {
+    pub(crate) fn measure() -> Self {
         let ns_per_tick = (0..3).map(|_| ns_per_tick()).fold(0.0, f64::max);
         let overhead = (0..1000).map(|_| x86::ticks().abs_diff(x86::ticks())).min();
         Self {
@@ -42,7 +41,7 @@ impl Clock {
 
     /// Runs `work`; its time in ns, the reading of the clock taken off.
     #[inline]
-    pub fn ns(&self, work: impl FnOnce()) -> f64 {
+    pub(crate) fn ns(&self, work: impl FnOnce()) -> f64 {
         let start = x86::ticks();
         work();
         let ticks = x86::ticks().wrapping_sub(start);
@@ -50,8 +49,7 @@ impl Clock {
     }
 
     /// Frequency of the TSC in GHz, of the operating system's clock where there is no TSC.
-    #[must_use]
-    pub fn ghz(&self) -> f64 {
+    pub(crate) fn ghz(&self) -> f64 {
         1.0 / self.ns_per_tick
     }
 }
@@ -70,14 +68,13 @@ fn ns_per_tick() -> f64 {
 }
 
 /// Length of a core cycle just now, ns, by a chain of dependent additions.
-#[must_use]
-pub fn cycle_ns(clock: &Clock) -> f64 {
+pub(crate) fn cycle_ns(clock: &Clock) -> f64 {
     clock.ns(|| x86::add_chain(CHAIN_ADDS)) / CHAIN_ADDS as f64
 }
 
 /// The core's own limits, measured, in cycles of the core: its clock wanders, they do not.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Clock of the core, the median.
     pub core_ghz: f64,
     /// Widest AES registers, bits; 0 where the CPU has no AES instructions.
@@ -93,8 +90,7 @@ pub struct Limits {
 
 impl Limits {
     /// Many looks, some milliseconds. Each look has one at the clock beside it.
-    #[must_use]
-    pub fn measure(clock: &Clock) -> Self {
+    pub(crate) fn measure(clock: &Clock) -> Self {
         let cycles = |work: &dyn Fn()| {
             median(
                 (0..LOOKS)
@@ -131,8 +127,7 @@ impl Limits {
 
     /// Time that AES-256 alone takes for a payload and the block of its tag: 14 rounds a block at
     /// the core's best rate. `None` where the CPU has no AES instructions.
-    #[must_use]
-    pub fn aes_floor_ns(&self, payload_len: usize) -> Option<f64> {
+    pub(crate) fn aes_floor_ns(&self, payload_len: usize) -> Option<f64> {
         let blocks = (payload_len.div_ceil(16) + 1) as f64;
         (self.aes_bits > 0).then_some(blocks * 14.0 * self.aes_round_cycles / self.core_ghz)
     }
@@ -148,9 +143,9 @@ fn least(have: &mut f64, new: f64) {
     }
 }
 
-/// A fixed piece of mixed work that takes longer when somebody else uses the core: another
+/// A fixed piece of mixed work that takes longer when something else uses the core: another
 /// thread of the same core, a lower clock, an interrupt. Some 10 µs; stays in the L1 cache.
-pub struct Calibrator {
+pub(crate) struct Calibrator {
     table: [u64; 512],
 }
 
@@ -165,7 +160,7 @@ impl Calibrator {
     const STEPS: Range<usize> = 0..2_000;
 
     /// Does the work; its time in ns.
-    pub fn ns(&self, clock: &Clock) -> f64 {
+    pub(crate) fn ns(&self, clock: &Clock) -> f64 {
         clock.ns(|| {
             // Six chains fill the issue slots of the core, which is what a sibling thread takes.
             let mut chains = [1_u64, 2, 3, 4, 5, 6];

@@ -1,4 +1,4 @@
-//! What the tests of several benches need: options as the program reads them, and JSON's keys.
+//! Helpers of the tests: options as the program reads them, and the keys of JSON.
 
 use clap::{Args, Parser};
 use serde_json::Value;

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! work: named pieces of work ─▶ child process ─▶ step: ptrace, one instruction at a time
-//!                                             └▶ callgrind: valgrind, where it knows the instructions
-//!                                                   └▶ budget: counts against those in the file
+//!                                            └▶ callgrind: valgrind, for instructions it knows
+//! counts of both ─▶ budget: compared with those in the file
 //! ```
-//! `step` counts what really runs, AVX-512 included, but also whatever a library chooses for this
-//! very CPU; so it counts `vaes512` only, whose path is the same everywhere. `callgrind` shows every
-//! program the same CPU, without AVX-512; it counts the rest.
+//! `step` counts the instructions that run, AVX-512 included. A library may choose others on another
+//! CPU; therefore it counts `vaes512` only, whose path is the same everywhere. `callgrind` shows
+//! every program the same CPU, without AVX-512; it counts the rest.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +21,9 @@ pub mod work;
 /// Instructions for one frame, by the name of the work.
 pub type Counts = BTreeMap<String, f64>;
 
-/// Instructions of whole bursts as counted, in order, made into instructions for one frame. The
-/// first piece of work does nothing, and what was counted for it is taken off all the others. What
-/// the SecY adds is the count with the SecY less the count of the engine alone.
-///
-/// # Errors
-///
-/// When the child did not tell as many names as there are counts.
+/// Instructions for one frame, from the instructions of whole bursts in the order of the pieces.
+/// The first piece of work does nothing; its count is subtracted from all others. The share of the
+/// SecY is the count with the SecY less the count of the engine alone.
 pub fn per_frame(pieces: &[work::Piece], instructions: &[u64]) -> Result<Counts, CountError> {
     if pieces.len() != instructions.len() {
         return Err(CountError::Lost {
@@ -61,18 +57,18 @@ pub fn per_frame(pieces: &[work::Piece], instructions: &[u64]) -> Result<Counts,
 /// Why there is no count.
 #[derive(Debug, thiserror::Error)]
 pub enum CountError {
-    /// Names and counts must come in pairs.
+    /// The numbers of names and counts differ.
     #[error("{named} pieces of work, but {counted} counts: a bug in icount, or a child that died")]
     Lost {
-        /// Told by the child.
+        /// Pieces that the child named.
         named: usize,
-        /// Counted by the parent.
+        /// Counts of the parent.
         counted: usize,
     },
     /// Needed for the counting.
     #[error("valgrind is not installed (Debian: apt-get install valgrind)")]
     NoValgrind,
-    /// What it said last.
+    /// Its last lines.
     #[error("valgrind failed: {0}")]
     Valgrind(String),
     /// The child.

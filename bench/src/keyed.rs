@@ -1,4 +1,4 @@
-//! A worker with keys that no protocol made: for benches that measure frames, not keys.
+//! A worker with fixed keys, without the rekey protocol: for benches that measure frames.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,35 +18,37 @@ use worker::{
     WorkerConfig, mailbox,
 };
 
-/// Frames that may overtake each other.
+/// Replay window, frames.
 const REPLAY_WINDOW: u32 = 1024;
 /// Octets of a SAK.
 const SAK_LEN: usize = 32;
+const SALT: Salt = Salt([7; 12]);
+const SSCI: Ssci = Ssci(1);
 
 /// How a worker protects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Protecting {
+pub(crate) struct Protecting {
     /// The suite; of 256 bits.
     pub suite: Suite,
     /// Encrypt, or authenticate only.
     pub protection: Protection,
-    /// Who computes.
+    /// The AES-GCM engine.
     pub engine: Engine,
 }
 
-/// A worker, and what control would hold.
-pub struct Keyed {
+/// A worker, and the parts that control holds.
+pub(crate) struct Keyed {
     /// Ready to poll.
     pub worker: Worker,
-    /// Its numbers.
+    /// Its counters.
     pub stats: Arc<Stats>,
     mailbox: Mailbox,
-    /// A worker without control would end.
+    /// Kept: a worker without control ends.
     _control: ControlLink,
 }
 
 /// The SAs of one direction: every pair is under a key of its own, so no nonce is used twice.
-pub struct Direction {
+pub(crate) struct Direction {
     from: Sci,
     an: An,
     epoch: u32,
@@ -54,15 +56,13 @@ pub struct Direction {
 }
 
 impl Direction {
-    /// From `from`, under a key that nothing was ever sealed with in this process.
-    #[must_use]
-    pub fn fresh(from: Sci, how: Protecting) -> Self {
+    /// The SAs of `from`, under a key that this process has not used.
+    pub(crate) fn fresh(from: Sci, how: Protecting) -> Self {
         Self::under(An::from_tci(0), from, how)
     }
 
-    /// The same under such a key again, with the next AN.
-    #[must_use]
-    pub fn next(&self) -> Self {
+    /// The next SAs: such a key again, and the next AN.
+    pub(crate) fn next(&self) -> Self {
         Self::under(self.an.next(), self.from, self.how)
     }
 
@@ -99,23 +99,20 @@ impl Direction {
         }
     }
 
-    /// Has the receiver hold the key.
-    #[must_use]
-    pub fn install_rx(&self) -> Command {
+    /// Installs the key at the receiver.
+    pub(crate) fn install_rx(&self) -> Command {
         let sa = Box::new(self.rx());
         Command::InstallRx { sci: self.from, sa }
     }
 
-    /// Has the sender switch to it.
-    #[must_use]
-    pub fn install_tx(&self) -> Command {
+    /// Installs the key at the sender, which switches to it.
+    pub(crate) fn install_tx(&self) -> Command {
         let sa = Box::new(self.tx());
         Command::InstallTx { sa }
     }
 
-    /// Has the receiver let go of it.
-    #[must_use]
-    pub fn retire_rx(&self) -> Command {
+    /// Retires the key at the receiver.
+    pub(crate) fn retire_rx(&self) -> Command {
         Command::RetireRx {
             sci: self.from,
             id: self.id(),
@@ -123,42 +120,24 @@ impl Direction {
     }
 
     fn tx(&self) -> TxSa {
-        let (id, how) = (self.id(), &self.how);
-        TxSa::new(
-            id,
-            how.suite,
-            &self.sak(),
-            Salt([7; 12]),
-            Ssci(1),
-            how.engine,
-        )
+        let Protecting { suite, engine, .. } = self.how;
+        TxSa::new(self.id(), suite, &self.sak(), SALT, SSCI, engine)
     }
 
     fn rx(&self) -> RxSa {
-        let (id, how) = (self.id(), &self.how);
-        RxSa::new(
-            id,
-            how.suite,
-            &self.sak(),
-            Salt([7; 12]),
-            Ssci(1),
-            how.engine,
-        )
+        let Protecting { suite, engine, .. } = self.how;
+        RxSa::new(self.id(), suite, &self.sak(), SALT, SSCI, engine)
     }
 }
 
 /// The SCI of one end of a measured line.
-#[must_use]
-pub fn sci(end: u8) -> Sci {
+pub(crate) fn sci(end: u8) -> Sci {
     Sci::new(MacAddr([2, 0, 0, 0, 0xe0, end]), 1)
 }
 
 impl Keyed {
     /// A worker that sends as `send` says, and receives what `receive` sends.
-    ///
-    /// # Errors
-    /// When the process has no file descriptor left.
-    pub fn new(
+    pub(crate) fn new(
         red: Box<dyn Port>,
         black: Box<dyn Port>,
         send: &Direction,
@@ -196,7 +175,7 @@ impl Keyed {
     }
 }
 
-/// The receive side of them all.
+/// The receive side of all workers.
 const RX: RxConfig = RxConfig {
     replay_window: REPLAY_WINDOW,
     validate: ValidateFrames::Strict,
@@ -208,12 +187,9 @@ fn installs(send: &Direction, receive: &Direction) -> [Command; 2] {
     [send.install_tx(), receive.install_rx()]
 }
 
-/// A worker on a thread of its own, as the program has it: adaptive idle, ports opened there. Red has
-/// this MTU.
-///
-/// # Errors
-/// When its ports cannot be opened, or are too narrow.
-pub fn spawn(
+/// A worker on a thread of its own, as in the program: it idles adaptively and opens its ports
+/// there. `red_mtu` is the MTU of red.
+pub(crate) fn spawn(
     openers: Openers,
     red_mtu: usize,
     send: &Direction,

@@ -1,40 +1,42 @@
 //! Benchmarks of qmacsec.
 //!
-//! `qmacsec-bench crypto` sets the AES-GCM engines of `gcm` and their peers side by side,
-//! `qmacsec-bench pipeline` a whole worker between null ports and what could be instead of it,
-//! `qmacsec-bench line` two of them and a line between them, over the ports of real interfaces,
-//! `qmacsec-bench rekey` two whole encryptors while they change their keys under load,
-//! `qmacsec-bench timing` looks for time that depends on secrets, and `icount` (a program of its
-//! own, run by `scripts/icount`) counts instructions, which no noisy machine can disturb.
+//! - `crypto` compares the AES-GCM engines of `gcm` and their peers.
+//! - `pipeline` measures a whole worker between null ports, and its ceilings.
+//! - `line` measures two encryptors and a line between them, over the ports of real interfaces.
+//! - `rekey` measures two whole encryptors while they change their keys under load.
+//! - `timing` looks for time that depends on secrets.
+//! - `icount` (a program of its own, run by `scripts/icount`) counts instructions, which do not
+//!   depend on the noise of a machine.
 //!
 //! ```text
-//! crypto:   size ─▶ window (frames in rooms) ─▶ contender (engine or peer) ─┐
-//! pipeline: frame_size ─▶ stock of frames ─▶ bed (an arm) on a lane (a core) ┴▶ rounds ─▶ rows ─▶ report, json, chart
-//!           cpu (clock, calibrator, AES floor) ─▶ quiet (which rounds count) ─────┘
+//! crypto:   size ─▶ window (frames in memory) ─▶ contender (engine or peer) ─┐
+//! pipeline: size ─▶ set of frames ─▶ device in a testbed, on a core thread ──┤
+//! line:     size ─▶ traffic ─▶ devices in namespaces ────────────────────────┤
+//!                                    harness: rounds ─▶ rows ─▶ text, JSON, chart
+//! cpu (clock, calibrator, AES floor) ─▶ harness: which rounds count
 //! ```
 //! Unsafe code is in two files: `cpu/x86.rs` (the clock and the CPU's own limits) and
 //! `contender/ipsec_mb.rs` (a C library found at run time).
 #![deny(unsafe_code)]
 
-pub mod chart;
-pub mod contender;
-pub mod cpu;
+mod contender;
+mod cpu;
 pub mod crypto;
+mod device;
 #[cfg(test)]
 mod fixture;
-pub mod frame_size;
+mod harness;
 pub mod icount;
-pub mod keyed;
+mod keyed;
 pub mod line;
-pub mod machine;
 pub mod pipeline;
-pub mod quiet;
 pub mod rekey;
-pub mod size;
-pub mod stats;
-mod sweeps;
-mod text;
-mod throughput;
+mod size;
+mod stats;
 pub mod timing;
 mod vdev;
-pub mod window;
+mod window;
+
+// Names of shared modules in `rekey`.
+pub(crate) use harness::{chart, machine, rounds as sweeps, text};
+pub(crate) use size as frame_size;

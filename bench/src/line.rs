@@ -1,70 +1,77 @@
-//! `qmacsec-bench line`: frames and TCP through two boxes and a line between them, over the ports of
-//! real interfaces.
+//! `qmacsec-bench line`: frames and TCP through two devices and a line between them, over the ports
+//! of real interfaces.
 //!
 //! ```text
-//! left host ═ red [box a] black ═══ black [box b] red ═ right host
+//! left host ═ red [device a] black ═══ black [device b] red ═ right host
 //! ```
-//! All cables are veth, in namespaces that this process makes; they are gone with it. The boxes are
-//! two encryptors, or two forwarders over the same ports: the ceiling. Both are polled by one thread
-//! on one core, the left host sends from another, open loop; what arrives at the right host is what
-//! its kernel has counted, by the time that the boxes had their core. So all arms share one layout, and a ratio of two arms says what the
-//! encryptors cost. The digits are those of veth, not of a NIC.
-
-use std::io;
-use std::path::PathBuf;
-use std::time::Duration;
+//! All cables are veth, in namespaces that this process makes; they are gone with it. The devices
+//! are two encryptors, or two forwarders over the same ports: the ceiling. One thread on one core
+//! polls both, and the left host sends from another core, open loop. The rate is the frames that the
+//! kernel of the right host has counted, by the time that the devices had their core. All devices
+//! have one layout: a ratio of two shows what the encryptors cost. The figures are those of veth,
+//! not of a NIC.
 
 use clap::{Args, ValueEnum};
 use gcm::Engine;
-use lab::sandbox::{self, SandboxError};
-use port::PortError;
+use lab::sandbox;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 
-use crate::chart::NotWritten;
 use crate::cpu::{Clock, Limits};
-use crate::crypto::{self, or_default};
-use crate::frame_size::FrameSize;
-use crate::machine::Machine;
-use crate::pipeline::cores;
+use crate::device::Arm;
+use crate::harness::choice::{among, engine, name, or_default};
+use crate::harness::cores::cores;
+use crate::harness::error::Error;
+use crate::harness::machine::Machine;
+use crate::harness::report::ReportOptions;
+use crate::harness::rounds::{self, Until};
+use crate::size::FrameSize;
 use crate::vdev::{self, Vdev};
-use rounds::Rounds;
+use rig::LineRig;
 
-mod boxes;
-mod chart;
-mod generator;
+mod devices;
 mod report;
-mod rounds;
+mod rig;
 mod rows;
-mod sink;
 mod testpmd;
 pub(crate) mod topology;
+mod traffic;
 mod transfer;
 
 /// Rounds unless told otherwise, and of a quick look.
 const ROUNDS: u32 = 5;
 const ROUNDS_QUICK: u32 = 3;
 
+/// The arms of this bench.
+const ARMS: &[Arm] = &[
+    Arm::NoOp,
+    Arm::Integrity,
+    Arm::GcmAes256,
+    Arm::Xpn256,
+    Arm::Testpmd,
+];
+
 /// Options of `qmacsec-bench line`.
 #[derive(Args, Clone, Debug)]
-#[command(
-    after_help = "Example:\n  qmacsec-bench line --ports xdp,packet --rounds 20 --svg line.svg --json > line.json\n\
+#[command(after_help = "Example:\n  \
+    qmacsec-bench line --ports xdp,packet --rounds 20 --svg line.svg --json > line.json\n\
     Makes network namespaces of its own: needs root, or the right to make user namespaces.\n\
     Ports by DPDK need a build with --features dpdk (libdpdk-dev), and root for dpdk-af-xdp.\n\
-    Sizes are with FCS. Rows of veth compare arms; they say nothing of a NIC."
-)]
+    Sizes are with FCS. Rows of veth compare arms; they say nothing of a NIC.")]
 pub struct Options {
     /// Frame sizes in octets with FCS, and `imix` [default: 64 to 1518, imix, 9000]
     #[arg(long, value_delimiter = ',')]
     pub sizes: Vec<FrameSize>,
-    /// What stands between the hosts [default: all; testpmd where it is installed]
-    #[arg(long, value_delimiter = ',')]
+    /// Arms to compare, two devices each [default: all; testpmd where it is installed]
+    #[arg(long, value_delimiter = ',', value_parser = among(ARMS))]
     pub arms: Vec<Arm>,
-    /// Over which ports [default: packet,xdp; with DPDK built in xdp,dpdk-af-xdp]
+    /// Ports of the devices [default: packet,xdp; with DPDK built in xdp,dpdk-af-xdp]
     #[arg(long, value_delimiter = ',')]
     pub ports: Vec<PortKind>,
     /// The AES-GCM engine: vaes512, aws-lc, rustcrypto [default: the best here]
-    #[arg(long, value_parser = crate::pipeline::engine)]
+    #[arg(long, value_parser = engine)]
     pub engine: Option<Engine>,
-    /// The core of the boxes; the host that sends gets another [default: the last]
+    /// The core of the devices; the host that sends gets another [default: the last]
     #[arg(long, value_name = "N")]
     pub core: Option<usize>,
     /// How many rounds, some three minutes each; medians count [default: 5]
@@ -76,50 +83,15 @@ pub struct Options {
     /// No TCP
     #[arg(long)]
     pub no_tcp: bool,
-    /// JSON instead of tables
-    #[arg(long)]
-    pub json: bool,
-    /// A chart of Gbit/s against frame size, written to this file
-    #[arg(long, value_name = "FILE")]
-    pub svg: Option<PathBuf>,
-    /// Where the order of the arms starts from
+    /// Seed of the order of the arms
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// The report
+    #[command(flatten)]
+    pub report: ReportOptions,
 }
 
-/// What stands between the hosts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Arm {
-    /// Two forwarders over the same ports: the ceiling
-    #[value(name = "no-op")]
-    NoOp,
-    /// Two encryptors, XPN-256, authenticated only
-    #[value(name = "integrity")]
-    Integrity,
-    /// Two encryptors, GCM-AES-256
-    #[value(name = "gcm-aes-256")]
-    GcmAes256,
-    /// Two encryptors, GCM-AES-XPN-256
-    #[value(name = "xpn-256")]
-    Xpn256,
-    /// DPDK's testpmd as both forwarders, if it is installed
-    #[value(name = "testpmd")]
-    Testpmd,
-}
-
-impl Arm {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::NoOp => "no-op",
-            Self::Integrity => "integrity",
-            Self::GcmAes256 => "gcm-aes-256",
-            Self::Xpn256 => "xpn-256",
-            Self::Testpmd => "testpmd",
-        }
-    }
-}
-
-/// Which ports the boxes have.
+/// The ports of the devices under test.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum PortKind {
     /// AF_PACKET
@@ -137,18 +109,7 @@ pub enum PortKind {
 }
 
 impl PortKind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Packet => "packet",
-            Self::Xdp => "xdp",
-            Self::XdpNative => "xdp-native",
-            Self::XdpSkb => "xdp-skb",
-            Self::DpdkAfXdp => "dpdk-af-xdp",
-            Self::DpdkAfPacket => "dpdk-af-packet",
-        }
-    }
-
-    /// The driver, of those by DPDK.
+    /// The driver of a port by DPDK.
     fn vdev(self) -> Option<Vdev> {
         match self {
             Self::DpdkAfXdp => Some(Vdev::AfXdp),
@@ -162,63 +123,7 @@ impl PortKind {
     }
 }
 
-/// Why there is no report.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No namespaces.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// The core asked for.
-    #[error(transparent)]
-    Core(crypto::Error),
-    /// The host that sends would stand in the boxes' way.
-    #[error("one core only: the host that sends and the boxes need one each")]
-    OneCore,
-    /// A port.
-    #[error("port: {0}")]
-    Port(#[from] PortError),
-    /// Namespaces, cables, threads, sockets.
-    #[error("the system refuses what the measurement needs: {0}")]
-    System(#[from] io::Error),
-    /// A cable that does not come up.
-    #[error("the boxes' ports have no carrier after {0:?}: is the machine overloaded?")]
-    NoCarrier(Duration),
-    /// What comes out is not what went in.
-    #[error(
-        "{arm} over {port} at size {size}: of {sent} frames {came} came, {changed} changed and \
-         {disordered} out of order: its speed would mean nothing"
-    )]
-    Wrong {
-        /// Which arm.
-        arm: &'static str,
-        /// Over which port.
-        port: &'static str,
-        /// At which size.
-        size: FrameSize,
-        /// Frames that went in.
-        sent: u64,
-        /// Frames that came out.
-        came: u64,
-        /// Of these, not as they went in.
-        changed: u64,
-        /// Of these, after a later one.
-        disordered: u64,
-    },
-    /// The peer.
-    #[error("dpdk-testpmd: {0}; leave it out with --arms")]
-    Testpmd(String),
-    /// A bug.
-    #[error("the thread of the {0} died (a bug; the message above says where)")]
-    Died(&'static str),
-    /// The chart.
-    #[error(transparent)]
-    Chart(#[from] NotWritten),
-    /// The JSON.
-    #[error("cannot write JSON: {0}")]
-    Json(#[from] serde_json::Error),
-}
-
-/// What is to be measured; the options with every default filled in.
+/// The options with every default filled in.
 #[derive(Clone, Debug)]
 struct Plan {
     sizes: Vec<FrameSize>,
@@ -226,18 +131,17 @@ struct Plan {
     ports: Vec<PortKind>,
     tcp: bool,
     engine: Engine,
-    /// Of the boxes, and of the host that sends.
+    /// The core of the devices, and of the host that sends.
     cores: [usize; 2],
-    rounds: u32,
-    /// Who could not be measured, and why.
+    until: Until,
+    /// Devices and sizes that cannot be measured, and why.
     absent: Vec<String>,
 }
 
 impl Plan {
     fn new(options: &Options) -> Result<Self, Error> {
-        let octets = FrameSize::Octets;
         let (sizes, ports, arms, rounds) = if options.quick {
-            let sizes = vec![octets(64), octets(1518), octets(9000)];
+            let sizes = [64, 1518, 9000].map(FrameSize::Octets).to_vec();
             let arms = vec![Arm::NoOp, Arm::Integrity, Arm::Xpn256];
             (sizes, vec![PortKind::Xdp], arms, ROUNDS_QUICK)
         } else {
@@ -246,24 +150,19 @@ impl Plan {
             } else {
                 vec![PortKind::Packet, PortKind::Xdp]
             };
-            let arms = Arm::value_variants().to_vec();
-            (FrameSize::USUAL.to_vec(), ports, arms, ROUNDS)
+            (FrameSize::USUAL.to_vec(), ports, ARMS.to_vec(), ROUNDS)
         };
-        let [boxes, host] = cores(options.core)
-            .map_err(Error::Core)?
-            .first_chunk()
-            .copied()
-            .ok_or(Error::OneCore)?;
+        let all_cores = cores(options.core)?;
+        let &cores = all_cores.first_chunk().ok_or(Error::OneCore)?;
         let mut arms = or_default(&options.arms, arms);
-        let absent = arms.contains(&Arm::Testpmd).then(testpmd::absent).flatten();
-        if absent.is_some() {
-            arms.retain(|arm| *arm != Arm::Testpmd);
-        }
+        let wanted = arms.contains(&Arm::Testpmd);
+        let absent = wanted.then(testpmd::absent).flatten();
+        arms.retain(|arm| absent.is_none() || *arm != Arm::Testpmd);
         let sizes = or_default(&options.sizes, sizes);
         let ports = or_default(&options.ports, ports);
-        let too_long = sizes.iter().any(|size| rounds::is_jumbo(*size));
+        let too_long = sizes.iter().any(|size| rig::is_jumbo(*size));
         let narrow = ports.iter().filter(|port| too_long && !port.takes_jumbo());
-        let narrow = narrow.map(|port| format!("jumbo over {}: it has none", port.as_str()));
+        let narrow = narrow.map(|port| format!("jumbo over {}: it has none", name(port)));
         Ok(Self {
             absent: absent.into_iter().chain(narrow).collect(),
             sizes,
@@ -271,18 +170,17 @@ impl Plan {
             ports,
             tcp: !options.no_tcp,
             engine: options.engine.unwrap_or_else(Engine::best),
-            cores: [boxes, host],
-            rounds: options.rounds.unwrap_or(rounds),
+            cores,
+            until: Until::Rounds(options.rounds.unwrap_or(rounds)),
         })
     }
 }
 
-/// Measures; returns what is to be printed. Takes the process into namespaces of its own: the caller
-/// has one thread, and nothing to do in the network afterwards.
+/// Measures; returns the report. Takes the process into namespaces of its own: the caller has one
+/// thread, and does not use the network afterwards.
 ///
 /// # Errors
-///
-/// When nothing can be measured, or an arm does not bring frames through as they were.
+/// Nothing can be measured, or an arm does not bring frames through as they were.
 pub fn run(options: &Options) -> Result<String, Error> {
     sandbox::enter()?;
     let plan = Plan::new(options)?;
@@ -291,19 +189,20 @@ pub fn run(options: &Options) -> Result<String, Error> {
     }
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);
-    let mut rounds = Rounds::start(&plan, options.seed)?;
-    rounds.run()?;
-    let rows = rounds.finish();
+    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+    let mut rig = LineRig::start(&plan)?;
+    let rounds = rounds::run(&mut rig, plan.until, &mut rng)?;
+    let rows = rig.rows(&rounds);
     let machine = Machine {
         pinned_to_core: Some(plan.cores[0]),
         absent: plan.absent.clone(),
         builds: vec![format!("engine {}", plan.engine.name())],
         ..Machine::this(&clock, limits)
     };
-    crate::chart::write(options.svg.as_deref(), || chart::draw(&rows, &machine))?;
-    if options.json {
-        Ok(rows::json(&machine, &rows)?)
-    } else {
-        Ok(report::write(&machine, &rows))
-    }
+    options.report.write(
+        &machine,
+        &rows,
+        || report::text(&machine, &rows),
+        || report::chart(&machine, &rows),
+    )
 }

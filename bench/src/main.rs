@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use qmacsec_bench::{crypto, line, pipeline, rekey, timing};
 
-/// Exit code where a measurement found what must not be.
+/// Exit code of a measurement that found a fault.
 const FOUND: u8 = 2;
 
 /// Measures qmacsec and its peers on this machine.
@@ -26,7 +26,7 @@ enum What {
     Pipeline(pipeline::Options),
     /// Two encryptors and a line between them, in network namespaces
     Line(line::Options),
-    /// What a change of key costs under load
+    /// The cost of a change of key under load
     Rekey(rekey::Options),
     /// Looks for time that depends on keys, payloads or tags
     Timing(timing::Options),
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A report that says no more than it says.
+/// A report without a verdict.
 fn plain(
     report: Result<String, impl Error + 'static>,
 ) -> Result<(String, ExitCode), Box<dyn Error>> {
@@ -68,7 +68,7 @@ fn found(found: bool) -> ExitCode {
     }
 }
 
-/// A reader that went away (`| head`) is no failure.
+/// Prints the report. A reader that has gone (`| head`) is no failure.
 fn print(text: &str, code: ExitCode) -> ExitCode {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

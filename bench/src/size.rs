@@ -1,4 +1,4 @@
-//! How long the payloads of a measurement are.
+//! Sizes of a measurement: of a frame with its FCS, as in RFC 2544, or of a payload.
 
 use core::fmt;
 use core::str::FromStr;
@@ -9,53 +9,116 @@ use serde::{Serialize, Serializer};
 
 use crate::window::PAYLOAD_MAX;
 
-/// A mix of lengths: octets, and how often of [`Mix::count`].
-pub(crate) struct Mix(pub(crate) &'static [(usize, usize)]);
+/// Octets of the FCS, which ports never see.
+pub(crate) const FCS_LEN: usize = 4;
+/// The shortest frame of Ethernet, and the longest that is measured.
+const FRAME_LENS: (usize, usize) = (64, 9216);
 
-/// Simple IMIX of payloads.
-const IMIX: Mix = Mix(&[(64, 7), (576, 4), (1500, 1)]);
+/// Lengths of a mix, and how often each comes. The mix of frames is that of FD.io CSIT, 353.8
+/// octets in the mean.
+type Mix = [(usize, usize); 3];
+const FRAME_MIX: Mix = [(64, 7), (570, 4), (1518, 1)];
+const PAYLOAD_MIX: Mix = [(64, 7), (576, 4), (1500, 1)];
 
-impl Mix {
-    /// So many make one whole mix.
-    pub(crate) fn count(&self) -> usize {
-        self.0.iter().map(|&(_, times)| times).sum()
-    }
-
-    /// That many lengths, as near to the mix as they can be, shuffled by `rng`.
-    pub(crate) fn lens(&self, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        let one_mix = self.0.iter();
-        let one_mix = one_mix.flat_map(|&(len, times)| core::iter::repeat_n(len, times));
-        let mut lens: Vec<usize> = one_mix.cycle().take(count).collect();
-        shuffle(&mut lens, rng);
-        lens
-    }
-
-    /// Octets of the longest.
-    pub(crate) fn longest(&self) -> usize {
-        self.0.iter().map(|&(len, _)| len).max().unwrap_or(0)
-    }
-
-    /// Mean over `per_len` of the lengths.
-    pub(crate) fn mean(&self, per_len: impl Fn(usize) -> f64) -> f64 {
-        let weighted = self
-            .0
-            .iter()
-            .map(|&(len, times)| per_len(len) * times as f64);
-        weighted.sum::<f64>() / self.count() as f64
-    }
-}
-
-/// One column of the tables.
+/// A size in the tables, in octets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Size {
-    /// All payloads have this many octets.
+pub enum Size<const FRAME: bool> {
+    /// All have the same.
     Octets(usize),
-    /// 64, 576 and 1500 octets at 7:4:1 in random order.
+    /// Three sizes at 7:4:1, in random order.
     Imix,
 }
 
-impl Size {
-    /// What is measured unless the user says otherwise.
+/// A size of frames, FCS included.
+pub(crate) type FrameSize = Size<true>;
+/// A size of payloads.
+pub(crate) type PayloadSize = Size<false>;
+
+impl<const FRAME: bool> Size<FRAME> {
+    const MIX: Mix = if FRAME { FRAME_MIX } else { PAYLOAD_MIX };
+
+    /// Sets of this many hold a whole number of mixes.
+    pub fn whole(self) -> usize {
+        match self {
+            Self::Octets(_) => 1,
+            Self::Imix => Self::MIX.iter().map(|&(_, times)| times).sum(),
+        }
+    }
+
+    /// Octets of the longest.
+    pub fn longest(self) -> usize {
+        match self {
+            Self::Octets(len) => len,
+            Self::Imix => Self::MIX[2].0,
+        }
+    }
+
+    /// Mean over `per_len` of the lengths.
+    pub fn mean_of(self, per_len: impl Fn(usize) -> f64) -> f64 {
+        match self {
+            Self::Octets(len) => per_len(len),
+            Self::Imix => {
+                let weighted = Self::MIX.map(|(len, times)| per_len(len) * times as f64);
+                weighted.iter().sum::<f64>() / self.whole() as f64
+            }
+        }
+    }
+
+    /// Mean octets.
+    pub fn mean(self) -> f64 {
+        self.mean_of(|len| len as f64)
+    }
+
+    /// Octets, where all have the same.
+    pub fn octets(self) -> Option<usize> {
+        match self {
+            Self::Octets(len) => Some(len),
+            Self::Imix => None,
+        }
+    }
+
+    /// Gbit/s at a rate in million frames a second.
+    pub fn gbit_s(self, mpps: f64) -> f64 {
+        mpps * self.mean() * 8.0 / 1000.0
+    }
+
+    /// Draws `count` lengths; the mix is shuffled by `rng`.
+    fn draw(self, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let Self::Octets(len) = self else {
+            let mix = Self::MIX.into_iter();
+            let one = mix.flat_map(|(len, times)| core::iter::repeat_n(len, times));
+            let mut lens: Vec<usize> = one.cycle().take(count).collect();
+            shuffle(&mut lens, rng);
+            return lens;
+        };
+        vec![len; count]
+    }
+}
+
+impl FrameSize {
+    /// The sizes of RFC 2544, the mix, and jumbo.
+    pub const USUAL: [Self; 9] = [
+        Self::Octets(64),
+        Self::Octets(128),
+        Self::Octets(256),
+        Self::Octets(512),
+        Self::Octets(1024),
+        Self::Octets(1280),
+        Self::Octets(1518),
+        Self::Imix,
+        Self::Octets(9000),
+    ];
+
+    /// Lengths of frames as a port sees them, without FCS; the mix is shuffled.
+    pub fn lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let mut lens = self.draw(frames, rng);
+        lens.iter_mut().for_each(|len| *len -= FCS_LEN);
+        lens
+    }
+}
+
+impl PayloadSize {
+    /// Sizes that are measured unless the user names others.
     pub const USUAL: [Self; 9] = [
         Self::Octets(48),
         Self::Octets(64),
@@ -68,44 +131,19 @@ impl Size {
         Self::Imix,
     ];
 
-    /// Frames that make a whole number of bursts and, for the mix, of mixes; 32 or more.
-    #[must_use]
+    /// Frames of a whole number of bursts and, for the mix, of mixes; 32 or more.
     pub fn frames(self, burst: usize) -> usize {
-        let whole = match self {
-            Self::Octets(_) => burst,
-            Self::Imix => lcm(burst, IMIX.count()),
-        };
+        let whole = lcm(burst, self.whole());
         whole * 32_usize.div_ceil(whole)
     }
 
-    /// Lengths of that many payloads, octets; the mix is exact and shuffled by `rng`.
+    /// Lengths of payloads; the mix is exact and shuffled by `rng`.
     pub fn payload_lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        match self {
-            Self::Octets(len) => vec![len; frames],
-            Self::Imix => IMIX.lens(frames, rng),
-        }
-    }
-
-    /// Length of the longest payload, octets.
-    #[must_use]
-    pub fn longest(self) -> usize {
-        match self {
-            Self::Octets(len) => len,
-            Self::Imix => IMIX.longest(),
-        }
-    }
-
-    /// Mean over `per_len` of the lengths of the payloads.
-    #[must_use]
-    pub fn mean(self, per_len: impl Fn(usize) -> f64) -> f64 {
-        match self {
-            Self::Octets(len) => per_len(len),
-            Self::Imix => IMIX.mean(per_len),
-        }
+        self.draw(frames, rng)
     }
 }
 
-pub(crate) fn lcm(a: usize, b: usize) -> usize {
+fn lcm(a: usize, b: usize) -> usize {
     let (mut x, mut y) = (a, b);
     while y != 0 {
         (x, y) = (y, x % y);
@@ -121,7 +159,7 @@ pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
     }
 }
 
-impl fmt::Display for Size {
+impl<const FRAME: bool> fmt::Display for Size<FRAME> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Octets(len) => fmt::Display::fmt(len, f),
@@ -131,7 +169,7 @@ impl fmt::Display for Size {
 }
 
 /// A number, or `"imix"`.
-impl Serialize for Size {
+impl<const FRAME: bool> Serialize for Size<FRAME> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Octets(len) => serializer.serialize_u64(*len as u64),
@@ -142,19 +180,37 @@ impl Serialize for Size {
 
 /// A text that names no size.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no payload size: give octets, 1 to {PAYLOAD_MAX}, or `imix`")]
-pub struct UnknownSize(String);
+#[error("`{text}` is no {what}, {least} to {most}, or `imix`")]
+pub struct UnknownSize {
+    text: String,
+    what: &'static str,
+    least: usize,
+    most: usize,
+}
 
-impl FromStr for Size {
+/// A text that names no size of frames.
+pub(crate) type UnknownFrameSize = UnknownSize;
+
+impl<const FRAME: bool> FromStr for Size<FRAME> {
     type Err = UnknownSize;
 
     fn from_str(text: &str) -> Result<Self, UnknownSize> {
+        let (what, (least, most)) = if FRAME {
+            ("frame size: give octets with FCS", FRAME_LENS)
+        } else {
+            ("payload size: give octets", (1, PAYLOAD_MAX))
+        };
         if text.eq_ignore_ascii_case("imix") {
             return Ok(Self::Imix);
         }
         match text.parse() {
-            Ok(len) if (1..=PAYLOAD_MAX).contains(&len) => Ok(Self::Octets(len)),
-            _ => Err(UnknownSize(text.to_owned())),
+            Ok(len) if (least..=most).contains(&len) => Ok(Self::Octets(len)),
+            _ => Err(UnknownSize {
+                text: text.to_owned(),
+                what,
+                least,
+                most,
+            }),
         }
     }
 }

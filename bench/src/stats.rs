@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// The spread of many measurements of one thing.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
-pub struct Spread {
+pub(crate) struct Spread {
     /// The least.
     pub min: f64,
     /// Half are below.
@@ -14,9 +14,8 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of at least one sample.
-    #[must_use]
-    pub fn of(samples: &[f64]) -> Option<Self> {
+    /// The spread of at least one sample.
+    pub(crate) fn of(samples: &[f64]) -> Option<Self> {
         let mut sorted = samples.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
         Some(Self {
@@ -27,7 +26,7 @@ impl Spread {
     }
 }
 
-/// Of sorted samples, at least one.
+/// The median of sorted samples, at least one.
 fn median(sorted: &[f64]) -> f64 {
     let half = sorted.len() / 2;
     if sorted.len().is_multiple_of(2) {
@@ -38,19 +37,14 @@ fn median(sorted: &[f64]) -> f64 {
 }
 
 /// The value below which the share `share` (0 to 1) of the sorted samples lies; nearest rank.
-///
-/// # Panics
-///
-/// Without samples.
-#[must_use]
-pub fn percentile(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
     let rank = (share * sorted.len() as f64).ceil() as usize;
     sorted[rank.clamp(1, sorted.len()) - 1]
 }
 
 /// Count, mean and sum of squared differences, updated sample by sample (Welford 1962).
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Moments {
+pub(crate) struct Moments {
     count: f64,
     mean: f64,
     squares: f64,
@@ -58,23 +52,16 @@ pub struct Moments {
 
 impl Moments {
     /// One more sample.
-    pub fn push(&mut self, sample: f64) {
+    pub(crate) fn push(&mut self, sample: f64) {
         self.count += 1.0;
         let before = sample - self.mean;
         self.mean += before / self.count;
         self.squares += before * (sample - self.mean);
     }
 
-    /// How many samples.
-    #[must_use]
-    pub fn count(&self) -> f64 {
+    /// The number of samples.
+    pub(crate) fn count(&self) -> f64 {
         self.count
-    }
-
-    /// Their mean; 0 without samples.
-    #[must_use]
-    pub fn mean(&self) -> f64 {
-        self.mean
     }
 
     /// Variance of the mean; 0 below two samples.
@@ -88,8 +75,7 @@ impl Moments {
 
 /// Welch's t of two classes: difference of the means in standard errors (Welch 1947). `None`
 /// when either has fewer than two samples; 0 when neither varies and both are equal.
-#[must_use]
-pub fn welch_t(a: &Moments, b: &Moments) -> Option<f64> {
+pub(crate) fn welch_t(a: &Moments, b: &Moments) -> Option<f64> {
     if a.count < 2.0 || b.count < 2.0 {
         return None;
     }

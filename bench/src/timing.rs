@@ -1,21 +1,23 @@
-//! `qmacsec-bench timing`: does the time to seal or open depend on what must stay secret?
+//! `qmacsec-bench timing`: does the time to seal or open depend on a secret?
 //!
 //! After Reparaz, Balasch and Verbauwhede, "Dude, is my code constant time?" (2017): two classes
 //! of inputs in random order, and Welch's t-test on their times, cropped at several percentiles.
-//! Above 4.5 the classes differ. That is a test, no proof: it finds leaks that are large enough for
-//! the noise of the machine, and only those that its classes provoke.
+//! Above 4.5 the classes differ. That is a test, no proof: it finds leaks that are larger than the
+//! noise of the machine, and only those that its classes provoke.
 //!
-//! Two controls say how far to trust it. `none`: both classes are the same thing, t must be small.
+//! Two controls say how far to trust it. `none`: both classes are alike, t must be small.
 //! `control`: an open with a tag comparison that stops at the first wrong octet, t must be large.
 
-use std::fmt::Write;
+use clap::{Args, ValueEnum};
 
-use clap::Args;
-
-use crate::contender::{Contender, Name};
+use crate::contender::{Contender, Name, Op, find};
 use crate::cpu::Clock;
-use crate::crypto;
-use measure::{Op, Secret, Subject, times};
+use crate::harness::choice::{name, or_default};
+use crate::harness::cores::stay_on;
+use crate::harness::error::Error;
+use crate::harness::table::Table;
+use crate::harness::text::{line, or_dash};
+use measure::{Secret, Subject, times};
 
 mod crops;
 mod measure;
@@ -26,21 +28,22 @@ const THRESHOLD: f64 = 4.5;
 /// Options of `qmacsec-bench timing`.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Who is looked at [default: our engines]
+    /// Engines and peers to test [default: our engines]
     #[arg(long, value_delimiter = ',')]
     pub engines: Vec<Name>,
     /// Measurements of each test
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..=100_000_000))]
+    #[arg(long, default_value_t = 100_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1_000..=100_000_000))]
     pub measurements: u32,
     /// Stay on this core
     #[arg(long, value_name = "N")]
     pub core: Option<usize>,
-    /// Where the random classes and inputs start from
+    /// Seed of the random classes and inputs
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 }
 
-/// What the numbers amount to.
+/// The verdict.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// No difference, and the controls came out as they must.
@@ -51,78 +54,58 @@ pub enum Verdict {
     CannotTell,
 }
 
-/// One line of the table.
-struct Line {
+/// One row of the table.
+struct Row {
     subject: String,
     op: Op,
     /// |t| by secret.
     t: Vec<(Secret, f64)>,
 }
 
-/// Measures; returns the report and what it amounts to.
+/// Measures; returns the report and the verdict.
 ///
 /// # Errors
-///
-/// When none of the engines can run here, or the core is not to be had.
-pub fn run(options: &Options) -> Result<(String, Verdict), crypto::Error> {
+/// None of the engines can run here, or the core is not available.
+pub fn run(options: &Options) -> Result<(String, Verdict), Error> {
     if let Some(core) = options.core {
-        crypto::stay_on(core)?;
+        stay_on(core)?;
     }
-    let ours: Vec<Name> = Name::ALL
-        .into_iter()
-        .filter(|name| name.engine().is_some())
-        .collect();
-    let names = crypto::or_default(&options.engines, ours);
-    let (contenders, absent) = crypto::find(&names);
+    let names = Name::value_variants().iter().copied();
+    let ours: Vec<Name> = names.filter(|name| name.engine().is_some()).collect();
+    let (contenders, absent) = find(&or_default(&options.engines, ours));
     if contenders.is_empty() {
-        return Err(crypto::Error::Nobody(absent.join("; ")));
+        return Err(Error::Nobody(absent.join("; ")));
     }
     let clock = Clock::measure();
     let control = Contender::find(Name::AwsLc).expect("a crate that runs everywhere");
-    let found = t_twice(
-        &clock,
-        &Subject::EarlyExit(control),
-        Op::Open,
-        Secret::Tag,
-        options,
-    );
-    let control = Line {
+    let control = Subject::EarlyExit(control);
+    let found = t_twice(&clock, &control, Op::Open, Secret::Tag, options);
+    let control = Row {
         subject: "control".to_owned(),
         op: Op::Open,
         t: vec![(Secret::Tag, found)],
     };
-
-    let mut lines = Vec::new();
+    let mut rows = Vec::new();
     for contender in contenders {
         let subject = Subject::Contender(contender);
         for (op, secrets) in measure::TESTS {
-            let t = secrets
-                .iter()
-                .map(|&secret| (secret, t_twice(&clock, &subject, op, secret, options)));
-            lines.push(Line {
+            let t = |&secret: &Secret| (secret, t_twice(&clock, &subject, op, secret, options));
+            rows.push(Row {
                 subject: subject.name(),
                 op,
-                t: t.collect(),
+                t: secrets.iter().map(t).collect(),
             });
         }
     }
-    let verdict = judge(&control, &lines);
-    Ok((report(options, &control, &lines, &absent, verdict), verdict))
+    let verdict = judge(&control, &rows);
+    Ok((report(options, &control, &rows, &absent, verdict), verdict))
 }
 
-/// A difference is believed when it comes again: chance does not repeat itself, a leak does. So
-/// the lesser of two, where the first is above the threshold.
+/// The lesser of two t where the first is above the threshold: a leak repeats itself, chance does
+/// not.
 fn t_twice(clock: &Clock, subject: &Subject, op: Op, secret: Secret, options: &Options) -> f64 {
-    let t = |seed| {
-        crops::greatest_t(&times(
-            clock,
-            subject,
-            op,
-            secret,
-            options.measurements,
-            seed,
-        ))
-    };
+    let count = options.measurements;
+    let t = |seed| crops::greatest_t(&times(clock, subject, op, secret, count, seed));
     let first = t(options.seed);
     if first > THRESHOLD {
         first.min(t(options.seed.wrapping_add(1)))
@@ -131,19 +114,18 @@ fn t_twice(clock: &Clock, subject: &Subject, op: Op, secret: Secret, options: &O
     }
 }
 
-fn judge(control: &Line, lines: &[Line]) -> Verdict {
-    let above = |line: &Line, only: fn(Secret) -> bool| {
-        line.t
-            .iter()
-            .any(|&(secret, t)| only(secret) && t > THRESHOLD)
+fn judge(control: &Row, rows: &[Row]) -> Verdict {
+    let above = |row: &Row, only: fn(Secret) -> bool| {
+        let mut t = row.t.iter();
+        t.any(|&(secret, t)| only(secret) && t > THRESHOLD)
     };
     let seen = above(control, |_| true);
-    let noisy = lines
+    let noisy = rows
         .iter()
-        .any(|line| above(line, |secret| secret == Secret::None));
-    let leak = lines
+        .any(|row| above(row, |secret| secret == Secret::None));
+    let leak = rows
         .iter()
-        .any(|line| above(line, |secret| secret != Secret::None));
+        .any(|row| above(row, |secret| secret != Secret::None));
     match (seen && !noisy, leak) {
         (false, _) => Verdict::CannotTell,
         (true, true) => Verdict::Leak,
@@ -153,46 +135,56 @@ fn judge(control: &Line, lines: &[Line]) -> Verdict {
 
 fn report(
     options: &Options,
-    control: &Line,
-    lines: &[Line],
+    control: &Row,
+    rows: &[Row],
     absent: &[String],
     verdict: Verdict,
 ) -> String {
     let mut out = String::new();
-    let mut put = |text: &str| out.push_str(&format!("{text}\n"));
-    put(&format!(
-        "Time against secrets: |t| of Welch's test, {} measurements each; above {THRESHOLD} the classes differ",
+    let title = format!(
+        "Time against secrets: |t| of Welch's test, {} measurements each; above {THRESHOLD} the \
+         classes differ",
         options.measurements
-    ));
+    );
+    line!(&mut out, "{title}");
     for absent in absent {
-        put(&format!("not measured: {absent}"));
+        line!(&mut out, "not measured: {absent}");
     }
-    put("\nengine       op        none      key  payload      tag");
-    for line in core::iter::once(control).chain(lines) {
-        let mut text = format!("{:<12} {:<4}", line.subject, line.op.as_str());
-        for column in Secret::ALL {
-            let t = line.t.iter().find(|&&(secret, _)| secret == column);
-            let cell = t.map_or("-".to_owned(), |&(_, t)| {
-                format!("{t:.1}{}", if t > THRESHOLD { "!" } else { " " })
-            });
-            write!(text, " {cell:>8}").expect("a String takes everything");
-        }
-        put(&text);
+    let mut table = Table::new(2, ["engine", "op", "none", "key", "payload", "tag"]);
+    for row in core::iter::once(control).chain(rows) {
+        let cell = |column: &Secret| {
+            let t = row.t.iter().find(|(secret, _)| secret == column);
+            let mark = |t: f64| if t > THRESHOLD { "!" } else { " " };
+            or_dash(t.map(|&(_, t)| format!("{t:.1}{}", mark(t))))
+        };
+        let labels = [row.subject.clone(), name(&row.op)].into_iter();
+        table.row(labels.chain(Secret::ALL.iter().map(cell)));
     }
-    put("\nnone: both classes alike, must stay below. control: stops at the first wrong octet of");
-    put("the tag, must be above. key, payload: one fixed against random ones. tag: wrong in the");
-    put("first octet against wrong in the last. ! above the threshold, and again when repeated.");
-    put(match verdict {
-        Verdict::NothingFound => "\nNothing found, and both controls are as they must be.",
+    table.print(&mut out, "|t| by secret");
+    let verdict = match verdict {
+        Verdict::NothingFound => "Nothing found, and both controls are as they must be.",
         Verdict::Leak => {
-            "\nFOUND: time depends on a secret. Repeat on a quiet machine, pinned (--core)."
+            "FOUND: time depends on a secret. Repeat on a quiet machine, pinned (--core)."
         }
         Verdict::CannotTell => {
-            "\nNO VERDICT: a control failed. This machine is too noisy, or the test too short (--measurements)."
+            "NO VERDICT: a control failed. This machine is too noisy, or the test too short \
+             (--measurements)."
         }
-    });
+    };
+    line!(
+        &mut out,
+        "
+none: both classes are alike, t must be below the threshold. control: the comparison stops at the
+first wrong octet of the tag, t must be above. key, payload: a fixed one against random ones. tag:
+wrong in the first octet against wrong in the last. ! above the threshold, also when repeated.
+
+{verdict}"
+    );
     if is_virtual() {
-        put("This is a virtual machine: neighbours add noise, and noise hides small differences.");
+        line!(
+            &mut out,
+            "This is a virtual machine: its noise hides small differences."
+        );
     }
     out
 }

@@ -1,5 +1,5 @@
-//! Ports by DPDK on interfaces of the bench's networks, where it is built with the feature `dpdk`. In
-//! the default build their names are known, and asking for one says how to get it.
+//! Ports by DPDK on interfaces of the bench's networks, where it is built with the feature `dpdk`.
+//! In the default build their names are known, and asking for one says how to get it.
 //!
 //! DPDK's environment (EAL) starts once and stays; each port opens its device and is the end of it.
 
@@ -18,7 +18,7 @@ pub(crate) enum Vdev {
 const MTU_USUAL: usize = 1532;
 
 impl Vdev {
-    /// As DPDK takes it: the device bears its interface's name, so that a process can have several.
+    /// The device for DPDK: it has the name of its interface, so that a process can have several.
     pub(crate) fn devargs(self, interface: &str, mtu: usize) -> String {
         let device = interface.replace('-', "_"); // what a device's name may have
         match self {
@@ -45,18 +45,12 @@ impl Vdev {
     }
 
     /// Opens a port on an interface of this thread's namespace, for frames under an MTU.
-    ///
-    /// # Errors
-    /// What is missing, and the fix.
     pub(crate) fn open(self, interface: &str, mtu: usize) -> Result<Box<dyn Port>, PortError> {
         built::open(&self.devargs(interface, mtu), mtu)
     }
 }
 
-/// Starts DPDK, or finds it started: early, so that nobody waits for a measurement that cannot be.
-///
-/// # Errors
-/// This program has no DPDK, or it does not start.
+/// Starts DPDK unless it is started. Done early: without DPDK there is no measurement.
 pub(crate) fn start() -> Result<(), PortError> {
     built::start().map(drop)
 }

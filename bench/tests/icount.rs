@@ -21,7 +21,8 @@ fn stepping_counts_the_same_twice_and_more_for_longer_frames() {
         of("vaes512 seal 1500") > 3.0 * of("vaes512 seal 64"),
         "{first:?}"
     );
-    // Generic over its buffers, so it is compiled with this test, unoptimised: 100 in a release build.
+    // Generic over its buffers, so it is compiled with this test, unoptimised: 100 in a release
+    // build.
     assert!(
         of("secy protect") > 0.0 && of("secy protect") < 5000.0,
         "{first:?}"

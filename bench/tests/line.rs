@@ -1,4 +1,4 @@
-//! `qmacsec-bench line` as a user runs it: in namespaces of its own, or not at all and saying why.
+//! `qmacsec-bench line` as a user runs it. Without namespaces it says why, and the test passes.
 
 #![allow(
     clippy::panic,
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const ARMS: [&str; 4] = ["no-op", "integrity", "gcm-aes-256", "xpn-256"];
 
-/// Boxes of two benches on one core would starve each other.
+/// Devices of two benches on one core would starve each other.
 static CORE: Mutex<()> = Mutex::new(());
 
 fn line(arguments: &[&str]) -> Output {
@@ -25,8 +25,8 @@ fn line(arguments: &[&str]) -> Output {
     output.expect("the program of this crate")
 }
 
-/// One round of every arm of ours over these ports, at 64 octets, jumbo and, if asked for, TCP: `carried`
-/// says of each port whether it has jumbo.
+/// One round of every arm of ours over these ports, at 64 octets, jumbo and, if asked for, TCP:
+/// `carried` says of each port whether it has jumbo.
 fn every_arm_carries(carried: &[(&str, bool)], tcp: bool) {
     let ports: Vec<&str> = carried.iter().map(|(port, _)| *port).collect();
     let (ports, arms) = (ports.join(","), ARMS.join(","));

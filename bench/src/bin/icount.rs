@@ -2,7 +2,7 @@
 //! `scripts/icount`; see [`qmacsec_bench::icount`].
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
@@ -32,7 +32,7 @@ struct Cli {
 enum What {
     /// Compare with the file
     Check,
-    /// Write the file anew
+    /// Rewrite the file
     Update,
     /// Be stepped through
     #[value(hide = true)]
@@ -78,33 +78,34 @@ fn main() -> ExitCode {
 /// The child tells its parent what it does next.
 fn say(piece: &Piece) {
     let mut out = std::io::stdout().lock();
-    out.write_all(step::tell(piece).as_bytes())
-        .expect("the parent reads this");
-    out.flush().expect("the parent reads this");
+    let said = write!(out, "{}", step::tell(piece)).and_then(|()| out.flush());
+    said.expect("the parent reads this");
 }
 
-/// Both counts; an error stands for one that cannot be had here.
+/// Both counts; an error stands for one that this machine cannot have.
 fn count() -> Result<[Result<Counts, CountError>; 2], Error> {
     let program = std::env::current_exe()?;
-    let folder = Folder::new()?;
+    let folder = tempfile::tempdir()?; // for the files of valgrind
     Ok([
         step::count(&program, &["child-step"]),
-        callgrind::count(&program, &["child-callgrind"], &folder.0),
+        callgrind::count(&program, &["child-callgrind"], folder.path()),
     ])
+}
+
+/// The counts, or why this machine cannot count. All other errors fail.
+fn if_possible(counted: Result<Counts, CountError>) -> Result<Result<Counts, CountError>, Error> {
+    match counted {
+        Ok(counts) => Ok(Ok(counts)),
+        Err(why @ (CountError::NoValgrind | CountError::Cpu)) => Ok(Err(why)),
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn check(cli: &Cli) -> Result<bool, Error> {
     let budget = Budget::read(&cli.file)?;
     let [step, callgrind] = count()?;
-    if step.is_err() && callgrind.is_err() {
-        eprintln!(
-            "icount: {}",
-            [step, callgrind]
-                .map(|counts| counts
-                    .err()
-                    .map_or(String::new(), |error| error.to_string()))
-                .join("; ")
-        );
+    if let (Err(step), Err(callgrind)) = (&step, &callgrind) {
+        eprintln!("icount: {step}; {callgrind}");
         return Err(Error::Nothing);
     }
     let mut out = std::io::stdout().lock();
@@ -113,19 +114,16 @@ fn check(cli: &Cli) -> Result<bool, Error> {
         ("step", &budget.step, step),
         ("callgrind", &budget.callgrind, callgrind),
     ] {
-        let counted = match counted {
+        let counted = match if_possible(counted)? {
             Ok(counted) => counted,
-            // The machine lacks something: said, and no failure. All else is one.
-            Err(why @ (CountError::NoValgrind | CountError::Cpu)) => {
+            Err(why) => {
                 writeln!(out, "NOT CHECKED by {how}: {why}")?;
                 continue;
             }
-            Err(other) => return Err(other.into()),
         };
         writeln!(out, "{how:<24} committed    now   instructions a frame")?;
         for (name, was, is, finding) in compare(committed, &counted, budget.tolerance_percent) {
-            let show =
-                |count: Option<f64>| count.map_or("-".to_owned(), |count| format!("{count:.1}"));
+            let show = |count: Option<f64>| count.map_or("-".to_owned(), |n| format!("{n:.1}"));
             let words = match finding {
                 Finding::Fine => "",
                 Finding::Fewer => "  fewer: run scripts/icount update and commit it",
@@ -137,75 +135,48 @@ fn check(cli: &Cli) -> Result<bool, Error> {
             writeln!(out, "{name:<24} {:>9} {:>9}{words}", show(was), show(is))?;
         }
     }
-    if budget.rustc != cli.rustc {
+    let (was, is) = (&budget.rustc, &cli.rustc);
+    if was != is {
         writeln!(
             out,
-            "note: the file was written with `{}`, this is `{}`: a difference may be the compiler's",
-            budget.rustc, cli.rustc
+            "note: the file was written with `{was}`, this is `{is}`: the compiler may be the cause \
+             of a difference"
         )?;
     }
     if failed {
+        let (file, tolerance) = (cli.file.display(), budget.tolerance_percent);
         writeln!(
             out,
-            "FAILED: above {} + {} %. A frame costs more instructions than before; if that is meant, run scripts/icount update and say why in the commit.",
-            cli.file.display(),
-            budget.tolerance_percent
+            "FAILED: above {file} + {tolerance} %. A frame costs more instructions than before; if \
+             that is meant, run scripts/icount update and say why in the commit."
         )?;
     }
     Ok(!failed)
 }
 
-/// What cannot be counted on this machine keeps its old counts.
+/// Rewrites the file. Pieces that cannot be counted on this machine keep their counts.
 fn update(cli: &Cli) -> Result<(), Error> {
-    let old = if cli.file.exists() {
-        Some(Budget::read(&cli.file)?)
+    let mut budget = if cli.file.exists() {
+        Budget::read(&cli.file)?
     } else {
-        None
-    };
-    let [step, callgrind] = count()?;
-    let (old_step, old_callgrind) = old
-        .as_ref()
-        .map(|old| (old.step.clone(), old.callgrind.clone()))
-        .unwrap_or_default();
-    let keep = |counted: Result<Counts, CountError>, old: Counts| match counted {
-        Ok(counts) => Ok(counts
-            .into_iter()
-            .map(|(name, count)| (name, round(count)))
-            .collect()),
-        Err(why @ (CountError::NoValgrind | CountError::Cpu)) => {
-            eprintln!("icount: kept as they were: {why}");
-            Ok(old)
+        Budget {
+            rustc: String::new(),
+            tolerance_percent: TOLERANCE_PERCENT,
+            step: Counts::new(),
+            callgrind: Counts::new(),
         }
-        Err(other) => Err(other),
     };
-    let budget = Budget {
-        rustc: cli.rustc.clone(),
-        tolerance_percent: old.map_or(TOLERANCE_PERCENT, |old| old.tolerance_percent),
-        step: keep(step, old_step)?,
-        callgrind: keep(callgrind, old_callgrind)?,
-    };
+    budget.rustc = cli.rustc.clone();
+    let [step, callgrind] = count()?;
+    for (counted, kept) in [(step, &mut budget.step), (callgrind, &mut budget.callgrind)] {
+        match if_possible(counted)? {
+            // A tenth of an instruction a frame is enough.
+            Ok(counts) => {
+                let round = |(name, count): (String, f64)| (name, (count * 10.0).round() / 10.0);
+                *kept = counts.into_iter().map(round).collect();
+            }
+            Err(why) => eprintln!("icount: kept as they were: {why}"),
+        }
+    }
     Ok(budget.write(&cli.file)?)
-}
-
-/// A tenth of an instruction a frame is enough.
-fn round(count: f64) -> f64 {
-    (count * 10.0).round() / 10.0
-}
-
-/// A folder for valgrind's files, gone afterwards.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> std::io::Result<Self> {
-        let path: &Path = &std::env::temp_dir().join(format!("icount-{}", std::process::id()));
-        std::fs::create_dir_all(path)?;
-        Ok(Self(path.to_owned()))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left behind in the folder for temporary files harms nobody.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

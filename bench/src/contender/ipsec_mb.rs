@@ -11,20 +11,20 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
 use std::sync::Arc;
 
-use gcm::{BurstKey, ICV_LEN, Job};
+use gcm::ICV_LEN;
 use libloading::Library;
 
-use super::parts;
+use super::FrameCipher;
 
 const FILE: &str = "libIPSec_MB.so.1";
 
-/// Where a version keeps what we call, octets from the start of its manager.
+/// Offsets of the functions that we call, in octets from the start of the manager.
 ///
 /// Found with `offsetof(IMB_MGR, …)` in a C program of a few lines, compiled against that
 /// version's `intel-ipsec-mb.h` (1.3.0: Debian's libipsec-mb-dev 1.3-2, amd64). The same program
 /// printed `sizeof(struct gcm_key_data)` = 1008 and `sizeof(struct gcm_context_data)` = 88.
 struct Layout {
-    /// As `imb_get_version()` gives it.
+    /// The result of `imb_get_version()`.
     version: u32,
     gcm256_enc: usize,
     gcm256_dec: usize,
@@ -66,7 +66,7 @@ type Crypt = unsafe extern "C" fn(
 
 /// Why there is no ipsec-mb to measure.
 #[derive(Debug, thiserror::Error)]
-pub enum IpsecMbError {
+pub(crate) enum IpsecMbError {
     /// Not installed, or not loadable.
     #[error("{FILE} cannot be loaded (Debian: apt-get install libipsec-mb1): {0}")]
     NotThere(libloading::Error),
@@ -85,7 +85,7 @@ pub enum IpsecMbError {
 }
 
 /// The library, loaded and tested.
-pub struct IpsecMb {
+pub(super) struct IpsecMb {
     pre: Pre,
     enc: Crypt,
     dec: Crypt,
@@ -96,19 +96,15 @@ pub struct IpsecMb {
     _library: Library,
 }
 
-// SAFETY: after `load` nobody reads or writes through `manager` but the one `drop`; the functions
-// keep their state in the key and context that they are given.
+// SAFETY: after `load` only `drop` reads or writes through `manager`; the functions keep their
+// state in the key and context that they are given.
 unsafe impl Send for IpsecMb {}
 // SAFETY: as above.
 unsafe impl Sync for IpsecMb {}
 
 impl IpsecMb {
     /// Loads and checks it.
-    ///
-    /// # Errors
-    ///
-    /// Says what is missing or wrong.
-    pub fn load() -> Result<Self, IpsecMbError> {
+    pub(super) fn load() -> Result<Self, IpsecMbError> {
         // SAFETY: the library's initialiser only fills its own tables.
         let library = unsafe { Library::new(FILE) }.map_err(IpsecMbError::NotThere)?;
         let foreign = IpsecMbError::Foreign;
@@ -187,8 +183,7 @@ impl IpsecMb {
     }
 
     /// Version and the instructions it chose.
-    #[must_use]
-    pub fn build(&self) -> &str {
+    pub(super) fn build(&self) -> &str {
         &self.build
     }
 
@@ -279,25 +274,16 @@ impl Key {
     }
 }
 
-impl BurstKey for Key {
-    fn seal(&mut self, burst: &mut [Job<'_>]) {
-        for job in burst {
-            let nonce = job.nonce;
-            let (aad, payload, icv) = parts(job);
-            crypt(self.library.enc, &self.data, aad, payload, &nonce, icv);
-        }
+impl FrameCipher for Key {
+    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut [u8; ICV_LEN]) {
+        crypt(self.library.enc, &self.data, aad, payload, &nonce, icv);
     }
 
     /// The library leaves it to its caller to compare the tags; so that is part of the work here,
     /// as it is for every other contender.
-    fn open(&mut self, burst: &mut [Job<'_>]) {
-        for job in burst {
-            let nonce = job.nonce;
-            let (aad, payload, icv) = parts(job);
-            let mut tag = [0; ICV_LEN];
-            crypt(self.library.dec, &self.data, aad, payload, &nonce, &mut tag);
-            let wrong = u128::from_ne_bytes(tag) ^ u128::from_ne_bytes(*icv);
-            job.authentic = wrong == 0;
-        }
+    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &[u8; ICV_LEN]) -> bool {
+        let mut tag = [0; ICV_LEN];
+        crypt(self.library.dec, &self.data, aad, payload, &nonce, &mut tag);
+        u128::from_ne_bytes(tag) ^ u128::from_ne_bytes(*icv) == 0
     }
 }

@@ -1,4 +1,4 @@
-//! The counts that are committed, and what a new count says against them.
+//! The counts that are committed, and how new counts compare with them.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Counts;
 
-/// A count may wobble by that many instructions a frame whatever the tolerance: a few instructions
+/// A count may differ by this many instructions a frame, whatever the tolerance: a few instructions
 /// are many per cent of a small piece of work.
 const SLACK: f64 = 2.0;
 
@@ -50,10 +50,6 @@ pub enum BudgetError {
 
 impl Budget {
     /// Reads the file.
-    ///
-    /// # Errors
-    ///
-    /// Names the file, and what is wrong where.
     pub fn read(path: &Path) -> Result<Self, BudgetError> {
         let text = std::fs::read_to_string(path).map_err(|source| BudgetError::Io {
             path: path.to_owned(),
@@ -66,13 +62,9 @@ impl Budget {
     }
 
     /// Writes the file.
-    ///
-    /// # Errors
-    ///
-    /// Names the file.
     pub fn write(&self, path: &Path) -> Result<(), BudgetError> {
-        let head = "# Instructions for one frame of a burst, release build. scripts/icount checks them,\n\
-                    # scripts/icount update writes them anew.\n";
+        let head = "# Instructions for one frame of a burst, release build. scripts/icount checks\n\
+                    # them, scripts/icount update rewrites them.\n";
         let text = head.to_owned() + &toml::to_string(self)?;
         std::fs::write(path, text).map_err(|source| BudgetError::Io {
             path: path.to_owned(),
@@ -81,7 +73,7 @@ impl Budget {
     }
 }
 
-/// What a count says against the budget.
+/// A count compared with the budget.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Finding {
     /// Within the tolerance.
@@ -92,20 +84,18 @@ pub enum Finding {
     More,
     /// Not in the file.
     New,
-    /// In the file, but nobody counted it.
+    /// In the file, but not counted.
     Gone,
 }
 
 impl Finding {
     /// Whether the gate stays shut.
-    #[must_use]
     pub fn fails(&self) -> bool {
         matches!(self, Self::More | Self::New | Self::Gone)
     }
 }
 
 /// Every piece of work in the file or counted: name, committed, counted, what it means.
-#[must_use]
 pub fn compare(
     committed: &Counts,
     counted: &Counts,

@@ -12,7 +12,7 @@ use super::{CountError, Counts, per_frame};
 /// `--dump-after` takes no wildcard in front.
 const MEASURED: &str = "qmacsec_bench::icount::work::measured";
 
-/// What the child does.
+/// Does the work of the child.
 pub fn child(tell: &mut dyn FnMut(&Piece)) {
     struct Calls<'a>(&'a mut dyn FnMut(&Piece));
     impl Counter for Calls<'_> {
@@ -25,10 +25,6 @@ pub fn child(tell: &mut dyn FnMut(&Piece)) {
 }
 
 /// Runs `program` with `arguments` under valgrind, and counts. `folder` takes its files.
-///
-/// # Errors
-///
-/// When there is no valgrind, or it fails.
 pub fn count(program: &Path, arguments: &[&str], folder: &Path) -> Result<Counts, CountError> {
     let file = folder.join("callgrind.out");
     let output = Command::new("valgrind")

@@ -13,14 +13,10 @@ use nix::unistd::Pid;
 use super::work::{Counter, Piece, Selection, measured, run};
 use super::{CountError, Counts, per_frame};
 
-/// More steps than that in one piece of work is a child gone astray.
+/// A piece of work never takes more steps: the child would be in an endless loop.
 const STEPS_MAX: u64 = 50_000_000;
 
-/// What the child does: asks to be traced, and stops before and behind each piece of work.
-///
-/// # Errors
-///
-/// When it may not be traced.
+/// Does the work of the child: it asks to be traced, and stops before and after each piece of work.
 pub fn child(tell: &mut dyn FnMut(&Piece)) -> Result<(), CountError> {
     struct Stops<'a>(&'a mut dyn FnMut(&Piece));
     impl Counter for Stops<'_> {
@@ -40,16 +36,12 @@ pub fn child(tell: &mut dyn FnMut(&Piece)) -> Result<(), CountError> {
 }
 
 /// Runs `program` with `arguments` as the child, and counts.
-///
-/// # Errors
-///
-/// When the CPU cannot run it, the child cannot be traced, or does not do its work.
 pub fn count(program: &std::path::Path, arguments: &[&str]) -> Result<Counts, CountError> {
     if !Engine::Vaes512.is_available() {
         return Err(CountError::Cpu);
     }
-    // The layout of memory decides how memcpy goes about its work. Inherited by the child; where
-    // it is not allowed, counts may differ by a few instructions.
+    // The work of memcpy depends on the layout of memory. The child inherits this setting; where it
+    // is not allowed, counts may differ by a few instructions.
     let persona = personality::get();
     if let Ok(persona) = persona {
         let _ = personality::set(persona | Persona::ADDR_NO_RANDOMIZE);
@@ -73,12 +65,12 @@ pub fn count(program: &std::path::Path, arguments: &[&str]) -> Result<Counts, Co
         // Already gone in most cases; its status is collected either way.
         let _ = child.kill();
     }
-    let mut told = String::new();
+    let mut said = String::new();
     if let Some(mut stdout) = child.stdout.take() {
-        stdout.read_to_string(&mut told)?;
+        stdout.read_to_string(&mut said)?;
     }
     let _ = child.wait();
-    per_frame(&parse(&told)?, &instructions?)
+    per_frame(&parse(&said)?, &instructions?)
 }
 
 /// Instructions between each pair of stops.
@@ -113,13 +105,12 @@ fn steps_to_stop(pid: Pid) -> Result<u64, CountError> {
 }
 
 /// A piece as the child tells it: frames, a blank, its name.
-#[must_use]
 pub fn tell(piece: &Piece) -> String {
     format!("{} {}\n", piece.frames, piece.name)
 }
 
-/// The pieces that the child told.
-pub(super) fn parse(told: &str) -> Result<Vec<Piece>, CountError> {
+/// The pieces that the child named.
+pub(super) fn parse(said: &str) -> Result<Vec<Piece>, CountError> {
     let piece = |line: &str| {
         let (frames, name) = line.split_once(' ')?;
         Some(Piece {
@@ -127,7 +118,7 @@ pub(super) fn parse(told: &str) -> Result<Vec<Piece>, CountError> {
             frames: frames.parse().ok().filter(|&n| n > 0)?,
         })
     };
-    told.lines()
+    said.lines()
         .map(|line| piece(line).ok_or_else(|| CountError::Child(format!("it says `{line}`"))))
         .collect()
 }

@@ -24,12 +24,12 @@ const ROOM_LEN: usize = 2048;
 /// Destination and source address.
 const MACS_LEN: usize = 12;
 
-/// What stands between the engine's name and what the SecY does with it.
+/// Separates the name of the engine from the work of the SecY.
 pub(super) const WITH_SECY: &str = "+secy ";
-/// What the SecY does, and the engine's share of it.
+/// The work of the SecY, and the share of the engine in it.
 pub(super) const SHARES: [(&str, &str); 2] = [("protect", "seal"), ("validate", "open")];
 
-/// What one piece of work is called, and how many frames it is for.
+/// The name of a piece of work, and its number of frames.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Piece {
     /// `vaes512 seal 64`
@@ -53,8 +53,8 @@ pub trait Counter {
     fn count(&mut self, piece: &Piece, work: &mut dyn FnMut());
 }
 
-/// All pieces of the selection, in the same order each time; the first does nothing. Every piece was
-/// done once before it is counted: what happens once in the life of a program is not the frame's.
+/// Does all pieces of the selection, always in the same order; the first does nothing. Each piece
+/// is done once before it is counted, so that work at the start of a program does not count.
 pub fn run(selection: Selection, counter: &mut dyn Counter) {
     piece(counter, "nothing".to_owned(), 1, &mut || ());
     let (engines, under_secy): (&[Engine], Engine) = match selection {

@@ -1,108 +1,131 @@
-//! The rows as tables for people: T1, T5 and what was aimed at.
+//! The rows as tables (T1, T5), targets and a chart.
 
-use super::rows::Row;
-use super::{Arm, PortKind};
-use crate::frame_size::FrameSize;
-use crate::machine::Machine;
-use crate::text::{figure, line, put};
-use crate::throughput::Load;
+use super::rows::LineRow;
+use super::{ARMS, PortKind};
+use crate::device::Arm;
+use crate::harness::chart::{Chart, Panel};
+use crate::harness::choice::{each_once, name};
+use crate::harness::machine::Machine;
+use crate::harness::report::by_size;
+use crate::harness::row::{Load, Row, met};
+use crate::harness::table::Table;
+use crate::harness::text::{figure, line};
+use crate::size::FrameSize;
 
-/// Per cent of the no-op forwarders' frame rate over AF_XDP, and of their TCP.
+/// Targets, in per cent of the no-op forwarders over AF_XDP: of their frame rate, and of their TCP.
 const FRAMES: f64 = 95.0;
 const TCP: f64 = 90.0;
 
 /// The whole report.
-pub(super) fn write(machine: &Machine, rows: &[Row]) -> String {
+pub(super) fn text(machine: &Machine, rows: &[LineRow]) -> String {
     let mut report = String::new();
     let out = &mut report;
-    machine.head(out, "Two boxes between two hosts, veth, KIND=LAB");
+    machine.head(out, "Two devices between two hosts, veth, KIND=LAB");
     let rounds = rows.iter().map(|row| row.rounds).max().unwrap_or(0);
     let samples: usize = rows.iter().map(|row| row.rounds).sum();
     let disturbed: usize = rows.iter().map(|row| row.disturbed).sum();
     line!(
         out,
-        "{rounds} rounds; {disturbed} of {samples} measurements left out: the boxes had to share their core"
+        "{rounds} rounds; {disturbed} of {samples} measurements left out: the devices had to share \
+         their core"
     );
-    line!(
-        out,
-        "\nT1 THROUGHPUT of both boxes on one core at full load (MRR; sizes and Gbit/s with FCS, of TCP its payload)"
-    );
-    line!(
-        out,
-        "size   port           arm         MRR_Mpps: median     min     max   Gbit/s  ns/frame  % of no-op  lost of sent at half load"
-    );
-    let mut before = None;
-    for row in rows {
-        if before.is_some_and(|before| before != (row.port, row.load)) {
-            line!(out);
-        }
-        before = Some((row.port, row.load));
-        line!(
-            out,
-            "{:<6} {:<14} {:<10} {:>17.4} {:>7.4} {:>7.4} {:>8.3} {:>9.0} {:>11} {:>9} of {}",
-            name(row.load),
-            row.port.as_str(),
-            row.arm.as_str(),
-            row.mpps.median,
-            row.mpps.min,
-            row.mpps.max,
-            row.gbit_s,
-            1e3 / row.mpps.median,
-            figure(row.percent_of_no_op, 1),
-            row.lost,
-            row.sent,
-        );
-    }
+    throughput(out, rows);
     drops(out, rows);
     targets(out, rows);
     report
 }
 
-fn name(load: Load) -> String {
-    match load {
-        Load::Frames(size) => size.to_string(),
-        Load::Tcp(_) => "tcp".to_owned(),
-    }
-}
-
-fn drops(out: &mut String, rows: &[Row]) {
-    line!(
-        out,
-        "\nT5 DROPS by the boxes, all rounds, mostly at full load: offered is more than they carry"
+fn throughput(out: &mut String, rows: &[LineRow]) {
+    let mut table = Table::new(
+        3,
+        [
+            "size",
+            "port",
+            "arm",
+            "MRR_Mpps: median",
+            "min",
+            "max",
+            "Gbit/s",
+            "ns/frame",
+            "% of no-op",
+            "lost",
+            "of sent at half load",
+        ],
     );
-    for row in rows.iter().filter(|row| !row.dropped.is_empty()) {
-        put!(
-            out,
-            "{:<6} {:<14} {:<10}",
-            name(row.load),
-            row.port.as_str(),
-            row.arm.as_str()
-        );
-        for (counter, frames) in &row.dropped {
-            put!(out, "  {counter} {frames}");
+    for of_load in rows.chunk_by(|a, b| (&a.row.port, a.row.size) == (&b.row.port, b.row.size)) {
+        for LineRow { row, sent, .. } in of_load {
+            table.row([
+                row.size.to_string(),
+                row.port.clone(),
+                name(&row.arm),
+                format!("{:.4}", row.mpps.median),
+                format!("{:.4}", row.mpps.min),
+                format!("{:.4}", row.mpps.max),
+                format!("{:.3}", row.gbit_s),
+                format!("{:.0}", row.ns()),
+                figure(row.percent_of_no_op, 1),
+                row.lost.to_string(),
+                sent.to_string(),
+            ]);
         }
-        line!(out);
+        table.gap();
     }
+    let title = "T1 THROUGHPUT of both devices on one core at full load \
+                 (MRR; sizes and Gbit/s with FCS, of TCP its payload)";
+    table.print(out, title);
 }
 
-/// What was aimed at and what came out, for what was measured.
-fn targets(out: &mut String, rows: &[Row]) {
-    line!(out, "\nTARGETS of xpn-256");
-    let by_packet = [PortKind::Packet, PortKind::DpdkAfPacket];
-    let aimed_at = |row: &&Row| row.arm == Arm::Xpn256 && !by_packet.contains(&row.port);
-    for row in rows.iter().filter(aimed_at) {
-        let at_least = match row.load {
+fn drops(out: &mut String, rows: &[LineRow]) {
+    let mut table = Table::new(4, ["size", "port", "arm", "counter", "frames"]);
+    for LineRow { row, dropped, .. } in rows {
+        for (counter, frames) in dropped {
+            let (size, port) = (row.size.to_string(), row.port.clone());
+            table.row([
+                size,
+                port,
+                name(&row.arm),
+                counter.clone(),
+                frames.to_string(),
+            ]);
+        }
+    }
+    let title =
+        "T5 DROPS by the devices, all rounds, mostly at full load, which is more than they carry";
+    table.print(out, title);
+}
+
+/// The targets, and what was measured.
+fn targets(out: &mut String, rows: &[LineRow]) {
+    let mut table = Table::new(2, ["port", "size", "% of no-op", "target", ""]);
+    let by_packet = [PortKind::Packet, PortKind::DpdkAfPacket].map(|port| name(&port));
+    let rows = rows.iter().map(|row| &row.row);
+    for row in rows.filter(|row| row.arm == Arm::Xpn256 && !by_packet.contains(&row.port)) {
+        let target = match row.size {
             Load::Frames(FrameSize::Octets(64 | 1518)) => FRAMES,
-            Load::Tcp(_) => TCP,
+            Load::Tcp => TCP,
             Load::Frames(_) => continue,
         };
         if let Some(have) = row.percent_of_no_op {
-            let met = if have >= at_least { "met" } else { "MISSED" };
-            let (load, port) = (name(row.load), row.port.as_str());
-            line!(
-                out,
-                "{port:<14} {load:<5} {have:>6.1} % of no-op, of {at_least} {met}"
-            );
+            let (port, size) = (row.port.clone(), row.size.to_string());
+            let met = met(have >= target).to_owned();
+            table.row([port, size, format!("{have:.1}"), target.to_string(), met]);
         }
     }
+    table.print(out, "TARGETS of xpn-256");
+}
+
+/// Gbit/s against frame size: the ports side by side, a line for each arm.
+pub(super) fn chart(machine: &Machine, rows: &[LineRow]) -> Chart {
+    let rows = || rows.iter().map(|row| &row.row);
+    let panels = each_once(rows().map(|row| &row.port))
+        .into_iter()
+        .map(|port| {
+            let points = |arm: &Arm| {
+                let like = rows().filter(|row| (row.arm, &row.port) == (*arm, port));
+                (name(arm), like.filter_map(Row::point).collect())
+            };
+            Panel::of(format!("{port}, Gbit/s"), ARMS.iter().map(points))
+        });
+    let title = "Two devices on one core between two hosts, veth (KIND=LAB)".to_owned();
+    by_size(title, machine, "a frame, with FCS", panels)
 }

@@ -1,35 +1,49 @@
-//! What was measured.
+//! The rows, from the samples of all rounds.
 
-use super::boxes::Dropped;
-use super::rounds::Sample;
-use super::{Arm, PortKind};
-use crate::machine::Machine;
+use serde::Serialize;
+
+use super::PortKind;
+use super::devices::Dropped;
+use crate::device::Arm;
+use crate::harness::choice::name;
+use crate::harness::row::{Load, Op, Row};
 use crate::stats::Spread;
-use crate::throughput::{self, JsonRow, Load};
 
-/// One arm, port and load.
+/// The figures of one arm in one round.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
-    pub(super) arm: Arm,
-    pub(super) port: PortKind,
-    pub(super) load: Load,
-    pub(super) rounds: usize,
-    /// Of these, the boxes had to share their core.
-    pub(super) disturbed: usize,
-    /// Million frames a second that arrived at full load.
-    pub(super) mpps: Spread,
-    /// By the median.
+pub(super) struct Sample {
+    /// The devices had their core nearly all the time.
+    pub(super) quiet: bool,
+    /// Frames that arrived, millions a second.
+    pub(super) mpps: f64,
     pub(super) gbit_s: f64,
     /// At half load: frames lost, and sent.
     pub(super) lost: u64,
     pub(super) sent: u64,
-    /// Median of the rounds' ratios; `None` without a no-op forwarder.
-    pub(super) percent_of_no_op: Option<f64>,
-    /// By the boxes, in all rounds and at every load.
+    /// Frames that the devices dropped, at every load.
     pub(super) dropped: Dropped,
 }
 
-impl Row {
+/// A row of the JSON, and more for the tables.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct LineRow {
+    /// Frames lost at half load; the ratio to no-op is the median of the rounds' ratios.
+    #[serde(flatten)]
+    pub(super) row: Row,
+    #[serde(skip)]
+    pub(super) rounds: usize,
+    /// Rounds in which the devices had to share their core.
+    #[serde(skip)]
+    pub(super) disturbed: usize,
+    /// Frames sent at half load.
+    #[serde(skip)]
+    pub(super) sent: u64,
+    /// Frames that the devices dropped, in all rounds and at every load.
+    #[serde(skip)]
+    pub(super) dropped: Dropped,
+}
+
+impl LineRow {
     /// From one sample of each round; `None` without any.
     pub(super) fn of(
         arm: Arm,
@@ -38,14 +52,14 @@ impl Row {
         samples: &[Sample],
         no_op: Option<&[Sample]>,
     ) -> Option<Self> {
-        // Where there is nothing better than disturbed samples, these.
+        // Where all samples are disturbed, all count.
         let any_quiet = samples.iter().any(|sample| sample.quiet);
         let counts = |sample: &Sample| sample.quiet || !any_quiet;
-        let chosen: Vec<&Sample> = samples.iter().filter(|sample| counts(sample)).collect();
-        let spread = |of: fn(&Sample) -> f64| {
-            Spread::of(&chosen.iter().map(|sample| of(sample)).collect::<Vec<_>>())
+        let spread = |figure: fn(&Sample) -> f64| {
+            let chosen = samples.iter().filter(|sample| counts(sample));
+            Spread::of(&chosen.map(figure).collect::<Vec<_>>())
         };
-        // A round's arms were next to each other: what slowed one slowed the other.
+        // The arms of a round are measured next to each other: what slows one slows the other.
         let ratios = |no_op: &[Sample]| {
             let pairs = samples.iter().zip(no_op);
             let pairs = pairs.filter(|(sample, no_op)| counts(sample) && no_op.gbit_s > 0.0);
@@ -60,34 +74,22 @@ impl Row {
             }
         }
         Some(Self {
-            arm,
-            port,
-            load,
+            row: Row {
+                bench: "line",
+                arm,
+                op: Op::Both,
+                port: name(&port),
+                size: load,
+                cores: 1,
+                mpps: spread(|sample| sample.mpps)?,
+                gbit_s: spread(|sample| sample.gbit_s)?.median,
+                lost: samples.iter().map(|sample| sample.lost).sum(),
+                percent_of_no_op: no_op.and_then(ratios),
+            },
             rounds: samples.len(),
             disturbed: samples.iter().filter(|sample| !sample.quiet).count(),
-            mpps: spread(|sample| sample.mpps)?,
-            gbit_s: spread(|sample| sample.gbit_s)?.median,
-            lost: samples.iter().map(|sample| sample.lost).sum(),
             sent: samples.iter().map(|sample| sample.sent).sum(),
-            percent_of_no_op: no_op.and_then(ratios),
             dropped,
         })
     }
-}
-
-/// One document, with a line end.
-pub(super) fn json(machine: &Machine, rows: &[Row]) -> Result<String, serde_json::Error> {
-    let json_row = |row: &Row| JsonRow {
-        bench: "line",
-        arm: row.arm.as_str(),
-        op: "both",
-        port: row.port.as_str(),
-        size: row.load,
-        cores: 1,
-        mpps: row.mpps.median,
-        gbit_s: row.gbit_s,
-        lost: row.lost,
-        percent_of_no_op: row.percent_of_no_op,
-    };
-    throughput::json(machine, rows.iter().map(json_row))
 }

@@ -1,5 +1,5 @@
-//! A peer: DPDK's own forwarder. One process with all four ports, one core that polls them in turn:
-//! the layout of the boxes.
+//! A peer: DPDK's own forwarder. One process has all four ports, and one core polls them in turn,
+//! as with our devices.
 
 use std::fs;
 use std::io;
@@ -8,26 +8,27 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::boxes::core_time;
-use super::topology::{BOXES, Topology};
-use super::{Error, PortKind};
+use super::PortKind;
+use super::topology::{INTERFACES, Topology};
+use crate::harness::cores::core_time;
+use crate::harness::error::Error;
 use crate::vdev::Vdev;
 
 const PROGRAM: &str = "dpdk-testpmd";
 /// The thread that forwards.
 const FORWARDING: &str = "rte-worker-";
-/// Until it forwards, on a busy machine, and between two looks.
+/// Time until it forwards, on a busy machine, and time between two looks.
 const START: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// A thread that has had its core for so long since the look before polls; before that it waits.
+/// A thread that has had its core for this long since the look before polls; before that it waits.
 const POLLING: Duration = Duration::from_millis(10);
-/// Until it has ended by itself.
+/// Time until it has ended by itself.
 const END: Duration = Duration::from_secs(5);
 
 /// Running; killed when dropped.
 pub(super) struct Testpmd {
     process: Child,
-    /// Of its forwarding thread.
+    /// The account of its forwarding thread.
     pub(super) schedstat: PathBuf,
 }
 
@@ -44,7 +45,7 @@ pub(super) fn absent() -> Option<String> {
         .map(|error| format!("testpmd: no {PROGRAM} (Debian: dpdk): {error}"))
 }
 
-/// Its driver for ports of this kind, or for those that stand for the same way into the kernel.
+/// Its driver for ports of this kind, or for ports that go the same way into the kernel.
 pub(super) fn driver(port: PortKind) -> Option<Vdev> {
     match port {
         PortKind::Packet | PortKind::DpdkAfPacket => Some(Vdev::AfPacket),
@@ -68,7 +69,7 @@ impl Testpmd {
                 "--file-prefix=qmacsec-bench-{}",
                 std::process::id()
             ));
-        for interface in BOXES.as_flattened() {
+        for interface in INTERFACES.as_flattened() {
             let device = driver.devargs(interface, topology.red_mtu);
             command.arg(format!("--vdev={device}"));
         }
@@ -97,7 +98,7 @@ impl Testpmd {
         Ok(testpmd)
     }
 
-    /// Until its forwarding thread polls. What it says comes too late, through a buffer of its own.
+    /// Waits until its forwarding thread polls. Its output is buffered, and comes too late.
     fn wait(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + START;
         let mut before = Duration::MAX;
@@ -133,7 +134,7 @@ impl Testpmd {
         Ok(None)
     }
 
-    /// Ends it: the next arm wants its interfaces.
+    /// Ends it: the next arm needs its interfaces.
     pub(super) fn end(mut self) -> io::Result<()> {
         drop(self.process.stdin.take());
         let deadline = Instant::now() + END;

@@ -1,8 +1,8 @@
-//! The bench's network: two hosts, two boxes between them, all of veth, in namespaces of its own.
+//! The bench's network: two hosts and two devices between them, of veth, in namespaces of its own.
 //!
 //! ```text
-//! left: lan0 ═══ red-a [box a] black-a ═══ black-b [box b] red-b ═══ lan0 :right
-//!               └────────── this process, one thread ──────────┘
+//! left: lan0 ═══ red-a [device a] black-a ═══ black-b [device b] red-b ═══ lan0 :right
+//!               └───────────── this process, one thread ─────────────┘
 //! ```
 //! Gone with the process, however it ends.
 
@@ -16,8 +16,10 @@ use wire::OVERHEAD_MAX;
 
 /// Interface of a host.
 pub(crate) const LAN: &str = "lan0";
-/// Interfaces of the boxes: red and black.
-pub(crate) const BOXES: [[&str; 2]; 2] = [["red-a", "black-a"], ["red-b", "black-b"]];
+/// Interfaces of the devices under test: red and black.
+pub(crate) const INTERFACES: [[&str; 2]; 2] = [["red-a", "black-a"], ["red-b", "black-b"]];
+/// The same, as `rekey` calls them.
+pub(crate) use self::INTERFACES as BOXES;
 /// Addresses of the hosts. RFC 5737: never real ones.
 pub(crate) const HOSTS: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
 
@@ -25,7 +27,7 @@ pub(crate) const HOSTS: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::
 pub(crate) struct Topology {
     pub(crate) left: Netns,
     pub(crate) right: Netns,
-    /// Where the boxes are. A namespace for each MTU: the cables of the last one die with theirs.
+    /// Where the devices are: a namespace for each MTU, so that cables end with their topology.
     pub(crate) middle: Netns,
     pub(crate) red_mtu: usize,
 }
@@ -46,16 +48,11 @@ impl Topology {
             ..
         } = &topology;
         let mtu = |octets: usize| u32::try_from(octets).map_err(io::Error::other);
-        let [[red_a, black_a], [red_b, black_b]] = BOXES;
+        let [[red_a, black_a], [red_b, black_b]] = INTERFACES;
         veth(left, LAN, middle, red_a, mtu(red_mtu)?)?;
         veth(right, LAN, middle, red_b, mtu(red_mtu)?)?;
-        veth(
-            middle,
-            black_a,
-            middle,
-            black_b,
-            mtu(red_mtu + OVERHEAD_MAX)?,
-        )?;
+        let black_mtu = mtu(red_mtu + OVERHEAD_MAX)?;
+        veth(middle, black_a, middle, black_b, black_mtu)?;
         for (host, ip) in [left, right].into_iter().zip(HOSTS) {
             // The line carries finished frames: neither superframes nor checksums left to a NIC.
             host.run(|| offload::disable_all(LAN))?

@@ -1,4 +1,4 @@
-//! One TCP connection of the kernel's own, from the left host to the right one.
+//! One TCP connection of the kernel's, from the left host to the right host.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,7 +12,7 @@ const CHUNK: usize = 128 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 const PORT: u16 = 7;
 
-/// What came through.
+/// The octets and frames that came through.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Transferred {
     pub(super) octets: u64,

@@ -1,28 +1,32 @@
-//! The rows as tables for people: T1, and what was aimed at.
+//! The rows as a table (T1), targets and a chart.
 
-use super::rows::{Row, find};
-use super::{Arm, Op};
-use crate::crypto::or_default;
-use crate::frame_size::FrameSize;
-use crate::machine::Machine;
-use crate::text::{figure, line};
+use crate::device::Arm;
+use crate::harness::chart::{Chart, Panel};
+use crate::harness::choice::{each_once, name};
+use crate::harness::machine::Machine;
+use crate::harness::report::by_size;
+use crate::harness::row::{Load, Op, Row, met};
+use crate::harness::table::Table;
+use crate::harness::text::figure;
+use crate::size::FrameSize;
 
-/// What one core is to reach, protect and validate each: size and million frames a second ...
+use super::core_thread::OPS;
+
+/// Targets of one core, for protect and validate each: size and million frames a second,
 const MPPS: (FrameSize, f64) = (FrameSize::Octets(64), 28.0);
-/// ... and size and Gbit/s, ...
+/// size and Gbit/s,
 const GBIT_S: [(FrameSize, f64); 2] = [(FrameSize::Imix, 40.0), (FrameSize::Octets(1518), 75.0)];
-/// ... with the engine taking at least so much of the time, in per cent, from this size on.
+/// and the least share of the engine in the time, in per cent, from this size on.
 const CRYPTO: (usize, f64) = (512, 80.0);
-/// How many times as much two cores are to reach.
+/// The target of two cores, as a multiple of one.
 const TWO_CORES: f64 = 1.9;
 
 /// The whole report.
-pub(super) fn write(machine: &Machine, rows: &[Row]) -> String {
+pub(super) fn text(machine: &Machine, rows: &[Row]) -> String {
     let mut out = String::new();
     machine.head(&mut out, "Worker between null ports");
-    let counts: Vec<usize> = rows.iter().map(|row| row.cores).collect();
-    for cores in or_default(&counts, Vec::new()) {
-        for op in Op::ALL {
+    for cores in each_once(rows.iter().map(|row| row.cores)) {
+        for op in OPS {
             throughput(&mut out, machine, rows, op, cores);
         }
     }
@@ -30,99 +34,127 @@ pub(super) fn write(machine: &Machine, rows: &[Row]) -> String {
     out
 }
 
-fn throughput(out: &mut String, machine: &Machine, rows: &[Row], op: Op, cores: usize) {
-    line!(
-        out,
-        "\nT1 THROUGHPUT {} cores {cores} (sizes and Gbit/s with FCS; ns and cycles are of one core)",
-        op.as_str()
-    );
-    line!(
-        out,
-        "size   arm           Mpps: median     min     max   Gbit/s  Gbit/s/core  ns/frame  cyc/frame  % of no-op  crypto %   lost"
-    );
-    let mut size_before = None;
-    for row in rows.iter().filter(|row| (row.op, row.cores) == (op, cores)) {
-        if size_before.is_some_and(|size| size != row.size) {
-            line!(out);
-        }
-        size_before = Some(row.size);
-        line!(
-            out,
-            "{:<6} {:<12} {:>13.2} {:>7.2} {:>7.2} {:>8.2} {:>12.2} {:>9.1} {:>10.1} {:>11} {:>9} {:>6}",
-            row.size,
-            row.arm.as_str(),
-            row.mpps.median,
-            row.mpps.min,
-            row.mpps.max,
-            row.gbit_s(),
-            row.gbit_s() / cores as f64,
-            row.ns(),
-            row.ns() * machine.limits.core_ghz,
-            figure(row.percent_of_no_op(rows), 1),
-            figure(row.percent_crypto(rows), 1),
-            row.lost,
-        );
-    }
+fn find(rows: &[Row], key: (Arm, Op, Load, usize)) -> Option<&Row> {
+    rows.iter()
+        .find(|row| (row.arm, row.op, row.size, row.cores) == key)
 }
 
-/// What was aimed at and what came out, for what was measured.
+/// Share of the engine alone in the time; `None` where it was not measured.
+fn percent_crypto(row: &Row, rows: &[Row]) -> Option<f64> {
+    let engine = find(rows, (Arm::Engine, row.op, row.size, row.cores))?;
+    let encrypts = matches!(row.arm, Arm::GcmAes256 | Arm::Xpn256);
+    encrypts.then_some(100.0 * engine.ns() / row.ns())
+}
+
+fn throughput(out: &mut String, machine: &Machine, rows: &[Row], op: Op, cores: usize) {
+    let mut table = Table::new(
+        2,
+        [
+            "size",
+            "arm",
+            "Mpps: median",
+            "min",
+            "max",
+            "Gbit/s",
+            "Gbit/s/core",
+            "ns/frame",
+            "cycles/frame",
+            "% of no-op",
+            "crypto %",
+            "lost",
+        ],
+    );
+    let shown: Vec<_> = rows
+        .iter()
+        .filter(|row| (row.op, row.cores) == (op, cores))
+        .collect();
+    for of_size in shown.chunk_by(|a, b| a.size == b.size) {
+        for row in of_size {
+            table.row([
+                row.size.to_string(),
+                name(&row.arm),
+                format!("{:.2}", row.mpps.median),
+                format!("{:.2}", row.mpps.min),
+                format!("{:.2}", row.mpps.max),
+                format!("{:.2}", row.gbit_s),
+                format!("{:.2}", row.gbit_s / cores as f64),
+                format!("{:.1}", row.ns()),
+                format!("{:.1}", row.ns() * machine.limits.core_ghz),
+                figure(row.percent_of_no_op, 1),
+                figure(percent_crypto(row, rows), 1),
+                row.lost.to_string(),
+            ]);
+        }
+        table.gap();
+    }
+    let op = name(&op);
+    let title = format!(
+        "T1 THROUGHPUT {op} cores {cores} (sizes and Gbit/s with FCS; ns and cycles of one core)"
+    );
+    table.print(out, &title);
+}
+
+/// The targets, and what was measured.
 fn targets(out: &mut String, rows: &[Row]) {
-    line!(out, "\nTARGETS of xpn-256");
-    for op in Op::ALL {
-        let name = op.as_str();
-        let on_one = |size| find(rows, Arm::Xpn256, op, size, 1);
-        let (size, mpps) = MPPS;
-        if let Some(row) = on_one(size) {
-            let have = row.mpps.median;
-            line!(
-                out,
-                "{name:<9} {size:>5}  {have:>6.1} Mpps     of {mpps:>5} {}",
-                met(have >= mpps)
-            );
+    let mut table = Table::new(2, ["", "size", "measured", "target", "", ""]);
+    for op in OPS {
+        let mut target = |size: Load, decimals, have: f64, target: f64, unit: &str| {
+            table.row([
+                name(&op),
+                size.to_string(),
+                format!("{have:.decimals$}"),
+                format!("{target}"),
+                unit.to_owned(),
+                met(have >= target).to_owned(),
+            ]);
+        };
+        let on_one = |size| find(rows, (Arm::Xpn256, op, size, 1));
+        let frames = |size| on_one(Load::Frames(size));
+        if let Some(row) = frames(MPPS.0) {
+            target(row.size, 1, row.mpps.median, MPPS.1, "Mpps");
         }
         for (size, gbit_s) in GBIT_S {
-            if let Some(row) = on_one(size) {
-                let have = row.gbit_s();
-                line!(
-                    out,
-                    "{name:<9} {size:>5}  {have:>6.1} Gbit/s   of {gbit_s:>5} {}",
-                    met(have >= gbit_s)
-                );
+            if let Some(row) = frames(size) {
+                target(row.size, 1, row.gbit_s, gbit_s, "Gbit/s");
             }
         }
-        let (from, share) = CRYPTO;
-        for row in rows
+        let ours = rows
             .iter()
-            .filter(|row| (row.arm, row.op, row.cores) == (Arm::Xpn256, op, 1))
-        {
-            let have = row.percent_crypto(rows);
-            if let Some(have) = have.filter(|_| row.size.octets().is_some_and(|size| size >= from))
-            {
-                line!(
-                    out,
-                    "{name:<9} {:>5}  {have:>6.1} % crypto of {share:>5} {}",
-                    row.size,
-                    met(have >= share)
-                );
+            .filter(|row| (row.arm, row.op) == (Arm::Xpn256, op));
+        for row in ours.clone().filter(|row| row.cores == 1) {
+            let is_long = row.size.octets().is_some_and(|size| size >= CRYPTO.0);
+            if let Some(have) = percent_crypto(row, rows).filter(|_| is_long) {
+                target(row.size, 1, have, CRYPTO.1, "% crypto");
             }
         }
-        for row in rows
-            .iter()
-            .filter(|row| (row.arm, row.op, row.cores) == (Arm::Xpn256, op, 2))
-        {
+        for row in ours.filter(|row| row.cores == 2) {
             if let Some(one) = on_one(row.size) {
-                let have = row.mpps.median / one.mpps.median;
-                line!(
-                    out,
-                    "{name:<9} {:>5}  {have:>6.2} x by two of {TWO_CORES:>5} {}",
-                    row.size,
-                    met(have >= TWO_CORES)
-                );
+                let times = row.mpps.median / one.mpps.median;
+                target(row.size, 2, times, TWO_CORES, "times one core");
             }
         }
     }
+    table.print(out, "TARGETS of xpn-256");
 }
 
-fn met(met: bool) -> &'static str {
-    if met { "met" } else { "MISSED" }
+/// Gbit/s against frame size on the fewest cores measured: protect and validate side by side. The
+/// no-op forwarder has no line: it would flatten all others.
+pub(super) fn chart(machine: &Machine, rows: &[Row]) -> Chart {
+    let cores = rows.iter().map(|row| row.cores).min().unwrap_or(1);
+    let panels = OPS.map(|op| {
+        let points = |arm: &Arm| {
+            let key = (*arm, op, cores);
+            let like = rows
+                .iter()
+                .filter(|row| (row.arm, row.op, row.cores) == key);
+            let like = like.filter(|row| row.arm != Arm::NoOp);
+            (name(arm), like.filter_map(Row::point).collect())
+        };
+        Panel::of(
+            format!("{}, Gbit/s", name(&op)),
+            super::ARMS.iter().map(points),
+        )
+    });
+    let title = format!("Worker between null ports, cores: {cores}");
+    by_size(title, machine, "a frame, with FCS", panels)
 }

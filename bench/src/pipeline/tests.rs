@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::fixture::{keys, parse};
-use stock::Stock;
+use crate::harness::row::Op;
+use core_thread::OPS;
+use frame_set::FrameSet;
 
 #[test]
 fn a_run_gives_the_promised_json_and_loses_nothing() {
@@ -13,8 +15,8 @@ fn a_run_gives_the_promised_json_and_loses_nothing() {
     assert!(document["machine"]["core_ghz"].as_f64().unwrap() > 0.1);
     let rows = document["rows"].as_array().unwrap();
     let counts = Plan::new(&options).unwrap().counts;
-    let arms = Arm::value_variants();
-    assert_eq!(rows.len(), counts.len() * 3 * arms.len() * Op::ALL.len());
+    let arms = ARMS;
+    assert_eq!(rows.len(), counts.len() * 3 * arms.len() * OPS.len());
     for row in rows {
         let names = keys(row);
         let mut promised = [
@@ -59,7 +61,10 @@ fn the_report_and_the_chart_show_what_was_asked_for() {
     let svg = folder.path().join("chart.svg");
     let options = parse("--sizes 64,1518 --arms no-op,xpn-256 --cores 1 --rounds 1").unwrap();
     let report = run(&Options {
-        svg: Some(svg.clone()),
+        report: ReportOptions {
+            svg: Some(svg.clone()),
+            json: false,
+        },
         ..options
     })
     .unwrap();
@@ -104,7 +109,7 @@ fn wrong_options_are_refused_in_words() {
 /// What is timed is the real thing: protected frames look it, no two are alike, and a changed one
 /// does not come through.
 #[test]
-fn beds_do_what_they_are_timed_for() {
+fn testbeds_do_what_they_are_timed_for() {
     let clock = Clock::measure();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     for arm in [Arm::Integrity, Arm::GcmAes256, Arm::Xpn256] {
@@ -113,15 +118,15 @@ fn beds_do_what_they_are_timed_for() {
             FrameSize::Imix,
             FrameSize::Octets(9216),
         ] {
-            let mut bed = bed::build(arm, Engine::best()).unwrap();
-            let mut stock = Stock::new(size, &mut rng).unwrap();
-            bed.protect(&clock, &mut stock.frames);
-            let sealed: Vec<Vec<u8>> = stock
+            let mut testbed = core_thread::testbed(arm, Engine::best()).unwrap();
+            let mut set = FrameSet::new(size, &mut rng).unwrap();
+            testbed.pass(Op::Protect, &clock, &mut set.frames);
+            let sealed: Vec<Vec<u8>> = set
                 .frames
                 .iter()
                 .map(|frame| frame.bytes().to_vec())
                 .collect();
-            assert_eq!(sealed.len(), stock.count());
+            assert_eq!(sealed.len(), set.count());
             let mut pns: Vec<_> = sealed
                 .iter()
                 .map(|frame| {
@@ -130,16 +135,16 @@ fn beds_do_what_they_are_timed_for() {
                 })
                 .collect();
             pns.dedup();
-            assert_eq!(pns.len(), stock.count(), "every frame has a PN of its own");
-            stock.frames[1].bytes_mut()[40] ^= 1;
-            bed.validate(&clock, &mut stock.frames);
-            assert_eq!(stock.frames.len(), stock.count() - 1);
-            assert!(stock.spoilt() > 0);
-            stock.fill();
-            assert_eq!(stock.spoilt(), 0);
-            bed.protect(&clock, &mut stock.frames);
-            bed.validate(&clock, &mut stock.frames);
-            assert_eq!(stock.spoilt(), 0, "{arm:?} {size}");
+            assert_eq!(pns.len(), set.count(), "every frame has a PN of its own");
+            set.frames[1].bytes_mut()[40] ^= 1;
+            testbed.pass(Op::Validate, &clock, &mut set.frames);
+            assert_eq!(set.frames.len(), set.count() - 1);
+            assert!(set.lost() > 0);
+            set.fill();
+            assert_eq!(set.lost(), 0);
+            testbed.pass(Op::Protect, &clock, &mut set.frames);
+            testbed.pass(Op::Validate, &clock, &mut set.frames);
+            assert_eq!(set.lost(), 0, "{arm:?} {size}");
         }
     }
 }
@@ -149,11 +154,11 @@ fn the_forwarder_and_the_engine_leave_frames_as_they_were() {
     let clock = Clock::measure();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     for arm in [Arm::NoOp, Arm::Engine] {
-        let mut bed = bed::build(arm, Engine::best()).unwrap();
-        let mut stock = Stock::new(FrameSize::Octets(512), &mut rng).unwrap();
-        assert!(bed.protect(&clock, &mut stock.frames) > 0.0);
-        assert_eq!(stock.spoilt() == 0, arm == Arm::NoOp, "the engine seals");
-        assert!(bed.validate(&clock, &mut stock.frames) > 0.0);
-        assert_eq!(stock.spoilt(), 0);
+        let mut testbed = core_thread::testbed(arm, Engine::best()).unwrap();
+        let mut set = FrameSet::new(FrameSize::Octets(512), &mut rng).unwrap();
+        assert!(testbed.pass(Op::Protect, &clock, &mut set.frames) > 0.0);
+        assert_eq!(set.lost() == 0, arm == Arm::NoOp, "the engine seals");
+        assert!(testbed.pass(Op::Validate, &clock, &mut set.frames) > 0.0);
+        assert_eq!(set.lost(), 0);
     }
 }

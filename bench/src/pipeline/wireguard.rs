@@ -1,12 +1,13 @@
 //! A peer: WireGuard in user space, the crate boringtun. It carries IP packets, so each frame is
-//! measured as the packet that would be in it; and it copies, packet by packet.
+//! measured as the packet that would be in it. It copies each packet.
 
 use boringtun::noise::{Tunn, TunnResult};
 use boringtun::x25519::{PublicKey, StaticSecret};
 
-use super::bed::Bed;
-use super::shelf::Frames;
+use super::null_port::Frames;
+use super::testbed::Testbed;
 use crate::cpu::Clock;
+use crate::harness::row::Op;
 
 /// Octets that a datagram has beyond its packet, with room for a handshake.
 const OVERHEAD: usize = 256;
@@ -68,8 +69,17 @@ fn shake_hands(from: &mut Tunn, to: &mut Tunn) {
     }
 }
 
-impl Bed for WireGuard {
-    fn protect(&mut self, clock: &Clock, frames: &mut Frames) -> f64 {
+impl Testbed for WireGuard {
+    fn pass(&mut self, op: Op, clock: &Clock, frames: &mut Frames) -> f64 {
+        match op {
+            Op::Protect => self.encapsulate(clock, frames),
+            _ => self.decapsulate(clock, frames),
+        }
+    }
+}
+
+impl WireGuard {
+    fn encapsulate(&mut self, clock: &Clock, frames: &Frames) -> f64 {
         self.prepare(frames);
         let Self {
             from,
@@ -86,7 +96,7 @@ impl Bed for WireGuard {
         })
     }
 
-    fn validate(&mut self, clock: &Clock, frames: &mut Frames) -> f64 {
+    fn decapsulate(&mut self, clock: &Clock, frames: &mut Frames) -> f64 {
         let Self {
             to,
             packets,

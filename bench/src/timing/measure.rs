@@ -9,30 +9,14 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::crops::Times;
-use crate::contender::Contender;
+use crate::contender::{Contender, Op};
 use crate::cpu::Clock;
 use crate::window::{AAD_LEN, nonce};
 
 /// Frames of a measurement, and octets of their payloads: short, so that little noise comes along.
 const FRAMES: usize = 4;
 const PAYLOAD_LEN: usize = 128;
-const ROOM_LEN: usize = 256;
-
-/// What is timed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Op {
-    Seal,
-    Open,
-}
-
-impl Op {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Seal => "seal",
-            Self::Open => "open",
-        }
-    }
-}
+const BUFFER_LEN: usize = 256;
 
 /// In what the classes differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,11 +44,11 @@ pub(super) const TESTS: [(Op, &[Secret]); 2] = [
     ),
 ];
 
-/// Who is looked at.
+/// A contender under test.
 pub(super) enum Subject {
     /// As it is.
     Contender(Contender),
-    /// With a comparison of the tags behind its open that stops early: what the test must see.
+    /// With a tag comparison after its open that stops early: the test must find it.
     EarlyExit(Contender),
 }
 
@@ -114,7 +98,7 @@ struct Bench<'a> {
     fixed_payload: [u8; PAYLOAD_LEN],
     /// Where the key is not the secret it is expanded once.
     key: Option<Box<dyn BurstKey>>,
-    rooms: Vec<[u8; ROOM_LEN]>,
+    buffers: Vec<[u8; BUFFER_LEN]>,
     pn: u64,
 }
 
@@ -125,7 +109,7 @@ impl<'a> Bench<'a> {
         let mut fixed_payload = [0; PAYLOAD_LEN];
         rng.fill_bytes(&mut fixed_payload);
         let key = (secret != Secret::Key).then(|| subject.contender().expand(&fixed_key));
-        let rooms = vec![[0; ROOM_LEN]; FRAMES];
+        let buffers = vec![[0; BUFFER_LEN]; FRAMES];
         Self {
             subject,
             op,
@@ -133,7 +117,7 @@ impl<'a> Bench<'a> {
             fixed_key,
             fixed_payload,
             key,
-            rooms,
+            buffers,
             pn: 1,
         }
     }
@@ -155,8 +139,8 @@ impl<'a> Bench<'a> {
             .get_or_insert_with(|| contender.expand(&random_key));
 
         let mut jobs = Vec::with_capacity(FRAMES);
-        for room in &mut self.rooms {
-            let frame = &mut room[..FRAME_LEN];
+        for buffer in &mut self.buffers {
+            let frame = &mut buffer[..FRAME_LEN];
             let (aad, rest) = frame.split_at_mut(AAD_LEN);
             aad.fill(0x88);
             let payload = &mut rest[..PAYLOAD_LEN];
@@ -209,7 +193,7 @@ fn choose(random: &mut [u8], fixed: &[u8], take_fixed: bool) {
     }
 }
 
-/// What no tag comparison may be: it stops at the first difference.
+/// A bad tag comparison: it stops at the first difference.
 fn equal_so_far(a: &[u8], b: &[u8]) -> bool {
     a.iter()
         .zip(b)

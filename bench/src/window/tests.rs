@@ -5,16 +5,20 @@ use rand_chacha::rand_core::SeedableRng;
 use super::*;
 
 #[test]
-fn rooms_are_apart_and_nonces_never_repeat() {
+fn buffers_are_apart_and_nonces_never_repeat() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     // Across windows too: they are sealed under one key.
     let mut nonces = HashSet::new();
-    for (len, room_len) in [(64, 2048), (1500, 2048), (9000, 9216)] {
+    for (len, buffer_len) in [(64, 2048), (1500, 2048), (9000, 9216)] {
         let mut window = Window::new(vec![len; 8], &mut rng);
         for _ in 0..3 {
             let jobs = window.jobs();
             let starts: Vec<_> = jobs.iter().map(|job| job.frame.as_ptr() as usize).collect();
-            assert!(starts.windows(2).all(|pair| pair[1] - pair[0] == room_len));
+            assert!(
+                starts
+                    .windows(2)
+                    .all(|pair| pair[1] - pair[0] == buffer_len)
+            );
             assert_eq!(starts[0] % PAGE, START);
             assert!(
                 jobs.iter()

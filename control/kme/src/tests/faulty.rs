@@ -44,11 +44,7 @@ const LATENCY: Duration = Duration::from_secs(4);
 #[tokio::test]
 async fn latency_delays_one_kme_only() {
     let (world, faults) = world().await;
-    faults.order(
-        Fault::Latency(LATENCY),
-        Calls::Any,
-        Times::Always,
-    );
+    faults.order(Fault::Latency(LATENCY), Calls::Any, Times::Always);
     let began = Instant::now();
     world.b.enc("sae-a", 1).await;
     assert!(began.elapsed() < LATENCY);

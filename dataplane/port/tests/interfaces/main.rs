@@ -60,10 +60,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(
-            start.elapsed() < PATIENCE,
-            "no {what} within {PATIENCE:?}"
-        );
+        assert!(start.elapsed() < PATIENCE, "no {what} within {PATIENCE:?}");
         std::thread::sleep(Duration::from_micros(200));
     }
 }

@@ -1,9 +1,6 @@
 //! AF_PACKET over veth.
 
-use std::{
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use port::{
     Burst, HEADROOM, LinkState, Port, PortError, TAILROOM,

@@ -1,0 +1,319 @@
+//! Line charts as SVG: panels side by side, with one legend on the right.
+
+use core::ops::Range;
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
+use plotters::coord::types::RangedCoordf64;
+use plotters::element::DashedPathElement;
+use plotters::prelude::{
+    ChartBuilder, Circle, Color, DrawingArea, IntoDrawingArea, PathElement, RGBColor, SVGBackend,
+    ShapeStyle, Text, WHITE,
+};
+
+/// Width and height.
+const SIZE: (u32, u32) = (1120, 520);
+/// Where the panels start and end, and where the legend starts.
+const PANELS: (i32, i32) = (60, 470);
+const LEGEND_X: i32 = 930;
+const FONT: &str = "sans-serif";
+const RULE: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
+/// The most ticks of a linear axis.
+const TICKS: usize = 8;
+/// Ticks closer than this share of the axis would print over each other.
+const TICK_DISTANCE: f64 = 0.055;
+/// A line with more points has no mark at each.
+const MARKED: usize = 32;
+
+/// Colours that colour-blind people can tell apart (Okabe and Ito).
+pub(crate) const COLOURS: [&str; 7] = [
+    "#d55e00", "#56b4e9", "#cc79a7", "#000000", "#009e73", "#0072b2", "#b59b00",
+];
+
+/// A chart.
+#[derive(Clone, Debug)]
+pub(crate) struct Chart {
+    /// Above it.
+    pub title: String,
+    /// Below the title: the machine.
+    pub subtitle: String,
+    /// Below each panel.
+    pub x_label: String,
+    /// The kind of the x axes.
+    pub x_axis: XAxis,
+    /// From left to right.
+    pub panels: Vec<Panel>,
+}
+
+/// How x values are laid out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum XAxis {
+    /// Logarithmic, with a tick at each value that occurs.
+    Logarithmic,
+    /// Linear, with round ticks.
+    Linear,
+    /// Linear over the nines of a quantile: 2 is 99 %.
+    Nines,
+}
+
+/// One set of axes.
+#[derive(Clone, Debug)]
+pub(crate) struct Panel {
+    /// Above it: what y is.
+    pub title: String,
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+/// Points that belong together.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// In the legend, once for all panels.
+    pub name: String,
+    /// One of [`COLOURS`].
+    pub colour: &'static str,
+    /// Drawn in strokes, beside a solid line of the same colour.
+    pub dashed: bool,
+    /// x and y; y is not negative.
+    pub points: Vec<(f64, f64)>,
+}
+
+impl Panel {
+    /// A line for each name that has points. The place of a name among all names decides its
+    /// colour: it is the same in every panel, whichever names have no points.
+    pub(crate) fn of(
+        title: String,
+        all: impl IntoIterator<Item = (String, Vec<(f64, f64)>)>,
+    ) -> Self {
+        let lines = all.into_iter().zip(COLOURS);
+        let lines = lines.map(|((name, points), colour)| Line {
+            name,
+            colour,
+            dashed: false,
+            points,
+        });
+        Self {
+            title,
+            lines: lines.filter(|line| !line.points.is_empty()).collect(),
+        }
+    }
+}
+
+/// The file for a chart cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the chart {path}: {source}; fix: name a file that you may write")]
+pub struct NotWritten {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Writes a chart to the file that was asked for, if one was.
+pub(crate) fn write(path: Option<&Path>, draw: impl FnOnce() -> String) -> Result<(), NotWritten> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(path, draw()).map_err(|source| NotWritten {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn = Result<(), Box<dyn Error>>;
+
+impl Chart {
+    /// One SVG document.
+    pub(crate) fn draw(&self) -> String {
+        let mut svg = String::new();
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        self.draw_on(&area).expect("a String takes everything");
+        drop(area);
+        // Without a size of its own it takes the width of the page. Grey in small letters: the
+        // page of `rekey` selects it for its dark style.
+        let size = format!("width=\"{}\" height=\"{}\" ", SIZE.0, SIZE.1);
+        svg.replacen(&size, "", 1).replace("#DDDDDD", "#dddddd")
+    }
+
+    fn draw_on(&self, area: &Area<'_>) -> Drawn {
+        area.fill(&WHITE)?;
+        let text = |text: &str, at, size| area.draw(&Text::new(text.to_owned(), at, (FONT, size)));
+        text(&self.title, (60, 14), 18)?;
+        text(&self.subtitle, (60, 38), 13)?;
+        let (panels, legend) = area.split_horizontally(LEGEND_X);
+        let panels = panels.margin(PANELS.0, SIZE.1 as i32 - PANELS.1 - 40, 20, 10);
+        let scale = Scale::of(self);
+        for (panel, area) in self
+            .panels
+            .iter()
+            .zip(panels.split_evenly((1, self.panels.len())))
+        {
+            self.draw_panel(panel, &scale, &area)?;
+        }
+        let mut named: Vec<&str> = Vec::new();
+        for line in self.panels.iter().flat_map(|panel| &panel.lines) {
+            if named.contains(&line.name.as_str()) {
+                continue;
+            }
+            let y = PANELS.0 + 40 + 24 * named.len() as i32;
+            named.push(&line.name);
+            let (name, at) = (line.name.clone(), (46, y - 7));
+            legend.draw(&Text::new(name, at, (FONT, 13)))?;
+            let (stroke, style) = ([(10, y), (38, y)], line.style());
+            if line.dashed {
+                legend.draw(&DashedPathElement::new(stroke, 6, 4, style))?;
+            } else {
+                legend.draw(&PathElement::new(stroke, style))?;
+            }
+        }
+        Ok(area.present()?)
+    }
+
+    fn draw_panel(&self, panel: &Panel, scale: &Scale, area: &Area<'_>) -> Drawn {
+        let mut axes = ChartBuilder::on(area)
+            .caption(&panel.title, (FONT, 14))
+            .margin_right(20)
+            .set_label_area_size(plotters::prelude::LabelAreaPosition::Left, 44)
+            .set_label_area_size(plotters::prelude::LabelAreaPosition::Bottom, 44)
+            .build_cartesian_2d(scale.x.clone(), 0.0..scale.y_max)?;
+        axes.configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(WHITE.mix(0.0))
+            .bold_line_style(RULE)
+            .y_labels(TICKS)
+            .x_label_formatter(&|x| self.x_axis.label(*x))
+            .y_label_formatter(&|y| short(*y))
+            .x_desc(&self.x_label)
+            .axis_desc_style((FONT, 13))
+            .label_style((FONT, 12))
+            .draw()?;
+        for line in &panel.lines {
+            let mut points = line.points.clone();
+            points
+                .iter_mut()
+                .for_each(|point| point.0 = self.x_axis.place(point.0));
+            points.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+            let marks = points.iter().filter(|_| points.len() <= MARKED);
+            let mark = |&at: &(f64, f64)| Circle::new(at, 3, line.style().filled());
+            axes.draw_series(marks.map(mark))?;
+            if points.len() < 2 {
+                continue;
+            }
+            if line.dashed {
+                let dashes = DashedPathElement::new(points, 6, 4, line.style());
+                axes.draw_series([dashes])?;
+            } else {
+                axes.draw_series([PathElement::new(points, line.style())])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Line {
+    fn style(&self) -> ShapeStyle {
+        let rgb = u32::from_str_radix(self.colour.trim_start_matches('#'), 16).unwrap_or(0);
+        let [_, red, green, blue] = rgb.to_be_bytes();
+        let width = if self.points.len() <= MARKED { 2 } else { 1 };
+        RGBColor(red, green, blue).stroke_width(width)
+    }
+}
+
+impl XAxis {
+    /// Where a value is on an axis of even steps.
+    fn place(self, value: f64) -> f64 {
+        match self {
+            Self::Logarithmic => value.ln(),
+            Self::Linear | Self::Nines => value,
+        }
+    }
+
+    /// The value at a place.
+    fn label(self, place: f64) -> String {
+        match self {
+            Self::Logarithmic => short(place.exp()),
+            Self::Linear => short(place),
+            Self::Nines => quantile(place),
+        }
+    }
+}
+
+/// The axes, the same for all panels.
+struct Scale {
+    x: Ticked,
+    y_max: f64,
+}
+
+/// An axis with ticks at given places.
+#[derive(Clone)]
+struct Ticked {
+    range: Range<f64>,
+    ticks: Vec<f64>,
+}
+
+impl Ranged for Ticked {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, place: &f64, limit: (i32, i32)) -> i32 {
+        RangedCoordf64::from(self.range.clone()).map(place, limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _hint: Hint) -> Vec<f64> {
+        self.ticks.clone()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.clone()
+    }
+}
+
+impl Scale {
+    fn of(chart: &Chart) -> Self {
+        let lines = chart.panels.iter().flat_map(|panel| &panel.lines);
+        let points: Vec<(f64, f64)> = lines.flat_map(|line| line.points.iter().copied()).collect();
+        let places = points.iter().map(|point| chart.x_axis.place(point.0));
+        let mut places: Vec<f64> = places.collect();
+        places.sort_unstable_by(f64::total_cmp);
+        places.dedup();
+        let range = match (places.first(), places.last()) {
+            (Some(&first), Some(&last)) if first < last => first..last,
+            (Some(&only), _) => only - 0.5..only + 0.5,
+            (None, _) => 0.0..1.0,
+        };
+        let distance = TICK_DISTANCE * (range.end - range.start) * chart.panels.len() as f64;
+        let ticks = match chart.x_axis {
+            XAxis::Logarithmic => apart(places, distance),
+            XAxis::Linear | XAxis::Nines => RangedCoordf64::from(range.clone()).key_points(TICKS),
+        };
+        let top = points.iter().map(|point| point.1).fold(0.0, f64::max);
+        let y_max = if top > 0.0 { 1.05 * top } else { 1.0 };
+        let x = Ticked { range, ticks };
+        Self { x, y_max }
+    }
+}
+
+/// Sorted places without those that are too close to the one before.
+fn apart(places: Vec<f64>, distance: f64) -> Vec<f64> {
+    let mut kept: Vec<f64> = Vec::new();
+    for place in places {
+        if kept.last().is_none_or(|last| place - last >= distance) {
+            kept.push(place);
+        }
+    }
+    kept
+}
+
+/// A quantile by its nines: 1 is 90 %.
+fn quantile(nines: f64) -> String {
+    format!("{} %", short(100.0 * (1.0 - 10_f64.powf(-nines))))
+}
+
+/// Without the digits that binary fractions leave behind.
+fn short(value: f64) -> String {
+    let rounded = (value * 1e6).round() / 1e6;
+    rounded.to_string()
+}
+
+#[cfg(test)]
+mod tests;
