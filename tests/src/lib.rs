@@ -15,7 +15,7 @@ pub mod capture;
 pub mod daemon;
 pub mod dying;
 pub mod hosts;
-pub mod lab;
+pub mod lab_run;
 pub mod line;
 pub mod memory;
 pub mod namespace;

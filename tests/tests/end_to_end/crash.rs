@@ -9,7 +9,7 @@ use lab::site::Site;
 use qmacsec::status::Report;
 use tests::capture::{self, Story};
 use tests::daemon::DaemonPair;
-use tests::lab::{Ended, Lab};
+use tests::lab_run::{Ended, Lab};
 use tests::namespace;
 use tests::patience::{hold_for, wait_until};
 use tests::site::Settings;

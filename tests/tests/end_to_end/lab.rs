@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use tests::lab::{Ended, Lab, Traces, folders_in_memory, gone_within, named_namespaces};
+use tests::lab_run::{Ended, Lab, Traces, folders_in_memory, gone_within, named_namespaces};
 use tests::patience::wait_until;
 
 use super::PROGRAM;

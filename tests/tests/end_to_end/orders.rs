@@ -11,7 +11,7 @@ use tests::daemon::DaemonPair;
 use tests::patience::{hold_for, wait_until};
 use tests::program::{self, Ended};
 use tests::site::Settings;
-use tests::{lab, namespace};
+use tests::{lab_run, namespace};
 
 use super::PROGRAM;
 
@@ -95,7 +95,7 @@ fn the_ledgers_of_both_ends_agree_with_each_other_and_with_the_line() {
     let file = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let capture = file("line.pcapng");
     let kept = folder.path().to_string_lossy().into_owned();
-    let run = lab::Lab::start(
+    let run = lab_run::Lab::start(
         PROGRAM,
         &[
             "--duration",

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::lab::Lab;
+use tests::lab_run::Lab;
 
 use super::PROGRAM;
 use super::lab::cannot_run;

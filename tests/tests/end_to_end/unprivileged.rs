@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-use tests::lab::{Ended, Lab};
+use tests::lab_run::{Ended, Lab};
 
 use super::PROGRAM;
 use super::lab::{assert_pass, cannot_run};
