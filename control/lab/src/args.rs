@@ -12,16 +12,17 @@ use super::faults::{Kill, KmeTrouble};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Exit code: 0 only if nothing was lost, doubled or seen in clear, and every change of key took place;
-1 if something went wrong; 2 if the run shows too little: stopped before a change of key, or frames of
-the line went unseen.
-Needs no root: without privileges it works in a user namespace. Nothing outlives it, not even after kill -9.
+1 if something went wrong; 2 if the run shows too little: it stopped before a change of key, or its
+watch of the line missed frames.
+Needs no root: without privileges it works in a user namespace. Nothing outlives it, not even after
+kill -9.
 
 Examples:
   qmacsec lab
   qmacsec lab --rekey 500ms --duration 60s --json
   qmacsec lab --km 25 --pcap line.pcapng
   qmacsec lab --red xdp --black xdp --mtu 9000   AF_XDP (needs root), jumbo frames
-  qmacsec lab --kill b@10s                  one encryptor crashes and starts anew
+  qmacsec lab --kill b@10s                  one encryptor crashes and is restarted
   qmacsec lab --kill-series 50 --rate 1 --rekey 1s   each process is killed 50 times
   qmacsec lab --kme-fault down@10s+60s --duration 2m the keys run short, no frame is lost")]
 pub struct Args {
@@ -56,8 +57,8 @@ pub struct Args {
     /// Rate of the TCP transfer in each direction, in Mbit/s; 0: as fast as it goes
     #[arg(long, value_name = "MBIT/S", default_value_t = 100)]
     pub(crate) rate: u32,
-    /// File to keep the line's frames in, for Wireshark; a pipe is written too, but not read again to
-    /// check the ledgers
+    /// File to keep the line's frames in, for Wireshark; a pipe is written too, but not read again
+    /// to check the ledgers
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
     /// Size at which the capture ends; the run continues, and the exit code is 1

@@ -82,7 +82,8 @@ impl FromStr for KmeTrouble {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "{text:?}: write down, wedge, repeat, lose-replies or slow=TIME, then when and for how long, like down@10s+60s"
+                "{text:?}: write down, wedge, repeat, lose-replies or slow=TIME, then when and for \
+                 how long, like down@10s+60s"
             )
         };
         let time = |text| humantime::parse_duration(text).map_err(|_| wrong());

@@ -1,4 +1,5 @@
-//! The folder of the two sites: certificates, the pre-shared secret, config files, sockets, ledgers.
+//! The folder of the two sites: certificates, the pre-shared secret, config files, sockets and
+//! ledgers.
 //!
 //! Only this module knows their names, and writes configs.
 

@@ -154,7 +154,8 @@ fn announce(path: &Path, args: &Args) -> String {
     let size = |time: Duration| (mb_s * time.as_secs_f64() * 1e6).min(limit.octets() as f64);
     match run {
         Some(time) => format!(
-            "the capture {path} grows by about {mb_s:.0} MB a second, to some {:.0} MB (at most {limit})",
+            "the capture {path} grows by about {mb_s:.0} MB a second, to some {:.0} MB (at most \
+             {limit})",
             size(time) / 1e6
         ),
         None => {

@@ -29,8 +29,8 @@ impl TwoKmes {
         Self::start_with(folder, Entropy::system(), false)
     }
 
-    /// Same as [`TwoKmes::start`], with this source of key bits. With `skip`, the addresses are those
-    /// of SKIP.
+    /// Same as [`TwoKmes::start`], with this source of key bits. With `skip`, the addresses are
+    /// those of SKIP.
     ///
     /// # Errors
     /// They cannot start.

@@ -11,8 +11,8 @@
 //! parses the faults on order. Without namespaces, `memory` runs the same chain over in-memory
 //! ports.
 //!
-//! The tests and the bench start pairs of encryptors with the same parts: [`site`], [`folder`] (files
-//! and configs), [`kmes`], [`encryptor`] (in this process), [`line_watch`] and [`sniff`].
+//! The tests and the bench start pairs of encryptors with the same parts: [`site`], [`folder`]
+//! (files and configs), [`kmes`], [`encryptor`] (in this process), [`line_watch`] and [`sniff`].
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 

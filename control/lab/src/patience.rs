@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 /// Interval between two checks.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Waits until the condition holds. Returns the time that this took; `None` if the condition did not
-/// hold within `limit`.
+/// Waits until the condition holds. Returns the time that this took; `None` if the condition did
+/// not hold within `limit`.
 pub fn waited(limit: Duration, mut done: impl FnMut() -> bool) -> Option<Duration> {
     let start = Instant::now();
     while !done() {

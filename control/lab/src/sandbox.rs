@@ -19,13 +19,14 @@ pub enum SandboxError {
     /// The kernel or its administrator forbids user namespaces.
     #[error(
         "this user may not make a user namespace ({0}); fix: run as root, or allow it \
-         (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces=1000, and where AppArmor \
-         restricts it kernel.apparmor_restrict_unprivileged_userns=0)"
+         (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces=1000, and where \
+         AppArmor restricts it kernel.apparmor_restrict_unprivileged_userns=0)"
     )]
     User(io::Error),
     /// The same for network and mount namespaces.
     #[error(
-        "network and mount namespaces cannot be made here ({0}); fix: run as root, outside of a restricted container"
+        "network and mount namespaces cannot be made here ({0}); fix: run as root, outside of a \
+         restricted container"
     )]
     Network(io::Error),
 }

@@ -160,7 +160,8 @@ fn row(
         stage => format!("  {stage}"),
     };
     format!(
-        "{name:<8} {an:>2} {epoch:>5} {:<9} {:>5.2} s {frames:>10} {mbit_s:>8.1} {switches:>8} {lost:>5} {late:>5}{stage}",
+        "{name:<8} {an:>2} {epoch:>5} {:<9} {:>5.2} s {frames:>10} {mbit_s:>8.1} {switches:>8} \
+         {lost:>5} {late:>5}{stage}",
         key_id.get(..8).unwrap_or(key_id),
         key.key_age_ms.unwrap_or(0) as f64 / 1e3,
     )

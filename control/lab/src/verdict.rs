@@ -166,8 +166,8 @@ impl Verdict {
             recovered_ms: None,
         };
         for (direction, stages) in verdict.directions.iter_mut().zip(&evidence.stages.0) {
-            let told = |(at, stage): &(Duration, String)| (at.as_secs_f64(), stage.clone());
-            direction.stages = stages.iter().map(told).collect();
+            let in_seconds = |(at, stage): &(Duration, String)| (at.as_secs_f64(), stage.clone());
+            direction.stages = stages.iter().map(in_seconds).collect();
         }
         verdict.judge_line(&line);
         verdict.judge_transfers(&evidence.transfers);
@@ -337,7 +337,8 @@ impl Verdict {
         let mut out = String::new();
         for direction in &self.directions {
             out += &format!(
-                "{}: {} frames sent, {} received, {} lost, {} doubled, {} late, {} changes of key\n",
+                "{}: {} frames sent, {} received, {} lost, {} doubled, {} late, {} changes of \
+                 key\n",
                 direction.name.replace("_to_", " -> "),
                 direction.sent,
                 direction.received,
@@ -380,7 +381,8 @@ impl Verdict {
         }
         if let Some(ms) = self.recovered_ms {
             out += &format!(
-                "crashes: {}, all was well again at most {ms} ms after the restart, under fresh keys\n",
+                "crashes: {}, all was well again at most {ms} ms after the restart, under fresh \
+                 keys\n",
                 self.crashes
             );
         }
