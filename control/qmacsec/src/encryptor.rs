@@ -96,7 +96,7 @@ pub async fn run(
     drop(psk);
     let sources = key_sources(file, config)?;
     let engine = config.encryptor.engine.0;
-    gcm::Engine::self_test().map_err(RunError::SelfTest)?;
+    gcm::self_test().map_err(RunError::SelfTest)?;
     let mut socket = StatusSocket::bind(&config.encryptor.status_socket)?;
     warn_of_bypass(&config.policy.table);
     let local = ports.local;

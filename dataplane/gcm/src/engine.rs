@@ -6,9 +6,8 @@ use core::str::FromStr;
 use crate::aws_lc::AwsLcKey;
 use crate::job::{BurstKey, RawKey};
 use crate::rustcrypto::RustCryptoKey;
-use crate::selftest::{self, SelfTestError};
 #[cfg(target_arch = "x86_64")]
-use crate::vaes512::{self, Vaes512Key};
+use crate::vaes512::{Cpu, Vaes512Key};
 
 /// An implementation of AES-GCM.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -35,7 +34,7 @@ impl Engine {
     pub fn is_available(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes512 => vaes512::is_available(),
+            Self::Vaes512 => Cpu::detect().is_some(),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Vaes512 => false,
             Self::AwsLc | Self::RustCrypto => true,
@@ -65,28 +64,17 @@ impl Engine {
     /// If this machine cannot run the engine ([`Engine::is_available`]).
     #[must_use]
     pub fn expand(self, key: RawKey<'_>) -> Box<dyn BurstKey> {
-        assert!(
-            self.is_available(),
-            "this machine cannot run the engine {self}"
-        );
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes512 => Vaes512Key::new(key),
+            Self::Vaes512 => {
+                let cpu = Cpu::detect().expect("this machine can run the engine vaes512");
+                Vaes512Key::new(cpu, key)
+            }
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Vaes512 => unreachable!("is_available() was asserted"),
+            Self::Vaes512 => unreachable!("this machine cannot run the engine vaes512"),
             Self::AwsLc => Box::new(AwsLcKey::new(key)),
             Self::RustCrypto => Box::new(RustCryptoKey::new(key)),
         }
-    }
-
-    /// Runs known-answer tests on every available engine, including forged frames. Call it once at
-    /// program start. If it fails, no frame may be sealed.
-    ///
-    /// # Errors
-    ///
-    /// Names the engine, the case and the fault.
-    pub fn self_test() -> Result<(), SelfTestError> {
-        Self::available().try_for_each(selftest::run)
     }
 }
 

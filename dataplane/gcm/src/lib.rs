@@ -2,7 +2,7 @@
 //!
 //! A key is expanded once ([`Engine::expand`]) and then seals or opens bursts of up to
 //! [`BURST_MAX`] frames in place. Each engine is one module; the engine is selected at run time.
-//! Call [`Engine::self_test`] once at program start: it runs known-answer tests on every engine.
+//! Call [`self_test`] once at program start: it runs known-answer tests on every engine.
 //!
 //! Not here: nonces (the SecY makes them and keeps them unique), SecTAGs, replay.
 //!
@@ -16,7 +16,7 @@
 pub use engine::{Engine, UnknownEngine};
 pub use job::{BurstKey, Job, RawKey};
 pub use limits::{BURST_MAX, FRAME_LEN_MAX, ICV_LEN};
-pub use selftest::SelfTestError;
+pub use selftest::{SelfTestError, self_test};
 
 mod aws_lc;
 mod engine;

@@ -43,8 +43,18 @@ pub(crate) mod cases;
 
 use cases::{CASES, Case};
 
+/// Runs known-answer tests on every available engine, including forged frames. Call it once at
+/// program start. If it fails, no frame may be sealed.
+///
+/// # Errors
+///
+/// Names the engine, the case and the fault.
+pub fn self_test() -> Result<(), SelfTestError> {
+    Engine::available().try_for_each(run)
+}
+
 /// Runs every case on one engine, as a single frame and as a full burst, then mixed bursts.
-pub(crate) fn run(engine: Engine) -> Result<(), SelfTestError> {
+fn run(engine: Engine) -> Result<(), SelfTestError> {
     CASES.iter().try_for_each(|case| {
         [1, BURST_MAX].into_iter().try_for_each(|frames| {
             run_case(engine, case, frames).map_err(|fault| SelfTestError {

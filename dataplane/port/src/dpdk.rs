@@ -29,7 +29,7 @@ use dpdk_sys::{Facts, Room};
 
 use crate::{
     BURST_MAX, Burst, DeviceName, HEADROOM, LinkState, Port, PortCounters, PortError, TAILROOM,
-    checksum, iface::Interface, limits,
+    checksum, iface::Interface, limits, offload,
 };
 use claim::{Claim, Wanted};
 use lane::{Lane, Mbufs, PoolKind};
@@ -108,7 +108,7 @@ impl Dpdk {
             .transpose()?;
         let of_interface = interface
             .as_ref()
-            .map(|interface| interface.prepare(config.mtu_min, true))
+            .map(|interface| offload::prepare(interface, config.mtu_min, true))
             .transpose()?;
         let slot_len = config.device.slot_len();
         check("framesz", slot_len.unwrap_or(0), 0, limits::SLOT_LEN_MAX)?;

@@ -8,6 +8,8 @@ use std::{
     io::{self, Read, Write},
 };
 
+use rustix::net::{AddressFamily, SocketType};
+
 use crate::{LinkState, PortError, iface::Interface, sys};
 
 mod link_message;
@@ -127,7 +129,7 @@ impl Desk {
     /// Opens a source for one interface, which need not exist.
     pub(crate) fn new(interface: &Interface) -> Result<Self, PortError> {
         let failed = |source| interface.failed("socket for its figures", source);
-        let route = sys::socket(libc::AF_NETLINK, libc::SOCK_RAW).map_err(failed)?;
+        let route = sys::socket(AddressFamily::NETLINK, SocketType::RAW).map_err(failed)?;
         Ok(Self {
             route: route.into(),
             interface: interface.try_clone().map_err(failed)?,

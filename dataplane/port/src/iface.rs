@@ -9,7 +9,9 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use crate::{LinkState, PortError, limits, offload::Offload, sys};
+use rustix::net::{AddressFamily, SocketType};
+
+use crate::{LinkState, PortError, limits, sys};
 
 /// A name, and the socket for requests about it.
 pub struct Interface {
@@ -33,7 +35,7 @@ impl Interface {
             return Err(PortError::Name { name: name.into() });
         }
         // Interface ioctls work on a socket of any family, and every kernel has this one.
-        let socket = sys::socket(libc::AF_UNIX, libc::SOCK_DGRAM)
+        let socket = sys::socket(AddressFamily::UNIX, SocketType::DGRAM)
             .map_err(|source| PortError::system("socket for interface requests", source))?;
         Ok(Self {
             name: name.into(),
@@ -159,20 +161,9 @@ impl Interface {
             .map_err(|source| self.failed(what, source))
     }
 
-    /// Prepares the interface for a port: MTU at least `mtu_min`, offloads off if requested, up
-    /// unless it is held down. Returns the MTU.
-    pub(crate) fn prepare(&self, mtu_min: usize, offloads_off: bool) -> Result<usize, PortError> {
-        let mtu = self.raise_mtu(mtu_min)?;
-        for offload in Offload::ALL.into_iter().filter(|_| offloads_off) {
-            match offload.turn_off(self) {
-                // An offload that the device does not let us change stays on; the frames that it
-                // spoils are counted.
-                Ok(()) | Err(PortError::System { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.set_up(!self.held.get())?;
-        Ok(mtu.clamp(limits::MTU_MIN, limits::MTU_MAX))
+    /// Takes the interface up, unless it is held down.
+    pub(crate) fn take_up_unless_held(&self) -> Result<(), PortError> {
+        self.set_up(!self.held.get())
     }
 
     /// Up with a carrier, down, or gone.
@@ -208,12 +199,6 @@ impl Interface {
         let octets = info[1..9].iter().flat_map(|word| word.to_ne_bytes());
         let name: Vec<u8> = octets.take_while(|&octet| octet != 0).collect();
         String::from_utf8(name).ok()
-    }
-
-    /// Returns whether the device still strips VLAN tags from received frames. Some devices cannot
-    /// turn this off.
-    pub(crate) fn has_tags_taken_out(&self) -> bool {
-        matches!(Offload::RxVlan.is_on(self), Ok(Some(true)))
     }
 
     /// The same interface, for another thread. It restores no setting when it is dropped.

@@ -7,7 +7,7 @@
 
 use std::io;
 
-use crate::{PortError, iface::Interface};
+use crate::{PortError, iface::Interface, limits};
 
 /// One offload, by its `ethtool -K` name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,6 +106,32 @@ impl Offload {
             _ => 1,
         }
     }
+}
+
+/// Prepares an interface for a port: MTU at least `mtu_min`, offloads off if requested, up unless
+/// it is held down. Returns the MTU.
+pub(crate) fn prepare(
+    interface: &Interface,
+    mtu_min: usize,
+    offloads_off: bool,
+) -> Result<usize, PortError> {
+    let mtu = interface.raise_mtu(mtu_min)?;
+    for offload in Offload::ALL.into_iter().filter(|_| offloads_off) {
+        match offload.turn_off(interface) {
+            // An offload that the device does not let us change stays on; the frames that it
+            // spoils are counted.
+            Ok(()) | Err(PortError::System { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    interface.take_up_unless_held()?;
+    Ok(mtu.clamp(limits::MTU_MIN, limits::MTU_MAX))
+}
+
+/// Returns whether the device still strips VLAN tags from received frames. Some devices cannot turn
+/// this off.
+pub(crate) fn strips_vlan_tags(interface: &Interface) -> bool {
+    matches!(Offload::RxVlan.is_on(interface), Ok(Some(true)))
 }
 
 /// Turns off every offload of [`Offload::ALL`].

@@ -31,11 +31,13 @@ use std::{
     sync::Arc,
 };
 
+use rustix::net::{AddressFamily, SocketType};
+
 use crate::{
     Burst, LinkState, Pool, Port, PortCounters, PortError, Watch, checksum,
     hearing::{Hearing, Needs},
     iface::Interface,
-    limits,
+    limits, offload,
     promiscuous::Promiscuous,
     revival::Revival,
     sole::{SharedSole, Sole},
@@ -152,7 +154,7 @@ impl Packet {
             .then(|| shared.take_patiently(&interface, index))
             .transpose()?;
         let idle = cut_by_peer(&config, &interface, index);
-        let mtu = interface.prepare(config.mtu_min, config.disable_offloads)?;
+        let mtu = offload::prepare(&interface, config.mtu_min, config.disable_offloads)?;
         let pool = Pool::new(config.pool_frames, mtu)?;
         let (receive, ring) = receiver(&interface, mtu, config.ring_octets)?;
         let transmit = Transmit::new().map_err(|source| interface.failed("send socket", source))?;
@@ -224,8 +226,7 @@ impl Packet {
             return;
         }
         // Reading the error clears it. Otherwise every idle wait would end at once.
-        let error = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
-        let taken_down = !error.is_ok_and(|[code]| code == 0);
+        let taken_down = sys::had_error(self.receive.as_fd());
         let refused = self.transmit.link_was_down();
         let Presence::Bound { index, lost, .. } = &mut self.presence else {
             return;
@@ -258,9 +259,7 @@ impl Packet {
             return;
         };
         let idle = cut_by_peer(config, &self.interface, index);
-        let prepared = self
-            .interface
-            .prepare(config.mtu_min, config.disable_offloads);
+        let prepared = offload::prepare(&self.interface, config.mtu_min, config.disable_offloads);
         let Ok(mtu) = prepared else {
             return;
         };
@@ -286,7 +285,7 @@ impl Packet {
                 _idle: idle,
             };
             // Clears errors of the old interface.
-            let _ = sys::option::<1>(self.receive.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
+            let _ = sys::had_error(self.receive.as_fd());
             self.transmit.link_was_down();
         }
     }
@@ -403,7 +402,7 @@ fn receiver(
     mtu: usize,
     ring_octets: usize,
 ) -> Result<(OwnedFd, Ring), PortError> {
-    let socket = sys::socket(libc::AF_PACKET, libc::SOCK_RAW)
+    let socket = sys::socket(AddressFamily::PACKET, SocketType::RAW)
         .map_err(|source| interface.failed("packet socket", source))?;
     let ring = Ring::new(socket.as_fd(), limits::frame_len_max(mtu), ring_octets)
         .map_err(|source| interface.failed("receive ring", source))?;

@@ -16,7 +16,7 @@ mod recorder;
 mod writer;
 
 pub use recorder::{Line, Recorded, Recorder};
-pub use writer::{Direction, InterfaceId, PcapngWriter};
+pub use writer::{InterfaceId, PacketDirection, PcapngWriter};
 
 use crate::{Burst, Port};
 
@@ -43,17 +43,20 @@ impl<P: Port> Port for Tee<P> {
         let before = into.len();
         self.port.rx_burst(into);
         let fresh = into[before..].iter().map(|frame| frame.bytes());
-        self.line.record(Direction::Inbound, fresh);
+        self.line.record(PacketDirection::Inbound, fresh);
     }
 
     fn tx_burst(&mut self, from: &mut Burst) {
-        self.line
-            .record(Direction::Outbound, from.iter().map(|frame| frame.bytes()));
+        self.line.record(
+            PacketDirection::Outbound,
+            from.iter().map(|frame| frame.bytes()),
+        );
         self.port.tx_burst(from);
     }
 
     fn copy_tx(&mut self, frame: &[u8]) {
-        self.line.record(Direction::Outbound, [frame].into_iter());
+        self.line
+            .record(PacketDirection::Outbound, [frame].into_iter());
         self.port.copy_tx(frame);
     }
 

@@ -9,6 +9,8 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
+use rustix::net::{AddressFamily, SocketType};
+
 use crate::{PortError, iface::Interface, sys};
 
 /// Keeps an interface in promiscuous mode until it is dropped.
@@ -22,7 +24,7 @@ impl Promiscuous {
     pub(crate) fn hold(interface: &Interface, index: u32) -> Result<Self, PortError> {
         let failed = |source| interface.failed("promiscuous mode", source);
         // Protocol 0: the socket itself receives nothing.
-        let holder = sys::socket(libc::AF_PACKET, libc::SOCK_RAW).map_err(failed)?;
+        let holder = sys::socket(AddressFamily::PACKET, SocketType::RAW).map_err(failed)?;
         let membership = libc::packet_mreq {
             mr_ifindex: index.cast_signed(),
             mr_type: libc::PACKET_MR_PROMISC as u16,

@@ -7,10 +7,15 @@
 //! ends, also when it is killed. Workers of one process share the name.
 
 use std::{
-    mem,
+    io,
     os::fd::{AsFd, OwnedFd},
     sync::{Arc, Mutex, PoisonError, Weak},
     thread,
+};
+
+use rustix::{
+    io::Errno,
+    net::{self, AddressFamily, SocketAddrUnix, SocketType},
 };
 
 use crate::{PortError, iface::Interface, limits, sys};
@@ -28,7 +33,7 @@ pub(crate) struct Sole {
 pub(crate) struct SharedSole(Arc<Mutex<Weak<Sole>>>);
 
 /// The backlog: connections are never accepted, so only this many processes learn the holder.
-const ASKERS_MAX: libc::c_int = 64;
+const ASKERS_MAX: i32 = 64;
 
 impl SharedSole {
     /// The same as [`SharedSole::take`], but waits a moment until a process that is ending releases
@@ -75,46 +80,38 @@ impl Sole {
     /// [`PortError::InUse`]: another process, or another port of this one, uses it.
     pub(crate) fn take(interface: &Interface, index: u32) -> Result<Self, PortError> {
         let failed = |source| interface.failed("taking it for one process", source);
-        let socket = sys::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET).map_err(failed)?;
-        let (address, len) = address(index);
-        match sys::bind_part(socket.as_fd(), &address, len) {
+        let socket = sys::socket(AddressFamily::UNIX, SocketType::SEQPACKET).map_err(failed)?;
+        let address = address(index).map_err(failed)?;
+        match net::bind(&socket, &address) {
             Ok(()) => {
                 // A process that is refused connects here to learn the holder.
-                sys::listen(socket.as_fd(), ASKERS_MAX).map_err(failed)?;
+                net::listen(&socket, ASKERS_MAX).map_err(|error| failed(error.into()))?;
                 Ok(Self {
                     index,
                     _name: socket,
                 })
             }
-            Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => Err(PortError::InUse {
+            Err(Errno::ADDRINUSE) => Err(PortError::InUse {
                 ifname: interface.name().to_owned(),
                 holder: None,
             }),
-            Err(source) => Err(failed(source)),
+            Err(error) => Err(failed(error.into())),
         }
     }
 }
 
 /// The process that uses the interface, if the kernel reports one.
 fn holder(index: u32) -> Option<u32> {
-    let asker = sys::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET).ok()?;
-    let (address, len) = address(index);
-    sys::connect(asker.as_fd(), &address, len).ok()?;
-    // struct ucred: pid, uid, gid.
+    let asker = sys::socket(AddressFamily::UNIX, SocketType::SEQPACKET).ok()?;
+    net::connect(&asker, &address(index).ok()?).ok()?;
+    // struct ucred: pid, uid, gid. A process of another PID namespace has pid 0, which the type of
+    // rustix cannot hold.
     let [pid, _, _] = sys::option::<3>(asker.as_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED).ok()?;
     (pid != 0).then_some(pid)
 }
 
-/// The name: a leading zero makes it abstract, and its length is significant.
-fn address(index: u32) -> (libc::sockaddr_un, usize) {
-    let mut address = libc::sockaddr_un {
-        sun_family: libc::AF_UNIX as u16,
-        sun_path: [0; 108],
-    };
+/// The name: abstract, so it leaves no file.
+fn address(index: u32) -> io::Result<SocketAddrUnix> {
     let name = format!("qmacsec-port-{index}");
-    for (place, octet) in address.sun_path[1..].iter_mut().zip(name.bytes()) {
-        *place = octet.cast_signed();
-    }
-    let len = mem::offset_of!(libc::sockaddr_un, sun_path) + 1 + name.len();
-    (address, len)
+    Ok(SocketAddrUnix::new_abstract_name(name.as_bytes())?)
 }

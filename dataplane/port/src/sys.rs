@@ -1,10 +1,16 @@
-//! System calls that `std` does not offer, each with a safe interface.
+//! System calls that `std` does not offer, each with a safe interface: by `rustix` where it has
+//! them, else by `libc`.
 
 use std::{
     fs::File,
     io,
-    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
     ptr::{self, NonNull},
+};
+
+use rustix::{
+    event::{self, EventfdFlags, epoll},
+    net::{self, AddressFamily, SocketFlags, SocketType, sockopt},
 };
 
 /// The return value of a call, or the error that it left in `errno`.
@@ -17,41 +23,34 @@ pub(crate) fn checked(returned: libc::c_int) -> io::Result<libc::c_int> {
 }
 
 /// An eventfd that never blocks: a write of a u64 makes it readable, a read clears it.
-#[allow(unsafe_code, reason = "eventfd(2)")]
 pub(crate) fn eventfd() -> io::Result<File> {
-    // SAFETY: takes two numbers, accesses no memory of ours.
-    let fd = checked(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
-    // SAFETY: fresh from the kernel, and nothing else owns it.
-    Ok(unsafe { File::from_raw_fd(fd) })
+    let flags = EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC;
+    Ok(event::eventfd(0, flags)?.into())
 }
 
 /// A descriptor that is readable when one of these is.
-#[allow(unsafe_code, reason = "epoll(7)")]
 pub(crate) fn epoll_of<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>) -> io::Result<OwnedFd> {
-    // SAFETY: takes a number, accesses no memory of ours.
-    let epoll = checked(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-    // SAFETY: fresh from the kernel, and nothing else owns it.
-    let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     for fd in fds {
-        let mut event = libc::epoll_event {
-            events: libc::EPOLLIN as u32,
-            u64: 0,
-        };
-        let (epoll, fd) = (epoll.as_raw_fd(), fd.as_raw_fd());
-        // SAFETY: the kernel reads the event, which lives until the call returns.
-        checked(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &raw mut event) })?;
+        epoll::add(
+            &epoll,
+            fd,
+            epoll::EventData::new_u64(0),
+            epoll::EventFlags::IN,
+        )?;
     }
     Ok(epoll)
 }
 
 /// A socket that never blocks and does not outlive an exec.
-#[allow(unsafe_code, reason = "socket(2)")]
-pub(crate) fn socket(family: libc::c_int, kind: libc::c_int) -> io::Result<OwnedFd> {
-    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    // SAFETY: takes three numbers, accesses no memory of ours.
-    let fd = checked(unsafe { libc::socket(family, kind, 0) })?;
-    // SAFETY: fresh from the kernel, and nothing else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+pub(crate) fn socket(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    Ok(net::socket_with(family, kind, flags, None)?)
+}
+
+/// Clears the error of a socket; returns whether there was one.
+pub(crate) fn had_error(socket: BorrowedFd<'_>) -> bool {
+    !matches!(sockopt::socket_error(socket), Ok(Ok(())))
 }
 
 /// Sets a socket option to a value of plain numbers.
@@ -85,6 +84,7 @@ pub(crate) fn option<const N: usize>(
 }
 
 /// Binds a packet socket to an interface. Protocol 0 receives nothing.
+#[allow(unsafe_code, reason = "bind(2)")]
 pub(crate) fn bind_packet(socket: BorrowedFd<'_>, index: u32, protocol: u16) -> io::Result<()> {
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
@@ -95,25 +95,9 @@ pub(crate) fn bind_packet(socket: BorrowedFd<'_>, index: u32, protocol: u16) -> 
         sll_halen: 0,
         sll_addr: [0; 8],
     };
-    bind(socket, &address)
-}
-
-/// Binds a socket to an address of its family.
-pub(crate) fn bind<A: Copy>(socket: BorrowedFd<'_>, address: &A) -> io::Result<()> {
-    bind_part(socket, address, size_of::<A>())
-}
-
-/// Binds a socket to the first `len` octets of an address: abstract names have an explicit length.
-#[allow(unsafe_code, reason = "bind(2)")]
-pub(crate) fn bind_part<A: Copy>(
-    socket: BorrowedFd<'_>,
-    address: &A,
-    len: usize,
-) -> io::Result<()> {
-    debug_assert!(len <= size_of::<A>());
-    let address = ptr::from_ref(address).cast();
-    let len = len.min(size_of::<A>()) as libc::socklen_t;
-    // SAFETY: the kernel reads `len` octets at `address`, which an `A` has.
+    let len = size_of_val(&address) as libc::socklen_t;
+    let address = ptr::from_ref(&address).cast();
+    // SAFETY: the kernel reads `len` octets at `address`, which is the size of a `sockaddr_ll`.
     checked(unsafe { libc::bind(socket.as_raw_fd(), address, len) })?;
     Ok(())
 }
@@ -154,25 +138,6 @@ pub(crate) fn ethtool_ioctl<const N: usize>(
     // commands of this crate have structures of at most `N` numbers, and these live until the call
     // returns.
     checked(unsafe { libc::ioctl(fd.as_raw_fd(), operation, &raw mut *request) })?;
-    Ok(())
-}
-
-/// Connects a socket to an address of its family.
-#[allow(unsafe_code, reason = "connect(2)")]
-pub(crate) fn connect<A: Copy>(socket: BorrowedFd<'_>, address: &A, len: usize) -> io::Result<()> {
-    debug_assert!(len <= size_of::<A>());
-    let address = ptr::from_ref(address).cast();
-    let len = len.min(size_of::<A>()) as libc::socklen_t;
-    // SAFETY: the kernel reads `len` octets at `address`, which an `A` has.
-    checked(unsafe { libc::connect(socket.as_raw_fd(), address, len) })?;
-    Ok(())
-}
-
-/// Makes a bound socket listen.
-#[allow(unsafe_code, reason = "listen(2)")]
-pub(crate) fn listen(socket: BorrowedFd<'_>, backlog: libc::c_int) -> io::Result<()> {
-    // SAFETY: takes two numbers, accesses no memory of ours.
-    checked(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
     Ok(())
 }
 

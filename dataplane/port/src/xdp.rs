@@ -38,11 +38,12 @@ use std::{cell::Cell, os::fd::BorrowedFd, rc::Rc, sync::Arc};
 
 use crate::{
     Burst, Frame, LinkState, Pool, Port, PortCounters, PortError, Watch, checksum, hearing::Needs,
-    iface::Interface, limits, revival::Revival,
+    iface::Interface, limits, offload, revival::Revival,
 };
-use bound::{Bound, Way};
+use bound::Bound;
 use pieces::Loss;
-use program::Place;
+use program::AttachPoint;
+use queues::BindSettings;
 use socket::{Kick, Options, Socket};
 use tally::Drop;
 use umem::Umem;
@@ -123,7 +124,7 @@ impl Xdp {
         let interface = Interface::named(&config.ifname)?;
         let index = interface.index()?;
         let sole = config.queues.sole.take_patiently(&interface, index)?;
-        let mtu = interface.prepare(config.mtu_min, true)?;
+        let mtu = offload::prepare(&interface, config.mtu_min, true)?;
         let mac = interface.mac()?;
         let share = match config.share {
             Some(share) => share,
@@ -162,9 +163,9 @@ impl Xdp {
     pub fn mode(&self) -> Option<XdpMode> {
         let bound = self.bound.as_ref()?;
         Some(match bound.place() {
-            Place::General => XdpMode::Skb,
-            Place::Driver if bound.sockets[0].zero_copy() => XdpMode::Zerocopy,
-            Place::Driver => XdpMode::Native,
+            AttachPoint::General => XdpMode::Skb,
+            AttachPoint::Driver if bound.sockets[0].zero_copy() => XdpMode::Zerocopy,
+            AttachPoint::Driver => XdpMode::Native,
         })
     }
 
@@ -218,7 +219,7 @@ impl Xdp {
         let Ok(sole) = self.config.queues.sole.take(&self.interface, index) else {
             return;
         };
-        let Ok(mtu) = self.interface.prepare(need, true) else {
+        let Ok(mtu) = offload::prepare(&self.interface, need, true) else {
             return;
         };
         let Ok(options) = options(&self.config, &self.umem, mtu) else {
@@ -286,8 +287,13 @@ struct Dropped {
     tag: u64,
 }
 
-fn way<'a>(config: &'a XdpConfig, umem: &Umem, mtu: usize, options: &'a Options) -> Way<'a> {
-    Way {
+fn way<'a>(
+    config: &'a XdpConfig,
+    umem: &Umem,
+    mtu: usize,
+    options: &'a Options,
+) -> BindSettings<'a> {
+    BindSettings {
         mode: config.mode,
         queues: &config.queues,
         frame_len_max: umem.frame_len_max().max(limits::frame_len_max(mtu)),

@@ -1,44 +1,12 @@
 //! Counters of a SecY. They have one owner, so they are plain numbers. Both passed and dropped
 //! frames are counted, so the sum is the number of frames received.
 
+use wire::counters;
+
 use crate::Discard;
 
 #[cfg(test)]
 mod tests;
-
-/// Declares a struct of counters, with their names in the same order.
-macro_rules! counters {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident = $text:expr,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-        pub struct $name {
-            $($(#[$field_doc])* pub $field: u64,)*
-        }
-
-        impl $name {
-            /// The names, in the order of [`Self::values`].
-            pub const NAMES: [&'static str; [$($text),*].len()] = [$($text),*];
-
-            /// All values, in the order of [`Self::NAMES`].
-            #[must_use]
-            pub const fn values(&self) -> [u64; Self::NAMES.len()] {
-                [$(self.$field),*]
-            }
-
-            /// Builds the counters from all values, in the order of [`Self::NAMES`].
-            #[must_use]
-            pub const fn from_values(values: [u64; Self::NAMES.len()]) -> Self {
-                let [$($field),*] = values;
-                Self { $($field),* }
-            }
-
-            /// Names and values of all counters.
-            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                Self::NAMES.into_iter().zip(self.values())
-            }
-        }
-    };
-}
 
 counters! {
     /// Transmit side. Octet counters count user data: EtherType and payload.

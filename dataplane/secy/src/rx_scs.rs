@@ -1,56 +1,52 @@
-//! The receive SCs of one worker and their SAs.
+//! The receive SCs of one worker and their SAs, and validate, 802.1AE 10.6: from the black port to
+//! the red port.
+//!
+//! ```text
+//! in                  DA SA (tags) SecTAG | user data ICV [pad]
+//! opened as    (tags) DA SA SecTAG        | user data ICV
+//! out                 DA SA (tags)        | user data
+//! ```
+//! A burst takes three steps: `check` each frame and test its PN, `open` the frames of each SA in
+//! one engine call, and `settle` each frame in the order of arrival. Fast path: if all frames have
+//! the same header as the frame before, which is the usual case, no step looks anything up.
 
 use core::fmt;
 
-use wire::{An, Pn, Sci};
+use arrayvec::ArrayVec;
+use gcm::Job;
+use wire::{
+    An, Channel, EthernetFrame, ICV_LEN, MACS_LEN, MacAddr, Pn, SECTAG_LEN_MAX, Sci, SecTag,
+    SecTagError, VLAN_TAG_LEN,
+};
 
-use crate::limits::{CLEAR_VLAN_TAGS_MAX, RX_SCS_MAX, SAS_PER_SC};
-use crate::tagged::Before;
-use crate::{RxCounters, RxSa, SaId};
+use crate::buffer::frame_of;
+use crate::limits::{BURST_MAX, CLEAR_VLAN_TAGS_MAX, PROTECTED_LEN_MAX, RX_SCS_MAX, SAS_PER_SC};
+use crate::tagged::{Before, Checked, Layout, SaIndex, Tagged, Unkeyed};
+use crate::validate::{Sealed, count_ok, discard, early_replay_test, job, settle, strip};
+use crate::{Buffer, Discard, RxConfig, RxCounters, RxSa, SaId, ValidateFrames};
 
 #[cfg(test)]
 mod tests;
 
-/// validateFrames of the standard: the treatment of frames that are not authentic. In all modes a
-/// frame with C = 1 is passed on only if its ICV is right.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum ValidateFrames {
-    /// Only authentic frames are passed on.
-    #[default]
-    Strict,
-    /// Untagged frames and frames with C = 0 are passed on, and counted by their fault. This mode
-    /// is for bringing up a line; it protects nothing.
-    Check,
-    /// Same as `Check`, but a wrong ICV is counted as InPktsUnchecked.
-    Disabled,
-}
-
-/// The receive configuration of a worker.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RxConfig {
-    /// The number of PNs below the highest received one that are still accepted, each once. 0 means
-    /// strict order. The upper limit is [`crate::limits::REPLAY_WINDOW_MAX`].
-    pub replay_window: u32,
-    /// The treatment of frames that are not authentic.
-    pub validate: ValidateFrames,
-    /// The number of VLAN tags, at most 2, that may stand in clear in front of the SecTAG. They are
-    /// passed on unchanged and unauthenticated: anyone on the line can change them.
-    pub clear_vlan_tags: u8,
-}
-
 /// The receive side of one SecY in one worker.
 pub struct RxScs {
-    pub(crate) config: RxConfig,
+    config: RxConfig,
     /// A short list in the order of first install; a lookup scans it.
-    pub(crate) scs: Vec<RxSc>,
+    scs: Vec<RxSc>,
     /// Avoids most scans. It holds the index of an SC, so it is cleared when an SA is retired.
-    pub(crate) before: Option<Before>,
-    pub(crate) counters: RxCounters,
+    before: Option<Before>,
+    counters: RxCounters,
 }
 
-pub(crate) struct RxSc {
-    pub(crate) sci: Sci,
-    pub(crate) sas: [Option<RxSa>; SAS_PER_SC],
+struct RxSc {
+    sci: Sci,
+    sas: [Option<RxSa>; SAS_PER_SC],
+}
+
+/// A sealed frame and the index of its buffer.
+struct Placed {
+    sealed: Sealed,
+    buffer: u8,
 }
 
 /// The reasons why an SA is not installed. The refused SA is dropped, and so wiped.
@@ -137,6 +133,273 @@ impl RxScs {
         count
     }
 
+    /// Validates each frame of the burst in place and strips SecTAG and ICV, or discards it.
+    /// Returns the number of discarded frames. More than [`BURST_MAX`] frames are split into
+    /// several bursts.
+    #[inline]
+    pub fn validate<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
+        let bursts = burst.chunks_mut(BURST_MAX);
+        bursts.map(|burst| self.validate_burst(burst)).sum()
+    }
+
+    fn validate_burst<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
+        let alike = self.validate_alike(burst);
+        alike.unwrap_or_else(|| self.validate_mixed(burst))
+    }
+
+    /// Fast path: all frames have the same header as the frame before, and pass the early replay
+    /// test. Returns `None` and changes nothing if a frame differs or fails the test.
+    fn validate_alike<B: Buffer>(&mut self, burst: &mut [B]) -> Option<usize> {
+        let before = self.before.as_ref()?;
+        let SaIndex { sc, an } = before.sa();
+        let sa = self.scs[usize::from(sc)].sas[an.index()].as_mut()?;
+        let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
+        let mut pns = ArrayVec::<Pn, BURST_MAX>::new();
+        for buffer in burst.iter_mut() {
+            let (room, start, end) = buffer.room_mut();
+            let frame = room.get_mut(start..end)?;
+            let tagged = before.alike(frame)?;
+            let pn = early_replay_test(sa, tagged.pn_low).ok()?;
+            let aad_len = if tagged.encrypted {
+                MACS_LEN + SECTAG_LEN_MAX
+            } else {
+                frame.len() - ICV_LEN
+            };
+            jobs.push(Job::new(frame, aad_len, sa.nonce(pn)));
+            pns.push(pn);
+        }
+        sa.key.open(&mut jobs);
+        let authentic: ArrayVec<bool, BURST_MAX> = jobs.iter().map(|job| job.authentic).collect();
+        drop(jobs);
+        let tagged = |buffer: &mut B| {
+            let (_, start, end) = buffer.room_mut();
+            before.tagged(end - start)
+        };
+        if authentic.iter().all(|authentic| *authentic) && sa.window.mark_run(&pns) {
+            // Settles all frames together.
+            let mut octets = 0;
+            for buffer in burst.iter_mut() {
+                let layout = tagged(buffer).layout;
+                octets += u64::from(layout.user_data_len);
+                strip(buffer, layout);
+            }
+            let (encrypted, frames) = (before.encrypted(), burst.len() as u64);
+            count_ok(&mut self.counters, sa, encrypted, frames, octets);
+            return Some(0);
+        }
+        let mut discarded = 0;
+        for ((buffer, &pn), &authentic) in burst.iter_mut().zip(&pns).zip(&authentic) {
+            let sealed = Sealed {
+                pn,
+                tagged: tagged(buffer),
+                authentic,
+            };
+            discarded += settle(&self.config, &mut self.counters, sa, buffer, &sealed);
+        }
+        Some(discarded)
+    }
+
+    /// The slow path: the frames belong to several SAs, or include frames that are not opened.
+    fn validate_mixed<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
+        let mut discarded = 0;
+        // Parallel arrays, one entry per sealed frame. A burst is no longer than the arrays.
+        let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
+        let mut frames = ArrayVec::<Placed, BURST_MAX>::new();
+        for (index, buffer) in (0..).zip(burst.iter_mut()) {
+            let tagged = match self.tagged(buffer) {
+                Ok(Some(tagged)) => tagged,
+                Ok(None) => continue,
+                Err(reason) => {
+                    discarded += discard(buffer, &mut self.counters, reason);
+                    continue;
+                }
+            };
+            let Some(sa) = self.sa_mut(tagged.sa) else {
+                discarded += discard(buffer, &mut self.counters, Discard::InPktsNotUsingSa);
+                continue;
+            };
+            match early_replay_test(sa, tagged.pn_low) {
+                Ok(pn) => {
+                    jobs.push(job(frame_of(buffer), &tagged, sa.nonce(pn)));
+                    let sealed = Sealed {
+                        pn,
+                        tagged,
+                        authentic: false,
+                    };
+                    frames.push(Placed {
+                        sealed,
+                        buffer: index,
+                    });
+                }
+                Err(reason) => discarded += discard(buffer, &mut self.counters, reason),
+            }
+        }
+        self.open(&mut jobs, &mut frames);
+        drop(jobs);
+        for Placed { sealed, buffer } in &frames {
+            let buffer = &mut burst[usize::from(*buffer)];
+            let SaIndex { sc, an } = sealed.tagged.sa;
+            discarded += match &mut self.scs[usize::from(sc)].sas[an.index()] {
+                Some(sa) => settle(&self.config, &mut self.counters, sa, buffer, sealed),
+                None => discard(buffer, &mut self.counters, Discard::InPktsNotUsingSa),
+            };
+        }
+        discarded
+    }
+
+    /// The tag of a frame to open; `None` if the frame is passed on without that.
+    fn tagged(&mut self, buffer: &mut impl Buffer) -> Result<Option<Tagged>, Discard> {
+        let before = self.before.as_ref();
+        let frame = frame_of(buffer);
+        if let Some(tagged) = before.and_then(|before| before.alike(frame)) {
+            return Ok(Some(tagged));
+        }
+        match self.check(frame)? {
+            Checked::Tagged(tagged) => Ok(Some(tagged)),
+            Checked::Unkeyed(unkeyed) => {
+                self.let_through(buffer, unkeyed);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Checks the SecTAG in the order of the standard, and finds the SA of the frame.
+    #[inline(never)]
+    fn check(&mut self, frame: &[u8]) -> Result<Checked, Discard> {
+        let lenient = self.config.validate != ValidateFrames::Strict;
+        let view = EthernetFrame::parse(frame).ok_or(Discard::InPktsTooShort)?;
+        let tags = view.vlan_tags(usize::from(self.config.clear_vlan_tags));
+        let octets = view.after_tags(tags);
+        let sectag = match SecTag::parse(octets) {
+            Ok(sectag) => sectag,
+            Err(SecTagError::Untagged) if lenient => {
+                return Ok(Checked::Unkeyed(Unkeyed::Untagged));
+            }
+            Err(SecTagError::Untagged) => return Err(Discard::InPktsNoTag),
+            Err(_) => return Err(Discard::InPktsBadTag),
+        };
+        let user_data_len = sectag.user_data_len(octets.len());
+        if MACS_LEN + sectag.len() + user_data_len + ICV_LEN > PROTECTED_LEN_MAX {
+            return Err(Discard::InPktsTooLong);
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "checked: no more than a frame's"
+        )]
+        let layout = Layout {
+            clear_len: (tags * VLAN_TAG_LEN) as u8,
+            sectag_len: sectag.len() as u8,
+            user_data_len: user_data_len as u16,
+        };
+        if sectag.encrypted && !sectag.changed {
+            return Err(Discard::InPktsForKay);
+        }
+        // Without a key only unchanged user data is usable.
+        let unkeyed = |unkeyed, discard| {
+            let useful = lenient && !sectag.changed;
+            if useful {
+                Ok(Checked::Unkeyed(unkeyed))
+            } else {
+                Err(discard)
+            }
+        };
+        let Some(sc) = self.find(&sectag, view.src()) else {
+            return unkeyed(Unkeyed::Sci(layout), Discard::InPktsNoSci);
+        };
+        if self.scs[sc].sas[sectag.an.index()].is_none() {
+            return unkeyed(Unkeyed::An(layout), Discard::InPktsNotUsingSa);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most RX_SCS_MAX")]
+        let sa = SaIndex {
+            sc: sc as u8,
+            an: sectag.an,
+        };
+        let SecTag {
+            pn_low,
+            encrypted,
+            changed,
+            ..
+        } = sectag;
+        let tagged = Tagged {
+            pn_low,
+            layout,
+            sa,
+            encrypted,
+            changed,
+        };
+        if let (0, 0, Channel::Explicit(sci)) = (tags, sectag.short_len, sectag.channel)
+            && let Some(front) = octets.first_chunk()
+        {
+            self.before = Some(Before {
+                front: *front,
+                sci: sci.to_bytes(),
+                tagged,
+            });
+        }
+        Ok(Checked::Tagged(tagged))
+    }
+
+    /// The index of the SC of a frame. If the SecTAG has no SCI: SCB means port 0 of the source
+    /// address, ES means port 1. With neither bit it is the only SC (point to point), or if there
+    /// are several, port 1 again, as in the Linux kernel. A wrong guess fails at the ICV.
+    fn find(&self, sectag: &SecTag, src: MacAddr) -> Option<usize> {
+        let sci = match sectag.channel {
+            Channel::Explicit(sci) => sci,
+            Channel::Implied { scb: true, .. } => Sci::new(src, 0),
+            Channel::Implied {
+                end_station: false, ..
+            } if self.scs.len() == 1 => return Some(0),
+            Channel::Implied { .. } => Sci::new(src, 1),
+        };
+        self.scs.iter().position(|sc| sc.sci == sci)
+    }
+
+    /// Accepts a frame without a key: validateFrames is not strict, and C = 0.
+    #[cold]
+    fn let_through(&mut self, buffer: &mut impl Buffer, unkeyed: Unkeyed) {
+        match unkeyed {
+            Unkeyed::Untagged => self.counters.in_pkts_untagged += 1,
+            Unkeyed::Sci(layout) => {
+                self.counters.in_pkts_unknown_sci += 1;
+                strip(buffer, layout);
+            }
+            Unkeyed::An(layout) => {
+                self.counters.in_pkts_unused_sa += 1;
+                strip(buffer, layout);
+            }
+        }
+    }
+
+    /// Opens all jobs, with one call per SA.
+    fn open(&mut self, jobs: &mut [Job<'_>], frames: &mut [Placed]) {
+        // Job n belongs to frame order[n]. For each SA in turn, its jobs are moved to the front of
+        // the remaining ones. The frames stay in the order of arrival.
+        let mut order: [u8; BURST_MAX] = core::array::from_fn(|n| n as u8);
+        let mut from = 0;
+        while from < jobs.len() {
+            let group = frames[usize::from(order[from])].sealed.tagged.sa;
+            let mut to = from;
+            for n in from..jobs.len() {
+                if frames[usize::from(order[n])].sealed.tagged.sa == group {
+                    jobs.swap(n, to);
+                    order.swap(n, to);
+                    to += 1;
+                }
+            }
+            if let Some(sa) = self.sa_mut(group) {
+                sa.key.open(&mut jobs[from..to]);
+            }
+            for (job, &index) in jobs[from..to].iter().zip(&order[from..to]) {
+                frames[usize::from(index)].sealed.authentic = job.authentic;
+            }
+            from = to;
+        }
+    }
+
+    fn sa_mut(&mut self, SaIndex { sc, an }: SaIndex) -> Option<&mut RxSa> {
+        self.scs[usize::from(sc)].sas[an.index()].as_mut()
+    }
+
     /// The state of all SAs.
     pub fn sas(&self) -> impl Iterator<Item = RxSaStatus> + '_ {
         self.scs.iter().flat_map(|sc| {
@@ -165,7 +428,7 @@ impl RxScs {
 
 impl RxSc {
     /// The place of an SA. The index is in range, since the type limits an AN to 0 to 3.
-    pub(crate) fn sa_mut(&mut self, an: An) -> &mut Option<RxSa> {
+    fn sa_mut(&mut self, an: An) -> &mut Option<RxSa> {
         &mut self.sas[an.index()]
     }
 }

@@ -1,122 +1,25 @@
-//! Validate, 802.1AE 10.6: from the black port to the red port.
-//!
-//! ```text
-//! in                  DA SA (tags) SecTAG | user data ICV [pad]
-//! opened as    (tags) DA SA SecTAG        | user data ICV
-//! out                 DA SA (tags)        | user data
-//! ```
-//! A burst takes three steps: `check` each frame ([`crate::tagged`]) and test its PN, `open` the
-//! frames of each SA in one engine call, and `settle` each frame in the order of arrival. Fast
-//! path: if all frames have the same header as the frame before, which is the usual case, no step
-//! looks anything up.
+//! The steps of validate for one frame: the early replay test, the layout for the engine, and after
+//! the engine the replay test again, the counters and the strip.
 
-mod mixed;
-
-use arrayvec::ArrayVec;
 use gcm::Job;
 use wire::{ICV_LEN, MACS_LEN, Pn, SECTAG_LEN_MAX};
 
 use crate::buffer::frame_of;
-use crate::limits::BURST_MAX;
 use crate::replay::Replay;
-use crate::tagged::{Layout, SaIndex, Tagged, Unkeyed};
-use crate::{Buffer, Discard, RxConfig, RxCounters, RxSa, RxScs, ValidateFrames};
+use crate::tagged::{Layout, Tagged};
+use crate::{Buffer, Discard, RxConfig, RxCounters, RxSa, ValidateFrames};
 
 /// A frame that passed the early replay test.
-struct Sealed {
-    pn: Pn,
-    tagged: Tagged,
+pub(crate) struct Sealed {
+    pub(crate) pn: Pn,
+    pub(crate) tagged: Tagged,
     /// The ICV is right.
-    authentic: bool,
-}
-
-impl RxScs {
-    /// Validates each frame of the burst in place and strips SecTAG and ICV, or discards it.
-    /// Returns the number of discarded frames. More than [`BURST_MAX`] frames are split into
-    /// several bursts.
-    #[inline]
-    pub fn validate<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
-        let bursts = burst.chunks_mut(BURST_MAX);
-        bursts.map(|burst| self.validate_burst(burst)).sum()
-    }
-
-    fn validate_burst<B: Buffer>(&mut self, burst: &mut [B]) -> usize {
-        let alike = self.validate_alike(burst);
-        alike.unwrap_or_else(|| self.validate_mixed(burst))
-    }
-
-    /// Fast path: all frames have the same header as the frame before, and pass the early replay
-    /// test. Returns `None` and changes nothing if a frame differs or fails the test.
-    fn validate_alike<B: Buffer>(&mut self, burst: &mut [B]) -> Option<usize> {
-        let before = self.before.as_ref()?;
-        let SaIndex { sc, an } = before.sa();
-        let sa = self.scs[usize::from(sc)].sas[an.index()].as_mut()?;
-        let mut jobs = ArrayVec::<Job<'_>, BURST_MAX>::new();
-        let mut pns = ArrayVec::<Pn, BURST_MAX>::new();
-        for buffer in burst.iter_mut() {
-            let (room, start, end) = buffer.room_mut();
-            let frame = room.get_mut(start..end)?;
-            let tagged = before.alike(frame)?;
-            let pn = early_replay_test(sa, tagged.pn_low).ok()?;
-            let aad_len = if tagged.encrypted {
-                MACS_LEN + SECTAG_LEN_MAX
-            } else {
-                frame.len() - ICV_LEN
-            };
-            jobs.push(Job::new(frame, aad_len, sa.nonce(pn)));
-            pns.push(pn);
-        }
-        sa.key.open(&mut jobs);
-        let authentic: ArrayVec<bool, BURST_MAX> = jobs.iter().map(|job| job.authentic).collect();
-        drop(jobs);
-        let tagged = |buffer: &mut B| {
-            let (_, start, end) = buffer.room_mut();
-            before.tagged(end - start)
-        };
-        if authentic.iter().all(|authentic| *authentic) && sa.window.mark_run(&pns) {
-            // Settles all frames together.
-            let mut octets = 0;
-            for buffer in burst.iter_mut() {
-                let layout = tagged(buffer).layout;
-                octets += u64::from(layout.user_data_len);
-                strip(buffer, layout);
-            }
-            let (encrypted, frames) = (before.encrypted(), burst.len() as u64);
-            count_ok(&mut self.counters, sa, encrypted, frames, octets);
-            return Some(0);
-        }
-        let mut discarded = 0;
-        for ((buffer, &pn), &authentic) in burst.iter_mut().zip(&pns).zip(&authentic) {
-            let sealed = Sealed {
-                pn,
-                tagged: tagged(buffer),
-                authentic,
-            };
-            discarded += settle(&self.config, &mut self.counters, sa, buffer, &sealed);
-        }
-        Some(discarded)
-    }
-
-    /// Accepts a frame without a key: validateFrames is not strict, and C = 0.
-    #[cold]
-    fn let_through(&mut self, buffer: &mut impl Buffer, unkeyed: Unkeyed) {
-        match unkeyed {
-            Unkeyed::Untagged => self.counters.in_pkts_untagged += 1,
-            Unkeyed::Sci(layout) => {
-                self.counters.in_pkts_unknown_sci += 1;
-                strip(buffer, layout);
-            }
-            Unkeyed::An(layout) => {
-                self.counters.in_pkts_unused_sa += 1;
-                strip(buffer, layout);
-            }
-        }
-    }
+    pub(crate) authentic: bool,
 }
 
 /// Recovers the PN and tests it, before any other work on the frame.
 #[inline]
-fn early_replay_test(sa: &RxSa, pn_low: u32) -> Result<Pn, Discard> {
+pub(crate) fn early_replay_test(sa: &RxSa, pn_low: u32) -> Result<Pn, Discard> {
     let pn = sa.recover_pn(pn_low).ok_or(Discard::InPktsBadTag)?;
     refuse(sa.window.test(pn))?;
     Pn::new(pn).ok_or(Discard::InPktsLate)
@@ -127,7 +30,7 @@ fn early_replay_test(sa: &RxSa, pn_low: u32) -> Result<Pn, Discard> {
 /// or 1.
 // Always inlined: otherwise it costs ten instructions per frame.
 #[inline(always)]
-fn settle(
+pub(crate) fn settle(
     config: &RxConfig,
     counters: &mut RxCounters,
     sa: &mut RxSa,
@@ -161,7 +64,13 @@ fn receive(counters: &mut RxCounters, sa: &mut RxSa, sealed: &Sealed) -> Result<
 }
 
 #[inline]
-fn count_ok(counters: &mut RxCounters, sa: &mut RxSa, encrypted: bool, frames: u64, octets: u64) {
+pub(crate) fn count_ok(
+    counters: &mut RxCounters,
+    sa: &mut RxSa,
+    encrypted: bool,
+    frames: u64,
+    octets: u64,
+) {
     sa.in_pkts_ok += frames;
     counters.in_pkts_ok += frames;
     if encrypted {
@@ -197,7 +106,11 @@ fn refuse(replay: Replay) -> Result<(), Discard> {
 
 /// Discards one frame.
 #[cold]
-fn discard(buffer: &mut impl Buffer, counters: &mut RxCounters, reason: Discard) -> usize {
+pub(crate) fn discard(
+    buffer: &mut impl Buffer,
+    counters: &mut RxCounters,
+    reason: Discard,
+) -> usize {
     buffer.discard(reason);
     counters
         .of(reason)
@@ -209,7 +122,7 @@ fn discard(buffer: &mut impl Buffer, counters: &mut RxCounters, reason: Discard)
 /// The frame from its addresses to its ICV as one contiguous piece. `check` has verified that all
 /// of it is inside the frame.
 #[inline]
-fn job<'a>(frame: &'a mut [u8], tagged: &Tagged, nonce: [u8; 12]) -> Job<'a> {
+pub(crate) fn job<'a>(frame: &'a mut [u8], tagged: &Tagged, nonce: [u8; 12]) -> Job<'a> {
     let Layout {
         clear_len,
         sectag_len,
@@ -243,7 +156,7 @@ fn put_addresses_first(frame: &mut [u8], clear_len: usize) {
 
 /// Removes SecTAG, ICV and pad: moves the addresses and the tags in clear up to the user data.
 #[inline(always)]
-fn strip(buffer: &mut impl Buffer, layout: Layout) {
+pub(crate) fn strip(buffer: &mut impl Buffer, layout: Layout) {
     let (sectag_len, clear_len) = (
         usize::from(layout.sectag_len),
         usize::from(layout.clear_len),

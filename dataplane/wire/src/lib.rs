@@ -1,9 +1,11 @@
-//! The formats on the line: views of frames and SecTAGs, and the identifiers inside them.
+//! The formats on the line: views of frames and SecTAGs, and the identifiers inside them. Also the
+//! macro for structs of [`counters!`], which all layers share.
 //!
 //! No dependencies, no allocation on the frame path, no `unsafe`, no I/O. A view checks its input
 //! once (`parse`); accessors of a parsed view never panic. This crate handles no keys.
 #![forbid(unsafe_code)]
 
+mod counters;
 mod ethernet;
 mod ids;
 mod key_id;

@@ -14,8 +14,10 @@ pub const PUBLISH_EVERY: u32 = 64;
 
 /// Upper limit for the rules of a policy.
 pub const POLICY_RULES_MAX: usize = 24;
+/// Number of known control protocols, [`crate::Protocol`].
+pub const PROTOCOLS: usize = 6;
 /// Upper limit for the lines of a policy: MAC control, the rules, the known protocols, the default.
-pub const POLICY_LINES_MAX: usize = 1 + POLICY_RULES_MAX + crate::Protocol::ALL.len() + 1;
+pub const POLICY_LINES_MAX: usize = 1 + POLICY_RULES_MAX + PROTOCOLS + 1;
 /// Upper limit for VLAN tags that the line may add in front of a frame.
 pub const LINE_VLAN_TAGS_MAX: u8 = 2;
 /// Upper limit for VLAN tags counted in front of a frame: those of the line and the sender's clear

@@ -71,7 +71,7 @@ impl Default for StatsSnapshot {
 }
 
 const WORDS_OF_RX_SA: usize = 5;
-const WORDS: usize = 2 * PortCounters::LEN
+const WORDS: usize = 2 * PortCounters::NAMES.len()
     + TxCounters::NAMES.len()
     + RxCounters::NAMES.len()
     + WorkerCounters::NAMES.len()

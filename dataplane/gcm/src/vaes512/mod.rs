@@ -87,11 +87,13 @@ use core::ptr;
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use crate::job::{BurstKey, Job, RawKey, check, check_len};
+pub(crate) use cpu::Cpu;
 use ghash::Products;
 use key::Tables;
 use plan::{BATCH, GROUP_MAX, Piece, Scratch};
 use stream::Stream;
 
+mod cpu;
 mod ghash;
 mod integrity;
 mod key;
@@ -104,18 +106,8 @@ mod tags;
 /// Octets of stack that expansion and drop clear: more than any function here uses.
 const STACK_WIPE: usize = 8192;
 
-/// True if this machine has the instructions.
-pub(crate) fn is_available() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("vaes")
-        && is_x86_feature_detected!("vpclmulqdq")
-        && is_x86_feature_detected!("aes")
-        && is_x86_feature_detected!("bmi2")
-}
-
-/// An expanded key with its scratch memory.
+/// An expanded key with its scratch memory. Only a [`Cpu`] makes one, so where a key exists, this
+/// machine has the instructions.
 #[repr(C, align(64))]
 pub(crate) struct Vaes512Key {
     tables: Tables,
@@ -128,16 +120,11 @@ unsafe impl Send for Vaes512Key {}
 
 impl Vaes512Key {
     /// Expands a key.
-    ///
-    /// # Panics
-    ///
-    /// If this machine lacks the instructions.
-    pub(crate) fn new(key: RawKey<'_>) -> Box<Self> {
-        assert!(is_available(), "engine vaes512 without its instructions");
+    pub(crate) fn new(_: Cpu, key: RawKey<'_>) -> Box<Self> {
         // SAFETY: the fields are numbers, vectors and raw addresses; zero is valid for all of them.
         let mut this = unsafe { Box::<Self>::new_zeroed().assume_init() };
         this.rounds = key::rounds(&key);
-        // SAFETY: the instructions are available.
+        // SAFETY: a `Cpu` exists, so this machine has the instructions.
         unsafe { key::expand(&mut this.tables, &key) };
         // SAFETY: as above.
         unsafe { clear_registers() };
@@ -156,7 +143,7 @@ impl Vaes512Key {
                 check(group);
             }
             if self.rounds == 14 {
-                // SAFETY: new() has checked the instructions.
+                // SAFETY: `new` took a `Cpu`, so this machine has the instructions.
                 unsafe { self.group::<14, SEAL>(group, short) };
             } else {
                 // SAFETY: as above.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use arrayvec::ArrayVec;
+use rustix::net::{AddressFamily, SocketType};
 
 use super::turn_on;
 use crate::{BURST_MAX, PortCounters, limits, sys};
@@ -19,7 +20,7 @@ pub(super) struct Transmit {
 impl Transmit {
     /// A socket that is not bound yet.
     pub(super) fn new() -> io::Result<Self> {
-        let socket = sys::socket(libc::AF_PACKET, libc::SOCK_RAW)?;
+        let socket = sys::socket(AddressFamily::PACKET, SocketType::RAW)?;
         turn_on(socket.as_fd(), libc::PACKET_QDISC_BYPASS)?;
         // A burst of jumbo frames does not fit the usual 208 KiB. Without the permission to raise
         // the limit, frames that do not fit are counted as tx_refused.

@@ -14,7 +14,7 @@ use std::{
 
 use crossbeam_queue::ArrayQueue;
 
-use super::{Direction, InterfaceId, PcapngWriter};
+use super::{InterfaceId, PacketDirection, PcapngWriter};
 use crate::limits;
 
 /// A thread that writes the frames of any number of ports into one pcapng file.
@@ -46,7 +46,7 @@ enum Message {
     Frame {
         line: usize,
         time: Duration,
-        direction: Direction,
+        direction: PacketDirection,
         octets: Vec<u8>,
     },
     Stop,
@@ -141,7 +141,7 @@ impl Line {
     /// Sends copies of `frames` to the recorder, with one time stamp. Does not wait for a place.
     pub fn record<'a>(
         &mut self,
-        direction: Direction,
+        direction: PacketDirection,
         frames: impl ExactSizeIterator<Item = &'a [u8]>,
     ) {
         if frames.len() == 0 {
@@ -157,7 +157,7 @@ impl Line {
         }
     }
 
-    fn offer(&self, direction: Direction, time: Duration, frame: &[u8]) -> bool {
+    fn offer(&self, direction: PacketDirection, time: Duration, frame: &[u8]) -> bool {
         let Some(mut octets) = self.shared.spare.pop() else {
             return false;
         };

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Direction, PcapngWriter, Recorder, Tee};
+use super::{PacketDirection, PcapngWriter, Recorder, Tee};
 use crate::{Burst, Port, limits, mem};
 
 /// An output that the test can read.
@@ -46,7 +46,12 @@ fn the_format_octet_by_octet() {
     assert_ne!(red, black);
     let time = Duration::new(5, 7);
     writer
-        .frame(black, time, Some(Direction::Outbound), &[1, 2, 3, 4, 5])
+        .frame(
+            black,
+            time,
+            Some(PacketDirection::Outbound),
+            &[1, 2, 3, 4, 5],
+        )
         .unwrap();
     writer.frame(red, time, None, &[]).unwrap();
     let blocks = blocks(&writer.into_inner());
@@ -146,7 +151,10 @@ fn a_stuck_disk_costs_records_not_time() {
     let frames = [[9u8; 60]; 64];
     let bursts = limits::RECORDER_FRAMES / 64 + 3;
     for _ in 0..bursts {
-        line.record(Direction::Inbound, frames.iter().map(|frame| &frame[..]));
+        line.record(
+            PacketDirection::Inbound,
+            frames.iter().map(|frame| &frame[..]),
+        );
     }
     let dropped = recorder.recorded().dropped;
     assert!((3 * 64 - 2..=3 * 64 + 1).contains(&dropped), "{dropped}");
@@ -176,7 +184,7 @@ impl Write for Full {
 fn a_full_disk_is_reported_at_the_end() {
     let mut recorder = Recorder::start(Full(0), "test").unwrap();
     let mut line = recorder.line("black");
-    line.record(Direction::Inbound, [&[1u8; 60][..]].into_iter());
+    line.record(PacketDirection::Inbound, [&[1u8; 60][..]].into_iter());
     let error = recorder.finish().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }

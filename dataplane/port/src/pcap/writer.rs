@@ -19,7 +19,7 @@ pub struct InterfaceId(u32);
 
 /// The direction of a frame, seen from the port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Direction {
+pub enum PacketDirection {
     /// Received.
     Inbound,
     /// Sent.
@@ -89,7 +89,7 @@ impl<W: Write> PcapngWriter<W> {
         &mut self,
         interface: InterfaceId,
         time: Duration,
-        direction: Option<Direction>,
+        direction: Option<PacketDirection>,
         octets: &[u8],
     ) -> io::Result<()> {
         // 64 bits of nanoseconds last until the year 2554.
@@ -107,8 +107,8 @@ impl<W: Write> PcapngWriter<W> {
         self.pad();
         if let Some(direction) = direction {
             let flags: u32 = match direction {
-                Direction::Inbound => 0b01,
-                Direction::Outbound => 0b10,
+                PacketDirection::Inbound => 0b01,
+                PacketDirection::Outbound => 0b10,
             };
             self.option(OPTION_FRAME_FLAGS, &flags.to_ne_bytes());
             self.option(OPTION_END, &[]);

@@ -1,7 +1,6 @@
 //! Program and sockets of an interface. They are made together and end together.
 
 use std::{
-    io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     rc::Rc,
     sync::Arc,
@@ -9,9 +8,8 @@ use std::{
 };
 
 use super::{
-    XdpMode,
-    program::Place,
-    queues::{Program, Queues},
+    program::{AttachPoint, lacking},
+    queues::{BindSettings, Program, Queues},
     socket::{Options, Socket},
     tally::{Drop, TallyView},
     umem::Umem,
@@ -43,17 +41,6 @@ pub(super) struct Bound {
     _sole: Arc<Sole>,
 }
 
-/// The settings for binding an interface.
-pub(super) struct Way<'a> {
-    pub(super) mode: XdpMode,
-    pub(super) queues: &'a Queues,
-    /// Octets of the longest frame that the port accepts.
-    pub(super) frame_len_max: usize,
-    /// See [`XdpConfig::tags_in_frames`](super::XdpConfig::tags_in_frames).
-    pub(super) tags_in_frames: bool,
-    pub(super) options: &'a Options,
-}
-
 /// The kernel frees the program and the queues of a port a moment after it is closed. A port that
 /// opens right after that has to wait.
 fn patiently<T>(
@@ -78,10 +65,10 @@ impl Bound {
         interface: &Interface,
         (index, sole): (u32, Arc<Sole>),
         umem: &Rc<Umem>,
-        way: &Way<'_>,
+        way: &BindSettings<'_>,
         patience: u32,
     ) -> Result<Self, PortError> {
-        let Way {
+        let BindSettings {
             queues, options, ..
         } = *way;
         let program = patiently(patience, || queues.program(interface, index, way))?;
@@ -171,7 +158,7 @@ impl Bound {
     }
 
     /// The place where the program runs.
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> AttachPoint {
         self.program.place
     }
 
@@ -208,36 +195,4 @@ fn open_sockets(
         }
     }
     Ok(opened)
-}
-
-/// Translates the kernel's errors.
-pub(super) fn lacking(interface: &Interface, what: &str, source: io::Error) -> PortError {
-    let ifname = interface.name().to_owned();
-    let fix = match source.raw_os_error() {
-        Some(libc::EBUSY) => {
-            let fix = "another program has its queues or its XDP: `ip link show`, `bpftool net`";
-            return PortError::Busy { ifname, fix };
-        }
-        Some(libc::EPERM | libc::EACCES) => {
-            let fix = "run as root, or grant CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_IPC_LOCK";
-            return PortError::NotPermitted {
-                what: format!("interface {ifname}: {what}"),
-                fix,
-            };
-        }
-        Some(libc::EAFNOSUPPORT | libc::ENOSYS) => "the kernel has no AF_XDP: use `packet`",
-        Some(libc::EOPNOTSUPP) => "the driver cannot do this mode: use `xdp_mode = \"auto\"`",
-        Some(libc::ERANGE) => "the MTU is too large for the driver's XDP: lower it, or use `skb`",
-        Some(libc::ENOSPC) => "a veth needs as many rx queues as its peer has tx queues",
-        // Such frames come in pieces, which an older kernel refuses without a reason.
-        Some(libc::EINVAL) => {
-            "frames above 3 KiB take Linux 6.6 or later: lower `red.mtu`, or use `packet`"
-        }
-        Some(libc::ENOBUFS) => "not enough memory may be locked: raise `ulimit -l`",
-        _ => return interface.failed(what, source),
-    };
-    PortError::System {
-        what: format!("interface {ifname}: {what}: {fix}"),
-        source,
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::program::{Attachment, Loaded, Place};
+use super::program::{AttachPoint, Attachment, Loaded};
 
 /// A program on an interface that passes every frame to the kernel.
 pub(crate) struct Idle {
@@ -12,7 +12,7 @@ pub(crate) struct Idle {
 impl Idle {
     /// Attaches it in the driver. A veth then makes its other end segment its frames (TSO, GSO).
     pub(crate) fn attach(index: u32) -> io::Result<Self> {
-        let attached = Loaded::pass()?.attach(index, Place::Driver)?;
+        let attached = Loaded::pass()?.attach(index, AttachPoint::Driver)?;
         Ok(Self {
             _attached: attached,
         })

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use super::program::Place;
+use rustix::net::xdp::SocketAddrXdpFlags;
+
+use super::program::AttachPoint;
 
 /// The path of frames from the device to the socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,20 +34,20 @@ impl XdpMode {
     }
 
     /// The places where the program may run, best first.
-    pub(super) fn places(self) -> &'static [Place] {
+    pub(super) fn places(self) -> &'static [AttachPoint] {
         match self {
-            Self::Auto => &[Place::Driver, Place::General],
-            Self::Native | Self::Zerocopy => &[Place::Driver],
-            Self::Skb => &[Place::General],
+            Self::Auto => &[AttachPoint::Driver, AttachPoint::General],
+            Self::Native | Self::Zerocopy => &[AttachPoint::Driver],
+            Self::Skb => &[AttachPoint::General],
         }
     }
 
-    /// The flags for binding a socket. 0: zero copy, or copies if the driver has no zero copy.
-    pub(super) fn socket_flags(self) -> u16 {
+    /// The flags for binding a socket. None: zero copy, or copies if the driver has no zero copy.
+    pub(super) fn socket_flags(self) -> SocketAddrXdpFlags {
         match self {
-            Self::Auto => 0,
-            Self::Native | Self::Skb => libc::XDP_COPY,
-            Self::Zerocopy => libc::XDP_ZEROCOPY,
+            Self::Auto => SocketAddrXdpFlags::empty(),
+            Self::Native | Self::Skb => SocketAddrXdpFlags::XDP_COPY,
+            Self::Zerocopy => SocketAddrXdpFlags::XDP_ZEROCOPY,
         }
     }
 }

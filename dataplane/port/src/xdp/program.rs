@@ -13,7 +13,7 @@ use super::{
     bpf,
     code::{self, Parts},
 };
-use crate::limits;
+use crate::{PortError, iface::Interface, limits};
 
 /// Queue number → socket (BPF_MAP_TYPE_XSKMAP).
 #[derive(Debug)]
@@ -42,14 +42,14 @@ const LICENCE: &std::ffi::CStr = c"Dual MIT/GPL";
 
 /// The place where the interface runs the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Place {
+pub(super) enum AttachPoint {
     /// In the driver, before the kernel allocates its own buffer for the frame.
     Driver,
     /// In the kernel's general receive path. Works on any interface.
     General,
 }
 
-impl Place {
+impl AttachPoint {
     /// XDP_FLAGS_*.
     fn flag(self) -> u32 {
         match self {
@@ -119,13 +119,45 @@ impl Loaded {
     }
 
     /// Attaches the program to an interface.
-    pub(super) fn attach(&self, index: u32, place: Place) -> io::Result<Attachment> {
+    pub(super) fn attach(&self, index: u32, place: AttachPoint) -> io::Result<Attachment> {
         // prog_fd, target_ifindex, attach_type, flags.
         let program = self.0.as_raw_fd().cast_unsigned();
         let attributes = [program, index, ATTACH_TYPE_XDP, place.flag()];
         Ok(Attachment {
             _link: bpf::descriptor(bpf::LINK_CREATE, &attributes)?,
         })
+    }
+}
+
+/// Translates the kernel's errors about programs, maps and sockets.
+pub(super) fn lacking(interface: &Interface, what: &str, source: io::Error) -> PortError {
+    let ifname = interface.name().to_owned();
+    let fix = match source.raw_os_error() {
+        Some(libc::EBUSY) => {
+            let fix = "another program has its queues or its XDP: `ip link show`, `bpftool net`";
+            return PortError::Busy { ifname, fix };
+        }
+        Some(libc::EPERM | libc::EACCES) => {
+            let fix = "run as root, or grant CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_IPC_LOCK";
+            return PortError::NotPermitted {
+                what: format!("interface {ifname}: {what}"),
+                fix,
+            };
+        }
+        Some(libc::EAFNOSUPPORT | libc::ENOSYS) => "the kernel has no AF_XDP: use `packet`",
+        Some(libc::EOPNOTSUPP) => "the driver cannot do this mode: use `xdp_mode = \"auto\"`",
+        Some(libc::ERANGE) => "the MTU is too large for the driver's XDP: lower it, or use `skb`",
+        Some(libc::ENOSPC) => "a veth needs as many rx queues as its peer has tx queues",
+        // Such frames come in pieces, which an older kernel refuses without a reason.
+        Some(libc::EINVAL) => {
+            "frames above 3 KiB take Linux 6.6 or later: lower `red.mtu`, or use `packet`"
+        }
+        Some(libc::ENOBUFS) => "not enough memory may be locked: raise `ulimit -l`",
+        _ => return interface.failed(what, source),
+    };
+    PortError::System {
+        what: format!("interface {ifname}: {what}: {fix}"),
+        source,
     }
 }
 

@@ -6,13 +6,13 @@ use std::{
 };
 
 use super::{
-    bound::{Way, lacking},
-    btf,
+    XdpMode, btf,
     code::Parts,
-    program::{Attachment, Loaded, Place, SocketMap},
+    program::{AttachPoint, Attachment, Loaded, SocketMap, lacking},
+    socket::Options,
     tally::Tally,
 };
-use crate::{PortError, hearing::Hearing, iface::Interface, sole::SharedSole};
+use crate::{PortError, hearing::Hearing, iface::Interface, offload, sole::SharedSole};
 
 /// The queues of a port: all queues of an interface, or every n-th.
 #[derive(Clone, Debug)]
@@ -26,12 +26,23 @@ pub struct Queues {
     pub(super) hearing: Arc<Hearing>,
 }
 
+/// The settings for binding an interface.
+pub(super) struct BindSettings<'a> {
+    pub(super) mode: XdpMode,
+    pub(super) queues: &'a Queues,
+    /// Octets of the longest frame that the port accepts.
+    pub(super) frame_len_max: usize,
+    /// See [`XdpConfig::tags_in_frames`](super::XdpConfig::tags_in_frames).
+    pub(super) tags_in_frames: bool,
+    pub(super) options: &'a Options,
+}
+
 /// The program on an interface, with the map of its sockets.
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) map: SocketMap,
     pub(super) tally: Tally,
-    pub(super) place: Place,
+    pub(super) place: AttachPoint,
     index: u32,
     loaded: Loaded,
     /// `None`: the program could not be attached again.
@@ -84,7 +95,7 @@ impl Queues {
         &self,
         interface: &Interface,
         index: u32,
-        way: &Way<'_>,
+        way: &BindSettings<'_>,
     ) -> Result<Arc<Program>, PortError> {
         // A worker that panicked left the value valid: a program or none.
         let mut shared = self.program.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,8 +110,12 @@ impl Queues {
 
 impl Program {
     /// Attaches the program in the first place of the mode that the interface supports.
-    fn attach(interface: &Interface, index: u32, way: &Way<'_>) -> Result<Self, PortError> {
-        let Way {
+    fn attach(
+        interface: &Interface,
+        index: u32,
+        way: &BindSettings<'_>,
+    ) -> Result<Self, PortError> {
+        let BindSettings {
             mode,
             frame_len_max,
             tags_in_frames,
@@ -111,11 +126,11 @@ impl Program {
         // A veth strips no tag, but passes on a tag that its peer left beside a frame, and reports
         // it. No device that keeps stripping tags is known to report them.
         let is_veth = interface.driver().as_deref() == Some("veth");
-        let beside = is_veth || interface.has_tags_taken_out();
+        let beside = is_veth || offload::strips_vlan_tags(interface);
         let rx_vlan_tag = btf::rx_vlan_tag().filter(|_| is_veth);
         let mut failed = None;
         let ways = mode.places().iter().flat_map(|&place| {
-            let with_tags = rx_vlan_tag.filter(|_| place == Place::Driver);
+            let with_tags = rx_vlan_tag.filter(|_| place == AttachPoint::Driver);
             [
                 with_tags.map(|function| (place, Some(function))),
                 Some((place, None)),

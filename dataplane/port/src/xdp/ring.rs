@@ -12,7 +12,9 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use crate::sys::{self, Mapping};
+use rustix::net::sockopt;
+
+use crate::sys::Mapping;
 
 /// The kind of a ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,13 +26,15 @@ pub(super) enum RingKind {
 }
 
 impl RingKind {
-    fn option(self) -> libc::c_int {
+    /// Sets the number of entries.
+    fn set_count(self, socket: BorrowedFd<'_>, count: u32) -> io::Result<()> {
         match self {
-            Self::Rx => libc::XDP_RX_RING,
-            Self::Tx => libc::XDP_TX_RING,
-            Self::Fill => libc::XDP_UMEM_FILL_RING,
-            Self::Completion => libc::XDP_UMEM_COMPLETION_RING,
+            Self::Rx => sockopt::set_xdp_rx_ring_size(socket, count)?,
+            Self::Tx => sockopt::set_xdp_tx_ring_size(socket, count)?,
+            Self::Fill => sockopt::set_xdp_umem_fill_ring_size(socket, count)?,
+            Self::Completion => sockopt::set_xdp_umem_completion_ring_size(socket, count)?,
         }
+        Ok(())
     }
 
     fn page_offset(self) -> libc::off_t {
@@ -60,35 +64,31 @@ pub(super) trait Entry: Copy {}
 impl Entry for u64 {}
 impl Entry for libc::xdp_desc {}
 
-/// The offsets of a ring's parts, from XDP_MMAP_OFFSETS: producer, consumer, entries, flags.
+/// The offsets of a ring's parts: producer, consumer, entries, flags.
 fn offsets(socket: BorrowedFd<'_>, kind: RingKind) -> io::Result<[usize; 4]> {
-    // Four rings (rx, tx, fill, completion) of four 64-bit numbers.
-    let halves = sys::option::<32>(socket, libc::SOL_XDP, libc::XDP_MMAP_OFFSETS)?;
-    let first = match kind {
-        RingKind::Rx => 0,
-        RingKind::Tx => 8,
-        RingKind::Fill => 16,
-        RingKind::Completion => 24,
+    let all = sockopt::xdp_mmap_offsets(socket)?;
+    let ring = match kind {
+        RingKind::Rx => all.rx,
+        RingKind::Tx => all.tx,
+        RingKind::Fill => all.fr,
+        RingKind::Completion => all.cr,
     };
-    let number = |at: usize| {
-        let (low, high) = (
-            u64::from(halves[first + 2 * at]),
-            u64::from(halves[first + 2 * at + 1]),
-        );
-        let whole = if cfg!(target_endian = "little") {
-            high << 32 | low
-        } else {
-            low << 32 | high
-        };
-        usize::try_from(whole).map_err(io::Error::other)
-    };
-    Ok([number(0)?, number(1)?, number(2)?, number(3)?])
+    let flags = ring
+        .flags
+        .ok_or_else(|| io::Error::other("AF_XDP needs Linux 5.4 or later"))?;
+    let number = |offset: u64| usize::try_from(offset).map_err(io::Error::other);
+    Ok([
+        number(ring.producer)?,
+        number(ring.consumer)?,
+        number(ring.desc)?,
+        number(flags)?,
+    ])
 }
 
 impl<T: Entry> Ring<T> {
     /// Creates and maps a ring of `count` entries, a power of two.
     fn new(socket: BorrowedFd<'_>, kind: RingKind, count: u32) -> io::Result<Self> {
-        sys::set_option(socket, libc::SOL_XDP, kind.option(), &count)?;
+        kind.set_count(socket, count)?;
         let [producer, consumer, entries, flags] = offsets(socket, kind)?;
         let len = entries + count as usize * size_of::<T>();
         let mapping = Mapping::new(socket, len, kind.page_offset())?;

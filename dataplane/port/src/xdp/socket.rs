@@ -2,9 +2,13 @@
 
 use std::{
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-    ptr,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     rc::Rc,
+};
+
+use rustix::net::{
+    self, AddressFamily, RecvFlags, SendFlags, SocketType, sockopt,
+    xdp::{SocketAddrXdp, SocketAddrXdpFlags, XdpOptionsFlags},
 };
 
 use super::{
@@ -38,8 +42,8 @@ pub(super) struct Socket {
 
 /// Options for opening a socket.
 pub(super) struct Options {
-    /// XDP_COPY, XDP_ZEROCOPY, or 0 for the best that the driver supports.
-    pub(super) flags: u16,
+    /// XDP_COPY, XDP_ZEROCOPY, or none for the best that the driver supports.
+    pub(super) flags: SocketAddrXdpFlags,
     /// The pool for frames of several pieces. `None`: there are no such frames.
     pub(super) pool: Option<Pool>,
     /// Number of frames that the driver may handle in a call, instead of interrupts.
@@ -64,14 +68,9 @@ impl Socket {
         queue: u32,
         options: &Options,
     ) -> io::Result<Self> {
-        let fd = sys::socket(libc::AF_XDP, libc::SOCK_RAW)?;
+        let fd = sys::socket(AddressFamily::XDP, SocketType::RAW)?;
         let socket = fd.as_fd();
-        sys::set_option(
-            socket,
-            libc::SOL_XDP,
-            libc::XDP_UMEM_REG,
-            &umem.registration(),
-        )?;
+        sockopt::set_xdp_umem_reg(socket, umem.registration())?;
         let count = limits::XDP_RING;
         let in_pieces = options.pool.is_some();
         let opened = Self {
@@ -88,15 +87,9 @@ impl Socket {
             pending: false,
             holder: umem.next_socket(),
         };
-        let several = if in_pieces { libc::XDP_USE_SG } else { 0 };
-        let address = libc::sockaddr_xdp {
-            sxdp_family: libc::AF_XDP as u16,
-            sxdp_flags: options.flags | libc::XDP_USE_NEED_WAKEUP | several,
-            sxdp_ifindex: index,
-            sxdp_queue_id: queue,
-            sxdp_shared_umem_fd: 0,
-        };
-        sys::bind(opened.fd(), &address)?;
+        let mut flags = options.flags | SocketAddrXdpFlags::XDP_USE_NEED_WAKEUP;
+        flags.set(SocketAddrXdpFlags::XDP_USE_SG, in_pieces);
+        net::bind(opened.fd(), &SocketAddrXdp::new(flags, index, queue))?;
         // Older kernels do not have this option and send 32 frames per call.
         let _ = sys::set_option(opened.fd(), libc::SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &256u32);
         if let Some(budget) = options.busy_poll {
@@ -272,30 +265,20 @@ impl Socket {
     /// XDP_STATISTICS: frames that found no chunk or only too short a chunk, and frames that found
     /// the ring full.
     pub(super) fn dropped(&self) -> (u64, u64) {
-        // rx_dropped, rx_invalid_descs, tx_invalid_descs, rx_ring_full, …: 64 bits each.
-        let halves = sys::option::<12>(self.fd(), libc::SOL_XDP, libc::XDP_STATISTICS);
-        let halves = halves.unwrap_or_default();
-        let number = |at: usize| {
-            let (a, b) = (u64::from(halves[2 * at]), u64::from(halves[2 * at + 1]));
-            if cfg!(target_endian = "little") {
-                b << 32 | a
-            } else {
-                a << 32 | b
-            }
-        };
-        (number(0), number(3))
+        sockopt::xdp_statistics(self.fd()).map_or((0, 0), |counts| {
+            (counts.rx_dropped, counts.rx_ring_full.unwrap_or_default())
+        })
     }
 
     /// Returns whether the device reads and writes the chunks itself.
     pub(super) fn zero_copy(&self) -> bool {
-        sys::option::<1>(self.fd(), libc::SOL_XDP, libc::XDP_OPTIONS)
-            .is_ok_and(|[options]| options & libc::XDP_OPTIONS_ZEROCOPY != 0)
+        sockopt::xdp_options(self.fd())
+            .is_ok_and(|options| options.contains(XdpOptionsFlags::XDP_OPTIONS_ZEROCOPY))
     }
 
     /// Clears the error that the kernel left; returns whether there was one: the interface is gone.
     pub(super) fn failed(&self) -> bool {
-        let error = sys::option::<1>(self.fd(), libc::SOL_SOCKET, libc::SO_ERROR);
-        !error.is_ok_and(|[code]| code == 0)
+        sys::had_error(self.fd())
     }
 }
 
@@ -327,27 +310,12 @@ impl Drop for Socket {
 
 const XDP_MAX_TX_SKB_BUDGET: libc::c_int = 9;
 
-#[allow(unsafe_code, reason = "sendto(2)")]
 fn send_nothing(socket: BorrowedFd<'_>) -> io::Result<()> {
-    let fd = socket.as_raw_fd();
-    // SAFETY: no data and no address are passed.
-    let sent = unsafe { libc::sendto(fd, ptr::null(), 0, libc::MSG_DONTWAIT, ptr::null(), 0) };
-    sys::checked(sent as libc::c_int).map(drop)
+    net::send(socket, &[], SendFlags::DONTWAIT)?;
+    Ok(())
 }
 
-#[allow(unsafe_code, reason = "recvfrom(2)")]
 fn receive_nothing(socket: BorrowedFd<'_>) -> io::Result<()> {
-    let (fd, none) = (socket.as_raw_fd(), ptr::null_mut());
-    // SAFETY: no data and no address are passed.
-    let received = unsafe {
-        libc::recvfrom(
-            fd,
-            none,
-            0,
-            libc::MSG_DONTWAIT,
-            ptr::null_mut(),
-            ptr::null_mut(),
-        )
-    };
-    sys::checked(received as libc::c_int).map(drop)
+    net::recv(socket, &mut [0; 0], RecvFlags::DONTWAIT)?;
+    Ok(())
 }

@@ -13,6 +13,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use rustix::net::xdp::{XdpUmemReg, XdpUmemRegFlags};
+
 use crate::{
     Frame, PortError,
     frame::{FreeList, Keeper},
@@ -145,14 +147,14 @@ impl Umem {
     }
 
     /// The argument of XDP_UMEM_REG.
-    pub(super) fn registration(&self) -> libc::xdp_umem_reg {
-        libc::xdp_umem_reg {
+    pub(super) fn registration(&self) -> XdpUmemReg {
+        XdpUmemReg {
             addr: self.mapping.base().as_ptr() as u64,
             len: self.mapping.len() as u64,
             chunk_size: self.chunk_len as u32,
             // The kernel always leaves 256 octets: XDP_PACKET_HEADROOM.
             headroom: 0,
-            flags: 0,
+            flags: XdpUmemRegFlags::empty(),
             tx_metadata_len: 0,
         }
     }

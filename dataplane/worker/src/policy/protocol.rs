@@ -6,6 +6,7 @@ use core::str::FromStr;
 use wire::{MacAddr, MacPattern};
 
 use super::{Action, Rule};
+use crate::limits::PROTOCOLS;
 
 /// A control protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -29,7 +30,7 @@ pub enum Protocol {
 impl Protocol {
     /// All protocols in the order of the table. Spanning tree is last, since other protocols use
     /// its address too.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; PROTOCOLS] = [
         Self::Eapol,
         Self::Slow,
         Self::Lldp,
