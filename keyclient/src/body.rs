@@ -37,7 +37,7 @@ impl Body {
     /// True if the body is one JSON object or array up to its last bracket.
     pub(crate) fn is_whole_json(&self) -> bool {
         let json = self.json().trim_ascii();
-        let mut place = Place::default();
+        let mut place = JsonPosition::default();
         for (n, &octet) in json.iter().enumerate() {
             place.pass(octet);
             if place.depth == 0 {
@@ -58,7 +58,7 @@ impl Body {
         let Some(json @ [b'{' | b'[', ..]) = self.0.get_mut(start..) else {
             return;
         };
-        let mut place = Place::default();
+        let mut place = JsonPosition::default();
         for at in 0..json.len() {
             let rest = json.get_mut(at..).unwrap_or_default();
             for word in [b"NaN".as_slice(), b"Infinity"] {
@@ -79,7 +79,7 @@ impl Body {
 
 /// A place in JSON.
 #[derive(Default)]
-struct Place {
+struct JsonPosition {
     /// Open brackets.
     depth: usize,
     /// Inside a string.
@@ -88,7 +88,7 @@ struct Place {
     escaped: bool,
 }
 
-impl Place {
+impl JsonPosition {
     fn pass(&mut self, octet: u8) {
         match octet {
             _ if self.escaped => self.escaped = false,

@@ -1,14 +1,16 @@
 //! The client: the three methods of ETSI GS QKD 014.
 
+use kme_api::etsi014::{KeyIds, KeyRequest, Status};
+use kme_api::limits::KEY_BITS_MAX;
 use wire::KeyId;
 
+use crate::call::Call;
 use crate::config::{ClientConfig, Form, Urls};
 use crate::container::{self, Asked, Key};
-use crate::error::{Call, Error};
+use crate::error::Error;
 use crate::exchange::Question;
 use crate::kme::Kme;
-use crate::limits::{KEY_BITS_MAX, KEYS_PER_CALL_MAX};
-use crate::model::{KeyIds, KeyRequest, Status};
+use crate::limits::KEYS_PER_CALL_MAX;
 
 /// A client of one KME, for the keys shared with one peer. Calls may run in parallel; each has its
 /// own connection.

@@ -5,10 +5,8 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::credentials;
 use crate::fault::ConfigError;
 use crate::limits::{ID_LEN_MAX, TIMEOUT_MAX};
-use crate::source::Protocol;
 
 /// One KME and how to reach it.
 #[derive(Clone, Debug)]
@@ -31,6 +29,16 @@ pub struct ClientConfig {
     pub timeout: Duration,
     /// The form of the requests for keys.
     pub form: Form,
+}
+
+/// The protocol of a KME.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// ETSI GS QKD 014.
+    #[default]
+    Etsi014,
+    /// SKIP, draft-cisco-skip.
+    Skip,
 }
 
 /// The two forms of "Get key" and "Get key with key IDs".
@@ -60,18 +68,6 @@ pub(crate) struct SkipUrls {
 const API: [&str; 3] = ["api", "v1", "keys"];
 
 impl ClientConfig {
-    /// Returns all mistakes in values and files that can be found without the KME.
-    #[must_use]
-    pub fn mistakes(&self, protocol: Protocol) -> Vec<ConfigError> {
-        let urls = match protocol {
-            Protocol::Etsi014 => self.urls().err(),
-            Protocol::Skip => self.skip_urls().err(),
-        };
-        urls.into_iter()
-            .chain(credentials::mistakes(self))
-            .collect()
-    }
-
     /// Checks everything except the files, and builds the URLs.
     pub(crate) fn urls(&self) -> Result<Urls, ConfigError> {
         self.check()?;

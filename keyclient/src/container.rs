@@ -3,14 +3,17 @@
 //! KMEs in the field send keys in any order, with their own extra fields, with `key_ID`s in another
 //! case, with fewer or more keys than requested, and sometimes with the same key twice.
 
+use kme_api::KeyBytes;
+use kme_api::etsi014::{DeliveredKey, Delivery};
 use serde::Deserialize;
+use serde_json::Value;
 use wire::KeyId;
 
-use crate::error::{Call, Error};
+use crate::call::Call;
+use crate::error::Error;
 use crate::fault::{KmeFault, Message};
-use crate::model::DeliveredKey;
-use crate::model::lenient::Delivery;
-use crate::secret::KeyBytes;
+use crate::text::Texts;
+use crate::words;
 
 /// A key with its name. No `Debug` and no `Clone`; wiped on drop.
 pub struct Key {
@@ -64,7 +67,17 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(
 
 /// The words of a reply that reports success but holds no key. `None` for any other structure.
 pub(crate) fn no_key(json: &[u8]) -> Option<Message> {
-    parse::<Delivery>(json, "").ok()?.no_key()
+    no_key_in(&parse(json, "").ok()?)
+}
+
+/// The words of the KME, if this container is its way to say that it has no key.
+fn no_key_in(delivery: &Delivery) -> Option<Message> {
+    if !delivery.has_no_elements() {
+        return None;
+    }
+    let texts = Texts::of_json(&Value::Object(delivery.messages().clone()));
+    let message = words::judge(&texts, 200).message;
+    (delivery.is_list_or_empty() || !message.as_str().is_empty()).then_some(message)
 }
 
 /// Returns the keys of a container, all checked. `enc_keys` may deliver fewer keys than requested,
@@ -72,7 +85,7 @@ pub(crate) fn no_key(json: &[u8]) -> Option<Message> {
 pub(crate) fn keys(json: &[u8], asked: Asked<'_>) -> Result<Vec<Key>, KmeFault> {
     let what = "key container";
     let delivery: Delivery = parse(json, what)?;
-    if let Some(message) = delivery.no_key() {
+    if let Some(message) = no_key_in(&delivery) {
         let call = match asked {
             Asked::Any { .. } => Call::EncKeys,
             Asked::These(_) => Call::DecKeys,

@@ -3,11 +3,11 @@
 //! No variant holds key material or a reply's text, except for the `message` of the KME's error
 //! body, which is cut to [`MESSAGE_CHARS_MAX`](crate::limits::MESSAGE_CHARS_MAX).
 
-use core::fmt;
 use std::sync::Arc;
 
 use wire::KeyId;
 
+use crate::call::Call;
 use crate::fault::{CertificateFault, ConfigError, KmeFault, NetworkFault};
 
 /// The reason for missing keys.
@@ -114,41 +114,6 @@ pub enum Complaint {
     BadKey,
 }
 
-/// A method of ETSI GS QKD 014 or of SKIP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
-    /// Get status.
-    Status,
-    /// Get key.
-    EncKeys,
-    /// Get key with key IDs.
-    DecKeys,
-    /// SKIP: the capabilities of the key provider.
-    SkipCapabilities,
-    /// SKIP: a fresh key.
-    SkipKey,
-    /// SKIP: the key of an ID.
-    SkipKeyById,
-}
-
-impl Call {
-    /// Returns the bit of this call in a set of calls.
-    pub(crate) fn bit(self) -> u8 {
-        1 << self as u8
-    }
-
-    /// True if the call brings keys.
-    pub(crate) fn brings_keys(self) -> bool {
-        !matches!(self, Self::Status | Self::SkipCapabilities)
-    }
-
-    /// True if the call requests a key by its name. The KME forgets such a key once it has
-    /// answered.
-    pub(crate) fn names_a_key(self) -> bool {
-        matches!(self, Self::DecKeys | Self::SkipKeyById)
-    }
-}
-
 impl Error {
     /// Returns the side that must fix the problem.
     #[must_use]
@@ -253,18 +218,5 @@ impl Error {
             } if message.names_our_mistake() => Retry::Never,
             Self::Kme { .. } => Retry::Later,
         }
-    }
-}
-
-impl fmt::Display for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Status => "status",
-            Self::EncKeys => "enc_keys",
-            Self::DecKeys => "dec_keys",
-            Self::SkipCapabilities => "SKIP capabilities",
-            Self::SkipKey => "SKIP key",
-            Self::SkipKeyById => "SKIP key by ID",
-        })
     }
 }

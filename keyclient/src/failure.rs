@@ -13,7 +13,7 @@ use crate::fault::{CertificateFault, KmeFault, NetworkFault};
 use crate::limits::BODY_OCTETS_MAX;
 use crate::own::OwnCertificate;
 
-/// What a KME must offer in TLS.
+/// The TLS versions and algorithms that a KME must offer.
 const OFFER: &str = "TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, \
                      and key exchange by one of the groups X25519, P-256 and P-384";
 

@@ -5,15 +5,15 @@ use core::time::Duration;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use wire::{KeyId, KeyIdError};
-
-use crate::error::Call;
-use crate::limits::MESSAGE_CHARS_MAX;
-use crate::model::{
+use kme_api::KeyTextError;
+use kme_api::etsi014::{
     EXTENSION_NOT_HANDLED, EXTENSION_NOT_MET, EXTENSION_NOT_SUPPORTED, SIZE_NOT_MULTIPLE_OF_8,
 };
+use wire::{KeyId, KeyIdError};
+
+use crate::call::Call;
+use crate::limits::MESSAGE_CHARS_MAX;
 use crate::own::OwnCertificate;
-use crate::secret::KeyTextError;
 
 /// A wrong value of [`ClientConfig`](crate::ClientConfig), or a wrong file named there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -370,7 +370,7 @@ fn needed(host: &str) -> &'static str {
     }
 }
 
-/// Who answers in the place of the KME with this status, and the fix.
+/// Returns the server that answers in the place of the KME with this status, and the fix.
 fn stand_in(status: u16) -> (&'static str, &'static str) {
     match status {
         304 => ("a cache", "have it pass every request on to the KME"),

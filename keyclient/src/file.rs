@@ -1,7 +1,7 @@
 //! Files that a configuration names: read completely, without blocking, and private if secret.
 //!
 //! A FIFO or a device instead of a file could block its reader forever, or act when it is opened.
-//! So the type is checked before open, the open does not block, and the type is checked again.
+//! Therefore the type is checked before and after open, and the open does not block.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::body::Body;
+use crate::call::Call;
 use crate::config::ClientConfig;
-use crate::error::{Call, Error};
+use crate::error::Error;
 use crate::exchange::{self, Exchange, Question};
 use crate::failure::{Failure, Reading};
 use crate::fault::{KmeFault, Message};

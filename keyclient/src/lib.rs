@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod call;
 mod client;
 mod config;
 mod connection;
@@ -38,13 +39,11 @@ mod kme;
 pub mod limits;
 mod line;
 mod memory;
-pub mod model;
 mod own;
 mod pem;
 mod preference;
 mod reply;
-mod secret;
-pub mod skip;
+mod skip;
 mod source;
 mod sources;
 mod text;
@@ -53,13 +52,14 @@ mod verdict;
 mod watch;
 mod words;
 
+pub use call::Call;
 pub use client::Client;
-pub use config::{ClientConfig, Form};
+pub use config::{ClientConfig, Form, Protocol};
 pub use container::Key;
-pub use error::{Blame, Call, Complaint, Error, Retry};
+pub use error::{Blame, Complaint, Error, Retry};
 pub use fault::{CertificateFault, ConfigError, KmeFault, Message, NetworkFault};
+pub use kme_api::{KeyBytes, KeyTextError, SecretText};
 pub use own::OwnCertificate;
-pub use secret::{KeyBytes, KeyTextError, SecretText};
 pub use skip::SkipClient;
-pub use source::{KeySource, Protocol};
+pub use source::KeySource;
 pub use sources::{Pace, SourceConfig, SourceHealth, Sources};

@@ -2,15 +2,10 @@
 
 use core::time::Duration;
 
+use kme_api::limits::KEY_TEXT_MAX;
+
 /// Most keys in one call. Every prefetched key is a key at risk, so a few suffice.
 pub const KEYS_PER_CALL_MAX: usize = 64;
-/// Bits of the longest accepted key: four times the need of the longest SAK, salt and key check
-/// value.
-pub const KEY_BITS_MAX: u32 = 4096;
-/// Octets of the longest accepted key.
-pub const KEY_OCTETS_MAX: usize = KEY_BITS_MAX as usize / 8;
-/// Characters of the longest key text (base64, padded).
-pub const KEY_TEXT_MAX: usize = KEY_OCTETS_MAX.div_ceil(3) * 4;
 /// Octets of a reply's body. A longer body is refused while it is read.
 pub const BODY_OCTETS_MAX: usize = 256 * 1024;
 /// Octets that a reply may announce as its body. Blanks after the JSON may exceed
@@ -64,7 +59,6 @@ const OCTETS_AROUND_KEY: usize = 2048;
 
 const _: () = {
     assert!(KEYS_PER_CALL_MAX * (KEY_TEXT_MAX + OCTETS_AROUND_KEY) <= BODY_OCTETS_MAX);
-    assert!(KEY_BITS_MAX.is_multiple_of(8));
     // The return to the first KME takes longer than the failover.
     assert!(QUARANTINE.as_millis() >= PROBE_EVERY.as_millis() * PROBES_TO_RETURN as u128);
     assert!(PROBES_TO_RETURN > FAILURES_TO_LEAVE);

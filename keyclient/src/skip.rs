@@ -6,18 +6,16 @@
 //! that the draft also allows are not supported. `/entropy` is not used. SKIP does not state a
 //! key's origin, so such keys carry no label.
 
+use kme_api::skip::{Capabilities, SkipKey};
 use wire::KeyId;
 
+use crate::call::Call;
 use crate::config::{ClientConfig, SkipUrls};
 use crate::container::{self, Key};
-use crate::error::{Call, Error};
+use crate::error::Error;
 use crate::exchange::Question;
 use crate::fault::KmeFault;
 use crate::kme::Kme;
-
-pub mod model;
-
-use model::{Capabilities, SkipKey};
 
 /// A client of one key provider, for the keys shared with one peer.
 pub struct SkipClient {

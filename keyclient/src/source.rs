@@ -2,22 +2,14 @@
 
 use wire::KeyId;
 
+use crate::call::Call;
 use crate::client::{Client, bug};
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, Protocol};
 use crate::container::Key;
-use crate::error::{Call, Error};
-use crate::fault::{KmeFault, Message};
+use crate::credentials;
+use crate::error::Error;
+use crate::fault::{ConfigError, KmeFault, Message};
 use crate::skip::SkipClient;
-
-/// The protocol of a KME.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Protocol {
-    /// ETSI GS QKD 014.
-    #[default]
-    Etsi014,
-    /// SKIP, draft-cisco-skip.
-    Skip,
-}
 
 /// A client of one KME, with either protocol. Errors use the same terms, so the caller need not
 /// know the protocol.
@@ -38,6 +30,18 @@ impl KeySource {
             Protocol::Etsi014 => Self::Etsi014(Client::new(config)?),
             Protocol::Skip => Self::Skip(SkipClient::new(config)?),
         })
+    }
+
+    /// Returns all mistakes in values and files that can be found without the KME.
+    #[must_use]
+    pub fn mistakes(protocol: Protocol, config: &ClientConfig) -> Vec<ConfigError> {
+        let urls = match protocol {
+            Protocol::Etsi014 => config.urls().err(),
+            Protocol::Skip => config.skip_urls().err(),
+        };
+        urls.into_iter()
+            .chain(credentials::mistakes(config))
+            .collect()
     }
 
     /// Host and port of the KME, for log lines.

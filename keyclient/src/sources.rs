@@ -9,7 +9,7 @@
 //!
 //! A request gets one answer. The KME that is asked first has [`Pace::patience`] to answer. After
 //! that time or a failure the other KME is asked as well, and the first key that arrives is taken.
-//! So a dead or hanging KME costs a request `patience`, and only until the other KME is asked first
+//! A dead or hanging KME costs a request `patience`, and only until the other KME is asked first
 //! (see `preference`). A request ends at the latest after `patience` plus the time-out of one call.
 //!
 //! One key may be wasted: a key that arrives after the key of the other KME is dropped and wiped. A
@@ -23,14 +23,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::time::{Instant, sleep, timeout};
 use wire::KeyId;
 
-use crate::config::ClientConfig;
+use crate::call::Call;
+use crate::config::{ClientConfig, Protocol};
 use crate::container::Key;
-use crate::error::{Call, Error};
+use crate::error::Error;
 use crate::fault::KmeFault;
 use crate::limits::{LOOK_EVERY, PATIENCE, PROBE_EVERY, QUARANTINE, RELOAD_AGAIN};
 use crate::memory::Memory;
 use crate::preference::{Ending, Preference};
-use crate::source::{KeySource, Protocol};
+use crate::source::KeySource;
 use crate::watch::Watch;
 
 mod round;

@@ -1,34 +1,13 @@
 //! The texts in the body of a failure: JSON of any structure, a web page, XML or plain text.
 
+use kme_api::field_name::{self, MESSAGE_NAMES, message_rank};
 use serde_json::Value;
 
 /// Limit for the texts of one body.
 const TEXTS_MAX: usize = 64;
 
-/// Names under which servers put their message, in lower case without `_` and `-`. The most exact
-/// names come first.
-const NAMES: [&str; 16] = [
-    "message",
-    "errormessage",
-    "errordescription",
-    "description",
-    "detail",
-    "msg",
-    "reason",
-    "error",
-    "faultstring",
-    "title",
-    "cause",
-    "text",
-    "info",
-    "errorcode",
-    "code",
-    "status",
-];
-/// Rank of the last name that is used only for messages (`error`).
-const SURE: usize = 7;
-/// Rank of a text under any other name.
-const LAST: usize = NAMES.len();
+/// Rank of a text under a name that servers do not use for messages.
+const LAST: usize = MESSAGE_NAMES.len();
 
 /// The texts of a body.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -83,22 +62,6 @@ impl Texts {
     }
 }
 
-/// True if a field of this name holds a message, also in a reply that is no failure.
-pub(crate) fn names_a_message(name: &str) -> bool {
-    let one = name.strip_suffix('s').unwrap_or(name);
-    rank(one).is_some_and(|rank| rank <= SURE)
-}
-
-fn rank(name: &str) -> Option<usize> {
-    NAMES.iter().position(|known| *known == name)
-}
-
-/// A name in lower case without `_` and `-`.
-pub(crate) fn plain_name(name: &str) -> String {
-    let letters = name.chars().filter(|c| !matches!(c, '_' | '-'));
-    letters.map(|c| c.to_ascii_lowercase()).collect()
-}
-
 /// Collects the strings of a JSON value. The parser limits the depth.
 fn walk<'a>(value: &'a Value, above: usize, found: &mut Vec<(usize, &'a str)>) {
     match value {
@@ -110,10 +73,10 @@ fn walk<'a>(value: &'a Value, above: usize, found: &mut Vec<(usize, &'a str)>) {
         Value::Array(elements) => elements.iter().for_each(|e| walk(e, above, found)),
         Value::Object(members) => {
             for (name, value) in members {
-                let name = plain_name(name);
+                let name = field_name::plain(name);
                 // Never quote what may be a key.
                 if !matches!(name.as_str(), "key" | "keys") {
-                    walk(value, rank(&name).unwrap_or(LAST), found);
+                    walk(value, message_rank(&name).unwrap_or(LAST), found);
                 }
             }
         }
@@ -134,7 +97,7 @@ fn of_page(text: &str, kind: &str) -> Texts {
             continue; // no tag
         };
         let tag = tag.split([' ', '/', '\t']).next().unwrap_or_default();
-        let tag = plain_name(tag);
+        let tag = field_name::plain(tag);
         hidden = match tag.as_str() {
             "script" | "style" => true,
             "" => hidden && !["/script", "/style"].iter().any(|end| begins(piece, end)),
@@ -147,7 +110,7 @@ fn of_page(text: &str, kind: &str) -> Texts {
         let rank = match tag.as_str() {
             "title" => 0,
             "h1" => 1,
-            tag if xml => rank(tag).unwrap_or(LAST - 1),
+            tag if xml => message_rank(tag).unwrap_or(LAST - 1),
             _ => LAST,
         };
         found.push((rank, decoded(&text)));

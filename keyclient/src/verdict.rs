@@ -4,7 +4,7 @@
 //! front of a KME answer with their own web pages. So the text counts as well.
 
 use crate::body::Body;
-use crate::error::Call;
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::fault::{CertificateFault, KmeFault, Message};
 use crate::own::OwnCertificate;

@@ -51,7 +51,7 @@ const NOT_HERE: [&str; 13] = [
 /// Words for keys.
 const KEYS: [&str; 6] = ["key", "keys", "keystore", "keypool", "keyid", "keyids"];
 
-/// What a reply says in words.
+/// The meaning of the words in a reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Words {
     /// The text to show.

@@ -6,9 +6,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keyclient::model::{DeliveredKey, KeyContainer};
-use keyclient::skip::model::SkipKey;
 use keyclient::{KeyBytes, SecretText};
+use kme_api::etsi014::{DeliveredKey, KeyContainer};
+use kme_api::skip::SkipKey;
 
 /// The search pattern: a sequence of octets that no other part of a test program produces.
 const KEY: [u8; 32] = *b"\xf0the key that must not linger!\xf1\xf2";

@@ -10,11 +10,12 @@ use axum::extract::{Extension, Path, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use keyclient::model::{ORIGIN, Status};
+use kme_api::etsi014::{ORIGIN, Status};
 use wire::KeyId;
 
 use crate::body::body;
 use crate::config::KmeConfig;
+use crate::deliveries::Origin;
 use crate::faults::{Calls, Fault, Faults};
 use crate::link::Link;
 use crate::quiet::{Kind, Quiet};
@@ -22,7 +23,6 @@ use crate::refusal::Refusal;
 use crate::reply;
 use crate::request::{EncCall, key_id_from_query, key_ids_from_body};
 use crate::store::{EncRequest, StoredKey};
-use crate::supply::Origin;
 use crate::tally::Requests;
 
 /// The SAE that the client certificate names, if this KME serves it.

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::limits;
-use crate::supply::Supply;
 
 /// One KME: its name, its address, its certificate and its SAEs.
 #[derive(Clone, Debug)]
@@ -82,7 +81,8 @@ pub struct ConfigError {
     pub fix: String,
 }
 
-fn refuse<T>(
+/// An error about a field.
+pub(crate) fn refuse<T>(
     field: &'static str,
     value: impl ToString,
     fix: impl Into<String>,
@@ -143,23 +143,6 @@ impl LinkConfig {
                 "reserved_life",
                 "0",
                 "give the slave time to fetch a key, such as 600 s",
-            );
-        }
-        Ok(())
-    }
-}
-
-impl Supply {
-    /// Checks the interval between blocks.
-    ///
-    /// # Errors
-    /// The interval between two blocks is zero.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        if self.block_every.is_zero() {
-            return refuse(
-                "block_every",
-                "0",
-                "give the time between two blocks of key",
             );
         }
         Ok(())

@@ -2,7 +2,7 @@
 //! 014 server over mutual TLS, and on demand a SKIP server over the same keys.
 //!
 //! ```text
-//! Supply ─ blocks ─▶ Store ◀─ enc_keys ─ KME A ◀─ mutual TLS ─ SAE A (master)
+//! Deliveries ─ blocks ─▶ Store ◀─ enc_keys ─ KME A ◀─ mutual TLS ─ SAE A (master)
 //!  (supply)         (store)  ─ dec_keys ─▶ KME B ─ mutual TLS ─▶ SAE B (slave)
 //! ```
 //!
@@ -14,7 +14,7 @@
 //! ```no_run
 //! # async fn lab() -> Result<(), Box<dyn std::error::Error>> {
 //! use kme::pki::{LabPki, make_lab_pki};
-//! use kme::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, Supply};
+//! use kme::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, Deliveries};
 //! use std::{path::Path, time::Duration};
 //!
 //! let pki = Path::new("pki");
@@ -28,7 +28,7 @@
 //!     sae_ids: vec![sae.into()],
 //!     identity: SaeIdentity::CommonName,
 //! };
-//! let supply = Supply {
+//! let supply = Deliveries {
 //!     block_bits: 1_000_000,
 //!     block_every: Duration::from_secs(100),
 //!     blocks_at_start: 1,
@@ -42,7 +42,7 @@
 //! # }
 //! ```
 //!
-//! Responsibilities: `store` owns the keys, `supply` their arrival, `api` and `skip` the meaning of
+//! Responsibilities: `store` owns the keys, `deliveries` their arrival, `api` and `skip` the meaning of
 //! a request, `server` the sockets and TLS, `places` the connection limits, this file the tasks and
 //! the clock.
 #![forbid(unsafe_code)]
@@ -50,6 +50,7 @@
 mod api;
 mod body;
 mod config;
+mod deliveries;
 pub mod entropy;
 pub mod faults;
 mod head;
@@ -67,10 +68,8 @@ mod server;
 mod shares;
 mod skip;
 pub mod store;
-mod supply;
 mod tally;
 mod tls;
-mod whole;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -81,9 +80,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use config::{ConfigError, KmeConfig, LinkConfig, SaeIdentity, check_kmes};
+pub use deliveries::{Deliveries, Origin, Source};
 pub use key_bytes::KeyBytes;
 pub use refusal::Refusal;
-pub use supply::{Origin, Source, Supply};
 pub use tally::Requests;
 pub use tls::TlsError;
 
@@ -187,7 +186,7 @@ impl Kmes {
     pub async fn start(
         configs: Vec<KmeConfig>,
         link: LinkConfig,
-        supply: Supply,
+        supply: Deliveries,
     ) -> Result<Self, StartError> {
         Self::start_with(configs, link, supply, Entropy::system()).await
     }
@@ -200,7 +199,7 @@ impl Kmes {
     pub async fn start_with(
         configs: Vec<KmeConfig>,
         link: LinkConfig,
-        supply: Supply,
+        supply: Deliveries,
         entropy: Entropy,
     ) -> Result<Self, StartError> {
         check_kmes(&configs)?;

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::config::{KmeConfig, LinkConfig};
+use crate::deliveries::{Deliveries, Source};
 use crate::entropy::{Entropy, EntropyError};
 use crate::limits::FILL_SLEEP_MAX;
 use crate::store::Store;
-use crate::supply::{Source, Supply};
 use crate::{Origin, Snapshot};
 
 /// State shared by the KMEs of a link and the fill timer.
 pub(crate) struct Link {
     started: Instant,
-    supply: Supply,
+    supply: Deliveries,
     /// One lock for both, never held across an await or IO.
     inner: Mutex<Inner>,
     seats: Vec<Seat>,
@@ -37,7 +37,7 @@ impl Link {
     pub(crate) fn new(
         kmes: &[KmeConfig],
         config: LinkConfig,
-        supply: Supply,
+        supply: Deliveries,
         entropy: Entropy,
     ) -> Result<Self, EntropyError> {
         let seat = |kme: &KmeConfig, sae: &String| Seat {

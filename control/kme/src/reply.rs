@@ -7,8 +7,8 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use keyclient::SecretText;
-use keyclient::model::{DeliveredKey, ErrorBody, KeyContainer, Status};
+use kme_api::SecretText;
+use kme_api::etsi014::{DeliveredKey, ErrorBody, KeyContainer, Status};
 use serde::Serialize;
 use zeroize::Zeroizing;
 

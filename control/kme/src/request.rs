@@ -6,7 +6,8 @@
 
 use axum::extract::Query;
 use axum::http::Uri;
-use keyclient::model::KeyIds;
+use kme_api::etsi014::{KeyIds, KeyRequest};
+use kme_api::whole;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
@@ -14,23 +15,12 @@ use wire::KeyId;
 
 use crate::limits::QUOTE_CHARS_MAX;
 use crate::refusal::Refusal;
-use crate::whole::{self, Whole};
 
 /// "Get key", parsed. `None` stands for the KME's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EncCall {
     pub(crate) number: Option<u64>,
     pub(crate) size_bits: Option<u64>,
-}
-
-/// The body of "Get key". `null` counts as absent.
-#[derive(Deserialize)]
-struct EncBody {
-    number: Option<Whole>,
-    size: Option<Whole>,
-    #[serde(rename = "additional_slave_SAE_IDs")]
-    slaves: Option<Vec<String>>,
-    extension_mandatory: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -71,18 +61,18 @@ impl EncCall {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        let request: EncBody = json(body)?;
+        let request: KeyRequest = json(body)?;
         let mandatory = request.extension_mandatory.unwrap_or_default();
         if !is_empty(&mandatory) {
             return Err(Refusal::ExtensionMandatory);
         }
-        let slaves = request.slaves.unwrap_or_default();
+        let slaves = request.additional_slave_sae_ids;
         if !slaves.is_empty() {
             return Err(Refusal::Multicast(slaves.len()));
         }
         Ok(Self {
-            number: request.number.map(|Whole(number)| number),
-            size_bits: request.size.map(|Whole(bits)| bits),
+            number: request.number,
+            size_bits: request.size,
         })
     }
 }

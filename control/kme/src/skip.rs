@@ -15,9 +15,9 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use keyclient::SecretText;
-use keyclient::model::ErrorBody;
-use keyclient::skip::model::{Capabilities, SkipKey};
+use kme_api::etsi014::ErrorBody;
+use kme_api::skip::{Capabilities, SkipKey};
+use kme_api::{SecretText, whole};
 use serde::Deserialize;
 use wire::KeyId;
 
@@ -28,7 +28,6 @@ use crate::refusal::Refusal;
 use crate::reply;
 use crate::request::EncCall;
 use crate::store::StoredKey;
-use crate::whole;
 
 /// Returns the routes, for a server that adds a [`Caller`] to each request.
 pub(crate) fn router(api: Arc<Api>) -> Router {

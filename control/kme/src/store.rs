@@ -7,7 +7,7 @@
 //! and is wiped. At any time, in bits: offered = overflow + in pool + reserved + delivered +
 //! expired.
 //!
-//! The store does not depend on the origin of the bits (`supply`) or on HTTP (`api`).
+//! The store does not depend on the origin of the bits (`deliveries`) or on HTTP (`api`).
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;

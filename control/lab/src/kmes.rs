@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kme::entropy::Entropy;
 use kme::faults::Faults;
-use kme::{Kmes, LinkConfig, Origin, Supply};
+use kme::{Deliveries, Kmes, LinkConfig, Origin};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::folder::{Folder, kme_id};
@@ -105,7 +105,7 @@ async fn start(
     entropy: Entropy,
 ) -> io::Result<(Kmes, [Faults; 2])> {
     let configs = Site::BOTH.map(|site| folder.kme(site, addresses[site.index()]));
-    let supply = Supply {
+    let supply = Deliveries {
         block_bits: 1_000_000,
         block_every: Duration::from_secs(10),
         blocks_at_start: 1,

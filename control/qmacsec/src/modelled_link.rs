@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use kme::{Kmes, Origin, Supply};
+use kme::{Deliveries, Kmes, Origin};
 use qkd::channel::Fibre;
 use qkd::optimise::{Objective, optimise_modulation};
 use qkd::preset::{Preset, UnknownPreset};
@@ -36,12 +36,12 @@ impl ModelledLink {
 
     /// Returns the key supply of the link for its KMEs.
     #[must_use]
-    pub fn supply(&self, blocks_at_start: u32) -> Supply {
+    pub fn supply(&self, blocks_at_start: u32) -> Deliveries {
         let supply = qkd::supply::Supply::of(&self.link);
         if let Some(no_key) = self.no_key() {
             warn!("{no_key}");
         }
-        Supply {
+        Deliveries {
             block_bits: supply.block_bits,
             block_every: supply.block_period,
             blocks_at_start,

@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+use keyclient::KeySource;
 use port::PortError;
 use port::iface::Interface;
 
@@ -81,7 +82,7 @@ impl Look<'_> {
         // Without a peer no keys are needed.
         if let [_] = self.config.peer.as_slice() {
             for source in source_configs(self.config) {
-                for mistake in source.client.mistakes(source.protocol) {
+                for mistake in KeySource::mistakes(source.protocol, &source.client) {
                     mistakes.add(in_config(self.file, self.config, mistake));
                 }
             }

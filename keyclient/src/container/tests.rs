@@ -1,9 +1,9 @@
+use kme_api::SecretText;
+use kme_api::etsi014::{DeliveredKey, ErrorBody, KeyContainer, KeyIds, KeyRequest, Status};
 use proptest::prelude::{any, prop, proptest};
 use wire::KeyId;
 
 use super::{Asked, keys, parse};
-use crate::model::{ErrorBody, KeyContainer, KeyIds, KeyRequest, Status};
-use crate::secret::SecretText;
 
 /// Runs everything that reads a KME's octets. Any input gives a result, never a panic.
 fn read_as_everything(octets: &[u8]) -> usize {
@@ -68,7 +68,7 @@ proptest! {
         };
         let sent = (0..wanted.len()).rev().map(|n| {
             let key = SecretText::encode(&key(n));
-            crate::model::DeliveredKey::new(wanted[n].as_str(), key, None)
+            DeliveredKey::new(wanted[n].as_str(), key, None)
         });
         let container = KeyContainer { keys: sent.collect(), key_container_extension: None };
         let body = serde_json::to_vec(&container).unwrap();

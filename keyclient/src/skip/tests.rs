@@ -1,8 +1,8 @@
 use super::key;
-use super::model::Capabilities;
-use crate::error::Call;
+use crate::call::Call;
 use crate::fault::{KmeFault, Message};
-use crate::secret::KeyTextError;
+use kme_api::KeyTextError;
+use kme_api::skip::Capabilities;
 
 const ID: &str = "1726e9ae76234fb1dd1283d4dca1911e";
 
@@ -46,7 +46,7 @@ fn what_is_no_key_is_named_and_never_quoted() {
             "{hex}: {fault}"
         );
     }
-    let long = "ab".repeat(crate::limits::KEY_OCTETS_MAX + 1);
+    let long = "ab".repeat(kme_api::limits::KEY_OCTETS_MAX + 1);
     let fault = fault(&format!(r#"{{"keyId":"{ID}","key":"{long}"}}"#));
     assert!(matches!(fault, KmeFault::BadKey(_, KeyTextError::TooLong)));
 }

@@ -59,7 +59,7 @@ async fn what_is_no_container_is_refused() {
 
 #[tokio::test]
 async fn statuses_say_what_to_do() {
-    use keyclient::model::{KEYS_NOT_FOUND, SIZE_NOT_MULTIPLE_OF_8};
+    use kme_api::etsi014::{KEYS_NOT_FOUND, SIZE_NOT_MULTIPLE_OF_8};
     let said = |status, text: &str| Answer::json(status, &format!(r#"{{"message":"{text}"}}"#));
     // answer, enc_keys: (blame, retry), dec_keys: (blame, retry)
     let cases = [

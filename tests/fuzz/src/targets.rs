@@ -166,7 +166,7 @@ pub(crate) fn rekey_frame(data: &[u8]) {
 /// Any octets parse as an ETSI 014 reply or are refused. A parsed reply can be written and parsed
 /// again.
 pub(crate) fn etsi014_json(data: &[u8]) {
-    use keyclient::model::{ErrorBody, KeyContainer, KeyIds, KeyRequest, Status};
+    use kme_api::etsi014::{ErrorBody, KeyContainer, KeyIds, KeyRequest, Status};
     macro_rules! again {
         ($kind:ty) => {
             if let Ok(value) = serde_json::from_slice::<$kind>(data) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kme::entropy::Entropy;
 use kme::store::{EncRequest, Store};
-use kme::{LinkConfig, Refusal, Source, Supply};
+use kme::{Deliveries, LinkConfig, Refusal, Source};
 use rekey::{KeyFailure, Origin, QkdKey};
 use wire::KeyId;
 
@@ -173,7 +173,7 @@ fn link(seed: u64, now: Duration, plan: &KmePlan) -> (Store, Source) {
         rng.fill(out);
         Ok(())
     });
-    let supply = Supply {
+    let supply = Deliveries {
         block_bits: plan.block_bits,
         block_every: plan.block_every,
         blocks_at_start: plan.blocks_at_start,

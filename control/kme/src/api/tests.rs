@@ -1,8 +1,8 @@
 use super::{Api, Caller};
 use crate::config::{KmeConfig, LinkConfig, SaeIdentity};
+use crate::deliveries::{Deliveries, Origin};
 use crate::entropy::Entropy;
 use crate::link::Link;
-use crate::supply::{Origin, Supply};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn a_certificate_must_name_one_of_our_saes() {
         sae_ids: vec!["sae-a".into(), "sae-b".into()],
         identity: SaeIdentity::SanDns,
     };
-    let supply = Supply {
+    let supply = Deliveries {
         block_bits: 0,
         block_every: Duration::from_secs(1),
         blocks_at_start: 0,

@@ -1,5 +1,4 @@
 use super::{KmeConfig, LinkConfig, SaeIdentity, check_kmes};
-use crate::supply::{Origin, Supply};
 use std::time::Duration;
 
 fn kme(id: &str, saes: &[&str]) -> KmeConfig {
@@ -48,20 +47,6 @@ fn every_bad_link_value_is_named() {
         assert_eq!(error.field, field, "{error}");
         assert!(!error.fix.is_empty());
     }
-}
-
-#[test]
-fn blocks_need_time_between_them() {
-    let origin = Origin::Modelled;
-    let mut supply = Supply {
-        block_bits: 1,
-        block_every: Duration::ZERO,
-        blocks_at_start: 0,
-        origin,
-    };
-    assert_eq!(supply.check().unwrap_err().field, "block_every");
-    supply.block_every = Duration::from_nanos(1);
-    assert_eq!(supply.check(), Ok(()));
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::world::{World, kme, supply, until};
 use crate::pki::{LabPki, make_lab_pki};
-use crate::{Kmes, LinkConfig, Origin, StartError, Supply};
+use crate::{Deliveries, Kmes, LinkConfig, Origin, StartError};
 
 #[tokio::test]
 async fn blocks_arrive_while_the_kmes_run() {
-    let blocks = Supply {
+    let blocks = Deliveries {
         block_bits: 2560,
         block_every: Duration::from_millis(200),
         blocks_at_start: 1,

@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::pki::{LabPki, make_lab_pki};
-use crate::{KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity, Supply};
+use crate::{Deliveries, KmeConfig, Kmes, LinkConfig, Origin, SaeIdentity};
 
 pub(super) struct World {
     pub(super) kmes: Kmes,
@@ -56,8 +56,8 @@ pub(super) fn not_found() -> Answer {
 }
 
 /// This number of keys of 256 bits at the start, then none for an hour.
-pub(super) fn supply(keys: u64) -> Supply {
-    Supply {
+pub(super) fn supply(keys: u64) -> Deliveries {
+    Deliveries {
         block_bits: keys * 256,
         block_every: Duration::from_secs(3600),
         blocks_at_start: 1,
@@ -79,11 +79,11 @@ pub(super) fn kme(dir: &Path, id: &str, saes: &[&str]) -> KmeConfig {
 
 impl World {
     /// Starts KME A with SAE A and KME B with SAE B.
-    pub(super) async fn two(supply: Supply) -> Self {
+    pub(super) async fn two(supply: Deliveries) -> Self {
         Self::with(supply, LinkConfig::default(), SaeIdentity::CommonName).await
     }
 
-    pub(super) async fn with(supply: Supply, link: LinkConfig, identity: SaeIdentity) -> Self {
+    pub(super) async fn with(supply: Deliveries, link: LinkConfig, identity: SaeIdentity) -> Self {
         Self::start(supply, link, |dir| {
             let with = |config| KmeConfig { identity, ..config };
             vec![
@@ -95,7 +95,7 @@ impl World {
     }
 
     /// Starts one KME that serves both SAEs.
-    pub(super) async fn one(supply: Supply) -> Self {
+    pub(super) async fn one(supply: Deliveries) -> Self {
         let kmes = |dir: &Path| vec![kme(dir, "kme-a", &["sae-a", "sae-b"])];
         Self::start(supply, LinkConfig::default(), kmes).await
     }
@@ -109,7 +109,7 @@ impl World {
     }
 
     async fn start(
-        supply: Supply,
+        supply: Deliveries,
         link: LinkConfig,
         configs: impl Fn(&Path) -> Vec<KmeConfig>,
     ) -> Self {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use keyclient::{ClientConfig, Form, Pace, Protocol, SourceConfig, Sources};
 use kme::faults::{Calls, Fault, Times};
 use kme::pki::{LabPki, make_lab_pki};
-use kme::{KmeConfig, Kmes, LinkConfig, SaeIdentity, Supply};
+use kme::{Deliveries, KmeConfig, Kmes, LinkConfig, SaeIdentity};
 use rekey::{KeyFailure, QkdKey};
 use wire::KeyId;
 
@@ -23,7 +23,7 @@ async fn link(pki: &Path) -> Kmes {
         sae_ids: vec![sae.into()],
         identity: SaeIdentity::CommonName,
     };
-    let supply = Supply {
+    let supply = Deliveries {
         block_bits: 256 * 1000,
         block_every: Duration::from_secs(3600),
         blocks_at_start: 1,

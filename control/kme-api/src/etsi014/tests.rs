@@ -79,13 +79,9 @@ fn key_request_ignores_what_the_standard_does_not_know() {
         "extension_mandatory": null, "extension_optional": [{"acme_x": 1}]}"#;
     let request: KeyRequest = from_str(text).unwrap();
     assert_eq!((request.number, request.size), (Some(2), None));
-    assert!(request.extension_mandatory.is_empty());
-    assert_eq!(request.extension_optional.len(), 1);
-    for wrong in [
-        r#"{"number": -1}"#,
-        r#"{"size": "256"}"#,
-        r#"{"extension_mandatory": 1}"#,
-    ] {
+    assert_eq!(request.extension_mandatory, None);
+    assert_eq!(request.extension_optional, Some(json!([{"acme_x": 1}])));
+    for wrong in [r#"{"number": -1}"#, r#"{"size": "256"}"#] {
         assert!(from_str::<KeyRequest>(wrong).is_err(), "{wrong}");
     }
 }

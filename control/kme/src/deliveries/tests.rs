@@ -1,4 +1,4 @@
-use super::{Origin, Source, Supply};
+use super::{Deliveries, Origin, Source};
 use crate::config::LinkConfig;
 use crate::entropy::{Entropy, EntropyError};
 use crate::store::Store;
@@ -9,9 +9,9 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn supply(block_bits: u64, every_ms: u64, blocks_at_start: u32) -> Supply {
+fn supply(block_bits: u64, every_ms: u64, blocks_at_start: u32) -> Deliveries {
     let origin = Origin::Modelled;
-    Supply {
+    Deliveries {
         block_bits,
         block_every: ms(every_ms),
         blocks_at_start,
@@ -83,4 +83,18 @@ proptest! {
             prop_assert_eq!(source.next_block_at(), ms((now / every + 1) * every));
         }
     }
+}
+
+#[test]
+fn blocks_need_time_between_them() {
+    let origin = Origin::Modelled;
+    let mut supply = Deliveries {
+        block_bits: 1,
+        block_every: Duration::ZERO,
+        blocks_at_start: 0,
+        origin,
+    };
+    assert_eq!(supply.check().unwrap_err().field, "block_every");
+    supply.block_every = Duration::from_nanos(1);
+    assert_eq!(supply.check(), Ok(()));
 }

@@ -1,15 +1,16 @@
 //! The JSON of ETSI GS QKD 014 V1.1.1, clause 6: names and case are those of the standard.
 //!
-//! Reading is lenient: unknown fields are ignored, `null` counts as left out, extensions may have
-//! any structure, and numbers of a status may be text. Writing is strict: optional fields that are
-//! not set are not written. This module does not judge values. The receiver does: the client checks
-//! that these are the requested keys, the KME checks that it can serve the request.
+//! Optional fields that are not set are not written. `null` counts as left out.
 
 use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::SecretText;
+use crate::{SecretText, whole};
+
+mod delivery;
+
+pub use delivery::Delivery;
 
 /// Message of a 400 when the requested size is not a multiple of 8 bits.
 pub const SIZE_NOT_MULTIPLE_OF_8: &str = "size shall be a multiple of 8";
@@ -72,10 +73,16 @@ pub struct Status {
 #[serde(default)]
 pub struct KeyRequest {
     /// Number of keys; 1 when left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "whole::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub number: Option<u64>,
     /// Bits of each key; the KME's `key_size` when left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "whole::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub size: Option<u64>,
     /// Further slave SAEs that shall be able to fetch the same keys.
     #[serde(
@@ -85,11 +92,12 @@ pub struct KeyRequest {
     )]
     pub additional_slave_sae_ids: Vec<String>,
     /// Extensions that the KME must understand and fulfil, or else refuse the request.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
-    pub extension_mandatory: Vec<Map<String, Value>>,
+    /// The standard has an array of objects, clients in the field send other structures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extension_mandatory: Option<Value>,
     /// Extensions that the KME may ignore.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
-    pub extension_optional: Vec<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extension_optional: Option<Value>,
 }
 
 /// Body of "Get key with key IDs", in the structured form that all KMEs accept.
@@ -247,7 +255,7 @@ where
 }
 
 /// Reads an ID as text. One KME in the field uses integers.
-pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => text,
         Value::Number(number) => number.to_string(),
@@ -273,8 +281,6 @@ fn whole(number: Option<u64>, float: Option<f64>) -> u64 {
         .or(float.filter(in_range).map(|float| float as u64))
         .unwrap_or(0)
 }
-
-pub(crate) mod lenient;
 
 #[cfg(test)]
 mod tests;

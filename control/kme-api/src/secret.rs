@@ -1,5 +1,5 @@
-//! Key material in the client: as text in a reply (base64 in ETSI GS QKD 014, hex in SKIP), and as
-//! octets for its user.
+//! Key material: as text in a reply (base64 in ETSI GS QKD 014, hex in SKIP), and as octets for its
+//! user.
 //!
 //! Neither type can be printed, cloned or compared by accident, and both are wiped when dropped.
 //! They do not wipe the copies in the read buffers of TLS and HTTP. Those are freed with the

@@ -1,5 +1,4 @@
-//! Key containers as KMEs send them: field names are read leniently, without a copy of a key. An
-//! element that is no key does not cost the others.
+//! Key containers as KMEs in the field send them. Reading makes no copy of a key.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -9,14 +8,13 @@ use serde_json::{Map, Value};
 
 use super::{DeliveredKey, KeyContainer, id};
 use crate::SecretText;
-use crate::fault::Message;
-use crate::text::{self, Texts};
-use crate::words;
+use crate::field_name;
 
-/// A reply that should be a key container.
+/// A reply that should be a key container. An element that is no key does not cost the others.
 #[derive(Default)]
-pub(crate) struct Delivery {
-    pub(crate) keys: Vec<DeliveredKey>,
+pub struct Delivery {
+    /// The keys.
+    pub keys: Vec<DeliveredKey>,
     /// Elements of `keys` that are no keys.
     malformed: usize,
     /// The reply has the field `keys`, possibly `null`.
@@ -24,19 +22,27 @@ pub(crate) struct Delivery {
     /// The reply has no field at all.
     empty: bool,
     /// The fields that hold a message.
-    said: Map<String, Value>,
+    messages: Map<String, Value>,
     extension: Option<Value>,
 }
 
 impl Delivery {
-    /// The words of the KME, if this is its way to say that it has no key.
-    pub(crate) fn no_key(&self) -> Option<Message> {
-        if !self.keys.is_empty() || self.malformed > 0 {
-            return None;
-        }
-        let texts = Texts::of_json(&Value::Object(self.said.clone()));
-        let message = words::judge(&texts, 200).message;
-        (self.listed || self.empty || !message.as_str().is_empty()).then_some(message)
+    /// True if the reply has no element of `keys`, not even a malformed one.
+    #[must_use]
+    pub fn has_no_elements(&self) -> bool {
+        self.keys.is_empty() && self.malformed == 0
+    }
+
+    /// True if the reply has the field `keys`, possibly `null`, or has no field at all.
+    #[must_use]
+    pub fn is_list_or_empty(&self) -> bool {
+        self.listed || self.empty
+    }
+
+    /// The fields that hold a message ([`field_name::names_a_message`]).
+    #[must_use]
+    pub fn messages(&self) -> &Map<String, Value> {
+        &self.messages
     }
 }
 
@@ -49,7 +55,7 @@ struct Id(String);
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Ok(Self(text::plain_name(&name)))
+        Ok(Self(field_name::plain(&name)))
     }
 }
 
@@ -111,8 +117,8 @@ impl<'de> Visitor<'de> for Container {
                     delivery.take(keys.unwrap_or_default())?;
                 }
                 "keycontainerextension" => delivery.extension = map.next_value()?,
-                name if text::names_a_message(name) => {
-                    delivery.said.insert(name.to_owned(), map.next_value()?);
+                name if field_name::names_a_message(name) => {
+                    delivery.messages.insert(name.to_owned(), map.next_value()?);
                 }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::config::{ConfigError, refuse};
 use crate::entropy::EntropyError;
 use crate::store::Store;
 
@@ -30,7 +31,7 @@ impl Origin {
 
 /// The deliveries of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Supply {
+pub struct Deliveries {
     /// Secret bits in one block. Zero: the link delivers no keys.
     pub block_bits: u64,
     /// Time between two blocks; not zero.
@@ -41,18 +42,33 @@ pub struct Supply {
     pub origin: Origin,
 }
 
-impl Supply {
+impl Deliveries {
     /// Returns the mean rate in bit/s.
     #[must_use]
     pub fn rate_bps(&self) -> f64 {
         self.block_bits as f64 / self.block_every.as_secs_f64()
+    }
+
+    /// Checks the interval between blocks.
+    ///
+    /// # Errors
+    /// The interval between two blocks is zero.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.block_every.is_zero() {
+            return refuse(
+                "block_every",
+                "0",
+                "give the time between two blocks of key",
+            );
+        }
+        Ok(())
     }
 }
 
 /// Deposits due blocks into a store.
 #[derive(Debug)]
 pub struct Source {
-    supply: Supply,
+    supply: Deliveries,
     next_block_at: Duration,
     started: bool,
     /// Bits of earlier blocks that did not fill a whole octet.
@@ -63,7 +79,7 @@ impl Source {
     /// Creates a source. The initial blocks are due at once, the first further block after
     /// `block_every`.
     #[must_use]
-    pub fn new(now: Duration, supply: Supply) -> Self {
+    pub fn new(now: Duration, supply: Deliveries) -> Self {
         let next_block_at = now.saturating_add(supply.block_every);
         Self {
             supply,

@@ -11,7 +11,7 @@ const EXACT_MAX: f64 = 1e12;
 
 /// A whole number, at least zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Whole(pub(crate) u64);
+struct Whole(u64);
 
 struct WholeVisitor;
 
@@ -45,8 +45,20 @@ impl<'de> Deserialize<'de> for Whole {
     }
 }
 
+/// Reads a field that may be absent or `null`.
+///
+/// # Errors
+/// The field holds anything else than a whole number.
+pub fn optional<'de, D: Deserializer<'de>>(number: D) -> Result<Option<u64>, D::Error> {
+    let number = Option::<Whole>::deserialize(number)?;
+    Ok(number.map(|Whole(number)| number))
+}
+
 /// The same for a query, where all values are text.
-pub(crate) fn from_text<'de, D: Deserializer<'de>>(text: D) -> Result<Option<u64>, D::Error> {
+///
+/// # Errors
+/// The text is no whole number.
+pub fn from_text<'de, D: Deserializer<'de>>(text: D) -> Result<Option<u64>, D::Error> {
     let Some(text) = Option::<String>::deserialize(text)? else {
         return Ok(None);
     };
