@@ -81,7 +81,7 @@ pub struct Args {
     pub(crate) kme_fault: Vec<KmeTrouble>,
     /// Basis of the keys: qkd-and-pqc, qkd or pqc-when-short
     #[arg(long, default_value = "qkd-and-pqc")]
-    pub(crate) policy: rekey::Policy,
+    pub(crate) policy: rekey::KeyPolicy,
     /// Longest use of the last key when keys run short
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     pub(crate) hold_max: Duration,

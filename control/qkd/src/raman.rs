@@ -95,7 +95,7 @@ impl fmt::Display for Band {
 
 /// The direction of the classical light.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
+pub enum Propagation {
     /// The direction of the quantum signal.
     Co,
     /// The opposite direction.
@@ -106,7 +106,7 @@ pub enum Direction {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassicalLight {
     launch_power_dbm: f64,
-    direction: Direction,
+    direction: Propagation,
 }
 
 impl ClassicalLight {
@@ -118,7 +118,7 @@ impl ClassicalLight {
     ///
     /// # Errors
     /// The power is out of range.
-    pub fn new(launch_power_dbm: f64, direction: Direction) -> Result<Self, OutOfRange> {
+    pub fn new(launch_power_dbm: f64, direction: Propagation) -> Result<Self, OutOfRange> {
         let launch_power_dbm = limits::LAUNCH_POWER_DBM.check(launch_power_dbm)?;
         Ok(Self {
             launch_power_dbm,
@@ -178,14 +178,14 @@ impl RamanNoise {
 
 /// Effective length in km that contributes to the scattered light at the receiver. Light scattered
 /// at `z` is attenuated as classical light before `z`, and as quantum light after it.
-fn effective_km(fibre: &Fibre, direction: Direction) -> f64 {
+fn effective_km(fibre: &Fibre, direction: Propagation) -> f64 {
     let per_km = |db: f64| db * LN_10 / 10.0;
     let quantum = per_km(fibre.attenuation_db_per_km());
     let classical = per_km(ClassicalLight::ATTENUATION_DB_PER_KM);
     let km = fibre.km();
     match direction {
-        Direction::Co => (-classical * km).exp() * attenuated_km(quantum - classical, km),
-        Direction::Counter => attenuated_km(quantum + classical, km),
+        Propagation::Co => (-classical * km).exp() * attenuated_km(quantum - classical, km),
+        Propagation::Counter => attenuated_km(quantum + classical, km),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the protocol asks of its driver, and the queue the driver drains.
+//! The actions that the protocol asks of its driver, and the queue that the driver drains.
 
 use std::collections::VecDeque;
 
@@ -77,7 +77,7 @@ pub enum Step {
 pub struct ControlFrame(pub(crate) Vec<u8>);
 
 impl Action {
-    /// What to report to [`crate::Rekey::on_done`]; `None` for actions that need no report.
+    /// The step to report to [`crate::Rekey::on_done`]; `None` for actions that need no report.
     #[must_use]
     pub const fn step(&self) -> Option<Step> {
         match self {

@@ -1,5 +1,5 @@
-//! What a HELLO announces beside the session: settings of the data plane that both ends must share,
-//! and the head of the sender's ledger (REKEY-60).
+//! The announcement in a HELLO: settings of the data plane that both ends must share, and the head
+//! of the sender's ledger (REKEY-60).
 //!
 //! The protocol compares the settings once for each session and passes the head on. Keys are agreed
 //! even if settings differ: frames that fit both ends still pass.
@@ -24,7 +24,7 @@ pub struct LedgerHead {
     pub hash: [u8; 32],
 }
 
-/// What a HELLO announces.
+/// The announcement in a HELLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Announced {
     pub(crate) settings: LineSettings,

@@ -1,4 +1,4 @@
-//! What one end is told, checked once, and the timers that follow from it.
+//! The settings of one end, checked once, and the timers that follow from them.
 
 use core::time::Duration;
 
@@ -6,8 +6,8 @@ use secy::Suite;
 use wire::{MacAddr, Sci, Ssci};
 
 use crate::announced::LineSettings;
+use crate::key_policy::KeyPolicy;
 use crate::limits;
-use crate::policy::Policy;
 
 /// Settings of one end of the line. [`Config::new`] fills in the defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub struct Config {
     pub stretch: Option<[Duration; 2]>,
     /// Hard limit of the age of a tx SA. At this age we stop transmitting: fail closed.
     pub hold_max: Duration,
-    /// What a SAK must rest on; both ends name the same.
-    pub policy: Policy,
+    /// The key policy; it must be the same at both ends.
+    pub policy: KeyPolicy,
     /// Time between two KEM exchanges that ratchet the root.
     pub ratchet: Duration,
     /// HELLO period.
@@ -44,7 +44,7 @@ pub struct Config {
     pub destination: MacAddr,
 }
 
-/// What is wrong with a [`Config`]: every text names the value and the fix.
+/// A mistake in a [`Config`]. Each text names the value and the fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// Interval out of bounds.
@@ -106,7 +106,7 @@ impl Config {
             grace: Duration::from_millis(500),
             stretch: None,
             hold_max: Duration::from_hours(1),
-            policy: Policy::QkdAndPqc,
+            policy: KeyPolicy::QkdAndPqc,
             ratchet: limits::RATCHET,
             hello: limits::HELLO,
             dead: limits::DEAD,

@@ -7,14 +7,14 @@ use wire::{KeyId, MacAddr, Pn};
 
 use crate::action::{Action, Outbox, Step};
 use crate::announced::{Announced, LedgerHead, LineSettings};
-use crate::complaint::Complaint;
 use crate::config::{Config, ConfigError, RxTimers};
+use crate::context::{self, Context};
 use crate::event::{Ended, Event, KeyFailure};
+use crate::forgeries::Forgeries;
 use crate::guards::{self, Guard};
 use crate::kem::{Kem, MlKem};
 use crate::message::{Body, Header};
-use crate::ratchet::{Around, Ratchet};
-use crate::reach::{self, Reach};
+use crate::ratchet::{Ratchet, RatchetContext};
 use crate::rx::Rx;
 use crate::schedule::MacKey;
 use crate::secret::{QkdKey, RootSecret};
@@ -39,7 +39,7 @@ pub struct Rekey {
     used: UsedKeyIds,
     out: Outbox,
     counters: Counters,
-    complaint: Complaint,
+    complaint: Forgeries,
     /// Head of our ledger, for the peer.
     ledger: Option<LedgerHead>,
     /// Head of the peer's ledger in its last fresh HELLO.
@@ -81,7 +81,7 @@ impl Rekey {
             used: UsedKeyIds::default(),
             out: Outbox::default(),
             counters: Counters::default(),
-            complaint: Complaint::default(),
+            complaint: Forgeries::default(),
             ledger: None,
             peer_ledger: None,
             time: Duration::ZERO,
@@ -107,8 +107,8 @@ impl Rekey {
 
     /// The answer to [`Action::FetchKey`].
     pub fn on_key(&mut self, now: Duration, answer: Result<(KeyId, QkdKey), KeyFailure>) {
-        let (tx, _, mut reach) = self.split();
-        tx.on_key(now, answer, &mut reach);
+        let (tx, _, mut cx) = self.split();
+        tx.on_key(now, answer, &mut cx);
         self.settle(now);
     }
 
@@ -119,35 +119,35 @@ impl Rekey {
         key_id: KeyId,
         answer: Result<QkdKey, KeyFailure>,
     ) {
-        let (_, rx, mut reach) = self.split();
-        rx.on_key(now, key_id, answer, &mut reach);
+        let (_, rx, mut cx) = self.split();
+        rx.on_key(now, key_id, answer, &mut cx);
         self.settle(now);
     }
 
     /// All workers have acknowledged the action with this [`Action::step`].
     pub fn on_done(&mut self, now: Duration, step: Step) {
-        let (tx, rx, mut reach) = self.split();
+        let (tx, rx, mut cx) = self.split();
         match step {
             Step::InstallTx(_) | Step::RetireTx(_) => {
                 tx.on_peer_switch(rx.switched_at());
-                tx.on_done(now, step, &mut reach);
+                tx.on_done(now, step, &mut cx);
             }
-            Step::InstallRx(_) | Step::RetireRx(_) => rx.on_done(now, step, &mut reach),
+            Step::InstallRx(_) | Step::RetireRx(_) => rx.on_done(now, step, &mut cx),
         }
         self.settle(now);
     }
 
     /// A worker has received the first authentic frame under this rx SA. May be told repeatedly.
     pub fn on_rx_used(&mut self, now: Duration, id: SaId) {
-        let (_, rx, mut reach) = self.split();
-        rx.on_used(now, id, &mut reach);
+        let (_, rx, mut cx) = self.split();
+        rx.on_used(now, id, &mut cx);
         self.settle(now);
     }
 
     /// The highest next PN of all workers under this tx SA.
     pub fn on_tx_pn(&mut self, now: Duration, id: SaId, pn: Pn) {
-        let (tx, _, mut reach) = self.split();
-        tx.on_pn(now, id, pn, &mut reach);
+        let (tx, _, mut cx) = self.split();
+        tx.on_pn(now, id, pn, &mut cx);
         self.settle(now);
     }
 
@@ -202,7 +202,7 @@ impl Rekey {
         if self.stopped {
             return None;
         }
-        let offers = reach::may_offer(&self.config, &self.session, &self.root);
+        let offers = context::may_offer(&self.config, &self.session, &self.root);
         let wakes = [
             self.session.next_wake(),
             self.root.next_wake(self.session.agreed()),
@@ -274,7 +274,7 @@ impl Rekey {
         let (peer, scis) = (far.mac(), far.first.tx_scs);
         match change {
             Some(Change::Agreed) => {
-                self.ratchet(|ratchet, around| ratchet.on_agreed(now, around));
+                self.ratchet(|ratchet, cx| ratchet.on_agreed(now, cx));
                 self.out.event(Event::PeerFound {
                     peer,
                     scis,
@@ -307,9 +307,9 @@ impl Rekey {
 
     /// Every SA of this session goes.
     fn end_keys(&mut self, now: Duration) {
-        let (tx, rx, mut reach) = self.split();
-        tx.reset(now, &mut reach);
-        rx.reset(&mut reach);
+        let (tx, rx, mut cx) = self.split();
+        tx.reset(now, &mut cx);
+        rx.reset(&mut cx);
     }
 
     /// Whatever is due at `now`, then the frames that came of it.
@@ -320,10 +320,10 @@ impl Rekey {
         }
         let change = self.session.on_time(now);
         self.changed(now, change);
-        self.ratchet(|ratchet, around| ratchet.on_time(now, around));
-        let (tx, rx, mut reach) = self.split();
-        rx.on_time(now, &mut reach);
-        tx.on_time(now, &mut reach);
+        self.ratchet(|ratchet, cx| ratchet.on_time(now, cx));
+        let (tx, rx, mut cx) = self.split();
+        rx.on_time(now, &mut cx);
+        tx.on_time(now, &mut cx);
         if self.session.hello_due(now) {
             let (challenge, response) = self.session.nonces();
             self.out.body(Body::Hello {
@@ -339,23 +339,23 @@ impl Rekey {
         self.flush();
     }
 
-    fn split(&mut self) -> (&mut Tx, &mut Rx, Reach<'_>) {
-        let reach = Reach {
+    fn split(&mut self) -> (&mut Tx, &mut Rx, Context<'_>) {
+        let cx = Context {
             config: &self.config,
             session: &mut self.session,
             root: &mut self.root,
             used: &mut self.used,
             out: &mut self.out,
         };
-        (&mut self.tx, &mut self.rx, reach)
+        (&mut self.tx, &mut self.rx, cx)
     }
 
-    fn ratchet<T>(&mut self, call: impl FnOnce(&mut Ratchet, &mut Around<'_>) -> T) -> T {
-        let mut around = Around {
+    fn ratchet<T>(&mut self, call: impl FnOnce(&mut Ratchet, &mut RatchetContext<'_>) -> T) -> T {
+        let mut cx = RatchetContext {
             session: &mut self.session,
             out: &mut self.out,
         };
-        call(&mut self.root, &mut around)
+        call(&mut self.root, &mut cx)
     }
 }
 

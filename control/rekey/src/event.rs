@@ -1,4 +1,4 @@
-//! What happened: for the log, the status and the ledger. No event carries key material.
+//! Events, for the log, the status and the ledger. No event carries key material.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,9 +7,9 @@ use secy::{SaId, Suite};
 use wire::{KeyId, MacAddr};
 
 use crate::announced::LineSettings;
-use crate::policy::Policy;
+use crate::key_policy::KeyPolicy;
 use crate::secret::Origin;
-use crate::shortage::Supply;
+use crate::shortage_stage::ShortageStage;
 
 /// Transmit or receive, seen from this end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,7 +117,7 @@ pub enum Ended {
     Roots,
 }
 
-/// What happened.
+/// An event of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A session with the peer is agreed: it proved the root secret, freshly.
@@ -153,9 +153,9 @@ pub enum Event {
     /// The peer is set to another policy: no key can be agreed until one end is changed.
     PolicyMismatch {
         /// Our setting.
-        ours: Policy,
+        ours: KeyPolicy,
         /// Its setting.
-        theirs: Policy,
+        theirs: KeyPolicy,
     },
     /// The data planes are set differently: some frames will not pass (REKEY-60).
     SettingsMismatch {
@@ -220,17 +220,17 @@ pub enum Event {
     KeyFailed {
         /// Tx: `enc_keys`. Rx: `dec_keys`.
         direction: Direction,
-        /// What it said.
+        /// The failure that the KME reported.
         failure: KeyFailure,
         /// The key asked for, if one was named.
         key_id: Option<KeyId>,
     },
     /// The transmit direction enters another stage of a key shortage, or leaves it.
-    Supply {
+    Shortage {
         /// The stage before.
-        from: Supply,
+        from: ShortageStage,
         /// The stage now.
-        to: Supply,
+        to: ShortageStage,
         /// Age of the key in use, or of the one that was.
         age: Option<Duration>,
         /// Time until the key in use comes to its hard limit.
@@ -280,7 +280,7 @@ pub enum Event {
     /// Frames of the right shape arrive, none verifies, and there is no session: the pre-shared
     /// secrets of the two ends differ.
     WrongSecret {
-        /// Who sends them.
+        /// The sender.
         peer: MacAddr,
         /// How many.
         count: u64,

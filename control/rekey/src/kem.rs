@@ -29,7 +29,7 @@ pub type KemPublic = Box<[u8; KEM_PUBLIC_LEN]>;
 /// Both ciphertexts.
 pub type KemText = Box<[u8; KEM_TEXT_LEN]>;
 
-/// What both ends of an exchange hold in the end: both shared secrets. Wiped on drop.
+/// The result of an exchange at both ends: both shared secrets. Wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct KemSecret(Box<[u8; KEM_SECRET_LEN]>);
 

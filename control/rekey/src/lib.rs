@@ -16,7 +16,7 @@
 //! ```
 //! The protocol is specified in `docs/spec/rekey.md`; comments and tests name its rules (REKEY-n).
 //!
-//! Who owns what: the workers own every installed SA, and [`Rekey`] remembers only its name. A
+//! Ownership: the workers own every installed SA, and [`Rekey`] remembers only its name. A
 //! SAK leaves in [`Action::InstallRx`] or [`Action::InstallTx`] and is not kept. A QKD key is used
 //! for one SA and wiped.
 //!
@@ -37,10 +37,11 @@ pub mod limits;
 
 mod action;
 mod announced;
-mod complaint;
 mod config;
+mod context;
 mod end;
 mod event;
+mod forgeries;
 #[cfg(not(feature = "guards"))]
 #[expect(
     unreachable_pub,
@@ -48,18 +49,18 @@ mod event;
 )]
 mod guards;
 mod kem;
+mod key_policy;
 mod message;
-mod policy;
 mod ratchet;
-mod reach;
-mod recent;
 mod rx;
 mod schedule;
 mod secret;
 mod session;
+mod session_id;
 mod shortage;
+mod shortage_stage;
 mod status;
-mod supply;
+mod stock;
 mod transfer;
 mod tx;
 mod used;
@@ -76,12 +77,13 @@ pub use kem::{
     KEM_PUBLIC_LEN, KEM_SECRET_LEN, KEM_TEXT_LEN, Kem, KemError, KemKeys, KemPublic, KemSecret,
     KemText, MlKem,
 };
+pub use key_policy::{KeyPolicy, UnknownPolicy};
 pub use message::{FRAME_LEN, FRAME_LEN_MAX};
-pub use policy::{Policy, UnknownPolicy};
 pub use secret::{Origin, QkdKey, RootSecret, SecretError};
 pub use session::Entropy;
-pub use shortage::Supply;
+pub use shortage::Shortfall;
+pub use shortage_stage::ShortageStage;
 pub use status::{
-    Counters, DirectionStatus, KeyStatus, RootStatus, SessionState, SessionStatus, Shortfall,
-    Status, SwitchTimes,
+    Counters, DirectionStatus, KeyStatus, RootStatus, SessionState, SessionStatus, Status,
+    SwitchTimes,
 };

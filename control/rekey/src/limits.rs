@@ -92,7 +92,8 @@ pub const STRETCH_TIMES: [(u32, u32); 2] = [(10, 3), (20, 1)];
 pub const STRETCH_OF_HOLD: u32 = 3;
 /// A key is late when the interval is over by half, but not before so long: a hiccup is no shortage.
 pub const LATE_MIN: Duration = Duration::from_millis(500);
-/// Who comes short again within so many of the longest intervals has to prove twice as much,
+/// A sender that runs short again within this many of the longest intervals must prove twice as
+/// much,
 pub const RELAPSE_INTERVALS: u32 = 10;
 /// up to so many keys in a row that come in time.
 pub const PROOFS_MAX: u32 = 32;
@@ -172,8 +173,6 @@ const _: () = {
         "an offer under way does not lose its root"
     );
     assert!(PREVIOUS_ROOT.as_secs() / RATCHET_MIN.as_secs() + 2 <= PREVIOUS_ROOTS_MAX as u64);
-    // HELLO, OFFER, READY, a few more, and all pieces of a transfer.
-    assert!(BODIES_MAX >= 6 + crate::transfer::PIECES as usize);
     // An AN comes back after four switches; three rx SAs at a time leave one AN free.
     assert!(RX_SAS_MAX < 4);
 };

@@ -3,7 +3,6 @@
 //! [`Message::parse`] checks everything once, the MAC before anything that is inside; what it
 //! returns cannot hold a wrong value, and [`Message::emit`] gives back the same octets.
 
-use core::fmt;
 use core::ops::Range;
 use core::time::Duration;
 
@@ -12,10 +11,11 @@ use wire::{An, KeyId, MacAddr, Sci};
 
 use crate::announced::{Announced, LedgerHead, LineSettings};
 use crate::event::Refusal;
+use crate::key_policy::KeyPolicy;
 use crate::limits;
-use crate::policy::Policy;
 use crate::schedule::{Kcv, MAC_LEN, MacKey};
 use crate::secret::Origin;
+use crate::session_id::SessionId;
 use crate::transfer::{ALL, PIECE_LEN, PIECES, Piece};
 
 mod layout;
@@ -29,15 +29,11 @@ use layout::{
 };
 pub use layout::{FRAME_LEN, FRAME_LEN_MAX};
 
-/// Random per start of a process; 0 is no session.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SessionId(pub(crate) [u8; 8]);
-
 /// Random, for one answer only; 0 is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Nonce(pub(crate) [u8; 16]);
 
-/// What every frame carries.
+/// The fields of every frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     /// The sender's SCI with port identifier 1.
@@ -59,12 +55,12 @@ pub(crate) struct Header {
     pub(crate) rx_held: u32,
     /// Its rekey interval.
     pub(crate) interval: Duration,
-    pub(crate) policy: Policy,
+    pub(crate) policy: KeyPolicy,
     /// Epoch of its root in force.
     pub(crate) root_epoch: u32,
 }
 
-/// What is special to a type.
+/// The fields of one type of frame.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Hello {
@@ -88,7 +84,7 @@ pub(crate) enum Body {
         answer: Answer,
     },
     Bye,
-    /// Of public keys, or of ciphertexts.
+    /// A piece of the public keys or of the ciphertexts.
     Piece {
         of: Transfer,
         /// Epoch of the root to come.
@@ -108,7 +104,7 @@ pub(crate) enum Body {
     },
 }
 
-/// What a piece is of.
+/// The two transfers of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transfer {
     /// From the end that asks.
@@ -203,7 +199,7 @@ impl Message {
                 frame,
                 INTERVAL_MS,
             )))),
-            policy: Policy::from_code(frame[POLICY_AT])?,
+            policy: KeyPolicy::from_code(frame[POLICY_AT])?,
             root_epoch: u32::from_be_bytes(array(frame, ROOT_EPOCH)),
         };
         let source = MacAddr(array(frame, SOURCE));
@@ -376,21 +372,11 @@ impl Message {
     }
 }
 
-impl SessionId {
-    pub(crate) const NONE: Self = Self([0; 8]);
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", u64::from_be_bytes(self.0))
-    }
-}
-
 impl Nonce {
     pub(crate) const NONE: Self = Self([0; 16]);
 }
 
-/// What a HELLO announces. A ledger without a hash has no number.
+/// Reads the announcement of a HELLO. A ledger without a hash has no number.
 fn announced(frame: &[u8; COMMON.end]) -> Option<Announced> {
     let number = u64::from_be_bytes(array(frame, LEDGER_NUMBER));
     let hash = array(frame, LEDGER_HASH);

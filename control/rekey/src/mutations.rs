@@ -17,7 +17,7 @@ const SEEDS: u64 = 400;
 /// For guards that the ratchet's own ones would hide.
 fn without_kem(seed: u64) -> Plan {
     Plan {
-        policy: crate::Policy::Qkd,
+        policy: crate::KeyPolicy::Qkd,
         ..Plan::drawn(seed)
     }
 }
@@ -109,7 +109,7 @@ const PLANTS: [fn(&mut crate::Rekey); 3] = [
 /// Plans in which a test makes the roots of the two ends differ.
 fn planted(seed: u64) -> Plan {
     let mut plan = Plan::twins(seed);
-    plan.policy = [crate::Policy::QkdAndPqc, crate::Policy::PqcWhenShort][seed as usize % 2];
+    plan.policy = [crate::KeyPolicy::QkdAndPqc, crate::KeyPolicy::PqcWhenShort][seed as usize % 2];
     plan.twins.clear();
     let at = plan.calm.saturating_sub(Duration::from_millis(seed % 500));
     plan.plant = Some((at, seed as usize / 2 % 2, PLANTS[seed as usize % 3]));

@@ -27,9 +27,9 @@ use crate::config::Config;
 use crate::event::{Event, RatchetFailure};
 use crate::guards::{self, Guard};
 use crate::kem::{Kem, KemKeys, KemPublic};
+use crate::key_policy::KeyPolicy;
 use crate::limits;
 use crate::message::{Body, Transfer};
-use crate::policy::Policy;
 use crate::schedule::{Kcv, MixKey, Root};
 use crate::session::Session;
 use crate::status::RootStatus;
@@ -39,7 +39,7 @@ mod exchange;
 
 /// The root in force, the one before, and the exchange that leads to the next.
 pub(crate) struct Ratchet {
-    policy: Policy,
+    policy: KeyPolicy,
     every: Duration,
     local: Sci,
     kem: Box<dyn Kem>,
@@ -103,8 +103,8 @@ enum Exchange {
     },
 }
 
-/// What the ratchet reaches beyond itself.
-pub(crate) struct Around<'a> {
+/// The parts of an end that the ratchet needs, lent to it for one call.
+pub(crate) struct RatchetContext<'a> {
     pub(crate) session: &'a mut Session,
     pub(crate) out: &'a mut Outbox,
 }
@@ -172,8 +172,8 @@ impl Ratchet {
     }
 
     /// Both ends know each other: the first exchange begins at once.
-    pub(crate) fn on_agreed(&mut self, now: Duration, around: &mut Around<'_>) {
-        if self.asks(around) {
+    pub(crate) fn on_agreed(&mut self, now: Duration, cx: &mut RatchetContext<'_>) {
+        if self.asks(cx) {
             self.due = Some(now.max(self.rest));
         }
     }
@@ -203,9 +203,9 @@ impl Ratchet {
     }
 
     /// Every fresh frame of the peer names its root in force.
-    pub(crate) fn on_peer_root(&mut self, now: Duration, epoch: u32, around: &mut Around<'_>) {
+    pub(crate) fn on_peer_root(&mut self, now: Duration, epoch: u32, cx: &mut RatchetContext<'_>) {
         if matches!(&self.exchange, Exchange::Confirming { next, .. } if next.epoch == epoch) {
-            self.promote(now, around);
+            self.promote(now, cx);
         }
     }
 
@@ -233,32 +233,37 @@ impl Ratchet {
     }
 
     /// A message of an exchange; false: it says nothing new.
-    pub(crate) fn on_body(&mut self, now: Duration, body: &Body, around: &mut Around<'_>) -> bool {
+    pub(crate) fn on_body(
+        &mut self,
+        now: Duration,
+        body: &Body,
+        cx: &mut RatchetContext<'_>,
+    ) -> bool {
         match body {
             Body::Piece {
                 of: Transfer::PublicKeys,
                 root,
                 index,
                 piece,
-            } => self.take_key(now, *root, (*index, piece), around),
+            } => self.take_key(now, *root, (*index, piece), cx),
             Body::Piece {
                 of: Transfer::Ciphertexts,
                 root,
                 index,
                 piece,
-            } => self.take_text(now, *root, (*index, piece), around),
+            } => self.take_text(now, *root, (*index, piece), cx),
             Body::Have { root, have } => self.on_have(now, *root, *have),
-            Body::Done { root, tag } => self.on_done(now, *root, tag, around),
+            Body::Done { root, tag } => self.on_done(now, *root, tag, cx),
             Body::Hello { .. } | Body::Offer { .. } | Body::Ready { .. } | Body::Bye => false,
         }
     }
 
     /// Lets time pass: everything that is due happens.
-    pub(crate) fn on_time(&mut self, now: Duration, around: &mut Around<'_>) {
+    pub(crate) fn on_time(&mut self, now: Duration, cx: &mut RatchetContext<'_>) {
         if guards::on(Guard::RootErased) {
             self.previous.retain(|(_, _, until)| now < *until);
         }
-        if !around.session.agreed() {
+        if !cx.session.agreed() {
             return;
         }
         // Who takes waits: the end that asks gives up, and its next exchange replaces this one.
@@ -266,12 +271,12 @@ impl Ratchet {
             && now >= *begun + limits::EXCHANGE_MAX
         {
             let root = *root;
-            self.fail(now, root, RatchetFailure::Late, around);
+            self.fail(now, root, RatchetFailure::Late, cx);
         }
         if matches!(self.exchange, Exchange::Waiting) && self.due.is_some_and(|at| now >= at) {
-            self.ask(now, around);
+            self.ask(now, cx);
         }
-        self.repeat(now, around);
+        self.repeat(now, cx);
     }
 
     /// `agreed`: nothing is sent to a peer that is not heard.
@@ -311,14 +316,14 @@ impl Ratchet {
     }
 
     /// REKEY-42: the end with the lower SCI asks.
-    fn asks(&self, around: &Around<'_>) -> bool {
-        let far = around.session.far().map(|far| &far.first);
+    fn asks(&self, cx: &RatchetContext<'_>) -> bool {
+        let far = cx.session.far().map(|far| &far.first);
         let lower = far.is_some_and(|far| self.local.to_bytes() < far.sci.to_bytes());
         lower && self.policy.ratchets()
     }
 
     /// The next root comes into force; of the one before stays what offers under way need.
-    fn promote(&mut self, now: Duration, around: &mut Around<'_>) {
+    fn promote(&mut self, now: Duration, cx: &mut RatchetContext<'_>) {
         let (Exchange::Confirming { next, begun, .. } | Exchange::Answering { next, begun, .. }) =
             core::mem::replace(&mut self.exchange, Exchange::Waiting)
         else {
@@ -328,7 +333,7 @@ impl Ratchet {
         // The end that asks already knows that the peer has promoted the new root.
         let in_force = self.current.as_ref().unwrap_or(&self.base);
         let behind = (in_force.epoch, in_force.check);
-        self.behind = (!self.asks(around)).then_some(behind);
+        self.behind = (!self.asks(cx)).then_some(behind);
         if let Some(before) = self.current.replace(next) {
             if self.previous.len() >= limits::PREVIOUS_ROOTS_MAX {
                 self.previous.pop_front();
@@ -339,24 +344,30 @@ impl Ratchet {
         }
         self.since = Some(now);
         self.exchanges += 1;
-        if self.asks(around) {
-            self.due = Some(now + around.session.jitter(self.every, 10));
+        if self.asks(cx) {
+            self.due = Some(now + cx.session.jitter(self.every, 10));
         }
         let took = now.saturating_sub(begun);
-        around.out.event(Event::Ratcheted { root, took });
-        around.session.hello_now(now); // the other end waits to hear it
+        cx.out.event(Event::Ratcheted { root, took });
+        cx.session.hello_now(now); // the other end waits to hear it
     }
 
-    fn fail(&mut self, now: Duration, root: u32, failure: RatchetFailure, around: &mut Around<'_>) {
+    fn fail(
+        &mut self,
+        now: Duration,
+        root: u32,
+        failure: RatchetFailure,
+        cx: &mut RatchetContext<'_>,
+    ) {
         self.exchange = Exchange::Waiting;
         self.failures += 1;
-        around.out.event(Event::RatchetFailed { root, failure });
-        let next = now + around.session.jitter(limits::EXCHANGE_PAUSE, 20);
+        cx.out.event(Event::RatchetFailed { root, failure });
+        let next = now + cx.session.jitter(limits::EXCHANGE_PAUSE, 20);
         if failure == RatchetFailure::Tag {
             self.differs = true;
             self.rest = next;
         }
-        if self.asks(around) {
+        if self.asks(cx) {
             self.due = Some(next);
         }
     }

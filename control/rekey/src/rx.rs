@@ -15,20 +15,17 @@ use core::time::Duration;
 use secy::SaId;
 use wire::{KeyId, Sci};
 
-use crate::action::Step;
-use crate::config::RxTimers;
+use crate::action::{Action, Step};
+use crate::config::{self, RxTimers};
+use crate::context::Context;
 use crate::event::{Cause, Direction, Event, KeyFailure, Refusal};
 use crate::guards::{self, Guard};
 use crate::limits;
-use crate::message::Header;
-use crate::reach::Reach;
-use crate::recent::Recent;
+use crate::message::{Answer, Body, Header};
 use crate::schedule::{Kcv, MixKey, SaKeys, pqc_key_id};
 use crate::secret::{Origin, QkdKey};
-
-mod steps;
-
-use steps::ready;
+use crate::shortage_stage::ShortageStage;
+use crate::status::{DirectionStatus, KeyStatus, RecentSwitches, SwitchTimes};
 
 /// The receive direction.
 pub(crate) struct Rx {
@@ -38,17 +35,17 @@ pub(crate) struct Rx {
     /// The epoch that the peer transmits under, as its last frame says; 0: none.
     announced: u32,
     candidate: Candidate,
-    active: Option<Held>,
+    active: Option<RxSaRecord>,
     /// The one before, and when its grace time ends: that begins when the peer says that all its
     /// workers have switched.
-    retiring: Option<(Held, Option<Duration>)>,
+    retiring: Option<(RxSaRecord, Option<Duration>)>,
     /// Retired, not yet acknowledged by all workers.
     wiping: Vec<SaId>,
     /// Keys asked for by `key_ID`, without an answer yet.
     lookups: Vec<(KeyId, Duration)>,
     trouble: Option<(Cause, Duration)>,
     switches: u64,
-    recent: Recent,
+    recent: RecentSwitches,
     failures: u64,
 }
 
@@ -57,8 +54,8 @@ enum Candidate {
     Nothing,
     /// The KME is asked for the key, or will be again at `retry`.
     Looking {
-        offer: Offer,
-        /// Of the root that the offer names.
+        offer: RxOffer,
+        /// The mix key of the root that the offer names.
         mix: MixKey,
         deadline: Duration,
         pause: Duration,
@@ -66,25 +63,25 @@ enum Candidate {
     },
     /// The key is here; the workers still wipe what had its place.
     Clearing {
-        offer: Offer,
+        offer: RxOffer,
         keys: Box<SaKeys>,
         found: Duration,
         slow: Option<Duration>,
     },
     /// The workers install it.
     Installing {
-        sa: Held,
+        sa: RxSaRecord,
         slow: Option<Duration>,
     },
     /// All workers have it, READY is out.
-    Pending(Held),
+    Pending(RxSaRecord),
     /// It will not be; the peer is told each time it asks.
-    Refused(Offer, Refusal),
+    Refused(RxOffer, Refusal),
 }
 
 /// An offer of the peer, and whose.
 #[derive(Clone, Copy)]
-struct Offer {
+struct RxOffer {
     id: SaId,
     key_id: KeyId,
     origin: Origin,
@@ -98,8 +95,8 @@ struct Offer {
 
 /// An rx SA in the workers, without its key.
 #[derive(Clone, Copy)]
-struct Held {
-    offer: Offer,
+struct RxSaRecord {
+    offer: RxOffer,
     kcv: Kcv,
     /// The key was here then.
     found: Duration,
@@ -129,7 +126,7 @@ impl Rx {
             lookups: Vec::new(),
             trouble: None,
             switches: 0,
-            recent: Recent::default(),
+            recent: RecentSwitches::default(),
             failures: 0,
         }
     }
@@ -161,9 +158,9 @@ impl Rx {
         now: Duration,
         header: &Header,
         (id, key_id, origin, root): (SaId, KeyId, Origin, u32),
-        reach: &mut Reach<'_>,
+        cx: &mut Context<'_>,
     ) {
-        let offer = Offer {
+        let offer = RxOffer {
             id,
             key_id,
             origin,
@@ -177,7 +174,7 @@ impl Rx {
             return;
         }
         if id.epoch == self.seen || self.holds(&offer) {
-            return self.repeat(&offer, reach);
+            return self.repeat(&offer, cx);
         }
         // The workers are given one thing at a time; the peer will ask again.
         if matches!(self.candidate, Candidate::Installing { .. }) {
@@ -187,18 +184,18 @@ impl Rx {
             return;
         }
         self.seen = id.epoch;
-        self.drop_candidate(reach);
-        if header.suite != reach.config.suite {
-            return self.refuse(now, offer, Refusal::Suite, reach);
+        self.drop_candidate(cx);
+        if header.suite != cx.config.suite {
+            return self.refuse(now, offer, Refusal::Suite, cx);
         }
-        if header.policy != reach.config.policy {
-            return self.refuse(now, offer, Refusal::Policy, reach);
+        if header.policy != cx.config.policy {
+            return self.refuse(now, offer, Refusal::Policy, cx);
         }
         // REKEY-41, REKEY-46
-        let Some(mix) = reach.root.mix(root).map(MixKey::for_offer) else {
-            return self.refuse(now, offer, Refusal::Root, reach);
+        let Some(mix) = cx.root.mix(root).map(MixKey::for_offer) else {
+            return self.refuse(now, offer, Refusal::Root, cx);
         };
-        reach.root.on_used(root);
+        cx.root.on_used(root);
         // REKEY-23
         let in_use = [
             self.active.as_ref(),
@@ -209,19 +206,19 @@ impl Rx {
             .flatten()
             .any(|sa| sa.offer.id.an == id.an);
         if taken && guards::on(Guard::AnFree) {
-            return self.refuse(now, offer, Refusal::AnInUse, reach);
+            return self.refuse(now, offer, Refusal::AnInUse, cx);
         }
         // REKEY-52
         let alone = origin == Origin::Pqc;
-        let allowed = reach.config.policy.allows_pqc_alone() || !guards::on(Guard::AloneByPolicy);
+        let allowed = cx.config.policy.allows_pqc_alone() || !guards::on(Guard::AloneByPolicy);
         if alone && !(allowed && key_id == pqc_key_id(header.src, id.epoch)) {
-            return self.refuse(now, offer, Refusal::Origin, reach);
+            return self.refuse(now, offer, Refusal::Origin, cx);
         }
-        if !reach.used.take(key_id) {
-            return self.refuse(now, offer, Refusal::KeyIdUsed, reach);
+        if !cx.used.take(key_id) {
+            return self.refuse(now, offer, Refusal::KeyIdUsed, cx);
         }
         if alone {
-            return self.alone(now, offer, &mix, reach);
+            return self.alone(now, offer, &mix, cx);
         }
         self.candidate = Candidate::Looking {
             offer,
@@ -230,7 +227,7 @@ impl Rx {
             pause: self.timers.lookup_budget / limits::LOOKUP_STEPS,
             retry: None,
         };
-        self.look_up(now, key_id, reach);
+        self.look_up(now, key_id, cx);
     }
 
     pub(crate) fn on_key(
@@ -238,7 +235,7 @@ impl Rx {
         now: Duration,
         key_id: KeyId,
         answer: Result<QkdKey, KeyFailure>,
-        reach: &mut Reach<'_>,
+        cx: &mut Context<'_>,
     ) {
         if let Some(at) = self.lookups.iter().position(|(asked, _)| *asked == key_id) {
             self.lookups.swap_remove(at);
@@ -259,10 +256,10 @@ impl Rx {
         }
         match answer {
             Ok(key) if key.origin() != offer.origin => {
-                self.refuse(now, offer, Refusal::Origin, reach);
+                self.refuse(now, offer, Refusal::Origin, cx);
             }
             Ok(key) => {
-                let context = reach.rx_context(offer.id, (key_id, offer.origin, offer.root));
+                let context = cx.rx_context(offer.id, (key_id, offer.origin, offer.root));
                 let keys = Box::new(mix.sa_keys(&key, &context));
                 let slow = Some(now + limits::WORKER_SLOW);
                 self.candidate = Candidate::Clearing {
@@ -271,7 +268,7 @@ impl Rx {
                     found: now,
                     slow,
                 };
-                self.install(now, reach);
+                self.install(now, cx);
             }
             Err(failure) => {
                 let again = now + *pause;
@@ -281,7 +278,7 @@ impl Rx {
                     return;
                 }
                 let (direction, key_id) = (Direction::Rx, Some(key_id));
-                reach.out.event(Event::KeyFailed {
+                cx.out.event(Event::KeyFailed {
                     direction,
                     failure,
                     key_id,
@@ -296,54 +293,54 @@ impl Rx {
                     KeyFailure::Nonsense | KeyFailure::Unusable => Refusal::KeyUnusable,
                 };
                 if refusal != Refusal::KeyUnusable {
-                    reach.used.release(offer.key_id); // REKEY-59: it may be offered again
+                    cx.used.release(offer.key_id); // REKEY-59: it may be offered again
                 }
-                self.refuse(now, offer, refusal, reach);
+                self.refuse(now, offer, refusal, cx);
                 self.trouble(now, Cause::Key(failure));
             }
         }
     }
 
-    pub(crate) fn on_done(&mut self, now: Duration, step: Step, reach: &mut Reach<'_>) {
+    pub(crate) fn on_done(&mut self, now: Duration, step: Step, cx: &mut Context<'_>) {
         match (step, &self.candidate) {
             (Step::InstallRx(id), &Candidate::Installing { mut sa, .. }) if sa.offer.id == id => {
                 let direction = Direction::Rx;
                 sa.installed = now;
                 self.candidate = Candidate::Pending(sa);
-                reach.out.event(Event::Installed {
+                cx.out.event(Event::Installed {
                     direction,
                     id,
                     key_id: sa.offer.key_id,
                     origin: sa.offer.origin,
                     root: sa.offer.root,
                 });
-                ready(&sa, reach); // REKEY-24
+                ready(&sa, cx); // REKEY-24
             }
             (Step::RetireRx(id), _) => {
                 self.wiping.retain(|wiping| *wiping != id);
                 self.recent.retired(now, id);
-                reach.out.event(Event::Retired {
+                cx.out.event(Event::Retired {
                     direction: Direction::Rx,
                     id,
                 });
-                self.install(now, reach);
+                self.install(now, cx);
             }
             _ => {} // of a session that ended
         }
     }
 
     /// An authentic frame came under this SA, so the peer has switched.
-    pub(crate) fn on_used(&mut self, now: Duration, id: SaId, reach: &mut Reach<'_>) {
+    pub(crate) fn on_used(&mut self, now: Duration, id: SaId, cx: &mut Context<'_>) {
         if matches!(&self.candidate, Candidate::Pending(sa) if sa.offer.id == id) {
-            self.promote(now, reach);
+            self.promote(now, cx);
         }
     }
 
     /// REKEY-27: the peer says which epoch it transmits under, so a quiet line rotates too.
-    pub(crate) fn on_announced(&mut self, now: Duration, epoch: u32, reach: &mut Reach<'_>) {
+    pub(crate) fn on_announced(&mut self, now: Duration, epoch: u32, cx: &mut Context<'_>) {
         self.announced = epoch;
         if matches!(&self.candidate, Candidate::Pending(sa) if sa.offer.id.epoch == epoch) {
-            self.promote(now, reach);
+            self.promote(now, cx);
         }
         // REKEY-26: a slow worker of the peer may send under the old key until now.
         if self
@@ -357,20 +354,20 @@ impl Rx {
     }
 
     /// The session ended, here or there: nothing will come under these keys (REKEY-7).
-    pub(crate) fn reset(&mut self, reach: &mut Reach<'_>) {
-        self.drop_candidate(reach);
+    pub(crate) fn reset(&mut self, cx: &mut Context<'_>) {
+        self.drop_candidate(cx);
         if let Some((sa, _)) = self.retiring.take() {
-            self.retire(&sa.offer, reach);
+            self.retire(&sa.offer, cx);
         }
         if let Some(sa) = self.active.take() {
-            self.retire(&sa.offer, reach);
+            self.retire(&sa.offer, cx);
         }
         self.announced = 0;
         self.trouble = None;
     }
 
     /// Lets time pass: everything that is due happens.
-    pub(crate) fn on_time(&mut self, now: Duration, reach: &mut Reach<'_>) {
+    pub(crate) fn on_time(&mut self, now: Duration, cx: &mut Context<'_>) {
         self.lookups
             .retain(|(_, since)| now < *since + limits::FETCH_ANSWER);
         if let Candidate::Looking { offer, retry, .. } = &mut self.candidate
@@ -378,18 +375,18 @@ impl Rx {
         {
             *retry = None;
             let key_id = offer.key_id;
-            self.look_up(now, key_id, reach);
+            self.look_up(now, key_id, cx);
         }
         if let Candidate::Clearing { offer, slow, .. }
         | Candidate::Installing {
-            sa: Held { offer, .. },
+            sa: RxSaRecord { offer, .. },
             slow,
         } = &mut self.candidate
             && slow.is_some_and(|at| now >= at)
         {
             *slow = None;
             let id = offer.id;
-            reach.out.event(Event::WorkerSlow {
+            cx.out.event(Event::WorkerSlow {
                 direction: Direction::Rx,
                 id,
             });
@@ -399,9 +396,219 @@ impl Rx {
             .retiring
             .take_if(|(_, until)| until.is_some_and(|at| now >= at))
         {
-            self.retire(&sa.offer, reach);
+            self.retire(&sa.offer, cx);
         }
-        self.expire(now, reach);
+        self.expire(now, cx);
+    }
+
+    fn look_up(&mut self, now: Duration, key_id: KeyId, cx: &mut Context<'_>) {
+        self.lookups.push((key_id, now));
+        cx.out.command(Action::FetchKeyById(key_id));
+    }
+
+    /// REKEY-52: a key that no KME need be asked for.
+    fn alone(&mut self, now: Duration, offer: RxOffer, mix: &MixKey, cx: &mut Context<'_>) {
+        let context = cx.rx_context(offer.id, (offer.key_id, offer.origin, offer.root));
+        let keys = Box::new(mix.sa_keys_alone(&context));
+        let slow = Some(now + limits::WORKER_SLOW);
+        self.candidate = Candidate::Clearing {
+            offer,
+            keys,
+            found: now,
+            slow,
+        };
+        self.install(now, cx);
+    }
+
+    /// REKEY-25: not before everything retired is wiped.
+    fn install(&mut self, now: Duration, cx: &mut Context<'_>) {
+        if !self.wiping.is_empty() && guards::on(Guard::RetireBeforeInstall) {
+            return;
+        }
+        if !matches!(self.candidate, Candidate::Clearing { .. }) {
+            return;
+        }
+        let cleared = core::mem::replace(&mut self.candidate, Candidate::Nothing);
+        let Candidate::Clearing {
+            offer, keys, found, ..
+        } = cleared
+        else {
+            return;
+        };
+        let SaKeys { sak, salt, kcv } = *keys;
+        let sas = config::scs(offer.sci.mac(), offer.scs);
+        cx.out.command(Action::InstallRx {
+            id: offer.id,
+            sas,
+            sak,
+            salt,
+        });
+        let sa = RxSaRecord {
+            offer,
+            kcv,
+            found,
+            since: now,
+            installed: now,
+            active_since: now,
+        };
+        let slow = Some(now + limits::WORKER_SLOW);
+        self.candidate = Candidate::Installing { sa, slow };
+        if !guards::on(Guard::ReadyAfterInstall) {
+            ready(&sa, cx);
+        }
+    }
+
+    /// The candidate becomes active, the active one retires after the grace time, and one that is
+    /// still retiring goes now: never more than three.
+    fn promote(&mut self, now: Duration, cx: &mut Context<'_>) {
+        let Candidate::Pending(mut sa) = self.candidate else {
+            return;
+        };
+        self.candidate = Candidate::Nothing;
+        sa.active_since = now;
+        if let Some((oldest, _)) = self.retiring.take() {
+            self.retire(&oldest.offer, cx);
+        }
+        let previous = self.active.replace(sa);
+        self.switches += 1;
+        self.recent.switched(SwitchTimes {
+            id: sa.offer.id,
+            previous: previous.map(|sa| sa.offer.id),
+            key: sa.found,
+            offered: sa.offer.came,
+            told: sa.since,
+            installed: sa.installed,
+            retired: None,
+        });
+        self.trouble = None;
+        let RxOffer {
+            id,
+            key_id,
+            origin,
+            root,
+            ..
+        } = sa.offer;
+        cx.out.event(Event::Switched {
+            direction: Direction::Rx,
+            id,
+            key_id,
+            origin,
+            root,
+            previous: previous.map(|sa| sa.offer.id),
+            previous_age: previous.map(|sa| now.saturating_sub(sa.active_since)),
+        });
+        match previous {
+            Some(previous) if guards::on(Guard::Grace) => {
+                self.retiring = Some((previous, None));
+            }
+            Some(previous) => self.retire(&previous.offer, cx),
+            None => {}
+        }
+    }
+
+    /// REKEY-29: an rx SA also has a hard limit, a little later than that of its sender. It is
+    /// reached while the sender uses the SA only if a clock jumps. A pending SA ends with an active
+    /// one that the sender still uses: the sender learns only the highest epoch held, and assumes
+    /// that the lower one is held too. A sender that has stopped switches to the pending SA next.
+    fn expire(&mut self, now: Duration, cx: &mut Context<'_>) {
+        if !guards::on(Guard::RxHoldLimit) {
+            return;
+        }
+        let over = |sa: &RxSaRecord| now >= sa.since + self.timers.hold_max;
+        let active = self.active.take_if(|sa| over(sa));
+        let retiring = self.retiring.take_if(|(sa, _)| over(sa)).map(|(sa, _)| sa);
+        let used = active
+            .as_ref()
+            .is_some_and(|sa| sa.offer.id.epoch == self.announced);
+        let all = used && guards::on(Guard::PendingEndsToo);
+        let pending = match &self.candidate {
+            Candidate::Pending(sa) if all || over(sa) => Some(*sa),
+            _ => None,
+        };
+        for sa in active.into_iter().chain(retiring).chain(pending) {
+            let age = now.saturating_sub(sa.since);
+            cx.out.event(Event::RxExpired {
+                id: sa.offer.id,
+                age,
+            });
+            self.retire(&sa.offer, cx);
+            cx.session.hello_now(now); // REKEY-48: the sender may count on it
+        }
+        if pending.is_some() {
+            self.candidate = Candidate::Nothing;
+        }
+    }
+
+    /// Forgets the candidate, and takes it out of the workers if it is there.
+    fn drop_candidate(&mut self, cx: &mut Context<'_>) {
+        match core::mem::replace(&mut self.candidate, Candidate::Nothing) {
+            Candidate::Installing { sa, .. } | Candidate::Pending(sa) => {
+                self.retire(&sa.offer, cx);
+            }
+            Candidate::Nothing
+            | Candidate::Looking { .. }
+            | Candidate::Clearing { .. }
+            | Candidate::Refused(..) => {}
+        }
+    }
+
+    fn retire(&mut self, offer: &RxOffer, cx: &mut Context<'_>) {
+        debug_assert!(
+            self.wiping.len() < limits::WIPING_MAX,
+            "installs wait for wiping"
+        );
+        self.wiping.push(offer.id);
+        let scis = config::scs(offer.sci.mac(), offer.scs)
+            .into_iter()
+            .map(|(sci, _)| sci)
+            .collect();
+        cx.out.command(Action::RetireRx { id: offer.id, scis });
+    }
+
+    fn refuse(&mut self, now: Duration, offer: RxOffer, refusal: Refusal, cx: &mut Context<'_>) {
+        let RxOffer { id, key_id, .. } = offer;
+        self.failures += 1;
+        self.trouble(now, Cause::Refused(refusal));
+        self.candidate = Candidate::Refused(offer, refusal);
+        cx.out.event(Event::OfferRefused {
+            id,
+            key_id,
+            refusal,
+        });
+        cx.out.body(Body::Ready {
+            id,
+            key_id,
+            answer: Answer::Refused(refusal),
+        });
+    }
+
+    /// The same offer again: the same answer again (REKEY-21).
+    fn repeat(&self, offer: &RxOffer, cx: &mut Context<'_>) {
+        let same = |other: &RxOffer| other.id == offer.id && other.key_id == offer.key_id;
+        match (&self.candidate, &self.active) {
+            (Candidate::Pending(sa), _) if same(&sa.offer) => ready(sa, cx),
+            (_, Some(sa)) if same(&sa.offer) => ready(sa, cx),
+            (Candidate::Refused(refused, refusal), _) if same(refused) => {
+                let RxOffer { id, key_id, .. } = *offer;
+                cx.out.body(Body::Ready {
+                    id,
+                    key_id,
+                    answer: Answer::Refused(*refusal),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn holds(&self, offer: &RxOffer) -> bool {
+        let same = |sa: &RxSaRecord| sa.offer.id == offer.id && sa.offer.key_id == offer.key_id;
+        matches!(&self.candidate, Candidate::Pending(sa) if same(sa))
+            || self.active.as_ref().is_some_and(same)
+    }
+
+    fn trouble(&mut self, now: Duration, cause: Cause) {
+        let since = self.trouble.map_or(now, |(_, since)| since);
+        self.trouble = Some((cause, since));
     }
 
     pub(crate) fn next_wake(&self) -> Option<Duration> {
@@ -427,6 +634,55 @@ impl Rx {
             .min();
         [step, grace, limit, lookup].into_iter().flatten().min()
     }
+
+    pub(crate) fn status(&self, now: Duration) -> DirectionStatus {
+        let stage = match &self.candidate {
+            Candidate::Nothing => "waiting",
+            Candidate::Looking { .. } => "looking",
+            Candidate::Clearing { .. } => "clearing",
+            Candidate::Installing { .. } => "installing",
+            Candidate::Pending(_) => "pending",
+            Candidate::Refused(..) => "refused",
+        };
+        let blocked = if self.switches == 0 {
+            ShortageStage::Starting
+        } else {
+            ShortageStage::Blocked
+        };
+        DirectionStatus {
+            stage,
+            supply: if self.active.is_some() {
+                ShortageStage::Normal
+            } else {
+                blocked
+            },
+            supply_for: None,
+            supply_changes: None,
+            interval: None,
+            shortfall: None,
+            key: self.active.as_ref().map(|sa| KeyStatus {
+                an: sa.offer.id.an,
+                epoch: sa.offer.id.epoch,
+                key_id: sa.offer.key_id,
+                origin: sa.offer.origin,
+                root: sa.offer.root,
+                age: now.saturating_sub(sa.active_since),
+            }),
+            switches: self.switches,
+            recent: self.recent.times(),
+            failures: self.failures,
+            trouble: self.trouble,
+        }
+    }
+}
+
+fn ready(sa: &RxSaRecord, cx: &mut Context<'_>) {
+    let RxOffer { id, key_id, .. } = sa.offer;
+    cx.out.body(Body::Ready {
+        id,
+        key_id,
+        answer: Answer::Installed(sa.kcv),
+    });
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ use wire::{An, KeyId, Sci};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::kem::{KEM_SECRET_LEN, KemSecret};
-use crate::message::SessionId;
 use crate::secret::{Origin, QkdKey, RootSecret};
+use crate::session_id::SessionId;
 
 /// Octets of the MAC of a frame: HMAC-SHA256, truncated.
 pub(crate) const MAC_LEN: usize = 16;
@@ -65,11 +65,11 @@ pub(crate) struct Root {
     pub(crate) check: Kcv,
 }
 
-/// What each end of an exchange proves that it derived the same root with.
+/// The proofs that both ends of an exchange derived the same root.
 pub(crate) struct Tags {
-    /// Of the end that answers, sent with its ciphertexts.
+    /// The proof of the end that answers, sent with its ciphertexts.
     pub(crate) answer: Kcv,
-    /// Of the end that began.
+    /// The proof of the end that began.
     pub(crate) done: Kcv,
 }
 
@@ -108,7 +108,7 @@ pub(crate) struct SaContext {
     pub(crate) key_id: KeyId,
 }
 
-/// What one SA needs.
+/// The keys of one SA.
 pub(crate) struct SaKeys {
     pub(crate) sak: Sak,
     pub(crate) salt: Salt,
@@ -159,7 +159,8 @@ impl Root {
         Self::expand(epoch, &other, &[], check)
     }
 
-    /// What is left of a root that is no more in force: no later root can be made of it.
+    /// Keeps only the mix key, for a root that is no longer in force. No later root can be made of
+    /// it.
     pub(crate) fn into_mix(self) -> MixKey {
         self.mix
     }

@@ -17,7 +17,8 @@ use wire::MacAddr;
 
 use crate::guards::{self, Guard};
 use crate::limits;
-use crate::message::{Header, Nonce, SessionId};
+use crate::message::{Header, Nonce};
+use crate::session_id::SessionId;
 use crate::status::{SessionState, SessionStatus};
 
 /// Fills a slice with unpredictable octets.
@@ -74,19 +75,19 @@ pub(crate) struct Far {
     heard: Duration,
 }
 
-/// What a HELLO meant.
+/// The meaning of a HELLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hello {
-    /// Of the session we know.
+    /// It belongs to the adopted session.
     Known,
-    /// Of a session that proved itself just now: keys of the one before are void.
+    /// It belongs to a session that has just proved itself; keys of the session before are void.
     Adopted {
         /// It was adopted and left before, so our own session is new as well.
         returned: bool,
     },
     /// The known session, but it no longer knows ours.
     Forgotten,
-    /// Of another session, which gets our nonce to answer.
+    /// It belongs to another session, which gets our nonce to answer.
     Challenged,
 }
 

@@ -1,5 +1,5 @@
-//! What a sender does when QKD keys run short: the stages, and how one leads to another
-//! (spec, section 6.3).
+//! The shortage of QKD keys at a sender: its stages, and how one leads to another (spec, section
+//! 6.3).
 //!
 //! ```text
 //!            late            late          long              limit
@@ -18,70 +18,12 @@ use crate::config::Config;
 use crate::event::Cause;
 use crate::guards::{self, Guard};
 use crate::limits;
-use crate::status::Shortfall;
-
-/// A stage of a key shortage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Supply {
-    /// Nothing is sent yet: no key has been agreed since start or since the session ended.
-    Starting,
-    /// Keys come in time.
-    Normal,
-    /// Keys came late: each is used for longer, to save them.
-    Stretched,
-    /// They still do: each is used for as long as the settings allow while others follow.
-    Sparse,
-    /// The last key is held to its hard limit.
-    Held,
-    /// QKD keys have been short for as long as a key may be held: keys come from the root alone,
-    /// where the policy allows it.
-    Pqc,
-    /// The hard limit is reached: nothing is sent.
-    Blocked,
-}
-
-/// What makes a stage end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Input {
-    /// The key in use is older than it should be, since QKD keys are short.
-    Late,
-    /// It is so old that it is held for as long as may be, whatever the reason.
-    Long,
-    /// It is at its hard limit, of age or packet numbers, or the peer has dropped it.
-    Limit,
-    /// Keys from the root alone are due, or one is in use.
-    Alone,
-    /// A fresh key is in use after a time in which QKD keys were short.
-    Fresh,
-    /// A fresh key is in use, and QKD keys were not short.
-    Well,
-    /// Keys came in time, often enough in a row.
-    Proved,
-    /// The session ended.
-    Ended,
-}
-
-/// REKEY-50: the transition table. `None`: the input means nothing in this stage.
-pub(crate) const fn next(stage: Supply, input: Input) -> Option<Supply> {
-    use Supply::{Blocked, Held, Normal, Pqc, Sparse, Starting, Stretched};
-    match (stage, input) {
-        (_, Input::Ended) => Some(Starting),
-        (Starting, Input::Fresh | Input::Well)
-        | (Held | Blocked, Input::Well)
-        | (Stretched, Input::Proved) => Some(Normal),
-        (Normal, Input::Late) | (Sparse, Input::Proved) => Some(Stretched),
-        (Stretched, Input::Late) | (Held | Pqc | Blocked, Input::Fresh) => Some(Sparse),
-        (Normal | Stretched | Sparse, Input::Long) => Some(Held),
-        (Starting | Normal | Stretched | Sparse | Held | Blocked, Input::Alone) => Some(Pqc),
-        (Normal | Stretched | Sparse | Held | Pqc, Input::Limit) => Some(Blocked),
-        _ => None,
-    }
-}
+use crate::shortage_stage::{ShortageInput, ShortageStage, next_stage};
 
 /// The stage of one sender, and what it has to go by.
 #[derive(Clone, Debug)]
 pub(crate) struct Shortage {
-    stage: Supply,
+    stage: ShortageStage,
     since: Duration,
     /// Intervals of the stages normal, stretched and sparse.
     intervals: [Duration; 3],
@@ -103,10 +45,25 @@ pub(crate) struct Shortage {
     cause: Option<Cause>,
 }
 
+/// A key shortage: its cause and its expected end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// The cause of the last change to a worse stage.
+    pub cause: Option<Cause>,
+    /// Consecutive keys that came in time.
+    pub in_time: u32,
+    /// Number of such keys that the next better stage needs.
+    pub needed: u32,
+    /// Shortest time until the next better stage.
+    pub better_in: Duration,
+    /// Time until the hard limit of the key in use, when traffic stops unless another key comes.
+    pub stops_in: Option<Duration>,
+}
+
 impl Shortage {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            stage: Supply::Starting,
+            stage: ShortageStage::Starting,
             since: Duration::ZERO,
             intervals: config.intervals(),
             hold_max: config.hold_max,
@@ -122,7 +79,7 @@ impl Shortage {
         }
     }
 
-    pub(crate) const fn stage(&self) -> Supply {
+    pub(crate) const fn stage(&self) -> ShortageStage {
         self.stage
     }
 
@@ -138,20 +95,22 @@ impl Shortage {
     /// Records the cause of a change of stage, if the stage is worse than normal.
     pub(crate) fn blame(&mut self, cause: Option<Cause>) {
         self.cause = match self.stage {
-            Supply::Starting | Supply::Normal => None,
-            Supply::Stretched | Supply::Sparse | Supply::Held | Supply::Pqc | Supply::Blocked => {
-                cause.or(self.cause)
-            }
+            ShortageStage::Starting | ShortageStage::Normal => None,
+            ShortageStage::Stretched
+            | ShortageStage::Sparse
+            | ShortageStage::Held
+            | ShortageStage::Pqc
+            | ShortageStage::Blocked => cause.or(self.cause),
         };
     }
 
     /// The cause and the expected end of a key shortage; `age` is that of the key in use.
     pub(crate) fn shortfall(&self, age: Option<Duration>) -> Option<Shortfall> {
-        if matches!(self.stage, Supply::Starting | Supply::Normal) {
+        if matches!(self.stage, ShortageStage::Starting | ShortageStage::Normal) {
             return None;
         }
         // In the other stages one fresh key at any time is enough.
-        let proofs = matches!(self.stage, Supply::Stretched | Supply::Sparse);
+        let proofs = matches!(self.stage, ShortageStage::Stretched | ShortageStage::Sparse);
         let missing = if proofs {
             self.need - self.good.min(self.need)
         } else {
@@ -184,18 +143,23 @@ impl Shortage {
         self.intervals[self.step().saturating_sub(last as usize)]
     }
 
-    /// What the age of the key in use means. `short`: it is QKD keys that the next one waits for.
-    pub(crate) fn due(&self, age: Duration, short: bool) -> Option<Input> {
+    /// Returns the input that the age of the key in use causes. `short`: the next key waits for QKD
+    /// keys.
+    pub(crate) fn due(&self, age: Duration, short: bool) -> Option<ShortageInput> {
         let limits = [
-            (Input::Limit, self.hold_max, guards::on(Guard::HoldLimit)),
-            (Input::Long, self.late_at(2), true),
-            (Input::Late, self.late_at(self.step()), short),
+            (
+                ShortageInput::Limit,
+                self.hold_max,
+                guards::on(Guard::HoldLimit),
+            ),
+            (ShortageInput::Long, self.late_at(2), true),
+            (ShortageInput::Late, self.late_at(self.step()), short),
         ];
         let due = limits
             .into_iter()
             .find(|(_, at, counts)| *counts && age >= *at);
         let (input, ..) = due?;
-        next(self.stage, input).map(|_| input)
+        next_stage(self.stage, input).map(|_| input)
     }
 
     /// The next age at which [`Shortage::due`] may say something else.
@@ -206,23 +170,30 @@ impl Shortage {
     }
 
     /// Takes one step along the table; the stages before and after, if they differ.
-    pub(crate) fn enter(&mut self, now: Duration, input: Input) -> Option<(Supply, Supply)> {
+    pub(crate) fn enter(
+        &mut self,
+        now: Duration,
+        input: ShortageInput,
+    ) -> Option<(ShortageStage, ShortageStage)> {
         let from = self.stage;
-        let to = next(from, input)?;
+        let to = next_stage(from, input)?;
         match input {
-            Input::Late => {
+            ShortageInput::Late => {
                 let soon = |at| now < at + self.intervals[2] * limits::RELAPSE_INTERVALS;
                 let relapse = self.eased.take().is_some_and(soon);
                 self.need = if relapse { self.need * 2 } else { self.need };
                 self.need = self.need.min(limits::PROOFS_MAX);
                 self.lacking = true;
             }
-            Input::Proved => self.eased = Some(now),
-            Input::Alone => self.lacking = true,
-            Input::Ended => self.kept = false,
-            Input::Long | Input::Limit | Input::Fresh | Input::Well => {}
+            ShortageInput::Proved => self.eased = Some(now),
+            ShortageInput::Alone => self.lacking = true,
+            ShortageInput::Ended => self.kept = false,
+            ShortageInput::Long
+            | ShortageInput::Limit
+            | ShortageInput::Fresh
+            | ShortageInput::Well => {}
         }
-        if matches!(to, Supply::Normal | Supply::Starting) {
+        if matches!(to, ShortageStage::Normal | ShortageStage::Starting) {
             self.lacking = false;
         }
         self.good = 0;
@@ -236,7 +207,7 @@ impl Shortage {
     }
 
     /// A switch to a fresh key: what it means for the stage.
-    pub(crate) const fn on_switch(&mut self) -> Input {
+    pub(crate) const fn on_switch(&mut self) -> ShortageInput {
         if !self.counted {
             self.good = (self.kept && self.clean) as u32;
         }
@@ -244,9 +215,9 @@ impl Shortage {
         self.clean = true;
         self.counted = false;
         if self.lacking {
-            Input::Fresh
+            ShortageInput::Fresh
         } else {
-            Input::Well
+            ShortageInput::Well
         }
     }
 
@@ -267,9 +238,9 @@ impl Shortage {
 
     /// The next key is here before it is needed; true when that proves that a stage is over.
     pub(crate) fn in_time(&mut self, now: Duration) -> bool {
-        if self.counted || !matches!(self.stage, Supply::Stretched | Supply::Sparse) {
+        if self.counted || !matches!(self.stage, ShortageStage::Stretched | ShortageStage::Sparse) {
             let calm = self.intervals[2] * limits::RELAPSE_INTERVALS;
-            if self.stage == Supply::Normal && now >= self.since + calm {
+            if self.stage == ShortageStage::Normal && now >= self.since + calm {
                 self.need = 1;
             }
             return false;
@@ -283,15 +254,18 @@ impl Shortage {
 
     /// One key more than the next is wanted, as a proof.
     pub(crate) const fn wants_proof(&self) -> bool {
-        matches!(self.stage, Supply::Stretched | Supply::Sparse) && !self.counted
+        matches!(self.stage, ShortageStage::Stretched | ShortageStage::Sparse) && !self.counted
     }
 
     /// Index of the interval in force.
     const fn step(&self) -> usize {
         match self.stage {
-            Supply::Starting | Supply::Normal | Supply::Pqc | Supply::Blocked => 0,
-            Supply::Stretched => 1,
-            Supply::Sparse | Supply::Held => 2,
+            ShortageStage::Starting
+            | ShortageStage::Normal
+            | ShortageStage::Pqc
+            | ShortageStage::Blocked => 0,
+            ShortageStage::Stretched => 1,
+            ShortageStage::Sparse | ShortageStage::Held => 2,
         }
     }
 
@@ -300,33 +274,6 @@ impl Shortage {
         let interval = self.intervals[step];
         let over = (interval / 2).max(limits::LATE_MIN);
         interval + over.min(self.hold_max.saturating_sub(interval) / 2)
-    }
-}
-
-impl Supply {
-    /// All of them, in order.
-    pub const ALL: [Self; 7] = [
-        Self::Starting,
-        Self::Normal,
-        Self::Stretched,
-        Self::Sparse,
-        Self::Held,
-        Self::Pqc,
-        Self::Blocked,
-    ];
-
-    /// As status, log and metrics show it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Normal => "normal",
-            Self::Stretched => "stretched",
-            Self::Sparse => "sparse",
-            Self::Held => "held",
-            Self::Pqc => "pqc",
-            Self::Blocked => "blocked",
-        }
     }
 }
 

@@ -1,23 +1,26 @@
-//! What `qmacsec status` shows of the rekey protocol.
+//! The state of the rekey protocol, as `qmacsec status` shows it.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 
 use secy::SaId;
 use wire::{An, KeyId, MacAddr};
 
 use crate::event::Cause;
-use crate::policy::Policy;
+use crate::key_policy::KeyPolicy;
+use crate::limits::SWITCHES_TOLD;
 use crate::secret::Origin;
-use crate::shortage::Supply;
+use crate::shortage::Shortfall;
+use crate::shortage_stage::ShortageStage;
 
 /// A snapshot, made for one `now`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The session with the peer.
     pub session: SessionStatus,
-    /// What we send.
+    /// Our transmit direction.
     pub tx: DirectionStatus,
-    /// What we receive.
+    /// Our receive direction.
     pub rx: DirectionStatus,
     /// The root secret and its ratchet.
     pub root: RootStatus,
@@ -32,7 +35,7 @@ pub struct Status {
 pub struct SessionStatus {
     /// How far it is.
     pub state: SessionState,
-    /// Who.
+    /// The address of the peer.
     pub peer: Option<MacAddr>,
     /// Transmit SCs of the peer.
     pub peer_scis: u16,
@@ -44,7 +47,7 @@ pub struct SessionStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RootStatus {
     /// Our setting.
-    pub policy: Policy,
+    pub policy: KeyPolicy,
     /// The root in force: 0 is the pre-shared secret.
     pub epoch: u32,
     /// The oldest root of before that is still held for offers under way.
@@ -78,7 +81,7 @@ pub struct DirectionStatus {
     /// The step of its state machine.
     pub stage: &'static str,
     /// How well it is supplied with keys (tx; rx: `Normal` or `Blocked`).
-    pub supply: Supply,
+    pub supply: ShortageStage,
     /// Time in this stage (tx).
     pub supply_for: Option<Duration>,
     /// Changes of stage since the start (tx).
@@ -95,23 +98,8 @@ pub struct DirectionStatus {
     pub recent: Vec<SwitchTimes>,
     /// Offers given up (tx) or refused (rx), and failed fetches, since start.
     pub failures: u64,
-    /// What goes wrong now, and since when (same clock as `now`).
+    /// The present problem, and the time since when (same clock as `now`).
     pub trouble: Option<(Cause, Duration)>,
-}
-
-/// A key shortage: its cause and its expected end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shortfall {
-    /// The cause of the last change to a worse stage.
-    pub cause: Option<Cause>,
-    /// Consecutive keys that came in time.
-    pub in_time: u32,
-    /// Number of such keys that the next better stage needs.
-    pub needed: u32,
-    /// Shortest time until the next better stage.
-    pub better_in: Duration,
-    /// Time until the hard limit of the key in use, when traffic stops unless another key comes.
-    pub stops_in: Option<Duration>,
 }
 
 /// The key in use of one direction.
@@ -150,34 +138,35 @@ pub struct SwitchTimes {
     pub retired: Option<Duration>,
 }
 
-/// Counters of control frames. Every frame handed to [`crate::Rekey::on_frame`] is in `received`
-/// and in exactly one of the others (`sent`, `events_lost` apart).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Frames we made.
-    pub sent: u64,
-    /// All frames handed in.
-    pub received: u64,
-    /// Authentic, fresh, of the present or an arising session.
-    pub accepted: u64,
-    /// The MAC does not verify.
-    pub forged: u64,
-    /// Authentic, but not newer than the last one of its session.
-    pub replayed: u64,
-    /// Authentic, but of or for another session.
-    pub stale: u64,
-    /// Wrong length, EtherType, or a field that cannot be.
-    pub malformed: u64,
-    /// A type we do not know.
-    pub unknown_type: u64,
-    /// A version we do not know.
-    pub unknown_version: u64,
-    /// From another address than the configured peer's.
-    pub foreign: u64,
-    /// With our own SCI as sender: reflected, or two ends with one address.
-    pub reflected: u64,
-    /// Frames and events dropped because the driver did not drain the actions.
-    pub overflow: u64,
+wire::counters! {
+    /// Counters of control frames. Every frame handed to [`crate::Rekey::on_frame`] is in `received`
+    /// and in exactly one of the others (`sent`, `events_lost` apart).
+    Counters {
+        /// Frames we made.
+        sent = "sent",
+        /// All frames handed in.
+        received = "received",
+        /// Authentic, fresh, of the present or an arising session.
+        accepted = "accepted",
+        /// The MAC does not verify.
+        forged = "forged",
+        /// Authentic, but not newer than the last one of its session.
+        replayed = "replayed",
+        /// Authentic, but of or for another session.
+        stale = "stale",
+        /// Wrong length, EtherType, or a field that cannot be.
+        malformed = "malformed",
+        /// A type we do not know.
+        unknown_type = "unknown_type",
+        /// A version we do not know.
+        unknown_version = "unknown_version",
+        /// From another address than the configured peer's.
+        foreign = "foreign",
+        /// With our own SCI as sender: reflected, or two ends with one address.
+        reflected = "reflected",
+        /// Frames and events dropped because the driver did not drain the actions.
+        overflow = "overflow",
+    }
 }
 
 impl SessionState {
@@ -196,23 +185,32 @@ impl SessionState {
     }
 }
 
-impl Counters {
-    /// Name and value of each, for metrics.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        [
-            ("sent", self.sent),
-            ("received", self.received),
-            ("accepted", self.accepted),
-            ("forged", self.forged),
-            ("replayed", self.replayed),
-            ("stale", self.stale),
-            ("malformed", self.malformed),
-            ("unknown_type", self.unknown_type),
-            ("unknown_version", self.unknown_version),
-            ("foreign", self.foreign),
-            ("reflected", self.reflected),
-            ("overflow", self.overflow),
-        ]
-        .into_iter()
+/// The last switches, the newest last.
+#[derive(Default)]
+pub(crate) struct RecentSwitches(VecDeque<SwitchTimes>);
+
+impl RecentSwitches {
+    /// One more; the oldest is forgotten.
+    pub(crate) fn switched(&mut self, times: SwitchTimes) {
+        if self.0.len() == SWITCHES_TOLD {
+            self.0.pop_front();
+        }
+        self.0.push_back(times);
+    }
+
+    /// No worker has this SA any more.
+    pub(crate) fn retired(&mut self, now: Duration, id: SaId) {
+        let of_next = |times: &&mut SwitchTimes| times.previous == Some(id);
+        if let Some(times) = self.0.iter_mut().rev().find(of_next) {
+            times.retired.get_or_insert(now);
+        }
+    }
+
+    /// For the status.
+    pub(crate) fn times(&self) -> Vec<SwitchTimes> {
+        self.0.iter().copied().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

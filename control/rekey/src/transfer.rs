@@ -14,6 +14,8 @@ pub(crate) const PIECE_LEN: usize = 276;
 pub(crate) const PIECES: u8 = 10;
 /// Octets of one transfer, padding included.
 pub(crate) const TRANSFER_LEN: usize = PIECE_LEN * PIECES as usize;
+/// HELLO, OFFER, READY, a few more, and all pieces of a transfer.
+const _: () = assert!(limits::BODIES_MAX >= 6 + PIECES as usize);
 /// The bit of each piece.
 pub(crate) const ALL: u16 = (1 << PIECES) - 1;
 
@@ -24,7 +26,7 @@ pub(crate) struct Piece(pub(crate) Box<[u8; PIECE_LEN]>);
 /// A transfer from us.
 pub(crate) struct Outgoing {
     octets: Box<[u8; TRANSFER_LEN]>,
-    /// What the other end has.
+    /// The pieces that the other end has.
     have: u16,
     send_at: Duration,
     pause: Duration,
@@ -118,7 +120,7 @@ impl Incoming {
         (self.have == ALL).then_some(&*self.octets)
     }
 
-    /// What to tell the sender now (REKEY-T10): which pieces are here.
+    /// Returns the pieces that are here, when the report to the sender is due (REKEY-T10).
     pub(crate) fn report(&mut self, now: Duration) -> Option<u16> {
         let due = self.report_at.is_some_and(|at| now >= at);
         due.then(|| {

@@ -6,7 +6,7 @@
 //!            └────────────┘
 //! ```
 //! The key in use stays in use whatever happens to the offer of the next one, until its hard limit.
-//! [`table::next`] is the whole table; every change of state goes through it.
+//! [`state::next`] is the whole table; every change of state goes through it.
 
 use core::time::Duration;
 
@@ -15,26 +15,24 @@ use subtle::ConstantTimeEq;
 use wire::{An, KeyId, Pn};
 
 use crate::action::{Action, Step};
-use crate::config::{Config, TxTimers};
-use crate::event::{Cause, Direction, Event, KeyFailure};
+use crate::config::{self, Config, TxTimers};
+use crate::context::Context;
+use crate::event::{Cause, Direction, Event, KeyFailure, Refusal};
 use crate::guards::{self, Guard};
 use crate::limits;
-use crate::message::Answer;
-use crate::reach::Reach;
-use crate::recent::Recent;
-use crate::schedule::SaKeys;
+use crate::message::{Answer, Body};
+use crate::schedule::pqc_key_id;
 use crate::secret::{Origin, QkdKey};
-use crate::shortage::{self, Shortage, Supply};
-use crate::status::{DirectionStatus, KeyStatus};
-use crate::supply::{Key, Stock};
+use crate::shortage::Shortage;
+use crate::shortage_stage::{ShortageInput, ShortageStage};
+use crate::status::{DirectionStatus, RecentSwitches, SwitchTimes};
+use crate::stock::{Key, Stock};
 
-mod aging;
 mod stagger;
-mod steps;
-mod table;
+mod state;
 
 use stagger::Stagger;
-use table::{Input, Stage, next};
+use state::{Input, Stage, State, TxOffer, TxSaRecord, next};
 
 /// The transmit direction.
 pub(crate) struct Tx {
@@ -45,7 +43,7 @@ pub(crate) struct Tx {
     state: State,
     stock: Stock,
     /// The SA in all workers.
-    current: Option<InUse>,
+    current: Option<TxSaRecord>,
     /// When the next switch is due.
     due: Duration,
     /// Separates our switches from those of the peer.
@@ -65,59 +63,10 @@ pub(crate) struct Tx {
     shortage: Shortage,
     trouble: Option<(Cause, Duration)>,
     switches: u64,
-    recent: Recent,
+    recent: RecentSwitches,
     failures: u64,
 }
 
-enum State {
-    /// No session is agreed.
-    Idle,
-    /// The key in use is young enough.
-    Waiting,
-    /// A key for the next offer is wanted, but not taken before this time.
-    Fetching { not_before: Duration },
-    /// OFFER is repeated until READY.
-    Offering(Offer),
-    /// The peer is ready; the switch is not due yet.
-    Agreed(Offer),
-    /// The workers install the SA.
-    Installing {
-        sa: InUse,
-        /// When its key came, and when it was offered.
-        came: Duration,
-        offered: Duration,
-        slow: Option<Duration>,
-    },
-}
-struct Offer {
-    id: SaId,
-    key_id: KeyId,
-    origin: Origin,
-    /// Epoch of the root the keys are made with.
-    root: u32,
-    keys: SaKeys,
-    /// The QKD key they are made of, if any, until the peer has it: it may be kept (REKEY-59).
-    key: Option<Key>,
-    /// When the key came.
-    came: Duration,
-    /// When it was offered first.
-    offered: Duration,
-    /// From when on READY is waited for.
-    begun: Duration,
-    send_at: Duration,
-    pause: Duration,
-}
-
-/// An SA in use, without its key.
-#[derive(Clone, Copy)]
-struct InUse {
-    id: SaId,
-    key_id: KeyId,
-    origin: Origin,
-    root: u32,
-    /// When the workers were told: age counts from here.
-    since: Duration,
-}
 impl Tx {
     pub(crate) fn new(config: &Config) -> Self {
         let timers = TxTimers::new(config);
@@ -140,7 +89,7 @@ impl Tx {
             shortage: Shortage::new(config),
             trouble: None,
             switches: 0,
-            recent: Recent::default(),
+            recent: RecentSwitches::default(),
             failures: 0,
         }
     }
@@ -155,24 +104,24 @@ impl Tx {
     }
 
     /// The peer has accepted epochs up to this one, of an earlier run of ours perhaps.
-    pub(crate) fn on_peer_epoch(&mut self, now: Duration, epoch: u32, reach: &mut Reach<'_>) {
+    pub(crate) fn on_peer_epoch(&mut self, now: Duration, epoch: u32, cx: &mut Context<'_>) {
         self.epoch = self.epoch.max(epoch);
         if matches!(&self.state, State::Offering(offer) if offer.id.epoch < epoch) {
-            self.give_up(now, Cause::NoReady, reach); // it would be ignored
+            self.give_up(now, Cause::NoReady, cx); // it would be ignored
         }
     }
 
     /// REKEY-48: the peer holds no key of an epoch above this one. What it was ready for and has
     /// dropped since, by its clock or its own limit, nobody can read any more.
-    pub(crate) fn on_peer_held(&mut self, now: Duration, held: u32, reach: &mut Reach<'_>) {
+    pub(crate) fn on_peer_held(&mut self, now: Duration, held: u32, cx: &mut Context<'_>) {
         if !guards::on(Guard::HeldTold) {
             return;
         }
         if matches!(&self.state, State::Agreed(offer) if offer.id.epoch > held) {
-            self.give_up(now, Cause::PeerDropped, reach);
+            self.give_up(now, Cause::PeerDropped, cx);
         }
         if self.current.is_some_and(|sa| sa.id.epoch > held) {
-            self.block(now, Cause::PeerDropped, reach);
+            self.block(now, Cause::PeerDropped, cx);
         }
     }
 
@@ -189,13 +138,13 @@ impl Tx {
         &mut self,
         now: Duration,
         answer: Result<(KeyId, QkdKey), KeyFailure>,
-        reach: &mut Reach<'_>,
+        cx: &mut Context<'_>,
     ) {
         let failure = match answer {
             // REKEY-22: marked when it comes in, so that a KME that repeats itself is found out.
-            Ok((key_id, key)) if reach.used.take(key_id) => {
+            Ok((key_id, key)) if cx.used.take(key_id) => {
                 self.stock.put(now, key_id, key);
-                return self.stocked(now, reach);
+                return self.stocked(now, cx);
             }
             Ok((key_id, _)) => (KeyFailure::Unusable, Some(key_id)),
             Err(failure) => (failure, None),
@@ -205,10 +154,10 @@ impl Tx {
         self.shortage.failed();
         self.denied = false; // long ago, by now
         self.trouble(now, Cause::Key(failure));
-        let session = &mut *reach.session;
+        let session = &mut *cx.session;
         let mut jitter = |pause| session.jitter(pause, 20);
         if self.stock.failed(now, failure, &self.timers, &mut jitter) {
-            reach.out.event(Event::KeyFailed {
+            cx.out.event(Event::KeyFailed {
                 direction: Direction::Tx,
                 failure,
                 key_id,
@@ -223,7 +172,7 @@ impl Tx {
         id: SaId,
         key_id: KeyId,
         answer: &Answer,
-        reach: &mut Reach<'_>,
+        cx: &mut Context<'_>,
     ) {
         let State::Offering(offer) = &self.state else {
             return;
@@ -253,14 +202,14 @@ impl Tx {
                 }
             }
             Answer::Installed(_) => {
-                reach.out.event(Event::KcvMismatch { id, key_id });
-                self.give_up(now, Cause::KcvMismatch, reach);
+                cx.out.event(Event::KcvMismatch { id, key_id });
+                self.give_up(now, Cause::KcvMismatch, cx);
             }
-            Answer::Refused(refusal) => self.give_up(now, Cause::Refused(*refusal), reach),
+            Answer::Refused(refusal) => self.give_up(now, Cause::Refused(*refusal), cx),
         }
     }
 
-    pub(crate) fn on_done(&mut self, now: Duration, step: Step, reach: &mut Reach<'_>) {
+    pub(crate) fn on_done(&mut self, now: Duration, step: Step, cx: &mut Context<'_>) {
         match (step, &self.state) {
             (
                 Step::InstallTx(id),
@@ -268,10 +217,10 @@ impl Tx {
                     sa, came, offered, ..
                 },
             ) if sa.id == id => {
-                self.switched(now, sa, (came, offered), reach);
+                self.switched(now, sa, (came, offered), cx);
             }
             (Step::RetireTx(id), _) => {
-                reach.out.event(Event::Retired {
+                cx.out.event(Event::Retired {
                     direction: Direction::Tx,
                     id,
                 });
@@ -281,13 +230,13 @@ impl Tx {
     }
 
     /// REKEY-28: an SA near the end of its packet numbers is replaced early, and never used beyond.
-    pub(crate) fn on_pn(&mut self, now: Duration, id: SaId, pn: Pn, reach: &mut Reach<'_>) {
+    pub(crate) fn on_pn(&mut self, now: Duration, id: SaId, pn: Pn, cx: &mut Context<'_>) {
         let max = self.suite.pn_max();
         if self.current.as_ref().is_none_or(|sa| sa.id != id) {
             return;
         }
         if pn.value() >= max - (max >> 6) {
-            self.block(now, Cause::PnExhausted, reach);
+            self.block(now, Cause::PnExhausted, cx);
         } else if pn.value() >= max / 4 * 3 {
             self.due = self.due.min(now);
         }
@@ -304,23 +253,23 @@ impl Tx {
     }
 
     /// The session ended, here or there: its keys are worth nothing and are wiped (REKEY-7).
-    pub(crate) fn reset(&mut self, now: Duration, reach: &mut Reach<'_>) {
+    pub(crate) fn reset(&mut self, now: Duration, cx: &mut Context<'_>) {
         let installing = match &self.state {
             State::Installing { sa, .. } => Some(sa.id),
             _ => None,
         };
         let current = self.current.take().map(|sa| sa.id);
         if let Some(id) = installing.or(current) {
-            reach.out.command(Action::RetireTx { id });
+            cx.out.command(Action::RetireTx { id });
         }
-        self.enter(self.stage(), Input::SessionEnded, State::Idle);
+        self.enter(self.state.stage(), Input::SessionEnded, State::Idle);
         self.patience = self.timers.patience;
         self.refusals = 0;
         self.denied = false;
-        if self.shortage.stage() != Supply::Pqc {
+        if self.shortage.stage() != ShortageStage::Pqc {
             self.qkd_until = None;
         }
-        self.shortage.enter(now, shortage::Input::Ended);
+        self.shortage.enter(now, ShortageInput::Ended);
     }
 
     /// Wipes the keys held for later offers.
@@ -329,14 +278,448 @@ impl Tx {
     }
 
     /// Lets time pass: everything that is due happens.
-    pub(crate) fn on_time(&mut self, now: Duration, reach: &mut Reach<'_>) {
+    pub(crate) fn on_time(&mut self, now: Duration, cx: &mut Context<'_>) {
         self.stock.expire(now);
-        self.age(now, reach);
-        while self.advance(now, reach) {}
+        self.age(now, cx);
+        while self.advance(now, cx) {}
         if self.stock.ask(now, self.wanted(now)) {
-            reach.out.command(Action::FetchKey);
+            cx.out.command(Action::FetchKey);
         }
     }
+
+    /// One transition, or one repetition of the OFFER (REKEY-17); false when nothing is due.
+    fn advance(&mut self, now: Duration, cx: &mut Context<'_>) -> bool {
+        let offer_at = self.offer_at();
+        match &mut self.state {
+            State::Idle if cx.may_offer() => {
+                let fetching = State::Fetching { not_before: now };
+                self.due = now;
+                self.qkd_until.get_or_insert(now);
+                self.enter(Stage::Idle, Input::SessionAgreed, fetching);
+                true
+            }
+            State::Waiting if now >= offer_at => {
+                let fetching = State::Fetching { not_before: now };
+                self.enter(Stage::Waiting, Input::OfferDue, fetching);
+                true
+            }
+            State::Fetching { not_before } if now >= *not_before && cx.may_offer() => {
+                // REKEY-52: a QKD key is offered first, once.
+                let alone = self.alone(true);
+                let key = match alone && self.refusals > 0 {
+                    true => None,
+                    false => self
+                        .stock
+                        .take(now, self.timers.retry_last, self.spares(now)),
+                };
+                if key.is_none() && !alone {
+                    return false;
+                }
+                self.offer(now, key, cx);
+                true
+            }
+            State::Offering(offer) if now >= offer.begun + self.patience && cx.may_offer() => {
+                self.patience = (self.patience * 2).min(limits::PATIENCE_MAX);
+                self.give_up(now, Cause::NoReady, cx);
+                true
+            }
+            State::Offering(offer) if now >= offer.send_at => {
+                let TxOffer {
+                    id,
+                    key_id,
+                    origin,
+                    root,
+                    ..
+                } = *offer;
+                cx.out.body(Body::Offer {
+                    id,
+                    key_id,
+                    origin,
+                    root,
+                });
+                offer.send_at = now + cx.session.jitter(offer.pause, 20);
+                offer.pause = (offer.pause * 2).min(self.timers.offer_repeat_last);
+                if !guards::on(Guard::SwitchOnReady)
+                    && let State::Offering(offer) = core::mem::replace(&mut self.state, State::Idle)
+                {
+                    self.enter(Stage::Offering, Input::Ready, State::Agreed(offer));
+                }
+                true
+            }
+            State::Agreed(_) if now >= self.due || self.current.is_none() => {
+                self.install(now, cx);
+                true
+            }
+            State::Installing {
+                sa,
+                slow: slow @ Some(_),
+                ..
+            } if *slow <= Some(now) => {
+                *slow = None;
+                let id = sa.id;
+                cx.out.event(Event::WorkerSlow {
+                    direction: Direction::Tx,
+                    id,
+                });
+                self.trouble(now, Cause::WorkerSlow);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A new offer: the AN after that in use, whatever was offered in between (REKEY-18). Without a
+    /// QKD key it is made of the root alone.
+    fn offer(&mut self, now: Duration, key: Option<Key>, cx: &mut Context<'_>) {
+        let an = self.an.map_or(An::ZERO, An::next);
+        if !guards::on(Guard::SameAn) {
+            self.an = Some(an);
+        }
+        // At ten keys a second the epochs last 13 years; then the peer refuses, and a restart fixes.
+        self.epoch = self.epoch.saturating_add(1);
+        let id = SaId {
+            an,
+            epoch: self.epoch,
+        };
+        let (root, mix) = cx.root.in_force();
+        let context = |key_id, origin| cx.tx_context(id, (key_id, origin, root));
+        let (key_id, origin, keys, came) = match &key {
+            Some(Key { id, key, came, .. }) => {
+                let origin = key.origin();
+                let keys = mix.sa_keys(key, &context(*id, origin));
+                (*id, origin, keys, *came)
+            }
+            None => {
+                let key_id = pqc_key_id(cx.session.id(), id.epoch);
+                let keys = mix.sa_keys_alone(&context(key_id, Origin::Pqc));
+                (key_id, Origin::Pqc, keys, now)
+            }
+        };
+        let pause = self.timers.offer_repeat;
+        let offer = TxOffer {
+            id,
+            key_id,
+            origin,
+            root,
+            keys,
+            key,
+            came,
+            offered: now,
+            begun: now,
+            send_at: now,
+            pause,
+        };
+        self.enter(Stage::Fetching, Input::KeyTaken, State::Offering(offer));
+    }
+
+    fn give_up(&mut self, now: Duration, cause: Cause, cx: &mut Context<'_>) {
+        let (State::Offering(offer) | State::Agreed(offer)) = &mut self.state else {
+            return;
+        };
+        let (id, key_id) = (offer.id, offer.key_id);
+        let kept = match (cause, offer.key.take()) {
+            (Cause::Refused(refusal), Some(key)) => self.stock.keep(now, key, refusal),
+            _ => false, // the peer may have it
+        };
+        cx.out.event(Event::OfferAbandoned {
+            id,
+            key_id,
+            cause,
+            kept,
+        });
+        self.failures += 1;
+        self.trouble(now, cause);
+        let mut not_before = now;
+        if !matches!(cause, Cause::NoReady | Cause::PeerDropped) {
+            self.denied |= cause.is_supply();
+            if cause == Cause::Refused(Refusal::AnInUse) {
+                self.an = Some(id.an); // the peer knows better: the next offer takes the next AN
+            }
+            if self.refusals > 0 {
+                let pause = self.timers.retry.saturating_mul(1 << self.refusals.min(16));
+                not_before += cx.session.jitter(pause.min(self.timers.retry_last), 20);
+            }
+            self.refusals = self.refusals.saturating_add(1);
+        }
+        self.enter(
+            self.state.stage(),
+            Input::GivenUp,
+            State::Fetching { not_before },
+        );
+    }
+
+    fn install(&mut self, now: Duration, cx: &mut Context<'_>) {
+        let State::Agreed(offer) = core::mem::replace(&mut self.state, State::Idle) else {
+            return;
+        };
+        let TxOffer {
+            id,
+            key_id,
+            origin,
+            root,
+            keys,
+            came,
+            offered,
+            ..
+        } = offer;
+        self.an = Some(id.an);
+        cx.out.command(Action::InstallTx {
+            id,
+            sas: config::scs(cx.config.local, cx.config.scis),
+            sak: keys.sak,
+            salt: keys.salt,
+        });
+        let sa = TxSaRecord {
+            id,
+            key_id,
+            origin,
+            root,
+            since: now,
+        };
+        let slow = Some(now + limits::WORKER_SLOW);
+        self.enter(
+            Stage::Agreed,
+            Input::SwitchDue,
+            State::Installing {
+                sa,
+                came,
+                offered,
+                slow,
+            },
+        );
+    }
+
+    fn switched(
+        &mut self,
+        now: Duration,
+        sa: TxSaRecord,
+        (key, offered): (Duration, Duration),
+        cx: &mut Context<'_>,
+    ) {
+        let TxSaRecord {
+            id,
+            key_id,
+            origin,
+            root,
+            since,
+        } = sa;
+        let previous = self.current.replace(sa);
+        self.switches += 1;
+        self.recent.switched(SwitchTimes {
+            id,
+            previous: previous.map(|sa| sa.id),
+            key,
+            offered,
+            told: since,
+            installed: now,
+            retired: previous.map(|_| now), // each worker has one tx SA: the next wipes it
+        });
+        self.trouble = None;
+        let direction = Direction::Tx;
+        cx.out.event(Event::Installed {
+            direction,
+            id,
+            key_id,
+            origin,
+            root,
+        });
+        cx.out.event(Event::Switched {
+            direction,
+            id,
+            key_id,
+            origin,
+            root,
+            previous: previous.map(|sa| sa.id),
+            previous_age: previous.map(|sa| since.saturating_sub(sa.since)),
+        });
+        if let Some(previous) = previous {
+            cx.out.event(Event::Retired {
+                direction,
+                id: previous.id,
+            });
+        }
+        self.enter(Stage::Installing, Input::Installed, State::Waiting);
+        if origin == Origin::Pqc {
+            self.turn(now, ShortageInput::Alone, (previous, None), cx);
+        } else {
+            self.qkd_until = Some(now);
+            self.denied = false;
+            let fresh = self.shortage.on_switch();
+            self.turn(now, fresh, (previous, None), cx);
+        }
+        let interval = self.shortage.interval();
+        let yields = cx.yields() && self.shortage.stage() == ShortageStage::Normal;
+        self.due = since + self.stagger.time(since, interval, yields);
+        self.stocked(now, cx);
+        cx.session.hello_now(now); // REKEY-27: announce the switch
+    }
+
+    /// The stages of a shortage (REKEY-50), and the hard limit (REKEY-28).
+    fn age(&mut self, now: Duration, cx: &mut Context<'_>) {
+        if matches!(self.state, State::Installing { .. }) {
+            return; // a RetireTx now would hit the new SA
+        }
+        let cause = self.cause(cx.session.agreed());
+        if self.alone_at().is_some_and(|at| now >= at) && self.state.is_short(cause) {
+            self.turn(now, ShortageInput::Alone, (self.current, Some(cause)), cx);
+            self.due = self.due.min(now);
+        }
+        while let Some(sa) = self.current {
+            let cause = self.cause(cx.session.agreed());
+            let age = now.saturating_sub(sa.since);
+            match self.shortage.due(age, self.state.is_short(cause)) {
+                Some(ShortageInput::Limit) => self.block(now, cause, cx),
+                Some(input) => self.turn(now, input, (Some(sa), Some(cause)), cx),
+                None => return,
+            }
+        }
+    }
+
+    /// Fail closed: no frame is sent until a fresh key is agreed.
+    fn block(&mut self, now: Duration, cause: Cause, cx: &mut Context<'_>) {
+        if matches!(self.state, State::Installing { .. }) {
+            return;
+        }
+        let Some(sa) = self.current.take() else {
+            return;
+        };
+        cx.out.command(Action::RetireTx { id: sa.id });
+        self.due = self.due.min(now);
+        self.turn(now, ShortageInput::Limit, (Some(sa), Some(cause)), cx);
+    }
+
+    /// One step along the table of the shortage.
+    fn turn(
+        &mut self,
+        now: Duration,
+        input: ShortageInput,
+        (sa, cause): (Option<TxSaRecord>, Option<Cause>),
+        cx: &mut Context<'_>,
+    ) {
+        if cause.is_some_and(|cause| self.state.is_short(cause)) {
+            self.shortage.lacks();
+        }
+        let Some((from, to)) = self.shortage.enter(now, input) else {
+            return;
+        };
+        self.shortage.blame(cause);
+        let limit = self.current.map(|sa| sa.since + cx.config.hold_max);
+        cx.out.event(Event::Shortage {
+            from,
+            to,
+            age: sa.map(|sa| now.saturating_sub(sa.since)),
+            left: limit.map(|limit| limit.saturating_sub(now)),
+            cause,
+        });
+    }
+
+    /// REKEY-52: from then on keys may come from the root alone. `None`: never, or they do already.
+    fn alone_at(&self) -> Option<Duration> {
+        let after = self.alone_after?;
+        let after = if guards::on(Guard::AloneAfterHold) {
+            after
+        } else {
+            Duration::ZERO
+        };
+        let since = self
+            .qkd_until
+            .filter(|_| self.shortage.stage() != ShortageStage::Pqc)?;
+        Some(since + after)
+    }
+
+    /// REKEY-52: the next offer may be of the root alone. Whoever drops offers of QKD keys on the line
+    /// does not bring that about: then it is not the KMEs that the next key waits for.
+    fn alone(&self, agreed: bool) -> bool {
+        self.shortage.stage() == ShortageStage::Pqc && self.state.is_short(self.cause(agreed))
+    }
+
+    /// If a key is here: in time while the one before is still young enough: that may end a stage.
+    fn stocked(&mut self, now: Duration, cx: &mut Context<'_>) {
+        if self.stock.len() == 0 {
+            return;
+        }
+        let waiting = matches!(self.state, State::Waiting);
+        if self.shortage.stage() == ShortageStage::Pqc && !self.denied {
+            self.due = self.due.min(now); // back to QKD keys at once
+        }
+        if let Some(sa) = self.current.filter(|_| waiting)
+            && self.shortage.in_time(now)
+        {
+            self.turn(now, ShortageInput::Proved, (Some(sa), None), cx);
+            self.due = self.due.min(sa.since + self.shortage.interval());
+        }
+    }
+
+    /// Why the next key is not in use yet.
+    fn cause(&self, agreed: bool) -> Cause {
+        if !agreed {
+            return Cause::PeerSilent;
+        }
+        match (&self.state, self.stock.last_failure, self.trouble) {
+            (State::Fetching { .. }, Some(failure), _) => Cause::Key(failure),
+            (State::Installing { .. }, ..) => Cause::WorkerSlow,
+            (_, _, Some((cause, _))) => cause,
+            (State::Fetching { .. }, None, None) => Cause::KmeSlow,
+            _ => Cause::NoReady,
+        }
+    }
+
+    /// Keys to hold now: one in time for the next offer, two when the interval is short.
+    fn wanted(&self, now: Duration) -> usize {
+        let waiting = matches!(
+            self.state,
+            State::Waiting | State::Offering(_) | State::Agreed(_) | State::Installing { .. }
+        );
+        if self.shortage.stage() == ShortageStage::Pqc {
+            return 1;
+        }
+        if waiting && now < self.fetch_at() {
+            return 0;
+        }
+        if self.shortage.interval() < Duration::from_secs(1) || self.shortage.wants_proof() {
+            limits::KEYS_HELD_MAX
+        } else {
+            1
+        }
+    }
+
+    /// When the stock has a key for an offer.
+    fn key_at(&self, now: Duration) -> Option<Duration> {
+        self.stock.take_at(self.timers.retry_last, self.spares(now))
+    }
+
+    /// A refusal of this offer delays no switch: there is time for another one.
+    fn spares(&self, now: Duration) -> bool {
+        self.quick() && now + self.timers.lead <= self.due
+    }
+
+    fn offer_at(&self) -> Duration {
+        let trial = self.quick() && self.stock.has_trial();
+        let leads = 1 + u32::from(trial);
+        self.due.saturating_sub(self.timers.lead * leads)
+    }
+
+    /// The peer answers in less time than an offer has, and has not refused.
+    fn quick(&self) -> bool {
+        self.refusals == 0 && self.patience <= self.timers.patience
+    }
+
+    /// The key for the offer after the one under way, if there is one.
+    fn fetch_at(&self) -> Duration {
+        let probe = self.shortage.probe_interval();
+        let due = match (&self.state, self.current) {
+            (State::Waiting, Some(sa)) => self.due.min(sa.since + probe),
+            (State::Waiting, None) => self.due,
+            _ => self.due + probe,
+        };
+        due.saturating_sub(self.timers.lead + self.timers.fetch_lead)
+    }
+
+    fn trouble(&mut self, now: Duration, cause: Cause) {
+        let since = self.trouble.map_or(now, |(_, since)| since);
+        self.trouble = Some((cause, since));
+    }
+
     pub(crate) fn next_wake(&self, now: Duration, reach_offers: bool) -> Option<Duration> {
         let state = match &self.state {
             State::Idle | State::Fetching { .. } if !reach_offers => None,
@@ -375,7 +758,7 @@ impl Tx {
 
     pub(crate) fn status(&self, now: Duration) -> DirectionStatus {
         DirectionStatus {
-            stage: self.stage().name(),
+            stage: self.state.stage().name(),
             supply: self.shortage.stage(),
             supply_for: Some(now.saturating_sub(self.shortage.since())),
             supply_changes: Some(self.shortage.changes()),
@@ -383,14 +766,7 @@ impl Tx {
             shortfall: self
                 .shortage
                 .shortfall(self.current.map(|sa| now.saturating_sub(sa.since))),
-            key: self.current.map(|sa| KeyStatus {
-                an: sa.id.an,
-                epoch: sa.id.epoch,
-                key_id: sa.key_id,
-                origin: sa.origin,
-                root: sa.root,
-                age: now.saturating_sub(sa.since),
-            }),
+            key: self.current.map(|sa| sa.status(now)),
             switches: self.switches,
             recent: self.recent.times(),
             failures: self.failures,
@@ -402,26 +778,16 @@ impl Tx {
         self.stock.held()
     }
 
-    const fn stage(&self) -> Stage {
-        match self.state {
-            State::Idle => Stage::Idle,
-            State::Waiting => Stage::Waiting,
-            State::Fetching { .. } => Stage::Fetching,
-            State::Offering(_) => Stage::Offering,
-            State::Agreed(_) => Stage::Agreed,
-            State::Installing { .. } => Stage::Installing,
-        }
-    }
-
     /// The only place where the state changes: along the table.
     fn enter(&mut self, from: Stage, input: Input, state: State) {
         self.state = state;
         debug_assert_eq!(
             next(from, input),
-            Some(self.stage()),
+            Some(self.state.stage()),
             "{from:?} on {input:?}"
         );
     }
 }
+
 #[cfg(test)]
 mod tests;

@@ -201,7 +201,7 @@ fn i10_a_kme_outage_of_100_s_loses_nothing() {
         for stages in &world.check.stages {
             let stages: Vec<_> = stages.iter().map(|(_, stage)| *stage).collect();
             let (down, up) = stages.split_at(4);
-            use rekey::Supply::{Held, Normal, Sparse, Stretched};
+            use rekey::ShortageStage::{Held, Normal, Sparse, Stretched};
             assert_eq!(down, [Normal, Stretched, Sparse, Held]);
             assert_eq!(up, [Sparse, Stretched, Normal]);
         }
@@ -281,7 +281,7 @@ fn one_kme_gone_again_is_no_longer_felt_than_the_first_time() {
         let stage = stages.iter().rfind(|(at, _)| *at <= late);
         let stage = stage.map(|(_, stage)| *stage);
         assert!(
-            stage < Some(rekey::Supply::Sparse),
+            stage < Some(rekey::ShortageStage::Sparse),
             "seed {seed}: {stages:?}"
         );
     }

@@ -22,13 +22,11 @@ mod frames;
 mod kem;
 mod kmes;
 mod limits;
-mod line;
 mod plan;
 mod rng;
 mod saks;
 mod tally;
 mod trace;
-mod twin;
 mod world;
 
 pub use flaw::Flaw;

@@ -38,7 +38,7 @@ fn flaw(flaw: Flaw, plan: fn(u64) -> Plan, complaint: &str) {
 /// For guards whose absence the ratchet's own guards would hide.
 fn without_kem(seed: u64) -> Plan {
     let mut plan = Plan::drawn(seed);
-    plan.policy = rekey::Policy::Qkd;
+    plan.policy = rekey::KeyPolicy::Qkd;
     plan
 }
 
@@ -126,7 +126,7 @@ fn planted(seed: u64) -> Plan {
         |end| end.plant(Plant::Ahead),
     ];
     let mut plan = Plan::twins(seed);
-    plan.policy = [rekey::Policy::QkdAndPqc, rekey::Policy::PqcWhenShort][seed as usize % 2];
+    plan.policy = [rekey::KeyPolicy::QkdAndPqc, rekey::KeyPolicy::PqcWhenShort][seed as usize % 2];
     plan.twins.clear();
     let at = plan.calm.saturating_sub(Duration::from_millis(seed % 500));
     plan.plant = Some((at, seed as usize / 2 % 2, plants[seed as usize % 3]));
@@ -192,7 +192,7 @@ fn flaws_around_the_protocol() {
     flaw(Flaw::FirstWorkerIsEnough, Plan::drawn, "I7");
     flaw(Flaw::Lenient, Plan::hostile, "I3");
     let without_kem = |seed| Plan {
-        policy: rekey::Policy::Qkd,
+        policy: rekey::KeyPolicy::Qkd,
         ..Plan::repeating(seed)
     };
     // A restart draws the same session ID as before. The peer takes it for a pair of sessions that

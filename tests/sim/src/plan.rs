@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gcm::Engine;
-use rekey::{Config, Policy, Rekey};
+use rekey::{Config, KeyPolicy, Rekey};
 use secy::Suite;
 use wire::Pn;
 
@@ -36,7 +36,7 @@ pub struct Plan {
     pub(crate) workers: [u16; 2],
     pub(crate) hold_max: Duration,
     /// Policy of both ends, and the time between two KEM exchanges.
-    pub(crate) policy: Policy,
+    pub(crate) policy: KeyPolicy,
     pub(crate) ratchet: Duration,
     /// One-way delay of the line, and the largest random addition, which reorders frames.
     pub(crate) latency: Duration,
@@ -145,7 +145,7 @@ impl Plan {
             interval: [interval, rng.pick(&[interval, ms(700)])],
             workers: [rng.pick(&[1, 2, 3]), rng.pick(&[1, 1, 2])],
             hold_max: interval.max(ms(700)) * 40,
-            policy: other.pick(&Policy::ALL),
+            policy: other.pick(&KeyPolicy::ALL),
             ratchet: other.pick(&[ms(1000), ms(3000), ms(60_000)]),
             latency: rng.pick(&[ms(0), ms(1), ms(20)]),
             jitter: ms(0),

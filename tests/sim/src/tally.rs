@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use rekey::{Direction, Event, Origin, Supply};
+use rekey::{Direction, Event, Origin, ShortageStage};
 
 /// Totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,9 +52,9 @@ impl Tally {
                 origin: Origin::Pqc,
                 ..
             } => self.alone += 1,
-            Event::Supply { from, to, .. } => {
-                self.blocked += u64::from(*to == Supply::Blocked);
-                self.stages += u64::from(*from != Supply::Starting);
+            Event::Shortage { from, to, .. } => {
+                self.blocked += u64::from(*to == ShortageStage::Blocked);
+                self.stages += u64::from(*from != ShortageStage::Starting);
             }
             _ => {}
         }

@@ -16,7 +16,12 @@ use crate::rng::Rng;
 use crate::saks::Saks;
 use crate::tally::Tally;
 use crate::trace::Trace;
-use crate::twin::Twin;
+
+mod driver;
+mod line;
+mod twin;
+
+use twin::Twin;
 
 /// More items than this at one time mean an endless loop without waiting.
 const SPINS_MAX: u32 = 20_000;

@@ -3,7 +3,7 @@ use crate::golden::{self, assert_near};
 use crate::link::{Link, Reconciliation};
 use crate::optimise::{Objective, optimise_modulation};
 use crate::preset::Preset;
-use crate::raman::{Band, ClassicalLight, Direction, RamanNoise};
+use crate::raman::{Band, ClassicalLight, Propagation, RamanNoise};
 use crate::rate::Asymptotic;
 use crate::receiver::{Detection, Receiver};
 
@@ -23,8 +23,8 @@ fn noise_equals_the_reference() {
         );
         let fibre = band.fibre(row.number("km")).unwrap();
         let direction = match row.text("dir") {
-            "co" => Direction::Co,
-            "counter" => Direction::Counter,
+            "co" => Propagation::Co,
+            "counter" => Propagation::Counter,
             other => panic!("direction {other}"),
         };
         let power = row.number("P_total_dBm");
@@ -65,14 +65,14 @@ fn noise_equals_the_reference() {
 
 #[test]
 fn a_fibre_of_zero_length_has_no_raman_noise() {
-    let light = ClassicalLight::new(0.0, Direction::Counter).unwrap();
+    let light = ClassicalLight::new(0.0, Propagation::Counter).unwrap();
     let noise = RamanNoise::of(&Fibre::standard(0.0).unwrap(), Band::C1550, &light);
     assert_eq!(noise.at_input_snu, 0.0);
 }
 
 #[test]
 fn nearly_equal_attenuations_approach_the_limit() {
-    let light = ClassicalLight::new(0.0, Direction::Co).unwrap();
+    let light = ClassicalLight::new(0.0, Propagation::Co).unwrap();
     let noise = |attenuation| {
         let fibre = Fibre::new(50.0, attenuation).unwrap();
         RamanNoise::of(&fibre, Band::C1550, &light).photons_per_mode
@@ -82,9 +82,9 @@ fn nearly_equal_attenuations_approach_the_limit() {
 
 #[test]
 fn too_much_classical_light_is_refused() {
-    let error = ClassicalLight::new(60.0, Direction::Co).unwrap_err();
+    let error = ClassicalLight::new(60.0, Propagation::Co).unwrap_err();
     assert_eq!(error.field, "launch power of the classical channels");
-    let light = ClassicalLight::new(30.0, Direction::Counter).unwrap();
+    let light = ClassicalLight::new(30.0, Propagation::Counter).unwrap();
     let noise = RamanNoise::of(&Fibre::standard(100.0).unwrap(), Band::C1550, &light);
     let error = noise
         .added_to(ExcessNoise::at_input_snu(0.01).unwrap())

@@ -41,7 +41,7 @@ fn a_short_config_has_the_documented_defaults() {
     let config = read(GOOD).unwrap();
     assert_eq!(config.rekey.interval.0, Duration::from_secs(3));
     assert_eq!(config.rekey.ethertype, 0x88b5);
-    assert_eq!(config.rekey.policy.0, rekey::Policy::QkdAndPqc);
+    assert_eq!(config.rekey.policy.0, rekey::KeyPolicy::QkdAndPqc);
     assert_eq!(config.rekey.kem_interval.0, Duration::from_secs(60));
     assert_eq!(config.macsec.suite.0, secy::Suite::GcmAesXpn256);
     assert_eq!(config.red.mtu, 1500);

@@ -123,7 +123,7 @@ impl TryFrom<String> for SuiteName {
 /// The basis of keys, by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct PolicyName(pub rekey::Policy);
+pub struct PolicyName(pub rekey::KeyPolicy);
 
 impl TryFrom<String> for PolicyName {
     type Error = String;

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use rekey::{Cause, Direction, Ended, Event, Supply};
+use rekey::{Cause, Direction, Ended, Event, ShortageStage};
 use tracing::{Level, debug, error, info, warn};
 use wire::MacAddr;
 
@@ -167,7 +167,7 @@ fn kind(event: &Event) -> &'static str {
         }
         Event::Installed { .. } | Event::Switched { .. } | Event::Retired { .. } => "key changes",
         Event::KeyFailed { .. } => "failed key requests",
-        Event::Supply { .. } => "the supply of keys",
+        Event::Shortage { .. } => "the supply of keys",
         Event::OfferAbandoned { .. } | Event::OfferRefused { .. } => "failed offers",
         Event::KcvMismatch { .. } => "keys that differ between the KMEs",
         Event::RxExpired { .. } => "expired keys",
@@ -371,7 +371,7 @@ fn key_event_text(event: &Event) -> (Level, String) {
                 format!("{}: no key: {}{of}", way(*direction), failure.text()),
             )
         }
-        Event::Supply {
+        Event::Shortage {
             from,
             to,
             age,
@@ -437,8 +437,8 @@ fn key_event_text(event: &Event) -> (Level, String) {
 
 /// A change of the stage of our key supply.
 fn supply_text(
-    from: Supply,
-    to: Supply,
+    from: ShortageStage,
+    to: ShortageStage,
     (age, left): (Option<Duration>, Option<Duration>),
     cause: Option<Cause>,
 ) -> (Level, String) {
@@ -449,38 +449,38 @@ fn supply_text(
     let left = left.unwrap_or_default();
     let better = to < from;
     let (level, what) = match to {
-        Supply::Starting | Supply::Normal if from == Supply::Starting => {
+        ShortageStage::Starting | ShortageStage::Normal if from == ShortageStage::Starting => {
             return (Level::DEBUG, "out: the first key is in use".to_owned());
         }
-        Supply::Starting | Supply::Normal => (Level::INFO, "keys arrive in time again".to_owned()),
-        Supply::Stretched if better => (
+        ShortageStage::Starting | ShortageStage::Normal => (Level::INFO, "keys arrive in time again".to_owned()),
+        ShortageStage::Stretched if better => (
             Level::INFO,
             "keys arrive again; each is still used longer".to_owned(),
         ),
-        Supply::Sparse if better => (
+        ShortageStage::Sparse if better => (
             Level::INFO,
             "a fresh key has arrived; each key is used as long as allowed".to_owned(),
         ),
-        Supply::Stretched => (
+        ShortageStage::Stretched => (
             Level::WARN,
             format!("keys are short{age}; the next keys are used longer"),
         ),
-        Supply::Sparse => (
+        ShortageStage::Sparse => (
             Level::WARN,
             format!("keys are very short{age}; the next keys are used as long as allowed"),
         ),
-        Supply::Held => (
+        ShortageStage::Held => (
             Level::ERROR,
             format!("the last key is HELD{age}; without another key, traffic stops in {left:.0?}"),
         ),
-        Supply::Pqc => (
+        ShortageStage::Pqc => (
             Level::ERROR,
             format!(
                 "no QKD keys{age}; keys now depend on ML-KEM and the pre-shared secret ALONE, as \
                  the policy allows"
             ),
         ),
-        Supply::Blocked => (
+        ShortageStage::Blocked => (
             Level::ERROR,
             format!("BLOCKED{age}; the key is wiped, and no user frame passes"),
         ),

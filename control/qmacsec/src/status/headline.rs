@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use port::LinkState;
-use rekey::{DirectionStatus, SessionState, SessionStatus, Supply};
+use rekey::{DirectionStatus, SessionState, SessionStatus, ShortageStage};
 use serde::{Deserialize, Serialize};
 use worker::Side;
 
@@ -312,7 +312,7 @@ fn short_of_keys(facts: &Facts<'_>) -> Option<(State, String)> {
         .or(tx.trouble.map(|(cause, _)| cause));
     let cause = cause.map_or_else(String::new, |cause| format!(" ({cause})"));
     let reason = match (tx.supply, tx.shortfall) {
-        (Supply::Stretched | Supply::Sparse, Some(shortfall)) => {
+        (ShortageStage::Stretched | ShortageStage::Sparse, Some(shortfall)) => {
             let more = shortfall.needed.saturating_sub(shortfall.in_time);
             let keys = if more == 1 { "key has" } else { "keys have" };
             let earliest = match shortfall.better_in {
@@ -326,12 +326,12 @@ fn short_of_keys(facts: &Facts<'_>) -> Option<(State, String)> {
                 time(facts.interval),
             )
         }
-        (Supply::Held, Some(shortfall)) => format!(
+        (ShortageStage::Held, Some(shortfall)) => format!(
             "no fresh key{cause}: the last one is {} old; traffic stops in {}",
             time(age),
             time(shortfall.stops_in.unwrap_or_default()),
         ),
-        (Supply::Pqc, _) => format!(
+        (ShortageStage::Pqc, _) => format!(
             "no QKD keys{cause}: keys depend on ML-KEM and the pre-shared secret alone until QKD \
              keys arrive again"
         ),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
-use rekey::{SessionState, Supply};
+use rekey::{SessionState, ShortageStage};
 
 use super::{Report, State};
 
@@ -220,7 +220,7 @@ fn keys(out: &mut Text, report: &Report) {
         "qmacsec_supply_stage",
         "Stage of the supply of transmit keys: 1 for the present stage, 0 for the others.",
     );
-    for of in Supply::ALL {
+    for of in ShortageStage::ALL {
         stage.sample(
             &[("stage", of.name())],
             u8::from(report.tx.supply == of.name()),

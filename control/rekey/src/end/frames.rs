@@ -87,8 +87,7 @@ impl Rekey {
             Body::Piece { .. } => match self.session.on_other(now, header) {
                 // REKEY-43: a late piece is as good as any, but shows nothing of the peer's present.
                 Err(Untimely::Replayed) => {
-                    return match self.ratchet(|ratchet, around| ratchet.on_body(now, &body, around))
-                    {
+                    return match self.ratchet(|ratchet, cx| ratchet.on_body(now, &body, cx)) {
                         true => Ok(()),
                         false => Err(Untimely::Replayed),
                     };
@@ -109,13 +108,13 @@ impl Rekey {
             self.end_session(now, Ended::Roots);
             return Ok(());
         }
-        self.ratchet(|ratchet, around| ratchet.on_peer_root(now, header.root_epoch, around));
+        self.ratchet(|ratchet, cx| ratchet.on_peer_root(now, header.root_epoch, cx));
         self.rx
             .set_timers(RxTimers::new(&self.config, header.interval));
-        let (tx, rx, mut reach) = self.split();
-        tx.on_peer_epoch(now, header.rx_epoch, &mut reach);
-        tx.on_peer_held(now, header.rx_held, &mut reach);
-        rx.on_announced(now, header.tx_epoch, &mut reach);
+        let (tx, rx, mut cx) = self.split();
+        tx.on_peer_epoch(now, header.rx_epoch, &mut cx);
+        tx.on_peer_held(now, header.rx_held, &mut cx);
+        rx.on_announced(now, header.tx_epoch, &mut cx);
         match body {
             Body::Hello { .. } => {}
             Body::Offer {
@@ -123,12 +122,12 @@ impl Rekey {
                 key_id,
                 origin,
                 root,
-            } => rx.on_offer(now, header, (id, key_id, origin, root), &mut reach),
+            } => rx.on_offer(now, header, (id, key_id, origin, root), &mut cx),
             Body::Ready { id, key_id, answer } => {
-                tx.on_ready(now, id, key_id, &answer, &mut reach);
+                tx.on_ready(now, id, key_id, &answer, &mut cx);
             }
             Body::Piece { .. } | Body::Have { .. } | Body::Done { .. } => {
-                self.ratchet(|ratchet, around| ratchet.on_body(now, &body, around));
+                self.ratchet(|ratchet, cx| ratchet.on_body(now, &body, cx));
                 if !self.root.agrees(header.root_epoch, None) {
                     self.end_session(now, Ended::Roots); // a wrong tag
                 }

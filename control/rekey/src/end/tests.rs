@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::event::{Cause, Direction, Ended, Event, KeyFailure, Refusal};
 use crate::guards::{Guard, without};
 use crate::limits;
-use crate::shortage::Supply;
+use crate::shortage_stage::ShortageStage;
 use crate::status::SessionState;
 
 mod alone;
@@ -55,7 +55,7 @@ fn both_directions_switch_every_interval_and_hold_two_rx_sas_at_most_between() {
         let status = two.ends[side].status(two.now);
         assert_eq!(
             (status.session.state, status.tx.supply),
-            (SessionState::Agreed, Supply::Normal)
+            (SessionState::Agreed, ShortageStage::Normal)
         );
         assert_eq!(status.tx.key.map(|key| key.epoch), Some(11));
         assert_eq!(status.rx.switches, 11);
@@ -174,9 +174,9 @@ fn rekey_14_a_silent_peer_is_reported_and_keys_are_kept_to_the_hard_limit() {
     let held = two.seen(0, |event| {
         matches!(
             event,
-            Event::Supply {
-                from: Supply::Normal,
-                to: Supply::Held,
+            Event::Shortage {
+                from: ShortageStage::Normal,
+                to: ShortageStage::Held,
                 cause: Some(Cause::PeerSilent),
                 ..
             }
@@ -204,7 +204,10 @@ fn rekey_28_and_29_at_the_hard_limit_traffic_stops_and_comes_back_by_itself() {
         assert!(two.receiving[side].is_empty(), "the receiver lets go too");
         assert_eq!(two.seen(side, fetch_failed), 1, "once");
         let status = two.ends[side].status(two.now);
-        assert_eq!((status.tx.supply, status.tx.key), (Supply::Blocked, None));
+        assert_eq!(
+            (status.tx.supply, status.tx.key),
+            (ShortageStage::Blocked, None)
+        );
         assert!(matches!(
             status.tx.trouble,
             Some((Cause::Key(KeyFailure::NoKeys), _))
@@ -289,7 +292,7 @@ fn rekey_28_an_sa_near_its_last_packet_number_is_replaced_and_then_stopped() {
     assert_eq!(
         two.seen(
             0,
-            |event| matches!(event, Event::Supply { to: Supply::Blocked, cause: Some(c), .. } if *c == cause)
+            |event| matches!(event, Event::Shortage { to: ShortageStage::Blocked, cause: Some(c), .. } if *c == cause)
         ),
         1
     );

@@ -60,7 +60,7 @@ pub(super) const INDEX_AT: usize = 192;
 pub(super) const HAVE: Range<usize> = 193..195;
 pub(super) const RX_HELD: Range<usize> = 195..199;
 pub(super) const RESERVED: Range<usize> = 199..200;
-/// What all types have in common, and all but its MAC for most.
+/// The part that all types have in common. For most types it is the whole frame except the MAC.
 pub(super) const COMMON: Range<usize> = 0..200;
 /// Behind the common octets of a frame with a piece.
 pub(super) const PIECE: Range<usize> = 200..476;

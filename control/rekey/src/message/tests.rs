@@ -13,8 +13,8 @@ use super::{
 };
 use crate::announced::{Announced, LedgerHead, LineSettings};
 use crate::event::Refusal;
+use crate::key_policy::KeyPolicy;
 use crate::limits::TX_SCS_MAX;
-use crate::policy::Policy;
 use crate::schedule::{Kcv, MacKey};
 use crate::secret::{Origin, RootSecret};
 use crate::transfer::{ALL, PIECE_LEN, PIECES, Piece};
@@ -312,7 +312,7 @@ fn header() -> impl Strategy<Value = Header> {
     let numbers = any::<(u64, u32, u32, u32, u32)>();
     let sessions = (1..=u64::MAX, any::<u64>());
     let suite = prop::sample::select(Suite::ALL.to_vec());
-    let policy = prop::sample::select(vec![Policy::QkdAndPqc, Policy::Qkd]);
+    let policy = prop::sample::select(vec![KeyPolicy::QkdAndPqc, KeyPolicy::Qkd]);
     let root = (policy, any::<u32>());
     let parts = (
         any::<[u8; 6]>(),

@@ -5,7 +5,7 @@ use core::time::Duration;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Around, Exchange, Ratchet};
+use super::{Exchange, Ratchet, RatchetContext};
 use crate::event::RatchetFailure;
 use crate::guards::{self, Guard};
 use crate::kem::{KEM_PUBLIC_LEN, KEM_TEXT_LEN};
@@ -21,11 +21,11 @@ const _: () = assert!(KEM_PUBLIC_LEN <= TRANSFER_LEN && ANSWER_LEN <= TRANSFER_L
 
 impl Ratchet {
     /// Key pairs for this exchange only; REKEY-42: an epoch above all before.
-    pub(super) fn ask(&mut self, now: Duration, around: &mut Around<'_>) {
+    pub(super) fn ask(&mut self, now: Duration, cx: &mut RatchetContext<'_>) {
         self.asked = self.asked.saturating_add(1);
         let root = self.asked;
         let Ok((public, keys)) = self.kem.generate() else {
-            return self.fail(now, root, RatchetFailure::Kem, around);
+            return self.fail(now, root, RatchetFailure::Kem, cx);
         };
         self.exchange = Exchange::Asking {
             root,
@@ -43,9 +43,9 @@ impl Ratchet {
         now: Duration,
         root: u32,
         (index, piece): (u8, &Piece),
-        around: &mut Around<'_>,
+        cx: &mut RatchetContext<'_>,
     ) -> bool {
-        if !self.policy.ratchets() || self.asks(around) {
+        if !self.policy.ratchets() || self.asks(cx) {
             return false;
         }
         if now < self.rest {
@@ -71,7 +71,7 @@ impl Ratchet {
         let (news, begun) = (public.put(now, index, piece), *begun);
         if let Some(whole) = public.whole() {
             let whole = Box::new(*whole);
-            self.answer(now, root, begun, &whole, around);
+            self.answer(now, root, begun, &whole, cx);
         }
         news
     }
@@ -82,7 +82,7 @@ impl Ratchet {
         now: Duration,
         asked: u32,
         (index, piece): (u8, &Piece),
-        around: &mut Around<'_>,
+        cx: &mut RatchetContext<'_>,
     ) -> bool {
         let Exchange::Asking {
             root, out, text, ..
@@ -97,7 +97,7 @@ impl Ratchet {
         let news = text.put(now, index, piece);
         if let Some(whole) = text.whole() {
             let whole = Box::new(*whole);
-            self.confirm(now, &whole, around);
+            self.confirm(now, &whole, cx);
         }
         news
     }
@@ -117,10 +117,10 @@ impl Ratchet {
         now: Duration,
         root: u32,
         tag: &Kcv,
-        around: &mut Around<'_>,
+        cx: &mut RatchetContext<'_>,
     ) -> bool {
         if self.epoch() == root {
-            around.session.hello_now(now); // it has not heard that we know
+            cx.session.hello_now(now); // it has not heard that we know
             return true;
         }
         let Exchange::Answering { next, done, .. } = &self.exchange else {
@@ -130,16 +130,16 @@ impl Ratchet {
             return false;
         }
         if bool::from(tag.ct_eq(done)) {
-            self.promote(now, around);
+            self.promote(now, cx);
         } else {
-            self.fail(now, root, RatchetFailure::Tag, around);
+            self.fail(now, root, RatchetFailure::Tag, cx);
         }
         true
     }
 
     /// Sends what is due: pieces, reports, KEM_DONE.
-    pub(super) fn repeat(&mut self, now: Duration, around: &mut Around<'_>) {
-        let Around { session, out, .. } = around;
+    pub(super) fn repeat(&mut self, now: Duration, cx: &mut RatchetContext<'_>) {
+        let RatchetContext { session, out, .. } = cx;
         let jitter = |pause| session.jitter(pause, 20);
         let (root, sent, of, taken) = match &mut self.exchange {
             Exchange::Waiting => return,
@@ -191,16 +191,16 @@ impl Ratchet {
         root: u32,
         begun: Duration,
         public: &[u8; TRANSFER_LEN],
-        around: &mut Around<'_>,
+        cx: &mut RatchetContext<'_>,
     ) {
         let made = public
             .first_chunk()
             .filter(|_| padded(&public[KEM_PUBLIC_LEN..]))
             .and_then(|public| self.kem.encapsulate(public).ok());
         let Some((text, secret)) = made else {
-            return self.fail(now, root, RatchetFailure::Kem, around);
+            return self.fail(now, root, RatchetFailure::Kem, cx);
         };
-        let context = self.context(root, &public[..KEM_PUBLIC_LEN], &text[..], false, around);
+        let context = self.context(root, &public[..KEM_PUBLIC_LEN], &text[..], false, cx);
         let before = self.current.as_ref().unwrap_or(&self.base);
         let (next, tags) = before.next(&secret, &context);
         self.exchange = Exchange::Answering {
@@ -210,12 +210,12 @@ impl Ratchet {
             out: Outgoing::new(now, &[&text[..], &tags.answer.0]),
         };
         if !guards::on(Guard::RootConfirmed) {
-            self.promote(now, around);
+            self.promote(now, cx);
         }
     }
 
     /// The ciphertexts are here: the next root, if the tag behind them proves it.
-    fn confirm(&mut self, now: Duration, answer: &[u8; TRANSFER_LEN], around: &mut Around<'_>) {
+    fn confirm(&mut self, now: Duration, answer: &[u8; TRANSFER_LEN], cx: &mut RatchetContext<'_>) {
         let Exchange::Asking {
             root,
             begun,
@@ -231,14 +231,14 @@ impl Ratchet {
             .filter(|_| padded(&answer[ANSWER_LEN..]))
             .and_then(|text| keys.decapsulate(text).ok());
         let Some(secret) = opened else {
-            return self.fail(now, root, RatchetFailure::Kem, around);
+            return self.fail(now, root, RatchetFailure::Kem, cx);
         };
-        let context = self.context(root, &public[..], &answer[..KEM_TEXT_LEN], true, around);
+        let context = self.context(root, &public[..], &answer[..KEM_TEXT_LEN], true, cx);
         let before = self.current.as_ref().unwrap_or(&self.base);
         let (next, tags) = before.next(&secret, &context);
         let proved = tags.answer.0.ct_eq(&answer[KEM_TEXT_LEN..ANSWER_LEN]);
         if !bool::from(proved) {
-            return self.fail(now, root, RatchetFailure::Tag, around);
+            return self.fail(now, root, RatchetFailure::Tag, cx);
         }
         self.exchange = Exchange::Confirming {
             next,
@@ -256,11 +256,11 @@ impl Ratchet {
         public: &[u8],
         text: &[u8],
         asks: bool,
-        around: &Around<'_>,
+        cx: &RatchetContext<'_>,
     ) -> RootContext {
         let transcript = Sha256::new().chain_update(public).chain_update(text);
-        let us = (self.local, around.session.id());
-        let far = around.session.far().map(|far| &far.first);
+        let us = (self.local, cx.session.id());
+        let far = cx.session.far().map(|far| &far.first);
         let peer = far.map_or(us, |first| (first.sci, first.src));
         let (asks, answers) = if asks { (us, peer) } else { (peer, us) };
         RootContext {

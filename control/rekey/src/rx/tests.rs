@@ -11,11 +11,12 @@ use crate::announced::{Announced, LineSettings};
 use crate::config::Config;
 use crate::event::{Event, KeyFailure};
 use crate::guards::{Guard, without};
-use crate::message::{Body, Envelope, Header, Message, Nonce, SessionId};
+use crate::key_policy::KeyPolicy;
+use crate::message::{Body, Envelope, Header, Message, Nonce};
 use crate::mutations::world::rng::Rng;
-use crate::policy::Policy;
 use crate::schedule::{Kcv, MacKey};
 use crate::secret::{Origin, QkdKey, RootSecret};
+use crate::session_id::SessionId;
 use crate::{Rekey, limits};
 
 const US: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
@@ -49,7 +50,7 @@ impl Receiver {
         let root = || RootSecret::from_slice(&PSK).expect("32 octets");
         let entropy = Box::new(move |out: &mut [u8]| draw.fill(out));
         let config = Config {
-            policy: Policy::Qkd,
+            policy: KeyPolicy::Qkd,
             ..Config::new(US)
         };
         let rekey = Rekey::new(config, root(), entropy).expect("good settings");
@@ -95,7 +96,7 @@ impl Receiver {
     fn say(&mut self, body: Body, tx_epoch: u32) -> Result<(), String> {
         self.ctr += 1;
         let header = Header {
-            policy: Policy::Qkd,
+            policy: KeyPolicy::Qkd,
             root_epoch: 0,
             sci: Sci::new(SENDER, 1),
             tx_scs: 1,

@@ -10,8 +10,8 @@ use zeroize::Zeroize;
 
 use super::{MacKey, Root, RootContext, SaContext, SaKeys, pqc_key_id};
 use crate::kem::{KEM_SECRET_LEN, KemSecret};
-use crate::message::SessionId;
 use crate::secret::{Origin, QkdKey, RootSecret};
+use crate::session_id::SessionId;
 
 const VECTORS: &str = include_str!("../../vectors/key_schedule.txt");
 

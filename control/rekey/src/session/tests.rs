@@ -6,9 +6,10 @@ use secy::Suite;
 use wire::{MacAddr, Sci};
 
 use super::{Change, Hello, Session, Untimely};
+use crate::key_policy::KeyPolicy;
 use crate::limits;
-use crate::message::{Header, Nonce, SessionId};
-use crate::policy::Policy;
+use crate::message::{Header, Nonce};
+use crate::session_id::SessionId;
 use crate::status::SessionState;
 
 const NOW: Duration = Duration::from_secs(1);
@@ -26,7 +27,7 @@ fn session(seed: u8) -> Session {
 
 fn header(src: u8, dst: SessionId, ctr: u64) -> Header {
     Header {
-        policy: Policy::Qkd,
+        policy: KeyPolicy::Qkd,
         root_epoch: 0,
         sci: Sci::new(MacAddr([2, 0, 0, 0, 0, 9]), 1),
         tx_scs: 1,

@@ -4,20 +4,20 @@ use core::time::Duration;
 
 use wire::MacAddr;
 
-use super::{Input, Shortage, Supply, next};
+use super::{Shortage, ShortageInput, ShortageStage, next_stage};
 use crate::config::Config;
 use crate::event::{Cause, KeyFailure};
 use crate::limits;
 
-const INPUTS: [Input; 8] = [
-    Input::Late,
-    Input::Long,
-    Input::Limit,
-    Input::Alone,
-    Input::Fresh,
-    Input::Well,
-    Input::Proved,
-    Input::Ended,
+const INPUTS: [ShortageInput; 8] = [
+    ShortageInput::Late,
+    ShortageInput::Long,
+    ShortageInput::Limit,
+    ShortageInput::Alone,
+    ShortageInput::Fresh,
+    ShortageInput::Well,
+    ShortageInput::Proved,
+    ShortageInput::Ended,
 ];
 
 /// The table of section 6.3 of the specification; `-` means: ignored.
@@ -47,10 +47,10 @@ fn shortage(interval: u64, hold_max: u64) -> Shortage {
 #[test]
 fn rekey_50_the_transition_table_is_that_of_the_specification() {
     let rows = TABLE.lines().skip(1).map(|line| line.split_whitespace());
-    for (stage, mut row) in Supply::ALL.into_iter().zip(rows) {
+    for (stage, mut row) in ShortageStage::ALL.into_iter().zip(rows) {
         assert_eq!(row.next(), Some(stage.name()));
         for (input, cell) in INPUTS.into_iter().zip(row) {
-            let expected = next(stage, input).map_or("-", Supply::name);
+            let expected = next_stage(stage, input).map_or("-", ShortageStage::name);
             assert_eq!(cell, expected, "{stage:?} on {input:?}");
         }
     }
@@ -59,9 +59,17 @@ fn rekey_50_the_transition_table_is_that_of_the_specification() {
 /// No input but a fresh key leads out of the stages in which there is none, or an old one.
 #[test]
 fn rekey_50_only_a_fresh_key_ends_a_block() {
-    for stage in [Supply::Held, Supply::Pqc, Supply::Blocked] {
-        for input in [Input::Late, Input::Long, Input::Proved] {
-            assert_eq!(next(stage, input), None);
+    for stage in [
+        ShortageStage::Held,
+        ShortageStage::Pqc,
+        ShortageStage::Blocked,
+    ] {
+        for input in [
+            ShortageInput::Late,
+            ShortageInput::Long,
+            ShortageInput::Proved,
+        ] {
+            assert_eq!(next_stage(stage, input), None);
         }
     }
 }
@@ -70,12 +78,12 @@ fn rekey_50_only_a_fresh_key_ends_a_block() {
 fn rekey_50_the_ages_at_3_s_and_at_100_ms() {
     let mut shortage = shortage(3000, 300_000);
     assert_eq!(shortage.due(ms(300_000), true), None, "nothing is in use");
-    shortage.enter(ms(0), Input::Well);
+    shortage.enter(ms(0), ShortageInput::Well);
     for (age, input, interval) in [
-        (4500, Input::Late, 10_000),
-        (15_000, Input::Late, 60_000),
-        (90_000, Input::Long, 60_000),
-        (300_000, Input::Limit, 3000),
+        (4500, ShortageInput::Late, 10_000),
+        (15_000, ShortageInput::Late, 60_000),
+        (90_000, ShortageInput::Long, 60_000),
+        (300_000, ShortageInput::Limit, 3000),
     ] {
         assert_eq!(shortage.next_age(ms(age) - ms(1)), Some(ms(age)));
         assert_eq!(shortage.due(ms(age) - ms(1), true), None, "{age}");
@@ -84,22 +92,22 @@ fn rekey_50_the_ages_at_3_s_and_at_100_ms() {
         assert_eq!(shortage.interval(), ms(interval));
     }
     let mut fast = self::shortage(100, 300_000);
-    fast.enter(ms(0), Input::Well);
+    fast.enter(ms(0), ShortageInput::Well);
     assert_eq!(fast.due(ms(599), true), None, "no hiccup is a shortage");
-    assert_eq!(fast.due(ms(600), true), Some(Input::Late));
+    assert_eq!(fast.due(ms(600), true), Some(ShortageInput::Late));
 }
 
 #[test]
 fn rekey_50_who_waits_for_the_peer_does_not_stretch() {
     let mut shortage = shortage(3000, 300_000);
-    shortage.enter(ms(0), Input::Well);
+    shortage.enter(ms(0), ShortageInput::Well);
     assert_eq!(shortage.due(ms(89_999), false), None);
-    assert_eq!(shortage.due(ms(90_000), false), Some(Input::Long));
-    shortage.enter(ms(90_000), Input::Long);
+    assert_eq!(shortage.due(ms(90_000), false), Some(ShortageInput::Long));
+    shortage.enter(ms(90_000), ShortageInput::Long);
     let input = shortage.on_switch();
     assert_eq!(
-        (input, next(shortage.stage(), input)),
-        (Input::Well, Some(Supply::Normal))
+        (input, next_stage(shortage.stage(), input)),
+        (ShortageInput::Well, Some(ShortageStage::Normal))
     );
 }
 
@@ -117,9 +125,9 @@ fn rekey_50_no_setting_turns_the_stages_round() {
 }
 
 /// A supply of one key per `every`, seen from a sender; the changes of stage in an hour.
-fn changes(every: Duration) -> Vec<(Duration, Supply)> {
+fn changes(every: Duration) -> Vec<(Duration, ShortageStage)> {
     let mut shortage = shortage(3000, 300_000);
-    shortage.enter(ms(0), Input::Well);
+    shortage.enter(ms(0), ShortageInput::Well);
     let (mut switch, mut stock, mut pool, mut made) = (ms(0), 0, 1, every);
     let mut seen = Vec::new();
     for tick in 1..36_000 {
@@ -136,7 +144,11 @@ fn changes(every: Duration) -> Vec<(Duration, Supply)> {
                 (pool, stock) = (pool - 1, stock + 1);
                 let waiting = age < shortage.interval();
                 if waiting && shortage.in_time(now) {
-                    seen.extend(shortage.enter(now, Input::Proved).map(|(_, to)| (now, to)));
+                    seen.extend(
+                        shortage
+                            .enter(now, ShortageInput::Proved)
+                            .map(|(_, to)| (now, to)),
+                    );
                 }
             } else {
                 shortage.failed();
@@ -150,7 +162,11 @@ fn changes(every: Duration) -> Vec<(Duration, Supply)> {
             let input = shortage.on_switch();
             seen.extend(shortage.enter(now, input).map(|(_, to)| (now, to)));
             if stock > 0 && shortage.in_time(now) {
-                seen.extend(shortage.enter(now, Input::Proved).map(|(_, to)| (now, to)));
+                seen.extend(
+                    shortage
+                        .enter(now, ShortageInput::Proved)
+                        .map(|(_, to)| (now, to)),
+                );
             }
         }
     }
@@ -169,8 +185,9 @@ fn rekey_51_a_thin_supply_settles() {
         let changes = changes(every);
         let (first, last) = changes.split_at(changes.len() / 2);
         assert!(changes.len() < 60, "{every:?}: {} changes", changes.len());
-        let spread =
-            |part: &[(Duration, Supply)]| Some(part.last()?.0.saturating_sub(part.first()?.0));
+        let spread = |part: &[(Duration, ShortageStage)]| {
+            Some(part.last()?.0.saturating_sub(part.first()?.0))
+        };
         assert!(spread(last) >= spread(first), "{every:?}: {changes:?}");
     }
 }
@@ -179,25 +196,29 @@ fn rekey_51_a_thin_supply_settles() {
 #[test]
 fn rekey_51_the_way_back_is_one_stage_a_key() {
     let mut shortage = shortage(3000, 300_000);
-    shortage.enter(ms(0), Input::Well);
-    for input in [Input::Late, Input::Late, Input::Long] {
+    shortage.enter(ms(0), ShortageInput::Well);
+    for input in [
+        ShortageInput::Late,
+        ShortageInput::Late,
+        ShortageInput::Long,
+    ] {
         shortage.enter(ms(90_000), input);
     }
-    assert_eq!(shortage.on_switch(), Input::Fresh);
-    shortage.enter(ms(100_000), Input::Fresh);
+    assert_eq!(shortage.on_switch(), ShortageInput::Fresh);
+    shortage.enter(ms(100_000), ShortageInput::Fresh);
     assert_eq!(
         (shortage.stage(), shortage.probe_interval()),
-        (Supply::Sparse, ms(10_000))
+        (ShortageStage::Sparse, ms(10_000))
     );
-    for to in [Supply::Stretched, Supply::Normal] {
+    for to in [ShortageStage::Stretched, ShortageStage::Normal] {
         assert!(shortage.in_time(ms(106_000)));
         assert!(!shortage.in_time(ms(106_001)), "one key counts once");
-        shortage.enter(ms(106_000), Input::Proved);
+        shortage.enter(ms(106_000), ShortageInput::Proved);
         assert_eq!(shortage.stage(), to);
         shortage.on_switch();
     }
     // Short again soon: twice as many keys, and no failure in between.
-    shortage.enter(ms(120_000), Input::Late);
+    shortage.enter(ms(120_000), ShortageInput::Late);
     assert_eq!((shortage.need, shortage.probe_interval()), (2, ms(10_000)));
     assert!(!shortage.in_time(ms(121_000)));
     shortage.on_switch();
@@ -208,11 +229,11 @@ fn rekey_51_the_way_back_is_one_stage_a_key() {
     assert!(!shortage.in_time(ms(141_000)));
     shortage.on_switch();
     assert!(shortage.in_time(ms(151_000)));
-    shortage.enter(ms(151_000), Input::Proved);
+    shortage.enter(ms(151_000), ShortageInput::Proved);
     // Well for long: as if nothing had been.
     let calm = ms(60_000) * limits::RELAPSE_INTERVALS;
     assert!(!shortage.in_time(ms(151_000) + calm));
-    shortage.enter(ms(151_000) + calm, Input::Late);
+    shortage.enter(ms(151_000) + calm, ShortageInput::Late);
     assert_eq!(shortage.need, 1);
 }
 
@@ -227,7 +248,7 @@ fn a_shortfall_says_why_and_until_when() {
 
     // Late because of missing keys: ends when one key comes in time.
     let why = Some(Cause::Key(KeyFailure::NoKeys));
-    shortage.enter(ms(2000), Input::Late);
+    shortage.enter(ms(2000), ShortageInput::Late);
     shortage.blame(why);
     let shortfall = shortage.shortfall(Some(ms(2000))).unwrap();
     assert_eq!(
@@ -238,10 +259,10 @@ fn a_shortfall_says_why_and_until_when() {
     assert_eq!(shortfall.better_in, ms(0), "the next key may come at once");
 
     // A relapse needs two keys. The second one counts only after the next switch.
-    shortage.enter(ms(3000), Input::Proved);
+    shortage.enter(ms(3000), ShortageInput::Proved);
     shortage.blame(None);
     assert_eq!(shortage.shortfall(Some(ms(10))), None);
-    shortage.enter(ms(4000), Input::Late);
+    shortage.enter(ms(4000), ShortageInput::Late);
     shortage.blame(why);
     shortage.on_switch();
     assert!(!shortage.in_time(ms(4500)));
@@ -252,7 +273,7 @@ fn a_shortfall_says_why_and_until_when() {
     assert_eq!(shortfall.cause, why, "a switch does not make it forgotten");
 
     // Held: any fresh key ends this stage.
-    shortage.enter(ms(9000), Input::Long);
+    shortage.enter(ms(9000), ShortageInput::Long);
     shortage.blame(None);
     let shortfall = shortage.shortfall(Some(ms(50_000))).unwrap();
     assert_eq!((shortfall.cause, shortfall.better_in), (why, ms(0)));

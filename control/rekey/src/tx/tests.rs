@@ -1,6 +1,6 @@
 //! The whole transition table, and what the simulation cannot single out.
 
-use super::table::{Input, Stage, next};
+use super::state::{Input, Stage, next};
 
 const STAGES: [Stage; 6] = [
     Stage::Idle,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rekey::{Direction, Ended, Event, RatchetFailure, Refusal, SessionState, Supply};
+use rekey::{Direction, Ended, Event, RatchetFailure, Refusal, SessionState, ShortageStage};
 use secy::SaId;
 use wire::{KeyId, Sci, Ssci};
 
@@ -11,7 +11,7 @@ use super::End;
 use super::plan::Plan;
 use super::workers::{Command, SakNo, TxSa};
 
-/// What the checkers remember.
+/// The memory of the checkers.
 #[derive(Default)]
 pub struct Check {
     /// I1: each pair starts at PN 1 once.
@@ -30,7 +30,7 @@ pub struct Check {
     pub switches: [Vec<Duration>; 2],
     pub rx_switches: [u32; 2],
     /// The stages of supply of each sender, and since when.
-    pub stages: [Vec<(Duration, Supply)>; 2],
+    pub stages: [Vec<(Duration, ShortageStage)>; 2],
     /// Roots of before still held: side, run, epoch, and since when.
     old_roots: BTreeMap<(usize, u32, u32), Duration>,
     /// Times at which each end took a new root into force.
@@ -199,9 +199,9 @@ impl Check {
             }
             Event::SessionEnded { .. } => {
                 self.void_before[side] = Some(now);
-                self.stages[side].push((now, Supply::Starting));
+                self.stages[side].push((now, ShortageStage::Starting));
             }
-            Event::Supply { to, .. } => self.stages[side].push((now, *to)),
+            Event::Shortage { to, .. } => self.stages[side].push((now, *to)),
             Event::Retired { direction, id }
                 if ends[side].workers.any_has(*id, *direction == Direction::Tx) =>
             {
@@ -309,7 +309,7 @@ impl Check {
     fn due(&self, side: usize, from: Duration, plan: &Plan) -> f64 {
         let ends = self.stages[side].iter().skip(1).map(|(at, _)| *at);
         let stages = self.stages[side].iter().zip(ends.chain([plan.end]));
-        let due = |(&(begin, _), end): (&(Duration, Supply), Duration)| {
+        let due = |(&(begin, _), end): (&(Duration, ShortageStage), Duration)| {
             let interval = self.interval(side, begin, plan);
             let time = end.max(from) - begin.max(from).min(end.max(from));
             time.as_secs_f64() / (interval + plan.latency * 4).as_secs_f64()
@@ -317,13 +317,13 @@ impl Check {
         stages.map(due).sum()
     }
 
-    /// By the stage that an end was in then.
+    /// The interval of the stage that an end was in.
     fn interval(&self, side: usize, at: Duration, plan: &Plan) -> Duration {
         let intervals = plan.config(side).intervals();
         let stage = self.stages[side].iter().rfind(|(since, _)| *since <= at);
         match stage {
-            Some((_, Supply::Stretched)) => intervals[1],
-            Some((_, Supply::Sparse | Supply::Held)) => intervals[2],
+            Some((_, ShortageStage::Stretched)) => intervals[1],
+            Some((_, ShortageStage::Sparse | ShortageStage::Held)) => intervals[2],
             _ => intervals[0],
         }
     }
@@ -332,7 +332,7 @@ impl Check {
     fn better(&self, side: usize, from: Duration) -> Result<(), String> {
         let mut steps = self.stages[side].windows(2);
         let worse = steps.find(|step| {
-            let stretched = matches!(step[1].1, Supply::Stretched | Supply::Sparse);
+            let stretched = matches!(step[1].1, ShortageStage::Stretched | ShortageStage::Sparse);
             step[1].0 > from && stretched && step[0].1 < step[1].1
         });
         worse.map_or(Ok(()), |step| {
@@ -372,7 +372,7 @@ fn name(event: &Event) -> &'static str {
         Event::Switched { .. } => "switched",
         Event::Retired { .. } => "retired",
         Event::KeyFailed { .. } => "key failed",
-        Event::Supply { to, .. } => to.name(),
+        Event::Shortage { to, .. } => to.name(),
         Event::OfferAbandoned { .. } => "abandoned",
         Event::OfferRefused { .. } => "refused",
         Event::KcvMismatch { .. } => "kcv mismatch",

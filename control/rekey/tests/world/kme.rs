@@ -18,7 +18,7 @@ pub struct Kmes {
     given: [Vec<(KeyId, [u8; 32])>; 2],
 }
 
-/// What a request gives, and after how long.
+/// The answer to a request, and the time until it arrives.
 pub type Answer<T> = (Duration, Result<T, KeyFailure>);
 
 impl Kmes {

@@ -1,4 +1,4 @@
-//! What the line does to frames, and the adversary on it.
+//! The line: its effect on frames, and the adversary on it.
 
 use std::time::Duration;
 

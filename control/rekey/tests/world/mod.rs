@@ -43,7 +43,7 @@ pub struct End {
     used: Vec<SaId>,
 }
 
-/// What happens at a time.
+/// A scheduled event.
 enum Item {
     Frame {
         to: usize,

@@ -1,8 +1,8 @@
-//! What one run is like: drawn from its seed.
+//! The plan of one run, drawn from its seed.
 
 use std::time::Duration;
 
-use rekey::{Config, KeyFailure, Policy, Rekey};
+use rekey::{Config, KeyFailure, KeyPolicy, Rekey};
 
 use super::mac;
 use super::rng::Rng;
@@ -33,28 +33,28 @@ pub struct Plan {
     pub interval: [Duration; 2],
     pub scis: [u16; 2],
     pub hold_max: Duration,
-    /// Of both ends.
-    pub policy: Policy,
+    /// The setting of both ends.
+    pub policy: KeyPolicy,
     /// Time between KEM exchanges.
     pub ratchet: Duration,
     /// One-way delay of the line.
     pub latency: Duration,
     /// Added at random to each frame: reorders. User frames keep their order if zero.
     pub jitter: Duration,
-    /// Of 1000 frames.
+    /// Lost frames in 1000.
     pub loss: u32,
     pub doubled: u32,
     /// User frames per second and end; 0 is a quiet line.
     pub traffic: u32,
     /// Worker acknowledgement delay.
     pub worker_lag: Duration,
-    /// Of 1000 worker commands, how many take up to 2 s.
+    /// Worker commands in 1000 that take up to 2 s.
     pub worker_stall: u32,
     /// Answer time of a healthy KME.
     pub kme_lag: Duration,
     /// A key is at the other KME this much later.
     pub kme_spread: Duration,
-    /// Of 1000 KME requests: each kind of failure.
+    /// KME requests in 1000 that fail, for each kind of failure.
     pub kme_fault: u32,
     /// Time in which the KMEs give nothing at all.
     pub kme_outage: Option<(Duration, Duration)>,
@@ -91,7 +91,11 @@ impl Plan {
         let mut other = Rng::new(!seed);
         Self {
             seed,
-            policy: other.pick(&[Policy::QkdAndPqc, Policy::PqcWhenShort, Policy::Qkd]),
+            policy: other.pick(&[
+                KeyPolicy::QkdAndPqc,
+                KeyPolicy::PqcWhenShort,
+                KeyPolicy::Qkd,
+            ]),
             ratchet: other.pick(&[ms(1000), ms(3000), ms(60_000)]),
             interval: [interval, rng.pick(&[interval, ms(700)])],
             scis: [1 + u16::try_from(rng.below(3)).expect("small"), 1],

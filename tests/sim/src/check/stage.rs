@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use rekey::Supply::{Blocked, Held, Normal, Pqc, Sparse, Starting, Stretched};
-use rekey::{Direction, Ended, Event, Origin, RatchetFailure, Refusal, Supply};
+use rekey::ShortageStage::{Blocked, Held, Normal, Pqc, Sparse, Starting, Stretched};
+use rekey::{Direction, Ended, Event, Origin, RatchetFailure, Refusal, ShortageStage};
 
 use crate::plan::Plan;
 
 /// The permitted changes of stage: from, to. A session that ends returns to the first stage without
 /// an event.
-const ARROWS: [(Supply, &[Supply]); 7] = [
+const ARROWS: [(ShortageStage, &[ShortageStage]); 7] = [
     (Starting, &[Normal, Pqc]),
     (Normal, &[Stretched, Held, Pqc, Blocked]),
     (Stretched, &[Normal, Sparse, Held, Pqc, Blocked]),
@@ -25,7 +25,7 @@ const ARROWS: [(Supply, &[Supply]); 7] = [
 #[derive(Default)]
 pub(crate) struct Stages {
     /// The stages, each with the time of its start.
-    seen: [Vec<(Duration, Supply)>; 2],
+    seen: [Vec<(Duration, ShortageStage)>; 2],
     /// The time of its last QKD key, or of the session's start, by its own clock.
     qkd_until: [Option<Duration>; 2],
 }
@@ -60,9 +60,10 @@ impl Stages {
             Event::PeerFound { fresh: true, .. } => {
                 until.get_or_insert(local);
             }
-            Event::Supply { from, to, .. } => {
-                let allowed =
-                    |arrow: &(Supply, &[Supply])| arrow.0 == *from && arrow.1.contains(to);
+            Event::Shortage { from, to, .. } => {
+                let allowed = |arrow: &(ShortageStage, &[ShortageStage])| {
+                    arrow.0 == *from && arrow.1.contains(to)
+                };
                 if stage != Some(*from) || !ARROWS.iter().any(allowed) {
                     return Err(format!("stages: from {stage:?}, {event:?}"));
                 }
@@ -125,7 +126,7 @@ impl Stages {
     pub(super) fn due(&self, side: usize, from: Duration, more: Duration, plan: &Plan) -> f64 {
         let ends = self.seen[side].iter().skip(1).map(|(at, _)| *at);
         let stages = self.seen[side].iter().zip(ends.chain([plan.end]));
-        let due = |((begin, _), end): (&(Duration, Supply), Duration)| {
+        let due = |((begin, _), end): (&(Duration, ShortageStage), Duration)| {
             let time = end.saturating_sub((*begin).max(from));
             time.as_secs_f64() / (self.interval(side, *begin, plan) + more).as_secs_f64()
         };

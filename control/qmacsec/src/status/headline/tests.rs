@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use port::LinkState::{Down, Gone, Up};
 use rekey::{
-    Cause, DirectionStatus, KeyFailure, KeyStatus, Origin, SessionState, SessionStatus, Shortfall,
-    Supply,
+    Cause, DirectionStatus, KeyFailure, KeyStatus, Origin, SessionState, SessionStatus,
+    ShortageStage, Shortfall,
 };
 use wire::{An, KeyId};
 use worker::Side;
@@ -19,7 +19,7 @@ const fn secs(secs: u64) -> Duration {
 fn with_key(age: Duration) -> DirectionStatus {
     DirectionStatus {
         stage: "waiting",
-        supply: Supply::Normal,
+        supply: ShortageStage::Normal,
         supply_for: Some(secs(60)),
         supply_changes: Some(1),
         interval: Some(secs(3)),
@@ -233,7 +233,7 @@ fn a_direction_without_a_key_is_named_with_the_reason() {
         &["receive", "does not know"],
     );
     well.tx = without_key(&well.tx);
-    well.tx.supply = Supply::Blocked;
+    well.tx.supply = ShortageStage::Blocked;
     well.tx.trouble = Some((Cause::Key(KeyFailure::Unreachable), secs(50)));
     assert_headline(
         &headline(&well.facts()),
@@ -257,7 +257,7 @@ fn a_shortage_has_a_reason_and_an_end() {
         better_in: secs(30),
         stops_in: Some(secs(270)),
     };
-    well.tx.supply = Supply::Sparse;
+    well.tx.supply = ShortageStage::Sparse;
     well.tx.shortfall = Some(shortfall);
     well.tx.interval = Some(secs(60));
     let sparse = headline(&well.facts());
@@ -281,7 +281,7 @@ fn a_shortage_has_a_reason_and_an_end() {
     );
 
     well.tx = DirectionStatus {
-        supply: Supply::Held,
+        supply: ShortageStage::Held,
         ..well.tx.clone()
     };
     assert_headline(
@@ -290,7 +290,7 @@ fn a_shortage_has_a_reason_and_an_end() {
         &["traffic stops in 4m 30s"],
     );
     well.tx = DirectionStatus {
-        supply: Supply::Pqc,
+        supply: ShortageStage::Pqc,
         ..well.tx.clone()
     };
     assert_headline(

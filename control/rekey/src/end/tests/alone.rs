@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use super::two::{Two, ms};
 use crate::event::{Cause, Direction, Event, KeyFailure, Refusal};
 use crate::guards::{Guard, without};
-use crate::policy::Policy;
+use crate::key_policy::KeyPolicy;
 use crate::secret::Origin;
-use crate::shortage::Supply;
+use crate::shortage_stage::ShortageStage;
 
 const OFFER: u8 = 2;
 /// Octet of an OFFER that names the origin of its key.
 const ORIGIN_AT: usize = 19;
 
 /// Keys may be held for 40 s, so the root alone steps in from 32 s on.
-fn two(policy: [Policy; 2]) -> Two {
+fn two(policy: [KeyPolicy; 2]) -> Two {
     let change = |side: usize, config: &mut crate::Config| {
         config.policy = policy[side];
         config.hold_max = ms(40_000);
@@ -24,7 +24,7 @@ fn two(policy: [Policy; 2]) -> Two {
 }
 
 fn allowed() -> Two {
-    two([Policy::PqcWhenShort; 2])
+    two([KeyPolicy::PqcWhenShort; 2])
 }
 
 /// Origins of the keys that an end has switched to, to send.
@@ -68,7 +68,7 @@ fn rekey_52_an_outage_is_bridged_by_the_root_and_qkd_keys_come_back_at_once() {
             "a key every 3 s: {all}"
         );
         assert_eq!(two.stages(side).find('p'), Some(2), "{}", two.stages(side));
-        assert_eq!(two.ends[side].status(two.now).tx.supply, Supply::Pqc);
+        assert_eq!(two.ends[side].status(two.now).tx.supply, ShortageStage::Pqc);
         all
     });
     let made = two.made;
@@ -83,7 +83,10 @@ fn rekey_52_an_outage_is_bridged_by_the_root_and_qkd_keys_come_back_at_once() {
     }
     run_sealing(&mut two, 30_000);
     for side in 0..2 {
-        assert_eq!(two.ends[side].status(two.now).tx.supply, Supply::Normal);
+        assert_eq!(
+            two.ends[side].status(two.now).tx.supply,
+            ShortageStage::Normal
+        );
         assert_eq!(origins(&two, side).last(), Some(&Origin::Modelled));
     }
 }
@@ -95,7 +98,7 @@ fn rekey_52_the_peer_s_kme_may_be_the_one_that_fails() {
     two.dec = Some(KeyFailure::Unreachable);
     run_sealing(&mut two, 100_000);
     for side in 0..2 {
-        assert_eq!(two.ends[side].status(two.now).tx.supply, Supply::Pqc);
+        assert_eq!(two.ends[side].status(two.now).tx.supply, ShortageStage::Pqc);
         let pqc = origins(&two, side)
             .iter()
             .filter(|of| **of == Origin::Pqc)
@@ -111,7 +114,7 @@ fn rekey_52_the_peer_s_kme_may_be_the_one_that_fails() {
 
 #[test]
 fn rekey_52_other_policies_block() {
-    for policy in [Policy::QkdAndPqc, Policy::Qkd] {
+    for policy in [KeyPolicy::QkdAndPqc, KeyPolicy::Qkd] {
         let mut two = two([policy; 2]);
         two.run(ms(7000));
         two.kme = Some(KeyFailure::NoKeys);
@@ -125,7 +128,7 @@ fn rekey_52_other_policies_block() {
 
 #[test]
 fn rekey_40_both_ends_have_to_allow_it() {
-    let mut two = two([Policy::PqcWhenShort, Policy::QkdAndPqc]);
+    let mut two = two([KeyPolicy::PqcWhenShort, KeyPolicy::QkdAndPqc]);
     two.kme = Some(KeyFailure::NoKeys);
     two.run(ms(100_000));
     assert_eq!(two.sealing, [None; 2]);
@@ -133,7 +136,8 @@ fn rekey_40_both_ends_have_to_allow_it() {
     assert_eq!((two.seen(0, mismatch), two.seen(1, mismatch)), (1, 1));
 }
 
-/// Who sits on the line can stop rotation, and then traffic; not bring about keys of the root alone.
+/// An adversary on the line can stop rotation, and then traffic. It cannot force keys made of the
+/// root alone.
 #[test]
 fn rekey_52_dropped_frames_bring_about_no_key_of_the_root_alone() {
     let mut two = allowed();
@@ -154,7 +158,7 @@ fn rekey_52_dropped_frames_bring_about_no_key_of_the_root_alone() {
     two.run(ms(7000));
     two.kme = Some(KeyFailure::NoKeys);
     two.run(ms(60_000));
-    assert_eq!(two.ends[0].status(two.now).tx.supply, Supply::Pqc);
+    assert_eq!(two.ends[0].status(two.now).tx.supply, ShortageStage::Pqc);
     let spent = two.made;
     two.kme = None;
     two.bend = Some((0, OFFER, |frame: &mut Vec<u8>| {
@@ -176,7 +180,7 @@ fn rekey_52_dropped_frames_bring_about_no_key_of_the_root_alone() {
 #[test]
 fn rekey_52_a_start_without_qkd_keys_waits_as_long() {
     let mut two = Two::silent(|_, config| {
-        config.policy = Policy::PqcWhenShort;
+        config.policy = KeyPolicy::PqcWhenShort;
         config.hold_max = ms(40_000);
     });
     two.kme = Some(KeyFailure::Unreachable);
@@ -233,7 +237,7 @@ fn rekey_52_a_key_of_the_root_alone_has_one_name_and_is_refused_under_another() 
 /// A sender that does not keep to its policy meets a receiver that does.
 #[test]
 fn rekey_52_the_receiver_keeps_to_the_policy_too() {
-    let mut two = two([Policy::QkdAndPqc; 2]);
+    let mut two = two([KeyPolicy::QkdAndPqc; 2]);
     two.run(ms(7000));
     two.bend = Some((0, OFFER, |frame: &mut Vec<u8>| {
         frame[ORIGIN_AT] = 3;

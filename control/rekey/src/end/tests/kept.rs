@@ -80,7 +80,7 @@ fn rekey_59_a_key_whose_offer_nobody_answers_is_never_offered_again() {
     }
 }
 
-/// What is kept outlives the session: no SA was made of it at any end.
+/// A kept key outlives the session, because no end has made an SA of it.
 #[test]
 fn rekey_59_kept_keys_are_wiped_at_the_end() {
     let mut two = Two::plain();

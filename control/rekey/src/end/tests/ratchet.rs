@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::two::{Two, ms};
 use crate::event::{Cause, Ended, Event, RatchetFailure, Refusal};
-use crate::policy::Policy;
+use crate::key_policy::KeyPolicy;
 use crate::schedule::MacKey;
 use crate::secret::RootSecret;
 use crate::{FRAME_LEN, FRAME_LEN_MAX, limits};
@@ -54,7 +54,7 @@ fn rekey_41_the_first_keys_rest_on_a_kem_exchange() {
     two.run(ms(1000));
     for side in 0..2 {
         let status = two.ends[side].status(two.now).root;
-        assert_eq!((status.policy, status.epoch), (Policy::QkdAndPqc, 1));
+        assert_eq!((status.policy, status.epoch), (KeyPolicy::QkdAndPqc, 1));
         assert_eq!((status.exchanges, status.previous), (1, None));
         assert_eq!(roots(&two, side), [1, 1], "both directions");
         let first = |what: fn(&Event) -> bool| two.events[side].iter().position(what);
@@ -94,7 +94,7 @@ fn rekey_41_without_an_exchange_no_key_is_offered_nor_taken() {
 
 #[test]
 fn rekey_40_qkd_alone_never_exchanges() {
-    let mut two = Two::new(|_, config| config.policy = Policy::Qkd, [7, 7]);
+    let mut two = Two::new(|_, config| config.policy = KeyPolicy::Qkd, [7, 7]);
     two.run(ms(130_000));
     for side in 0..2 {
         assert!(kinds(&two, side).iter().all(|kind| *kind < KEM_KEY));
@@ -106,12 +106,12 @@ fn rekey_40_qkd_alone_never_exchanges() {
 #[test]
 fn rekey_40_two_policies_are_one_clear_event_and_no_key() {
     let change = |side, config: &mut crate::Config| {
-        config.policy = [Policy::QkdAndPqc, Policy::Qkd][side];
+        config.policy = [KeyPolicy::QkdAndPqc, KeyPolicy::Qkd][side];
     };
     let mut two = Two::new(change, [7, 7]);
     two.run(ms(20_000));
     for side in 0..2 {
-        let policies = [Policy::QkdAndPqc, Policy::Qkd];
+        let policies = [KeyPolicy::QkdAndPqc, KeyPolicy::Qkd];
         let (ours, theirs) = (policies[side], policies[1 - side]);
         assert_eq!(
             two.seen(side, |event| *event
@@ -149,7 +149,7 @@ fn rekey_46_the_root_is_renewed_every_minute_and_the_old_one_erased_when_the_new
     }
 }
 
-/// What was in force ends in time though nobody uses what is.
+/// The old root ends in time, even if nobody uses the new one.
 #[test]
 fn rekey_46_an_old_root_is_erased_in_time_without_use_too() {
     let mut two = Two::new(

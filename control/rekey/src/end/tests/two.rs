@@ -11,7 +11,7 @@ use crate::action::Action;
 use crate::config::Config;
 use crate::event::{Event, KeyFailure};
 use crate::secret::{Origin, QkdKey, RootSecret};
-use crate::shortage::Supply;
+use crate::shortage_stage::ShortageStage;
 
 pub(super) const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -36,7 +36,7 @@ pub(super) struct Two {
     pub(super) cut: bool,
     /// Types of frames that are lost.
     pub(super) lost: Vec<u8>,
-    /// What happens to a frame on the line: from this end, of this type.
+    /// Treatment of a frame on the line, by the end that sent it and its type.
     pub(super) bend: Option<(usize, u8, Bend)>,
     pub(super) events: [Vec<Event>; 2],
     pub(super) frames: [Vec<Vec<u8>>; 2],
@@ -179,7 +179,7 @@ impl Two {
         self.now = end;
     }
 
-    /// What the clock of an end shows.
+    /// The time that the clock of an end shows.
     pub(super) fn clock(&self, side: usize) -> Duration {
         self.now + self.ahead[side]
     }
@@ -192,8 +192,8 @@ impl Two {
     /// The initials of the stages of supply that an end has seen: n, stretched, s(p)arse, …
     pub(super) fn stages(&self, side: usize) -> String {
         let initial = |event: &Event| match event {
-            Event::Supply { to, .. } => Some(match to {
-                Supply::Sparse => 'p',
+            Event::Shortage { to, .. } => Some(match to {
+                ShortageStage::Sparse => 'p',
                 other => other.name().chars().next()?,
             }),
             _ => None,

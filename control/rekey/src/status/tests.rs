@@ -11,7 +11,7 @@ fn id(epoch: u32) -> SaId {
 
 #[test]
 fn the_last_switches_are_told_and_each_gets_its_retirement_once() {
-    let mut recent = Recent::default();
+    let mut recent = RecentSwitches::default();
     let at = |epoch: u32| Duration::from_secs(epoch.into());
     for epoch in 1..=2 * SWITCHES_TOLD as u32 {
         let now = at(epoch);

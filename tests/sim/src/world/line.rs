@@ -5,10 +5,10 @@ use std::time::Duration;
 use port::Port;
 use wire::{ETHERTYPE_MACSEC, MACS_LEN, SecTag};
 
+use super::{Item, World};
 use crate::check::{Sealed, count};
 use crate::fleet::drain;
 use crate::limits::{FLOOD, RECORDED, STALL_MAX};
-use crate::world::{Item, World};
 
 impl World {
     /// Schedules a poll of all workers of an end.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rekey::{Action, Rekey, RootSecret};
 
+use super::{Item, World};
 use crate::kem::Plain;
 use crate::rng::Rng;
-use crate::world::{Item, World};
 
 /// One run of the twin.
 pub(crate) struct Twin {

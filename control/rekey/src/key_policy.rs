@@ -1,11 +1,11 @@
-//! What a SAK must rest on: QKD keys, the ratcheted root, or both.
+//! The key policy: a SAK comes from QKD keys, the ratcheted root, or both.
 
 use core::fmt;
 use core::str::FromStr;
 
 /// The policy of a pair; both ends must be set to the same (REKEY-40).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policy {
+pub enum KeyPolicy {
     /// Each SAK comes from a QKD key and a root that at least one KEM exchange of this session went
     /// into.
     #[default]
@@ -22,7 +22,7 @@ pub enum Policy {
 #[error("is no key policy: choose qkd-and-pqc, qkd or pqc-when-short")]
 pub struct UnknownPolicy;
 
-impl Policy {
+impl KeyPolicy {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::QkdAndPqc, Self::Qkd, Self::PqcWhenShort];
 
@@ -72,7 +72,7 @@ impl Policy {
     }
 }
 
-impl FromStr for Policy {
+impl FromStr for KeyPolicy {
     type Err = UnknownPolicy;
 
     fn from_str(text: &str) -> Result<Self, UnknownPolicy> {
@@ -83,7 +83,7 @@ impl FromStr for Policy {
     }
 }
 
-impl fmt::Display for Policy {
+impl fmt::Display for KeyPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -7,9 +7,9 @@ use wire::MacAddr;
 use crate::event::Event;
 use crate::limits;
 
-/// What is known about frames that do not verify.
+/// Statistics of frames that do not verify.
 #[derive(Default)]
-pub(crate) struct Complaint {
+pub(crate) struct Forgeries {
     /// Since the last authentic frame: when they began, how many.
     streak: Option<(Duration, u64)>,
     unreported: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Complaint {
     own_at: Option<Duration>,
 }
 
-impl Complaint {
+impl Forgeries {
     /// A frame verified: the secrets are the same.
     pub(crate) fn verified(&mut self) {
         self.streak = None;

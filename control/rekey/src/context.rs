@@ -1,4 +1,4 @@
-//! What both directions reach beyond themselves: session, queue, used `key_IDs`, key schedule.
+//! The context that both directions share: session, root, used `key_IDs`, queue of actions.
 
 use secy::SaId;
 use wire::{KeyId, Sci};
@@ -6,11 +6,12 @@ use wire::{KeyId, Sci};
 use crate::action::Outbox;
 use crate::config::Config;
 use crate::guards::{self, Guard};
-use crate::message::{Header, SessionId};
+use crate::message::Header;
 use crate::ratchet::Ratchet;
 use crate::schedule::SaContext;
 use crate::secret::Origin;
 use crate::session::Session;
+use crate::session_id::SessionId;
 use crate::used::UsedKeyIds;
 
 /// REKEY-19: both ends know each other, the peer is heard, and it could take an offer. Keys that
@@ -22,8 +23,8 @@ pub(crate) fn may_offer(config: &Config, session: &Session, root: &Ratchet) -> b
     session.agreed() && could && root.ready()
 }
 
-/// Lent to a direction for one call.
-pub(crate) struct Reach<'a> {
+/// The shared parts of an end, lent to one direction for one call.
+pub(crate) struct Context<'a> {
     pub(crate) config: &'a Config,
     pub(crate) session: &'a mut Session,
     pub(crate) root: &'a mut Ratchet,
@@ -31,7 +32,7 @@ pub(crate) struct Reach<'a> {
     pub(crate) out: &'a mut Outbox,
 }
 
-impl Reach<'_> {
+impl Context<'_> {
     /// See [`may_offer`].
     pub(crate) fn may_offer(&self) -> bool {
         may_offer(self.config, self.session, self.root)
