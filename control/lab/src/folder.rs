@@ -47,7 +47,7 @@ pub struct Settings {
     /// Longest use of the last key when keys run short.
     pub hold_max: Option<Duration>,
     /// Basis of the keys.
-    pub policy: Option<rekey::Policy>,
+    pub policy: Option<rekey::KeyPolicy>,
     /// Time limit for one request to a KME.
     pub kme_timeout: Duration,
     /// Requests keys by SKIP instead of ETSI GS QKD 014.

@@ -452,7 +452,9 @@ fn supply_text(
         ShortageStage::Starting | ShortageStage::Normal if from == ShortageStage::Starting => {
             return (Level::DEBUG, "out: the first key is in use".to_owned());
         }
-        ShortageStage::Starting | ShortageStage::Normal => (Level::INFO, "keys arrive in time again".to_owned()),
+        ShortageStage::Starting | ShortageStage::Normal => {
+            (Level::INFO, "keys arrive in time again".to_owned())
+        }
         ShortageStage::Stretched if better => (
             Level::INFO,
             "keys arrive again; each is still used longer".to_owned(),
