@@ -76,10 +76,7 @@ impl TlsError {
         match self {
             Self::File { path, problem } => format!("{} {problem}", path.display()),
             Self::Read { path, source } => format!("cannot read {}: {source}", path.display()),
-            Self::NoCertificate(path) => format!(
-                "{} holds no certificate: expected a section BEGIN CERTIFICATE",
-                path.display()
-            ),
+            Self::NoCertificate(path) => format!("{} holds no certificate", path.display()),
             Self::Ca { path, reason } => {
                 format!(
                     "{} cannot be the CA of the clients: {reason}",
@@ -88,13 +85,13 @@ impl TlsError {
             }
             Self::Pair { cert, key, source } => {
                 let (cert, key) = (cert.display(), key.display());
-                format!("{cert} with {key} cannot be used: {source}")
+                format!("{cert} and {key} do not work together: {source}")
             }
             Self::Library(error) => format!("TLS: {error}"),
         }
     }
 
-    /// Returns the fix, unless the problem says it.
+    /// Returns the fix, if there is one.
     #[must_use]
     pub fn fix(&self) -> Option<String> {
         Some(match self {
@@ -102,7 +99,8 @@ impl TlsError {
             Self::Read { .. } => "use a PEM file that this process may read".to_owned(),
             Self::Ca { .. } => "use an X.509 v3 CA certificate".to_owned(),
             Self::Pair { .. } => "use a certificate with its own key".to_owned(),
-            Self::NoCertificate(_) | Self::Library(_) => return None,
+            Self::NoCertificate(_) => "use a PEM file with a section BEGIN CERTIFICATE".to_owned(),
+            Self::Library(_) => return None,
         })
     }
 }

@@ -1,12 +1,12 @@
-//! The line encryptor: config, commands, status, ledger, and the driver that connects ports, workers,
-//! the rekey protocol and the KME client.
+//! The line encryptor: config, commands, status, ledger, and the driver that connects ports,
+//! workers, the rekey protocol and the KME client.
 //!
 //! Only this crate has a clock, sockets of the control plane, files and logs. It holds no protocol
 //! logic (that is `rekey`) and touches no frame (that is `worker`).
 //!
-//! Entry points: [`encryptor`] builds one encryptor, [`driver`] is its loop, and
-//! [`command`] has the commands of the program. The command line is the crate `cli`; the crate `lab`
-//! runs two encryptors.
+//! Entry points: [`encryptor`] builds one encryptor, [`driver`] is its loop, and [`command`] has the
+//! commands of the program. The command line is the crate `cli`. The crate `lab` runs two
+//! encryptors.
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 

@@ -1,5 +1,5 @@
-//! A modelled link: a preset with its own length or another, the keys that it supplies to the KMEs at
-//! its ends, and the reason if it supplies none.
+//! A modelled link: a preset with its own length or another, the keys that it supplies to the KMEs
+//! at its ends, and the reason if it supplies none.
 
 use std::collections::BTreeMap;
 use std::fmt;

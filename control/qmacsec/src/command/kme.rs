@@ -134,9 +134,9 @@ fn mistake(file: &Path, config: &KmeFile, error: &StartError) -> ConfigError {
         StartError::Tls { kme_id, source } => {
             let kme = config.kme.iter().find(|kme| &kme.kme_id == kme_id);
             let key = match (kme, source.path()) {
-                (Some(kme), Some(path)) if path == &kme.ca => "kme.ca",
-                (Some(kme), Some(path)) if path == &kme.cert => "kme.cert",
-                (Some(kme), Some(path)) if path == &kme.key => "kme.key",
+                (Some(kme), Some(path)) if *path == kme.ca => "kme.ca",
+                (Some(kme), Some(path)) if *path == kme.cert => "kme.cert",
+                (Some(kme), Some(path)) if *path == kme.key => "kme.key",
                 _ => "kme",
             };
             let problem = format!("{kme_id}: {}", source.problem());

@@ -57,7 +57,8 @@ impl Psk {
         let mut text = Zeroizing::new(String::with_capacity(2 * octets.len() + 1));
         for octet in octets.iter() {
             for digit in [octet >> 4, octet & 0xf] {
-                text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0')); // 4 bits: one digit
+                // 4 bits are always one digit.
+                text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
             }
         }
         text.push('\n');

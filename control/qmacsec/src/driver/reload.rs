@@ -60,8 +60,8 @@ impl Reload {
 pub(crate) fn warn_of_bypass(policy: &worker::Policy) {
     for line in policy.bypasses_of() {
         warn!(
-            "policy: {line} BYPASSES: these frames cross the line in clear, and whoever is on the \
-             line can send them into the site"
+            "policy: {line} BYPASSES: these frames cross the line in clear, and anyone on the line \
+             can send such frames into the site"
         );
     }
 }

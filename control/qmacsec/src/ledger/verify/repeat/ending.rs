@@ -1,8 +1,8 @@
 //! Compares two frames up to their end, where taps append octets: the FCS, a time.
 //!
-//! Two copies of a frame may differ in their length and after the end of the MACsec frame, which only
-//! a short length (SL) gives. The ICV decides: a second use of a packet number with another content
-//! has another ICV. Its first octets are the same by chance once in 4 billion.
+//! Two copies of a frame may differ in their length and after the end of the MACsec frame, which
+//! only a short length (SL) gives. The ICV decides: a second use of a packet number with another
+//! content has another ICV. Its first octets are the same by chance once in 4 billion.
 
 use sha2::{Digest, Sha256};
 use wire::ICV_LEN;
