@@ -84,7 +84,7 @@ impl Plan {
             let sizes = vec![octets(64), octets(1500), PayloadSize::Imix];
             (sizes, vec![1, 32], Until::Rounds(ROUNDS_QUICK))
         } else {
-            let sizes = PayloadSize::USUAL.to_vec();
+            let sizes = PayloadSize::usual();
             (sizes, vec![1, 8, 32, 64], Until::Seconds(SECONDS))
         };
         Self {

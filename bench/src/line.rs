@@ -150,7 +150,7 @@ impl Plan {
             } else {
                 vec![PortKind::Packet, PortKind::Xdp]
             };
-            (FrameSize::USUAL.to_vec(), ports, ARMS.to_vec(), ROUNDS)
+            (FrameSize::usual(), ports, ARMS.to_vec(), ROUNDS)
         };
         let all_cores = cores(options.core)?;
         let &cores = all_cores.first_chunk().ok_or(Error::OneCore)?;

@@ -106,7 +106,7 @@ impl Plan {
             let sizes = octets.into_iter().chain([FrameSize::Imix]).collect();
             (sizes, SECONDS_QUICK)
         } else {
-            (FrameSize::USUAL.to_vec(), SECONDS)
+            (FrameSize::usual(), SECONDS)
         };
         let cores = cores(options.core)?;
         let asked: Vec<usize> = options.cores.iter().copied().map(usize::from).collect();

@@ -97,17 +97,13 @@ impl<const FRAME: bool> Size<FRAME> {
 
 impl FrameSize {
     /// The sizes of RFC 2544, the mix, and jumbo.
-    pub const USUAL: [Self; 9] = [
-        Self::Octets(64),
-        Self::Octets(128),
-        Self::Octets(256),
-        Self::Octets(512),
-        Self::Octets(1024),
-        Self::Octets(1280),
-        Self::Octets(1518),
-        Self::Imix,
-        Self::Octets(9000),
-    ];
+    pub(crate) fn usual() -> Vec<Self> {
+        let octets = [64, 128, 256, 512, 1024, 1280, 1518].map(Self::Octets);
+        octets
+            .into_iter()
+            .chain([Self::Imix, Self::Octets(9000)])
+            .collect()
+    }
 
     /// Lengths of frames as a port sees them, without FCS; the mix is shuffled.
     pub fn lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
@@ -119,17 +115,10 @@ impl FrameSize {
 
 impl PayloadSize {
     /// Sizes that are measured unless the user names others.
-    pub const USUAL: [Self; 9] = [
-        Self::Octets(48),
-        Self::Octets(64),
-        Self::Octets(128),
-        Self::Octets(256),
-        Self::Octets(512),
-        Self::Octets(1024),
-        Self::Octets(1500),
-        Self::Octets(9000),
-        Self::Imix,
-    ];
+    pub(crate) fn usual() -> Vec<Self> {
+        let octets = [48, 64, 128, 256, 512, 1024, 1500, 9000].map(Self::Octets);
+        octets.into_iter().chain([Self::Imix]).collect()
+    }
 
     /// Frames of a whole number of bursts and, for the mix, of mixes; 32 or more.
     pub fn frames(self, burst: usize) -> usize {

@@ -138,8 +138,8 @@ impl Chart {
     fn draw_on(&self, area: &Area<'_>) -> Drawn {
         area.fill(&WHITE)?;
         let text = |text: &str, at, size| area.draw(&Text::new(text.to_owned(), at, (FONT, size)));
-        text(&self.title, (60, 14), 18)?;
-        text(&self.subtitle, (60, 38), 13)?;
+        text(&self.title, (60, 12), 22)?;
+        text(&self.subtitle, (60, 38), 16)?;
         let (panels, legend) = area.split_horizontally(LEGEND_X);
         let panels = panels.margin(PANELS.0, SIZE.1 as i32 - PANELS.1 - 40, 20, 10);
         let scale = Scale::of(self);
@@ -157,8 +157,8 @@ impl Chart {
             }
             let y = PANELS.0 + 40 + 24 * named.len() as i32;
             named.push(&line.name);
-            let (name, at) = (line.name.clone(), (46, y - 7));
-            legend.draw(&Text::new(name, at, (FONT, 13)))?;
+            let (name, at) = (line.name.clone(), (46, y - 6));
+            legend.draw(&Text::new(name, at, (FONT, 16)))?;
             let (stroke, style) = ([(10, y), (38, y)], line.style());
             if line.dashed {
                 legend.draw(&DashedPathElement::new(stroke, 6, 4, style))?;
@@ -171,7 +171,7 @@ impl Chart {
 
     fn draw_panel(&self, panel: &Panel, scale: &Scale, area: &Area<'_>) -> Drawn {
         let mut axes = ChartBuilder::on(area)
-            .caption(&panel.title, (FONT, 14))
+            .caption(&panel.title, (FONT, 17))
             .margin_right(20)
             .set_label_area_size(plotters::prelude::LabelAreaPosition::Left, 44)
             .set_label_area_size(plotters::prelude::LabelAreaPosition::Bottom, 44)
@@ -184,8 +184,8 @@ impl Chart {
             .x_label_formatter(&|x| self.x_axis.label(*x))
             .y_label_formatter(&|y| short(*y))
             .x_desc(&self.x_label)
-            .axis_desc_style((FONT, 13))
-            .label_style((FONT, 12))
+            .axis_desc_style((FONT, 16))
+            .label_style((FONT, 15))
             .draw()?;
         for line in &panel.lines {
             let mut points = line.points.clone();

@@ -8,6 +8,8 @@ use super::text::line;
 pub(crate) struct Table {
     table: comfy_table::Table,
     labels: usize,
+    /// An empty line comes before the next row.
+    gap: bool,
 }
 
 impl Table {
@@ -17,22 +19,27 @@ impl Table {
         table.load_style(presets::NOTHING);
         table.set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(header.into_iter().map(|cell| cell.to_string()));
-        Self { table, labels }
+        let gap = false;
+        Self { table, labels, gap }
     }
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        if core::mem::take(&mut self.gap) {
+            self.table.add_row([""]);
+        }
         self.table.add_row(cells);
     }
 
-    /// Adds an empty line.
+    /// Puts an empty line before the next row.
     pub(crate) fn gap(&mut self) {
-        self.table.add_row([""]);
+        self.gap = true;
     }
 
     /// Appends a title and the table.
     pub(crate) fn print(mut self, out: &mut String, title: &str) {
         for column in self.table.column_iter_mut() {
+            column.set_padding((0, 1));
             let is_label = column.index < self.labels;
             column.set_cell_alignment(if is_label {
                 CellAlignment::Left
