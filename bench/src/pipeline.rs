@@ -60,7 +60,7 @@ pub struct Options {
     /// Frame sizes in octets with FCS, and `imix` [default: 64 to 1518, imix, 9000]
     #[arg(long, value_delimiter = ',')]
     pub sizes: Vec<FrameSize>,
-    /// Devices under test [default: all]
+    /// Arms to compare [default: all]
     #[arg(long, value_delimiter = ',', value_parser = among(ARMS))]
     pub arms: Vec<Arm>,
     /// Numbers of cores that work at the same time [default: 1 and all there are]

@@ -39,7 +39,7 @@ impl Table {
     /// Appends a title and the table.
     pub(crate) fn print(mut self, out: &mut String, title: &str) {
         for column in self.table.column_iter_mut() {
-            column.set_padding((0, 1));
+            column.set_padding((0, 2));
             let is_label = column.index < self.labels;
             column.set_cell_alignment(if is_label {
                 CellAlignment::Left
