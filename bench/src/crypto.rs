@@ -10,6 +10,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::contender::{Contender, Name, Op, find};
 use crate::cpu::{Clock, Limits};
+use crate::harness::choice::or_default;
 use crate::harness::cores::stay_on;
 use crate::harness::error::Error;
 use crate::harness::machine::Machine;
@@ -137,9 +138,6 @@ pub fn run(options: &Options) -> Result<String, Error> {
         || report::chart(&machine, &rows, burst),
     )
 }
-
-// Its name in `rekey`.
-pub(crate) use crate::harness::choice::or_default;
 
 #[cfg(test)]
 mod tests;

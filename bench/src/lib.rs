@@ -36,7 +36,3 @@ mod stats;
 pub mod timing;
 mod vdev;
 mod window;
-
-// Names of shared modules in `rekey`.
-pub(crate) use harness::{chart, machine, rounds as sweeps, text};
-pub(crate) use size as frame_size;

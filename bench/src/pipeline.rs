@@ -158,10 +158,5 @@ pub fn run(options: &Options) -> Result<String, Error> {
     )
 }
 
-/// The name of [`crate::device::forward`] in `rekey`.
-pub(crate) mod bed {
-    pub(crate) use crate::device::forward;
-}
-
 #[cfg(test)]
 mod tests;

@@ -35,7 +35,7 @@ fn keys_change_under_load(ports: &str, count: usize) {
             "2",
             "--intervals",
             "0.3",
-            "--arms",
+            "--devices",
             "no-op,integrity",
             "--json",
         ])

@@ -4,7 +4,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use port::{Burst, Port, PortCounters};
 use serde_json::Value;
 
-use super::verdict::Verdict;
+use super::analyse::row::Row;
+use super::analyse::verdict::Verdict;
+use super::load::hosts::Offer;
+use super::measure::faults::{self, Scenario};
+use super::measure::trial;
+use super::rig::cabling::{Cables, Rig};
 use super::*;
 use crate::fixture::{keys, parse};
 
@@ -12,7 +17,8 @@ use crate::fixture::{keys, parse};
 const GENTLE: &str =
     "--ports mem --sizes 512 --rate 40000 --loads 50 --pairs 1 --time 3 --intervals 0.3";
 
-/// A stall of the machine can spoil a run; a fault of ours is in each. So one of this many runs must be good.
+/// A stall of the machine can spoil a run; a fault of ours is in each. So one of this many runs
+/// must be good.
 const TRIES: usize = 5;
 
 /// The first good result of a measurement, or else its last one.
@@ -33,9 +39,9 @@ fn my_turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn measured(more: &str) -> Vec<rows::Row> {
+fn measured(more: &str) -> Vec<Row> {
     let mut plan = Plan::new(&parse(&format!("{GENTLE} {more}")).unwrap());
-    plan.arms.clear();
+    plan.devices.clear();
     rounds::run(&plan, Cores::default()).unwrap().rows
 }
 
@@ -55,7 +61,8 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         let options = Options {
             out: Some(out.clone()),
             json: true,
-            arms: vec![Arm::NoOp],
+            time: Some(Duration::from_secs(5)),
+            devices: vec![Device::NoOp],
             ..parse(GENTLE).unwrap()
         };
         let (json, _) = run(&options).unwrap();
@@ -63,7 +70,8 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         (json, document)
     };
     let (json, document) = tried(measured, |(_, document)| {
-        zeros.iter().all(|zero| document["rows"][0][zero] == 0)
+        let row = &document["rows"][0];
+        row["switches"].as_u64() >= Some(10) && zeros.iter().all(|zero| row[zero] == 0)
     });
     let [row] = document["rows"].as_array().unwrap().as_slice() else {
         panic!("one row: {json}");
@@ -113,6 +121,21 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         "nonce_repeats",
         "cleartext_frames_on_line",
         "sak_on_disk",
+        "lost_in_windows",
+        "gap_max_in_us",
+        "gap_max_out_us",
+        "max_out_us",
+        "max_in_sham_us",
+        "max_out_sham_us",
+        "median_stall_at_switch_us",
+        "median_stall_elsewhere_us",
+        "windows",
+        "windows_sham",
+        "within_2_percent",
+        "dip_at_switches",
+        "machine_longest_ms",
+        "frames_disturbed_percent",
+        "why",
     ];
     assert_eq!(keys(row).len(), promised.len() + added.len());
     for name in added {
@@ -123,13 +146,13 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
     }
     assert!(
         row["switches"].as_u64().unwrap() >= 10,
-        "both directions, 3 s: {row}"
+        "both directions, 5 s: {row}"
     );
     for zero in zeros {
         assert_eq!(row[zero], 0, "{zero}: {row}");
     }
     let peers = document["peers"].as_array().unwrap();
-    let names: Vec<_> = peers.iter().map(|peer| &peer["arm"]).collect();
+    let names: Vec<_> = peers.iter().map(|peer| &peer["device"]).collect();
     assert_eq!(names, ["no-op", "xpn-256"]);
     for peer in peers {
         assert_eq!(peer["frames"], row["frames"], "the same load: {peer}");
@@ -175,8 +198,9 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
     );
 }
 
-/// The stall is in every record. The verdict on it needs a machine that is quieter than the stall at least in
-/// its best moments: measured again until it is. `rows::tests` has the verdict without a machine.
+/// The stall is in every record. The verdict on it needs a machine that is quieter than the stall
+/// at least in its best moments: measured again until it is. `analyse::row::tests` has the verdict
+/// without a machine.
 #[test]
 fn a_worker_that_stalls_at_the_switch_fails() {
     let _turn = my_turn();
@@ -187,19 +211,14 @@ fn a_worker_that_stalls_at_the_switch_fails() {
         };
         let (at_switch, _) = row.on.stall_us(0.5).unwrap();
         assert!(at_switch >= 4_000.0, "5 ms of stall in {at_switch} us");
-        let (at_best, elsewhere) = row.on.stall_us(0.1).unwrap();
-        match row.verdict() {
-            Verdict::Fail(why) if row.on.lost == 0 => {
-                let named = ["stall", "p99.99"].map(|name| why.contains(name));
-                assert!(named.contains(&true), "{why}");
-                return;
-            }
-            Verdict::Fail(why) => println!("measured again: {why}"),
-            Verdict::Pass => assert!(
-                elsewhere > 2_000.0,
-                "passed beside {elsewhere} us elsewhere: {at_best} us in the best tenth of the switches"
-            ),
+        let verdict = row.verdict();
+        let named = |name| verdict.why().is_some_and(|why| why.contains(name));
+        if ["stall", "p99.99"].into_iter().any(named) {
+            return;
         }
+        let (_, elsewhere) = row.on.stall_us(0.1).unwrap();
+        let noisy = elsewhere > 2_000.0 || row.on.lost > 0;
+        assert!(noisy, "{verdict} beside {elsewhere} us in the best tenth");
     }
     println!("this machine stalls by itself as long: no verdict");
 }
@@ -212,8 +231,8 @@ fn a_sender_that_switches_before_the_receiver_is_ready_fails() {
         let Verdict::Fail(why) = row.verdict() else {
             panic!("passed; dropped: {:?}", row.drops);
         };
-        // Offers never come to rest here, so ports and workers are read some rekey frames apart, and the
-        // verdict may name these first. The user frames lost have their name all the same.
+        // Offers never come to rest here, so ports and workers are read some rekey frames apart,
+        // and the verdict may name these first. The user frames lost have their name all the same.
         assert!(row.on.lost > 0, "{why}");
         assert!(
             row.drops.contains_key("InPktsNotUsingSA"),
@@ -223,7 +242,8 @@ fn a_sender_that_switches_before_the_receiver_is_ready_fails() {
     }
 }
 
-/// Loses one user frame of a thousand without a word, and refuses one rekey frame of three with one.
+/// Loses one user frame of a thousand without a word, and refuses one rekey frame of three with
+/// one.
 struct Leaky {
     port: Box<dyn Port>,
     users: u64,
@@ -275,19 +295,19 @@ impl Port for Leaky {
 #[test]
 fn frames_that_vanish_are_unexplained_whatever_else_is_dropped() {
     let _turn = my_turn();
-    let offer = load::Offer {
+    let offer = Offer {
         size: FrameSize::Octets(512),
         rate: 10_000.0,
         time: Duration::from_secs(2),
     };
     let interval = Duration::from_millis(300);
-    let over = |cables| leg::over(cables, offer, interval, None, Vec::new()).unwrap();
-    let whole = || over(cables::Place::memory(Cores::default()).cables().unwrap());
-    let leg = tried(whole, |leg| leg.unexplained.is_empty());
-    assert!(leg.unexplained.is_empty(), "{:?}", leg.unexplained);
+    let over = |cables: Cables| trial::run(cables, offer, interval, None, Vec::new()).unwrap();
+    let whole = || over(Rig::memory(Cores::default()).cables().unwrap());
+    let trial = tried(whole, |trial| trial.unexplained.is_empty());
+    assert!(trial.unexplained.is_empty(), "{:?}", trial.unexplained);
 
     let leaking = || {
-        let mut cables = cables::Place::memory(Cores::default()).cables().unwrap();
+        let mut cables = Rig::memory(Cores::default()).cables().unwrap();
         cables.encryptors = cables.encryptors.map(|[red, black]| {
             let leaky = move || -> Result<Box<dyn Port>, PortError> {
                 Ok(Box::new(Leaky {
@@ -300,31 +320,32 @@ fn frames_that_vanish_are_unexplained_whatever_else_is_dropped() {
         });
         over(cables)
     };
-    let leg = tried(leaking, |leg| leg.account.lost == 40);
-    let refused = leg.drops["rekey frames: black tx_refused"];
-    assert!(refused > 0 && leg.account.lost == 40, "{:?}", leg.drops);
-    assert_eq!(leg.unexplained, [("black tx".to_owned(), 40)].into());
-    assert!(leg.safety.keys > 0 && leg.safety.grave.is_empty());
+    let trial = tried(leaking, |trial| trial.account.lost == 40);
+    let refused = trial.drops["rekey frames: black tx_refused"];
+    assert!(refused > 0 && trial.account.lost == 40, "{:?}", trial.drops);
+    assert_eq!(trial.unexplained, [("black tx".to_owned(), 40)].into());
+    assert!(trial.safety.keys > 0 && trial.safety.grave.is_empty());
 }
 
 #[test]
 fn faults_lose_nothing_but_what_a_dead_encryptor_must() {
     let _turn = my_turn();
-    let offer = load::Offer {
+    let offer = Offer {
         size: FrameSize::Octets(512),
         rate: 5_000.0,
         time: Duration::ZERO,
     };
-    for trouble in [
-        faults::Trouble::KmsDown,
-        faults::Trouble::KmsMismatch,
-        faults::Trouble::Reorder,
-        faults::Trouble::PeerKill,
+    for scenario in [
+        Scenario::KmsDown,
+        Scenario::KmsMismatch,
+        Scenario::Reorder,
+        Scenario::PeerKill,
     ] {
         let (lasts, interval) = (Duration::from_secs(1), Duration::from_millis(300));
-        let suffered =
-            || faults::suffer(trouble, lasts, interval, offer, Cores::default()).unwrap();
-        let outcome = tried(suffered, |outcome| outcome.verdict() == Verdict::Pass);
+        let played = || faults::play(scenario, lasts, interval, offer, Cores::default()).unwrap();
+        let outcome = tried(played, |outcome| {
+            outcome.verdict() == Verdict::Pass && outcome.switches >= 6
+        });
         assert_eq!(outcome.verdict(), Verdict::Pass, "{outcome:?}");
         assert!(
             outcome.switches >= 6,
@@ -337,7 +358,7 @@ fn faults_lose_nothing_but_what_a_dead_encryptor_must() {
 fn wrong_options_are_refused_in_words() {
     for (arguments, word) in [
         ("--intervals 0.05", "0.1 s to 150 s"),
-        ("--intervals x", "no number of seconds"),
+        ("--intervals x", "not a number of seconds"),
         ("--time 101", "1 s to 100 s"),
         ("--sizes 9000", "at most 1518"),
         ("--loads 0", "1..=100"),

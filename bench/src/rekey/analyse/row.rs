@@ -1,0 +1,200 @@
+//! Rows: the runs at one interval beside those without rekeying, and the verdict on them.
+
+use std::time::Duration;
+
+use super::account::{Account, poisson_upper_95};
+use super::latency::Latency;
+use super::verdict::Verdict;
+use super::windows::{CHANCE_MAX, OFF_MAX};
+use crate::rekey::observe::disk::Search;
+use crate::rekey::observe::keys::Keys;
+use crate::rekey::observe::switches::Steps;
+use crate::rekey::rig::drops::Drops;
+use crate::rekey::rig::probe::Counted;
+use crate::size::FrameSize;
+
+/// The greatest ratio of p99.99 in the windows to that outside.
+const TAIL_MAX: f64 = 1.2;
+/// p99.99 needs this many frames.
+const TAIL_FRAMES: u64 = 10_000;
+/// Stalls are searched in the median over the switches, and in the best tenth of them.
+const STALL_QUANTILES: [f64; 2] = [0.5, 0.1];
+/// A stall is this many times the latency elsewhere, and at least this much more, us.
+const STALL_TIMES: f64 = 1.5;
+const STALL_US: f64 = 500.0;
+
+/// The runs at one interval, size and load, and those without rekeying that alternate with them.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) port: &'static str,
+    pub(crate) interval: Duration,
+    pub(crate) size: FrameSize,
+    pub(crate) load_percent: u32,
+    /// Frames a second and direction.
+    pub(crate) rate: f64,
+    pub(crate) on: Account,
+    pub(crate) off: Account,
+    /// Runs without rekeying, at sham switches with the same interval.
+    pub(crate) sham: Account,
+    /// The probability that chance alone makes the worst bin as bad as it is, and p99.99 in the
+    /// windows as long; `None` where it is not known.
+    pub(crate) bin_chance: Option<f64>,
+    pub(crate) tail_chance: Option<f64>,
+    // All below are of the runs with rekeying.
+    /// Drops by name, and unexplained losses by segment of the path.
+    pub(crate) drops: Drops,
+    pub(crate) unexplained: Drops,
+    /// Steps of switches, and frames under the old key that arrived after a switch.
+    pub(crate) steps: Steps,
+    pub(crate) late_old_key: u64,
+    pub(crate) keys: Keys,
+    pub(crate) safety: Safety,
+}
+
+/// Violations, and how much was checked for them.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Safety {
+    pub(crate) counted: Counted,
+    /// Keys on which both ledgers agree.
+    pub(crate) keys: u64,
+    /// Grave findings in the ledgers, such as a key used twice.
+    pub(crate) grave: Vec<String>,
+    pub(crate) on_disk: Search,
+}
+
+impl Safety {
+    /// Adds another run.
+    pub(crate) fn add(&mut self, run: Self) {
+        self.counted.nonces += run.counted.nonces;
+        self.counted.repeated += run.counted.repeated;
+        self.counted.clear += run.counted.clear;
+        self.keys += run.keys;
+        self.grave.extend(run.grave);
+        self.on_disk.add(run.on_disk);
+    }
+}
+
+impl Row {
+    /// Port, size and load.
+    pub(crate) fn cell(&self) -> (&'static str, FrameSize, u32) {
+        (self.port, self.size, self.load_percent)
+    }
+
+    /// PASS where no more frames are lost than without rekeying, within the 95 % bound; every loss
+    /// is explained; nothing is unsafe; standstills of the machine are as rare in the windows as
+    /// outside; and p99.99 in the windows is at most a fifth longer than outside. Because that tail
+    /// needs a quiet machine, there must also be no stall at every other switch. Fractions of a
+    /// millisecond are reported apart ([`Self::dip`]): where control shares a core with frames, its
+    /// work around a switch delays some.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let fail = |why: String| Verdict::Fail(why);
+        let (on, off) = (&self.on, &self.off);
+        // Without a loss in the runs without rekeying, none is allowed with it.
+        let allowed = match off.lost {
+            0 => 0.0,
+            lost => poisson_upper_95(lost) * on.frames as f64 / off.frames.max(1) as f64,
+        };
+        if on.switches == 0 {
+            return fail("no switch".to_owned());
+        }
+        if let Some((segment, _)) = self.unexplained.iter().max_by_key(|(_, frames)| **frames) {
+            return fail(format!("unexplained {} ({segment})", self.missing()));
+        }
+        let Safety {
+            counted: Counted {
+                repeated, clear, ..
+            },
+            keys,
+            grave,
+            on_disk,
+        } = &self.safety;
+        if *repeated > 0 || *clear > 0 {
+            return fail(format!(
+                "nonce_repeats {repeated}, cleartext_frames_on_line {clear}"
+            ));
+        }
+        match grave.first() {
+            Some(grave) => return fail(format!("ledgers: {grave}")),
+            None if *keys == 0 => return fail("no key in the ledgers".to_owned()),
+            None => {}
+        }
+        match on_disk.found.first() {
+            Some(file) => return fail(format!("sak_on_disk, in {}", file.display())),
+            None if on_disk.saks == 0 => return fail("no SAK was searched for on disk".to_owned()),
+            None => {}
+        }
+        if on.lost as f64 > allowed {
+            let most = self.drops.iter().max_by_key(|(_, frames)| **frames);
+            let name = most.map_or("no counter", |(name, _)| name.as_str());
+            return fail(format!(
+                "lost {} ({name}), without rekeying {}",
+                on.lost, off.lost
+            ));
+        }
+        if on.duplicated + on.reordered + on.changed > off.duplicated + off.reordered + off.changed
+        {
+            return fail(format!(
+                "duplicated {}, reordered {}, changed {}",
+                on.duplicated, on.reordered, on.changed
+            ));
+        }
+        for quantile in STALL_QUANTILES {
+            if let Some((at_switch, elsewhere)) = on.stall_us(quantile)
+                && at_switch > STALL_TIMES * elsewhere
+                && at_switch > elsewhere + STALL_US
+            {
+                return fail(format!(
+                    "stall: p{:.0} {at_switch:.0} us right after a switch, {elsewhere:.0} us \
+                    elsewhere",
+                    100.0 * quantile
+                ));
+            }
+        }
+        let (placement, share) = (on.placement, on.share_inside());
+        if placement.come_with_switches(share) {
+            return fail(format!(
+                "standstills {} in the windows, {:.0} by chance: they come with the switches",
+                placement.inside,
+                placement.by_chance(share)
+            ));
+        }
+        match self.tails() {
+            None => fail("too few frames for a tail: measure for longer".to_owned()),
+            Some((inside, outside)) if inside > TAIL_MAX * outside => {
+                let by_chance = self
+                    .tail_chance
+                    .map_or(String::new(), |chance| match chance {
+                        ..=CHANCE_MAX => ": it comes with the switches".to_owned(),
+                        _ => format!(" (chance {chance:.3}: not shown to come with the switches)"),
+                    });
+                fail(format!(
+                    "p99.99 {inside:.0} us in the windows, {outside:.0} us outside{by_chance}"
+                ))
+            }
+            Some(_) => Verdict::Pass,
+        }
+    }
+
+    /// Frames that no counter explains.
+    pub(crate) fn missing(&self) -> u64 {
+        self.unexplained.values().sum()
+    }
+
+    /// The bin furthest from the mean, per cent off it, if it is too far and that is not by chance.
+    pub(crate) fn dip(&self) -> Option<f64> {
+        let worst = self.on.windows.worst_percent()?;
+        (worst.abs() > OFF_MAX && self.bin_chance? <= CHANCE_MAX).then_some(worst)
+    }
+
+    /// p99.99 of undisturbed frames in the windows and outside, us.
+    fn tails(&self) -> Option<(f64, f64)> {
+        let tails = [&self.on.inside, &self.on.outside];
+        let enough = |latency: &Latency| latency.undisturbed.len() >= TAIL_FRAMES;
+        tails.into_iter().all(enough).then_some(())?;
+        let [inside, outside] = tails.map(Latency::tail_us);
+        Some((inside?, outside?))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! The report as one HTML page that needs no other file: verdict, rows, charts, and all tables.
+
+use minijinja::Environment;
+use minijinja::value::Serde;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{records, text};
+use crate::rekey::analyse::row::Row;
+use crate::rekey::analyse::verdict::Verdict;
+use crate::rekey::measure::rounds::Results;
+
+/// A table of the text report.
+#[derive(PartialEq, Eq, Debug, Serialize)]
+struct Section<'a> {
+    name: &'a str,
+    note: &'a str,
+    table: &'a str,
+}
+
+/// The page; `report` is the whole text report.
+pub(super) fn write(
+    report: &str,
+    results: &Results,
+    charts: &[String],
+) -> Result<String, minijinja::Error> {
+    let rows = &results.rows;
+    let failed = failed(results);
+    let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum::<u64>();
+    let mut sections = report.split("\n\n");
+    let context = json!({
+        "verdict": Verdict::of(&failed).word(),
+        "failed": failed,
+        "faults": results.outcomes.len(),
+        "sums": {
+            "switches": sum(|row| row.on.switches),
+            "frames": sum(|row| row.on.frames),
+            "lost": sum(|row| row.on.lost),
+            "unexplained": sum(Row::missing),
+            "clear": sum(|row| row.safety.counted.clear),
+        },
+        "head": sections.next().unwrap_or_default(),
+        "rows": rows.iter().map(records::row).collect::<Vec<_>>(),
+        "charts": charts,
+        "sections": sections.map(Section::of).collect::<Vec<_>>(),
+    });
+    let mut environment = Environment::new();
+    environment.add_filter("figure", |value: minijinja::Value| {
+        text::cell(&serde_json::to_value(value).unwrap_or(Value::Null))
+    });
+    environment.add_template("page.html", include_str!("page.html"))?;
+    environment
+        .get_template("page.html")?
+        .render(Serde(context))
+}
+
+/// The rows and faults that failed, and why.
+fn failed(results: &Results) -> Vec<String> {
+    let of_row = |row: &Row| {
+        let (port, size, load) = row.cell();
+        let interval = row.interval.as_secs_f64();
+        let why = row.verdict().why()?.to_owned();
+        Some(format!(
+            "{port} {size} octets {load} % T = {interval} s: {why}"
+        ))
+    };
+    let of_rows = results.rows.iter().filter_map(of_row);
+    let of_faults = results.outcomes.iter().filter_map(|outcome| {
+        let why = outcome.verdict().why()?.to_owned();
+        Some(format!("{}: {why}", outcome.scenario.name()))
+    });
+    of_rows.chain(of_faults).collect()
+}
+
+impl<'a> Section<'a> {
+    /// A table of the text. Its first line starts with its name, in capitals; the rest is a note.
+    fn of(text: &'a str) -> Self {
+        let text = text.trim_matches('\n');
+        let (title, table) = text.split_once('\n').unwrap_or((text, ""));
+        let named = |word: &&str| !word.contains(char::is_lowercase);
+        let words = title.split_inclusive(' ').take_while(named);
+        let (name, note) = title.split_at(words.map(str::len).sum());
+        let (note, table) = match table.is_empty() {
+            true => ("", note),
+            false => (note, table),
+        };
+        let name = name.trim_end_matches([',', ';', ' ']);
+        Self { name, note, table }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! Our workers under keys that the bench makes: the data plane's own part of the cost of a switch.
+//!
+//! There is no protocol and no KME. A thread makes fresh SAs and hands them to both ends through
+//! the workers' mailboxes, in the order of every rotation: the receiver installs the key, then the
+//! sender switches, and an interval later the receiver retires the old key. So keys may change
+//! faster than the protocol changes them.
+
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use qmacsec::ports::Opener;
+use secy::Protection;
+use worker::{Command, Handle, Outcome, Ticket};
+
+use super::{fresh_keys, keyed_workers};
+use crate::keyed::Direction;
+use crate::rekey::Error;
+use crate::rekey::rig::drops::Drops;
+use crate::rekey::rig::frames::FLOWS;
+use crate::rekey::rig::probe::{Probe, probed};
+
+/// Pause between two checks whether a worker has carried out a command, and when to give up.
+const CHECK_EVERY: Duration = Duration::from_micros(100);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Both workers, running, and the thread that changes their keys.
+pub(crate) struct DataPlane {
+    probes: [Probe; FLOWS],
+    end: Sender<()>,
+    thread: JoinHandle<Result<[Handle; FLOWS], Error>>,
+}
+
+impl DataPlane {
+    /// Starts both; keys change at this interval, or never.
+    pub(super) fn start(
+        [a, b]: [[Opener; 2]; FLOWS],
+        interval: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let probes = [Probe::default(), Probe::default()];
+        let ports = [
+            probed(a, &probes[0], Duration::ZERO),
+            probed(b, &probes[1], Duration::ZERO),
+        ];
+        let keys = fresh_keys(Protection::Confidentiality);
+        let workers = keyed_workers(ports, &keys)?;
+        let mut rotation = Rotation {
+            workers,
+            keys,
+            before: [None, None],
+        };
+        let (end, ended) = mpsc::channel();
+        let work = move || {
+            let mut due = Instant::now();
+            loop {
+                let pause = interval.map_or(Duration::MAX, |interval| {
+                    due += interval;
+                    due.saturating_duration_since(Instant::now())
+                });
+                match ended.recv_timeout(pause) {
+                    Err(RecvTimeoutError::Timeout) => rotation.rotate()?,
+                    Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(rotation.workers),
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("keys".to_owned()).spawn(work)?;
+        Ok(Self {
+            probes,
+            end,
+            thread,
+        })
+    }
+
+    /// The moments at which each end first sent under another key, since the last call. A load
+    /// comes next: no frame is under way.
+    pub(super) fn take_switches(&self) -> [Vec<Instant>; FLOWS] {
+        self.probes.each_ref().map(|probe| {
+            probe.resume();
+            probe.take_switches()
+        })
+    }
+
+    /// Stops the changes of keys. Returns the workers, and violations by name.
+    pub(super) fn end(self) -> Result<([Handle; FLOWS], Drops), Error> {
+        drop(self.end);
+        let died = |_| Error::Ended("the thread that changes keys died: a bug".to_owned());
+        let workers = self.thread.join().map_err(died)??;
+        let mut violations = Drops::new();
+        for probe in &self.probes {
+            let safety = probe.safety();
+            for (name, frames) in [
+                ("nonce_repeats", safety.repeated),
+                ("cleartext_frames_on_line", safety.clear),
+            ] {
+                *violations.entry(name.to_owned()).or_default() += frames;
+            }
+        }
+        Ok((workers, violations))
+    }
+}
+
+/// The keys of each sender.
+struct Rotation {
+    workers: [Handle; FLOWS],
+    keys: [Direction; FLOWS],
+    /// The keys before these, which the receivers still hold.
+    before: [Option<Direction>; FLOWS],
+}
+
+impl Rotation {
+    /// Switches both directions to a fresh key.
+    fn rotate(&mut self) -> Result<(), Error> {
+        let next = self.keys.each_ref().map(Direction::next);
+        for (from, before) in core::mem::take(&mut self.before).iter().enumerate() {
+            if let Some(before) = before {
+                self.post(1 - from, before.retire_rx())?;
+            }
+        }
+        for installs in [
+            [0, 1].map(|from| (1 - from, next[from].install_rx())),
+            [0, 1].map(|from| (from, next[from].install_tx())),
+        ] {
+            let posted = installs.map(|(worker, command)| (worker, self.post(worker, command)));
+            for (worker, ticket) in posted {
+                self.wait(worker, ticket?)?;
+            }
+        }
+        self.before = core::mem::replace(&mut self.keys, next).map(Some);
+        Ok(())
+    }
+
+    fn post(&mut self, worker: usize, command: Command) -> Result<Ticket, Error> {
+        let posted = self.workers[worker].post(command);
+        posted.map_err(|_full| Error::Ended("a worker takes no more keys".to_owned()))
+    }
+
+    fn wait(&self, worker: usize, ticket: Ticket) -> Result<(), Error> {
+        let (worker, posted) = (&self.workers[worker], Instant::now());
+        while !worker.is_done(ticket) {
+            if posted.elapsed() > PATIENCE {
+                return Err(Error::Ended("a worker installs no key".to_owned()));
+            }
+            thread::sleep(CHECK_EVERY);
+        }
+        match worker.outcome(ticket) {
+            Some(Outcome::Refused(why)) => {
+                Err(Error::Ended(format!("a worker refuses a key: {why:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Frames dropped, by the name of their counter.
+
+use std::collections::BTreeMap;
+
+use port::PortCounters;
+
+/// Frames dropped by name.
+pub(crate) type Drops = BTreeMap<String, u64>;
+
+/// Adds counters by their names.
+pub(crate) fn merge(into: &mut Drops, from: &Drops) {
+    for (name, frames) in from {
+        *into.entry(name.clone()).or_default() += frames;
+    }
+}
+
+/// The drops of a port, prefixed by the name of its place.
+pub(crate) fn port_drops(place: &str, counters: &PortCounters) -> Drops {
+    let drops = counters.drops();
+    drops
+        .map(|(name, frames)| (format!("{place} {name}"), frames))
+        .collect()
+}
