@@ -38,7 +38,7 @@ impl TwoKmes {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             // Real KMEs run on other machines, so these must not delay our frames.
-            .on_thread_start(|| qmacsec::precedence::give_way_to(&[]))
+            .on_thread_start(|| qmacsec::thread_priority::give_way_to(&[]))
             .enable_all()
             .build()?;
         let any = SocketAddr::from(([127, 0, 0, 1], 0));

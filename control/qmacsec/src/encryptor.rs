@@ -17,9 +17,9 @@ use crate::ledger::{LedgerFile, LedgerOptions};
 use crate::limits;
 use crate::log;
 use crate::ports::Ports;
-use crate::precedence;
 use crate::run_error::RunError;
 use crate::status::StatusSocket;
+use crate::thread_priority;
 
 /// Creates the clients of the config's KMEs.
 ///
@@ -102,7 +102,7 @@ pub async fn run(
     let local = ports.local;
     let fleet = Fleet::start(config, ports)?;
     // The workers' threads have started. All threads from here on belong to control.
-    precedence::give_way_to(&config.worker.cores);
+    thread_priority::give_way_to(&config.worker.cores);
     log::give_way_to(&config.worker.cores);
     let options = LedgerOptions {
         max_len: config.encryptor.ledger_max_size.octets(),

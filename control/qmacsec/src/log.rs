@@ -23,7 +23,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::output;
-use crate::precedence;
+use crate::thread_priority;
 
 /// Limit of lines that wait for a slow reader; more are lost.
 const LINES_MAX: usize = 1024;
@@ -127,7 +127,7 @@ impl<'a> MakeWriter<'a> for Lines {
 /// The log thread.
 fn write_lines(to: &impl AsFd, inbox: &Receiver<Entry>) {
     // Frames have priority over this thread. The workers' cores are not known yet.
-    precedence::give_way_to(&[]);
+    thread_priority::give_way_to(&[]);
     // True if a failure has cut off the previous line.
     let mut cut = false;
     while let Ok(entry) = inbox.recv() {
@@ -138,7 +138,7 @@ fn write_lines(to: &impl AsFd, inbox: &Receiver<Entry>) {
                 continue;
             }
             Entry::GiveWay(cores) => {
-                precedence::give_way_to(&cores);
+                thread_priority::give_way_to(&cores);
                 continue;
             }
         };

@@ -296,7 +296,7 @@ fn old_and_simple_packets_are_read() {
 #[test]
 fn a_file_that_is_not_a_capture_is_named() {
     for (octets, name) in [
-        (&b"not a capture"[..], "no capture"),
+        (&b"not a capture"[..], "not a capture"),
         (b"", "shorter"),
         (&[0x1f, 0x8b, 8, 0, 0], "gzip"),
         (&[0x28, 0xb5, 0x2f, 0xfd, 0], "zstd"),

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::place::{Dpdk, Place};
+use super::place::{Dpdk, Place, PortKind};
+use super::rekey::Rekey;
 use super::value::{DeviceText, EngineName, Mac, PolicyName, Span, SuiteName, XdpModeName};
 use super::{ConfigError, Document, Kme, Mistakes, Policy, Worker, file, name};
 use crate::limits;
@@ -70,34 +71,6 @@ pub struct Encryptor {
     pub engine: EngineName,
 }
 
-/// The way of frames from an interface to the worker and back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PortKind {
-    /// A TAP device that this daemon creates. Hosts behind it use it as their interface.
-    Tap,
-    /// An existing interface, by AF_PACKET: works everywhere.
-    Packet,
-    /// An existing interface, by AF_XDP: bypasses the kernel's stack; one process for each
-    /// interface.
-    Xdp,
-    /// A device that the kernel has handed over to DPDK, or a virtual device of DPDK.
-    Dpdk,
-}
-
-impl PortKind {
-    /// Returns the name in the config.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tap => "tap",
-            Self::Packet => "packet",
-            Self::Xdp => "xdp",
-            Self::Dpdk => "dpdk",
-        }
-    }
-}
-
 /// `[red]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,27 +130,6 @@ pub struct Macsec {
     pub line_vlan_tags: u8,
 }
 
-/// `[rekey]`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Rekey {
-    /// Time that a key is used before the next key takes over.
-    pub interval: Span,
-    /// When keys run short, each key is used for the first of these times, then for the second.
-    /// Default: in proportion to `interval`, 10 s and 60 s at 3 s.
-    pub stretch: Option<[Span; 2]>,
-    /// When keys run short, the longest use of the last key. After that, traffic stops.
-    pub hold_max: Span,
-    /// The basis of keys: QKD and ML-KEM, or QKD alone. Both ends must use the same.
-    pub policy: PolicyName,
-    /// Time between two ML-KEM exchanges.
-    pub kem_interval: Span,
-    /// EtherType of our rekey frames on the line.
-    pub ethertype: u16,
-    /// Destination address of rekey frames.
-    pub destination: Mac,
-}
-
 /// `[[peer]]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -197,20 +149,6 @@ impl Default for Macsec {
             replay_window: limits::REPLAY_WINDOW,
             clear_vlan_tags: 0,
             line_vlan_tags: limits::LINE_VLAN_TAGS,
-        }
-    }
-}
-
-impl Default for Rekey {
-    fn default() -> Self {
-        Self {
-            interval: Span(limits::REKEY_INTERVAL),
-            stretch: None,
-            hold_max: Span(limits::HOLD_MAX),
-            policy: PolicyName::default(),
-            kem_interval: Span(rekey::limits::RATCHET),
-            ethertype: wire::ETHERTYPE_REKEY,
-            destination: Mac(limits::REKEY_DESTINATION),
         }
     }
 }

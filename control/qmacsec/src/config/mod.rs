@@ -17,11 +17,12 @@ mod source;
 mod value;
 mod worker;
 
+pub use self::rekey::Rekey;
 pub use self::worker::{Idle, Worker};
-pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, PortKind, Red, Rekey};
+pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, Red};
 pub use error::{ConfigError, Mistakes};
 pub use kme::{Kme as LabKme, KmeFile, Link};
-pub use place::Dpdk;
+pub use place::{Dpdk, PortKind};
 pub use policy::{Policy, PolicyRule};
 pub use psk::Psk;
 pub use restart::Document;

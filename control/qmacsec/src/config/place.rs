@@ -6,8 +6,36 @@ use std::path::Path;
 use port::limits;
 use serde::Deserialize;
 
+use super::ConfigError;
 use super::value::DeviceText;
-use super::{ConfigError, PortKind};
+
+/// The way of frames from an interface to the worker and back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PortKind {
+    /// A TAP device that this daemon creates. Hosts behind it use it as their interface.
+    Tap,
+    /// An existing interface, by AF_PACKET: works everywhere.
+    Packet,
+    /// An existing interface, by AF_XDP: bypasses the kernel's stack; one process for each
+    /// interface.
+    Xdp,
+    /// A device that the kernel has handed over to DPDK, or a virtual device of DPDK.
+    Dpdk,
+}
+
+impl PortKind {
+    /// Returns the name in the config.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tap => "tap",
+            Self::Packet => "packet",
+            Self::Xdp => "xdp",
+            Self::Dpdk => "dpdk",
+        }
+    }
+}
 
 /// `[dpdk]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

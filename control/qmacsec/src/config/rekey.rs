@@ -1,11 +1,48 @@
-//! Checks of `[rekey]`.
+//! `[rekey]` and its checks.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::value::Span;
-use super::{ConfigError, Mistakes, Rekey};
+use serde::Deserialize;
+
+use super::value::{Mac, PolicyName, Span};
+use super::{ConfigError, Mistakes};
 use crate::limits;
+
+/// `[rekey]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rekey {
+    /// Time that a key is used before the next key takes over.
+    pub interval: Span,
+    /// When keys run short, each key is used for the first of these times, then for the second.
+    /// Default: in proportion to `interval`, 10 s and 60 s at 3 s.
+    pub stretch: Option<[Span; 2]>,
+    /// When keys run short, the longest use of the last key. After that, traffic stops.
+    pub hold_max: Span,
+    /// The basis of keys: QKD and ML-KEM, or QKD alone. Both ends must use the same.
+    pub policy: PolicyName,
+    /// Time between two ML-KEM exchanges.
+    pub kem_interval: Span,
+    /// EtherType of our rekey frames on the line.
+    pub ethertype: u16,
+    /// Destination address of rekey frames.
+    pub destination: Mac,
+}
+
+impl Default for Rekey {
+    fn default() -> Self {
+        Self {
+            interval: Span(limits::REKEY_INTERVAL),
+            stretch: None,
+            hold_max: Span(limits::HOLD_MAX),
+            policy: PolicyName::default(),
+            kem_interval: Span(rekey::limits::RATCHET),
+            ethertype: wire::ETHERTYPE_REKEY,
+            destination: Mac(limits::REKEY_DESTINATION),
+        }
+    }
+}
 
 impl Rekey {
     pub(super) fn check(&self, file: &Path, mistakes: &mut Mistakes) {

@@ -371,7 +371,7 @@ fn a_pipe_in_place_of_the_file_does_not_block() {
         LedgerFile::open(&path).err(),
         Source::find(&path).err(),
     ] {
-        assert!(error.unwrap().to_string().contains("no regular file"));
+        assert!(error.unwrap().to_string().contains("not a regular file"));
     }
 }
 

@@ -2,19 +2,15 @@
 //! daemon that is stopped nor one that sends an octet now and then holds it longer.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::de::DeserializeOwned;
-use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::{Request, StatusError};
+use super::socket::{PATIENCE, Request, StatusError, connect};
 use crate::limits;
 
-/// Limit of time for an exchange with the daemon.
-const PATIENCE: Duration = Duration::from_secs(3);
 /// Octets read at once.
 const PIECE: usize = 64 << 10;
 
@@ -46,15 +42,6 @@ pub fn request<T: DeserializeOwned>(path: &Path, request: Request) -> Result<T, 
         path: path_of(),
         cause,
     })
-}
-
-/// Connects to the daemon. A stopped daemon accepts nobody: when its queue is full, the system
-/// would let us wait without end.
-pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_write_timeout(Some(PATIENCE))?;
-    socket.connect(&SockAddr::unix(path)?)?;
-    Ok(OwnedFd::from(socket).into())
 }
 
 fn exchange(path: &Path, words: &str) -> io::Result<Vec<u8>> {

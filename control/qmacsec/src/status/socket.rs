@@ -1,20 +1,26 @@
-//! The status socket: the daemon's end. The client's end is [`super::asking`].
+//! The status socket: the daemon's end, and how a client connects to it. What a client asks and
+//! gets is in [`super::asking`].
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
-use super::{KmeFault, asking};
+use super::KmeFault;
 
+/// Limit of time for a client's whole exchange with the daemon.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// Time limit for a client to send its request, and to read the answer.
 const ANSWER: Duration = Duration::from_millis(500);
 /// Limit of clients at the same time; further ones are refused.
@@ -164,6 +170,15 @@ pub struct StatusSocket {
     made: Option<(u64, u64)>,
 }
 
+/// Connects to the daemon. A stopped daemon accepts nobody: when its queue is full, the system
+/// would let us wait without end.
+pub(super) fn connect(path: &Path) -> io::Result<net::UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(OwnedFd::from(socket).into())
+}
+
 impl StatusSocket {
     /// Listens at `path`. Replaces the socket of a dead daemon, but never that of a running one.
     ///
@@ -176,7 +191,7 @@ impl StatusSocket {
             cause,
         };
         if fs::symlink_metadata(path).is_ok() {
-            match asking::connect(path) {
+            match connect(path) {
                 Ok(_) => return Err(StatusError::InUse(path.to_path_buf())),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(cause) => {
