@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::place::{Dpdk, Place, PortKind};
 use super::rekey::Rekey;
-use super::value::{DeviceText, EngineName, Mac, PolicyName, Span, SuiteName, XdpModeName};
+use super::value::{DeviceText, EngineName, Mac, SuiteName, XdpModeName};
 use super::{ConfigError, Document, Kme, Mistakes, Policy, Worker, file, name};
 use crate::limits;
 use crate::size::Size;

@@ -2,7 +2,6 @@
 //! daemon that is stopped nor one that sends an octet now and then holds it longer.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Instant;
 
