@@ -15,8 +15,8 @@
 //! ([`Error::blame`]) and the next step ([`Error::retry`]). Keys and replies are wiped when
 //! dropped. No key is ever part of an error or a log line.
 //!
-//! The client does not retry over time, back off or prefetch: the driver of the rekey protocol
-//! plans that, and [`Sources`] only asks a second KME. It follows no redirects and uses no proxies
+//! The client does not retry over time, back off or prefetch: the rekey protocol (`rekey`) plans
+//! that, and [`Sources`] only asks a second KME. It follows no redirects and uses no proxies
 //! and no cookies. No switch skips the verification of a certificate. The client cannot wipe the
 //! copies of a reply in the read buffers of TLS and HTTP, nor the TLS private key inside the TLS
 //! library. It frees these buffers with the connection, after each call. If the allocator of the

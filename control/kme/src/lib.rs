@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Deliveries ─ blocks ─▶ Store ◀─ enc_keys ─ KME A ◀─ mutual TLS ─ SAE A (master)
-//!  (supply)         (store)  ─ dec_keys ─▶ KME B ─ mutual TLS ─▶ SAE B (slave)
+//!                           ─ dec_keys ─▶ KME B ─ mutual TLS ─▶ SAE B (slave)
 //! ```
 //!
 //! Both KMEs run in one process and share one store, which takes the place of the quantum link.
@@ -42,9 +42,9 @@
 //! # }
 //! ```
 //!
-//! Responsibilities: `store` owns the keys, `deliveries` their arrival, `api` and `skip` the meaning of
-//! a request, `server` the sockets and TLS, `places` the connection limits, this file the tasks and
-//! the clock.
+//! Responsibilities: `store` owns the keys, `deliveries` their arrival, `api` and `skip` the
+//! meaning of a request, `server` the sockets and TLS, `places` the connection limits, this file
+//! the tasks and the clock.
 #![forbid(unsafe_code)]
 
 mod api;

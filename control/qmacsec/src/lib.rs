@@ -1,8 +1,9 @@
 //! The line encryptor: config, commands, status, ledger, and the driver that connects ports,
 //! workers, the rekey protocol and the KME client.
 //!
-//! Only this crate has a clock, sockets of the control plane, files and logs. It holds no protocol
-//! logic (that is `rekey`) and touches no frame (that is `worker`).
+//! In an encryptor, this crate has the clock of the protocol, the status socket, the log and all
+//! files but certificates. Those and the connections to a KME belong to `keyclient`. This crate
+//! holds no protocol logic (that is `rekey`) and touches no frame (that is `worker`).
 //!
 //! Entry points: [`encryptor`] builds one encryptor, [`driver`] is its loop, and [`command`] has the
 //! commands of the program. The command line is the crate `cli`. The crate `lab` runs two

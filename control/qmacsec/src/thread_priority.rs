@@ -1,8 +1,8 @@
 //! Frames have priority over keys if both need the same core.
 //!
 //! A rekey costs its thread a millisecond or two of TLS and JSON. On a worker's core no frame would
-//! move during that time. So control moves to other cores if there are any, and otherwise gets a
-//! lower priority. It is not starved: at this nice value it still gets a tenth of a core that a
+//! move during that time. So control moves to other cores if there are any, and always gets a lower
+//! priority. It is not starved: at this nice value it still gets a tenth of a core that a
 //! worker needs completely.
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};

@@ -21,7 +21,7 @@ pub enum Action {
     FetchKey,
     /// Get this key from the KME (`dec_keys`); answer with [`crate::Rekey::on_key_by_id`].
     FetchKeyById(KeyId),
-    /// Install an rx SA for each SCI of the peer, in all workers.
+    /// Install an rx SA for each SCI of the peer, in the worker that receives that SC.
     InstallRx {
         /// Association number and epoch.
         id: SaId,
@@ -43,7 +43,7 @@ pub enum Action {
         /// The salt of the XPN suites.
         salt: Salt,
     },
-    /// Retire exactly this rx SA in all workers, and wipe its key.
+    /// Retire exactly this rx SA for each SCI of the peer, and wipe its key.
     RetireRx {
         /// Association number and epoch.
         id: SaId,

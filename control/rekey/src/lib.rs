@@ -8,8 +8,9 @@
 //!   ┌─────────────────── Rekey ───────────────────┐
 //!   │ session   which run of the peer, is it alive │
 //!   │ tx        our direction: fetch, offer, switch│──▶ poll_action(): frames to send, keys to
+//!   │ stock     its keys that are not used yet     │    fetch, SAs to install and retire, events
 //!   │ shortage  what it does when keys run short   │
-//!   │ rx        its direction: look up, install    │    fetch, SAs to install and retire, events
+//!   │ rx        its direction: look up, install    │
 //!   │ ratchet   root secret + KEM exchanges ─▶ root│
 //!   │ schedule  QKD key + root ─▶ SAK              │
 //!   └──────────────────────────────────────────────┘
@@ -18,7 +19,7 @@
 //!
 //! Ownership: the workers own every installed SA, and [`Rekey`] remembers only its name. A
 //! SAK leaves in [`Action::InstallRx`] or [`Action::InstallTx`] and is not kept. A QKD key is used
-//! for one SA and wiped.
+//! for one SA and wiped; only one that the peer did not get is offered again (REKEY-59).
 //!
 //! Not here: clocks, sockets, threads, HTTP, logs (the driver in `qmacsec`), frames' protection
 //! (`secy`), where QKD keys come from (`keyclient`). Left out of the protocol for now: more than

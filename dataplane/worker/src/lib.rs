@@ -11,8 +11,8 @@
 //! owns nothing on the frame path: it posts commands that carry expanded keys. The acknowledged
 //! epoch tells control that the new keys are in use and that the replaced keys are wiped.
 //!
-//! Read `worker.rs` first: the loop fits on one screen. Then read `mailbox.rs`, the only module
-//! with `unsafe`.
+//! Read `worker.rs` first: [`Worker::poll`] is one round of the loop. Then read `mailbox.rs`, the
+//! only module with `unsafe`.
 //!
 //! Not here: the rekey protocol (`rekey`), MACsec (`secy`), devices (`port`); logs, clocks, files;
 //! and process matters: memory locking, privileges, signals.

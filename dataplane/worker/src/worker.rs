@@ -10,8 +10,9 @@
 //!                                  └─ other workers
 //! ```
 //! [`Worker::poll`] is one round of the loop. A frame stays in its buffer from port to port: no
-//! copy, no allocation, no lock, no log, no clock. Every frame that is not sent on is dropped and
-//! counted in exactly one counter: of the policy, the SecY, the worker, or a port.
+//! copy, no allocation, no lock, no log, no clock. Only frames for control or for another worker
+//! are copied. Every other frame that is not sent on is dropped and counted in exactly one counter:
+//! of the worker (policy, control link, handover), the SecY, or a port.
 //!
 //! Commands are applied between bursts only, so keys change only there. Control frames go first.
 

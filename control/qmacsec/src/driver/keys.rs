@@ -1,7 +1,8 @@
-//! Requests keys from the KMEs, one request of each kind at a time, and records their answers.
-//! `keyclient` chooses between two KMEs and reloads certificates.
+//! Requests keys from the KMEs and records their answers. `rekey` decides when: one fresh key at a
+//! time, and a few that the peer has named. `keyclient` chooses between two KMEs and reloads
+//! certificates.
 //!
-//! `rekey` decides how to react to a failure. This module only classifies it, logs it once and
+//! `rekey` also decides how to react to a failure. This module only classifies it, logs it once and
 //! shows it in the status. A key passes through here and is not stored.
 
 use std::sync::Arc;
