@@ -21,7 +21,7 @@ pub enum Action {
     FetchKey,
     /// Get this key from the KME (`dec_keys`); answer with [`crate::Rekey::on_key_by_id`].
     FetchKeyById(KeyId),
-    /// Install an rx SA for each SCI of the peer, in the worker that receives that SC.
+    /// Install an rx SA for each SCI of the peer, in each worker that receives frames of that SC.
     InstallRx {
         /// Association number and epoch.
         id: SaId,
