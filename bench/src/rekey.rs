@@ -9,8 +9,8 @@
 //! alternate, so that a loss can be attributed to rekeying or not. A switch happens where the first
 //! frame under a new key leaves for the line.
 //!
-//! Each module uses only those before it: [`rig`], [`load`], [`observe`], [`analyse`], [`plan`],
-//! [`measure`], [`report`].
+//! Each module uses only those before it: `rig`, `load`, `observe`, `analyse`, `plan`,
+//! `measure`, `report`.
 
 use std::io;
 use std::path::PathBuf;
