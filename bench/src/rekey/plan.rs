@@ -11,7 +11,7 @@ use crate::rekey::rig::devices::Device;
 use crate::rekey::rig::frames::FLOWS;
 use crate::size::FrameSize;
 
-/// What decides the length of runs with rekeying.
+/// The rule for the length of runs with rekeying.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Length {
     /// They are as long as runs without.

@@ -39,42 +39,30 @@ impl Context<'_> {
     }
 
     /// The context of a key for frames from us to the peer.
-    pub(crate) fn tx_context(
-        &self,
-        id: SaId,
-        (key_id, origin, root): (KeyId, Origin, u32),
-    ) -> SaContext {
-        let far = self.far();
-        let (session_tx, session_rx) = self.sessions(self.session.id(), far.0);
-        SaContext {
-            suite: self.config.suite,
-            origin,
-            sci_tx: self.local_sci(),
-            scs_tx: self.config.scis,
-            sci_rx: far.1,
-            session_tx,
-            session_rx,
-            epoch: id.epoch,
-            root,
-            an: id.an,
-            key_id,
-        }
+    pub(crate) fn tx_context(&self, id: SaId, key: (KeyId, Origin, u32)) -> SaContext {
+        self.sa_context(id, key, self.local(), self.far())
     }
 
     /// The context of a key for frames from the peer to us.
-    pub(crate) fn rx_context(
+    pub(crate) fn rx_context(&self, id: SaId, key: (KeyId, Origin, u32)) -> SaContext {
+        self.sa_context(id, key, self.far(), self.local())
+    }
+
+    /// Each end is its session, its SCI and the number of its transmit SCs.
+    fn sa_context(
         &self,
         id: SaId,
         (key_id, origin, root): (KeyId, Origin, u32),
+        tx: (SessionId, Sci, u16),
+        rx: (SessionId, Sci, u16),
     ) -> SaContext {
-        let far = self.far();
-        let (session_tx, session_rx) = self.sessions(far.0, self.session.id());
+        let (session_tx, session_rx) = self.sessions(tx.0, rx.0);
         SaContext {
             suite: self.config.suite,
             origin,
-            sci_tx: far.1,
-            scs_tx: far.2,
-            sci_rx: self.local_sci(),
+            sci_tx: tx.1,
+            scs_tx: tx.2,
+            sci_rx: rx.1,
             session_tx,
             session_rx,
             epoch: id.epoch,
@@ -91,6 +79,10 @@ impl Context<'_> {
 
     const fn local_sci(&self) -> Sci {
         Sci::new(self.config.local, 1)
+    }
+
+    fn local(&self) -> (SessionId, Sci, u16) {
+        (self.session.id(), self.local_sci(), self.config.scis)
     }
 
     fn far(&self) -> (SessionId, Sci, u16) {

@@ -260,15 +260,8 @@ impl Rx {
             }
             Ok(key) => {
                 let context = cx.rx_context(offer.id, (key_id, offer.origin, offer.root));
-                let keys = Box::new(mix.sa_keys(&key, &context));
-                let slow = Some(now + limits::WORKER_SLOW);
-                self.candidate = Candidate::Clearing {
-                    offer,
-                    keys,
-                    found: now,
-                    slow,
-                };
-                self.install(now, cx);
+                let keys = mix.sa_keys(&key, &context);
+                self.clear(now, offer, keys, cx);
             }
             Err(failure) => {
                 let again = now + *pause;
@@ -409,13 +402,16 @@ impl Rx {
     /// REKEY-52: a key that no KME need be asked for.
     fn alone(&mut self, now: Duration, offer: RxOffer, mix: &MixKey, cx: &mut Context<'_>) {
         let context = cx.rx_context(offer.id, (offer.key_id, offer.origin, offer.root));
-        let keys = Box::new(mix.sa_keys_alone(&context));
-        let slow = Some(now + limits::WORKER_SLOW);
+        self.clear(now, offer, mix.sa_keys_alone(&context), cx);
+    }
+
+    /// The keys of an offer are here. They are installed once the place for them is free.
+    fn clear(&mut self, now: Duration, offer: RxOffer, keys: SaKeys, cx: &mut Context<'_>) {
         self.candidate = Candidate::Clearing {
             offer,
-            keys,
+            keys: Box::new(keys),
             found: now,
-            slow,
+            slow: Some(now + limits::WORKER_SLOW),
         };
         self.install(now, cx);
     }

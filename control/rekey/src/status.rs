@@ -139,8 +139,8 @@ pub struct SwitchTimes {
 }
 
 wire::counters! {
-    /// Counters of control frames. Every frame handed to [`crate::Rekey::on_frame`] is in `received`
-    /// and in exactly one of the others (`sent`, `overflow` apart).
+    /// Counters of control frames. Every frame handed to [`crate::Rekey::on_frame`] is in
+    /// `received` and in exactly one of the others (`sent`, `overflow` apart).
     Counters {
         /// Frames we made.
         sent = "sent",

@@ -375,7 +375,7 @@ impl Tx {
         if !guards::on(Guard::SameAn) {
             self.an = Some(an);
         }
-        // At ten keys a second the epochs last 13 years; then the peer refuses, and a restart fixes.
+        // At ten keys a second the epochs last 13 years. Then the peer refuses, until a restart.
         self.epoch = self.epoch.saturating_add(1);
         let id = SaId {
             an,
@@ -627,8 +627,8 @@ impl Tx {
         Some(since + after)
     }
 
-    /// REKEY-52: the next offer may be of the root alone. Whoever drops offers of QKD keys on the line
-    /// does not bring that about: then it is not the KMEs that the next key waits for.
+    /// REKEY-52: the next offer may be of the root alone. Dropping offers of QKD keys on the line
+    /// cannot force this: then the next key does not wait for the KMEs.
     fn alone(&self, agreed: bool) -> bool {
         self.shortage.stage() == ShortageStage::Pqc && self.state.is_short(self.cause(agreed))
     }

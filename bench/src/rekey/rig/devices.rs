@@ -91,7 +91,7 @@ impl Device {
 /// The moments at which a device began to send under another key.
 pub(super) type Switches = Arc<Mutex<Vec<Instant>>>;
 
-/// What forwards between a red and a black port, and is polled.
+/// A polled device that forwards between a red and a black port.
 pub(super) trait Forward {
     /// Forwards a burst each way. Returns the number of frames received.
     fn poll_once(&mut self) -> usize;

@@ -29,7 +29,8 @@ use super::probe::{Count, Probe, Sealed, probed};
 use crate::rekey::{Error, Fault};
 
 /// Ports that the config must have; ours replace them.
-const NAMED_PORTS: &str = "[red]\nport = \"packet\"\ninterface = \"red0\"\nmtu = 1500\n[black]\nport = \"packet\"\ninterface = \"black0\"\n";
+const NAMED_PORTS: &str = "[red]\nport = \"packet\"\ninterface = \"red0\"\nmtu = 1500\n\
+     [black]\nport = \"packet\"\ninterface = \"black0\"\n";
 /// Time for the first keys, on a busy machine. Tests may run beside builds.
 const FIRST_KEYS: Duration = Duration::from_secs(if cfg!(test) { 300 } else { 30 });
 /// The longest interval that the default limit of a key's life allows: no run has a switch.
@@ -45,7 +46,7 @@ pub(crate) struct Encryptors {
     pub(crate) folder: Folder,
 }
 
-/// What is left of encryptors that have ended.
+/// The files and records that ended encryptors leave.
 pub(crate) struct Remains {
     /// All files of both encryptors and their KMEs.
     pub(crate) folder: Folder,

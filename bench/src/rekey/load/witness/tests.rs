@@ -7,8 +7,8 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// What this work amounts to beside a witness of its core; none where real-time priority is not
-/// permitted, and there is nothing to test.
+/// Runs this work beside a witness of its core. Returns its result, or `None` where real-time
+/// priority is not permitted, so that there is nothing to test.
 fn beside_a_witness<T: Send + 'static>(
     work: impl FnOnce(&Witnesses) -> T + Send + 'static,
 ) -> Option<T> {

@@ -178,7 +178,7 @@ impl Seen {
                 false => Content::Different,
             };
         }
-        // What a tap may have appended cannot be distinguished from content that was not captured.
+        // A tap's trailer cannot be distinguished from content that was not captured.
         if enough && (1..=TRAILER_MAX).contains(&trailer) && !(whole(self) && whole(other)) {
             return Content::Unknown;
         }
