@@ -39,13 +39,13 @@ pub(crate) struct KeyDesk {
     asking: JoinSet<()>,
     to_driver: mpsc::Sender<(Answer, Option<keyclient::Error>)>,
     answers: mpsc::Receiver<(Answer, Option<keyclient::Error>)>,
-    book: Book,
+    book: AnswerRecord,
 }
 
 /// The answers of the KME so far. Each kind of call has a separate record: a KME that delivers
 /// fresh keys but none by their ID is failing, and the working call must not reset the start of the
 /// failure.
-struct Book {
+struct AnswerRecord {
     url: String,
     fresh: Standing,
     by_id: Standing,
@@ -79,7 +79,7 @@ impl KeyDesk {
         let mut tending = JoinSet::new();
         tending.spawn(async move { tended.tend().await });
         let (to_driver, answers) = mpsc::channel(ANSWERS_MAX);
-        let book = Book {
+        let book = AnswerRecord {
             url: sources.active_url(),
             fresh: Standing::new(),
             by_id: Standing::new(),
@@ -157,7 +157,7 @@ impl KeyDesk {
     }
 }
 
-impl Book {
+impl AnswerRecord {
     /// Enters one answer.
     fn enter(&mut self, answer: &Answer, failure: Option<keyclient::Error>) {
         match &failure {
