@@ -6,5 +6,9 @@
 
 pub mod graph;
 pub mod id;
+pub mod mistake;
+pub mod supply;
+pub mod topology;
 
 pub use id::{LinkId, NodeId};
+pub use topology::Topology;
