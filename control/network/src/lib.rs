@@ -7,6 +7,7 @@
 pub mod graph;
 pub mod id;
 pub mod mistake;
+pub mod plan;
 pub mod supply;
 pub mod topology;
 
