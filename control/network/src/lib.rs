@@ -6,6 +6,7 @@
 
 pub mod graph;
 pub mod id;
+pub mod map;
 pub mod mistake;
 pub mod plan;
 pub mod supply;
