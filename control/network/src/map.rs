@@ -16,13 +16,13 @@ use place::{Area, Obstacles, Point, place};
 const WIDTH: f64 = 1000.0;
 const NETWORK_HEIGHT_MAX: f64 = 900.0;
 /// Space around the network, above it for the heading, and below it for the legend.
-const MARGIN: f64 = 70.0;
+const MARGIN: f64 = 80.0;
 const HEADING: f64 = 60.0;
 const LEGEND: f64 = 80.0;
 /// Half the size of a node.
 const NODE: f64 = 9.0;
 /// Size of a letter of a node's name and of a link's label. The width is that of wide letters.
-const NAME_SIZE: (f64, f64) = (8.4, 18.0);
+const NAME_SIZE: (f64, f64) = (9.0, 18.0);
 const LABEL_SIZE: (f64, f64) = (6.6, 14.0);
 /// With more links their labels would hide the network.
 const LABELLED_LINKS_MAX: usize = 150;
@@ -389,7 +389,7 @@ fn beside_line(label: &str, (from, to): (Point, Point)) -> Vec<Area> {
     let length = dx.hypot(dy).max(1.0);
     // The distance at which the label's box just leaves the line.
     let (across_x, across_y) = (dy / length, -dx / length);
-    let distance = (across_x * width / 2.0).abs() + (across_y * height / 2.0).abs() + 5.0;
+    let distance = (across_x * width / 2.0).abs() + (across_y * height / 2.0).abs() + 8.0;
     let mut candidates = Vec::new();
     for along in [0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74] {
         for side in [distance, -distance] {

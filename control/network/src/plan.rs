@@ -15,7 +15,7 @@ pub use reserve::{DRY, Reserve};
 
 use crate::graph::{Graph, Path};
 use crate::id::{LinkId, NodeId};
-use crate::topology::{AUTHENTICATION_BITS, KEY_BITS, Link, Paths, Topology};
+use crate::topology::{AUTHENTICATION_BITS, INTERVAL_MIN, KEY_BITS, Link, Paths, Topology};
 use routes::{Failure, Routes};
 
 /// A network with more nodes is not planned in detail, which would take minutes.
@@ -64,7 +64,7 @@ pub struct Plan {
     pub pairs_without_route: usize,
     /// The highest load of a link; `None` if a link without key is used.
     pub highest_load: Option<f64>,
-    /// Shortest interval that fits on these routes, in seconds.
+    /// Shortest interval that fits on these routes, in seconds, and not below the least allowed.
     pub shortest_interval_s: Option<f64>,
     /// Pairs of the same mix that would fit in addition.
     pub more_pairs: Option<u64>,
@@ -232,7 +232,8 @@ impl<'t> Planner<'t> {
             fits: pairs_without_route == 0 && highest <= 1.0,
             pairs_without_route,
             highest_load: finite(highest),
-            shortest_interval_s: finite(interval_s * highest),
+            shortest_interval_s: finite(interval_s * highest)
+                .map(|s| s.max(INTERVAL_MIN.as_secs_f64())),
             more_pairs: finite(more).map(|more| more.max(0.0) as u64),
             links,
             pairs,
