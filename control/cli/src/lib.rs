@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use qmacsec::command::{check, keys, kme, ledger, link, order, pki, run, status};
+use qmacsec::command::{check, keys, kme, ledger, link, network, order, pki, run, status};
 use qmacsec::{limits, output};
 
 /// Line encryptor: protects Ethernet between two sites with MACsec (IEEE 802.1AE) and changes the
@@ -53,7 +53,28 @@ enum Command {
     Ledger(ledger::Args),
     /// Show the secret key rate of the modelled CV-QKD link, with all inputs
     Link(link::Args),
+    /// Check, plan or draw a network of QKD links with trusted relays
+    #[command(subcommand)]
+    Network(NetworkCommand),
 }
+
+/// Commands of `qmacsec network`.
+#[derive(Subcommand)]
+#[command(after_help = NETWORK_EXAMPLES)]
+enum NetworkCommand {
+    /// Check a topology: list every mistake with its line and its fix
+    Check(network::CheckArgs),
+    /// Show the load of each link, reserves, and the result of each single failure
+    Plan(network::PlanArgs),
+    /// Draw the network as an SVG picture, links coloured by load
+    Map(network::MapArgs),
+}
+
+const NETWORK_EXAMPLES: &str = "\
+Examples:
+  qmacsec network check --topology city.toml       list the mistakes of a topology file
+  qmacsec network plan --topology metro-12         plan a built-in network
+  qmacsec network map --topology ring-4 --out ring.svg";
 
 /// Runs the program with the arguments of this process.
 #[must_use]
@@ -75,6 +96,9 @@ pub fn main() -> ExitCode {
         Command::Keys(args) => keys::main(&args),
         Command::Ledger(args) => ledger::main(&args),
         Command::Link(args) => link::main(&args),
+        Command::Network(NetworkCommand::Check(args)) => network::check(&args),
+        Command::Network(NetworkCommand::Plan(args)) => network::plan(&args),
+        Command::Network(NetworkCommand::Map(args)) => network::map(&args),
     };
     outcome.unwrap_or_else(|error| {
         output::final_error(&in_words(&*error));

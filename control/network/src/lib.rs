@@ -6,5 +6,11 @@
 
 pub mod graph;
 pub mod id;
+pub mod map;
+pub mod mistake;
+pub mod plan;
+pub mod supply;
+pub mod topology;
 
 pub use id::{LinkId, NodeId};
+pub use topology::Topology;
