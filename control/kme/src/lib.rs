@@ -73,7 +73,7 @@ mod single;
 mod skip;
 pub mod store;
 mod tally;
-mod tls;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
