@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use network::{Action, Block, Closed, Event, LinkId, Node, Record, Unavailable};
+use network::{Action, Closed, Event, LinkId, Node, Record, Unavailable};
 use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
@@ -81,7 +81,9 @@ impl Core {
     pub(crate) fn new(node: Node, map: Arc<Map>, started: Instant) -> Self {
         let ends = map.own_links().map(|(link, _)| (link, End::default()));
         let ends = ends.collect();
-        let cuts = map.own_links().map(|(link, _)| (link, watch::Sender::new(false)));
+        let cuts = map
+            .own_links()
+            .map(|(link, _)| (link, watch::Sender::new(false)));
         Self {
             started,
             inner: Mutex::new(Inner {
@@ -289,13 +291,19 @@ impl Core {
                 link_name(*link)
             ),
             Event::Forged { link } => {
-                warn!("link {}: a message with a wrong tag is dropped", link_name(*link));
+                warn!(
+                    "link {}: a message with a wrong tag is dropped",
+                    link_name(*link)
+                );
             }
             Event::BlockRefused { link, number } => {
                 warn!("link {}: block {number} is refused", link_name(*link));
             }
             Event::PoolFull { link, number } => {
-                debug!("link {}: block {number} finds the pool full", link_name(*link));
+                debug!(
+                    "link {}: block {number} finds the pool full",
+                    link_name(*link)
+                );
             }
             Event::BatchVoided { batch, reason, at } => match at {
                 Some(at) => debug!("batch {batch} is voided by {}: {reason}", node_name(*at)),

@@ -48,9 +48,8 @@ impl KeyStore for NodeKeys {
     fn stored_keys(&self, master: &str, slave: &str) -> u64 {
         let status = self.core.with(|node, _| node.status());
         let mut pairs = status.pairs.iter();
-        let pair = pairs.find(|pair| {
-            pair.initiator.as_str() == master && pair.target.as_str() == slave
-        });
+        let pair =
+            pairs.find(|pair| pair.initiator.as_str() == master && pair.target.as_str() == slave);
         pair.map_or(0, |pair| pair.stock as u64)
     }
 

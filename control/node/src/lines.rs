@@ -108,7 +108,9 @@ impl Lines {
             Some(Answer::OtherTopology(theirs)) => Err(other_topology(name, &theirs, &digest)),
             Some(Answer::NoSuchLink) => Err(format!("{name} has no such link with us")),
             Some(Answer::Cut) => Err(format!("{name} has been told to keep the link down")),
-            None => Err(format!("{name} runs another release; fix: install one release")),
+            None => Err(format!(
+                "{name} runs another release; fix: install one release"
+            )),
         }
     }
 
@@ -205,7 +207,10 @@ impl Lines {
             return (Answer::NoSuchLink, Some(text));
         }
         match self.core.is_cut(opening.link) {
-            true => (Answer::Cut, Some(format!("link with {name} is cut, as ordered"))),
+            true => (
+                Answer::Cut,
+                Some(format!("link with {name} is cut, as ordered")),
+            ),
             false => (Answer::Accepted, None),
         }
     }

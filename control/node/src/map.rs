@@ -1,6 +1,9 @@
 //! The topology as one node sees it: names of nodes and links, its own links, its SAEs.
 
-use network::topology::Topology;
+use std::collections::BTreeMap;
+
+use network::supply::Supply;
+use network::topology::{NodeKind, Topology};
 use network::{LinkId, NodeId};
 
 /// The topology, and the place of this node in it.
@@ -9,6 +12,8 @@ pub struct Map {
     node: NodeId,
     /// The SAE of each node that is a site.
     saes: Vec<(String, NodeId)>,
+    /// The blocks of each link of this node, at the mean noise of the day.
+    supplies: BTreeMap<LinkId, Supply>,
 }
 
 /// Returns the ID of the SAE at a site.
@@ -17,17 +22,30 @@ pub fn sae_of(site: &str) -> String {
     format!("sae-{site}")
 }
 
+/// Returns the nodes with an SAE.
+pub fn sites(topology: &Topology) -> impl Iterator<Item = NodeId> + '_ {
+    let nodes = topology.node_ids().zip(topology.nodes());
+    nodes.filter_map(|(id, node)| (node.kind == NodeKind::Site).then_some(id))
+}
+
 impl Map {
     /// Returns the map of the node with this name; `None` if the topology has no such node.
     #[must_use]
     pub fn of(topology: Topology, name: &str) -> Option<Self> {
         let node = topology.node(name)?;
-        let sites = topology.sites().map(|site| (sae_of(topology.node_name(site)), site));
-        Some(Self {
-            saes: sites.collect(),
+        let saes = sites(&topology).map(|site| (sae_of(topology.node_name(site)), site));
+        let mut map = Self {
+            saes: saes.collect(),
             node,
+            supplies: BTreeMap::new(),
             topology,
-        })
+        };
+        let links = map.own_links().filter_map(|(id, _)| {
+            let link = map.topology.links().get(id.index())?;
+            Some((id, link.source.supply()))
+        });
+        map.supplies = links.collect();
+        Some(map)
     }
 
     /// The topology.
@@ -69,12 +87,18 @@ impl Map {
         self.node < neighbour
     }
 
+    /// The blocks that a link of this node delivers.
+    pub(crate) fn supply(&self, link: LinkId) -> Option<Supply> {
+        self.supplies.get(&link).copied()
+    }
+
     pub(crate) fn node_name(&self, node: NodeId) -> &str {
         self.topology.node_name(node)
     }
 
     pub(crate) fn neighbour_name(&self, link: LinkId) -> &str {
-        self.neighbour(link).map_or("?", |node| self.node_name(node))
+        self.neighbour(link)
+            .map_or("?", |node| self.node_name(node))
     }
 
     pub(crate) fn link_name(&self, link: LinkId) -> String {

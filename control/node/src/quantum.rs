@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use network::supply::Supply;
 use network::{Block, Label, LinkId};
@@ -129,7 +129,9 @@ pub(crate) async fn draw(
             frame::send(&mut stream, &frame).await?;
             frame::receive(&mut stream, size_of::<u64>()).await
         };
-        let confirmed = timeout(CONFIRMATION, exchange).await.map_err(|_| late())??;
+        let confirmed = timeout(CONFIRMATION, exchange)
+            .await
+            .map_err(|_| late())??;
         let number = block.as_ref().map(|(block, _)| block.number.to_be_bytes());
         if confirmed.as_slice() != number.as_ref().map_or(&[][..], |number| &number[..]) {
             return Err(malformed());
@@ -148,7 +150,9 @@ pub(crate) async fn follow(
 ) -> io::Result<()> {
     loop {
         let receiving = frame::receive(&mut stream, HEAD_LEN + BLOCK_LEN_MAX);
-        let frame = timeout(QUANTUM_SILENCE, receiving).await.map_err(|_| late())??;
+        let frame = timeout(QUANTUM_SILENCE, receiving)
+            .await
+            .map_err(|_| late())??;
         if frame.is_empty() {
             frame::send(&mut stream, &[]).await?;
             continue;

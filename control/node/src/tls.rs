@@ -88,12 +88,10 @@ impl Tls {
             key: identity.key.clone(),
             source,
         };
-        let clients = WebPkiClientVerifier::builder_with_provider(
-            Arc::clone(&roots),
-            Arc::clone(&provider),
-        )
-        .build()
-        .map_err(|error| ca_refused(error.to_string()))?;
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
+                .build()
+                .map_err(|error| ca_refused(error.to_string()))?;
         let mut server = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&version::TLS13])
             .map_err(TlsError::from)?

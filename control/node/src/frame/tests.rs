@@ -8,7 +8,7 @@ async fn frames_arrive_whole_and_in_order_and_a_long_one_is_refused() {
             send(&mut a, content).await.unwrap();
         }
     });
-    assert_eq!(**receive(&mut b, 100).await.unwrap(), []);
+    assert!(receive(&mut b, 100).await.unwrap().is_empty());
     assert_eq!(**receive(&mut b, 100).await.unwrap(), *b"one");
     assert_eq!(**receive(&mut b, 100).await.unwrap(), [7; 100]);
     let error = receive(&mut b, 100).await.unwrap_err();
