@@ -6,6 +6,8 @@ pub mod keys;
 pub mod kme;
 pub mod ledger;
 pub mod link;
+pub mod node;
+pub mod nodes;
 pub mod order;
 pub mod pki;
 pub mod run;

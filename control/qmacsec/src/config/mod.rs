@@ -1,4 +1,4 @@
-//! Config files in TOML: one kind for an encryptor, one for lab KMEs.
+//! Config files in TOML: one kind for an encryptor, one for lab KMEs, one for a node of a network.
 //!
 //! They are parsed into types that cannot hold an invalid value. An unknown key is a mistake. A
 //! mistake names file, key, value and fix. The use of the values is elsewhere.
@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod kme;
 mod name;
+mod node;
 mod place;
 mod policy;
 mod psk;
@@ -22,6 +23,7 @@ pub use self::worker::{Idle, Worker};
 pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, Red};
 pub use error::{ConfigError, Mistakes};
 pub use kme::{Kme as LabKme, KmeFile, Link};
+pub use self::node::{NodeFile, topology};
 pub use place::{Dpdk, PortKind};
 pub use policy::{Policy, PolicyRule};
 pub use psk::Psk;
