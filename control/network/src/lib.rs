@@ -29,19 +29,41 @@
 //! and draw routes towards itself, but it reads and forges no key.
 #![forbid(unsafe_code)]
 
+#[cfg(all(feature = "guards", not(debug_assertions)))]
+compile_error!("the feature `guards` is for the simulation only: no release can have it");
+
+pub mod graph;
+#[cfg(feature = "guards")]
+pub mod guards;
+pub mod id;
+pub mod limits;
+
 mod accounts;
 mod action;
 mod block;
 mod config;
-pub mod graph;
-pub mod id;
+#[cfg(not(feature = "guards"))]
+#[expect(
+    unreachable_pub,
+    reason = "public for the simulation, by the feature `guards`"
+)]
+mod guards;
+mod held;
 mod key;
-pub mod limits;
+mod keys;
+mod link;
+mod mac;
+mod message;
 pub mod mistake;
 mod node;
 mod octets;
+mod origin;
 mod passport;
+mod pool;
 mod sae;
+mod shares;
+mod sites;
+mod states;
 mod status;
 pub mod supply;
 pub mod topology;
