@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use qmacsec::command::{check, keys, kme, ledger, link, order, pki, run, status};
+use qmacsec::command::{check, keys, kme, ledger, link, node, nodes, order, pki, run, status};
 use qmacsec::{limits, output};
 
 /// Line encryptor: protects Ethernet between two sites with MACsec (IEEE 802.1AE) and changes the
@@ -53,6 +53,21 @@ enum Command {
     Ledger(ledger::Args),
     /// Show the secret key rate of the modelled CV-QKD link, with all inputs
     Link(link::Args),
+    /// Run a network of trusted relays, one of its nodes, or show their state
+    Network {
+        #[command(subcommand)]
+        command: Network,
+    },
+}
+
+#[derive(Subcommand)]
+enum Network {
+    /// Run every node on this machine: live table, keys for all pairs, verdict
+    Run(lab::network::Args),
+    /// Run one node until it is stopped
+    Node(node::Args),
+    /// Show links, pairs and accounts of running nodes
+    Status(nodes::Args),
 }
 
 /// Runs the program with the arguments of this process.
@@ -75,6 +90,11 @@ pub fn main() -> ExitCode {
         Command::Keys(args) => keys::main(&args),
         Command::Ledger(args) => ledger::main(&args),
         Command::Link(args) => link::main(&args),
+        Command::Network { command } => match command {
+            Network::Run(args) => lab::network::main(&args),
+            Network::Node(args) => node::main(&args),
+            Network::Status(args) => nodes::main(&args),
+        },
     };
     outcome.unwrap_or_else(|error| {
         output::final_error(&in_words(&*error));
