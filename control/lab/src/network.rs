@@ -59,7 +59,7 @@ pub fn main(args: &Args) -> Outcome {
 }
 
 fn run(args: &Args) -> Result<Verdict, String> {
-    let topology = topology(Path::new(""), &args.topology)?;
+    let topology = topology(Path::new(""), &args.topology).map_err(|error| error.to_string())?;
     let topology = match args.interval {
         Some(interval) => topology.with_interval(interval),
         None => topology,

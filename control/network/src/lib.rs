@@ -37,6 +37,11 @@ pub mod graph;
 pub mod guards;
 pub mod id;
 pub mod limits;
+pub mod map;
+pub mod mistake;
+pub mod plan;
+pub mod supply;
+pub mod topology;
 
 mod accounts;
 mod action;
@@ -54,7 +59,6 @@ mod keys;
 mod link;
 mod mac;
 mod message;
-pub mod mistake;
 mod node;
 mod octets;
 mod origin;
@@ -65,8 +69,6 @@ mod shares;
 mod sites;
 mod states;
 mod status;
-pub mod supply;
-pub mod topology;
 
 pub use accounts::Accounts;
 pub use action::{Action, Closed, Event, Reason, Record, Refusal, Unavailable};

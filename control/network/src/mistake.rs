@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One mistake. Its text is one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Mistake {
     /// Name of the file.
     pub file: String,

@@ -9,8 +9,8 @@ use tests::program::run;
 
 use super::PROGRAM;
 
-const COMMANDS: [&str; 8] = [
-    "lab", "run", "check", "kme", "pki", "status", "reload", "link",
+const COMMANDS: [&str; 9] = [
+    "lab", "run", "check", "kme", "pki", "status", "reload", "link", "network",
 ];
 
 #[test]
@@ -79,6 +79,18 @@ fn wrong_arguments_are_refused() {
         (&["lab", "--kill", "a@2m"], "--kill"),
         (&["link", "--km=-3"], "km"),
         (&["link", "--preset", "moon"], "metro-50km"),
+        (&["network", "check", "--topology", "moon"], "metro-12"),
+        (
+            &[
+                "network",
+                "plan",
+                "--topology",
+                "ring-4",
+                "--interval",
+                "1ms",
+            ],
+            "--interval",
+        ),
     ] {
         let ended = run(PROGRAM, args);
         assert!(matches!(ended.code, Some(1 | 2)), "{args:?}: {:?}", ended);
@@ -114,6 +126,69 @@ fn link_shows_every_input() {
         rates[0] > rates[1] && rates[1] > rates[2] && rates[2] > 0.0,
         "{rates:?}"
     );
+}
+
+/// Writes a topology and checks it; returns the result.
+fn checked_topology(text: &str, arguments: &[&str]) -> tests::program::Ended {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("city.toml");
+    fs::write(&file, text).unwrap();
+    let mut args = vec!["network", "check", "--topology", file.to_str().unwrap()];
+    args.extend(arguments);
+    run(PROGRAM, args)
+}
+
+#[test]
+fn network_check_lists_every_mistake_with_line_and_fix() {
+    let node = |name: &str| format!("[[node]]\nname = \"{name}\"\nx_km = 0\ny_km = 0\n");
+    let good = format!(
+        "name = \"city\"\n{}{}[[link]]\nends = [\"east\", \"west\"]\n",
+        node("east"),
+        node("west")
+    );
+    let fine = checked_topology(&good, &[]);
+    assert_eq!(fine.code, Some(0), "{}", fine.stderr);
+    assert!(fine.stdout.contains("is fine") && fine.stdout.contains("digest "));
+
+    let bad = good.replace("\"west\"]", "\"wset\"]\nkm = 900");
+    let ended = checked_topology(&bad, &[]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+    for line in [
+        "city.toml:11: there is no node \"wset\"; fix: did you mean \"west\"?",
+        "city.toml:12: km 900 is not a number from 0.1 to 400; fix: ",
+        "2 mistakes",
+    ] {
+        let found = ended.stderr.lines().any(|found| found.contains(line));
+        assert!(found, "{line}: {}", ended.stderr);
+    }
+    let json = checked_topology(&bad, &["--json"]);
+    assert_eq!(json.code, Some(1));
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(report["fine"], false);
+    assert_eq!(report["mistakes"][0]["line"], 11, "{report}");
+}
+
+#[test]
+fn network_plan_and_map_show_what_fits() {
+    let plan = |args: &[&str]| {
+        let all = ["network", "plan", "--topology", "metro-12"];
+        run(PROGRAM, all.iter().chain(args))
+    };
+    let text = plan(&[]);
+    assert_eq!(text.code, Some(0), "{}", text.stderr);
+    assert!(text.stdout.contains("It fits: "), "{}", text.stdout);
+    let json = plan(&["--interval", "100ms", "--json"]);
+    assert_eq!(json.code, Some(1), "{}", json.stderr);
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(report["fits"], false);
+    assert_eq!(report["pairs"].as_array().map(Vec::len), Some(66));
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("metro.svg");
+    let map = ["network", "map", "--topology", "metro-12", "--out"];
+    let ended = run(PROGRAM, map.iter().copied().chain([file.to_str().unwrap()]));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(fs::read_to_string(&file).unwrap().starts_with("<svg "));
 }
 
 /// Returns the JSON output of `link` with these arguments.

@@ -6,6 +6,7 @@ pub mod keys;
 pub mod kme;
 pub mod ledger;
 pub mod link;
+pub mod network;
 pub mod node;
 pub mod nodes;
 pub mod order;

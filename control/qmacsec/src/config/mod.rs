@@ -15,10 +15,11 @@ mod psk;
 mod rekey;
 mod restart;
 mod source;
+mod topology;
 mod value;
 mod worker;
 
-pub use self::node::{NodeFile, topology};
+pub use self::node::NodeFile;
 pub use self::rekey::Rekey;
 pub use self::worker::{Idle, Worker};
 pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, Red};
@@ -29,6 +30,7 @@ pub use policy::{Policy, PolicyRule};
 pub use psk::Psk;
 pub use restart::Document;
 pub use source::{KeyProtocol, Kme, RequestForm};
+pub use topology::{TopologyError, topology};
 pub use value::{
     ActionName, Addresses, DeviceText, EngineName, Mac, ProtocolName, Span, SuiteName, XdpModeName,
 };

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use network::Topology;
 use node::{Identity, Settings};
 use serde::Deserialize;
 
 use super::value::Span;
-use super::{ConfigError, file};
+use super::{ConfigError, file, topology};
 
 /// A whole config file. Paths in it are relative to the file.
 #[derive(Debug, Deserialize)]
@@ -60,7 +59,8 @@ impl NodeFile {
             *socket = folder.join(&*socket);
         }
         let topology = topology(folder, &config.topology).map_err(|problem| {
-            ConfigError::new(path, "topology", problem).value(format!("{:?}", config.topology))
+            ConfigError::new(path, "topology", problem.to_string())
+                .value(format!("{:?}", config.topology))
         })?;
         let topology = match config.interval {
             Some(Span(interval)) => topology.with_interval(interval),
@@ -81,25 +81,4 @@ impl NodeFile {
         };
         Ok((config, settings))
     }
-}
-
-/// Returns the topology with this name, or that of a file relative to `folder`.
-///
-/// # Errors
-/// There is no such topology, or its file has mistakes.
-pub fn topology(folder: &Path, named: &str) -> Result<Topology, String> {
-    if let Some(built_in) = Topology::built_in(named) {
-        return Ok(built_in);
-    }
-    let path = folder.join(named);
-    let text = keyclient::file::read(&path, network::topology::TEXT_MAX).map_err(|problem| {
-        let names = network::topology::BUILT_IN.join(", ");
-        format!(
-            "{} {problem}; fix: name a topology file, or one of {names}",
-            path.display()
-        )
-    })?;
-    let text =
-        std::str::from_utf8(&text).map_err(|_| format!("{} is not UTF-8", path.display()))?;
-    Topology::parse(text, &path.display().to_string()).map_err(|mistakes| mistakes.to_string())
 }
