@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use qmacsec::command::{check, keys, kme, ledger, link, network, order, pki, run, status};
+use qmacsec::command::{
+    check, keys, kme, ledger, link, network, node, nodes, order, pki, run, status,
+};
 use qmacsec::{limits, output};
 
 /// Line encryptor: protects Ethernet between two sites with MACsec (IEEE 802.1AE) and changes the
@@ -53,7 +55,7 @@ enum Command {
     Ledger(ledger::Args),
     /// Show the secret key rate of the modelled CV-QKD link, with all inputs
     Link(link::Args),
-    /// Check, plan or draw a network of QKD links with trusted relays
+    /// Plan, check, draw or run a network of QKD links with trusted relays
     #[command(subcommand)]
     Network(NetworkCommand),
 }
@@ -68,13 +70,20 @@ enum NetworkCommand {
     Plan(network::PlanArgs),
     /// Draw the network as an SVG picture, links coloured by load
     Map(network::MapArgs),
+    /// Run every node on this machine: live table, keys for all pairs, verdict
+    Run(lab::network::Args),
+    /// Run one node until it is stopped
+    Node(node::Args),
+    /// Show links, pairs and accounts of running nodes
+    Status(nodes::Args),
 }
 
 const NETWORK_EXAMPLES: &str = "\
 Examples:
   qmacsec network check --topology city.toml       list the mistakes of a topology file
   qmacsec network plan --topology metro-12         plan a built-in network
-  qmacsec network map --topology ring-4 --out ring.svg";
+  qmacsec network map --topology ring-4 --out ring.svg
+  qmacsec network run --topology metro-12          run its nodes, with keys for all pairs";
 
 /// Runs the program with the arguments of this process.
 #[must_use]
@@ -99,6 +108,9 @@ pub fn main() -> ExitCode {
         Command::Network(NetworkCommand::Check(args)) => network::check(&args),
         Command::Network(NetworkCommand::Plan(args)) => network::plan(&args),
         Command::Network(NetworkCommand::Map(args)) => network::map(&args),
+        Command::Network(NetworkCommand::Run(args)) => lab::network::main(&args),
+        Command::Network(NetworkCommand::Node(args)) => node::main(&args),
+        Command::Network(NetworkCommand::Status(args)) => nodes::main(&args),
     };
     outcome.unwrap_or_else(|error| {
         output::final_error(&in_words(&*error));

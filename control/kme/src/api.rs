@@ -17,7 +17,7 @@ use crate::body::body;
 use crate::config::KmeConfig;
 use crate::deliveries::Origin;
 use crate::faults::{Calls, Fault, Faults};
-use crate::link::Link;
+use crate::key_store::KeyStore;
 use crate::quiet::{Kind, Quiet};
 use crate::refusal::Refusal;
 use crate::reply;
@@ -33,7 +33,7 @@ pub(crate) struct Caller(pub(crate) Option<Arc<str>>);
 pub(crate) struct Api {
     kme_id: String,
     sae_ids: Vec<Arc<str>>,
-    link: Arc<Link>,
+    keys: Arc<dyn KeyStore>,
     faults: Faults,
     quiet: Quiet,
     requests: Mutex<Requests>,
@@ -157,11 +157,11 @@ impl Api {
         faults
     }
 
-    pub(crate) fn new(config: &KmeConfig, link: Arc<Link>) -> Self {
+    pub(crate) fn new(config: &KmeConfig, keys: Arc<dyn KeyStore>) -> Self {
         Self {
             kme_id: config.kme_id.clone(),
             sae_ids: config.sae_ids.iter().map(|id| id.as_str().into()).collect(),
-            link,
+            keys,
             faults: Faults::default(),
             quiet: Quiet::default(),
             requests: Mutex::default(),
@@ -262,16 +262,14 @@ impl Api {
                 tracing::debug!(
                     kme, %method, ?call, sae, peer = name, number, ?key_id, status = 200, "served"
                 );
-                reply::keys(keys, self.link.origin(), faults)
+                reply::keys(keys, self.origin(), faults)
             }
         }
     }
 
     fn status(&self, sae: &str, slave: &str, faults: &[Fault]) -> Result<Status, Refusal> {
         let target = self.peer(sae, slave)?;
-        let (config, stored) = self
-            .link
-            .with_store(|store, _| (*store.config(), store.free_keys(sae)));
+        let (config, stored) = (self.keys.config(), self.keys.stored_keys(sae, slave));
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         let stored = match *reported {
             Some(stale) if faults.contains(&Fault::StaleStatus) => stale,
@@ -291,7 +289,7 @@ impl Api {
             max_key_size: config.key_bits_max.into(),
             min_key_size: config.key_bits_min.into(),
             max_sae_id_count: 0,
-            status_extension: Some(serde_json::json!({ ORIGIN: self.link.origin().as_str() })),
+            status_extension: Some(serde_json::json!({ ORIGIN: self.origin().as_str() })),
         })
     }
 
@@ -340,10 +338,7 @@ impl Api {
             size_bits: asked.size_bits,
             propagation: late.unwrap_or(Duration::ZERO),
         };
-        let take = || {
-            self.link
-                .with_store(|store, now| store.enc_keys(now, &request))
-        };
+        let take = || self.keys.enc_keys(&request);
         let mut repeated = self.repeated.lock().unwrap_or_else(PoisonError::into_inner);
         if !faults.contains(&Fault::RepeatKeys) {
             repeated.clear();
@@ -363,9 +358,7 @@ impl Api {
         request: Request,
         faults: &[Fault],
     ) -> Result<Done, Refusal> {
-        let max = self
-            .link
-            .with_store(|store, _| store.config().keys_per_request_max);
+        let max = self.keys.config().keys_per_request_max;
         let ids = match method {
             &Method::GET => key_id_from_query(request.uri())?,
             _ => key_ids_from_body(&body(request).await?, max)?,
@@ -388,23 +381,22 @@ impl Api {
                 stored_bits: 0,
             });
         }
-        self.link
-            .with_store(|store, now| store.dec_keys(now, sae, master, ids))
+        self.keys.dec_keys(sae, master, ids)
     }
 
-    /// Returns the KME of the other SAE, which must be a different SAE on this link.
+    /// Returns the KME of the other SAE, which must be a different SAE of this store.
     fn peer(&self, sae: &str, peer: &str) -> Result<&str, Refusal> {
-        let kme = self.link.kme_of(peer).filter(|_| peer != sae);
+        let kme = self.keys.kme_of(peer).filter(|_| peer != sae);
         kme.ok_or(Refusal::PeerUnknown)
     }
 
     /// Returns the SAEs that `sae` can share keys with.
     pub(crate) fn peers_of(&self, sae: &str) -> Vec<String> {
-        self.link.peers_of(sae)
+        self.keys.peers_of(sae)
     }
 
     pub(crate) fn origin(&self) -> Origin {
-        self.link.origin()
+        self.keys.origin()
     }
 
     pub(crate) fn count(&self, status: StatusCode, faulted: bool) {

@@ -167,13 +167,7 @@ pub fn check_kmes(kmes: &[KmeConfig]) -> Result<(), ConfigError> {
     }
     seen.clear();
     for kme in kmes {
-        if kme.sae_ids.is_empty() || kme.sae_ids.len() > limits::SAES_MAX {
-            let fix = format!("name 1 to {} SAEs for {}", limits::SAES_MAX, kme.kme_id);
-            return refuse("sae_ids", format!("{} entries", kme.sae_ids.len()), fix);
-        }
-        for sae in &kme.sae_ids {
-            check_id("sae_ids", sae, &mut seen)?;
-        }
+        check_saes(kme, &mut seen)?;
     }
     if seen.len() < 2 {
         return refuse(
@@ -181,6 +175,26 @@ pub fn check_kmes(kmes: &[KmeConfig]) -> Result<(), ConfigError> {
             "1 entry in total",
             "name both SAEs: a key needs two",
         );
+    }
+    Ok(())
+}
+
+/// Checks the IDs of one KME.
+///
+/// # Errors
+/// The first invalid value.
+pub(crate) fn check_kme(kme: &KmeConfig) -> Result<(), ConfigError> {
+    check_id("kme_id", &kme.kme_id, &mut Vec::new())?;
+    check_saes(kme, &mut Vec::new())
+}
+
+fn check_saes<'a>(kme: &'a KmeConfig, seen: &mut Vec<&'a str>) -> Result<(), ConfigError> {
+    if kme.sae_ids.is_empty() || kme.sae_ids.len() > limits::SAES_MAX {
+        let fix = format!("name 1 to {} SAEs for {}", limits::SAES_MAX, kme.kme_id);
+        return refuse("sae_ids", format!("{} entries", kme.sae_ids.len()), fix);
+    }
+    for sae in &kme.sae_ids {
+        check_id("sae_ids", sae, seen)?;
     }
     Ok(())
 }

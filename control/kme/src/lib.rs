@@ -42,6 +42,8 @@
 //! # }
 //! ```
 //!
+//! [`Kme`] is one KME over a store of its caller ([`KeyStore`]), such as a node of a network.
+//!
 //! Responsibilities: `store` owns the keys, `deliveries` their arrival, `api` and `skip` the
 //! meaning of a request, `server` the sockets and TLS, `places` the connection limits, this file
 //! the tasks and the clock.
@@ -55,6 +57,7 @@ pub mod entropy;
 pub mod faults;
 mod head;
 mod key_bytes;
+mod key_store;
 pub mod limits;
 mod link;
 pub mod pki;
@@ -66,10 +69,11 @@ mod reply;
 mod request;
 mod server;
 mod shares;
+mod single;
 mod skip;
 pub mod store;
 mod tally;
-mod tls;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -82,7 +86,9 @@ use tokio::task::JoinSet;
 pub use config::{ConfigError, KmeConfig, LinkConfig, SaeIdentity, check_kmes};
 pub use deliveries::{Deliveries, Origin, Source};
 pub use key_bytes::KeyBytes;
+pub use key_store::KeyStore;
 pub use refusal::Refusal;
+pub use single::Kme;
 pub use tally::Requests;
 pub use tls::TlsError;
 
@@ -210,7 +216,7 @@ impl Kmes {
         let mut running = Vec::new();
         let mut servers = Vec::new();
         for config in &configs {
-            let api = Arc::new(Api::new(config, Arc::clone(&link)));
+            let api = Arc::new(Api::new(config, Arc::clone(&link) as Arc<dyn KeyStore>));
             let (server, address) = bind(config, config.listen, &api, Face::Etsi014).await?;
             servers.push(server);
             running.push(Running {

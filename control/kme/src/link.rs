@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use wire::KeyId;
 
 use crate::config::{KmeConfig, LinkConfig};
 use crate::deliveries::{Deliveries, Source};
 use crate::entropy::{Entropy, EntropyError};
+use crate::key_store::KeyStore;
 use crate::limits::FILL_SLEEP_MAX;
-use crate::store::Store;
+use crate::refusal::Refusal;
+use crate::store::{EncRequest, Store, StoredKey};
 use crate::{Origin, Snapshot};
 
 /// State shared by the KMEs of a link and the fill timer.
@@ -60,26 +63,10 @@ impl Link {
     }
 
     /// Runs `work` on the store, with the present time.
-    pub(crate) fn with_store<T>(&self, work: impl FnOnce(&mut Store, Duration) -> T) -> T {
+    fn with_store<T>(&self, work: impl FnOnce(&mut Store, Duration) -> T) -> T {
         let mut inner = self.inner();
         let now = self.started.elapsed();
         work(&mut inner.store, now)
-    }
-
-    pub(crate) fn origin(&self) -> Origin {
-        self.supply.origin
-    }
-
-    /// Returns the ID of the KME that serves this SAE.
-    pub(crate) fn kme_of(&self, sae_id: &str) -> Option<&str> {
-        let seat = self.seats.iter().find(|seat| seat.sae_id == sae_id)?;
-        Some(&seat.kme_id)
-    }
-
-    /// Returns all SAEs of the link except this one.
-    pub(crate) fn peers_of(&self, sae_id: &str) -> Vec<String> {
-        let others = self.seats.iter().filter(|seat| seat.sae_id != sae_id);
-        others.map(|seat| seat.sae_id.clone()).collect()
     }
 
     /// Returns the state of everything except the KMEs.
@@ -133,6 +120,43 @@ impl Link {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KeyStore for Link {
+    fn config(&self) -> LinkConfig {
+        self.with_store(|store, _| *store.config())
+    }
+
+    fn origin(&self) -> Origin {
+        self.supply.origin
+    }
+
+    fn kme_of(&self, sae: &str) -> Option<&str> {
+        let seat = self.seats.iter().find(|seat| seat.sae_id == sae)?;
+        Some(&seat.kme_id)
+    }
+
+    fn peers_of(&self, sae: &str) -> Vec<String> {
+        let others = self.seats.iter().filter(|seat| seat.sae_id != sae);
+        others.map(|seat| seat.sae_id.clone()).collect()
+    }
+
+    fn stored_keys(&self, master: &str, _: &str) -> u64 {
+        self.with_store(|store, _| store.free_keys(master))
+    }
+
+    fn enc_keys(&self, request: &EncRequest<'_>) -> Result<Vec<StoredKey>, Refusal> {
+        self.with_store(|store, now| store.enc_keys(now, request))
+    }
+
+    fn dec_keys(
+        &self,
+        slave: &str,
+        master: &str,
+        ids: &[KeyId],
+    ) -> Result<Vec<StoredKey>, Refusal> {
+        self.with_store(|store, now| store.dec_keys(now, slave, master, ids))
     }
 }
 

@@ -70,6 +70,9 @@ pub enum Refusal {
         /// Bits in the pool.
         stored_bits: u64,
     },
+    /// The network has no key for this pair of SAEs now, with the reason.
+    #[error("not enough key material: {0}")]
+    Unavailable(String),
     /// Too many keys have not been fetched by their slave.
     #[error("{0} keys already wait for their slave SAE: no more are reserved")]
     ReservedFull(usize),
@@ -95,6 +98,7 @@ impl Refusal {
             | Self::Malformed(_) => 400,
             Self::KeptForOthers { .. }
             | Self::Exhausted { .. }
+            | Self::Unavailable(_)
             | Self::ReservedFull(_)
             | Self::Entropy => 503,
         }

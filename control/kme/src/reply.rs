@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use kme_api::SecretText;
 use kme_api::etsi014::{DeliveredKey, ErrorBody, KeyContainer, Status};
 use serde::Serialize;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::Origin;
@@ -38,7 +39,11 @@ pub(crate) fn keys(keys: Vec<StoredKey>, origin: Origin, faults: &[Fault]) -> Re
     let room = room(&keys);
     let delivered = |key: StoredKey| {
         let text = SecretText::encode(key.bytes.expose());
+        let mut extension = key.extension;
         let mut key = DeliveredKey::new(key.id.as_str(), text, Some(origin.as_str()));
+        if let Some(Value::Object(fields)) = &mut key.key_extension {
+            fields.append(&mut extension);
+        }
         if faults.contains(&Fault::ExtraFields) {
             key.key_id_extension = Some(serde_json::json!({ "vendor_extra": 1 }));
         }
@@ -54,8 +59,12 @@ pub(crate) fn keys(keys: Vec<StoredKey>, origin: Origin, faults: &[Fault]) -> Re
 /// Returns the size of the whole text: a growing buffer would leave copies of keys behind.
 fn room(keys: &[StoredKey]) -> usize {
     let base64 = |key: &StoredKey| key.bytes.len().div_ceil(3) * 4;
+    let extension = |key: &StoredKey| match key.extension.is_empty() {
+        true => 0,
+        false => serde_json::to_vec(&key.extension).map_or(0, |text| text.len()),
+    };
     keys.iter()
-        .map(|key| OCTETS_AROUND_KEY + base64(key))
+        .map(|key| OCTETS_AROUND_KEY + base64(key) + extension(key))
         .sum::<usize>()
         + OCTETS_AROUND_KEY
 }

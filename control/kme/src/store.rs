@@ -12,6 +12,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use wire::KeyId;
 
 use crate::config::LinkConfig;
@@ -28,6 +29,8 @@ pub struct StoredKey {
     pub id: KeyId,
     /// The key.
     pub bytes: KeyBytes,
+    /// Further fields of its `key_extension`; their names begin with `qmacsec_`.
+    pub extension: Map<String, Value>,
 }
 
 impl StoredKey {
@@ -36,6 +39,7 @@ impl StoredKey {
         Self {
             id: self.id,
             bytes: self.bytes.second(),
+            extension: self.extension.clone(),
         }
     }
 }
@@ -196,6 +200,7 @@ impl Store {
             keys.push(StoredKey {
                 id,
                 bytes: bytes.second(),
+                extension: Map::new(),
             });
             self.reserve(now, request, id, bytes);
         }
@@ -291,7 +296,11 @@ impl Store {
             if let Some(bytes) = self.remove(id) {
                 self.counters.dec_keys += 1;
                 self.counters.delivered_bits += bytes.bits();
-                keys.push(StoredKey { id: *id, bytes });
+                keys.push(StoredKey {
+                    id: *id,
+                    bytes,
+                    extension: Map::new(),
+                });
             }
         }
         Ok(keys)

@@ -164,7 +164,11 @@ pub(crate) fn server_config(kme: &KmeConfig) -> Result<Arc<ServerConfig>, TlsErr
     Ok(Arc::new(config))
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+/// Reads a private key from a PEM file that only its owner may read.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let refused = |problem| TlsError::File {
         path: path.into(),
         problem,
@@ -181,7 +185,11 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     Ok(key)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// Reads the certificates of a PEM file, at least one.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |source| TlsError::Read {
         path: path.into(),
         source,

@@ -1,4 +1,4 @@
-//! A process of the lab: this same program under another command, inside a namespace.
+//! A process of the lab: this same program under another command.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -26,26 +26,23 @@ pub(crate) struct Child {
 impl Child {
     /// Starts `qmacsec ARGS` inside `netns`. Its log is appended to `log`.
     pub(crate) fn start(name: &str, netns: &Netns, args: &[&str], log: &Path) -> io::Result<Self> {
-        let log_file: File = OpenOptions::new().create(true).append(true).open(log)?;
-        let mut command = Command::new("/proc/self/exe");
-        command
-            .args(args)
-            .env(parent::VARIABLE, std::process::id().to_string())
-            .env(
-                "RUST_LOG",
-                std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()),
-            )
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::from(log_file))
-            // Ctrl-C must reach only the lab, which then ends its children in order.
-            .process_group(0);
+        let mut command = command(args, log)?;
         let process = netns.run(move || command.spawn())??;
-        Ok(Self {
+        Ok(Self::of(name, process, log))
+    }
+
+    /// Starts `qmacsec ARGS` in the namespace of this process.
+    pub(crate) fn start_here(name: &str, args: &[&str], log: &Path) -> io::Result<Self> {
+        let process = command(args, log)?.spawn()?;
+        Ok(Self::of(name, process, log))
+    }
+
+    fn of(name: &str, process: Process, log: &Path) -> Self {
+        Self {
             name: name.to_owned(),
             process,
             log: log.to_path_buf(),
-        })
+        }
     }
 
     /// Returns its exit status if it has ended.
@@ -71,13 +68,32 @@ impl Child {
         self.process.wait().map(drop)
     }
 
-    /// Requests its end, and kills it if it does not end in time.
-    pub(crate) fn stop(&mut self) -> io::Result<()> {
+    /// Returns its processor time, while it runs.
+    pub(crate) fn cpu(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).ok()?;
+        // Its name can hold spaces. The fields after it are 3 and further of proc(5).
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut fields = fields.split_whitespace().skip(11);
+        let user: u64 = fields.next()?.parse().ok()?;
+        let system: u64 = fields.next()?.parse().ok()?;
+        let per_s = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
+        let ticks = (user + system) as f64;
+        Some(Duration::from_secs_f64(ticks / per_s as f64))
+    }
+
+    /// Requests its end.
+    pub(crate) fn request_end(&mut self) -> io::Result<()> {
         if self.ended()?.is_some() {
             return Ok(());
         }
         let pid = i32::try_from(self.process.id()).map_err(io::Error::other)?;
         kill(Pid::from_raw(pid), Signal::SIGTERM)?;
+        Ok(())
+    }
+
+    /// Requests its end, and kills it if it does not end in time.
+    pub(crate) fn stop(&mut self) -> io::Result<()> {
+        self.request_end()?;
         let deadline = Instant::now() + FAREWELL;
         while Instant::now() < deadline {
             if self.ended()?.is_some() {
@@ -87,6 +103,25 @@ impl Child {
         }
         self.kill()
     }
+}
+
+/// Builds the command of a child.
+fn command(args: &[&str], log: &Path) -> io::Result<Command> {
+    let log_file: File = OpenOptions::new().create(true).append(true).open(log)?;
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .args(args)
+        .env(parent::VARIABLE, std::process::id().to_string())
+        .env(
+            "RUST_LOG",
+            std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()),
+        )
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(log_file))
+        // Ctrl-C must reach only the lab, which then ends its children in order.
+        .process_group(0);
+    Ok(command)
 }
 
 impl Drop for Child {

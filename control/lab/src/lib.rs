@@ -11,6 +11,8 @@
 //! parses the faults on order. Without namespaces, `memory` runs the same chain over in-memory
 //! ports.
 //!
+//! [`network`] is `qmacsec network run`: all nodes of a network instead of one link.
+//!
 //! The tests and the bench start pairs of encryptors with the same parts: [`site`], [`folder`]
 //! (files and configs), [`kmes`], [`encryptor`] (in this process), [`line_watch`] and [`sniff`].
 #![forbid(unsafe_code)]
@@ -31,6 +33,8 @@ pub mod line_watch;
 mod lives;
 mod memory;
 pub mod netns;
+pub mod network;
+mod paint;
 pub mod patience;
 pub mod ping;
 mod processes;

@@ -2,15 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use console::Term;
-use qmacsec::output::note;
 use qmacsec::status::{DirectionReport, KmeReport};
 
 use super::line_watch::LineReport;
 use super::lives::Lives;
-
-/// Interval between two lines without a terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+use super::paint::Paint;
 
 /// The state of the running lab at one time.
 pub(crate) struct Snapshot {
@@ -24,46 +20,23 @@ pub(crate) struct Snapshot {
 
 /// Shows snapshots.
 pub(crate) struct Table {
-    terminal: Option<Term>,
-    painted: usize,
+    paint: Paint,
     before: Option<Snapshot>,
-    last_line: Option<Instant>,
 }
 
 impl Table {
     pub(crate) fn new() -> Self {
-        let terminal = Term::stderr();
         Self {
-            terminal: terminal.is_term().then_some(terminal),
-            painted: 0,
+            paint: Paint::new(),
             before: None,
-            last_line: None,
         }
     }
 
     /// Shows a new snapshot in place of the one before.
     pub(crate) fn show(&mut self, now: Snapshot) {
         let rows = rows(&now, self.before.as_ref());
-        match &self.terminal {
-            Some(terminal) => {
-                let width = usize::from(terminal.size().1).max(40) - 1;
-                // A closed terminal is no reason to stop the lab.
-                let _closed = terminal.clear_last_lines(self.painted);
-                for row in &rows {
-                    let _closed =
-                        terminal.write_line(console::truncate_str(row, width, "…").as_ref());
-                }
-                self.painted = rows.len();
-            }
-            None if self
-                .last_line
-                .is_none_or(|last| now.at - last >= LINE_EVERY) =>
-            {
-                self.last_line = Some(now.at);
-                note!("{}", rows[1..].join("\n"));
-            }
-            None => {}
-        }
+        let few = rows.get(1..).unwrap_or_default();
+        self.paint.show(&rows, few, now.at);
         self.before = Some(now);
     }
 }

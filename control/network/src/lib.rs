@@ -2,15 +2,82 @@
 //!
 //! No IO, no clock and no randomness of its own: the caller passes the time and a source of random
 //! octets, and carries out the actions.
+//!
+//! ```text
+//!      QKD blocks, connections, messages, time          014: enc_keys, dec_keys
+//!                      │ on_*(now, …)                            │
+//!                      ▼                                         ▼
+//!   ┌──────────────────────────── Node ─────────────────────────────────┐
+//!   │ link    pool of one link end: pads, one-time MAC, accounts         │
+//!   │ states  link states of all nodes, flooded; routes from them        │
+//!   │ origin  batches that this node sends, the stock of each pair       │──▶ poll_action()
+//!   │ held    keys that wait here for their target SAE                   │
+//!   └────────────────────────────────────────────────────────────────────┘
+//! ```
+//! **One hop.** A batch of fresh keys is XORed with octets of the link's key. A one-time MAC (Wegman
+//! and Carter, by Poly1305) authenticates the whole message, with key from the same pool. Each octet
+//! is used once, in one direction, and wiped at once.
+//!
+//! **A batch.** The origin draws the keys, sends them along a source route, and waits for the far
+//! node's ACK, which comes back hop by hop and proves that the far node holds the same bits. Only
+//! then may `enc_keys` hand them out. A batch that is refused, lost or late is voided as a whole:
+//! its keys are never used, and the next attempt has new keys, new `key_ID`s and new pads.
+//!
+//! **Trust.** Each relay on the path of a key sees it in clear. With two node-disjoint paths the key
+//! is the XOR of two shares, and no single relay knows it or can change it unnoticed. HELLO, HAVE,
+//! STATE and PING are authenticated by the connection (TLS) alone: whoever breaks it can stop keys
+//! and draw routes towards itself, but it reads and forges no key.
 #![forbid(unsafe_code)]
 
+#[cfg(all(feature = "guards", not(debug_assertions)))]
+compile_error!("the feature `guards` is for the simulation only: no release can have it");
+
 pub mod graph;
+#[cfg(feature = "guards")]
+pub mod guards;
 pub mod id;
+pub mod limits;
 pub mod map;
 pub mod mistake;
 pub mod plan;
 pub mod supply;
 pub mod topology;
 
+mod accounts;
+mod action;
+mod block;
+mod config;
+#[cfg(not(feature = "guards"))]
+#[expect(
+    unreachable_pub,
+    reason = "public for the simulation, by the feature `guards`"
+)]
+mod guards;
+mod held;
+mod key;
+mod keys;
+mod link;
+mod mac;
+mod message;
+mod node;
+mod octets;
+mod origin;
+mod passport;
+mod pool;
+mod sae;
+mod shares;
+mod sites;
+mod states;
+mod status;
+
+pub use accounts::Accounts;
+pub use action::{Action, Closed, Event, Reason, Record, Refusal, Unavailable};
+pub use block::{Block, Label};
+pub use config::{ConfigError, Demand, NodeConfig, Paths};
 pub use id::{LinkId, NodeId};
+pub use key::{BatchId, Key, KeyId, KeyValue};
+pub use node::{Entropy, Node};
+pub use passport::{Hop, Malformed, Passport, PathPassport};
+pub use sae::{BadSaeId, SaeId};
+pub use status::{LinkStatus, PairStatus, Status};
 pub use topology::Topology;

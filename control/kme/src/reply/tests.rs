@@ -10,6 +10,7 @@ use wire::KeyId;
 
 fn key(id: &str, octets: &[u8]) -> StoredKey {
     StoredKey {
+        extension: serde_json::Map::new(),
         id: KeyId::new(id).unwrap(),
         bytes: KeyBytes::new(octets.into()),
     }
@@ -47,6 +48,20 @@ fn a_key_container_has_the_form_of_the_standard() {
     let response = keys(Vec::new(), Origin::Modelled, &[]);
     assert_eq!(response.headers()["content-type"], "application/json");
     assert_eq!(response.headers()["cache-control"], "no-store");
+}
+
+#[test]
+fn further_fields_of_a_key_stand_beside_its_origin_and_in_the_room_for_the_text() {
+    let mut key = key("one", &[0; 8]);
+    let path = value!(["a".repeat(300), "b"]);
+    key.extension
+        .insert("qmacsec_path".to_owned(), path.clone());
+    let room = room(std::slice::from_ref(&key));
+    let text = text(keys(vec![key], Origin::Modelled, &[]));
+    assert!(text.len() <= room, "{} > {room}", text.len());
+    let container: Value = serde_json::from_str(&text).unwrap();
+    let expected = value!({ "qmacsec_origin": "modelled", "qmacsec_path": path });
+    assert_eq!(container["keys"][0]["key_extension"], expected);
 }
 
 #[test]

@@ -7,6 +7,8 @@ pub mod kme;
 pub mod ledger;
 pub mod link;
 pub mod network;
+pub mod node;
+pub mod nodes;
 pub mod order;
 pub mod pki;
 pub mod run;

@@ -1,18 +1,16 @@
 //! `qmacsec network check`, `plan` and `map`: a network before any of it runs.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use network::mistake::Mistakes;
 use network::plan::{Options, Plan};
-use network::topology::{AUTHENTICATION_BITS, BUILT_IN, INTERVAL_MAX, INTERVAL_MIN, TEXT_MAX};
+use network::topology::{AUTHENTICATION_BITS, INTERVAL_MAX, INTERVAL_MIN};
 use network::{Topology, map};
 use serde_json::json;
 
 use super::Outcome;
+use crate::config::{TopologyError, topology};
 use crate::limits;
 use crate::output::{self, outln};
 
@@ -24,60 +22,14 @@ pub struct TopologyArgs {
     topology: String,
 }
 
-/// A topology that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TopologyError {
-    /// Neither a file nor a built-in topology.
-    #[error(
-        "there is no file {name} and no built-in topology of this name; fix: name a file, or one \
-         of {}",
-        BUILT_IN.join(", ")
-    )]
-    Missing {
-        /// The given name.
-        name: String,
-    },
-    /// The file cannot be read.
-    #[error("{name} cannot be read ({error}); fix: a file in TOML that this user may read")]
-    Unreadable {
-        /// The given name.
-        name: String,
-        /// The reason.
-        error: io::Error,
-    },
-    /// The file has mistakes.
-    #[error(transparent)]
-    Mistakes(#[from] Mistakes),
-}
-
 impl TopologyArgs {
     /// Reads the topology.
     ///
     /// # Errors
     /// There is none, it cannot be read, or it has mistakes.
     pub fn read(&self) -> Result<Topology, TopologyError> {
-        let name = &self.topology;
-        if let Some(built_in) = Topology::built_in(name) {
-            return Ok(built_in);
-        }
-        let text = text_of(name).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => TopologyError::Missing { name: name.clone() },
-            _ => TopologyError::Unreadable {
-                name: name.clone(),
-                error,
-            },
-        })?;
-        Ok(Topology::parse(&text, name)?)
+        topology(Path::new(""), &self.topology)
     }
-}
-
-/// The text of a file, up to a little more than a topology may have.
-fn text_of(name: &str) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(name)?
-        .take(TEXT_MAX as u64 + 1)
-        .read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// Arguments of `qmacsec network check`.

@@ -1,4 +1,4 @@
-//! Config files in TOML: one kind for an encryptor, one for lab KMEs.
+//! Config files in TOML: one kind for an encryptor, one for lab KMEs, one for a node of a network.
 //!
 //! They are parsed into types that cannot hold an invalid value. An unknown key is a mistake. A
 //! mistake names file, key, value and fix. The use of the values is elsewhere.
@@ -8,15 +8,18 @@ mod error;
 mod file;
 mod kme;
 mod name;
+mod node;
 mod place;
 mod policy;
 mod psk;
 mod rekey;
 mod restart;
 mod source;
+mod topology;
 mod value;
 mod worker;
 
+pub use self::node::NodeFile;
 pub use self::rekey::Rekey;
 pub use self::worker::{Idle, Worker};
 pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, Red};
@@ -27,6 +30,7 @@ pub use policy::{PolicyRule, PolicySection};
 pub use psk::Psk;
 pub use restart::Document;
 pub use source::{KeyProtocol, Kme, RequestForm};
+pub use topology::{TopologyError, topology};
 pub use value::{
     ActionName, Addresses, DeviceText, EngineName, Mac, ProtocolName, Span, SuiteName, XdpModeName,
 };

@@ -171,7 +171,7 @@ impl Driver {
                 asker = socket.asked() => match asker.request {
                     Request::Status => asker.answer(&self.report()),
                     Request::Rekey => asker.answer(&self.rotate()),
-                    Request::Fault(_) => asker.answer(&no_kme()),
+                    Request::Fault(_) | Request::Cut(_) => asker.answer(&no_kme()),
                     Request::Reload => self.reload(Some(asker)),
                     Request::Zeroise => {
                         self.zeroise(asker, socket, stop).await;

@@ -66,7 +66,7 @@ impl Driver {
                         report.workers = fleet.reports();
                         asker.answer(&report);
                     }
-                    Request::Fault(_) => asker.answer(&no_kme()),
+                    Request::Fault(_) | Request::Cut(_) => asker.answer(&no_kme()),
                     Request::Rekey | Request::Zeroise | Request::Reload => asker.answer(&Done {
                         text: "already zeroised; fix: restart the daemon".to_owned(),
                         ..Done::default()

@@ -133,6 +133,8 @@ pub enum Request {
     Reload,
     /// Lab KMEs only: set a fault, or clear it.
     Fault(Option<KmeFault>),
+    /// Node of a network only: end this link of the topology.
+    Cut(u16),
 }
 
 impl Request {
@@ -146,11 +148,15 @@ impl Request {
             Self::Reload => "reload".to_owned(),
             Self::Fault(None) => "fault none".to_owned(),
             Self::Fault(Some(fault)) => format!("fault {fault}"),
+            Self::Cut(link) => format!("cut {link}"),
         }
     }
 
     fn of(words: &str) -> Option<Self> {
         let words = words.trim();
+        if let Some(link) = words.strip_prefix("cut ") {
+            return link.parse().ok().map(Self::Cut);
+        }
         match words.strip_prefix("fault ") {
             Some("none") => Some(Self::Fault(None)),
             Some(fault) => fault.parse().ok().map(|fault| Self::Fault(Some(fault))),

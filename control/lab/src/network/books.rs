@@ -1,0 +1,88 @@
+//! The accounts of each link, compared between its ends.
+
+use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use network::LinkId;
+use network::topology::Topology;
+use node::{AccountsReport, LinkReport, NodeReport};
+
+use super::nodes::Nodes;
+
+/// Time limit for the ends of all links to agree, after the end of the demand.
+const QUIET: Duration = Duration::from_secs(10);
+/// Interval of the looks.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The accounts of one link.
+#[derive(Clone, Debug)]
+pub(super) struct LinkBooks {
+    pub(super) accounts: AccountsReport,
+    /// The reason why they do not close.
+    pub(super) problem: Option<String>,
+}
+
+/// Waits until the ends of each link agree. Messages under way, and stocks that are filled up, make
+/// them differ for moments; a difference that stays is a problem.
+pub(super) fn settle(nodes: &Nodes, topology: &Topology, cut: &BTreeSet<LinkId>) -> Vec<LinkBooks> {
+    let mut books: Vec<Option<LinkBooks>> = vec![None; topology.links().len()];
+    let deadline = Instant::now() + QUIET;
+    loop {
+        let reports = nodes.reports();
+        let mut open = false;
+        for (link, entry) in topology.link_ids().zip(&mut books) {
+            if entry.as_ref().is_some_and(|books| books.problem.is_none()) {
+                continue;
+            }
+            let present = judge(ends(topology, &reports, link), cut.contains(&link));
+            open |= present.problem.is_some();
+            *entry = Some(present);
+        }
+        if !open || Instant::now() > deadline {
+            return books.into_iter().flatten().collect();
+        }
+        sleep(LOOK_EVERY);
+    }
+}
+
+/// Returns the reports of both ends of a link; `None` for an end whose node was killed.
+pub(super) fn ends<'r>(
+    topology: &Topology,
+    reports: &'r [Option<NodeReport>],
+    link: LinkId,
+) -> [Option<&'r LinkReport>; 2] {
+    let Some(found) = topology.links().get(link.index()) else {
+        return [None, None];
+    };
+    let (a, b) = found.ends;
+    [a, b].map(|end| {
+        let report = reports.get(end.index())?.as_ref()?;
+        report.links.iter().find(|report| report.link == link.0)
+    })
+}
+
+fn judge(ends: [Option<&LinkReport>; 2], cut: bool) -> LinkBooks {
+    let ends = ends.map(|end| end.map(|report| report.accounts));
+    let problem = |end: &AccountsReport| {
+        (!end.close()).then(|| format!("the accounts of one end do not close: {end:?}"))
+    };
+    let (accounts, problem) = match ends {
+        [None, None] => (AccountsReport::default(), None),
+        // With the pool at the killed end, what is left at the other is lost.
+        [Some(end), None] | [None, Some(end)] => (end.after_crash(), problem(&end)),
+        [Some(a), Some(b)] => {
+            // What was under way on a cut link is used at one end and left at the other.
+            let agree = match cut {
+                true => a.bits_in == b.bits_in,
+                false => a == b,
+            };
+            let differ = (!agree).then(|| format!("the ends differ: {a:?}, {b:?}"));
+            (a, problem(&a).or_else(|| problem(&b)).or(differ))
+        }
+    };
+    LinkBooks { accounts, problem }
+}
+
+#[cfg(test)]
+mod tests;

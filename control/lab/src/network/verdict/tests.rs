@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use network::NodeId;
+use network::topology::Topology;
+use node::AccountsReport;
+use serde_json::Value;
+
+use super::super::books::LinkBooks;
+use super::super::tally::{PairTally, Tally};
+use super::{Evidence, Verdict};
+
+fn judged(change: impl FnOnce(&mut Evidence<'_>)) -> Verdict {
+    let topology = Topology::built_in("line-3").unwrap();
+    let pair = |from, to| {
+        let mut pair = PairTally::new(NodeId(from), NodeId(to));
+        (pair.demanded, pair.delivered) = (2, 2);
+        pair.latencies_ms = vec![1.0, 2.0];
+        let path = ["left", "middle", "right"].map(str::to_owned).to_vec();
+        pair.paths.insert(vec![path], 2);
+        pair
+    };
+    let books = LinkBooks {
+        accounts: AccountsReport::default(),
+        problem: None,
+    };
+    let mut evidence = Evidence {
+        topology: &topology,
+        tally: Tally::of(vec![pair(0, 2), pair(2, 0)]),
+        books: vec![books.clone(), books],
+        reports: vec![None, None, None],
+        duration: Duration::from_secs(6),
+        stopped_before: None,
+        cpu: [Duration::from_secs(3), Duration::ZERO],
+        faults: Vec::new(),
+    };
+    change(&mut evidence);
+    Verdict::of(evidence)
+}
+
+#[test]
+fn the_document_has_a_pair_for_both_directions_and_each_link() {
+    let verdict = judged(|_| ());
+    assert!(verdict.passes());
+    let document: Value = serde_json::to_value(&verdict).unwrap();
+    let expected = serde_json::json!({
+        "a": "left", "b": "right", "demanded": 4, "delivered": 4, "missed": 0, "voided": 0,
+        "hops": 2, "latency_ms": { "p50": 2.0, "p99": 2.0 },
+        "paths": [["left", "middle", "right"]],
+    });
+    assert_eq!(document["pairs"], serde_json::json!([expected]));
+    assert_eq!(document["links"][1]["b"], "right");
+    assert_eq!(document["books_closed"], true);
+    assert!(
+        verdict
+            .text()
+            .starts_with("PASS\n  4 keys delivered in 6.0 s")
+    );
+    assert!(
+        verdict.text().contains("processor time: 0.50 cores"),
+        "{}",
+        verdict.text()
+    );
+}
+
+#[test]
+fn each_kind_of_failure_is_a_reason() {
+    let cases: [(fn(&mut Evidence<'_>), &str); 7] = [
+        (
+            |e| e.tally.pairs[1].missed = 1,
+            "right -> left: 1 keys missed",
+        ),
+        (
+            |e| e.books[1].problem = Some("open".to_owned()),
+            "link middle-right: open",
+        ),
+        (
+            |e| e.tally.delivered_twice = 1,
+            "1 keys were delivered twice",
+        ),
+        (
+            |e| e.tally.delivered_to_others = 2,
+            "2 keys were delivered to an SAE",
+        ),
+        (
+            |e| e.tally.different_bits = 3,
+            "3 deliveries had different bits",
+        ),
+        (
+            |e| e.stopped_before = Some(Duration::from_secs(60)),
+            "stopped early: 6.0s of 60s",
+        ),
+        (
+            |e| e.tally.pairs.iter_mut().for_each(|pair| pair.delivered = 0),
+            "no key was delivered",
+        ),
+    ];
+    for (change, reason) in cases {
+        let verdict = judged(change);
+        assert!(!verdict.passes());
+        let text = verdict.text();
+        assert!(
+            text.starts_with("FAIL\n") && text.contains(reason),
+            "{text}"
+        );
+    }
+}

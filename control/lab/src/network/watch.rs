@@ -1,0 +1,269 @@
+//! The run itself: start, live table, faults on order, end.
+
+use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use network::topology::{Paths, Topology};
+use network::{LinkId, NodeId};
+use nix::sys::resource::{UsageWho, getrusage};
+use node::link_name;
+use qmacsec::output::note;
+
+use super::args::{Args, Fault, What};
+use super::books;
+use super::demand::Demand;
+use super::nodes::Nodes;
+use super::table::{Table, View};
+use super::verdict::{Evidence, Verdict};
+use crate::stop::Stop;
+use crate::{done, while_doing};
+
+/// Time limit for the first keys of all pairs.
+const FIRST_KEYS: Duration = Duration::from_secs(30);
+/// Interval of the live table.
+const SHOW_EVERY: Duration = Duration::from_secs(1);
+/// Longest sleep between two looks at the orders.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A running network.
+pub(super) struct Watch<'a> {
+    args: &'a Args,
+    topology: Topology,
+    faults: Vec<Fault>,
+    stop: Stop,
+    nodes: Nodes,
+    demand: Demand,
+    started: Instant,
+    /// Processor time of this process before the demand.
+    own_cpu: Duration,
+    table: Table,
+    dead: BTreeSet<NodeId>,
+    cut: BTreeSet<LinkId>,
+    /// What the faults did, for the verdict.
+    told: Vec<String>,
+}
+
+impl<'a> Watch<'a> {
+    /// Starts all nodes, and the demand when every pair has keys.
+    pub(super) fn start(
+        args: &'a Args,
+        topology: Topology,
+        faults: Vec<Fault>,
+        stop: Stop,
+    ) -> Result<Self, String> {
+        let number = topology.nodes().len();
+        note!("starting the network {}:", topology.name());
+        let mut nodes = Nodes::start(args, &topology).map_err(while_doing("starting the nodes"))?;
+        // After the processes: it starts a thread.
+        stop.watch(args.json)
+            .map_err(while_doing("watching for signals"))?;
+        done(&format!("{number} nodes, in {}", nodes.folder().display()));
+        wait_for_keys(&mut nodes, &topology, &stop)?;
+        let pairs = topology.demand().pairs.len();
+        done(&format!("{pairs} pairs have keys in both directions"));
+        nodes.demand_starts();
+        let own_cpu = own_cpu();
+        let pki = nodes.folder().join("pki");
+        let demand = Demand::start(&topology, nodes.places(), &pki)
+            .map_err(while_doing("starting the demand"))?;
+        Ok(Self {
+            args,
+            topology,
+            faults,
+            stop,
+            nodes,
+            demand,
+            started: Instant::now(),
+            own_cpu,
+            table: Table::new(),
+            dead: BTreeSet::new(),
+            cut: BTreeSet::new(),
+            told: Vec::new(),
+        })
+    }
+
+    /// Runs to the end of the duration, and judges.
+    pub(super) fn run(mut self) -> Result<Verdict, String> {
+        let mut shown = None;
+        loop {
+            let elapsed = self.started.elapsed();
+            if elapsed >= self.args.duration || self.stop.asked() {
+                break;
+            }
+            while let Some(fault) = self.faults.first().filter(|fault| fault.at <= elapsed) {
+                let fault = fault.clone();
+                self.faults.remove(0);
+                self.carry_out(&fault)?;
+            }
+            self.nodes.all_alive().map_err(|error| error.to_string())?;
+            if shown.is_none_or(|shown: Instant| shown.elapsed() >= SHOW_EVERY) {
+                shown = Some(Instant::now());
+                self.show();
+            }
+            let left = self.args.duration.saturating_sub(self.started.elapsed());
+            sleep(LOOK_EVERY.min(left));
+        }
+        self.conclude()
+    }
+
+    fn show(&mut self) {
+        let reports = self.nodes.reports();
+        let view = View {
+            topology: &self.topology,
+            reports: &reports,
+            dead: &self.dead,
+            elapsed: self.started.elapsed(),
+            left: self.args.duration.saturating_sub(self.started.elapsed()),
+        };
+        self.table.show(&view, &self.demand.tally());
+    }
+
+    /// Kills a node or cuts a link. The pairs that it parts stop to count before it happens.
+    fn carry_out(&mut self, fault: &Fault) -> Result<(), String> {
+        let name = match &fault.what {
+            What::Kill(node) => {
+                self.dead.insert(*node);
+                format!("node {} is killed", self.topology.node_name(*node))
+            }
+            What::Cut(links) => {
+                self.cut.extend(links);
+                let first = links.first().copied().unwrap_or(LinkId(0));
+                format!("link {} is cut", link_name(&self.topology, first))
+            }
+        };
+        let parted = self.part_pairs();
+        match &fault.what {
+            What::Kill(node) => {
+                self.nodes
+                    .kill(*node)
+                    .map_err(while_doing("killing a node"))?;
+            }
+            What::Cut(links) => {
+                for link in links {
+                    self.nodes
+                        .cut(&self.topology, *link)
+                        .map_err(while_doing("cutting a link"))?;
+                }
+            }
+        }
+        let pairs = match parted.is_empty() {
+            true => "every other pair stays reachable".to_owned(),
+            false => format!("unreachable from now on: {}", parted.join(", ")),
+        };
+        let text = format!("{:.1} s: {name}; {pairs}", fault.at.as_secs_f64());
+        self.table.note(&format!("  ! {text}"));
+        self.told.push(text);
+        Ok(())
+    }
+
+    /// Notes the pairs that became unreachable, and returns their names.
+    fn part_pairs(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut tally = self.demand.tally();
+        tally.longest_since_fault = Some(Duration::ZERO);
+        for pair in tally.pairs.iter_mut().filter(|pair| pair.reachable) {
+            pair.reachable = self.reachable(pair.from, pair.to);
+            if !pair.reachable && pair.from < pair.to {
+                let name = |node| self.topology.node_name(node);
+                names.push(format!("{}-{}", name(pair.from), name(pair.to)));
+            }
+        }
+        names
+    }
+
+    /// True if the living nodes and links join two sites as the demand wants it.
+    fn reachable(&self, from: NodeId, to: NodeId) -> bool {
+        let lives = |node: &NodeId| !self.dead.contains(node);
+        let usable = |link: LinkId| {
+            let ends = self
+                .topology
+                .links()
+                .get(link.index())
+                .map(|link| link.ends);
+            !self.cut.contains(&link) && ends.is_some_and(|(a, b)| lives(&a) && lives(&b))
+        };
+        let graph = self.topology.graph();
+        match self.topology.demand().paths {
+            Paths::One => graph.reachable(from, usable).contains(&to),
+            Paths::Two => {
+                let cost = |link| usable(link).then_some(1);
+                graph.disjoint_pair(from, to, cost).is_some()
+            }
+        }
+    }
+
+    /// Ends the demand, waits until the books of all links close, ends the nodes, and judges.
+    fn conclude(mut self) -> Result<Verdict, String> {
+        let duration = self.started.elapsed();
+        let stopped = self.stop.asked() && duration < self.args.duration;
+        self.table.note("  … the demand ends");
+        let cpu = [self.nodes.cpu(), own_cpu().saturating_sub(self.own_cpu)];
+        let tally = self
+            .demand
+            .stop()
+            .map_err(while_doing("ending the demand"))?;
+        let books = books::settle(&self.nodes, &self.topology, &self.cut);
+        let reports = self.nodes.reports();
+        self.nodes.all_alive().map_err(|error| error.to_string())?;
+        self.nodes.stop().map_err(while_doing("ending the nodes"))?;
+        Ok(Verdict::of(Evidence {
+            topology: &self.topology,
+            tally,
+            books,
+            reports,
+            duration,
+            stopped_before: stopped.then_some(self.args.duration),
+            cpu,
+            faults: self.told,
+        }))
+    }
+}
+
+/// Waits until every ordered pair has keys in stock.
+fn wait_for_keys(nodes: &mut Nodes, topology: &Topology, stop: &Stop) -> Result<(), String> {
+    let deadline = Instant::now() + FIRST_KEYS;
+    let wanted = topology.demand().pairs.len() * 2;
+    loop {
+        let reports = nodes.reports();
+        let pairs: Vec<_> = reports
+            .iter()
+            .flatten()
+            .flat_map(|report| &report.pairs)
+            .collect();
+        let without = pairs.iter().find(|pair| pair.stock == 0);
+        if pairs.len() == wanted && without.is_none() {
+            return Ok(());
+        }
+        nodes.all_alive().map_err(|error| error.to_string())?;
+        if stop.asked() {
+            return Err("stopped before every pair had a key".to_owned());
+        }
+        if Instant::now() > deadline {
+            let number = pairs.iter().filter(|pair| pair.stock == 0).count();
+            let example = without.map_or_else(String::new, |pair| {
+                let reason = pair
+                    .without_keys
+                    .as_deref()
+                    .unwrap_or("keys are on their way");
+                format!(", such as {} for {}: {reason}", pair.initiator, pair.target)
+            });
+            return Err(format!(
+                "{number} of {wanted} directions have no key within {FIRST_KEYS:?}{example}; fix: \
+                 look at `qmacsec network plan --topology {}`, or start with more --blocks",
+                topology.name()
+            ));
+        }
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// Processor time of this process.
+fn own_cpu() -> Duration {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
+        return Duration::ZERO;
+    };
+    let times = [usage.user_time(), usage.system_time()];
+    let micros = times.map(|time| time.tv_sec() * 1_000_000 + i64::from(time.tv_usec()));
+    Duration::from_micros(u64::try_from(micros.iter().sum::<i64>()).unwrap_or(0))
+}

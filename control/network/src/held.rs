@@ -1,0 +1,368 @@
+//! Keys that came from afar and wait here for their target SAEs.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::action::{Reason, Record, Refusal};
+use crate::graph::Path;
+use crate::guards::{Guard, on};
+use crate::key::{BatchId, Key, KeyId, KeyValue};
+use crate::keys::{Keys, confirmation};
+use crate::limits;
+use crate::mac::Tag;
+use crate::message::{Course, Relay, Share};
+use crate::passport::{Hop, Passport, PathPassport};
+use crate::sites::PairId;
+
+/// The keys of all pairs whose target is at this node.
+#[derive(Default)]
+pub(crate) struct Held {
+    pairs: BTreeMap<PairId, Of>,
+    /// Batches by the time at which they are forgotten.
+    ages: VecDeque<(Duration, PairId, BatchId)>,
+    /// Batches whose second share is awaited, by the time at which that ends.
+    halves: VecDeque<(Duration, PairId, BatchId)>,
+}
+
+/// The keys of one pair.
+#[derive(Default)]
+struct Of {
+    keys: BTreeMap<KeyId, Waiting>,
+    batches: BTreeMap<BatchId, Batch>,
+    /// Names of the keys of all batches: none is taken twice.
+    names: BTreeSet<KeyId>,
+}
+
+struct Waiting {
+    value: KeyValue,
+    batch: BatchId,
+    passport: Arc<Passport>,
+}
+
+struct Batch {
+    ids: Vec<KeyId>,
+    state: State,
+}
+
+/// The states of a batch: `Half` becomes `Complete` or `Voided`, `Complete` becomes `Voided`.
+enum State {
+    /// One of two shares is here.
+    Half(Piece),
+    /// The keys are here, or were until they were handed out.
+    Complete(Complete),
+    /// The batch is never taken again.
+    Voided,
+}
+
+/// What came by one route.
+pub(crate) struct Piece {
+    pub(crate) share: Share,
+    pub(crate) route: Arc<Path>,
+    pub(crate) hops: Vec<Hop>,
+    pub(crate) keys: Keys,
+}
+
+/// What the origin has to know to release the keys of a batch.
+pub(crate) struct Complete {
+    pub(crate) confirmation: Tag,
+    /// Where the ACKs go, with what they say of their route.
+    pub(crate) ways: Vec<Way>,
+}
+
+/// One route of a complete batch.
+pub(crate) struct Way {
+    pub(crate) share: Share,
+    pub(crate) route: Arc<Path>,
+    pub(crate) hops: Vec<Hop>,
+}
+
+impl Held {
+    /// A batch or a share of it came.
+    ///
+    /// # Errors
+    /// It is refused, with the reason for the NACK.
+    pub(crate) fn on_relay(
+        &mut self,
+        now: Duration,
+        pair: PairId,
+        course: &Course,
+        relay: Relay,
+        piece: Piece,
+        records: &mut Vec<Record>,
+    ) -> Result<(), Reason> {
+        let of = self.pairs.entry(pair).or_default();
+        let id = course.batch;
+        let known = of.batches.get(&id);
+        let again = known.is_some_and(|batch| batch.came_by(piece.share, &piece.route));
+        if again && on(Guard::BatchOnce) {
+            return Ok(());
+        }
+        let batch = match of.batches.remove(&id).filter(|_| !again) {
+            None => {
+                let full = of.keys.len() + relay.ids.len() > limits::HELD_MAX;
+                if full || of.batches.len() >= limits::BATCHES_MAX {
+                    return Err(Reason::Full);
+                }
+                let fresh = relay.ids.iter().all(|id| !of.names.contains(id));
+                if !fresh && on(Guard::BatchOnce) {
+                    return Err(Reason::NotFresh);
+                }
+                of.names.extend(&relay.ids);
+                self.ages.push_back((now + limits::HELD_AGE, pair, id));
+                if piece.share != Share::Whole {
+                    self.halves.push_back((now + limits::SHARE_AGE, pair, id));
+                }
+                of.first(id, &relay, piece, records)
+            }
+            Some(Batch {
+                ids,
+                state: State::Half(half),
+            }) if half.fits(&piece, &ids, &relay) => of.both(id, &relay, half, piece, records),
+            Some(batch) => {
+                of.batches.insert(id, batch);
+                return Err(Reason::NotFresh);
+            }
+        };
+        of.batches.insert(id, batch);
+        Ok(())
+    }
+
+    /// What the ACKs of a batch say, if it is complete.
+    pub(crate) fn complete(&self, pair: PairId, batch: BatchId) -> Option<&Complete> {
+        match &self.pairs.get(&pair)?.batches.get(&batch)?.state {
+            State::Complete(complete) => Some(complete),
+            State::Half(_) | State::Voided => None,
+        }
+    }
+
+    /// The origin gives these keys up.
+    pub(crate) fn on_void(
+        &mut self,
+        pair: PairId,
+        course: &Course,
+        ids: &[KeyId],
+        records: &mut Vec<Record>,
+    ) {
+        let Some(of) = self.pairs.get_mut(&pair) else {
+            return;
+        };
+        let Some(batch) = of.batches.get_mut(&course.batch) else {
+            return;
+        };
+        if !batch.came_by(course.share, &course.route) {
+            return;
+        }
+        batch.state = State::Voided;
+        let of_batch = |id: &&KeyId| batch.ids.contains(*id);
+        let voided = ids.iter().filter(of_batch).copied();
+        let voided: Vec<_> = voided.filter(|id| of.keys.remove(id).is_some()).collect();
+        if !voided.is_empty() {
+            records.push(Record::Voided {
+                batch: course.batch,
+                keys: voided,
+                reason: Reason::Expired,
+            });
+        }
+    }
+
+    /// The pair of a batch that is known here.
+    pub(crate) fn pair_of(&self, batch: BatchId) -> Option<PairId> {
+        let knows = |(_, of): &(&PairId, &Of)| of.batches.contains_key(&batch);
+        self.pairs.iter().find(knows).map(|(pair, _)| *pair)
+    }
+
+    /// Hands out keys: all or none.
+    pub(crate) fn take(&mut self, pair: PairId, ids: &[KeyId]) -> Result<Vec<Key>, Refusal> {
+        let of = self.pairs.get_mut(&pair).ok_or(Refusal::UnknownKey)?;
+        let unique: BTreeSet<_> = ids.iter().collect();
+        if unique.len() < ids.len() || !ids.iter().all(|id| of.keys.contains_key(id)) {
+            return Err(Refusal::UnknownKey);
+        }
+        let take = |id: &KeyId| {
+            let waiting = of.take(*id)?;
+            Some(Key {
+                id: *id,
+                value: waiting.value,
+                passport: waiting.passport,
+            })
+        };
+        Ok(ids.iter().filter_map(take).collect())
+    }
+
+    /// The pair that these keys are for.
+    pub(crate) fn holder(&self, ids: &[KeyId]) -> Option<PairId> {
+        let holds = |(_, of): &(&PairId, &Of)| ids.iter().all(|id| of.keys.contains_key(id));
+        self.pairs.iter().find(holds).map(|(pair, _)| *pair)
+    }
+
+    /// Drops keys that nobody asks for, and batches too old to come again.
+    pub(crate) fn expire(&mut self, now: Duration, records: &mut Vec<Record>) {
+        while let Some((_, pair, id)) = self.halves.pop_front_if(|(until, ..)| *until <= now) {
+            if let Some(of) = self.pairs.get_mut(&pair)
+                && let Some(batch) = of.batches.get_mut(&id)
+                && matches!(batch.state, State::Half(_))
+            {
+                batch.state = State::Voided;
+            }
+        }
+        while let Some((_, pair, id)) = self.ages.pop_front_if(|(until, ..)| *until <= now) {
+            let Some(of) = self.pairs.get_mut(&pair) else {
+                continue;
+            };
+            let Some(batch) = of.batches.remove(&id) else {
+                continue;
+            };
+            let mut keys = Vec::new();
+            for key in batch.ids {
+                of.names.remove(&key);
+                if of.keys.get(&key).is_some_and(|waiting| waiting.batch == id) {
+                    of.keys.remove(&key);
+                    keys.push(key);
+                }
+            }
+            if !keys.is_empty() {
+                records.push(Record::Voided {
+                    batch: id,
+                    keys,
+                    reason: Reason::Expired,
+                });
+            }
+        }
+    }
+
+    /// Keys of all pairs.
+    pub(crate) fn len(&self) -> usize {
+        self.pairs.values().map(|of| of.keys.len()).sum()
+    }
+}
+
+impl Of {
+    /// The first that comes of a batch.
+    fn first(
+        &mut self,
+        id: BatchId,
+        relay: &Relay,
+        piece: Piece,
+        records: &mut Vec<Record>,
+    ) -> Batch {
+        let ids = relay.ids.clone();
+        let state = if piece.share == Share::Whole {
+            State::Complete(self.complete(id, relay, vec![piece], records))
+        } else {
+            State::Half(piece)
+        };
+        Batch { ids, state }
+    }
+
+    /// The second share.
+    fn both(
+        &mut self,
+        id: BatchId,
+        relay: &Relay,
+        half: Piece,
+        piece: Piece,
+        records: &mut Vec<Record>,
+    ) -> Batch {
+        let mut pieces = vec![half, piece];
+        pieces.sort_by_key(|piece| piece.share);
+        let state = State::Complete(self.complete(id, relay, pieces, records));
+        Batch {
+            ids: relay.ids.clone(),
+            state,
+        }
+    }
+
+    /// Puts the keys where their target finds them.
+    fn complete(
+        &mut self,
+        id: BatchId,
+        relay: &Relay,
+        pieces: Vec<Piece>,
+        records: &mut Vec<Record>,
+    ) -> Complete {
+        let mut pieces = pieces.into_iter();
+        let mut keys = None;
+        let mut ways = Vec::new();
+        let mut paths = Vec::new();
+        for piece in pieces.by_ref() {
+            paths.push(PathPassport {
+                nodes: piece.route.nodes.clone(),
+                hops: piece.hops.clone(),
+            });
+            ways.push(Way {
+                share: piece.share,
+                route: piece.route,
+                hops: piece.hops,
+            });
+            keys = Some(match keys {
+                None => piece.keys,
+                Some(sum) => piece.keys.xor(&sum),
+            });
+        }
+        let passport = Arc::new(Passport { paths });
+        let keys = keys.unwrap_or_else(|| Keys::new(Zeroizing::new(Vec::new())));
+        for (key, value) in relay.ids.iter().zip(keys.values()) {
+            let passport = Arc::clone(&passport);
+            self.keys.insert(
+                *key,
+                Waiting {
+                    value,
+                    batch: id,
+                    passport,
+                },
+            );
+        }
+        records.push(Record::Held {
+            batch: id,
+            initiator: relay.initiator.clone(),
+            target: relay.target.clone(),
+            keys: relay.ids.clone(),
+            passport,
+        });
+        let confirmation = confirmation(&keys, id, &relay.initiator, &relay.target, &relay.ids);
+        Complete { confirmation, ways }
+    }
+
+    fn take(&mut self, id: KeyId) -> Option<Waiting> {
+        if on(Guard::DecOnce) {
+            return self.keys.remove(&id);
+        }
+        let waiting = self.keys.get(&id)?;
+        Some(Waiting {
+            value: KeyValue::from_octets(waiting.value.expose()),
+            batch: waiting.batch,
+            passport: Arc::clone(&waiting.passport),
+        })
+    }
+}
+
+impl Batch {
+    /// Whether this share came by this route.
+    fn came_by(&self, share: Share, route: &Path) -> bool {
+        match &self.state {
+            State::Half(half) => half.share == share && *half.route == *route,
+            State::Complete(complete) => {
+                let mut ways = complete.ways.iter();
+                ways.any(|way| way.share == share && *way.route == *route)
+            }
+            State::Voided => false,
+        }
+    }
+}
+
+impl Piece {
+    /// Whether another share belongs to this one: the same keys, by a route without a common relay.
+    fn fits(&self, other: &Self, ids: &[KeyId], relay: &Relay) -> bool {
+        let relays = other.route.relays();
+        let apart = !self.route.relays().iter().any(|node| relays.contains(node));
+        let both =
+            self.share != other.share && self.share != Share::Whole && other.share != Share::Whole;
+        both && (apart || !on(Guard::Disjoint)) && ids == relay.ids
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! One link end: its connection, its pool, and the messages that its key authenticates.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::accounts::Accounts;
+use crate::action::Closed;
+use crate::block::Block;
+use crate::guards::{Guard, on};
+use crate::id::{LinkId, NodeId};
+use crate::keys::Keys;
+use crate::limits;
+use crate::mac;
+use crate::message::{self, Body, Course, Hello, Level, Sealed};
+use crate::octets::Writer;
+use crate::pool::{Pool, Purpose};
+use crate::shares::Shares;
+
+/// One end of a link.
+pub(crate) struct Link {
+    pub(crate) id: LinkId,
+    pub(crate) neighbour: NodeId,
+    connection: Connection,
+    /// Run of the neighbour, once it has said so.
+    run: Option<u64>,
+    pub(crate) pool: Pool,
+    pub(crate) shares: Shares,
+    /// Level as last told, from which the next one follows.
+    level: Level,
+    pub(crate) forged: u64,
+}
+
+/// The states of a connection: `Down` becomes `Greeting`, `Greeting` becomes `Up`, and each becomes
+/// `Down`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    Down,
+    /// Our HELLO is sent, that of the neighbour awaited.
+    Greeting(Times),
+    Up(Times),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Times {
+    sent: Duration,
+    heard: Duration,
+}
+
+/// A HELLO that fits.
+pub(crate) struct Greeted {
+    /// Bits lost, if the neighbour has restarted.
+    pub(crate) restarted: Option<u64>,
+    /// Clock of the neighbour minus ours, if that is too much.
+    pub(crate) skew_ms: Option<i64>,
+}
+
+/// An authenticated message that is right.
+pub(crate) struct Opened {
+    /// The blocks whose key it used.
+    pub(crate) blocks: Vec<Block>,
+    /// Keys of a RELAY.
+    pub(crate) keys: Keys,
+}
+
+impl Link {
+    pub(crate) fn new(id: LinkId, neighbour: NodeId, first: bool, accounts: Accounts) -> Self {
+        Self {
+            id,
+            neighbour,
+            connection: Connection::Down,
+            run: None,
+            pool: Pool::new(first, accounts),
+            shares: Shares::default(),
+            level: Level::Empty,
+            forged: 0,
+        }
+    }
+
+    /// There is a new connection.
+    pub(crate) fn connected(&mut self, now: Duration) {
+        self.connection = Connection::Greeting(Times {
+            sent: now,
+            heard: now,
+        });
+    }
+
+    /// The connection is gone. Returns whether messages had passed.
+    pub(crate) fn disconnected(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.connection, Connection::Down);
+        matches!(before, Connection::Up(_))
+    }
+
+    /// Whether messages pass.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.connection, Connection::Up(_))
+    }
+
+    /// Whether there is a connection whose neighbour has not said HELLO.
+    pub(crate) fn is_greeting(&self) -> bool {
+        matches!(self.connection, Connection::Greeting(_))
+    }
+
+    /// Something came.
+    pub(crate) fn heard(&mut self, now: Duration) {
+        if let Connection::Greeting(times) | Connection::Up(times) = &mut self.connection {
+            times.heard = now;
+        }
+    }
+
+    /// Something is sent.
+    pub(crate) fn sent(&mut self, now: Duration) {
+        if let Connection::Greeting(times) | Connection::Up(times) = &mut self.connection {
+            times.sent = now;
+        }
+    }
+
+    /// The neighbour introduces itself.
+    ///
+    /// # Errors
+    /// It is not the neighbour of our topology.
+    pub(crate) fn on_hello(&mut self, ours: &Hello, theirs: &Hello) -> Result<Greeted, Closed> {
+        let first = |digest: &[u8; 32]| [digest[0], digest[1], digest[2], digest[3]];
+        if theirs.digest != ours.digest && on(Guard::SameTopology) {
+            let (ours, theirs) = (first(&ours.digest), first(&theirs.digest));
+            return Err(Closed::Topology { ours, theirs });
+        }
+        let Connection::Greeting(times) = self.connection else {
+            return Err(Closed::Malformed);
+        };
+        if (theirs.node, theirs.link) != (self.neighbour, self.id) {
+            return Err(Closed::Stranger {
+                node: theirs.node,
+                link: theirs.link,
+            });
+        }
+        self.connection = Connection::Up(times);
+        let before = self.run.replace(theirs.run);
+        let restarted = before.is_some_and(|run| run != theirs.run);
+        let restarted = restarted.then(|| self.pool.on_restart());
+        let skew_ms = theirs.unix_ms.cast_signed() - ours.unix_ms.cast_signed();
+        let most = limits::SKEW_MAX.as_millis();
+        let skew_ms = Some(skew_ms).filter(|skew| u128::from(skew.unsigned_abs()) > most);
+        Ok(Greeted { restarted, skew_ms })
+    }
+
+    /// Writes an authenticated message and encrypts its keys. `None` if there is too little key.
+    pub(crate) fn seal(
+        &mut self,
+        course: &Course,
+        body: &Body,
+        keys: Option<&Keys>,
+    ) -> Option<Vec<u8>> {
+        let pad = self.pool.take(purpose(body))?;
+        let Writer { mut octets } = message::unsealed(&pad.segments, course, body);
+        if let Some(keys) = keys {
+            let mut payload = Zeroizing::new(keys.octets().to_vec());
+            pad.apply(&mut payload);
+            octets.extend_from_slice(&payload);
+        }
+        let tag = mac::tag(&pad.r, &pad.s(), &octets);
+        octets.extend_from_slice(&tag);
+        Some(octets)
+    }
+
+    /// Checks an authenticated message and decrypts its keys. `None` if the tag is wrong, or its key
+    /// is not here or was used before: then nothing has changed.
+    pub(crate) fn open(&mut self, sealed: &Sealed<'_>) -> Option<Opened> {
+        let purpose = purpose(&sealed.body);
+        let pad = self.pool.expect(&sealed.segments, purpose)?;
+        let tag = mac::tag(&pad.r, &pad.s(), sealed.covered);
+        if !mac::same(&tag, &sealed.tag) && on(Guard::Tag) {
+            return None;
+        }
+        self.pool.accept(&sealed.segments, purpose);
+        let mut octets = Zeroizing::new(sealed.payload.to_vec());
+        pad.apply(&mut octets);
+        Some(Opened {
+            blocks: pad.blocks,
+            keys: Keys::new(octets),
+        })
+    }
+
+    /// The level to tell all nodes. It falls at once, and rises when there is half as much again, so
+    /// that it does not swing.
+    pub(crate) fn level(&mut self) -> Level {
+        let level = |octets: usize| match octets {
+            0..512 => Level::Empty,
+            512..2048 => Level::Low,
+            2048..16_384 => Level::Fair,
+            _ => Level::Rich,
+        };
+        let usable = self.pool.usable();
+        self.level = level(usable).min(self.level.max(level(usable * 2 / 3)));
+        if self.is_up() {
+            self.level
+        } else {
+            Level::Down
+        }
+    }
+
+    /// Whether a message is due, so that the neighbour sees that we live.
+    pub(crate) fn wants_ping(&self, now: Duration) -> bool {
+        matches!(self.connection, Connection::Up(times) if times.sent + limits::KEEPALIVE <= now)
+    }
+
+    /// Whether the neighbour is silent for too long.
+    pub(crate) fn is_silent(&self, now: Duration) -> bool {
+        match self.connection {
+            Connection::Down => false,
+            Connection::Greeting(times) | Connection::Up(times) => {
+                times.heard + limits::DEAD <= now
+            }
+        }
+    }
+
+    /// The time at which one of these two changes.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        match self.connection {
+            Connection::Down => None,
+            Connection::Greeting(times) => Some(times.heard + limits::DEAD),
+            Connection::Up(times) => {
+                Some((times.heard + limits::DEAD).min(times.sent + limits::KEEPALIVE))
+            }
+        }
+    }
+}
+
+/// What a message needs key for.
+fn purpose(body: &Body) -> Purpose {
+    match body {
+        Body::Relay(relay) => Purpose::batch(relay.ids.len()),
+        Body::Ack(_) | Body::Nack { .. } | Body::Void(_) => Purpose::TAG,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,902 @@
+//! One node: what comes in, what goes out, and the two calls of ETSI 014.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::accounts::Accounts;
+use crate::action::{Action, Closed, Event, Reason, Record, Refusal, Unavailable};
+use crate::block::Block;
+use crate::config::{ConfigError, NodeConfig, Paths};
+use crate::guards::{Guard, on};
+use crate::held::{Held, Piece};
+use crate::id::{LinkId, NodeId};
+use crate::key::{Key, KeyId};
+use crate::keys::Keys;
+use crate::limits;
+use crate::link::{Link, Opened};
+use crate::message::{self, Ack, Body, Course, Hello, Level, Message, Relay, Sealed, Share, State};
+use crate::origin::{Acked, Origin, Pair};
+use crate::passport::Hop;
+use crate::pool::{NotTaken, Purpose};
+use crate::sae::SaeId;
+use crate::sites::{PairId, Sites};
+use crate::states::{News, States};
+use crate::status::{LinkStatus, PairStatus, Status};
+
+/// Fills a buffer with random octets from the operating system's generator.
+pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
+
+/// A node of the network, without IO.
+///
+/// `now` is the time since any fixed origin; it never goes back. After each call the driver carries
+/// out what [`Self::poll_action`] gives, until it gives nothing, and calls [`Self::on_timer`] no
+/// later than [`Self::next_timer`].
+pub struct Node {
+    sites: Sites,
+    digest: [u8; 32],
+    run: u64,
+    unix_time: Duration,
+    entropy: Entropy,
+    links: BTreeMap<LinkId, Link>,
+    states: States,
+    /// Levels of our links as last told.
+    told: Vec<(LinkId, Level)>,
+    /// Our state is due whatever the levels are.
+    tell: bool,
+    reachable: Vec<NodeId>,
+    origin: Origin,
+    held: Held,
+    housekeeping: Duration,
+    actions: VecDeque<Action>,
+}
+
+impl Node {
+    /// Creates a node that has no connection and no key yet. Its run, drawn here, tells all others
+    /// that it has started anew.
+    ///
+    /// # Errors
+    /// The configuration contradicts itself.
+    pub fn new(config: NodeConfig, mut entropy: Entropy) -> Result<Self, ConfigError> {
+        config.check()?;
+        let sites = Sites::new(&config);
+        let mut run = [0; 8];
+        entropy(&mut run);
+        let run = u64::from_be_bytes(run);
+        let accounts: BTreeMap<LinkId, Accounts> = config.accounts.iter().copied().collect();
+        let link = |(id, neighbour): (LinkId, NodeId)| {
+            let first = sites.links[id.index()].0 == sites.here;
+            let accounts = accounts.get(&id).copied().unwrap_or_default();
+            (id, Link::new(id, neighbour, first, accounts))
+        };
+        Ok(Self {
+            digest: config.digest,
+            run,
+            unix_time: config.unix_time,
+            entropy,
+            links: sites.graph.neighbours(sites.here).map(link).collect(),
+            states: States::new(&sites, run),
+            told: Vec::new(),
+            tell: true,
+            reachable: vec![sites.here],
+            origin: Origin::new(&sites, run),
+            held: Held::default(),
+            housekeeping: Duration::ZERO,
+            actions: VecDeque::new(),
+            sites,
+        })
+    }
+
+    /// A block of QKD key has arrived. The other end gets the same bits, sooner or later. `bits`
+    /// are octets; they are copied, and the caller wipes its own.
+    pub fn on_block(&mut self, now: Duration, link: LinkId, block: Block, bits: &[u8]) {
+        let number = block.number;
+        let taken = match self.links.get_mut(&link) {
+            Some(link) => link.pool.on_block(block, bits),
+            None => Err(NotTaken::Refused),
+        };
+        if taken != Err(NotTaken::Refused) {
+            let bits = 8 * bits.len() as u64;
+            self.record(Record::BlockIn { link, block, bits });
+        }
+        match taken {
+            Ok(()) => self.send(now, link, message::have(&[number])),
+            Err(NotTaken::Full) => self.event(Event::PoolFull { link, number }),
+            Err(NotTaken::Refused) => self.event(Event::BlockRefused { link, number }),
+        }
+        self.work(now);
+    }
+
+    /// The connection to the neighbour at the other end of this link came or went. A connection is
+    /// ordered and without gaps; what is under way when it breaks may be lost. A new connection
+    /// instead of another counts as both.
+    pub fn on_link(&mut self, now: Duration, link: LinkId, up: bool) {
+        self.disconnected(link);
+        let hello = message::hello(&self.hello(now, link));
+        if up && let Some(link) = self.links.get_mut(&link) {
+            link.connected(now);
+            self.actions.push_back(Action::Send {
+                link: link.id,
+                octets: hello,
+            });
+        }
+        self.work(now);
+    }
+
+    /// A message came over this link.
+    pub fn on_message(&mut self, now: Duration, link: LinkId, octets: &[u8]) {
+        let Some(end) = self.links.get_mut(&link) else {
+            return;
+        };
+        if !end.is_up() && !end.is_greeting() {
+            return;
+        }
+        end.heard(now);
+        let done = match Message::parse(octets) {
+            Ok(Message::OtherVersion(theirs)) => Err(Closed::Version { theirs }),
+            Ok(Message::Hello(hello)) => self.on_hello(now, link, &hello),
+            Ok(_) if end.is_greeting() => Err(Closed::Malformed),
+            Ok(Message::Ping) => Ok(()),
+            Ok(Message::Have(numbers)) => {
+                for number in numbers {
+                    end.pool.on_have(number);
+                }
+                Ok(())
+            }
+            Ok(Message::State(state)) => {
+                self.on_state(now, link, state);
+                Ok(())
+            }
+            Ok(Message::Sealed(sealed)) => {
+                self.on_sealed(now, link, sealed);
+                Ok(())
+            }
+            Err(_) => Err(Closed::Malformed),
+        };
+        if let Err(reason) = done {
+            self.close(link, reason);
+        }
+        self.work(now);
+    }
+
+    /// Time has passed.
+    pub fn on_timer(&mut self, now: Duration) {
+        self.work(now);
+    }
+
+    /// The time at which [`Self::on_timer`] is due.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<Duration> {
+        let links = self.links.values().filter_map(Link::due).min();
+        let tell = if self.tell {
+            self.states.next()
+        } else {
+            self.states.due()
+        };
+        let times = [
+            links,
+            self.origin.due(),
+            Some(tell),
+            Some(self.housekeeping),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// The next thing to do for the driver.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Takes keys out of the stock of a pair: each key once, and only those that the target's node
+    /// holds. All or none.
+    ///
+    /// # Errors
+    /// The pair has no or too few keys, with the reason.
+    pub fn enc_keys(
+        &mut self,
+        now: Duration,
+        initiator: &SaeId,
+        target: &SaeId,
+        number: usize,
+    ) -> Result<Vec<Key>, Refusal> {
+        let pair = self.pair(initiator, initiator, target)?;
+        let number = asked(number)?;
+        self.expire_stock(now, pair);
+        let stock = self.origin.pairs.get_mut(&pair).ok_or(Refusal::NotHere)?;
+        let keys = stock.take(number)?;
+        self.delivered(initiator, target, &keys);
+        self.work(now);
+        Ok(keys)
+    }
+
+    /// Hands the keys of these names to the SAE `caller`, if it is their target and `initiator`
+    /// their initiator: each key once. All or none.
+    ///
+    /// # Errors
+    /// One of the keys is not here for this pair.
+    pub fn dec_keys(
+        &mut self,
+        now: Duration,
+        caller: &SaeId,
+        initiator: &SaeId,
+        ids: &[KeyId],
+    ) -> Result<Vec<Key>, Refusal> {
+        asked(ids.len())?;
+        self.expire_held(now);
+        let mut pair = self.pair(caller, initiator, caller);
+        if !on(Guard::TargetOnly) {
+            pair = self.held.holder(ids).ok_or(Refusal::UnknownKey);
+        }
+        let pair = pair?;
+        let keys = self.held.take(pair, ids)?;
+        self.delivered(caller, initiator, &keys);
+        Ok(keys)
+    }
+
+    /// The accounts of a link, if this node is at one of its ends.
+    #[must_use]
+    pub fn accounts(&self, link: LinkId) -> Option<Accounts> {
+        self.links.get(&link).map(|link| link.pool.accounts())
+    }
+
+    /// Reports the state of the node.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let link = |link: &Link| LinkStatus {
+            link: link.id,
+            neighbour: link.neighbour,
+            up: link.is_up(),
+            usable_bits: 8 * link.pool.usable() as u64,
+            accounts: link.pool.accounts(),
+            forged: link.forged,
+        };
+        let pair = |pair: &Pair| PairStatus {
+            initiator: pair.initiator.clone(),
+            target: pair.target.clone(),
+            stock: pair.ready(),
+            delivered: pair.delivered,
+            voided: pair.voided,
+            paths: pair
+                .routes
+                .iter()
+                .map(|route| route.nodes.clone())
+                .collect(),
+            latency: pair.latency,
+            without_keys: pair.without_keys(),
+        };
+        Status {
+            node: self.sites.here,
+            run: self.run,
+            links: self.links.values().map(link).collect(),
+            pairs: self.origin.pairs.values().map(pair).collect(),
+            keys_held: self.held.len(),
+            reachable: self.reachable.clone(),
+        }
+    }
+
+    /// The pair, if the SAE that asks is here.
+    fn pair(&self, asks: &SaeId, initiator: &SaeId, target: &SaeId) -> Result<PairId, Refusal> {
+        if self.sites.place(asks) != Some(self.sites.here) {
+            return Err(Refusal::NotHere);
+        }
+        self.sites.pair(initiator, target).ok_or(Refusal::NoDemand)
+    }
+
+    fn delivered(&mut self, to: &SaeId, peer: &SaeId, keys: &[Key]) {
+        let (to, peer) = (to.clone(), peer.clone());
+        let keys = keys.iter().map(|key| key.id).collect();
+        self.record(Record::Delivered { to, peer, keys });
+    }
+
+    fn event(&mut self, event: Event) {
+        self.actions.push_back(Action::Event(event));
+    }
+
+    fn record(&mut self, record: Record) {
+        self.actions.push_back(Action::Record(record));
+    }
+
+    /// Sends a message if the link is up.
+    fn send(&mut self, now: Duration, link: LinkId, octets: Vec<u8>) {
+        if let Some(end) = self.links.get_mut(&link)
+            && end.is_up()
+        {
+            end.sent(now);
+            self.actions.push_back(Action::Send { link, octets });
+        }
+    }
+
+    fn close(&mut self, link: LinkId, reason: Closed) {
+        self.actions.push_back(Action::Close { link, reason });
+        self.disconnected(link);
+    }
+
+    fn disconnected(&mut self, link: LinkId) {
+        if let Some(end) = self.links.get_mut(&link)
+            && end.disconnected()
+        {
+            let neighbour = end.neighbour;
+            self.event(Event::LinkDown { link, neighbour });
+        }
+    }
+
+    fn hello(&self, now: Duration, link: LinkId) -> Hello {
+        let unix_ms = (self.unix_time + now).as_millis();
+        Hello {
+            node: self.sites.here,
+            link,
+            digest: self.digest,
+            run: self.run,
+            unix_ms: u64::try_from(unix_ms).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn on_hello(&mut self, now: Duration, link: LinkId, theirs: &Hello) -> Result<(), Closed> {
+        let ours = self.hello(now, link);
+        let Some(end) = self.links.get_mut(&link) else {
+            return Ok(());
+        };
+        let greeted = end.on_hello(&ours, theirs)?;
+        let (neighbour, accounts) = (end.neighbour, end.pool.accounts());
+        let have = message::have(&end.pool.numbers());
+        self.event(Event::LinkUp { link, neighbour });
+        if let Some(bits) = greeted.restarted {
+            self.event(Event::NeighbourRestarted { link, bits });
+            self.record(Record::Accounts { link, accounts });
+        }
+        if let Some(skew_ms) = greeted.skew_ms {
+            self.event(Event::ClockSkew {
+                link,
+                neighbour,
+                skew_ms,
+            });
+        }
+        self.send(now, link, have);
+        for state in self.states.all(now) {
+            self.send(now, link, message::state(&state));
+        }
+        Ok(())
+    }
+
+    fn on_state(&mut self, now: Duration, link: LinkId, state: State) {
+        match self.states.on_state(now, &self.sites, &state) {
+            News::New => self.flood(now, &state, Some(link)),
+            News::Old => {}
+            News::Outdated => self.tell = true,
+        }
+    }
+
+    fn flood(&mut self, now: Duration, state: &State, but: Option<LinkId>) {
+        let octets = message::state(state);
+        let links = self.links.keys().filter(|link| Some(**link) != but);
+        for link in links.copied().collect::<Vec<_>>() {
+            self.send(now, link, octets.clone());
+        }
+    }
+
+    fn on_sealed(&mut self, now: Duration, link: LinkId, sealed: Sealed<'_>) {
+        let Some(end) = self.links.get_mut(&link) else {
+            return;
+        };
+        let Some(opened) = end.open(&sealed) else {
+            end.forged += 1;
+            if end.forged.is_power_of_two() {
+                self.event(Event::Forged { link });
+            }
+            return;
+        };
+        let Sealed { course, body, .. } = sealed;
+        let forth = matches!(body, Body::Relay(_) | Body::Void(_));
+        let came = if forth {
+            course.before()
+        } else {
+            course.after()
+        };
+        let neighbour = self.links.get(&link).map(|end| (link, end.neighbour));
+        let here = course.route.nodes.get(course.position) == Some(&self.sites.here);
+        if came != neighbour || !here {
+            return;
+        }
+        match body {
+            Body::Relay(relay) => self.on_relay(now, link, course, relay, opened),
+            Body::Void(ids) => self.on_void(now, course, ids),
+            Body::Ack(ack) if course.position == 0 => self.on_ack(now, &course, ack),
+            Body::Nack { at, reason } if course.position == 0 => {
+                self.on_nack(now, &course, at, reason);
+            }
+            back @ (Body::Ack(_) | Body::Nack { .. }) => self.pass_back(now, &course, &back),
+        }
+    }
+
+    /// A batch came: it goes on, or it is for an SAE here.
+    fn on_relay(
+        &mut self,
+        now: Duration,
+        link: LinkId,
+        course: Course,
+        mut relay: Relay,
+        opened: Opened,
+    ) {
+        relay.hops.push(Hop {
+            link,
+            blocks: opened.blocks,
+        });
+        let done = match self.pair_on(&course, &relay) {
+            None => Err(Reason::UnknownPair),
+            Some(pair) if course.far() == self.sites.here => {
+                self.hold(now, pair, &course, relay, opened.keys)
+            }
+            Some(pair) => self.pass_on(now, pair, link, &course, relay, &opened.keys),
+        };
+        if let Err(reason) = done {
+            let at = course.position;
+            self.pass_back(now, &course, &Body::Nack { at, reason });
+        }
+    }
+
+    /// The pair of a batch, if its ends are those of the route, and the links are as they should be.
+    fn pair_on(&self, course: &Course, relay: &Relay) -> Option<PairId> {
+        let pair = self.sites.pair(&relay.initiator, &relay.target)?;
+        let ends = (course.batch.origin, course.far());
+        let hops = relay.hops.iter().map(|hop| hop.link);
+        let passed = course.route.links.iter().take(course.position).copied();
+        let fits = self.sites.ends(pair) == ends && hops.eq(passed);
+        fits.then_some(pair)
+    }
+
+    /// Keys for an SAE here.
+    fn hold(
+        &mut self,
+        now: Duration,
+        pair: PairId,
+        course: &Course,
+        relay: Relay,
+        keys: Keys,
+    ) -> Result<(), Reason> {
+        let Course {
+            batch,
+            share,
+            ref route,
+            ..
+        } = *course;
+        if (self.sites.demand(pair).paths == Paths::Two) == (share == Share::Whole) {
+            return Err(Reason::UnknownPair);
+        }
+        let hops = relay.hops.clone();
+        let piece = Piece {
+            share,
+            route: Arc::clone(route),
+            hops,
+            keys,
+        };
+        let mut records = Vec::new();
+        let held = self
+            .held
+            .on_relay(now, pair, course, relay, piece, &mut records);
+        self.actions.extend(records.into_iter().map(Action::Record));
+        held?;
+        let Some(complete) = self.held.complete(pair, batch) else {
+            return Ok(());
+        };
+        let ack = |way: &crate::held::Way| {
+            let (share, route) = (way.share, Arc::clone(&way.route));
+            let position = route.links.len();
+            let course = Course {
+                batch,
+                share,
+                route,
+                position,
+            };
+            let (run, confirmation, hops) = (self.run, complete.confirmation, way.hops.clone());
+            (
+                course,
+                Body::Ack(Ack {
+                    run,
+                    confirmation,
+                    hops,
+                }),
+            )
+        };
+        for (course, ack) in complete.ways.iter().map(ack).collect::<Vec<_>>() {
+            self.pass_back(now, &course, &ack);
+        }
+        Ok(())
+    }
+
+    /// Keys for another node.
+    fn pass_on(
+        &mut self,
+        now: Duration,
+        pair: PairId,
+        from: LinkId,
+        course: &Course,
+        relay: Relay,
+        keys: &Keys,
+    ) -> Result<(), Reason> {
+        let (to, neighbour) = course.after().ok_or(Reason::UnknownPair)?;
+        if !self.sites.joins(to, self.sites.here, neighbour) {
+            return Err(Reason::UnknownPair);
+        }
+        let (batch, share, ids) = (course.batch, course.share.of(), relay.ids.clone());
+        let next = course.at(course.position + 1);
+        self.send_batch(now, pair, to, &next, relay, keys)?;
+        self.record(Record::Relayed {
+            batch,
+            share,
+            from,
+            to,
+            keys: ids,
+        });
+        Ok(())
+    }
+
+    /// Sends a batch, or a share of it, over a link.
+    fn send_batch(
+        &mut self,
+        now: Duration,
+        pair: PairId,
+        link: LinkId,
+        course: &Course,
+        relay: Relay,
+        keys: &Keys,
+    ) -> Result<(), Reason> {
+        self.allow(now, pair, link, relay.ids.len())?;
+        let len = Purpose::batch(relay.ids.len()).len();
+        let end = self.links.get_mut(&link).ok_or(Reason::LinkDown)?;
+        let octets = end
+            .seal(course, &Body::Relay(relay), Some(keys))
+            .ok_or(Reason::NoKey)?;
+        end.shares.book(now, pair, len);
+        self.send(now, link, octets);
+        Ok(())
+    }
+
+    /// Whether a batch of so many keys may use this link.
+    fn allow(
+        &mut self,
+        now: Duration,
+        pair: PairId,
+        link: LinkId,
+        keys: usize,
+    ) -> Result<(), Reason> {
+        let end = self.links.get_mut(&link).filter(|end| end.is_up());
+        let end = end.ok_or(Reason::LinkDown)?;
+        let (len, usable) = (Purpose::batch(keys).len(), end.pool.usable());
+        if usable < len {
+            return Err(Reason::NoKey);
+        }
+        let demand = self.sites.demand(pair);
+        let allowed = end.shares.allow(now, pair, demand, len, usable);
+        allowed.then_some(()).ok_or(Reason::OverShare)
+    }
+
+    /// Sends a message about a batch one hop back. Without key for its tag it is lost, and the
+    /// origin voids the batch later.
+    fn pass_back(&mut self, now: Duration, course: &Course, body: &Body) {
+        let Some((link, neighbour)) = course.before() else {
+            return;
+        };
+        let back = course.at(course.position - 1);
+        self.send_sealed(now, link, neighbour, &back, body);
+    }
+
+    fn send_sealed(
+        &mut self,
+        now: Duration,
+        link: LinkId,
+        neighbour: NodeId,
+        course: &Course,
+        body: &Body,
+    ) {
+        let end = self.links.get_mut(&link);
+        if let Some(end) = end.filter(|end| end.is_up() && end.neighbour == neighbour)
+            && let Some(octets) = end.seal(course, body, None)
+        {
+            self.send(now, link, octets);
+        }
+    }
+
+    /// The origin gives keys up: that goes on, or it is for us.
+    fn on_void(&mut self, now: Duration, course: Course, ids: Vec<KeyId>) {
+        if let Some((link, neighbour)) = course.after() {
+            let next = course.at(course.position + 1);
+            self.send_sealed(now, link, neighbour, &next, &Body::Void(ids));
+        } else if let Some(pair) = self.held.pair_of(course.batch) {
+            let mut records = Vec::new();
+            self.held.on_void(pair, &course, &ids, &mut records);
+            self.actions.extend(records.into_iter().map(Action::Record));
+        }
+    }
+
+    /// The far node holds a batch of ours.
+    fn on_ack(&mut self, now: Duration, course: &Course, ack: Ack) {
+        let Some(pair) = self.origin.pair_of(course.batch) else {
+            return;
+        };
+        let links = ack.hops.iter().map(|hop| hop.link);
+        if !links.eq(course.route.links.iter().copied()) {
+            return;
+        }
+        let run = self.states.run_of(course.far());
+        match self.origin.on_ack(now, pair, course, ack, run) {
+            Acked::Stray | Acked::Half => {}
+            Acked::Wrong(reason) => self.void(now, pair, reason, None),
+            Acked::Released(released) => {
+                let demand = self.sites.demand(pair);
+                self.record(Record::Stocked {
+                    batch: course.batch,
+                    initiator: demand.initiator.clone(),
+                    target: demand.target.clone(),
+                    keys: released.ids,
+                    passport: released.passport,
+                });
+            }
+        }
+    }
+
+    /// A node on the route refuses a batch of ours.
+    fn on_nack(&mut self, now: Duration, course: &Course, at: usize, reason: Reason) {
+        let Some(pair) = self.origin.pair_of(course.batch) else {
+            return;
+        };
+        let flight = self.origin.pairs.get(&pair).and_then(Pair::flight);
+        if !flight.is_some_and(|flight| flight.batch == course.batch && flight.came_by(course)) {
+            return;
+        }
+        if matches!(reason, Reason::NoKey | Reason::LinkDown)
+            && let Some(link) = course.route.links.get(at)
+        {
+            self.states.avoid(now, *link);
+        }
+        let node = course.route.nodes.get(at).copied();
+        self.void(now, pair, reason, node);
+    }
+
+    /// Gives a batch of ours up, and tells the far node if it can.
+    fn void(&mut self, now: Duration, pair: PairId, reason: Reason, at: Option<NodeId>) {
+        let soon = matches!(reason, Reason::LinkDown | Reason::FarRestarted);
+        let Some(flight) = self.origin.void(now, pair, reason, soon) else {
+            return;
+        };
+        let (batch, keys) = (flight.batch, flight.ids.clone());
+        self.event(Event::BatchVoided { batch, reason, at });
+        self.record(Record::Voided {
+            batch,
+            keys: keys.clone(),
+            reason,
+        });
+        let shares = share_names(flight.routes.len());
+        for (share, route) in shares.iter().zip(&flight.routes) {
+            let course = Course {
+                batch,
+                share: *share,
+                route: Arc::clone(route),
+                position: 0,
+            };
+            if let Some((link, neighbour)) = course.after() {
+                let first = course.at(1);
+                self.send_sealed(now, link, neighbour, &first, &Body::Void(keys.clone()));
+            }
+        }
+        self.origin.bury(pair, flight);
+    }
+
+    /// Everything that follows from what came, and from time.
+    fn work(&mut self, now: Duration) {
+        self.watch_links(now);
+        if self.housekeeping <= now {
+            self.housekeeping = now + limits::HOUSEKEEPING;
+            self.states.expire(now, &self.sites);
+            self.expire_held(now);
+            for pair in self.origin.pairs.keys().copied().collect::<Vec<_>>() {
+                self.expire_stock(now, pair);
+            }
+        }
+        self.tell(now);
+        if self.states.update(&self.sites) {
+            self.on_new_states(now);
+        }
+        for pair in self.origin.overdue(now) {
+            self.void(now, pair, Reason::Timeout, None);
+        }
+        for (pair, keys) in self.origin.wants(now) {
+            if let Err(why) = self.launch(now, pair, keys)
+                && let Some(pair) = self.origin.pairs.get_mut(&pair)
+            {
+                pair.no_attempt(now, why);
+            }
+        }
+        self.report_pairs();
+    }
+
+    fn watch_links(&mut self, now: Duration) {
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            let Some(link) = self.links.get(&id) else {
+                continue;
+            };
+            if link.is_silent(now) {
+                self.close(id, Closed::Silent);
+            } else if link.wants_ping(now) {
+                self.send(now, id, message::ping());
+            }
+        }
+    }
+
+    /// Tells all nodes about our links, when they change and now and then.
+    fn tell(&mut self, now: Duration) {
+        let levels = self.links.values_mut().map(|link| (link.id, link.level()));
+        let levels: Vec<_> = levels.collect();
+        self.tell |= levels != self.told || self.states.due() <= now;
+        if self.tell && self.states.next() <= now {
+            self.tell = false;
+            self.told.clone_from(&levels);
+            let state = self.states.tell(now, &self.sites, levels);
+            self.flood(now, &state, None);
+        }
+    }
+
+    fn on_new_states(&mut self, now: Duration) {
+        let reachable = self.states.reachable(&self.sites);
+        let before = std::mem::replace(&mut self.reachable, reachable.clone());
+        for node in before.iter().filter(|node| !reachable.contains(node)) {
+            self.event(Event::Reachable {
+                node: *node,
+                reachable: false,
+            });
+        }
+        for node in reachable.iter().filter(|node| !before.contains(node)) {
+            self.event(Event::Reachable {
+                node: *node,
+                reachable: true,
+            });
+        }
+        let mut dead = Vec::new();
+        let mut lost = Vec::new();
+        for (id, pair) in &mut self.origin.pairs {
+            let cut = |flight: &crate::origin::Flight| {
+                flight.routes.iter().any(|route| !self.states.alive(route))
+            };
+            if pair.flight().is_some_and(cut) && on(Guard::VoidOnDeadLink) {
+                dead.push(*id);
+            }
+            if let Some(run) = self.states.run_of(pair.far) {
+                lost.extend(pair.on_run(run));
+            }
+        }
+        for pair in dead {
+            self.void(now, pair, Reason::LinkDown, None);
+        }
+        for (batch, keys) in lost {
+            self.record(Record::Voided {
+                batch,
+                keys,
+                reason: Reason::FarRestarted,
+            });
+        }
+    }
+
+    /// Draws keys for a pair and sends them.
+    fn launch(&mut self, now: Duration, id: PairId, number: usize) -> Result<(), Unavailable> {
+        let Some(pair) = self.origin.pairs.get(&id) else {
+            return Ok(());
+        };
+        let routes = match pair.paths {
+            Paths::One => {
+                let route = self.states.route(pair.far, pair.routes.first());
+                vec![route.ok_or(Unavailable::NoRoute)?]
+            }
+            Paths::Two => {
+                let routes = self.states.routes(&self.sites, pair.far, &pair.routes);
+                Vec::from(routes.ok_or(Unavailable::NoTwoPaths)?)
+            }
+        };
+        if !routes.iter().all(|route| self.states.supplied(route)) {
+            return Err(Unavailable::Failed(Reason::NoKey));
+        }
+        for route in &routes {
+            let allowed = self.allow(now, id, route.links[0], number);
+            allowed.map_err(Unavailable::Failed)?;
+        }
+        let routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
+        let keys = Keys::draw(number, &mut self.entropy);
+        let mut new_id = || {
+            let mut octets = [0; 16];
+            (self.entropy)(&mut octets);
+            KeyId::from_random(octets)
+        };
+        let ids: Vec<_> = (0..number).map(|_| new_id()).collect();
+        let batch = self.origin.next_batch(self.sites.here);
+        let shares = if routes.len() == 1 {
+            vec![]
+        } else {
+            let first = Keys::draw(number, &mut self.entropy);
+            let second = keys.xor(&first);
+            vec![first, second]
+        };
+        let demand = self.sites.demand(id);
+        let (initiator, target) = (demand.initiator.clone(), demand.target.clone());
+        let names = share_names(routes.len());
+        let mut sent = Ok(());
+        for (index, (share, route)) in names.iter().zip(&routes).enumerate() {
+            let course = Course {
+                batch,
+                share: *share,
+                route: Arc::clone(route),
+                position: 1,
+            };
+            let relay = Relay {
+                initiator: initiator.clone(),
+                target: target.clone(),
+                ids: ids.clone(),
+                hops: Vec::new(),
+            };
+            let keys = shares.get(index).unwrap_or(&keys);
+            let one = self.send_batch(now, id, route.links[0], &course, relay, keys);
+            sent = sent.and(one);
+        }
+        self.origin.launched(now, id, batch, (ids, keys), routes);
+        if let Err(reason) = sent {
+            self.void(now, id, reason, Some(self.sites.here));
+        }
+        Ok(())
+    }
+
+    /// Reports pairs that have keys again, or none.
+    fn report_pairs(&mut self) {
+        for pair in self.origin.pairs.values_mut() {
+            let without_keys = pair.without_keys();
+            if without_keys != pair.reported && without_keys != Some(Unavailable::Waiting) {
+                pair.reported = without_keys;
+                let (initiator, target) = (pair.initiator.clone(), pair.target.clone());
+                let event = Event::Pair {
+                    initiator,
+                    target,
+                    without_keys,
+                };
+                self.actions.push_back(Action::Event(event));
+            }
+        }
+    }
+
+    fn expire_stock(&mut self, now: Duration, pair: PairId) {
+        let expired = self
+            .origin
+            .pairs
+            .get_mut(&pair)
+            .map(|pair| pair.expire(now));
+        for (batch, keys) in expired.into_iter().flatten() {
+            self.record(Record::Voided {
+                batch,
+                keys,
+                reason: Reason::Expired,
+            });
+        }
+    }
+
+    fn expire_held(&mut self, now: Duration) {
+        let mut records = Vec::new();
+        self.held.expire(now, &mut records);
+        self.actions.extend(records.into_iter().map(Action::Record));
+    }
+}
+
+/// The names of the shares on so many routes.
+fn share_names(routes: usize) -> &'static [Share] {
+    if routes == 1 {
+        &[Share::Whole]
+    } else {
+        &[Share::First, Share::Second]
+    }
+}
+
+/// The number of keys asked for, if it is in range.
+fn asked(number: usize) -> Result<usize, Refusal> {
+    let range = 1..=limits::KEYS_ASKED_MAX;
+    range
+        .contains(&number)
+        .then_some(number)
+        .ok_or(Refusal::Number)
+}
+
+#[cfg(test)]
+mod tests;

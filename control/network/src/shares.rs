@@ -1,0 +1,75 @@
+//! Fair shares of a link's key: no pair can starve the others.
+//!
+//! A pair may always use a multiple of its demand. Beyond that it may use a part of what is left, so
+//! that whoever takes much leaves ever more for the others (a dynamic threshold, as for the shared
+//! buffer of a switch: Choudhury and Hahne 1998).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::config::Demand;
+use crate::guards::{Guard, on};
+use crate::limits;
+use crate::pool::Purpose;
+use crate::sites::PairId;
+
+/// What each pair has used of one direction of a link.
+#[derive(Default)]
+pub(crate) struct Shares {
+    used: BTreeMap<PairId, Used>,
+}
+
+struct Used {
+    /// Octets, less what the pair's demand has allowed since.
+    octets: u64,
+    since: Duration,
+}
+
+impl Shares {
+    /// Whether a pair may use so many octets, with `usable` left.
+    pub(crate) fn allow(
+        &mut self,
+        now: Duration,
+        pair: PairId,
+        demand: &Demand,
+        octets: usize,
+        usable: usize,
+    ) -> bool {
+        let used = self.used.entry(pair).or_insert(Used {
+            octets: 0,
+            since: now,
+        });
+        let micros = u64::try_from((now - used.since).as_micros()).unwrap_or(u64::MAX);
+        let per_second = demand.octets_per_second() * limits::SHARE_OF_DEMAND;
+        let allowed = micros.saturating_mul(per_second) / 1_000_000;
+        if allowed > 0 {
+            used.octets = used.octets.saturating_sub(allowed);
+            used.since = now;
+        }
+        let after = used.octets + octets as u64;
+        let burst = 2 * Purpose::batch(demand.stock()).len() as u64;
+        let share = burst.max((usable / limits::SHARE_OF_REST) as u64);
+        after <= share || !on(Guard::FairShare)
+    }
+
+    /// The pair has used these octets.
+    pub(crate) fn book(&mut self, now: Duration, pair: PairId, octets: usize) {
+        let used = self.used.entry(pair).or_insert(Used {
+            octets: 0,
+            since: now,
+        });
+        used.octets += octets as u64;
+    }
+}
+
+impl Demand {
+    /// Octets of keys per second, at least one.
+    fn octets_per_second(&self) -> u64 {
+        let octets = u128::from(self.keys) * limits::KEY_LEN as u128 * 1_000_000;
+        let rate = octets / self.interval.as_micros().max(1);
+        u64::try_from(rate).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests;

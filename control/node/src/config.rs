@@ -1,0 +1,128 @@
+//! The settings of one node, and what the protocol needs of its topology.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+use network::topology::{self, Topology};
+use network::{Demand, NodeConfig, NodeId, Paths, SaeId};
+
+use crate::map::{Map, sae_of, sites};
+use crate::tls::Identity;
+
+/// The settings of one node.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its name in the topology.
+    pub name: String,
+    /// The topology, the same at every node.
+    pub topology: Topology,
+    /// Address to listen on for neighbours.
+    pub listen: SocketAddr,
+    /// Addresses of the neighbours. Only those of neighbours that this node connects to are used.
+    pub neighbours: BTreeMap<String, SocketAddr>,
+    /// Certificates for neighbours and SAEs. The certificate names this node.
+    pub identity: Identity,
+    /// Address to listen on for SAEs: ETSI GS QKD 014.
+    pub kme_listen: SocketAddr,
+    /// Blocks that each modelled link delivers at once, as if it had run before.
+    pub blocks_at_start: u32,
+}
+
+/// Settings that contradict the topology.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// The topology has no such node.
+    #[error("the topology {topology} has no node {name:?}; fix: use one of {nodes}")]
+    NoSuchNode {
+        /// Name of the topology.
+        topology: String,
+        /// Name of this node.
+        name: String,
+        /// Names of all nodes.
+        nodes: String,
+    },
+    /// A neighbour has no address.
+    #[error(
+        "neighbour {0} has no address; fix: add the line {0} = \"ADDRESS:PORT\" to [neighbours]"
+    )]
+    NoAddress(String),
+    /// A node with an address is no neighbour.
+    #[error("{0} is no neighbour of this node; fix: remove its line from [neighbours]")]
+    NoNeighbour(String),
+    /// The topology and the limits of the protocol contradict each other.
+    #[error("the topology cannot be used: {0}")]
+    Network(String),
+}
+
+impl Settings {
+    /// Checks the settings against the topology.
+    pub(crate) fn map(&self) -> Result<Map, SettingsError> {
+        let names = || {
+            let nodes = self.topology.nodes().iter();
+            nodes.map(|node| node.name.as_str()).collect::<Vec<_>>()
+        };
+        let map = Map::of(self.topology.clone(), &self.name);
+        let map = map.ok_or_else(|| SettingsError::NoSuchNode {
+            topology: self.topology.name().to_owned(),
+            name: self.name.clone(),
+            nodes: names().join(", "),
+        })?;
+        let mut neighbours = Vec::new();
+        for (link, neighbour) in map.own_links() {
+            let name = map.neighbour_name(link);
+            if map.leads(neighbour) && !self.neighbours.contains_key(name) {
+                return Err(SettingsError::NoAddress(name.to_owned()));
+            }
+            neighbours.push(name);
+        }
+        let mut named = self.neighbours.keys();
+        match named.find(|name| !neighbours.contains(&name.as_str())) {
+            Some(stranger) => Err(SettingsError::NoNeighbour(stranger.clone())),
+            None => Ok(map),
+        }
+    }
+}
+
+/// Builds the configuration of the protocol for one node.
+pub(crate) fn node_config(map: &Map) -> Result<NodeConfig, SettingsError> {
+    let topology = map.topology();
+    let wrong = |error: &dyn std::fmt::Display| SettingsError::Network(error.to_string());
+    let sae = |node: NodeId| SaeId::new(&sae_of(topology.node_name(node)));
+    let mut saes = Vec::new();
+    for site in sites(topology) {
+        saes.push((sae(site).map_err(|error| wrong(&error))?, site));
+    }
+    let wanted = topology.demand();
+    let keys = u16::try_from(wanted.keys_per_switch).map_err(|error| wrong(&error))?;
+    let mut demand = Vec::new();
+    for &(a, b) in &wanted.pairs {
+        for (initiator, target) in [(a, b), (b, a)] {
+            demand.push(Demand {
+                initiator: sae(initiator).map_err(|error| wrong(&error))?,
+                target: sae(target).map_err(|error| wrong(&error))?,
+                interval: wanted.interval,
+                keys,
+                paths: match wanted.paths {
+                    topology::Paths::One => Paths::One,
+                    topology::Paths::Two => Paths::Two,
+                },
+            });
+        }
+    }
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Ok(NodeConfig {
+        node: map.node(),
+        nodes: u16::try_from(topology.nodes().len()).map_err(|error| wrong(&error))?,
+        links: topology.links().iter().map(|link| link.ends).collect(),
+        digest: topology.digest().0,
+        saes,
+        demand,
+        // A clock before 1970 shows as clock skew.
+        unix_time: since_1970.unwrap_or(Duration::ZERO),
+        accounts: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! One node of a network of QKD nodes, as a process runs it: the relay protocol of `network` with
+//! sockets, a clock and random bits.
+//!
+//! ```text
+//!   neighbour ══ TLS: messages ══ lines ──┐                  ┌── keys ── KME ══ 014, mTLS ══ SAE
+//!                                         ├── core (Node) ───┤
+//!   neighbour ══ TLS: blocks ══ quantum ──┘                  └── report ── status
+//! ```
+//! [`Running::start`] starts all of it on the present tokio runtime. `core` holds the node behind a
+//! lock; every input is one short call to it. `lines` keeps the connections to the neighbours,
+//! `quantum` models their QKD devices, `keys` is the store behind the KME of this node.
+//!
+//! Pools and keys are in memory only. A node that starts again begins without any.
+#![forbid(unsafe_code)]
+
+mod config;
+mod core;
+mod frame;
+mod keys;
+pub mod limits;
+mod lines;
+mod map;
+mod opening;
+mod passport;
+mod quantum;
+mod report;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use kme::{Kme, KmeConfig, SaeIdentity, StartError};
+use network::{ConfigError, LinkId, Node};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+pub use config::{Settings, SettingsError};
+pub use map::{Map, link_name, sae_of, sites};
+pub use passport::PASSPORT;
+pub use report::{AccountsReport, LinkReport, NodeReport, PairReport};
+pub use tls::{Identity, IdentityError};
+
+use config::node_config;
+use core::Core;
+use keys::NodeKeys;
+use lines::Lines;
+use opening::Purpose;
+use quantum::Devices;
+use tls::Tls;
+
+/// A running node. Dropping it stops it at once, like a crash.
+pub struct Running {
+    map: Arc<Map>,
+    core: Arc<Core>,
+    started: Instant,
+    /// A node without SAEs has no KME.
+    kme: Option<Kme>,
+    address: SocketAddr,
+    tasks: JoinSet<()>,
+}
+
+/// The reason why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// A setting contradicts the topology.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The protocol does not accept the topology.
+    #[error("the topology cannot be used: {0}")]
+    Network(#[from] ConfigError),
+    /// The address for neighbours is not free.
+    #[error(
+        "cannot listen for neighbours on {address}: {source}; fix: choose a free port of a local \
+         address"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The error of the system.
+        source: std::io::Error,
+    },
+    /// The KME does not start.
+    #[error(transparent)]
+    Kme(#[from] StartError),
+}
+
+impl Running {
+    /// Starts the node on the present tokio runtime. When it returns, its addresses are bound.
+    ///
+    /// # Errors
+    /// A setting, certificate or address is unusable. Nothing runs in that case.
+    pub async fn start(settings: Settings) -> Result<Self, NodeError> {
+        let map = Arc::new(settings.map()?);
+        let tls = Tls::load(&settings.identity, map.name())?;
+        let started = Instant::now();
+        let entropy = Box::new(|out: &mut [u8]| {
+            getrandom::fill(out).expect("the random source of the system works after its start");
+        });
+        let node = Node::new(node_config(&map)?, entropy)?;
+        let core = Arc::new(Core::new(node, Arc::clone(&map), started));
+        let address = settings.listen;
+        let not_bound = |source| NodeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(not_bound)?;
+        let address = listener.local_addr().map_err(not_bound)?;
+        let kme = start_kme(&settings, &map, &core).await?;
+        let leads = |(link, neighbour)| {
+            let supply = map.supply(link).filter(|_| map.leads(neighbour))?;
+            Some((link, supply))
+        };
+        let devices = Devices::new(map.own_links().filter_map(leads), settings.blocks_at_start);
+        let lines = Arc::new(Lines {
+            map: Arc::clone(&map),
+            core: Arc::clone(&core),
+            tls,
+            devices,
+        });
+        let mut tasks = JoinSet::new();
+        for (link, neighbour) in map
+            .own_links()
+            .filter(|(_, neighbour)| map.leads(*neighbour))
+        {
+            let Some(address) = settings.neighbours.get(map.neighbour_name(link)) else {
+                continue; // the check of the settings has refused this
+            };
+            for purpose in [Purpose::Messages, Purpose::Quantum] {
+                tasks.spawn(Arc::clone(&lines).connect(link, neighbour, *address, purpose));
+            }
+        }
+        tasks.spawn(lines.accept(listener));
+        let timer = Arc::clone(&core);
+        tasks.spawn(async move { timer.run_timer().await });
+        Ok(Self {
+            map,
+            core,
+            started,
+            kme,
+            address,
+            tasks,
+        })
+    }
+
+    /// The topology and the place of this node in it.
+    #[must_use]
+    pub fn map(&self) -> &Map {
+        &self.map
+    }
+
+    /// Address for neighbours.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Address for SAEs; `None` for a node that only relays.
+    #[must_use]
+    pub fn kme_address(&self) -> Option<SocketAddr> {
+        self.kme.as_ref().map(Kme::address)
+    }
+
+    /// Returns the present state.
+    #[must_use]
+    pub fn report(&self) -> NodeReport {
+        let requests = self.kme.as_ref().map_or(0, |kme| kme.requests().ok);
+        report::report(&self.map, &self.core, self.started.elapsed(), requests)
+    }
+
+    /// Ends the connections of a link for good. False: this node has no such link.
+    pub fn cut(&self, link: LinkId) -> bool {
+        self.core.cut(link)
+    }
+
+    /// Lets the requests of SAEs end (at most 2 s), then ends all connections.
+    pub async fn shutdown(mut self) {
+        if let Some(kme) = self.kme.take() {
+            kme.shutdown().await;
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+async fn start_kme(
+    settings: &Settings,
+    map: &Arc<Map>,
+    core: &Arc<Core>,
+) -> Result<Option<Kme>, StartError> {
+    let sae_ids: Vec<_> = map.own_saes().map(str::to_owned).collect();
+    if sae_ids.is_empty() {
+        return Ok(None);
+    }
+    let Identity { ca, cert, key } = settings.identity.clone();
+    let config = KmeConfig {
+        kme_id: map.name().to_owned(),
+        listen: settings.kme_listen,
+        ca,
+        cert,
+        key,
+        sae_ids,
+        identity: SaeIdentity::CommonName,
+    };
+    let keys = NodeKeys {
+        map: Arc::clone(map),
+        core: Arc::clone(core),
+    };
+    Kme::start(&config, Arc::new(keys)).await.map(Some)
+}
+
+#[cfg(test)]
+mod tests;

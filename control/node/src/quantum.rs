@@ -1,0 +1,209 @@
+//! The modelled quantum channel of a link. It stands for the two QKD devices at its ends.
+//!
+//! The end that leads draws each block of key from the random source of the system, at the rate of
+//! the link model, and hands it to the other end over a connection of its own. The other end
+//! confirms the block and uses it from then on; the end that leads uses it when the confirmation
+//! has come. The bits are as safe as that connection, hence their label `modelled`. Real devices
+//! would hand each block to both ends by themselves.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use network::supply::Supply;
+use network::{Block, Label, LinkId};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep_until, timeout};
+use zeroize::Zeroizing;
+
+use crate::core::Core;
+use crate::frame;
+use crate::limits::{BLOCK_LEN_MAX, CONFIRMATION, QUANTUM_PING, QUANTUM_SILENCE};
+
+/// Octets of number, epsilon and excess noise, which stand before the bits.
+const HEAD_LEN: usize = 24;
+
+/// The devices of the links that this node leads.
+pub(crate) struct Devices(BTreeMap<LinkId, Mutex<Device>>);
+
+/// The modelled devices of one link.
+struct Device {
+    supply: Supply,
+    /// Blocks that the link delivers at once, as if it had run before.
+    at_once: u32,
+    /// Time of the next block after these.
+    next_at: Instant,
+    /// Number of the next block.
+    number: u64,
+}
+
+impl Devices {
+    /// Creates the devices of these links.
+    pub(crate) fn new(links: impl Iterator<Item = (LinkId, Supply)>, blocks_at_start: u32) -> Self {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        // Numbers rise over restarts, too: 2^20 blocks fit into each second of the clock.
+        let number = since_1970.map_or(0, |time| time.as_secs() << 20);
+        let device = |supply: Supply| Device {
+            next_at: Instant::now() + supply.block_period,
+            at_once: blocks_at_start,
+            supply,
+            number,
+        };
+        let devices = links.map(|(link, supply)| (link, Mutex::new(device(supply))));
+        Self(devices.collect())
+    }
+}
+
+impl Device {
+    /// Leaves out the blocks that were due while there was no line.
+    fn resume(&mut self, now: Instant) {
+        let late = now.saturating_duration_since(self.next_at);
+        if !late.is_zero() {
+            let period = self.supply.block_period.as_nanos().max(1);
+            let missed = u64::try_from(late.as_nanos() / period + 1).unwrap_or(u64::MAX);
+            let missed = u32::try_from(missed).unwrap_or(u32::MAX);
+            self.next_at += self.supply.block_period.saturating_mul(missed);
+        }
+    }
+
+    /// Time of the next block.
+    fn due(&self, now: Instant) -> Instant {
+        match self.at_once {
+            0 => self.next_at,
+            _ => now,
+        }
+    }
+
+    /// Takes the block that is due: its description and its octets, or `None` if it has failed.
+    fn take(&mut self) -> io::Result<Option<(Block, Zeroizing<Vec<u8>>)>> {
+        let fails = match self.at_once.checked_sub(1) {
+            Some(left) => {
+                self.at_once = left;
+                false
+            }
+            None => {
+                self.next_at += self.supply.block_period;
+                chance()? < self.supply.block_loss
+            }
+        };
+        self.number += 1;
+        let len = (self.supply.block_bits / 8).min(BLOCK_LEN_MAX as u64) as usize;
+        if fails || len == 0 {
+            return Ok(None);
+        }
+        let mut bits = Zeroizing::new(vec![0; len]);
+        random(&mut bits)?;
+        let block = Block {
+            number: self.number,
+            label: Label::Modelled,
+            epsilon: self.supply.epsilon,
+            excess_noise: self.supply.excess_noise_snu,
+        };
+        Ok(Some((block, bits)))
+    }
+}
+
+/// The end that leads: draws blocks until the connection ends.
+pub(crate) async fn draw(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    core: &Core,
+    devices: &Devices,
+    link: LinkId,
+) -> io::Result<()> {
+    let device = devices.0.get(&link).ok_or(io::ErrorKind::NotFound)?;
+    let device = || device.lock().unwrap_or_else(PoisonError::into_inner);
+    device().resume(Instant::now());
+    loop {
+        let now = Instant::now();
+        let due = device().due(now);
+        sleep_until(due.min(now + QUANTUM_PING).into()).await;
+        let block = match due <= Instant::now() {
+            true => device().take()?,
+            false => None,
+        };
+        // An empty frame shows that this end lives.
+        let frame = block.as_ref().map(|(block, bits)| encode(block, bits));
+        let frame = frame.unwrap_or_default();
+        let exchange = async {
+            frame::send(&mut stream, &frame).await?;
+            frame::receive(&mut stream, size_of::<u64>()).await
+        };
+        let confirmed = timeout(CONFIRMATION, exchange)
+            .await
+            .map_err(|_| late())??;
+        let number = block.as_ref().map(|(block, _)| block.number.to_be_bytes());
+        if confirmed.as_slice() != number.as_ref().map_or(&[][..], |number| &number[..]) {
+            return Err(malformed());
+        }
+        if let Some((block, bits)) = block {
+            core.with(|node, now| node.on_block(now, link, block, &bits));
+        }
+    }
+}
+
+/// The other end: takes blocks until the connection ends.
+pub(crate) async fn follow(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    core: &Core,
+    link: LinkId,
+) -> io::Result<()> {
+    loop {
+        let receiving = frame::receive(&mut stream, HEAD_LEN + BLOCK_LEN_MAX);
+        let frame = timeout(QUANTUM_SILENCE, receiving)
+            .await
+            .map_err(|_| late())??;
+        if frame.is_empty() {
+            frame::send(&mut stream, &[]).await?;
+            continue;
+        }
+        let (block, bits) = decode(&frame).ok_or_else(malformed)?;
+        frame::send(&mut stream, &block.number.to_be_bytes()).await?;
+        core.with(|node, now| node.on_block(now, link, block, bits));
+    }
+}
+
+fn encode(block: &Block, bits: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut frame = Zeroizing::new(Vec::with_capacity(HEAD_LEN + bits.len()));
+    frame.extend_from_slice(&block.number.to_be_bytes());
+    frame.extend_from_slice(&block.epsilon.to_be_bytes());
+    frame.extend_from_slice(&block.excess_noise.to_be_bytes());
+    frame.extend_from_slice(bits);
+    frame
+}
+
+fn decode(frame: &[u8]) -> Option<(Block, &[u8])> {
+    let (number, rest) = frame.split_first_chunk()?;
+    let (epsilon, rest) = rest.split_first_chunk()?;
+    let (excess_noise, bits) = rest.split_first_chunk()?;
+    let block = Block {
+        number: u64::from_be_bytes(*number),
+        label: Label::Modelled,
+        epsilon: f64::from_be_bytes(*epsilon),
+        excess_noise: f64::from_be_bytes(*excess_noise),
+    };
+    Some((block, bits))
+}
+
+/// Returns a random number from 0 to 1.
+fn chance() -> io::Result<f64> {
+    let mut octets = [0; 4];
+    random(&mut octets)?;
+    Ok(f64::from(u32::from_be_bytes(octets)) / f64::from(u32::MAX))
+}
+
+fn random(out: &mut [u8]) -> io::Result<()> {
+    getrandom::fill(out).map_err(io::Error::other)
+}
+
+fn late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the neighbour is silent")
+}
+
+fn malformed() -> io::Error {
+    let text = "malformed frame on a quantum channel; fix: install one release on both nodes";
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+use std::time::{Duration, Instant};
+
+use network::LinkId;
+use network::supply::Supply;
+
+use super::{Devices, decode, encode};
+
+const PERIOD: Duration = Duration::from_secs(10);
+
+fn supply(block_loss: f64) -> Supply {
+    Supply {
+        block_bits: 8007,
+        block_period: PERIOD,
+        block_loss,
+        epsilon: 1e-10,
+        excess_noise_snu: 0.01,
+        no_key: None,
+    }
+}
+
+fn device(blocks_at_start: u32, block_loss: f64) -> super::Device {
+    let links = [(LinkId(3), supply(block_loss))].into_iter();
+    let device = Devices::new(links, blocks_at_start).0.remove(&LinkId(3));
+    device.unwrap().into_inner().unwrap()
+}
+
+#[test]
+fn blocks_at_the_start_come_at_once_then_one_each_period_with_rising_numbers() {
+    let mut device = device(2, 0.0);
+    let now = Instant::now();
+    assert_eq!((device.due(now), device.at_once), (now, 2));
+    let (first, bits) = device.take().unwrap().unwrap();
+    assert_eq!(bits.len(), 1000, "whole octets");
+    assert_eq!((first.epsilon, first.excess_noise), (1e-10, 0.01));
+    let (second, other_bits) = device.take().unwrap().unwrap();
+    assert!(second.number > first.number && bits != other_bits);
+    let due = device.due(now);
+    assert!(due > now + PERIOD / 2);
+    device.take().unwrap();
+    assert_eq!(device.due(now), due + PERIOD);
+}
+
+#[test]
+fn blocks_that_were_due_without_a_line_are_lost_and_the_pace_stays() {
+    let mut device = device(0, 0.0);
+    let due = device.due(Instant::now());
+    device.resume(due - PERIOD / 2);
+    assert_eq!(device.due(due), due);
+    device.resume(due + PERIOD * 5 / 2);
+    assert_eq!(device.due(due), due + PERIOD * 3);
+}
+
+#[test]
+fn a_block_that_fails_gives_no_bits_but_takes_its_time_and_its_number() {
+    let mut device = device(0, 1.0);
+    let (number, due) = (device.number, device.next_at);
+    // The chance that the highest random number occurs is 1 in 4 billion.
+    assert!(device.take().unwrap().is_none());
+    assert_eq!((device.number, device.next_at), (number + 1, due + PERIOD));
+}
+
+#[test]
+fn a_block_survives_its_octets() {
+    let (block, bits) = device(1, 0.0).take().unwrap().unwrap();
+    let frame = encode(&block, &bits);
+    assert_eq!(decode(&frame), Some((block, bits.as_slice())));
+    assert_eq!(decode(&frame[..23]), None);
+}

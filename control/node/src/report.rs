@@ -1,0 +1,201 @@
+//! The state of a node as JSON, for the status socket. It holds no key.
+
+use std::time::Duration;
+
+use network::{Accounts, LinkStatus, PairStatus, Status};
+use serde::{Deserialize, Serialize};
+
+use crate::core::Core;
+use crate::map::Map;
+
+/// A node at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeReport {
+    /// Name of the node.
+    pub node: String,
+    /// Name of the topology.
+    pub topology: String,
+    /// Its hash, in hex.
+    pub digest: String,
+    /// Random at each start, in hex.
+    pub run: String,
+    /// Time since the start.
+    pub uptime_s: f64,
+    /// Its links.
+    pub links: Vec<LinkReport>,
+    /// The ordered pairs whose keys it draws.
+    pub pairs: Vec<PairReport>,
+    /// Keys that wait here for their target SAEs.
+    pub keys_held: usize,
+    /// Names of the nodes that a path leads to.
+    pub reachable: Vec<String>,
+    /// Requests of SAEs that this node has fulfilled.
+    pub requests: u64,
+}
+
+/// One link of the node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LinkReport {
+    /// Number of the link in the topology.
+    pub link: u16,
+    /// Name of the link: its ends.
+    pub name: String,
+    /// Name of the node at its other end.
+    pub neighbour: String,
+    /// `up`, `down`, or `cut` by order.
+    pub state: String,
+    /// Mean rate of the modelled channel.
+    pub rate_bit_s: f64,
+    /// Bits that this node can still use for keys to the neighbour.
+    pub usable_bits: u64,
+    /// Messages dropped for a wrong tag.
+    pub forged: u64,
+    /// Where the link's bits have gone.
+    pub accounts: AccountsReport,
+}
+
+/// The accounts of one end of a link, in bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountsReport {
+    /// Taken in from the QKD devices.
+    pub bits_in: u64,
+    /// Used to encrypt keys.
+    pub relayed: u64,
+    /// Used to authenticate messages.
+    pub authentication: u64,
+    /// Given up.
+    pub voided: u64,
+    /// Still in the pool.
+    pub left: u64,
+    /// Lost by a restart of either end.
+    pub lost_in_crash: u64,
+}
+
+/// One ordered pair.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PairReport {
+    /// The SAE that calls `enc_keys`.
+    pub initiator: String,
+    /// The SAE that calls `dec_keys`.
+    pub target: String,
+    /// Name of the target's node.
+    pub to: String,
+    /// Keys ready.
+    pub stock: usize,
+    /// Keys delivered by `enc_keys`.
+    pub delivered: u64,
+    /// Keys voided.
+    pub voided: u64,
+    /// Names of the nodes of the last path, or of the last two.
+    pub paths: Vec<Vec<String>>,
+    /// Time from the last batch to its ACK.
+    pub latency_ms: Option<f64>,
+    /// The reason if the stock is empty.
+    pub without_keys: Option<String>,
+}
+
+impl AccountsReport {
+    /// Returns the accounts of a link whose other end has crashed: with its pool, what is left here
+    /// is lost.
+    #[must_use]
+    pub fn after_crash(self) -> Self {
+        Accounts::from(self).after_crash().into()
+    }
+
+    /// True if every bit has gone somewhere.
+    #[must_use]
+    pub fn close(self) -> bool {
+        Accounts::from(self).close()
+    }
+}
+
+impl From<Accounts> for AccountsReport {
+    fn from(accounts: Accounts) -> Self {
+        let Accounts {
+            bits_in,
+            relayed,
+            authentication,
+            voided,
+            left,
+            lost_in_crash,
+        } = accounts;
+        Self {
+            bits_in,
+            relayed,
+            authentication,
+            voided,
+            left,
+            lost_in_crash,
+        }
+    }
+}
+
+impl From<AccountsReport> for Accounts {
+    fn from(report: AccountsReport) -> Self {
+        let AccountsReport {
+            bits_in,
+            relayed,
+            authentication,
+            voided,
+            left,
+            lost_in_crash,
+        } = report;
+        Self {
+            bits_in,
+            relayed,
+            authentication,
+            voided,
+            left,
+            lost_in_crash,
+        }
+    }
+}
+
+/// Builds the report of a node.
+pub(crate) fn report(map: &Map, core: &Core, uptime: Duration, requests: u64) -> NodeReport {
+    let status: Status = core.with(|node, _| node.status());
+    let names = |nodes: &[network::NodeId]| -> Vec<String> {
+        nodes
+            .iter()
+            .map(|node| map.node_name(*node).to_owned())
+            .collect()
+    };
+    let link = |link: &LinkStatus| LinkReport {
+        link: link.link.0,
+        name: map.link_name(link.link),
+        neighbour: map.node_name(link.neighbour).to_owned(),
+        state: match (core.is_cut(link.link), link.up) {
+            (true, _) => "cut",
+            (false, true) => "up",
+            (false, false) => "down",
+        }
+        .to_owned(),
+        rate_bit_s: map.supply(link.link).map_or(0.0, |supply| supply.bit_s()),
+        usable_bits: link.usable_bits,
+        forged: link.forged,
+        accounts: link.accounts.into(),
+    };
+    let pair = |pair: &PairStatus| PairReport {
+        initiator: pair.initiator.to_string(),
+        target: pair.target.to_string(),
+        to: map.node_of(pair.target.as_str()).unwrap_or("?").to_owned(),
+        stock: pair.stock,
+        delivered: pair.delivered,
+        voided: pair.voided,
+        paths: pair.paths.iter().map(|path| names(path)).collect(),
+        latency_ms: pair.latency.map(|latency| latency.as_secs_f64() * 1e3),
+        without_keys: pair.without_keys.map(|reason| reason.to_string()),
+    };
+    NodeReport {
+        node: map.name().to_owned(),
+        topology: map.topology().name().to_owned(),
+        digest: map.topology().digest().to_string(),
+        run: format!("{:016x}", status.run),
+        uptime_s: uptime.as_secs_f64(),
+        links: status.links.iter().map(link).collect(),
+        pairs: status.pairs.iter().map(pair).collect(),
+        keys_held: status.keys_held,
+        reachable: names(&status.reachable),
+        requests,
+    }
+}
