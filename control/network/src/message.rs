@@ -39,7 +39,7 @@ pub(crate) enum Message<'a> {
     OtherVersion(u16),
     /// The neighbour lives.
     Ping,
-    /// Blocks that the neighbour has.
+    /// Blocks that the neighbour has: all in the first HAVE on a connection, then each new one.
     Have(Vec<u64>),
     /// The link state of some node.
     State(State),

@@ -14,7 +14,7 @@ use crate::id::{LinkId, NodeId};
 use crate::key::{Key, KeyId};
 use crate::keys::Keys;
 use crate::limits;
-use crate::link::{Link, Opened};
+use crate::link::{Connection, Link, Opened};
 use crate::message::{self, Ack, Body, Course, Hello, Level, Message, Relay, Sealed, Share, State};
 use crate::origin::{Acked, Origin, Pair};
 use crate::passport::Hop;
@@ -100,7 +100,7 @@ impl Node {
             self.record(Record::BlockIn { link, block, bits });
         }
         match taken {
-            Ok(()) => self.send(now, link, message::have(&[number])),
+            Ok(()) => self.send_have(now, link, number),
             Err(NotTaken::Full) => self.event(Event::PoolFull { link, number }),
             Err(NotTaken::Refused) => self.event(Event::BlockRefused { link, number }),
         }
@@ -128,30 +128,24 @@ impl Node {
         let Some(end) = self.links.get_mut(&link) else {
             return;
         };
-        if !end.is_up() && !end.is_greeting() {
-            return;
-        }
         end.heard(now);
-        let done = match Message::parse(octets) {
-            Ok(Message::OtherVersion(theirs)) => Err(Closed::Version { theirs }),
-            Ok(Message::Hello(hello)) => self.on_hello(now, link, &hello),
-            Ok(_) if end.is_greeting() => Err(Closed::Malformed),
-            Ok(Message::Ping) => Ok(()),
-            Ok(Message::Have(numbers)) => {
-                for number in numbers {
-                    end.pool.on_have(number);
-                }
+        let done = match (end.connection, Message::parse(octets)) {
+            (Connection::Down, _) => return,
+            (_, Ok(Message::OtherVersion(theirs))) => Err(Closed::Version { theirs }),
+            (_, Ok(Message::Hello(hello))) => self.on_hello(now, link, &hello),
+            (Connection::Listing | Connection::Up, Ok(Message::Have(numbers))) => {
+                self.on_have(now, link, &numbers);
                 Ok(())
             }
-            Ok(Message::State(state)) => {
-                self.on_state(now, link, state);
+            (Connection::Up, Ok(Message::Ping)) => Ok(()),
+            (Connection::Up, Ok(Message::State(state))) => {
+                self.on_state(now, link, &state);
                 Ok(())
             }
-            Ok(Message::Sealed(sealed)) => {
-                self.on_sealed(now, link, sealed);
-                Ok(())
+            (Connection::Up, Ok(Message::Sealed(sealed))) => self.on_sealed(now, link, sealed),
+            (Connection::Greeting | Connection::Listing, Ok(_)) | (_, Err(_)) => {
+                Err(Closed::Malformed)
             }
-            Err(_) => Err(Closed::Malformed),
         };
         if let Err(reason) = done {
             self.close(link, reason);
@@ -306,6 +300,17 @@ impl Node {
         }
     }
 
+    /// Reports a block to the neighbour. One that comes before the list of blocks is in the list.
+    fn send_have(&mut self, now: Duration, link: LinkId, number: u64) {
+        if let Some(end) = self.links.get_mut(&link)
+            && matches!(end.connection, Connection::Listing | Connection::Up)
+        {
+            end.sent(now);
+            let octets = message::have(&[number]);
+            self.actions.push_back(Action::Send { link, octets });
+        }
+    }
+
     fn close(&mut self, link: LinkId, reason: Closed) {
         self.actions.push_back(Action::Close { link, reason });
         self.disconnected(link);
@@ -339,7 +344,7 @@ impl Node {
         let greeted = end.on_hello(&ours, theirs)?;
         let (neighbour, accounts) = (end.neighbour, end.pool.accounts());
         let have = message::have(&end.pool.numbers());
-        self.event(Event::LinkUp { link, neighbour });
+        self.actions.push_back(Action::Send { link, octets: have });
         if let Some(bits) = greeted.restarted {
             self.event(Event::NeighbourRestarted { link, bits });
             self.record(Record::Accounts { link, accounts });
@@ -351,17 +356,27 @@ impl Node {
                 skew_ms,
             });
         }
-        self.send(now, link, have);
-        for state in self.states.all(now) {
-            self.send(now, link, message::state(&state));
-        }
         Ok(())
     }
 
-    fn on_state(&mut self, now: Duration, link: LinkId, state: State) {
-        match self.states.on_state(now, &self.sites, &state) {
-            News::New => self.flood(now, &state, Some(link)),
-            News::Old => {}
+    fn on_have(&mut self, now: Duration, link: LinkId, numbers: &[u64]) {
+        let Some(end) = self.links.get_mut(&link) else {
+            return;
+        };
+        if end.on_have(numbers) {
+            let neighbour = end.neighbour;
+            self.event(Event::LinkUp { link, neighbour });
+            for state in self.states.all(now) {
+                self.send(now, link, message::state(&state));
+            }
+        }
+    }
+
+    fn on_state(&mut self, now: Duration, link: LinkId, state: &State) {
+        match self.states.on_state(now, &self.sites, state) {
+            News::New => self.flood(now, state, Some(link)),
+            News::Known => {}
+            News::Older(newer) => self.send(now, link, message::state(&newer)),
             News::Outdated => self.tell = true,
         }
     }
@@ -374,16 +389,13 @@ impl Node {
         }
     }
 
-    fn on_sealed(&mut self, now: Duration, link: LinkId, sealed: Sealed<'_>) {
+    fn on_sealed(&mut self, now: Duration, link: LinkId, sealed: Sealed<'_>) -> Result<(), Closed> {
         let Some(end) = self.links.get_mut(&link) else {
-            return;
+            return Ok(());
         };
         let Some(opened) = end.open(&sealed) else {
             end.forged += 1;
-            if end.forged.is_power_of_two() {
-                self.event(Event::Forged { link });
-            }
-            return;
+            return Err(Closed::Forged);
         };
         let Sealed { course, body, .. } = sealed;
         let forth = matches!(body, Body::Relay(_) | Body::Void(_));
@@ -395,7 +407,7 @@ impl Node {
         let neighbour = self.links.get(&link).map(|end| (link, end.neighbour));
         let here = course.route.nodes.get(course.position) == Some(&self.sites.here);
         if came != neighbour || !here {
-            return;
+            return Err(Closed::Malformed);
         }
         match body {
             Body::Relay(relay) => self.on_relay(now, link, course, relay, opened),
@@ -406,6 +418,7 @@ impl Node {
             }
             back @ (Body::Ack(_) | Body::Nack { .. }) => self.pass_back(now, &course, &back),
         }
+        Ok(())
     }
 
     /// A batch came: it goes on, or it is for an SAE here.

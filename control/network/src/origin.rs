@@ -36,6 +36,8 @@ pub(crate) struct Pair {
     pub(crate) paths: Paths,
     /// Keys of a full stock.
     full: usize,
+    /// Keys of one switch.
+    few: usize,
     stock: VecDeque<Stocked>,
     attempt: Attempt,
     pause: Duration,
@@ -303,6 +305,7 @@ impl Pair {
             far: sites.ends(id).1,
             paths: demand.paths,
             full: demand.stock(),
+            few: usize::from(demand.keys),
             stock: VecDeque::new(),
             attempt: Attempt::Pause(Duration::ZERO),
             pause: limits::RETRY,
@@ -330,14 +333,19 @@ impl Pair {
         }
     }
 
-    /// Keys of the next batch: none while more than half the stock is there.
+    /// Keys of the next batch: none while more than half the stock is there, and few after a batch
+    /// that was voided, so that attempts in vain cost little.
     fn missing(&self) -> usize {
         let missing = self.full.saturating_sub(self.stock.len());
         if 2 * missing < self.full {
-            0
-        } else {
-            missing.min(limits::BATCH_KEYS_MAX)
+            return 0;
         }
+        let most = if self.pause > limits::RETRY {
+            self.few
+        } else {
+            limits::BATCH_KEYS_MAX
+        };
+        missing.min(most)
     }
 
     fn wants(&self, now: Duration) -> Option<usize> {

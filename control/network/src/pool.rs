@@ -193,6 +193,21 @@ impl Pool {
         numbers.into_iter().collect()
     }
 
+    /// These are all blocks that the neighbour has. What it has lost or used up is voided, so that
+    /// both ends are in step, even after one of them was told wrong numbers.
+    pub(crate) fn on_list(&mut self, numbers: &[u64]) {
+        let numbers: BTreeSet<_> = numbers.iter().collect();
+        let mut voided = 0;
+        for halves in [&mut self.tx, &mut self.rx] {
+            halves.retain(|half| {
+                let there = numbers.contains(&half.block.number);
+                voided += if there { 0 } else { half.left() };
+                there
+            });
+        }
+        self.accounts.voided += bit(voided);
+    }
+
     /// The neighbour has this block. Its numbers rise, so it will never have what it has left out.
     pub(crate) fn on_have(&mut self, number: u64) {
         if self.shared >= Some(number) {
