@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use gcm::Engine;
 use port::mem::{Mem, MemConfig, MemPort, pair_with};
-use port::{Burst, Port};
 use rekey::{Action, Step};
 use secy::{
     Protection, RxConfig, RxSa, RxScs, SaId, Sak, Salt, Suite, TxSa, TxSc, TxScConfig,
@@ -32,6 +31,8 @@ use crate::saks::{SakNo, Saks};
 pub(crate) struct Fleet {
     pub(crate) crew: Vec<Member>,
     pending: Vec<Pending>,
+    /// A worker has published since the last look at the counters.
+    published: bool,
     suite: Suite,
     engine: Engine,
     first_pn: Pn,
@@ -50,6 +51,12 @@ pub(crate) struct Member {
     pub(crate) line: MemPort,
     /// Time of its next poll.
     pub(crate) poll_at: Option<Duration>,
+    /// Rekey frames for the driver: published, and received by it.
+    in_control: u64,
+    taken: u64,
+    /// Published: the rx SAs under which a frame has arrived; the tx SA and its next PN.
+    rx_used: Vec<SaId>,
+    next_pn: Option<(SaId, Pn)>,
     /// The SAs that it holds according to its acknowledgements.
     pub(crate) tx: Option<TxNow>,
     pub(crate) rx: BTreeMap<(Sci, u8), (SaId, SakNo)>,
@@ -57,6 +64,14 @@ pub(crate) struct Member {
     ordered: u64,
     /// Orders not acknowledged yet, by ticket.
     orders: VecDeque<(u64, Order)>,
+}
+
+/// The published counters of all workers: the rx SAs under which a frame has arrived; the tx SA and
+/// its highest next PN.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) rx: Vec<SaId>,
+    pub(crate) tx: Option<(SaId, Pn)>,
 }
 
 /// The tx SA of a worker.
@@ -108,6 +123,7 @@ impl Fleet {
         Ok(Self {
             crew,
             pending: Vec::new(),
+            published: false,
             suite: config.suite,
             engine: config.engine,
             first_pn: config.first_pn,
@@ -117,9 +133,10 @@ impl Fleet {
 
     /// Returns the next rekey frame from the line.
     pub(crate) fn receive(&mut self) -> Option<ControlFrame> {
-        self.crew
-            .iter_mut()
-            .find_map(|member| member.control.recv())
+        let mut crew = self.crew.iter_mut();
+        let member = crew.find(|member| member.in_control > member.taken)?;
+        member.taken += 1;
+        member.control.recv()
     }
 
     /// Sends a rekey frame to the line through the first worker.
@@ -242,20 +259,36 @@ impl Fleet {
             .collect()
     }
 
-    /// Reads the counters: the rx SAs under which a frame has arrived; the tx SA and its next PN.
-    pub(crate) fn look(&self) -> (Vec<SaId>, Option<(SaId, Pn)>) {
-        let (mut rx, mut tx) = (Vec::new(), None::<(SaId, Pn)>);
+    /// A worker publishes its counters and SAs.
+    pub(crate) fn publish(&mut self, worker: usize) -> StatsSnapshot {
+        self.published = true;
+        let member = &mut self.crew[worker];
+        let numbers = member.numbers();
+        member.in_control = numbers.worker.in_control;
+        let used = numbers.rx_sas.iter().filter(|sa| sa.in_pkts_ok > 0);
+        member.rx_used = used.map(|sa| sa.id).collect();
+        member.next_pn = numbers.tx_sa.zip(numbers.next_pn);
+        numbers
+    }
+
+    /// Reads the published counters. `None` if no SA is in use. The rx SAs are left out if no
+    /// worker has published since the last look: the protocol knows them.
+    pub(crate) fn look(&mut self) -> Option<Seen> {
+        let mut crew = self.crew.iter();
+        let in_use = crew.any(|member| !member.rx_used.is_empty() || member.next_pn.is_some());
+        let mut seen = Seen::default();
+        let fresh = std::mem::take(&mut self.published);
         for member in &self.crew {
-            let stats = member.stats.snapshot();
-            let used = stats.rx_sas.iter().filter(|sa| sa.in_pkts_ok > 0);
-            rx.extend(used.map(|sa| sa.id));
-            if let (Some(id), Some(pn)) = (stats.tx_sa, stats.next_pn) {
-                tx = Some(tx.map_or((id, pn), |(before, highest)| {
+            if fresh {
+                seen.rx.extend(&member.rx_used);
+            }
+            if let Some((id, pn)) = member.next_pn {
+                seen.tx = Some(seen.tx.map_or((id, pn), |(before, highest)| {
                     (before.max(id), highest.max(pn))
                 }));
             }
         }
-        (rx, tx)
+        in_use.then_some(seen)
     }
 
     /// True if every worker can receive under this SA.
@@ -272,6 +305,7 @@ fn mem(capacity: usize) -> (Mem, Mem) {
         capacity,
         mtu: MTU + OVERHEAD_MAX,
         pool_frames: POOL_FRAMES,
+        bell: false,
     })
 }
 
@@ -319,6 +353,10 @@ impl Member {
             host: open(host)?,
             line: open(line)?,
             poll_at: None,
+            in_control: 0,
+            taken: 0,
+            rx_used: Vec::new(),
+            next_pn: None,
             tx: None,
             rx: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -383,17 +421,5 @@ impl Member {
     pub(crate) fn numbers(&mut self) -> StatsSnapshot {
         self.worker.publish();
         self.stats.snapshot()
-    }
-}
-
-/// Takes all frames that have left a port.
-pub(crate) fn drain(port: &mut MemPort, mut each: impl FnMut(&[u8])) {
-    let mut burst = Burst::new();
-    loop {
-        port.rx_burst(&mut burst);
-        if burst.is_empty() {
-            return;
-        }
-        burst.drain(..).for_each(|frame| each(frame.bytes()));
     }
 }

@@ -1,6 +1,7 @@
 //! Two ends, their KMEs and the line between them, under a virtual clock. One thread, one seed.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rekey::{KeyFailure, QkdKey, Rekey};
@@ -31,7 +32,7 @@ pub(crate) enum Item {
     /// The line delivers a frame.
     Arrive {
         to: usize,
-        frame: Vec<u8>,
+        frame: Rc<[u8]>,
     },
     /// A worker polls.
     Poll {
@@ -87,7 +88,7 @@ pub(crate) enum Item {
     TwinGoes,
     /// The twin receives a rekey frame.
     TwinHears {
-        frame: Vec<u8>,
+        frame: Rc<[u8]>,
     },
     /// A test changes an end without the knowledge of the protocol.
     Plant {
@@ -106,7 +107,7 @@ pub(crate) struct World {
     pub(crate) ends: [End; 2],
     pub(crate) kmes: Kmes,
     pub(crate) saks: Saks,
-    pub(crate) recorded: Vec<(usize, Vec<u8>)>,
+    pub(crate) recorded: Vec<(usize, Rc<[u8]>)>,
     pub(crate) check: Check,
     pub(crate) trace: Trace,
     pub(crate) tally: Tally,
@@ -175,8 +176,8 @@ impl World {
         let mut spins = 0;
         loop {
             let due = self.items.first_key_value().map(|((at, _), _)| *at);
-            let wakes = self.ends.iter().map(|end| end.process.as_ref()?.wake());
-            let twin = self.twin.as_ref().and_then(Twin::wake);
+            let wakes = self.ends.iter().map(|end| end.process.as_ref()?.wake);
+            let twin = self.twin.as_ref().and_then(|twin| twin.wake);
             let Some(next) = wakes.chain([due, twin]).flatten().min() else {
                 break;
             };
@@ -221,16 +222,14 @@ impl World {
     }
 
     fn wake(&mut self) -> Result<(), String> {
-        let twin = self.twin.as_ref().and_then(Twin::wake);
+        let twin = self.twin.as_ref().and_then(|twin| twin.wake);
         if twin.is_some_and(|at| at <= self.now) {
             self.with_twin(|rekey, now| rekey.on_time(now));
         }
         for side in 0..2 {
             let process = self.ends[side].process.as_ref();
-            if process
-                .and_then(crate::end::Process::wake)
-                .is_some_and(|at| at <= self.now)
-            {
+            let wake = process.and_then(|process| process.wake);
+            if wake.is_some_and(|at| at <= self.now) {
                 self.with(side, |rekey, now| rekey.on_time(now))?;
             }
         }
@@ -301,6 +300,7 @@ impl World {
             .pick(&[800_000, 950_000, 1_000_000, 1_050_000, 1_200_000]);
         if let Some(process) = &mut self.ends[side].process {
             process.clock.jump(self.now, ahead, rate);
+            process.set_wake();
             self.tally.jumps += 1;
             let told = || format!("its clock jumps by {ahead:?}, and runs at {rate} ppm");
             self.trace.text(self.now, side, told);
@@ -334,6 +334,7 @@ impl World {
         for end in &mut self.ends {
             if let Some(process) = &mut end.process {
                 process.clock.fix(self.now);
+                process.set_wake();
             }
         }
         self.kmes.refill()

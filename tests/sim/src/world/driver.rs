@@ -46,6 +46,7 @@ impl World {
             rekey,
             fleet,
             clock: Clock::started(self.now),
+            wake: None,
             driver_called: false,
         });
         let run = end.run;
@@ -113,6 +114,9 @@ impl World {
             && let Some(action) = process.rekey.poll_action()
         {
             self.act(side, action)?;
+        }
+        if let Some(process) = &mut self.ends[side].process {
+            process.set_wake();
         }
         Ok(())
     }
@@ -196,16 +200,18 @@ impl World {
         let run = self.ends[side].run;
         self.after(STATS_EVERY, Item::Look { side, run });
         self.acknowledge(side)?;
-        let Some(process) = &self.ends[side].process else {
+        let Some(process) = &mut self.ends[side].process else {
             return Ok(());
         };
-        let (rx, tx) = process.fleet.look();
-        for id in rx {
-            self.with(side, |rekey, now| rekey.on_rx_used(now, id))?;
-        }
-        if let Some((id, pn)) = tx {
-            self.with(side, |rekey, now| rekey.on_tx_pn(now, id, pn))?;
-        }
-        Ok(())
+        let Some(seen) = process.fleet.look() else {
+            return Ok(());
+        };
+        self.with(side, |rekey, now| {
+            seen.rx.into_iter().for_each(|id| rekey.on_rx_used(now, id));
+            match seen.tx {
+                Some((id, pn)) => rekey.on_tx_pn(now, id, pn),
+                None => rekey.on_time(now),
+            }
+        })
     }
 }

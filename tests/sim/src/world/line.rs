@@ -1,13 +1,13 @@
 //! The line with its faults, the adversary on it, and the workers at both ends of it.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use port::Port;
+use port::{BURST_MAX, Burst, Port};
 use wire::{ETHERTYPE_MACSEC, MACS_LEN, SecTag};
 
 use super::{Item, World};
 use crate::check::{Sealed, count};
-use crate::fleet::drain;
 use crate::limits::{FLOOD, RECORDED, STALL_MAX};
 
 impl World {
@@ -38,7 +38,8 @@ impl World {
 
     /// Polls a worker until it has no work left, and publishes its counters.
     pub(crate) fn poll(&mut self, side: usize, worker: usize) -> Result<(), String> {
-        let mut black = Vec::new();
+        let mut burst = Burst::new();
+        let mut changed = false;
         loop {
             let Some(process) = &mut self.ends[side].process else {
                 return Ok(());
@@ -50,6 +51,7 @@ impl World {
             while let Some(process) = &mut self.ends[side].process
                 && let Some(order) = process.fleet.crew[worker].settled()?
             {
+                changed = true;
                 self.check.keys.carried_out(order, side, &self.ends)?;
             }
             let Some(process) = &mut self.ends[side].process else {
@@ -57,37 +59,49 @@ impl World {
             };
             let member = &mut process.fleet.crew[worker];
             let (tx, stopping) = (member.tx, member.stopping());
-            black.clear();
-            drain(&mut member.line, |frame| black.push(frame.to_vec()));
-            let (now, check, trace) = (self.now, &mut self.check, &mut self.trace);
-            let mut result = Ok(());
-            drain(&mut member.host, |frame| {
-                trace.octets(now, b'r', side, frame);
-                if result.is_ok() {
-                    result = check.red.received(side, frame);
+            while moved > 0 {
+                member.host.rx_burst(&mut burst);
+                if burst.is_empty() {
+                    break;
                 }
-            });
-            result?;
-            for frame in black.drain(..) {
-                let sealed = Sealed {
-                    side,
-                    worker,
-                    tx,
-                    stopping,
-                    frame: &frame,
-                };
-                self.check
-                    .black(self.now, &sealed, &self.ends, &self.plan)?;
-                self.transmit(side, worker, frame);
+                for frame in burst.drain(..) {
+                    self.trace.octets(self.now, b'r', side, frame.bytes());
+                    self.check.red.received(side, frame.bytes())?;
+                }
             }
-            if moved == 0 {
+            while moved > 0 {
+                let Some(process) = &mut self.ends[side].process else {
+                    return Ok(());
+                };
+                process.fleet.crew[worker].line.rx_burst(&mut burst);
+                if burst.is_empty() {
+                    break;
+                }
+                for frame in burst.drain(..) {
+                    let sealed = Sealed {
+                        side,
+                        worker,
+                        tx,
+                        stopping,
+                        frame: frame.bytes(),
+                    };
+                    self.check
+                        .black(self.now, &sealed, &self.ends, &self.plan)?;
+                    self.transmit(side, worker, frame.bytes());
+                }
+            }
+            changed |= moved > 0;
+            // Less than a burst: nothing is left.
+            if moved < BURST_MAX {
                 break;
             }
         }
         let Some(process) = &mut self.ends[side].process else {
             return Ok(());
         };
-        count::worker(&process.fleet.crew[worker].numbers())?;
+        if changed {
+            count::worker(&process.fleet.publish(worker))?;
+        }
         if !process.driver_called {
             process.driver_called = true;
             let run = self.ends[side].run;
@@ -98,8 +112,9 @@ impl World {
     }
 
     /// Sends a frame from an end to the line.
-    pub(crate) fn transmit(&mut self, side: usize, worker: usize, frame: Vec<u8>) {
-        self.trace.octets(self.now, b'b', side, &frame);
+    pub(crate) fn transmit(&mut self, side: usize, worker: usize, frame: &[u8]) {
+        self.trace.octets(self.now, b'b', side, frame);
+        let frame: Rc<[u8]> = frame.into();
         self.tally.black += 1;
         let copies = 1 + usize::from(self.rng.permille(self.plan.doubled));
         let cut = self.plan.partition.is_some_and(|(from, to)| {
@@ -181,7 +196,8 @@ impl World {
             return;
         }
         let rng = &mut self.rng;
-        let (from, mut frame) = self.recorded[rng.below(self.recorded.len())].clone();
+        let (from, frame) = &self.recorded[rng.below(self.recorded.len())];
+        let (from, mut frame) = (*from, frame.to_vec());
         let mut to = 1 - from;
         let mut copies = 1;
         match rng.below(12) {
@@ -212,6 +228,7 @@ impl World {
             false => Duration::ZERO,
         };
         self.tally.injected += copies;
+        let frame: Rc<[u8]> = frame.into();
         for _ in 1..copies {
             let frame = frame.clone();
             self.after(delay, Item::Arrive { to, frame });
