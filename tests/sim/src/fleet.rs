@@ -237,6 +237,9 @@ impl Fleet {
 
     /// Returns the orders that all workers have acknowledged since the last call.
     pub(crate) fn acknowledged(&mut self) -> Vec<Step> {
+        if self.pending.is_empty() {
+            return Vec::new();
+        }
         for member in &mut self.crew {
             member.post_waiting();
         }
@@ -260,15 +263,21 @@ impl Fleet {
     }
 
     /// A worker publishes its counters and SAs.
-    pub(crate) fn publish(&mut self, worker: usize) -> StatsSnapshot {
+    pub(crate) fn publish(&mut self, worker: usize) -> &StatsSnapshot {
         self.published = true;
         let member = &mut self.crew[worker];
-        let numbers = member.numbers();
+        let numbers = member.worker.publish();
         member.in_control = numbers.worker.in_control;
         let used = numbers.rx_sas.iter().filter(|sa| sa.in_pkts_ok > 0);
-        member.rx_used = used.map(|sa| sa.id).collect();
+        member.rx_used.clear();
+        member.rx_used.extend(used.map(|sa| sa.id));
         member.next_pn = numbers.tx_sa.zip(numbers.next_pn);
         numbers
+    }
+
+    /// True if a worker has published since the last look.
+    pub(crate) const fn fresh(&self) -> bool {
+        self.published
     }
 
     /// Reads the published counters. `None` if no SA is in use. The rx SAs are left out if no
@@ -415,11 +424,5 @@ impl Member {
             Order::RetireTx => self.tx = None,
         }
         Ok(Some(order))
-    }
-
-    /// Returns the worker's present counters and SAs.
-    pub(crate) fn numbers(&mut self) -> StatsSnapshot {
-        self.worker.publish();
-        self.stats.snapshot()
     }
 }

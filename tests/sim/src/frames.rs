@@ -60,5 +60,9 @@ impl Name {
 
 /// True if the mark is anywhere in these octets.
 pub(crate) fn is_marked(octets: &[u8]) -> bool {
-    octets.windows(MARK.len()).any(|window| window == MARK)
+    let mut last = 0;
+    octets.iter().any(|octet| {
+        last = last << 8 | u64::from(*octet);
+        last == u64::from_be_bytes(MARK)
+    })
 }

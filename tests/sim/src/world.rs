@@ -1,6 +1,5 @@
 //! Two ends, their KMEs and the line between them, under a virtual clock. One thread, one seed.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,8 +19,10 @@ use crate::trace::Trace;
 
 mod driver;
 mod line;
+mod queue;
 mod twin;
 
+use queue::Queue;
 use twin::Twin;
 
 /// More items than this at one time mean an endless loop without waiting.
@@ -54,7 +55,7 @@ pub(crate) enum Item {
     Enc {
         side: usize,
         run: u32,
-        answer: Result<(KeyId, QkdKey), KeyFailure>,
+        answer: Box<Result<(KeyId, QkdKey), KeyFailure>>,
     },
     /// See [`Item::Enc`].
     Dec {
@@ -112,8 +113,7 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     pub(crate) tally: Tally,
     pub(crate) twin: Option<Twin>,
-    items: BTreeMap<(Duration, u64), Item>,
-    order: u64,
+    items: Queue,
 }
 
 impl World {
@@ -129,8 +129,7 @@ impl World {
             trace: Trace::new(print),
             tally: Tally::default(),
             twin: None,
-            items: BTreeMap::new(),
-            order: 0,
+            items: Queue::default(),
             plan,
         };
         for side in 0..2 {
@@ -175,7 +174,7 @@ impl World {
     pub(crate) fn run(&mut self) -> Result<(), String> {
         let mut spins = 0;
         loop {
-            let due = self.items.first_key_value().map(|((at, _), _)| *at);
+            let due = self.items.due();
             let wakes = self.ends.iter().map(|end| end.process.as_ref()?.wake);
             let twin = self.twin.as_ref().and_then(|twin| twin.wake);
             let Some(next) = wakes.chain([due, twin]).flatten().min() else {
@@ -189,12 +188,9 @@ impl World {
                 return Err("spins: somebody never waits".into());
             }
             self.now = self.now.max(next);
-            match self.items.first_entry() {
-                Some(entry) if due == Some(next) => {
-                    let item = entry.remove();
-                    self.happen(item)?;
-                }
-                _ => self.wake()?,
+            match self.items.pop_due(next) {
+                Some(item) => self.happen(item)?,
+                None => self.wake()?,
             }
         }
         self.now = self.plan.end;
@@ -245,7 +241,7 @@ impl World {
             Item::Drive { side, run } if self.lives(side, run) => return self.drive(side),
             Item::Look { side, run } if self.lives(side, run) => return self.look(side),
             Item::Enc { side, run, answer } if self.lives(side, run) => {
-                return self.with(side, |rekey, now| rekey.on_key(now, answer));
+                return self.with(side, |rekey, now| rekey.on_key(now, *answer));
             }
             Item::Dec { side, run, answer } if self.lives(side, run) => {
                 let (id, answer) = *answer;
@@ -324,13 +320,7 @@ impl World {
                 Item::Enc { .. } | Item::Dec { .. } | Item::Poll { .. } | Item::Start { .. }
             )
         };
-        let late = self.items.iter().filter(|(_, item)| late(item));
-        let late: Vec<_> = late.map(|(at, _)| *at).collect();
-        for at in late {
-            if let Some(item) = self.items.remove(&at) {
-                self.after(Duration::ZERO, item);
-            }
-        }
+        self.items.hurry(self.now, late);
         for end in &mut self.ends {
             if let Some(process) = &mut end.process {
                 process.clock.fix(self.now);
@@ -345,7 +335,6 @@ impl World {
     }
 
     pub(crate) fn after(&mut self, delay: Duration, item: Item) {
-        self.order += 1;
-        self.items.insert((self.now + delay, self.order), item);
+        self.items.push(self.now + delay, item);
     }
 }

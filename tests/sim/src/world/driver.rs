@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rekey::{Action, Rekey, RootSecret};
+use wire::Pn;
 
 use super::{Item, World};
 use crate::check::count;
@@ -87,7 +88,7 @@ impl World {
         }
         if let Some(mut process) = self.ends[side].process.take() {
             for member in &mut process.fleet.crew {
-                count::worker(&member.numbers())?;
+                count::worker(member.worker.publish())?;
             }
             count::rekey(&process.rekey, process.clock.local(self.now))?;
             self.trace.text(self.now, side, || "crash".into());
@@ -133,6 +134,7 @@ impl World {
             }
             Action::FetchKey => {
                 let (lag, answer) = self.kmes.enc(now, side, &plan.kme, &mut self.rng);
+                let answer = Box::new(answer);
                 self.after(lag, Item::Enc { side, run, answer });
             }
             Action::FetchKeyById(id) => {
@@ -203,7 +205,10 @@ impl World {
         let Some(process) = &mut self.ends[side].process else {
             return Ok(());
         };
-        let Some(seen) = process.fleet.look() else {
+        // Without news, the protocol needs a call only when it is due, or when its PNs run out.
+        let due = process.wake.is_some_and(|at| at <= self.now) || self.plan.first_pn != Pn::FIRST;
+        let fresh = process.fleet.fresh();
+        let Some(seen) = process.fleet.look().filter(|_| fresh || due) else {
             return Ok(());
         };
         self.with(side, |rekey, now| {

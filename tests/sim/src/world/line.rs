@@ -47,6 +47,7 @@ impl World {
             let member = &mut process.fleet.crew[worker];
             member.poll_at = None;
             let moved = member.worker.poll();
+            changed |= moved > 0;
             // Commands are applied before frames are moved.
             while let Some(process) = &mut self.ends[side].process
                 && let Some(order) = process.fleet.crew[worker].settled()?
@@ -59,7 +60,7 @@ impl World {
             };
             let member = &mut process.fleet.crew[worker];
             let (tx, stopping) = (member.tx, member.stopping());
-            while moved > 0 {
+            loop {
                 member.host.rx_burst(&mut burst);
                 if burst.is_empty() {
                     break;
@@ -69,7 +70,7 @@ impl World {
                     self.check.red.received(side, frame.bytes())?;
                 }
             }
-            while moved > 0 {
+            loop {
                 let Some(process) = &mut self.ends[side].process else {
                     return Ok(());
                 };
@@ -90,7 +91,6 @@ impl World {
                     self.transmit(side, worker, frame.bytes());
                 }
             }
-            changed |= moved > 0;
             // Less than a burst: nothing is left.
             if moved < BURST_MAX {
                 break;
@@ -100,7 +100,7 @@ impl World {
             return Ok(());
         };
         if changed {
-            count::worker(&process.fleet.publish(worker))?;
+            count::worker(process.fleet.publish(worker))?;
         }
         if !process.driver_called {
             process.driver_called = true;
