@@ -172,14 +172,16 @@ impl World {
     pub(crate) fn traffic(&mut self, side: usize) {
         let period = Duration::from_secs(1) / self.plan.traffic.max(1);
         self.after(period, Item::Traffic { side });
+        let mut frame = Vec::new();
         for worker in 0..usize::from(self.plan.workers[side]) {
             if self.ends[side].process.is_none() {
                 return;
             }
             for _ in 0..=self.rng.below(self.plan.clump) {
                 let name = self.check.red.next(self.now, side, worker);
+                name.build(&mut frame);
                 if let Some(process) = &mut self.ends[side].process {
-                    process.fleet.crew[worker].host.copy_tx(&name.frame());
+                    process.fleet.crew[worker].host.copy_tx(&frame);
                 }
             }
             self.call_worker(side, worker);
