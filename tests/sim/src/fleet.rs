@@ -1,6 +1,6 @@
-//! The workers of one end and the part of the driver that controls them. Orders go to all workers,
-//! and an order is done when all have acknowledged it. The workers are the real ones, polled by
-//! hand.
+//! The workers of one end and the part of the driver that controls them. The workers are the real
+//! ones, polled by hand. An rx SA goes to the worker that owns its SC (ADR 8), other orders to all
+//! workers. An order is done when all these workers have acknowledged it.
 //!
 //! A list for each worker records its orders and acknowledgements. From it the checkers know the
 //! SAK of a frame.
@@ -19,7 +19,7 @@ use secy::{
 };
 use wire::{ETHERTYPE_REKEY, MacAddr, OVERHEAD_MAX, Pn, Sci, Ssci};
 use worker::{
-    Command, ControlFrame, ControlLink, Idle, Mailbox, Outcome, Parts, Policy, Stats,
+    Command, ControlFrame, ControlLink, Idle, Mailbox, Outcome, Parts, Policy, Seat, Stats,
     StatsSnapshot, Ticket, Worker,
 };
 
@@ -54,6 +54,8 @@ pub(crate) struct Member {
     /// Rekey frames for the driver: published, and received by it.
     in_control: u64,
     taken: u64,
+    /// Frames for other workers.
+    pub(crate) handed_over: u64,
     /// Published: the rx SAs under which a frame has arrived; the tx SA and its next PN.
     rx_used: Vec<SaId>,
     next_pn: Option<(SaId, Pn)>,
@@ -93,7 +95,8 @@ pub(crate) enum Order {
 
 struct Pending {
     step: Step,
-    tickets: Vec<Ticket>,
+    /// The last ticket of each worker that has a part in the order.
+    tickets: Vec<(usize, Ticket)>,
 }
 
 /// Key of a tx SA, kept by a process with the flaw that keeps it.
@@ -112,13 +115,20 @@ pub(crate) struct FleetConfig {
     pub(crate) engine: Engine,
     /// First PN of each SA.
     pub(crate) first_pn: Pn,
+    /// The line delivers each frame to the worker that owns its SC.
+    pub(crate) steered: bool,
     pub(crate) flaw: Option<Flaw>,
 }
 
 impl Fleet {
     pub(crate) fn new(config: &FleetConfig) -> Result<Self, String> {
+        let mut seats = match config.steered {
+            true => Vec::new(),
+            false => Seat::for_all(config.workers.into(), MTU + OVERHEAD_MAX),
+        }
+        .into_iter();
         let crew = (1..=config.workers)
-            .map(|port| Member::new(Sci::new(config.local, port), config.flaw))
+            .map(|port| Member::new(Sci::new(config.local, port), seats.next(), config.flaw))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             crew,
@@ -147,7 +157,7 @@ impl Fleet {
         }
     }
 
-    /// Posts an order to all workers. For an install, returns the number of its SAK. For a tx SA,
+    /// Posts an order to the workers. For an install, returns the number of its SAK. For a tx SA,
     /// also returns its key, which only a flaw keeps.
     pub(crate) fn order(
         &mut self,
@@ -159,6 +169,7 @@ impl Fleet {
         };
         let mut number = None;
         let mut kept = None;
+        let before: Vec<u64> = self.crew.iter().map(|member| member.ordered).collect();
         match action {
             Action::InstallRx { id, sas, sak, salt } => {
                 if self.flaw == Some(Flaw::RetireBeforeSwitch) {
@@ -166,14 +177,13 @@ impl Fleet {
                 }
                 let sak = Rc::new(sak);
                 let no = saks.number(&sak);
-                for member in &mut self.crew {
-                    for &(sci, ssci) in &sas {
-                        let salt = Salt(salt.0);
-                        let sa = RxSa::new(id, self.suite, &sak, salt, ssci, self.engine);
-                        let sa = Box::new(sa.with_lowest_pn(self.first_pn));
-                        let command = Command::InstallRx { sci, sa };
-                        member.order(command, Order::InstallRx(sci, id, no));
-                    }
+                for (sci, ssci) in sas {
+                    let salt = Salt(salt.0);
+                    let sa = RxSa::new(id, self.suite, &sak, salt, ssci, self.engine);
+                    let sa = Box::new(sa.with_lowest_pn(self.first_pn));
+                    let command = Command::InstallRx { sci, sa };
+                    let owner = self.owner(sci);
+                    self.crew[owner].order(command, Order::InstallRx(sci, id, no));
                 }
                 number = Some(no);
             }
@@ -185,10 +195,9 @@ impl Fleet {
                 kept = Some(key);
             }
             Action::RetireRx { id, scis } => {
-                for member in &mut self.crew {
-                    for &sci in &scis {
-                        member.order(Command::RetireRx { sci, id }, Order::RetireRx(sci, id));
-                    }
+                for sci in scis {
+                    let owner = self.owner(sci);
+                    self.crew[owner].order(Command::RetireRx { sci, id }, Order::RetireRx(sci, id));
                 }
             }
             Action::RetireTx { .. } => {
@@ -198,7 +207,10 @@ impl Fleet {
             }
             Action::Send(_) | Action::FetchKey | Action::FetchKeyById(_) | Action::Event(_) => {}
         }
-        let tickets = self.crew.iter().map(|m| Ticket(m.ordered)).collect();
+        let crew = self.crew.iter().zip(before).enumerate();
+        let ordered = crew.filter(|(_, (member, before))| member.ordered > *before);
+        let tickets = ordered.map(|(worker, (member, _))| (worker, Ticket(member.ordered)));
+        let tickets = tickets.collect();
         self.pending.push(Pending { step, tickets });
         (number, kept)
     }
@@ -246,10 +258,8 @@ impl Fleet {
         let crew = &self.crew;
         let hasty = self.flaw == Some(Flaw::FirstWorkerIsEnough);
         let done = |pending: &mut Pending| {
-            let mut each = crew
-                .iter()
-                .zip(&pending.tickets)
-                .map(|(member, &ticket)| member.mailbox.is_done(ticket));
+            let tickets = pending.tickets.iter();
+            let mut each = tickets.map(|(worker, ticket)| crew[*worker].mailbox.is_done(*ticket));
             if hasty {
                 each.any(|done| done)
             } else {
@@ -300,12 +310,15 @@ impl Fleet {
         in_use.then_some(seen)
     }
 
-    /// True if every worker can receive under this SA.
-    pub(crate) fn all_hold(&self, sci: Sci, id: SaId, sak: SakNo) -> bool {
-        let slot = (sci, id.an.value());
-        self.crew
-            .iter()
-            .all(|member| member.rx.get(&slot) == Some(&(id, sak)))
+    /// The worker that validates the frames of an SC.
+    pub(crate) fn owner(&self, sci: Sci) -> usize {
+        worker::owner(sci, self.crew.len())
+    }
+
+    /// True if the worker that owns the SC can receive under this SA.
+    pub(crate) fn holds(&self, sci: Sci, id: SaId, sak: SakNo) -> bool {
+        let owner = self.crew.get(self.owner(sci));
+        owner.is_some_and(|owner| owner.rx.get(&(sci, id.an.value())) == Some(&(id, sak)))
     }
 }
 
@@ -319,7 +332,7 @@ fn mem(capacity: usize) -> (Mem, Mem) {
 }
 
 impl Member {
-    fn new(sci: Sci, flaw: Option<Flaw>) -> Result<Self, String> {
+    fn new(sci: Sci, seat: Option<Seat>, flaw: Option<Flaw>) -> Result<Self, String> {
         let (red, host) = mem(RED_FRAMES);
         let (black, line) = mem(BLACK_FRAMES);
         let open = |end: Mem| end.open().map_err(|error| error.to_string());
@@ -354,6 +367,10 @@ impl Member {
             link,
             stats: Arc::clone(&stats),
         });
+        let worker = match seat {
+            Some(seat) => worker.among(seat, 0).map_err(|error| error.to_string())?,
+            None => worker,
+        };
         Ok(Self {
             worker,
             mailbox,
@@ -364,6 +381,7 @@ impl Member {
             poll_at: None,
             in_control: 0,
             taken: 0,
+            handed_over: 0,
             rx_used: Vec::new(),
             next_pn: None,
             tx: None,

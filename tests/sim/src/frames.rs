@@ -60,9 +60,5 @@ impl Name {
 
 /// True if the mark is anywhere in these octets.
 pub(crate) fn is_marked(octets: &[u8]) -> bool {
-    let mut last = 0;
-    octets.iter().any(|octet| {
-        last = last << 8 | u64::from(*octet);
-        last == u64::from_be_bytes(MARK)
-    })
+    memchr::memmem::find(octets, &MARK).is_some()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A product over times, kinds and octets, in words of 8 octets.
+/// A hash of times, kinds and octets, in words of 8 octets.
 pub(crate) struct Trace {
     hash: u64,
     print: bool,
@@ -44,7 +44,7 @@ impl Trace {
     }
 
     const fn eat(&mut self, word: u64) {
-        // The multiplication moves bits up only.
+        // The product carries bits up only; the rotation brings them down.
         self.hash = (self.hash ^ word)
             .wrapping_mul(0x9E37_79B9_7F4A_7C15)
             .rotate_left(29);

@@ -41,6 +41,7 @@ impl World {
             suite: self.plan.suite,
             engine: self.plan.engine,
             first_pn: self.plan.first_pn,
+            steered: self.plan.steered,
             flaw: self.plan.flaw,
         })?;
         end.process = Some(Process {

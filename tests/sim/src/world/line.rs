@@ -53,7 +53,8 @@ impl World {
                 && let Some(order) = process.fleet.crew[worker].settled()?
             {
                 changed = true;
-                self.check.keys.carried_out(order, side, &self.ends)?;
+                let run = self.ends[side].run;
+                self.check.keys.carried_out(order, side, run);
             }
             let Some(process) = &mut self.ends[side].process else {
                 return Ok(());
@@ -100,8 +101,17 @@ impl World {
             return Ok(());
         };
         if changed {
-            count::worker(process.fleet.publish(worker))?;
+            let numbers = process.fleet.publish(worker);
+            count::worker(numbers)?;
+            let handed_over = numbers.worker.handed_over;
+            let before = &mut process.fleet.crew[worker].handed_over;
+            if std::mem::replace(before, handed_over) < handed_over {
+                self.call_workers(side);
+            }
         }
+        let Some(process) = &mut self.ends[side].process else {
+            return Ok(());
+        };
         if !process.driver_called {
             process.driver_called = true;
             let run = self.ends[side].run;
@@ -149,23 +159,19 @@ impl World {
         }
     }
 
-    /// Delivers a frame. Frames of one SC always go to the same worker, because only its SA there
-    /// knows the received PNs. Rekey frames and all others go to the first worker.
+    /// Delivers a frame. A line that steers delivers it to the worker that owns its SC. Rekey frames
+    /// and all others go to the first worker.
     pub(crate) fn arrive(&mut self, to: usize, frame: &[u8]) {
         self.trace.octets(self.now, b'a', to, frame);
-        let workers = usize::from(self.plan.workers[to]);
-        let port = match frame.get(MACS_LEN..).map(SecTag::parse) {
-            Some(Ok(tag)) => match tag.channel {
-                wire::Channel::Explicit(sci) => usize::from(sci.port()),
-                wire::Channel::Implied { .. } => 1,
-            },
-            _ => 1,
+        let Some(process) = &mut self.ends[to].process else {
+            return;
         };
-        let worker = port.wrapping_sub(1) % workers;
-        if let Some(process) = &mut self.ends[to].process {
-            process.fleet.crew[worker].line.copy_tx(frame);
-            self.call_worker(to, worker);
-        }
+        let worker = match frame.get(MACS_LEN..).map(SecTag::explicit_sci) {
+            Some(Some(sci)) if self.plan.steered => process.fleet.owner(sci),
+            _ => 0,
+        };
+        process.fleet.crew[worker].line.copy_tx(frame);
+        self.call_worker(to, worker);
     }
 
     /// The LAN of a side sends frames.
