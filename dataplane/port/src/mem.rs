@@ -37,6 +37,9 @@ pub struct MemConfig {
     pub mtu: usize,
     /// Number of buffers of each end.
     pub pool_frames: usize,
+    /// A descriptor tells the receiver that frames wait. Ports that are polled by hand need none,
+    /// and save its system calls.
+    pub bell: bool,
 }
 
 impl Default for MemConfig {
@@ -45,6 +48,7 @@ impl Default for MemConfig {
             capacity: 1024,
             mtu: limits::MTU_MAX,
             pool_frames: limits::POOL_FRAMES,
+            bell: true,
         }
     }
 }
@@ -223,8 +227,8 @@ struct Receiver {
 
 /// The shared state of one direction.
 struct Lane {
-    /// Readable while `signalled`. `None` if the process has no descriptor left; the receiver's
-    /// idle wait then ends by its time-out.
+    /// Readable while `signalled`. `None` without a bell, or if the process has no descriptor left;
+    /// the receiver's idle wait then ends by its time-out.
     wake: Option<File>,
     signalled: AtomicBool,
     closed: AtomicBool,
@@ -241,7 +245,7 @@ fn direction(config: &MemConfig) -> (Sender, Receiver) {
         .is_ok()
     {}
     let lane = Arc::new(Lane {
-        wake: sys::eventfd().ok(),
+        wake: config.bell.then(|| sys::eventfd().ok()).flatten(),
         signalled: AtomicBool::new(false),
         closed: AtomicBool::new(false),
         dark: AtomicBool::new(false),

@@ -73,6 +73,7 @@ impl Seat {
                     capacity: HANDOVER_FRAMES,
                     mtu: black_mtu,
                     pool_frames: HANDOVER_POOL,
+                    ..MemConfig::default()
                 });
                 seats[one].lines[other] = Some(here);
                 seats[other].lines[one] = Some(there);

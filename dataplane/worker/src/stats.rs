@@ -71,14 +71,15 @@ impl Default for StatsSnapshot {
 }
 
 const WORDS_OF_RX_SA: usize = 5;
-const WORDS: usize = 2 * PortCounters::NAMES.len()
+/// Words in front of those of the rx SAs. The last one is the number of rx SAs.
+const WORDS_FIXED: usize = 2 * PortCounters::NAMES.len()
     + TxCounters::NAMES.len()
     + RxCounters::NAMES.len()
     + WorkerCounters::NAMES.len()
     + 1
     + 2 * POLICY_LINES_MAX
-    + 7
-    + RX_SAS_MAX * WORDS_OF_RX_SA;
+    + 7;
+const WORDS: usize = WORDS_FIXED + RX_SAS_MAX * WORDS_OF_RX_SA;
 /// Reads without a pause in between. The worker writes for less than a microsecond.
 const READS_AT_ONCE: u32 = 64;
 /// Reads in total, over about half a second. The later ones have a pause in between: by then the
@@ -140,9 +141,12 @@ impl Stats {
         let mut copy = [0; WORDS];
         for read in 0..READS_MAX {
             let before = sequence.load(Ordering::Acquire);
-            for (copy, word) in copy.iter_mut().zip(words) {
-                *copy = word.load(Ordering::Relaxed);
-            }
+            let load = |(copy, word): (&mut u64, &AtomicU64)| *copy = word.load(Ordering::Relaxed);
+            let (fixed, of_rx_sas) = copy.split_at_mut(WORDS_FIXED);
+            fixed.iter_mut().zip(words).for_each(load);
+            let rx_sas = fixed[WORDS_FIXED - 1].min(RX_SAS_MAX as u64) as usize;
+            let in_use = &mut of_rx_sas[..rx_sas * WORDS_OF_RX_SA];
+            in_use.iter_mut().zip(&words[WORDS_FIXED..]).for_each(load);
             fence(Ordering::Acquire); // if a word was new, the load below sees the new sequence
             if before.is_multiple_of(2) && sequence.load(Ordering::Relaxed) == before {
                 break;

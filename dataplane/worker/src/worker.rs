@@ -370,8 +370,9 @@ impl Worker {
         waited
     }
 
-    /// Copies all numbers to where control reads them. Also checks whether control has gone.
-    pub fn publish(&mut self) {
+    /// Copies all numbers to where control reads them, and returns them. Also checks whether control
+    /// has gone.
+    pub fn publish(&mut self) -> &StatsSnapshot {
         self.rounds_unpublished = 0;
         self.publications_without_carrier += 1;
         if self.publications_without_carrier >= CARRIER_EVERY {
@@ -397,6 +398,7 @@ impl Worker {
         now.rx_sas = self.rx.sas().collect(); // RX_SAS_MAX limits their number
         self.stats.publish(now);
         self.running &= !self.inbox.is_abandoned();
+        &self.published
     }
 
     /// Costs a system call for each port, so it runs only now and then.

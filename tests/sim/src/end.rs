@@ -24,14 +24,16 @@ pub(crate) struct Process {
     pub(crate) rekey: Rekey,
     pub(crate) fleet: Fleet,
     pub(crate) clock: Clock,
+    /// The protocol's next wake time, in the world's time.
+    pub(crate) wake: Option<Duration>,
     /// The driver is scheduled to handle frames and acknowledgements.
     pub(crate) driver_called: bool,
 }
 
 impl Process {
-    /// Returns the protocol's next wake time, in the world's time.
-    pub(crate) fn wake(&self) -> Option<Duration> {
-        self.rekey.next_wake().map(|at| self.clock.world(at))
+    /// Call this after each change to the protocol or the clock.
+    pub(crate) fn set_wake(&mut self) {
+        self.wake = self.rekey.next_wake().map(|at| self.clock.world(at));
     }
 }
 

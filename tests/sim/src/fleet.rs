@@ -1,6 +1,6 @@
-//! The workers of one end and the part of the driver that controls them. Orders go to all workers,
-//! and an order is done when all have acknowledged it. The workers are the real ones, polled by
-//! hand.
+//! The workers of one end and the part of the driver that controls them. The workers are the real
+//! ones, polled by hand. An rx SA goes to the worker that owns its SC (ADR 8), other orders to all
+//! workers. An order is done when all these workers have acknowledged it.
 //!
 //! A list for each worker records its orders and acknowledgements. From it the checkers know the
 //! SAK of a frame.
@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use gcm::Engine;
 use port::mem::{Mem, MemConfig, MemPort, pair_with};
-use port::{Burst, Port};
 use rekey::{Action, Step};
 use secy::{
     Protection, RxConfig, RxSa, RxScs, SaId, Sak, Salt, Suite, TxSa, TxSc, TxScConfig,
@@ -20,7 +19,7 @@ use secy::{
 };
 use wire::{ETHERTYPE_REKEY, MacAddr, OVERHEAD_MAX, Pn, Sci, Ssci};
 use worker::{
-    Command, ControlFrame, ControlLink, Idle, Mailbox, Outcome, Parts, Policy, Stats,
+    Command, ControlFrame, ControlLink, Idle, Mailbox, Outcome, Parts, Policy, Seat, Stats,
     StatsSnapshot, Ticket, Worker,
 };
 
@@ -32,6 +31,8 @@ use crate::saks::{SakNo, Saks};
 pub(crate) struct Fleet {
     pub(crate) crew: Vec<Member>,
     pending: Vec<Pending>,
+    /// A worker has published since the last look at the counters.
+    published: bool,
     suite: Suite,
     engine: Engine,
     first_pn: Pn,
@@ -50,6 +51,14 @@ pub(crate) struct Member {
     pub(crate) line: MemPort,
     /// Time of its next poll.
     pub(crate) poll_at: Option<Duration>,
+    /// Rekey frames for the driver: published, and received by it.
+    in_control: u64,
+    taken: u64,
+    /// Frames for other workers.
+    pub(crate) handed_over: u64,
+    /// Published: the rx SAs under which a frame has arrived; the tx SA and its next PN.
+    rx_used: Vec<SaId>,
+    next_pn: Option<(SaId, Pn)>,
     /// The SAs that it holds according to its acknowledgements.
     pub(crate) tx: Option<TxNow>,
     pub(crate) rx: BTreeMap<(Sci, u8), (SaId, SakNo)>,
@@ -57,6 +66,14 @@ pub(crate) struct Member {
     ordered: u64,
     /// Orders not acknowledged yet, by ticket.
     orders: VecDeque<(u64, Order)>,
+}
+
+/// The published counters of all workers: the rx SAs under which a frame has arrived; the tx SA and
+/// its highest next PN.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) rx: Vec<SaId>,
+    pub(crate) tx: Option<(SaId, Pn)>,
 }
 
 /// The tx SA of a worker.
@@ -78,7 +95,8 @@ pub(crate) enum Order {
 
 struct Pending {
     step: Step,
-    tickets: Vec<Ticket>,
+    /// The last ticket of each worker that has a part in the order.
+    tickets: Vec<(usize, Ticket)>,
 }
 
 /// Key of a tx SA, kept by a process with the flaw that keeps it.
@@ -97,17 +115,25 @@ pub(crate) struct FleetConfig {
     pub(crate) engine: Engine,
     /// First PN of each SA.
     pub(crate) first_pn: Pn,
+    /// The line delivers each frame to the worker that owns its SC.
+    pub(crate) steered: bool,
     pub(crate) flaw: Option<Flaw>,
 }
 
 impl Fleet {
     pub(crate) fn new(config: &FleetConfig) -> Result<Self, String> {
+        let mut seats = match config.steered {
+            true => Vec::new(),
+            false => Seat::for_all(config.workers.into(), MTU + OVERHEAD_MAX),
+        }
+        .into_iter();
         let crew = (1..=config.workers)
-            .map(|port| Member::new(Sci::new(config.local, port), config.flaw))
+            .map(|port| Member::new(Sci::new(config.local, port), seats.next(), config.flaw))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             crew,
             pending: Vec::new(),
+            published: false,
             suite: config.suite,
             engine: config.engine,
             first_pn: config.first_pn,
@@ -117,9 +143,10 @@ impl Fleet {
 
     /// Returns the next rekey frame from the line.
     pub(crate) fn receive(&mut self) -> Option<ControlFrame> {
-        self.crew
-            .iter_mut()
-            .find_map(|member| member.control.recv())
+        let mut crew = self.crew.iter_mut();
+        let member = crew.find(|member| member.in_control > member.taken)?;
+        member.taken += 1;
+        member.control.recv()
     }
 
     /// Sends a rekey frame to the line through the first worker.
@@ -130,7 +157,7 @@ impl Fleet {
         }
     }
 
-    /// Posts an order to all workers. For an install, returns the number of its SAK. For a tx SA,
+    /// Posts an order to the workers. For an install, returns the number of its SAK. For a tx SA,
     /// also returns its key, which only a flaw keeps.
     pub(crate) fn order(
         &mut self,
@@ -142,6 +169,7 @@ impl Fleet {
         };
         let mut number = None;
         let mut kept = None;
+        let before: Vec<u64> = self.crew.iter().map(|member| member.ordered).collect();
         match action {
             Action::InstallRx { id, sas, sak, salt } => {
                 if self.flaw == Some(Flaw::RetireBeforeSwitch) {
@@ -149,14 +177,13 @@ impl Fleet {
                 }
                 let sak = Rc::new(sak);
                 let no = saks.number(&sak);
-                for member in &mut self.crew {
-                    for &(sci, ssci) in &sas {
-                        let salt = Salt(salt.0);
-                        let sa = RxSa::new(id, self.suite, &sak, salt, ssci, self.engine);
-                        let sa = Box::new(sa.with_lowest_pn(self.first_pn));
-                        let command = Command::InstallRx { sci, sa };
-                        member.order(command, Order::InstallRx(sci, id, no));
-                    }
+                for (sci, ssci) in sas {
+                    let salt = Salt(salt.0);
+                    let sa = RxSa::new(id, self.suite, &sak, salt, ssci, self.engine);
+                    let sa = Box::new(sa.with_lowest_pn(self.first_pn));
+                    let command = Command::InstallRx { sci, sa };
+                    let owner = self.owner(sci);
+                    self.crew[owner].order(command, Order::InstallRx(sci, id, no));
                 }
                 number = Some(no);
             }
@@ -168,10 +195,9 @@ impl Fleet {
                 kept = Some(key);
             }
             Action::RetireRx { id, scis } => {
-                for member in &mut self.crew {
-                    for &sci in &scis {
-                        member.order(Command::RetireRx { sci, id }, Order::RetireRx(sci, id));
-                    }
+                for sci in scis {
+                    let owner = self.owner(sci);
+                    self.crew[owner].order(Command::RetireRx { sci, id }, Order::RetireRx(sci, id));
                 }
             }
             Action::RetireTx { .. } => {
@@ -181,7 +207,10 @@ impl Fleet {
             }
             Action::Send(_) | Action::FetchKey | Action::FetchKeyById(_) | Action::Event(_) => {}
         }
-        let tickets = self.crew.iter().map(|m| Ticket(m.ordered)).collect();
+        let crew = self.crew.iter().zip(before).enumerate();
+        let ordered = crew.filter(|(_, (member, before))| member.ordered > *before);
+        let tickets = ordered.map(|(worker, (member, _))| (worker, Ticket(member.ordered)));
+        let tickets = tickets.collect();
         self.pending.push(Pending { step, tickets });
         (number, kept)
     }
@@ -220,16 +249,17 @@ impl Fleet {
 
     /// Returns the orders that all workers have acknowledged since the last call.
     pub(crate) fn acknowledged(&mut self) -> Vec<Step> {
+        if self.pending.is_empty() {
+            return Vec::new();
+        }
         for member in &mut self.crew {
             member.post_waiting();
         }
         let crew = &self.crew;
         let hasty = self.flaw == Some(Flaw::FirstWorkerIsEnough);
         let done = |pending: &mut Pending| {
-            let mut each = crew
-                .iter()
-                .zip(&pending.tickets)
-                .map(|(member, &ticket)| member.mailbox.is_done(ticket));
+            let tickets = pending.tickets.iter();
+            let mut each = tickets.map(|(worker, ticket)| crew[*worker].mailbox.is_done(*ticket));
             if hasty {
                 each.any(|done| done)
             } else {
@@ -242,28 +272,53 @@ impl Fleet {
             .collect()
     }
 
-    /// Reads the counters: the rx SAs under which a frame has arrived; the tx SA and its next PN.
-    pub(crate) fn look(&self) -> (Vec<SaId>, Option<(SaId, Pn)>) {
-        let (mut rx, mut tx) = (Vec::new(), None::<(SaId, Pn)>);
+    /// A worker publishes its counters and SAs.
+    pub(crate) fn publish(&mut self, worker: usize) -> &StatsSnapshot {
+        self.published = true;
+        let member = &mut self.crew[worker];
+        let numbers = member.worker.publish();
+        member.in_control = numbers.worker.in_control;
+        let used = numbers.rx_sas.iter().filter(|sa| sa.in_pkts_ok > 0);
+        member.rx_used.clear();
+        member.rx_used.extend(used.map(|sa| sa.id));
+        member.next_pn = numbers.tx_sa.zip(numbers.next_pn);
+        numbers
+    }
+
+    /// True if a worker has published since the last look.
+    pub(crate) const fn fresh(&self) -> bool {
+        self.published
+    }
+
+    /// Reads the published counters. `None` if no SA is in use. The rx SAs are left out if no
+    /// worker has published since the last look: the protocol knows them.
+    pub(crate) fn look(&mut self) -> Option<Seen> {
+        let mut crew = self.crew.iter();
+        let in_use = crew.any(|member| !member.rx_used.is_empty() || member.next_pn.is_some());
+        let mut seen = Seen::default();
+        let fresh = std::mem::take(&mut self.published);
         for member in &self.crew {
-            let stats = member.stats.snapshot();
-            let used = stats.rx_sas.iter().filter(|sa| sa.in_pkts_ok > 0);
-            rx.extend(used.map(|sa| sa.id));
-            if let (Some(id), Some(pn)) = (stats.tx_sa, stats.next_pn) {
-                tx = Some(tx.map_or((id, pn), |(before, highest)| {
+            if fresh {
+                seen.rx.extend(&member.rx_used);
+            }
+            if let Some((id, pn)) = member.next_pn {
+                seen.tx = Some(seen.tx.map_or((id, pn), |(before, highest)| {
                     (before.max(id), highest.max(pn))
                 }));
             }
         }
-        (rx, tx)
+        in_use.then_some(seen)
     }
 
-    /// True if every worker can receive under this SA.
-    pub(crate) fn all_hold(&self, sci: Sci, id: SaId, sak: SakNo) -> bool {
-        let slot = (sci, id.an.value());
-        self.crew
-            .iter()
-            .all(|member| member.rx.get(&slot) == Some(&(id, sak)))
+    /// The worker that validates the frames of an SC.
+    pub(crate) fn owner(&self, sci: Sci) -> usize {
+        worker::owner(sci, self.crew.len())
+    }
+
+    /// True if the worker that owns the SC can receive under this SA.
+    pub(crate) fn holds(&self, sci: Sci, id: SaId, sak: SakNo) -> bool {
+        let owner = self.crew.get(self.owner(sci));
+        owner.is_some_and(|owner| owner.rx.get(&(sci, id.an.value())) == Some(&(id, sak)))
     }
 }
 
@@ -272,11 +327,12 @@ fn mem(capacity: usize) -> (Mem, Mem) {
         capacity,
         mtu: MTU + OVERHEAD_MAX,
         pool_frames: POOL_FRAMES,
+        bell: false,
     })
 }
 
 impl Member {
-    fn new(sci: Sci, flaw: Option<Flaw>) -> Result<Self, String> {
+    fn new(sci: Sci, seat: Option<Seat>, flaw: Option<Flaw>) -> Result<Self, String> {
         let (red, host) = mem(RED_FRAMES);
         let (black, line) = mem(BLACK_FRAMES);
         let open = |end: Mem| end.open().map_err(|error| error.to_string());
@@ -311,6 +367,10 @@ impl Member {
             link,
             stats: Arc::clone(&stats),
         });
+        let worker = match seat {
+            Some(seat) => worker.among(seat, 0).map_err(|error| error.to_string())?,
+            None => worker,
+        };
         Ok(Self {
             worker,
             mailbox,
@@ -319,6 +379,11 @@ impl Member {
             host: open(host)?,
             line: open(line)?,
             poll_at: None,
+            in_control: 0,
+            taken: 0,
+            handed_over: 0,
+            rx_used: Vec::new(),
+            next_pn: None,
             tx: None,
             rx: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -377,23 +442,5 @@ impl Member {
             Order::RetireTx => self.tx = None,
         }
         Ok(Some(order))
-    }
-
-    /// Returns the worker's present counters and SAs.
-    pub(crate) fn numbers(&mut self) -> StatsSnapshot {
-        self.worker.publish();
-        self.stats.snapshot()
-    }
-}
-
-/// Takes all frames that have left a port.
-pub(crate) fn drain(port: &mut MemPort, mut each: impl FnMut(&[u8])) {
-    let mut burst = Burst::new();
-    loop {
-        port.rx_burst(&mut burst);
-        if burst.is_empty() {
-            return;
-        }
-        burst.drain(..).for_each(|frame| each(frame.bytes()));
     }
 }

@@ -19,13 +19,14 @@ pub(crate) struct Name {
 }
 
 impl Name {
-    /// Builds the frame. Some frames have an EtherType that has a meaning for an encryptor but not
+    /// Builds the frame in a buffer. Some frames have an EtherType that has a meaning for an encryptor but not
     /// for a LAN.
-    pub(crate) fn frame(self) -> Vec<u8> {
+    pub(crate) fn build(self, frame: &mut Vec<u8>) {
         let seed = (self.number << 8) ^ (self.worker as u64 * 2 + self.side as u64);
         let mut rng = Rng::new(seed);
         let len = HEADER + NAME + rng.below(PAYLOAD - NAME);
-        let mut frame = vec![0; len];
+        frame.clear();
+        frame.resize(len, 0);
         let ethertype: u16 = match rng.below(40) {
             0 => 0x88E5,
             1 => 0x88B5,
@@ -42,7 +43,6 @@ impl Name {
         frame[23] = small(self.worker);
         frame[24..32].copy_from_slice(&self.number.to_be_bytes());
         rng.fill(&mut frame[HEADER + NAME..]);
-        frame
     }
 
     /// Returns the sender that a frame claims.
@@ -60,5 +60,5 @@ impl Name {
 
 /// True if the mark is anywhere in these octets.
 pub(crate) fn is_marked(octets: &[u8]) -> bool {
-    octets.windows(MARK.len()).any(|window| window == MARK)
+    memchr::memmem::find(octets, &MARK).is_some()
 }

@@ -51,7 +51,7 @@ impl Kmes {
     /// Adds enough keys for the rest of the run.
     pub(crate) fn refill(&mut self) -> Result<(), String> {
         self.store
-            .deposit(1, 200_000)
+            .deposit(1, 40_000)
             .map_err(|error| error.to_string())
     }
 

@@ -61,6 +61,8 @@ fn nightly(arguments: &Arguments) -> ExitCode {
         .minutes
         .map(|minutes| Duration::from_secs(60 * minutes));
     let (mut tally, mut seeds, mut violations) = (Tally::default(), 0, 0);
+    // Two builds that simulate the same have the same sum of all traces.
+    let mut traces = 0_u64;
     let mut told = begun;
     loop {
         let all = arguments.seeds.is_some_and(|all| seeds >= all);
@@ -71,6 +73,7 @@ fn nightly(arguments: &Arguments) -> ExitCode {
         let outcome = run(Plan::mixed(arguments.from + seeds));
         seeds += 1;
         tally += outcome.tally;
+        traces = traces.wrapping_add(outcome.trace);
         if let Some(violation) = outcome.violation {
             violations += 1;
             let seed = outcome.seed;
@@ -84,7 +87,8 @@ fn nightly(arguments: &Arguments) -> ExitCode {
         }
     }
     let summary = format!(
-        "\n{seeds} seeds from {} in {:.1} s: {tally}\n{violations} violations\n",
+        "\n{seeds} seeds from {} in {:.1} s: {tally}\ntraces {traces:016x}, {violations} \
+         violations\n",
         arguments.from,
         begun.elapsed().as_secs_f64()
     );

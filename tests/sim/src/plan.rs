@@ -34,6 +34,9 @@ pub struct Plan {
     /// Rekey interval and number of workers of each end.
     pub(crate) interval: [Duration; 2],
     pub(crate) workers: [u16; 2],
+    /// The line delivers each frame to the worker that owns its SC. If not, one worker receives all
+    /// frames and hands them over.
+    pub(crate) steered: bool,
     pub(crate) hold_max: Duration,
     /// Policy of both ends, and the time between two KEM exchanges.
     pub(crate) policy: KeyPolicy,
@@ -144,6 +147,7 @@ impl Plan {
             first_pn: first_pn(seed, suite),
             interval: [interval, rng.pick(&[interval, ms(700)])],
             workers: [rng.pick(&[1, 2, 3]), rng.pick(&[1, 1, 2])],
+            steered: Rng::new(seed ^ 0x57EE).permille(750),
             hold_max: interval.max(ms(700)) * 40,
             policy: other.pick(&KeyPolicy::ALL),
             ratchet: other.pick(&[ms(1000), ms(3000), ms(60_000)]),

@@ -44,8 +44,12 @@ impl Rng {
 
     /// Fills a slice.
     pub(crate) fn fill(&mut self, out: &mut [u8]) {
-        for chunk in out.chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_be_bytes()[..chunk.len()]);
+        let (words, rest) = out.as_chunks_mut();
+        words
+            .iter_mut()
+            .for_each(|word| *word = self.next().to_be_bytes());
+        if !rest.is_empty() {
+            rest.copy_from_slice(&self.next().to_be_bytes()[..rest.len()]);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Two ends, their KMEs and the line between them, under a virtual clock. One thread, one seed.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rekey::{KeyFailure, QkdKey, Rekey};
@@ -19,8 +19,10 @@ use crate::trace::Trace;
 
 mod driver;
 mod line;
+mod queue;
 mod twin;
 
+use queue::Queue;
 use twin::Twin;
 
 /// More items than this at one time mean an endless loop without waiting.
@@ -31,7 +33,7 @@ pub(crate) enum Item {
     /// The line delivers a frame.
     Arrive {
         to: usize,
-        frame: Vec<u8>,
+        frame: Rc<[u8]>,
     },
     /// A worker polls.
     Poll {
@@ -53,7 +55,7 @@ pub(crate) enum Item {
     Enc {
         side: usize,
         run: u32,
-        answer: Result<(KeyId, QkdKey), KeyFailure>,
+        answer: Box<Result<(KeyId, QkdKey), KeyFailure>>,
     },
     /// See [`Item::Enc`].
     Dec {
@@ -87,7 +89,7 @@ pub(crate) enum Item {
     TwinGoes,
     /// The twin receives a rekey frame.
     TwinHears {
-        frame: Vec<u8>,
+        frame: Rc<[u8]>,
     },
     /// A test changes an end without the knowledge of the protocol.
     Plant {
@@ -106,13 +108,12 @@ pub(crate) struct World {
     pub(crate) ends: [End; 2],
     pub(crate) kmes: Kmes,
     pub(crate) saks: Saks,
-    pub(crate) recorded: Vec<(usize, Vec<u8>)>,
+    pub(crate) recorded: Vec<(usize, Rc<[u8]>)>,
     pub(crate) check: Check,
     pub(crate) trace: Trace,
     pub(crate) tally: Tally,
     pub(crate) twin: Option<Twin>,
-    items: BTreeMap<(Duration, u64), Item>,
-    order: u64,
+    items: Queue,
 }
 
 impl World {
@@ -128,8 +129,7 @@ impl World {
             trace: Trace::new(print),
             tally: Tally::default(),
             twin: None,
-            items: BTreeMap::new(),
-            order: 0,
+            items: Queue::default(),
             plan,
         };
         for side in 0..2 {
@@ -174,9 +174,9 @@ impl World {
     pub(crate) fn run(&mut self) -> Result<(), String> {
         let mut spins = 0;
         loop {
-            let due = self.items.first_key_value().map(|((at, _), _)| *at);
-            let wakes = self.ends.iter().map(|end| end.process.as_ref()?.wake());
-            let twin = self.twin.as_ref().and_then(Twin::wake);
+            let due = self.items.due();
+            let wakes = self.ends.iter().map(|end| end.process.as_ref()?.wake);
+            let twin = self.twin.as_ref().and_then(|twin| twin.wake);
             let Some(next) = wakes.chain([due, twin]).flatten().min() else {
                 break;
             };
@@ -188,12 +188,9 @@ impl World {
                 return Err("spins: somebody never waits".into());
             }
             self.now = self.now.max(next);
-            match self.items.first_entry() {
-                Some(entry) if due == Some(next) => {
-                    let item = entry.remove();
-                    self.happen(item)?;
-                }
-                _ => self.wake()?,
+            match self.items.pop_due(next) {
+                Some(item) => self.happen(item)?,
+                None => self.wake()?,
             }
         }
         self.now = self.plan.end;
@@ -221,16 +218,14 @@ impl World {
     }
 
     fn wake(&mut self) -> Result<(), String> {
-        let twin = self.twin.as_ref().and_then(Twin::wake);
+        let twin = self.twin.as_ref().and_then(|twin| twin.wake);
         if twin.is_some_and(|at| at <= self.now) {
             self.with_twin(|rekey, now| rekey.on_time(now));
         }
         for side in 0..2 {
             let process = self.ends[side].process.as_ref();
-            if process
-                .and_then(crate::end::Process::wake)
-                .is_some_and(|at| at <= self.now)
-            {
+            let wake = process.and_then(|process| process.wake);
+            if wake.is_some_and(|at| at <= self.now) {
                 self.with(side, |rekey, now| rekey.on_time(now))?;
             }
         }
@@ -246,7 +241,7 @@ impl World {
             Item::Drive { side, run } if self.lives(side, run) => return self.drive(side),
             Item::Look { side, run } if self.lives(side, run) => return self.look(side),
             Item::Enc { side, run, answer } if self.lives(side, run) => {
-                return self.with(side, |rekey, now| rekey.on_key(now, answer));
+                return self.with(side, |rekey, now| rekey.on_key(now, *answer));
             }
             Item::Dec { side, run, answer } if self.lives(side, run) => {
                 let (id, answer) = *answer;
@@ -301,6 +296,7 @@ impl World {
             .pick(&[800_000, 950_000, 1_000_000, 1_050_000, 1_200_000]);
         if let Some(process) = &mut self.ends[side].process {
             process.clock.jump(self.now, ahead, rate);
+            process.set_wake();
             self.tally.jumps += 1;
             let told = || format!("its clock jumps by {ahead:?}, and runs at {rate} ppm");
             self.trace.text(self.now, side, told);
@@ -324,16 +320,11 @@ impl World {
                 Item::Enc { .. } | Item::Dec { .. } | Item::Poll { .. } | Item::Start { .. }
             )
         };
-        let late = self.items.iter().filter(|(_, item)| late(item));
-        let late: Vec<_> = late.map(|(at, _)| *at).collect();
-        for at in late {
-            if let Some(item) = self.items.remove(&at) {
-                self.after(Duration::ZERO, item);
-            }
-        }
+        self.items.hurry(self.now, late);
         for end in &mut self.ends {
             if let Some(process) = &mut end.process {
                 process.clock.fix(self.now);
+                process.set_wake();
             }
         }
         self.kmes.refill()
@@ -344,7 +335,6 @@ impl World {
     }
 
     pub(crate) fn after(&mut self, delay: Duration, item: Item) {
-        self.order += 1;
-        self.items.insert((self.now + delay, self.order), item);
+        self.items.push(self.now + delay, item);
     }
 }

@@ -23,9 +23,11 @@ pub(crate) fn worker(n: &StatsSnapshot) -> Result<(), String> {
     let sorted = worker.in_control
         + worker.in_bypass
         + worker.discarded()
+        + worker.handed_over
+        + worker.handover_overrun
         + n.rx.discarded()
         + n.rx.passed();
-    equal("black in", n.black.rx_frames, sorted)?;
+    equal("black in", n.black.rx_frames + worker.taken_over, sorted)?;
     let out = n.red.tx_frames + n.red.tx_dropped();
     equal("red out", n.rx.passed() + worker.in_bypass, out)
 }

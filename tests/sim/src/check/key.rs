@@ -17,8 +17,8 @@ use crate::saks::SakNo;
 /// The state of this checker.
 #[derive(Default)]
 pub(crate) struct Keys {
-    /// I4: the end, and its run, that had a SAK in all its workers.
-    received_by: BTreeMap<SakNo, (usize, u32)>,
+    /// I4: the end, and its run, that had a SAK for an SC in the worker that owns the SC.
+    received_by: BTreeMap<(SakNo, Sci), (usize, u32)>,
     /// I6, over all runs: only a broken KME delivers a key twice.
     tx_key_ids: BTreeSet<(u32, KeyId)>,
     rx_key_ids: BTreeSet<(usize, u32, KeyId)>,
@@ -46,25 +46,14 @@ impl Keys {
     }
 
     /// A worker has carried out an order.
-    pub(crate) fn carried_out(
-        &mut self,
-        order: Order,
-        side: usize,
-        ends: &[End; 2],
-    ) -> Result<(), String> {
-        let Some(process) = &ends[side].process else {
-            return Ok(());
-        };
-        if let Order::InstallRx(sci, id, sak) = order
-            && process.fleet.all_hold(sci, id, sak)
-        {
-            self.received_by.insert(sak, (side, ends[side].run));
+    pub(crate) fn carried_out(&mut self, order: Order, side: usize, run: u32) {
+        if let Order::InstallRx(sci, _, sak) = order {
+            self.received_by.insert((sak, sci), (side, run));
         }
-        Ok(())
     }
 
-    /// A user frame is sent under this SA: its receiver must hold the key in all workers, and its
-    /// sender must be allowed to use it.
+    /// A user frame is sent under this SA: its receiver must hold the key, and its sender must be
+    /// allowed to use it.
     pub(crate) fn sends(
         &mut self,
         now: Duration,
@@ -79,14 +68,14 @@ impl Keys {
         }
         let (side, id) = (sealed.side, tx.id);
         let far = &ends[1 - side];
-        match (self.received_by.get(&tx.sak), &far.process) {
+        match (self.received_by.get(&(tx.sak, sci)), &far.process) {
             _ if plan.excused(now) => {}
             (None, _) => return Err(format!("I4: {id} is used and no receiver ever had it")),
             (Some((at, _)), _) if *at == side => {
                 return Err(format!("I4: {id} was received by its own sender"));
             }
             (Some((_, run)), Some(process))
-                if *run == far.run && !process.fleet.all_hold(sci, id, tx.sak) =>
+                if *run == far.run && !process.fleet.holds(sci, id, tx.sak) =>
             {
                 let since = self.dropped.entry(tx.sak).or_insert(now);
                 if !plan.delivers() {

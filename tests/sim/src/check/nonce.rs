@@ -14,7 +14,30 @@ use crate::saks::SakNo;
 pub(crate) struct Nonces {
     suite: Suite,
     /// PNs used with a SAK and the other part of the nonce: the SSCI, or the SCI without XPN.
-    used: BTreeMap<(SakNo, u64), BTreeSet<u32>>,
+    used: BTreeMap<(SakNo, u64), Pns>,
+}
+
+/// A set of PNs: mostly a sequence.
+#[derive(Default)]
+struct Pns {
+    first: u32,
+    len: u32,
+    others: BTreeSet<u32>,
+}
+
+impl Pns {
+    /// Adds a PN. Returns false if the set has it.
+    fn insert(&mut self, pn: u32) -> bool {
+        if self.len == 0 {
+            self.first = pn;
+        }
+        let at = pn.wrapping_sub(self.first);
+        if at == self.len && !self.others.contains(&pn) {
+            self.len += 1;
+            return true;
+        }
+        at > self.len && self.others.insert(pn)
+    }
 }
 
 impl Nonces {

@@ -21,6 +21,8 @@ struct Flow {
 
 pub(crate) struct Red {
     flows: [Vec<Flow>; 2],
+    /// The frame that must have come.
+    expected: Vec<u8>,
     gentle: bool,
     latency: Duration,
     pub(crate) sent: u64,
@@ -34,6 +36,7 @@ impl Red {
             .map(|count| (0..count).map(|_| Flow::default()).collect());
         Self {
             flows,
+            expected: Vec::new(),
             gentle: plan.gentle,
             latency: plan.latency + plan.skew,
             sent: 0,
@@ -67,7 +70,8 @@ impl Red {
         let Some(flow) = flow.filter(|flow| slot < flow.sent.len()) else {
             return Err(format!("I3: {name:?} was never sent"));
         };
-        if frame != name.frame() {
+        name.build(&mut self.expected);
+        if frame != self.expected {
             return Err(format!("I3: {name:?} was changed"));
         }
         if flow.sent[slot].1 {

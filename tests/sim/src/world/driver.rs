@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rekey::{Action, Rekey, RootSecret};
+use wire::Pn;
 
 use super::{Item, World};
 use crate::check::count;
@@ -40,12 +41,14 @@ impl World {
             suite: self.plan.suite,
             engine: self.plan.engine,
             first_pn: self.plan.first_pn,
+            steered: self.plan.steered,
             flaw: self.plan.flaw,
         })?;
         end.process = Some(Process {
             rekey,
             fleet,
             clock: Clock::started(self.now),
+            wake: None,
             driver_called: false,
         });
         let run = end.run;
@@ -86,7 +89,7 @@ impl World {
         }
         if let Some(mut process) = self.ends[side].process.take() {
             for member in &mut process.fleet.crew {
-                count::worker(&member.numbers())?;
+                count::worker(member.worker.publish())?;
             }
             count::rekey(&process.rekey, process.clock.local(self.now))?;
             self.trace.text(self.now, side, || "crash".into());
@@ -114,6 +117,9 @@ impl World {
         {
             self.act(side, action)?;
         }
+        if let Some(process) = &mut self.ends[side].process {
+            process.set_wake();
+        }
         Ok(())
     }
 
@@ -129,6 +135,7 @@ impl World {
             }
             Action::FetchKey => {
                 let (lag, answer) = self.kmes.enc(now, side, &plan.kme, &mut self.rng);
+                let answer = Box::new(answer);
                 self.after(lag, Item::Enc { side, run, answer });
             }
             Action::FetchKeyById(id) => {
@@ -196,16 +203,21 @@ impl World {
         let run = self.ends[side].run;
         self.after(STATS_EVERY, Item::Look { side, run });
         self.acknowledge(side)?;
-        let Some(process) = &self.ends[side].process else {
+        let Some(process) = &mut self.ends[side].process else {
             return Ok(());
         };
-        let (rx, tx) = process.fleet.look();
-        for id in rx {
-            self.with(side, |rekey, now| rekey.on_rx_used(now, id))?;
-        }
-        if let Some((id, pn)) = tx {
-            self.with(side, |rekey, now| rekey.on_tx_pn(now, id, pn))?;
-        }
-        Ok(())
+        // Without news, the protocol needs a call only when it is due, or when its PNs run out.
+        let due = process.wake.is_some_and(|at| at <= self.now) || self.plan.first_pn != Pn::FIRST;
+        let fresh = process.fleet.fresh();
+        let Some(seen) = process.fleet.look().filter(|_| fresh || due) else {
+            return Ok(());
+        };
+        self.with(side, |rekey, now| {
+            seen.rx.into_iter().for_each(|id| rekey.on_rx_used(now, id));
+            match seen.tx {
+                Some((id, pn)) => rekey.on_tx_pn(now, id, pn),
+                None => rekey.on_time(now),
+            }
+        })
     }
 }

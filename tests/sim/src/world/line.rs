@@ -1,13 +1,13 @@
 //! The line with its faults, the adversary on it, and the workers at both ends of it.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use port::Port;
+use port::{BURST_MAX, Burst, Port};
 use wire::{ETHERTYPE_MACSEC, MACS_LEN, SecTag};
 
 use super::{Item, World};
 use crate::check::{Sealed, count};
-use crate::fleet::drain;
 use crate::limits::{FLOOD, RECORDED, STALL_MAX};
 
 impl World {
@@ -38,7 +38,8 @@ impl World {
 
     /// Polls a worker until it has no work left, and publishes its counters.
     pub(crate) fn poll(&mut self, side: usize, worker: usize) -> Result<(), String> {
-        let mut black = Vec::new();
+        let mut burst = Burst::new();
+        let mut changed = false;
         loop {
             let Some(process) = &mut self.ends[side].process else {
                 return Ok(());
@@ -46,48 +47,71 @@ impl World {
             let member = &mut process.fleet.crew[worker];
             member.poll_at = None;
             let moved = member.worker.poll();
+            changed |= moved > 0;
             // Commands are applied before frames are moved.
             while let Some(process) = &mut self.ends[side].process
                 && let Some(order) = process.fleet.crew[worker].settled()?
             {
-                self.check.keys.carried_out(order, side, &self.ends)?;
+                changed = true;
+                let run = self.ends[side].run;
+                self.check.keys.carried_out(order, side, run);
             }
             let Some(process) = &mut self.ends[side].process else {
                 return Ok(());
             };
             let member = &mut process.fleet.crew[worker];
             let (tx, stopping) = (member.tx, member.stopping());
-            black.clear();
-            drain(&mut member.line, |frame| black.push(frame.to_vec()));
-            let (now, check, trace) = (self.now, &mut self.check, &mut self.trace);
-            let mut result = Ok(());
-            drain(&mut member.host, |frame| {
-                trace.octets(now, b'r', side, frame);
-                if result.is_ok() {
-                    result = check.red.received(side, frame);
+            loop {
+                member.host.rx_burst(&mut burst);
+                if burst.is_empty() {
+                    break;
                 }
-            });
-            result?;
-            for frame in black.drain(..) {
-                let sealed = Sealed {
-                    side,
-                    worker,
-                    tx,
-                    stopping,
-                    frame: &frame,
-                };
-                self.check
-                    .black(self.now, &sealed, &self.ends, &self.plan)?;
-                self.transmit(side, worker, frame);
+                for frame in burst.drain(..) {
+                    self.trace.octets(self.now, b'r', side, frame.bytes());
+                    self.check.red.received(side, frame.bytes())?;
+                }
             }
-            if moved == 0 {
+            loop {
+                let Some(process) = &mut self.ends[side].process else {
+                    return Ok(());
+                };
+                process.fleet.crew[worker].line.rx_burst(&mut burst);
+                if burst.is_empty() {
+                    break;
+                }
+                for frame in burst.drain(..) {
+                    let sealed = Sealed {
+                        side,
+                        worker,
+                        tx,
+                        stopping,
+                        frame: frame.bytes(),
+                    };
+                    self.check
+                        .black(self.now, &sealed, &self.ends, &self.plan)?;
+                    self.transmit(side, worker, frame.bytes());
+                }
+            }
+            // Less than a burst: nothing is left.
+            if moved < BURST_MAX {
                 break;
             }
         }
         let Some(process) = &mut self.ends[side].process else {
             return Ok(());
         };
-        count::worker(&process.fleet.crew[worker].numbers())?;
+        if changed {
+            let numbers = process.fleet.publish(worker);
+            count::worker(numbers)?;
+            let handed_over = numbers.worker.handed_over;
+            let before = &mut process.fleet.crew[worker].handed_over;
+            if std::mem::replace(before, handed_over) < handed_over {
+                self.call_workers(side);
+            }
+        }
+        let Some(process) = &mut self.ends[side].process else {
+            return Ok(());
+        };
         if !process.driver_called {
             process.driver_called = true;
             let run = self.ends[side].run;
@@ -98,8 +122,9 @@ impl World {
     }
 
     /// Sends a frame from an end to the line.
-    pub(crate) fn transmit(&mut self, side: usize, worker: usize, frame: Vec<u8>) {
-        self.trace.octets(self.now, b'b', side, &frame);
+    pub(crate) fn transmit(&mut self, side: usize, worker: usize, frame: &[u8]) {
+        self.trace.octets(self.now, b'b', side, frame);
+        let frame: Rc<[u8]> = frame.into();
         self.tally.black += 1;
         let copies = 1 + usize::from(self.rng.permille(self.plan.doubled));
         let cut = self.plan.partition.is_some_and(|(from, to)| {
@@ -134,37 +159,35 @@ impl World {
         }
     }
 
-    /// Delivers a frame. Frames of one SC always go to the same worker, because only its SA there
-    /// knows the received PNs. Rekey frames and all others go to the first worker.
+    /// Delivers a frame. A line that steers delivers it to the worker that owns its SC. Rekey frames
+    /// and all others go to the first worker.
     pub(crate) fn arrive(&mut self, to: usize, frame: &[u8]) {
         self.trace.octets(self.now, b'a', to, frame);
-        let workers = usize::from(self.plan.workers[to]);
-        let port = match frame.get(MACS_LEN..).map(SecTag::parse) {
-            Some(Ok(tag)) => match tag.channel {
-                wire::Channel::Explicit(sci) => usize::from(sci.port()),
-                wire::Channel::Implied { .. } => 1,
-            },
-            _ => 1,
+        let Some(process) = &mut self.ends[to].process else {
+            return;
         };
-        let worker = port.wrapping_sub(1) % workers;
-        if let Some(process) = &mut self.ends[to].process {
-            process.fleet.crew[worker].line.copy_tx(frame);
-            self.call_worker(to, worker);
-        }
+        let worker = match frame.get(MACS_LEN..).map(SecTag::explicit_sci) {
+            Some(Some(sci)) if self.plan.steered => process.fleet.owner(sci),
+            _ => 0,
+        };
+        process.fleet.crew[worker].line.copy_tx(frame);
+        self.call_worker(to, worker);
     }
 
     /// The LAN of a side sends frames.
     pub(crate) fn traffic(&mut self, side: usize) {
         let period = Duration::from_secs(1) / self.plan.traffic.max(1);
         self.after(period, Item::Traffic { side });
+        let mut frame = Vec::new();
         for worker in 0..usize::from(self.plan.workers[side]) {
             if self.ends[side].process.is_none() {
                 return;
             }
             for _ in 0..=self.rng.below(self.plan.clump) {
                 let name = self.check.red.next(self.now, side, worker);
+                name.build(&mut frame);
                 if let Some(process) = &mut self.ends[side].process {
-                    process.fleet.crew[worker].host.copy_tx(&name.frame());
+                    process.fleet.crew[worker].host.copy_tx(&frame);
                 }
             }
             self.call_worker(side, worker);
@@ -181,7 +204,8 @@ impl World {
             return;
         }
         let rng = &mut self.rng;
-        let (from, mut frame) = self.recorded[rng.below(self.recorded.len())].clone();
+        let (from, frame) = &self.recorded[rng.below(self.recorded.len())];
+        let (from, mut frame) = (*from, frame.to_vec());
         let mut to = 1 - from;
         let mut copies = 1;
         match rng.below(12) {
@@ -212,6 +236,7 @@ impl World {
             false => Duration::ZERO,
         };
         self.tally.injected += copies;
+        let frame: Rc<[u8]> = frame.into();
         for _ in 1..copies {
             let frame = frame.clone();
             self.after(delay, Item::Arrive { to, frame });

@@ -13,12 +13,7 @@ use crate::rng::Rng;
 /// One run of the twin.
 pub(crate) struct Twin {
     rekey: Rekey,
-}
-
-impl Twin {
-    pub(crate) fn wake(&self) -> Option<Duration> {
-        self.rekey.next_wake()
-    }
+    pub(crate) wake: Option<Duration>,
 }
 
 impl World {
@@ -30,7 +25,8 @@ impl World {
         let fill = Box::new(move |out: &mut [u8]| entropy.fill(out));
         let rekey = Rekey::with_kem(self.plan.config(0), root, fill, kem);
         let rekey = rekey.map_err(|error| error.to_string())?;
-        self.twin = Some(Twin { rekey });
+        let wake = None;
+        self.twin = Some(Twin { rekey, wake });
         self.trace.text(self.now, 0, || "a twin appears".into());
         self.after(until.saturating_sub(self.now), Item::TwinGoes);
         self.with_twin(|rekey, now| rekey.on_start(now));
@@ -54,13 +50,14 @@ impl World {
         while let Some(action) = twin.rekey.poll_action() {
             self.twin_acts(&mut twin.rekey, action);
         }
+        twin.wake = twin.rekey.next_wake();
         self.twin = Some(twin);
     }
 
     fn twin_acts(&mut self, rekey: &mut Rekey, action: Action) {
         let (now, step) = (self.now, action.step());
         match action {
-            Action::Send(frame) => self.transmit(0, 0, frame.as_bytes().to_vec()),
+            Action::Send(frame) => self.transmit(0, 0, frame.as_bytes()),
             Action::FetchKey => {
                 let (_, answer) = self.kmes.enc(now, 0, &self.plan.kme, &mut self.rng);
                 rekey.on_key(now, answer);
