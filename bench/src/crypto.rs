@@ -11,7 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 use crate::contender::{Contender, Name, Op, find};
 use crate::cpu::{Clock, Limits};
 use crate::harness::choice::or_default;
-use crate::harness::cores::stay_on;
+use crate::harness::cores::pin_if;
 use crate::harness::error::Error;
 use crate::harness::machine::Machine;
 use crate::harness::quiet::Quiet;
@@ -103,9 +103,7 @@ impl Plan {
 /// # Errors
 /// Nothing can be measured, or a contender computes something else than the others.
 pub fn run(options: &Options) -> Result<String, Error> {
-    if let Some(core) = options.core {
-        stay_on(core)?;
-    }
+    pin_if(options.core)?;
     let plan = Plan::new(options);
     let (contenders, absent) = find(&plan.names);
     if contenders.is_empty() {
@@ -130,13 +128,9 @@ pub fn run(options: &Options) -> Result<String, Error> {
         absent,
         ..Machine::this(&clock, limits)
     };
-    let burst = report::main_burst(&plan.bursts);
-    options.report.write(
-        &machine,
-        &rows,
-        || report::text(&machine, &rows, &plan.bursts),
-        || report::chart(&machine, &rows, burst),
-    )
+    options
+        .report
+        .write(&machine, &rows, report::text, report::chart)
 }
 
 #[cfg(test)]

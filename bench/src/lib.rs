@@ -23,13 +23,17 @@ mod contender;
 mod cpu;
 pub mod crypto;
 mod device;
+mod drops;
 #[cfg(test)]
 mod fixture;
+mod frames;
 mod harness;
 pub mod icount;
 mod keyed;
 pub mod line;
+mod network;
 pub mod pipeline;
+mod ports;
 pub mod rekey;
 mod size;
 mod stats;

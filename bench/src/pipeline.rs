@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! core thread: set of frames ─▶ testbed: null port ─▶ worker ─▶ null port ─▶ back again
-//! core threads ─▶ rounds, all arms interleaved ─▶ rows ─▶ T1 | json, chart
+//! core threads ─▶ rounds, all devices interleaved ─▶ rows ─▶ T1 | json, chart
 //! ```
 //! The time includes the whole worker: mailbox, policy, SecTAG, crypto, replay window, counters,
 //! publication. Ports are null: frames stay in their buffers and are only handed over.
@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::cpu::{Clock, Limits};
-use crate::device::Arm;
+use crate::device::Device;
 use crate::harness::choice::{among, engine, or_default};
 use crate::harness::cores::cores;
 use crate::harness::error::Error;
@@ -38,15 +38,15 @@ const SECONDS: u64 = 60;
 /// Seconds of a quick look.
 const SECONDS_QUICK: u64 = 15;
 
-/// The arms that are measured here.
-const ARMS: &[Arm] = &[
-    Arm::NoOp,
-    Arm::Integrity,
-    Arm::GcmAes256,
-    Arm::Xpn256,
-    Arm::Engine,
+/// The devices of this bench.
+const DEVICES: &[Device] = &[
+    Device::NoOp,
+    Device::Integrity,
+    Device::GcmAes256,
+    Device::Xpn256,
+    Device::Engine,
     #[cfg(feature = "wireguard")]
-    Arm::WireGuard,
+    Device::WireGuard,
 ];
 
 /// Options of `qmacsec-bench pipeline`.
@@ -60,9 +60,9 @@ pub struct Options {
     /// Frame sizes in octets with FCS, and `imix` [default: 64 to 1518, imix, 9000]
     #[arg(long, value_delimiter = ',')]
     pub sizes: Vec<FrameSize>,
-    /// Arms to compare [default: all]
-    #[arg(long, value_delimiter = ',', value_parser = among(ARMS))]
-    pub arms: Vec<Arm>,
+    /// Devices to compare [default: all]
+    #[arg(long, alias = "arms", value_delimiter = ',', value_parser = among(DEVICES))]
+    pub devices: Vec<Device>,
     /// Numbers of cores that work at the same time [default: 1 and all there are]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub cores: Vec<u16>,
@@ -78,7 +78,7 @@ pub struct Options {
     /// A short look: 64, 512, 1518 and imix, 15 seconds
     #[arg(long)]
     pub quick: bool,
-    /// Seed of the order of arms and of the mix
+    /// Seed of the order of devices and of the mix
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// The report
@@ -90,7 +90,7 @@ pub struct Options {
 #[derive(Clone, Debug)]
 struct Plan {
     sizes: Vec<FrameSize>,
-    arms: Vec<Arm>,
+    devices: Vec<Device>,
     /// Numbers of cores that work at the same time.
     counts: Vec<usize>,
     /// The cores, in the order in which they are used.
@@ -117,7 +117,7 @@ impl Plan {
         }
         Ok(Self {
             sizes: or_default(&options.sizes, sizes),
-            arms: or_default(&options.arms, ARMS.to_vec()),
+            devices: or_default(&options.devices, DEVICES.to_vec()),
             counts,
             cores,
             engine: options.engine.unwrap_or_else(Engine::best),
@@ -150,12 +150,9 @@ pub fn run(options: &Options) -> Result<String, Error> {
         builds: vec![format!("engine {}", plan.engine.name())],
         ..Machine::this(&clock, limits)
     };
-    options.report.write(
-        &machine,
-        &rows,
-        || report::text(&machine, &rows),
-        || report::chart(&machine, &rows),
-    )
+    options
+        .report
+        .write(&machine, &rows, report::text, report::chart)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! Each module uses only those before it: `rig`, `load`, `observe`, `analyse`, `plan`,
 //! `measure`, `report`.
 
+use core::ops::RangeInclusive;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,15 +21,17 @@ use clap::Args;
 use port::PortError;
 
 use crate::cpu::{Clock, Limits};
+use crate::device::Device;
+use crate::harness::choice::among;
 use crate::harness::machine::Machine;
+use crate::ports::PortSetup;
 use crate::size::FrameSize;
 use lab::sandbox::{self, SandboxError};
 use measure::rounds;
 use plan::Plan;
 use report::{files, records, text};
-pub use rig::cabling::PortKind;
 use rig::cores::Cores;
-pub use rig::devices::Device;
+use rig::devices::DEVICES;
 use rig::encryptors::NEVER;
 
 mod analyse;
@@ -77,8 +80,8 @@ pub struct Options {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub pairs: Option<u32>,
     /// Ports; all but mem are in network namespaces of the bench [default: mem,xdp,packet]
-    #[arg(long, value_delimiter = ',')]
-    pub ports: Vec<PortKind>,
+    #[arg(long, value_delimiter = ',', value_parser = among(PORTS))]
+    pub ports: Vec<PortSetup>,
     /// The no-drop rate, which is then not searched: frames a second and direction
     #[arg(long)]
     pub rate: Option<u32>,
@@ -93,7 +96,7 @@ pub struct Options {
     #[arg(long)]
     pub faults: bool,
     /// Peers in the same rounds [default: all in this build; none with --quick]
-    #[arg(long, alias = "arms", value_delimiter = ',')]
+    #[arg(long, alias = "arms", value_delimiter = ',', value_parser = among(DEVICES))]
     pub devices: Vec<Device>,
     /// Hosts and devices are real-time threads, so that no other thread delays frames on their
     /// cores; needs another core, CAP_SYS_NICE, and `sysctl kernel.sched_rt_runtime_us=-1`
@@ -120,42 +123,39 @@ pub enum Fault {
     EarlySwitch,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| format!("`{text}` is not a number of seconds"))?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+/// The ports of this bench.
+const PORTS: &[PortSetup] = &[
+    PortSetup::Mem,
+    PortSetup::Packet,
+    PortSetup::Xdp,
+    PortSetup::XdpSkb,
+    PortSetup::Tap,
+    PortSetup::DpdkAfXdp,
+    PortSetup::DpdkAfPacket,
+];
+
+/// Parses seconds within a range; `what` begins the error.
+fn seconds(text: &str, range: RangeInclusive<Duration>, what: &str) -> Result<Duration, String> {
+    let number = text.parse().ok();
+    let seconds = number.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let seconds = seconds.ok_or_else(|| format!("`{text}` is not a number of seconds"))?;
+    if range.contains(&seconds) {
+        return Ok(seconds);
+    }
+    let (least, most) = (range.start().as_secs_f64(), range.end().as_secs_f64());
+    Err(format!("{what} {least} s to {most} s"))
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    let interval = seconds(text)?;
-    let (least, most) = (rekey::limits::INTERVAL_MIN, NEVER);
-    if (least..=most).contains(&interval) {
-        return Ok(interval);
-    }
-    Err(format!(
-        "an interval is {} s to {} s",
-        least.as_secs_f64(),
-        most.as_secs_f64()
-    ))
+    seconds(text, rekey::limits::INTERVAL_MIN..=NEVER, "an interval is")
 }
 
 fn time(text: &str) -> Result<Duration, String> {
-    let time = seconds(text)?;
-    if (TIME_MIN..=TIME_MAX).contains(&time) {
-        return Ok(time);
-    }
-    Err(format!(
-        "a run takes {} s to {} s",
-        TIME_MIN.as_secs_f64(),
-        TIME_MAX.as_secs_f64()
-    ))
+    seconds(text, TIME_MIN..=TIME_MAX, "a run takes")
 }
 
 fn size(text: &str) -> Result<FrameSize, String> {
-    let size: FrameSize = text
-        .parse()
-        .map_err(|error: crate::size::UnknownFrameSize| error.to_string())?;
+    let size: FrameSize = text.parse()?;
     if size.longest() > SIZE_MAX {
         return Err(format!("at most {SIZE_MAX} octets"));
     }
@@ -210,7 +210,7 @@ pub enum Error {
 /// Where measuring is not possible.
 pub fn run(options: &Options) -> Result<(String, bool), Error> {
     let plan = Plan::new(options);
-    if plan.ports.iter().any(|port| *port != PortKind::Mem) {
+    if plan.ports.iter().any(|port| *port != PortSetup::Mem) {
         sandbox::enter()?;
     }
     let _log = qmacsec::log::start("off");
@@ -228,8 +228,8 @@ pub fn run(options: &Options) -> Result<(String, bool), Error> {
     if let Some(folder) = &options.out {
         files::write(folder, &machine, &text, &json, &results)?;
     }
-    let text = if options.json { json } else { text };
-    Ok((text, results.passed()))
+    let output = if options.json { json } else { text };
+    Ok((output, results.passed()))
 }
 
 #[cfg(test)]

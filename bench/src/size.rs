@@ -122,22 +122,15 @@ impl PayloadSize {
 
     /// Frames of a whole number of bursts and, for the mix, of mixes; 32 or more.
     pub fn frames(self, burst: usize) -> usize {
-        let whole = lcm(burst, self.whole());
-        whole * 32_usize.div_ceil(whole)
+        let mut frames = (burst..).step_by(burst);
+        let fits = |frames: &usize| *frames >= 32 && frames.is_multiple_of(self.whole());
+        frames.find(fits).unwrap_or(burst)
     }
 
     /// Lengths of payloads; the mix is exact and shuffled by `rng`.
     pub fn payload_lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
         self.draw(frames, rng)
     }
-}
-
-fn lcm(a: usize, b: usize) -> usize {
-    let (mut x, mut y) = (a, b);
-    while y != 0 {
-        (x, y) = (y, x % y);
-    }
-    a / x * b
 }
 
 /// Fisher and Yates. The bias of the remainder is far below what a benchmark can see.
@@ -167,23 +160,10 @@ impl<const FRAME: bool> Serialize for Size<FRAME> {
     }
 }
 
-/// A text that names no size.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no {what}, {least} to {most}, or `imix`")]
-pub struct UnknownSize {
-    text: String,
-    what: &'static str,
-    least: usize,
-    most: usize,
-}
-
-/// A text that names no size of frames.
-pub(crate) type UnknownFrameSize = UnknownSize;
-
 impl<const FRAME: bool> FromStr for Size<FRAME> {
-    type Err = UnknownSize;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, UnknownSize> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let (what, (least, most)) = if FRAME {
             ("frame size: give octets with FCS", FRAME_LENS)
         } else {
@@ -192,15 +172,9 @@ impl<const FRAME: bool> FromStr for Size<FRAME> {
         if text.eq_ignore_ascii_case("imix") {
             return Ok(Self::Imix);
         }
-        match text.parse() {
-            Ok(len) if (least..=most).contains(&len) => Ok(Self::Octets(len)),
-            _ => Err(UnknownSize {
-                text: text.to_owned(),
-                what,
-                least,
-                most,
-            }),
-        }
+        let octets = text.parse().ok().filter(|len| (least..=most).contains(len));
+        let octets = octets.map(Self::Octets);
+        octets.ok_or_else(|| format!("`{text}` is no {what}, {least} to {most}, or `imix`"))
     }
 }
 

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use crate::contender::{Contender, Name, Op, find};
 use crate::cpu::Clock;
 use crate::harness::choice::{name, or_default};
-use crate::harness::cores::stay_on;
+use crate::harness::cores::pin_if;
 use crate::harness::error::Error;
 use crate::harness::table::Table;
 use crate::harness::text::{line, or_dash};
@@ -67,9 +67,7 @@ struct Row {
 /// # Errors
 /// None of the engines can run here, or the core is not available.
 pub fn run(options: &Options) -> Result<(String, Verdict), Error> {
-    if let Some(core) = options.core {
-        stay_on(core)?;
-    }
+    pin_if(options.core)?;
     let names = Name::value_variants().iter().copied();
     let ours: Vec<Name> = names.filter(|name| name.engine().is_some()).collect();
     let (contenders, absent) = find(&or_default(&options.engines, ours));
@@ -150,7 +148,7 @@ fn report(
     for absent in absent {
         line!(&mut out, "not measured: {absent}");
     }
-    let mut table = Table::new(2, ["engine", "op", "none", "key", "payload", "tag"]);
+    let mut table = Table::new(["engine", "op", "none", "key", "payload", "tag"]);
     for row in core::iter::once(control).chain(rows) {
         let cell = |column: &Secret| {
             let t = row.t.iter().find(|(secret, _)| secret == column);

@@ -10,7 +10,7 @@ use crate::contender::{Contender, Name, Op};
 use crate::cpu::{Clock, Limits};
 use crate::harness::error::Error;
 use crate::harness::quiet::{Quiet, Round, Watch};
-use crate::harness::rounds::Rig;
+use crate::harness::rounds::{Rig, order};
 use crate::size::{PayloadSize, shuffle};
 use crate::window::Window;
 
@@ -144,8 +144,7 @@ impl Rig for CryptoRig {
         if cell.size == PayloadSize::Imix {
             cell.window.reorder(|lens| shuffle(lens, rng));
         }
-        let mut order: Vec<usize> = (0..contenders.len()).collect();
-        shuffle(&mut order, rng);
+        let order = order(contenders.len(), rng);
         let is_long = cell.size.longest() >= LONG;
         let passes = if is_long { 1 } else { PASSES };
 

@@ -41,7 +41,7 @@ pub enum Error {
     #[error("the ports under test have no carrier after {0:?}: is the machine overloaded?")]
     NoCarrier(Duration),
     /// The peer.
-    #[error("dpdk-testpmd: {0}; leave it out with --arms")]
+    #[error("dpdk-testpmd: {0}; leave it out with --devices")]
     Testpmd(String),
     /// Namespaces, cables, threads, sockets.
     #[error("the system refuses what the measurement needs: {0}")]

@@ -58,6 +58,13 @@ pub(crate) trait Rig {
     fn round(&mut self, cell: usize, rng: &mut ChaCha8Rng) -> Result<Self::Round, Error>;
 }
 
+/// The indices of `count` items in random order.
+pub(crate) fn order(count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    shuffle(&mut order, rng);
+    order
+}
+
 /// Measures until the end, with a progress bar on a terminal.
 pub(crate) fn run<R: Rig>(
     rig: &mut R,
@@ -66,14 +73,12 @@ pub(crate) fn run<R: Rig>(
 ) -> Result<Vec<R::Round>, Error> {
     let (bar, start) = (bar(STEPS), Instant::now());
     let mut rounds = Vec::new();
-    let mut order: Vec<usize> = (0..rig.cells()).collect();
     for sweep in 1_u32.. {
         bar.set_message(format!("round {sweep}"));
         if sweep % SWEEPS_OF_A_PLACE == 0 {
             rig.relocate(rng)?;
         }
-        order.sort_unstable();
-        shuffle(&mut order, rng);
+        let order = order(rig.cells(), rng);
         let mut done = 0.0;
         for &cell in &order {
             rounds.push(rig.round(cell, rng)?);

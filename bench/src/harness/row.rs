@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 
 use super::choice;
-use crate::device::Arm;
+use crate::device::Device;
 use crate::size::FrameSize;
 use crate::stats::Spread;
 
@@ -58,12 +58,12 @@ impl Serialize for Load {
     }
 }
 
-/// One arm under one load.
+/// One device under one load.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) bench: &'static str,
-    #[serde(serialize_with = "choice::serialize")]
-    pub(crate) arm: Arm,
+    #[serde(rename = "arm", serialize_with = "choice::serialize")]
+    pub(crate) device: Device,
     #[serde(serialize_with = "choice::serialize")]
     pub(crate) op: Op,
     pub(crate) port: String,

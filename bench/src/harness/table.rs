@@ -1,4 +1,4 @@
-//! Tables of text: labels on the left, figures to the right of them.
+//! Tables of text: labels on the left of their columns, figures on the right.
 
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
@@ -7,20 +7,36 @@ use super::text::line;
 /// A table that grows row by row.
 pub(crate) struct Table {
     table: comfy_table::Table,
-    labels: usize,
     /// An empty line comes before the next row.
     gap: bool,
 }
 
+/// A column: its header, and what it has of a row.
+pub(crate) type Column<'a, R> = (&'a str, &'a dyn Fn(&R) -> String);
+
 impl Table {
-    /// The first columns, as many as `labels`, are labels; the others are figures.
-    pub(crate) fn new<S: ToString>(labels: usize, header: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn new<S: ToString>(header: impl IntoIterator<Item = S>) -> Self {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING);
         table.set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(header.into_iter().map(|cell| cell.to_string()));
-        let gap = false;
-        Self { table, labels, gap }
+        Self { table, gap: false }
+    }
+
+    /// A table of these columns, with a gap between groups of rows.
+    pub(crate) fn of<R>(
+        columns: &[Column<'_, R>],
+        rows: &[&R],
+        same_group: impl FnMut(&&R, &&R) -> bool,
+    ) -> Self {
+        let mut table = Self::new(columns.iter().map(|(header, _)| header));
+        for group in rows.chunk_by(same_group) {
+            for row in group {
+                table.row(columns.iter().map(|(_, cell)| cell(row)));
+            }
+            table.gap = true;
+        }
+        table
     }
 
     /// Adds a row.
@@ -31,20 +47,24 @@ impl Table {
         self.table.add_row(cells);
     }
 
-    /// Puts an empty line before the next row.
-    pub(crate) fn gap(&mut self) {
-        self.gap = true;
-    }
-
     /// Appends a title and the table.
     pub(crate) fn print(mut self, out: &mut String, title: &str) {
-        for column in self.table.column_iter_mut() {
+        let count = self.table.column_count();
+        let is_figure = |cell: &str| cell.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+        let figures = |index| {
+            let cells = self
+                .table
+                .row_iter()
+                .filter_map(|row| row.cell_iter().nth(index));
+            let mut cells = cells.map(comfy_table::Cell::content);
+            cells.all(|cell| cell.is_empty() || is_figure(&cell))
+        };
+        let figures: Vec<bool> = (0..count).map(figures).collect();
+        for (column, figures) in self.table.column_iter_mut().zip(figures) {
             column.set_padding((0, 2));
-            let is_label = column.index < self.labels;
-            column.set_cell_alignment(if is_label {
-                CellAlignment::Left
-            } else {
-                CellAlignment::Right
+            column.set_cell_alignment(match figures {
+                true => CellAlignment::Right,
+                false => CellAlignment::Left,
             });
         }
         line!(out, "\n{title}");

@@ -9,15 +9,7 @@ macro_rules! line {
     };
 }
 
-/// Appends formatted text.
-macro_rules! put {
-    ($out:expr, $($arg:tt)*) => {
-        ::std::fmt::Write::write_fmt($out, format_args!($($arg)*))
-            .expect("a String takes everything")
-    };
-}
-
-pub(crate) use {line, put};
+pub(crate) use line;
 
 /// The text, or a dash.
 pub(crate) fn or_dash(text: Option<String>) -> String {

@@ -8,10 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::PortKind;
-use super::topology::{INTERFACES, Topology};
 use crate::harness::cores::core_time;
 use crate::harness::error::Error;
+use crate::network::{INTERFACES, Network};
+use crate::ports::PortSetup;
 use crate::vdev::Vdev;
 
 const PROGRAM: &str = "dpdk-testpmd";
@@ -46,18 +46,18 @@ pub(super) fn absent() -> Option<String> {
 }
 
 /// Its driver for ports of this kind, or for ports that go the same way into the kernel.
-pub(super) fn driver(port: PortKind) -> Option<Vdev> {
+pub(super) fn driver(port: PortSetup) -> Option<Vdev> {
     match port {
-        PortKind::Packet | PortKind::DpdkAfPacket => Some(Vdev::AfPacket),
-        PortKind::Xdp | PortKind::DpdkAfXdp => Some(Vdev::AfXdp),
-        PortKind::XdpNative | PortKind::XdpSkb => None,
+        PortSetup::Packet | PortSetup::DpdkAfPacket => Some(Vdev::AfPacket),
+        PortSetup::Xdp | PortSetup::DpdkAfXdp => Some(Vdev::AfXdp),
+        _ => None,
     }
 }
 
 impl Testpmd {
     /// Starts it in the middle; `host` is the core of everything but forwarding.
     pub(super) fn start(
-        topology: &Topology,
+        network: &Network,
         driver: Vdev,
         [core, host]: [usize; 2],
     ) -> Result<Self, Error> {
@@ -70,7 +70,7 @@ impl Testpmd {
                 std::process::id()
             ));
         for interface in INTERFACES.as_flattened() {
-            let device = driver.devargs(interface, topology.red_mtu);
+            let device = driver.devargs(interface, network.red_mtu);
             command.arg(format!("--vdev={device}"));
         }
         // Ports are paired in the order in which they are named: red and black of each box.
@@ -89,7 +89,7 @@ impl Testpmd {
             .stdin(Stdio::piped()) // it ends with its input
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let process = topology.middle.run(move || command.spawn())??;
+        let process = network.middle.run(move || command.spawn())??;
         let mut testpmd = Self {
             process,
             schedstat: PathBuf::new(),

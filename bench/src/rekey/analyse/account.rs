@@ -6,9 +6,9 @@ use hdrhistogram::Histogram;
 
 use super::latency::Latency;
 use super::windows::{KEPT, Windows};
+use crate::frames::FLOWS;
 use crate::rekey::load::hosts::{Arrival, Flow, Offer, Run};
 use crate::rekey::load::standstill::{Disturbed, Placement, Standstill, Watch};
-use crate::rekey::rig::frames::FLOWS;
 use crate::stats::percentile;
 
 /// A window extends this far before and behind a switch, or less where intervals are short.
@@ -174,7 +174,7 @@ impl Account {
         let begun = standstills.iter().filter(|still| still.from < end);
         let begun: Vec<Standstill> = begun.copied().collect();
         if run.standstills.is_some() {
-            self.machine.merge(&Watch::of(offer.time, &begun));
+            self.machine.add(offer.time, &begun);
         }
         let stood: Vec<i64> = begun
             .iter()
@@ -192,27 +192,6 @@ impl Account {
                 disturbed: &disturbed,
             });
         }
-    }
-
-    /// Adds another account of the same interval.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.frames += other.frames;
-        self.lost += other.lost;
-        self.lost_inside += other.lost_inside;
-        self.duplicated += other.duplicated;
-        self.reordered += other.reordered;
-        self.changed += other.changed;
-        self.switches += other.switches;
-        self.windows_disturbed += other.windows_disturbed;
-        self.inside.merge(&other.inside);
-        self.outside.merge(&other.outside);
-        self.gap_inside = self.gap_inside.max(other.gap_inside);
-        self.gap_outside = self.gap_outside.max(other.gap_outside);
-        self.windows.merge(&other.windows);
-        self.at_switches.extend(&other.at_switches);
-        self.elsewhere.extend(&other.elsewhere);
-        self.machine.merge(&other.machine);
-        self.placement.merge(other.placement);
     }
 
     fn add_direction(&mut self, direction: &Direction<'_>) {

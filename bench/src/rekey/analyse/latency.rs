@@ -36,12 +36,6 @@ impl Latency {
         }
     }
 
-    /// Adds the frames of other runs.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.all += &other.all;
-        self.undisturbed += &other.undisturbed;
-    }
-
     /// p99.99 of undisturbed frames, us: the figure of the verdict.
     pub(crate) fn tail_us(&self) -> Option<f64> {
         quantile_us(&self.undisturbed, TAIL)

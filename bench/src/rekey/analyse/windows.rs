@@ -83,12 +83,6 @@ impl Windows {
         }
     }
 
-    /// Adds the windows of other runs.
-    pub(super) fn merge(&mut self, other: &Self) {
-        self.windows.extend_from_slice(&other.windows);
-        self.even = self.even.max(other.even);
-    }
-
     /// Per cent of the mean in each bin, over all windows; empty without windows.
     pub(crate) fn percent(&self) -> Vec<f64> {
         match self.windows.is_empty() {

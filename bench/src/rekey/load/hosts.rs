@@ -18,10 +18,10 @@ use port::{Burst, Pool, Port, PortError};
 use super::pace::Pace;
 use super::standstill::Standstill;
 use super::witness::Witnesses;
+use crate::frames::{self, FLOWS, TEMPLATES};
 use crate::rekey::Error;
 use crate::rekey::rig::cabling::HostPorts;
 use crate::rekey::rig::cores::Cores;
-use crate::rekey::rig::frames::{self, FLOWS, TEMPLATES};
 use crate::size::FrameSize;
 
 /// Frames in one burst.
@@ -38,7 +38,7 @@ const COST_TIME: Duration = Duration::from_millis(5);
 const COST_SIZE: usize = 512;
 
 /// The load offered in each direction.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Offer {
     pub(crate) size: FrameSize,
     /// Frames a second.

@@ -15,7 +15,7 @@
 use core::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use crate::rekey::rig::frames::FLOWS;
+use crate::frames::FLOWS;
 
 /// A witness wakes this late where nothing is wrong.
 const LATE_USUAL: Duration = Duration::from_micros(50);
@@ -113,25 +113,15 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// The standstills of one run.
-    pub(crate) fn of(time: Duration, standstills: &[Standstill]) -> Self {
-        let lost = standstills.iter().map(|still| still.lost);
-        Self {
-            time,
-            standstills: standstills.len() as u64,
-            total: lost.clone().sum(),
-            slow: standstills.iter().map(|still| still.slow).sum(),
-            longest: lost.max().unwrap_or_default(),
+    /// Adds the standstills of a run.
+    pub(crate) fn add(&mut self, time: Duration, standstills: &[Standstill]) {
+        self.time += time;
+        self.standstills += standstills.len() as u64;
+        for still in standstills {
+            self.total += still.lost;
+            self.slow += still.slow;
+            self.longest = self.longest.max(still.lost);
         }
-    }
-
-    /// Adds those of other runs.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.time += other.time;
-        self.standstills += other.standstills;
-        self.total += other.total;
-        self.slow += other.slow;
-        self.longest = self.longest.max(other.longest);
     }
 }
 
@@ -150,12 +140,6 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    /// Adds those of another run.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.inside += other.inside;
-        self.outside += other.outside;
-    }
-
     /// How many begin in windows by chance, if windows are this share of the time.
     pub(crate) fn by_chance(self, share: f64) -> f64 {
         (self.inside + self.outside) as f64 * share

@@ -9,25 +9,25 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kme::faults::{Calls, Fault as KmeFault, Times, Wrong};
-use lab::site::Site as Side;
+use lab::site::Site;
 use port::fault::Faults;
 use qmacsec::status::Report;
 
+use crate::frames::FLOWS;
 use crate::rekey::Error;
 use crate::rekey::analyse::verdict::Verdict;
 use crate::rekey::load::hosts::{Hosts, Offer, Run};
-use crate::rekey::plan::{self, Plan};
-use crate::rekey::rig::cabling::Rig;
+use crate::rekey::plan::Plan;
+use crate::rekey::rig::cabling;
 use crate::rekey::rig::cores::Cores;
 use crate::rekey::rig::encryptors::Encryptors;
-use crate::rekey::rig::frames::FLOWS;
 use crate::rekey::rig::probe::Probe;
 use crate::rekey::rig::replaceable::{self, Replacer};
 
 /// Time from the start of the load to the start of the fault.
-const BEFORE: Duration = plan::BEFORE_FAULT;
+const BEFORE: Duration = Duration::from_millis(1500);
 /// Time from the end of the fault to the end of the load.
-const AFTER: Duration = plan::AFTER_FAULT;
+const AFTER: Duration = Duration::from_secs(5);
 /// Time from the end of an encryptor until it is started again.
 const DEAD: Duration = Duration::from_secs(1);
 /// Latency of a slow KME.
@@ -85,7 +85,7 @@ pub(crate) struct Outcome {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; plan::FAULTS] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::KmsDown,
         Self::KmsSlow,
         Self::KeyIdLost,
@@ -190,7 +190,7 @@ pub(crate) fn play(
             let (cables, replacer) = replaceable::cables(cores);
             (cables, Some(replacer))
         }
-        _ => (Rig::memory(cores).cables()?, None),
+        _ => (cabling::in_memory(cores), None),
     };
     let cables = cables.with_faults(scenario.on_the_line());
     let (mut encryptors, ports) = Encryptors::start(cables, interval, None)?;
@@ -200,19 +200,12 @@ pub(crate) fn play(
     }
     let time = BEFORE + lasts + AFTER;
     let (run, injected) = thread::scope(|scope| {
-        let inject = || {
+        let injector = scope.spawn(|| {
             thread::sleep(BEFORE);
             let began = Instant::now();
-            let noticed = inject(
-                scenario,
-                lasts,
-                interval,
-                &mut encryptors,
-                replacer.as_ref(),
-            )?;
+            let noticed = inject(scenario, lasts, interval, &mut encryptors, replacer)?;
             Ok::<_, Error>((began, Instant::now(), noticed))
-        };
-        let injector = scope.spawn(inject);
+        });
         let run = hosts.carry(Offer { time, ..offer });
         (run, injector.join())
     });
@@ -221,6 +214,7 @@ pub(crate) fn play(
     let (began, ended, noticed) = injected.map_err(died)??;
     let switches = encryptors.probes.each_ref().map(Probe::take_switches);
     let during = |at: &&Instant| (began + interval..ended).contains(*at);
+    let clear = |probe: &Probe| probe.safety().clear;
     let lost: u64 = lost_at(&run).map(|(_, lost)| lost).sum();
     Ok(Outcome {
         scenario,
@@ -230,11 +224,7 @@ pub(crate) fn play(
         during: switches.iter().flatten().filter(during).count() as u64,
         lost,
         blocked_ms: lost as f64 / (FLOWS as f64 * offer.rate) * 1e3,
-        clear: encryptors
-            .probes
-            .iter()
-            .map(|probe| probe.safety().clear)
-            .sum(),
+        clear: encryptors.probes.iter().map(clear).sum(),
         noticed,
         recovered: recovered(&run, &switches, ended),
     })
@@ -269,20 +259,16 @@ fn inject(
     lasts: Duration,
     interval: Duration,
     encryptors: &mut Encryptors,
-    replacer: Option<&Replacer>,
+    replacer: Option<Replacer>,
 ) -> Result<bool, Error> {
     let order = |encryptors: &Encryptors, fault, calls, times| {
-        let of_side = |side| encryptors.kmes.faults(side).order(fault, calls, times);
-        Side::BOTH.into_iter().for_each(of_side);
+        for site in Site::BOTH {
+            encryptors.kmes.faults(site).order(fault, calls, times);
+        }
     };
-    let clear = |encryptors: &Encryptors| {
-        let of_side = |side| encryptors.kmes.faults(side).clear();
-        Side::BOTH.into_iter().for_each(of_side);
-    };
-    let noticed = |encryptors: &Encryptors| {
-        let has_trouble =
-            |report: &Report| report.tx.trouble.is_some() || report.rx.trouble.is_some();
-        Ok::<_, Error>(encryptors.reports()?.iter().any(has_trouble))
+    let noticed = |encryptors: &Encryptors| -> Result<bool, Error> {
+        let trouble = |report: &Report| report.tx.trouble.is_some() || report.rx.trouble.is_some();
+        Ok(encryptors.reports()?.iter().any(trouble))
     };
     let mut reported = false;
     match scenario {
@@ -300,29 +286,26 @@ fn inject(
             order(encryptors, fault, calls, Times::Always);
             thread::sleep(lasts);
             reported = noticed(encryptors)?;
-            clear(encryptors);
         }
         Scenario::KeyIdLost => {
             let every = interval * LOST_ONE_OF;
+            let unknown = KmeFault::Answer(Wrong::NotFound);
             for _ in 0..lasts.div_duration_f64(every).ceil() as u32 {
-                order(
-                    encryptors,
-                    KmeFault::Answer(Wrong::NotFound),
-                    Calls::DecKeys,
-                    Times::Next(1),
-                );
+                order(encryptors, unknown, Calls::DecKeys, Times::Next(1));
                 thread::sleep(every.min(lasts));
             }
-            clear(encryptors);
         }
         Scenario::Reorder => thread::sleep(lasts), // all the time
         Scenario::PeerKill => {
-            encryptors.kill(Side::A);
+            encryptors.kill(Site::A);
             thread::sleep(lasts);
             if let Some(replacer) = replacer {
-                encryptors.restart(Side::A, replacer.replace())?;
+                encryptors.restart(Site::A, replacer.replace())?;
             }
         }
+    }
+    for site in Site::BOTH {
+        encryptors.kmes.faults(site).clear();
     }
     Ok(reported)
 }

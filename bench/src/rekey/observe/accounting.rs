@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use port::{Port, PortCounters};
 use qmacsec::status::{Report, WorkerReport};
 
+use crate::drops::Drops;
+use crate::frames::FLOWS;
 use crate::rekey::Error;
 use crate::rekey::load::hosts::{Hosts, Run};
-use crate::rekey::rig::drops::Drops;
 use crate::rekey::rig::encryptors::Encryptors;
-use crate::rekey::rig::frames::FLOWS;
 use crate::rekey::rig::probe::{Count, Probe};
 
 /// Frames in, less frames out and named drops: by direction and segment.
@@ -103,8 +103,7 @@ impl Snapshot<'_> {
         // Frames of the load, or of control, that passed a port: all frames, less the others.
         let red_rx_load = red(from, &["rx_frames"]) - (sender(RedRx) - sender(RedRxLoad));
         let red_tx_load = red(to, &["tx_frames"]) - (receiver(RedTx) - receiver(RedTxLoad));
-        let control_dropped =
-            sender(ControlRefused) + sender(ControlTooLong) + sender(ControlLinkDown);
+        let control_dropped: i64 = Count::CONTROL_DROPS.map(sender).iter().sum();
         let control_out = sender(BlackTxControl) - control_dropped;
         let user_out = black(from, &["tx_frames"]) - control_out;
         let user_in = black(to, &["rx_frames"]) - receiver(BlackRxControl);

@@ -18,7 +18,7 @@ use aes_gcm::KeyInit;
 use aes_gcm::aes::Aes256;
 use aes_gcm::aes::cipher::{Block, BlockCipherDecrypt};
 
-use crate::rekey::rig::frames;
+use crate::frames;
 use crate::rekey::rig::probe::Sealed;
 
 const SAK_LEN: usize = 32;
@@ -45,14 +45,10 @@ pub(crate) struct Search {
 
 impl Search {
     /// Searches all files below this folder for the keys of the frames of each direction.
-    pub(crate) fn of(folder: &Path, sealed: &[Vec<Sealed>]) -> io::Result<Self> {
+    pub(crate) fn add(&mut self, folder: &Path, sealed: &[Vec<Sealed>]) -> io::Result<()> {
         let streams = Streams::of(sealed);
-        let mut search = Self {
-            saks: streams.keys.len() as u64,
-            ..Self::default()
-        };
-        search.folder(folder, &streams)?;
-        Ok(search)
+        self.saks += streams.keys.len() as u64;
+        self.folder(folder, &streams)
     }
 
     fn folder(&mut self, folder: &Path, streams: &Streams) -> io::Result<()> {
@@ -71,14 +67,6 @@ impl Search {
             }
         }
         Ok(())
-    }
-
-    /// Adds the search of another run.
-    pub(crate) fn add(&mut self, other: Self) {
-        self.saks += other.saks;
-        self.files += other.files;
-        self.octets += other.octets;
-        self.found.extend(other.found);
     }
 }
 
@@ -117,14 +105,8 @@ impl Streams {
         // Random octets are all printable once in 10^13.
         let text = |sak: &[u8]| sak.iter().all(|octet| matches!(octet, b'\n' | b' '..=b'~'));
         let mut plain = octets.windows(SAK_LEN).filter(|sak| !text(sak));
-        if plain.any(&mut is_key) {
-            return true;
-        }
-        if octets
-            .windows(HEX_LEN)
-            .filter_map(from_hex)
-            .any(|sak| is_key(&sak))
-        {
+        let mut hex = octets.windows(HEX_LEN).filter_map(from_hex);
+        if plain.any(&mut is_key) || hex.any(|sak| is_key(&sak)) {
             return true;
         }
         BASE64_FORMS.into_iter().any(|(len, skipped)| {

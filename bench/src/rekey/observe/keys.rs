@@ -81,17 +81,9 @@ impl Keys {
         }
     }
 
-    /// Adds the keys of another run.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.source = self.source.or(other.source);
-        self.skr_bit_s = self.skr_bit_s.max(other.skr_bit_s);
-        self.taken += other.taken;
-        self.used += other.used;
-        self.of_kme += other.of_kme;
-        self.with_kem += other.with_kem;
-        self.depth_min = self.depth_min.into_iter().chain(other.depth_min).min();
-        self.stage_changes += other.stage_changes;
-        self.time += other.time;
+    /// Adds the least number of keys in the pool during a run.
+    pub(crate) fn add_depth(&mut self, depth: Option<u64>) {
+        self.depth_min = self.depth_min.into_iter().chain(depth).min();
     }
 
     /// How long the pool at its lowest would last at this use if no more keys came, s.

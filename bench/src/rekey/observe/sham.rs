@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::rekey::rig::frames::FLOWS;
+use crate::frames::FLOWS;
 use crate::rekey::rig::probe::Probe;
 
 /// Orders sham switches while a load runs.

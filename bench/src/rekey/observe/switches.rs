@@ -43,16 +43,6 @@ const SPANS: [&str; 6] = [
 ];
 
 impl Steps {
-    /// Adds the switches of another run.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        for (mine, more) in self.spans.iter_mut().zip(&other.spans) {
-            mine.extend(more);
-        }
-        self.reported += other.reported;
-        self.missed += other.missed;
-        self.an_wraps += other.an_wraps;
-    }
-
     /// The name, and p50, p99 and max, of each step, us.
     pub(crate) fn quantiles_us(&self) -> impl Iterator<Item = (&'static str, [f64; 3])> {
         let of = |times: &Vec<f64>| {
@@ -99,13 +89,12 @@ impl SwitchPoller {
         Ok(Self { end, thread })
     }
 
-    /// Ends the queries, and joins the reports of both ends.
-    pub(crate) fn end(self) -> Steps {
+    /// Ends the queries, and adds the switches that both ends reported.
+    pub(crate) fn end(self, steps: &mut Steps) {
         drop(self.end);
-        self.thread
-            .join()
-            .map(|log| log.steps())
-            .unwrap_or_default()
+        if let Ok(log) = self.thread.join() {
+            log.add_to(steps);
+        }
     }
 }
 
@@ -132,31 +121,19 @@ impl SwitchLog {
             }
         };
         // A later report of a switch is more complete.
-        let all = [
-            (&mut self.out[end], &report.tx),
-            (&mut self.into[end], &report.rx),
-        ];
-        for (known, direction) in all {
-            known.extend(
-                direction
-                    .recent
-                    .iter()
-                    .map(|one| (one.epoch, absolute(one))),
-            );
-        }
+        let by_epoch = |one: &Switch| (one.epoch, absolute(one));
+        self.out[end].extend(report.tx.recent.iter().map(by_epoch));
+        self.into[end].extend(report.rx.recent.iter().map(by_epoch));
         self.switches[end] = report.tx.switches;
     }
 
-    fn steps(&self) -> Steps {
-        let mut steps = Steps::default();
+    fn add_to(&self, steps: &mut Steps) {
         for end in 0..2 {
             let reported = self.out[end].len() as u64;
             steps.missed += self.switches[end].saturating_sub(reported);
             // The first key replaces none.
-            for out in self.out[end]
-                .values()
-                .filter(|out| out.retired_us.is_some())
-            {
+            let replacing = |out: &&Switch| out.retired_us.is_some();
+            for out in self.out[end].values().filter(replacing) {
                 let Some(into) = self.into[1 - end].get(&out.epoch) else {
                     continue; // the last switch: the receiver has not seen it yet
                 };
@@ -177,7 +154,6 @@ impl SwitchLog {
                 steps.an_wraps += u64::from(out.an == 0);
             }
         }
-        steps
     }
 }
 

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use port::{Burst, Port, PortCounters};
+use port::{Burst, Frame, Port, PortError};
 use qmacsec::ports::Opener;
 use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY, ICV_LEN, MACS_LEN, SecTag};
 
-use super::frames;
+use crate::frames;
 
 /// Offsets of EtherType, TCI with AN, and PN in a frame without VLAN tags in clear.
 const ETHERTYPE_AT: usize = MACS_LEN;
@@ -61,7 +61,16 @@ pub(crate) enum Count {
     Clear,
 }
 
-const COUNTS: usize = Count::Clear as usize + 1;
+impl Count {
+    /// Frames of the rekey protocol that the port dropped, in the order of
+    /// [`port::PortCounters::TX_DROPS`].
+    pub(crate) const CONTROL_DROPS: [Self; 3] = [
+        Self::ControlRefused,
+        Self::ControlTooLong,
+        Self::ControlLinkDown,
+    ];
+    const ALL: usize = Self::Clear as usize + 1;
+}
 
 /// Safety figures of a sender.
 #[derive(Clone, Copy, Default, Debug)]
@@ -72,6 +81,15 @@ pub(crate) struct Counted {
     pub(crate) repeated: u64,
     /// Frames in clear on the line.
     pub(crate) clear: u64,
+}
+
+impl Counted {
+    /// Adds those of another sender.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.nonces += other.nonces;
+        self.repeated += other.repeated;
+        self.clear += other.clear;
+    }
 }
 
 /// The record of both probes of an encryptor, shared with the thread that reads it.
@@ -91,7 +109,7 @@ struct Shared {
     sealed: Mutex<Vec<Sealed>>,
     /// No frame left for a while: keys may have changed unnoticed.
     paused: AtomicBool,
-    counts: [AtomicU64; COUNTS],
+    counts: [AtomicU64; Count::ALL],
 }
 
 /// Takes all entries out of a list.
@@ -177,15 +195,14 @@ impl Probe {
 /// Both ports of an encryptor with their probes; the worker stalls for `stall` at each switch.
 pub(crate) fn probed([red, black]: [Opener; 2], probe: &Probe, stall: Duration) -> [Opener; 2] {
     let (of_red, of_black) = (probe.clone(), probe.clone());
-    [
-        Box::new(move || {
-            Ok(Box::new(RedProbe {
-                port: red()?,
-                probe: of_red,
-            }))
-        }),
-        Box::new(move || Ok(Box::new(BlackProbe::new(black()?, of_black, stall)))),
-    ]
+    let red = move || -> Result<Box<dyn Port>, PortError> {
+        let (port, probe) = (red()?, of_red);
+        Ok(Box::new(RedProbe { port, probe }))
+    };
+    let black = move || -> Result<Box<dyn Port>, PortError> {
+        Ok(Box::new(BlackProbe::new(black()?, of_black, stall)))
+    };
+    [Box::new(red), Box::new(black)]
 }
 
 /// A red port with a probe.
@@ -198,29 +215,32 @@ impl<P: Port> Port for RedProbe<P> {
     fn rx_burst(&mut self, into: &mut Burst) {
         let before = into.len();
         self.port.rx_burst(into);
-        let received = &into[before..];
-        let of_load = received
-            .iter()
-            .filter(|frame| frames::is_load(frame.bytes()));
-        self.probe.add(Count::RedRxLoad, of_load.count());
-        self.probe.add(Count::RedRx, received.len());
+        self.probe.add(Count::RedRxLoad, loads(&into[before..]));
+        self.probe.add(Count::RedRx, into.len() - before);
     }
 
     fn tx_burst(&mut self, from: &mut Burst) {
-        let of_load = from.iter().filter(|frame| frames::is_load(frame.bytes()));
-        self.probe.add(Count::RedTxLoad, of_load.count());
+        self.probe.add(Count::RedTxLoad, loads(from));
         self.probe.add(Count::RedTx, from.len());
         self.port.tx_burst(from);
     }
 
     fn copy_tx(&mut self, frame: &[u8]) {
-        self.probe
-            .add(Count::RedTxLoad, usize::from(frames::is_load(frame)));
+        let of_load = usize::from(frames::is_load(frame));
+        self.probe.add(Count::RedTxLoad, of_load);
         self.probe.add(Count::RedTx, 1);
         self.port.copy_tx(frame);
     }
 
     port::forward!(self => self.port);
+}
+
+/// Frames of the load among these.
+fn loads(frames: &[Frame]) -> usize {
+    let of_load = frames.iter();
+    of_load
+        .filter(|frame| frames::is_load(frame.bytes()))
+        .count()
 }
 
 /// A black port with a probe.
@@ -268,10 +288,8 @@ impl<P: Port> BlackProbe<P> {
     }
 
     fn inspect(&mut self, octets: &[u8]) {
-        if ethertype(octets) != Some(ETHERTYPE_MACSEC) {
-            return self.probe.add(Count::Clear, 1);
-        }
-        let Some((an, pn)) = an_and_pn(octets) else {
+        let protected = ethertype(octets) == Some(ETHERTYPE_MACSEC);
+        let Some((an, pn)) = an_and_pn(octets).filter(|_| protected) else {
             return self.probe.add(Count::Clear, 1);
         };
         // Another AN is another key, whose PNs start at 1. The same AN is the same key, unless all
@@ -362,25 +380,19 @@ impl<P: Port> Port for BlackProbe<P> {
             self.probe.add(Count::BlackTx, 1);
             return self.port.copy_tx(frame);
         }
-        let drops = |counters: PortCounters| {
-            let PortCounters {
-                tx_refused,
-                tx_too_long,
-                tx_link_down,
-                ..
-            } = counters;
-            [tx_refused, tx_too_long, tx_link_down]
+        let drops = |port: &P| {
+            let counters = port.counters();
+            [
+                counters.tx_refused,
+                counters.tx_too_long,
+                counters.tx_link_down,
+            ]
         };
-        let before = drops(self.port.counters());
+        let before = drops(&self.port);
         self.port.copy_tx(frame);
-        let after = drops(self.port.counters());
-        let names = [
-            Count::ControlRefused,
-            Count::ControlTooLong,
-            Count::ControlLinkDown,
-        ];
-        for (name, (after, before)) in names.into_iter().zip(after.into_iter().zip(before)) {
-            self.probe.add(name, (after - before) as usize);
+        let after = drops(&self.port).into_iter().zip(before);
+        for (count, (after, before)) in Count::CONTROL_DROPS.into_iter().zip(after) {
+            self.probe.add(count, (after - before) as usize);
         }
         self.probe.add(Count::BlackTxControl, 1);
     }

@@ -199,8 +199,9 @@ fn runs_add_up() {
         lost: ms(lost),
         slow: ms(slow),
     };
-    let mut all = Watch::of(ms(1_000), &[still(10, 5), still(30, 0)]);
-    all.merge(&Watch::of(ms(500), &[]));
+    let mut all = Watch::default();
+    all.add(ms(1_000), &[still(10, 5), still(30, 0)]);
+    all.add(ms(500), &[]);
     assert_eq!(
         all,
         Watch {

@@ -19,10 +19,10 @@ use qmacsec::ports::Opener;
 use wire::OVERHEAD_MAX;
 
 use super::{Devices, Forward, Switches};
+use crate::drops::Drops;
+use crate::frames::ETHERNET;
 use crate::rekey::Error;
 use crate::rekey::rig::cabling::MTU;
-use crate::rekey::rig::drops::Drops;
-use crate::rekey::rig::frames::ETHERNET;
 
 /// EtherType of its datagrams: for local experiments (IEEE 802).
 const ETHERTYPE: [u8; 2] = [0x88, 0xb5];
@@ -45,7 +45,7 @@ const FIRST_SESSION: Duration = Duration::from_secs(10);
 const _: () = assert!(OVERHEAD_MAX >= 16 + 16);
 
 /// Starts two devices with a session between them.
-pub(crate) fn start(ports: [[Opener; 2]; 2], interval: Option<Duration>) -> Result<Devices, Error> {
+pub(super) fn start(ports: [[Opener; 2]; 2], interval: Option<Duration>) -> Result<Devices, Error> {
     let secrets = || [[1; 32], [2; 32]].map(StaticSecret::from);
     let publics = secrets().map(|secret| PublicKey::from(&secret));
     let sessions = Arc::new(AtomicU8::new(0));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use port::PortCounters;
+use worker::StatsSnapshot;
 
 /// Frames dropped by name.
 pub(crate) type Drops = BTreeMap<String, u64>;
@@ -20,4 +21,13 @@ pub(crate) fn port_drops(place: &str, counters: &PortCounters) -> Drops {
     drops
         .map(|(name, frames)| (format!("{place} {name}"), frames))
         .collect()
+}
+
+/// The drops of a worker and its two ports.
+pub(crate) fn worker_drops(numbers: &StatsSnapshot) -> Drops {
+    let mut drops = port_drops("red", &numbers.red);
+    drops.extend(port_drops("black", &numbers.black));
+    let own = numbers.drops();
+    drops.extend(own.map(|(name, frames)| (name.to_owned(), frames)));
+    drops
 }
