@@ -16,7 +16,7 @@ mod ipsec_mb;
 
 /// A contender's name; ours first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Name {
+pub(crate) enum Name {
     /// Our engine `vaes512`
     Vaes512,
     /// Our engine `aws-lc`
@@ -54,7 +54,7 @@ impl fmt::Display for Name {
 
 /// The work that is timed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Op {
+pub(crate) enum Op {
     /// Encrypt and write the ICV
     Seal,
     /// Check the ICV and decrypt
@@ -126,13 +126,15 @@ impl Contender {
     }
 }
 
+type Icv = [u8; ICV_LEN];
+
 /// A peer, under one key: it takes one frame at a time.
 trait FrameCipher {
     /// Encrypts the payload in place and writes the ICV.
-    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut [u8; ICV_LEN]);
+    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut Icv);
 
     /// Decrypts the payload in place; whether the ICV was right.
-    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &[u8; ICV_LEN]) -> bool;
+    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &Icv) -> bool;
 }
 
 /// Goes through a burst frame by frame.
@@ -157,7 +159,7 @@ impl<C: FrameCipher + Send> BurstKey for ByFrame<C> {
 }
 
 /// AAD, payload and ICV of a job.
-fn parts<'a>(job: &'a mut Job<'_>) -> (&'a [u8], &'a mut [u8], &'a mut [u8; ICV_LEN]) {
+fn parts<'a>(job: &'a mut Job<'_>) -> (&'a [u8], &'a mut [u8], &'a mut Icv) {
     let split = job.frame.split_last_chunk_mut::<ICV_LEN>();
     let (rest, icv) = split.expect("the window leaves room for the ICV");
     let (aad, payload) = rest.split_at_mut(job.aad_len);

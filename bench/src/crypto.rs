@@ -31,7 +31,7 @@ const ROUNDS_QUICK: u32 = 20;
 
 /// Options of `qmacsec-bench crypto`.
 #[derive(Args, Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Payload sizes in octets, and `imix` [default: 48 to 9000, and imix]
     #[arg(long, value_delimiter = ',')]
     pub sizes: Vec<PayloadSize>,
@@ -99,15 +99,12 @@ impl Plan {
 }
 
 /// Measures; returns the report.
-///
-/// # Errors
-/// Nothing can be measured, or a contender computes something else than the others.
-pub fn run(options: &Options) -> Result<String, Error> {
+pub(crate) fn run(options: &Options) -> Result<String, Error> {
     pin_if(options.core)?;
     let plan = Plan::new(options);
     let (contenders, absent) = find(&plan.names);
     if contenders.is_empty() {
-        return Err(Error::Nobody(absent.join("; ")));
+        return Err(Error::NoEngine(absent.join("; ")));
     }
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);

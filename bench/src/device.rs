@@ -11,7 +11,7 @@ use crate::keyed::{Direction, Keyed, Protecting};
 
 /// A device under comparison. Each bench has some of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Device {
+pub(crate) enum Device {
     /// A forwarder over the same ports: the ceiling
     NoOp,
     /// An encryptor, XPN-256, authenticated only, under one key

@@ -66,7 +66,7 @@ const PORTS: &[PortSetup] = &[
     Makes network namespaces of its own: needs root, or the right to make user namespaces.\n\
     Ports by DPDK need a build with --features dpdk (libdpdk-dev), and root for dpdk-af-xdp.\n\
     Sizes are with FCS. Rows of veth compare devices; they say nothing of a NIC.")]
-pub struct Options {
+pub(crate) struct Options {
     /// Frame sizes in octets with FCS, and `imix` [default: 64 to 1518, imix, 9000]
     #[arg(long, value_delimiter = ',')]
     pub sizes: Vec<FrameSize>,
@@ -153,10 +153,7 @@ impl Plan {
 
 /// Measures; returns the report. Takes the process into namespaces of its own: the caller has one
 /// thread, and does not use the network afterwards.
-///
-/// # Errors
-/// Nothing can be measured, or a device does not bring frames through as they were.
-pub fn run(options: &Options) -> Result<String, Error> {
+pub(crate) fn run(options: &Options) -> Result<String, Error> {
     sandbox::enter()?;
     let plan = Plan::new(options)?;
     if plan.ports.iter().any(|port| port.vdev().is_some()) {

@@ -56,7 +56,7 @@ const DEVICES: &[Device] = &[
     qmacsec-bench pipeline --core 1 --svg pipeline.svg\n\
     Sizes are with FCS, Gbit/s are of frames with FCS."
 )]
-pub struct Options {
+pub(crate) struct Options {
     /// Frame sizes in octets with FCS, and `imix` [default: 64 to 1518, imix, 9000]
     #[arg(long, value_delimiter = ',')]
     pub sizes: Vec<FrameSize>,
@@ -127,10 +127,7 @@ impl Plan {
 }
 
 /// Measures; returns the report.
-///
-/// # Errors
-/// Nothing can be measured.
-pub fn run(options: &Options) -> Result<String, Error> {
+pub(crate) fn run(options: &Options) -> Result<String, Error> {
     let plan = Plan::new(options)?;
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);

@@ -13,7 +13,7 @@ use crate::vdev::Vdev;
 
 /// The kind of the ports, and the way in which they go into the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum PortSetup {
+pub(crate) enum PortSetup {
     /// Cables in memory
     Mem,
     /// AF_PACKET on veth

@@ -13,20 +13,19 @@
 //! `measure`, `report`.
 
 use core::ops::RangeInclusive;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use port::PortError;
 
 use crate::cpu::{Clock, Limits};
 use crate::device::Device;
 use crate::harness::choice::among;
+use crate::harness::error::Error;
 use crate::harness::machine::Machine;
 use crate::ports::PortSetup;
 use crate::size::FrameSize;
-use lab::sandbox::{self, SandboxError};
+use lab::sandbox;
 use measure::rounds;
 use plan::Plan;
 use report::{files, records, text};
@@ -55,7 +54,7 @@ mod rig;
     no-op,integrity --out rekey\n\
     Exit code 2 when a row or a fault fails. `--out` writes report.txt, report.json, report.html, \
     .svg and .hlog.")]
-pub struct Options {
+pub(crate) struct Options {
     /// Seconds between switches, at least 0.1 [default: 60,3,1,0.3,0.1]
     ///
     /// 0.1 is the least that the protocol allows: an offer is sent half an interval before its
@@ -115,7 +114,7 @@ pub struct Options {
 
 /// A fault of the encryptors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The worker stalls for 5 ms at each switch
     Stall,
     /// The sender switches before the receiver is ready
@@ -170,45 +169,9 @@ const _: () = assert!(TIME_MAX.as_secs() < NEVER.as_secs());
 /// The longest frame of usual Ethernet.
 const SIZE_MAX: usize = 1518;
 
-/// Why there is no report.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Files, config, sockets of the pair.
-    #[error("the pair of encryptors cannot be built: {0}")]
-    Setup(String),
-    /// No namespaces.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// Often because a port does not exist.
-    #[error("an encryptor ended at its start: {0}")]
-    Ended(String),
-    /// The encryptors do not find each other.
-    #[error("the encryptors have no keys after 30 s; RUST_LOG=info shows why")]
-    NoKeys,
-    /// Every rate has losses.
-    #[error("at size {0} no rate is carried without loss: is the machine overloaded?")]
-    NothingCarried(FrameSize),
-    /// This machine does not permit it.
-    #[error("--realtime needs {0}")]
-    Realtime(&'static str),
-    /// A port.
-    #[error("port: {0}")]
-    Port(#[from] PortError),
-    /// Threads, files.
-    #[error("the system refuses what the measurement needs: {0}")]
-    System(#[from] io::Error),
-    /// The JSON.
-    #[error("cannot write JSON: {0}")]
-    Json(#[from] serde_json::Error),
-}
-
 /// Measures. Returns the output, and whether all rows passed. With ports other than memory the
 /// process enters new namespaces, for which the caller must have one thread.
-///
-/// # Errors
-///
-/// Where measuring is not possible.
-pub fn run(options: &Options) -> Result<(String, bool), Error> {
+pub(crate) fn run(options: &Options) -> Result<(String, bool), Error> {
     let plan = Plan::new(options);
     if plan.ports.iter().any(|port| *port != PortSetup::Mem) {
         sandbox::enter()?;

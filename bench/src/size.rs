@@ -22,7 +22,7 @@ const PAYLOAD_MIX: Mix = [(64, 7), (576, 4), (1500, 1)];
 
 /// A size in the tables, in octets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Size<const FRAME: bool> {
+pub(crate) enum Size<const FRAME: bool> {
     /// All have the same.
     Octets(usize),
     /// Three sizes at 7:4:1, in random order.
@@ -38,7 +38,7 @@ impl<const FRAME: bool> Size<FRAME> {
     const MIX: Mix = if FRAME { FRAME_MIX } else { PAYLOAD_MIX };
 
     /// Sets of this many hold a whole number of mixes.
-    pub fn whole(self) -> usize {
+    pub(crate) fn whole(self) -> usize {
         match self {
             Self::Octets(_) => 1,
             Self::Imix => Self::MIX.iter().map(|&(_, times)| times).sum(),
@@ -46,7 +46,7 @@ impl<const FRAME: bool> Size<FRAME> {
     }
 
     /// Octets of the longest.
-    pub fn longest(self) -> usize {
+    pub(crate) fn longest(self) -> usize {
         match self {
             Self::Octets(len) => len,
             Self::Imix => Self::MIX[2].0,
@@ -54,7 +54,7 @@ impl<const FRAME: bool> Size<FRAME> {
     }
 
     /// Mean over `per_len` of the lengths.
-    pub fn mean_of(self, per_len: impl Fn(usize) -> f64) -> f64 {
+    pub(crate) fn mean_of(self, per_len: impl Fn(usize) -> f64) -> f64 {
         match self {
             Self::Octets(len) => per_len(len),
             Self::Imix => {
@@ -65,12 +65,12 @@ impl<const FRAME: bool> Size<FRAME> {
     }
 
     /// Mean octets.
-    pub fn mean(self) -> f64 {
+    pub(crate) fn mean(self) -> f64 {
         self.mean_of(|len| len as f64)
     }
 
     /// Octets, where all have the same.
-    pub fn octets(self) -> Option<usize> {
+    pub(crate) fn octets(self) -> Option<usize> {
         match self {
             Self::Octets(len) => Some(len),
             Self::Imix => None,
@@ -78,7 +78,7 @@ impl<const FRAME: bool> Size<FRAME> {
     }
 
     /// Gbit/s at a rate in million frames a second.
-    pub fn gbit_s(self, mpps: f64) -> f64 {
+    pub(crate) fn gbit_s(self, mpps: f64) -> f64 {
         mpps * self.mean() * 8.0 / 1000.0
     }
 
@@ -106,7 +106,7 @@ impl FrameSize {
     }
 
     /// Lengths of frames as a port sees them, without FCS; the mix is shuffled.
-    pub fn lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    pub(crate) fn lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
         let mut lens = self.draw(frames, rng);
         lens.iter_mut().for_each(|len| *len -= FCS_LEN);
         lens
@@ -121,14 +121,14 @@ impl PayloadSize {
     }
 
     /// Frames of a whole number of bursts and, for the mix, of mixes; 32 or more.
-    pub fn frames(self, burst: usize) -> usize {
+    pub(crate) fn frames(self, burst: usize) -> usize {
         let mut frames = (burst..).step_by(burst);
         let fits = |frames: &usize| *frames >= 32 && frames.is_multiple_of(self.whole());
         frames.find(fits).unwrap_or(burst)
     }
 
     /// Lengths of payloads; the mix is exact and shuffled by `rng`.
-    pub fn payload_lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    pub(crate) fn payload_lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
         self.draw(frames, rng)
     }
 }

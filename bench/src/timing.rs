@@ -27,7 +27,7 @@ const THRESHOLD: f64 = 4.5;
 
 /// Options of `qmacsec-bench timing`.
 #[derive(Args, Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Engines and peers to test [default: our engines]
     #[arg(long, value_delimiter = ',')]
     pub engines: Vec<Name>,
@@ -45,7 +45,7 @@ pub struct Options {
 
 /// The verdict.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// No difference, and the controls came out as they must.
     NothingFound,
     /// A difference, twice, and the controls came out as they must.
@@ -63,16 +63,13 @@ struct Row {
 }
 
 /// Measures; returns the report and the verdict.
-///
-/// # Errors
-/// None of the engines can run here, or the core is not available.
-pub fn run(options: &Options) -> Result<(String, Verdict), Error> {
+pub(crate) fn run(options: &Options) -> Result<(String, Verdict), Error> {
     pin_if(options.core)?;
     let names = Name::value_variants().iter().copied();
     let ours: Vec<Name> = names.filter(|name| name.engine().is_some()).collect();
     let (contenders, absent) = find(&or_default(&options.engines, ours));
     if contenders.is_empty() {
-        return Err(Error::Nobody(absent.join("; ")));
+        return Err(Error::NoEngine(absent.join("; ")));
     }
     let clock = Clock::measure();
     let control = Contender::find(Name::AwsLc).expect("a crate that runs everywhere");

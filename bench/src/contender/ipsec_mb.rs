@@ -14,7 +14,7 @@ use std::sync::Arc;
 use gcm::ICV_LEN;
 use libloading::Library;
 
-use super::FrameCipher;
+use super::{FrameCipher, Icv};
 
 const FILE: &str = "libIPSec_MB.so.1";
 
@@ -107,38 +107,29 @@ impl IpsecMb {
     pub(super) fn load() -> Result<Self, IpsecMbError> {
         // SAFETY: the library's initialiser only fills its own tables.
         let library = unsafe { Library::new(FILE) }.map_err(IpsecMbError::NotThere)?;
-        let foreign = IpsecMbError::Foreign;
-        // SAFETY: these four have had this type in every version since 1.0.
-        let version = unsafe { library.get::<extern "C" fn() -> u32>(b"imb_get_version\0") };
-        let version = (version.map_err(foreign)?)();
-        // SAFETY: as above; it returns a constant text.
-        let text =
-            unsafe { library.get::<extern "C" fn() -> *const c_char>(b"imb_get_version_str\0") };
-        let text = (text.map_err(foreign)?)();
+        // SAFETY: these five have had these types in every version since 1.0: u32 (void), const
+        // char * (void), IMB_MGR * (u64), void (IMB_MGR *), void (IMB_MGR *, IMB_ARCH *).
+        let (version, text, alloc, free, init) = unsafe {
+            (
+                symbol::<extern "C" fn() -> u32>(&library, b"imb_get_version\0")?(),
+                symbol::<extern "C" fn() -> *const c_char>(&library, b"imb_get_version_str\0")?(),
+                symbol::<unsafe extern "C" fn(u64) -> *mut c_void>(&library, b"alloc_mb_mgr\0")?,
+                symbol::<unsafe extern "C" fn(*mut c_void)>(&library, b"free_mb_mgr\0")?,
+                symbol::<unsafe extern "C" fn(*mut c_void, *mut c_int)>(
+                    &library,
+                    b"init_mb_mgr_auto\0",
+                )?,
+            )
+        };
         let text = if text.is_null() {
             format!("{version:#x}")
         } else {
             // SAFETY: not null, and a C text that lives as long as the library.
-            unsafe { CStr::from_ptr(text) }
-                .to_string_lossy()
-                .into_owned()
+            let text = unsafe { CStr::from_ptr(text) };
+            text.to_string_lossy().into_owned()
         };
         let layout = LAYOUTS.iter().find(|layout| layout.version == version);
         let layout = layout.ok_or_else(|| IpsecMbError::Version(text.clone()))?;
-
-        // SAFETY: alloc_mb_mgr(u64 flags) -> IMB_MGR *, in the version found.
-        let alloc =
-            unsafe { library.get::<unsafe extern "C" fn(u64) -> *mut c_void>(b"alloc_mb_mgr\0") };
-        let alloc = alloc.map_err(foreign)?;
-        // SAFETY: free_mb_mgr(IMB_MGR *), in the version found.
-        let free = unsafe { library.get::<unsafe extern "C" fn(*mut c_void)>(b"free_mb_mgr\0") };
-        let free = *free.map_err(foreign)?;
-        // SAFETY: init_mb_mgr_auto(IMB_MGR *, IMB_ARCH *), an enum without negative values.
-        let init = unsafe {
-            library.get::<unsafe extern "C" fn(*mut c_void, *mut c_int)>(b"init_mb_mgr_auto\0")
-        };
-        let init = init.map_err(foreign)?;
-
         // SAFETY: no flags; returns null when it fails.
         let manager = unsafe { alloc(0) };
         if manager.is_null() {
@@ -210,6 +201,16 @@ impl Drop for IpsecMb {
     }
 }
 
+/// A function of the library.
+///
+/// # Safety
+/// It must have this type.
+unsafe fn symbol<T: Copy>(library: &Library, name: &[u8]) -> Result<T, IpsecMbError> {
+    // SAFETY: the caller knows its type.
+    let symbol = unsafe { library.get::<T>(name) };
+    Ok(*symbol.map_err(IpsecMbError::Foreign)?)
+}
+
 /// The pointer that stands at `offset` in the manager; `None` where it is null.
 fn function(manager: *mut c_void, offset: usize) -> Option<*const c_void> {
     // SAFETY: the manager of every known version is far longer than these offsets (52 KB).
@@ -236,7 +237,7 @@ fn crypt(
     aad: &[u8],
     payload: &mut [u8],
     nonce: &[u8; 12],
-    icv: &mut [u8; ICV_LEN],
+    icv: &mut Icv,
 ) {
     let mut context = core::mem::MaybeUninit::<Context>::uninit();
     let text = payload.as_mut_ptr();
@@ -275,13 +276,13 @@ impl Key {
 }
 
 impl FrameCipher for Key {
-    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut [u8; ICV_LEN]) {
+    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut Icv) {
         crypt(self.library.enc, &self.data, aad, payload, &nonce, icv);
     }
 
     /// The library leaves it to its caller to compare the tags; so that is part of the work here,
     /// as it is for every other contender.
-    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &[u8; ICV_LEN]) -> bool {
+    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &Icv) -> bool {
         let mut tag = [0; ICV_LEN];
         crypt(self.library.dec, &self.data, aad, payload, &nonce, &mut tag);
         u128::from_ne_bytes(tag) ^ u128::from_ne_bytes(*icv) == 0

@@ -11,7 +11,7 @@ use super::machine::Machine;
 
 /// Options about the report.
 #[derive(Args, Clone, Debug)]
-pub struct ReportOptions {
+pub(crate) struct ReportOptions {
     /// JSON instead of tables
     #[arg(long)]
     pub json: bool,

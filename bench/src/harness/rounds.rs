@@ -25,7 +25,7 @@ pub(crate) enum Until {
 
 /// Options about when measuring ends.
 #[derive(Args, Clone, Copy, Debug)]
-pub struct UntilOptions {
+pub(crate) struct UntilOptions {
     /// How long to measure [default: 20 for crypto, 60 for pipeline]
     #[arg(long, conflicts_with = "rounds")]
     pub seconds: Option<u64>,

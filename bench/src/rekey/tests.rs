@@ -1,7 +1,7 @@
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use port::{Burst, Port, PortCounters};
+use port::{Burst, Port, PortCounters, PortError};
 use serde_json::Value;
 
 use super::analyse::row::Cell;

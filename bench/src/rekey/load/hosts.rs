@@ -19,7 +19,7 @@ use super::pace::Pace;
 use super::standstill::Standstill;
 use super::witness::Witnesses;
 use crate::frames::{self, FLOWS, TEMPLATES};
-use crate::rekey::Error;
+use crate::harness::error::Error;
 use crate::rekey::rig::cabling::HostPorts;
 use crate::rekey::rig::cores::Cores;
 use crate::size::FrameSize;

@@ -14,7 +14,7 @@ use port::fault::Faults;
 use qmacsec::status::Report;
 
 use crate::frames::FLOWS;
-use crate::rekey::Error;
+use crate::harness::error::Error;
 use crate::rekey::analyse::verdict::Verdict;
 use crate::rekey::load::hosts::{Hosts, Offer, Run};
 use crate::rekey::plan::Plan;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::device::Device;
 use crate::drops::{Drops, merge, port_drops};
-use crate::rekey::Error;
+use crate::harness::error::Error;
 use crate::rekey::analyse::account::Account;
 use crate::rekey::analyse::row::Cell;
 use crate::rekey::load::hosts::{Hosts, Offer};

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::device::Device;
+use crate::harness::error::Error;
 use crate::ports::PortSetup;
-use crate::rekey::Error;
 use crate::rekey::analyse::ndr::{self, Bounds};
 use crate::rekey::load::hosts::{Hosts, Offer};
 use crate::rekey::rig::cabling::{HostPorts, Rig};
@@ -92,7 +92,7 @@ fn search(ports: HostPorts, size: FrameSize) -> Result<[Bounds; 2], Error> {
         }
         match found.lower >= 1.0 {
             true => Ok(found),
-            false => Err(Error::NothingCarried(size)),
+            false => Err(Error::NothingCarried(size.to_string())),
         }
     };
     let no_drop = search(FIRST, 0.0)?;

@@ -6,6 +6,8 @@ use qmacsec::ledger;
 
 use crate::drops::{merge, port_drops};
 use crate::frames::FLOWS;
+use crate::harness::error::Error;
+use crate::rekey::Fault;
 use crate::rekey::analyse::account::Account;
 use crate::rekey::analyse::row::{Row, Safety};
 use crate::rekey::load::hosts::{Hosts, Offer, Run};
@@ -17,7 +19,6 @@ use crate::rekey::plan;
 use crate::rekey::rig::cabling::Cables;
 use crate::rekey::rig::encryptors::{Encryptors, Remains};
 use crate::rekey::rig::probe::{Count, Probe};
-use crate::rekey::{Error, Fault};
 
 /// Sham switches of one interval, in the first part of a run without rekeying.
 pub(crate) struct Sham<'a> {

@@ -19,7 +19,7 @@ use qmacsec::status::{Report, WorkerReport};
 
 use crate::drops::Drops;
 use crate::frames::FLOWS;
-use crate::rekey::Error;
+use crate::harness::error::Error;
 use crate::rekey::load::hosts::{Hosts, Run};
 use crate::rekey::rig::encryptors::Encryptors;
 use crate::rekey::rig::probe::{Count, Probe};

@@ -10,9 +10,9 @@ use qmacsec::ports::{Opener, inside};
 use wire::OVERHEAD_MAX;
 
 use super::cores::Cores;
+use crate::harness::error::Error;
 use crate::network::{INTERFACES, Network, at_host};
 use crate::ports::{PortSetup, at_tap};
-use crate::rekey::Error;
 use crate::vdev;
 
 /// Frames that each cable in memory holds: some milliseconds of them, for when the scheduler takes

@@ -19,7 +19,7 @@ use thread_priority::{
 };
 
 use crate::harness::cores::{allowed, pin, stay_on};
-use crate::rekey::Error;
+use crate::harness::error::Error;
 
 /// The cores of frames; none where all threads share one.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

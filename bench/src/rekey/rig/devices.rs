@@ -19,7 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::cabling::{Cables, HostPorts};
 use crate::device::{Device, Forwarder, ports_drops};
 use crate::drops::{Drops, merge};
-use crate::rekey::Error;
+use crate::harness::error::Error;
 use keyed_workers::KeyedWorkers;
 
 mod keyed_workers;

@@ -21,7 +21,8 @@ use super::cabling::{Cables, HostPorts};
 use super::cores::Cores;
 use super::probe::{Count, Probe, Sealed, probed};
 use crate::drops::Drops;
-use crate::rekey::{Error, Fault};
+use crate::harness::error::Error;
+use crate::rekey::Fault;
 
 /// Ports that the config must have; ours replace them.
 const NAMED_PORTS: &str = "[red]\nport = \"packet\"\ninterface = \"red0\"\nmtu = 1500\n\

@@ -14,8 +14,8 @@ use worker::{Command, Handle, Openers, Outcome, Ticket};
 
 use crate::drops::{Drops, merge, worker_drops};
 use crate::frames::FLOWS;
+use crate::harness::error::Error;
 use crate::keyed::{self, Direction, Protecting, sci};
-use crate::rekey::Error;
 use crate::rekey::rig::cabling::MTU;
 use crate::rekey::rig::probe::{Probe, probed};
 

@@ -21,7 +21,7 @@ use wire::OVERHEAD_MAX;
 use super::{Devices, Forward, Switches};
 use crate::drops::Drops;
 use crate::frames::ETHERNET;
-use crate::rekey::Error;
+use crate::harness::error::Error;
 use crate::rekey::rig::cabling::MTU;
 
 /// EtherType of its datagrams: for local experiments (IEEE 802).
