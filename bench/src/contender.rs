@@ -35,7 +35,6 @@ pub(crate) enum Name {
 }
 
 impl Name {
-    /// The engine of ours behind the name; `None` for a peer.
     pub(crate) fn engine(self) -> Option<Engine> {
         match self {
             Self::Vaes512 => Some(Engine::Vaes512),
@@ -61,7 +60,6 @@ pub(crate) enum Op {
     Open,
 }
 
-/// Why a contender cannot be measured here.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Absent {
     #[error("this CPU lacks instructions that it needs")]
@@ -90,7 +88,6 @@ pub(crate) fn find(names: &[Name]) -> (Vec<Contender>, Vec<String>) {
 }
 
 impl Contender {
-    /// Finds out whether this machine has it.
     pub(crate) fn find(name: Name) -> Result<Self, Absent> {
         let ipsec_mb = match name {
             Name::IpsecMb => Some(Arc::new(IpsecMb::load()?)),
@@ -158,7 +155,6 @@ impl<C: FrameCipher + Send> BurstKey for ByFrame<C> {
     }
 }
 
-/// AAD, payload and ICV of a job.
 fn parts<'a>(job: &'a mut Job<'_>) -> (&'a [u8], &'a mut [u8], &'a mut Icv) {
     let split = job.frame.split_last_chunk_mut::<ICV_LEN>();
     let (rest, icv) = split.expect("the window leaves room for the ICV");

@@ -24,12 +24,9 @@ mod check;
 mod report;
 mod rig;
 
-/// Seconds of measuring unless told otherwise.
 const SECONDS: u64 = 20;
-/// Rounds of a quick look.
 const ROUNDS_QUICK: u32 = 20;
 
-/// Options of `qmacsec-bench crypto`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// Payload sizes in octets, and `imix` [default: 48 to 9000, and imix]
@@ -98,7 +95,6 @@ impl Plan {
     }
 }
 
-/// Measures; returns the report.
 pub(crate) fn run(options: &Options) -> Result<String, Error> {
     pin_if(options.core)?;
     let plan = Plan::new(options);

@@ -51,7 +51,6 @@ impl Device {
     }
 }
 
-/// A device between its two ports.
 pub(crate) enum Connected {
     Forwarder(Box<Forwarder>),
     Encryptor(Box<Keyed>),
@@ -64,7 +63,6 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    /// A forwarder between red and black.
     pub(crate) fn new(ports: [Box<dyn Port>; 2]) -> Self {
         let burst = Burst::new();
         Self { ports, burst }
@@ -119,7 +117,6 @@ impl Connected {
         }
     }
 
-    /// Frames dropped so far.
     pub(crate) fn drops(&mut self) -> Drops {
         match self {
             Self::Forwarder(forwarder) => ports_drops(forwarder.ports()),
@@ -131,7 +128,6 @@ impl Connected {
     }
 }
 
-/// The drops of red and black.
 pub(crate) fn ports_drops([red, black]: [&dyn Port; 2]) -> Drops {
     let mut drops = port_drops("red", &red.counters());
     drops.extend(port_drops("black", &black.counters()));

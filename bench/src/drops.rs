@@ -8,7 +8,6 @@ use worker::StatsSnapshot;
 /// Frames dropped by name.
 pub(crate) type Drops = BTreeMap<String, u64>;
 
-/// Adds counters by their names.
 pub(crate) fn merge(into: &mut Drops, from: &Drops) {
     for (name, frames) in from {
         *into.entry(name.clone()).or_default() += frames;
@@ -23,7 +22,6 @@ pub(crate) fn port_drops(place: &str, counters: &PortCounters) -> Drops {
         .collect()
 }
 
-/// The drops of a worker and its two ports.
 pub(crate) fn worker_drops(numbers: &StatsSnapshot) -> Drops {
     let mut drops = port_drops("red", &numbers.red);
     drops.extend(port_drops("black", &numbers.black));

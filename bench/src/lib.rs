@@ -47,7 +47,6 @@ mod timing;
 mod vdev;
 mod window;
 
-/// Exit code of a measurement that found a fault.
 const FOUND: u8 = 2;
 
 /// Measures qmacsec and its peers on this machine.

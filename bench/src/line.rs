@@ -38,11 +38,9 @@ mod testpmd;
 mod traffic;
 mod transfer;
 
-/// Rounds unless told otherwise, and of a quick look.
 const ROUNDS: u32 = 5;
 const ROUNDS_QUICK: u32 = 3;
 
-/// The devices and the ports of this bench.
 const DEVICES: &[Device] = &[
     Device::NoOp,
     Device::Integrity,
@@ -110,7 +108,6 @@ struct Plan {
     /// The core of the devices, and of the host that sends.
     cores: [usize; 2],
     until: Until,
-    /// Devices and sizes that cannot be measured, and why.
     absent: Vec<String>,
 }
 

@@ -17,7 +17,6 @@ use wire::OVERHEAD_MAX;
 
 use crate::ports::packet;
 
-/// Interface of a host.
 pub(crate) const LAN: &str = "lan0";
 /// Interfaces of the devices under test: red and black.
 pub(crate) const INTERFACES: [[&str; 2]; 2] = [["red-a", "black-a"], ["red-b", "black-b"]];
@@ -28,7 +27,6 @@ pub(crate) const HOSTS: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::
 pub(crate) struct Network {
     pub(crate) left: Netns,
     pub(crate) right: Netns,
-    /// The namespace of the devices.
     pub(crate) middle: Netns,
     pub(crate) red_mtu: usize,
 }

@@ -33,12 +33,9 @@ mod testbed;
 #[cfg(feature = "wireguard")]
 mod wireguard;
 
-/// Seconds of measuring unless told otherwise.
 const SECONDS: u64 = 60;
-/// Seconds of a quick look.
 const SECONDS_QUICK: u64 = 15;
 
-/// The devices of this bench.
 const DEVICES: &[Device] = &[
     Device::NoOp,
     Device::Integrity,
@@ -91,7 +88,6 @@ pub(crate) struct Options {
 struct Plan {
     sizes: Vec<FrameSize>,
     devices: Vec<Device>,
-    /// Numbers of cores that work at the same time.
     counts: Vec<usize>,
     /// The cores, in the order in which they are used.
     cores: Vec<usize>,
@@ -126,7 +122,6 @@ impl Plan {
     }
 }
 
-/// Measures; returns the report.
 pub(crate) fn run(options: &Options) -> Result<String, Error> {
     let plan = Plan::new(options)?;
     let clock = Clock::measure();

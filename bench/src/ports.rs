@@ -34,7 +34,6 @@ pub(crate) enum PortSetup {
 }
 
 impl PortSetup {
-    /// The driver of DPDK, if there is one.
     pub(crate) fn vdev(self) -> Option<Vdev> {
         match self {
             Self::DpdkAfXdp => Some(Vdev::AfXdp),

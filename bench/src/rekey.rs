@@ -122,7 +122,6 @@ pub(crate) enum Fault {
     EarlySwitch,
 }
 
-/// The ports of this bench.
 const PORTS: &[PortSetup] = &[
     PortSetup::Mem,
     PortSetup::Packet,
@@ -166,7 +165,6 @@ fn size(text: &str) -> Result<FrameSize, String> {
 const TIME_MIN: Duration = Duration::from_secs(1);
 const TIME_MAX: Duration = Duration::from_secs(100);
 const _: () = assert!(TIME_MAX.as_secs() < NEVER.as_secs());
-/// The longest frame of usual Ethernet.
 const SIZE_MAX: usize = 1518;
 
 /// Measures. Returns the output, and whether all rows passed. With ports other than memory the

@@ -31,7 +31,6 @@ pub(crate) enum Size<const FRAME: bool> {
 
 /// A size of frames, FCS included.
 pub(crate) type FrameSize = Size<true>;
-/// A size of payloads.
 pub(crate) type PayloadSize = Size<false>;
 
 impl<const FRAME: bool> Size<FRAME> {
@@ -45,7 +44,6 @@ impl<const FRAME: bool> Size<FRAME> {
         }
     }
 
-    /// Octets of the longest.
     pub(crate) fn longest(self) -> usize {
         match self {
             Self::Octets(len) => len,
@@ -64,12 +62,10 @@ impl<const FRAME: bool> Size<FRAME> {
         }
     }
 
-    /// Mean octets.
     pub(crate) fn mean(self) -> f64 {
         self.mean_of(|len| len as f64)
     }
 
-    /// Octets, where all have the same.
     pub(crate) fn octets(self) -> Option<usize> {
         match self {
             Self::Octets(len) => Some(len),
@@ -114,7 +110,6 @@ impl FrameSize {
 }
 
 impl PayloadSize {
-    /// Sizes that are measured unless the user names others.
     pub(crate) fn usual() -> Vec<Self> {
         let octets = [48, 64, 128, 256, 512, 1024, 1500, 9000].map(Self::Octets);
         octets.into_iter().chain([Self::Imix]).collect()
@@ -150,7 +145,6 @@ impl<const FRAME: bool> fmt::Display for Size<FRAME> {
     }
 }
 
-/// A number, or `"imix"`.
 impl<const FRAME: bool> Serialize for Size<FRAME> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

@@ -54,7 +54,6 @@ pub(crate) enum Verdict {
     CannotTell,
 }
 
-/// One row of the table.
 struct Row {
     subject: String,
     op: Op,
@@ -62,7 +61,6 @@ struct Row {
     t: Vec<(Secret, f64)>,
 }
 
-/// Measures; returns the report and the verdict.
 pub(crate) fn run(options: &Options) -> Result<(String, Verdict), Error> {
     pin_if(options.core)?;
     let names = Name::value_variants().iter().copied();

@@ -63,7 +63,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// The child tells its parent what it does next.
 fn say(piece: &Piece) {
     let mut out = std::io::stdout().lock();
     let said = write!(out, "{}", step::tell(piece)).and_then(|()| out.flush());

@@ -64,27 +64,20 @@ type Crypt = unsafe extern "C" fn(
     u64,
 );
 
-/// Why there is no ipsec-mb to measure.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IpsecMbError {
-    /// Not installed, or not loadable.
     #[error("{FILE} cannot be loaded (Debian: apt-get install libipsec-mb1): {0}")]
     NotThere(libloading::Error),
-    /// A library of that name without its functions.
     #[error("{FILE} lacks a function: {0}")]
     Foreign(libloading::Error),
-    /// The layout of its manager is not known.
     #[error("{FILE} is version {0}, whose layout is not known here; known is 1.3.0")]
     Version(String),
-    /// It could not set itself up.
     #[error("{FILE} could not allocate or fill its manager")]
     Manager,
-    /// It computes something else than AES-256-GCM.
     #[error("{FILE} fails a known answer test: not to be measured")]
     WrongAnswer,
 }
 
-/// The library, loaded and tested.
 pub(super) struct IpsecMb {
     pre: Pre,
     enc: Crypt,
@@ -103,7 +96,6 @@ unsafe impl Send for IpsecMb {}
 unsafe impl Sync for IpsecMb {}
 
 impl IpsecMb {
-    /// Loads and checks it.
     pub(super) fn load() -> Result<Self, IpsecMbError> {
         // SAFETY: the library's initialiser only fills its own tables.
         let library = unsafe { Library::new(FILE) }.map_err(IpsecMbError::NotThere)?;
@@ -173,7 +165,6 @@ impl IpsecMb {
         }
     }
 
-    /// Version and the instructions it chose.
     pub(super) fn build(&self) -> &str {
         &self.build
     }
@@ -220,7 +211,6 @@ fn function(manager: *mut c_void, offset: usize) -> Option<*const c_void> {
     (!function.is_null()).then_some(function)
 }
 
-/// IMB_ARCH.
 fn arch_name(arch: c_int) -> &'static str {
     match arch {
         2 => "SSE",
@@ -260,7 +250,6 @@ fn crypt(
     }
 }
 
-/// An expanded key.
 pub(super) struct Key {
     library: Arc<IpsecMb>,
     data: Box<KeyData>,

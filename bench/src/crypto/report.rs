@@ -25,9 +25,7 @@ pub(super) struct Row {
     pub(super) burst: usize,
     #[serde(rename = "ns_per_frame")]
     pub(super) ns: Spread,
-    /// Payload, by the median.
     pub(super) gbit_s: f64,
-    /// Million frames a second, by the median.
     pub(super) mpps: f64,
     /// Share of the median that AES alone would take; null where the CPU has no AES instructions.
     pub(super) percent_of_floor: Option<f64>,
@@ -59,14 +57,12 @@ impl Row {
     }
 }
 
-/// The burst of the long tables.
 fn main_burst(rows: &[Row]) -> usize {
     let bursts = each_once(rows.iter().map(|row| row.burst));
     let most = bursts.iter().copied().max().unwrap_or(32);
     if bursts.contains(&32) { 32 } else { most }
 }
 
-/// The whole report.
 pub(super) fn text(machine: &Machine, rows: &[Row]) -> String {
     let mut out = String::new();
     machine.head(&mut out, "AES-256-GCM");

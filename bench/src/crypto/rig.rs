@@ -24,10 +24,8 @@ const PADDING_MAX: usize = 32 * 1024;
 /// All contenders measure under this key.
 const KEY: [u8; 32] = *b"one key for all, expanded once..";
 
-/// One contender's time for a frame.
 pub(super) type Series = (usize, Op);
 
-/// Contenders with their keys, and frames.
 pub(super) struct CryptoRig {
     clock: Clock,
     watch: Watch,
@@ -37,7 +35,6 @@ pub(super) struct CryptoRig {
     pub(super) cells: Vec<Cell>,
 }
 
-/// One size and burst.
 pub(super) struct Cell {
     size: PayloadSize,
     burst: usize,
@@ -94,7 +91,6 @@ impl CryptoRig {
         })
     }
 
-    /// Rows in the order of the plan.
     pub(super) fn rows(&self, quiet: &Quiet<'_, Series>, ops: &[Op], limits: &Limits) -> Vec<Row> {
         let mut rows = Vec::new();
         for (index, cell) in self.cells.iter().enumerate() {

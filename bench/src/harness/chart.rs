@@ -14,7 +14,6 @@ use plotters::prelude::{
     RGBColor, SVGBackend, ShapeStyle, Text, WHITE,
 };
 
-/// Width and height.
 const SIZE: (u32, u32) = (1120, 520);
 /// Where the panels start and end, and where the legend starts.
 const PANELS: (i32, i32) = (60, 470);
@@ -33,19 +32,16 @@ pub(crate) const COLOURS: [&str; 7] = [
     "#d55e00", "#56b4e9", "#cc79a7", "#000000", "#009e73", "#0072b2", "#b59b00",
 ];
 
-/// A chart.
 #[derive(Clone, Debug)]
 pub(crate) struct Chart {
     pub(crate) title: String,
     /// Below the title: the machine.
     pub(crate) subtitle: String,
-    /// Below each panel.
     pub(crate) x_label: String,
     pub(crate) x_axis: XAxis,
     pub(crate) panels: Vec<Panel>,
 }
 
-/// How x values are laid out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum XAxis {
     /// Logarithmic, with a tick at each value that occurs.
@@ -56,7 +52,6 @@ pub(crate) enum XAxis {
     Nines,
 }
 
-/// One set of axes.
 #[derive(Clone, Debug)]
 pub(crate) struct Panel {
     /// Above it: what y is.
@@ -64,7 +59,6 @@ pub(crate) struct Panel {
     pub(crate) lines: Vec<Line>,
 }
 
-/// Points that belong together.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     /// In the legend, once for all panels.
@@ -119,7 +113,6 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn Error>>;
 
 impl Chart {
-    /// One SVG document.
     pub(crate) fn draw(&self) -> String {
         let mut svg = String::new();
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -221,7 +214,6 @@ impl XAxis {
         }
     }
 
-    /// The value at a place.
     fn label(self, place: f64) -> String {
         match self {
             Self::Logarithmic => short(place.exp()),
@@ -231,7 +223,6 @@ impl XAxis {
     }
 }
 
-/// The axes, the same for all panels.
 struct Scale {
     x: Ticked,
     y_max: f64,

@@ -34,7 +34,6 @@ pub(crate) fn or_default<T: Clone + PartialEq>(asked: &[T], default: Vec<T>) -> 
     if once.is_empty() { default } else { once }
 }
 
-/// The items in order, each once.
 pub(crate) fn each_once<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut once = Vec::new();
     for item in items {
@@ -45,7 +44,6 @@ pub(crate) fn each_once<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec
     once
 }
 
-/// An engine that this machine has.
 pub(crate) fn engine(name: &str) -> Result<Engine, String> {
     let mut here = Engine::available();
     here.find(|engine| engine.name() == name).ok_or_else(|| {

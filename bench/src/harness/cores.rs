@@ -27,7 +27,6 @@ pub(crate) fn stay_on(cores: &[usize]) -> io::Result<()> {
     Ok(sched_setaffinity(THIS_THREAD, &set)?)
 }
 
-/// Pins this thread.
 pub(crate) fn pin(core: usize) -> io::Result<()> {
     stay_on(&[core])
 }

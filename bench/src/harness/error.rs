@@ -8,7 +8,6 @@ use port::PortError;
 
 use super::chart::NotWritten;
 
-/// Why a bench has no report.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("cannot stay on core {0}: no such core, or not allowed to this process; fix: --core")]
@@ -36,7 +35,6 @@ pub(crate) enum Error {
     NoKeys,
     #[error("at size {0} no rate is carried without loss: is the machine overloaded?")]
     NothingCarried(String),
-    /// This machine does not permit it.
     #[error("--realtime needs {0}")]
     Realtime(&'static str),
     #[error("the thread of the {0} died (a bug; the message above says where)")]

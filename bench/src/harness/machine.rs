@@ -11,26 +11,18 @@ use crate::cpu::{Clock, Limits};
 /// The facts that a reader needs to believe or repeat a run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Machine {
-    /// Model, family, stepping.
     pub cpu: String,
-    /// Cores that this process may use.
     pub cores: usize,
-    /// Operating system.
     pub os: &'static str,
-    /// Instruction set.
     pub arch: &'static str,
-    /// Its release.
     pub kernel: Option<String>,
     /// Revision of the source, with `-dirty` if it was changed; `None` outside of its repository.
     pub revision: Option<String>,
     /// The core of all measurements on one core.
     pub pinned_to_core: Option<usize>,
-    /// Frequency of the clock that measured.
     pub tsc_ghz: f64,
-    /// The core's own limits.
     #[serde(flatten)]
     pub limits: Limits,
-    /// How quiet it was.
     #[serde(flatten)]
     pub disturbance: Disturbance,
     /// Builds known only at run time: name and version.
@@ -60,7 +52,6 @@ impl Machine {
         }
     }
 
-    /// The head of a report about `subject`.
     pub(crate) fn head(&self, out: &mut String, subject: &str) {
         let (cpu, cores, os) = (&self.cpu, self.cores, self.os);
         let kernel = self.kernel.as_deref().unwrap_or(self.arch);

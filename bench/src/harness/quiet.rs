@@ -15,7 +15,6 @@ use crate::stats::{Spread, percentile};
 const DISTURBED: f64 = 1.10;
 const FASTEST: f64 = 0.10;
 
-/// How quiet it was around one round.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sign {
     /// The slower of the two runs of the calibrator.
@@ -26,7 +25,6 @@ pub(crate) struct Sign {
     pub(crate) preempted: bool,
 }
 
-/// Watches the core during a round.
 pub(crate) struct Watch {
     clock: Clock,
     calibrator: Calibrator,
@@ -38,7 +36,6 @@ impl Watch {
         Self { clock, calibrator }
     }
 
-    /// Runs a round, and says how quiet it was.
     pub(crate) fn over<T>(&self, round: impl FnOnce() -> T) -> (T, Sign) {
         let switches = involuntary_switches();
         let before = self.calibrator.ns(&self.clock);
@@ -76,7 +73,7 @@ pub(crate) struct Round<S> {
     /// One for each core that worked.
     pub(crate) signs: Vec<Sign>,
     pub(crate) samples: Vec<(S, f64)>,
-    /// Frames lost, by the index of the arm.
+    /// Frames lost, by the index of the device.
     pub(crate) lost: Vec<u64>,
 }
 
@@ -143,10 +140,8 @@ impl<'a, S: PartialEq> Quiet<'a, S> {
     }
 }
 
-/// How quiet a whole run was.
 #[derive(Clone, Copy, Default, Debug, Serialize)]
 pub(crate) struct Disturbance {
-    /// All rounds.
     pub rounds: usize,
     /// Rounds left out: slow calibrator, or preempted.
     pub disturbed: usize,
@@ -158,7 +153,6 @@ pub(crate) struct Disturbance {
 }
 
 impl Disturbance {
-    /// More than a third of the rounds.
     pub(crate) fn is_much(&self) -> bool {
         3 * self.disturbed > self.rounds
     }

@@ -13,10 +13,8 @@ use crate::size::shuffle;
 /// luck, and one place would give everything the same luck for the whole run. A PN of 32 bits ends
 /// long after that.
 const SWEEPS_OF_A_PLACE: u32 = 16;
-/// Steps of a progress bar.
 const STEPS: u64 = 1000;
 
-/// When measuring ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Until {
     Seconds(u64),
@@ -45,7 +43,6 @@ impl UntilOptions {
 
 /// A rig is measured in rounds.
 pub(crate) trait Rig {
-    /// The result of one round.
     type Round;
 
     /// The number of cells of the plan: a cell is a size with a burst, a port or a number of cores.
@@ -96,7 +93,6 @@ pub(crate) fn run<R: Rig>(
     Ok(rounds)
 }
 
-/// A progress bar.
 pub(crate) fn bar(steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg}, {eta} left");
     ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

@@ -13,25 +13,20 @@ use crate::stats::Spread;
 /// Which way frames go through an encryptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Op {
-    /// Red to black.
     Protect,
-    /// Black to red.
     Validate,
     /// Through two encryptors, red to red.
     Both,
 }
 
-/// The traffic that was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Load {
-    /// Frames.
     Frames(FrameSize),
     /// One TCP connection of the kernel's.
     Tcp,
 }
 
 impl Load {
-    /// Octets of a frame, where all have the same.
     pub(crate) fn octets(self) -> Option<usize> {
         match self {
             Self::Frames(size) => size.octets(),
@@ -96,7 +91,6 @@ impl Row {
     }
 }
 
-/// Whether a target was met.
 pub(crate) fn met(met: bool) -> &'static str {
     if met { "met" } else { "MISSED" }
 }

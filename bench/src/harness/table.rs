@@ -39,7 +39,6 @@ impl Table {
         table
     }
 
-    /// Adds a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         if core::mem::take(&mut self.gap) {
             self.table.add_row([""]);

@@ -11,7 +11,6 @@ macro_rules! line {
 
 pub(crate) use line;
 
-/// The text, or a dash.
 pub(crate) fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
 }

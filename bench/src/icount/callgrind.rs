@@ -58,7 +58,6 @@ pub fn count(program: &Path, arguments: &[&str], folder: &Path) -> Result<Counts
     per_frame(&pieces, &instructions)
 }
 
-/// Instructions of one dump.
 pub(super) fn total(dump: &str) -> Option<u64> {
     let line = dump.lines().find_map(|line| line.strip_prefix("totals:"))?;
     line.split_whitespace().next()?.parse().ok()

@@ -109,7 +109,6 @@ pub fn tell(piece: &Piece) -> String {
     format!("{} {}\n", piece.frames, piece.name)
 }
 
-/// The pieces that the child named.
 pub(super) fn parse(said: &str) -> Result<Vec<Piece>, CountError> {
     let piece = |line: &str| {
         let (frames, name) = line.split_once(' ')?;

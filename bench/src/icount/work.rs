@@ -17,11 +17,9 @@ use crate::window::Window;
 /// stepping through them takes time.
 const BURSTS: [(usize, usize); 3] = [(64, 32), (256, 32), (1500, 8)];
 const KEY: [u8; 32] = [0x11; 32];
-/// SecTAGs written and read.
 const TAGS: usize = 32;
 const HEADROOM: usize = 64;
 const ROOM_LEN: usize = 2048;
-/// Destination and source address.
 const MACS_LEN: usize = 12;
 
 /// Separates the name of the engine from the work of the SecY.

@@ -28,17 +28,14 @@ const CARRIER: Duration = Duration::from_secs(10);
 /// Polls between two checks whether to end.
 const POLLS: usize = 64;
 
-/// The setup of both devices.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
     pub(super) device: Device,
     pub(super) port: PortSetup,
     pub(super) engine: Engine,
-    /// The core of the devices, and of the host that sends.
     pub(super) cores: [usize; 2],
 }
 
-/// Both devices, running.
 pub(super) struct Running {
     devices: Devices,
     /// The system's account of their thread.
@@ -54,7 +51,6 @@ enum Devices {
 }
 
 impl Running {
-    /// Opens the ports and starts.
     pub(super) fn start(network: &Network, setup: Setup) -> Result<Self, Error> {
         if let (Device::Testpmd, Some(driver)) = (setup.device, testpmd::driver(setup.port)) {
             let testpmd = Testpmd::start(network, driver, setup.cores)?;
@@ -101,7 +97,6 @@ impl Running {
         })
     }
 
-    /// Time that the devices' thread has had its core.
     pub(super) fn core_time(&self) -> io::Result<Duration> {
         core_time(&self.schedstat)
     }

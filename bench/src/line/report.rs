@@ -17,7 +17,6 @@ use crate::size::FrameSize;
 const FRAMES: f64 = 95.0;
 const TCP: f64 = 90.0;
 
-/// The whole report.
 pub(super) fn text(machine: &Machine, rows: &[LineRow]) -> String {
     let mut report = String::new();
     let out = &mut report;
@@ -75,7 +74,6 @@ fn drops(out: &mut String, rows: &[LineRow]) {
     table.print(out, title);
 }
 
-/// The targets, and what was measured.
 fn targets(out: &mut String, rows: &[LineRow]) {
     let mut table = Table::new(["port", "size", "% of no-op", "target", ""]);
     let by_packet = [PortSetup::Packet, PortSetup::DpdkAfPacket].map(|port| name(&port));

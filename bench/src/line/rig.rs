@@ -30,7 +30,6 @@ const AT_HALF_LOAD: Duration = Duration::from_millis(300);
 /// Devices that had less than this share of their core shared its caches, too, and their rings
 /// overflowed meanwhile.
 const CORE_SHARE_MIN: f64 = 0.9;
-/// How long a TCP transfer lasts.
 const TRANSFER: Duration = Duration::from_millis(800);
 /// Frames that are checked one by one, and their load.
 const CHECKED: u64 = 480;
@@ -44,7 +43,6 @@ const QUIET: Duration = Duration::from_millis(30);
 const MTU: usize = 1500;
 const MTU_JUMBO: usize = 9000;
 
-/// One load over one kind of port.
 #[derive(Clone, Copy)]
 struct Cell {
     port: PortSetup,
@@ -63,7 +61,6 @@ impl Cell {
     }
 }
 
-/// The network, and what is measured in it.
 pub(super) struct LineRig<'a> {
     plan: &'a Plan,
     usual: Network,
@@ -80,7 +77,6 @@ pub(super) struct LineRound {
 }
 
 impl<'a> LineRig<'a> {
-    /// Builds the network.
     pub(super) fn start(plan: &'a Plan) -> Result<Self, Error> {
         let loads = plan.sizes.iter().copied().map(Load::Frames);
         let loads: Vec<Load> = loads.chain(plan.tcp.then_some(Load::Tcp)).collect();
@@ -98,7 +94,6 @@ impl<'a> LineRig<'a> {
         })
     }
 
-    /// One row for each cell and device.
     pub(super) fn rows(&self, rounds: &[LineRound]) -> Vec<LineRow> {
         let devices = &self.plan.devices;
         let no_op = devices.iter().position(|device| *device == Device::NoOp);
@@ -240,7 +235,6 @@ impl Rig for LineRig<'_> {
     }
 }
 
-/// Longer than usual Ethernet.
 pub(super) fn is_jumbo(size: FrameSize) -> bool {
     size.longest() > MTU + 18
 }
@@ -269,12 +263,10 @@ fn send(network: &Network, core: usize, size: FrameSize, offered: Offered) -> Re
     })?
 }
 
-/// Frames that have arrived at the right host.
 fn arrived(network: &Network) -> Result<u64, Error> {
     Ok(network.right.run(|| received(LAN))??)
 }
 
-/// Waits until nothing arrives any more.
 fn drain(network: &Network) -> Result<(), Error> {
     let mut before = arrived(network)?;
     loop {

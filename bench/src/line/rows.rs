@@ -9,7 +9,6 @@ use crate::harness::row::{Load, Op, Row};
 use crate::ports::PortSetup;
 use crate::stats::Spread;
 
-/// The figures of one device in one round.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     /// The devices had their core nearly all the time.
@@ -35,7 +34,6 @@ pub(super) struct LineRow {
     /// Rounds in which the devices had to share their core.
     #[serde(skip)]
     pub(super) disturbed: usize,
-    /// Frames sent at half load.
     #[serde(skip)]
     pub(super) sent: u64,
     /// Frames that the devices dropped, in all rounds and at every load.
@@ -44,7 +42,6 @@ pub(super) struct LineRow {
 }
 
 impl LineRow {
-    /// The row of one sample of each round; `None` without any.
     pub(super) fn of(
         device: Device,
         port: PortSetup,

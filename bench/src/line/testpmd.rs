@@ -15,20 +15,17 @@ use crate::ports::PortSetup;
 use crate::vdev::Vdev;
 
 const PROGRAM: &str = "dpdk-testpmd";
-/// The thread that forwards.
 const FORWARDING: &str = "rte-worker-";
 /// Time until it forwards, on a busy machine, and time between two looks.
 const START: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A thread that has had its core for this long since the look before polls; before that it waits.
 const POLLING: Duration = Duration::from_millis(10);
-/// Time until it has ended by itself.
 const END: Duration = Duration::from_secs(5);
 
 /// Running; killed when dropped.
 pub(super) struct Testpmd {
     process: Child,
-    /// The account of its forwarding thread.
     pub(super) schedstat: PathBuf,
 }
 
@@ -134,7 +131,7 @@ impl Testpmd {
         Ok(None)
     }
 
-    /// Ends it: the next arm needs its interfaces.
+    /// Ends it: the next device needs its interfaces.
     pub(super) fn end(mut self) -> io::Result<()> {
         drop(self.process.stdin.take());
         let deadline = Instant::now() + END;

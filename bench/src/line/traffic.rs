@@ -13,17 +13,14 @@ use crate::frames::{self, TEMPLATES};
 use crate::network::LAN;
 use crate::size::FrameSize;
 
-/// Frames of one system call.
 const BURST: usize = 32;
 /// The number of the only run: the receiver knows which frames to expect.
 const RUN: u16 = 0;
 /// How long the receiver waits for the first frame: on a busy machine a host needs its time to get
 /// ready.
 const FIRST_WITHIN: Duration = Duration::from_secs(10);
-/// How long it waits for the next frame.
 const NEXT_WITHIN: Duration = Duration::from_secs(1);
 
-/// The offered load.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Offered {
     /// Frames a second; `None`: as many as the core can send.
@@ -39,7 +36,6 @@ pub(super) struct Generator {
 }
 
 impl Generator {
-    /// A generator of frames of one size, all different.
     pub(super) fn open(size: FrameSize) -> Result<Self, PortError> {
         let port = Packet::open(PacketConfig {
             ifname: LAN.to_owned(),
@@ -89,11 +85,9 @@ impl Generator {
     }
 }
 
-/// The numbered frames that the receiver got.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Received {
     pub(super) frames: u64,
-    /// Not as they were sent.
     pub(super) changed: u64,
     /// After a frame with a greater number, or with the same.
     pub(super) disordered: u64,

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use crate::network::{HOSTS, Network};
 
-/// Octets of a write and of a read.
 const CHUNK: usize = 128 << 10;
 /// How long a connection may take to be made, or a read without an octet.
 const PATIENCE: Duration = Duration::from_secs(5);

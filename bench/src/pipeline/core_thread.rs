@@ -31,7 +31,6 @@ pub(super) const DIED: Error = Error::Died("measuring core");
 
 /// Times of the passes of one device, ns a frame, by op.
 pub(super) type Times = [[f64; PASSES]; OPS.len()];
-/// The ops that are timed.
 pub(super) const OPS: [Op; 2] = [Op::Protect, Op::Validate];
 
 /// The work that all cores of one run measure.
@@ -43,7 +42,6 @@ pub(super) struct Workload {
     pub(super) clock: Clock,
 }
 
-/// Work for a core, on its thread.
 type Order = Box<dyn FnOnce(&mut Core) + Send>;
 
 /// The figures of one core in a round, in the order of the round.
@@ -87,7 +85,6 @@ impl Barrier {
     }
 }
 
-/// The thread of a core.
 pub(super) struct CoreThread {
     orders: SyncSender<Order>,
     thread: JoinHandle<()>,
@@ -115,7 +112,6 @@ impl CoreThread {
         Ok(Self { orders, thread })
     }
 
-    /// Starts some work; its result comes later.
     pub(super) fn order<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Core) -> T + Send + 'static,
@@ -128,14 +124,12 @@ impl CoreThread {
         Ok(result)
     }
 
-    /// Ends the thread, and waits for it.
     pub(super) fn end(self) -> Result<(), Error> {
         drop(self.orders);
         self.thread.join().map_err(|_| DIED)
     }
 }
 
-/// A core, on its own thread.
 pub(super) struct Core {
     workload: Workload,
     watch: Watch,
@@ -198,7 +192,6 @@ impl Core {
     }
 }
 
-/// A testbed for a device.
 pub(super) fn testbed(device: Device, engine: Engine) -> std::io::Result<Box<dyn Testbed>> {
     Ok(match device {
         Device::Engine => Box::new(EngineTestbed::new(engine)),

@@ -21,7 +21,6 @@ const CRYPTO: (usize, f64) = (512, 80.0);
 /// The target of two cores, as a multiple of one.
 const TWO_CORES: f64 = 1.9;
 
-/// The whole report.
 pub(super) fn text(machine: &Machine, rows: &[Row]) -> String {
     let mut out = String::new();
     machine.head(&mut out, "Worker between null ports");
@@ -76,7 +75,6 @@ fn throughput(out: &mut String, machine: &Machine, rows: &[Row], op: Op, cores: 
     table.print(out, &title);
 }
 
-/// The targets, and what was measured.
 fn targets(out: &mut String, rows: &[Row]) {
     let mut table = Table::new(["", "size", "measured", "target", "", ""]);
     for op in OPS {

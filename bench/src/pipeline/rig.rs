@@ -19,14 +19,12 @@ use crate::size::FrameSize;
 /// The frame rate of one device, by its index, one way.
 pub(super) type Series = (usize, Op);
 
-/// The cores and what they measure.
 pub(super) struct PipelineRig {
     threads: Vec<CoreThread>,
     devices: Vec<Device>,
     pub(super) cells: Vec<Cell>,
 }
 
-/// One size on a number of cores.
 #[derive(Clone, Copy)]
 pub(super) struct Cell {
     size_index: usize,
@@ -35,7 +33,6 @@ pub(super) struct Cell {
 }
 
 impl PipelineRig {
-    /// Starts a thread on each core that is needed.
     pub(super) fn start(plan: &Plan, clock: Clock, rng: &mut ChaCha8Rng) -> Result<Self, Error> {
         let workload = Workload {
             sizes: plan.sizes.clone(),
@@ -62,12 +59,10 @@ impl PipelineRig {
         })
     }
 
-    /// Ends the threads.
     pub(super) fn end(self) -> Result<(), Error> {
         self.threads.into_iter().try_for_each(CoreThread::end)
     }
 
-    /// Rows in the order of the plan.
     pub(super) fn rows(&self, rounds: &[Round<Series>], quiet: &Quiet<'_, Series>) -> Vec<Row> {
         rows(&self.devices, &self.cells, rounds, quiet)
     }

@@ -13,7 +13,6 @@ use crate::harness::row::Op;
 use crate::keyed::{Direction, sci};
 use crate::window::nonce;
 
-/// One device, ready to measure.
 pub(super) trait Testbed {
     /// Takes all frames through; ns of the whole set. To validate takes frames just protected. A
     /// frame that is not in `frames` afterwards was dropped.

@@ -51,7 +51,6 @@ pub(crate) struct Plan {
     pub(crate) fault: Option<Fault>,
     pub(crate) devices: Vec<Device>,
     pub(crate) faults: bool,
-    /// How long each fault lasts.
     pub(crate) fault_time: Duration,
 }
 
@@ -154,7 +153,6 @@ impl Plan {
     }
 }
 
-/// The slices of a run at this rate.
 pub(crate) fn slices(time: Duration, rate: f64) -> impl Iterator<Item = Duration> {
     let slices = (time.as_secs_f64() * rate / SLICE_FRAMES).ceil().max(1.0) as u32;
     core::iter::repeat_n(time / slices, slices as usize)

@@ -21,7 +21,6 @@ const BUFFER_LEN: usize = 256;
 /// In what the classes differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Secret {
-    /// In nothing.
     None,
     /// A fixed key, or a random one.
     Key,
@@ -122,7 +121,6 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// One measurement: its class, and its time in ns.
     fn once(&mut self, clock: &Clock, rng: &mut ChaCha8Rng) -> (bool, f64) {
         let class = rng.next_u32() & 1 == 1;
         let of = |secret| class & (self.secret == secret);

@@ -20,7 +20,6 @@ const SETTLED_NS: i64 = SETTLING.as_nanos() as i64;
 /// switch: a stall there holds them up, too.
 const MOMENT_NS: i64 = 10_000_000;
 const EARLY_NS: i64 = 1_000_000;
-/// A bin of the throughput around a switch.
 const BIN_NS: i64 = 1_000_000;
 /// A window starts where a frame leaves. At few frames a millisecond these would beat with bins
 /// that start there, too. So the bins of each window start another fraction of a frame earlier.
@@ -68,7 +67,6 @@ struct Direction<'a> {
     sent: u64,
     /// Moments in ns from the start of the run, in order.
     switches: &'a [i64],
-    /// When standstills began.
     stood: &'a [i64],
     disturbed: &'a Disturbed,
 }
@@ -82,7 +80,6 @@ struct Received {
 }
 
 impl Direction<'_> {
-    /// The frames received, in order of arrival.
     fn received(&self) -> impl Iterator<Item = Received> {
         let sent = |arrival: &&Arrival| u64::from(arrival.number) < self.sent;
         self.flow.arrivals.iter().filter(sent).map(|arrival| {
@@ -123,7 +120,6 @@ impl Direction<'_> {
 }
 
 impl Account {
-    /// An empty account of runs at this interval.
     pub(crate) fn new(interval: Duration) -> Self {
         let half = window(interval);
         Self {

@@ -27,7 +27,6 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Adds a frame.
     #[inline]
     pub(crate) fn record(&mut self, ns: u64, disturbed: bool) {
         self.all.saturating_record(ns.max(1));
@@ -41,17 +40,14 @@ impl Latency {
         quantile_us(&self.undisturbed, TAIL)
     }
 
-    /// p99.99 of all frames, us.
     pub(crate) fn tail_of_all_us(&self) -> Option<f64> {
         quantile_us(&self.all, TAIL)
     }
 
-    /// The longest latency of all frames, us.
     pub(crate) fn max_us(&self) -> Option<f64> {
         quantile_us(&self.all, 1.0)
     }
 
-    /// The number of frames that a standstill disturbed.
     pub(crate) fn disturbed(&self) -> u64 {
         self.all.len() - self.undisturbed.len()
     }

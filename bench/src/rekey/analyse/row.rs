@@ -18,7 +18,6 @@ use crate::rekey::rig::probe::Counted;
 
 /// The greatest ratio of p99.99 in the windows to that outside.
 const TAIL_MAX: f64 = 1.2;
-/// p99.99 needs this many frames.
 const TAIL_FRAMES: u64 = 10_000;
 /// Stalls are searched in the median over the switches, and in the best tenth of them.
 const STALL_QUANTILES: [f64; 2] = [0.5, 0.1];
@@ -26,7 +25,6 @@ const STALL_QUANTILES: [f64; 2] = [0.5, 0.1];
 const STALL_TIMES: f64 = 1.5;
 const STALL_US: f64 = 500.0;
 
-/// A load over one kind of ports.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Cell {
     pub(crate) port: PortSetup,
@@ -85,7 +83,6 @@ impl fmt::Display for Row {
 }
 
 impl Row {
-    /// A row without a run.
     pub(crate) fn new(cell: Cell, interval: Duration) -> Self {
         let empty = Account::new(interval);
         Self {
@@ -115,7 +112,6 @@ impl Row {
         self.reason().map_or(Verdict::Pass, Verdict::Fail)
     }
 
-    /// The reason for FAIL.
     fn reason(&self) -> Option<String> {
         let (on, off) = (&self.on, &self.off);
         // Without a loss in the runs without rekeying, none is allowed with it.
@@ -201,7 +197,6 @@ impl Row {
         })
     }
 
-    /// Frames that no counter explains.
     pub(crate) fn missing(&self) -> u64 {
         self.unexplained.values().sum()
     }

@@ -44,7 +44,6 @@ struct Window {
 }
 
 impl Windows {
-    /// No window yet; each will have `bins` bins.
     pub(super) fn new(bins: usize) -> Self {
         Self {
             bins,
@@ -53,7 +52,6 @@ impl Windows {
         }
     }
 
-    /// The number of windows.
     pub(crate) fn len(&self) -> usize {
         self.windows.len()
     }

@@ -24,7 +24,6 @@ use crate::rekey::rig::cabling::HostPorts;
 use crate::rekey::rig::cores::Cores;
 use crate::size::FrameSize;
 
-/// Frames in one burst.
 const BURST: usize = 32;
 /// Frames are sent late, too; this much behind, the hosts give up.
 const BEHIND_MAX: Duration = Duration::from_millis(500);
@@ -37,7 +36,6 @@ const COST_RATE: f64 = 1e8;
 const COST_TIME: Duration = Duration::from_millis(5);
 const COST_SIZE: usize = 512;
 
-/// The load offered in each direction.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Offer {
     pub(crate) size: FrameSize,
@@ -47,7 +45,6 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
-    /// The number of frames.
     pub(crate) fn frames(&self) -> u64 {
         (self.rate * self.time.as_secs_f64()) as u64
     }
@@ -58,7 +55,6 @@ impl Offer {
     }
 }
 
-/// One frame received.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Arrival {
     pub(crate) number: u32,
@@ -66,7 +62,6 @@ pub(crate) struct Arrival {
     pub(crate) late_ns: u32,
 }
 
-/// The frames received in one direction.
 #[derive(Clone, Debug)]
 pub(crate) struct Flow {
     /// Arrivals in order, without duplicates.
@@ -82,7 +77,6 @@ pub(crate) struct Flow {
     next: u64,
 }
 
-/// The record of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) offer: Offer,
@@ -133,7 +127,6 @@ impl Flow {
         });
     }
 
-    /// The number of all frames received.
     pub(crate) fn received(&self) -> u64 {
         self.arrivals.len() as u64 + self.duplicated + self.changed + self.stale
     }
@@ -144,7 +137,6 @@ impl Flow {
     }
 }
 
-/// The two hosts.
 pub(crate) struct Hosts<P> {
     ends: [P; FLOWS],
     pool: Pool,
@@ -155,7 +147,6 @@ pub(crate) struct Hosts<P> {
 }
 
 impl Hosts<Box<dyn Port>> {
-    /// Opens the ports of both hosts.
     pub(crate) fn open(ports: HostPorts) -> Result<Self, PortError> {
         let [a, b] = ports.ends;
         Self::new([a()?, b()?], ports.cores)
@@ -174,7 +165,6 @@ impl<P: Port> Hosts<P> {
         })
     }
 
-    /// The hosts' ports.
     pub(crate) fn ends(&self) -> &[P; FLOWS] {
         &self.ends
     }
@@ -261,7 +251,6 @@ impl<P: Port> Hosts<P> {
         run
     }
 
-    /// Receives a burst at each host.
     fn receive(
         &mut self,
         run: &mut Run,

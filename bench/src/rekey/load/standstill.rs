@@ -25,7 +25,6 @@ pub(crate) const OWED_MIN: Duration = Duration::from_micros(250);
 /// rate is left for that, and hosts catch up no faster ([`super::pace`]).
 const AFTERMATH: u32 = 10;
 
-/// One wake-up of a witness.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wake {
     /// When it went to sleep again.
@@ -113,7 +112,6 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Adds the standstills of a run.
     pub(crate) fn add(&mut self, time: Duration, standstills: &[Standstill]) {
         self.time += time;
         self.standstills += standstills.len() as u64;
@@ -178,7 +176,6 @@ impl Disturbed {
         Self(apart)
     }
 
-    /// Whether any of this time is disturbed.
     #[inline]
     pub(crate) fn touches(&self, time: RangeInclusive<i64>) -> bool {
         let next = self.0.partition_point(|(_, end)| end < time.start());

@@ -28,7 +28,6 @@ pub(super) struct Witnesses {
     witnesses: Vec<Witness>,
 }
 
-/// Orders to the witnesses.
 #[derive(Default)]
 struct Orders {
     /// Record each wake-up: a run is on.
@@ -55,7 +54,6 @@ impl Witnesses {
         })
     }
 
-    /// Starts the record of a run.
     pub(super) fn record(&self) {
         for witness in &self.witnesses {
             let _before_the_run = witness.wakes.try_iter().count();

@@ -24,13 +24,10 @@ use crate::rekey::rig::encryptors::Encryptors;
 use crate::rekey::rig::probe::Probe;
 use crate::rekey::rig::replaceable::{self, Replacer};
 
-/// Time from the start of the load to the start of the fault.
 const BEFORE: Duration = Duration::from_millis(1500);
-/// Time from the end of the fault to the end of the load.
 const AFTER: Duration = Duration::from_secs(5);
 /// Time from the end of an encryptor until it is started again.
 const DEAD: Duration = Duration::from_secs(1);
-/// Latency of a slow KME.
 const SLOW: Duration = Duration::from_secs(2);
 /// One of this many key_IDs is unknown at the other end.
 const LOST_ONE_OF: u32 = 20;
@@ -63,7 +60,6 @@ pub(crate) enum Scenario {
     PeerKill,
 }
 
-/// The result of a fault.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) scenario: Scenario,
@@ -75,7 +71,6 @@ pub(crate) struct Outcome {
     pub(crate) during: u64,
     pub(crate) lost: u64,
     pub(crate) blocked_ms: f64,
-    /// Frames in clear on the line.
     pub(crate) clear: u64,
     /// An encryptor reported trouble with its keys.
     pub(crate) noticed: bool,
@@ -105,7 +100,6 @@ impl Scenario {
         }
     }
 
-    /// The faults of the line.
     fn on_the_line(self) -> Faults {
         Faults {
             reorder: if self == Self::Reorder { SWAPPED } else { 0.0 },
@@ -121,14 +115,12 @@ impl Scenario {
         }
     }
 
-    /// Whether keys change during the fault.
     fn keys_go_on(self) -> bool {
         matches!(self, Self::KeyIdLost | Self::Reorder)
     }
 }
 
 impl Outcome {
-    /// The longest time of recovery that passes.
     pub(crate) fn recovered_max(&self) -> Duration {
         RECOVERED_MAX + self.interval
     }
@@ -170,13 +162,11 @@ impl Outcome {
     }
 }
 
-/// The interval of keys during faults.
 pub(crate) fn interval(plan: &Plan) -> Duration {
     let shortest = plan.intervals.iter().min().copied();
     shortest.map_or(INTERVAL_MAX, |interval| interval.min(INTERVAL_MAX))
 }
 
-/// Plays one fault under load, at this interval of keys.
 pub(crate) fn play(
     scenario: Scenario,
     asked: Duration,

@@ -32,7 +32,6 @@ pub(crate) struct Rates {
     pub(crate) size: FrameSize,
     pub(crate) device: Device,
     pub(crate) no_drop: Bounds,
-    /// With half a per cent of loss.
     pub(crate) partial: Bounds,
 }
 

@@ -23,7 +23,6 @@ use crate::rekey::rig::encryptors::NEVER;
 /// The load during faults, as a share of the no-drop rate.
 const FAULT_LOAD: f64 = 0.1;
 
-/// All results of a plan.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Results {
     pub(crate) cores: Cores,
@@ -39,7 +38,6 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Whether every row and every fault passed.
     pub(crate) fn passed(&self) -> bool {
         let passed = |verdict: Verdict| verdict == Verdict::Pass;
         self.rows.iter().all(|row| passed(row.verdict()))
@@ -47,7 +45,6 @@ impl Results {
     }
 }
 
-/// Measures everything in a plan.
 pub(crate) fn run(plan: &Plan, cores: Cores) -> Result<Results, Error> {
     let of_port = (plan.sizes.len() * plan.loads.len()) as u64 * u64::from(plan.pairs);
     let bar = harness::bar(of_port * plan.ports.len() as u64);
@@ -103,7 +100,6 @@ pub(crate) fn run(plan: &Plan, cores: Cores) -> Result<Results, Error> {
     Ok(results)
 }
 
-/// Measures every interval and every peer under one load.
 fn rows(
     plan: &Plan,
     rig: &Rig,

@@ -34,7 +34,6 @@ pub(crate) struct Carried {
     received: [u64; FLOWS],
 }
 
-/// All counters, read at one time.
 struct Snapshot<'a> {
     probes: &'a [Probe; 2],
     reports: &'a [Report; 2],
@@ -53,7 +52,6 @@ const LINE_CONTROL: &str = "line: rekey frames";
 const LINE_DROPPED: &str = "line: dropped";
 
 impl Carried {
-    /// Adds a run.
     pub(crate) fn add(&mut self, run: &Run) {
         for (flow, (of_flow, sent)) in run.flows.iter().zip(run.sent).enumerate() {
             self.sent[flow] += sent;
@@ -62,7 +60,6 @@ impl Carried {
     }
 }
 
-/// The balances of all segments now.
 pub(crate) fn balances<P: Port>(
     encryptors: &Encryptors,
     hosts: &Hosts<P>,
@@ -224,7 +221,6 @@ pub(crate) fn settled<E>(
     Ok(best)
 }
 
-/// Rekey frames that the line dropped.
 pub(crate) fn control_dropped(before: &Balances, after: &Balances) -> u64 {
     let at = |balances: &Balances, flow| {
         let balance = balances.get(&(flow, LINE_CONTROL));

@@ -22,7 +22,6 @@ use crate::frames;
 use crate::rekey::rig::probe::Sealed;
 
 const SAK_LEN: usize = 32;
-/// Digits of a SAK in hexadecimal.
 const HEX_LEN: usize = 2 * SAK_LEN;
 /// Digits of a SAK in base64, and the bits of the first digit before it: within longer data, octets
 /// begin at three places of a digit.
@@ -32,7 +31,6 @@ const COUNTER: [u8; 4] = 2_u32.to_be_bytes();
 /// Frames of one key that must agree.
 const AGREE: usize = 2;
 
-/// The extent and the result of a search.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Search {
     /// SAKs whose frames were noted.
@@ -118,7 +116,6 @@ impl Streams {
         })
     }
 
-    /// Whether these octets are the SAK of any of the keys.
     fn is_key(&self, sak: &[u8], room: &mut [Block<Aes256>]) -> bool {
         let Ok(cipher) = Aes256::new_from_slice(sak) else {
             return false;

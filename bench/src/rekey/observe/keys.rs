@@ -13,17 +13,14 @@ use std::time::Duration;
 use lab::kmes::TwoKmes;
 use qmacsec::ledger::Entry;
 
-/// Pause between two readings of the pool.
 const READ_EVERY: Duration = Duration::from_millis(50);
 /// The origin of a key of no KME, in a ledger.
 const NO_KME: &str = "pqc";
 /// The direction of a key that its encryptor sent under, in a ledger.
 const OUT: &str = "out";
 
-/// Keys of runs.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Keys {
-    /// The source of the keys.
     pub(crate) source: Option<&'static str>,
     /// Secret key rate of the modelled link, bit/s.
     pub(crate) skr_bit_s: f64,
@@ -62,7 +59,6 @@ pub(crate) fn watch_pool<T>(kmes: &TwoKmes, work: impl FnOnce() -> T) -> (T, Opt
 }
 
 impl Keys {
-    /// Adds what the KMEs report at the end of a run.
     pub(crate) fn add_kmes(&mut self, kmes: &TwoKmes) {
         if let Some(snapshot) = kmes.snapshot() {
             self.source = Some(snapshot.origin.as_str());

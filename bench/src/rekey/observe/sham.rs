@@ -54,7 +54,6 @@ impl ShamSwitches {
         Ok(Self { end, thread })
     }
 
-    /// Stops them.
     pub(crate) fn end(self) {
         drop(self.end);
         let _has_no_result = self.thread.join();

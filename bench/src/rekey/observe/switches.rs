@@ -27,7 +27,6 @@ pub(crate) struct Steps {
     pub(crate) reported: u64,
     /// Switches that the queries missed.
     pub(crate) missed: u64,
-    /// How often the AN wrapped to 0.
     pub(crate) an_wraps: u64,
 }
 
@@ -103,7 +102,6 @@ impl SwitchPoller {
 struct SwitchLog {
     out: [BTreeMap<u32, Switch>; 2],
     into: [BTreeMap<u32, Switch>; 2],
-    /// The number of switches that each end reports.
     switches: [u64; 2],
 }
 

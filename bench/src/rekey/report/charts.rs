@@ -73,7 +73,6 @@ pub(crate) fn draw(machine: &Machine, rows: &[Row], peers: &[&Peer]) -> String {
     )
 }
 
-/// A device and its interval, in a legend.
 fn label(name: &str, interval: Option<Duration>) -> String {
     interval.map_or(name.to_owned(), |interval| {
         format!("{name}, {} s", interval.as_secs_f64())

@@ -10,7 +10,6 @@ use crate::rekey::analyse::row::Row;
 use crate::rekey::analyse::verdict::Verdict;
 use crate::rekey::measure::rounds::Results;
 
-/// A table of the text report.
 #[derive(PartialEq, Eq, Debug, Serialize)]
 struct Section<'a> {
     name: &'a str,
@@ -54,7 +53,6 @@ pub(super) fn write(
         .render(Serde(context))
 }
 
-/// The rows and faults that failed, and why.
 fn failed(results: &Results) -> Vec<String> {
     let of_rows = results.rows.iter();
     let of_rows = of_rows.filter_map(|row| Some(format!("{row}: {}", row.verdict().why()?)));

@@ -23,7 +23,6 @@ use crate::rekey::measure::rounds::Results;
 #[derive(Clone, Debug)]
 pub(super) struct Record(Vec<(&'static str, Value)>);
 
-/// A record with these fields.
 macro_rules! record {
     ($($name:ident: $value:expr),* $(,)?) => {
         Record(vec![$((
@@ -58,7 +57,6 @@ struct Document<'a> {
     rates: Vec<Record>,
 }
 
-/// One document, with a line end.
 pub(crate) fn json(machine: &Machine, results: &Results) -> Result<String, serde_json::Error> {
     let document = Document {
         machine,
@@ -71,7 +69,6 @@ pub(crate) fn json(machine: &Machine, results: &Results) -> Result<String, serde
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
-/// The runs with rekeying of a row.
 pub(super) fn row(row: &Row) -> Record {
     measured(row, &row.on, Some(row.interval))
 }
@@ -191,7 +188,6 @@ fn latency(cell: Cell, interval: Option<f64>, place: &str, latency: &Latency) ->
     })
 }
 
-/// A peer at its interval.
 pub(super) fn peer(peer: &Peer) -> Record {
     let device = name(&peer.device);
     beside(

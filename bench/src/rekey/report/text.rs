@@ -14,7 +14,6 @@ use crate::rekey::load::standstill::OWED_MIN;
 use crate::rekey::measure::rounds::Results;
 use crate::rekey::plan::Plan;
 
-/// The whole report.
 pub(crate) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String {
     let mut report = String::new();
     let (out, rows) = (&mut report, &results.rows);

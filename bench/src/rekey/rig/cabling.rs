@@ -32,7 +32,6 @@ pub(crate) struct Rig {
 
 /// The ends of all cables, to be opened on the threads that use them.
 pub(crate) struct Cables {
-    /// Red and black of each encryptor.
     pub(crate) encryptors: [[Opener; 2]; 2],
     pub(crate) hosts: HostPorts,
 }
@@ -44,7 +43,6 @@ pub(crate) struct HostPorts {
 }
 
 impl Rig {
-    /// Builds the network that these ports need.
     pub(crate) fn new(port: PortSetup, cores: Cores) -> Result<Self, Error> {
         if port.vdev().is_some() {
             vdev::start()?;
@@ -113,7 +111,6 @@ impl Cables {
     }
 }
 
-/// A cable in memory.
 pub(crate) fn cable() -> (Mem, Mem) {
     mem::pair_with(MemConfig {
         capacity: CABLE_FRAMES,
@@ -122,7 +119,6 @@ pub(crate) fn cable() -> (Mem, Mem) {
     })
 }
 
-/// All cables in memory.
 pub(crate) fn in_memory(cores: Cores) -> Cables {
     let [(red_a, host_a), (red_b, host_b), (black_a, black_b)] = [(); 3].map(|()| cable());
     Cables {

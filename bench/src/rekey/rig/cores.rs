@@ -133,7 +133,6 @@ impl Cores {
         Ok(done)
     }
 
-    /// Moves this thread to a core of frames.
     fn settle(self, core: usize) -> io::Result<()> {
         pin(core)?;
         if self.realtime {

@@ -26,7 +26,6 @@ mod keyed_workers;
 #[cfg(feature = "wireguard")]
 mod wireguard;
 
-/// The peers of this build.
 pub(crate) const DEVICES: &[Device] = &[
     Device::NoOp,
     Device::Integrity,
@@ -62,10 +61,8 @@ trait Forward {
     /// Forwards a burst each way. Returns the number of frames received.
     fn poll_once(&mut self) -> usize;
 
-    /// Red and black.
     fn ports(&self) -> [&dyn Port; 2];
 
-    /// Frames that it dropped itself.
     fn drops(&self) -> Drops {
         Drops::new()
     }
@@ -81,7 +78,6 @@ impl Forward for Forwarder {
     }
 }
 
-/// Both devices, running.
 pub(crate) enum Devices {
     Workers(KeyedWorkers),
     Threads {

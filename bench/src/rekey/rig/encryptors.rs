@@ -139,7 +139,6 @@ impl Encryptors {
         }
     }
 
-    /// The sockets of both for queries.
     pub(crate) fn sockets(&self) -> [PathBuf; 2] {
         Site::BOTH.map(|site| self.folder.socket(site))
     }
@@ -151,12 +150,10 @@ impl Encryptors {
         }
     }
 
-    /// Starts an encryptor again, over these ports.
     pub(crate) fn restart(&mut self, site: Site, ports: [Opener; 2]) -> Result<(), Error> {
         self.launch(site, ports, None)
     }
 
-    /// The status reports of both.
     pub(crate) fn reports(&self) -> Result<[Report; 2], Error> {
         let [a, b] = self.sockets().map(|socket| {
             query::<Report>(&socket).map_err(|error| Error::Setup(error.to_string()))

@@ -107,7 +107,6 @@ impl KeyedWorkers {
     }
 }
 
-/// The keys of each sender.
 struct Rotation {
     workers: [Handle; FLOWS],
     keys: [Direction; FLOWS],
@@ -116,7 +115,6 @@ struct Rotation {
 }
 
 impl Rotation {
-    /// Switches both directions to a fresh key.
     fn rotate(&mut self) -> Result<(), Error> {
         let next = self.keys.each_ref().map(Direction::next);
         for (from, before) in core::mem::take(&mut self.before).iter().enumerate() {
