@@ -20,7 +20,6 @@ use crate::harness::rounds::{self, Until, UntilOptions};
 use crate::size::PayloadSize;
 use rig::CryptoRig;
 
-mod check;
 mod report;
 mod rig;
 

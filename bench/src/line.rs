@@ -19,11 +19,10 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::cpu::{Clock, Limits};
 use crate::device::Device;
-use crate::harness::choice::{among, engine, name, or_default};
+use crate::harness::choice::{FrameOptions, among, name, or_default};
 use crate::harness::cores::cores;
 use crate::harness::error::Error;
 use crate::harness::machine::Machine;
-use crate::harness::report::ReportOptions;
 use crate::harness::rounds::{self, Until};
 use crate::ports::PortSetup;
 use crate::size::FrameSize;
@@ -65,18 +64,14 @@ const PORTS: &[PortSetup] = &[
     Ports by DPDK need a build with --features dpdk (libdpdk-dev), and root for dpdk-af-xdp.\n\
     Sizes are with FCS. Rows of veth compare devices; they say nothing of a NIC.")]
 pub(crate) struct Options {
-    /// Frame sizes in octets with FCS, and `imix` [default: 64 to 1518, imix, 9000]
-    #[arg(long, value_delimiter = ',')]
-    pub sizes: Vec<FrameSize>,
+    #[command(flatten)]
+    pub frames: FrameOptions,
     /// Devices to compare, two of each [default: all; testpmd where it is installed]
     #[arg(long, alias = "arms", value_delimiter = ',', value_parser = among(DEVICES))]
     pub devices: Vec<Device>,
     /// Ports of the devices [default: packet,xdp; with DPDK built in xdp,dpdk-af-xdp]
     #[arg(long, value_delimiter = ',', value_parser = among(PORTS))]
     pub ports: Vec<PortSetup>,
-    /// The AES-GCM engine: vaes512, aws-lc, rustcrypto [default: the best here]
-    #[arg(long, value_parser = engine)]
-    pub engine: Option<Engine>,
     /// The core of the devices; the host that sends gets another [default: the last]
     #[arg(long, value_name = "N")]
     pub core: Option<usize>,
@@ -89,12 +84,6 @@ pub(crate) struct Options {
     /// No TCP
     #[arg(long)]
     pub no_tcp: bool,
-    /// Seed of the order of the devices
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// The report
-    #[command(flatten)]
-    pub report: ReportOptions,
 }
 
 /// The options with every default filled in.
@@ -130,7 +119,7 @@ impl Plan {
         let wanted = devices.contains(&Device::Testpmd);
         let absent = wanted.then(testpmd::absent).flatten();
         devices.retain(|device| absent.is_none() || *device != Device::Testpmd);
-        let sizes = or_default(&options.sizes, sizes);
+        let sizes = or_default(&options.frames.sizes, sizes);
         let ports = or_default(&options.ports, ports);
         let too_long = sizes.iter().any(|size| rig::is_jumbo(*size));
         let narrow = ports.iter().filter(|port| too_long && !port.takes_jumbo());
@@ -141,7 +130,7 @@ impl Plan {
             devices,
             ports,
             tcp: !options.no_tcp,
-            engine: options.engine.unwrap_or_else(Engine::best),
+            engine: options.frames.engine.unwrap_or_else(Engine::best),
             cores,
             until: Until::Rounds(options.rounds.unwrap_or(rounds)),
         })
@@ -158,7 +147,7 @@ pub(crate) fn run(options: &Options) -> Result<String, Error> {
     }
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);
-    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(options.frames.seed);
     let mut rig = LineRig::start(&plan)?;
     let rounds = rounds::run(&mut rig, plan.until, &mut rng)?;
     let rows = rig.rows(&rounds);
@@ -168,7 +157,6 @@ pub(crate) fn run(options: &Options) -> Result<String, Error> {
         builds: vec![format!("engine {}", plan.engine.name())],
         ..Machine::this(&clock, limits)
     };
-    options
-        .report
-        .write(&machine, &rows, report::text, report::chart)
+    let report = &options.frames.report;
+    report.write(&machine, &rows, report::text, report::chart)
 }

@@ -14,12 +14,11 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::cpu::{Clock, Limits};
 use crate::device::Device;
-use crate::harness::choice::{among, engine, or_default};
+use crate::harness::choice::{FrameOptions, among, or_default};
 use crate::harness::cores::cores;
 use crate::harness::error::Error;
 use crate::harness::machine::Machine;
 use crate::harness::quiet::Quiet;
-use crate::harness::report::ReportOptions;
 use crate::harness::rounds::{self, Until, UntilOptions};
 use crate::size::FrameSize;
 use rig::PipelineRig;
@@ -54,9 +53,8 @@ const DEVICES: &[Device] = &[
     Sizes are with FCS, Gbit/s are of frames with FCS."
 )]
 pub(crate) struct Options {
-    /// Frame sizes in octets with FCS, and `imix` [default: 64 to 1518, imix, 9000]
-    #[arg(long, value_delimiter = ',')]
-    pub sizes: Vec<FrameSize>,
+    #[command(flatten)]
+    pub frames: FrameOptions,
     /// Devices to compare [default: all]
     #[arg(long, alias = "arms", value_delimiter = ',', value_parser = among(DEVICES))]
     pub devices: Vec<Device>,
@@ -66,21 +64,12 @@ pub(crate) struct Options {
     /// The core of the measurements on one core [default: the last]
     #[arg(long, value_name = "N")]
     pub core: Option<usize>,
-    /// The AES-GCM engine: vaes512, aws-lc, rustcrypto [default: the best here]
-    #[arg(long, value_parser = engine)]
-    pub engine: Option<Engine>,
     /// When measuring ends
     #[command(flatten)]
     pub until: UntilOptions,
     /// A short look: 64, 512, 1518 and imix, 15 seconds
     #[arg(long)]
     pub quick: bool,
-    /// Seed of the order of devices and of the mix
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// The report
-    #[command(flatten)]
-    pub report: ReportOptions,
 }
 
 /// The options with every default filled in.
@@ -112,11 +101,11 @@ impl Plan {
             return Err(Error::Cores { asked, have });
         }
         Ok(Self {
-            sizes: or_default(&options.sizes, sizes),
+            sizes: or_default(&options.frames.sizes, sizes),
             devices: or_default(&options.devices, DEVICES.to_vec()),
             counts,
             cores,
-            engine: options.engine.unwrap_or_else(Engine::best),
+            engine: options.frames.engine.unwrap_or_else(Engine::best),
             until: options.until.or(Until::Seconds(seconds)),
         })
     }
@@ -126,7 +115,7 @@ pub(crate) fn run(options: &Options) -> Result<String, Error> {
     let plan = Plan::new(options)?;
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);
-    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(options.frames.seed);
     let mut rig = PipelineRig::start(&plan, clock, &mut rng)?;
     let rounds = rounds::run(&mut rig, plan.until, &mut rng)?;
     let quiet = Quiet::of(&rounds, rig.cells.len());
@@ -142,9 +131,8 @@ pub(crate) fn run(options: &Options) -> Result<String, Error> {
         builds: vec![format!("engine {}", plan.engine.name())],
         ..Machine::this(&clock, limits)
     };
-    options
-        .report
-        .write(&machine, &rows, report::text, report::chart)
+    let report = &options.frames.report;
+    report.write(&machine, &rows, report::text, report::chart)
 }
 
 #[cfg(test)]

@@ -15,11 +15,9 @@ use crate::cpu::Clock;
 use crate::harness::choice::{name, or_default};
 use crate::harness::cores::pin_if;
 use crate::harness::error::Error;
-use crate::harness::table::Table;
-use crate::harness::text::{line, or_dash};
+use crate::harness::text::{Table, line, or_dash};
 use measure::{Secret, Subject, times};
 
-mod crops;
 mod measure;
 
 /// |t| above this says that the classes differ (TVLA; Goodwill et al. 2011).
@@ -71,7 +69,10 @@ pub(crate) fn run(options: &Options) -> Result<(String, Verdict), Error> {
     }
     let clock = Clock::measure();
     let control = Contender::find(Name::AwsLc).expect("a crate that runs everywhere");
-    let control = Subject::EarlyExit(control);
+    let control = Subject {
+        contender: control,
+        stops_early: true,
+    };
     let found = t_twice(&clock, &control, Op::Open, Secret::Tag, options);
     let control = Row {
         subject: "control".to_owned(),
@@ -80,11 +81,14 @@ pub(crate) fn run(options: &Options) -> Result<(String, Verdict), Error> {
     };
     let mut rows = Vec::new();
     for contender in contenders {
-        let subject = Subject::Contender(contender);
+        let subject = Subject {
+            contender,
+            stops_early: false,
+        };
         for (op, secrets) in measure::TESTS {
             let t = |&secret: &Secret| (secret, t_twice(&clock, &subject, op, secret, options));
             rows.push(Row {
-                subject: subject.name(),
+                subject: subject.contender.name().to_string(),
                 op,
                 t: secrets.iter().map(t).collect(),
             });
@@ -98,7 +102,7 @@ pub(crate) fn run(options: &Options) -> Result<(String, Verdict), Error> {
 /// not.
 fn t_twice(clock: &Clock, subject: &Subject, op: Op, secret: Secret, options: &Options) -> f64 {
     let count = options.measurements;
-    let t = |seed| crops::greatest_t(&times(clock, subject, op, secret, count, seed));
+    let t = |seed| measure::greatest_t(&times(clock, subject, op, secret, count, seed));
     let first = t(options.seed);
     if first > THRESHOLD {
         first.min(t(options.seed.wrapping_add(1)))

@@ -9,8 +9,7 @@ use crate::harness::chart::{Chart, Panel};
 use crate::harness::choice::{self, each_once, name};
 use crate::harness::machine::Machine;
 use crate::harness::report::by_size;
-use crate::harness::table::{Column, Table};
-use crate::harness::text::{figure, or_dash};
+use crate::harness::text::{Column, Table, figure, or_dash};
 use crate::size::PayloadSize;
 use crate::stats::Spread;
 

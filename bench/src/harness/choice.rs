@@ -1,9 +1,28 @@
 //! Choices of the command line: their names, and what was asked for.
 
-use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use gcm::Engine;
 use serde::Serializer;
+
+use super::report::ReportOptions;
+use crate::size::FrameSize;
+
+/// Options of the benches of frames.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct FrameOptions {
+    /// Frame sizes in octets with FCS, and `imix` [default: 64 to 1518, imix, 9000]
+    #[arg(long, value_delimiter = ',')]
+    pub sizes: Vec<FrameSize>,
+    /// The AES-GCM engine: vaes512, aws-lc, rustcrypto [default: the best here]
+    #[arg(long, value_parser = engine)]
+    pub engine: Option<Engine>,
+    /// Seed of the order of devices and of the mix
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub report: ReportOptions,
+}
 
 /// A choice has one name: on the command line, in tables and in JSON.
 pub(crate) fn name(choice: &impl ValueEnum) -> String {

@@ -50,13 +50,6 @@ impl Watch {
     }
 }
 
-impl Sign {
-    /// Whether to believe the round; `bound` is that of all rounds.
-    fn is_quiet(&self, bound: f64) -> bool {
-        !self.preempted && self.calibrator_ns <= bound
-    }
-}
-
 /// The slowest calibrator of a quiet round.
 fn bound(mut calibrators: Vec<f64>) -> f64 {
     calibrators.sort_unstable_by(f64::total_cmp);
@@ -99,7 +92,8 @@ impl<'a, S: PartialEq> Quiet<'a, S> {
         let bounds: Vec<f64> = (0..=cores_max.unwrap_or(0)).map(bound_of).collect();
         let is_quiet = |round: &Round<S>| {
             let bound = bounds[round.signs.len()];
-            round.signs.iter().all(|sign| sign.is_quiet(bound))
+            let is_quiet = |sign: &Sign| !sign.preempted && sign.calibrator_ns <= bound;
+            round.signs.iter().all(is_quiet)
         };
         let (mut chosen, mut cells_without_quiet) = (Vec::new(), 0);
         for cell in 0..cells {
@@ -118,13 +112,10 @@ impl<'a, S: PartialEq> Quiet<'a, S> {
             preempted: count(&|round| round.signs.iter().any(|sign| sign.preempted)),
             cells_without_quiet,
         };
-        let clocked = rounds
-            .iter()
-            .filter(|round| is_quiet(round) || cells_without_quiet > 0);
-        let cycles = clocked
-            .flat_map(|round| &round.signs)
-            .map(|sign| sign.cycle_ns);
-        let cycle_ns = Spread::of(&cycles.collect::<Vec<_>>());
+        let clocked = rounds.iter();
+        let clocked = clocked.filter(|round| is_quiet(round) || cells_without_quiet > 0);
+        let signs = clocked.flat_map(|round| &round.signs);
+        let cycle_ns = Spread::of(&signs.map(|sign| sign.cycle_ns).collect::<Vec<_>>());
         Self {
             cells: chosen,
             disturbance,

@@ -45,15 +45,12 @@ pub enum Selection {
     Others,
 }
 
-/// Around each piece of work.
-pub trait Counter {
-    /// Does the work while instructions are counted.
-    fn count(&mut self, piece: &Piece, work: &mut dyn FnMut());
-}
+/// Counts the instructions of a piece of work, which it does.
+pub type Counter<'a> = &'a mut dyn FnMut(&Piece, &mut dyn FnMut());
 
 /// Does all pieces of the selection, always in the same order; the first does nothing. Each piece
 /// is done once before it is counted, so that work at the start of a program does not count.
-pub fn run(selection: Selection, counter: &mut dyn Counter) {
+pub fn run(selection: Selection, counter: Counter<'_>) {
     piece(counter, "nothing".to_owned(), 1, &mut || ());
     let (engines, under_secy): (&[Engine], Engine) = match selection {
         Selection::Vaes512 => (&[Engine::Vaes512], Engine::Vaes512),
@@ -72,12 +69,12 @@ pub fn run(selection: Selection, counter: &mut dyn Counter) {
     }
 }
 
-fn piece(counter: &mut dyn Counter, name: String, frames: usize, work: &mut dyn FnMut()) {
+fn piece(counter: Counter<'_>, name: String, frames: usize, work: &mut dyn FnMut()) {
     let frames = u32::try_from(frames).expect("a burst is small");
-    counter.count(&Piece { name, frames }, work);
+    counter(&Piece { name, frames }, work);
 }
 
-fn engine_alone(engine: Engine, size: usize, burst: usize, counter: &mut dyn Counter) {
+fn engine_alone(engine: Engine, size: usize, burst: usize, counter: Counter<'_>) {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut window = Window::new(vec![size; burst], &mut rng);
     let mut key = engine.expand(RawKey::Aes256(&KEY));
@@ -96,7 +93,7 @@ fn engine_alone(engine: Engine, size: usize, burst: usize, counter: &mut dyn Cou
     );
 }
 
-fn with_secy(engine: Engine, size: usize, burst: usize, counter: &mut dyn Counter) {
+fn with_secy(engine: Engine, size: usize, burst: usize, counter: Counter<'_>) {
     let suite = Suite::GcmAesXpn256;
     let sci = Sci::new(MacAddr([2, 0, 0, 0, 0, 1]), 1);
     let id = SaId {
@@ -147,7 +144,7 @@ fn with_secy(engine: Engine, size: usize, burst: usize, counter: &mut dyn Counte
     }
 }
 
-fn sectag(counter: &mut dyn Counter) {
+fn sectag(counter: Counter<'_>) {
     let mut octets = [8_u8; 128];
     let tag = SecTag {
         an: An::ZERO,

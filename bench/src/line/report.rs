@@ -8,8 +8,7 @@ use crate::harness::choice::{each_once, name};
 use crate::harness::machine::Machine;
 use crate::harness::report::by_size;
 use crate::harness::row::{Load, Row, met};
-use crate::harness::table::{Column, Table};
-use crate::harness::text::{figure, line};
+use crate::harness::text::{Column, Table, figure, line};
 use crate::ports::PortSetup;
 use crate::size::FrameSize;
 

@@ -216,11 +216,6 @@ impl Rig for LineRig<'_> {
         self.cells.len()
     }
 
-    /// Each sample opens its own ports and makes its own keys.
-    fn relocate(&mut self, _rng: &mut ChaCha8Rng) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn round(&mut self, cell_index: usize, rng: &mut ChaCha8Rng) -> Result<LineRound, Error> {
         let first = !core::mem::replace(&mut self.checked[cell_index], true);
         let (cell, devices) = (self.cells[cell_index], &self.plan.devices);

@@ -6,8 +6,7 @@ use crate::harness::choice::{each_once, name};
 use crate::harness::machine::Machine;
 use crate::harness::report::by_size;
 use crate::harness::row::{Load, Op, Row, met};
-use crate::harness::table::{Column, Table};
-use crate::harness::text::figure;
+use crate::harness::text::{Column, Table, figure};
 use crate::size::FrameSize;
 
 use super::core_thread::OPS;

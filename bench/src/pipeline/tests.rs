@@ -60,14 +60,9 @@ fn the_report_and_the_chart_show_what_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let svg = folder.path().join("chart.svg");
     let options = parse("--sizes 64,1518 --arms no-op,xpn-256 --cores 1 --rounds 1").unwrap();
-    let report = run(&Options {
-        report: ReportOptions {
-            svg: Some(svg.clone()),
-            json: false,
-        },
-        ..options
-    })
-    .unwrap();
+    let mut options: Options = options;
+    options.frames.report.svg = Some(svg.clone());
+    let report = run(&options).unwrap();
     for part in [
         "T1 THROUGHPUT protect cores 1",
         "T1 THROUGHPUT validate",

@@ -9,7 +9,7 @@ fn sign(calibrator_ns: f64) -> Sign {
     }
 }
 
-/// Rounds that measured `mpps` of both arms, at one size.
+/// Rounds that measured `mpps` of both devices, at one size.
 fn round(cell: usize, calibrators: &[f64], mpps: f64, lost: u64) -> Round<Series> {
     let samples = OPS.map(|op| [((0, op), mpps), ((1, op), 2.0 * mpps)]);
     Round {
@@ -43,7 +43,7 @@ fn a_round_counts_when_all_its_lanes_were_quiet() {
     let (disturbance, core_ghz) = (quiet.disturbance, quiet.core_ghz);
     let rows = rows(&DEVICES, &cells(), &rounds, &quiet);
     assert_eq!((disturbance.rounds, disturbance.disturbed), (4, 2));
-    assert_eq!(rows.len(), 2 * 2 * 2, "cells, arms, ops");
+    assert_eq!(rows.len(), 2 * 2 * 2, "cells, devices, ops");
     for row in rows {
         let times = if row.device == Device::NoOp { 1.0 } else { 2.0 };
         let expected = times * if row.cores == 1 { 10.0 } else { 19.0 };

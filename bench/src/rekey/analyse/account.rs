@@ -8,7 +8,7 @@ use super::latency::Latency;
 use super::windows::{KEPT, Windows};
 use crate::frames::FLOWS;
 use crate::rekey::load::hosts::{Arrival, Flow, Offer, Run};
-use crate::rekey::load::standstill::{Disturbed, Placement, Standstill, Watch};
+use crate::rekey::load::standstill::{Disturbed, Placement, Standstills};
 use crate::stats::percentile;
 
 /// A window extends this far before and behind a switch, or less where intervals are short.
@@ -31,7 +31,7 @@ pub(crate) fn window(interval: Duration) -> Duration {
 }
 
 /// Sums over runs. Histograms are added, too, so no percentile is ever averaged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Account {
     pub(crate) frames: u64,
     pub(crate) lost: u64,
@@ -55,7 +55,7 @@ pub(crate) struct Account {
     pub(crate) at_switches: Vec<u32>,
     pub(crate) elsewhere: Vec<u32>,
     /// Standstills of the machine, and where they began.
-    pub(crate) machine: Watch,
+    pub(crate) machine: Standstills,
     pub(crate) placement: Placement,
     half: Duration,
 }
@@ -123,24 +123,9 @@ impl Account {
     pub(crate) fn new(interval: Duration) -> Self {
         let half = window(interval);
         Self {
-            frames: 0,
-            lost: 0,
-            lost_inside: 0,
-            duplicated: 0,
-            reordered: 0,
-            changed: 0,
-            switches: 0,
-            inside: Latency::default(),
-            outside: Latency::default(),
-            gap_inside: 0,
-            gap_outside: 0,
             windows: Windows::new(2 * half.as_millis() as usize),
-            windows_disturbed: 0,
-            at_switches: Vec::new(),
-            elsewhere: Vec::new(),
-            machine: Watch::default(),
-            placement: Placement::default(),
             half,
+            ..Self::default()
         }
     }
 
@@ -168,14 +153,10 @@ impl Account {
         let standstills = run.standstills.as_deref().unwrap_or_default();
         let end = run.start + offer.time;
         let begun = standstills.iter().filter(|still| still.from < end);
-        let begun: Vec<Standstill> = begun.copied().collect();
         if run.standstills.is_some() {
-            self.machine.add(offer.time, &begun);
+            self.machine.add(offer.time, begun.clone());
         }
-        let stood: Vec<i64> = begun
-            .iter()
-            .filter_map(|still| in_part(still.from))
-            .collect();
+        let stood: Vec<i64> = begun.filter_map(|still| in_part(still.from)).collect();
         let disturbed = Disturbed::of(standstills, run.start);
         for ((flow, switches), &sent) in run.flows.iter().zip(switches).zip(&run.sent) {
             let switches: Vec<i64> = switches.iter().copied().filter_map(in_part).collect();
@@ -191,9 +172,7 @@ impl Account {
     }
 
     fn add_direction(&mut self, direction: &Direction<'_>) {
-        let &Direction {
-            offer, flow, sent, ..
-        } = direction;
+        let (offer, flow, sent) = (direction.offer, direction.flow, direction.sent);
         let half = self.half.as_nanos() as i64;
         let nearest = |at| direction.nearest(half, at);
         self.frames += sent;
@@ -274,9 +253,7 @@ impl Account {
     /// in the p99.99 of a machine that stalls now and then, but not in the median over the
     /// switches. Where the machine stalls all the time, it does not hide in the best tenth of them.
     fn add_moments(&mut self, direction: &Direction<'_>) {
-        let &Direction {
-            offer, switches, ..
-        } = direction;
+        let (offer, switches) = (direction.offer, direction.switches);
         let moments = (offer.time.as_nanos() as i64 / MOMENT_NS) as usize + 1;
         let (mut after, mut longest) = (vec![0; switches.len()], vec![0; moments]);
         for Received { due, late_ns, .. } in direction.received().filter(|frame| !frame.disturbed) {

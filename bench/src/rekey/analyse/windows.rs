@@ -27,7 +27,7 @@ pub(super) const KEPT: f64 = 5.0 * (1.0 - TAIL);
 const _: () = assert!(DRAWS as f64 * CHANCE_MAX >= 2.0);
 
 /// Windows around moments, all equally long and under the same load.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Windows {
     bins: usize,
     /// Frames that arrive in one bin of an even flow.
@@ -47,8 +47,7 @@ impl Windows {
     pub(super) fn new(bins: usize) -> Self {
         Self {
             bins,
-            even: 0.0,
-            windows: Vec::new(),
+            ..Self::default()
         }
     }
 

@@ -62,7 +62,7 @@ pub(crate) struct Arrival {
     pub(crate) late_ns: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Flow {
     /// Arrivals in order, without duplicates.
     pub(crate) arrivals: Vec<Arrival>,
@@ -98,11 +98,7 @@ impl Flow {
         Self {
             arrivals: touched(frames as usize),
             received,
-            duplicated: 0,
-            reordered: 0,
-            changed: 0,
-            stale: 0,
-            next: 0,
+            ..Self::default()
         }
     }
 
@@ -155,11 +151,11 @@ impl Hosts<Box<dyn Port>> {
 
 impl<P: Port> Hosts<P> {
     pub(crate) fn new(ends: [P; FLOWS], cores: Cores) -> Result<Self, PortError> {
-        let witnesses = cores.of_frames().ok().filter(|cores| !cores.is_empty());
+        let of_frames = cores.of_frames().ok().filter(|cores| !cores.is_empty());
         Ok(Self {
             ends,
             cores,
-            witnesses: witnesses.and_then(|cores| Witnesses::start(&cores)),
+            witnesses: of_frames.and_then(|cores| Witnesses::start(&cores)),
             pool: Pool::new(4 * BURST, port::limits::MTU_MAX)?,
             runs: 0,
         })
@@ -235,16 +231,14 @@ impl<P: Port> Hosts<P> {
             give_way();
         }
         run.took = clock(run.start);
-        let all_received = |run: &Run| {
-            (0..FLOWS).all(|flow| run.flows[flow].arrivals.len() as u64 == run.sent[flow])
-        };
-        let drained = run.took + DRAIN.min(offer.time);
-        while !all_received(&run) && clock(run.start) < drained {
-            self.receive(&mut run, mark, &mut burst, &clock);
-            give_way();
-        }
-        let end = clock(run.start) + FOR_DUPLICATES;
+        let mut end = run.took + DRAIN.min(offer.time);
+        let mut complete = false;
         while clock(run.start) < end {
+            let mut flows = run.flows.iter().zip(run.sent);
+            if !complete && flows.all(|(flow, sent)| flow.arrivals.len() as u64 == sent) {
+                complete = true;
+                end = clock(run.start) + FOR_DUPLICATES;
+            }
             self.receive(&mut run, mark, &mut burst, &clock);
             give_way();
         }

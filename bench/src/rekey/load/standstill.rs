@@ -103,7 +103,7 @@ struct Owed {
 /// The standstills of runs, and how long these were watched: not at all where that is not
 /// permitted.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Watch {
+pub(crate) struct Standstills {
     pub(crate) time: Duration,
     pub(crate) standstills: u64,
     pub(crate) total: Duration,
@@ -111,11 +111,15 @@ pub(crate) struct Watch {
     pub(crate) longest: Duration,
 }
 
-impl Watch {
-    pub(crate) fn add(&mut self, time: Duration, standstills: &[Standstill]) {
+impl Standstills {
+    pub(crate) fn add<'a>(
+        &mut self,
+        time: Duration,
+        standstills: impl Iterator<Item = &'a Standstill>,
+    ) {
         self.time += time;
-        self.standstills += standstills.len() as u64;
         for still in standstills {
+            self.standstills += 1;
             self.total += still.lost;
             self.slow += still.slow;
             self.longest = self.longest.max(still.lost);

@@ -99,25 +99,6 @@ impl Scenario {
             Self::PeerKill => "peer_kill",
         }
     }
-
-    fn on_the_line(self) -> Faults {
-        Faults {
-            reorder: if self == Self::Reorder { SWAPPED } else { 0.0 },
-            ..Faults::default()
-        }
-    }
-
-    /// How long it lasts, where others last for `asked`.
-    fn lasts(self, asked: Duration) -> Duration {
-        match self {
-            Self::PeerKill => DEAD,
-            _ => asked,
-        }
-    }
-
-    fn keys_go_on(self) -> bool {
-        matches!(self, Self::KeyIdLost | Self::Reorder)
-    }
 }
 
 impl Outcome {
@@ -155,7 +136,8 @@ impl Outcome {
             }
         }
         let due = FLOWS as f64 * self.lasted.div_duration_f64(self.interval);
-        if self.scenario.keys_go_on() && (self.during as f64) < (CHANGES_MIN * due).floor() {
+        let keys_go_on = matches!(self.scenario, Scenario::KeyIdLost | Scenario::Reorder);
+        if keys_go_on && (self.during as f64) < (CHANGES_MIN * due).floor() {
             why.push(format!("{} switches of {due:.0}", self.during));
         }
         Verdict::of(&why)
@@ -174,7 +156,10 @@ pub(crate) fn play(
     offer: Offer,
     cores: Cores,
 ) -> Result<Outcome, Error> {
-    let lasts = scenario.lasts(asked);
+    let lasts = match scenario {
+        Scenario::PeerKill => DEAD,
+        _ => asked,
+    };
     let (cables, replacer) = match scenario {
         Scenario::PeerKill => {
             let (cables, replacer) = replaceable::cables(cores);
@@ -182,7 +167,13 @@ pub(crate) fn play(
         }
         _ => (cabling::in_memory(cores), None),
     };
-    let cables = cables.with_faults(scenario.on_the_line());
+    let cables = match scenario {
+        Scenario::Reorder => cables.with_faults(Faults {
+            reorder: SWAPPED,
+            ..Faults::default()
+        }),
+        _ => cables,
+    };
     let (mut encryptors, ports) = Encryptors::start(cables, interval, None)?;
     let mut hosts = Hosts::open(ports)?;
     for probe in &encryptors.probes {

@@ -144,24 +144,18 @@ impl Cores {
 
 impl Display for Cores {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let others = "control, KMEs and all else have the others";
         match self.frames {
-            None => write!(
-                f,
-                "all threads share the cores: frames wait while control works on a change of key"
+            None => f.write_str(
+                "all threads share the cores: frames wait while control works on a change of key",
             )?,
-            Some(OfFrames { hosts, devices }) if devices == [hosts; 2] => write!(
-                f,
-                "hosts and both devices share core {hosts}; control, KMEs and all else have the \
-                others"
-            )?,
-            Some(OfFrames {
-                hosts,
-                devices: [a, b],
-            }) => write!(
-                f,
-                "hosts on core {hosts}, devices on {a} and {b}; control, KMEs and all else have \
-                the others"
-            )?,
+            Some(OfFrames { hosts, devices }) if devices == [hosts; 2] => {
+                write!(f, "hosts and both devices share core {hosts}; {others}")?;
+            }
+            Some(OfFrames { hosts, devices }) => {
+                let [a, b] = devices;
+                write!(f, "hosts on core {hosts}, devices on {a} and {b}; {others}")?;
+            }
         }
         if self.realtime {
             f.write_str("; hosts and devices are real-time threads (SCHED_FIFO)")?;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::rekey::load::standstill::Standstill;
 use crate::size::FrameSize;
 
 const T: Duration = Duration::from_secs(1);
