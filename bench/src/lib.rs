@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod background;
 mod contender;
 mod cpu;
 mod crypto;

@@ -72,12 +72,12 @@ impl PortSetup {
             Some(mode) => Some((mode, Share::new(CHUNKS, black_mtu)?)),
             None => None,
         };
-        let on = |ifname, mtu| -> Opener { Box::new(move || self.open(ifname, mtu, xdp)) };
+        let opener = |ifname, mtu| -> Opener { Box::new(move || self.open(ifname, mtu, xdp)) };
         let red = match self {
             Self::Tap => Box::new(move || tap(red, red_mtu)),
-            _ => on(red, red_mtu),
+            _ => opener(red, red_mtu),
         };
-        Ok([red, on(black, black_mtu)])
+        Ok([red, opener(black, black_mtu)])
     }
 
     fn open(
@@ -106,10 +106,17 @@ impl PortSetup {
 /// An AF_PACKET port on an interface of this thread's namespace.
 pub(crate) fn packet(ifname: &str, mtu_min: usize) -> Result<Box<dyn Port>, PortError> {
     Ok(Box::new(Packet::open(PacketConfig {
-        ifname: ifname.to_owned(),
         mtu_min,
-        ..PacketConfig::default()
+        ..on(ifname)
     })?))
+}
+
+/// The config of an AF_PACKET port on this interface.
+pub(crate) fn on(ifname: &str) -> PacketConfig {
+    PacketConfig {
+        ifname: ifname.to_owned(),
+        ..PacketConfig::default()
+    }
 }
 
 fn tap(name: &str, mtu: usize) -> Result<Box<dyn Port>, PortError> {
@@ -123,8 +130,7 @@ fn tap(name: &str, mtu: usize) -> Result<Box<dyn Port>, PortError> {
 /// A host at the kernel's end of a TAP, whose other end a device has.
 pub(crate) fn at_tap(ifname: &str) -> Result<Box<dyn Port>, PortError> {
     Ok(Box::new(Packet::open(PacketConfig {
-        ifname: ifname.to_owned(),
         shares_interface: true,
-        ..PacketConfig::default()
+        ..on(ifname)
     })?))
 }

@@ -78,41 +78,44 @@ impl<const FRAME: bool> Size<FRAME> {
         mpps * self.mean() * 8.0 / 1000.0
     }
 
-    /// Draws `count` lengths; the mix is shuffled by `rng`.
-    fn draw(self, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        let Self::Octets(len) = self else {
-            let mix = Self::MIX.into_iter();
-            let one = mix.flat_map(|(len, times)| core::iter::repeat_n(len, times));
-            let mut lens: Vec<usize> = one.cycle().take(count).collect();
-            shuffle(&mut lens, rng);
-            return lens;
+    /// Lengths of this many frames as a port sees them, without FCS, or of payloads. The mix is exact
+    /// and shuffled by `rng`.
+    pub(crate) fn lens(self, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let fcs_len = if FRAME { FCS_LEN } else { 0 };
+        let one: Vec<usize> = match self {
+            Self::Octets(len) => vec![len - fcs_len],
+            Self::Imix => {
+                let mix = Self::MIX.into_iter();
+                mix.flat_map(|(len, times)| core::iter::repeat_n(len - fcs_len, times))
+                    .collect()
+            }
         };
-        vec![len; count]
+        let mut lens: Vec<usize> = one.into_iter().cycle().take(count).collect();
+        if self == Self::Imix {
+            shuffle(&mut lens, rng);
+        }
+        lens
     }
 }
 
 impl FrameSize {
     /// The sizes of RFC 2544, the mix, and jumbo.
     pub(crate) fn usual() -> Vec<Self> {
-        let octets = [64, 128, 256, 512, 1024, 1280, 1518].map(Self::Octets);
-        octets
-            .into_iter()
-            .chain([Self::Imix, Self::Octets(9000)])
-            .collect()
-    }
-
-    /// Lengths of frames as a port sees them, without FCS; the mix is shuffled.
-    pub(crate) fn lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        let mut lens = self.draw(frames, rng);
-        lens.iter_mut().for_each(|len| *len -= FCS_LEN);
-        lens
+        let mut usual = [64, 128, 256, 512, 1024, 1280, 1518]
+            .map(Self::Octets)
+            .to_vec();
+        usual.extend([Self::Imix, Self::Octets(9000)]);
+        usual
     }
 }
 
 impl PayloadSize {
     pub(crate) fn usual() -> Vec<Self> {
-        let octets = [48, 64, 128, 256, 512, 1024, 1500, 9000].map(Self::Octets);
-        octets.into_iter().chain([Self::Imix]).collect()
+        let mut usual = [48, 64, 128, 256, 512, 1024, 1500, 9000]
+            .map(Self::Octets)
+            .to_vec();
+        usual.push(Self::Imix);
+        usual
     }
 
     /// Frames of a whole number of bursts and, for the mix, of mixes; 32 or more.
@@ -120,11 +123,6 @@ impl PayloadSize {
         let mut frames = (burst..).step_by(burst);
         let fits = |frames: &usize| *frames >= 32 && frames.is_multiple_of(self.whole());
         frames.find(fits).unwrap_or(burst)
-    }
-
-    /// Lengths of payloads; the mix is exact and shuffled by `rng`.
-    pub(crate) fn payload_lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        self.draw(frames, rng)
     }
 }
 

@@ -64,6 +64,11 @@ type Crypt = unsafe extern "C" fn(
     u64,
 );
 
+type Text = extern "C" fn() -> *const c_char;
+type Alloc = unsafe extern "C" fn(u64) -> *mut c_void;
+type Free = unsafe extern "C" fn(*mut c_void);
+type Init = unsafe extern "C" fn(*mut c_void, *mut c_int);
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IpsecMbError {
     #[error("{FILE} cannot be loaded (Debian: apt-get install libipsec-mb1): {0}")]
@@ -84,7 +89,7 @@ pub(super) struct IpsecMb {
     dec: Crypt,
     build: String,
     manager: *mut c_void,
-    free: unsafe extern "C" fn(*mut c_void),
+    free: Free,
     /// Last, so that it outlives all the above.
     _library: Library,
 }
@@ -99,20 +104,11 @@ impl IpsecMb {
     pub(super) fn load() -> Result<Self, IpsecMbError> {
         // SAFETY: the library's initialiser only fills its own tables.
         let library = unsafe { Library::new(FILE) }.map_err(IpsecMbError::NotThere)?;
-        // SAFETY: these five have had these types in every version since 1.0: u32 (void), const
-        // char * (void), IMB_MGR * (u64), void (IMB_MGR *), void (IMB_MGR *, IMB_ARCH *).
-        let (version, text, alloc, free, init) = unsafe {
-            (
-                symbol::<extern "C" fn() -> u32>(&library, b"imb_get_version\0")?(),
-                symbol::<extern "C" fn() -> *const c_char>(&library, b"imb_get_version_str\0")?(),
-                symbol::<unsafe extern "C" fn(u64) -> *mut c_void>(&library, b"alloc_mb_mgr\0")?,
-                symbol::<unsafe extern "C" fn(*mut c_void)>(&library, b"free_mb_mgr\0")?,
-                symbol::<unsafe extern "C" fn(*mut c_void, *mut c_int)>(
-                    &library,
-                    b"init_mb_mgr_auto\0",
-                )?,
-            )
-        };
+        // SAFETY: `u32 imb_get_version(void)`, in every version since 1.0.
+        let version =
+            unsafe { symbol::<extern "C" fn() -> u32>(&library, b"imb_get_version\0") }?();
+        // SAFETY: `const char *imb_get_version_str(void)`, in every version since 1.0.
+        let text = unsafe { symbol::<Text>(&library, b"imb_get_version_str\0") }?();
         let text = if text.is_null() {
             format!("{version:#x}")
         } else {
@@ -122,6 +118,12 @@ impl IpsecMb {
         };
         let layout = LAYOUTS.iter().find(|layout| layout.version == version);
         let layout = layout.ok_or_else(|| IpsecMbError::Version(text.clone()))?;
+        // SAFETY: `IMB_MGR *alloc_mb_mgr(u64 flags)`, in the version found.
+        let alloc = unsafe { symbol::<Alloc>(&library, b"alloc_mb_mgr\0") }?;
+        // SAFETY: `void free_mb_mgr(IMB_MGR *)`, in the version found.
+        let free = unsafe { symbol::<Free>(&library, b"free_mb_mgr\0") }?;
+        // SAFETY: `void init_mb_mgr_auto(IMB_MGR *, IMB_ARCH *)`, an enum without negative values.
+        let init = unsafe { symbol::<Init>(&library, b"init_mb_mgr_auto\0") }?;
         // SAFETY: no flags; returns null when it fails.
         let manager = unsafe { alloc(0) };
         if manager.is_null() {

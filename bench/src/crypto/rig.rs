@@ -52,7 +52,7 @@ impl CryptoRig {
         let mut cells = Vec::new();
         for &size in &plan.sizes {
             for &burst in &plan.bursts {
-                let lens = size.payload_lens(size.frames(burst), rng);
+                let lens = size.lens(size.frames(burst), rng);
                 let window = Window::new(lens, rng);
                 cells.push(Cell {
                     size,
@@ -118,7 +118,7 @@ impl Rig for CryptoRig {
 
     fn relocate(&mut self, rng: &mut ChaCha8Rng) -> Result<(), Error> {
         for cell in &mut self.cells {
-            let lens = cell.size.payload_lens(cell.window.frames(), rng);
+            let lens = cell.size.lens(cell.window.frames(), rng);
             cell.window = Window::new(lens, rng);
         }
         for (one, key) in &mut self.contenders {

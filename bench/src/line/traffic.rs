@@ -11,6 +11,7 @@ use port::{Burst, Frame, Pool, Port, PortError};
 
 use crate::frames::{self, TEMPLATES};
 use crate::network::LAN;
+use crate::ports::on;
 use crate::size::FrameSize;
 
 const BURST: usize = 32;
@@ -37,12 +38,8 @@ pub(super) struct Generator {
 
 impl Generator {
     pub(super) fn open(size: FrameSize) -> Result<Self, PortError> {
-        let port = Packet::open(PacketConfig {
-            ifname: LAN.to_owned(),
-            ..PacketConfig::default()
-        })?;
         Ok(Self {
-            port,
+            port: Packet::open(on(LAN))?,
             pool: Pool::new(POOL_FRAMES, size.longest().max(MTU_MIN))?,
             templates: frames::templates(size, frames::mark(RUN)),
         })
@@ -101,9 +98,8 @@ pub(super) fn receive(
     listens: &SyncSender<()>,
 ) -> Result<Received, PortError> {
     let mut port = Packet::open(PacketConfig {
-        ifname: LAN.to_owned(),
         ring_octets: RING_OCTETS,
-        ..PacketConfig::default()
+        ..on(LAN)
     })?;
     let mark = frames::mark(RUN);
     let mut expected = frames::templates(size, mark);

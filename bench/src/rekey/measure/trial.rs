@@ -13,8 +13,7 @@ use crate::rekey::analyse::row::{Row, Safety};
 use crate::rekey::load::hosts::{Hosts, Offer, Run};
 use crate::rekey::observe::accounting::{self, Carried};
 use crate::rekey::observe::keys::{self, Keys};
-use crate::rekey::observe::sham::ShamSwitches;
-use crate::rekey::observe::switches::SwitchPoller;
+use crate::rekey::observe::{sham, switches};
 use crate::rekey::plan;
 use crate::rekey::rig::cabling::Cables;
 use crate::rekey::rig::encryptors::{Encryptors, Remains};
@@ -44,7 +43,7 @@ pub(crate) fn run(
     let before = accounting::at_rest(|| accounting::balances(&encryptors, &hosts, carried))?;
     let dropped_before = encryptors.drops()?;
     let stage_changes = encryptors.stage_changes()?;
-    let poller = SwitchPoller::start(encryptors.sockets(), row.interval)?;
+    let watch = switches::watch(encryptors.sockets(), row.interval)?;
     let (offer, account) = (row.cell.offer, &mut row.on);
     let load = || -> Result<(), Error> {
         for time in plan::slices(time, offer.rate) {
@@ -53,7 +52,7 @@ pub(crate) fn run(
                 probe.resume();
             }
             let intervals: Vec<Duration> = shams.iter().map(|sham| sham.interval).collect();
-            let ordering = ShamSwitches::start(&intervals, probes)?;
+            let ordering = sham::order(&intervals, probes)?;
             let run = hosts.carry(Offer { time, ..offer })?;
             ordering.end();
             account.add(&run, &probes.each_ref().map(Probe::take_switches));
@@ -66,7 +65,9 @@ pub(crate) fn run(
     loaded?;
     let balances = || accounting::balances(&encryptors, &hosts, carried);
     let after = accounting::settled(&before, balances)?;
-    poller.end(&mut row.steps);
+    if let Some(log) = watch.end() {
+        log.add_to(&mut row.steps);
+    }
     let mut drops = encryptors.drops()?;
     for (name, frames) in &dropped_before {
         drops.entry(name.clone()).and_modify(|now| *now -= frames);

@@ -4,14 +4,14 @@
 //! switches only, so they are queried often enough to miss none. Missed switches are counted.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use qmacsec::status::{Report, Switch, query};
 use rekey::limits::SWITCHES_TOLD;
 
+use crate::background::Background;
 use crate::stats::percentile;
 
 /// The longest and the shortest pause between two queries.
@@ -56,50 +56,32 @@ impl Steps {
     }
 }
 
-/// Queries both encryptors while a load runs.
-pub(crate) struct SwitchPoller {
-    end: Sender<()>,
-    thread: JoinHandle<SwitchLog>,
-}
-
-impl SwitchPoller {
-    /// Starts queries of two encryptors that switch at this interval.
-    pub(crate) fn start(sockets: [PathBuf; 2], interval: Duration) -> std::io::Result<Self> {
-        let pause = (interval * SWITCHES_TOLD as u32 / 4).clamp(ASK_EVERY_MIN, ASK_EVERY_MAX);
-        let (end, ended) = mpsc::channel();
-        let work = move || {
-            let mut log = SwitchLog::default();
-            loop {
-                let last = ended.recv_timeout(pause) != Err(RecvTimeoutError::Timeout);
-                for (end, socket) in sockets.iter().enumerate() {
-                    // A missing answer shows up as missed switches.
-                    if let Ok(report) = query::<Report>(socket) {
-                        log.add(end, &report);
-                    }
-                }
-                if last {
-                    return log;
+/// Queries two encryptors that switch at this interval, while a load runs.
+pub(crate) fn watch(
+    sockets: [PathBuf; 2],
+    interval: Duration,
+) -> io::Result<Background<SwitchLog>> {
+    let time = (interval * SWITCHES_TOLD as u32 / 4).clamp(ASK_EVERY_MIN, ASK_EVERY_MAX);
+    Background::start("steps", move |pause| {
+        let mut log = SwitchLog::default();
+        loop {
+            let goes_on = pause(time);
+            for (end, socket) in sockets.iter().enumerate() {
+                // A missing answer shows up as missed switches.
+                if let Ok(report) = query::<Report>(socket) {
+                    log.add(end, &report);
                 }
             }
-        };
-        let thread = thread::Builder::new()
-            .name("steps".to_owned())
-            .spawn(work)?;
-        Ok(Self { end, thread })
-    }
-
-    /// Ends the queries, and adds the switches that both ends reported.
-    pub(crate) fn end(self, steps: &mut Steps) {
-        drop(self.end);
-        if let Ok(log) = self.thread.join() {
-            log.add_to(steps);
+            if !goes_on {
+                return log;
+            }
         }
-    }
+    })
 }
 
 /// Switches by end and epoch, with times of the machine's clock.
 #[derive(Default)]
-struct SwitchLog {
+pub(crate) struct SwitchLog {
     out: [BTreeMap<u32, Switch>; 2],
     into: [BTreeMap<u32, Switch>; 2],
     switches: [u64; 2],
@@ -125,7 +107,8 @@ impl SwitchLog {
         self.switches[end] = report.tx.switches;
     }
 
-    fn add_to(&self, steps: &mut Steps) {
+    /// Adds the switches that both ends reported.
+    pub(crate) fn add_to(&self, steps: &mut Steps) {
         for end in 0..2 {
             let reported = self.out[end].len() as u64;
             steps.missed += self.switches[end].saturating_sub(reported);

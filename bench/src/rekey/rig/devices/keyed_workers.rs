@@ -5,13 +5,13 @@
 //! sender switches, and an interval later the receiver retires the old key. So keys may change
 //! faster than the protocol changes them.
 
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use qmacsec::ports::Opener;
 use worker::{Command, Handle, Openers, Outcome, Ticket};
 
+use crate::background::Background;
 use crate::drops::{Drops, merge, worker_drops};
 use crate::frames::FLOWS;
 use crate::harness::error::Error;
@@ -26,8 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Both workers, running, and the thread that changes their keys.
 pub(crate) struct KeyedWorkers {
     probes: [Probe; FLOWS],
-    end: Sender<()>,
-    thread: JoinHandle<Result<[Handle; FLOWS], Error>>,
+    rotating: Background<Result<[Handle; FLOWS], Error>>,
 }
 
 impl KeyedWorkers {
@@ -53,26 +52,17 @@ impl KeyedWorkers {
             keys,
             before: [None, None],
         };
-        let (end, ended) = mpsc::channel();
-        let work = move || {
+        let rotating = Background::start("keys", move |pause| {
             let mut due = Instant::now();
-            loop {
-                let pause = interval.map_or(Duration::MAX, |interval| {
-                    due += interval;
-                    due.saturating_duration_since(Instant::now())
-                });
-                match ended.recv_timeout(pause) {
-                    Err(RecvTimeoutError::Timeout) => rotation.rotate()?,
-                    Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(rotation.workers),
-                }
+            while pause(interval.map_or(Duration::MAX, |interval| {
+                due += interval;
+                due.saturating_duration_since(Instant::now())
+            })) {
+                rotation.rotate()?;
             }
-        };
-        let thread = thread::Builder::new().name("keys".to_owned()).spawn(work)?;
-        Ok(Self {
-            probes,
-            end,
-            thread,
-        })
+            Ok(rotation.workers)
+        })?;
+        Ok(Self { probes, rotating })
     }
 
     /// The moments at which each end first sent under another key, since the last call. A load
@@ -86,9 +76,10 @@ impl KeyedWorkers {
 
     /// Ends both workers. Returns the frames that they dropped, and violations by name.
     pub(super) fn end(self) -> Result<Drops, Error> {
-        drop(self.end);
-        let died = |_| Error::Ended("the thread that changes keys died: a bug".to_owned());
-        let workers = self.thread.join().map_err(died)??;
+        let workers = self
+            .rotating
+            .end()
+            .ok_or(Error::Died("changes of keys"))??;
         let mut drops = Drops::new();
         for (handle, probe) in workers.into_iter().zip(&self.probes) {
             let stats = handle.stats.clone();
