@@ -16,7 +16,7 @@ mod ipsec_mb;
 
 /// A contender's name; ours first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Name {
+pub(crate) enum Name {
     /// Our engine `vaes512`
     Vaes512,
     /// Our engine `aws-lc`
@@ -35,7 +35,6 @@ pub enum Name {
 }
 
 impl Name {
-    /// The engine of ours behind the name; `None` for a peer.
     pub(crate) fn engine(self) -> Option<Engine> {
         match self {
             Self::Vaes512 => Some(Engine::Vaes512),
@@ -54,14 +53,13 @@ impl fmt::Display for Name {
 
 /// The work that is timed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Op {
+pub(crate) enum Op {
     /// Encrypt and write the ICV
     Seal,
     /// Check the ICV and decrypt
     Open,
 }
 
-/// Why a contender cannot be measured here.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Absent {
     #[error("this CPU lacks instructions that it needs")]
@@ -90,7 +88,6 @@ pub(crate) fn find(names: &[Name]) -> (Vec<Contender>, Vec<String>) {
 }
 
 impl Contender {
-    /// Finds out whether this machine has it.
     pub(crate) fn find(name: Name) -> Result<Self, Absent> {
         let ipsec_mb = match name {
             Name::IpsecMb => Some(Arc::new(IpsecMb::load()?)),
@@ -126,13 +123,15 @@ impl Contender {
     }
 }
 
+type Icv = [u8; ICV_LEN];
+
 /// A peer, under one key: it takes one frame at a time.
 trait FrameCipher {
     /// Encrypts the payload in place and writes the ICV.
-    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut [u8; ICV_LEN]);
+    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut Icv);
 
     /// Decrypts the payload in place; whether the ICV was right.
-    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &[u8; ICV_LEN]) -> bool;
+    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &Icv) -> bool;
 }
 
 /// Goes through a burst frame by frame.
@@ -156,8 +155,7 @@ impl<C: FrameCipher + Send> BurstKey for ByFrame<C> {
     }
 }
 
-/// AAD, payload and ICV of a job.
-fn parts<'a>(job: &'a mut Job<'_>) -> (&'a [u8], &'a mut [u8], &'a mut [u8; ICV_LEN]) {
+fn parts<'a>(job: &'a mut Job<'_>) -> (&'a [u8], &'a mut [u8], &'a mut Icv) {
     let split = job.frame.split_last_chunk_mut::<ICV_LEN>();
     let (rest, icv) = split.expect("the window leaves room for the ICV");
     let (aad, payload) = rest.split_at_mut(job.aad_len);

@@ -159,7 +159,6 @@ impl Default for Calibrator {
 impl Calibrator {
     const STEPS: Range<usize> = 0..2_000;
 
-    /// Does the work; its time in ns.
     pub(crate) fn ns(&self, clock: &Clock) -> f64 {
         clock.ns(|| {
             // Six chains fill the issue slots of the core, which is what a sibling thread takes.

@@ -11,7 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 use crate::contender::{Contender, Name, Op, find};
 use crate::cpu::{Clock, Limits};
 use crate::harness::choice::or_default;
-use crate::harness::cores::stay_on;
+use crate::harness::cores::pin_if;
 use crate::harness::error::Error;
 use crate::harness::machine::Machine;
 use crate::harness::quiet::Quiet;
@@ -20,18 +20,14 @@ use crate::harness::rounds::{self, Until, UntilOptions};
 use crate::size::PayloadSize;
 use rig::CryptoRig;
 
-mod check;
 mod report;
 mod rig;
 
-/// Seconds of measuring unless told otherwise.
 const SECONDS: u64 = 20;
-/// Rounds of a quick look.
 const ROUNDS_QUICK: u32 = 20;
 
-/// Options of `qmacsec-bench crypto`.
 #[derive(Args, Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Payload sizes in octets, and `imix` [default: 48 to 9000, and imix]
     #[arg(long, value_delimiter = ',')]
     pub sizes: Vec<PayloadSize>,
@@ -98,18 +94,12 @@ impl Plan {
     }
 }
 
-/// Measures; returns the report.
-///
-/// # Errors
-/// Nothing can be measured, or a contender computes something else than the others.
-pub fn run(options: &Options) -> Result<String, Error> {
-    if let Some(core) = options.core {
-        stay_on(core)?;
-    }
+pub(crate) fn run(options: &Options) -> Result<String, Error> {
+    pin_if(options.core)?;
     let plan = Plan::new(options);
     let (contenders, absent) = find(&plan.names);
     if contenders.is_empty() {
-        return Err(Error::Nobody(absent.join("; ")));
+        return Err(Error::NoEngine(absent.join("; ")));
     }
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);
@@ -130,13 +120,9 @@ pub fn run(options: &Options) -> Result<String, Error> {
         absent,
         ..Machine::this(&clock, limits)
     };
-    let burst = report::main_burst(&plan.bursts);
-    options.report.write(
-        &machine,
-        &rows,
-        || report::text(&machine, &rows, &plan.bursts),
-        || report::chart(&machine, &rows, burst),
-    )
+    options
+        .report
+        .write(&machine, &rows, report::text, report::chart)
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
-//! Arms, and devices under test: forwarders and encryptors between two ports.
+//! Devices under test: forwarders and encryptors between two ports.
 
 use clap::ValueEnum;
 use gcm::Engine;
-use port::{Burst, Port, PortCounters};
+use port::{Burst, Port};
 use secy::{Protection, Suite};
 use worker::Idle;
 
+use crate::drops::{Drops, port_drops, worker_drops};
 use crate::keyed::{Direction, Keyed, Protecting};
 
-/// A configuration under comparison.
+/// A device under comparison. Each bench has some of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Arm {
+pub(crate) enum Device {
     /// A forwarder over the same ports: the ceiling
     NoOp,
-    /// An encryptor, XPN-256, authenticated only
+    /// An encryptor, XPN-256, authenticated only, under one key
     Integrity,
     /// An encryptor, GCM-AES-256, PN of 32 bits
     #[value(name = "gcm-aes-256")]
@@ -23,7 +24,9 @@ pub enum Arm {
     Xpn256,
     /// The AES-GCM engine alone, without ports and worker
     Engine,
-    /// WireGuard in user space: the crate boringtun
+    /// Our workers under keys of the bench, without protocol and KMEs; also at 0.01 s
+    DataPlane,
+    /// WireGuard in user space (boringtun); in `rekey` a handshake at each interval, not every 120 s
     #[cfg(feature = "wireguard")]
     #[value(name = "wireguard")]
     WireGuard,
@@ -31,13 +34,13 @@ pub enum Arm {
     Testpmd,
 }
 
-impl Arm {
-    /// How it protects, if it is an encryptor.
+impl Device {
+    /// How it protects frames; `None` if it is no encryptor.
     pub(crate) fn protecting(self, engine: Engine) -> Option<Protecting> {
         let (suite, protection) = match self {
             Self::Integrity => (Suite::GcmAesXpn256, Protection::IntegrityOnly),
             Self::GcmAes256 => (Suite::GcmAes256, Protection::Confidentiality),
-            Self::Xpn256 => (Suite::GcmAesXpn256, Protection::Confidentiality),
+            Self::Xpn256 | Self::DataPlane => (Suite::GcmAesXpn256, Protection::Confidentiality),
             _ => return None,
         };
         Some(Protecting {
@@ -48,7 +51,6 @@ impl Arm {
     }
 }
 
-/// A device between its two ports.
 pub(crate) enum Connected {
     Forwarder(Box<Forwarder>),
     Encryptor(Box<Keyed>),
@@ -56,33 +58,39 @@ pub(crate) enum Connected {
 
 /// A device that only forwards.
 pub(crate) struct Forwarder {
-    red: Box<dyn Port>,
-    black: Box<dyn Port>,
+    ports: [Box<dyn Port>; 2],
     burst: Burst,
 }
 
 impl Forwarder {
-    /// Forwards one burst each way.
+    pub(crate) fn new(ports: [Box<dyn Port>; 2]) -> Self {
+        let burst = Burst::new();
+        Self { ports, burst }
+    }
+
+    /// Forwards one burst each way, in the order of a worker. Returns the number of frames.
     #[inline]
-    pub(crate) fn poll(&mut self) {
-        forward(&mut *self.red, &mut *self.black, &mut self.burst);
+    pub(crate) fn poll(&mut self) -> usize {
+        let Self {
+            ports: [red, black],
+            burst,
+        } = self;
+        forward(&mut **red, &mut **black, burst) + forward(&mut **black, &mut **red, burst)
+    }
+
+    pub(crate) fn ports(&self) -> [&dyn Port; 2] {
+        self.ports.each_ref().map(|port| &**port)
     }
 }
 
-/// Forwards one burst each way, in the order of a worker.
 #[inline]
-pub(crate) fn forward(red: &mut dyn Port, black: &mut dyn Port, burst: &mut Burst) -> usize {
-    red.rx_burst(burst);
-    let mut came = burst.len();
-    if came > 0 {
-        black.tx_burst(burst);
+fn forward(from: &mut dyn Port, to: &mut dyn Port, burst: &mut Burst) -> usize {
+    from.rx_burst(burst);
+    let count = burst.len();
+    if count > 0 {
+        to.tx_burst(burst);
     }
-    black.rx_burst(burst);
-    came += burst.len();
-    if !burst.is_empty() {
-        red.tx_burst(burst);
-    }
-    came
+    count
 }
 
 impl Connected {
@@ -92,11 +100,7 @@ impl Connected {
         keys: Option<[&Direction; 2]>,
     ) -> std::io::Result<Self> {
         Ok(match keys {
-            None => Self::Forwarder(Box::new(Forwarder {
-                red,
-                black,
-                burst: Burst::new(),
-            })),
+            None => Self::Forwarder(Box::new(Forwarder::new([red, black]))),
             Some([send, receive]) => {
                 let keyed = Keyed::new(red, black, send, receive, Idle::Busy)?;
                 Self::Encryptor(Box::new(keyed))
@@ -104,50 +108,28 @@ impl Connected {
         })
     }
 
-    /// One burst each way.
+    /// One burst each way. Returns the number of frames received.
     #[inline]
-    pub(crate) fn poll(&mut self) {
+    pub(crate) fn poll(&mut self) -> usize {
         match self {
             Self::Forwarder(forwarder) => forwarder.poll(),
-            Self::Encryptor(keyed) => {
-                keyed.worker.poll();
-            }
+            Self::Encryptor(keyed) => keyed.worker.poll(),
         }
     }
 
-    /// Frames dropped so far, by the names of the counters; zeroes left out.
-    pub(crate) fn dropped(&mut self) -> Vec<(String, u64)> {
-        let by_port = |side: &str, counters: &PortCounters| {
-            let drops = counters.drops();
-            drops
-                .map(|(name, frames)| (format!("{side} {name}"), frames))
-                .collect::<Vec<_>>()
-        };
-        let mut dropped = match self {
-            Self::Forwarder(forwarder) => {
-                let Forwarder { red, black, .. } = &**forwarder;
-                [
-                    by_port("red", &red.counters()),
-                    by_port("black", &black.counters()),
-                ]
-                .concat()
-            }
+    pub(crate) fn drops(&mut self) -> Drops {
+        match self {
+            Self::Forwarder(forwarder) => ports_drops(forwarder.ports()),
             Self::Encryptor(keyed) => {
                 keyed.worker.publish();
-                let numbers = keyed.stats.snapshot();
-                let own = numbers
-                    .drops()
-                    .map(|(name, frames)| (name.to_owned(), frames));
-                let own = own.collect();
-                [
-                    by_port("red", &numbers.red),
-                    by_port("black", &numbers.black),
-                    own,
-                ]
-                .concat()
+                worker_drops(&keyed.stats.snapshot())
             }
-        };
-        dropped.retain(|(_, frames)| *frames > 0);
-        dropped
+        }
     }
+}
+
+pub(crate) fn ports_drops([red, black]: [&dyn Port; 2]) -> Drops {
+    let mut drops = port_drops("red", &red.counters());
+    drops.extend(port_drops("black", &black.counters()));
+    drops
 }

@@ -14,5 +14,4 @@ pub(crate) mod quiet;
 pub(crate) mod report;
 pub(crate) mod rounds;
 pub(crate) mod row;
-pub(crate) mod table;
 pub(crate) mod text;

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-pub use budget::{Budget, BudgetError, Finding, compare};
+pub use budget::{Budget, Finding, compare};
 
 pub mod budget;
 pub mod callgrind;
@@ -68,10 +68,13 @@ pub enum CountError {
     /// Needed for the counting.
     #[error("valgrind is not installed (Debian: apt-get install valgrind)")]
     NoValgrind,
+    /// No AVX-512.
+    #[error("this CPU cannot run vaes512")]
+    Cpu,
     /// Its last lines.
     #[error("valgrind failed: {0}")]
     Valgrind(String),
-    /// The child.
+    /// The child failed.
     #[error("the child did not do its work: {0}")]
     Child(String),
     /// Not allowed to trace, or out of processes.
@@ -80,9 +83,6 @@ pub enum CountError {
     /// Files and processes.
     #[error("cannot run the child: {0}")]
     Io(#[from] std::io::Error),
-    /// No AVX-512.
-    #[error("this CPU cannot run vaes512")]
-    Cpu,
 }
 
 #[cfg(test)]

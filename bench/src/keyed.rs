@@ -18,29 +18,22 @@ use worker::{
     WorkerConfig, mailbox,
 };
 
-/// Replay window, frames.
 const REPLAY_WINDOW: u32 = 1024;
-/// Octets of a SAK.
 const SAK_LEN: usize = 32;
 const SALT: Salt = Salt([7; 12]);
 const SSCI: Ssci = Ssci(1);
 
-/// How a worker protects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Protecting {
     /// The suite; of 256 bits.
     pub suite: Suite,
-    /// Encrypt, or authenticate only.
     pub protection: Protection,
-    /// The AES-GCM engine.
     pub engine: Engine,
 }
 
 /// A worker, and the parts that control holds.
 pub(crate) struct Keyed {
-    /// Ready to poll.
     pub worker: Worker,
-    /// Its counters.
     pub stats: Arc<Stats>,
     mailbox: Mailbox,
     /// Kept: a worker without control ends.
@@ -99,19 +92,16 @@ impl Direction {
         }
     }
 
-    /// Installs the key at the receiver.
     pub(crate) fn install_rx(&self) -> Command {
         let sa = Box::new(self.rx());
         Command::InstallRx { sci: self.from, sa }
     }
 
-    /// Installs the key at the sender, which switches to it.
     pub(crate) fn install_tx(&self) -> Command {
         let sa = Box::new(self.tx());
         Command::InstallTx { sa }
     }
 
-    /// Retires the key at the receiver.
     pub(crate) fn retire_rx(&self) -> Command {
         Command::RetireRx {
             sci: self.from,
@@ -130,7 +120,6 @@ impl Direction {
     }
 }
 
-/// The SCI of one end of a measured line.
 pub(crate) fn sci(end: u8) -> Sci {
     Sci::new(MacAddr([2, 0, 0, 0, 0xe0, end]), 1)
 }
@@ -175,7 +164,6 @@ impl Keyed {
     }
 }
 
-/// The receive side of all workers.
 const RX: RxConfig = RxConfig {
     replay_window: REPLAY_WINDOW,
     validate: ValidateFrames::Strict,

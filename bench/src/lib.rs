@@ -19,20 +19,93 @@
 //! `contender/ipsec_mb.rs` (a C library found at run time).
 #![deny(unsafe_code)]
 
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod background;
 mod contender;
 mod cpu;
-pub mod crypto;
+mod crypto;
 mod device;
+mod drops;
 #[cfg(test)]
 mod fixture;
+mod frames;
 mod harness;
 pub mod icount;
 mod keyed;
-pub mod line;
-pub mod pipeline;
-pub mod rekey;
+mod line;
+mod network;
+mod pipeline;
+mod ports;
+mod rekey;
 mod size;
 mod stats;
-pub mod timing;
+mod timing;
 mod vdev;
 mod window;
+
+const FOUND: u8 = 2;
+
+/// Measures qmacsec and its peers on this machine.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// AES-256-GCM engines and their peers side by side
+    Crypto(crypto::Options),
+    /// A whole worker between null ports, on one core and on several
+    Pipeline(pipeline::Options),
+    /// Two encryptors and a line between them, in network namespaces
+    Line(line::Options),
+    /// The cost of a change of key under load
+    Rekey(rekey::Options),
+    /// Looks for time that depends on keys, payloads or tags
+    Timing(timing::Options),
+}
+
+/// The program `qmacsec-bench`.
+#[must_use]
+pub fn main() -> ExitCode {
+    let measured = measure(&Cli::parse().bench);
+    let printed = measured.and_then(|(text, found)| {
+        match std::io::stdout().lock().write_all(text.as_bytes()) {
+            // A reader that has gone (`| head`) is no failure.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(found),
+        }
+    });
+    match printed {
+        Ok(true) => ExitCode::from(FOUND),
+        Ok(false) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("qmacsec-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns the report, and whether it has found a fault.
+fn measure(bench: &Bench) -> Result<(String, bool), Box<dyn Error>> {
+    Ok(match bench {
+        Bench::Crypto(options) => (crypto::run(options)?, false),
+        Bench::Pipeline(options) => (pipeline::run(options)?, false),
+        Bench::Line(options) => (line::run(options)?, false),
+        Bench::Rekey(options) => {
+            let (text, passed) = rekey::run(options)?;
+            (text, !passed)
+        }
+        Bench::Timing(options) => {
+            let (text, verdict) = timing::run(options)?;
+            (text, verdict == timing::Verdict::Leak)
+        }
+    })
+}

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! core thread: set of frames ─▶ testbed: null port ─▶ worker ─▶ null port ─▶ back again
-//! core threads ─▶ rounds, all arms interleaved ─▶ rows ─▶ T1 | json, chart
+//! core threads ─▶ rounds, all devices interleaved ─▶ rows ─▶ T1 | json, chart
 //! ```
 //! The time includes the whole worker: mailbox, policy, SecTAG, crypto, replay window, counters,
 //! publication. Ports are null: frames stay in their buffers and are only handed over.
@@ -13,13 +13,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::cpu::{Clock, Limits};
-use crate::device::Arm;
-use crate::harness::choice::{among, engine, or_default};
+use crate::device::Device;
+use crate::harness::choice::{FrameOptions, among, or_default};
 use crate::harness::cores::cores;
 use crate::harness::error::Error;
 use crate::harness::machine::Machine;
 use crate::harness::quiet::Quiet;
-use crate::harness::report::ReportOptions;
 use crate::harness::rounds::{self, Until, UntilOptions};
 use crate::size::FrameSize;
 use rig::PipelineRig;
@@ -33,20 +32,17 @@ mod testbed;
 #[cfg(feature = "wireguard")]
 mod wireguard;
 
-/// Seconds of measuring unless told otherwise.
 const SECONDS: u64 = 60;
-/// Seconds of a quick look.
 const SECONDS_QUICK: u64 = 15;
 
-/// The arms that are measured here.
-const ARMS: &[Arm] = &[
-    Arm::NoOp,
-    Arm::Integrity,
-    Arm::GcmAes256,
-    Arm::Xpn256,
-    Arm::Engine,
+const DEVICES: &[Device] = &[
+    Device::NoOp,
+    Device::Integrity,
+    Device::GcmAes256,
+    Device::Xpn256,
+    Device::Engine,
     #[cfg(feature = "wireguard")]
-    Arm::WireGuard,
+    Device::WireGuard,
 ];
 
 /// Options of `qmacsec-bench pipeline`.
@@ -56,42 +52,31 @@ const ARMS: &[Arm] = &[
     qmacsec-bench pipeline --core 1 --svg pipeline.svg\n\
     Sizes are with FCS, Gbit/s are of frames with FCS."
 )]
-pub struct Options {
-    /// Frame sizes in octets with FCS, and `imix` [default: 64 to 1518, imix, 9000]
-    #[arg(long, value_delimiter = ',')]
-    pub sizes: Vec<FrameSize>,
-    /// Arms to compare [default: all]
-    #[arg(long, value_delimiter = ',', value_parser = among(ARMS))]
-    pub arms: Vec<Arm>,
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub frames: FrameOptions,
+    /// Devices to compare [default: all]
+    #[arg(long, alias = "arms", value_delimiter = ',', value_parser = among(DEVICES))]
+    pub devices: Vec<Device>,
     /// Numbers of cores that work at the same time [default: 1 and all there are]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub cores: Vec<u16>,
     /// The core of the measurements on one core [default: the last]
     #[arg(long, value_name = "N")]
     pub core: Option<usize>,
-    /// The AES-GCM engine: vaes512, aws-lc, rustcrypto [default: the best here]
-    #[arg(long, value_parser = engine)]
-    pub engine: Option<Engine>,
     /// When measuring ends
     #[command(flatten)]
     pub until: UntilOptions,
     /// A short look: 64, 512, 1518 and imix, 15 seconds
     #[arg(long)]
     pub quick: bool,
-    /// Seed of the order of arms and of the mix
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// The report
-    #[command(flatten)]
-    pub report: ReportOptions,
 }
 
 /// The options with every default filled in.
 #[derive(Clone, Debug)]
 struct Plan {
     sizes: Vec<FrameSize>,
-    arms: Vec<Arm>,
-    /// Numbers of cores that work at the same time.
+    devices: Vec<Device>,
     counts: Vec<usize>,
     /// The cores, in the order in which they are used.
     cores: Vec<usize>,
@@ -116,25 +101,21 @@ impl Plan {
             return Err(Error::Cores { asked, have });
         }
         Ok(Self {
-            sizes: or_default(&options.sizes, sizes),
-            arms: or_default(&options.arms, ARMS.to_vec()),
+            sizes: or_default(&options.frames.sizes, sizes),
+            devices: or_default(&options.devices, DEVICES.to_vec()),
             counts,
             cores,
-            engine: options.engine.unwrap_or_else(Engine::best),
+            engine: options.frames.engine.unwrap_or_else(Engine::best),
             until: options.until.or(Until::Seconds(seconds)),
         })
     }
 }
 
-/// Measures; returns the report.
-///
-/// # Errors
-/// Nothing can be measured.
-pub fn run(options: &Options) -> Result<String, Error> {
+pub(crate) fn run(options: &Options) -> Result<String, Error> {
     let plan = Plan::new(options)?;
     let clock = Clock::measure();
     let limits = Limits::measure(&clock);
-    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(options.frames.seed);
     let mut rig = PipelineRig::start(&plan, clock, &mut rng)?;
     let rounds = rounds::run(&mut rig, plan.until, &mut rng)?;
     let quiet = Quiet::of(&rounds, rig.cells.len());
@@ -150,12 +131,8 @@ pub fn run(options: &Options) -> Result<String, Error> {
         builds: vec![format!("engine {}", plan.engine.name())],
         ..Machine::this(&clock, limits)
     };
-    options.report.write(
-        &machine,
-        &rows,
-        || report::text(&machine, &rows),
-        || report::chart(&machine, &rows),
-    )
+    let report = &options.frames.report;
+    report.write(&machine, &rows, report::text, report::chart)
 }
 
 #[cfg(test)]

@@ -12,23 +12,25 @@
 //! Each module uses only those before it: `rig`, `load`, `observe`, `analyse`, `plan`,
 //! `measure`, `report`.
 
-use std::io;
+use core::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use port::PortError;
 
 use crate::cpu::{Clock, Limits};
+use crate::device::Device;
+use crate::harness::choice::among;
+use crate::harness::error::Error;
 use crate::harness::machine::Machine;
+use crate::ports::PortSetup;
 use crate::size::FrameSize;
-use lab::sandbox::{self, SandboxError};
+use lab::sandbox;
 use measure::rounds;
 use plan::Plan;
 use report::{files, records, text};
-pub use rig::cabling::PortKind;
 use rig::cores::Cores;
-pub use rig::devices::Device;
+use rig::devices::DEVICES;
 use rig::encryptors::NEVER;
 
 mod analyse;
@@ -52,7 +54,7 @@ mod rig;
     no-op,integrity --out rekey\n\
     Exit code 2 when a row or a fault fails. `--out` writes report.txt, report.json, report.html, \
     .svg and .hlog.")]
-pub struct Options {
+pub(crate) struct Options {
     /// Seconds between switches, at least 0.1 [default: 60,3,1,0.3,0.1]
     ///
     /// 0.1 is the least that the protocol allows: an offer is sent half an interval before its
@@ -77,8 +79,8 @@ pub struct Options {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub pairs: Option<u32>,
     /// Ports; all but mem are in network namespaces of the bench [default: mem,xdp,packet]
-    #[arg(long, value_delimiter = ',')]
-    pub ports: Vec<PortKind>,
+    #[arg(long, value_delimiter = ',', value_parser = among(PORTS))]
+    pub ports: Vec<PortSetup>,
     /// The no-drop rate, which is then not searched: frames a second and direction
     #[arg(long)]
     pub rate: Option<u32>,
@@ -93,7 +95,7 @@ pub struct Options {
     #[arg(long)]
     pub faults: bool,
     /// Peers in the same rounds [default: all in this build; none with --quick]
-    #[arg(long, alias = "arms", value_delimiter = ',')]
+    #[arg(long, alias = "arms", value_delimiter = ',', value_parser = among(DEVICES))]
     pub devices: Vec<Device>,
     /// Hosts and devices are real-time threads, so that no other thread delays frames on their
     /// cores; needs another core, CAP_SYS_NICE, and `sysctl kernel.sched_rt_runtime_us=-1`
@@ -112,7 +114,7 @@ pub struct Options {
 
 /// A fault of the encryptors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The worker stalls for 5 ms at each switch
     Stall,
     /// The sender switches before the receiver is ready
@@ -120,42 +122,38 @@ pub enum Fault {
     EarlySwitch,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| format!("`{text}` is not a number of seconds"))?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+const PORTS: &[PortSetup] = &[
+    PortSetup::Mem,
+    PortSetup::Packet,
+    PortSetup::Xdp,
+    PortSetup::XdpSkb,
+    PortSetup::Tap,
+    PortSetup::DpdkAfXdp,
+    PortSetup::DpdkAfPacket,
+];
+
+/// Parses seconds within a range; `what` begins the error.
+fn seconds(text: &str, range: RangeInclusive<Duration>, what: &str) -> Result<Duration, String> {
+    let number = text.parse().ok();
+    let seconds = number.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let seconds = seconds.ok_or_else(|| format!("`{text}` is not a number of seconds"))?;
+    if range.contains(&seconds) {
+        return Ok(seconds);
+    }
+    let (least, most) = (range.start().as_secs_f64(), range.end().as_secs_f64());
+    Err(format!("{what} {least} s to {most} s"))
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    let interval = seconds(text)?;
-    let (least, most) = (rekey::limits::INTERVAL_MIN, NEVER);
-    if (least..=most).contains(&interval) {
-        return Ok(interval);
-    }
-    Err(format!(
-        "an interval is {} s to {} s",
-        least.as_secs_f64(),
-        most.as_secs_f64()
-    ))
+    seconds(text, rekey::limits::INTERVAL_MIN..=NEVER, "an interval is")
 }
 
 fn time(text: &str) -> Result<Duration, String> {
-    let time = seconds(text)?;
-    if (TIME_MIN..=TIME_MAX).contains(&time) {
-        return Ok(time);
-    }
-    Err(format!(
-        "a run takes {} s to {} s",
-        TIME_MIN.as_secs_f64(),
-        TIME_MAX.as_secs_f64()
-    ))
+    seconds(text, TIME_MIN..=TIME_MAX, "a run takes")
 }
 
 fn size(text: &str) -> Result<FrameSize, String> {
-    let size: FrameSize = text
-        .parse()
-        .map_err(|error: crate::size::UnknownFrameSize| error.to_string())?;
+    let size: FrameSize = text.parse()?;
     if size.longest() > SIZE_MAX {
         return Err(format!("at most {SIZE_MAX} octets"));
     }
@@ -167,50 +165,13 @@ fn size(text: &str) -> Result<FrameSize, String> {
 const TIME_MIN: Duration = Duration::from_secs(1);
 const TIME_MAX: Duration = Duration::from_secs(100);
 const _: () = assert!(TIME_MAX.as_secs() < NEVER.as_secs());
-/// The longest frame of usual Ethernet.
 const SIZE_MAX: usize = 1518;
-
-/// Why there is no report.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Files, config, sockets of the pair.
-    #[error("the pair of encryptors cannot be built: {0}")]
-    Setup(String),
-    /// No namespaces.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// Often because a port does not exist.
-    #[error("an encryptor ended at its start: {0}")]
-    Ended(String),
-    /// The encryptors do not find each other.
-    #[error("the encryptors have no keys after 30 s; RUST_LOG=info shows why")]
-    NoKeys,
-    /// Every rate has losses.
-    #[error("at size {0} no rate is carried without loss: is the machine overloaded?")]
-    NothingCarried(FrameSize),
-    /// This machine does not permit it.
-    #[error("--realtime needs {0}")]
-    Realtime(&'static str),
-    /// A port.
-    #[error("port: {0}")]
-    Port(#[from] PortError),
-    /// Threads, files.
-    #[error("the system refuses what the measurement needs: {0}")]
-    System(#[from] io::Error),
-    /// The JSON.
-    #[error("cannot write JSON: {0}")]
-    Json(#[from] serde_json::Error),
-}
 
 /// Measures. Returns the output, and whether all rows passed. With ports other than memory the
 /// process enters new namespaces, for which the caller must have one thread.
-///
-/// # Errors
-///
-/// Where measuring is not possible.
-pub fn run(options: &Options) -> Result<(String, bool), Error> {
+pub(crate) fn run(options: &Options) -> Result<(String, bool), Error> {
     let plan = Plan::new(options);
-    if plan.ports.iter().any(|port| *port != PortKind::Mem) {
+    if plan.ports.iter().any(|port| *port != PortSetup::Mem) {
         sandbox::enter()?;
     }
     let _log = qmacsec::log::start("off");
@@ -228,8 +189,8 @@ pub fn run(options: &Options) -> Result<(String, bool), Error> {
     if let Some(folder) = &options.out {
         files::write(folder, &machine, &text, &json, &results)?;
     }
-    let text = if options.json { json } else { text };
-    Ok((text, results.passed()))
+    let output = if options.json { json } else { text };
+    Ok((output, results.passed()))
 }
 
 #[cfg(test)]

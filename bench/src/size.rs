@@ -22,7 +22,7 @@ const PAYLOAD_MIX: Mix = [(64, 7), (576, 4), (1500, 1)];
 
 /// A size in the tables, in octets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Size<const FRAME: bool> {
+pub(crate) enum Size<const FRAME: bool> {
     /// All have the same.
     Octets(usize),
     /// Three sizes at 7:4:1, in random order.
@@ -31,22 +31,20 @@ pub enum Size<const FRAME: bool> {
 
 /// A size of frames, FCS included.
 pub(crate) type FrameSize = Size<true>;
-/// A size of payloads.
 pub(crate) type PayloadSize = Size<false>;
 
 impl<const FRAME: bool> Size<FRAME> {
     const MIX: Mix = if FRAME { FRAME_MIX } else { PAYLOAD_MIX };
 
     /// Sets of this many hold a whole number of mixes.
-    pub fn whole(self) -> usize {
+    pub(crate) fn whole(self) -> usize {
         match self {
             Self::Octets(_) => 1,
             Self::Imix => Self::MIX.iter().map(|&(_, times)| times).sum(),
         }
     }
 
-    /// Octets of the longest.
-    pub fn longest(self) -> usize {
+    pub(crate) fn longest(self) -> usize {
         match self {
             Self::Octets(len) => len,
             Self::Imix => Self::MIX[2].0,
@@ -54,7 +52,7 @@ impl<const FRAME: bool> Size<FRAME> {
     }
 
     /// Mean over `per_len` of the lengths.
-    pub fn mean_of(self, per_len: impl Fn(usize) -> f64) -> f64 {
+    pub(crate) fn mean_of(self, per_len: impl Fn(usize) -> f64) -> f64 {
         match self {
             Self::Octets(len) => per_len(len),
             Self::Imix => {
@@ -64,13 +62,11 @@ impl<const FRAME: bool> Size<FRAME> {
         }
     }
 
-    /// Mean octets.
-    pub fn mean(self) -> f64 {
+    pub(crate) fn mean(self) -> f64 {
         self.mean_of(|len| len as f64)
     }
 
-    /// Octets, where all have the same.
-    pub fn octets(self) -> Option<usize> {
+    pub(crate) fn octets(self) -> Option<usize> {
         match self {
             Self::Octets(len) => Some(len),
             Self::Imix => None,
@@ -78,66 +74,56 @@ impl<const FRAME: bool> Size<FRAME> {
     }
 
     /// Gbit/s at a rate in million frames a second.
-    pub fn gbit_s(self, mpps: f64) -> f64 {
+    pub(crate) fn gbit_s(self, mpps: f64) -> f64 {
         mpps * self.mean() * 8.0 / 1000.0
     }
 
-    /// Draws `count` lengths; the mix is shuffled by `rng`.
-    fn draw(self, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        let Self::Octets(len) = self else {
-            let mix = Self::MIX.into_iter();
-            let one = mix.flat_map(|(len, times)| core::iter::repeat_n(len, times));
-            let mut lens: Vec<usize> = one.cycle().take(count).collect();
-            shuffle(&mut lens, rng);
-            return lens;
+    /// Lengths of this many frames as a port sees them, without FCS, or of payloads. The mix is exact
+    /// and shuffled by `rng`.
+    pub(crate) fn lens(self, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let fcs_len = if FRAME { FCS_LEN } else { 0 };
+        let one: Vec<usize> = match self {
+            Self::Octets(len) => vec![len - fcs_len],
+            Self::Imix => {
+                let mix = Self::MIX.into_iter();
+                mix.flat_map(|(len, times)| core::iter::repeat_n(len - fcs_len, times))
+                    .collect()
+            }
         };
-        vec![len; count]
+        let mut lens: Vec<usize> = one.into_iter().cycle().take(count).collect();
+        if self == Self::Imix {
+            shuffle(&mut lens, rng);
+        }
+        lens
     }
 }
 
 impl FrameSize {
     /// The sizes of RFC 2544, the mix, and jumbo.
     pub(crate) fn usual() -> Vec<Self> {
-        let octets = [64, 128, 256, 512, 1024, 1280, 1518].map(Self::Octets);
-        octets
-            .into_iter()
-            .chain([Self::Imix, Self::Octets(9000)])
-            .collect()
-    }
-
-    /// Lengths of frames as a port sees them, without FCS; the mix is shuffled.
-    pub fn lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        let mut lens = self.draw(frames, rng);
-        lens.iter_mut().for_each(|len| *len -= FCS_LEN);
-        lens
+        let mut usual = [64, 128, 256, 512, 1024, 1280, 1518]
+            .map(Self::Octets)
+            .to_vec();
+        usual.extend([Self::Imix, Self::Octets(9000)]);
+        usual
     }
 }
 
 impl PayloadSize {
-    /// Sizes that are measured unless the user names others.
     pub(crate) fn usual() -> Vec<Self> {
-        let octets = [48, 64, 128, 256, 512, 1024, 1500, 9000].map(Self::Octets);
-        octets.into_iter().chain([Self::Imix]).collect()
+        let mut usual = [48, 64, 128, 256, 512, 1024, 1500, 9000]
+            .map(Self::Octets)
+            .to_vec();
+        usual.push(Self::Imix);
+        usual
     }
 
     /// Frames of a whole number of bursts and, for the mix, of mixes; 32 or more.
-    pub fn frames(self, burst: usize) -> usize {
-        let whole = lcm(burst, self.whole());
-        whole * 32_usize.div_ceil(whole)
+    pub(crate) fn frames(self, burst: usize) -> usize {
+        let mut frames = (burst..).step_by(burst);
+        let fits = |frames: &usize| *frames >= 32 && frames.is_multiple_of(self.whole());
+        frames.find(fits).unwrap_or(burst)
     }
-
-    /// Lengths of payloads; the mix is exact and shuffled by `rng`.
-    pub fn payload_lens(self, frames: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        self.draw(frames, rng)
-    }
-}
-
-fn lcm(a: usize, b: usize) -> usize {
-    let (mut x, mut y) = (a, b);
-    while y != 0 {
-        (x, y) = (y, x % y);
-    }
-    a / x * b
 }
 
 /// Fisher and Yates. The bias of the remainder is far below what a benchmark can see.
@@ -157,7 +143,6 @@ impl<const FRAME: bool> fmt::Display for Size<FRAME> {
     }
 }
 
-/// A number, or `"imix"`.
 impl<const FRAME: bool> Serialize for Size<FRAME> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -167,23 +152,10 @@ impl<const FRAME: bool> Serialize for Size<FRAME> {
     }
 }
 
-/// A text that names no size.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no {what}, {least} to {most}, or `imix`")]
-pub struct UnknownSize {
-    text: String,
-    what: &'static str,
-    least: usize,
-    most: usize,
-}
-
-/// A text that names no size of frames.
-pub(crate) type UnknownFrameSize = UnknownSize;
-
 impl<const FRAME: bool> FromStr for Size<FRAME> {
-    type Err = UnknownSize;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, UnknownSize> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let (what, (least, most)) = if FRAME {
             ("frame size: give octets with FCS", FRAME_LENS)
         } else {
@@ -192,15 +164,9 @@ impl<const FRAME: bool> FromStr for Size<FRAME> {
         if text.eq_ignore_ascii_case("imix") {
             return Ok(Self::Imix);
         }
-        match text.parse() {
-            Ok(len) if (least..=most).contains(&len) => Ok(Self::Octets(len)),
-            _ => Err(UnknownSize {
-                text: text.to_owned(),
-                what,
-                least,
-                most,
-            }),
-        }
+        let octets = text.parse().ok().filter(|len| (least..=most).contains(len));
+        let octets = octets.map(Self::Octets);
+        octets.ok_or_else(|| format!("`{text}` is no {what}, {least} to {most}, or `imix`"))
     }
 }
 

@@ -5,11 +5,8 @@ use serde::Serialize;
 /// The spread of many measurements of one thing.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub(crate) struct Spread {
-    /// The least.
     pub min: f64,
-    /// Half are below.
     pub median: f64,
-    /// The greatest.
     pub max: f64,
 }
 
@@ -26,7 +23,6 @@ impl Spread {
     }
 }
 
-/// The median of sorted samples, at least one.
 fn median(sorted: &[f64]) -> f64 {
     let half = sorted.len() / 2;
     if sorted.len().is_multiple_of(2) {
@@ -51,7 +47,6 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// One more sample.
     pub(crate) fn push(&mut self, sample: f64) {
         self.count += 1.0;
         let before = sample - self.mean;
@@ -59,7 +54,6 @@ impl Moments {
         self.squares += before * (sample - self.mean);
     }
 
-    /// The number of samples.
     pub(crate) fn count(&self) -> f64 {
         self.count
     }

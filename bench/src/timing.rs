@@ -13,13 +13,11 @@ use clap::{Args, ValueEnum};
 use crate::contender::{Contender, Name, Op, find};
 use crate::cpu::Clock;
 use crate::harness::choice::{name, or_default};
-use crate::harness::cores::stay_on;
+use crate::harness::cores::pin_if;
 use crate::harness::error::Error;
-use crate::harness::table::Table;
-use crate::harness::text::{line, or_dash};
+use crate::harness::text::{Table, line, or_dash};
 use measure::{Secret, Subject, times};
 
-mod crops;
 mod measure;
 
 /// |t| above this says that the classes differ (TVLA; Goodwill et al. 2011).
@@ -27,7 +25,7 @@ const THRESHOLD: f64 = 4.5;
 
 /// Options of `qmacsec-bench timing`.
 #[derive(Args, Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Engines and peers to test [default: our engines]
     #[arg(long, value_delimiter = ',')]
     pub engines: Vec<Name>,
@@ -45,7 +43,7 @@ pub struct Options {
 
 /// The verdict.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// No difference, and the controls came out as they must.
     NothingFound,
     /// A difference, twice, and the controls came out as they must.
@@ -54,7 +52,6 @@ pub enum Verdict {
     CannotTell,
 }
 
-/// One row of the table.
 struct Row {
     subject: String,
     op: Op,
@@ -62,23 +59,20 @@ struct Row {
     t: Vec<(Secret, f64)>,
 }
 
-/// Measures; returns the report and the verdict.
-///
-/// # Errors
-/// None of the engines can run here, or the core is not available.
-pub fn run(options: &Options) -> Result<(String, Verdict), Error> {
-    if let Some(core) = options.core {
-        stay_on(core)?;
-    }
+pub(crate) fn run(options: &Options) -> Result<(String, Verdict), Error> {
+    pin_if(options.core)?;
     let names = Name::value_variants().iter().copied();
     let ours: Vec<Name> = names.filter(|name| name.engine().is_some()).collect();
     let (contenders, absent) = find(&or_default(&options.engines, ours));
     if contenders.is_empty() {
-        return Err(Error::Nobody(absent.join("; ")));
+        return Err(Error::NoEngine(absent.join("; ")));
     }
     let clock = Clock::measure();
     let control = Contender::find(Name::AwsLc).expect("a crate that runs everywhere");
-    let control = Subject::EarlyExit(control);
+    let control = Subject {
+        contender: control,
+        stops_early: true,
+    };
     let found = t_twice(&clock, &control, Op::Open, Secret::Tag, options);
     let control = Row {
         subject: "control".to_owned(),
@@ -87,11 +81,14 @@ pub fn run(options: &Options) -> Result<(String, Verdict), Error> {
     };
     let mut rows = Vec::new();
     for contender in contenders {
-        let subject = Subject::Contender(contender);
+        let subject = Subject {
+            contender,
+            stops_early: false,
+        };
         for (op, secrets) in measure::TESTS {
             let t = |&secret: &Secret| (secret, t_twice(&clock, &subject, op, secret, options));
             rows.push(Row {
-                subject: subject.name(),
+                subject: subject.contender.name().to_string(),
                 op,
                 t: secrets.iter().map(t).collect(),
             });
@@ -105,7 +102,7 @@ pub fn run(options: &Options) -> Result<(String, Verdict), Error> {
 /// not.
 fn t_twice(clock: &Clock, subject: &Subject, op: Op, secret: Secret, options: &Options) -> f64 {
     let count = options.measurements;
-    let t = |seed| crops::greatest_t(&times(clock, subject, op, secret, count, seed));
+    let t = |seed| measure::greatest_t(&times(clock, subject, op, secret, count, seed));
     let first = t(options.seed);
     if first > THRESHOLD {
         first.min(t(options.seed.wrapping_add(1)))
@@ -150,7 +147,7 @@ fn report(
     for absent in absent {
         line!(&mut out, "not measured: {absent}");
     }
-    let mut table = Table::new(2, ["engine", "op", "none", "key", "payload", "tag"]);
+    let mut table = Table::new(["engine", "op", "none", "key", "payload", "tag"]);
     for row in core::iter::once(control).chain(rows) {
         let cell = |column: &Secret| {
             let t = row.t.iter().find(|(secret, _)| secret == column);

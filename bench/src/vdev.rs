@@ -8,9 +8,7 @@ use port::{Port, PortError};
 /// Drivers of DPDK that work on an interface of the kernel's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Vdev {
-    /// `net_af_xdp`
     AfXdp,
-    /// `net_af_packet`
     AfPacket,
 }
 

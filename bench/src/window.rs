@@ -8,9 +8,7 @@ use rand_chacha::rand_core::Rng;
 pub(crate) const AAD_LEN: usize = 28;
 /// The start of a frame in its buffer: 64 octets of headroom, of which the SecTAG took 16.
 const START: usize = 48;
-/// Octets of a buffer for usual frames.
 const BUFFER_LEN: usize = 2048;
-/// Octets of a buffer for jumbo frames.
 const BUFFER_LEN_JUMBO: usize = 9216;
 /// Buffers start at a page, as those of a real port do.
 const PAGE: usize = 4096;
@@ -20,7 +18,6 @@ pub(crate) const PAYLOAD_MAX: usize = BUFFER_LEN_JUMBO - START - AAD_LEN - ICV_L
 /// Buffers with frames, and the plain frames.
 pub(crate) struct Window {
     memory: Vec<u8>,
-    /// First octet of the first buffer in `memory`.
     first: usize,
     buffer_len: usize,
     payload_lens: Vec<usize>,
@@ -55,12 +52,10 @@ impl Window {
         }
     }
 
-    /// Puts the frames into another order.
     pub(crate) fn reorder(&mut self, shuffle: impl FnOnce(&mut [usize])) {
         shuffle(&mut self.payload_lens);
     }
 
-    /// Frames in the window.
     pub(crate) fn frames(&self) -> usize {
         self.payload_lens.len()
     }

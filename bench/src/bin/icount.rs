@@ -7,9 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use qmacsec_bench::icount::work::Piece;
-use qmacsec_bench::icount::{
-    Budget, BudgetError, CountError, Counts, Finding, callgrind, compare, step,
-};
+use qmacsec_bench::icount::{Budget, CountError, Counts, Finding, callgrind, compare, step};
 
 /// Tolerance that a new file starts with.
 const TOLERANCE_PERCENT: f64 = 3.0;
@@ -42,24 +40,14 @@ enum What {
     ChildCallgrind,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error(transparent)]
-    Budget(#[from] BudgetError),
-    #[error(transparent)]
-    Count(#[from] CountError),
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    #[error("nothing could be counted here")]
-    Nothing,
-}
+type Error = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.what {
         What::Check => check(&cli),
         What::Update => update(&cli).map(|()| true),
-        What::ChildStep => step::child(&mut say).map(|()| true).map_err(Error::from),
+        What::ChildStep => step::child(&mut say).map(|()| true).map_err(Into::into),
         What::ChildCallgrind => {
             callgrind::child(&mut say);
             Ok(true)
@@ -75,7 +63,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// The child tells its parent what it does next.
 fn say(piece: &Piece) {
     let mut out = std::io::stdout().lock();
     let said = write!(out, "{}", step::tell(piece)).and_then(|()| out.flush());
@@ -95,9 +82,8 @@ fn count() -> Result<[Result<Counts, CountError>; 2], Error> {
 /// The counts, or why this machine cannot count. All other errors fail.
 fn if_possible(counted: Result<Counts, CountError>) -> Result<Result<Counts, CountError>, Error> {
     match counted {
-        Ok(counts) => Ok(Ok(counts)),
-        Err(why @ (CountError::NoValgrind | CountError::Cpu)) => Ok(Err(why)),
-        Err(other) => Err(other.into()),
+        Err(why) if !matches!(why, CountError::NoValgrind | CountError::Cpu) => Err(why.into()),
+        possible => Ok(possible),
     }
 }
 
@@ -105,8 +91,7 @@ fn check(cli: &Cli) -> Result<bool, Error> {
     let budget = Budget::read(&cli.file)?;
     let [step, callgrind] = count()?;
     if let (Err(step), Err(callgrind)) = (&step, &callgrind) {
-        eprintln!("icount: {step}; {callgrind}");
-        return Err(Error::Nothing);
+        return Err(format!("nothing could be counted here: {step}; {callgrind}").into());
     }
     let mut out = std::io::stdout().lock();
     let mut failed = false;

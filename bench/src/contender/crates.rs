@@ -3,69 +3,60 @@
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aws_lc_rs::aead as aws;
-use gcm::ICV_LEN;
 use ring::aead as ring;
 
-use super::FrameCipher;
+use super::{FrameCipher, Icv};
 
 /// Both crates take keys of 32 octets, and seal up to 2^36 octets.
 const TAKES: &str = "a key of 32 octets and a short frame";
 
-pub(super) struct Ring(ring::LessSafeKey);
+/// `ring` and `aws-lc-rs` have one interface, but for how it opens a frame.
+macro_rules! ring_like {
+    ($name:ident, $aead:ident, $open:expr) => {
+        pub(super) struct $name($aead::LessSafeKey);
 
-impl Ring {
-    pub(super) fn new(key: &[u8; 32]) -> Self {
-        let key = ring::UnboundKey::new(&ring::AES_256_GCM, key);
-        Self(ring::LessSafeKey::new(key.expect(TAKES)))
-    }
+        impl $name {
+            pub(super) fn new(key: &[u8; 32]) -> Self {
+                let key = $aead::UnboundKey::new(&$aead::AES_256_GCM, key);
+                Self($aead::LessSafeKey::new(key.expect(TAKES)))
+            }
+        }
+
+        impl FrameCipher for $name {
+            #[inline]
+            fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut Icv) {
+                let nonce = $aead::Nonce::assume_unique_for_key(nonce);
+                let aad = $aead::Aad::from(aad);
+                let tag = self.0.seal_in_place_separate_tag(nonce, aad, payload);
+                icv.copy_from_slice(tag.expect(TAKES).as_ref());
+            }
+
+            #[inline]
+            fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &Icv) -> bool {
+                let nonce = $aead::Nonce::assume_unique_for_key(nonce);
+                $open(&self.0, nonce, $aead::Aad::from(aad), payload, icv)
+            }
+        }
+    };
 }
 
-impl FrameCipher for Ring {
-    #[inline]
-    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut [u8; ICV_LEN]) {
-        let nonce = ring::Nonce::assume_unique_for_key(nonce);
-        let aad = ring::Aad::from(aad);
-        let tag = self.0.seal_in_place_separate_tag(nonce, aad, payload);
-        icv.copy_from_slice(tag.expect(TAKES).as_ref());
-    }
-
-    #[inline]
-    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &[u8; ICV_LEN]) -> bool {
-        let nonce = ring::Nonce::assume_unique_for_key(nonce);
-        let (aad, tag) = (ring::Aad::from(aad), ring::Tag::from(*icv));
-        let opened = self
-            .0
-            .open_in_place_separate_tag(nonce, aad, tag, payload, 0..);
-        opened.is_ok()
-    }
-}
-
-pub(super) struct AwsLcRs(aws::LessSafeKey);
-
-impl AwsLcRs {
-    pub(super) fn new(key: &[u8; 32]) -> Self {
-        let key = aws::UnboundKey::new(&aws::AES_256_GCM, key);
-        Self(aws::LessSafeKey::new(key.expect(TAKES)))
-    }
-}
-
-impl FrameCipher for AwsLcRs {
-    #[inline]
-    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut [u8; ICV_LEN]) {
-        let nonce = aws::Nonce::assume_unique_for_key(nonce);
-        let aad = aws::Aad::from(aad);
-        let tag = self.0.seal_in_place_separate_tag(nonce, aad, payload);
-        icv.copy_from_slice(tag.expect(TAKES).as_ref());
-    }
-
-    #[inline]
-    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &[u8; ICV_LEN]) -> bool {
-        let nonce = aws::Nonce::assume_unique_for_key(nonce);
-        let aad = aws::Aad::from(aad);
-        let opened = self.0.open_in_place_separate_tag(nonce, aad, icv, payload);
-        opened.is_ok()
-    }
-}
+ring_like!(Ring, ring, |key: &ring::LessSafeKey,
+                        nonce,
+                        aad,
+                        payload,
+                        icv: &Icv| {
+    let tag = ring::Tag::from(*icv);
+    key.open_in_place_separate_tag(nonce, aad, tag, payload, 0..)
+        .is_ok()
+});
+ring_like!(AwsLcRs, aws, |key: &aws::LessSafeKey,
+                          nonce,
+                          aad,
+                          payload,
+                          icv: &Icv| {
+    key.open_in_place_separate_tag(nonce, aad, icv, payload)
+        .is_ok()
+});
 
 pub(super) struct AesGcm(Aes256Gcm);
 
@@ -77,19 +68,17 @@ impl AesGcm {
 
 impl FrameCipher for AesGcm {
     #[inline]
-    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut [u8; ICV_LEN]) {
-        let tag = self
-            .0
-            .encrypt_inout_detached(&nonce.into(), aad, payload.into());
+    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut Icv) {
+        let key = &self.0;
+        let tag = key.encrypt_inout_detached(&nonce.into(), aad, payload.into());
         icv.copy_from_slice(&tag.expect(TAKES));
     }
 
     #[inline]
-    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &[u8; ICV_LEN]) -> bool {
+    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &Icv) -> bool {
         let (nonce, icv) = (nonce.into(), (*icv).into());
-        let opened = self
-            .0
-            .decrypt_inout_detached(&nonce, aad, payload.into(), &icv);
+        let key = &self.0;
+        let opened = key.decrypt_inout_detached(&nonce, aad, payload.into(), &icv);
         opened.is_ok()
     }
 }

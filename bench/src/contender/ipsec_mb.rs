@@ -14,7 +14,7 @@ use std::sync::Arc;
 use gcm::ICV_LEN;
 use libloading::Library;
 
-use super::FrameCipher;
+use super::{FrameCipher, Icv};
 
 const FILE: &str = "libIPSec_MB.so.1";
 
@@ -64,34 +64,32 @@ type Crypt = unsafe extern "C" fn(
     u64,
 );
 
-/// Why there is no ipsec-mb to measure.
+type Text = extern "C" fn() -> *const c_char;
+type Alloc = unsafe extern "C" fn(u64) -> *mut c_void;
+type Free = unsafe extern "C" fn(*mut c_void);
+type Init = unsafe extern "C" fn(*mut c_void, *mut c_int);
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IpsecMbError {
-    /// Not installed, or not loadable.
     #[error("{FILE} cannot be loaded (Debian: apt-get install libipsec-mb1): {0}")]
     NotThere(libloading::Error),
-    /// A library of that name without its functions.
     #[error("{FILE} lacks a function: {0}")]
     Foreign(libloading::Error),
-    /// The layout of its manager is not known.
     #[error("{FILE} is version {0}, whose layout is not known here; known is 1.3.0")]
     Version(String),
-    /// It could not set itself up.
     #[error("{FILE} could not allocate or fill its manager")]
     Manager,
-    /// It computes something else than AES-256-GCM.
     #[error("{FILE} fails a known answer test: not to be measured")]
     WrongAnswer,
 }
 
-/// The library, loaded and tested.
 pub(super) struct IpsecMb {
     pre: Pre,
     enc: Crypt,
     dec: Crypt,
     build: String,
     manager: *mut c_void,
-    free: unsafe extern "C" fn(*mut c_void),
+    free: Free,
     /// Last, so that it outlives all the above.
     _library: Library,
 }
@@ -103,42 +101,29 @@ unsafe impl Send for IpsecMb {}
 unsafe impl Sync for IpsecMb {}
 
 impl IpsecMb {
-    /// Loads and checks it.
     pub(super) fn load() -> Result<Self, IpsecMbError> {
         // SAFETY: the library's initialiser only fills its own tables.
         let library = unsafe { Library::new(FILE) }.map_err(IpsecMbError::NotThere)?;
-        let foreign = IpsecMbError::Foreign;
-        // SAFETY: these four have had this type in every version since 1.0.
-        let version = unsafe { library.get::<extern "C" fn() -> u32>(b"imb_get_version\0") };
-        let version = (version.map_err(foreign)?)();
-        // SAFETY: as above; it returns a constant text.
-        let text =
-            unsafe { library.get::<extern "C" fn() -> *const c_char>(b"imb_get_version_str\0") };
-        let text = (text.map_err(foreign)?)();
+        // SAFETY: `u32 imb_get_version(void)`, in every version since 1.0.
+        let version =
+            unsafe { symbol::<extern "C" fn() -> u32>(&library, b"imb_get_version\0") }?();
+        // SAFETY: `const char *imb_get_version_str(void)`, in every version since 1.0.
+        let text = unsafe { symbol::<Text>(&library, b"imb_get_version_str\0") }?();
         let text = if text.is_null() {
             format!("{version:#x}")
         } else {
             // SAFETY: not null, and a C text that lives as long as the library.
-            unsafe { CStr::from_ptr(text) }
-                .to_string_lossy()
-                .into_owned()
+            let text = unsafe { CStr::from_ptr(text) };
+            text.to_string_lossy().into_owned()
         };
         let layout = LAYOUTS.iter().find(|layout| layout.version == version);
         let layout = layout.ok_or_else(|| IpsecMbError::Version(text.clone()))?;
-
-        // SAFETY: alloc_mb_mgr(u64 flags) -> IMB_MGR *, in the version found.
-        let alloc =
-            unsafe { library.get::<unsafe extern "C" fn(u64) -> *mut c_void>(b"alloc_mb_mgr\0") };
-        let alloc = alloc.map_err(foreign)?;
-        // SAFETY: free_mb_mgr(IMB_MGR *), in the version found.
-        let free = unsafe { library.get::<unsafe extern "C" fn(*mut c_void)>(b"free_mb_mgr\0") };
-        let free = *free.map_err(foreign)?;
-        // SAFETY: init_mb_mgr_auto(IMB_MGR *, IMB_ARCH *), an enum without negative values.
-        let init = unsafe {
-            library.get::<unsafe extern "C" fn(*mut c_void, *mut c_int)>(b"init_mb_mgr_auto\0")
-        };
-        let init = init.map_err(foreign)?;
-
+        // SAFETY: `IMB_MGR *alloc_mb_mgr(u64 flags)`, in the version found.
+        let alloc = unsafe { symbol::<Alloc>(&library, b"alloc_mb_mgr\0") }?;
+        // SAFETY: `void free_mb_mgr(IMB_MGR *)`, in the version found.
+        let free = unsafe { symbol::<Free>(&library, b"free_mb_mgr\0") }?;
+        // SAFETY: `void init_mb_mgr_auto(IMB_MGR *, IMB_ARCH *)`, an enum without negative values.
+        let init = unsafe { symbol::<Init>(&library, b"init_mb_mgr_auto\0") }?;
         // SAFETY: no flags; returns null when it fails.
         let manager = unsafe { alloc(0) };
         if manager.is_null() {
@@ -182,7 +167,6 @@ impl IpsecMb {
         }
     }
 
-    /// Version and the instructions it chose.
     pub(super) fn build(&self) -> &str {
         &self.build
     }
@@ -210,6 +194,16 @@ impl Drop for IpsecMb {
     }
 }
 
+/// A function of the library.
+///
+/// # Safety
+/// It must have this type.
+unsafe fn symbol<T: Copy>(library: &Library, name: &[u8]) -> Result<T, IpsecMbError> {
+    // SAFETY: the caller knows its type.
+    let symbol = unsafe { library.get::<T>(name) };
+    Ok(*symbol.map_err(IpsecMbError::Foreign)?)
+}
+
 /// The pointer that stands at `offset` in the manager; `None` where it is null.
 fn function(manager: *mut c_void, offset: usize) -> Option<*const c_void> {
     // SAFETY: the manager of every known version is far longer than these offsets (52 KB).
@@ -219,7 +213,6 @@ fn function(manager: *mut c_void, offset: usize) -> Option<*const c_void> {
     (!function.is_null()).then_some(function)
 }
 
-/// IMB_ARCH.
 fn arch_name(arch: c_int) -> &'static str {
     match arch {
         2 => "SSE",
@@ -236,7 +229,7 @@ fn crypt(
     aad: &[u8],
     payload: &mut [u8],
     nonce: &[u8; 12],
-    icv: &mut [u8; ICV_LEN],
+    icv: &mut Icv,
 ) {
     let mut context = core::mem::MaybeUninit::<Context>::uninit();
     let text = payload.as_mut_ptr();
@@ -259,7 +252,6 @@ fn crypt(
     }
 }
 
-/// An expanded key.
 pub(super) struct Key {
     library: Arc<IpsecMb>,
     data: Box<KeyData>,
@@ -275,13 +267,13 @@ impl Key {
 }
 
 impl FrameCipher for Key {
-    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut [u8; ICV_LEN]) {
+    fn seal(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &mut Icv) {
         crypt(self.library.enc, &self.data, aad, payload, &nonce, icv);
     }
 
     /// The library leaves it to its caller to compare the tags; so that is part of the work here,
     /// as it is for every other contender.
-    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &[u8; ICV_LEN]) -> bool {
+    fn open(&self, nonce: [u8; 12], aad: &[u8], payload: &mut [u8], icv: &Icv) -> bool {
         let mut tag = [0; ICV_LEN];
         crypt(self.library.dec, &self.data, aad, payload, &nonce, &mut tag);
         u128::from_ne_bytes(tag) ^ u128::from_ne_bytes(*icv) == 0

@@ -20,7 +20,6 @@ pub(super) fn add_chain(adds: u64) {
     black_box(sum);
 }
 
-/// Loops of one register width.
 #[derive(Clone, Copy)]
 pub(super) struct Pipes {
     pub(super) bits: u32,
@@ -33,7 +32,6 @@ pub(super) const AES_PER_ROUND: u32 = 1;
 pub(super) const CLMUL_PER_ROUND: u32 = 1;
 pub(super) const MIXES_PER_ROUND: u32 = 1;
 
-/// None.
 pub(super) fn pipes() -> Vec<Pipes> {
     Vec::new()
 }

@@ -9,8 +9,7 @@ use crate::harness::chart::{Chart, Panel};
 use crate::harness::choice::{self, each_once, name};
 use crate::harness::machine::Machine;
 use crate::harness::report::by_size;
-use crate::harness::table::Table;
-use crate::harness::text::{figure, or_dash};
+use crate::harness::text::{Column, Table, figure, or_dash};
 use crate::size::PayloadSize;
 use crate::stats::Spread;
 
@@ -25,9 +24,7 @@ pub(super) struct Row {
     pub(super) burst: usize,
     #[serde(rename = "ns_per_frame")]
     pub(super) ns: Spread,
-    /// Payload, by the median.
     pub(super) gbit_s: f64,
-    /// Million frames a second, by the median.
     pub(super) mpps: f64,
     /// Share of the median that AES alone would take; null where the CPU has no AES instructions.
     pub(super) percent_of_floor: Option<f64>,
@@ -59,29 +56,30 @@ impl Row {
     }
 }
 
-/// The burst of the long tables.
-pub(super) fn main_burst(bursts: &[usize]) -> usize {
+fn main_burst(rows: &[Row]) -> usize {
+    let bursts = each_once(rows.iter().map(|row| row.burst));
     let most = bursts.iter().copied().max().unwrap_or(32);
     if bursts.contains(&32) { 32 } else { most }
 }
 
-/// The whole report.
-pub(super) fn text(machine: &Machine, rows: &[Row], bursts: &[usize]) -> String {
+pub(super) fn text(machine: &Machine, rows: &[Row]) -> String {
     let mut out = String::new();
     machine.head(&mut out, "AES-256-GCM");
-    let burst = main_burst(bursts);
-    let ops = each_once(rows.iter().map(|row| row.op));
-    let ops = Op::value_variants().iter().filter(|op| ops.contains(op));
-    for &op in ops.clone() {
+    let burst = main_burst(rows);
+    let others = rows.iter().any(|row| row.burst != burst);
+    let single = rows.iter().any(|row| row.burst == 1) && burst != 1;
+    let ops = Op::value_variants().iter().copied();
+    let ops = ops.filter(|op| rows.iter().any(|row| row.op == *op));
+    for op in ops.clone() {
         speeds(&mut out, machine, rows, op, burst);
     }
-    for &op in ops.clone() {
+    for op in ops.clone() {
         ratios(&mut out, rows, op, burst);
-        if burst != 1 && bursts.contains(&1) {
+        if single {
             ratios(&mut out, rows, op, 1);
         }
     }
-    for &op in ops.filter(|_| bursts.len() > 1) {
+    for op in ops.filter(|_| others) {
         by_burst(&mut out, rows, op);
     }
     out
@@ -93,45 +91,24 @@ fn find(rows: &[Row], key: (Name, Op, PayloadSize, usize)) -> Option<&Row> {
 }
 
 fn speeds(out: &mut String, machine: &Machine, rows: &[Row], op: Op, burst: usize) {
-    let mut table = Table::new(
-        2,
-        [
-            "size",
-            "engine",
-            "ns/frame: min",
-            "median",
-            "max",
-            "Mpps",
-            "Gbit/s",
-            "cycles/octet",
-            "% of AES floor",
-        ],
-    );
-    let rows: Vec<_> = rows
-        .iter()
-        .filter(|row| (row.op, row.burst) == (op, burst))
-        .collect();
-    for of_size in rows.chunk_by(|a, b| a.size == b.size) {
-        for row in of_size {
-            let cycles = row.ns.median * machine.limits.core_ghz / row.size.mean();
-            table.row([
-                row.size.to_string(),
-                name(&row.engine),
-                format!("{:.1}", row.ns.min),
-                format!("{:.1}", row.ns.median),
-                format!("{:.1}", row.ns.max),
-                format!("{:.2}", row.mpps),
-                format!("{:.1}", row.gbit_s),
-                format!("{cycles:.3}"),
-                figure(row.percent_of_floor, 0),
-            ]);
-        }
-        table.gap();
-    }
-    table.print(
-        out,
-        &format!("{} in bursts of {burst}", name(&op).to_uppercase()),
-    );
+    let cycles = |row: &Row| row.ns.median * machine.limits.core_ghz / row.size.mean();
+    let columns: [Column<'_, Row>; 9] = [
+        ("size", &|row| row.size.to_string()),
+        ("engine", &|row| name(&row.engine)),
+        ("ns/frame: min", &|row| format!("{:.1}", row.ns.min)),
+        ("median", &|row| format!("{:.1}", row.ns.median)),
+        ("max", &|row| format!("{:.1}", row.ns.max)),
+        ("Mpps", &|row| format!("{:.2}", row.mpps)),
+        ("Gbit/s", &|row| format!("{:.1}", row.gbit_s)),
+        ("cycles/octet", &|row| format!("{:.3}", cycles(row))),
+        ("% of AES floor", &|row| figure(row.percent_of_floor, 0)),
+    ];
+    let shown = rows.iter().filter(|row| (row.op, row.burst) == (op, burst));
+    let table = Table::of(&columns, &shown.collect::<Vec<_>>(), |a, b| {
+        a.size == b.size
+    });
+    let op = name(&op).to_uppercase();
+    table.print(out, &format!("{op} in bursts of {burst}"));
 }
 
 /// The time of each other contender by the time of the first.
@@ -145,7 +122,7 @@ fn ratios(out: &mut String, rows: &[Row], op: Op, burst: usize) {
         return;
     }
     let header = sizes.iter().map(ToString::to_string);
-    let mut table = Table::new(1, ["engine".to_owned()].into_iter().chain(header));
+    let mut table = Table::new(["engine".to_owned()].into_iter().chain(header));
     for other in others {
         let ratio = |&size: &PayloadSize| {
             let row = |name| find(rows, (name, op, size, burst)).map(|row| row.ns);
@@ -167,28 +144,25 @@ fn ratios(out: &mut String, rows: &[Row], op: Op, burst: usize) {
 fn by_burst(out: &mut String, rows: &[Row], op: Op) {
     let sizes = each_once(rows.iter().map(|row| row.size));
     let header = ["engine", "burst"].map(str::to_owned).into_iter();
-    let mut table = Table::new(1, header.chain(sizes.iter().map(ToString::to_string)));
+    let mut table = Table::new(header.chain(sizes.iter().map(ToString::to_string)));
     for engine in each_once(rows.iter().map(|row| row.engine)) {
         for burst in each_once(rows.iter().map(|row| row.burst)) {
             let ns = |&size: &PayloadSize| {
-                figure(
-                    find(rows, (engine, op, size, burst)).map(|row| row.ns.median),
-                    1,
-                )
+                let row = find(rows, (engine, op, size, burst));
+                figure(row.map(|row| row.ns.median), 1)
             };
             let labels = [name(&engine), burst.to_string()].into_iter();
             table.row(labels.chain(sizes.iter().map(ns)));
         }
     }
-    table.print(
-        out,
-        &format!("{} by burst, ns a frame (median)", name(&op).to_uppercase()),
-    );
+    let op = name(&op).to_uppercase();
+    table.print(out, &format!("{op} by burst, ns a frame (median)"));
 }
 
 /// Gbit/s against payload size, at one burst: seal and open side by side. The mix has no place on
 /// an axis of sizes.
-pub(super) fn chart(machine: &Machine, rows: &[Row], burst: usize) -> Chart {
+pub(super) fn chart(machine: &Machine, rows: &[Row]) -> Chart {
+    let burst = main_burst(rows);
     let panels = Op::value_variants().iter().map(|&op| {
         let points = |engine: &Name| {
             let like = rows

@@ -137,7 +137,7 @@ fn a_wrong_contender_is_found_out() {
     let key = || Contender::find(Name::AesGcm).unwrap().expand(&[1; 32]);
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
     let mut window = crate::window::Window::new(vec![64; 8], &mut rng);
-    check::equal(&mut window, 4, &mut *key(), &mut *key()).unwrap();
-    let error = check::equal(&mut window, 4, &mut Wrong(key()), &mut *key()).unwrap_err();
+    rig::check(&mut window, 4, &mut *key(), &mut *key()).unwrap();
+    let error = rig::check(&mut window, 4, &mut Wrong(key()), &mut *key()).unwrap_err();
     assert!(error.starts_with("does not seal"), "{error}");
 }

@@ -10,11 +10,10 @@ use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
 use plotters::prelude::{
-    ChartBuilder, Circle, Color, DrawingArea, IntoDrawingArea, PathElement, RGBColor, SVGBackend,
-    ShapeStyle, Text, WHITE,
+    ChartBuilder, Circle, Color, DrawingArea, IntoDrawingArea, LabelAreaPosition, PathElement,
+    RGBColor, SVGBackend, ShapeStyle, Text, WHITE,
 };
 
-/// Width and height.
 const SIZE: (u32, u32) = (1120, 520);
 /// Where the panels start and end, and where the legend starts.
 const PANELS: (i32, i32) = (60, 470);
@@ -33,22 +32,16 @@ pub(crate) const COLOURS: [&str; 7] = [
     "#d55e00", "#56b4e9", "#cc79a7", "#000000", "#009e73", "#0072b2", "#b59b00",
 ];
 
-/// A chart.
 #[derive(Clone, Debug)]
 pub(crate) struct Chart {
-    /// Above it.
-    pub title: String,
+    pub(crate) title: String,
     /// Below the title: the machine.
-    pub subtitle: String,
-    /// Below each panel.
-    pub x_label: String,
-    /// The kind of the x axes.
-    pub x_axis: XAxis,
-    /// From left to right.
-    pub panels: Vec<Panel>,
+    pub(crate) subtitle: String,
+    pub(crate) x_label: String,
+    pub(crate) x_axis: XAxis,
+    pub(crate) panels: Vec<Panel>,
 }
 
-/// How x values are laid out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum XAxis {
     /// Logarithmic, with a tick at each value that occurs.
@@ -59,26 +52,23 @@ pub(crate) enum XAxis {
     Nines,
 }
 
-/// One set of axes.
 #[derive(Clone, Debug)]
 pub(crate) struct Panel {
     /// Above it: what y is.
-    pub title: String,
-    /// The lines.
-    pub lines: Vec<Line>,
+    pub(crate) title: String,
+    pub(crate) lines: Vec<Line>,
 }
 
-/// Points that belong together.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     /// In the legend, once for all panels.
-    pub name: String,
+    pub(crate) name: String,
     /// One of [`COLOURS`].
-    pub colour: &'static str,
+    pub(crate) colour: &'static str,
     /// Drawn in strokes, beside a solid line of the same colour.
-    pub dashed: bool,
+    pub(crate) dashed: bool,
     /// x and y; y is not negative.
-    pub points: Vec<(f64, f64)>,
+    pub(crate) points: Vec<(f64, f64)>,
 }
 
 impl Panel {
@@ -105,7 +95,7 @@ impl Panel {
 /// The file for a chart cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write the chart {path}: {source}; fix: name a file that you may write")]
-pub struct NotWritten {
+pub(crate) struct NotWritten {
     path: PathBuf,
     source: io::Error,
 }
@@ -123,7 +113,6 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn Error>>;
 
 impl Chart {
-    /// One SVG document.
     pub(crate) fn draw(&self) -> String {
         let mut svg = String::new();
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -160,10 +149,9 @@ impl Chart {
             let (name, at) = (line.name.clone(), (46, y - 6));
             legend.draw(&Text::new(name, at, (FONT, 16)))?;
             let (stroke, style) = ([(10, y), (38, y)], line.style());
-            if line.dashed {
-                legend.draw(&DashedPathElement::new(stroke, 6, 4, style))?;
-            } else {
-                legend.draw(&PathElement::new(stroke, style))?;
+            match line.dashed {
+                true => legend.draw(&DashedPathElement::new(stroke, 6, 4, style))?,
+                false => legend.draw(&PathElement::new(stroke, style))?,
             }
         }
         Ok(area.present()?)
@@ -173,8 +161,8 @@ impl Chart {
         let mut axes = ChartBuilder::on(area)
             .caption(&panel.title, (FONT, 17))
             .margin_right(20)
-            .set_label_area_size(plotters::prelude::LabelAreaPosition::Left, 44)
-            .set_label_area_size(plotters::prelude::LabelAreaPosition::Bottom, 44)
+            .set_label_area_size(LabelAreaPosition::Left, 44)
+            .set_label_area_size(LabelAreaPosition::Bottom, 44)
             .build_cartesian_2d(scale.x.clone(), 0.0..scale.y_max)?;
         axes.configure_mesh()
             .disable_x_mesh()
@@ -188,10 +176,9 @@ impl Chart {
             .label_style((FONT, 15))
             .draw()?;
         for line in &panel.lines {
-            let mut points = line.points.clone();
-            points
-                .iter_mut()
-                .for_each(|point| point.0 = self.x_axis.place(point.0));
+            let points = line.points.iter();
+            let points = points.map(|&(x, y)| (self.x_axis.place(x), y));
+            let mut points: Vec<_> = points.collect();
             points.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
             let marks = points.iter().filter(|_| points.len() <= MARKED);
             let mark = |&at: &(f64, f64)| Circle::new(at, 3, line.style().filled());
@@ -200,8 +187,7 @@ impl Chart {
                 continue;
             }
             if line.dashed {
-                let dashes = DashedPathElement::new(points, 6, 4, line.style());
-                axes.draw_series([dashes])?;
+                axes.draw_series([DashedPathElement::new(points, 6, 4, line.style())])?;
             } else {
                 axes.draw_series([PathElement::new(points, line.style())])?;
             }
@@ -228,17 +214,15 @@ impl XAxis {
         }
     }
 
-    /// The value at a place.
     fn label(self, place: f64) -> String {
         match self {
             Self::Logarithmic => short(place.exp()),
             Self::Linear => short(place),
-            Self::Nines => quantile(place),
+            Self::Nines => format!("{} %", short(100.0 * (1.0 - 10_f64.powf(-place)))),
         }
     }
 }
 
-/// The axes, the same for all panels.
 struct Scale {
     x: Ticked,
     y_max: f64,
@@ -281,9 +265,13 @@ impl Scale {
             (Some(&only), _) => only - 0.5..only + 0.5,
             (None, _) => 0.0..1.0,
         };
-        let distance = TICK_DISTANCE * (range.end - range.start) * chart.panels.len() as f64;
         let ticks = match chart.x_axis {
-            XAxis::Logarithmic => apart(places, distance),
+            XAxis::Logarithmic => {
+                let distance =
+                    TICK_DISTANCE * (range.end - range.start) * chart.panels.len() as f64;
+                places.dedup_by(|place, before| *place - *before < distance);
+                places
+            }
             XAxis::Linear | XAxis::Nines => RangedCoordf64::from(range.clone()).key_points(TICKS),
         };
         let top = points.iter().map(|point| point.1).fold(0.0, f64::max);
@@ -291,22 +279,6 @@ impl Scale {
         let x = Ticked { range, ticks };
         Self { x, y_max }
     }
-}
-
-/// Sorted places without those that are too close to the one before.
-fn apart(places: Vec<f64>, distance: f64) -> Vec<f64> {
-    let mut kept: Vec<f64> = Vec::new();
-    for place in places {
-        if kept.last().is_none_or(|last| place - last >= distance) {
-            kept.push(place);
-        }
-    }
-    kept
-}
-
-/// A quantile by its nines: 1 is 90 %.
-fn quantile(nines: f64) -> String {
-    format!("{} %", short(100.0 * (1.0 - 10_f64.powf(-nines))))
 }
 
 /// Without the digits that binary fractions leave behind.

@@ -1,9 +1,28 @@
 //! Choices of the command line: their names, and what was asked for.
 
-use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use gcm::Engine;
 use serde::Serializer;
+
+use super::report::ReportOptions;
+use crate::size::FrameSize;
+
+/// Options of the benches of frames.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct FrameOptions {
+    /// Frame sizes in octets with FCS, and `imix` [default: 64 to 1518, imix, 9000]
+    #[arg(long, value_delimiter = ',')]
+    pub sizes: Vec<FrameSize>,
+    /// The AES-GCM engine: vaes512, aws-lc, rustcrypto [default: the best here]
+    #[arg(long, value_parser = engine)]
+    pub engine: Option<Engine>,
+    /// Seed of the order of devices and of the mix
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub report: ReportOptions,
+}
 
 /// A choice has one name: on the command line, in tables and in JSON.
 pub(crate) fn name(choice: &impl ValueEnum) -> String {
@@ -34,7 +53,6 @@ pub(crate) fn or_default<T: Clone + PartialEq>(asked: &[T], default: Vec<T>) -> 
     if once.is_empty() { default } else { once }
 }
 
-/// The items in order, each once.
 pub(crate) fn each_once<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut once = Vec::new();
     for item in items {
@@ -45,7 +63,6 @@ pub(crate) fn each_once<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec
     once
 }
 
-/// An engine that this machine has.
 pub(crate) fn engine(name: &str) -> Result<Engine, String> {
     let mut here = Engine::available();
     here.find(|engine| engine.name() == name).ok_or_else(|| {

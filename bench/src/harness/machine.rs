@@ -11,26 +11,18 @@ use crate::cpu::{Clock, Limits};
 /// The facts that a reader needs to believe or repeat a run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Machine {
-    /// Model, family, stepping.
     pub cpu: String,
-    /// Cores that this process may use.
     pub cores: usize,
-    /// Operating system.
     pub os: &'static str,
-    /// Instruction set.
     pub arch: &'static str,
-    /// Its release.
     pub kernel: Option<String>,
     /// Revision of the source, with `-dirty` if it was changed; `None` outside of its repository.
     pub revision: Option<String>,
     /// The core of all measurements on one core.
     pub pinned_to_core: Option<usize>,
-    /// Frequency of the clock that measured.
     pub tsc_ghz: f64,
-    /// The core's own limits.
     #[serde(flatten)]
     pub limits: Limits,
-    /// How quiet it was.
     #[serde(flatten)]
     pub disturbance: Disturbance,
     /// Builds known only at run time: name and version.
@@ -60,7 +52,6 @@ impl Machine {
         }
     }
 
-    /// The head of a report about `subject`.
     pub(crate) fn head(&self, out: &mut String, subject: &str) {
         let (cpu, cores, os) = (&self.cpu, self.cores, self.os);
         let kernel = self.kernel.as_deref().unwrap_or(self.arch);
@@ -70,34 +61,32 @@ impl Machine {
             out,
             "{subject}, {cpu}, {cores} cores, {os} {kernel}{revision}"
         );
-        let pinned = self
-            .pinned_to_core
-            .map(|core| format!("pinned to core {core}"));
-        let pinned = pinned.as_deref().unwrap_or("not pinned");
+        let pinned = match self.pinned_to_core {
+            Some(core) => format!("pinned to core {core}"),
+            None => "not pinned".to_owned(),
+        };
         let (core_ghz, tsc_ghz) = (self.limits.core_ghz, self.tsc_ghz);
         line!(
             out,
             "core {core_ghz:.2} GHz, clock of the measurement {tsc_ghz:.3} GHz, {pinned}"
         );
-        let Limits {
-            aes_bits,
-            aes_round_cycles,
-            clmul_cycles,
-            mix_64_cycles,
-            ..
-        } = self.limits;
-        if aes_bits > 0 {
-            let (aes, ghash) = (aes_round_cycles * 56.0, clmul_cycles * 16.0);
+        let limits = &self.limits;
+        if limits.aes_bits > 0 {
+            let (aes, ghash) = (limits.aes_round_cycles * 56.0, limits.clmul_cycles * 16.0);
             line!(
                 out,
-                "limits of the core, cycles for 64 octets: AES-256 {aes:.1} ({aes_bits}-bit \
-                 registers), GHASH {ghash:.1}, both at once {mix_64_cycles:.1}"
+                "limits of the core, cycles for 64 octets: AES-256 {aes:.1} ({}-bit registers), \
+                 GHASH {ghash:.1}, both at once {:.1}",
+                limits.aes_bits,
+                limits.mix_64_cycles
             );
         }
-        self.builds.iter().for_each(|build| line!(out, "{build}"));
-        self.absent
-            .iter()
-            .for_each(|absent| line!(out, "not measured: {absent}"));
+        for build in &self.builds {
+            line!(out, "{build}");
+        }
+        for absent in &self.absent {
+            line!(out, "not measured: {absent}");
+        }
         let Disturbance {
             rounds,
             disturbed,
@@ -132,9 +121,8 @@ fn cpu_model() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let fields = || text.lines().filter_map(|line| line.split_once(':'));
     let field = |name| {
-        fields()
-            .find(|(key, _)| key.trim() == name)
-            .map(|(_, value)| value.trim())
+        let (_, value) = fields().find(|(key, _)| key.trim() == name)?;
+        Some(value.trim())
     };
     let [family, model, stepping] =
         ["cpu family", "model", "stepping"].map(|name| field(name).unwrap_or_default());

@@ -15,7 +15,6 @@ use crate::stats::{Spread, percentile};
 const DISTURBED: f64 = 1.10;
 const FASTEST: f64 = 0.10;
 
-/// How quiet it was around one round.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sign {
     /// The slower of the two runs of the calibrator.
@@ -26,7 +25,6 @@ pub(crate) struct Sign {
     pub(crate) preempted: bool,
 }
 
-/// Watches the core during a round.
 pub(crate) struct Watch {
     clock: Clock,
     calibrator: Calibrator,
@@ -38,7 +36,6 @@ impl Watch {
         Self { clock, calibrator }
     }
 
-    /// Runs a round, and says how quiet it was.
     pub(crate) fn over<T>(&self, round: impl FnOnce() -> T) -> (T, Sign) {
         let switches = involuntary_switches();
         let before = self.calibrator.ns(&self.clock);
@@ -50,13 +47,6 @@ impl Watch {
             cycle_ns: cycle_ns(&self.clock),
         };
         (measured, sign)
-    }
-}
-
-impl Sign {
-    /// Whether to believe the round; `bound` is that of all rounds.
-    fn is_quiet(&self, bound: f64) -> bool {
-        !self.preempted && self.calibrator_ns <= bound
     }
 }
 
@@ -76,7 +66,7 @@ pub(crate) struct Round<S> {
     /// One for each core that worked.
     pub(crate) signs: Vec<Sign>,
     pub(crate) samples: Vec<(S, f64)>,
-    /// Frames lost, by the index of the arm.
+    /// Frames lost, by the index of the device.
     pub(crate) lost: Vec<u64>,
 }
 
@@ -102,7 +92,8 @@ impl<'a, S: PartialEq> Quiet<'a, S> {
         let bounds: Vec<f64> = (0..=cores_max.unwrap_or(0)).map(bound_of).collect();
         let is_quiet = |round: &Round<S>| {
             let bound = bounds[round.signs.len()];
-            round.signs.iter().all(|sign| sign.is_quiet(bound))
+            let is_quiet = |sign: &Sign| !sign.preempted && sign.calibrator_ns <= bound;
+            round.signs.iter().all(is_quiet)
         };
         let (mut chosen, mut cells_without_quiet) = (Vec::new(), 0);
         for cell in 0..cells {
@@ -121,13 +112,10 @@ impl<'a, S: PartialEq> Quiet<'a, S> {
             preempted: count(&|round| round.signs.iter().any(|sign| sign.preempted)),
             cells_without_quiet,
         };
-        let clocked = rounds
-            .iter()
-            .filter(|round| is_quiet(round) || cells_without_quiet > 0);
-        let cycles = clocked
-            .flat_map(|round| &round.signs)
-            .map(|sign| sign.cycle_ns);
-        let cycle_ns = Spread::of(&cycles.collect::<Vec<_>>());
+        let clocked = rounds.iter();
+        let clocked = clocked.filter(|round| is_quiet(round) || cells_without_quiet > 0);
+        let signs = clocked.flat_map(|round| &round.signs);
+        let cycle_ns = Spread::of(&signs.map(|sign| sign.cycle_ns).collect::<Vec<_>>());
         Self {
             cells: chosen,
             disturbance,
@@ -143,10 +131,8 @@ impl<'a, S: PartialEq> Quiet<'a, S> {
     }
 }
 
-/// How quiet a whole run was.
 #[derive(Clone, Copy, Default, Debug, Serialize)]
 pub(crate) struct Disturbance {
-    /// All rounds.
     pub rounds: usize,
     /// Rounds left out: slow calibrator, or preempted.
     pub disturbed: usize,
@@ -158,7 +144,6 @@ pub(crate) struct Disturbance {
 }
 
 impl Disturbance {
-    /// More than a third of the rounds.
     pub(crate) fn is_much(&self) -> bool {
         3 * self.disturbed > self.rounds
     }

@@ -11,7 +11,7 @@ use super::machine::Machine;
 
 /// Options about the report.
 #[derive(Args, Clone, Debug)]
-pub struct ReportOptions {
+pub(crate) struct ReportOptions {
     /// JSON instead of tables
     #[arg(long)]
     pub json: bool,
@@ -33,14 +33,14 @@ impl ReportOptions {
         &self,
         machine: &Machine,
         rows: &[R],
-        text: impl FnOnce() -> String,
-        chart: impl FnOnce() -> Chart,
+        text: fn(&Machine, &[R]) -> String,
+        chart: fn(&Machine, &[R]) -> Chart,
     ) -> Result<String, Error> {
-        chart::write(self.svg.as_deref(), || chart().draw())?;
+        chart::write(self.svg.as_deref(), || chart(machine, rows).draw())?;
         if self.json {
             Ok(serde_json::to_string_pretty(&Document { machine, rows })? + "\n")
         } else {
-            Ok(text())
+            Ok(text(machine, rows))
         }
     }
 }

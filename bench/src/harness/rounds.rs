@@ -13,10 +13,8 @@ use crate::size::shuffle;
 /// luck, and one place would give everything the same luck for the whole run. A PN of 32 bits ends
 /// long after that.
 const SWEEPS_OF_A_PLACE: u32 = 16;
-/// Steps of a progress bar.
 const STEPS: u64 = 1000;
 
-/// When measuring ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Until {
     Seconds(u64),
@@ -25,7 +23,7 @@ pub(crate) enum Until {
 
 /// Options about when measuring ends.
 #[derive(Args, Clone, Copy, Debug)]
-pub struct UntilOptions {
+pub(crate) struct UntilOptions {
     /// How long to measure [default: 20 for crypto, 60 for pipeline]
     #[arg(long, conflicts_with = "rounds")]
     pub seconds: Option<u64>,
@@ -45,17 +43,25 @@ impl UntilOptions {
 
 /// A rig is measured in rounds.
 pub(crate) trait Rig {
-    /// The result of one round.
     type Round;
 
     /// The number of cells of the plan: a cell is a size with a burst, a port or a number of cores.
     fn cells(&self) -> usize;
 
-    /// Moves keys and frames to other places in memory.
-    fn relocate(&mut self, rng: &mut ChaCha8Rng) -> Result<(), Error>;
+    /// Moves keys and frames to other places in memory, if they stay between rounds.
+    fn relocate(&mut self, _rng: &mut ChaCha8Rng) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Measures everything that is compared in one cell, in random order.
     fn round(&mut self, cell: usize, rng: &mut ChaCha8Rng) -> Result<Self::Round, Error>;
+}
+
+/// The indices of `count` items in random order.
+pub(crate) fn order(count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    shuffle(&mut order, rng);
+    order
 }
 
 /// Measures until the end, with a progress bar on a terminal.
@@ -66,14 +72,12 @@ pub(crate) fn run<R: Rig>(
 ) -> Result<Vec<R::Round>, Error> {
     let (bar, start) = (bar(STEPS), Instant::now());
     let mut rounds = Vec::new();
-    let mut order: Vec<usize> = (0..rig.cells()).collect();
     for sweep in 1_u32.. {
         bar.set_message(format!("round {sweep}"));
         if sweep % SWEEPS_OF_A_PLACE == 0 {
             rig.relocate(rng)?;
         }
-        order.sort_unstable();
-        shuffle(&mut order, rng);
+        let order = order(rig.cells(), rng);
         let mut done = 0.0;
         for &cell in &order {
             rounds.push(rig.round(cell, rng)?);
@@ -91,7 +95,6 @@ pub(crate) fn run<R: Rig>(
     Ok(rounds)
 }
 
-/// A progress bar.
 pub(crate) fn bar(steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg}, {eta} left");
     ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

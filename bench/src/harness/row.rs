@@ -6,32 +6,27 @@ use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 
 use super::choice;
-use crate::device::Arm;
+use crate::device::Device;
 use crate::size::FrameSize;
 use crate::stats::Spread;
 
 /// Which way frames go through an encryptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Op {
-    /// Red to black.
     Protect,
-    /// Black to red.
     Validate,
     /// Through two encryptors, red to red.
     Both,
 }
 
-/// The traffic that was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Load {
-    /// Frames.
     Frames(FrameSize),
     /// One TCP connection of the kernel's.
     Tcp,
 }
 
 impl Load {
-    /// Octets of a frame, where all have the same.
     pub(crate) fn octets(self) -> Option<usize> {
         match self {
             Self::Frames(size) => size.octets(),
@@ -58,12 +53,12 @@ impl Serialize for Load {
     }
 }
 
-/// One arm under one load.
+/// One device under one load.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) bench: &'static str,
-    #[serde(serialize_with = "choice::serialize")]
-    pub(crate) arm: Arm,
+    #[serde(rename = "arm", serialize_with = "choice::serialize")]
+    pub(crate) device: Device,
     #[serde(serialize_with = "choice::serialize")]
     pub(crate) op: Op,
     pub(crate) port: String,
@@ -96,7 +91,6 @@ impl Row {
     }
 }
 
-/// Whether a target was met.
 pub(crate) fn met(met: bool) -> &'static str {
     if met { "met" } else { "MISSED" }
 }

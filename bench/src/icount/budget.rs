@@ -1,6 +1,8 @@
 //! The counts that are committed, and how new counts compare with them.
 
-use std::path::{Path, PathBuf};
+use core::fmt::Display;
+use std::path::Path;
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,52 +26,21 @@ pub struct Budget {
     pub callgrind: Counts,
 }
 
-/// Why the file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum BudgetError {
-    /// Reading or writing.
-    #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Its content.
-    #[error("{path}: {source}", path = path.display())]
-    Parse {
-        /// Which file.
-        path: PathBuf,
-        /// Where and what.
-        source: toml::de::Error,
-    },
-    /// A bug here.
-    #[error("cannot write TOML: {0}")]
-    Write(#[from] toml::ser::Error),
-}
-
 impl Budget {
     /// Reads the file.
-    pub fn read(path: &Path) -> Result<Self, BudgetError> {
-        let text = std::fs::read_to_string(path).map_err(|source| BudgetError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        toml::from_str(&text).map_err(|source| BudgetError::Parse {
-            path: path.to_owned(),
-            source,
-        })
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let wrong = |error: &dyn Display| io::Error::other(format!("{}: {error}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| wrong(&error))?;
+        toml::from_str(&text).map_err(|error| wrong(&error))
     }
 
     /// Writes the file.
-    pub fn write(&self, path: &Path) -> Result<(), BudgetError> {
+    pub fn write(&self, path: &Path) -> io::Result<()> {
         let head = "# Instructions for one frame of a burst, release build. scripts/icount checks\n\
                     # them, scripts/icount update rewrites them.\n";
-        let text = head.to_owned() + &toml::to_string(self)?;
-        std::fs::write(path, text).map_err(|source| BudgetError::Io {
-            path: path.to_owned(),
-            source,
-        })
+        let text = toml::to_string(self).map_err(io::Error::other)?;
+        let written = fs::write(path, head.to_owned() + &text);
+        written.map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
     }
 }
 

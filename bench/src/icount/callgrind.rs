@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::step::parse;
-use super::work::{Counter, Piece, Selection, measured, run};
+use super::work::{Piece, Selection, measured, run};
 use super::{CountError, Counts, per_frame};
 
 /// The function whose calls are counted, one dump each: [`measured`] by its full name, for
@@ -14,14 +14,10 @@ const MEASURED: &str = "qmacsec_bench::icount::work::measured";
 
 /// Does the work of the child.
 pub fn child(tell: &mut dyn FnMut(&Piece)) {
-    struct Calls<'a>(&'a mut dyn FnMut(&Piece));
-    impl Counter for Calls<'_> {
-        fn count(&mut self, piece: &Piece, work: &mut dyn FnMut()) {
-            (self.0)(piece);
-            measured(work);
-        }
-    }
-    run(Selection::Others, &mut Calls(tell));
+    run(Selection::Others, &mut |piece, work| {
+        tell(piece);
+        measured(work);
+    });
 }
 
 /// Runs `program` with `arguments` under valgrind, and counts. `folder` takes its files.
@@ -58,7 +54,6 @@ pub fn count(program: &Path, arguments: &[&str], folder: &Path) -> Result<Counts
     per_frame(&pieces, &instructions)
 }
 
-/// Instructions of one dump.
 pub(super) fn total(dump: &str) -> Option<u64> {
     let line = dump.lines().find_map(|line| line.strip_prefix("totals:"))?;
     line.split_whitespace().next()?.parse().ok()

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::work::{Counter, Piece, Selection, measured, run};
+use super::work::{Piece, Selection, measured, run};
 use super::{CountError, Counts, per_frame};
 
 /// A piece of work never takes more steps: the child would be in an endless loop.
@@ -18,20 +18,14 @@ const STEPS_MAX: u64 = 50_000_000;
 
 /// Does the work of the child: it asks to be traced, and stops before and after each piece of work.
 pub fn child(tell: &mut dyn FnMut(&Piece)) -> Result<(), CountError> {
-    struct Stops<'a>(&'a mut dyn FnMut(&Piece));
-    impl Counter for Stops<'_> {
-        fn count(&mut self, piece: &Piece, work: &mut dyn FnMut()) {
-            (self.0)(piece);
-            let before = raise(Signal::SIGSTOP);
-            measured(work);
-            let behind = raise(Signal::SIGSTOP);
-            before
-                .and(behind)
-                .expect("a process may send itself a signal");
-        }
-    }
     ptrace::traceme()?;
-    run(Selection::Vaes512, &mut Stops(tell));
+    run(Selection::Vaes512, &mut |piece, work| {
+        tell(piece);
+        let stop = || raise(Signal::SIGSTOP).expect("a process may send itself a signal");
+        stop();
+        measured(work);
+        stop();
+    });
     Ok(())
 }
 
@@ -109,7 +103,6 @@ pub fn tell(piece: &Piece) -> String {
     format!("{} {}\n", piece.frames, piece.name)
 }
 
-/// The pieces that the child named.
 pub(super) fn parse(said: &str) -> Result<Vec<Piece>, CountError> {
     let piece = |line: &str| {
         let (frames, name) = line.split_once(' ')?;

@@ -17,11 +17,9 @@ use crate::window::Window;
 /// stepping through them takes time.
 const BURSTS: [(usize, usize); 3] = [(64, 32), (256, 32), (1500, 8)];
 const KEY: [u8; 32] = [0x11; 32];
-/// SecTAGs written and read.
 const TAGS: usize = 32;
 const HEADROOM: usize = 64;
 const ROOM_LEN: usize = 2048;
-/// Destination and source address.
 const MACS_LEN: usize = 12;
 
 /// Separates the name of the engine from the work of the SecY.
@@ -47,15 +45,12 @@ pub enum Selection {
     Others,
 }
 
-/// Around each piece of work.
-pub trait Counter {
-    /// Does the work while instructions are counted.
-    fn count(&mut self, piece: &Piece, work: &mut dyn FnMut());
-}
+/// Counts the instructions of a piece of work, which it does.
+pub type Counter<'a> = &'a mut dyn FnMut(&Piece, &mut dyn FnMut());
 
 /// Does all pieces of the selection, always in the same order; the first does nothing. Each piece
 /// is done once before it is counted, so that work at the start of a program does not count.
-pub fn run(selection: Selection, counter: &mut dyn Counter) {
+pub fn run(selection: Selection, counter: Counter<'_>) {
     piece(counter, "nothing".to_owned(), 1, &mut || ());
     let (engines, under_secy): (&[Engine], Engine) = match selection {
         Selection::Vaes512 => (&[Engine::Vaes512], Engine::Vaes512),
@@ -74,12 +69,12 @@ pub fn run(selection: Selection, counter: &mut dyn Counter) {
     }
 }
 
-fn piece(counter: &mut dyn Counter, name: String, frames: usize, work: &mut dyn FnMut()) {
+fn piece(counter: Counter<'_>, name: String, frames: usize, work: &mut dyn FnMut()) {
     let frames = u32::try_from(frames).expect("a burst is small");
-    counter.count(&Piece { name, frames }, work);
+    counter(&Piece { name, frames }, work);
 }
 
-fn engine_alone(engine: Engine, size: usize, burst: usize, counter: &mut dyn Counter) {
+fn engine_alone(engine: Engine, size: usize, burst: usize, counter: Counter<'_>) {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut window = Window::new(vec![size; burst], &mut rng);
     let mut key = engine.expand(RawKey::Aes256(&KEY));
@@ -98,7 +93,7 @@ fn engine_alone(engine: Engine, size: usize, burst: usize, counter: &mut dyn Cou
     );
 }
 
-fn with_secy(engine: Engine, size: usize, burst: usize, counter: &mut dyn Counter) {
+fn with_secy(engine: Engine, size: usize, burst: usize, counter: Counter<'_>) {
     let suite = Suite::GcmAesXpn256;
     let sci = Sci::new(MacAddr([2, 0, 0, 0, 0, 1]), 1);
     let id = SaId {
@@ -149,7 +144,7 @@ fn with_secy(engine: Engine, size: usize, burst: usize, counter: &mut dyn Counte
     }
 }
 
-fn sectag(counter: &mut dyn Counter) {
+fn sectag(counter: Counter<'_>) {
     let mut octets = [8_u8; 128];
     let tag = SecTag {
         an: An::ZERO,

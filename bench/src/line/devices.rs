@@ -5,128 +5,129 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use gcm::Engine;
 use lab::patience::waited;
 use nix::unistd::gettid;
-use port::limits::CHUNKS;
-use port::packet::{Packet, PacketConfig};
-use port::xdp::{Share, Xdp, XdpConfig, XdpMode};
-use port::{Port, PortError};
-use wire::OVERHEAD_MAX;
+use port::Port;
 
-use super::PortKind;
 use super::testpmd::{self, Testpmd};
-use super::topology::{INTERFACES, Topology};
-use crate::device::{Arm, Connected};
-use crate::harness::cores::{core_time, stay_on};
+use crate::device::{Connected, Device};
+use crate::drops::Drops;
+use crate::harness::cores::{core_time, pin};
 use crate::harness::error::Error;
 use crate::keyed::{Direction, sci};
-use crate::vdev::Vdev;
+use crate::network::{INTERFACES, Network};
+use crate::ports::PortSetup;
 
 /// How long the kernel may take to report the carrier of a new cable.
 const CARRIER: Duration = Duration::from_secs(10);
-/// Polls between two looks at whether to end.
+/// Polls between two checks whether to end.
 const POLLS: usize = 64;
 
-/// The setup of both devices.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
-    pub(super) arm: Arm,
-    pub(super) port: PortKind,
+    pub(super) device: Device,
+    pub(super) port: PortSetup,
     pub(super) engine: Engine,
-    /// The core of the devices, and of the host that sends.
     pub(super) cores: [usize; 2],
 }
 
-/// Both devices, at work.
 pub(super) struct Running {
-    who: Who,
+    devices: Devices,
     /// The system's account of their thread.
     schedstat: PathBuf,
 }
 
-enum Who {
+enum Devices {
     Ours {
         stop: Arc<AtomicBool>,
-        ended: Receiver<Dropped>,
+        thread: JoinHandle<Drops>,
     },
     Testpmd(Testpmd),
 }
 
-/// Frames that the devices dropped, by the names of the counters.
-pub(super) type Dropped = Vec<(String, u64)>;
-
 impl Running {
-    /// Opens the ports and starts.
-    pub(super) fn start(topology: &Topology, setup: Setup) -> Result<Self, Error> {
-        if let (Arm::Testpmd, Some(driver)) = (setup.arm, testpmd::driver(setup.port)) {
-            let testpmd = Testpmd::start(topology, driver, setup.cores)?;
+    pub(super) fn start(network: &Network, setup: Setup) -> Result<Self, Error> {
+        if let (Device::Testpmd, Some(driver)) = (setup.device, testpmd::driver(setup.port)) {
+            let testpmd = Testpmd::start(network, driver, setup.cores)?;
             return Ok(Self {
                 schedstat: testpmd.schedstat.clone(),
-                who: Who::Testpmd(testpmd),
+                devices: Devices::Testpmd(testpmd),
             });
         }
         let stop = Arc::new(AtomicBool::new(false));
         let (ready, is_ready) = mpsc::sync_channel(1);
-        let (end, ended) = mpsc::sync_channel(1);
-        let (asked, red_mtu) = (Arc::clone(&stop), topology.red_mtu);
-        let open = move || stay_on(setup.cores[0]).and_then(|()| open(setup, red_mtu));
+        let (stopped, red_mtu) = (Arc::clone(&stop), network.red_mtu);
+        let open = move || {
+            pin(setup.cores[0])
+                .map_err(Error::from)
+                .and_then(|()| open(setup, red_mtu))
+        };
         let body = move || match open() {
             Ok(mut devices) => {
-                if ready.send(Ok(gettid().as_raw())).is_ok() {
-                    let dropped = work(&mut devices, &asked);
-                    drop(devices); // the next arm opens the same interfaces
-                    let _nobody_waits = end.send(dropped);
+                let _starter_gave_up = ready.send(Ok(gettid().as_raw()));
+                while !stopped.load(Ordering::Relaxed) {
+                    for _ in 0..POLLS {
+                        for device in &mut devices {
+                            device.poll();
+                        }
+                    }
                 }
+                let mut drops = Drops::new();
+                for device in &mut devices {
+                    crate::drops::merge(&mut drops, &device.drops());
+                }
+                drops
             }
-            Err(error) => drop(ready.send(Err(error))),
+            Err(error) => {
+                let _starter_gave_up = ready.send(Err(error));
+                Drops::new()
+            }
         };
-        // A thread of its own in that namespace: the namespace's thread goes on to take orders.
-        let spawn = move || {
-            std::thread::Builder::new()
-                .name("devices".to_owned())
-                .spawn(body)
-        };
-        topology.middle.run(spawn)??;
-        let thread = is_ready.recv().map_err(|_| Error::Died("devices"))??;
+        let named = thread::Builder::new().name("devices".to_owned());
+        let thread = network.middle.run(move || named.spawn(body))??;
+        let id = is_ready.recv().map_err(|_| Error::Died("devices"))??;
         Ok(Self {
-            who: Who::Ours { stop, ended },
-            schedstat: format!("/proc/self/task/{thread}/schedstat").into(),
+            devices: Devices::Ours { stop, thread },
+            schedstat: format!("/proc/self/task/{id}/schedstat").into(),
         })
     }
 
-    /// Time that the devices' thread has had its core.
     pub(super) fn core_time(&self) -> io::Result<Duration> {
         core_time(&self.schedstat)
     }
 
-    /// Stops them; the frames that they dropped, as far as they say.
-    pub(super) fn end(self) -> Result<Dropped, Error> {
-        match self.who {
-            Who::Ours { stop, ended } => {
+    /// Stops them. Returns the frames that they dropped; testpmd reports none.
+    pub(super) fn end(self) -> Result<Drops, Error> {
+        match self.devices {
+            Devices::Ours { stop, thread } => {
                 stop.store(true, Ordering::Relaxed);
-                ended.recv().map_err(|_| Error::Died("devices"))
+                thread.join().map_err(|_| Error::Died("devices"))
             }
-            Who::Testpmd(testpmd) => {
+            Devices::Testpmd(testpmd) => {
                 testpmd.end()?;
-                Ok(Dropped::new())
+                Ok(Drops::new())
             }
         }
     }
 }
 
 fn open(setup: Setup, red_mtu: usize) -> Result<[Connected; 2], Error> {
-    let how = setup.arm.protecting(setup.engine);
+    let how = setup.device.protecting(setup.engine);
     let directions = how.map(|how| [1, 2].map(|end| Direction::fresh(sci(end), how)));
     let one = |index: usize| -> Result<Connected, Error> {
-        let ports = ports(setup.port, INTERFACES[index], red_mtu)?;
+        let [red, black] = setup.port.pair(INTERFACES[index], red_mtu)?;
         let keys = directions
             .as_ref()
             .map(|both| [&both[index], &both[1 - index]]);
-        Ok(Connected::new(plugged_in(ports, CARRIER)?, keys)?)
+        Ok(Connected::new(
+            plugged_in([red()?, black()?], CARRIER)?,
+            keys,
+        )?)
     };
     Ok([one(0)?, one(1)?])
 }
@@ -137,55 +138,6 @@ fn plugged_in(ports: [Box<dyn Port>; 2], limit: Duration) -> Result<[Box<dyn Por
     let carriers = || ports.iter().all(|port| port.link_up());
     waited(limit, carriers).ok_or(Error::NoCarrier(limit))?;
     Ok(ports)
-}
-
-/// Red and black; AF_XDP ports share their memory, as in the program.
-fn ports(
-    kind: PortKind,
-    [red, black]: [&str; 2],
-    red_mtu: usize,
-) -> Result<[Box<dyn Port>; 2], PortError> {
-    let mtu = [red_mtu, red_mtu + OVERHEAD_MAX];
-    let packet = |ifname: &str, mtu_min| -> Result<Box<dyn Port>, PortError> {
-        Ok(Box::new(Packet::open(PacketConfig {
-            ifname: ifname.to_owned(),
-            mtu_min,
-            ..PacketConfig::default()
-        })?))
-    };
-    let xdp = |mode, share, ifname: &str, mtu_min| -> Result<Box<dyn Port>, PortError> {
-        Ok(Box::new(Xdp::open(XdpConfig {
-            ifname: ifname.to_owned(),
-            mtu_min,
-            mode,
-            share: Some(share),
-            tags_in_frames: true,
-            ..XdpConfig::default()
-        })?))
-    };
-    let vdevs = |driver: Vdev| Ok([driver.open(red, mtu[0])?, driver.open(black, mtu[1])?]);
-    let mode = match kind {
-        PortKind::Packet => return Ok([packet(red, mtu[0])?, packet(black, mtu[1])?]),
-        PortKind::Xdp => XdpMode::Auto,
-        PortKind::XdpNative => XdpMode::Native,
-        PortKind::XdpSkb => XdpMode::Skb,
-        PortKind::DpdkAfXdp => return vdevs(Vdev::AfXdp),
-        PortKind::DpdkAfPacket => return vdevs(Vdev::AfPacket),
-    };
-    let share = Share::new(CHUNKS, mtu[1])?;
-    Ok([
-        xdp(mode, share, red, mtu[0])?,
-        xdp(mode, share, black, mtu[1])?,
-    ])
-}
-
-fn work(devices: &mut [Connected; 2], stop: &AtomicBool) -> Dropped {
-    while !stop.load(Ordering::Relaxed) {
-        for _ in 0..POLLS {
-            devices.iter_mut().for_each(Connected::poll);
-        }
-    }
-    devices.iter_mut().flat_map(Connected::dropped).collect()
 }
 
 #[cfg(test)]

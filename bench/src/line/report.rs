@@ -1,22 +1,21 @@
 //! The rows as tables (T1, T5), targets and a chart.
 
+use super::DEVICES;
 use super::rows::LineRow;
-use super::{ARMS, PortKind};
-use crate::device::Arm;
+use crate::device::Device;
 use crate::harness::chart::{Chart, Panel};
 use crate::harness::choice::{each_once, name};
 use crate::harness::machine::Machine;
 use crate::harness::report::by_size;
 use crate::harness::row::{Load, Row, met};
-use crate::harness::table::Table;
-use crate::harness::text::{figure, line};
+use crate::harness::text::{Column, Table, figure, line};
+use crate::ports::PortSetup;
 use crate::size::FrameSize;
 
 /// Targets, in per cent of the no-op forwarders over AF_XDP: of their frame rate, and of their TCP.
 const FRAMES: f64 = 95.0;
 const TCP: f64 = 90.0;
 
-/// The whole report.
 pub(super) fn text(machine: &Machine, rows: &[LineRow]) -> String {
     let mut report = String::new();
     let out = &mut report;
@@ -36,57 +35,37 @@ pub(super) fn text(machine: &Machine, rows: &[LineRow]) -> String {
 }
 
 fn throughput(out: &mut String, rows: &[LineRow]) {
-    let mut table = Table::new(
-        3,
-        [
-            "size",
-            "port",
-            "arm",
-            "MRR_Mpps: median",
-            "min",
-            "max",
-            "Gbit/s",
-            "ns/frame",
-            "% of no-op",
-            "lost",
-            "of sent at half load",
-        ],
-    );
-    for of_load in rows.chunk_by(|a, b| (&a.row.port, a.row.size) == (&b.row.port, b.row.size)) {
-        for LineRow { row, sent, .. } in of_load {
-            table.row([
-                row.size.to_string(),
-                row.port.clone(),
-                name(&row.arm),
-                format!("{:.4}", row.mpps.median),
-                format!("{:.4}", row.mpps.min),
-                format!("{:.4}", row.mpps.max),
-                format!("{:.3}", row.gbit_s),
-                format!("{:.0}", row.ns()),
-                figure(row.percent_of_no_op, 1),
-                row.lost.to_string(),
-                sent.to_string(),
-            ]);
-        }
-        table.gap();
-    }
+    let columns: [Column<'_, LineRow>; 11] = [
+        ("size", &|row| row.row.size.to_string()),
+        ("port", &|row| row.row.port.clone()),
+        ("device", &|row| name(&row.row.device)),
+        ("MRR_Mpps: median", &|row| {
+            format!("{:.4}", row.row.mpps.median)
+        }),
+        ("min", &|row| format!("{:.4}", row.row.mpps.min)),
+        ("max", &|row| format!("{:.4}", row.row.mpps.max)),
+        ("Gbit/s", &|row| format!("{:.3}", row.row.gbit_s)),
+        ("ns/frame", &|row| format!("{:.0}", row.row.ns())),
+        ("% of no-op", &|row| figure(row.row.percent_of_no_op, 1)),
+        ("lost", &|row| row.row.lost.to_string()),
+        ("of sent at half load", &|row| row.sent.to_string()),
+    ];
+    let cell = |row: &LineRow| (row.row.port.clone(), row.row.size);
+    let table = Table::of(&columns, &rows.iter().collect::<Vec<_>>(), |a, b| {
+        cell(a) == cell(b)
+    });
     let title = "T1 THROUGHPUT of both devices on one core at full load \
                  (MRR; sizes and Gbit/s with FCS, of TCP its payload)";
     table.print(out, title);
 }
 
 fn drops(out: &mut String, rows: &[LineRow]) {
-    let mut table = Table::new(4, ["size", "port", "arm", "counter", "frames"]);
-    for LineRow { row, dropped, .. } in rows {
-        for (counter, frames) in dropped {
-            let (size, port) = (row.size.to_string(), row.port.clone());
-            table.row([
-                size,
-                port,
-                name(&row.arm),
-                counter.clone(),
-                frames.to_string(),
-            ]);
+    let mut table = Table::new(["size", "port", "device", "counter", "frames"]);
+    for LineRow { row, drops, .. } in rows {
+        for (counter, frames) in drops {
+            let (size, device) = (row.size.to_string(), name(&row.device));
+            let (port, counter) = (row.port.clone(), counter.clone());
+            table.row([size, port, device, counter, frames.to_string()]);
         }
     }
     let title =
@@ -94,12 +73,11 @@ fn drops(out: &mut String, rows: &[LineRow]) {
     table.print(out, title);
 }
 
-/// The targets, and what was measured.
 fn targets(out: &mut String, rows: &[LineRow]) {
-    let mut table = Table::new(2, ["port", "size", "% of no-op", "target", ""]);
-    let by_packet = [PortKind::Packet, PortKind::DpdkAfPacket].map(|port| name(&port));
+    let mut table = Table::new(["port", "size", "% of no-op", "target", ""]);
+    let by_packet = [PortSetup::Packet, PortSetup::DpdkAfPacket].map(|port| name(&port));
     let rows = rows.iter().map(|row| &row.row);
-    for row in rows.filter(|row| row.arm == Arm::Xpn256 && !by_packet.contains(&row.port)) {
+    for row in rows.filter(|row| row.device == Device::Xpn256 && !by_packet.contains(&row.port)) {
         let target = match row.size {
             Load::Frames(FrameSize::Octets(64 | 1518)) => FRAMES,
             Load::Tcp => TCP,
@@ -114,18 +92,17 @@ fn targets(out: &mut String, rows: &[LineRow]) {
     table.print(out, "TARGETS of xpn-256");
 }
 
-/// Gbit/s against frame size: the ports side by side, a line for each arm.
+/// Gbit/s against frame size: the ports side by side, a line for each device.
 pub(super) fn chart(machine: &Machine, rows: &[LineRow]) -> Chart {
     let rows = || rows.iter().map(|row| &row.row);
-    let panels = each_once(rows().map(|row| &row.port))
-        .into_iter()
-        .map(|port| {
-            let points = |arm: &Arm| {
-                let like = rows().filter(|row| (row.arm, &row.port) == (*arm, port));
-                (name(arm), like.filter_map(Row::point).collect())
-            };
-            Panel::of(format!("{port}, Gbit/s"), ARMS.iter().map(points))
-        });
+    let ports = each_once(rows().map(|row| &row.port)).into_iter();
+    let panels = ports.map(|port| {
+        let points = |device: &Device| {
+            let like = rows().filter(|row| (row.device, &row.port) == (*device, port));
+            (name(device), like.filter_map(Row::point).collect())
+        };
+        Panel::of(format!("{port}, Gbit/s"), DEVICES.iter().map(points))
+    });
     let title = "Two devices on one core between two hosts, veth (KIND=LAB)".to_owned();
     by_size(title, machine, "a frame, with FCS", panels)
 }

@@ -2,14 +2,13 @@
 
 use serde::Serialize;
 
-use super::PortKind;
-use super::devices::Dropped;
-use crate::device::Arm;
+use crate::device::Device;
+use crate::drops::{Drops, merge};
 use crate::harness::choice::name;
 use crate::harness::row::{Load, Op, Row};
+use crate::ports::PortSetup;
 use crate::stats::Spread;
 
-/// The figures of one arm in one round.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     /// The devices had their core nearly all the time.
@@ -21,7 +20,7 @@ pub(super) struct Sample {
     pub(super) lost: u64,
     pub(super) sent: u64,
     /// Frames that the devices dropped, at every load.
-    pub(super) dropped: Dropped,
+    pub(super) drops: Drops,
 }
 
 /// A row of the JSON, and more for the tables.
@@ -35,48 +34,42 @@ pub(super) struct LineRow {
     /// Rounds in which the devices had to share their core.
     #[serde(skip)]
     pub(super) disturbed: usize,
-    /// Frames sent at half load.
     #[serde(skip)]
     pub(super) sent: u64,
     /// Frames that the devices dropped, in all rounds and at every load.
     #[serde(skip)]
-    pub(super) dropped: Dropped,
+    pub(super) drops: Drops,
 }
 
 impl LineRow {
-    /// From one sample of each round; `None` without any.
     pub(super) fn of(
-        arm: Arm,
-        port: PortKind,
+        device: Device,
+        port: PortSetup,
         load: Load,
-        samples: &[Sample],
-        no_op: Option<&[Sample]>,
+        samples: &[&Sample],
+        no_op: &[&Sample],
     ) -> Option<Self> {
         // Where all samples are disturbed, all count.
         let any_quiet = samples.iter().any(|sample| sample.quiet);
         let counts = |sample: &Sample| sample.quiet || !any_quiet;
         let spread = |figure: fn(&Sample) -> f64| {
             let chosen = samples.iter().filter(|sample| counts(sample));
-            Spread::of(&chosen.map(figure).collect::<Vec<_>>())
+            Spread::of(&chosen.map(|sample| figure(sample)).collect::<Vec<_>>())
         };
-        // The arms of a round are measured next to each other: what slows one slows the other.
-        let ratios = |no_op: &[Sample]| {
-            let pairs = samples.iter().zip(no_op);
-            let pairs = pairs.filter(|(sample, no_op)| counts(sample) && no_op.gbit_s > 0.0);
-            let ratios = pairs.map(|(sample, no_op)| 100.0 * sample.gbit_s / no_op.gbit_s);
-            Spread::of(&ratios.collect::<Vec<_>>()).map(|ratios| ratios.median)
-        };
-        let mut dropped = Dropped::new();
-        for (name, frames) in samples.iter().flat_map(|sample| &sample.dropped) {
-            match dropped.iter_mut().find(|(known, _)| known == name) {
-                Some((_, sum)) => *sum += frames,
-                None => dropped.push((name.clone(), *frames)),
-            }
+        // The devices of a round are measured next to each other: what slows one slows the other.
+        let pairs = samples.iter().zip(no_op);
+        let pairs = pairs.filter(|(sample, no_op)| counts(sample) && no_op.gbit_s > 0.0);
+        let ratios = pairs.map(|(sample, no_op)| 100.0 * sample.gbit_s / no_op.gbit_s);
+        let ratios = Spread::of(&ratios.collect::<Vec<_>>());
+        let mut drops = Drops::new();
+        for sample in samples {
+            merge(&mut drops, &sample.drops);
         }
+        drops.retain(|_, frames| *frames > 0);
         Some(Self {
             row: Row {
                 bench: "line",
-                arm,
+                device,
                 op: Op::Both,
                 port: name(&port),
                 size: load,
@@ -84,12 +77,12 @@ impl LineRow {
                 mpps: spread(|sample| sample.mpps)?,
                 gbit_s: spread(|sample| sample.gbit_s)?.median,
                 lost: samples.iter().map(|sample| sample.lost).sum(),
-                percent_of_no_op: no_op.and_then(ratios),
+                percent_of_no_op: ratios.map(|ratios| ratios.median),
             },
             rounds: samples.len(),
             disturbed: samples.iter().filter(|sample| !sample.quiet).count(),
             sent: samples.iter().map(|sample| sample.sent).sum(),
-            dropped,
+            drops,
         })
     }
 }

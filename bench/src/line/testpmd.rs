@@ -8,27 +8,24 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::PortKind;
-use super::topology::{INTERFACES, Topology};
 use crate::harness::cores::core_time;
 use crate::harness::error::Error;
+use crate::network::{INTERFACES, Network};
+use crate::ports::PortSetup;
 use crate::vdev::Vdev;
 
 const PROGRAM: &str = "dpdk-testpmd";
-/// The thread that forwards.
 const FORWARDING: &str = "rte-worker-";
 /// Time until it forwards, on a busy machine, and time between two looks.
 const START: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A thread that has had its core for this long since the look before polls; before that it waits.
 const POLLING: Duration = Duration::from_millis(10);
-/// Time until it has ended by itself.
 const END: Duration = Duration::from_secs(5);
 
 /// Running; killed when dropped.
 pub(super) struct Testpmd {
     process: Child,
-    /// The account of its forwarding thread.
     pub(super) schedstat: PathBuf,
 }
 
@@ -46,18 +43,18 @@ pub(super) fn absent() -> Option<String> {
 }
 
 /// Its driver for ports of this kind, or for ports that go the same way into the kernel.
-pub(super) fn driver(port: PortKind) -> Option<Vdev> {
+pub(super) fn driver(port: PortSetup) -> Option<Vdev> {
     match port {
-        PortKind::Packet | PortKind::DpdkAfPacket => Some(Vdev::AfPacket),
-        PortKind::Xdp | PortKind::DpdkAfXdp => Some(Vdev::AfXdp),
-        PortKind::XdpNative | PortKind::XdpSkb => None,
+        PortSetup::Packet | PortSetup::DpdkAfPacket => Some(Vdev::AfPacket),
+        PortSetup::Xdp | PortSetup::DpdkAfXdp => Some(Vdev::AfXdp),
+        _ => None,
     }
 }
 
 impl Testpmd {
     /// Starts it in the middle; `host` is the core of everything but forwarding.
     pub(super) fn start(
-        topology: &Topology,
+        network: &Network,
         driver: Vdev,
         [core, host]: [usize; 2],
     ) -> Result<Self, Error> {
@@ -70,7 +67,7 @@ impl Testpmd {
                 std::process::id()
             ));
         for interface in INTERFACES.as_flattened() {
-            let device = driver.devargs(interface, topology.red_mtu);
+            let device = driver.devargs(interface, network.red_mtu);
             command.arg(format!("--vdev={device}"));
         }
         // Ports are paired in the order in which they are named: red and black of each box.
@@ -89,7 +86,7 @@ impl Testpmd {
             .stdin(Stdio::piped()) // it ends with its input
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let process = topology.middle.run(move || command.spawn())??;
+        let process = network.middle.run(move || command.spawn())??;
         let mut testpmd = Self {
             process,
             schedstat: PathBuf::new(),
@@ -134,7 +131,7 @@ impl Testpmd {
         Ok(None)
     }
 
-    /// Ends it: the next arm needs its interfaces.
+    /// Ends it: the next device needs its interfaces.
     pub(super) fn end(mut self) -> io::Result<()> {
         drop(self.process.stdin.take());
         let deadline = Instant::now() + END;

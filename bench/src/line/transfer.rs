@@ -4,32 +4,21 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::topology::{HOSTS, LAN, Topology, received};
+use crate::network::{HOSTS, Network};
 
-/// Octets of a write and of a read.
 const CHUNK: usize = 128 << 10;
 /// How long a connection may take to be made, or a read without an octet.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PORT: u16 = 7;
 
-/// The octets and frames that came through.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Transferred {
-    pub(super) octets: u64,
-    /// Frames that arrived at the right host.
-    pub(super) frames: u64,
-    pub(super) took: Duration,
-}
-
-/// Transfers for `time`. Each host's side is a thread in its namespace.
-pub(super) fn run(topology: &Topology, time: Duration) -> io::Result<Transferred> {
-    let listener = topology
-        .right
-        .run(|| TcpListener::bind((HOSTS[1], PORT)))??;
-    let before = topology.right.run(|| received(LAN))??;
+/// Transfers for `time`, with each host's socket in its namespace. Returns the octets that came
+/// through, and the time that they took.
+pub(super) fn run(network: &Network, time: Duration) -> io::Result<(u64, Duration)> {
+    let to = SocketAddr::from((HOSTS[1], PORT));
+    let listener = network.right.run(move || TcpListener::bind(to))??;
     let receiver = std::thread::spawn(move || receive(&listener));
-    let connect = || TcpStream::connect_timeout(&SocketAddr::from((HOSTS[1], PORT)), PATIENCE);
-    let mut stream = topology.left.run(connect)??;
+    let connect = move || TcpStream::connect_timeout(&to, PATIENCE);
+    let mut stream = network.left.run(connect)??;
     stream.set_write_timeout(Some(PATIENCE))?;
     let chunk = vec![0x5a; CHUNK];
     let start = Instant::now();
@@ -37,23 +26,15 @@ pub(super) fn run(topology: &Topology, time: Duration) -> io::Result<Transferred
         stream.write_all(&chunk)?;
     }
     drop(stream);
-    let (octets, took) = receiver
-        .join()
-        .map_err(|_| io::Error::other("the receiving thread died"))??;
-    let frames = topology.right.run(|| received(LAN))?? - before;
-    Ok(Transferred {
-        octets,
-        frames,
-        took,
-    })
+    let received = receiver.join();
+    received.map_err(|_| io::Error::other("the receiving thread died"))?
 }
 
 fn receive(listener: &TcpListener) -> io::Result<(u64, Duration)> {
     let (mut stream, _) = listener.accept()?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut chunk = vec![0; CHUNK];
-    let start = Instant::now();
-    let mut octets = 0;
+    let (start, mut octets) = (Instant::now(), 0);
     loop {
         match stream.read(&mut chunk)? {
             0 => return Ok((octets, start.elapsed())),

@@ -47,7 +47,6 @@ impl FrameSet {
         Ok(set)
     }
 
-    /// Frames of a full set.
     pub(super) fn count(&self) -> usize {
         self.lens.len()
     }
@@ -63,7 +62,6 @@ impl FrameSet {
         }
     }
 
-    /// Frames that are lost or changed.
     pub(super) fn lost(&self) -> u64 {
         let whole = self.frames.iter().zip(&self.lens);
         let whole = whole.filter(|(frame, len)| *frame.bytes() == self.plain[..**len]);

@@ -10,7 +10,6 @@ use std::rc::Rc;
 use port::limits::MTU_MAX;
 use port::{Burst, Frame, Port, PortCounters};
 
-/// Frames in order.
 pub(super) type Frames = VecDeque<Frame>;
 
 /// Frames between a port and the testbed.
@@ -24,7 +23,6 @@ impl Queue {
     }
 }
 
-/// A port between two queues.
 pub(super) struct NullPort {
     rx: Queue,
     tx: Queue,

@@ -1,13 +1,12 @@
 //! The rows as a table (T1), targets and a chart.
 
-use crate::device::Arm;
+use crate::device::Device;
 use crate::harness::chart::{Chart, Panel};
 use crate::harness::choice::{each_once, name};
 use crate::harness::machine::Machine;
 use crate::harness::report::by_size;
 use crate::harness::row::{Load, Op, Row, met};
-use crate::harness::table::Table;
-use crate::harness::text::figure;
+use crate::harness::text::{Column, Table, figure};
 use crate::size::FrameSize;
 
 use super::core_thread::OPS;
@@ -21,7 +20,6 @@ const CRYPTO: (usize, f64) = (512, 80.0);
 /// The target of two cores, as a multiple of one.
 const TWO_CORES: f64 = 1.9;
 
-/// The whole report.
 pub(super) fn text(machine: &Machine, rows: &[Row]) -> String {
     let mut out = String::new();
     machine.head(&mut out, "Worker between null ports");
@@ -34,59 +32,41 @@ pub(super) fn text(machine: &Machine, rows: &[Row]) -> String {
     out
 }
 
-fn find(rows: &[Row], key: (Arm, Op, Load, usize)) -> Option<&Row> {
+fn find(rows: &[Row], key: (Device, Op, Load, usize)) -> Option<&Row> {
     rows.iter()
-        .find(|row| (row.arm, row.op, row.size, row.cores) == key)
+        .find(|row| (row.device, row.op, row.size, row.cores) == key)
 }
 
 /// Share of the engine alone in the time; `None` where it was not measured.
 fn percent_crypto(row: &Row, rows: &[Row]) -> Option<f64> {
-    let engine = find(rows, (Arm::Engine, row.op, row.size, row.cores))?;
-    let encrypts = matches!(row.arm, Arm::GcmAes256 | Arm::Xpn256);
+    let engine = find(rows, (Device::Engine, row.op, row.size, row.cores))?;
+    let encrypts = matches!(row.device, Device::GcmAes256 | Device::Xpn256);
     encrypts.then_some(100.0 * engine.ns() / row.ns())
 }
 
 fn throughput(out: &mut String, machine: &Machine, rows: &[Row], op: Op, cores: usize) {
-    let mut table = Table::new(
-        2,
-        [
-            "size",
-            "arm",
-            "Mpps: median",
-            "min",
-            "max",
-            "Gbit/s",
-            "Gbit/s/core",
-            "ns/frame",
-            "cycles/frame",
-            "% of no-op",
-            "crypto %",
-            "lost",
-        ],
-    );
-    let shown: Vec<_> = rows
-        .iter()
-        .filter(|row| (row.op, row.cores) == (op, cores))
-        .collect();
-    for of_size in shown.chunk_by(|a, b| a.size == b.size) {
-        for row in of_size {
-            table.row([
-                row.size.to_string(),
-                name(&row.arm),
-                format!("{:.2}", row.mpps.median),
-                format!("{:.2}", row.mpps.min),
-                format!("{:.2}", row.mpps.max),
-                format!("{:.2}", row.gbit_s),
-                format!("{:.2}", row.gbit_s / cores as f64),
-                format!("{:.1}", row.ns()),
-                format!("{:.1}", row.ns() * machine.limits.core_ghz),
-                figure(row.percent_of_no_op, 1),
-                figure(percent_crypto(row, rows), 1),
-                row.lost.to_string(),
-            ]);
-        }
-        table.gap();
-    }
+    let columns: [Column<'_, Row>; 12] = [
+        ("size", &|row| row.size.to_string()),
+        ("device", &|row| name(&row.device)),
+        ("Mpps: median", &|row| format!("{:.2}", row.mpps.median)),
+        ("min", &|row| format!("{:.2}", row.mpps.min)),
+        ("max", &|row| format!("{:.2}", row.mpps.max)),
+        ("Gbit/s", &|row| format!("{:.2}", row.gbit_s)),
+        ("Gbit/s/core", &|row| {
+            format!("{:.2}", row.gbit_s / cores as f64)
+        }),
+        ("ns/frame", &|row| format!("{:.1}", row.ns())),
+        ("cycles/frame", &|row| {
+            format!("{:.1}", row.ns() * machine.limits.core_ghz)
+        }),
+        ("% of no-op", &|row| figure(row.percent_of_no_op, 1)),
+        ("crypto %", &|row| figure(percent_crypto(row, rows), 1)),
+        ("lost", &|row| row.lost.to_string()),
+    ];
+    let shown = rows.iter().filter(|row| (row.op, row.cores) == (op, cores));
+    let table = Table::of(&columns, &shown.collect::<Vec<_>>(), |a, b| {
+        a.size == b.size
+    });
     let op = name(&op);
     let title = format!(
         "T1 THROUGHPUT {op} cores {cores} (sizes and Gbit/s with FCS; ns and cycles of one core)"
@@ -94,9 +74,8 @@ fn throughput(out: &mut String, machine: &Machine, rows: &[Row], op: Op, cores: 
     table.print(out, &title);
 }
 
-/// The targets, and what was measured.
 fn targets(out: &mut String, rows: &[Row]) {
-    let mut table = Table::new(2, ["", "size", "measured", "target", "", ""]);
+    let mut table = Table::new(["", "size", "measured", "target", "", ""]);
     for op in OPS {
         let mut target = |size: Load, decimals, have: f64, target: f64, unit: &str| {
             table.row([
@@ -108,7 +87,7 @@ fn targets(out: &mut String, rows: &[Row]) {
                 met(have >= target).to_owned(),
             ]);
         };
-        let on_one = |size| find(rows, (Arm::Xpn256, op, size, 1));
+        let on_one = |size| find(rows, (Device::Xpn256, op, size, 1));
         let frames = |size| on_one(Load::Frames(size));
         if let Some(row) = frames(MPPS.0) {
             target(row.size, 1, row.mpps.median, MPPS.1, "Mpps");
@@ -120,7 +99,7 @@ fn targets(out: &mut String, rows: &[Row]) {
         }
         let ours = rows
             .iter()
-            .filter(|row| (row.arm, row.op) == (Arm::Xpn256, op));
+            .filter(|row| (row.device, row.op) == (Device::Xpn256, op));
         for row in ours.clone().filter(|row| row.cores == 1) {
             let is_long = row.size.octets().is_some_and(|size| size >= CRYPTO.0);
             if let Some(have) = percent_crypto(row, rows).filter(|_| is_long) {
@@ -142,17 +121,17 @@ fn targets(out: &mut String, rows: &[Row]) {
 pub(super) fn chart(machine: &Machine, rows: &[Row]) -> Chart {
     let cores = rows.iter().map(|row| row.cores).min().unwrap_or(1);
     let panels = OPS.map(|op| {
-        let points = |arm: &Arm| {
-            let key = (*arm, op, cores);
+        let points = |device: &Device| {
+            let key = (*device, op, cores);
             let like = rows
                 .iter()
-                .filter(|row| (row.arm, row.op, row.cores) == key);
-            let like = like.filter(|row| row.arm != Arm::NoOp);
-            (name(arm), like.filter_map(Row::point).collect())
+                .filter(|row| (row.device, row.op, row.cores) == key);
+            let like = like.filter(|row| row.device != Device::NoOp);
+            (name(device), like.filter_map(Row::point).collect())
         };
         Panel::of(
             format!("{}, Gbit/s", name(&op)),
-            super::ARMS.iter().map(points),
+            super::DEVICES.iter().map(points),
         )
     });
     let title = format!("Worker between null ports, cores: {cores}");

@@ -1,4 +1,4 @@
-//! Rounds: all arms, one after the other, take the frames of one size out and back, on one core
+//! Rounds: all devices, one after the other, take the frames of one size out and back, on one core
 //! or on several at the same time.
 
 use std::sync::Arc;
@@ -7,26 +7,24 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
 use super::Plan;
-use super::core_thread::{Answer, Barrier, CoreThread, OPS, Order, PASSES, Workload};
+use super::core_thread::{Answer, Barrier, CoreThread, DIED, OPS, PASSES, Workload};
 use crate::cpu::Clock;
-use crate::device::Arm;
+use crate::device::Device;
 use crate::harness::error::Error;
 use crate::harness::quiet::{Quiet, Round};
-use crate::harness::rounds::Rig;
+use crate::harness::rounds::{Rig, order};
 use crate::harness::row::{Load, Op, Row};
-use crate::size::{FrameSize, shuffle};
+use crate::size::FrameSize;
 
-/// The frame rate of one arm, by its index, one way.
+/// The frame rate of one device, by its index, one way.
 pub(super) type Series = (usize, Op);
 
-/// The cores and what they measure.
 pub(super) struct PipelineRig {
     threads: Vec<CoreThread>,
-    arms: Vec<Arm>,
+    devices: Vec<Device>,
     pub(super) cells: Vec<Cell>,
 }
 
-/// One size on a number of cores.
 #[derive(Clone, Copy)]
 pub(super) struct Cell {
     size_index: usize,
@@ -35,11 +33,10 @@ pub(super) struct Cell {
 }
 
 impl PipelineRig {
-    /// Starts a thread on each core that is needed.
     pub(super) fn start(plan: &Plan, clock: Clock, rng: &mut ChaCha8Rng) -> Result<Self, Error> {
         let workload = Workload {
             sizes: plan.sizes.clone(),
-            arms: plan.arms.clone(),
+            devices: plan.devices.clone(),
             engine: plan.engine,
             clock,
         };
@@ -57,19 +54,17 @@ impl PipelineRig {
         };
         Ok(Self {
             threads,
-            arms: plan.arms.clone(),
+            devices: plan.devices.clone(),
             cells: plan.counts.iter().flat_map(of_count).collect(),
         })
     }
 
-    /// Ends the threads.
     pub(super) fn end(self) -> Result<(), Error> {
         self.threads.into_iter().try_for_each(CoreThread::end)
     }
 
-    /// Rows in the order of the plan.
     pub(super) fn rows(&self, rounds: &[Round<Series>], quiet: &Quiet<'_, Series>) -> Vec<Row> {
-        rows(&self.arms, &self.cells, rounds, quiet)
+        rows(&self.devices, &self.cells, rounds, quiet)
     }
 }
 
@@ -81,41 +76,40 @@ impl Rig for PipelineRig {
     }
 
     fn relocate(&mut self, rng: &mut ChaCha8Rng) -> Result<(), Error> {
-        self.threads.iter().try_for_each(|thread| {
+        for thread in &self.threads {
             let seed = rng.next_u64();
-            thread.send(Order::Relocate { seed })
-        })
+            let built = thread.order(move |core| core.build(seed))?;
+            built.recv().map_err(|_| DIED)??;
+        }
+        Ok(())
     }
 
-    fn round(&mut self, index: usize, rng: &mut ChaCha8Rng) -> Result<Round<Series>, Error> {
-        let cell = self.cells[index];
-        let mut arms: Vec<usize> = (0..self.arms.len()).collect();
-        shuffle(&mut arms, rng);
+    fn round(&mut self, cell_index: usize, rng: &mut ChaCha8Rng) -> Result<Round<Series>, Error> {
+        let cell = self.cells[cell_index];
+        let devices = order(self.devices.len(), rng);
         let barrier = Barrier::new(cell.cores);
-        let threads = &self.threads[..cell.cores];
-        for thread in threads {
-            thread.send(Order::Round {
-                size: cell.size_index,
-                arms: arms.clone(),
-                barrier: Arc::clone(&barrier),
-            })?;
-        }
+        let start = |thread: &CoreThread| {
+            let (devices, barrier) = (devices.clone(), Arc::clone(&barrier));
+            thread.order(move |core| core.round(cell.size_index, &devices, &barrier))
+        };
+        let answers: Result<Vec<_>, _> = self.threads[..cell.cores].iter().map(start).collect();
+        let answers = answers?;
         drop(barrier); // only the cores hold it
-        let answers = threads.iter().map(CoreThread::answer);
-        let answers: Vec<Answer> = answers.collect::<Result<_, _>>()?;
-        let mut lost = vec![0; self.arms.len()];
-        let mut samples = Vec::with_capacity(arms.len() * OPS.len() * PASSES);
-        for (place, &arm) in arms.iter().enumerate() {
-            lost[arm] = answers.iter().map(|answer| answer.lost[place]).sum();
+        let answers = answers.into_iter().map(|answer| answer.recv());
+        let answers: Vec<Answer> = answers.collect::<Result<_, _>>().map_err(|_| DIED)?;
+        let mut lost = vec![0; self.devices.len()];
+        let mut samples = Vec::with_capacity(devices.len() * OPS.len() * PASSES);
+        for (place, &device) in devices.iter().enumerate() {
+            lost[device] = answers.iter().map(|answer| answer.lost[place]).sum();
             for (op_index, op) in OPS.into_iter().enumerate() {
                 for pass in 0..PASSES {
                     let mpps = |answer: &Answer| 1e3 / answer.times[place][op_index][pass];
-                    samples.push(((arm, op), answers.iter().map(mpps).sum()));
+                    samples.push(((device, op), answers.iter().map(mpps).sum()));
                 }
             }
         }
         Ok(Round {
-            cell: index,
+            cell: cell_index,
             signs: answers.into_iter().map(|answer| answer.sign).collect(),
             samples,
             lost,
@@ -124,24 +118,24 @@ impl Rig for PipelineRig {
 }
 
 fn rows(
-    arms: &[Arm],
+    devices: &[Device],
     cells: &[Cell],
     rounds: &[Round<Series>],
     quiet: &Quiet<'_, Series>,
 ) -> Vec<Row> {
     let mut rows = Vec::new();
     for (index, cell) in cells.iter().enumerate() {
-        let no_op = arms.iter().position(|arm| *arm == Arm::NoOp);
-        for (arm_index, &arm) in arms.iter().enumerate() {
+        let no_op = devices.iter().position(|device| *device == Device::NoOp);
+        for (device_index, &device) in devices.iter().enumerate() {
             // Losses of disturbed rounds are losses, too.
             let of_cell = rounds.iter().filter(|round| round.cell == index);
-            let lost = of_cell.map(|round| round.lost[arm_index]).sum();
+            let lost = of_cell.map(|round| round.lost[device_index]).sum();
             for op in OPS {
                 let no_op = no_op.and_then(|no_op| quiet.spread(index, (no_op, op)));
-                let mpps = quiet.spread(index, (arm_index, op));
+                let mpps = quiet.spread(index, (device_index, op));
                 rows.extend(mpps.map(|mpps| Row {
                     bench: "pipeline",
-                    arm,
+                    device,
                     op,
                     port: "null".to_owned(),
                     size: Load::Frames(cell.size),

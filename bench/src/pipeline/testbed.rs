@@ -8,12 +8,11 @@ use wire::{MACS_LEN, SECTAG_LEN_MAX};
 
 use super::null_port::{Frames, NullPort, Queue};
 use crate::cpu::Clock;
-use crate::device::{Arm, Connected};
+use crate::device::{Connected, Device};
 use crate::harness::row::Op;
 use crate::keyed::{Direction, sci};
 use crate::window::nonce;
 
-/// One arm, ready to measure.
 pub(super) trait Testbed {
     /// Takes all frames through; ns of the whole set. To validate takes frames just protected. A
     /// frame that is not in `frames` afterwards was dropped.
@@ -28,10 +27,10 @@ pub(super) struct NullTestbed {
 }
 
 impl NullTestbed {
-    pub(super) fn new(arm: Arm, engine: Engine) -> std::io::Result<Self> {
+    pub(super) fn new(device: Device, engine: Engine) -> std::io::Result<Self> {
         let [red, black] = [(); 2].map(|()| [Queue::default(), Queue::default()]);
         let ports = [NullPort::boxed(&red), NullPort::boxed(&black)];
-        let direction = arm.protecting(engine);
+        let direction = device.protecting(engine);
         let direction = direction.map(|how| Direction::fresh(sci(1), how));
         let keys = direction.as_ref().map(|direction| [direction; 2]);
         let device = Connected::new(ports, keys)?;
@@ -42,34 +41,23 @@ impl NullTestbed {
 impl Testbed for NullTestbed {
     fn pass(&mut self, op: Op, clock: &Clock, frames: &mut Frames) -> f64 {
         let ([red_in, red_out], [black_in, black_out]) = (&self.red, &self.black);
-        let way = match op {
+        let [from, to] = match op {
             Op::Protect => [red_in, black_out],
             _ => [black_in, red_out],
         };
-        match &mut self.device {
-            Connected::Forwarder(forwarder) => one_way(clock, frames, way, || forwarder.poll()),
-            Connected::Encryptor(keyed) => one_way(clock, frames, way, || {
-                keyed.worker.poll();
-            }),
-        }
+        let bursts = frames.len().div_ceil(BURST_MAX);
+        // An empty queue of the right size: nothing grows while the clock runs.
+        to.swap(&mut VecDeque::with_capacity(frames.len()));
+        from.swap(frames);
+        let ns = clock.ns(|| {
+            for _ in 0..bursts {
+                self.device.poll();
+            }
+        });
+        frames.clear(); // what lay in the queue before: nothing
+        to.swap(frames);
+        ns
     }
-}
-
-/// Polls as often as there are bursts.
-fn one_way(
-    clock: &Clock,
-    frames: &mut Frames,
-    [from, to]: [&Queue; 2],
-    mut poll: impl FnMut(),
-) -> f64 {
-    let bursts = frames.len().div_ceil(BURST_MAX);
-    // An empty queue of the right size: nothing grows while the clock runs.
-    to.swap(&mut VecDeque::with_capacity(frames.len()));
-    from.swap(frames);
-    let ns = clock.ns(|| (0..bursts).for_each(|_| poll()));
-    frames.clear(); // what lay in the queue before: nothing
-    to.swap(frames);
-    ns
 }
 
 /// The engine alone, over the same buffers: the share of crypto in the time of the pipeline.

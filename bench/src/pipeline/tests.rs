@@ -15,8 +15,8 @@ fn a_run_gives_the_promised_json_and_loses_nothing() {
     assert!(document["machine"]["core_ghz"].as_f64().unwrap() > 0.1);
     let rows = document["rows"].as_array().unwrap();
     let counts = Plan::new(&options).unwrap().counts;
-    let arms = ARMS;
-    assert_eq!(rows.len(), counts.len() * 3 * arms.len() * OPS.len());
+    let devices = DEVICES;
+    assert_eq!(rows.len(), counts.len() * 3 * devices.len() * OPS.len());
     for row in rows {
         let names = keys(row);
         let mut promised = [
@@ -60,14 +60,9 @@ fn the_report_and_the_chart_show_what_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let svg = folder.path().join("chart.svg");
     let options = parse("--sizes 64,1518 --arms no-op,xpn-256 --cores 1 --rounds 1").unwrap();
-    let report = run(&Options {
-        report: ReportOptions {
-            svg: Some(svg.clone()),
-            json: false,
-        },
-        ..options
-    })
-    .unwrap();
+    let mut options: Options = options;
+    options.frames.report.svg = Some(svg.clone());
+    let report = run(&options).unwrap();
     for part in [
         "T1 THROUGHPUT protect cores 1",
         "T1 THROUGHPUT validate",
@@ -112,13 +107,13 @@ fn wrong_options_are_refused_in_words() {
 fn testbeds_do_what_they_are_timed_for() {
     let clock = Clock::measure();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    for arm in [Arm::Integrity, Arm::GcmAes256, Arm::Xpn256] {
+    for device in [Device::Integrity, Device::GcmAes256, Device::Xpn256] {
         for size in [
             FrameSize::Octets(64),
             FrameSize::Imix,
             FrameSize::Octets(9216),
         ] {
-            let mut testbed = core_thread::testbed(arm, Engine::best()).unwrap();
+            let mut testbed = core_thread::testbed(device, Engine::best()).unwrap();
             let mut set = FrameSet::new(size, &mut rng).unwrap();
             testbed.pass(Op::Protect, &clock, &mut set.frames);
             let sealed: Vec<Vec<u8>> = set
@@ -130,7 +125,7 @@ fn testbeds_do_what_they_are_timed_for() {
             let mut pns: Vec<_> = sealed
                 .iter()
                 .map(|frame| {
-                    assert_eq!(frame[12..14], [0x88, 0xe5], "{arm:?}");
+                    assert_eq!(frame[12..14], [0x88, 0xe5], "{device:?}");
                     frame[16..20].to_vec()
                 })
                 .collect();
@@ -144,7 +139,7 @@ fn testbeds_do_what_they_are_timed_for() {
             assert_eq!(set.lost(), 0);
             testbed.pass(Op::Protect, &clock, &mut set.frames);
             testbed.pass(Op::Validate, &clock, &mut set.frames);
-            assert_eq!(set.lost(), 0, "{arm:?} {size}");
+            assert_eq!(set.lost(), 0, "{device:?} {size}");
         }
     }
 }
@@ -153,11 +148,11 @@ fn testbeds_do_what_they_are_timed_for() {
 fn the_forwarder_and_the_engine_leave_frames_as_they_were() {
     let clock = Clock::measure();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    for arm in [Arm::NoOp, Arm::Engine] {
-        let mut testbed = core_thread::testbed(arm, Engine::best()).unwrap();
+    for device in [Device::NoOp, Device::Engine] {
+        let mut testbed = core_thread::testbed(device, Engine::best()).unwrap();
         let mut set = FrameSet::new(FrameSize::Octets(512), &mut rng).unwrap();
         assert!(testbed.pass(Op::Protect, &clock, &mut set.frames) > 0.0);
-        assert_eq!(set.lost() == 0, arm == Arm::NoOp, "the engine seals");
+        assert_eq!(set.lost() == 0, device == Device::NoOp, "the engine seals");
         assert!(testbed.pass(Op::Validate, &clock, &mut set.frames) > 0.0);
         assert_eq!(set.lost(), 0);
     }

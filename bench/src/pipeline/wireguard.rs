@@ -14,7 +14,6 @@ const OVERHEAD: usize = 256;
 /// Octets of an Ethernet header, which WireGuard does not carry.
 const ETHERNET_HEADER: usize = 14;
 
-/// Two ends after their handshake.
 pub(super) struct WireGuard {
     from: Tunn,
     to: Tunn,
@@ -39,7 +38,6 @@ impl WireGuard {
         }
     }
 
-    /// An IPv4 packet for each frame.
     fn prepare(&mut self, frames: &Frames) {
         self.packets.clear();
         self.datagrams.clear();

@@ -3,8 +3,6 @@
 pub(crate) mod cabling;
 pub(crate) mod cores;
 pub(crate) mod devices;
-pub(crate) mod drops;
 pub(crate) mod encryptors;
-pub(crate) mod frames;
 pub(crate) mod probe;
 pub(crate) mod replaceable;

@@ -1,15 +1,16 @@
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use port::{Burst, Port, PortCounters};
+use port::{Burst, Port, PortCounters, PortError};
 use serde_json::Value;
 
+use super::analyse::row::Cell;
 use super::analyse::row::Row;
 use super::analyse::verdict::Verdict;
 use super::load::hosts::Offer;
 use super::measure::faults::{self, Scenario};
 use super::measure::trial;
-use super::rig::cabling::{Cables, Rig};
+use super::rig::cabling::{self, Cables};
 use super::*;
 use crate::fixture::{keys, parse};
 
@@ -303,13 +304,22 @@ fn frames_that_vanish_are_unexplained_whatever_else_is_dropped() {
         time: Duration::from_secs(2),
     };
     let interval = Duration::from_millis(300);
-    let over = |cables: Cables| trial::run(cables, offer, interval, None, Vec::new()).unwrap();
-    let whole = || over(Rig::memory(Cores::default()).cables().unwrap());
-    let trial = tried(whole, |trial| trial.unexplained.is_empty());
-    assert!(trial.unexplained.is_empty(), "{:?}", trial.unexplained);
+    let cell = Cell {
+        port: PortSetup::Mem,
+        offer,
+        load_percent: 50,
+    };
+    let over = |cables: Cables| {
+        let mut row = Row::new(cell, interval);
+        trial::run(cables, offer.time, None, &mut row, Vec::new()).unwrap();
+        row
+    };
+    let whole = || over(cabling::in_memory(Cores::default()));
+    let row = tried(whole, |row| row.unexplained.is_empty());
+    assert!(row.unexplained.is_empty(), "{:?}", row.unexplained);
 
     let leaking = || {
-        let mut cables = Rig::memory(Cores::default()).cables().unwrap();
+        let mut cables = cabling::in_memory(Cores::default());
         cables.encryptors = cables.encryptors.map(|[red, black]| {
             let leaky = move || -> Result<Box<dyn Port>, PortError> {
                 Ok(Box::new(Leaky {
@@ -322,11 +332,11 @@ fn frames_that_vanish_are_unexplained_whatever_else_is_dropped() {
         });
         over(cables)
     };
-    let trial = tried(leaking, |trial| trial.account.lost == 40);
-    let refused = trial.drops["rekey frames: black tx_refused"];
-    assert!(refused > 0 && trial.account.lost == 40, "{:?}", trial.drops);
-    assert_eq!(trial.unexplained, [("black tx".to_owned(), 40)].into());
-    assert!(trial.safety.keys > 0 && trial.safety.grave.is_empty());
+    let row = tried(leaking, |row| row.on.lost == 40);
+    let refused = row.drops["rekey frames: black tx_refused"];
+    assert!(refused > 0 && row.on.lost == 40, "{:?}", row.drops);
+    assert_eq!(row.unexplained, [("black tx".to_owned(), 40)].into());
+    assert!(row.safety.keys > 0 && row.safety.grave.is_empty());
 }
 
 #[test]

@@ -11,13 +11,13 @@ fn the_mix_is_exact_and_in_random_order() {
             frames >= 32 && frames.is_multiple_of(burst),
             "{burst}: {frames}"
         );
-        let lens = PayloadSize::Imix.payload_lens(frames, &mut rng);
+        let lens = PayloadSize::Imix.lens(frames, &mut rng);
         let count = |len| lens.iter().filter(|&&l| l == len).count();
         assert_eq!(
             (count(64) * 4, count(64)),
             (count(576) * 7, count(1500) * 7)
         );
-        assert!(!lens.is_sorted() && lens != PayloadSize::Imix.payload_lens(frames, &mut rng));
+        assert!(!lens.is_sorted() && lens != PayloadSize::Imix.lens(frames, &mut rng));
     }
     let mean = PayloadSize::Imix.mean();
     assert!((mean - 4252.0 / 12.0).abs() < 1e-9, "{mean}");

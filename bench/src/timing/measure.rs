@@ -8,9 +8,9 @@ use gcm::{BurstKey, ICV_LEN, Job};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::crops::Times;
 use crate::contender::{Contender, Op};
 use crate::cpu::Clock;
+use crate::stats::{Moments, percentile, welch_t};
 use crate::window::{AAD_LEN, nonce};
 
 /// Frames of a measurement, and octets of their payloads: short, so that little noise comes along.
@@ -21,7 +21,6 @@ const BUFFER_LEN: usize = 256;
 /// In what the classes differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Secret {
-    /// In nothing.
     None,
     /// A fixed key, or a random one.
     Key,
@@ -45,23 +44,10 @@ pub(super) const TESTS: [(Op, &[Secret]); 2] = [
 ];
 
 /// A contender under test.
-pub(super) enum Subject {
-    /// As it is.
-    Contender(Contender),
-    /// With a tag comparison after its open that stops early: the test must find it.
-    EarlyExit(Contender),
-}
-
-impl Subject {
-    fn contender(&self) -> &Contender {
-        match self {
-            Self::Contender(contender) | Self::EarlyExit(contender) => contender,
-        }
-    }
-
-    pub(super) fn name(&self) -> String {
-        self.contender().name().to_string()
-    }
+pub(super) struct Subject {
+    pub(super) contender: Contender,
+    /// A tag comparison after its open stops early: the test must find it.
+    pub(super) stops_early: bool,
 }
 
 /// Measures `measurements` times, in random order of the classes.
@@ -108,7 +94,7 @@ impl<'a> Bench<'a> {
         rng.fill_bytes(&mut fixed_key);
         let mut fixed_payload = [0; PAYLOAD_LEN];
         rng.fill_bytes(&mut fixed_payload);
-        let key = (secret != Secret::Key).then(|| subject.contender().expand(&fixed_key));
+        let key = (secret != Secret::Key).then(|| subject.contender.expand(&fixed_key));
         let buffers = vec![[0; BUFFER_LEN]; FRAMES];
         Self {
             subject,
@@ -122,7 +108,6 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// One measurement: its class, and its time in ns.
     fn once(&mut self, clock: &Clock, rng: &mut ChaCha8Rng) -> (bool, f64) {
         let class = rng.next_u32() & 1 == 1;
         let of = |secret| class & (self.secret == secret);
@@ -133,7 +118,7 @@ impl<'a> Bench<'a> {
         if self.secret == Secret::Key {
             self.key = None;
         }
-        let contender = self.subject.contender();
+        let contender = &self.subject.contender;
         let key = self
             .key
             .get_or_insert_with(|| contender.expand(&random_key));
@@ -163,12 +148,11 @@ impl<'a> Bench<'a> {
                 icv[ICV_LEN - 1] ^= wrong & u8::from(class);
             }
         }
-        let stops_early = matches!(self.subject, Subject::EarlyExit(_));
         let ns = match self.op {
             Op::Seal => clock.ns(|| key.seal(&mut jobs)),
             Op::Open => clock.ns(|| {
                 key.open(&mut jobs);
-                if stops_early {
+                if self.subject.stops_early {
                     for (job, right) in jobs.iter_mut().zip(&right) {
                         job.authentic = equal_so_far(&job.frame[FRAME_LEN - ICV_LEN..], right);
                     }
@@ -198,4 +182,40 @@ fn equal_so_far(a: &[u8], b: &[u8]) -> bool {
     a.iter()
         .zip(b)
         .all(|(a, b)| core::hint::black_box(*a) == core::hint::black_box(*b))
+}
+
+/// Crops at the percentiles 1 - 2^(-k/2): 29 %, 50 %, 65 %, 75 %, … , and none at all.
+const CROPS: i32 = 20;
+/// Samples of each class below which a crop says nothing.
+const SAMPLES_MIN: f64 = 200.0;
+
+/// Times of the two classes, ns, in the order measured.
+pub(super) struct Times(pub(super) Vec<(bool, f64)>);
+
+/// The greatest |t| of all crops; 0 where no crop has enough samples.
+pub(super) fn greatest_t(times: &Times) -> f64 {
+    let mut sorted: Vec<f64> = times.0.iter().map(|&(_, ns)| ns).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    if sorted.is_empty() {
+        return 0.0;
+    }
+    let crops = (1..=CROPS).map(|k| percentile(&sorted, 1.0 - 0.5_f64.powf(f64::from(k) / 2.0)));
+    let bounds = crops.chain([f64::INFINITY]);
+    bounds
+        .filter_map(|bound| t_below(times, bound))
+        .fold(0.0, f64::max)
+}
+
+/// |t| of the times up to `bound`.
+fn t_below(times: &Times, bound: f64) -> Option<f64> {
+    let mut classes = [Moments::default(); 2];
+    for &(class, ns) in &times.0 {
+        if ns <= bound {
+            classes[usize::from(class)].push(ns);
+        }
+    }
+    if classes.iter().any(|class| class.count() < SAMPLES_MIN) {
+        return None;
+    }
+    welch_t(&classes[0], &classes[1]).map(f64::abs)
 }

@@ -1,4 +1,4 @@
-use super::crops::{Times, greatest_t};
+use super::measure::{Times, greatest_t};
 use super::*;
 use crate::fixture::parse;
 
@@ -82,7 +82,10 @@ fn a_short_run_prints_every_test_and_the_threshold() {
 /// A comparison that stops early is found, even on a busy machine.
 #[test]
 fn the_leak_made_on_purpose_is_found() {
-    let control = Subject::EarlyExit(Contender::find(Name::AwsLc).unwrap());
+    let control = Subject {
+        contender: Contender::find(Name::AwsLc).unwrap(),
+        stops_early: true,
+    };
     let t = greatest_t(&times(
         &Clock::measure(),
         &control,

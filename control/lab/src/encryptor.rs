@@ -12,9 +12,13 @@ use tokio::sync::oneshot;
 
 use crate::site::Site;
 
+/// The life of an encryptor, to be run on its thread.
+pub type Life = Box<dyn FnOnce() -> Result<(), String>>;
+
 /// One encryptor in this process. When dropped, it sends BYE and ends.
 pub struct Encryptor {
     end: Option<oneshot::Sender<()>>,
+    crash: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), String>>>,
 }
 
@@ -24,8 +28,22 @@ impl Encryptor {
     /// # Errors
     /// The config cannot be read, or the system refuses a thread.
     pub fn start(site: Site, ports: Ports, file: PathBuf) -> io::Result<Self> {
+        Self::start_within(site, ports, file, |run| run())
+    }
+
+    /// Starts an encryptor; `within` runs its whole life, on its thread.
+    ///
+    /// # Errors
+    /// Same as [`Encryptor::start`].
+    pub fn start_within(
+        site: Site,
+        ports: Ports,
+        file: PathBuf,
+        within: impl FnOnce(Life) -> Result<(), String> + Send + 'static,
+    ) -> io::Result<Self> {
         let config = EncryptorConfig::read(&file).map_err(io::Error::other)?;
         let (end, ended) = oneshot::channel::<()>();
+        let (crash, crashed) = oneshot::channel::<()>();
         // A separate thread and runtime, as in the daemon.
         let work = move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -35,15 +53,21 @@ impl Encryptor {
             let stop = async {
                 let _either_way = ended.await;
             };
-            runtime
-                .block_on(qmacsec::encryptor::run(&config, &file, ports, stop))
-                .map_err(|error| error.to_string())
+            runtime.block_on(async {
+                tokio::select! {
+                    outcome = qmacsec::encryptor::run(&config, &file, ports, stop) => {
+                        outcome.map_err(|error| error.to_string())
+                    }
+                    Ok(()) = crashed => Ok(()),
+                }
+            })
         };
         let thread = Builder::new()
             .name(format!("encryptor-{}", site.letter()))
-            .spawn(work)?;
+            .spawn(move || within(Box::new(work)))?;
         Ok(Self {
             end: Some(end),
+            crash: Some(crash),
             thread: Some(thread),
         })
     }
@@ -54,6 +78,16 @@ impl Encryptor {
     /// It could not start, or it failed.
     pub fn finish(mut self) -> Result<(), String> {
         self.end()
+    }
+
+    /// Stops it at once, as a crash does: without a BYE. Its workers end with it.
+    pub fn kill(mut self) {
+        if let Some(crash) = self.crash.take() {
+            let _ended_already = crash.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
     }
 
     /// Returns the reason why it has ended by itself, if it has.

@@ -192,8 +192,12 @@ impl Part {
     }
 }
 
-/// Opens a port in another network namespace. Its sockets stay there; this thread returns.
-pub(crate) fn inside<T>(
+/// Does `open` in another network namespace. Sockets and threads made there stay there; this thread
+/// returns.
+///
+/// # Errors
+/// There is no such namespace, or `open` fails.
+pub fn inside<T>(
     netns: &Path,
     open: impl FnOnce() -> Result<T, PortError>,
 ) -> Result<T, PortError> {

@@ -9,7 +9,7 @@ fn sign(calibrator_ns: f64) -> Sign {
     }
 }
 
-/// Rounds that measured `mpps` of both arms, at one size.
+/// Rounds that measured `mpps` of both devices, at one size.
 fn round(cell: usize, calibrators: &[f64], mpps: f64, lost: u64) -> Round<Series> {
     let samples = OPS.map(|op| [((0, op), mpps), ((1, op), 2.0 * mpps)]);
     Round {
@@ -20,7 +20,7 @@ fn round(cell: usize, calibrators: &[f64], mpps: f64, lost: u64) -> Round<Series
     }
 }
 
-const ARMS: [Arm; 2] = [Arm::NoOp, Arm::Xpn256];
+const DEVICES: [Device; 2] = [Device::NoOp, Device::Xpn256];
 
 fn cells() -> [Cell; 2] {
     [1, 2].map(|cores| Cell {
@@ -41,11 +41,11 @@ fn a_round_counts_when_all_its_lanes_were_quiet() {
     ];
     let quiet = Quiet::of(&rounds, 2);
     let (disturbance, core_ghz) = (quiet.disturbance, quiet.core_ghz);
-    let rows = rows(&ARMS, &cells(), &rounds, &quiet);
+    let rows = rows(&DEVICES, &cells(), &rounds, &quiet);
     assert_eq!((disturbance.rounds, disturbance.disturbed), (4, 2));
-    assert_eq!(rows.len(), 2 * 2 * 2, "cells, arms, ops");
+    assert_eq!(rows.len(), 2 * 2 * 2, "cells, devices, ops");
     for row in rows {
-        let times = if row.arm == Arm::NoOp { 1.0 } else { 2.0 };
+        let times = if row.device == Device::NoOp { 1.0 } else { 2.0 };
         let expected = times * if row.cores == 1 { 10.0 } else { 19.0 };
         assert!((row.mpps.median - expected).abs() < 1e-9, "{row:?}");
         assert!((row.mpps.max - row.mpps.min).abs() < 1e-9, "{row:?}");
@@ -56,13 +56,13 @@ fn a_round_counts_when_all_its_lanes_were_quiet() {
 #[test]
 fn losses_of_disturbed_rounds_are_losses_too() {
     let rounds = [round(0, &[100.0], 10.0, 0), round(0, &[200.0], 1.0, 3)];
-    let rows = rows(&ARMS, &cells()[..1], &rounds, &Quiet::of(&rounds, 1));
-    let lost = |arm| {
-        let of_arm = rows.iter().filter(|row| row.arm == arm);
-        of_arm.map(|row| row.lost).collect::<Vec<_>>()
+    let rows = rows(&DEVICES, &cells()[..1], &rounds, &Quiet::of(&rounds, 1));
+    let lost = |device| {
+        let of_device = rows.iter().filter(|row| row.device == device);
+        of_device.map(|row| row.lost).collect::<Vec<_>>()
     };
     assert_eq!(
-        (lost(Arm::NoOp), lost(Arm::Xpn256)),
+        (lost(Device::NoOp), lost(Device::Xpn256)),
         (vec![3; 2], vec![0; 2])
     );
 }

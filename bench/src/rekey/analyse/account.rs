@@ -6,9 +6,9 @@ use hdrhistogram::Histogram;
 
 use super::latency::Latency;
 use super::windows::{KEPT, Windows};
+use crate::frames::FLOWS;
 use crate::rekey::load::hosts::{Arrival, Flow, Offer, Run};
-use crate::rekey::load::standstill::{Disturbed, Placement, Standstill, Watch};
-use crate::rekey::rig::frames::FLOWS;
+use crate::rekey::load::standstill::{Disturbed, Placement, Standstills};
 use crate::stats::percentile;
 
 /// A window extends this far before and behind a switch, or less where intervals are short.
@@ -20,7 +20,6 @@ const SETTLED_NS: i64 = SETTLING.as_nanos() as i64;
 /// switch: a stall there holds them up, too.
 const MOMENT_NS: i64 = 10_000_000;
 const EARLY_NS: i64 = 1_000_000;
-/// A bin of the throughput around a switch.
 const BIN_NS: i64 = 1_000_000;
 /// A window starts where a frame leaves. At few frames a millisecond these would beat with bins
 /// that start there, too. So the bins of each window start another fraction of a frame earlier.
@@ -32,7 +31,7 @@ pub(crate) fn window(interval: Duration) -> Duration {
 }
 
 /// Sums over runs. Histograms are added, too, so no percentile is ever averaged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Account {
     pub(crate) frames: u64,
     pub(crate) lost: u64,
@@ -56,7 +55,7 @@ pub(crate) struct Account {
     pub(crate) at_switches: Vec<u32>,
     pub(crate) elsewhere: Vec<u32>,
     /// Standstills of the machine, and where they began.
-    pub(crate) machine: Watch,
+    pub(crate) machine: Standstills,
     pub(crate) placement: Placement,
     half: Duration,
 }
@@ -68,7 +67,6 @@ struct Direction<'a> {
     sent: u64,
     /// Moments in ns from the start of the run, in order.
     switches: &'a [i64],
-    /// When standstills began.
     stood: &'a [i64],
     disturbed: &'a Disturbed,
 }
@@ -82,7 +80,6 @@ struct Received {
 }
 
 impl Direction<'_> {
-    /// The frames received, in order of arrival.
     fn received(&self) -> impl Iterator<Item = Received> {
         let sent = |arrival: &&Arrival| u64::from(arrival.number) < self.sent;
         self.flow.arrivals.iter().filter(sent).map(|arrival| {
@@ -123,28 +120,12 @@ impl Direction<'_> {
 }
 
 impl Account {
-    /// An empty account of runs at this interval.
     pub(crate) fn new(interval: Duration) -> Self {
         let half = window(interval);
         Self {
-            frames: 0,
-            lost: 0,
-            lost_inside: 0,
-            duplicated: 0,
-            reordered: 0,
-            changed: 0,
-            switches: 0,
-            inside: Latency::default(),
-            outside: Latency::default(),
-            gap_inside: 0,
-            gap_outside: 0,
             windows: Windows::new(2 * half.as_millis() as usize),
-            windows_disturbed: 0,
-            at_switches: Vec::new(),
-            elsewhere: Vec::new(),
-            machine: Watch::default(),
-            placement: Placement::default(),
             half,
+            ..Self::default()
         }
     }
 
@@ -172,14 +153,10 @@ impl Account {
         let standstills = run.standstills.as_deref().unwrap_or_default();
         let end = run.start + offer.time;
         let begun = standstills.iter().filter(|still| still.from < end);
-        let begun: Vec<Standstill> = begun.copied().collect();
         if run.standstills.is_some() {
-            self.machine.merge(&Watch::of(offer.time, &begun));
+            self.machine.add(offer.time, begun.clone());
         }
-        let stood: Vec<i64> = begun
-            .iter()
-            .filter_map(|still| in_part(still.from))
-            .collect();
+        let stood: Vec<i64> = begun.filter_map(|still| in_part(still.from)).collect();
         let disturbed = Disturbed::of(standstills, run.start);
         for ((flow, switches), &sent) in run.flows.iter().zip(switches).zip(&run.sent) {
             let switches: Vec<i64> = switches.iter().copied().filter_map(in_part).collect();
@@ -194,31 +171,8 @@ impl Account {
         }
     }
 
-    /// Adds another account of the same interval.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.frames += other.frames;
-        self.lost += other.lost;
-        self.lost_inside += other.lost_inside;
-        self.duplicated += other.duplicated;
-        self.reordered += other.reordered;
-        self.changed += other.changed;
-        self.switches += other.switches;
-        self.windows_disturbed += other.windows_disturbed;
-        self.inside.merge(&other.inside);
-        self.outside.merge(&other.outside);
-        self.gap_inside = self.gap_inside.max(other.gap_inside);
-        self.gap_outside = self.gap_outside.max(other.gap_outside);
-        self.windows.merge(&other.windows);
-        self.at_switches.extend(&other.at_switches);
-        self.elsewhere.extend(&other.elsewhere);
-        self.machine.merge(&other.machine);
-        self.placement.merge(other.placement);
-    }
-
     fn add_direction(&mut self, direction: &Direction<'_>) {
-        let &Direction {
-            offer, flow, sent, ..
-        } = direction;
+        let (offer, flow, sent) = (direction.offer, direction.flow, direction.sent);
         let half = self.half.as_nanos() as i64;
         let nearest = |at| direction.nearest(half, at);
         self.frames += sent;
@@ -299,9 +253,7 @@ impl Account {
     /// in the p99.99 of a machine that stalls now and then, but not in the median over the
     /// switches. Where the machine stalls all the time, it does not hide in the best tenth of them.
     fn add_moments(&mut self, direction: &Direction<'_>) {
-        let &Direction {
-            offer, switches, ..
-        } = direction;
+        let (offer, switches) = (direction.offer, direction.switches);
         let moments = (offer.time.as_nanos() as i64 / MOMENT_NS) as usize + 1;
         let (mut after, mut longest) = (vec![0; switches.len()], vec![0; moments]);
         for Received { due, late_ns, .. } in direction.received().filter(|frame| !frame.disturbed) {

@@ -27,7 +27,6 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Adds a frame.
     #[inline]
     pub(crate) fn record(&mut self, ns: u64, disturbed: bool) {
         self.all.saturating_record(ns.max(1));
@@ -36,28 +35,19 @@ impl Latency {
         }
     }
 
-    /// Adds the frames of other runs.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.all += &other.all;
-        self.undisturbed += &other.undisturbed;
-    }
-
     /// p99.99 of undisturbed frames, us: the figure of the verdict.
     pub(crate) fn tail_us(&self) -> Option<f64> {
         quantile_us(&self.undisturbed, TAIL)
     }
 
-    /// p99.99 of all frames, us.
     pub(crate) fn tail_of_all_us(&self) -> Option<f64> {
         quantile_us(&self.all, TAIL)
     }
 
-    /// The longest latency of all frames, us.
     pub(crate) fn max_us(&self) -> Option<f64> {
         quantile_us(&self.all, 1.0)
     }
 
-    /// The number of frames that a standstill disturbed.
     pub(crate) fn disturbed(&self) -> u64 {
         self.all.len() - self.undisturbed.len()
     }

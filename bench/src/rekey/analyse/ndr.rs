@@ -13,7 +13,6 @@ pub(crate) struct Bounds {
     pub(crate) upper: f64,
 }
 
-/// The most trials of one rate.
 const TRIALS: u32 = 3;
 
 /// Searches from `first`, up to `most`, until upper and lower are within `width` (0.05: 5 %).

@@ -1,21 +1,23 @@
 //! Rows: the runs at one interval beside those without rekeying, and the verdict on them.
 
+use core::fmt;
 use std::time::Duration;
 
 use super::account::{Account, poisson_upper_95};
 use super::latency::Latency;
 use super::verdict::Verdict;
 use super::windows::{CHANCE_MAX, OFF_MAX};
+use crate::drops::Drops;
+use crate::harness::choice::name;
+use crate::ports::PortSetup;
+use crate::rekey::load::hosts::Offer;
 use crate::rekey::observe::disk::Search;
 use crate::rekey::observe::keys::Keys;
 use crate::rekey::observe::switches::Steps;
-use crate::rekey::rig::drops::Drops;
 use crate::rekey::rig::probe::Counted;
-use crate::size::FrameSize;
 
 /// The greatest ratio of p99.99 in the windows to that outside.
 const TAIL_MAX: f64 = 1.2;
-/// p99.99 needs this many frames.
 const TAIL_FRAMES: u64 = 10_000;
 /// Stalls are searched in the median over the switches, and in the best tenth of them.
 const STALL_QUANTILES: [f64; 2] = [0.5, 0.1];
@@ -23,15 +25,27 @@ const STALL_QUANTILES: [f64; 2] = [0.5, 0.1];
 const STALL_TIMES: f64 = 1.5;
 const STALL_US: f64 = 500.0;
 
-/// The runs at one interval, size and load, and those without rekeying that alternate with them.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Cell {
+    pub(crate) port: PortSetup,
+    /// The load, and the time of a run without rekeying.
+    pub(crate) offer: Offer,
+    /// Per cent of the no-drop rate.
+    pub(crate) load_percent: u32,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (port, size, load) = (name(&self.port), self.offer.size, self.load_percent);
+        write!(f, "{port} {size} octets {load} %")
+    }
+}
+
+/// The runs at one interval under one load, and those without rekeying that alternate with them.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    pub(crate) port: &'static str,
+    pub(crate) cell: Cell,
     pub(crate) interval: Duration,
-    pub(crate) size: FrameSize,
-    pub(crate) load_percent: u32,
-    /// Frames a second and direction.
-    pub(crate) rate: f64,
     pub(crate) on: Account,
     pub(crate) off: Account,
     /// Runs without rekeying, at sham switches with the same interval.
@@ -62,22 +76,30 @@ pub(crate) struct Safety {
     pub(crate) on_disk: Search,
 }
 
-impl Safety {
-    /// Adds another run.
-    pub(crate) fn add(&mut self, run: Self) {
-        self.counted.nonces += run.counted.nonces;
-        self.counted.repeated += run.counted.repeated;
-        self.counted.clear += run.counted.clear;
-        self.keys += run.keys;
-        self.grave.extend(run.grave);
-        self.on_disk.add(run.on_disk);
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} T = {} s", self.cell, self.interval.as_secs_f64())
     }
 }
 
 impl Row {
-    /// Port, size and load.
-    pub(crate) fn cell(&self) -> (&'static str, FrameSize, u32) {
-        (self.port, self.size, self.load_percent)
+    pub(crate) fn new(cell: Cell, interval: Duration) -> Self {
+        let empty = Account::new(interval);
+        Self {
+            cell,
+            interval,
+            on: empty.clone(),
+            off: empty.clone(),
+            sham: empty,
+            bin_chance: None,
+            tail_chance: None,
+            drops: Drops::new(),
+            unexplained: Drops::new(),
+            steps: Steps::default(),
+            late_old_key: 0,
+            keys: Keys::default(),
+            safety: Safety::default(),
+        }
     }
 
     /// PASS where no more frames are lost than without rekeying, within the 95 % bound; every loss
@@ -87,7 +109,10 @@ impl Row {
     /// millisecond are reported apart ([`Self::dip`]): where control shares a core with frames, its
     /// work around a switch delays some.
     pub(crate) fn verdict(&self) -> Verdict {
-        let fail = |why: String| Verdict::Fail(why);
+        self.reason().map_or(Verdict::Pass, Verdict::Fail)
+    }
+
+    fn reason(&self) -> Option<String> {
         let (on, off) = (&self.on, &self.off);
         // Without a loss in the runs without rekeying, none is allowed with it.
         let allowed = match off.lost {
@@ -95,45 +120,46 @@ impl Row {
             lost => poisson_upper_95(lost) * on.frames as f64 / off.frames.max(1) as f64,
         };
         if on.switches == 0 {
-            return fail("no switch".to_owned());
+            return Some("no switch".to_owned());
         }
         if let Some((segment, _)) = self.unexplained.iter().max_by_key(|(_, frames)| **frames) {
-            return fail(format!("unexplained {} ({segment})", self.missing()));
+            return Some(format!("unexplained {} ({segment})", self.missing()));
         }
         let Safety {
-            counted: Counted {
-                repeated, clear, ..
-            },
+            counted,
             keys,
             grave,
             on_disk,
         } = &self.safety;
-        if *repeated > 0 || *clear > 0 {
-            return fail(format!(
-                "nonce_repeats {repeated}, cleartext_frames_on_line {clear}"
+        if counted.repeated > 0 || counted.clear > 0 {
+            return Some(format!(
+                "nonce_repeats {}, cleartext_frames_on_line {}",
+                counted.repeated, counted.clear
             ));
         }
-        match grave.first() {
-            Some(grave) => return fail(format!("ledgers: {grave}")),
-            None if *keys == 0 => return fail("no key in the ledgers".to_owned()),
-            None => {}
+        if let Some(grave) = grave.first() {
+            return Some(format!("ledgers: {grave}"));
         }
-        match on_disk.found.first() {
-            Some(file) => return fail(format!("sak_on_disk, in {}", file.display())),
-            None if on_disk.saks == 0 => return fail("no SAK was searched for on disk".to_owned()),
-            None => {}
+        if *keys == 0 {
+            return Some("no key in the ledgers".to_owned());
+        }
+        if let Some(file) = on_disk.found.first() {
+            return Some(format!("sak_on_disk, in {}", file.display()));
+        }
+        if on_disk.saks == 0 {
+            return Some("no SAK was searched for on disk".to_owned());
         }
         if on.lost as f64 > allowed {
             let most = self.drops.iter().max_by_key(|(_, frames)| **frames);
             let name = most.map_or("no counter", |(name, _)| name.as_str());
-            return fail(format!(
+            return Some(format!(
                 "lost {} ({name}), without rekeying {}",
                 on.lost, off.lost
             ));
         }
         if on.duplicated + on.reordered + on.changed > off.duplicated + off.reordered + off.changed
         {
-            return fail(format!(
+            return Some(format!(
                 "duplicated {}, reordered {}, changed {}",
                 on.duplicated, on.reordered, on.changed
             ));
@@ -143,7 +169,7 @@ impl Row {
                 && at_switch > STALL_TIMES * elsewhere
                 && at_switch > elsewhere + STALL_US
             {
-                return fail(format!(
+                return Some(format!(
                     "stall: p{:.0} {at_switch:.0} us right after a switch, {elsewhere:.0} us \
                     elsewhere",
                     100.0 * quantile
@@ -152,30 +178,25 @@ impl Row {
         }
         let (placement, share) = (on.placement, on.share_inside());
         if placement.come_with_switches(share) {
-            return fail(format!(
+            return Some(format!(
                 "standstills {} in the windows, {:.0} by chance: they come with the switches",
                 placement.inside,
                 placement.by_chance(share)
             ));
         }
-        match self.tails() {
-            None => fail("too few frames for a tail: measure for longer".to_owned()),
-            Some((inside, outside)) if inside > TAIL_MAX * outside => {
-                let by_chance = self
-                    .tail_chance
-                    .map_or(String::new(), |chance| match chance {
-                        ..=CHANCE_MAX => ": it comes with the switches".to_owned(),
-                        _ => format!(" (chance {chance:.3}: not shown to come with the switches)"),
-                    });
-                fail(format!(
-                    "p99.99 {inside:.0} us in the windows, {outside:.0} us outside{by_chance}"
-                ))
-            }
-            Some(_) => Verdict::Pass,
-        }
+        let Some((inside, outside)) = self.tails() else {
+            return Some("too few frames for a tail: measure for longer".to_owned());
+        };
+        let by_chance = match self.tail_chance {
+            None => String::new(),
+            Some(..=CHANCE_MAX) => ": it comes with the switches".to_owned(),
+            Some(chance) => format!(" (chance {chance:.3}: not shown to come with the switches)"),
+        };
+        (inside > TAIL_MAX * outside).then(|| {
+            format!("p99.99 {inside:.0} us in the windows, {outside:.0} us outside{by_chance}")
+        })
     }
 
-    /// Frames that no counter explains.
     pub(crate) fn missing(&self) -> u64 {
         self.unexplained.values().sum()
     }

@@ -18,7 +18,6 @@ impl Verdict {
         }
     }
 
-    /// One word, for scripts.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Pass => "PASS",
@@ -26,7 +25,6 @@ impl Verdict {
         }
     }
 
-    /// The reason for FAIL.
     pub(crate) fn why(&self) -> Option<&str> {
         match self {
             Self::Pass => None,

@@ -27,7 +27,7 @@ pub(super) const KEPT: f64 = 5.0 * (1.0 - TAIL);
 const _: () = assert!(DRAWS as f64 * CHANCE_MAX >= 2.0);
 
 /// Windows around moments, all equally long and under the same load.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Windows {
     bins: usize,
     /// Frames that arrive in one bin of an even flow.
@@ -44,16 +44,13 @@ struct Window {
 }
 
 impl Windows {
-    /// No window yet; each will have `bins` bins.
     pub(super) fn new(bins: usize) -> Self {
         Self {
             bins,
-            even: 0.0,
-            windows: Vec::new(),
+            ..Self::default()
         }
     }
 
-    /// The number of windows.
     pub(crate) fn len(&self) -> usize {
         self.windows.len()
     }
@@ -81,12 +78,6 @@ impl Windows {
         if let Some(window) = self.windows.get_mut(window) {
             window.latest.push(late_ns);
         }
-    }
-
-    /// Adds the windows of other runs.
-    pub(super) fn merge(&mut self, other: &Self) {
-        self.windows.extend_from_slice(&other.windows);
-        self.even = self.even.max(other.even);
     }
 
     /// Per cent of the mean in each bin, over all windows; empty without windows.

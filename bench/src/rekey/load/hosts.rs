@@ -18,13 +18,12 @@ use port::{Burst, Pool, Port, PortError};
 use super::pace::Pace;
 use super::standstill::Standstill;
 use super::witness::Witnesses;
-use crate::rekey::Error;
+use crate::frames::{self, FLOWS, TEMPLATES};
+use crate::harness::error::Error;
 use crate::rekey::rig::cabling::HostPorts;
 use crate::rekey::rig::cores::Cores;
-use crate::rekey::rig::frames::{self, FLOWS, TEMPLATES};
 use crate::size::FrameSize;
 
-/// Frames in one burst.
 const BURST: usize = 32;
 /// Frames are sent late, too; this much behind, the hosts give up.
 const BEHIND_MAX: Duration = Duration::from_millis(500);
@@ -37,8 +36,7 @@ const COST_RATE: f64 = 1e8;
 const COST_TIME: Duration = Duration::from_millis(5);
 const COST_SIZE: usize = 512;
 
-/// The load offered in each direction.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Offer {
     pub(crate) size: FrameSize,
     /// Frames a second.
@@ -47,7 +45,6 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
-    /// The number of frames.
     pub(crate) fn frames(&self) -> u64 {
         (self.rate * self.time.as_secs_f64()) as u64
     }
@@ -58,7 +55,6 @@ impl Offer {
     }
 }
 
-/// One frame received.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Arrival {
     pub(crate) number: u32,
@@ -66,8 +62,7 @@ pub(crate) struct Arrival {
     pub(crate) late_ns: u32,
 }
 
-/// The frames received in one direction.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Flow {
     /// Arrivals in order, without duplicates.
     pub(crate) arrivals: Vec<Arrival>,
@@ -82,7 +77,6 @@ pub(crate) struct Flow {
     next: u64,
 }
 
-/// The record of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) offer: Offer,
@@ -104,11 +98,7 @@ impl Flow {
         Self {
             arrivals: touched(frames as usize),
             received,
-            duplicated: 0,
-            reordered: 0,
-            changed: 0,
-            stale: 0,
-            next: 0,
+            ..Self::default()
         }
     }
 
@@ -133,7 +123,6 @@ impl Flow {
         });
     }
 
-    /// The number of all frames received.
     pub(crate) fn received(&self) -> u64 {
         self.arrivals.len() as u64 + self.duplicated + self.changed + self.stale
     }
@@ -144,7 +133,6 @@ impl Flow {
     }
 }
 
-/// The two hosts.
 pub(crate) struct Hosts<P> {
     ends: [P; FLOWS],
     pool: Pool,
@@ -155,7 +143,6 @@ pub(crate) struct Hosts<P> {
 }
 
 impl Hosts<Box<dyn Port>> {
-    /// Opens the ports of both hosts.
     pub(crate) fn open(ports: HostPorts) -> Result<Self, PortError> {
         let [a, b] = ports.ends;
         Self::new([a()?, b()?], ports.cores)
@@ -164,17 +151,16 @@ impl Hosts<Box<dyn Port>> {
 
 impl<P: Port> Hosts<P> {
     pub(crate) fn new(ends: [P; FLOWS], cores: Cores) -> Result<Self, PortError> {
-        let witnesses = cores.of_frames().ok().filter(|cores| !cores.is_empty());
+        let of_frames = cores.of_frames().ok().filter(|cores| !cores.is_empty());
         Ok(Self {
             ends,
             cores,
-            witnesses: witnesses.and_then(|cores| Witnesses::start(&cores)),
+            witnesses: of_frames.and_then(|cores| Witnesses::start(&cores)),
             pool: Pool::new(4 * BURST, port::limits::MTU_MAX)?,
             runs: 0,
         })
     }
 
-    /// The hosts' ports.
     pub(crate) fn ends(&self) -> &[P; FLOWS] {
         &self.ends
     }
@@ -245,23 +231,20 @@ impl<P: Port> Hosts<P> {
             give_way();
         }
         run.took = clock(run.start);
-        let all_received = |run: &Run| {
-            (0..FLOWS).all(|flow| run.flows[flow].arrivals.len() as u64 == run.sent[flow])
-        };
-        let drained = run.took + DRAIN.min(offer.time);
-        while !all_received(&run) && clock(run.start) < drained {
-            self.receive(&mut run, mark, &mut burst, &clock);
-            give_way();
-        }
-        let end = clock(run.start) + FOR_DUPLICATES;
+        let mut end = run.took + DRAIN.min(offer.time);
+        let mut complete = false;
         while clock(run.start) < end {
+            let mut flows = run.flows.iter().zip(run.sent);
+            if !complete && flows.all(|(flow, sent)| flow.arrivals.len() as u64 == sent) {
+                complete = true;
+                end = clock(run.start) + FOR_DUPLICATES;
+            }
             self.receive(&mut run, mark, &mut burst, &clock);
             give_way();
         }
         run
     }
 
-    /// Receives a burst at each host.
     fn receive(
         &mut self,
         run: &mut Run,

@@ -14,7 +14,6 @@ const CATCH_UP: f64 = 1.1;
 
 /// A token bucket of frames, for one direction.
 pub(super) struct Pace {
-    /// Frames a second.
     rate: f64,
     /// Time since the start at which it was filled last.
     filled: Duration,

@@ -15,7 +15,7 @@
 use core::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use crate::rekey::rig::frames::FLOWS;
+use crate::frames::FLOWS;
 
 /// A witness wakes this late where nothing is wrong.
 const LATE_USUAL: Duration = Duration::from_micros(50);
@@ -25,7 +25,6 @@ pub(crate) const OWED_MIN: Duration = Duration::from_micros(250);
 /// rate is left for that, and hosts catch up no faster ([`super::pace`]).
 const AFTERMATH: u32 = 10;
 
-/// One wake-up of a witness.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wake {
     /// When it went to sleep again.
@@ -104,7 +103,7 @@ struct Owed {
 /// The standstills of runs, and how long these were watched: not at all where that is not
 /// permitted.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Watch {
+pub(crate) struct Standstills {
     pub(crate) time: Duration,
     pub(crate) standstills: u64,
     pub(crate) total: Duration,
@@ -112,26 +111,19 @@ pub(crate) struct Watch {
     pub(crate) longest: Duration,
 }
 
-impl Watch {
-    /// The standstills of one run.
-    pub(crate) fn of(time: Duration, standstills: &[Standstill]) -> Self {
-        let lost = standstills.iter().map(|still| still.lost);
-        Self {
-            time,
-            standstills: standstills.len() as u64,
-            total: lost.clone().sum(),
-            slow: standstills.iter().map(|still| still.slow).sum(),
-            longest: lost.max().unwrap_or_default(),
+impl Standstills {
+    pub(crate) fn add<'a>(
+        &mut self,
+        time: Duration,
+        standstills: impl Iterator<Item = &'a Standstill>,
+    ) {
+        self.time += time;
+        for still in standstills {
+            self.standstills += 1;
+            self.total += still.lost;
+            self.slow += still.slow;
+            self.longest = self.longest.max(still.lost);
         }
-    }
-
-    /// Adds those of other runs.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.time += other.time;
-        self.standstills += other.standstills;
-        self.total += other.total;
-        self.slow += other.slow;
-        self.longest = self.longest.max(other.longest);
     }
 }
 
@@ -150,12 +142,6 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    /// Adds those of another run.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.inside += other.inside;
-        self.outside += other.outside;
-    }
-
     /// How many begin in windows by chance, if windows are this share of the time.
     pub(crate) fn by_chance(self, share: f64) -> f64 {
         (self.inside + self.outside) as f64 * share
@@ -194,7 +180,6 @@ impl Disturbed {
         Self(apart)
     }
 
-    /// Whether any of this time is disturbed.
     #[inline]
     pub(crate) fn touches(&self, time: RangeInclusive<i64>) -> bool {
         let next = self.0.partition_point(|(_, end)| end < time.start());

@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::standstill::{Standstill, Wake, standstills};
+use crate::harness::cores::pin;
 use crate::rekey::rig::cores;
 
 /// A witness sleeps this long at a time.
@@ -27,7 +28,6 @@ pub(super) struct Witnesses {
     witnesses: Vec<Witness>,
 }
 
-/// Orders to the witnesses.
 #[derive(Default)]
 struct Orders {
     /// Record each wake-up: a run is on.
@@ -54,7 +54,6 @@ impl Witnesses {
         })
     }
 
-    /// Starts the record of a run.
     pub(super) fn record(&self) {
         for witness in &self.witnesses {
             let _before_the_run = witness.wakes.try_iter().count();
@@ -75,7 +74,7 @@ impl Witness {
         let (write, wakes) = channel();
         let (ready, started) = sync_channel(1);
         let body = move || {
-            let placed = cores::pin(core).and_then(|()| cores::realtime(cores::OF_WITNESSES));
+            let placed = pin(core).and_then(|()| cores::realtime(cores::OF_WITNESSES));
             let permitted = placed.is_ok();
             let _starter_is_gone = ready.send(placed);
             if permitted {

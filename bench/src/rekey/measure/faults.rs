@@ -9,28 +9,25 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kme::faults::{Calls, Fault as KmeFault, Times, Wrong};
-use lab::site::Site as Side;
+use lab::site::Site;
 use port::fault::Faults;
 use qmacsec::status::Report;
 
-use crate::rekey::Error;
+use crate::frames::FLOWS;
+use crate::harness::error::Error;
 use crate::rekey::analyse::verdict::Verdict;
 use crate::rekey::load::hosts::{Hosts, Offer, Run};
-use crate::rekey::plan::{self, Plan};
-use crate::rekey::rig::cabling::Rig;
+use crate::rekey::plan::Plan;
+use crate::rekey::rig::cabling;
 use crate::rekey::rig::cores::Cores;
 use crate::rekey::rig::encryptors::Encryptors;
-use crate::rekey::rig::frames::FLOWS;
 use crate::rekey::rig::probe::Probe;
 use crate::rekey::rig::replaceable::{self, Replacer};
 
-/// Time from the start of the load to the start of the fault.
-const BEFORE: Duration = plan::BEFORE_FAULT;
-/// Time from the end of the fault to the end of the load.
-const AFTER: Duration = plan::AFTER_FAULT;
+const BEFORE: Duration = Duration::from_millis(1500);
+const AFTER: Duration = Duration::from_secs(5);
 /// Time from the end of an encryptor until it is started again.
 const DEAD: Duration = Duration::from_secs(1);
-/// Latency of a slow KME.
 const SLOW: Duration = Duration::from_secs(2);
 /// One of this many key_IDs is unknown at the other end.
 const LOST_ONE_OF: u32 = 20;
@@ -63,7 +60,6 @@ pub(crate) enum Scenario {
     PeerKill,
 }
 
-/// The result of a fault.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) scenario: Scenario,
@@ -75,7 +71,6 @@ pub(crate) struct Outcome {
     pub(crate) during: u64,
     pub(crate) lost: u64,
     pub(crate) blocked_ms: f64,
-    /// Frames in clear on the line.
     pub(crate) clear: u64,
     /// An encryptor reported trouble with its keys.
     pub(crate) noticed: bool,
@@ -85,7 +80,7 @@ pub(crate) struct Outcome {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; plan::FAULTS] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::KmsDown,
         Self::KmsSlow,
         Self::KeyIdLost,
@@ -104,31 +99,9 @@ impl Scenario {
             Self::PeerKill => "peer_kill",
         }
     }
-
-    /// The faults of the line.
-    fn on_the_line(self) -> Faults {
-        Faults {
-            reorder: if self == Self::Reorder { SWAPPED } else { 0.0 },
-            ..Faults::default()
-        }
-    }
-
-    /// How long it lasts, where others last for `asked`.
-    fn lasts(self, asked: Duration) -> Duration {
-        match self {
-            Self::PeerKill => DEAD,
-            _ => asked,
-        }
-    }
-
-    /// Whether keys change during the fault.
-    fn keys_go_on(self) -> bool {
-        matches!(self, Self::KeyIdLost | Self::Reorder)
-    }
 }
 
 impl Outcome {
-    /// The longest time of recovery that passes.
     pub(crate) fn recovered_max(&self) -> Duration {
         RECOVERED_MAX + self.interval
     }
@@ -163,20 +136,19 @@ impl Outcome {
             }
         }
         let due = FLOWS as f64 * self.lasted.div_duration_f64(self.interval);
-        if self.scenario.keys_go_on() && (self.during as f64) < (CHANGES_MIN * due).floor() {
+        let keys_go_on = matches!(self.scenario, Scenario::KeyIdLost | Scenario::Reorder);
+        if keys_go_on && (self.during as f64) < (CHANGES_MIN * due).floor() {
             why.push(format!("{} switches of {due:.0}", self.during));
         }
         Verdict::of(&why)
     }
 }
 
-/// The interval of keys during faults.
 pub(crate) fn interval(plan: &Plan) -> Duration {
     let shortest = plan.intervals.iter().min().copied();
     shortest.map_or(INTERVAL_MAX, |interval| interval.min(INTERVAL_MAX))
 }
 
-/// Plays one fault under load, at this interval of keys.
 pub(crate) fn play(
     scenario: Scenario,
     asked: Duration,
@@ -184,15 +156,24 @@ pub(crate) fn play(
     offer: Offer,
     cores: Cores,
 ) -> Result<Outcome, Error> {
-    let lasts = scenario.lasts(asked);
+    let lasts = match scenario {
+        Scenario::PeerKill => DEAD,
+        _ => asked,
+    };
     let (cables, replacer) = match scenario {
         Scenario::PeerKill => {
             let (cables, replacer) = replaceable::cables(cores);
             (cables, Some(replacer))
         }
-        _ => (Rig::memory(cores).cables()?, None),
+        _ => (cabling::in_memory(cores), None),
     };
-    let cables = cables.with_faults(scenario.on_the_line());
+    let cables = match scenario {
+        Scenario::Reorder => cables.with_faults(Faults {
+            reorder: SWAPPED,
+            ..Faults::default()
+        }),
+        _ => cables,
+    };
     let (mut encryptors, ports) = Encryptors::start(cables, interval, None)?;
     let mut hosts = Hosts::open(ports)?;
     for probe in &encryptors.probes {
@@ -200,19 +181,12 @@ pub(crate) fn play(
     }
     let time = BEFORE + lasts + AFTER;
     let (run, injected) = thread::scope(|scope| {
-        let inject = || {
+        let injector = scope.spawn(|| {
             thread::sleep(BEFORE);
             let began = Instant::now();
-            let noticed = inject(
-                scenario,
-                lasts,
-                interval,
-                &mut encryptors,
-                replacer.as_ref(),
-            )?;
+            let noticed = inject(scenario, lasts, interval, &mut encryptors, replacer)?;
             Ok::<_, Error>((began, Instant::now(), noticed))
-        };
-        let injector = scope.spawn(inject);
+        });
         let run = hosts.carry(Offer { time, ..offer });
         (run, injector.join())
     });
@@ -221,6 +195,7 @@ pub(crate) fn play(
     let (began, ended, noticed) = injected.map_err(died)??;
     let switches = encryptors.probes.each_ref().map(Probe::take_switches);
     let during = |at: &&Instant| (began + interval..ended).contains(*at);
+    let clear = |probe: &Probe| probe.safety().clear;
     let lost: u64 = lost_at(&run).map(|(_, lost)| lost).sum();
     Ok(Outcome {
         scenario,
@@ -230,11 +205,7 @@ pub(crate) fn play(
         during: switches.iter().flatten().filter(during).count() as u64,
         lost,
         blocked_ms: lost as f64 / (FLOWS as f64 * offer.rate) * 1e3,
-        clear: encryptors
-            .probes
-            .iter()
-            .map(|probe| probe.safety().clear)
-            .sum(),
+        clear: encryptors.probes.iter().map(clear).sum(),
         noticed,
         recovered: recovered(&run, &switches, ended),
     })
@@ -269,20 +240,16 @@ fn inject(
     lasts: Duration,
     interval: Duration,
     encryptors: &mut Encryptors,
-    replacer: Option<&Replacer>,
+    replacer: Option<Replacer>,
 ) -> Result<bool, Error> {
     let order = |encryptors: &Encryptors, fault, calls, times| {
-        let of_side = |side| encryptors.kmes.faults(side).order(fault, calls, times);
-        Side::BOTH.into_iter().for_each(of_side);
+        for site in Site::BOTH {
+            encryptors.kmes.faults(site).order(fault, calls, times);
+        }
     };
-    let clear = |encryptors: &Encryptors| {
-        let of_side = |side| encryptors.kmes.faults(side).clear();
-        Side::BOTH.into_iter().for_each(of_side);
-    };
-    let noticed = |encryptors: &Encryptors| {
-        let has_trouble =
-            |report: &Report| report.tx.trouble.is_some() || report.rx.trouble.is_some();
-        Ok::<_, Error>(encryptors.reports()?.iter().any(has_trouble))
+    let noticed = |encryptors: &Encryptors| -> Result<bool, Error> {
+        let trouble = |report: &Report| report.tx.trouble.is_some() || report.rx.trouble.is_some();
+        Ok(encryptors.reports()?.iter().any(trouble))
     };
     let mut reported = false;
     match scenario {
@@ -300,29 +267,26 @@ fn inject(
             order(encryptors, fault, calls, Times::Always);
             thread::sleep(lasts);
             reported = noticed(encryptors)?;
-            clear(encryptors);
         }
         Scenario::KeyIdLost => {
             let every = interval * LOST_ONE_OF;
+            let unknown = KmeFault::Answer(Wrong::NotFound);
             for _ in 0..lasts.div_duration_f64(every).ceil() as u32 {
-                order(
-                    encryptors,
-                    KmeFault::Answer(Wrong::NotFound),
-                    Calls::DecKeys,
-                    Times::Next(1),
-                );
+                order(encryptors, unknown, Calls::DecKeys, Times::Next(1));
                 thread::sleep(every.min(lasts));
             }
-            clear(encryptors);
         }
         Scenario::Reorder => thread::sleep(lasts), // all the time
         Scenario::PeerKill => {
-            encryptors.kill(Side::A);
+            encryptors.kill(Site::A);
             thread::sleep(lasts);
             if let Some(replacer) = replacer {
-                encryptors.restart(Side::A, replacer.replace())?;
+                encryptors.restart(Site::A, replacer.replace())?;
             }
         }
+    }
+    for site in Site::BOTH {
+        encryptors.kmes.faults(site).clear();
     }
     Ok(reported)
 }

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use port::Port;
-
-use crate::rekey::Error;
+use crate::device::Device;
+use crate::harness::error::Error;
+use crate::ports::PortSetup;
 use crate::rekey::analyse::ndr::{self, Bounds};
 use crate::rekey::load::hosts::{Hosts, Offer};
-use crate::rekey::plan::Plan;
-use crate::rekey::rig::cabling::{PortKind, Rig};
-use crate::rekey::rig::devices::{Device, Devices};
+use crate::rekey::rig::cabling::{HostPorts, Rig};
+use crate::rekey::rig::devices::Devices;
 use crate::rekey::rig::encryptors::{Encryptors, NEVER};
 use crate::size::FrameSize;
 
@@ -25,72 +24,55 @@ const WIDTH: f64 = 0.05;
 const PARTIAL: f64 = 0.005;
 /// The rate found by short trials, or a lower one, is also carried for this long.
 const SUSTAINED: Duration = Duration::from_secs(4);
-/// Our encryptors without rekeying.
-pub(crate) const XPN_256: &str = "xpn-256";
 
 /// The rates of one device at one size, frames a second and direction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rates {
-    pub(crate) port: PortKind,
+    pub(crate) port: PortSetup,
     pub(crate) size: FrameSize,
-    pub(crate) device: &'static str,
+    pub(crate) device: Device,
     pub(crate) no_drop: Bounds,
-    /// With half a per cent of loss.
     pub(crate) partial: Bounds,
 }
 
-/// The rates of our encryptors, of which loads are per cent; those of the plan, if it has them.
-pub(crate) fn ours(
-    plan: &Plan,
-    rig: &Rig,
-    port: PortKind,
-    size: FrameSize,
-) -> Result<Rates, Error> {
-    let (no_drop, partial) = match plan.rate {
-        Some(rate) => {
-            let bounds = Bounds {
-                lower: rate,
-                upper: rate,
-            };
-            (bounds, bounds)
-        }
-        None => rig.run(move |rig| {
-            let (_encryptors, ports) = Encryptors::start(rig.cables()?, NEVER, None)?;
-            search(&mut Hosts::open(ports)?, size)
-        })??,
-    };
-    Ok(Rates {
-        port,
-        size,
-        device: XPN_256,
-        no_drop,
-        partial,
-    })
+impl Rates {
+    /// The rates of a device without a change of key; `given` instead of a search, if it is given.
+    /// `xpn-256` are our encryptors.
+    pub(crate) fn of(
+        device: Device,
+        given: Option<f64>,
+        rig: &Rig,
+        port: PortSetup,
+        size: FrameSize,
+    ) -> Result<Self, Error> {
+        let [no_drop, partial] = match given {
+            Some(rate) => {
+                let (lower, upper) = (rate, rate);
+                [Bounds { lower, upper }; 2]
+            }
+            None if device == Device::Xpn256 => rig.run(|cables| {
+                let (_encryptors, ports) = Encryptors::start(cables, NEVER, None)?;
+                search(ports, size)
+            })?,
+            None => rig.run(|cables| {
+                let (devices, ports) = Devices::start(cables, device, None)?;
+                let found = search(ports, size)?;
+                devices.end()?;
+                Ok(found)
+            })?,
+        };
+        Ok(Self {
+            port,
+            size,
+            device,
+            no_drop,
+            partial,
+        })
+    }
 }
 
-/// The rates of a peer, without a change of key.
-pub(crate) fn of_peer(
-    device: Device,
-    rig: &Rig,
-    port: PortKind,
-    size: FrameSize,
-) -> Result<Rates, Error> {
-    let (no_drop, partial) = rig.run(move |rig| {
-        let (devices, ports) = Devices::start(rig.cables()?, device, None)?;
-        let found = search(&mut Hosts::open(ports)?, size)?;
-        devices.end()?;
-        Ok::<_, Error>(found)
-    })??;
-    Ok(Rates {
-        port,
-        size,
-        device: device.as_str(),
-        no_drop,
-        partial,
-    })
-}
-
-fn search<P: Port>(hosts: &mut Hosts<P>, size: FrameSize) -> Result<(Bounds, Bounds), Error> {
+fn search(ports: HostPorts, size: FrameSize) -> Result<[Bounds; 2], Error> {
+    let mut hosts = Hosts::open(ports)?;
     let mut trial = |rate: f64, time: Duration| {
         let offer = Offer { size, rate, time };
         let run = hosts.carry(offer)?;
@@ -109,11 +91,11 @@ fn search<P: Port>(hosts: &mut Hosts<P>, size: FrameSize) -> Result<(Bounds, Bou
         }
         match found.lower >= 1.0 {
             true => Ok(found),
-            false => Err(Error::NothingCarried(size)),
+            false => Err(Error::NothingCarried(size.to_string())),
         }
     };
     let no_drop = search(FIRST, 0.0)?;
-    Ok((no_drop, search(no_drop.lower, PARTIAL)?))
+    Ok([no_drop, search(no_drop.lower, PARTIAL)?])
 }
 
 #[cfg(test)]

@@ -6,28 +6,24 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 
 use super::faults::{self, Outcome, Scenario};
-use super::peers::{Cell, Peer};
-use super::rates::{self, Rates};
-use super::trial::{self, Sham, Trial};
+use super::peers::Peer;
+use super::rates::Rates;
+use super::trial::{self, Sham};
+use crate::harness::choice::name;
+use crate::harness::error::Error;
 use crate::harness::rounds as harness;
-use crate::rekey::Error;
-use crate::rekey::analyse::account::Account;
-use crate::rekey::analyse::row::{Row, Safety};
+use crate::rekey::analyse::row::{Cell, Row};
 use crate::rekey::analyse::verdict::Verdict;
 use crate::rekey::load::hosts::{self, Offer};
-use crate::rekey::observe::keys::Keys;
-use crate::rekey::observe::switches::Steps;
-use crate::rekey::plan::{self, Plan, ms, of_run};
+use crate::rekey::plan::Plan;
 use crate::rekey::rig::cabling::Rig;
 use crate::rekey::rig::cores::Cores;
-use crate::rekey::rig::drops::{Drops, merge};
 use crate::rekey::rig::encryptors::NEVER;
 
 /// The load during faults, as a share of the no-drop rate.
 const FAULT_LOAD: f64 = 0.1;
 
-/// All results of a plan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Results {
     pub(crate) cores: Cores,
     /// The cost of the load itself, ns a frame.
@@ -42,7 +38,6 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Whether every row and every fault passed.
     pub(crate) fn passed(&self) -> bool {
         let passed = |verdict: Verdict| verdict == Verdict::Pass;
         self.rows.iter().all(|row| passed(row.verdict()))
@@ -50,53 +45,41 @@ impl Results {
     }
 }
 
-/// Measures everything in a plan.
 pub(crate) fn run(plan: &Plan, cores: Cores) -> Result<Results, Error> {
-    let bar = harness::bar(ms(plan::of_all(plan)));
+    let of_port = (plan.sizes.len() * plan.loads.len()) as u64 * u64::from(plan.pairs);
+    let bar = harness::bar(of_port * plan.ports.len() as u64);
     let mut results = Results {
         cores,
         load_ns: hosts::own_cost_ns(cores)?,
-        absent: Vec::new(),
-        rates: Vec::new(),
-        rows: Vec::new(),
-        peers: Vec::new(),
-        outcomes: Vec::new(),
+        ..Results::default()
     };
     for &port in &plan.ports {
         let rig = Rig::new(port, cores)?;
         for &size in &plan.sizes {
-            bar.set_message(format!("{} {size}: no-drop rate", port.as_str()));
-            let ours = match rates::ours(plan, &rig, port, size) {
+            bar.set_message(format!("{} {size}: no-drop rate", name(&port)));
+            let ours = results.rates.len();
+            let searched = plan.searched_devices();
+            let searched = searched.map(|device| Rates::of(device, plan.rate, &rig, port, size));
+            match searched.collect::<Result<Vec<_>, _>>() {
+                Ok(rates) => results.rates.extend(rates),
                 // This machine does not have such a port; the others are measured all the same.
                 Err(Error::Ended(why)) if plan.ports.len() > 1 => {
-                    results.absent.push(format!("{}: {why}", port.as_str()));
-                    bar.set_length(bar.length().unwrap_or_default() - ms(plan::of_port(plan)));
+                    results.absent.push(format!("{}: {why}", name(&port)));
+                    bar.set_length(bar.length().unwrap_or_default() - of_port);
                     break;
                 }
-                ours => ours?,
-            };
-            results.rates.push(ours);
-            for device in plan.searched_devices() {
-                results
-                    .rates
-                    .push(rates::of_peer(device, &rig, port, size)?);
+                Err(error) => return Err(error),
             }
-            bar.inc(ms(plan::of_searches(plan)));
             for &load_percent in &plan.loads {
-                bar.set_message(format!("{} {size} at {load_percent} %", port.as_str()));
-                let offer = Offer {
-                    size,
-                    rate: ours.no_drop.lower * f64::from(load_percent) / 100.0,
-                    time: plan.time,
-                };
+                let rate = results.rates[ours].no_drop.lower * f64::from(load_percent) / 100.0;
+                let time = plan.time;
                 let cell = Cell {
                     port,
-                    offer,
+                    offer: Offer { size, rate, time },
                     load_percent,
                 };
-                let (rows, peers) = rows(plan, &rig, cell, &bar)?;
-                results.rows.extend(rows);
-                results.peers.extend(peers);
+                bar.set_message(cell.to_string());
+                rows(plan, &rig, cell, &bar, &mut results)?;
             }
         }
     }
@@ -117,87 +100,46 @@ pub(crate) fn run(plan: &Plan, cores: Cores) -> Result<Results, Error> {
     Ok(results)
 }
 
-/// Every interval and every peer under one load.
 fn rows(
     plan: &Plan,
     rig: &Rig,
     cell: Cell,
     bar: &ProgressBar,
-) -> Result<(Vec<Row>, Vec<Peer>), Error> {
-    let mut rows: Vec<Row> = plan.intervals.iter().map(|at| empty(cell, *at)).collect();
+    results: &mut Results,
+) -> Result<(), Error> {
+    let intervals = plan.intervals.iter();
+    let mut rows: Vec<Row> = intervals.map(|at| Row::new(cell, *at)).collect();
     let mut peers = Peer::of_cell(&plan.devices, &plan.intervals, cell);
-    let mut off = Account::new(NEVER);
-    let fault = plan.fault;
-    let trial = |interval, time, shams: Vec<Sham>| -> Result<Trial, Error> {
-        let offer = Offer { time, ..cell.offer };
-        rig.run(move |rig| trial::run(rig.cables()?, offer, interval, fault, shams))?
-    };
+    let mut off = Row::new(cell, NEVER);
     for left in (1..=plan.pairs).rev() {
+        let time = |row: &Row| plan.run_time(Some(row.interval), row.on.switches, left);
         // As many sham switches as the runs with rekeying will have switches.
-        let sham = |row: &Row| Sham {
-            account: Account::new(row.interval),
+        let shams = rows.iter_mut().map(|row| Sham {
+            time: time(row),
             interval: row.interval,
-            time: plan.run_time(row.interval, row.on.switches, left),
-        };
-        let run = trial(NEVER, plan.time, rows.iter().map(sham).collect())?;
-        off.merge(&run.account);
-        for (row, sham) in rows.iter_mut().zip(&run.shams) {
-            row.sham.merge(&sham.account);
-        }
-        bar.inc(ms(of_run(plan.time)));
+            account: &mut row.sham,
+        });
+        let shams = shams.collect();
+        rig.run(|cables| trial::run(cables, plan.time, plan.fault, &mut off, shams))?;
         for row in &mut rows {
-            let time = plan.run_time(row.interval, row.on.switches, left);
-            add(row, trial(row.interval, time, Vec::new())?);
-            bar.inc(ms(of_run(plan.run_time(row.interval, 0, plan.pairs))));
+            let time = time(row);
+            rig.run(|cables| trial::run(cables, time, plan.fault, row, Vec::new()))?;
         }
         for peer in &mut peers {
-            peer.measure(
-                rig,
-                plan.peer_time(peer.interval, peer.account.switches, left),
-            )?;
-            bar.inc(ms(of_run(plan.peer_time(peer.interval, 0, plan.pairs))));
+            let time = plan.run_time(peer.interval, peer.account.switches, left);
+            peer.measure(rig, time)?;
         }
+        bar.inc(1);
     }
     if !peers.is_empty() {
-        peers.push(Peer::xpn_256(cell, &off));
+        peers.push(Peer::xpn_256(cell, &off.on));
     }
     for row in &mut rows {
-        row.off = off.clone();
+        row.off = off.on.clone();
         row.bin_chance = row.on.windows.bin_chance(&row.sham.windows);
         row.tail_chance = row.on.windows.tail_chance(&row.sham.windows);
     }
-    Ok((rows, peers))
-}
-
-/// A row without a run.
-fn empty(cell: Cell, interval: Duration) -> Row {
-    Row {
-        port: cell.port.as_str(),
-        interval,
-        size: cell.offer.size,
-        load_percent: cell.load_percent,
-        rate: cell.offer.rate,
-        on: Account::new(interval),
-        off: Account::new(interval),
-        sham: Account::new(interval),
-        bin_chance: None,
-        tail_chance: None,
-        drops: Drops::new(),
-        unexplained: Drops::new(),
-        keys: Keys::default(),
-        steps: Steps::default(),
-        late_old_key: 0,
-        safety: Safety::default(),
-    }
-}
-
-/// Adds a trial with rekeying to its row.
-fn add(row: &mut Row, trial: Trial) {
-    row.on.merge(&trial.account);
-    merge(&mut row.drops, &trial.drops);
-    merge(&mut row.unexplained, &trial.unexplained);
-    row.steps.merge(&trial.steps);
-    row.keys.merge(&trial.keys);
-    row.late_old_key += trial.late_old_key;
-    row.safety.add(trial.safety);
+    results.rows.extend(rows);
+    results.peers.extend(peers);
+    Ok(())
 }

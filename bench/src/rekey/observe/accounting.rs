@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use port::{Port, PortCounters};
 use qmacsec::status::{Report, WorkerReport};
 
-use crate::rekey::Error;
+use crate::drops::Drops;
+use crate::frames::FLOWS;
+use crate::harness::error::Error;
 use crate::rekey::load::hosts::{Hosts, Run};
-use crate::rekey::rig::drops::Drops;
 use crate::rekey::rig::encryptors::Encryptors;
-use crate::rekey::rig::frames::FLOWS;
 use crate::rekey::rig::probe::{Count, Probe};
 
 /// Frames in, less frames out and named drops: by direction and segment.
@@ -34,7 +34,6 @@ pub(crate) struct Carried {
     received: [u64; FLOWS],
 }
 
-/// All counters, read at one time.
 struct Snapshot<'a> {
     probes: &'a [Probe; 2],
     reports: &'a [Report; 2],
@@ -53,7 +52,6 @@ const LINE_CONTROL: &str = "line: rekey frames";
 const LINE_DROPPED: &str = "line: dropped";
 
 impl Carried {
-    /// Adds a run.
     pub(crate) fn add(&mut self, run: &Run) {
         for (flow, (of_flow, sent)) in run.flows.iter().zip(run.sent).enumerate() {
             self.sent[flow] += sent;
@@ -62,7 +60,6 @@ impl Carried {
     }
 }
 
-/// The balances of all segments now.
 pub(crate) fn balances<P: Port>(
     encryptors: &Encryptors,
     hosts: &Hosts<P>,
@@ -103,8 +100,7 @@ impl Snapshot<'_> {
         // Frames of the load, or of control, that passed a port: all frames, less the others.
         let red_rx_load = red(from, &["rx_frames"]) - (sender(RedRx) - sender(RedRxLoad));
         let red_tx_load = red(to, &["tx_frames"]) - (receiver(RedTx) - receiver(RedTxLoad));
-        let control_dropped =
-            sender(ControlRefused) + sender(ControlTooLong) + sender(ControlLinkDown);
+        let control_dropped: i64 = Count::CONTROL_DROPS.map(sender).iter().sum();
         let control_out = sender(BlackTxControl) - control_dropped;
         let user_out = black(from, &["tx_frames"]) - control_out;
         let user_in = black(to, &["rx_frames"]) - receiver(BlackRxControl);
@@ -225,7 +221,6 @@ pub(crate) fn settled<E>(
     Ok(best)
 }
 
-/// Rekey frames that the line dropped.
 pub(crate) fn control_dropped(before: &Balances, after: &Balances) -> u64 {
     let at = |balances: &Balances, flow| {
         let balance = balances.get(&(flow, LINE_CONTROL));

@@ -18,11 +18,10 @@ use aes_gcm::KeyInit;
 use aes_gcm::aes::Aes256;
 use aes_gcm::aes::cipher::{Block, BlockCipherDecrypt};
 
-use crate::rekey::rig::frames;
+use crate::frames;
 use crate::rekey::rig::probe::Sealed;
 
 const SAK_LEN: usize = 32;
-/// Digits of a SAK in hexadecimal.
 const HEX_LEN: usize = 2 * SAK_LEN;
 /// Digits of a SAK in base64, and the bits of the first digit before it: within longer data, octets
 /// begin at three places of a digit.
@@ -32,7 +31,6 @@ const COUNTER: [u8; 4] = 2_u32.to_be_bytes();
 /// Frames of one key that must agree.
 const AGREE: usize = 2;
 
-/// The extent and the result of a search.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Search {
     /// SAKs whose frames were noted.
@@ -45,14 +43,10 @@ pub(crate) struct Search {
 
 impl Search {
     /// Searches all files below this folder for the keys of the frames of each direction.
-    pub(crate) fn of(folder: &Path, sealed: &[Vec<Sealed>]) -> io::Result<Self> {
+    pub(crate) fn add(&mut self, folder: &Path, sealed: &[Vec<Sealed>]) -> io::Result<()> {
         let streams = Streams::of(sealed);
-        let mut search = Self {
-            saks: streams.keys.len() as u64,
-            ..Self::default()
-        };
-        search.folder(folder, &streams)?;
-        Ok(search)
+        self.saks += streams.keys.len() as u64;
+        self.folder(folder, &streams)
     }
 
     fn folder(&mut self, folder: &Path, streams: &Streams) -> io::Result<()> {
@@ -71,14 +65,6 @@ impl Search {
             }
         }
         Ok(())
-    }
-
-    /// Adds the search of another run.
-    pub(crate) fn add(&mut self, other: Self) {
-        self.saks += other.saks;
-        self.files += other.files;
-        self.octets += other.octets;
-        self.found.extend(other.found);
     }
 }
 
@@ -117,14 +103,8 @@ impl Streams {
         // Random octets are all printable once in 10^13.
         let text = |sak: &[u8]| sak.iter().all(|octet| matches!(octet, b'\n' | b' '..=b'~'));
         let mut plain = octets.windows(SAK_LEN).filter(|sak| !text(sak));
-        if plain.any(&mut is_key) {
-            return true;
-        }
-        if octets
-            .windows(HEX_LEN)
-            .filter_map(from_hex)
-            .any(|sak| is_key(&sak))
-        {
+        let mut hex = octets.windows(HEX_LEN).filter_map(from_hex);
+        if plain.any(&mut is_key) || hex.any(|sak| is_key(&sak)) {
             return true;
         }
         BASE64_FORMS.into_iter().any(|(len, skipped)| {
@@ -136,7 +116,6 @@ impl Streams {
         })
     }
 
-    /// Whether these octets are the SAK of any of the keys.
     fn is_key(&self, sak: &[u8], room: &mut [Block<Aes256>]) -> bool {
         let Ok(cipher) = Aes256::new_from_slice(sak) else {
             return false;

@@ -13,17 +13,14 @@ use std::time::Duration;
 use lab::kmes::TwoKmes;
 use qmacsec::ledger::Entry;
 
-/// Pause between two readings of the pool.
 const READ_EVERY: Duration = Duration::from_millis(50);
 /// The origin of a key of no KME, in a ledger.
 const NO_KME: &str = "pqc";
 /// The direction of a key that its encryptor sent under, in a ledger.
 const OUT: &str = "out";
 
-/// Keys of runs.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Keys {
-    /// The source of the keys.
     pub(crate) source: Option<&'static str>,
     /// Secret key rate of the modelled link, bit/s.
     pub(crate) skr_bit_s: f64,
@@ -62,7 +59,6 @@ pub(crate) fn watch_pool<T>(kmes: &TwoKmes, work: impl FnOnce() -> T) -> (T, Opt
 }
 
 impl Keys {
-    /// Adds what the KMEs report at the end of a run.
     pub(crate) fn add_kmes(&mut self, kmes: &TwoKmes) {
         if let Some(snapshot) = kmes.snapshot() {
             self.source = Some(snapshot.origin.as_str());
@@ -81,17 +77,9 @@ impl Keys {
         }
     }
 
-    /// Adds the keys of another run.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.source = self.source.or(other.source);
-        self.skr_bit_s = self.skr_bit_s.max(other.skr_bit_s);
-        self.taken += other.taken;
-        self.used += other.used;
-        self.of_kme += other.of_kme;
-        self.with_kem += other.with_kem;
-        self.depth_min = self.depth_min.into_iter().chain(other.depth_min).min();
-        self.stage_changes += other.stage_changes;
-        self.time += other.time;
+    /// Adds the least number of keys in the pool during a run.
+    pub(crate) fn add_depth(&mut self, depth: Option<u64>) {
+        self.depth_min = self.depth_min.into_iter().chain(depth).min();
     }
 
     /// How long the pool at its lowest would last at this use if no more keys came, s.

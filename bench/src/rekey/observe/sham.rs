@@ -7,56 +7,36 @@
 //! moments would not. So a thread orders sham switches, as the driver orders real ones, and the
 //! first frame that leaves afterwards is the moment.
 
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::io;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::rekey::rig::frames::FLOWS;
+use crate::background::Background;
+use crate::frames::FLOWS;
 use crate::rekey::rig::probe::Probe;
 
-/// Orders sham switches while a load runs.
-pub(crate) struct ShamSwitches {
-    end: Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl ShamSwitches {
-    /// Orders them from now on, at each of these intervals, in both directions, each from a random
-    /// phase.
-    pub(crate) fn start(intervals: &[Duration], probes: &[Probe; FLOWS]) -> std::io::Result<Self> {
-        let seed = UNIX_EPOCH
-            .elapsed()
-            .map_or(0, |time| time.as_nanos() as u64);
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut due = Vec::new();
-        for (number, &interval) in intervals.iter().enumerate() {
-            for probe in probes {
-                let phase = Duration::from_nanos(rng.next_u64() % interval.as_nanos() as u64);
-                due.push((phase, interval, number, probe.clone()));
-            }
+/// Orders sham switches from now on, at each of these intervals, in both directions, each from a
+/// random phase.
+pub(crate) fn order(intervals: &[Duration], probes: &[Probe; FLOWS]) -> io::Result<Background<()>> {
+    let seed = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos() as u64;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut due = Vec::new();
+    for (number, &interval) in intervals.iter().enumerate() {
+        for probe in probes {
+            let phase = Duration::from_nanos(rng.next_u64() % interval.as_nanos() as u64);
+            due.push((phase, interval, number, probe.clone()));
         }
-        let (end, ended) = mpsc::channel();
-        let work = move || {
-            let begun = Instant::now();
-            while let Some((at, interval, number, probe)) = due.iter_mut().min_by_key(|due| due.0) {
-                let pause = at.saturating_sub(begun.elapsed());
-                if ended.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
-                    return;
-                }
-                probe.order_sham(*number);
-                *at += *interval;
+    }
+    Background::start("sham", move |pause| {
+        let begun = Instant::now();
+        while let Some((at, interval, number, probe)) = due.iter_mut().min_by_key(|due| due.0) {
+            if !pause(at.saturating_sub(begun.elapsed())) {
+                return;
             }
-        };
-        let thread = thread::Builder::new().name("sham".to_owned()).spawn(work)?;
-        Ok(Self { end, thread })
-    }
-
-    /// Stops them.
-    pub(crate) fn end(self) {
-        drop(self.end);
-        let _has_no_result = self.thread.join();
-    }
+            probe.order_sham(*number);
+            *at += *interval;
+        }
+    })
 }

@@ -4,14 +4,14 @@
 //! switches only, so they are queried often enough to miss none. Missed switches are counted.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use qmacsec::status::{Report, Switch, query};
 use rekey::limits::SWITCHES_TOLD;
 
+use crate::background::Background;
 use crate::stats::percentile;
 
 /// The longest and the shortest pause between two queries.
@@ -27,7 +27,6 @@ pub(crate) struct Steps {
     pub(crate) reported: u64,
     /// Switches that the queries missed.
     pub(crate) missed: u64,
-    /// How often the AN wrapped to 0.
     pub(crate) an_wraps: u64,
 }
 
@@ -43,16 +42,6 @@ const SPANS: [&str; 6] = [
 ];
 
 impl Steps {
-    /// Adds the switches of another run.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        for (mine, more) in self.spans.iter_mut().zip(&other.spans) {
-            mine.extend(more);
-        }
-        self.reported += other.reported;
-        self.missed += other.missed;
-        self.an_wraps += other.an_wraps;
-    }
-
     /// The name, and p50, p99 and max, of each step, us.
     pub(crate) fn quantiles_us(&self) -> impl Iterator<Item = (&'static str, [f64; 3])> {
         let of = |times: &Vec<f64>| {
@@ -67,54 +56,34 @@ impl Steps {
     }
 }
 
-/// Queries both encryptors while a load runs.
-pub(crate) struct SwitchPoller {
-    end: Sender<()>,
-    thread: JoinHandle<SwitchLog>,
-}
-
-impl SwitchPoller {
-    /// Starts queries of two encryptors that switch at this interval.
-    pub(crate) fn start(sockets: [PathBuf; 2], interval: Duration) -> std::io::Result<Self> {
-        let pause = (interval * SWITCHES_TOLD as u32 / 4).clamp(ASK_EVERY_MIN, ASK_EVERY_MAX);
-        let (end, ended) = mpsc::channel();
-        let work = move || {
-            let mut log = SwitchLog::default();
-            loop {
-                let last = ended.recv_timeout(pause) != Err(RecvTimeoutError::Timeout);
-                for (end, socket) in sockets.iter().enumerate() {
-                    // A missing answer shows up as missed switches.
-                    if let Ok(report) = query::<Report>(socket) {
-                        log.add(end, &report);
-                    }
-                }
-                if last {
-                    return log;
+/// Queries two encryptors that switch at this interval, while a load runs.
+pub(crate) fn watch(
+    sockets: [PathBuf; 2],
+    interval: Duration,
+) -> io::Result<Background<SwitchLog>> {
+    let time = (interval * SWITCHES_TOLD as u32 / 4).clamp(ASK_EVERY_MIN, ASK_EVERY_MAX);
+    Background::start("steps", move |pause| {
+        let mut log = SwitchLog::default();
+        loop {
+            let goes_on = pause(time);
+            for (end, socket) in sockets.iter().enumerate() {
+                // A missing answer shows up as missed switches.
+                if let Ok(report) = query::<Report>(socket) {
+                    log.add(end, &report);
                 }
             }
-        };
-        let thread = thread::Builder::new()
-            .name("steps".to_owned())
-            .spawn(work)?;
-        Ok(Self { end, thread })
-    }
-
-    /// Ends the queries, and joins the reports of both ends.
-    pub(crate) fn end(self) -> Steps {
-        drop(self.end);
-        self.thread
-            .join()
-            .map(|log| log.steps())
-            .unwrap_or_default()
-    }
+            if !goes_on {
+                return log;
+            }
+        }
+    })
 }
 
 /// Switches by end and epoch, with times of the machine's clock.
 #[derive(Default)]
-struct SwitchLog {
+pub(crate) struct SwitchLog {
     out: [BTreeMap<u32, Switch>; 2],
     into: [BTreeMap<u32, Switch>; 2],
-    /// The number of switches that each end reports.
     switches: [u64; 2],
 }
 
@@ -132,31 +101,20 @@ impl SwitchLog {
             }
         };
         // A later report of a switch is more complete.
-        let all = [
-            (&mut self.out[end], &report.tx),
-            (&mut self.into[end], &report.rx),
-        ];
-        for (known, direction) in all {
-            known.extend(
-                direction
-                    .recent
-                    .iter()
-                    .map(|one| (one.epoch, absolute(one))),
-            );
-        }
+        let by_epoch = |one: &Switch| (one.epoch, absolute(one));
+        self.out[end].extend(report.tx.recent.iter().map(by_epoch));
+        self.into[end].extend(report.rx.recent.iter().map(by_epoch));
         self.switches[end] = report.tx.switches;
     }
 
-    fn steps(&self) -> Steps {
-        let mut steps = Steps::default();
+    /// Adds the switches that both ends reported.
+    pub(crate) fn add_to(&self, steps: &mut Steps) {
         for end in 0..2 {
             let reported = self.out[end].len() as u64;
             steps.missed += self.switches[end].saturating_sub(reported);
             // The first key replaces none.
-            for out in self.out[end]
-                .values()
-                .filter(|out| out.retired_us.is_some())
-            {
+            let replacing = |out: &&Switch| out.retired_us.is_some();
+            for out in self.out[end].values().filter(replacing) {
                 let Some(into) = self.into[1 - end].get(&out.epoch) else {
                     continue; // the last switch: the receiver has not seen it yet
                 };
@@ -177,7 +135,6 @@ impl SwitchLog {
                 steps.an_wraps += u64::from(out.an == 0);
             }
         }
-        steps
     }
 }
 

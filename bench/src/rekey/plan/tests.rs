@@ -22,7 +22,7 @@ fn runs_are_long_enough_for_the_switches_that_are_wanted() {
         let plan = plan(arguments);
         for ms in [100, 300, 1000, 3000, 60_000] {
             let interval = Duration::from_millis(ms);
-            let time = plan.run_time(interval, 0, plan.pairs);
+            let time = plan.run_time(Some(interval), 0, plan.pairs);
             assert!(switches(time, interval, plan.pairs) >= wanted, "{time:?}");
             assert!(time >= TIME_MIN + SETTLING);
         }
@@ -32,13 +32,13 @@ fn runs_are_long_enough_for_the_switches_that_are_wanted() {
 #[test]
 fn the_runs_that_are_left_make_up_for_those_before() {
     let plan = plan("--switches 1000 --pairs 10");
-    let first = plan.run_time(SECOND, 0, 10);
+    let first = plan.run_time(Some(SECOND), 0, 10);
     assert!(
-        plan.run_time(SECOND, 80, 9) > first,
+        plan.run_time(Some(SECOND), 80, 9) > first,
         "a fifth less than hoped for"
     );
     assert_eq!(
-        plan.run_time(SECOND, 1000, 1),
+        plan.run_time(Some(SECOND), 1000, 1),
         TIME_MIN + SECOND.mul_f64(0.2)
     );
 }
@@ -46,12 +46,12 @@ fn the_runs_that_are_left_make_up_for_those_before() {
 #[test]
 fn a_full_form_has_as_many_switches_as_a_published_row_wants() {
     let full = plan("");
-    assert!(switches(full.run_time(SECOND, 0, 10), SECOND, 10) >= 1000);
-    assert!(switches(full.run_time(3 * SECOND, 0, 10), 3 * SECOND, 10) >= 200);
-    assert_eq!(full.run_time(60 * SECOND, 0, 10), full.time);
+    assert!(switches(full.run_time(Some(SECOND), 0, 10), SECOND, 10) >= 1000);
+    assert!(switches(full.run_time(Some(3 * SECOND), 0, 10), 3 * SECOND, 10) >= 200);
+    assert_eq!(full.run_time(Some(60 * SECOND), 0, 10), full.time);
     for by_time in ["--time 5", "--quick", "--quick --time 5"] {
         let plan = plan(by_time);
-        assert_eq!(plan.run_time(SECOND, 0, 2), plan.time, "{by_time}");
+        assert_eq!(plan.run_time(Some(SECOND), 0, 2), plan.time, "{by_time}");
     }
 }
 
@@ -64,8 +64,14 @@ fn long_runs_are_cut_and_nothing_is_lost_of_them() {
 }
 
 #[test]
-fn time_left_counts_seconds_and_not_runs() {
-    let short = plan("--intervals 0.1 --switches 10 --pairs 1 --ports mem --sizes 64 --loads 50");
-    let long = plan("--intervals 60 --switches 10 --pairs 1 --ports mem --sizes 64 --loads 50");
-    assert!(of_all(&long) > of_all(&short) + 4 * 60 * SECOND);
+fn a_rate_that_is_given_is_not_searched_for_peers() {
+    let searched = |arguments| plan(arguments).searched_devices().collect::<Vec<_>>();
+    let ours = Device::Xpn256;
+    assert_eq!(searched("--rate 40000 --devices no-op"), [ours]);
+    let devices = searched("--devices no-op,data-plane");
+    assert_eq!(
+        devices,
+        [ours, Device::NoOp],
+        "the data plane is our worker"
+    );
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::harness::chart::{COLOURS, Chart, Line, Panel, XAxis};
+use crate::harness::choice;
 use crate::harness::machine::Machine;
 use crate::rekey::analyse::account::{Account, window};
 use crate::rekey::analyse::row::Row;
@@ -20,19 +21,14 @@ const STEPS: u32 = 10;
 const NINES: u32 = 5;
 
 /// All charts of a load, one above the other in one document.
-pub(crate) fn draw(machine: &Machine, rows: &[&Row], peers: &[&Peer]) -> String {
+pub(crate) fn draw(machine: &Machine, rows: &[Row], peers: &[&Peer]) -> String {
     let of = rows.first().map_or(String::new(), |row| {
-        format!(
-            "{}, {} octets, {} % of the no-drop rate",
-            row.port, row.size, row.load_percent
-        )
+        format!("{} of the no-drop rate", row.cell)
     });
     let chart = |what: &str, (x_label, x_axis): (&str, XAxis), y: &str, lines: Vec<Line>| {
         let title = y.to_owned();
-        let lines: Vec<Line> = lines
-            .into_iter()
-            .filter(|line| !line.points.is_empty())
-            .collect();
+        let lines = lines.into_iter();
+        let lines = lines.filter(|line| !line.points.is_empty()).collect();
         let chart = Chart {
             title: format!("{what}: {of}"),
             subtitle: machine.cpu.clone(),
@@ -77,7 +73,6 @@ pub(crate) fn draw(machine: &Machine, rows: &[&Row], peers: &[&Peer]) -> String 
     )
 }
 
-/// A device and its interval, in a legend.
 fn label(name: &str, interval: Option<Duration>) -> String {
     interval.map_or(name.to_owned(), |interval| {
         format!("{name}, {} s", interval.as_secs_f64())
@@ -88,8 +83,8 @@ fn name(row: &Row) -> String {
     format!("T = {} s", row.interval.as_secs_f64())
 }
 
-fn throughput(rows: &[&Row]) -> Vec<Line> {
-    let line = |(row, colour): (&&Row, &'static str)| {
+fn throughput(rows: &[Row]) -> Vec<Line> {
+    let line = |(row, colour): (&Row, &'static str)| {
         let half = window(row.interval).as_millis() as f64;
         let bins = row.on.windows.percent().into_iter().enumerate();
         Line {
@@ -104,8 +99,8 @@ fn throughput(rows: &[&Row]) -> Vec<Line> {
     rows.iter().zip(COLOURS).map(line).collect()
 }
 
-fn tails(rows: &[&Row]) -> Vec<Line> {
-    let lines = |(row, colour): (&&Row, &'static str)| {
+fn tails(rows: &[Row]) -> Vec<Line> {
+    let lines = |(row, colour): (&Row, &'static str)| {
         [
             (", inside", &row.on.inside.undisturbed, false),
             (", outside", &row.on.outside.undisturbed, true),
@@ -121,13 +116,19 @@ fn tails(rows: &[&Row]) -> Vec<Line> {
 }
 
 /// Peers, and our encryptors dashed, all at the shortest interval, which costs most.
-fn peers_and_ours(rows: &[&Row], peers: &[&Peer]) -> Vec<Line> {
+fn peers_and_ours(rows: &[Row], peers: &[&Peer]) -> Vec<Line> {
     let shortest = rows.iter().min_by_key(|row| row.interval);
     let ours = shortest.map(|row| (label(OURS, Some(row.interval)), &row.on, true));
     let shortest = shortest.map(|row| row.interval);
     let shown = |peer: &&&Peer| peer.interval.is_none() || peer.interval == shortest;
     let peers = peers.iter().filter(shown);
-    let peers = peers.map(|peer| (label(peer.name(), peer.interval), &peer.account, false));
+    let peers = peers.map(|peer| {
+        (
+            label(&choice::name(&peer.device), peer.interval),
+            &peer.account,
+            false,
+        )
+    });
     let line = |((name, account, dashed), colour): ((String, &Account, bool), &'static str)| {
         let mut all = account.outside.undisturbed.clone();
         all += &account.inside.undisturbed;

@@ -9,6 +9,7 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use super::{charts, page};
+use crate::harness::choice::name;
 use crate::harness::machine::Machine;
 use crate::rekey::analyse::row::Row;
 use crate::rekey::measure::rounds::Results;
@@ -26,24 +27,17 @@ pub(crate) fn write(
     fs::write(folder.join("report.txt"), text)?;
     fs::write(folder.join("report.json"), json)?;
     let mut charts = Vec::new();
-    let cells: Vec<_> = results.rows.iter().map(Row::cell).collect();
-    for cell in crate::harness::choice::or_default(&cells, Vec::new()) {
-        let (port, size, load) = cell;
-        let of_cell = |row: &&Row| row.cell() == cell;
-        let rows: Vec<&Row> = results.rows.iter().filter(of_cell).collect();
-        let peers = results.peers.iter().filter(|peer| peer.cell.key() == cell);
-        let chart = charts::draw(machine, &rows, &peers.collect::<Vec<_>>());
-        fs::write(
-            folder.join(format!("{port}-size-{size}-load-{load}.svg")),
-            &chart,
-        )?;
+    for rows in results.rows.chunk_by(|a, b| a.cell == b.cell) {
+        let cell = rows[0].cell;
+        let (port, size, load) = (name(&cell.port), cell.offer.size, cell.load_percent);
+        let file = format!("{port}-size-{size}-load-{load}");
+        let peers = results.peers.iter().filter(|peer| peer.cell == cell);
+        let chart = charts::draw(machine, rows, &peers.collect::<Vec<_>>());
+        fs::write(folder.join(format!("{file}.svg")), &chart)?;
         charts.push(chart);
         for row in rows {
-            let name = format!(
-                "{port}-size-{size}-load-{load}-T-{}.hlog",
-                row.interval.as_secs_f64()
-            );
-            histograms(&folder.join(name), row)?;
+            let interval = row.interval.as_secs_f64();
+            histograms(&folder.join(format!("{file}-T-{interval}.hlog")), row)?;
         }
     }
     let page = page::write(text, results, &charts).map_err(io::Error::other)?;

@@ -10,7 +10,6 @@ use crate::rekey::analyse::row::Row;
 use crate::rekey::analyse::verdict::Verdict;
 use crate::rekey::measure::rounds::Results;
 
-/// A table of the text report.
 #[derive(PartialEq, Eq, Debug, Serialize)]
 struct Section<'a> {
     name: &'a str,
@@ -54,20 +53,12 @@ pub(super) fn write(
         .render(Serde(context))
 }
 
-/// The rows and faults that failed, and why.
 fn failed(results: &Results) -> Vec<String> {
-    let of_row = |row: &Row| {
-        let (port, size, load) = row.cell();
-        let interval = row.interval.as_secs_f64();
-        let why = row.verdict().why()?.to_owned();
-        Some(format!(
-            "{port} {size} octets {load} % T = {interval} s: {why}"
-        ))
-    };
-    let of_rows = results.rows.iter().filter_map(of_row);
+    let of_rows = results.rows.iter();
+    let of_rows = of_rows.filter_map(|row| Some(format!("{row}: {}", row.verdict().why()?)));
     let of_faults = results.outcomes.iter().filter_map(|outcome| {
-        let why = outcome.verdict().why()?.to_owned();
-        Some(format!("{}: {why}", outcome.scenario.name()))
+        let name = outcome.scenario.name();
+        Some(format!("{name}: {}", outcome.verdict().why()?))
     });
     of_rows.chain(of_faults).collect()
 }

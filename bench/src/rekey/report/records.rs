@@ -7,23 +7,22 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::charts::OURS;
+use crate::drops::Drops;
+use crate::harness::choice::name;
 use crate::harness::machine::Machine;
 use crate::rekey::analyse::account::Account;
 use crate::rekey::analyse::latency::{Latency, quantile_us};
-use crate::rekey::analyse::row::Row;
+use crate::rekey::analyse::row::{Cell, Row};
 use crate::rekey::analyse::windows::OFF_MAX;
 use crate::rekey::measure::faults::Outcome;
 use crate::rekey::measure::peers::Peer;
 use crate::rekey::measure::rates::Rates;
 use crate::rekey::measure::rounds::Results;
-use crate::rekey::rig::drops::Drops;
-use crate::size::FrameSize;
 
 /// Names and values of one line of a table, in the order of the JSON.
 #[derive(Clone, Debug)]
 pub(super) struct Record(Vec<(&'static str, Value)>);
 
-/// A record with these fields.
 macro_rules! record {
     ($($name:ident: $value:expr),* $(,)?) => {
         Record(vec![$((
@@ -58,7 +57,6 @@ struct Document<'a> {
     rates: Vec<Record>,
 }
 
-/// One document, with a line end.
 pub(crate) fn json(machine: &Machine, results: &Results) -> Result<String, serde_json::Error> {
     let document = Document {
         machine,
@@ -71,18 +69,16 @@ pub(crate) fn json(machine: &Machine, results: &Results) -> Result<String, serde
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
-/// The runs with rekeying of a row.
 pub(super) fn row(row: &Row) -> Record {
     measured(row, &row.on, Some(row.interval))
 }
 
 /// For tables: rows, and before the first row of each load the runs without rekeying.
 pub(super) fn beside_off(rows: &[Row]) -> impl Iterator<Item = Record> {
-    let mut before = None;
-    rows.iter().flat_map(move |one| {
-        let first = before.replace(one.cell()) != Some(one.cell());
-        let off = first.then(|| measured(one, &one.off, None));
-        off.into_iter().chain([row(one)])
+    let of_load = rows.chunk_by(|a, b| a.cell == b.cell);
+    of_load.flat_map(|rows| {
+        let off = measured(&rows[0], &rows[0].off, None);
+        core::iter::once(off).chain(rows.iter().map(row))
     })
 }
 
@@ -97,10 +93,10 @@ fn measured(row: &Row, account: &Account, interval: Option<Duration>) -> Record 
     let verdict = verdict.as_ref();
     let counted = row.safety.counted;
     record! {
-        port: row.port,
+        port: name(&row.cell.port),
         interval_s: interval.map(|interval| interval.as_secs_f64()),
-        size: row.size,
-        load_percent: row.load_percent,
+        size: row.cell.offer.size,
+        load_percent: row.cell.load_percent,
         switches: a.switches,
         frames: a.frames,
         lost: a.lost,
@@ -108,7 +104,7 @@ fn measured(row: &Row, account: &Account, interval: Option<Duration>) -> Record 
         reordered: a.reordered,
         unexplained: row.missing(),
         loss_upper_95: a.loss_upper_95(),
-        blocked_us_per_rekey: a.blocked_us_per_switch(row.rate),
+        blocked_us_per_rekey: a.blocked_us_per_switch(row.cell.offer.rate),
         p9999_in_us: a.inside.tail_of_all_us(),
         p9999_out_us: a.outside.tail_of_all_us(),
         max_in_us: a.inside.max_us().unwrap_or_default(),
@@ -157,62 +153,70 @@ fn measured(row: &Row, account: &Account, interval: Option<Duration>) -> Record 
 
 /// T2: latency of all frames of a row inside and outside; without rekeying, of all.
 pub(super) fn latencies(rows: &[Row]) -> impl Iterator<Item = Record> {
-    let mut before = None;
-    rows.iter().flat_map(move |row| {
-        let interval = Some(row.interval.as_secs_f64());
-        let of = |interval: Option<f64>, place: &'static str, latency: &Latency| {
-            let us = |quantile| quantile_us(&latency.all, quantile);
-            (!latency.all.is_empty()).then(|| {
-                record! {
-                    port: row.port,
-                    size: row.size,
-                    load_percent: row.load_percent,
-                    interval_s: interval,
-                    place: place,
-                    frames: latency.all.len(),
-                    p50: us(0.5),
-                    p90: us(0.9),
-                    p99: us(0.99),
-                    p999: us(0.999),
-                    p9999: us(0.9999),
-                    max: us(1.0),
-                }
-            })
-        };
-        let first = before.replace(row.cell()) != Some(row.cell());
-        let off = first.then(|| of(None, "all", &row.off.outside));
-        let on = [
-            of(interval, "inside", &row.on.inside),
-            of(interval, "outside", &row.on.outside),
-        ];
-        off.into_iter().chain(on).flatten()
+    let of_load = rows.chunk_by(|a, b| a.cell == b.cell);
+    of_load.flat_map(|rows| {
+        let off = latency(rows[0].cell, None, "all", &rows[0].off.outside);
+        let on = rows.iter().flat_map(|row| {
+            let interval = Some(row.interval.as_secs_f64());
+            let place = |place, of| latency(row.cell, interval, place, of);
+            [
+                place("inside", &row.on.inside),
+                place("outside", &row.on.outside),
+            ]
+        });
+        core::iter::once(off).chain(on).flatten()
     })
 }
 
-/// A peer at its interval.
+fn latency(cell: Cell, interval: Option<f64>, place: &str, latency: &Latency) -> Option<Record> {
+    let us = |quantile| quantile_us(&latency.all, quantile);
+    (!latency.all.is_empty()).then(|| {
+        record! {
+            port: name(&cell.port),
+            size: cell.offer.size,
+            load_percent: cell.load_percent,
+            interval_s: interval,
+            place: place,
+            frames: latency.all.len(),
+            p50: us(0.5),
+            p90: us(0.9),
+            p99: us(0.99),
+            p999: us(0.999),
+            p9999: us(0.9999),
+            max: us(1.0),
+        }
+    })
+}
+
 pub(super) fn peer(peer: &Peer) -> Record {
-    let (key, name) = (peer.cell.key(), peer.name());
-    beside(key, name, peer.interval, &peer.account, &peer.drops)
+    let device = name(&peer.device);
+    beside(
+        peer.cell,
+        &device,
+        peer.interval,
+        &peer.account,
+        &peer.drops,
+    )
 }
 
 /// Our encryptors at the interval of a row, among peers.
 pub(super) fn ours(row: &Row) -> Record {
-    beside(row.cell(), OURS, Some(row.interval), &row.on, &row.drops)
+    beside(row.cell, OURS, Some(row.interval), &row.on, &row.drops)
 }
 
 fn beside(
-    (port, size, load_percent): (&'static str, FrameSize, u32),
-    device: &'static str,
+    cell: Cell,
+    device: &str,
     interval: Option<Duration>,
     a: &Account,
     dropped: &Drops,
 ) -> Record {
     record! {
-        port: port,
+        port: name(&cell.port),
         device: device,
         interval_s: interval.map(|interval| interval.as_secs_f64()),
-        size: size,
-        load_percent: load_percent,
+        size: cell.offer.size,
+        load_percent: cell.load_percent,
         switches: a.switches,
         frames: a.frames,
         lost: a.lost,
@@ -235,10 +239,10 @@ fn beside(
 pub(super) fn keys(row: &Row) -> Record {
     let keys = &row.keys;
     record! {
-        port: row.port,
+        port: name(&row.cell.port),
         interval_s: row.interval.as_secs_f64(),
-        size: row.size,
-        load_percent: row.load_percent,
+        size: row.cell.offer.size,
+        load_percent: row.cell.load_percent,
         source: keys.source,
         skr_bit_s: keys.skr_bit_s,
         keys_in: keys.taken,
@@ -272,9 +276,9 @@ pub(super) fn fault(outcome: &Outcome) -> Record {
 pub(super) fn rate(rates: &Rates) -> Record {
     let mpps = |rate: f64| rate / 1e6;
     record! {
-        port: rates.port.as_str(),
+        port: name(&rates.port),
         size: rates.size,
-        device: rates.device,
+        device: name(&rates.device),
         ndr_mpps: mpps(rates.no_drop.lower),
         ndr_gbit_s: rates.size.gbit_s(mpps(rates.no_drop.lower)),
         pdr_mpps: mpps(rates.partial.lower),

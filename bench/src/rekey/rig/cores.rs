@@ -11,8 +11,6 @@
 use core::fmt::{self, Display, Formatter};
 use std::io;
 
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
 use port::PortError;
 use qmacsec::ports::Opener;
 use thread_priority::{
@@ -20,7 +18,8 @@ use thread_priority::{
     ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
 };
 
-use crate::rekey::Error;
+use crate::harness::cores::{allowed, pin, stay_on};
+use crate::harness::error::Error;
 
 /// The cores of frames; none where all threads share one.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -36,7 +35,6 @@ struct OfFrames {
     devices: [usize; 2],
 }
 
-const THIS_THREAD: Pid = Pid::from_raw(0);
 /// Real-time priorities: of hosts and devices, and of the witness that interrupts them.
 const OF_FRAMES: u8 = 1;
 pub(crate) const OF_WITNESSES: u8 = 2;
@@ -48,19 +46,18 @@ impl Cores {
     /// Divides the cores of this thread. This thread and its later children leave the cores of
     /// frames. Hosts and devices have real-time priority where `realtime` is set.
     pub(crate) fn part(realtime: bool) -> Result<Self, Error> {
-        let mut others = sched_getaffinity(THIS_THREAD).map_err(io::Error::from)?;
+        let mut others = allowed()?;
         let cores = Self {
             realtime,
-            ..Self::of(&in_set(&others))
+            ..Self::of(&others)
         };
         if realtime {
             cores.may_be_realtime()?;
         }
         if cores.frames.is_some() {
-            for core in cores.of_frames()? {
-                others.unset(core).map_err(io::Error::from)?;
-            }
-            sched_setaffinity(THIS_THREAD, &others).map_err(io::Error::from)?;
+            let of_frames = cores.of_frames()?;
+            others.retain(|core| !of_frames.contains(core));
+            stay_on(&others)?;
         }
         Ok(cores)
     }
@@ -83,11 +80,8 @@ impl Cores {
     /// The cores of frames; empty where several cores are shared by all threads.
     pub(crate) fn of_frames(self) -> io::Result<Vec<usize>> {
         let Some(OfFrames { hosts, devices }) = self.frames else {
-            let mut shared = in_set(&sched_getaffinity(THIS_THREAD)?);
-            if shared.len() > 1 {
-                shared.clear();
-            }
-            return Ok(shared);
+            let shared = allowed()?;
+            return Ok(if shared.len() > 1 { Vec::new() } else { shared });
         };
         let mut cores = vec![hosts, devices[0], devices[1]];
         cores.sort_unstable();
@@ -129,17 +123,16 @@ impl Cores {
         let Some(OfFrames { hosts, .. }) = self.frames else {
             return Ok(work());
         };
-        let before = sched_getaffinity(THIS_THREAD)?;
+        let before = allowed()?;
         self.settle(hosts)?;
         let done = work();
         if self.realtime {
             fair()?;
         }
-        sched_setaffinity(THIS_THREAD, &before)?;
+        stay_on(&before)?;
         Ok(done)
     }
 
-    /// Moves this thread to a core of frames.
     fn settle(self, core: usize) -> io::Result<()> {
         pin(core)?;
         if self.realtime {
@@ -151,42 +144,24 @@ impl Cores {
 
 impl Display for Cores {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let others = "control, KMEs and all else have the others";
         match self.frames {
-            None => write!(
-                f,
-                "all threads share the cores: frames wait while control works on a change of key"
+            None => f.write_str(
+                "all threads share the cores: frames wait while control works on a change of key",
             )?,
-            Some(OfFrames { hosts, devices }) if devices == [hosts; 2] => write!(
-                f,
-                "hosts and both devices share core {hosts}; control, KMEs and all else have the \
-                others"
-            )?,
-            Some(OfFrames {
-                hosts,
-                devices: [a, b],
-            }) => write!(
-                f,
-                "hosts on core {hosts}, devices on {a} and {b}; control, KMEs and all else have \
-                the others"
-            )?,
+            Some(OfFrames { hosts, devices }) if devices == [hosts; 2] => {
+                write!(f, "hosts and both devices share core {hosts}; {others}")?;
+            }
+            Some(OfFrames { hosts, devices }) => {
+                let [a, b] = devices;
+                write!(f, "hosts on core {hosts}, devices on {a} and {b}; {others}")?;
+            }
         }
         if self.realtime {
             f.write_str("; hosts and devices are real-time threads (SCHED_FIFO)")?;
         }
         Ok(())
     }
-}
-
-fn in_set(set: &CpuSet) -> Vec<usize> {
-    let cores = 0..CpuSet::count();
-    cores.filter(|core| set.is_set(*core) == Ok(true)).collect()
-}
-
-/// Pins this thread to a core.
-pub(crate) fn pin(core: usize) -> io::Result<()> {
-    let mut set = CpuSet::new();
-    set.set(core)?;
-    Ok(sched_setaffinity(THIS_THREAD, &set)?)
 }
 
 /// Gives this thread a real-time priority (`SCHED_FIFO`).

@@ -9,17 +9,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use port::{Burst, Port, PortCounters};
+use port::{Burst, Frame, Port, PortError};
 use qmacsec::ports::Opener;
 use wire::{ETHERTYPE_MACSEC, ETHERTYPE_REKEY, ICV_LEN, MACS_LEN, SecTag};
 
-use super::frames;
+use crate::frames;
 
 /// Offsets of EtherType, TCI with AN, and PN in a frame without VLAN tags in clear.
 const ETHERTYPE_AT: usize = MACS_LEN;
 const TCI_AT: usize = 14;
 const PN_AT: usize = 16;
-
 /// Frames noted of each key: some may come from other programs than the load.
 const NOTED: u8 = 4;
 
@@ -34,24 +33,21 @@ pub(crate) struct Sealed {
     pub(crate) start: [u8; 16],
 }
 
-/// The counts of a probe.
+/// The counts of a probe. Black ones are of user frames, `Control` those of the rekey protocol.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Count {
-    /// Frames from red, and those of the load among them.
     RedRx,
+    /// Frames of the load among them.
     RedRxLoad,
-    /// Frames to red, and those of the load among them.
     RedTx,
     RedTxLoad,
-    /// Frames from the line: user frames, and those of the rekey protocol.
     BlackRx,
     BlackRxControl,
-    /// User frames from the line under the old key, after the first one under the new key.
+    /// Frames under the old key, after the first one under the new key.
     BlackRxOldKey,
-    /// Frames to the line: user frames, and those of the rekey protocol.
     BlackTx,
     BlackTxControl,
-    /// Frames of the rekey protocol that the port dropped, by its counters.
+    /// Drops by the port.
     ControlRefused,
     ControlTooLong,
     ControlLinkDown,
@@ -61,27 +57,40 @@ pub(crate) enum Count {
     Clear,
 }
 
-const COUNTS: usize = Count::Clear as usize + 1;
+impl Count {
+    /// Drops of the rekey protocol's frames, in the order of [`port::PortCounters::TX_DROPS`].
+    pub(crate) const CONTROL_DROPS: [Self; 3] = [
+        Self::ControlRefused,
+        Self::ControlTooLong,
+        Self::ControlLinkDown,
+    ];
+    const ALL: usize = Self::Clear as usize + 1;
+}
 
-/// Safety figures of a sender.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Counted {
     /// Frames protected: each has a nonce.
     pub(crate) nonces: u64,
     /// Nonces used twice.
     pub(crate) repeated: u64,
-    /// Frames in clear on the line.
     pub(crate) clear: u64,
+}
+
+impl Counted {
+    /// Adds those of another sender.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.nonces += other.nonces;
+        self.repeated += other.repeated;
+        self.clear += other.clear;
+    }
 }
 
 /// The record of both probes of an encryptor, shared with the thread that reads it.
 #[derive(Clone, Default)]
-pub(crate) struct Probe {
-    shared: Arc<Shared>,
-}
+pub(crate) struct Probe(Arc<Record>);
 
 #[derive(Default)]
-struct Shared {
+struct Record {
     /// Moments at which the first frame under each new key left. Locked once for each key.
     switches: Mutex<Vec<Instant>>,
     /// Sham switches that are due, one bit each, and those that happened.
@@ -91,69 +100,66 @@ struct Shared {
     sealed: Mutex<Vec<Sealed>>,
     /// No frame left for a while: keys may have changed unnoticed.
     paused: AtomicBool,
-    counts: [AtomicU64; COUNTS],
+    counts: [AtomicU64; Count::ALL],
 }
 
-/// Takes all entries out of a list.
+fn extend<T>(list: &Mutex<Vec<T>>, items: impl IntoIterator<Item = T>) {
+    if let Ok(mut list) = list.lock() {
+        list.extend(items);
+    }
+}
+
 fn take<T>(list: &Mutex<Vec<T>>) -> Vec<T> {
     let list = list.lock();
-    list.map(|mut list| core::mem::take(&mut *list))
-        .unwrap_or_default()
+    list.map_or(Vec::new(), |mut list| core::mem::take(&mut *list))
 }
 
 impl Probe {
-    /// The moments of switches since the last call.
     pub(crate) fn take_switches(&self) -> Vec<Instant> {
-        take(&self.shared.switches)
+        take(&self.0.switches)
     }
 
     /// The frames noted since the last call, in the order of their keys.
     pub(crate) fn take_sealed(&self) -> Vec<Sealed> {
-        take(&self.shared.sealed)
+        take(&self.0.sealed)
     }
 
     /// Numbers and moments of sham switches since the last call.
     pub(crate) fn take_shams(&self) -> Vec<(usize, Instant)> {
-        take(&self.shared.shams)
+        take(&self.0.shams)
     }
 
     /// Announces frames after a pause.
     pub(crate) fn resume(&self) {
-        self.shared.paused.store(true, Ordering::Relaxed);
+        self.0.paused.store(true, Ordering::Relaxed);
     }
 
     /// Makes the next frame to the line a sham switch of this number, which is below 64.
     pub(crate) fn order_sham(&self, number: usize) {
         let bit = 1_u64.checked_shl(number as u32).unwrap_or_default();
-        self.shared.shams_due.fetch_or(bit, Ordering::Relaxed);
+        self.0.shams_due.fetch_or(bit, Ordering::Relaxed);
     }
 
-    /// Whether there was a pause before this burst.
     fn after_pause(&self) -> bool {
-        let paused = &self.shared.paused;
+        let paused = &self.0.paused;
         paused.load(Ordering::Relaxed) && paused.swap(false, Ordering::Relaxed)
     }
 
     /// Notes the sham switches that are due. Each burst costs one load of a word that rarely
     /// changes.
     fn sham(&self) {
-        let due = &self.shared.shams_due;
-        if due.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        let (due, now) = (due.swap(0, Ordering::Relaxed), Instant::now());
-        if let Ok(mut shams) = self.shared.shams.lock() {
+        let due = &self.0.shams_due;
+        if due.load(Ordering::Relaxed) != 0 {
+            let (due, now) = (due.swap(0, Ordering::Relaxed), Instant::now());
             let numbers = (0..64).filter(|number| due >> number & 1 == 1);
-            shams.extend(numbers.map(|number| (number, now)));
+            extend(&self.0.shams, numbers.map(|number| (number, now)));
         }
     }
 
-    /// A count since the start.
     pub(crate) fn count(&self, what: Count) -> u64 {
-        self.shared.counts[what as usize].load(Ordering::Relaxed)
+        self.0.counts[what as usize].load(Ordering::Relaxed)
     }
 
-    /// The safety figures since the start.
     pub(crate) fn safety(&self) -> Counted {
         let clear = self.count(Count::Clear);
         Counted {
@@ -164,58 +170,55 @@ impl Probe {
         }
     }
 
+    /// One thread writes: no atomic addition is needed.
     fn add(&self, what: Count, frames: usize) {
-        let count = &self.shared.counts[what as usize];
-        // One thread writes: no atomic addition is needed.
-        count.store(
-            count.load(Ordering::Relaxed) + frames as u64,
-            Ordering::Relaxed,
-        );
+        let sum = self.count(what) + frames as u64;
+        self.0.counts[what as usize].store(sum, Ordering::Relaxed);
     }
 }
 
 /// Both ports of an encryptor with their probes; the worker stalls for `stall` at each switch.
 pub(crate) fn probed([red, black]: [Opener; 2], probe: &Probe, stall: Duration) -> [Opener; 2] {
     let (of_red, of_black) = (probe.clone(), probe.clone());
-    [
-        Box::new(move || {
-            Ok(Box::new(RedProbe {
-                port: red()?,
-                probe: of_red,
-            }))
-        }),
-        Box::new(move || Ok(Box::new(BlackProbe::new(black()?, of_black, stall)))),
-    ]
+    let red = move || -> Result<Box<dyn Port>, PortError> {
+        let (port, probe) = (red()?, of_red);
+        Ok(Box::new(RedProbe { port, probe }))
+    };
+    let black = move || -> Result<Box<dyn Port>, PortError> {
+        Ok(Box::new(BlackProbe::new(black()?, of_black, stall)))
+    };
+    [Box::new(red), Box::new(black)]
 }
 
-/// A red port with a probe.
 struct RedProbe<P> {
     port: P,
     probe: Probe,
+}
+
+fn loads(frames: &[Frame]) -> usize {
+    let of_load = frames.iter();
+    of_load
+        .filter(|frame| frames::is_load(frame.bytes()))
+        .count()
 }
 
 impl<P: Port> Port for RedProbe<P> {
     fn rx_burst(&mut self, into: &mut Burst) {
         let before = into.len();
         self.port.rx_burst(into);
-        let received = &into[before..];
-        let of_load = received
-            .iter()
-            .filter(|frame| frames::is_load(frame.bytes()));
-        self.probe.add(Count::RedRxLoad, of_load.count());
-        self.probe.add(Count::RedRx, received.len());
+        self.probe.add(Count::RedRxLoad, loads(&into[before..]));
+        self.probe.add(Count::RedRx, into.len() - before);
     }
 
     fn tx_burst(&mut self, from: &mut Burst) {
-        let of_load = from.iter().filter(|frame| frames::is_load(frame.bytes()));
-        self.probe.add(Count::RedTxLoad, of_load.count());
+        self.probe.add(Count::RedTxLoad, loads(from));
         self.probe.add(Count::RedTx, from.len());
         self.port.tx_burst(from);
     }
 
     fn copy_tx(&mut self, frame: &[u8]) {
-        self.probe
-            .add(Count::RedTxLoad, usize::from(frames::is_load(frame)));
+        let of_load = usize::from(frames::is_load(frame));
+        self.probe.add(Count::RedTxLoad, of_load);
         self.probe.add(Count::RedTx, 1);
         self.port.copy_tx(frame);
     }
@@ -223,38 +226,33 @@ impl<P: Port> Port for RedProbe<P> {
     port::forward!(self => self.port);
 }
 
-/// A black port with a probe.
 struct BlackProbe<P> {
     port: P,
     probe: Probe,
     stall: Duration,
+    sent: Sent,
+    received: Received,
+}
+
+/// The keys of the frames sent.
+#[derive(Default)]
+struct Sent {
     /// AN and PN of the last frame protected.
     last: Option<(u8, u32)>,
-    /// There was a pause before the next frame.
     paused: bool,
     /// Keys so far, and the number of frames of the newest that are still to be noted.
     keys: u32,
     to_note: u8,
-    /// The newest AN from the line, and the last PN under each.
+}
+
+/// The newest AN from the line, and the last PN under each.
+#[derive(Default)]
+struct Received {
     newest: Option<u8>,
     last_pns: [u32; 4],
 }
 
-impl<P: Port> BlackProbe<P> {
-    fn new(port: P, probe: Probe, stall: Duration) -> Self {
-        Self {
-            port,
-            probe,
-            stall,
-            last: None,
-            paused: false,
-            keys: 0,
-            to_note: 0,
-            newest: None,
-            last_pns: [0; 4],
-        }
-    }
-
+impl Received {
     /// Whether a frame from the line is under the key before the newest. ANs repeat, and keys
     /// change while no frame comes, so that this AN may be a newer key's: then its PNs start again.
     fn is_old(&mut self, (an, pn): (u8, u32)) -> bool {
@@ -266,24 +264,36 @@ impl<P: Port> BlackProbe<P> {
         }
         old
     }
+}
+
+impl<P: Port> BlackProbe<P> {
+    fn new(port: P, probe: Probe, stall: Duration) -> Self {
+        Self {
+            port,
+            probe,
+            stall,
+            sent: Sent::default(),
+            received: Received::default(),
+        }
+    }
 
     fn inspect(&mut self, octets: &[u8]) {
-        if ethertype(octets) != Some(ETHERTYPE_MACSEC) {
-            return self.probe.add(Count::Clear, 1);
-        }
-        let Some((an, pn)) = an_and_pn(octets) else {
+        let protected = ethertype(octets) == Some(ETHERTYPE_MACSEC);
+        let Some((an, pn)) = an_and_pn(octets).filter(|_| protected) else {
             return self.probe.add(Count::Clear, 1);
         };
         // Another AN is another key, whose PNs start at 1. The same AN is the same key, unless all
         // four ANs were used in a pause.
-        let paused = core::mem::take(&mut self.paused);
-        let last = self.last.replace((an, pn));
+        let sent = &mut self.sent;
+        let paused = core::mem::take(&mut sent.paused);
+        let last = sent.last.replace((an, pn));
         if last.is_none_or(|(before, _)| an != before) || (paused && pn == 1) {
-            self.keys += 1;
-            self.to_note = NOTED;
+            sent.keys += 1;
+            sent.to_note = NOTED;
         }
-        if self.to_note > 0 {
-            self.note(octets);
+        if sent.to_note > 0 {
+            sent.to_note -= 1;
+            extend(&self.probe.0.sealed, sealed(sent.keys, octets));
         }
         let Some((before, last)) = last else {
             return;
@@ -293,60 +303,49 @@ impl<P: Port> BlackProbe<P> {
             self.probe.add(Count::Repeated, 1);
         }
         if an != before {
-            if let Ok(mut switches) = self.probe.shared.switches.lock() {
-                switches.push(Instant::now());
-            }
+            extend(&self.probe.0.switches, [Instant::now()]);
             if !self.stall.is_zero() {
                 std::thread::sleep(self.stall);
             }
         }
     }
+}
 
-    fn note(&mut self, octets: &[u8]) {
-        self.to_note -= 1;
-        let Ok(tag) = SecTag::parse(&octets[ETHERTYPE_AT..]) else {
-            return;
-        };
-        let secured_at = MACS_LEN + tag.len();
-        let Some(&start) = octets.get(secured_at..).and_then(<[u8]>::first_chunk) else {
-            return;
-        };
-        let sealed = Sealed {
-            key: self.keys,
-            frame_len: octets.len().saturating_sub(tag.len() + ICV_LEN),
-            start,
-        };
-        if let Ok(mut all) = self.probe.shared.sealed.lock() {
-            all.push(sealed);
-        }
-    }
+fn sealed(key: u32, octets: &[u8]) -> Option<Sealed> {
+    let tag = SecTag::parse(&octets[ETHERTYPE_AT..]).ok()?;
+    Some(Sealed {
+        key,
+        frame_len: octets.len().saturating_sub(tag.len() + ICV_LEN),
+        start: *octets.get(MACS_LEN + tag.len()..)?.first_chunk()?,
+    })
 }
 
 impl<P: Port> Port for BlackProbe<P> {
     fn rx_burst(&mut self, into: &mut Burst) {
         let before = into.len();
         self.port.rx_burst(into);
-        let received = &into[before..];
         let (mut control, mut old) = (0, 0);
-        for frame in received {
+        for frame in &into[before..] {
             let octets = frame.bytes();
             match ethertype(octets) {
                 Some(ETHERTYPE_REKEY) => control += 1,
                 Some(ETHERTYPE_MACSEC) => {
-                    old += usize::from(an_and_pn(octets).is_some_and(|frame| self.is_old(frame)));
+                    let key = an_and_pn(octets);
+                    old += usize::from(key.is_some_and(|key| self.received.is_old(key)));
                 }
                 _ => {}
             }
         }
         self.probe.add(Count::BlackRxOldKey, old);
         self.probe.add(Count::BlackRxControl, control);
-        self.probe.add(Count::BlackRx, received.len() - control);
+        self.probe
+            .add(Count::BlackRx, into.len() - before - control);
     }
 
     fn tx_burst(&mut self, from: &mut Burst) {
         if !from.is_empty() {
             self.probe.sham();
-            self.paused |= self.probe.after_pause();
+            self.sent.paused |= self.probe.after_pause();
         }
         for frame in &*from {
             self.inspect(frame.bytes());
@@ -362,25 +361,19 @@ impl<P: Port> Port for BlackProbe<P> {
             self.probe.add(Count::BlackTx, 1);
             return self.port.copy_tx(frame);
         }
-        let drops = |counters: PortCounters| {
-            let PortCounters {
-                tx_refused,
-                tx_too_long,
-                tx_link_down,
-                ..
-            } = counters;
-            [tx_refused, tx_too_long, tx_link_down]
+        let drops = |port: &P| {
+            let counters = port.counters();
+            [
+                counters.tx_refused,
+                counters.tx_too_long,
+                counters.tx_link_down,
+            ]
         };
-        let before = drops(self.port.counters());
+        let before = drops(&self.port);
         self.port.copy_tx(frame);
-        let after = drops(self.port.counters());
-        let names = [
-            Count::ControlRefused,
-            Count::ControlTooLong,
-            Count::ControlLinkDown,
-        ];
-        for (name, (after, before)) in names.into_iter().zip(after.into_iter().zip(before)) {
-            self.probe.add(name, (after - before) as usize);
+        let after = drops(&self.port).into_iter().zip(before);
+        for (count, (after, before)) in Count::CONTROL_DROPS.into_iter().zip(after) {
+            self.probe.add(count, (after - before) as usize);
         }
         self.probe.add(Count::BlackTxControl, 1);
     }
@@ -388,7 +381,6 @@ impl<P: Port> Port for BlackProbe<P> {
     port::forward!(self => self.port);
 }
 
-/// AN and PN of a frame with a SecTAG.
 fn an_and_pn(octets: &[u8]) -> Option<(u8, u32)> {
     let &[tci, _, a, b, c, d] = octets.get(TCI_AT..PN_AT + 4)?.first_chunk()?;
     Some((tci & 3, u32::from_be_bytes([a, b, c, d])))

@@ -3,11 +3,12 @@
 
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use lab::encryptor::opener;
 use port::mem::{Mem, MemPort};
 use port::{Burst, Port};
 use qmacsec::ports::Opener;
 
-use super::cabling::{Cables, cable, open};
+use super::cabling::{Cables, HostPorts, cable};
 use super::cores::Cores;
 
 /// Replaces the two cables of encryptor A: to its host, and to the line.
@@ -25,9 +26,11 @@ pub(crate) fn cables(cores: Cores) -> (Cables, Replacer) {
     let (host, host_a) = replaceable(host_a);
     let (line, line_a) = replaceable(line_a);
     let cables = Cables {
-        encryptors: [[open(red_a), open(black_a)], [open(red_b), line_a]],
-        hosts: [host_a, open(host_b)],
-        cores,
+        encryptors: [[opener(red_a), opener(black_a)], [opener(red_b), line_a]],
+        hosts: HostPorts {
+            ends: [host_a, opener(host_b)],
+            cores,
+        },
     };
     (cables, Replacer([host, line]))
 }
@@ -47,7 +50,7 @@ impl Replacer {
         self.0.each_ref().map(|port| {
             let (stays, other) = cable();
             let _port_is_gone = port.send(stays);
-            open(other)
+            opener(other)
         })
     }
 }

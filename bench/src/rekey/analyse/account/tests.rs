@@ -1,4 +1,5 @@
 use super::*;
+use crate::rekey::load::standstill::Standstill;
 use crate::size::FrameSize;
 
 const T: Duration = Duration::from_secs(1);
@@ -118,7 +119,7 @@ fn accounts_add_up() {
     let mut one = Account::new(T);
     one.add(&run, &switches);
     let mut two = one.clone();
-    two.merge(&one);
+    two.add(&run, &switches);
     assert_eq!((two.frames, two.switches), (2 * one.frames, 2));
     assert_eq!(two.inside.all.len(), 2 * one.inside.all.len());
     assert_eq!((one.windows.len(), two.windows.len()), (1, 2));

@@ -1,9 +1,10 @@
 use std::time::Instant;
 
 use super::*;
-use crate::rekey::load::hosts::{Flow, Offer, Run};
+use crate::frames::FLOWS;
+use crate::rekey::load::hosts::{Flow, Run};
 use crate::rekey::load::standstill::Placement;
-use crate::rekey::rig::frames::FLOWS;
+use crate::size::FrameSize;
 
 fn account(lost: u64, inside_us: u64, outside_us: u64) -> Account {
     let mut account = Account::new(Duration::from_secs(1));
@@ -16,35 +17,21 @@ fn account(lost: u64, inside_us: u64, outside_us: u64) -> Account {
 }
 
 fn row(on: Account, off: Account) -> Row {
-    Row {
-        port: "mem",
-        interval: Duration::from_secs(1),
+    let offer = Offer {
         size: FrameSize::Octets(512),
-        load_percent: 50,
         rate: 1e5,
-        on,
-        off,
-        sham: Account::new(Duration::from_secs(1)),
-        bin_chance: None,
-        tail_chance: None,
-        drops: Drops::new(),
-        unexplained: Drops::new(),
-        steps: Steps::default(),
-        late_old_key: 0,
-        keys: Keys::default(),
-        safety: Safety {
-            counted: Counted {
-                nonces: 1_000_000,
-                ..Counted::default()
-            },
-            keys: 10,
-            on_disk: Search {
-                saks: 10,
-                ..Search::default()
-            },
-            ..Safety::default()
-        },
-    }
+        time: Duration::from_secs(1),
+    };
+    let cell = Cell {
+        port: PortSetup::Mem,
+        offer,
+        load_percent: 50,
+    };
+    let mut row = Row::new(cell, Duration::from_secs(1));
+    (row.on, row.off) = (on, off);
+    row.safety.counted.nonces = 1_000_000;
+    (row.safety.keys, row.safety.on_disk.saks) = (10, 10);
+    row
 }
 
 fn why(row: &Row) -> String {

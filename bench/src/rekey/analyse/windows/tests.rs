@@ -63,7 +63,7 @@ fn a_stall_at_each_switch_is_found_also_among_stalls_of_the_machine() {
     assert!(on.bin_chance(&sham).unwrap() <= CHANCE_MAX);
     // A tenth of the switches is enough.
     on = stalled_at_the_switch(20, 1);
-    on.merge(&windows(180, 0, 1000));
+    on.windows.extend(windows(180, 0, 1000).windows);
     assert_eq!(on.worst_percent(), Some(10.0));
     assert!(on.bin_chance(&windows(200, 0, 1000)).unwrap() <= CHANCE_MAX);
 }

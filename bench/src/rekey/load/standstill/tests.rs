@@ -199,11 +199,12 @@ fn runs_add_up() {
         lost: ms(lost),
         slow: ms(slow),
     };
-    let mut all = Watch::of(ms(1_000), &[still(10, 5), still(30, 0)]);
-    all.merge(&Watch::of(ms(500), &[]));
+    let mut all = Standstills::default();
+    all.add(ms(1_000), [still(10, 5), still(30, 0)].iter());
+    all.add(ms(500), [].iter());
     assert_eq!(
         all,
-        Watch {
+        Standstills {
             time: ms(1_500),
             standstills: 2,
             total: ms(40),

@@ -18,7 +18,7 @@ fn beside_a_witness<T: Send + 'static>(
             .of_frames()
             .expect("cores");
         let witnesses = Witnesses::start(cores.get(..1)?)?;
-        cores::pin(cores[0]).expect("a core of this machine");
+        pin(cores[0]).expect("a core of this machine");
         Some(work(&witnesses))
     };
     let seen = thread::spawn(on_its_core).join().expect("no panic");

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ports::PortSetup;
 use crate::rekey::rig::cores::Cores;
 use crate::size::FrameSize;
 
@@ -27,14 +28,14 @@ fn whole(device: Device, interval: Option<Duration>, good: impl Fn(&Peer) -> boo
 fn measured(device: Device, interval: Option<Duration>) -> Peer {
     let intervals: Vec<Duration> = interval.into_iter().collect();
     let cell = Cell {
-        port: PortKind::Mem,
+        port: PortSetup::Mem,
         offer: GENTLE,
         load_percent: 50,
     };
     let mut peers = Peer::of_cell(&[device], &intervals, cell);
     let mut peer = peers.remove(0);
-    peer.measure(&Rig::memory(Cores::default()), GENTLE.time)
-        .unwrap();
+    let rig = Rig::new(PortSetup::Mem, Cores::default()).unwrap();
+    peer.measure(&rig, GENTLE.time).unwrap();
     assert_eq!((peer.account.changed, peer.account.duplicated), (0, 0));
     peer
 }
@@ -51,7 +52,7 @@ fn what_keeps_its_key_carries_the_load_without_a_switch() {
 #[test]
 fn the_data_plane_changes_keys_faster_than_the_protocol_and_loses_nothing() {
     let shortest = Some(Duration::from_millis(10));
-    let intervals = Device::DataPlane.intervals(&[Duration::from_secs(1)]);
+    let intervals = devices::intervals(Device::DataPlane, &[Duration::from_secs(1)]);
     assert!(intervals.contains(&shortest), "{intervals:?}");
     // Receivers hold an old key for one interval: longer than a busy machine delays frames.
     let interval = Some(Duration::from_millis(40));

@@ -67,7 +67,8 @@ fn found(octets: &[u8]) -> usize {
     fs::write(below.join("file"), octets).unwrap();
     fs::write(folder.path().join("empty"), []).unwrap();
     let sealed = [sealed(Suite::GcmAesXpn256), Vec::new()];
-    let search = Search::of(folder.path(), &sealed).unwrap();
+    let mut search = Search::default();
+    search.add(folder.path(), &sealed).unwrap();
     assert_eq!((search.saks, search.files), (1, 2));
     assert_eq!(search.octets, octets.len() as u64);
     search.found.len()

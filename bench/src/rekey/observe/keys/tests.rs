@@ -41,16 +41,12 @@ fn keys_that_carried_frames_are_counted_once_and_by_what_is_in_them() {
 
 #[test]
 fn runs_add_up_and_the_least_depth_stays() {
-    let run = |taken, depth_min| Keys {
-        taken,
-        depth_min,
-        time: Duration::from_secs(5),
-        ..Keys::default()
-    };
     let mut keys = Keys::default();
     assert_eq!(keys.to_starve(), None);
-    for run in [run(10, Some(300)), run(10, Some(200)), run(0, None)] {
-        keys.merge(&run);
+    for (taken, depth) in [(10, Some(300)), (10, Some(200)), (0, None)] {
+        keys.taken += taken;
+        keys.time += Duration::from_secs(5);
+        keys.add_depth(depth);
     }
     assert_eq!((keys.taken, keys.depth_min), (20, Some(200)));
     // 20 keys in 15 s; 200 of them.

@@ -35,7 +35,8 @@ fn the_two_ends_of_a_switch_are_joined_by_its_epoch_on_one_clock() {
         log.add(0, &report(&[first.clone(), out.clone()], &[], 11_000));
         log.add(1, &report(&[], &[into(retired)], 10_000));
     }
-    let steps = log.steps();
+    let mut steps = Steps::default();
+    log.add_to(&mut steps);
     assert_eq!((steps.reported, steps.missed, steps.an_wraps), (1, 2, 1));
     let medians: Vec<f64> = steps.quantiles_us().map(|(_, [p50, ..])| p50).collect();
     assert_eq!(medians, [350.0, 250.0, 50.0, 450.0, 50.0, 1000.0]);

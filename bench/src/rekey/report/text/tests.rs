@@ -1,25 +1,25 @@
 use std::time::Duration;
 
 use super::*;
+use crate::device::Device;
 use crate::fixture::keys;
+use crate::ports::PortSetup;
 use crate::rekey::analyse::account::Account;
 use crate::rekey::analyse::ndr::Bounds;
+use crate::rekey::analyse::row::Cell;
 use crate::rekey::load::hosts::Offer;
-use crate::rekey::measure::peers::{Cell, Peer};
-use crate::rekey::measure::rates::{Rates, XPN_256};
-use crate::rekey::rig::cabling::PortKind;
-use crate::rekey::rig::cores::Cores;
-use crate::rekey::rig::devices::Device;
+use crate::rekey::measure::peers::Peer;
+use crate::rekey::measure::rates::Rates;
 use crate::rekey::rig::encryptors::NEVER;
 use crate::size::FrameSize;
 
-fn rates(device: &'static str, lower: f64) -> Rates {
+fn rates(device: Device, lower: f64) -> Rates {
     let bounds = Bounds {
         lower,
         upper: 1.05 * lower,
     };
     Rates {
-        port: PortKind::Mem,
+        port: PortSetup::Mem,
         size: FrameSize::Octets(512),
         device,
         no_drop: bounds,
@@ -27,24 +27,15 @@ fn rates(device: &'static str, lower: f64) -> Rates {
     }
 }
 
-fn results() -> Results {
-    Results {
-        cores: Cores::default(),
-        load_ns: 0.0,
-        absent: Vec::new(),
-        rates: vec![rates(XPN_256, 500_000.0), rates("no-op", 750_000.0)],
-        rows: Vec::new(),
-        peers: Vec::new(),
-        outcomes: Vec::new(),
-    }
-}
-
 #[test]
 fn each_device_has_its_line_and_its_place_in_the_json() {
     let mut out = String::new();
-    let rates = results().rates;
+    let rates = [
+        rates(Device::Xpn256, 500_000.0),
+        rates(Device::NoOp, 750_000.0),
+    ];
     let columns = "port size device ndr_mpps ndr_upper_mpps ndr_gbit_s";
-    table(&mut out, columns, rates.iter().map(records::rate));
+    table(&mut out, "T1", columns, rates.iter().map(records::rate));
     for words in ["xpn-256 0.5 0.525 2.048", "no-op 0.75 0.7875 3.072"] {
         let found = out.lines().any(|line| {
             let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -73,11 +64,11 @@ fn the_table_of_peers_has_each_device_and_ours_without_rekeying() {
         time: Duration::from_secs(2),
     };
     let cell = Cell {
-        port: PortKind::Mem,
+        port: PortSetup::Mem,
         offer,
         load_percent: 50,
     };
-    let mut results = results();
+    let mut results = Results::default();
     let mut text = String::new();
     peers(&mut text, &results);
     assert!(text.is_empty());

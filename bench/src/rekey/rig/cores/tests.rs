@@ -1,9 +1,5 @@
 use super::*;
 
-fn allowed() -> CpuSet {
-    sched_getaffinity(THIS_THREAD).expect("a thread has cores")
-}
-
 fn frames(allowed: &[usize]) -> Option<(usize, [usize; 2])> {
     let frames = Cores::of(allowed).frames;
     frames.map(|of| (of.hosts, of.devices))
@@ -22,21 +18,17 @@ fn something_is_always_left_for_the_others() {
 #[test]
 fn frames_have_a_core_that_nothing_else_is_on() {
     let parted = std::thread::spawn(|| {
+        let allowed = || allowed().expect("a thread has cores");
         let all = allowed();
         let cores = Cores::part(false).expect("to leave a core is always allowed");
         let others = allowed();
         let Some(of_frames) = cores.frames else {
             return assert_eq!(others, all, "one core: it is shared");
         };
-        let only = |core| {
-            let mut set = CpuSet::new();
-            set.set(core).expect("a core of this machine");
-            set
-        };
-        let work = || assert_eq!(allowed(), only(of_frames.hosts));
+        let work = || assert_eq!(allowed(), [of_frames.hosts]);
         cores.as_hosts(work).expect("a core that was allowed");
         assert_eq!(allowed(), others, "and back");
-        assert_eq!(others.is_set(of_frames.hosts), Ok(false));
+        assert!(!others.contains(&of_frames.hosts));
 
         let open = || -> Opener {
             Box::new(|| {
@@ -48,7 +40,7 @@ fn frames_have_a_core_that_nothing_else_is_on() {
         };
         let [red, _black] = cores.keep(1, [open(), open()]);
         assert!(red().is_err_and(|error| error.to_string().contains("opened")));
-        assert_eq!(allowed(), only(of_frames.devices[1]), "stays there");
+        assert_eq!(allowed(), [of_frames.devices[1]], "stays there");
     });
     parted.join().expect("all of the above");
 }

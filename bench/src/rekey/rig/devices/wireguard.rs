@@ -19,10 +19,10 @@ use qmacsec::ports::Opener;
 use wire::OVERHEAD_MAX;
 
 use super::{Devices, Forward, Switches};
-use crate::rekey::Error;
+use crate::drops::Drops;
+use crate::frames::ETHERNET;
+use crate::harness::error::Error;
 use crate::rekey::rig::cabling::MTU;
-use crate::rekey::rig::drops::Drops;
-use crate::rekey::rig::frames::ETHERNET;
 
 /// EtherType of its datagrams: for local experiments (IEEE 802).
 const ETHERTYPE: [u8; 2] = [0x88, 0xb5];
@@ -39,13 +39,12 @@ const POLLS: u32 = 16;
 /// Handshakes a second that it accepts: its default of ten would be reached at an interval of 0.1
 /// s.
 const HANDSHAKES: u64 = 1000;
-/// Time for the first session, on a busy machine.
 const FIRST_SESSION: Duration = Duration::from_secs(10);
 /// Header and tag of its datagrams are no longer than SecTAG and ICV: the same line carries both.
 const _: () = assert!(OVERHEAD_MAX >= 16 + 16);
 
 /// Starts two devices with a session between them.
-pub(crate) fn start(ports: [[Opener; 2]; 2], interval: Option<Duration>) -> Result<Devices, Error> {
+pub(super) fn start(ports: [[Opener; 2]; 2], interval: Option<Duration>) -> Result<Devices, Error> {
     let secrets = || [[1; 32], [2; 32]].map(StaticSecret::from);
     let publics = secrets().map(|secret| PublicKey::from(&secret));
     let sessions = Arc::new(AtomicU8::new(0));
@@ -89,7 +88,6 @@ pub(crate) fn start(ports: [[Opener; 2]; 2], interval: Option<Duration>) -> Resu
     }
 }
 
-/// One end.
 struct WireGuard {
     red: Box<dyn Port>,
     black: Box<dyn Port>,
@@ -265,7 +263,6 @@ fn sent(result: &TunnResult<'_>) -> Option<usize> {
     }
 }
 
-/// The payload of a frame of this EtherType.
 fn payload(frame: &Frame, ethertype: [u8; 2]) -> Option<&[u8]> {
     let (header, payload) = frame.bytes().split_at_checked(ETHERNET_HEADER)?;
     (header[TYPE_AT..] == ethertype).then_some(payload)

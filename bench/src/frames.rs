@@ -22,7 +22,6 @@ const MARK_AT: usize = NUMBER_AT + 8;
 /// Tells frames of the bench and their runs from others.
 const MARK: u32 = 0x716d_6b79;
 
-/// The mark of the frames of a run.
 pub(crate) fn mark(run: u16) -> u32 {
     MARK ^ u32::from(run)
 }
@@ -41,7 +40,6 @@ pub(crate) fn secured_start(len: usize) -> [u8; 16] {
     core::array::from_fn(|_| start.next().copied().unwrap_or_default())
 }
 
-/// The number of a frame with this mark.
 #[inline]
 pub(crate) fn number(octets: &[u8], mark: u32) -> Option<u64> {
     let &[a, b, c, d, e, f, g, h, i, j, k, l] =
@@ -50,7 +48,6 @@ pub(crate) fn number(octets: &[u8], mark: u32) -> Option<u64> {
     (u32::from_be_bytes([i, j, k, l]) == mark).then_some(number)
 }
 
-/// Writes the number of a frame made from a template.
 #[inline]
 pub(crate) fn set_number(octets: &mut [u8], number: u64) {
     octets[NUMBER_AT..MARK_AT].copy_from_slice(&number.to_be_bytes());

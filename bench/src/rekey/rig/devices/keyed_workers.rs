@@ -5,19 +5,18 @@
 //! sender switches, and an interval later the receiver retires the old key. So keys may change
 //! faster than the protocol changes them.
 
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use qmacsec::ports::Opener;
-use secy::Protection;
-use worker::{Command, Handle, Outcome, Ticket};
+use worker::{Command, Handle, Openers, Outcome, Ticket};
 
-use super::{fresh_keys, keyed_workers};
-use crate::keyed::Direction;
-use crate::rekey::Error;
-use crate::rekey::rig::drops::Drops;
-use crate::rekey::rig::frames::FLOWS;
+use crate::background::Background;
+use crate::drops::{Drops, merge, worker_drops};
+use crate::frames::FLOWS;
+use crate::harness::error::Error;
+use crate::keyed::{self, Direction, Protecting, sci};
+use crate::rekey::rig::cabling::MTU;
 use crate::rekey::rig::probe::{Probe, probed};
 
 /// Pause between two checks whether a worker has carried out a command, and when to give up.
@@ -25,50 +24,45 @@ const CHECK_EVERY: Duration = Duration::from_micros(100);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Both workers, running, and the thread that changes their keys.
-pub(crate) struct DataPlane {
+pub(crate) struct KeyedWorkers {
     probes: [Probe; FLOWS],
-    end: Sender<()>,
-    thread: JoinHandle<Result<[Handle; FLOWS], Error>>,
+    rotating: Background<Result<[Handle; FLOWS], Error>>,
 }
 
-impl DataPlane {
+impl KeyedWorkers {
     /// Starts both; keys change at this interval, or never.
     pub(super) fn start(
         [a, b]: [[Opener; 2]; FLOWS],
+        how: Protecting,
         interval: Option<Duration>,
     ) -> Result<Self, Error> {
         let probes = [Probe::default(), Probe::default()];
-        let ports = [
-            probed(a, &probes[0], Duration::ZERO),
-            probed(b, &probes[1], Duration::ZERO),
+        let keys = [1, 2].map(|end| Direction::fresh(sci(end), how));
+        let spawn = |ports, probe, send, receive| {
+            let [red, black] = probed(ports, probe, Duration::ZERO).map(worker::Opener::new);
+            let spawned = keyed::spawn(Openers { red, black }, MTU, send, receive);
+            spawned.map_err(|error| Error::Ended(error.to_string()))
+        };
+        let workers = [
+            spawn(a, &probes[0], &keys[0], &keys[1])?,
+            spawn(b, &probes[1], &keys[1], &keys[0])?,
         ];
-        let keys = fresh_keys(Protection::Confidentiality);
-        let workers = keyed_workers(ports, &keys)?;
         let mut rotation = Rotation {
             workers,
             keys,
             before: [None, None],
         };
-        let (end, ended) = mpsc::channel();
-        let work = move || {
+        let rotating = Background::start("keys", move |pause| {
             let mut due = Instant::now();
-            loop {
-                let pause = interval.map_or(Duration::MAX, |interval| {
-                    due += interval;
-                    due.saturating_duration_since(Instant::now())
-                });
-                match ended.recv_timeout(pause) {
-                    Err(RecvTimeoutError::Timeout) => rotation.rotate()?,
-                    Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(rotation.workers),
-                }
+            while pause(interval.map_or(Duration::MAX, |interval| {
+                due += interval;
+                due.saturating_duration_since(Instant::now())
+            })) {
+                rotation.rotate()?;
             }
-        };
-        let thread = thread::Builder::new().name("keys".to_owned()).spawn(work)?;
-        Ok(Self {
-            probes,
-            end,
-            thread,
-        })
+            Ok(rotation.workers)
+        })?;
+        Ok(Self { probes, rotating })
     }
 
     /// The moments at which each end first sent under another key, since the last call. A load
@@ -80,26 +74,30 @@ impl DataPlane {
         })
     }
 
-    /// Stops the changes of keys. Returns the workers, and violations by name.
-    pub(super) fn end(self) -> Result<([Handle; FLOWS], Drops), Error> {
-        drop(self.end);
-        let died = |_| Error::Ended("the thread that changes keys died: a bug".to_owned());
-        let workers = self.thread.join().map_err(died)??;
-        let mut violations = Drops::new();
-        for probe in &self.probes {
+    /// Ends both workers. Returns the frames that they dropped, and violations by name.
+    pub(super) fn end(self) -> Result<Drops, Error> {
+        let workers = self
+            .rotating
+            .end()
+            .ok_or(Error::Died("changes of keys"))??;
+        let mut drops = Drops::new();
+        for (handle, probe) in workers.into_iter().zip(&self.probes) {
+            let stats = handle.stats.clone();
+            let ended = handle.join();
+            ended.map_err(|death| Error::Ended(death.to_string()))?;
+            merge(&mut drops, &worker_drops(&stats.snapshot()));
             let safety = probe.safety();
-            for (name, frames) in [
+            let violations = [
                 ("nonce_repeats", safety.repeated),
                 ("cleartext_frames_on_line", safety.clear),
-            ] {
-                *violations.entry(name.to_owned()).or_default() += frames;
-            }
+            ];
+            let violations = violations.map(|(name, frames)| (name.to_owned(), frames));
+            merge(&mut drops, &violations.into());
         }
-        Ok((workers, violations))
+        Ok(drops)
     }
 }
 
-/// The keys of each sender.
 struct Rotation {
     workers: [Handle; FLOWS],
     keys: [Direction; FLOWS],
@@ -108,7 +106,6 @@ struct Rotation {
 }
 
 impl Rotation {
-    /// Switches both directions to a fresh key.
     fn rotate(&mut self) -> Result<(), Error> {
         let next = self.keys.each_ref().map(Direction::next);
         for (from, before) in core::mem::take(&mut self.before).iter().enumerate() {

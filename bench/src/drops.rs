@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use port::PortCounters;
+use worker::StatsSnapshot;
 
 /// Frames dropped by name.
 pub(crate) type Drops = BTreeMap<String, u64>;
 
-/// Adds counters by their names.
 pub(crate) fn merge(into: &mut Drops, from: &Drops) {
     for (name, frames) in from {
         *into.entry(name.clone()).or_default() += frames;
@@ -20,4 +20,12 @@ pub(crate) fn port_drops(place: &str, counters: &PortCounters) -> Drops {
     drops
         .map(|(name, frames)| (format!("{place} {name}"), frames))
         .collect()
+}
+
+pub(crate) fn worker_drops(numbers: &StatsSnapshot) -> Drops {
+    let mut drops = port_drops("red", &numbers.red);
+    drops.extend(port_drops("black", &numbers.black));
+    let own = numbers.drops();
+    drops.extend(own.map(|(name, frames)| (name.to_owned(), frames)));
+    drops
 }
