@@ -6,5 +6,6 @@
 
 pub mod graph;
 pub mod id;
+pub mod interworking;
 
 pub use id::{LinkId, NodeId};
