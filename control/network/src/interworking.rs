@@ -275,6 +275,12 @@ impl Interworking {
         Some((key.side, key.state))
     }
 
+    /// Number of keys that are not forgotten.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.keys.len()
+    }
+
     /// All keys, to write a short list of records in place of a long one.
     pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
         self.keys.iter().map(|(key_id, key)| key.record(*key_id))
