@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// A method of ETSI GS QKD 014 or of SKIP.
+/// A method of ETSI GS QKD 014, of SKIP, or of ETSI GS QKD 020.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// Get status.
@@ -17,17 +17,28 @@ pub enum Call {
     SkipKey,
     /// SKIP: the key of an ID.
     SkipKeyById,
+    /// ETSI GS QKD 020: the versions of the neighbour.
+    Versions,
+    /// ETSI GS QKD 020: keys for the neighbour.
+    ExtKeys,
+    /// ETSI GS QKD 020: what became of keys of the neighbour.
+    ExtKeysAck,
+    /// ETSI GS QKD 020: keys to be voided.
+    ExtKeysVoid,
 }
 
 impl Call {
     /// Returns the bit of this call in a set of calls.
-    pub(crate) fn bit(self) -> u8 {
+    pub(crate) fn bit(self) -> u16 {
         1 << self as u8
     }
 
     /// True if the call brings keys.
     pub(crate) fn brings_keys(self) -> bool {
-        !matches!(self, Self::Status | Self::SkipCapabilities)
+        matches!(
+            self,
+            Self::EncKeys | Self::DecKeys | Self::SkipKey | Self::SkipKeyById
+        )
     }
 
     /// True if the call requests a key by its name. The KME forgets such a key once it has
@@ -46,6 +57,10 @@ impl fmt::Display for Call {
             Self::SkipCapabilities => "SKIP capabilities",
             Self::SkipKey => "SKIP key",
             Self::SkipKeyById => "SKIP key by ID",
+            Self::Versions => "versions",
+            Self::ExtKeys => "ext_keys",
+            Self::ExtKeysAck => "ext_keys/ack",
+            Self::ExtKeysVoid => "ext_keys/void",
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The client: the three methods of ETSI GS QKD 014.
 
+use hyper::body::Bytes;
 use kme_api::etsi014::{KeyIds, KeyRequest, Status};
 use kme_api::limits::KEY_BITS_MAX;
 use wire::KeyId;
@@ -11,6 +12,7 @@ use crate::error::Error;
 use crate::exchange::Question;
 use crate::kme::Kme;
 use crate::limits::KEYS_PER_CALL_MAX;
+use crate::tls;
 
 /// A client of one KME, for the keys shared with one peer. Calls may run in parallel; each has its
 /// own connection.
@@ -26,7 +28,7 @@ impl Client {
     /// [`Error::Config`] names the field, the file and the fix.
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
         let urls = config.urls()?;
-        let kme = Kme::new(config, &urls.status)?;
+        let kme = Kme::new(config, &urls.status, tls::FROM_12)?;
         Ok(Self { urls, kme })
     }
 
@@ -132,6 +134,8 @@ pub(crate) fn bug(call: Call, problem: String) -> Error {
     Error::Bug { call, problem }
 }
 
-fn json(call: Call, value: &impl serde::Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(value).map_err(|error| bug(call, error.to_string()))
+fn json(call: Call, value: &impl serde::Serialize) -> Result<Bytes, Error> {
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .map_err(|error| bug(call, error.to_string()))
 }

@@ -103,6 +103,12 @@ impl ClientConfig {
         })
     }
 
+    /// The URL of a neighbour KME, below which the paths of ETSI GS QKD 020 begin.
+    pub(crate) fn neighbour_url(&self) -> Result<Url, ConfigError> {
+        self.check()?;
+        self.base(&[])
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         check_id("sae_id", &self.peer_sae_id)?;
         if let Some(kme_id) = &self.kme_id {

@@ -17,7 +17,7 @@ use crate::reply::Reply;
 /// A question: a URL, and a JSON body if it is a POST.
 pub(crate) struct Question {
     pub(crate) url: Url,
-    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) body: Option<Bytes>,
 }
 
 /// The reason for no reply.

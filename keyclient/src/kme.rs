@@ -2,7 +2,7 @@
 //! belong to `client` (ETSI GS QKD 014) and `skip`.
 
 use core::time::Duration;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use crate::exchange::{self, Exchange, Question};
 use crate::failure::{Failure, Reading};
 use crate::fault::{KmeFault, Message};
 use crate::limits::LEFT_ALONE_MAX;
+use crate::reply::Reply;
 use crate::tls;
 use crate::verdict;
 
@@ -26,18 +27,22 @@ pub(crate) struct Kme {
     exchange: Exchange,
     reading: Reading,
     /// The kinds of calls it has served, one bit each.
-    served: AtomicU8,
+    served: AtomicU16,
     /// The KME asked for no request before this time.
     quiet: Mutex<Option<Instant>>,
 }
 
 impl Kme {
     /// Reads the files. `url` is any URL of this KME. Does not connect.
-    pub(crate) fn new(config: ClientConfig, url: &Url) -> Result<Self, Error> {
-        let (tls, own) = tls::setup(&config)?;
+    pub(crate) fn new(
+        config: ClientConfig,
+        url: &Url,
+        versions: tls::Versions,
+    ) -> Result<Self, Error> {
+        let (tls, own) = tls::setup(&config, versions)?;
         Ok(Self {
             name: origin(url).into(),
-            served: AtomicU8::new(0),
+            served: AtomicU16::new(0),
             quiet: Mutex::default(),
             exchange: Exchange::new(&config, tls),
             reading: Reading {
@@ -62,23 +67,32 @@ impl Kme {
     /// The body of a 200.
     pub(crate) async fn ask(&self, call: Call, question: Question) -> Result<Body, Error> {
         self.left_alone().map_err(|fault| self.fault(call, fault))?;
-        let failure = match self.exchange.ask(question).await {
-            Ok(reply) => match verdict::of(reply, call, &self.reading.own) {
-                Ok(body) => {
-                    self.served.fetch_or(call.bit(), Ordering::Relaxed);
-                    return Ok(body);
-                }
-                Err(failure) => failure,
-            },
-            Err(failure) => self.reading.failure(failure),
-        };
+        let reply = self.reply(call, question).await?;
+        let body = self.judge(call, reply)?;
+        self.served.fetch_or(call.bit(), Ordering::Relaxed);
+        Ok(body)
+    }
+
+    /// The reply, whatever its status.
+    pub(crate) async fn reply(&self, call: Call, question: Question) -> Result<Reply, Error> {
+        let reply = self.exchange.ask(question).await;
+        reply.map_err(|failure| self.error(call, self.reading.failure(failure)))
+    }
+
+    /// The body of a 200; any other reply is an error.
+    pub(crate) fn judge(&self, call: Call, reply: Reply) -> Result<Body, Error> {
+        let body = verdict::of(reply, call, &self.reading.own);
+        body.map_err(|failure| self.error(call, failure))
+    }
+
+    fn error(&self, call: Call, failure: Failure) -> Error {
         let kme = Arc::clone(&self.name);
-        Err(match failure {
+        match failure {
             Failure::Network(fault) => Error::Network { call, kme, fault },
             Failure::Certificate(fault) => Error::Certificate { call, kme, fault },
             Failure::Kme(fault) => self.fault(call, self.knowing_it(call, fault)),
             Failure::Bug(problem) => Error::Bug { call, problem },
-        })
+        }
     }
 
     /// Refines a fault by the history of this KME.

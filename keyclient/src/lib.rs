@@ -1,4 +1,5 @@
-//! Client of a KME (key management entity): ETSI GS QKD 014, or SKIP, over mutual TLS.
+//! Client of a KME (key management entity): ETSI GS QKD 014, or SKIP, over mutual TLS; and of the
+//! KME of a neighbour domain, ETSI GS QKD 020 ([`Neighbour`]).
 //!
 //! ```text
 //!  Sources           one KME or two: failover, new certificates without a restart
@@ -39,6 +40,7 @@ mod kme;
 pub mod limits;
 mod line;
 mod memory;
+mod neighbour;
 mod own;
 mod pem;
 mod preference;
@@ -59,6 +61,7 @@ pub use container::Key;
 pub use error::{Blame, Complaint, Error, Retry};
 pub use fault::{CertificateFault, ConfigError, KmeFault, Message, NetworkFault};
 pub use kme_api::{KeyBytes, KeyTextError, SecretText};
+pub use neighbour::{Neighbour, NeighbourConfig, Told};
 pub use own::OwnCertificate;
 pub use skip::SkipClient;
 pub use source::KeySource;

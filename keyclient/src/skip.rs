@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::exchange::Question;
 use crate::fault::KmeFault;
 use crate::kme::Kme;
+use crate::tls;
 
 /// A client of one key provider, for the keys shared with one peer.
 pub struct SkipClient {
@@ -31,7 +32,7 @@ impl SkipClient {
     /// [`Error::Config`] names the field, the file and the fix.
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
         let urls = config.skip_urls()?;
-        let kme = Kme::new(config, &urls.key)?;
+        let kme = Kme::new(config, &urls.key, tls::FROM_12)?;
         Ok(Self { urls, kme })
     }
 

@@ -1,4 +1,4 @@
-//! TLS 1.2 and 1.3 with certificates on both sides, and the check that this is the right KME.
+//! TLS 1.2 and 1.3, or 1.3 alone, with certificates on both sides, and the check that this is the right KME.
 //!
 //! WebPKI checks the chain, the host name and the dates as for any server. In addition the
 //! certificate must carry the KME ID, if one is expected. Where WebPKI's error is unclear, this
@@ -12,7 +12,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    CertificateError, DigitallySignedStruct, OtherError, SignatureScheme, SupportedProtocolVersion,
+};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
@@ -22,9 +25,17 @@ use crate::credentials;
 use crate::fault::{CertificateFault, ConfigError};
 use crate::own::OwnCertificate;
 
+/// The versions of TLS that a client offers.
+pub(crate) type Versions = &'static [&'static SupportedProtocolVersion];
+/// For ETSI GS QKD 014 and SKIP.
+pub(crate) const FROM_12: Versions = &[&TLS13, &TLS12];
+/// For ETSI GS QKD 020.
+pub(crate) const FROM_13: Versions = &[&TLS13];
+
 /// Builds the TLS configuration from the configured files.
 pub(crate) fn setup(
     config: &ClientConfig,
+    versions: Versions,
 ) -> Result<(rustls::ClientConfig, OwnCertificate), ConfigError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let (ours, own) = credentials::ours(config, &provider)?;
@@ -43,7 +54,7 @@ pub(crate) fn setup(
         kme_id: config.kme_id.clone(),
     };
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .with_protocol_versions(versions)
         .map_err(|error| unusable(error.to_string()))?
         .dangerous() // rustls calls every custom verifier dangerous; this one only adds a check
         .with_custom_certificate_verifier(Arc::new(verifier))

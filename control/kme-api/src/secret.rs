@@ -143,7 +143,11 @@ impl SecretText {
 }
 
 impl KeyBytes {
-    fn from_zeroizing(octets: Zeroizing<Vec<u8>>) -> Result<Self, KeyTextError> {
+    /// Takes the octets of a key.
+    ///
+    /// # Errors
+    /// There are none, or too many.
+    pub fn from_zeroizing(octets: Zeroizing<Vec<u8>>) -> Result<Self, KeyTextError> {
         match octets.len() {
             0 => Err(KeyTextError::Empty),
             1..=KEY_OCTETS_MAX => Ok(Self(octets)),

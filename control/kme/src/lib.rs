@@ -54,6 +54,7 @@ mod body;
 mod config;
 mod deliveries;
 pub mod entropy;
+pub mod etsi020;
 pub mod faults;
 mod head;
 mod key_bytes;

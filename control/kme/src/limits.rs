@@ -71,6 +71,16 @@ pub const LOG_MINUTE: Duration = Duration::from_secs(60);
 /// Longest sleep of the fill timer, so that unfetched keys expire close to their time.
 pub const FILL_SLEEP_MAX: Duration = Duration::from_secs(1);
 
+/// Most octets of a request of the neighbour KME (ETSI GS QKD 020): the most keys of the largest
+/// size, or the acknowledgements of thousands of keys.
+pub const NEIGHBOUR_BODY_OCTETS_MAX: usize = 2 << 20;
+/// Limit for connections of the neighbour KME. Each has at most one request in service.
+pub const NEIGHBOUR_CONNECTIONS_MAX: usize = 64;
+/// Most octets of the journal of keys between domains.
+pub const JOURNAL_OCTETS_MAX: usize = 1 << 30;
+/// The journal is written anew when it has this many lines more than keys.
+pub const JOURNAL_SPARE_LINES: usize = 100_000;
+
 const _: () = {
     assert!(KEY_BITS_MIN <= KEY_BITS && KEY_BITS <= KEY_BITS_MAX);
     assert!(KEY_BITS_MIN.is_multiple_of(8) && KEY_BITS_MAX.is_multiple_of(8));

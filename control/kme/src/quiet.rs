@@ -24,10 +24,12 @@ pub(crate) enum Kind {
     Refused,
     /// A request that an injected fault affected.
     Fault,
+    /// A request to the neighbour KME without a clear answer.
+    Neighbour,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Handshake,
         Self::HandshakeTime,
         Self::Place,
@@ -35,6 +37,7 @@ impl Kind {
         Self::Accept,
         Self::Refused,
         Self::Fault,
+        Self::Neighbour,
     ];
 
     /// The name of the kind in log lines.
@@ -47,6 +50,7 @@ impl Kind {
             Self::Accept => "cannot accept a connection",
             Self::Refused => "refused",
             Self::Fault => "fault applied",
+            Self::Neighbour => "no clear answer of the neighbour KME",
         }
     }
 }

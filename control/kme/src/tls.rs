@@ -1,6 +1,7 @@
 //! TLS of a KME: its certificate, the CA of its clients, and the SAE ID in their certificates.
 //!
-//! TLS 1.2 and 1.3, always with client certificates; no switch turns this off. Sessions are not
+//! TLS 1.2 and 1.3, for a neighbour KME 1.3 alone, always with client certificates; no switch turns
+//! this off. Sessions are not
 //! resumed, so every connection presents its certificate.
 
 use std::fmt;
@@ -11,7 +12,7 @@ use keyclient::file::{self, FileError, Opened};
 use keyclient::limits::PEM_OCTETS_MAX;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig, version};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::extensions::GeneralName;
@@ -131,14 +132,41 @@ impl From<rustls::Error> for TlsError {
     }
 }
 
+/// For SAEs.
 pub(crate) fn server_config(kme: &KmeConfig) -> Result<Arc<ServerConfig>, TlsError> {
+    let files = Files {
+        ca: &kme.ca,
+        cert: &kme.cert,
+        key: &kme.key,
+    };
+    let alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config(&files, &[&version::TLS13, &version::TLS12], alpn)
+}
+
+/// For the KME of a neighbour domain: TLS 1.3 and HTTP/1.1.
+pub(crate) fn neighbour_config(files: &Files<'_>) -> Result<Arc<ServerConfig>, TlsError> {
+    config(files, &[&version::TLS13], vec![b"http/1.1".to_vec()])
+}
+
+/// The files of a server.
+pub(crate) struct Files<'a> {
+    pub(crate) ca: &'a Path,
+    pub(crate) cert: &'a Path,
+    pub(crate) key: &'a Path,
+}
+
+fn config(
+    files: &Files<'_>,
+    versions: &[&'static SupportedProtocolVersion],
+    alpn: Vec<Vec<u8>>,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let ca_refused = |reason: String| TlsError::Ca {
-        path: kme.ca.clone(),
+        path: files.ca.into(),
         reason,
     };
     let mut roots = RootCertStore::empty();
-    for cert in certificates(&kme.ca)? {
+    for cert in certificates(files.ca)? {
         roots
             .add(cert)
             .map_err(|error| ca_refused(error.to_string()))?;
@@ -147,18 +175,18 @@ pub(crate) fn server_config(kme: &KmeConfig) -> Result<Arc<ServerConfig>, TlsErr
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
             .build()
             .map_err(|error| ca_refused(error.to_string()))?;
-    let chain = certificates(&kme.cert)?;
-    let key = private_key(&kme.key)?;
+    let chain = certificates(files.cert)?;
+    let key = private_key(files.key)?;
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
+        .with_protocol_versions(versions)?
         .with_client_cert_verifier(clients)
         .with_single_cert(chain, key)
         .map_err(|source| TlsError::Pair {
-            cert: kme.cert.clone(),
-            key: kme.key.clone(),
+            cert: files.cert.into(),
+            key: files.key.into(),
             source,
         })?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = alpn;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))

@@ -36,6 +36,7 @@ pub mod graph;
 #[cfg(feature = "guards")]
 pub mod guards;
 pub mod id;
+pub mod interworking;
 pub mod limits;
 pub mod map;
 pub mod mistake;
