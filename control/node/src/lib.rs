@@ -15,8 +15,10 @@
 
 mod config;
 mod core;
+pub mod drill;
 mod frame;
 mod keys;
+pub mod ledger;
 pub mod limits;
 mod lines;
 mod map;

@@ -54,7 +54,9 @@ async fn serve(
     status_socket: Option<&Path>,
     settings: Settings,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let node = Running::start(settings).await.map_err(|error| mistake(file, &error))?;
+    let node = Running::start(settings)
+        .await
+        .map_err(|error| mistake(file, &error))?;
     let report = node.report();
     info!(
         "node {} of {} (hash {}) listens for neighbours on {}",

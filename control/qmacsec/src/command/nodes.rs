@@ -74,8 +74,9 @@ fn sockets_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
     };
     let entries = std::fs::read_dir(folder).map_err(|error| unreadable(&error))?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut sockets: Vec<_> =
-        paths.filter(|path| path.extension().is_some_and(|end| end == "sock")).collect();
+    let mut sockets: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "sock"))
+        .collect();
     sockets.sort();
     match sockets.is_empty() {
         true => Err(unreadable(&"there is no status socket")),

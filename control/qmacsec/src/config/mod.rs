@@ -18,12 +18,12 @@ mod source;
 mod value;
 mod worker;
 
+pub use self::node::{NodeFile, topology};
 pub use self::rekey::Rekey;
 pub use self::worker::{Idle, Worker};
 pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, Red};
 pub use error::{ConfigError, Mistakes};
 pub use kme::{Kme as LabKme, KmeFile, Link};
-pub use self::node::{NodeFile, topology};
 pub use place::{Dpdk, PortKind};
 pub use policy::{Policy, PolicyRule};
 pub use psk::Psk;

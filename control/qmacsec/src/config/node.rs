@@ -94,8 +94,12 @@ pub fn topology(folder: &Path, named: &str) -> Result<Topology, String> {
     let path = folder.join(named);
     let text = keyclient::file::read(&path, network::topology::TEXT_MAX).map_err(|problem| {
         let names = network::topology::BUILT_IN.join(", ");
-        format!("{} {problem}; fix: name a topology file, or one of {names}", path.display())
+        format!(
+            "{} {problem}; fix: name a topology file, or one of {names}",
+            path.display()
+        )
     })?;
-    let text = std::str::from_utf8(&text).map_err(|_| format!("{} is not UTF-8", path.display()))?;
+    let text =
+        std::str::from_utf8(&text).map_err(|_| format!("{} is not UTF-8", path.display()))?;
     Topology::parse(text, &path.display().to_string()).map_err(|mistakes| mistakes.to_string())
 }

@@ -8,7 +8,11 @@ fn the_text_has_a_line_for_each_link_and_pair_with_the_reason_for_missing_keys()
         to: "south".to_owned(),
         stock: 3,
         delivered: 9,
-        paths: vec![vec!["north".to_owned(), "east".to_owned(), "south".to_owned()]],
+        paths: vec![vec![
+            "north".to_owned(),
+            "east".to_owned(),
+            "south".to_owned(),
+        ]],
         ..PairReport::default()
     };
     let without = PairReport {
@@ -40,7 +44,10 @@ fn the_text_has_a_line_for_each_link_and_pair_with_the_reason_for_missing_keys()
     assert_eq!(lines.len(), 4, "{text}");
     for (line, words) in [
         (1, "12.3 kbit/s        1000 bits left         768 used"),
-        (2, "3 in stock        9 delivered      0 voided  north - east - south"),
+        (
+            2,
+            "3 in stock        9 delivered      0 voided  north - east - south",
+        ),
         (3, "no keys: no path leads to the target's node"),
     ] {
         assert!(lines[line].contains(words), "{}", lines[line]);
