@@ -12,6 +12,7 @@ use wire::KeyId;
 use crate::call::Call;
 use crate::error::Error;
 use crate::fault::{KmeFault, Message};
+use crate::limits::PASSPORT_LEN_MAX;
 use crate::text::Texts;
 use crate::words;
 
@@ -23,6 +24,9 @@ pub struct Key {
     pub bytes: KeyBytes,
     /// The origin of its bits, if the KME states it: `modelled` or `distilled`.
     pub origin: Option<String>,
+    /// The passport of a relayed key, as compact JSON: links, blocks and relays. A longer one than
+    /// [`PASSPORT_LEN_MAX`](crate::limits::PASSPORT_LEN_MAX) is left out.
+    pub passport: Option<String>,
 }
 
 /// The keys that a request asked for.
@@ -176,6 +180,9 @@ fn key(delivered: &DeliveredKey) -> Result<Key, KmeFault> {
         id,
         bytes,
         origin: delivered.origin().map(str::to_owned),
+        passport: delivered
+            .passport()
+            .filter(|text| text.len() <= PASSPORT_LEN_MAX),
     })
 }
 

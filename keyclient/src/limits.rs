@@ -17,6 +17,8 @@ pub const HEADERS_MAX: usize = 256;
 pub const PEM_OCTETS_MAX: usize = 1024 * 1024;
 /// Characters of an SAE ID or KME ID in the configuration.
 pub const ID_LEN_MAX: usize = 255;
+/// Most octets kept of a relayed key's passport.
+pub const PASSPORT_LEN_MAX: usize = 2048;
 /// Most characters kept of a KME's message.
 pub const MESSAGE_CHARS_MAX: usize = 200;
 /// Longest time-out for one call in the configuration.

@@ -114,6 +114,7 @@ fn key(json: &[u8], call: Call) -> Result<Key, KmeFault> {
         id,
         bytes: bytes.map_err(|error| KmeFault::BadKey(id, error))?,
         origin: None,
+        passport: None,
     })
 }
 

@@ -25,6 +25,9 @@ pub const KEYS_NOT_FOUND: &str = "one or more keys specified are not found on KM
 
 /// Field of `key_extension` that states the origin of a key's bits: `modelled` or `distilled`.
 pub const ORIGIN: &str = "qmacsec_origin";
+/// Field of `key_extension` that holds the passport of a relayed key: an object that names the links,
+/// their blocks and the nodes that saw the key in clear.
+pub const PASSPORT: &str = "qmacsec_passport";
 
 /// Reply to "Get status". All sizes are in bits. A number that the KME left out reads as 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,10 +203,21 @@ impl DeliveredKey {
     /// array of objects is searched too.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
-        let extension = self.key_extension.as_ref()?;
-        match extension {
-            Value::Array(elements) => elements.iter().find_map(|e| e.get(ORIGIN)?.as_str()),
-            other => other.get(ORIGIN)?.as_str(),
+        self.extension(ORIGIN)?.as_str()
+    }
+
+    /// Returns the passport in [`Self::key_extension`], if present, as compact JSON.
+    #[must_use]
+    pub fn passport(&self) -> Option<String> {
+        self.extension(PASSPORT)
+            .filter(|passport| passport.is_object())
+            .map(Value::to_string)
+    }
+
+    fn extension(&self, field: &str) -> Option<&Value> {
+        match self.key_extension.as_ref()? {
+            Value::Array(elements) => elements.iter().find_map(|element| element.get(field)),
+            other => other.get(field),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use console::Term;
 use qmacsec::output::note;
-use qmacsec::status::{Direction, KmeReport};
+use qmacsec::status::{DirectionReport, KmeReport};
 
 use super::line_watch::LineReport;
 use super::lives::Lives;
@@ -145,7 +145,7 @@ fn rows(now: &Snapshot, before: Option<&Snapshot>) -> Vec<String> {
 
 fn row(
     name: &str,
-    key: &Direction,
+    key: &DirectionReport,
     switches: u64,
     frames: u64,
     mbit_s: f64,

@@ -24,7 +24,7 @@ const UNITS: [(&str, u64); 4] = [
 ];
 
 impl Size {
-    /// A size of so many octets.
+    /// A size in octets.
     #[must_use]
     pub const fn of(octets: u64) -> Self {
         Self(octets)

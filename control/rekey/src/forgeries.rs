@@ -1,4 +1,4 @@
-//! Forged frames: counted, reported seldom, and told apart from a wrong pre-shared secret.
+//! Forged frames: counted, reported seldom, and distinguished from a wrong pre-shared secret.
 
 use core::time::Duration;
 

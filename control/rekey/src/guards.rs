@@ -47,7 +47,7 @@ pub enum Guard {
     HoldLimit,
     /// An rx SA ends at its hard limit (REKEY-29).
     RxHoldLimit,
-    /// A sender told that its receiver has dropped the key stops using it (REKEY-48).
+    /// A sender stops using a key that its receiver reports as dropped (REKEY-48).
     HeldTold,
     /// A pending rx SA ends with the active one (REKEY-29).
     PendingEndsToo,

@@ -58,11 +58,11 @@ pub const FETCH_LEAD_MAX: Duration = Duration::from_secs(10);
 pub const KEYS_HELD_MAX: usize = 2;
 /// Keys that were offered in vain are kept so long, from their fetch on (REKEY-59).
 pub const KEY_KEPT: Duration = Duration::from_secs(300);
-/// Keys that wait for the KME of the peer: with so many, no further one is fetched.
+/// Keys that wait for the KME of the peer: at this number, no further one is fetched.
 pub const KEYS_WAITING_MAX: usize = 2;
 /// The same for keys that the KME of the peer may never give.
 pub const KEYS_DOUBTFUL_MAX: usize = 12;
-/// A key is given up after so many refusals that seem to be about this key.
+/// A key is given up after this number of refusals that seem to be about this key.
 pub const STRIKES_MAX: u32 = 2;
 /// All keys, offered or not.
 pub const KEYS_KEPT_MAX: usize = KEYS_HELD_MAX + KEYS_WAITING_MAX + KEYS_DOUBTFUL_MAX;
@@ -88,20 +88,22 @@ pub const LOOKUP_STEPS: u32 = 16;
 /// When keys run short the interval stretches to ten thirds of itself, then to the twentyfold
 /// (3 s, 10 s, 60 s), if the settings name no others.
 pub const STRETCH_TIMES: [(u32, u32); 2] = [(10, 3), (20, 1)];
-/// A stretched interval is at most this part of the hard limit, so that a key is late before its end.
+/// A stretched interval is at most this part of the hard limit, so that a key is late before it
+/// ends.
 pub const STRETCH_OF_HOLD: u32 = 3;
-/// A key is late when the interval is over by half, but not before so long: a hiccup is no shortage.
+/// A key is late when its interval has passed by half, and by at least this time: a short delay
+/// is no shortage.
 pub const LATE_MIN: Duration = Duration::from_millis(500);
 /// A sender that runs short again within this many of the longest intervals must prove twice as
 /// much,
 pub const RELAPSE_INTERVALS: u32 = 10;
-/// up to so many keys in a row that come in time.
+/// up to this number of keys in a row that come in time.
 pub const PROOFS_MAX: u32 = 32;
 
 /// Keys from the root alone are made ready so long before the hard limit, at most a quarter of it.
 pub const ALONE_LEAD: Duration = PATIENCE_MAX;
 
-/// Switches of each direction whose times are told.
+/// Switches of each direction whose times are in the status.
 pub const SWITCHES_TOLD: usize = 16;
 
 /// `key_IDs` remembered as used.
@@ -136,7 +138,8 @@ pub const PIECES_REPORT: Duration = Duration::from_millis(30);
 pub const EXCHANGE_MAX: Duration = Duration::from_secs(30);
 /// Pause before the next one, ±20 %.
 pub const EXCHANGE_PAUSE: Duration = Duration::from_secs(1);
-/// The root of before is accepted for offers so long, unless the new one is used before (REKEY-T12).
+/// Time in which offers under the previous root are accepted, unless the new root is used before
+/// (REKEY-T12).
 pub const PREVIOUS_ROOT: Duration = Duration::from_secs(10);
 
 /// Actions waiting to be polled. One call makes far fewer.

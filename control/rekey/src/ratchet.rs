@@ -13,7 +13,7 @@
 //! Offers go on all the time under the root in force. The root of before is kept for offers under
 //! way, for a short time; the states that could lead to it are wiped at once.
 //!
-//! Not here: the KEMs ([`crate::kem`]), what is derived from what ([`crate::schedule`]), the cutting
+//! Elsewhere: the KEMs ([`crate::kem`]), the derivation of keys ([`crate::schedule`]), the cutting
 //! into pieces ([`crate::transfer`]).
 
 use core::time::Duration;
@@ -80,7 +80,7 @@ enum Exchange {
         out: Outgoing,
         text: Incoming,
     },
-    /// We hold the next root and know that the other end does; it is told until it says so.
+    /// We hold the next root and know that the other end does. We say so until it confirms.
     Confirming {
         next: Root,
         begun: Duration,
@@ -185,7 +185,7 @@ impl Ratchet {
         self.behind = None;
         self.differs = false;
         self.exchange = Exchange::Waiting;
-        self.taken = 0; // who starts anew counts anew
+        self.taken = 0; // a new exchange counts from zero
         self.due = None;
         self.since = None;
     }

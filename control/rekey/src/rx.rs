@@ -75,7 +75,7 @@ enum Candidate {
     },
     /// All workers have it, READY is out.
     Pending(RxSaRecord),
-    /// It will not be; the peer is told each time it asks.
+    /// It will not be installed; each repeated OFFER is answered with the reason.
     Refused(RxOffer, Refusal),
 }
 
@@ -472,7 +472,7 @@ impl Rx {
             previous: previous.map(|sa| sa.offer.id),
             key: sa.found,
             offered: sa.offer.came,
-            told: sa.since,
+            ordered: sa.since,
             installed: sa.installed,
             retired: None,
         });

@@ -10,8 +10,9 @@
 //!                                                            └─ Expand("… kcv" ‖ context) ─▶ Kcv
 //! MixKey of Root n alone ── Extract("… pqc") ─▶ PRK, the same from there on
 //! ```
-//! HKDF-SHA256 (RFC 5869) throughout (REKEY-30 to REKEY-37, REKEY-53). Each stage is a type, and only the
-//! stage before makes it. What is in between is wiped: on drop by its type, or by `zeroize`.
+//! HKDF-SHA256 (RFC 5869) throughout (REKEY-30 to REKEY-37, REKEY-53). Each stage is a type, and
+//! only the stage before makes it. Intermediate values are wiped: on drop by their type, or by
+//! `zeroize`.
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -127,7 +128,7 @@ impl RootSecret {
 }
 
 impl Root {
-    /// The next root (REKEY-36, REKEY-37), and what proves it. Secure as long as the chain or one of
+    /// The next root (REKEY-36, REKEY-37), and its proof. Secure as long as the chain or one of
     /// the two KEMs is.
     pub(crate) fn next(&self, kems: &KemSecret, context: &RootContext) -> (Self, Tags) {
         // All parts have a fixed length: no two lists of them give the same octets.

@@ -126,15 +126,17 @@ pub struct SwitchTimes {
     pub id: SaId,
     /// The SA before.
     pub previous: Option<SaId>,
-    /// The KME gave the key: by `enc_keys` (tx), by `dec_keys` (rx). Of a key from the root alone: it was made.
+    /// The KME gave the key: by `enc_keys` (tx), by `dec_keys` (rx). For a key from the root alone:
+    /// its derivation.
     pub key: Duration,
     /// It was offered first (tx); the offer came (rx).
     pub offered: Duration,
-    /// The workers were told to install it.
-    pub told: Duration,
+    /// The workers were ordered to install it.
+    pub ordered: Duration,
     /// All workers had it: that is the switch (tx), and the READY (rx).
     pub installed: Duration,
-    /// No worker had the SA before any more; `None`: not yet, or there was none. Tx: it went with the switch.
+    /// No worker had the previous SA any more. `None`: not yet, or there was none. Tx: the switch
+    /// wipes it.
     pub retired: Option<Duration>,
 }
 

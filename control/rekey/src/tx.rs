@@ -58,7 +58,7 @@ pub(crate) struct Tx {
     refusals: u32,
     /// The last offer of a QKD key was refused, since the peer's KME did not give it.
     denied: bool,
-    /// When QKD keys began to be short, if they are: the last switch to one, or the session's begin.
+    /// Start of a shortage of QKD keys: the last switch to one, or the start of the session.
     qkd_until: Option<Duration>,
     shortage: Shortage,
     trouble: Option<(Cause, Duration)>,
@@ -510,7 +510,7 @@ impl Tx {
             previous: previous.map(|sa| sa.id),
             key,
             offered,
-            told: since,
+            ordered: since,
             installed: now,
             retired: previous.map(|_| now), // each worker has one tx SA: the next wipes it
         });

@@ -81,7 +81,7 @@ pub struct Worker {
     stats: Arc<Stats>,
     /// The last published numbers.
     published: StatsSnapshot,
-    breaths_unpublished: u32,
+    rounds_unpublished: u32,
     publications_without_carrier: u32,
     sleeps_without_carrier: u32,
 }
@@ -122,7 +122,7 @@ impl Worker {
             running: true,
             stats,
             published: StatsSnapshot::default(),
-            breaths_unpublished: 0,
+            rounds_unpublished: 0,
             publications_without_carrier: 0,
             sleeps_without_carrier: 0,
         };
@@ -155,8 +155,8 @@ impl Worker {
         if moved > 0 {
             self.counters.bursts += 1;
         }
-        self.breaths_unpublished += 1;
-        if self.breaths_unpublished >= PUBLISH_EVERY {
+        self.rounds_unpublished += 1;
+        if self.rounds_unpublished >= PUBLISH_EVERY {
             self.publish();
         }
         moved
@@ -165,19 +165,19 @@ impl Worker {
     /// Polls until a shutdown command arrives or control has gone. Sleeps as the idle policy says.
     pub fn run(mut self) {
         let mut sleep = Sleep::default();
-        let mut empty_breaths = 0_u32;
+        let mut empty_rounds = 0_u32;
         while self.running {
             let moved = self.poll();
-            empty_breaths = if moved > 0 {
+            empty_rounds = if moved > 0 {
                 0
             } else {
-                empty_breaths.saturating_add(1)
+                empty_rounds.saturating_add(1)
             };
             match self.idle {
                 Idle::Busy if moved == 0 => core::hint::spin_loop(),
-                Idle::Adaptive { spins } if empty_breaths >= spins => {
+                Idle::Adaptive { spins } if empty_rounds >= spins => {
                     // After a wait that timed out, one empty round is enough.
-                    empty_breaths = match self.sleep(&mut sleep) {
+                    empty_rounds = match self.sleep(&mut sleep) {
                         Waited::Woken => 0,
                         Waited::TimedOut => spins.saturating_sub(1),
                     };
@@ -372,7 +372,7 @@ impl Worker {
 
     /// Copies all numbers to where control reads them. Also checks whether control has gone.
     pub fn publish(&mut self) {
-        self.breaths_unpublished = 0;
+        self.rounds_unpublished = 0;
         self.publications_without_carrier += 1;
         if self.publications_without_carrier >= CARRIER_EVERY {
             self.look_at_carrier();

@@ -89,3 +89,24 @@ fn good() -> String {
         key(2)
     )
 }
+
+#[test]
+fn a_passport_comes_with_its_key_unless_it_is_too_long() {
+    let passport = |text: &str| {
+        let key = SecretText::encode(&[1; 32]);
+        let mut key = DeliveredKey::new("a", key, Some("modelled"));
+        key.key_extension = Some(serde_json::json!({ "qmacsec_passport": { "paths": [text] } }));
+        let container = KeyContainer {
+            keys: vec![key],
+            key_container_extension: None,
+        };
+        let body = serde_json::to_vec(&container).unwrap();
+        let asked = Asked::Any {
+            number: 1,
+            bits: 256,
+        };
+        keys(&body, asked).ok().unwrap().remove(0).passport
+    };
+    assert_eq!(passport("x").as_deref(), Some(r#"{"paths":["x"]}"#));
+    assert_eq!(passport(&"x".repeat(crate::limits::PASSPORT_LEN_MAX)), None);
+}

@@ -193,7 +193,7 @@ async fn a_cut_after_the_request_loses_the_key_and_nothing_more() {
     assert_eq!(kme.seen().len(), 1, "a request is never sent twice");
     assert!(
         client.enc_keys(1, 256).await.is_ok(),
-        "the next call connects anew"
+        "the next call connects again"
     );
     let (fault, retry) = network(client.enc_keys(1, 256).await.err());
     assert!(matches!(fault, NetworkFault::Broken(_)), "{fault}");

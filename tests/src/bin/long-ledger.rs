@@ -82,6 +82,7 @@ fn record(site: u64, sender: u64, number: u64, at_ms: u64) -> Record {
         last_frame_ms: Some(at_ms + 2990),
         frames: 1_000_000 + key % 1_000_000,
         wiped_ms: at_ms + 3400,
+        passport: None,
     }
 }
 

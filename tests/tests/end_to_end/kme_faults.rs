@@ -18,7 +18,7 @@ use super::PROGRAM;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Additional time on a busy machine, where cases run in parallel with other tests. The simulation
 /// checks the exact bound.
-const BUSY: Duration = Duration::from_millis(500);
+const BUSY: Duration = Duration::from_secs(5);
 
 /// The fault of a case.
 enum Wrongdoing {
@@ -34,7 +34,7 @@ enum Wrongdoing {
 struct Case {
     what: Wrongdoing,
     /// The side whose status reports it.
-    told_by: Site,
+    reported_by: Site,
     /// Words in the KME's last error.
     kme_says: Option<&'static str>,
     /// Words in the trouble of A's transmit direction, which waits for a key.
@@ -61,7 +61,7 @@ impl Case {
         // Prefetched keys are used up first.
         wait_until(&self.name("A in want of a key"), INTERVAL * 15, || {
             let report = pair.status(Site::A);
-            report.tx.key_age_ms >= Some(1500) && self.is_told(&pair)
+            report.tx.key_age_ms >= Some(1500) && self.is_reported(&pair)
         });
         let key = pair.status(Site::A).tx.key_id;
         assert!(key.is_some());
@@ -133,8 +133,8 @@ impl Case {
         }
     }
 
-    fn is_told(&self, pair: &Pair) -> bool {
-        let kme = pair.status(self.told_by).kme;
+    fn is_reported(&self, pair: &Pair) -> bool {
+        let kme = pair.status(self.reported_by).kme;
         let kme_said = self.kme_says.is_none_or(|words| {
             kme.state == "failing" && kme.last_error.is_some_and(|error| error.contains(words))
         });
@@ -147,38 +147,30 @@ impl Case {
             .is_some_and(|trouble| self.trouble.iter().any(|words| trouble.contains(words)))
     }
 
-    /// The fault has lasted two intervals at least.
+    /// Waits until status says that the fault has lasted two intervals, and the headline for an
+    /// operator says the same. On a busy machine a call may fail for another reason in between.
     fn says_since_when(&self, pair: &Pair) {
-        let (told, a) = (pair.status(self.told_by), pair.status(Site::A));
         let least = u64::try_from((INTERVAL * 2).as_millis()).unwrap();
-        if let Some(words) = self.kme_says {
-            let error = told.kme.last_error.clone().unwrap_or_default();
-            assert!(error.contains(words), "{}", self.name(&error));
-            assert!(
-                told.kme.since_ms >= least,
-                "{}",
-                self.name(&format!("{:?}", told.kme))
-            );
-        }
-        assert!(self.troubled(&a), "{}", self.name(&format!("{:?}", a.tx)));
-        assert!(
-            a.tx.trouble_ms >= Some(least),
-            "{}",
-            self.name(&format!("{:?}", a.tx))
-        );
-        // The headline for an operator reports the same, and that frames pass.
+        let what = self.name("status with the fault and its start");
+        wait_until(&what, INTERVAL * 20, || {
+            let (reporter, a) = (pair.status(self.reported_by), pair.status(Site::A));
+            let kme_says = self.kme_says.is_none_or(|words| {
+                let error = reporter.kme.last_error.unwrap_or_default();
+                error.contains(words) && reporter.kme.since_ms >= least
+            });
+            let troubled = self.troubled(&a) && a.tx.trouble_ms >= Some(least);
+            kme_says && troubled && self.headline_says(pair)
+        });
+    }
+
+    fn headline_says(&self, pair: &Pair) -> bool {
         let socket = pair.folder.socket(Site::A);
-        let status = program::run(
-            PROGRAM,
-            ["status".as_ref(), "--socket".as_ref(), socket.as_os_str()],
-        );
+        let arguments = ["status".as_ref(), "--socket".as_ref(), socket.as_os_str()];
+        let status = program::run(PROGRAM, arguments);
         assert_eq!(status.code, Some(0), "{}", self.name(&status.stdout));
-        let trouble = a.tx.trouble.unwrap_or_default();
-        assert!(
-            status.stdout.contains(&trouble),
-            "{}",
-            self.name(&status.stdout)
-        );
+        self.trouble
+            .iter()
+            .any(|words| status.stdout.contains(words))
     }
 }
 
@@ -195,7 +187,7 @@ fn at_a(fault: Fault, kme_says: &'static str, trouble: &'static str) -> Case {
     };
     Case {
         what: Wrongdoing::AtA(fault, Calls::EncKeys),
-        told_by: Site::A,
+        reported_by: Site::A,
         kme_says: Some(kme_says),
         trouble,
     }
@@ -205,7 +197,7 @@ fn at_a(fault: Fault, kme_says: &'static str, trouble: &'static str) -> Case {
 fn at_b(fault: Fault, kme_says: Option<&'static str>, trouble: &'static [&'static str]) -> Case {
     Case {
         what: Wrongdoing::AtB(fault, Calls::DecKeys),
-        told_by: Site::B,
+        reported_by: Site::B,
         kme_says,
         trouble,
     }
@@ -230,7 +222,7 @@ fn no_answer_stops_nothing() {
     all(vec![
         Case {
             what: Wrongdoing::Down,
-            told_by: Site::A,
+            reported_by: Site::A,
             kme_says: Some("no connection"),
             // The far KME is down too, and a key kept from before is offered again.
             trouble: &["the KME does not answer", "the peer refuses: its KME"],
@@ -249,14 +241,14 @@ fn a_key_that_cannot_be_used_stops_nothing() {
         // A's KME names the key differently from B's KME: only B can detect this.
         Case {
             what: Wrongdoing::AtA(Fault::WrongKeyId, Calls::EncKeys),
-            told_by: Site::A,
+            reported_by: Site::A,
             kme_says: None,
             trouble: unknown_there,
         },
         // The same key repeatedly: A detects that it was used.
         Case {
             what: Wrongdoing::AtA(Fault::RepeatKeys, Calls::EncKeys),
-            told_by: Site::A,
+            reported_by: Site::A,
             kme_says: None,
             trouble: &["the KME gave an unusable key"],
         },

@@ -125,7 +125,7 @@ impl SwitchLog {
             Switch {
                 key_us: at(switch.key_us),
                 offered_us: at(switch.offered_us),
-                told_us: at(switch.told_us),
+                ordered_us: at(switch.ordered_us),
                 installed_us: at(switch.installed_us),
                 retired_us: switch.retired_us.map(at),
                 ..*switch
@@ -166,7 +166,7 @@ impl SwitchLog {
                     Some(between(out.offered_us, into.key_us)),
                     Some(between(into.key_us, into.installed_us)),
                     Some(between(into.installed_us, out.installed_us)),
-                    Some(between(out.told_us, out.installed_us)),
+                    Some(between(out.ordered_us, out.installed_us)),
                     into.retired_us
                         .map(|retired| between(out.installed_us, retired)),
                 ];

@@ -69,7 +69,7 @@ impl Clock {
 }
 
 /// The place of a frame in a block.
-struct Place {
+struct FramePosition {
     interface: usize,
     units: Option<u64>,
     at: usize,
@@ -213,25 +213,25 @@ impl Pcapng {
         interface
     }
 
-    fn place(&self, kind: u32, block: &[u8]) -> Place {
+    fn place(&self, kind: u32, block: &[u8]) -> FramePosition {
         let number = |at| self.order.u32(block, at);
         let units = |at| Some(u64::from(number(at)) << 32 | u64::from(number(at + 4)));
         match kind {
-            SIMPLE_PACKET => Place {
+            SIMPLE_PACKET => FramePosition {
                 interface: 0,
                 units: None,
                 at: 12,
                 captured: number(8).min(block.len().saturating_sub(12) as u32),
                 len: number(8),
             },
-            OBSOLETE_PACKET => Place {
+            OBSOLETE_PACKET => FramePosition {
                 interface: self.order.u16(block, 8).into(),
                 units: units(12),
                 at: 28,
                 captured: number(20),
                 len: number(24),
             },
-            _ => Place {
+            _ => FramePosition {
                 interface: number(8) as usize,
                 units: units(12),
                 at: 28,

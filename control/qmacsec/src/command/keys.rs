@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 use super::Outcome;
 use crate::ledger::{Record, Source};
 use crate::output::outln;
@@ -55,6 +57,24 @@ pub fn main(args: &Args) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Returns the names of the nodes that relayed a key, each path in turn.
+fn relays(passport: &str) -> Option<String> {
+    let passport: Value = serde_json::from_str(passport).ok()?;
+    let mut paths = Vec::new();
+    for path in passport.get("paths")?.as_array()? {
+        let nodes: Option<Vec<_>> = path
+            .get("nodes")?
+            .as_array()?
+            .iter()
+            .map(Value::as_str)
+            .collect();
+        let nodes = nodes?;
+        let end = nodes.len().saturating_sub(1);
+        paths.push(nodes.get(1..end).unwrap_or_default().join(", "));
+    }
+    Some(paths.join(" | "))
+}
+
 fn row(record: &Record) -> String {
     let used_ms = record
         .last_frame_ms
@@ -71,5 +91,12 @@ fn row(record: &Record) -> String {
         record.frames,
         used_ms as f64 / 1e3,
         record.suite
-    )
+    ) + &record
+        .passport
+        .as_deref()
+        .and_then(relays)
+        .map_or_else(String::new, |relays| format!("  via {relays}"))
 }
+
+#[cfg(test)]
+mod tests;

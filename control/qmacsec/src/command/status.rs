@@ -7,8 +7,8 @@ use super::Outcome;
 use crate::limits;
 use crate::output::{self, note, outln};
 use crate::status::{
-    Direction, LedgerReport, PortReport, Report, StatusError, Switch, WorkerReport, prometheus,
-    query,
+    DirectionReport, LedgerReport, PortReport, Report, StatusError, Switch, WorkerReport,
+    prometheus, query,
 };
 
 /// Arguments of `qmacsec status`.
@@ -246,7 +246,7 @@ fn workers(worker: &WorkerReport, line: &mut impl FnMut(String)) {
     line(format!("       {}", non_zero(&worker.worker)));
 }
 
-fn direction(direction: &Direction) -> String {
+fn direction(direction: &DirectionReport) -> String {
     let (Some(an), Some(epoch), Some(key_id)) = (direction.an, direction.epoch, &direction.key_id)
     else {
         return format!("no key ({})", direction.state);
@@ -265,8 +265,8 @@ fn switch(switch: &Switch) -> String {
     let between = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e3;
     format!(
         "last switch: {:.1} ms from offer to order, in all workers {:.1} ms later",
-        between(switch.offered_us, switch.told_us),
-        between(switch.told_us, switch.installed_us),
+        between(switch.offered_us, switch.ordered_us),
+        between(switch.ordered_us, switch.installed_us),
     )
 }
 

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::place::{Dpdk, Place, PortKind};
+use super::place::{Dpdk, PortKind, PortSection};
 use super::rekey::Rekey;
 use super::value::{DeviceText, EngineName, Mac, SuiteName, XdpModeName};
-use super::{ConfigError, Document, Kme, Mistakes, Policy, Worker, file, name};
+use super::{ConfigError, Document, Kme, Mistakes, PolicySection, Worker, file, name};
 use crate::limits;
 use crate::size::Size;
 
@@ -34,7 +34,7 @@ pub struct EncryptorConfig {
     pub peer: Vec<Peer>,
     /// The frames that are protected, that bypass, and that are dropped.
     #[serde(default)]
-    pub policy: Policy,
+    pub policy: PolicySection,
     /// The use of the machine by the frame workers.
     #[serde(default)]
     pub worker: Worker,
@@ -160,8 +160,8 @@ impl Red {
         self.place().name()
     }
 
-    fn place(&self) -> Place<'_> {
-        Place {
+    fn place(&self) -> PortSection<'_> {
+        PortSection {
             section: "red",
             kind: self.port,
             interface: &self.interface,
@@ -177,8 +177,8 @@ impl Black {
         self.place().name()
     }
 
-    fn place(&self) -> Place<'_> {
-        Place {
+    fn place(&self) -> PortSection<'_> {
+        PortSection {
             section: "black",
             kind: self.port,
             interface: &self.interface,

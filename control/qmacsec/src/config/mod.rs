@@ -25,7 +25,7 @@ pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, Red};
 pub use error::{ConfigError, Mistakes};
 pub use kme::{Kme as LabKme, KmeFile, Link};
 pub use place::{Dpdk, PortKind};
-pub use policy::{Policy, PolicyRule};
+pub use policy::{PolicyRule, PolicySection};
 pub use psk::Psk;
 pub use restart::Document;
 pub use source::{KeyProtocol, Kme, RequestForm};

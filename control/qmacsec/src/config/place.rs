@@ -78,7 +78,7 @@ impl Dpdk {
 }
 
 /// Place and kind of one port, from its section.
-pub(super) struct Place<'a> {
+pub(super) struct PortSection<'a> {
     /// `red` or `black`.
     pub(super) section: &'static str,
     pub(super) kind: PortKind,
@@ -86,7 +86,7 @@ pub(super) struct Place<'a> {
     pub(super) device: Option<&'a DeviceText>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> PortSection<'a> {
     /// Returns the name for messages.
     pub(super) fn name(&self) -> &'a str {
         self.device

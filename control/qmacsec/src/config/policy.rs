@@ -11,7 +11,7 @@ use super::value::{ActionName, Addresses, ProtocolName};
 /// `[policy]`. Can be changed while the encryptor runs.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Policy {
+pub struct PolicySection {
     /// Action for frames that match no rule: protect, or discard.
     pub default: ActionName,
     /// `[[policy.rule]]`: the first matching rule decides.
@@ -37,7 +37,7 @@ pub struct PolicyRule {
     pub action: ActionName,
 }
 
-impl Policy {
+impl PolicySection {
     /// Builds the table.
     pub(super) fn tabulate(
         &mut self,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::value::{Mac, PolicyName, Span};
+use super::value::{KeyPolicyName, Mac, Span};
 use super::{ConfigError, Mistakes};
 use crate::limits;
 
@@ -21,7 +21,7 @@ pub struct Rekey {
     /// When keys run short, the longest use of the last key. After that, traffic stops.
     pub hold_max: Span,
     /// The basis of keys: QKD and ML-KEM, or QKD alone. Both ends must use the same.
-    pub policy: PolicyName,
+    pub policy: KeyPolicyName,
     /// Time between two ML-KEM exchanges.
     pub kem_interval: Span,
     /// EtherType of our rekey frames on the line.
@@ -36,7 +36,7 @@ impl Default for Rekey {
             interval: Span(limits::REKEY_INTERVAL),
             stretch: None,
             hold_max: Span(limits::HOLD_MAX),
-            policy: PolicyName::default(),
+            policy: KeyPolicyName::default(),
             kem_interval: Span(rekey::limits::RATCHET),
             ethertype: wire::ETHERTYPE_REKEY,
             destination: Mac(limits::REKEY_DESTINATION),

@@ -123,9 +123,9 @@ impl TryFrom<String> for SuiteName {
 /// The basis of keys, by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct PolicyName(pub rekey::KeyPolicy);
+pub struct KeyPolicyName(pub rekey::KeyPolicy);
 
-impl TryFrom<String> for PolicyName {
+impl TryFrom<String> for KeyPolicyName {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {

@@ -17,7 +17,7 @@ const KEPT: usize = 12;
 /// Time between two summary lines.
 const SUM_UP_EVERY: Duration = Duration::from_secs(60);
 /// Limit of lines of one kind and level between two summaries; more are counted. The level keeps
-/// failures apart from recoveries, so many of one do not hide the other.
+/// failures apart from recoveries, so that many of one do not hide the other.
 const LINES_MAX: u32 = 5;
 
 /// The last events, and the counts for the next summary.

@@ -5,6 +5,7 @@
 //! `rekey` also decides how to react to a failure. This module only classifies it, logs it once and
 //! shows it in the status. A key passes through here and is not stored.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,6 +22,8 @@ use crate::status::KmeHealth;
 
 /// Limit of answers that wait for the driver, which makes far fewer requests at a time.
 const ANSWERS_MAX: usize = 16;
+/// Limit of keys that wait for their use with a passport.
+const PASSPORTS_MAX: usize = 32;
 
 /// The answer of a KME.
 pub(crate) enum Answer {
@@ -37,15 +40,20 @@ pub(crate) struct KeyDesk {
     _tending: JoinSet<()>,
     /// Requests in progress. They end when this is dropped, and their KME answers are lost.
     asking: JoinSet<()>,
-    to_driver: mpsc::Sender<(Answer, Option<keyclient::Error>)>,
-    answers: mpsc::Receiver<(Answer, Option<keyclient::Error>)>,
-    book: Book,
+    to_driver: mpsc::Sender<(Answer, Outcome)>,
+    answers: mpsc::Receiver<(Answer, Outcome)>,
+    book: AnswerRecord,
+    /// Passports of keys that are not in use yet, oldest first.
+    passports: VecDeque<(KeyId, String)>,
 }
+
+/// The passport of a key, if it came with one, or the failure.
+type Outcome = Result<Option<String>, keyclient::Error>;
 
 /// The answers of the KME so far. Each kind of call has a separate record: a KME that delivers
 /// fresh keys but none by their ID is failing, and the working call must not reset the start of the
 /// failure.
-struct Book {
+struct AnswerRecord {
     url: String,
     fresh: Standing,
     by_id: Standing,
@@ -79,7 +87,7 @@ impl KeyDesk {
         let mut tending = JoinSet::new();
         tending.spawn(async move { tended.tend().await });
         let (to_driver, answers) = mpsc::channel(ANSWERS_MAX);
-        let book = Book {
+        let book = AnswerRecord {
             url: sources.active_url(),
             fresh: Standing::new(),
             by_id: Standing::new(),
@@ -94,6 +102,7 @@ impl KeyDesk {
             to_driver,
             answers,
             book,
+            passports: VecDeque::with_capacity(PASSPORTS_MAX),
         }
     }
 
@@ -101,12 +110,15 @@ impl KeyDesk {
     pub(crate) fn fetch(&mut self) {
         let (sources, to_driver) = (Arc::clone(&self.sources), self.to_driver.clone());
         self.ask(async move {
-            let (result, failure) = match sources.fresh(limits::QKD_KEY_BITS).await {
-                Ok(key) => (named(key), None),
-                Err(error) => (Err(sorted(&error)), Some(error)),
+            let (result, outcome) = match sources.fresh(limits::QKD_KEY_BITS).await {
+                Ok(mut key) => {
+                    let passport = key.passport.take();
+                    (named(key), Ok(passport))
+                }
+                Err(error) => (Err(sorted(&error)), Err(error)),
             };
             // Without the driver, the key is not needed.
-            let _stopping = to_driver.send((Answer::Fresh(result), failure)).await;
+            let _stopping = to_driver.send((Answer::Fresh(result), outcome)).await;
         });
     }
 
@@ -114,12 +126,15 @@ impl KeyDesk {
     pub(crate) fn fetch_by_id(&mut self, key_id: KeyId) {
         let (sources, to_driver) = (Arc::clone(&self.sources), self.to_driver.clone());
         self.ask(async move {
-            let (result, failure) = match sources.by_id(key_id, limits::QKD_KEY_BITS).await {
-                Ok(key) => (named(key), None),
-                Err(error) => (Err(sorted(&error)), Some(error)),
+            let (result, outcome) = match sources.by_id(key_id, limits::QKD_KEY_BITS).await {
+                Ok(mut key) => {
+                    let passport = key.passport.take();
+                    (named(key), Ok(passport))
+                }
+                Err(error) => (Err(sorted(&error)), Err(error)),
             };
             let answer = Answer::ById(key_id, result.map(|(_, key)| key));
-            let _stopping = to_driver.send((answer, failure)).await;
+            let _stopping = to_driver.send((answer, outcome)).await;
         });
     }
 
@@ -131,13 +146,38 @@ impl KeyDesk {
     /// Waits for the next answer.
     pub(crate) async fn answer(&mut self) -> Answer {
         match self.answers.recv().await {
-            Some((answer, failure)) => {
+            Some((answer, outcome)) => {
                 self.book.url = self.sources.active_url();
+                let key_id = match &answer {
+                    Answer::Fresh(Ok((key_id, _))) | Answer::ById(key_id, Ok(_)) => Some(*key_id),
+                    _ => None,
+                };
+                let failure = match outcome {
+                    Ok(passport) => {
+                        self.keep_passport(key_id.zip(passport));
+                        None
+                    }
+                    Err(error) => Some(error),
+                };
                 self.book.enter(&answer, failure);
                 answer
             }
             None => std::future::pending().await, // unreachable: this struct holds a sender
         }
+    }
+
+    fn keep_passport(&mut self, passport: Option<(KeyId, String)>) {
+        if self.passports.len() == PASSPORTS_MAX {
+            self.passports.pop_front();
+        }
+        self.passports.extend(passport);
+    }
+
+    /// Takes the passport of a key that comes into use.
+    pub(crate) fn take_passport(&mut self, key_id: &KeyId) -> Option<String> {
+        let mut passports = self.passports.iter();
+        let place = passports.position(|(of, _)| of == key_id)?;
+        self.passports.remove(place).map(|(_, passport)| passport)
     }
 
     /// Returns the log lines since the last call.
@@ -157,7 +197,7 @@ impl KeyDesk {
     }
 }
 
-impl Book {
+impl AnswerRecord {
     /// Enters one answer.
     fn enter(&mut self, answer: &Answer, failure: Option<keyclient::Error>) {
         match &failure {

@@ -322,7 +322,11 @@ impl Driver {
                 Action::FetchKeyById(key_id) => self.keys.fetch_by_id(key_id),
                 Action::Event(event) => {
                     self.journal.enter(self.started.elapsed(), &event);
-                    self.ledger.on_event(&event);
+                    let passport = match &event {
+                        rekey::Event::Installed { key_id, .. } => self.keys.take_passport(key_id),
+                        _ => None,
+                    };
+                    self.ledger.on_event(&event, passport);
                 }
                 command => {
                     self.fleet.order(command);

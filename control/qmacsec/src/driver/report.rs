@@ -13,7 +13,7 @@ use crate::config::EncryptorConfig;
 use crate::ledger::LedgerHealth;
 use crate::log;
 use crate::status::{
-    Direction, Facts, Headline, KmeHealth, LedgerReport, Link, Peer, PortFacts, Report, Root,
+    DirectionReport, Facts, Headline, KmeHealth, LedgerReport, Link, Peer, PortFacts, Report, Root,
     Shortfall, Switch, headline,
 };
 
@@ -182,7 +182,7 @@ fn ledger_report(health: LedgerHealth) -> LedgerReport {
     let lost = health.replaced.map(|(_, lost)| lost);
     let state = match (&since, &lost) {
         (Some(_), _) => "failing",
-        (None, Some(_)) => "begun anew",
+        (None, Some(_)) => "restarted",
         (None, None) => "ok",
     };
     let error = failing.or(lost);
@@ -197,9 +197,9 @@ fn ledger_report(health: LedgerHealth) -> LedgerReport {
     }
 }
 
-fn direction(now: Duration, status: &DirectionStatus, next_pn: Option<u64>) -> Direction {
+fn direction(now: Duration, status: &DirectionStatus, next_pn: Option<u64>) -> DirectionReport {
     let key = status.key.as_ref();
-    Direction {
+    DirectionReport {
         state: status.stage.to_owned(),
         an: key.map(|key| key.an.value()),
         epoch: key.map(|key| key.epoch),
@@ -233,7 +233,7 @@ fn switch(times: &SwitchTimes) -> Switch {
         epoch: times.id.epoch,
         key_us: us(times.key),
         offered_us: us(times.offered),
-        told_us: us(times.told),
+        ordered_us: us(times.ordered),
         installed_us: us(times.installed),
         retired_us: times.retired.map(us),
     }

@@ -9,7 +9,7 @@ use tracing::error;
 
 use super::{Driver, no_kme};
 use crate::stack;
-use crate::status::{Asker, Direction, Done, Report, Request, State, StatusSocket};
+use crate::status::{Asker, DirectionReport, Done, Report, Request, State, StatusSocket};
 
 /// Time limit for the workers to wipe their keys and confirm it.
 const WITHIN: Duration = Duration::from_millis(80);
@@ -86,10 +86,10 @@ fn zeroised(report: &mut Report) {
     let zeroised = State::Zeroised.name();
     report.peer.session = zeroised.to_owned();
     for direction in [&mut report.tx, &mut report.rx] {
-        *direction = Direction {
+        *direction = DirectionReport {
             state: zeroised.to_owned(),
             switches: direction.switches,
-            ..Direction::default()
+            ..DirectionReport::default()
         };
     }
 }

@@ -30,6 +30,7 @@ struct Open {
     first_frame_ms: Option<u64>,
     last_frame_ms: Option<u64>,
     frames: u64,
+    passport: Option<String>,
 }
 
 impl Book {
@@ -48,8 +49,14 @@ impl Book {
         }
     }
 
-    /// Enters an event about keys. Returns a record when a key's life is over.
-    pub(crate) fn on_event(&mut self, now_ms: u64, event: &Event) -> Option<Record> {
+    /// Enters an event about keys, and the passport of the key if it came with one. Returns a
+    /// record when a key's life is over.
+    pub(crate) fn on_event(
+        &mut self,
+        now_ms: u64,
+        event: &Event,
+        passport: Option<String>,
+    ) -> Option<Record> {
         match *event {
             Event::PeerFound { peer, .. } => self.peer = Some(peer),
             Event::Installed {
@@ -69,6 +76,7 @@ impl Book {
                     first_frame_ms: None,
                     last_frame_ms: None,
                     frames: 0,
+                    passport,
                 });
             }
             Event::Retired { direction, id } => return self.close(now_ms, direction, id),
@@ -117,6 +125,7 @@ impl Book {
             last_frame_ms: open.last_frame_ms,
             frames: open.frames,
             wiped_ms: now_ms,
+            passport: open.passport,
         })
     }
 }

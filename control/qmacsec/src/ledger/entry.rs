@@ -278,7 +278,10 @@ fn digest(number: u64, previous: &str, what: &What) -> [u8; 32] {
     };
     match what {
         What::Key(record) => {
-            begin("qmacsec ledger 1");
+            match record.passport {
+                None => begin("qmacsec ledger 1"),
+                Some(_) => begin("qmacsec ledger 4 relayed key"),
+            }
             record_fields(&mut fields, record);
         }
         What::Segment(note) => {
@@ -334,6 +337,9 @@ fn record_fields(fields: &mut Fields, record: &Record) {
     fields.time(record.last_frame_ms);
     fields.number(record.frames);
     fields.number(record.wiped_ms);
+    if let Some(passport) = &record.passport {
+        fields.put(passport);
+    }
 }
 
 pub(super) fn hex(octets: &[u8]) -> String {

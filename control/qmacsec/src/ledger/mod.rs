@@ -96,9 +96,9 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn on_event(&mut self, event: &Event) {
+    pub(crate) fn on_event(&mut self, event: &Event, passport: Option<String>) {
         if let Some(file) = &mut self.file
-            && let Some(record) = self.book.on_event(now_ms(), event)
+            && let Some(record) = self.book.on_event(now_ms(), event, passport)
         {
             file.append(record);
         }

@@ -35,4 +35,7 @@ pub struct Record {
     pub frames: u64,
     /// Time when all workers had wiped it.
     pub wiped_ms: u64,
+    /// The passport of a relayed key, as compact JSON: links, blocks and relays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passport: Option<String>,
 }

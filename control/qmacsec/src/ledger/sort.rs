@@ -33,12 +33,12 @@ pub(super) struct Sorter {
 #[derive(Default)]
 struct Run {
     octets: Vec<u8>,
-    places: Vec<Place>,
+    places: Vec<ItemPosition>,
 }
 
 /// Place of an item in a run.
 #[derive(Clone, Copy)]
-struct Place {
+struct ItemPosition {
     /// The first octets of the item, which decide most comparisons.
     front: u64,
     at: u32,
@@ -46,7 +46,7 @@ struct Place {
 }
 
 impl Run {
-    fn item(&self, place: Place) -> &[u8] {
+    fn item(&self, place: ItemPosition) -> &[u8] {
         let at = place.at as usize;
         &self.octets[at..at + usize::from(place.len)]
     }
@@ -94,7 +94,7 @@ impl Sorter {
             self.spill()?;
         }
         let at = u32::try_from(self.run.octets.len()).map_err(io::Error::other)?;
-        self.run.places.push(Place {
+        self.run.places.push(ItemPosition {
             front: front(item),
             at,
             len,

@@ -12,7 +12,7 @@ use super::entry::{Entry, What};
 use super::error::LedgerError;
 
 /// Limit of octets in a line.
-pub(super) const LINE_MAX: usize = 4096;
+pub(super) const LINE_MAX: usize = 8192;
 /// Start of each line.
 const LINE_BEGINS: &[u8] = br#"{"number":"#;
 /// Octets read and checked at the end: about 250 entries.

@@ -33,6 +33,7 @@ pub(super) fn record(direction: &str, key: u32, frames: u64) -> Record {
         last_frame_ms: Some(u64::from(key) * 1000 + 900),
         frames,
         wiped_ms: u64::from(key) * 1000 + 1500,
+        passport: None,
     }
 }
 
@@ -551,12 +552,13 @@ fn a_key_is_one_record_from_install_to_wipe() {
     let mut book = Book::new("site-a", "gcm-aes-xpn-256", A);
     let key_id = KeyId::new("key-1").unwrap();
     let direction = Direction::Rx;
+    let passport = r#"{"paths":[]}"#.to_owned();
     let found = Event::PeerFound {
         peer: B,
         scis: 1,
         fresh: true,
     };
-    assert_eq!(book.on_event(1, &found), None);
+    assert_eq!(book.on_event(1, &found, None), None);
     // The record covers the whole life of the key, whether or not it is switched to.
     let installed = Event::Installed {
         direction,
@@ -565,7 +567,7 @@ fn a_key_is_one_record_from_install_to_wipe() {
         origin: Origin::Modelled,
         root: 3,
     };
-    assert_eq!(book.on_event(10, &installed), None);
+    assert_eq!(book.on_event(10, &installed, Some(passport.clone())), None);
     book.on_frames(20, direction, id(1), 0);
     book.on_frames(30, direction, id(1), 5);
     book.on_frames(40, direction, id(1), 5);
@@ -578,6 +580,7 @@ fn a_key_is_one_record_from_install_to_wipe() {
                 direction,
                 id: id(1),
             },
+            None,
         )
         .unwrap();
     assert_eq!(
@@ -597,6 +600,7 @@ fn a_key_is_one_record_from_install_to_wipe() {
             last_frame_ms: Some(50),
             frames: 9,
             wiped_ms: 60,
+            passport: Some(passport),
         }
     );
     assert_eq!(
@@ -605,7 +609,8 @@ fn a_key_is_one_record_from_install_to_wipe() {
             &Event::Retired {
                 direction,
                 id: id(1)
-            }
+            },
+            None
         ),
         None,
         "once"

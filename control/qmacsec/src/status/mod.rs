@@ -16,8 +16,8 @@ pub(crate) use headline::{Facts, Headline, PortFacts, headline};
 pub use kme_fault::KmeFault;
 pub use prometheus::prometheus;
 pub use report::{
-    Direction, Done, InterfaceFigures, KmeHealth, KmeReport, LedgerReport, Link, Peer, PolicyLine,
-    PortReport, Report, Root, Shortfall, Switch, WorkerReport,
+    DirectionReport, Done, InterfaceFigures, KmeHealth, KmeReport, LedgerReport, Link, Peer,
+    PolicyLine, PortReport, Report, Root, Shortfall, Switch, WorkerReport,
 };
 pub(crate) use socket::folder_problem;
 pub use socket::{Asker, Request, StatusError, StatusSocket};

@@ -40,9 +40,9 @@ pub struct Report {
     #[serde(default)]
     pub root: Root,
     /// Red to black: our key.
-    pub tx: Direction,
+    pub tx: DirectionReport,
     /// Black to red: the peer's key.
-    pub rx: Direction,
+    pub rx: DirectionReport,
     /// QKD keys that were fetched and are not used yet.
     #[serde(default)]
     pub keys_in_stock: usize,
@@ -136,7 +136,7 @@ pub struct Root {
 
 /// One direction's key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Direction {
+pub struct DirectionReport {
     /// State of the rekey machine.
     pub state: String,
     /// Association number in use.
@@ -191,7 +191,7 @@ pub struct Switch {
     /// Time when the key was offered to the peer, or by the peer.
     pub offered_us: u64,
     /// Time when the workers were ordered to install it.
-    pub told_us: u64,
+    pub ordered_us: u64,
     /// Time when all workers had it. From then on we protect with it (out), or the peer may (in).
     pub installed_us: u64,
     /// Time when no worker had the previous key any more, if that has happened.
@@ -221,7 +221,7 @@ pub struct KmeHealth {
 /// State of the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerReport {
-    /// `ok`, `failing` while the disk refuses writes, or `begun anew` after the live file was lost.
+    /// `ok`, `failing` while the disk refuses writes, or `restarted` after the live file was lost.
     pub state: String,
     /// Milliseconds since the disk refuses writes.
     pub failing_ms: Option<u64>,

@@ -85,7 +85,8 @@ impl Rekey {
                 (known, change)
             }
             Body::Piece { .. } => match self.session.on_other(now, header) {
-                // REKEY-43: a late piece is as good as any, but shows nothing of the peer's present.
+                // REKEY-43: a late piece counts as any other, but proves nothing about the peer's
+                // present state.
                 Err(Untimely::Replayed) => {
                     return match self.ratchet(|ratchet, cx| ratchet.on_body(now, &body, cx)) {
                         true => Ok(()),

@@ -75,11 +75,14 @@ fn both_directions_switch_every_interval_and_hold_two_rx_sas_at_most_between() {
 fn the_directions_switch_half_an_interval_apart() {
     let mut two = Two::plain();
     two.run(ms(20_000));
-    let told = |side: usize| {
+    let ordered = |side: usize| {
         let recent = two.ends[side].status(two.now).tx.recent;
-        recent.last().map(|switch| switch.told).unwrap_or_default()
+        recent
+            .last()
+            .map(|switch| switch.ordered)
+            .unwrap_or_default()
     };
-    let (a, b) = (told(0), told(1));
+    let (a, b) = (ordered(0), ordered(1));
     let apart = a.max(b) - a.min(b);
     assert!(
         (ms(1_000)..=ms(2_000)).contains(&apart),
@@ -105,12 +108,12 @@ fn a_switch_goes_through_its_steps_in_order_at_both_ends() {
                 tx.offered,
                 rx.offered,
                 rx.key,
-                rx.told,
+                rx.ordered,
                 rx.installed,
             ];
             assert!(steps.is_sorted(), "{tx:?} {rx:?}");
             assert!(
-                rx.installed <= tx.told && tx.told <= tx.installed,
+                rx.installed <= tx.ordered && tx.ordered <= tx.installed,
                 "{tx:?} {rx:?}"
             );
             assert_eq!(tx.retired, Some(tx.installed));

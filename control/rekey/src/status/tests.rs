@@ -20,7 +20,7 @@ fn the_last_switches_are_told_and_each_gets_its_retirement_once() {
             previous: (epoch > 1).then(|| id(epoch - 1)),
             key: now,
             offered: now,
-            told: now,
+            ordered: now,
             installed: now,
             retired: None,
         });

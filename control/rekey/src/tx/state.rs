@@ -60,7 +60,7 @@ pub(super) struct TxSaRecord {
     pub(super) key_id: KeyId,
     pub(super) origin: Origin,
     pub(super) root: u32,
-    /// When the workers were told: age counts from here.
+    /// When the workers were ordered to install it: age counts from here.
     pub(super) since: Duration,
 }
 

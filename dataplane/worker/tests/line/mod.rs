@@ -114,7 +114,7 @@ impl Site {
         self.worker.poll();
         self.mailbox
             .outcome(ticket)
-            .expect("applied within one breath")
+            .expect("applied within one round")
     }
 
     /// Sends a frame from the host behind the red port.

@@ -12,13 +12,13 @@ fn report(tx: &[Switch], rx: &[Switch], started_us: u64) -> Report {
 }
 
 fn switch(epoch: u32, times: [u64; 4], retired_us: Option<u64>) -> Switch {
-    let [key_us, offered_us, told_us, installed_us] = times;
+    let [key_us, offered_us, ordered_us, installed_us] = times;
     Switch {
         an: (epoch % 4) as u8,
         epoch,
         key_us,
         offered_us,
-        told_us,
+        ordered_us,
         installed_us,
         retired_us,
     }

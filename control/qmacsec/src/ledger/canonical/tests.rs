@@ -27,6 +27,7 @@ fn any_record() -> impl Strategy<Value = Record> {
                 last_frame_ms: times[1],
                 frames: numbers[1],
                 wiped_ms: numbers[2],
+                passport: (numbers[2] % 4 == 0).then(|| r#"{"paths":[]}"#.to_owned()),
             }
         },
     )

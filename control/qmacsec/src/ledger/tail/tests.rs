@@ -95,7 +95,7 @@ fn pages_written_out_of_order_are_cut_off_from_the_first_hole() {
 #[test]
 fn more_than_a_power_cut_leaves_is_refused() {
     let whole = keys(20).concat();
-    let text = format!("{whole}{}", "x".repeat(5000));
+    let text = format!("{whole}{}", "x".repeat(LINE_MAX + 1));
     assert!(matches!(
         start(text.as_bytes()),
         Err(LedgerError::Line { .. })

@@ -123,7 +123,7 @@ pub struct Line {
     pub protected: u64,
     /// Checked frames that equal another one in all captured octets.
     pub copies: u64,
-    /// Those of them that differ behind the end of the frame.
+    /// The copies that differ after the end of the frame.
     pub trailers: u64,
     /// Repeated packet numbers in frames that were captured too short to compare.
     pub uncompared: u64,

@@ -213,7 +213,7 @@ impl Seen {
     }
 }
 
-/// What tells the keys of two frames apart.
+/// The reason why two frames are under different keys.
 #[derive(PartialEq, Eq)]
 enum Reason {
     Time,

@@ -1,5 +1,5 @@
-//! Keys from the root alone: only where both ends agreed to it, only when QKD keys have been short for
-//! long, and not for longer than they are.
+//! Keys from the root alone: only where both ends agree to it, only after a long shortage of QKD
+//! keys, and only until it ends.
 
 use std::collections::BTreeSet;
 

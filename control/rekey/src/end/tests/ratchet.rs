@@ -39,7 +39,7 @@ fn kinds(two: &Two, side: usize) -> Vec<u8> {
     two.frames[side].iter().map(|frame| frame[15]).collect()
 }
 
-/// MAC anew what only a holder of the secret can send.
+/// MAC again what only a holder of the secret can send.
 pub(super) fn sign(frame: &mut [u8]) {
     let root = RootSecret::from_slice(&[7; 32]).expect("32 octets");
     let key: MacKey = root.schedule().0;
@@ -353,8 +353,8 @@ fn rekey_47_a_session_that_ends_takes_its_roots_along() {
     }
 }
 
-/// The end that takes pieces does not give up by itself: else the end that asks would repeat them for
-/// half a minute to one that does not listen.
+/// The end that takes pieces does not give up by itself. Otherwise the end that asks would repeat
+/// them for half a minute without effect.
 #[test]
 fn rekey_t11_a_clock_that_jumps_in_an_exchange_costs_no_time() {
     let mut two = Two::silent(|_, _| {});
