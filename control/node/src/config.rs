@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use network::topology::{self, Topology};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub kme_listen: SocketAddr,
     /// Blocks that each modelled link delivers at once, as if it had run before.
     pub blocks_at_start: u32,
+    /// File for the ledger.
+    pub ledger: Option<PathBuf>,
 }
 
 /// Settings that contradict the topology.

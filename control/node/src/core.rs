@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
 use crate::frame;
+use crate::ledger::{Entry, NodeLedger};
 use crate::limits::OUTGOING_LEN_MAX;
 use crate::map::Map;
 
@@ -30,6 +31,7 @@ pub(crate) struct Core {
 
 struct Inner {
     node: Node,
+    ledger: Option<NodeLedger>,
     ends: BTreeMap<LinkId, End>,
     /// The time that the timer waits for.
     deadline: Option<Duration>,
@@ -78,7 +80,12 @@ pub(crate) enum Work {
 
 impl Core {
     /// Takes a node whose `now` = 0 is `started`.
-    pub(crate) fn new(node: Node, map: Arc<Map>, started: Instant) -> Self {
+    pub(crate) fn new(
+        node: Node,
+        ledger: Option<NodeLedger>,
+        map: Arc<Map>,
+        started: Instant,
+    ) -> Self {
         let ends = map.own_links().map(|(link, _)| (link, End::default()));
         let ends = ends.collect();
         let cuts = map
@@ -88,6 +95,7 @@ impl Core {
             started,
             inner: Mutex::new(Inner {
                 node,
+                ledger,
                 ends,
                 deadline: None,
             }),
@@ -235,7 +243,7 @@ impl Core {
                 Action::Send { link, octets } => self.send(inner, link, &octets),
                 Action::Close { link, reason } => self.close(inner, link, reason),
                 Action::Event(event) => self.log(&event),
-                Action::Record(record) => self.record(&record),
+                Action::Record(record) => self.record(inner, &record),
             }
         }
         let due = inner.node.next_timer();
@@ -326,7 +334,10 @@ impl Core {
         }
     }
 
-    fn record(&self, record: &Record) {
+    fn record(&self, inner: &mut Inner, record: &Record) {
+        if let Some(ledger) = &mut inner.ledger {
+            ledger.append(Entry::of(record, &self.map));
+        }
         if let Record::Accounts { link, accounts } = record {
             info!(
                 "link {}: {} bits lost, accounts {accounts:?}",

@@ -15,8 +15,10 @@
 
 mod config;
 mod core;
+pub mod drill;
 mod frame;
 mod keys;
+pub mod ledger;
 pub mod limits;
 mod lines;
 mod map;
@@ -27,6 +29,7 @@ mod report;
 mod tls;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -44,6 +47,7 @@ pub use tls::{Identity, IdentityError};
 use config::node_config;
 use core::Core;
 use keys::NodeKeys;
+use ledger::{LedgerError, NodeLedger};
 use lines::Lines;
 use opening::Purpose;
 use quantum::Devices;
@@ -72,6 +76,9 @@ pub enum NodeError {
     /// The protocol does not accept the topology.
     #[error("the topology cannot be used: {0}")]
     Network(#[from] ConfigError),
+    /// The ledger cannot be continued.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The address for neighbours is not free.
     #[error(
         "cannot listen for neighbours on {address}: {source}; fix: choose a free port of a local \
@@ -101,7 +108,9 @@ impl Running {
             getrandom::fill(out).expect("the random source of the system works after its start");
         });
         let node = Node::new(node_config(&map)?, entropy)?;
-        let core = Arc::new(Core::new(node, Arc::clone(&map), started));
+        let open = |path: &PathBuf| NodeLedger::open(path, map.name());
+        let ledger = settings.ledger.as_ref().map(open).transpose()?;
+        let core = Arc::new(Core::new(node, ledger, Arc::clone(&map), started));
         let address = settings.listen;
         let not_bound = |source| NodeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(not_bound)?;

@@ -23,6 +23,7 @@ fn settings(name: &str, neighbours: &[&str]) -> Settings {
         },
         kme_listen: ADDRESS,
         blocks_at_start: 1,
+        ledger: None,
     }
 }
 

@@ -2,14 +2,20 @@
 //! line agrees with them.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use ::node::drill::Ledgers;
+
 use super::Outcome;
-use crate::ledger::{Line, Verdict, Verification, VerifyError, verify};
+use crate::ledger::{Line, Source, Verdict, Verification, VerifyError, verify};
+use crate::output::outln;
 use crate::{limits, output};
+
+/// Origin of a key that came from no KME.
+const PQC: &str = "pqc";
 
 /// Arguments of `qmacsec ledger`.
 #[derive(clap::Args)]
@@ -35,7 +41,9 @@ The command checks:
 - neither ledger was rolled back to before an entry that the other end knows;
 - each key was used once, in one direction, with the same AN, epoch, suite and origin at both ends;
 - the receiver accepted no more frames than the sender protected;
-- with a capture of the line: no packet number occurs twice under one key.
+- with a capture of the line: no packet number occurs twice under one key;
+- with the ledgers of the nodes: each key was delivered once to each of two SAEs, with the same \
+passport, and the ledgers of the relays agree with it.
 
 A copy of a frame is not a second use, even if a tap has appended octets to it.
 
@@ -58,6 +66,9 @@ struct Verify {
     /// Capture of the line between them, pcapng or pcap
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
+    /// Folder with the ledgers of the nodes that relayed the keys
+    #[arg(long, value_name = "FOLDER")]
+    network: Option<PathBuf>,
 }
 
 /// Verifies and prints the result.
@@ -66,16 +77,51 @@ struct Verify {
 /// A ledger or the capture cannot be read; a ledger's chain is broken.
 pub fn main(args: &Args) -> Outcome {
     let Command::Verify(args) = &args.command;
-    let verification = match verify([&args.a, &args.b], args.pcap.as_deref()) {
+    let mut verification = match verify([&args.a, &args.b], args.pcap.as_deref()) {
         Err(error @ VerifyError::OneEnd(_)) => usage(&error),
         verification => verification?,
     };
+    if let Some(folder) = &args.network {
+        let checked = compare_with_nodes(folder, [&args.a, &args.b], &mut verification)?;
+        outln!("nodes: {checked} keys found in the ledgers of the nodes, under the same passport")?;
+    }
     output::write(text(&verification))?;
     Ok(match verification.verdict() {
         Verdict::Sound => ExitCode::SUCCESS,
         Verdict::NotSound => ExitCode::from(limits::EXIT_FAILURE),
         Verdict::NotProven => ExitCode::from(limits::EXIT_NOT_PROVEN),
     })
+}
+
+/// Compares the keys of both encryptors with the ledgers of the nodes that relayed them. Returns the
+/// number of keys that agree.
+fn compare_with_nodes(
+    folder: &Path,
+    ends: [&Path; 2],
+    into: &mut Verification,
+) -> Result<u64, Box<dyn std::error::Error>> {
+    let nodes = Ledgers::read(folder)?;
+    let (findings, _) = nodes.findings();
+    for finding in findings {
+        into.grave(format!("nodes: {finding}"));
+    }
+    let mut agree = 0;
+    for end in ends {
+        for entry in Source::find(end)?.entries()? {
+            let entry = entry?;
+            let Some(record) = entry.record().filter(|record| record.origin != PQC) else {
+                continue;
+            };
+            match nodes.check_use(&record.key_id, record.passport.as_deref()) {
+                Ok(()) => agree += 1,
+                Err(problem) => into.grave(format!(
+                    "{}: key_ID {}: {problem}",
+                    record.encryptor, record.key_id
+                )),
+            }
+        }
+    }
+    Ok(agree)
 }
 
 /// Ends the program as for any other command line that is wrong.

@@ -24,6 +24,7 @@ A config for the node `left` of the built-in topology line-3:
   cert = \"pki/left.pem\"       # its DNS name is the name of the node
   key = \"pki/left.key\"
   status_socket = \"left.sock\"
+  ledger = \"left.node-ledger\"  # for qmacsec network drill
 
   [neighbours]
   middle = \"10.0.0.2:7020\"
@@ -113,6 +114,7 @@ fn mistake(file: &Path, error: &NodeError) -> ConfigError {
         NodeError::Identity(_) => "cert",
         NodeError::Listen { .. } => "listen",
         NodeError::Kme(_) => "kme_listen",
+        NodeError::Ledger(_) => "ledger",
     };
     let text = error.to_string();
     match text.split_once("; fix: ") {

@@ -35,6 +35,9 @@ pub struct NodeFile {
     blocks_at_start: u32,
     /// Path of the status socket, which `qmacsec network status` queries.
     pub status_socket: Option<PathBuf>,
+    /// File for the ledger of blocks, batches and deliveries, which `qmacsec network drill` reads.
+    /// Its name ends with `.node-ledger`.
+    ledger: Option<PathBuf>,
     /// Addresses of the neighbours.
     #[serde(default)]
     neighbours: BTreeMap<String, SocketAddr>,
@@ -78,6 +81,7 @@ impl NodeFile {
             },
             kme_listen: config.kme_listen,
             blocks_at_start: config.blocks_at_start,
+            ledger: config.ledger.as_ref().map(|ledger| folder.join(ledger)),
         };
         Ok((config, settings))
     }

@@ -150,7 +150,7 @@ pub struct Line {
 }
 
 impl Verification {
-    fn grave(&mut self, text: String) {
+    pub(crate) fn grave(&mut self, text: String) {
         self.find(true, text);
     }
 

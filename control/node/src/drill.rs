@@ -1,0 +1,382 @@
+//! The ledgers of all nodes together: do they agree, and which keys does an attacker know who owns
+//! some of the nodes?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::ledger::{self, Batch, Entry, LedgerError, SUFFIX};
+
+/// Findings that are listed; more are counted.
+const FINDINGS_MAX: usize = 100;
+
+/// The ledgers of a network.
+#[derive(Debug, Default)]
+pub struct Ledgers {
+    /// Names of the nodes whose ledger is there.
+    pub nodes: BTreeSet<String>,
+    /// Nodes whose ledger has a gap.
+    pub gaps: BTreeSet<String>,
+    keys: BTreeMap<String, Key>,
+    findings: Vec<String>,
+    findings_left_out: usize,
+}
+
+/// All that the ledgers say about one key.
+#[derive(Debug, Default)]
+struct Key {
+    /// The two ends: origin, then far node.
+    batches: [Option<Drawn>; 2],
+    /// Nodes that relayed it, by their own ledgers.
+    relayed_by: BTreeSet<String>,
+    /// Times of its deliveries to each SAE.
+    delivered: BTreeMap<String, Vec<u64>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Drawn {
+    initiator: String,
+    target: String,
+    passport: Value,
+    paths: Vec<Vec<String>>,
+}
+
+/// The ledgers of a folder cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// A ledger cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The folder cannot be read.
+    #[error("{path}: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// There is no ledger of a node.
+    #[error("{0}: no ledger of a node (*{SUFFIX}); fix: name the folder of 'network run --folder'")]
+    Empty(PathBuf),
+    /// A passport has another form.
+    #[error("the passport of key {0} cannot be read; both need the same release")]
+    Passport(String),
+    /// There is no ledger of this node.
+    #[error("no ledger of node {name:?}; fix: use one of {nodes}")]
+    NoSuchNode {
+        /// The name.
+        name: String,
+        /// Names of the nodes with a ledger.
+        nodes: String,
+    },
+}
+
+/// What an attacker knows who owned some nodes during the whole run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Drill {
+    /// The nodes that the attacker owned.
+    pub nodes: Vec<String>,
+    /// Keys that both SAEs got.
+    pub keys: u64,
+    /// Keys of these that end at an owned node: known by definition.
+    pub keys_of_owned_sites: u64,
+    /// Keys between other sites that the attacker knows.
+    pub keys_known: u64,
+    /// Keys between other sites of which the attacker knows one of two shares, which is nothing.
+    pub keys_with_one_share_known: u64,
+    /// The pairs with known keys, without the owned sites.
+    pub pairs: Vec<KnownPair>,
+    /// The key_IDs of all known keys, those of owned sites included.
+    #[serde(skip)]
+    pub known: BTreeSet<String>,
+}
+
+/// A pair of SAEs with known keys.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct KnownPair {
+    /// The SAE that called `enc_keys`.
+    pub initiator: String,
+    /// The SAE that called `dec_keys`.
+    pub target: String,
+    /// Number of known keys.
+    pub keys: u64,
+    /// Time of the first delivery of such a key, in milliseconds since 1970.
+    pub first_ms: u64,
+    /// Time of the last one.
+    pub last_ms: u64,
+}
+
+impl Ledgers {
+    /// Reads all ledgers of nodes in a folder.
+    ///
+    /// # Errors
+    /// One cannot be read, or its chain is broken.
+    pub fn read(folder: &Path) -> Result<Self, NetworkError> {
+        let wrong = |source| NetworkError::Folder {
+            path: folder.to_owned(),
+            source,
+        };
+        let mut files = Vec::new();
+        for file in folder.read_dir().map_err(wrong)? {
+            let path = file.map_err(wrong)?.path();
+            if path.to_string_lossy().ends_with(SUFFIX) {
+                files.push(path);
+            }
+        }
+        files.sort();
+        let mut ledgers = Self::default();
+        for file in &files {
+            let mut result = Ok(());
+            ledger::lines(file, |line| {
+                let taken = ledgers.take(line);
+                if result.is_ok() {
+                    result = taken;
+                }
+            })?;
+            result?;
+        }
+        if ledgers.nodes.is_empty() {
+            return Err(NetworkError::Empty(folder.to_owned()));
+        }
+        ledgers.compare();
+        Ok(ledgers)
+    }
+
+    fn take(&mut self, line: ledger::Line) -> Result<(), NetworkError> {
+        let node = line.node;
+        match line.entry {
+            Entry::Stocked(batch) => self.take_batch(0, batch)?,
+            Entry::Held(batch) => self.take_batch(1, batch)?,
+            Entry::Relayed { keys, .. } => {
+                for key in keys {
+                    let key = self.keys.entry(key).or_default();
+                    key.relayed_by.insert(node.clone());
+                }
+            }
+            Entry::Delivered { to, keys, .. } => {
+                for key in keys {
+                    let key = self.keys.entry(key).or_default();
+                    key.delivered
+                        .entry(to.clone())
+                        .or_default()
+                        .push(line.at_ms);
+                }
+            }
+            Entry::Gap { .. } => drop(self.gaps.insert(node.clone())),
+            Entry::Block { .. } | Entry::Voided { .. } | Entry::Accounts { .. } => {}
+        }
+        self.nodes.insert(node);
+        Ok(())
+    }
+
+    fn take_batch(&mut self, end: usize, batch: Batch) -> Result<(), NetworkError> {
+        let paths = paths(&batch.passport);
+        for key in batch.keys {
+            let paths = paths.clone();
+            let drawn = Drawn {
+                initiator: batch.initiator.clone(),
+                target: batch.target.clone(),
+                passport: batch.passport.clone(),
+                paths: paths.ok_or_else(|| NetworkError::Passport(key.clone()))?,
+            };
+            let known = self.keys.entry(key.clone()).or_default();
+            if known.batches[end].replace(drawn).is_some() {
+                self.find(format!("key_ID {key} is in two batches"));
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, finding: String) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        } else {
+            self.findings_left_out += 1;
+        }
+    }
+
+    /// Holds the ledgers against each other.
+    fn compare(&mut self) {
+        let mut findings = Vec::new();
+        for (id, key) in &self.keys {
+            let mut find = |text: &str| findings.push(format!("key_ID {id}: {text}"));
+            for (sae, times) in &key.delivered {
+                if times.len() > 1 {
+                    find(&format!("delivered {} times to {sae}", times.len()));
+                }
+                let drawn = key.batches.iter().flatten().next();
+                if drawn.is_none_or(|drawn| ![&drawn.initiator, &drawn.target].contains(&sae)) {
+                    find(&format!("delivered to {sae}, which is no end of its batch"));
+                }
+            }
+            if let [Some(origin), Some(far)] = &key.batches
+                && origin != far
+            {
+                find("its two nodes have different passports or SAEs for it");
+            }
+            let Some(drawn) = key.batches.iter().flatten().next() else {
+                continue;
+            };
+            let relays: BTreeSet<_> = drawn.paths.iter().flat_map(|path| relays(path)).collect();
+            for relay in &key.relayed_by {
+                if !relays.contains(relay) {
+                    find(&format!(
+                        "{relay} relayed it, and its passport does not say so"
+                    ));
+                }
+            }
+            for relay in relays {
+                let whole = self.nodes.contains(relay) && !self.gaps.contains(relay);
+                if whole && !key.relayed_by.contains(relay) {
+                    find(&format!(
+                        "its passport names {relay}, whose ledger does not have it"
+                    ));
+                }
+            }
+        }
+        findings.into_iter().for_each(|finding| self.find(finding));
+    }
+
+    /// The contradictions between the ledgers, and the number of those left out.
+    #[must_use]
+    pub fn findings(&self) -> (&[String], usize) {
+        (&self.findings, self.findings_left_out)
+    }
+
+    /// Number of keys that both SAEs got.
+    #[must_use]
+    pub fn keys_delivered(&self) -> u64 {
+        self.keys
+            .values()
+            .filter(|key| key.ends().is_some())
+            .count() as u64
+    }
+
+    /// Checks what an encryptor recorded about a key that it used: the network delivered it to two
+    /// SAEs, under the same passport.
+    ///
+    /// # Errors
+    /// The contradiction.
+    pub fn check_use(&self, key_id: &str, passport: Option<&str>) -> Result<(), &'static str> {
+        let key = self.keys.get(key_id).ok_or("no node has delivered it")?;
+        let Some((drawn, _)) = key.ends() else {
+            return Err("the network did not deliver it to two SAEs");
+        };
+        match passport {
+            Some(text) if text == drawn.passport.to_string() => Ok(()),
+            Some(_) => Err("the encryptor has another passport of it than the nodes"),
+            None => Err("the encryptor has no passport of it"),
+        }
+    }
+
+    /// Computes the keys that an attacker knows who owns these nodes.
+    ///
+    /// # Errors
+    /// There is no ledger of one of them.
+    pub fn drill(&self, nodes: &[String]) -> Result<Drill, NetworkError> {
+        let seen: BTreeSet<&str> = self.nodes.iter().map(String::as_str).collect();
+        let names: BTreeSet<_> = self.path_nodes().chain(seen.iter().copied()).collect();
+        if let Some(name) = nodes.iter().find(|name| !names.contains(name.as_str())) {
+            return Err(NetworkError::NoSuchNode {
+                name: name.clone(),
+                nodes: names.into_iter().collect::<Vec<_>>().join(", "),
+            });
+        }
+        let mut drill = Drill {
+            nodes: nodes.to_vec(),
+            keys: 0,
+            keys_of_owned_sites: 0,
+            keys_known: 0,
+            keys_with_one_share_known: 0,
+            pairs: Vec::new(),
+            known: BTreeSet::new(),
+        };
+        let mut pairs: BTreeMap<(&str, &str), KnownPair> = BTreeMap::new();
+        for (id, key) in &self.keys {
+            let Some((drawn, at_ms)) = key.ends() else {
+                continue;
+            };
+            drill.keys += 1;
+            let owned = |node: &String| nodes.contains(node);
+            let ends = drawn
+                .paths
+                .first()
+                .into_iter()
+                .flat_map(|path| [path.first(), path.last()]);
+            let paths_seen = drawn
+                .paths
+                .iter()
+                .filter(|path| path.iter().any(owned))
+                .count();
+            if ends.flatten().any(owned) {
+                drill.keys_of_owned_sites += 1;
+                drill.known.insert(id.clone());
+            } else if paths_seen == drawn.paths.len() {
+                drill.keys_known += 1;
+                drill.known.insert(id.clone());
+                let pair = pairs.entry((&drawn.initiator, &drawn.target)).or_default();
+                pair.add(drawn, at_ms);
+            } else if paths_seen > 0 {
+                drill.keys_with_one_share_known += 1;
+            }
+        }
+        drill.pairs = pairs.into_values().collect();
+        Ok(drill)
+    }
+
+    fn path_nodes(&self) -> impl Iterator<Item = &str> {
+        let drawn = self
+            .keys
+            .values()
+            .flat_map(|key| key.batches.iter().flatten());
+        drawn.flat_map(|drawn| drawn.paths.iter().flatten().map(String::as_str))
+    }
+}
+
+impl Key {
+    /// Its batch and the time of its first delivery, if both SAEs got it.
+    fn ends(&self) -> Option<(&Drawn, u64)> {
+        let drawn = self.batches.iter().flatten().next()?;
+        let first = |sae: &String| self.delivered.get(sae)?.iter().min().copied();
+        let (initiator, target) = (first(&drawn.initiator)?, first(&drawn.target)?);
+        Some((drawn, initiator.min(target)))
+    }
+}
+
+impl KnownPair {
+    fn add(&mut self, drawn: &Drawn, at_ms: u64) {
+        if self.keys == 0 {
+            self.initiator.clone_from(&drawn.initiator);
+            self.target.clone_from(&drawn.target);
+            self.first_ms = at_ms;
+        }
+        self.keys += 1;
+        self.first_ms = self.first_ms.min(at_ms);
+        self.last_ms = self.last_ms.max(at_ms);
+    }
+}
+
+fn relays(path: &[String]) -> &[String] {
+    let end = path.len().saturating_sub(1);
+    path.get(1..end).unwrap_or_default()
+}
+
+/// The nodes of each path of a passport; `None` for another form, or without a path.
+fn paths(passport: &Value) -> Option<Vec<Vec<String>>> {
+    let name = |node: &Value| node.as_str().map(str::to_owned);
+    let path = |path: &Value| -> Option<Vec<String>> {
+        path.get("nodes")?.as_array()?.iter().map(name).collect()
+    };
+    let paths: Option<Vec<_>> = passport
+        .get("paths")?
+        .as_array()?
+        .iter()
+        .map(path)
+        .collect();
+    paths.filter(|paths| !paths.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

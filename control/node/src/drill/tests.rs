@@ -1,0 +1,154 @@
+use serde_json::json;
+
+use super::*;
+use crate::ledger::NodeLedger;
+
+fn batch(name: &str, ends: [&str; 2], paths: &[&[&str]], keys: &[&str]) -> Batch {
+    Batch {
+        batch: name.to_owned(),
+        initiator: format!("sae-{}", ends[0]),
+        target: format!("sae-{}", ends[1]),
+        keys: keys.iter().map(ToString::to_string).collect(),
+        passport: json!({ "paths": paths.iter().map(|nodes| json!({ "nodes": nodes })).collect::<Vec<_>>() }),
+    }
+}
+
+fn delivered(to: &str, keys: &[&str]) -> Entry {
+    Entry::Delivered {
+        to: to.to_owned(),
+        peer: String::new(),
+        keys: keys.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn relayed(keys: &[&str], share: (u8, u8)) -> Entry {
+    Entry::Relayed {
+        batch: String::new(),
+        share,
+        from: String::new(),
+        to: String::new(),
+        keys: keys.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Two keys from a to d by b, one over both b and c.
+fn network(change: impl Fn(&str, &mut Vec<Entry>)) -> Ledgers {
+    let folder = tempfile::tempdir().unwrap();
+    let one = batch("1", ["a", "d"], &[&["a", "b", "d"]], &["k1", "k2"]);
+    let two = batch(
+        "2",
+        ["a", "d"],
+        &[&["a", "b", "d"], &["a", "c", "d"]],
+        &["k3"],
+    );
+    let all = ["k1", "k2", "k3"];
+    let nodes = [
+        (
+            "a",
+            vec![
+                Entry::Stocked(one.clone()),
+                Entry::Stocked(two.clone()),
+                delivered("sae-a", &all),
+            ],
+        ),
+        (
+            "b",
+            vec![relayed(&["k1", "k2"], (1, 1)), relayed(&["k3"], (1, 2))],
+        ),
+        ("c", vec![relayed(&["k3"], (2, 2))]),
+        (
+            "d",
+            vec![Entry::Held(one), Entry::Held(two), delivered("sae-d", &all)],
+        ),
+    ];
+    for (name, mut entries) in nodes {
+        change(name, &mut entries);
+        let path = folder.path().join(format!("{name}{SUFFIX}"));
+        let mut ledger = NodeLedger::open(&path, name).unwrap();
+        entries.into_iter().for_each(|entry| ledger.append(entry));
+    }
+    Ledgers::read(folder.path()).unwrap()
+}
+
+fn known(ledgers: &Ledgers, nodes: &[&str]) -> [u64; 3] {
+    let nodes: Vec<_> = nodes.iter().map(ToString::to_string).collect();
+    let drill = ledgers.drill(&nodes).unwrap();
+    assert_eq!(drill.keys, 3);
+    [
+        drill.keys_of_owned_sites,
+        drill.keys_known,
+        drill.keys_with_one_share_known,
+    ]
+}
+
+#[test]
+fn a_relay_knows_keys_of_one_path_and_two_relays_those_of_two() {
+    let ledgers = network(|_, _| {});
+    assert_eq!(ledgers.findings(), (&[][..], 0));
+    assert_eq!(ledgers.keys_delivered(), 3);
+    assert_eq!(known(&ledgers, &["b"]), [0, 2, 1]);
+    assert_eq!(known(&ledgers, &["c"]), [0, 0, 1]);
+    assert_eq!(known(&ledgers, &["b", "c"]), [0, 3, 0]);
+    assert_eq!(known(&ledgers, &["a"]), [3, 0, 0]);
+    let drill = ledgers.drill(&["b".to_owned()]).unwrap();
+    assert_eq!((drill.pairs.len(), drill.pairs[0].keys), (1, 2));
+    let error = ledgers.drill(&["e".to_owned()]).unwrap_err().to_string();
+    assert!(error.contains("a, b, c, d"), "{error}");
+}
+
+#[test]
+fn an_encryptor_must_have_the_passport_of_the_nodes() {
+    let ledgers = network(|_, _| {});
+    let passport = r#"{"paths":[{"nodes":["a","b","d"]}]}"#;
+    assert_eq!(ledgers.check_use("k1", Some(passport)), Ok(()));
+    assert!(ledgers.check_use("k1", None).is_err());
+    assert!(ledgers.check_use("k3", Some(passport)).is_err());
+    assert!(ledgers.check_use("k9", Some(passport)).is_err());
+}
+
+#[test]
+fn contradictions_between_the_ledgers_are_found() {
+    type Change = fn(&str, &mut Vec<Entry>);
+    let cases: [(Change, &str); 4] = [
+        (
+            |name, entries| {
+                if name == "d" {
+                    entries.push(delivered("sae-d", &["k1"]))
+                }
+            },
+            "2 times",
+        ),
+        (
+            |name, entries| {
+                if name == "c" {
+                    entries.push(delivered("sae-c", &["k1"]))
+                }
+            },
+            "no end",
+        ),
+        (
+            |name, entries| {
+                if name == "c" {
+                    entries.push(relayed(&["k1"], (1, 1)))
+                }
+            },
+            "does not say so",
+        ),
+        (
+            |name, entries| {
+                if name == "b" {
+                    entries.remove(0);
+                }
+            },
+            "does not have it",
+        ),
+    ];
+    for (change, words) in cases {
+        let ledgers = network(change);
+        let (findings, _) = ledgers.findings();
+        assert!(
+            findings.iter().any(|finding| finding.contains(words)),
+            "{words}: {findings:?}"
+        );
+    }
+}
