@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use qmacsec::command::{
-    check, keys, kme, ledger, link, network, node, nodes, order, pki, run, status,
+    check, drill, keys, kme, ledger, link, network, node, nodes, order, pki, run, status,
 };
 use qmacsec::{limits, output};
 
@@ -76,6 +76,8 @@ enum NetworkCommand {
     Node(node::Args),
     /// Show links, pairs and accounts of running nodes
     Status(nodes::Args),
+    /// Show which keys and frames an attacker can read who owns some nodes
+    Drill(drill::Args),
 }
 
 const NETWORK_EXAMPLES: &str = "\
@@ -83,7 +85,9 @@ Examples:
   qmacsec network check --topology city.toml       list the mistakes of a topology file
   qmacsec network plan --topology metro-12         plan a built-in network
   qmacsec network map --topology ring-4 --out ring.svg
-  qmacsec network run --topology metro-12          run its nodes, with keys for all pairs";
+  qmacsec network run --topology metro-12          run its nodes, with keys for all pairs
+  qmacsec network run --topology ring-4 --folder /tmp/net
+  qmacsec network drill --compromise north /tmp/net     what an attacker at one node has read";
 
 /// Runs the program with the arguments of this process.
 #[must_use]
@@ -111,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Network(NetworkCommand::Run(args)) => lab::network::main(&args),
         Command::Network(NetworkCommand::Node(args)) => node::main(&args),
         Command::Network(NetworkCommand::Status(args)) => nodes::main(&args),
+        Command::Network(NetworkCommand::Drill(args)) => drill::main(&args),
     };
     outcome.unwrap_or_else(|error| {
         output::final_error(&in_words(&*error));

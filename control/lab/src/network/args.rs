@@ -40,7 +40,7 @@ pub struct Args {
     /// Blocks of key of each modelled link at the start, as if it had run before
     #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) blocks: u32,
-    /// Folder to keep configs, logs and status sockets in; it must be empty or absent
+    /// Folder to keep configs, logs, ledgers and status sockets in; it must be empty or absent
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: Option<PathBuf>,
     /// Print the verdict as JSON in the last line of standard output

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use kme::pki::{KmeName, LabPki, make_lab_pki};
 use network::topology::Topology;
 use network::{LinkId, NodeId};
+use node::ledger::SUFFIX;
 use node::{NodeReport, sae_of, sites};
 use qmacsec::config::Span;
 use qmacsec::status::{Done, Request, query, request};
@@ -269,13 +270,16 @@ fn write_config(
     let mut text = format!(
         "name = {name:?}\ntopology = {named:?}\ninterval = \"{}\"\nlisten = \"{}\"\n\
          kme_listen = \"{}\"\nca = \"pki/ca.pem\"\ncert = \"pki/{name}.pem\"\n\
-         key = \"pki/{name}.key\"\nblocks_at_start = {}\nstatus_socket = \"{name}.sock\"\n\
-         \n[neighbours]\n",
+         key = \"pki/{name}.key\"\nblocks_at_start = {}\nstatus_socket = \"{name}.sock\"\n",
         Span(topology.demand().interval),
         places.neighbours(node.index()),
         places.kme(node.index()),
         args.blocks,
     );
+    if args.folder.is_some() {
+        text += &format!("ledger = \"{name}{SUFFIX}\"\n");
+    }
+    text += "\n[neighbours]\n";
     for (name, address) in neighbours {
         text += &format!("{name} = \"{address}\"\n");
     }
