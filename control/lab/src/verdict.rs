@@ -364,7 +364,7 @@ impl Verdict {
             }
         );
         out += &format!(
-            "ledgers: both ends tell the same of {} keys\n",
+            "ledgers: both ends agree on {} keys\n",
             self.ledger_keys
         );
         if self.captured_frames > 0 {
