@@ -199,7 +199,7 @@ fn i10_a_kme_outage_of_100_s_loses_nothing() {
         });
         assert_eq!(world.check.undecipherable, 0);
         for stages in &world.check.stages {
-            let stages: Vec<_> = stages.iter().map(|(_, stage)| *stage).collect();
+            let stages: Vec<_> = stages.0.iter().map(|(_, stage)| *stage).collect();
             let (down, up) = stages.split_at(4);
             use rekey::ShortageStage::{Held, Normal, Sparse, Stretched};
             assert_eq!(down, [Normal, Stretched, Sparse, Held]);
@@ -276,7 +276,7 @@ fn one_kme_gone_again_is_no_longer_felt_than_the_first_time() {
     for seed in 0..30 {
         let world = one_kme_gone(seed, rekey::KeyFailure::Unreachable, false, 2);
         assert_eq!(world.check.undecipherable, 0, "seed {seed}");
-        let stages = &world.check.stages[0];
+        let stages = &world.check.stages[0].0;
         let late = world.plan.calm + Duration::from_secs(6);
         let stage = stages.iter().rfind(|(at, _)| *at <= late);
         let stage = stage.map(|(_, stage)| *stage);

@@ -25,8 +25,7 @@ impl Name {
         let seed = (self.number << 8) ^ (self.worker as u64 * 2 + self.side as u64);
         let mut rng = Rng::new(seed);
         let len = HEADER + NAME + rng.below(PAYLOAD - NAME);
-        frame.clear();
-        frame.resize(len, 0);
+        frame.resize(len, 0); // every octet is written below
         let ethertype: u16 = match rng.below(40) {
             0 => 0x88E5,
             1 => 0x88B5,

@@ -23,8 +23,16 @@ mod kem;
 mod kmes;
 mod limits;
 mod plan;
+#[expect(unreachable_pub, reason = "shared with the tests of `rekey`")]
+#[path = "../../../control/rekey/tests/world/queue.rs"]
+mod queue;
 mod rng;
+#[expect(unreachable_pub, reason = "shared with the tests of `rekey`")]
+#[path = "../../../control/rekey/tests/world/saks.rs"]
 mod saks;
+#[expect(unreachable_pub, reason = "shared with the tests of `rekey`")]
+#[path = "../../../control/rekey/tests/world/stages.rs"]
+mod stages;
 mod tally;
 mod trace;
 mod world;

@@ -12,6 +12,7 @@ use crate::end::End;
 use crate::kmes::Kmes;
 use crate::limits::AUDIT_EVERY;
 use crate::plan::Plan;
+use crate::queue::Queue;
 use crate::rng::Rng;
 use crate::saks::Saks;
 use crate::tally::Tally;
@@ -19,10 +20,8 @@ use crate::trace::Trace;
 
 mod driver;
 mod line;
-mod queue;
 mod twin;
 
-use queue::Queue;
 use twin::Twin;
 
 /// More items than this at one time mean an endless loop without waiting.
@@ -113,7 +112,7 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     pub(crate) tally: Tally,
     pub(crate) twin: Option<Twin>,
-    items: Queue,
+    items: Queue<Item>,
 }
 
 impl World {
@@ -129,7 +128,7 @@ impl World {
             trace: Trace::new(print),
             tally: Tally::default(),
             twin: None,
-            items: Queue::default(),
+            items: Queue::new(),
             plan,
         };
         for side in 0..2 {

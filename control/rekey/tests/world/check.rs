@@ -9,7 +9,9 @@ use wire::{KeyId, Sci, Ssci};
 
 use super::End;
 use super::plan::Plan;
-use super::workers::{Command, SakNo, TxSa};
+use super::saks::SakNo;
+use super::stages::{Due, Stages};
+use super::workers::{Command, TxSa};
 
 /// The memory of the checkers.
 #[derive(Default)]
@@ -30,7 +32,7 @@ pub struct Check {
     pub switches: [Vec<Duration>; 2],
     pub rx_switches: [u32; 2],
     /// The stages of supply of each sender, and since when.
-    pub stages: [Vec<(Duration, ShortageStage)>; 2],
+    pub stages: [Stages; 2],
     /// Roots of before still held: side, run, epoch, and since when.
     old_roots: BTreeMap<(usize, u32, u32), Duration>,
     /// Times at which each end took a new root into force.
@@ -199,9 +201,9 @@ impl Check {
             }
             Event::SessionEnded { .. } => {
                 self.void_before[side] = Some(now);
-                self.stages[side].push((now, ShortageStage::Starting));
+                self.stages[side].0.push((now, ShortageStage::Starting));
             }
-            Event::Shortage { to, .. } => self.stages[side].push((now, *to)),
+            Event::Shortage { to, .. } => self.stages[side].0.push((now, *to)),
             Event::Retired { direction, id }
                 if ends[side].workers.any_has(*id, *direction == Direction::Tx) =>
             {
@@ -275,69 +277,17 @@ impl Check {
             return Ok(());
         }
         for side in 0..2 {
-            let interval = plan.interval[side];
-            let slack = Duration::from_secs(3) + plan.latency * 8;
-            let after: Vec<_> = self.switches[side]
-                .iter()
-                .filter(|at| **at > plan.calm)
-                .collect();
-            // A key that was stretched may live to its end.
-            let stretched = self.interval(side, plan.calm, plan);
-            let by = plan.calm + stretched.max(interval * 2) + slack;
-            let Some(first) = after.first().filter(|first| ***first <= by) else {
-                return Err(format!(
-                    "I9: end {side} has no fresh key by {by:?}: {after:?}"
-                ));
+            let due = Due {
+                calm: plan.calm,
+                end: plan.end,
+                intervals: plan.config(side).intervals(),
+                slack: Duration::from_secs(3) + plan.latency * 8,
+                more: plan.latency * 4,
             };
             self.fresh_root(side, plan)?;
-            let due = self.due(side, **first, plan);
-            if ((after.len() + 1) as f64) < due * 0.8 {
-                let n = after.len();
-                return Err(format!("I9: end {side} switched {n} times, {due} were due"));
-            }
-            // Two keys that a faulty KME gave may still be in stock.
-            if let Some(third) = after.get(2) {
-                self.better(side, **third)?;
-            }
+            self.stages[side].keep_switching(side, &self.switches[side], &due)?;
         }
         Ok(())
-    }
-}
-
-impl Check {
-    /// Switches due from a time on, by the intervals of the stages.
-    fn due(&self, side: usize, from: Duration, plan: &Plan) -> f64 {
-        let ends = self.stages[side].iter().skip(1).map(|(at, _)| *at);
-        let stages = self.stages[side].iter().zip(ends.chain([plan.end]));
-        let due = |(&(begin, _), end): (&(Duration, ShortageStage), Duration)| {
-            let interval = self.interval(side, begin, plan);
-            let time = end.max(from) - begin.max(from).min(end.max(from));
-            time.as_secs_f64() / (interval + plan.latency * 4).as_secs_f64()
-        };
-        stages.map(due).sum()
-    }
-
-    /// The interval of the stage that an end was in.
-    fn interval(&self, side: usize, at: Duration, plan: &Plan) -> Duration {
-        let intervals = plan.config(side).intervals();
-        let stage = self.stages[side].iter().rfind(|(since, _)| *since <= at);
-        match stage {
-            Some((_, ShortageStage::Stretched)) => intervals[1],
-            Some((_, ShortageStage::Sparse | ShortageStage::Held)) => intervals[2],
-            _ => intervals[0],
-        }
-    }
-
-    /// REKEY-51: with keys enough, the interval stretches no more.
-    fn better(&self, side: usize, from: Duration) -> Result<(), String> {
-        let mut steps = self.stages[side].windows(2);
-        let worse = steps.find(|step| {
-            let stretched = matches!(step[1].1, ShortageStage::Stretched | ShortageStage::Sparse);
-            step[1].0 > from && stretched && step[0].1 < step[1].1
-        });
-        worse.map_or(Ok(()), |step| {
-            Err(format!("stages: end {side}, with keys enough: {step:?}"))
-        })
     }
 
     /// The root is renewed for as long as both ends live.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use secy::SaId;
 use wire::Sci;
 
+use super::saks::SakNo;
 use super::twin::TWIN;
-use super::workers::SakNo;
 use super::{ADVERSARY_FRAMES, Item, World};
 
 impl World {

@@ -9,11 +9,13 @@ mod kem;
 pub mod kme;
 mod line;
 pub mod plan;
+mod queue;
 pub mod rng;
+mod saks;
+pub mod stages;
 mod twin;
 pub mod workers;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rekey::{KeyFailure, QkdKey, Rekey, Step};
@@ -23,9 +25,11 @@ use wire::{KeyId, MacAddr, Sci};
 use check::Check;
 use kme::Kmes;
 use plan::Plan;
+use queue::Queue;
 use rng::Rng;
+use saks::{SakNo, Saks};
 use twin::{TWIN, Twin};
-use workers::{SakNo, Saks, Workers};
+use workers::Workers;
 
 const ADVERSARY_FRAMES: usize = 4000;
 
@@ -117,8 +121,7 @@ pub struct World {
     twin: Option<Twin>,
     now: Duration,
     rng: Rng,
-    items: BTreeMap<(Duration, u64), Item>,
-    order: u64,
+    items: Queue<Item>,
     kmes: Kmes,
     saks: Saks,
     recorded: Vec<(usize, Vec<u8>)>,
@@ -156,8 +159,7 @@ impl World {
             twin: None,
             now: Duration::ZERO,
             rng,
-            items: BTreeMap::new(),
-            order: 0,
+            items: Queue::new(),
             kmes: Kmes::default(),
             saks: Saks::default(),
             recorded: Vec::new(),
@@ -199,7 +201,7 @@ impl World {
     pub fn run(&mut self) -> Result<(), String> {
         let mut spins = 0;
         loop {
-            let due = self.items.first_key_value().map(|((at, _), _)| *at);
+            let due = self.items.due();
             let wake = self.ends.iter().filter_map(|end| end.wake).min();
             let twin = self.twin.as_ref().and_then(|twin| twin.wake);
             let Some(next) = due.into_iter().chain(wake).chain(twin).min() else {
@@ -213,12 +215,9 @@ impl World {
                 return Err(format!("{:?}: spins", self.now));
             }
             self.now = self.now.max(next);
-            let result = match self.items.first_entry() {
-                Some(entry) if due == Some(next) => {
-                    let item = entry.remove();
-                    self.happen(item)
-                }
-                _ => self.wake(),
+            let result = match self.items.pop_due(next) {
+                Some(item) => self.happen(item),
+                None => self.wake(),
             };
             result.map_err(|text| format!("{:?}: {text}", self.now))?;
         }
@@ -354,17 +353,7 @@ impl World {
         for end in &mut self.ends {
             end.free.fill(self.now);
         }
-        let keys: Vec<_> = self
-            .items
-            .iter()
-            .filter(|(_, i)| late(i))
-            .map(|(k, _)| *k)
-            .collect();
-        for key in keys {
-            if let Some(item) = self.items.remove(&key) {
-                self.after(Duration::ZERO, item);
-            }
-        }
+        self.items.hurry(self.now, late);
     }
 
     fn lives(&self, side: usize, run: u32) -> bool {
@@ -372,7 +361,6 @@ impl World {
     }
 
     fn after(&mut self, delay: Duration, item: Item) {
-        self.order += 1;
-        self.items.insert((self.now + delay, self.order), item);
+        self.items.push(self.now + delay, item);
     }
 }

@@ -4,27 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use rekey::{Action, Step};
-use secy::{SaId, Sak};
-use subtle::ConstantTimeEq;
+use secy::SaId;
 use wire::{Sci, Ssci};
 
-/// Every SAK ever installed, known by number. Finds a SAK that comes twice.
-#[derive(Default)]
-pub struct Saks(Vec<Rc<Sak>>);
-
-/// Number of a SAK in [`Saks`].
-pub type SakNo = usize;
-
-impl Saks {
-    /// The number of this SAK: a new one unless an equal one was seen before.
-    pub fn number(&mut self, sak: &Rc<Sak>) -> SakNo {
-        let equal = |old: &Rc<Sak>| bool::from(old.ct_eq(sak));
-        self.0.iter().rposition(equal).unwrap_or_else(|| {
-            self.0.push(Rc::clone(sak));
-            self.0.len() - 1
-        })
-    }
-}
+use super::saks::{SakNo, Saks};
 
 /// A command as one worker sees it.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use rekey::ShortageStage::{Blocked, Held, Normal, Pqc, Sparse, Starting, Stretch
 use rekey::{Direction, Ended, Event, Origin, RatchetFailure, Refusal, ShortageStage};
 
 use crate::plan::Plan;
+use crate::stages;
 
 /// The permitted changes of stage: from, to. A session that ends returns to the first stage without
 /// an event.
@@ -24,8 +25,7 @@ const ARROWS: [(ShortageStage, &[ShortageStage]); 7] = [
 /// The state of this checker for each sender.
 #[derive(Default)]
 pub(crate) struct Stages {
-    /// The stages, each with the time of its start.
-    seen: [Vec<(Duration, ShortageStage)>; 2],
+    pub(super) seen: [stages::Stages; 2],
     /// The time of its last QKD key, or of the session's start, by its own clock.
     qkd_until: [Option<Duration>; 2],
 }
@@ -33,7 +33,7 @@ pub(crate) struct Stages {
 impl Stages {
     /// An end starts: it sends nothing, has no key, and its clock starts.
     pub(crate) fn begin(&mut self, now: Duration, side: usize) {
-        self.seen[side].push((now, Starting));
+        self.seen[side].0.push((now, Starting));
         self.qkd_until[side] = None;
     }
 
@@ -45,7 +45,7 @@ impl Stages {
         event: &Event,
         plan: &Plan,
     ) -> Result<(), String> {
-        let stage = self.seen[side].last().map(|(_, stage)| *stage);
+        let stage = self.seen[side].0.last().map(|(_, stage)| *stage);
         let until = &mut self.qkd_until[side];
         match event {
             Event::SessionEnded { why, .. }
@@ -55,7 +55,7 @@ impl Stages {
             }
             Event::SessionEnded { .. } => {
                 until.take_if(|_| stage != Some(Pqc));
-                self.seen[side].push((now, Starting));
+                self.seen[side].0.push((now, Starting));
             }
             Event::PeerFound { fresh: true, .. } => {
                 until.get_or_insert(local);
@@ -67,7 +67,7 @@ impl Stages {
                 if stage != Some(*from) || !ARROWS.iter().any(allowed) {
                     return Err(format!("stages: from {stage:?}, {event:?}"));
                 }
-                self.seen[side].push((now, *to));
+                self.seen[side].0.push((now, *to));
             }
             Event::Switched { id, root: 0, .. } if plan.policy.ratchets() => {
                 return Err(format!("root: {id} rests on the pre-shared secret alone"));
@@ -109,39 +109,5 @@ impl Stages {
             _ => {}
         }
         Ok(())
-    }
-
-    /// Returns the rekey interval in the stage of a sender at that time.
-    pub(super) fn interval(&self, side: usize, at: Duration, plan: &Plan) -> Duration {
-        let intervals = plan.config(side).intervals();
-        match self.seen[side].iter().rfind(|(since, _)| *since <= at) {
-            Some((_, Stretched)) => intervals[1],
-            Some((_, Sparse | Held)) => intervals[2],
-            _ => intervals[0],
-        }
-    }
-
-    /// Returns the number of switches due from a time on. `more` is the additional time of each
-    /// switch.
-    pub(super) fn due(&self, side: usize, from: Duration, more: Duration, plan: &Plan) -> f64 {
-        let ends = self.seen[side].iter().skip(1).map(|(at, _)| *at);
-        let stages = self.seen[side].iter().zip(ends.chain([plan.end]));
-        let due = |((begin, _), end): (&(Duration, ShortageStage), Duration)| {
-            let time = end.saturating_sub((*begin).max(from));
-            time.as_secs_f64() / (self.interval(side, *begin, plan) + more).as_secs_f64()
-        };
-        stages.map(due).sum()
-    }
-
-    /// REKEY-51: with enough keys, the interval no longer stretches from that time on.
-    pub(super) fn complete(&self, side: usize, from: Duration) -> Result<(), String> {
-        let worse = self.seen[side].windows(2).find(|step| {
-            let stretched = matches!(step[1].1, Stretched | Sparse);
-            step[1].0 > from && stretched && step[0].1 < step[1].1
-        });
-        match worse {
-            None => Ok(()),
-            Some(step) => Err(format!("stages: end {side}, with keys enough: {step:?}")),
-        }
     }
 }

@@ -7,15 +7,15 @@ use secy::Sak;
 use subtle::ConstantTimeEq;
 
 /// Number of a SAK in [`Saks`].
-pub(crate) type SakNo = usize;
+pub type SakNo = usize;
 
 /// All SAKs.
 #[derive(Default)]
-pub(crate) struct Saks(Vec<Rc<Sak>>);
+pub struct Saks(Vec<Rc<Sak>>);
 
 impl Saks {
     /// Returns the number of this SAK: a new one unless an equal SAK was seen before.
-    pub(crate) fn number(&mut self, sak: &Rc<Sak>) -> SakNo {
+    pub fn number(&mut self, sak: &Rc<Sak>) -> SakNo {
         let equal = |old: &Rc<Sak>| bool::from(old.ct_eq(sak));
         self.0.iter().rposition(equal).unwrap_or_else(|| {
             self.0.push(Rc::clone(sak));
