@@ -22,7 +22,7 @@ use crate::id::{LinkId, NodeId};
 use crate::mistake::Mistakes;
 
 /// Most octets of a topology file.
-pub const TEXT_MAX: usize = 4 << 20;
+pub const TEXT_MAX: usize = 2 << 20;
 /// Most nodes of a topology.
 pub const NODES_MAX: usize = 1000;
 /// Most links of a topology.
@@ -138,7 +138,7 @@ impl Topology {
         Some(Self::parse(text, name).expect("a test reads each built-in topology"))
     }
 
-    /// The same network with another time between switches.
+    /// The same network with another time between switches: the nearest allowed one.
     #[must_use]
     pub fn with_interval(mut self, interval: Duration) -> Self {
         self.demand.interval = interval.clamp(INTERVAL_MIN, INTERVAL_MAX);

@@ -92,6 +92,9 @@ impl Plan {
             false => "that part the network; others were not examined",
         };
         writeln!(f, "\nSingle failures {scope}:")?;
+        if self.failures.is_empty() {
+            return writeln!(f, "  there are none");
+        }
         let overloads = |failure: &FailurePlan| self.fits && overloaded(failure);
         let bad = |failure: &&FailurePlan| failure.pairs_lost > 0 || overloads(failure);
         for failure in self.failures.iter().filter(bad).take(LISTED) {

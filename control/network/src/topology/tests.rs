@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// The texts of all mistakes.
@@ -280,5 +282,28 @@ fn equal_topologies_have_equal_digests() {
         ("y_km = 0", "y_km = 0\ndomain = \"west\""),
     ] {
         assert_ne!(digest(&text), digest(&text.replace(old, new)), "{new}");
+    }
+}
+
+proptest! {
+    /// Files with any damage are read or refused, with lines that they have.
+    #[test]
+    fn a_damaged_file_is_no_accident(
+        cuts in proptest::collection::vec((0_usize..200, 0_usize..40, ".{0,4}"), 1..4),
+    ) {
+        let mut lines: Vec<String> =
+            built_in::text("metro-12").expect("built in").lines().map(str::to_owned).collect();
+        for (line, column, inserted) in cuts {
+            let line = line % lines.len();
+            let kept: String = lines[line].chars().take(column).collect();
+            lines[line] = kept + &inserted;
+        }
+        if let Err(mistakes) = Topology::parse(&lines.join("\n"), "t") {
+            prop_assert!(!mistakes.all().is_empty());
+            for mistake in mistakes.all() {
+                prop_assert!((1..=lines.len()).contains(&mistake.line), "{mistake}");
+                prop_assert!(!mistake.to_string().contains('\n'));
+            }
+        }
     }
 }
