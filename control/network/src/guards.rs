@@ -15,6 +15,8 @@ pub enum Guard {
     BlockAtBothEnds,
     /// What is left of a pool is dropped when the neighbour has restarted.
     PoolEndsWithRun,
+    /// On each connection, both ends drop the blocks that the other does not have any more.
+    BlocksCompared,
     /// Relaying leaves the reserve for authentication alone.
     Reserve,
     /// No pair uses more of a link than its share.
@@ -25,8 +27,6 @@ pub enum Guard {
     Confirmation,
     /// A batch that was voided stays voided, whatever comes later.
     VoidedForever,
-    /// The ACK comes back along the route of its batch.
-    AckOnRoute,
     /// The stock ends when the far node has restarted.
     StockEndsWithRun,
     /// The stock ends before the far node drops its keys.
@@ -43,8 +43,6 @@ pub enum Guard {
     Disjoint,
     /// A neighbour with another topology is refused.
     SameTopology,
-    /// A batch on a link that fails is voided.
-    VoidOnDeadLink,
 }
 
 #[cfg(any(test, feature = "guards"))]

@@ -769,7 +769,7 @@ impl Node {
             let cut = |flight: &crate::origin::Flight| {
                 flight.routes.iter().any(|route| !self.states.alive(route))
             };
-            if pair.flight().is_some_and(cut) && on(Guard::VoidOnDeadLink) {
+            if pair.flight().is_some_and(cut) {
                 dead.push(*id);
             }
             if let Some(run) = self.states.run_of(pair.far) {

@@ -181,7 +181,7 @@ impl Origin {
             return Acked::Stray;
         };
         if flight.batch != course.batch
-            || (!flight.came_by(course) && on(Guard::AckOnRoute))
+            || !flight.came_by(course)
             || flight.acks[course.share.index()].is_some()
         {
             return Acked::Stray;

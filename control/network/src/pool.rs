@@ -200,7 +200,7 @@ impl Pool {
         let mut voided = 0;
         for halves in [&mut self.tx, &mut self.rx] {
             halves.retain(|half| {
-                let there = numbers.contains(&half.block.number);
+                let there = numbers.contains(&half.block.number) || !on(Guard::BlocksCompared);
                 voided += if there { 0 } else { half.left() };
                 there
             });
@@ -294,8 +294,8 @@ impl Pool {
         let pad = peek(&self.tx, &segments)?;
         if on(Guard::PadOnce) {
             pass(&mut self.tx, &segments);
+            self.book(purpose);
         }
-        self.book(purpose);
         Some(pad)
     }
 
@@ -313,8 +313,8 @@ impl Pool {
         if on(Guard::PadRises) {
             let voided = pass(&mut self.rx, segments);
             self.accounts.voided += bit(voided);
+            self.book(purpose);
         }
-        self.book(purpose);
     }
 
     fn book(&mut self, purpose: Purpose) {

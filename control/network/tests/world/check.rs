@@ -34,6 +34,8 @@ struct Life {
     voided: bool,
     /// The nodes that relayed it, with its share.
     seen: BTreeSet<(NodeId, (u8, u8))>,
+    /// What the pads of the links have encrypted: the key, or its two shares.
+    carried: BTreeSet<(u8, [u8; 32])>,
     given: Option<(SaeId, SaeId, [u8; 32])>,
     fetched: bool,
 }
@@ -64,7 +66,7 @@ impl Check {
         end: usize,
         octets: &[u8],
         seen: &Seen,
-        half: impl Fn(u64) -> Vec<u8>,
+        (key, pad): &([u8; 32], Vec<u8>),
     ) -> Result {
         for segment in &seen.segments {
             let used = self.pads.entry((link, end, segment.block)).or_default();
@@ -73,10 +75,25 @@ impl Check {
             })?;
             *used = segment.at + segment.len;
         }
-        let tag = wire::tag(octets, &seen.segments, half);
+        let tag = wire::tag(octets, key);
         ensure(octets.ends_with(&tag), || {
             format!("tag: a node sends a wrong one on {link:?}")
-        })
+        })?;
+        let plain = wire::xor(&octets[seen.payload.clone()], pad);
+        for (id, bits) in seen
+            .ids
+            .iter()
+            .zip(plain.chunks(32))
+            .filter(|_| !plain.is_empty())
+        {
+            let bits = <[u8; 32]>::try_from(bits).unwrap();
+            self.keys
+                .entry(*id)
+                .or_default()
+                .carried
+                .insert((seen.share, bits));
+        }
+        Ok(())
     }
 
     pub fn record(&mut self, now: Duration, node: NodeId, record: &Record) -> Result {
@@ -133,6 +150,18 @@ impl Check {
             format!("stock: {id} is given without an ACK")
         })?;
         passport(&key.passport, demand, &life.seen)?;
+        let (shares, carried): (Vec<u8>, Vec<_>) = life.carried.iter().copied().unzip();
+        let whole = carried.iter().fold([0; 32], |sum: [u8; 32], share| {
+            wire::xor(&sum, share).try_into().unwrap()
+        });
+        let expected: &[u8] = if demand.paths == Paths::Two {
+            &[1, 2]
+        } else {
+            &[0]
+        };
+        ensure(shares == expected && whole == *key.value.expose(), || {
+            format!("bits: {id} is not what the links have carried: {shares:?}")
+        })?;
         let (initiator, target) = (demand.initiator.clone(), demand.target.clone());
         life.given = Some((initiator, target, *key.value.expose()));
         Ok(())

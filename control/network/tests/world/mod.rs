@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use network::{
-    Accounts, Action, Block, KeyId, Label, LinkId, Node, NodeConfig, NodeId, Paths, graph,
+    Accounts, Action, Block, Event, KeyId, Label, LinkId, Node, NodeConfig, NodeId, Paths, graph,
 };
 
 use check::Check;
@@ -58,6 +58,8 @@ enum What {
         connection: u64,
         to: usize,
         octets: Vec<u8>,
+        /// Its tag is wrong, or it came before.
+        forged: bool,
     },
     Connect(LinkId),
     Gone {
@@ -76,6 +78,7 @@ enum What {
     Fetch {
         pair: usize,
         ids: Vec<KeyId>,
+        again: bool,
     },
     Judge,
 }
@@ -119,7 +122,7 @@ impl World {
             self.at(at, What::Make(LinkId(link as u16)));
         }
         for pair in 0..self.plan.demand.len() {
-            let at = self.rng.ms(0, 3000);
+            let at = self.plan.first_ask + self.rng.ms(0, 3000);
             self.at(at, What::Ask(pair));
         }
         for fault in 0..self.plan.faults.len() {
@@ -179,7 +182,8 @@ impl World {
                 connection,
                 to,
                 octets,
-            } => self.message(link, connection, to, &octets),
+                forged,
+            } => self.message(link, connection, to, &octets, forged),
             What::Connect(link) => self.connect(link),
             What::Gone { link, end } => {
                 if self.lines[link.index()].connection.is_some() {
@@ -199,7 +203,7 @@ impl World {
                 Ok(())
             }
             What::Ask(pair) => self.ask(pair),
-            What::Fetch { pair, ids } => self.fetch(pair, &ids),
+            What::Fetch { pair, ids, again } => self.fetch(pair, ids, again),
             What::Judge => self.judge(),
         }
     }
@@ -231,6 +235,12 @@ impl World {
                 Action::Close { link, .. } => {
                     let end = usize::from(self.end(link, 0) == index);
                     self.cut(link, Some(end));
+                }
+                Action::Event(Event::LinkUp { link, neighbour }) => {
+                    let strange = |node| Some(node) == self.plan.stranger;
+                    if strange(id) != strange(neighbour) {
+                        return Err(format!("topology: {link:?} joins two"));
+                    }
                 }
                 Action::Event(_) => {}
                 Action::Record(record) => self.check.record(self.now, id, &record)?,
@@ -267,42 +277,49 @@ impl World {
     fn send(&mut self, index: usize, link: LinkId, octets: Vec<u8>) -> Result {
         let end = usize::from(self.end(link, 0) != index);
         if let Some(seen) = wire::read(&octets) {
-            let mut check = std::mem::take(&mut self.check);
-            let half = |number| self.half(link, end, number);
-            let sent = check.sent(link, end, &octets, &seen, half);
-            self.check = check;
-            sent?;
+            let pad = wire::pad(&seen.segments, |number| self.half(link, end, number));
+            self.check.sent(link, end, &octets, &seen, &pad)?;
         }
         let lies = !self.calm() && self.plan.liar == Some(NodeId(index as u16));
         if lies && self.rng.permille(self.plan.lies) {
             self.lies += 1;
-            for octets in self.lie(link, end, octets) {
-                self.post(link, end, octets);
+            for (octets, forged) in self.lie(link, end, octets) {
+                self.post(link, end, octets, forged);
             }
         } else {
-            self.post(link, end, octets);
+            self.post(link, end, octets, false);
         }
         Ok(())
     }
 
-    /// What a lying node sends instead of a message.
-    fn lie(&mut self, link: LinkId, end: usize, mut octets: Vec<u8>) -> Vec<Vec<u8>> {
+    /// What a lying node sends instead of a message, and whether its neighbour must not take it.
+    fn lie(&mut self, link: LinkId, end: usize, mut octets: Vec<u8>) -> Vec<(Vec<u8>, bool)> {
         let past = &self.lines[link.index()].past[end];
         let again = past.get(self.rng.below(past.len())).cloned();
         let seen = wire::read(&octets);
-        match (self.rng.below(6), seen) {
+        match (self.rng.below(7), seen) {
             (0, _) => vec![],
-            (1, _) => vec![octets.clone(), octets],
-            (2, _) => [again, Some(octets)].into_iter().flatten().collect(),
+            (1, seen) => vec![(octets.clone(), false), (octets, seen.is_some())],
+            (2, _) => {
+                let again = again.map(|again| (again, true));
+                [again, Some((octets, false))]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
             (3, Some(seen)) if !seen.payload.is_empty() => {
                 let at = seen.payload.start + self.rng.below(seen.payload.len());
                 octets[at] ^= 1 << self.rng.below(8);
-                vec![self.tagged(link, end, octets, &seen)]
+                vec![(self.tagged(link, end, octets, &seen), false)]
             }
             (4, Some(seen)) => {
                 let at = seen.clear.start + self.rng.below(seen.clear.len());
                 octets[at] ^= 1 << self.rng.below(8);
-                vec![self.tagged(link, end, octets, &seen)]
+                vec![(self.tagged(link, end, octets, &seen), false)]
+            }
+            (5, Some(seen)) => {
+                let octets = self.again(link, end, &octets, &seen).unwrap_or(octets);
+                vec![(octets, false)]
             }
             (_, None) if octets[0] == wire::STATE && octets.len() > 25 => {
                 if self.rng.permille(500) {
@@ -312,26 +329,45 @@ impl World {
                 octets[18] = octets[18].wrapping_add(1);
                 let last = octets.len() - 1;
                 octets[last] = self.rng.below(5) as u8;
-                vec![octets]
+                vec![(octets, false)]
             }
-            _ => {
+            (_, seen) => {
                 let at = self.rng.below(octets.len());
                 octets[at] ^= 1 << self.rng.below(8);
-                vec![octets]
+                vec![(octets, seen.is_some())]
             }
         }
     }
 
+    /// An old batch under the key of a new one.
+    fn again(&self, link: LinkId, end: usize, octets: &[u8], seen: &wire::Seen) -> Option<Vec<u8>> {
+        let half = |number| self.half(link, end, number);
+        let past = self.lines[link.index()].past[end].iter();
+        let mut past = past.filter_map(|old| Some((old, wire::read(old)?)));
+        let fits =
+            |old: &wire::Seen| old.payload.len() == seen.payload.len() && !old.payload.is_empty();
+        let (old, was) = past.find(|(_, old)| fits(old))?;
+        let plain = wire::xor(&old[was.payload.clone()], &wire::pad(&was.segments, half).1);
+        let (key, pad) = wire::pad(&seen.segments, half);
+        let mut out = octets[..seen.clear.start].to_vec();
+        out.extend_from_slice(&old[was.clear]);
+        out.extend_from_slice(&wire::xor(&plain, &pad));
+        out.extend_from_slice(&[0; 16]);
+        let tag = wire::tag(&out, &key);
+        let at = out.len() - tag.len();
+        out[at..].copy_from_slice(&tag);
+        Some(out)
+    }
+
     fn tagged(&self, link: LinkId, end: usize, mut octets: Vec<u8>, seen: &wire::Seen) -> Vec<u8> {
-        let tag = wire::tag(&octets, &seen.segments, |number| {
-            self.half(link, end, number)
-        });
+        let (key, _) = wire::pad(&seen.segments, |number| self.half(link, end, number));
+        let tag = wire::tag(&octets, &key);
         let at = octets.len() - tag.len();
         octets[at..].copy_from_slice(&tag);
         octets
     }
 
-    fn post(&mut self, link: LinkId, end: usize, octets: Vec<u8>) {
+    fn post(&mut self, link: LinkId, end: usize, octets: Vec<u8>, forged: bool) {
         let latency = self.rng.ms(0, self.plan.latency_ms);
         let line = &mut self.lines[link.index()];
         let Some(connection) = line.connection else {
@@ -346,19 +382,39 @@ impl World {
                 connection,
                 to: 1 - end,
                 octets,
+                forged,
             },
         );
     }
 
-    fn message(&mut self, link: LinkId, connection: u64, to: usize, octets: &[u8]) -> Result {
+    fn message(
+        &mut self,
+        link: LinkId,
+        connection: u64,
+        to: usize,
+        octets: &[u8],
+        forged: bool,
+    ) -> Result {
         if self.lines[link.index()].connection != Some(connection) {
             return Ok(());
         }
         let index = self.end(link, to);
-        let used = self.used(index, link);
+        let (before, used) = (self.link(index, link), self.used(index, link));
         self.on(index, |node, now| node.on_message(now, link, octets))?;
-        let accepted = octets[0] == wire::SEALED && self.used(index, link) > used;
-        if accepted {
+        let after = self.link(index, link);
+        let taken = before
+            .zip(after)
+            .is_some_and(|((was, _), (is, _))| was && is);
+        if forged && taken {
+            return Err(format!("forged: a message is taken on {link:?}"));
+        }
+        let refused = before
+            .zip(after)
+            .is_some_and(|((_, was), (_, is))| is > was);
+        if refused && self.plan.liar.is_none() {
+            return Err(format!("step: a right message is refused on {link:?}"));
+        }
+        if octets[0] == wire::SEALED && !forged && self.used(index, link) > used {
             let past = &mut self.lines[link.index()].past[1 - to];
             past.push_back(octets.to_vec());
             if past.len() > 16 {
@@ -366,6 +422,13 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Whether a link end is up, and the messages that it has refused.
+    fn link(&self, index: usize, link: LinkId) -> Option<(bool, u64)> {
+        let links = self.nodes[index].as_ref()?.status().links;
+        let status = links.into_iter().find(|status| status.link == link)?;
+        Some((status.up, status.forged))
     }
 
     /// Bits that authenticated something, at this end.
@@ -482,17 +545,12 @@ impl World {
                 continue;
             };
             let index = self.end(link, to);
-            let state = |world: &Self| {
-                let links = world.nodes[index].as_ref()?.status().links;
-                let status = links.into_iter().find(|status| status.link == link)?;
-                Some((status.up, status.forged))
-            };
-            let before = state(self);
+            let before = self.link(index, link);
             self.on(index, |node, now| node.on_message(now, link, &octets))?;
-            if let (Some((true, before)), Some((up, after))) = (before, state(self)) {
+            if let (Some((true, before)), Some((up, after))) = (before, self.link(index, link)) {
                 self.replays += 1;
                 if up || after != before + 1 {
-                    return Err(format!("replay: taken on {link:?}"));
+                    return Err(format!("forged: a message is taken again on {link:?}"));
                 }
             }
         }
@@ -529,7 +587,7 @@ impl World {
             node: id,
             nodes: self.plan.nodes,
             links: self.plan.links.clone(),
-            digest: [7; 32],
+            digest: [u8::from(self.plan.stranger == Some(id)); 32],
             saes: self.plan.saes.clone(),
             demand: self.plan.demand.clone(),
             unix_time: Duration::from_secs(1_800_000_000),
@@ -583,7 +641,14 @@ impl World {
                 let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
                 self.snoop(pair, to, &ids)?;
                 let wait = self.rng.ms(0, 400);
-                self.after(wait, What::Fetch { pair, ids });
+                self.after(
+                    wait,
+                    What::Fetch {
+                        pair,
+                        ids,
+                        again: false,
+                    },
+                );
             }
             Err(why) if self.expected(pair) && greed.is_none() => {
                 return Err(format!("live: {from:?} to {to:?} has no keys: {why}"));
@@ -619,26 +684,31 @@ impl World {
         Ok(())
     }
 
-    /// The target of a pair fetches the keys that its peer has named.
-    fn fetch(&mut self, pair: usize, ids: &[KeyId]) -> Result {
+    /// The target of a pair fetches the keys that its peer has named, and some time later again.
+    fn fetch(&mut self, pair: usize, ids: Vec<KeyId>, again: bool) -> Result {
         let demand = self.plan.demand[pair].clone();
         let to = self.place(&demand.target);
         let now = self.now;
         let Some(node) = &mut self.nodes[to.index()] else {
             return Ok(());
         };
-        match node.dec_keys(now, &demand.target, &demand.initiator, ids) {
+        match node.dec_keys(now, &demand.target, &demand.initiator, &ids) {
+            Ok(_) if again => return Err("twice: keys are fetched again".to_owned()),
             Ok(keys) => {
                 for key in &keys {
                     self.check.fetched(&demand.target, &demand.initiator, key)?;
                 }
-                if node
-                    .dec_keys(now, &demand.target, &demand.initiator, ids)
-                    .is_ok()
-                {
-                    return Err("twice: keys are fetched again".to_owned());
-                }
+                let wait = self.rng.ms(0, 2000);
+                self.after(
+                    wait,
+                    What::Fetch {
+                        pair,
+                        ids,
+                        again: true,
+                    },
+                );
             }
+            Err(_) if again => {}
             Err(_) => self.check.missed(now, &self.plan, to, ids[0])?,
         }
         self.carry_out(to.index())

@@ -27,8 +27,12 @@ pub struct Plan {
     /// Nodes that lie until calm, and what in 1000 messages.
     pub liar: Option<NodeId>,
     pub lies: u32,
+    /// A node with another topology. No pair is at it.
+    pub stranger: Option<NodeId>,
     /// An SAE asks for keys so often for each time of its demand.
     pub greed: Vec<(usize, u32)>,
+    /// No SAE asks before this.
+    pub first_ask: Duration,
     /// Faults end here; after 3 s more, all reachable pairs have keys.
     pub calm: Duration,
     pub end: Duration,
@@ -139,7 +143,9 @@ impl Plan {
             block_loss: 0,
             liar: None,
             lies: 0,
+            stranger: None,
             greed: Vec::new(),
+            first_ask: Duration::ZERO,
             links,
             calm: Duration::from_secs(2),
             end: Duration::from_secs(8),
@@ -203,20 +209,51 @@ impl Plan {
         plan
     }
 
-    /// Little key, and one pair that wants far more than its demand.
+    /// The last node has another topology.
+    pub fn estranged(seed: u64) -> Self {
+        let mut plan = Self::calm(seed);
+        plan.stranger = Some(NodeId(plan.nodes - 1));
+        plan.demand.clear();
+        plan
+    }
+
+    /// A pair that asks for nothing until its first keys are too old.
+    pub fn idle(seed: u64) -> Self {
+        let mut plan = Self::calm(seed);
+        plan.first_ask = Duration::from_secs(620);
+        plan.calm = plan.first_ask;
+        plan.end = plan.first_ask + Duration::from_secs(3);
+        plan.nodes = 2;
+        plan.links = vec![(NodeId(0), NodeId(1))];
+        plan.saes.retain(|(_, node)| node.0 < 2);
+        let interval = Duration::from_secs(1);
+        let (initiator, target) = (sae(0), sae(1));
+        plan.demand = vec![Demand {
+            initiator,
+            target,
+            interval,
+            keys: 1,
+            paths: Paths::One,
+        }];
+        plan.supply = vec![(8192, Duration::from_secs(10))];
+        plan
+    }
+
+    /// Little key, and one SAE that wants far more than its demand.
     pub fn greedy(seed: u64) -> Self {
         let mut plan = Self::calm(seed);
         plan.calm = Duration::from_secs(6);
-        plan.end = Duration::from_secs(14);
+        plan.end = Duration::from_secs(20);
         for demand in &mut plan.demand {
             demand.paths = Paths::One;
-            demand.interval = Duration::from_secs(3);
+            demand.interval = Duration::from_secs(1);
             demand.keys = 1;
         }
-        plan.supply.fill((2048, Duration::from_millis(1000)));
-        if !plan.demand.is_empty() {
-            plan.greed.push((seed as usize % plan.demand.len(), 400));
-        }
+        plan.latency_ms = 1;
+        plan.supply.fill((6144, Duration::from_millis(3000)));
+        let of_greedy = |(_, demand): &(usize, &Demand)| demand.initiator == sae(0);
+        let greedy = plan.demand.iter().enumerate().filter(of_greedy);
+        plan.greed = greedy.map(|(pair, _)| (pair, 200)).collect();
         plan
     }
 }

@@ -31,7 +31,8 @@ pub struct Segment {
 /// What an authenticated message shows.
 pub struct Seen {
     pub segments: Vec<Segment>,
-    pub kind: u8,
+    /// Number of the share of a batch: 0 for the whole.
+    pub share: u8,
     pub ids: Vec<KeyId>,
     /// Where course and body are.
     pub clear: Range<usize>,
@@ -68,7 +69,8 @@ pub fn read(octets: &[u8]) -> Option<Seen> {
     });
     let segments = segments.collect();
     let clear = at.1;
-    at.1 += 2 + 8 + 8 + 1;
+    at.1 += 2 + 8 + 8;
+    let share = at.take(1) as u8;
     at.1 += 2 * at.count();
     at.1 += 2 * at.count();
     at.1 += 1;
@@ -91,25 +93,39 @@ pub fn read(octets: &[u8]) -> Option<Seen> {
     let payload = end - payload..end;
     Some(Seen {
         segments,
-        kind,
+        share,
         ids,
         clear: clear..payload.start,
         payload,
     })
 }
 
-/// The tag that a message must have. `half` gives the direction's half of a block.
-pub fn tag(octets: &[u8], segments: &[Segment], half: impl Fn(u64) -> Vec<u8>) -> [u8; 16] {
-    let first = half(segments[0].block);
+/// The key of a message: that of its hash, the pad of its tag, and the pad of its payload. `half`
+/// gives the direction's half of a block.
+pub fn pad(segments: &[Segment], half: impl Fn(u64) -> Vec<u8>) -> ([u8; 32], Vec<u8>) {
+    let mut key = [0; 32];
+    key[..16].copy_from_slice(&half(segments[0].block)[..16]);
     let mut pad = Vec::new();
     for segment in segments {
         let at = 16 + segment.at as usize;
         pad.extend_from_slice(&half(segment.block)[at..at + segment.len as usize]);
     }
-    let mut key = [0; 32];
-    key[..16].copy_from_slice(&first[..16]);
-    key[16..].copy_from_slice(&pad[..16]);
-    Poly1305::new((&key).into())
-        .compute_unpadded(&octets[..octets.len() - 16])
-        .into()
+    let payload = pad.split_off(16);
+    key[16..].copy_from_slice(&pad);
+    (key, payload)
+}
+
+/// The tag that a message must have.
+pub fn tag(octets: &[u8], key: &[u8; 32]) -> [u8; 16] {
+    let covered = &octets[..octets.len() - 16];
+    Poly1305::new(key.into()).compute_unpadded(covered).into()
+}
+
+/// Encrypts or decrypts.
+pub fn xor(octets: &[u8], pad: &[u8]) -> Vec<u8> {
+    octets
+        .iter()
+        .zip(pad)
+        .map(|(octet, pad)| octet ^ pad)
+        .collect()
 }
