@@ -21,9 +21,26 @@ impl Extension {
     /// # Errors
     /// The name is not that of an extension, or the value has no JSON form.
     pub fn new(name: &str, value: &impl Serialize) -> Result<Self, Unreadable> {
-        let value = serde_json::value::to_raw_value(value)?;
-        Self::check("extension", vec![(name.into(), value)])?
-            .ok_or(Unreadable::Missing("extension"))
+        Self::with(None, name, value)
+    }
+
+    /// Adds a member to the members that there are, or replaces the one of this name.
+    ///
+    /// # Errors
+    /// The name is not that of an extension, the value has no JSON form, or there are too many
+    /// members.
+    pub fn with(
+        present: Option<&Self>,
+        name: &str,
+        value: &impl Serialize,
+    ) -> Result<Self, Unreadable> {
+        let others = present.iter().flat_map(|extension| extension.0.iter());
+        let mut members: Vec<_> = others
+            .filter(|(known, _)| **known != *name)
+            .cloned()
+            .collect();
+        members.push((name.into(), serde_json::value::to_raw_value(value)?));
+        Self::check("extension", members)?.ok_or(Unreadable::Missing("extension"))
     }
 
     /// `None` if there is no member, which has the meaning of an extension that is left out.

@@ -1,7 +1,7 @@
 use super::{
     AckContainer, AckMessage, AckStatus, AckedKey, CallbackUrl, ExtKeys, Extension, KEYS_MAX,
-    KeyUuid, Parties, Problem, Reason, SaeId, Unreadable, Versions, Void, VoidKeys, acks_from_json,
-    acks_to_json,
+    KeyUuid, PASSPORT, Parties, Problem, Reason, SaeId, Unreadable, Versions, Void, VoidKeys,
+    acks_from_json, acks_to_json,
 };
 use serde_json::{Value, from_slice, from_str, json, to_value};
 
@@ -154,6 +154,20 @@ fn what_the_standard_leaves_open_is_taken() {
     ] {
         assert!(ExtKeys::from_json(&with(member, value)).is_ok(), "{member}");
     }
+}
+
+#[test]
+fn a_member_is_added_to_an_extension_and_the_others_stay_as_they_are() {
+    let mut request = request();
+    request["extension_optional"] = json!({"E1_a": 2.5, PASSPORT: "old", "E1_z": [1]});
+    let keys = ExtKeys::from_json(request.to_string().as_bytes())
+        .ok()
+        .unwrap();
+    let extension = Extension::with(keys.optional.as_ref(), PASSPORT, &"new").unwrap();
+    let expected = json!({"E1_a": 2.5, "E1_z": [1], PASSPORT: "new"});
+    assert_eq!(to_value(&extension).unwrap(), expected);
+    assert_eq!(extension.get(PASSPORT), Some("\"new\""));
+    assert!(Extension::new("qmacsec_passport", &1).is_err());
 }
 
 #[test]

@@ -1,3 +1,4 @@
 mod conformance;
 mod pair;
+mod table;
 mod world;

@@ -8,7 +8,7 @@ fn record(number: u8, state: State) -> Record {
     let sae = |text| SaeId::parse(text).unwrap();
     Record {
         key_id: KeyUuid::from_bytes([number; 16]),
-        side: if number % 2 == 0 {
+        side: if number.is_multiple_of(2) {
             Side::Sent
         } else {
             Side::Received

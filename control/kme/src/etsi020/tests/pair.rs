@@ -155,5 +155,18 @@ async fn one_side_after_the_other_is_killed_and_no_key_is_lost_or_delivered_twic
     let (from_x, from_y) = (check(&x, &y), check(&y, &x));
     println!("delivered and not: {from_x:?} {from_y:?}");
     assert_eq!(from_x.0 + from_x.1, 320);
+    // Over all restarts the books of both domains agree with what the SAEs have.
+    let books = [kme_x.books().await.unwrap(), kme_y.books().await.unwrap()];
+    for (from, sent, received) in [
+        (from_x, books[0].sent, books[1].received),
+        (from_y, books[1].sent, books[0].received),
+    ] {
+        let delivered = u64::try_from(from.0).unwrap();
+        assert_eq!((sent.released, received.released), (delivered, delivered));
+        assert!(
+            sent.taken <= 320 && received.taken <= sent.taken,
+            "{sent:?} {received:?}"
+        );
+    }
     assert!(from_x.0 > 100 && from_y.0 > 100, "{from_x:?} {from_y:?}");
 }

@@ -3,17 +3,34 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
 use kme_api::KeyBytes;
 use kme_api::etsi020::{Extension, KeyUuid, Parties, SaeId};
 use network::interworking::{Relay, Route, Settings, Side, Withdrawal};
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::Value;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
 use super::super::{Domain, InterworkingConfig, InterworkingKme};
 use crate::pki::{KmeName, LabPki, make_lab_pki};
+use crate::tls::{Files, neighbour_config};
 
 pub(super) fn sae(text: &str) -> SaeId {
     SaeId::parse(text).unwrap()
@@ -104,8 +121,7 @@ pub(super) struct Net {
     pub(super) foreign: Mutex<HashMap<KeyUuid, (Place, Relay)>>,
     pub(super) kme: Mutex<Weak<InterworkingKme>>,
     /// Tells the SAE at the other end that its peer has a key.
-    pub(super) other: Mutex<Weak<Net>>,
-    pub(super) this: Mutex<Weak<Net>>,
+    pub(super) other: Mutex<Weak<Self>>,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -114,12 +130,10 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Net {
     pub(super) fn new(saes: &[&'static str]) -> Arc<Self> {
-        let net = Arc::new(Self {
+        Arc::new(Self {
             saes: saes.to_vec(),
             ..Self::default()
-        });
-        *lock(&net.this) = Arc::downgrade(&net);
-        net
+        })
     }
 
     pub(super) async fn start(
@@ -226,6 +240,108 @@ fn withdraw(place: &mut Place) -> Withdrawal {
     }
     *place = Place::Gone;
     Withdrawal::Done
+}
+
+/// TLS settings of a client with the certificate of `cert`.
+pub(super) fn client_tls(
+    dir: &Path,
+    cert: Option<&str>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    let ca = CertificateDer::from_pem_file(dir.join("ca.pem")).unwrap();
+    roots.add(ca).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots);
+    let Some(name) = cert else {
+        return config.with_no_client_auth();
+    };
+    let chain = CertificateDer::from_pem_file(dir.join(format!("{name}.pem"))).unwrap();
+    let key = PrivateKeyDer::from_pem_file(dir.join(format!("{name}.key"))).unwrap();
+    config.with_client_auth_cert(vec![chain], key).unwrap()
+}
+
+/// A raw HTTP client.
+pub(super) fn client(tls: ClientConfig) -> reqwest::Client {
+    let client = reqwest::Client::builder();
+    let client = client.tls_backend_preconfigured(tls).no_proxy();
+    client.timeout(Duration::from_secs(20)).build().unwrap()
+}
+
+/// A request that the scripted neighbour has received.
+#[derive(Debug, PartialEq)]
+pub(super) struct Heard {
+    pub(super) request: String,
+    pub(super) content_type: String,
+    pub(super) body: Value,
+}
+
+/// A neighbour that notes each request and answers by a script: status and body.
+pub(super) struct Scripted {
+    pub(super) address: SocketAddr,
+    heard: mpsc::UnboundedReceiver<Heard>,
+}
+
+type Script = fn(&Heard, usize) -> (u16, Value);
+
+impl Scripted {
+    pub(super) async fn start(dir: &Path, name: &str, script: Script) -> Self {
+        let files = Files {
+            ca: &dir.join("ca.pem"),
+            cert: &dir.join(format!("{name}.pem")),
+            key: &dir.join(format!("{name}.key")),
+        };
+        let tls = TlsAcceptor::from(neighbour_config(&files).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (note, heard) = mpsc::unbounded_channel();
+        let count = Arc::new(AtomicUsize::new(0));
+        let router = Router::new().fallback(move |request: Request| {
+            let (note, count) = (note.clone(), Arc::clone(&count));
+            async move {
+                let request_line = format!("{} {}", request.method(), request.uri());
+                let content_type = request.headers().get("content-type");
+                let content_type = content_type
+                    .map_or("", |text| text.to_str().unwrap())
+                    .to_owned();
+                let body = to_bytes(request.into_body(), 1 << 20).await.unwrap();
+                let heard = Heard {
+                    request: request_line,
+                    content_type,
+                    body: serde_json::from_slice(&body).unwrap_or_default(),
+                };
+                let (status, answer) = script(&heard, count.fetch_add(1, Ordering::Relaxed));
+                let _ = note.send(heard);
+                let text = if answer.is_null() {
+                    String::new()
+                } else {
+                    answer.to_string()
+                };
+                (StatusCode::from_u16(status).unwrap(), text)
+            }
+        });
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (tls, router) = (tls.clone(), router.clone());
+                tokio::spawn(async move {
+                    let Ok(stream) = tls.accept(stream).await else {
+                        return;
+                    };
+                    let service = TowerToHyperService::new(router);
+                    let http = Builder::new(TokioExecutor::new());
+                    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Self { address, heard }
+    }
+
+    pub(super) async fn next(&mut self) -> Heard {
+        let next = tokio::time::timeout(Duration::from_secs(20), self.heard.recv());
+        next.await.expect("no request in 20 s").unwrap()
+    }
 }
 
 pub(super) fn port(address: SocketAddr) -> u16 {

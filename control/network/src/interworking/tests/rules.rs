@@ -21,6 +21,7 @@ struct One {
     relays: Vec<Relay>,
     answers: Vec<Answer>,
     released: Vec<KeyUuid>,
+    passports: Vec<Option<Extension>>,
     withdrawals: Vec<(Side, KeyUuid)>,
 }
 
@@ -35,6 +36,7 @@ impl One {
             relays: Vec::new(),
             answers: Vec::new(),
             released: Vec::new(),
+            passports: Vec::new(),
             withdrawals: Vec::new(),
         }
     }
@@ -50,7 +52,10 @@ impl One {
                 Action::Send(call, message) => self.sent.push((call, message)),
                 Action::Answer(_, answer) => self.answers.push(answer),
                 Action::Relay(relay) => self.relays.push(relay),
-                Action::Release(key, _) => self.released.push(key),
+                Action::Release(key, passport) => {
+                    self.released.push(key);
+                    self.passports.push(passport);
+                }
                 Action::Withdraw(side, key) => self.withdrawals.push((side, key)),
             }
         }
@@ -337,6 +342,26 @@ fn an_unknown_mandatory_extension_is_refused_and_an_optional_one_passed_on() {
     one.receive(optional, Route::Ours);
     assert_eq!(one.relays[0].optional, extension());
     assert_eq!(one.relays[0].extension, extension());
+}
+
+#[test]
+fn what_the_far_network_adds_to_a_key_comes_back_with_its_release() {
+    let passport = Extension::new("E32473_path", &["x", "y"]).ok();
+    let mut far = One::usual();
+    far.receive(request(&[1]), Route::Ours);
+    far.machine.on_relayed(far.now, key_id(1), passport.clone());
+    far.linger();
+    let Some((_, Message::Acks(_, mut acks))) = far.next_sent() else {
+        panic!("no ack")
+    };
+    assert_eq!(acks[0].keys[0].extension, passport);
+
+    let mut one = One::usual();
+    one.offer(1).unwrap();
+    acks[0].parties = parties(0);
+    one.machine.on_ack(one.now, &acks);
+    one.drain();
+    assert_eq!(one.passports, [passport]);
 }
 
 #[test]

@@ -12,12 +12,11 @@ const CLEAR: Weather = Weather {
 };
 
 fn run(seeds: u64, weather: Weather) -> (u32, u32) {
-    let seeds = match std::env::var("SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-    {
+    // `SEED=n` repeats one run, `SEEDS=n` makes n of each kind.
+    let set = |name| std::env::var(name).ok()?.parse().ok();
+    let seeds = match set("SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..seeds,
+        None => 0..set("SEEDS").unwrap_or(seeds),
     };
     let (mut keys, mut released) = (0, 0);
     for seed in seeds {
