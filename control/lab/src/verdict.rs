@@ -363,10 +363,7 @@ impl Verdict {
                 "NOT intact"
             }
         );
-        out += &format!(
-            "ledgers: both ends agree on {} keys\n",
-            self.ledger_keys
-        );
+        out += &format!("ledgers: both ends agree on {} keys\n", self.ledger_keys);
         if self.captured_frames > 0 {
             let frames = self.captured_frames;
             out += &format!("capture: {frames} protected frames belong to keys of the ledgers\n");

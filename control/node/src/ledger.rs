@@ -17,9 +17,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tracing::error;
 
+use crate::accounts::AccountsReport;
 use crate::map::Map;
 use crate::passport;
-use crate::report::AccountsReport;
 
 /// Ending of the file's name. Its name begins with that of the node.
 pub const SUFFIX: &str = ".node-ledger";

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use network::{Accounts, LinkStatus, PairStatus, Status};
+use network::{LinkStatus, PairStatus, Status};
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::AccountsReport;
 use crate::core::Core;
 use crate::map::Map;
 
@@ -54,23 +55,6 @@ pub struct LinkReport {
     pub accounts: AccountsReport,
 }
 
-/// The accounts of one end of a link, in bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountsReport {
-    /// Taken in from the QKD devices.
-    pub bits_in: u64,
-    /// Used to encrypt keys.
-    pub relayed: u64,
-    /// Used to authenticate messages.
-    pub authentication: u64,
-    /// Given up.
-    pub voided: u64,
-    /// Still in the pool.
-    pub left: u64,
-    /// Lost by a restart of either end.
-    pub lost_in_crash: u64,
-}
-
 /// One ordered pair.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PairReport {
@@ -92,63 +76,6 @@ pub struct PairReport {
     pub latency_ms: Option<f64>,
     /// The reason if the stock is empty.
     pub without_keys: Option<String>,
-}
-
-impl AccountsReport {
-    /// Returns the accounts of a link whose other end has crashed: with its pool, what is left here
-    /// is lost.
-    #[must_use]
-    pub fn after_crash(self) -> Self {
-        Accounts::from(self).after_crash().into()
-    }
-
-    /// True if every bit has gone somewhere.
-    #[must_use]
-    pub fn close(self) -> bool {
-        Accounts::from(self).close()
-    }
-}
-
-impl From<Accounts> for AccountsReport {
-    fn from(accounts: Accounts) -> Self {
-        let Accounts {
-            bits_in,
-            relayed,
-            authentication,
-            voided,
-            left,
-            lost_in_crash,
-        } = accounts;
-        Self {
-            bits_in,
-            relayed,
-            authentication,
-            voided,
-            left,
-            lost_in_crash,
-        }
-    }
-}
-
-impl From<AccountsReport> for Accounts {
-    fn from(report: AccountsReport) -> Self {
-        let AccountsReport {
-            bits_in,
-            relayed,
-            authentication,
-            voided,
-            left,
-            lost_in_crash,
-        } = report;
-        Self {
-            bits_in,
-            relayed,
-            authentication,
-            voided,
-            left,
-            lost_in_crash,
-        }
-    }
 }
 
 /// Builds the report of a node.

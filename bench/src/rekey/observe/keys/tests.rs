@@ -21,6 +21,7 @@ fn entry(direction: &str, origin: &str, root: u32, frames: u64) -> Entry {
             last_frame_ms: None,
             frames,
             wiped_ms: 0,
+            passport: None,
         }),
         hash: String::new(),
     }
