@@ -284,8 +284,8 @@ impl Check {
                 slack: Duration::from_secs(3) + plan.latency * 8,
                 more: plan.latency * 4,
             };
-            self.fresh_root(side, plan)?;
             self.stages[side].keep_switching(side, &self.switches[side], &due)?;
+            self.fresh_root(side, plan)?;
         }
         Ok(())
     }
