@@ -27,10 +27,14 @@ pub const TEXT_MAX: usize = 2 << 20;
 pub const NODES_MAX: usize = 1000;
 /// Most links of a topology.
 pub const LINKS_MAX: usize = 3000;
+/// Most links of one node.
+pub const LINKS_PER_NODE_MAX: usize = 256;
+/// Most links of a route.
+pub const HOPS_MAX: usize = 16;
 /// Most pairs of sites that need keys.
 pub const PAIRS_MAX: usize = 20_000;
 /// Shortest time between two switches of keys.
-pub const INTERVAL_MIN: Duration = Duration::from_millis(50);
+pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// Longest time between two switches of keys.
 pub const INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
 

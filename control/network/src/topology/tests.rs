@@ -213,6 +213,22 @@ fn two_paths_that_do_not_exist_are_found() {
 }
 
 #[test]
+fn a_route_that_is_too_long_is_found() {
+    let chain = |nodes: &str| {
+        let links: Vec<_> = nodes
+            .as_bytes()
+            .windows(2)
+            .map(String::from_utf8_lossy)
+            .collect();
+        let ends = format!("pairs = [[\"a\", \"{}\"]]", &nodes[nodes.len() - 1..]);
+        mistakes(&network(nodes, &links.join(" "), &ends))
+    };
+    assert_eq!(chain("abcdefghijklmnopq"), [""; 0]);
+    let found = chain("abcdefghijklmnopqr");
+    assert!(found[0].starts_with("t:3: the route between a and r has 17 links, at most 16; fix: "));
+}
+
+#[test]
 fn demand_beyond_a_cut_is_found() {
     // A link gives 11 kbit/s; 9 pairs over the bridge need 256 bit/s each at 3 s.
     let two_triangles = |demand| mistakes(&network("abcxyz", "ab bc ca xy yz zx ax", demand));
