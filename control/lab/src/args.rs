@@ -6,7 +6,8 @@ use std::time::Duration;
 use qmacsec::limits;
 use qmacsec::size::Size;
 
-use super::faults::{Kill, KmeTrouble};
+use super::faults::{Kill, KmeTrouble, Target, Victim};
+use super::network::Choice;
 
 /// Arguments of `qmacsec lab`.
 #[derive(clap::Args, Debug)]
@@ -24,6 +25,7 @@ Examples:
   qmacsec lab --red xdp --black xdp --mtu 9000   AF_XDP (needs root), jumbo frames
   qmacsec lab --kill b@10s                  one encryptor crashes and is restarted
   qmacsec lab --kill-series 50 --rate 1 --rekey 1s   each process is killed 50 times
+  qmacsec lab --network metro-12            relayed keys; add --kill NODE@10s for a dead relay
   qmacsec lab --kme-fault down@10s+60s --duration 2m the keys run short, no frame is lost")]
 pub struct Args {
     /// Duration of the traffic
@@ -67,8 +69,20 @@ pub struct Args {
     /// Folder to keep both encryptors' ledgers in, for `qmacsec ledger verify`
     #[arg(long, value_name = "FOLDER")]
     pub(crate) ledgers: Option<PathBuf>,
-    /// Kill an encryptor (a, b) or the KMEs at a time of the run, like a crash, and restart it; may
-    /// be given more than once
+    /// Keys over a network of trusted relays instead of one link: a topology file, or the name of a
+    /// built-in one
+    #[arg(long, value_name = "FILE|NAME", conflicts_with_all = ["km", "kme_fault", "kill_series"])]
+    pub(crate) network: Option<String>,
+    /// Sites of the network that the encryptors are at; default: those with the most relays between
+    #[arg(
+        long,
+        value_name = "NAME,NAME",
+        value_delimiter = ',',
+        requires = "network"
+    )]
+    pub(crate) sites: Option<Vec<String>>,
+    /// Kill an encryptor (a, b) or the KMEs at a time of the run, like a crash, and restart it; or
+    /// kill a node of the network for good; may be given more than once
     #[arg(long, value_name = "WHO@TIME")]
     pub(crate) kill: Vec<Kill>,
     /// Kill each process in turn, this number of times each, and end when all have recovered; the
@@ -119,6 +133,20 @@ impl Args {
         !self.kill.is_empty() || self.kill_series.is_some()
     }
 
+    /// Returns the network that gives the keys, if it is not one link.
+    pub(crate) fn choice(&self) -> Result<Option<Choice>, String> {
+        let Some(network) = &self.network else {
+            return Ok(None);
+        };
+        let choice = Choice::of(network, self.sites.as_deref(), self.rekey)?;
+        for kill in &self.kill {
+            if let Target::Node(name) = &kill.who {
+                choice.spare(name)?;
+            }
+        }
+        Ok(Some(choice))
+    }
+
     /// Checks the arguments, including their combinations.
     pub(crate) fn check(&self) -> Result<(), String> {
         let (min, max) = (limits::REKEY_INTERVAL_MIN, limits::REKEY_INTERVAL_MAX);
@@ -162,6 +190,19 @@ impl Args {
             return Err(
                 "--kme-fault comes after the end; fix: a time within --duration".to_owned(),
             );
+        }
+        let of_network = |kill: &Kill| matches!(kill.who, Target::Node(_));
+        if self.network.is_none() && self.kill.iter().any(of_network) {
+            return Err(
+                "--kill names neither a, b nor kmes; fix: one of them, or --network".into(),
+            );
+        }
+        let kmes = |kill: &Kill| kill.who == Target::Process(Victim::Kmes);
+        if self.network.is_some() && self.kill.iter().any(kmes) {
+            return Err("--network has no KMEs beside its nodes; fix: --kill NODE@TIME".to_owned());
+        }
+        if self.network.is_some() && self.red == RedChoice::Mem {
+            return Err("--network needs processes; fix: other ports than mem".to_owned());
         }
         let trouble = self.kills() || !self.kme_fault.is_empty();
         if trouble && self.red == RedChoice::Mem {

@@ -34,10 +34,19 @@ pub(crate) enum Victim {
     Kmes,
 }
 
+/// A process to kill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// It is restarted.
+    Process(Victim),
+    /// A node of the network, by name. It stays down.
+    Node(String),
+}
+
 /// The process to kill, and the time: `b@10s`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Kill {
-    pub(crate) who: Victim,
+    pub(crate) who: Target,
     pub(crate) at: Duration,
 }
 
@@ -63,13 +72,16 @@ impl FromStr for Kill {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?}: write who (a, b or kmes) and when, like b@10s");
+        let wrong = || {
+            format!("{text:?}: write who (a, b, kmes, or a node of --network) and when, like b@10s")
+        };
         let (who, at) = text.split_once('@').ok_or_else(wrong)?;
         let who = match who {
-            "a" => Victim::Encryptor(Site::A),
-            "b" => Victim::Encryptor(Site::B),
-            "kmes" => Victim::Kmes,
-            _ => return Err(wrong()),
+            "a" => Target::Process(Victim::Encryptor(Site::A)),
+            "b" => Target::Process(Victim::Encryptor(Site::B)),
+            "kmes" => Target::Process(Victim::Kmes),
+            "" => return Err(wrong()),
+            node => Target::Node(node.to_owned()),
         };
         let at = humantime::parse_duration(at).map_err(|_| wrong())?;
         Ok(Self { who, at })

@@ -11,11 +11,17 @@ use std::time::Duration;
 
 use kme::pki::{KmeName, LabPki, make_lab_pki};
 use kme::{KmeConfig, SaeIdentity};
+use node::sae_of;
 use qmacsec::config::{Psk, Span};
 use qmacsec::limits;
 use tempfile::TempDir;
 
 use crate::site::Site;
+
+/// Folder of the network's nodes, if a network gives the keys.
+const NETWORK: &str = "network";
+/// Folder of the certificates of its nodes and SAEs.
+const NETWORK_PKI: &str = "network/pki";
 
 /// The folder of both sites.
 #[derive(Debug)]
@@ -52,6 +58,9 @@ pub struct Settings {
     pub kme_timeout: Duration,
     /// Requests keys by SKIP instead of ETSI GS QKD 014.
     pub skip: bool,
+    /// Names of the two nodes that give the keys, if a network does: their certificates are in its
+    /// folder.
+    pub nodes: Option<[String; 2]>,
 }
 
 impl Default for Settings {
@@ -69,6 +78,7 @@ impl Default for Settings {
             policy: None,
             kme_timeout: Duration::from_millis(500),
             skip: false,
+            nodes: None,
         }
     }
 }
@@ -133,6 +143,12 @@ impl Folder {
         self.path.join("kme.toml")
     }
 
+    /// Returns the folder of a network's nodes.
+    #[must_use]
+    pub fn network(&self) -> PathBuf {
+        self.path.join(NETWORK)
+    }
+
     /// Returns the path of the status socket of the process of both KMEs.
     #[must_use]
     pub fn kme_socket(&self) -> PathBuf {
@@ -192,6 +208,18 @@ impl Folder {
             cores,
             ..
         } = settings;
+        let (pki, kme_id, sae, peer_sae) = match &settings.nodes {
+            None => (
+                "pki",
+                kme_id(site),
+                format!("sae-{letter}"),
+                format!("sae-{peer}"),
+            ),
+            Some(nodes) => {
+                let [own, other] = [site, site.other()].map(|site| &nodes[site.index()]);
+                (NETWORK_PKI, own.clone(), sae_of(own), sae_of(other))
+            }
+        };
         let ledger = settings.ledgers.as_ref().map(|folder| {
             let file = folder.join(format!("site-{letter}.ledger"));
             file.display().to_string()
@@ -211,10 +239,10 @@ impl Folder {
              clear_vlan_tags = {clear_vlan_tags}\n\
              \n[worker]\ncount = {workers}\ncores = {cores:?}\n\
              \n[rekey]\ninterval = \"{}\"\n{hold_max}{policy}\
-             \n[kme]\nurl = \"https://{kme}\"\nkme_id = \"kme-{letter}\"\nca = \"pki/ca.pem\"\n\
-             cert = \"pki/sae-{letter}.pem\"\nkey = \"pki/sae-{letter}.key\"\ntimeout = \"{}\"\n\
+             \n[kme]\nurl = \"https://{kme}\"\nkme_id = \"{kme_id}\"\nca = \"{pki}/ca.pem\"\n\
+             cert = \"{pki}/{sae}.pem\"\nkey = \"{pki}/{sae}.key\"\ntimeout = \"{}\"\n\
              protocol = \"{protocol}\"\n{fallback}\
-             \n[[peer]]\nname = \"site-{peer}\"\nsae_id = \"sae-{peer}\"\npsk_file = \"{}\"\n",
+             \n[[peer]]\nname = \"site-{peer}\"\nsae_id = \"{peer_sae}\"\npsk_file = \"{}\"\n",
             Span(settings.interval),
             Span(settings.kme_timeout),
             psk_name(site),

@@ -97,14 +97,22 @@ pub fn main(args: &Args) -> Outcome {
 /// Builds the lab, runs it and judges it.
 fn end_of(args: &Args) -> Result<End, String> {
     args.check()?;
+    args.choice()?;
     // A lab without keys proves nothing.
-    if let Some(no_key) = ModelledLink::of(&args.preset, args.km)?.no_key() {
+    if args.network.is_none()
+        && let Some(no_key) = ModelledLink::of(&args.preset, args.km)?.no_key()
+    {
         return Ok(End::NoKey(no_key));
     }
     let keep = Keep::prepare(args)?;
     let stop = Stop::on_signals().map_err(while_doing("watching for signals"))?;
     End::of(match red_port(args.red) {
         Ok(red) => processes::run(args, red, keep, &stop),
+        Err(why) if args.network.is_some() => {
+            return Err(format!(
+                "--network needs network namespaces: {why}; fix: allow them, or leave it out"
+            ));
+        }
         Err(why) => {
             note!("no network namespaces for the lab: {why}");
             note!("the same chain runs over in-memory ports instead, with frames of its own\n");

@@ -7,9 +7,10 @@
 //! ```
 //! `nodes` has the processes and their files, `demand` asks for keys as encryptors would, `watch`
 //! shows the run and carries out the faults, `books` compares the accounts of both ends of each
-//! link, `verdict` judges.
+//! link, `verdict` judges. `attached` runs the nodes behind a lab instead.
 
 mod args;
+mod attached;
 mod books;
 mod client;
 mod demand;
@@ -28,6 +29,7 @@ use qmacsec::config::topology;
 use qmacsec::output::note;
 
 pub use args::Args;
+pub(crate) use attached::{Attached, Choice};
 use verdict::Verdict;
 use watch::Watch;
 

@@ -9,7 +9,7 @@ use qmacsec::status::KmeReport;
 
 use super::args::{Args, BlackChoice};
 use super::end::NoVerdict;
-use super::faults::{Kill, Trouble, Victim};
+use super::faults::{Kill, Target, Trouble, Victim};
 use super::folder::Folder;
 use super::keep::Keep;
 use super::last_reports::last_reports;
@@ -69,7 +69,8 @@ pub(super) fn run(
         Topology::build(red, black, args.mtu).map_err(while_doing("namespaces and cables"))?;
     done("four namespaces, cables, a line");
     let folder = Folder::at(&vault);
-    Sites::furnish(&folder, &topology, args, [red, black])
+    let choice = args.choice()?;
+    Sites::furnish(&folder, &topology, args, [red, black], choice.as_ref())
         .map_err(while_doing("certificates and configs"))?;
     done("certificates, a pre-shared secret, configs");
     let rekey_ethertype = wire::ETHERTYPE_REKEY;
@@ -84,7 +85,7 @@ pub(super) fn run(
         .map_err(while_doing("watching the line"))
     };
     let sniffers = [sniffer(Site::A)?, sniffer(Site::B)?];
-    let mut sites = Sites::start(folder, &topology, |who| done(&format!("{who} up")))
+    let mut sites = Sites::start(folder, &topology, choice, |who| done(&format!("{who} up")))
         .map_err(while_doing("starting"))?;
     for site in Site::BOTH {
         if red == PortKind::Tap {
@@ -176,8 +177,15 @@ impl Lab<'_> {
         while started.elapsed() < self.args.duration && !stop.asked() {
             let due = |kill: &Kill| started.elapsed() >= kill.at;
             if let Some(at) = kills.iter().position(due) {
-                let kill = kills.swap_remove(at);
-                self.crash(kill.who)?;
+                match kills.swap_remove(at).who {
+                    Target::Process(who) => self.crash(who)?,
+                    Target::Node(name) => {
+                        note!("  ✗ node {name} killed, for good");
+                        self.sites
+                            .kill_node(&name)
+                            .map_err(while_doing("killing a node"))?;
+                    }
+                }
             }
             self.make_trouble(started.elapsed())?;
             let left = self.args.duration.saturating_sub(started.elapsed());

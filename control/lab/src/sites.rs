@@ -1,5 +1,5 @@
-//! The processes of the lab: one for the two KMEs and one encryptor for each site, with their
-//! certificates, secrets and config files.
+//! The processes of the lab: one for the two KMEs, or those of a network, and one encryptor for each
+//! site, with their certificates, secrets and config files.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,6 +14,7 @@ use super::args::Args;
 use super::child::Child;
 use super::faults::Victim;
 use super::folder::{Folder, Settings};
+use super::network::{Attached, Choice};
 use super::site::Site;
 use super::topology::{BLACK, LAN, RED, Topology};
 
@@ -25,11 +26,19 @@ const START: Duration = Duration::from_secs(20);
 /// The running processes.
 pub(crate) struct Sites {
     folder: Folder,
-    kmes: Child,
+    keys: Keys,
     a: Child,
     b: Child,
     /// The process that was killed on purpose and is not restarted yet.
     killed: Option<Victim>,
+}
+
+/// The processes that give keys.
+enum Keys {
+    /// Both KMEs of one link.
+    Link(Child),
+    /// The nodes of a network.
+    Network(Box<Attached>),
 }
 
 impl Sites {
@@ -39,6 +48,7 @@ impl Sites {
         topology: &Topology,
         args: &Args,
         [red, black]: [PortKind; 2],
+        choice: Option<&Choice>,
     ) -> io::Result<()> {
         folder.make_certificates(&Site::BOTH.map(|site| site.kme().to_string()))?;
         folder.make_secret()?;
@@ -47,7 +57,10 @@ impl Sites {
             link += &format!("km = {km:?}\n");
         }
         folder.write_kmes(Site::BOTH.map(kme_address), Some(&link))?;
-        let settings = settings(folder, args);
+        let settings = Settings {
+            nodes: choice.map(Choice::names),
+            ..settings(folder, args)
+        };
         for site in Site::BOTH {
             let host_netns = topology.site(site).host.path();
             let ports = ports(args, [red, black], &host_netns);
@@ -60,13 +73,25 @@ impl Sites {
     pub(crate) fn start(
         folder: Folder,
         topology: &Topology,
+        choice: Option<Choice>,
         mut ready: impl FnMut(&str),
     ) -> io::Result<Self> {
-        let mut kmes = start_kmes(&folder, topology)?;
-        wait_for(&mut kmes, || {
-            query::<KmeReport>(&folder.kme_socket()).is_ok()
-        })?;
-        ready("KMEs");
+        let keys = match choice {
+            None => {
+                let mut kmes = start_kmes(&folder, topology)?;
+                wait_for(&mut kmes, || {
+                    query::<KmeReport>(&folder.kme_socket()).is_ok()
+                })?;
+                ready("KMEs");
+                Keys::Link(kmes)
+            }
+            Some(choice) => {
+                let kmes = Site::BOTH.map(kme_address);
+                let network = Attached::start(choice, &folder.network(), kmes)?;
+                ready(&network.report().link);
+                Keys::Network(Box::new(network))
+            }
+        };
         let mut a = start_encryptor(&folder, topology, Site::A)?;
         let mut b = start_encryptor(&folder, topology, Site::B)?;
         for (site, child) in [(Site::A, &mut a), (Site::B, &mut b)] {
@@ -75,7 +100,7 @@ impl Sites {
         }
         Ok(Self {
             folder,
-            kmes,
+            keys,
             a,
             b,
             killed: None,
@@ -89,7 +114,10 @@ impl Sites {
 
     /// Returns the status of the KMEs.
     pub(crate) fn kme_report(&self) -> io::Result<KmeReport> {
-        query(&self.folder.kme_socket()).map_err(io::Error::other)
+        match &self.keys {
+            Keys::Link(_) => query(&self.folder.kme_socket()).map_err(io::Error::other),
+            Keys::Network(network) => Ok(network.report()),
+        }
     }
 
     /// Returns an error with the last lines of its log if a process has ended.
@@ -98,7 +126,9 @@ impl Sites {
             if self.killed == Some(who) {
                 continue;
             }
-            let child = self.process(who);
+            let Some(child) = self.process(who) else {
+                continue;
+            };
             if let Some(status) = child.ended()? {
                 return Err(io::Error::other(format!(
                     "a process of the lab ended ({status}); it said last:\n  {}",
@@ -106,14 +136,20 @@ impl Sites {
                 )));
             }
         }
-        Ok(())
+        match &mut self.keys {
+            Keys::Link(_) => Ok(()),
+            Keys::Network(network) => network.all_alive(),
+        }
     }
 
     /// Returns the last lines of all logs, for the message of a failure.
     pub(crate) fn last_words(&self) -> String {
-        [&self.kmes, &self.a, &self.b]
-            .map(Child::last_words)
-            .join("\n  ")
+        let kmes = match &self.keys {
+            Keys::Link(kmes) => Some(kmes),
+            Keys::Network(_) => None,
+        };
+        let all = kmes.into_iter().chain([&self.a, &self.b]);
+        all.map(Child::last_words).collect::<Vec<_>>().join("\n  ")
     }
 
     /// Returns the path of an encryptor's ledger.
@@ -134,15 +170,26 @@ impl Sites {
     /// Ends a process like a crash. A killed process does not count as ended.
     pub(crate) fn kill(&mut self, who: Victim) -> io::Result<()> {
         self.killed = Some(who);
-        self.process(who).kill()
+        self.process(who).map_or(Ok(()), Child::kill)
+    }
+
+    /// Kills a node of the network for good. Without a network, does nothing.
+    pub(crate) fn kill_node(&mut self, name: &str) -> io::Result<()> {
+        match &mut self.keys {
+            Keys::Link(_) => Ok(()),
+            Keys::Network(network) => network.kill(name),
+        }
     }
 
     /// Restarts a killed process.
     pub(crate) fn restart(&mut self, topology: &Topology, who: Victim) -> io::Result<()> {
-        *self.process(who) = match who {
+        let started = match who {
             Victim::Encryptor(site) => start_encryptor(&self.folder, topology, site)?,
             Victim::Kmes => start_kmes(&self.folder, topology)?,
         };
+        if let Some(process) = self.process(who) {
+            *process = started;
+        }
         self.killed = None;
         Ok(())
     }
@@ -151,14 +198,19 @@ impl Sites {
     pub(crate) fn stop(&mut self) -> io::Result<()> {
         self.a.stop()?;
         self.b.stop()?;
-        self.kmes.stop()
+        match &mut self.keys {
+            Keys::Link(kmes) => kmes.stop(),
+            Keys::Network(network) => network.stop(),
+        }
     }
 
-    fn process(&mut self, who: Victim) -> &mut Child {
-        match who {
-            Victim::Encryptor(Site::A) => &mut self.a,
-            Victim::Encryptor(Site::B) => &mut self.b,
-            Victim::Kmes => &mut self.kmes,
+    /// Returns one process. `None`: the KMEs are nodes of a network.
+    fn process(&mut self, who: Victim) -> Option<&mut Child> {
+        match (who, &mut self.keys) {
+            (Victim::Encryptor(Site::A), _) => Some(&mut self.a),
+            (Victim::Encryptor(Site::B), _) => Some(&mut self.b),
+            (Victim::Kmes, Keys::Link(kmes)) => Some(kmes),
+            (Victim::Kmes, Keys::Network(_)) => None,
         }
     }
 }

@@ -25,6 +25,7 @@ mod line_noise;
 mod line_tag;
 mod link_loss;
 mod memory;
+mod network;
 mod orders;
 mod output;
 mod policy;

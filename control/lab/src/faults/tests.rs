@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use qmacsec::status::KmeFault;
 
-use super::{Kill, KmeTrouble, Trouble, Victim};
+use super::{Kill, KmeTrouble, Target, Trouble, Victim};
 use crate::site::Site;
 
 #[test]
@@ -23,9 +23,12 @@ fn what_the_help_shows_is_understood() {
         assert_eq!((trouble.what, trouble.time), (what, None));
     }
     let kill: Kill = "kmes@3s".parse().expect("a kill");
-    assert_eq!((kill.who, kill.at), (Victim::Kmes, second * 3));
+    assert_eq!(kill.at, second * 3);
+    assert_eq!(kill.who, Target::Process(Victim::Kmes));
     let kill: Kill = "b@3s".parse().expect("a kill");
-    assert_eq!(kill.who, Victim::Encryptor(Site::B));
+    assert_eq!(kill.who, Target::Process(Victim::Encryptor(Site::B)));
+    let kill: Kill = "moon@3s".parse().expect("a kill");
+    assert_eq!(kill.who, Target::Node("moon".to_owned()));
 }
 
 #[test]
@@ -43,7 +46,7 @@ fn what_is_not_is_named_with_its_fix() {
         let error = text.parse::<KmeTrouble>().expect_err(text);
         assert!(error.contains("like down@10s+60s"), "{error}");
     }
-    for text in ["", "c@3s", "a", "a@", "a@b"] {
+    for text in ["", "@3s", "a", "a@", "a@b"] {
         assert!(text.parse::<Kill>().is_err(), "{text}");
     }
 }

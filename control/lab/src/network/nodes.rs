@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,9 +15,7 @@ use node::ledger::SUFFIX;
 use node::{NodeReport, sae_of, sites};
 use qmacsec::config::Span;
 use qmacsec::status::{Done, Request, query, request};
-use tempfile::TempDir;
 
-use super::args::Args;
 use super::places::Places;
 use crate::child::Child;
 
@@ -28,8 +27,6 @@ pub(super) struct Nodes {
     nodes: Vec<Process>,
     places: Places,
     folder: PathBuf,
-    /// Removes the folder at the end, if it is ours.
-    _own: Option<TempDir>,
 }
 
 struct Process {
@@ -47,18 +44,37 @@ struct Cpu {
     now: Duration,
 }
 
+/// What the processes need at their start.
+pub(super) struct Setup<'a> {
+    pub(super) topology: &'a Topology,
+    /// The topology, as the user named it.
+    pub(super) named: &'a str,
+    /// Blocks of each link at the start.
+    pub(super) blocks: u32,
+    /// Each node keeps a ledger in the folder.
+    pub(super) ledgers: bool,
+    /// An empty folder for all files.
+    pub(super) folder: PathBuf,
+    /// Addresses of the KMEs of some nodes, if not on the loopback.
+    pub(super) kmes: BTreeMap<NodeId, SocketAddr>,
+}
+
 impl Nodes {
     /// Writes certificates and configs, and starts all processes. Waits until each answers.
-    pub(super) fn start(args: &Args, topology: &Topology) -> io::Result<Self> {
-        let (folder, own) = folder(args)?;
+    pub(super) fn start(setup: Setup<'_>) -> io::Result<Self> {
+        let topology = setup.topology;
         let places = Places::find(topology.nodes().len())?;
-        make_pki(&folder, topology, &places)?;
+        setup.make_pki(&places)?;
         let mut nodes = Vec::new();
         for node in topology.node_ids() {
             let name = topology.node_name(node);
-            write_config(&folder, args, topology, &places, node)?;
-            let config = folder.join(format!("{name}.toml")).display().to_string();
-            let log = folder.join(format!("{name}.log"));
+            setup.write_config(&places, node)?;
+            let config = setup
+                .folder
+                .join(format!("{name}.toml"))
+                .display()
+                .to_string();
+            let log = setup.folder.join(format!("{name}.log"));
             let child = Child::start_here(name, &["network", "node", "--config", &config], &log)?;
             nodes.push(Process {
                 name: name.to_owned(),
@@ -70,8 +86,7 @@ impl Nodes {
         let mut nodes = Self {
             nodes,
             places,
-            folder,
-            _own: own,
+            folder: setup.folder,
         };
         nodes.wait_for_all()?;
         Ok(nodes)
@@ -114,11 +129,19 @@ impl Nodes {
 
     /// Returns the present reports; `None` for a node that was killed or does not answer.
     pub(super) fn reports(&self) -> Vec<Option<NodeReport>> {
-        let report = |node: &Process| match node.killed {
+        self.nodes.iter().map(|node| self.report_of(node)).collect()
+    }
+
+    /// Returns the present report of one node.
+    pub(super) fn report(&self, node: NodeId) -> Option<NodeReport> {
+        self.report_of(self.nodes.get(node.index())?)
+    }
+
+    fn report_of(&self, node: &Process) -> Option<NodeReport> {
+        match node.killed {
             true => None,
             false => query(&self.socket(&node.name)).ok(),
-        };
-        self.nodes.iter().map(report).collect()
+        }
     }
 
     /// Kills a node, like a crash.
@@ -205,83 +228,63 @@ impl Nodes {
     }
 }
 
-/// Returns the folder to use, which is empty, and its guard if it is temporary.
-fn folder(args: &Args) -> io::Result<(PathBuf, Option<TempDir>)> {
-    let Some(folder) = &args.folder else {
-        // Private keys belong into memory, where that is possible.
-        let memory = Path::new("/dev/shm");
-        let place = match memory.is_dir() {
-            true => memory.to_path_buf(),
-            false => std::env::temp_dir(),
+impl Setup<'_> {
+    fn make_pki(&self, places: &Places) -> io::Result<()> {
+        let name = |node: NodeId| {
+            let own = self.kmes.get(&node).map(SocketAddr::ip);
+            let addresses = [Some(places.ip(node.index())), own];
+            KmeName {
+                id: self.topology.node_name(node).to_owned(),
+                hosts: addresses
+                    .into_iter()
+                    .flatten()
+                    .map(|ip| ip.to_string())
+                    .collect(),
+            }
         };
-        let own = tempfile::Builder::new()
-            .prefix("qmacsec-network-")
-            .tempdir_in(place)?;
-        return Ok((own.path().to_path_buf(), Some(own)));
-    };
-    fs::create_dir_all(folder)?;
-    if fs::read_dir(folder)?.next().is_some() {
-        let text = format!(
-            "{} is not empty; fix: name another folder",
-            folder.display()
+        let saes = sites(self.topology).map(|site| sae_of(self.topology.node_name(site)));
+        let pki = LabPki {
+            kmes: self.topology.node_ids().map(name).collect(),
+            saes: saes.collect(),
+            ..LabPki::default()
+        };
+        make_lab_pki(&self.folder.join("pki"), &pki).map_err(io::Error::other)?;
+        Ok(())
+    }
+
+    fn write_config(&self, places: &Places, node: NodeId) -> io::Result<()> {
+        let name = self.topology.node_name(node);
+        let mut neighbours = BTreeMap::new();
+        for link in self.topology.links() {
+            let neighbour = match link.ends {
+                (a, b) if a == node => b,
+                (a, b) if b == node => a,
+                _ => continue,
+            };
+            let address = places.neighbours(neighbour.index());
+            neighbours.insert(self.topology.node_name(neighbour), address);
+        }
+        let named = match Path::new(self.named).canonicalize() {
+            Ok(file) if Topology::built_in(self.named).is_none() => file.display().to_string(),
+            _ => self.named.to_owned(),
+        };
+        let kme = self.kmes.get(&node).copied();
+        let mut text = format!(
+            "name = {name:?}\ntopology = {named:?}\ninterval = \"{}\"\nlisten = \"{}\"\n\
+             kme_listen = \"{}\"\nca = \"pki/ca.pem\"\ncert = \"pki/{name}.pem\"\n\
+             key = \"pki/{name}.key\"\nblocks_at_start = {}\nstatus_socket = \"{name}.sock\"\n",
+            Span(self.topology.demand().interval),
+            places.neighbours(node.index()),
+            kme.unwrap_or_else(|| places.kme(node.index())),
+            self.blocks,
         );
-        return Err(io::Error::other(text));
+        if self.ledgers {
+            text += &format!("ledger = \"{name}{SUFFIX}\"\n");
+        }
+        text += "\n[neighbours]\n";
+        for (name, address) in neighbours {
+            text += &format!("{name} = \"{address}\"\n");
+        }
+        fs::write(self.folder.join(format!("{name}.toml")), text)
     }
-    Ok((folder.canonicalize()?, None))
-}
-
-fn make_pki(folder: &Path, topology: &Topology, places: &Places) -> io::Result<()> {
-    let name = |(at, node): (usize, &network::topology::Node)| KmeName {
-        id: node.name.clone(),
-        hosts: vec![places.ip(at).to_string()],
-    };
-    let saes = sites(topology).map(|site| sae_of(topology.node_name(site)));
-    let pki = LabPki {
-        kmes: topology.nodes().iter().enumerate().map(name).collect(),
-        saes: saes.collect(),
-        ..LabPki::default()
-    };
-    make_lab_pki(&folder.join("pki"), &pki).map_err(io::Error::other)?;
-    Ok(())
-}
-
-fn write_config(
-    folder: &Path,
-    args: &Args,
-    topology: &Topology,
-    places: &Places,
-    node: NodeId,
-) -> io::Result<()> {
-    let name = topology.node_name(node);
-    let mut neighbours = BTreeMap::new();
-    for link in topology.links() {
-        let neighbour = match link.ends {
-            (a, b) if a == node => b,
-            (a, b) if b == node => a,
-            _ => continue,
-        };
-        let address = places.neighbours(neighbour.index());
-        neighbours.insert(topology.node_name(neighbour), address);
-    }
-    let named = match Path::new(&args.topology).canonicalize() {
-        Ok(file) if Topology::built_in(&args.topology).is_none() => file.display().to_string(),
-        _ => args.topology.clone(),
-    };
-    let mut text = format!(
-        "name = {name:?}\ntopology = {named:?}\ninterval = \"{}\"\nlisten = \"{}\"\n\
-         kme_listen = \"{}\"\nca = \"pki/ca.pem\"\ncert = \"pki/{name}.pem\"\n\
-         key = \"pki/{name}.key\"\nblocks_at_start = {}\nstatus_socket = \"{name}.sock\"\n",
-        Span(topology.demand().interval),
-        places.neighbours(node.index()),
-        places.kme(node.index()),
-        args.blocks,
-    );
-    if args.folder.is_some() {
-        text += &format!("ledger = \"{name}{SUFFIX}\"\n");
-    }
-    text += "\n[neighbours]\n";
-    for (name, address) in neighbours {
-        text += &format!("{name} = \"{address}\"\n");
-    }
-    fs::write(folder.join(format!("{name}.toml")), text)
 }

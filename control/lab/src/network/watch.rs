@@ -1,19 +1,22 @@
 //! The run itself: start, live table, faults on order, end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use network::topology::{Paths, Topology};
 use network::{LinkId, NodeId};
 use nix::sys::resource::{UsageWho, getrusage};
 use node::link_name;
 use qmacsec::output::note;
+use tempfile::TempDir;
 
 use super::args::{Args, Fault, What};
 use super::books;
 use super::demand::Demand;
-use super::nodes::Nodes;
+use super::nodes::{Nodes, Setup};
 use super::table::{Table, View};
 use super::verdict::{Evidence, Verdict};
 use crate::stop::Stop;
@@ -33,6 +36,8 @@ pub(super) struct Watch<'a> {
     faults: Vec<Fault>,
     stop: Stop,
     nodes: Nodes,
+    /// Removes the folder of the nodes at the end, if it is temporary.
+    _folder: Option<TempDir>,
     demand: Demand,
     started: Instant,
     /// Processor time of this process before the demand.
@@ -54,7 +59,16 @@ impl<'a> Watch<'a> {
     ) -> Result<Self, String> {
         let number = topology.nodes().len();
         note!("starting the network {}:", topology.name());
-        let mut nodes = Nodes::start(args, &topology).map_err(while_doing("starting the nodes"))?;
+        let (folder, temporary) = folder(args).map_err(while_doing("the folder"))?;
+        let setup = Setup {
+            topology: &topology,
+            named: &args.topology,
+            blocks: args.blocks,
+            ledgers: args.folder.is_some(),
+            folder,
+            kmes: BTreeMap::new(),
+        };
+        let mut nodes = Nodes::start(setup).map_err(while_doing("starting the nodes"))?;
         // After the processes: it starts a thread.
         stop.watch(args.json)
             .map_err(while_doing("watching for signals"))?;
@@ -73,6 +87,7 @@ impl<'a> Watch<'a> {
             faults,
             stop,
             nodes,
+            _folder: temporary,
             demand,
             started: Instant::now(),
             own_cpu,
@@ -218,6 +233,31 @@ impl<'a> Watch<'a> {
             faults: self.told,
         }))
     }
+}
+
+/// Returns the folder to use, which is empty, and its guard if it is temporary.
+fn folder(args: &Args) -> io::Result<(PathBuf, Option<TempDir>)> {
+    let Some(folder) = &args.folder else {
+        // Private keys belong into memory, where that is possible.
+        let memory = Path::new("/dev/shm");
+        let place = match memory.is_dir() {
+            true => memory.to_path_buf(),
+            false => std::env::temp_dir(),
+        };
+        let own = tempfile::Builder::new()
+            .prefix("qmacsec-network-")
+            .tempdir_in(place)?;
+        return Ok((own.path().to_path_buf(), Some(own)));
+    };
+    fs::create_dir_all(folder)?;
+    if fs::read_dir(folder)?.next().is_some() {
+        let text = format!(
+            "{} is not empty; fix: name another folder",
+            folder.display()
+        );
+        return Err(io::Error::other(text));
+    }
+    Ok((folder.canonicalize()?, None))
 }
 
 /// Waits until every ordered pair has keys in stock.

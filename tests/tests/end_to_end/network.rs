@@ -1,0 +1,275 @@
+//! `qmacsec network`: nodes as processes on the loopback, relayed keys for all pairs, faults, and a
+//! verdict.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use kme::pki::{KmeName, LabPki, make_lab_pki};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tests::daemon::Daemon;
+use tests::lab_run::{Ended, Lab, gone_within};
+use tests::patience::wait_until;
+use tests::program::run;
+
+use super::PROGRAM;
+
+/// Time limit for start, run and end, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(90);
+
+fn network(args: &[&str]) -> Lab {
+    let mut command = Command::new(PROGRAM);
+    command.args(["network", "run", "--json"]).args(args);
+    Lab::start_command(command)
+}
+
+/// Checks the verdict of a run in which every reachable pair got its keys.
+fn assert_pass(ended: &Ended) -> Value {
+    let verdict = ended.verdict();
+    assert_eq!(ended.code, Some(0), "{verdict}\n{}", ended.stderr);
+    assert_eq!(verdict["verdict"], "PASS", "{verdict}");
+    assert_eq!(verdict["reasons"], Value::Array(Vec::new()));
+    assert_eq!(verdict["books_closed"], true);
+    assert_eq!(verdict["delivered_twice"], 0);
+    assert_eq!(verdict["delivered_to_others"], 0);
+    for link in verdict["links"].as_array().unwrap() {
+        let bits = |name: &str| {
+            link[name]
+                .as_u64()
+                .unwrap_or_else(|| panic!("{name}: {link}"))
+        };
+        let parts = [
+            "relayed",
+            "authentication",
+            "voided",
+            "left",
+            "lost_in_crash",
+        ];
+        assert_eq!(
+            bits("bits_in"),
+            parts.map(bits).iter().sum::<u64>(),
+            "{link}"
+        );
+    }
+    verdict
+}
+
+fn pair<'v>(verdict: &'v Value, a: &str, b: &str) -> &'v Value {
+    let mut pairs = verdict["pairs"].as_array().unwrap().iter();
+    let pair = pairs.find(|pair| pair["a"] == a && pair["b"] == b);
+    pair.unwrap_or_else(|| panic!("no pair {a}-{b}: {verdict}"))
+}
+
+#[test]
+fn two_sites_out_of_reach_get_the_same_keys_over_a_relay() {
+    let args = [
+        "--topology",
+        "line-3",
+        "--interval",
+        "250ms",
+        "--duration",
+        "4s",
+    ];
+    let verdict = assert_pass(&network(&args).wait(LIMIT));
+    let names: BTreeSet<_> = verdict
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let expected = [
+        "verdict",
+        "reasons",
+        "pairs",
+        "links",
+        "books_closed",
+        "delivered_twice",
+        "delivered_to_others",
+    ];
+    assert_eq!(names, BTreeSet::from(expected));
+    let pair = pair(&verdict, "left", "right");
+    assert_eq!(
+        (&pair["hops"], &pair["missed"]),
+        (&2.into(), &0.into()),
+        "{pair}"
+    );
+    // 4 s with a key every 250 ms in each direction; a busy machine starts the last ones late.
+    assert!(pair["delivered"].as_u64().unwrap() >= 20, "{pair}");
+    assert_eq!(pair["demanded"], pair["delivered"]);
+    let path = serde_json::json!(["left", "middle", "right"]);
+    assert!(pair["paths"].as_array().unwrap().contains(&path), "{pair}");
+    for link in verdict["links"].as_array().unwrap() {
+        assert!(link["relayed"].as_u64().unwrap() >= 20 * 256, "{link}");
+    }
+}
+
+#[test]
+fn keys_flow_around_a_killed_node_and_a_cut_link() {
+    let args = [
+        "--topology",
+        "ring-4",
+        "--interval",
+        "300ms",
+        "--duration",
+        "9s",
+    ];
+    let faults = ["--kill", "east@2s", "--cut", "north-west@6s"];
+    let ended = network(&[&args[..], &faults[..]].concat()).wait(LIMIT);
+    let verdict = assert_pass(&ended);
+    for said in [
+        "node east is killed; unreachable from now on: north-east, east-south, east-west",
+        "link west-north is cut; unreachable from now on: north-south, north-west",
+    ] {
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    }
+    // The pair that no fault has parted had keys to the end.
+    let kept = pair(&verdict, "south", "west");
+    assert!(kept["delivered"].as_u64().unwrap() >= 40, "{kept}");
+    // In the 4 s between the faults, keys of another pair went the long way.
+    let moved = pair(&verdict, "north", "south");
+    let paths = moved["paths"].as_array().unwrap();
+    let around = ["north", "west", "south"].map(Value::from).to_vec();
+    let back = around.iter().rev().cloned().collect();
+    let around = [Value::Array(around), Value::Array(back)];
+    assert!(paths.iter().any(|path| around.contains(path)), "{moved}");
+}
+
+#[test]
+fn all_nodes_end_with_a_killed_run_and_an_interrupted_run_says_so() {
+    let args = ["--topology", "line-3", "--duration", "60s"];
+    let [mut killed, mut interrupted] = [network(&args), network(&args)];
+    for run in [&mut killed, &mut interrupted] {
+        run.wait_for("pairs have keys in both directions");
+    }
+    let nodes = killed.children();
+    assert_eq!(nodes.len(), 3);
+    killed.signal(Signal::SIGKILL);
+    gone_within(&nodes, Duration::from_secs(5));
+    interrupted.signal(Signal::SIGINT);
+    let ended = interrupted.wait(LIMIT);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let reason = ended.verdict()["reasons"][0].as_str().unwrap().to_owned();
+    assert!(reason.starts_with("stopped early:"), "{reason}");
+}
+
+/// Writes certificates and the configs of `left` and `middle` of line-3. Returns their configs.
+fn two_nodes(folder: &Path, intervals: [&str; 2]) -> [String; 2] {
+    let names = ["left", "middle"].map(|id| KmeName {
+        id: id.to_owned(),
+        hosts: Vec::new(),
+    });
+    let pki = LabPki {
+        kmes: names.into(),
+        saes: vec!["sae-left".to_owned()],
+        ..LabPki::default()
+    };
+    make_lab_pki(&folder.join("pki"), &pki).unwrap();
+    // Free until a moment ago.
+    let port = || {
+        TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+    };
+    let middle = port();
+    let config = |name: &str, listen, interval: &str, neighbours: &str| {
+        let text = format!(
+            "name = \"{name}\"\ntopology = \"line-3\"\ninterval = \"{interval}\"\n\
+             listen = \"{listen}\"\nkme_listen = \"127.0.0.1:0\"\nca = \"pki/ca.pem\"\n\
+             cert = \"pki/{name}.pem\"\nkey = \"pki/{name}.key\"\n\
+             status_socket = \"{name}.sock\"\n{neighbours}"
+        );
+        let file = folder.join(format!("{name}.toml"));
+        fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let neighbours = format!("[neighbours]\nmiddle = \"{middle}\"\n");
+    [
+        config("left", port(), intervals[0], &neighbours),
+        config(
+            "middle",
+            middle,
+            intervals[1],
+            "[neighbours]\nright = \"127.0.0.1:1\"\n",
+        ),
+    ]
+}
+
+#[test]
+fn a_node_with_another_topology_is_refused_by_its_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let [left, middle] = two_nodes(folder.path(), ["3s", "2s"]);
+    let start = |name: &str, config: &str| {
+        let log = folder.path().join(format!("{name}.log"));
+        Daemon::start(PROGRAM, &["network", "node", "--config", config], &log)
+    };
+    let nodes = [start("left", &left), start("middle", &middle)];
+    for (node, neighbour) in nodes.iter().zip(["middle", "left"]) {
+        let said = format!("{neighbour} has another topology (hash ");
+        wait_until(&said, LIMIT, || node.log().contains(&said));
+        let log = node.log();
+        let line = log.lines().find(|line| line.contains(&said)).unwrap();
+        assert!(
+            line.ends_with("fix: give both nodes the same file"),
+            "{line}"
+        );
+    }
+    // The status shows that no link is up.
+    let socket = folder.path().join("left.sock").display().to_string();
+    let status = run(
+        PROGRAM,
+        ["network", "status", "--json", "--socket", &socket],
+    );
+    let reports: Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(reports[0]["links"][0]["state"], "down", "{reports}");
+}
+
+#[test]
+fn mistakes_of_a_node_are_one_clear_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let [left, _] = two_nodes(folder.path(), ["3s", "3s"]);
+    let text = fs::read_to_string(&left).unwrap();
+    for (from, to, error) in [
+        (
+            "\"left\"",
+            "\"moon\"",
+            "name: the topology line-3 has no node \"moon\"",
+        ),
+        (
+            "\nmiddle =",
+            "\nright =",
+            "neighbours: neighbour middle has no address",
+        ),
+        ("pki/left.pem", "pki/middle.pem", "no such DNS name"),
+        ("\"line-3\"", "\"line-9\"", "there is no file"),
+        (
+            "listen = \"127.0.0.1",
+            "listen = \"192.0.2.1",
+            "cannot listen",
+        ),
+    ] {
+        fs::write(&left, text.replacen(from, to, 1)).unwrap();
+        let ended = run(PROGRAM, ["network", "node", "--config", &left]);
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        assert!(ended.stderr.contains(error), "{error}: {}", ended.stderr);
+        assert!(ended.stderr.contains("fix: "), "{}", ended.stderr);
+    }
+    for (args, error) in [
+        (
+            ["--topology", "line-3", "--kill", "moon@1s"],
+            "there is no such node; fix: name one of",
+        ),
+        (
+            ["--topology", "line-9", "--kill", "left@1s"],
+            "no built-in topology of this name; fix:",
+        ),
+    ] {
+        let ended = run(PROGRAM, [&["network", "run"], &args[..]].concat());
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.stderr.contains(error), "{}", ended.stderr);
+    }
+}
