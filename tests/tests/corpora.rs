@@ -50,3 +50,8 @@ fn rekey_frame() {
 fn etsi014_json() {
     replay("etsi014_json", targets::etsi014_json, 8);
 }
+
+#[test]
+fn etsi020_json() {
+    replay("etsi020_json", targets::etsi020_json, 10);
+}

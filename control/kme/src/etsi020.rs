@@ -1,7 +1,7 @@
 //! The KME of an interworking node: ETSI GS QKD 020 V1.1.1 between two domains.
 //!
 //! ```text
-//! our network ─ Domain, InterworkingKme ─ desk (one thread: state machine, journal)
+//! our network ─ Domain, Reports ─ desk (one thread: state machine, journal)
 //!                                          ├─ server ─ routes ◀─ mutual TLS 1.3 ─ neighbour KME
 //!                                          └─ keyclient::Neighbour ─────────────▶ neighbour KME
 //! ```
@@ -18,6 +18,7 @@ mod server;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use keyclient::{Neighbour, NeighbourConfig};
@@ -64,21 +65,50 @@ pub struct InterworkingConfig {
     pub settings: fn(CallbackUrl) -> Settings,
 }
 
-/// Our network, as the interworking KME uses it. No call may block. The results come later, by the
-/// methods of [`InterworkingKme`].
+/// Our network, as the interworking KME uses it. No call may block. The results come later, by
+/// [`Reports`].
 pub trait Domain: Send + Sync + 'static {
+    /// Takes the way for results, before any other call.
+    fn attach(&self, reports: Reports);
+
     /// Where an SAE is.
     fn route(&self, sae: &SaeId) -> Route;
 
-    /// Carries a key to its target; then [`InterworkingKme::on_relayed`] or
-    /// [`InterworkingKme::on_relay_failed`].
+    /// Carries a key to its target; then [`Reports::on_relayed`] or
+    /// [`Reports::on_relay_failed`].
     fn relay(&self, relay: Relay);
 
     /// Allows the initiator's KME to deliver a key. May come twice for a key.
     fn release(&self, key_id: KeyUuid, extension: Option<Extension>);
 
-    /// Makes sure that no SAE has or gets a key; then [`InterworkingKme::on_withdrawn`].
+    /// Makes sure that no SAE has or gets a key; then [`Reports::on_withdrawn`].
     fn withdraw(&self, side: Side, key_id: KeyUuid);
+}
+
+/// What our network reports to its interworking KME. A KME that has ended takes no report.
+#[derive(Clone)]
+pub struct Reports(Orders);
+
+impl Reports {
+    /// Our network has carried a key to its target.
+    pub fn on_relayed(&self, key_id: KeyUuid, extension: Option<Extension>) {
+        self.0.give(Order::Relayed(key_id, extension));
+    }
+
+    /// Our network cannot carry a key to its target, and has dropped it.
+    pub fn on_relay_failed(&self, key_id: KeyUuid, why: &str) {
+        self.0.give(Order::RelayFailed(key_id, why.to_owned()));
+    }
+
+    /// Our network has answered [`Domain::withdraw`].
+    pub fn on_withdrawn(&self, key_id: KeyUuid, withdrawal: Withdrawal) {
+        self.0.give(Order::Withdrawn(key_id, withdrawal));
+    }
+
+    /// Our network wants a key voided that it has handed over.
+    pub fn void(&self, key_id: KeyUuid) {
+        self.0.give(Order::Void(key_id));
+    }
 }
 
 /// The reason why an interworking KME does not start.
@@ -140,6 +170,7 @@ pub enum InterworkingError {
 pub struct InterworkingKme {
     address: SocketAddr,
     orders: Orders,
+    desk: Option<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -204,7 +235,7 @@ impl InterworkingKme {
             neighbour,
             Arc::clone(&domain),
         );
-        let orders = desk.start().map_err(InterworkingError::Thread)?;
+        let (orders, desk) = desk.start().map_err(InterworkingError::Thread)?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let server = server::Server::new(config, listener, tls, orders.clone());
@@ -212,6 +243,7 @@ impl InterworkingKme {
         Ok(Self {
             address,
             orders,
+            desk: Some(desk),
             stop,
             tasks,
         })
@@ -234,26 +266,6 @@ impl InterworkingKme {
         answer.unwrap_or(Err(NotTaken::Full))
     }
 
-    /// Our network wants a key voided that it has handed over.
-    pub fn void(&self, key_id: KeyUuid) {
-        self.orders.give(Order::Void(key_id));
-    }
-
-    /// Our network has carried a key to its target.
-    pub fn on_relayed(&self, key_id: KeyUuid, extension: Option<Extension>) {
-        self.orders.give(Order::Relayed(key_id, extension));
-    }
-
-    /// Our network cannot carry a key to its target, and has dropped it.
-    pub fn on_relay_failed(&self, key_id: KeyUuid, why: &str) {
-        self.orders.give(Order::RelayFailed(key_id, why.to_owned()));
-    }
-
-    /// Our network has answered [`Domain::withdraw`].
-    pub fn on_withdrawn(&self, key_id: KeyUuid, withdrawal: Withdrawal) {
-        self.orders.give(Order::Withdrawn(key_id, withdrawal));
-    }
-
     /// Returns the books, or `None` if the KME has stopped because its journal cannot be written.
     pub async fn books(&self) -> Option<Books> {
         self.orders.ask(Order::Books).await
@@ -263,13 +275,20 @@ impl InterworkingKme {
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
-        self.orders.stop();
     }
 }
 
 impl Drop for InterworkingKme {
+    /// Waits for the desk, which ends after the step that it is in: then the journal is free for a
+    /// KME that is started next.
     fn drop(&mut self) {
         self.orders.stop();
+        let own = std::thread::current().id();
+        if let Some(desk) = self.desk.take().filter(|desk| desk.thread().id() != own)
+            && desk.join().is_err()
+        {
+            tracing::error!("the thread of the interworking KME has panicked");
+        }
     }
 }
 

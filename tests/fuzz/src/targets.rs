@@ -184,3 +184,40 @@ pub(crate) fn etsi014_json(data: &[u8]) {
     again!(KeyContainer);
     again!(ErrorBody);
 }
+
+/// Any octets parse as an ETSI 020 message or are refused. A parsed message is written as one that
+/// reads the same.
+pub(crate) fn etsi020_json(data: &[u8]) {
+    use kme_api::etsi020::{ExtKeys, Problem, Versions, Void, acks_from_json, acks_to_json};
+    if let Ok(keys) = ExtKeys::from_json(data) {
+        let text = keys.to_json().expect("what was read can be written");
+        let again = ExtKeys::from_json(&text);
+        let again = again.unwrap_or_else(|error| panic!("cannot be read again: {error}"));
+        assert_eq!(again.parties, keys.parties);
+        assert_eq!(again.optional, keys.optional);
+        assert_eq!(again.mandatory, keys.mandatory);
+        assert_eq!(again.callback, keys.callback);
+        assert_eq!(again.keys.len(), keys.keys.len());
+        for (again, key) in again.keys.iter().zip(&keys.keys) {
+            assert_eq!(again.key_id, key.key_id);
+            assert_eq!(again.extension, key.extension);
+            assert!(again.value.same_as(&key.value), "other bits");
+        }
+    }
+    if let Ok(acks) = acks_from_json(data) {
+        let text = acks_to_json(&acks).expect("what was read can be written");
+        assert_eq!(acks_from_json(&text), Ok(acks));
+    }
+    if let Ok(void) = Void::from_json(data) {
+        let text = void.to_json().expect("what was read can be written");
+        assert_eq!(Void::from_json(&text), Ok(void));
+    }
+    if let Ok(problem) = serde_json::from_slice::<Problem>(data) {
+        let text = serde_json::to_vec(&problem).expect("what was read can be written");
+        assert!(serde_json::from_slice::<Problem>(&text).is_ok(), "cannot be read again");
+    }
+    if let Ok(versions) = serde_json::from_slice::<Versions>(data) {
+        let text = serde_json::to_vec(&versions).expect("what was read can be written");
+        assert_eq!(serde_json::from_slice(&text).ok(), Some(versions));
+    }
+}

@@ -192,6 +192,9 @@ impl CallbackUrl {
             return Err(wrong("does not start with https://"));
         }
         let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
+        if url.as_str().len() > URL_MAX {
+            return Err(wrong("is longer than 1024 characters in its ASCII form"));
+        }
         let user = !url.username().is_empty() || url.password().is_some();
         if user || url.fragment().is_some() {
             return Err(wrong("has a user or a fragment"));

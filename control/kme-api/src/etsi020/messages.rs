@@ -107,6 +107,8 @@ struct RawKey {
 
 /// Octets of JSON around one key without its extension.
 const OCTETS_AROUND_KEY: usize = 128;
+/// Most octets that JSON writes for one octet of a text.
+const ESCAPED_MAX: usize = 6;
 /// Octets of JSON around the keys without extensions.
 const OCTETS_AROUND_KEYS: usize = 2048;
 
@@ -150,7 +152,7 @@ impl ExtKeys {
         let extension = |extension: &Option<Extension>| {
             let members = extension.iter().flat_map(Extension::members);
             members
-                .map(|(name, value)| name.len() + value.len() + 4)
+                .map(|(name, value)| ESCAPED_MAX * name.len() + value.len() + 4)
                 .sum::<usize>()
         };
         let key = |key: &ExtKey| {

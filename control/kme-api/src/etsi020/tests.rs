@@ -1,8 +1,9 @@
 use super::{
-    AckContainer, AckMessage, AckStatus, AckedKey, CallbackUrl, ExtKeys, Extension, KEYS_MAX,
-    KeyUuid, PASSPORT, Parties, Problem, Reason, SaeId, Unreadable, Versions, Void, VoidKeys,
-    acks_from_json, acks_to_json,
+    AckContainer, AckMessage, AckStatus, AckedKey, CallbackUrl, ExtKey, ExtKeys, Extension,
+    KEYS_MAX, KeyUuid, PASSPORT, Parties, Problem, Reason, SaeId, Unreadable, Versions, Void,
+    VoidKeys, acks_from_json, acks_to_json,
 };
+use crate::KeyBytes;
 use serde_json::{Value, from_slice, from_str, json, to_value};
 
 const KEY: &str = "550e8400-e29b-41d4-a716-446655440000";
@@ -153,6 +154,42 @@ fn what_the_standard_leaves_open_is_taken() {
         ),
     ] {
         assert!(ExtKeys::from_json(&with(member, value)).is_ok(), "{member}");
+    }
+}
+
+proptest::proptest! {
+    /// The text of keys is written into a buffer that never grows, since a grown one leaves copies
+    /// behind: `to_json` asserts it.
+    #[test]
+    fn requests_of_any_size_are_written_at_once_and_read_again(
+        sizes in proptest::collection::vec(1_usize..=512, 1..20),
+        names in proptest::collection::btree_set("E[0-9]{1,6}_\\PC{1,9}|E1_[\\x00-\\x20\"]{1,9}", 0..6),
+        text in "\\PC{0,99}",
+        targets in proptest::collection::btree_set("[a-z%2F:/?#@!$&'()*+,;=]{1,64}", 1..5),
+    ) {
+        let targets: Vec<_> = targets.iter().filter_map(|id| SaeId::parse(id).ok()).collect();
+        proptest::prop_assume!(!targets.is_empty());
+        let extension = names.iter().fold(None, |extension: Option<Extension>, name| {
+            Extension::with(extension.as_ref(), name, &text).ok()
+        });
+        let key = |(n, size): (usize, &usize)| ExtKey {
+            key_id: KeyUuid::from_bytes([n as u8; 16]),
+            value: KeyBytes::from_zeroizing(vec![7; *size].into()).ok().unwrap().into(),
+            extension: extension.clone(),
+        };
+        let keys = ExtKeys {
+            keys: sizes.iter().enumerate().map(key).collect(),
+            parties: Parties::new(sae("initiator"), targets).unwrap(),
+            callback: CallbackUrl::parse("https://kme1/ack").ok(),
+            mandatory: extension.clone(),
+            optional: extension.clone(),
+        };
+        let written = keys.to_json().unwrap();
+        let read = ExtKeys::from_json(&written).ok().unwrap();
+        proptest::prop_assert_eq!(&read.optional, &extension);
+        proptest::prop_assert_eq!(&read.parties, &keys.parties);
+        let read_sizes: Vec<_> = read.keys.iter().map(|key| key.value.bits() / 8).collect();
+        proptest::prop_assert_eq!(read_sizes, sizes);
     }
 }
 

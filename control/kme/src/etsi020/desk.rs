@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use keyclient::{Neighbour, Told};
@@ -19,8 +20,8 @@ use network::interworking::{
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::Domain;
 use super::journal::{Journal, JournalError};
+use super::{Domain, Reports};
 use crate::limits::LOG_MINUTE;
 use crate::quiet::{Kind, Quiet};
 
@@ -129,7 +130,7 @@ impl Desk {
     }
 
     /// Starts the thread. Requests run on the current tokio runtime.
-    pub(super) fn start(self) -> std::io::Result<Orders> {
+    pub(super) fn start(self) -> std::io::Result<(Orders, JoinHandle<()>)> {
         let (queue, received) = mpsc::channel();
         let stopped = Arc::<AtomicBool>::default();
         let orders = Orders {
@@ -138,10 +139,11 @@ impl Desk {
         };
         let runtime = Handle::current();
         let own = orders.clone();
-        std::thread::Builder::new()
+        self.domain.attach(Reports(orders.clone()));
+        let thread = std::thread::Builder::new()
             .name("interworking".to_owned())
             .spawn(move || self.run(&received, &own, &runtime))?;
-        Ok(orders)
+        Ok((orders, thread))
     }
 
     fn run(mut self, received: &Receiver<Order>, orders: &Orders, runtime: &Handle) {
@@ -342,3 +344,6 @@ impl Sending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,14 +5,16 @@
 //! start, and when it has grown, the file is written anew with the last state of each key.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use keyclient::file::{self, FileError};
 use kme_api::etsi020::{CallbackUrl, KeyUuid, Parties, SaeId};
 use network::interworking::{Record, Side, State, Verdict};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::limits::{JOURNAL_OCTETS_MAX, JOURNAL_SPARE_LINES};
 
@@ -27,12 +29,17 @@ pub enum JournalError {
         /// The error of the system.
         source: io::Error,
     },
-    /// The file is too long to be read.
-    #[error(
-        "journal {0} has more than {JOURNAL_OCTETS_MAX} octets; move it away: keys that were under \
-         way then end in the neighbour domain only"
-    )]
-    TooLong(PathBuf),
+    /// The file cannot be read.
+    #[error("journal {path} {problem}; {}", problem.fix(path))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The problem.
+        problem: FileError,
+    },
+    /// Another KME uses the file.
+    #[error("journal {0} is in use by another KME; stop that one, or name another file")]
+    InUse(PathBuf),
     /// A line before the last one is not of a journal.
     #[error(
         "journal {path}, line {line} is not a record; name another file, or restore this one: \
@@ -50,6 +57,8 @@ pub enum JournalError {
 pub(super) struct Journal {
     path: PathBuf,
     file: File,
+    /// A file beside it, locked as long as this journal is open.
+    _lock: File,
     lines: usize,
 }
 
@@ -164,17 +173,16 @@ impl Line {
 impl Journal {
     /// Opens a journal, or creates it. Returns the last record of each key.
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
-        let failed = |source| JournalError::Io {
-            path: path.into(),
-            source,
-        };
-        let octets = match fs::metadata(path) {
-            Ok(about) if about.len() > JOURNAL_OCTETS_MAX as u64 => {
-                return Err(JournalError::TooLong(path.into()));
+        let lock = lock(path)?;
+        let octets = match file::read(path, JOURNAL_OCTETS_MAX) {
+            Ok(octets) => octets,
+            Err(FileError::Absent) => Zeroizing::default(),
+            Err(problem) => {
+                return Err(JournalError::File {
+                    path: path.into(),
+                    problem,
+                });
             }
-            Ok(_) => fs::read(path).map_err(failed)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(failed(error)),
         };
         let mut last = HashMap::new();
         // What follows the last line end was cut off by a crash.
@@ -192,45 +200,20 @@ impl Journal {
             last.insert(record.key_id, record);
         }
         let records: Vec<Record> = last.into_values().collect();
-        Ok((Self::create(path, records.iter())?, records))
-    }
-
-    /// Writes a new file with these records in place of an old one, which stays until the new one
-    /// is complete.
-    fn create<'a>(
-        path: &Path,
-        records: impl Iterator<Item = &'a Record>,
-    ) -> Result<Self, JournalError> {
-        let create = || {
-            let mut new = path.as_os_str().to_owned();
-            new.push(".new");
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600);
-            let mut file = options.open(&new)?;
-            let (text, lines) = lines(records)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&new, path)?;
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-            Ok(Self {
-                path: path.into(),
-                file,
-                lines,
-            })
-        };
-        create().map_err(|source| JournalError::Io {
+        let (file, lines) = create(path, &records)?;
+        let journal = Self {
             path: path.into(),
-            source,
-        })
+            file,
+            _lock: lock,
+            lines,
+        };
+        Ok((journal, records))
     }
 
     /// Appends records. When this returns, they survive a crash.
     pub(super) fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
         let mut append = || {
-            let (text, lines) = lines(records.iter())?;
+            let (text, lines) = lines(records)?;
             self.file.write_all(&text)?;
             self.file.sync_data()?;
             self.lines += lines;
@@ -253,12 +236,60 @@ impl Journal {
         records: impl Iterator<Item = Record>,
     ) -> Result<(), JournalError> {
         let records: Vec<_> = records.collect();
-        *self = Self::create(&self.path, records.iter())?;
+        (self.file, self.lines) = create(&self.path, &records)?;
         Ok(())
     }
 }
 
-fn lines<'a>(records: impl Iterator<Item = &'a Record>) -> io::Result<(Vec<u8>, usize)> {
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)
+}
+
+/// Keeps other KMEs off the journal.
+fn lock(path: &Path) -> Result<File, JournalError> {
+    let failed = |source| JournalError::Io {
+        path: path.into(),
+        source,
+    };
+    let lock = open(&beside(path, ".lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse(path.into())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// Writes a new file with these records in place of an old one, which stays until the new one is
+/// complete. Returns the file, and the number of its lines.
+fn create(path: &Path, records: &[Record]) -> Result<(File, usize), JournalError> {
+    let create = || {
+        let new = beside(path, ".new");
+        let mut file = open(&new)?;
+        let (text, lines) = lines(records)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok((file, lines))
+    };
+    create().map_err(|source| JournalError::Io {
+        path: path.into(),
+        source,
+    })
+}
+
+fn lines(records: &[Record]) -> io::Result<(Vec<u8>, usize)> {
     let (mut text, mut lines) = (Vec::new(), 0);
     for record in records {
         serde_json::to_writer(&mut text, &Line::from(record))?;

@@ -258,7 +258,7 @@ impl Interworking {
         let group = debts.len() > 1;
         for mut debt in debts {
             let key_id = debt.key_id();
-            if matches!(outcome, Outcome::Done(_) | Outcome::Accepted) {
+            if matches!(outcome, Outcome::Done(_)) {
                 if let (Some(key_id), AckStatus::Relayed) = (key_id, debt.status) {
                     self.apply(now, key_id, Event::Heard, None);
                 }

@@ -67,6 +67,46 @@ fn the_last_record_of_each_key_survives_and_a_cut_line_does_not() {
     assert_eq!(lines, 10, "the file is written anew at the start");
 }
 
+impl Journal {
+    /// A journal whose disk is full.
+    pub(in crate::etsi020) fn on_full_disk(path: &std::path::Path) -> Self {
+        let (mut journal, _) = Self::open(path).unwrap();
+        journal.file = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        journal
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::on_full_disk(&dir.path().join("journal"));
+    let error = journal.append(&[record(0, State::Offering)]).err().unwrap();
+    assert!(matches!(error, JournalError::Io { .. }), "{error}");
+}
+
+#[test]
+fn a_folder_is_no_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    fs::create_dir(&path).unwrap();
+    let error = Journal::open(&path).err().unwrap();
+    assert!(matches!(error, JournalError::File { .. }), "{error}");
+}
+
+#[test]
+fn two_kmes_do_not_share_a_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    let (first, _) = Journal::open(&path).unwrap();
+    let error = Journal::open(&path).err().unwrap();
+    assert!(matches!(error, JournalError::InUse(_)), "{error}");
+    drop(first);
+    assert!(Journal::open(&path).is_ok());
+}
+
 #[test]
 fn a_broken_line_is_named() {
     let dir = tempfile::tempdir().unwrap();
@@ -74,6 +114,7 @@ fn a_broken_line_is_named() {
     let (mut journal, _) = Journal::open(&path).unwrap();
     journal.append(&[record(0, State::Offering)]).unwrap();
     let mut text = fs::read_to_string(&path).unwrap();
+    drop(journal);
     text.push_str("{\"key\":1}\n");
     fs::write(&path, &text).unwrap();
     let error = Journal::open(&path).err().unwrap();

@@ -221,7 +221,7 @@ async fn what_we_send_is_as_published() {
     // Not released before `relayed`; a void is repeated until its word comes.
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(lock(&lab.net.own)[&key_id(1)], Place::Kept);
-    lab.kme.void(key_id(1));
+    lab.net.reports().void(key_id(1));
     for _ in 0..2 {
         let heard = lab.neighbour.next().await;
         assert_eq!(heard.request, format!("POST {VOID}"));

@@ -28,7 +28,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
-use super::super::{Domain, InterworkingConfig, InterworkingKme};
+use super::super::{Domain, InterworkingConfig, InterworkingKme, Reports};
 use crate::pki::{KmeName, LabPki, make_lab_pki};
 use crate::tls::{Files, neighbour_config};
 
@@ -120,6 +120,7 @@ pub(super) struct Net {
     /// Keys from the neighbour, with their octets.
     pub(super) foreign: Mutex<HashMap<KeyUuid, (Place, Relay)>>,
     pub(super) kme: Mutex<Weak<InterworkingKme>>,
+    pub(super) reports: Mutex<Option<Reports>>,
     /// Tells the SAE at the other end that its peer has a key.
     pub(super) other: Mutex<Weak<Self>>,
 }
@@ -147,10 +148,8 @@ impl Net {
         kme
     }
 
-    fn with_kme(&self, call: impl FnOnce(&InterworkingKme)) {
-        if let Some(kme) = lock(&self.kme).upgrade() {
-            call(&kme);
-        }
+    pub(super) fn reports(&self) -> Reports {
+        lock(&self.reports).clone().expect("a KME was started")
     }
 
     /// The SAE at the target fetches a key whose name it has from the initiator.
@@ -168,6 +167,10 @@ impl Net {
 struct Here(Arc<Net>, tokio::runtime::Handle);
 
 impl Domain for Here {
+    fn attach(&self, reports: Reports) {
+        *lock(&self.0.reports) = Some(reports);
+    }
+
     fn route(&self, sae: &SaeId) -> Route {
         match sae.as_str() {
             own if self.0.saes.contains(&own) => Route::Ours,
@@ -188,7 +191,7 @@ impl Domain for Here {
             if let Some((place @ Place::Kept, _)) = lock(&net.foreign).get_mut(&key_id) {
                 *place = Place::Free;
             }
-            net.with_kme(|kme| kme.on_relayed(key_id, None));
+            net.reports().on_relayed(key_id, None);
         });
     }
 
@@ -230,7 +233,7 @@ impl Domain for Here {
                 None => Withdrawal::Done,
             },
         };
-        self.0.with_kme(|kme| kme.on_withdrawn(key_id, withdrawal));
+        self.0.reports().on_withdrawn(key_id, withdrawal);
     }
 }
 

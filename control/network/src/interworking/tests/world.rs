@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use zeroize::Zeroizing;
 
+use super::super::state::Event;
 use super::super::{
     Account, Action, Answer, CallId, Interworking, Message, Offer, Outcome, Record, Reply, Route,
     Settings, Side, State, Withdrawal,
@@ -166,19 +167,24 @@ pub(super) struct World {
     outages: Vec<(usize, Kind, core::ops::Range<Duration>)>,
     /// Faults may still happen.
     stormy: bool,
+    table: Table,
 }
+
+pub(super) type Table = fn(Side, State, Event) -> Option<State>;
 
 fn ms(ms: u32) -> Duration {
     Duration::from_millis(ms.into())
 }
 
 impl World {
-    pub(super) fn new(seed: u64, weather: Weather) -> Self {
+    pub(super) fn new(seed: u64, weather: Weather, table: Table) -> Self {
         let end = |end| {
             let mut settings = settings(end);
             settings.synchronous = weather.synchronous;
+            let mut machine = Interworking::new(settings);
+            machine.table = table;
             End {
-                machine: Interworking::new(settings),
+                machine,
                 life: 0,
                 disk: HashMap::new(),
                 own: BTreeMap::new(),
@@ -196,6 +202,7 @@ impl World {
             relays: HashMap::new(),
             outages: Vec::new(),
             stormy: true,
+            table,
         }
     }
 
@@ -359,11 +366,12 @@ impl World {
     fn crash(&mut self, end: usize) {
         let mut settings = settings(end);
         settings.synchronous = self.weather.synchronous;
-        let end_of_key = &mut self.ends[end];
-        end_of_key.life += 1;
-        end_of_key.waiting.clear();
-        let records: Vec<_> = end_of_key.disk.values().cloned().collect();
-        end_of_key.machine = Interworking::restore(settings, self.now, records);
+        let crashed = &mut self.ends[end];
+        crashed.life += 1;
+        crashed.waiting.clear();
+        let records: Vec<_> = crashed.disk.values().cloned().collect();
+        crashed.machine = Interworking::restore(settings, self.now, records);
+        crashed.machine.table = self.table;
         self.carry_out(end, None);
     }
 
@@ -564,6 +572,10 @@ impl World {
                     far == Some(&Place::Taken),
                     "{key}: {ours:?} {far:?}"
                 );
+                // What is not released is out of the reach of SAEs.
+                let kept = [Some(place), far].into_iter().flatten();
+                let reach = kept.filter(|place| matches!(place, Place::Free | Place::Taken));
+                assert!(released || reach.count() == 0, "{key}: {place:?} {far:?}");
                 // A crash before the first record takes the key with it; its network withdraws it.
                 assert!(ours.is_none_or(State::is_final), "{key}: {ours:?}");
                 assert!(theirs.is_none_or(State::is_final), "{key}: {theirs:?}");
