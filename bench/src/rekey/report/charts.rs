@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use plotters::prelude::RGBColor;
 
 use crate::harness::chart::{COLOURS, Chart, Line, Panel, XAxis};
 use crate::harness::choice;
@@ -84,7 +85,7 @@ fn name(row: &Row) -> String {
 }
 
 fn throughput(rows: &[Row]) -> Vec<Line> {
-    let line = |(row, colour): (&Row, &'static str)| {
+    let line = |(row, colour): (&Row, RGBColor)| {
         let half = window(row.interval).as_millis() as f64;
         let bins = row.on.windows.percent().into_iter().enumerate();
         Line {
@@ -100,7 +101,7 @@ fn throughput(rows: &[Row]) -> Vec<Line> {
 }
 
 fn tails(rows: &[Row]) -> Vec<Line> {
-    let lines = |(row, colour): (&Row, &'static str)| {
+    let lines = |(row, colour): (&Row, RGBColor)| {
         [
             (", inside", &row.on.inside.undisturbed, false),
             (", outside", &row.on.outside.undisturbed, true),
@@ -129,7 +130,7 @@ fn peers_and_ours(rows: &[Row], peers: &[&Peer]) -> Vec<Line> {
             false,
         )
     });
-    let line = |((name, account, dashed), colour): ((String, &Account, bool), &'static str)| {
+    let line = |((name, account, dashed), colour): ((String, &Account, bool), RGBColor)| {
         let mut all = account.outside.undisturbed.clone();
         all += &account.inside.undisturbed;
         Line {
