@@ -3,8 +3,8 @@ use rand_chacha::rand_core::SeedableRng;
 use serde_json::Value;
 
 use super::*;
-use crate::fixture::{keys, parse};
 use crate::harness::row::Op;
+use crate::tests::{keys, parse};
 use core_thread::OPS;
 use frame_set::FrameSet;
 

@@ -12,7 +12,7 @@ use super::measure::faults::{self, Scenario};
 use super::measure::trial;
 use super::rig::cabling::{self, Cables};
 use super::*;
-use crate::fixture::{keys, parse};
+use crate::tests::{keys, parse};
 
 /// Slow enough for a debug build on a busy machine.
 const GENTLE: &str =

@@ -1,6 +1,6 @@
 use super::*;
-use crate::fixture::parse;
 use crate::rekey::Options;
+use crate::tests::parse;
 
 fn plan(arguments: &str) -> Plan {
     Plan::new(&parse::<Options>(arguments).unwrap())

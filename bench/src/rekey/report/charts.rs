@@ -26,43 +26,44 @@ pub(crate) fn draw(machine: &Machine, rows: &[Row], peers: &[&Peer]) -> String {
     let of = rows.first().map_or(String::new(), |row| {
         format!("{} of the no-drop rate", row.cell)
     });
-    let chart = |what: &str, (x_label, x_axis): (&str, XAxis), y: &str, lines: Vec<Line>| {
-        let title = y.to_owned();
-        let lines = lines.into_iter();
-        let lines = lines.filter(|line| !line.points.is_empty()).collect();
-        let chart = Chart {
-            title: format!("{what}: {of}"),
-            subtitle: machine.cpu.clone(),
-            x_label: x_label.to_owned(),
-            x_axis,
-            panels: vec![Panel { title, lines }],
-        };
-        chart.draw()
-    };
     let around = ("milliseconds from the switch", XAxis::Linear);
     let quantiles = ("share of frames with at most this latency", XAxis::Nines);
+    let arrivals = "arrivals in each millisecond, per cent of an even flow";
+    let latency = "one-way latency, µs";
+    let windows = "Latency in the windows around switches, and outside";
     let mut charts = vec![
-        chart(
+        (
             "Throughput around a switch",
             around,
-            "arrivals in each millisecond, per cent of an even flow",
+            arrivals,
             throughput(rows),
         ),
-        chart(
-            "Latency in the windows around switches, and outside",
-            quantiles,
-            "one-way latency, µs",
-            tails(rows),
-        ),
+        (windows, quantiles, latency, tails(rows)),
     ];
     if !peers.is_empty() {
-        charts.push(chart(
+        let lines = peers_and_ours(rows, peers);
+        charts.push((
             "Latency beside peers, all frames",
             quantiles,
-            "one-way latency, µs",
-            peers_and_ours(rows, peers),
+            latency,
+            lines,
         ));
     }
+    let charts = charts
+        .into_iter()
+        .map(|(what, (x_label, x_axis), y, mut lines)| {
+            lines.retain(|line| !line.points.is_empty());
+            let title = y.to_owned();
+            let chart = Chart {
+                title: format!("{what}: {of}"),
+                subtitle: machine.cpu.clone(),
+                x_label: x_label.to_owned(),
+                x_axis,
+                panels: vec![Panel { title, lines }],
+            };
+            chart.draw()
+        });
+    let charts: Vec<String> = charts.collect();
     let nested = charts.iter().enumerate().map(|(n, chart)| {
         let place = format!("<svg y=\"{}\" height=\"{HEIGHT}\" ", n * HEIGHT);
         chart.replacen("<svg ", &place, 1)
