@@ -164,8 +164,8 @@ impl Row {
             let percent = 100.0 * quantile;
             stalls.then(|| {
                 format!(
-                    "stall: p{percent:.0} {at_switch:.0} us right after a switch, {elsewhere:.0} us \
-                     elsewhere"
+                    "stall: p{percent:.0} {at_switch:.0} us right after a switch, {elsewhere:.0} \
+                     us elsewhere"
                 )
             })
         })
