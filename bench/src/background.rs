@@ -1,4 +1,4 @@
-//! A thread that works until it is told to end.
+//! A thread that works until it is ended.
 
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};

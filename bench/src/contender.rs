@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use gcm::{BurstKey, Engine, ICV_LEN, Job, RawKey};
 
 use crate::harness::choice;
-use ipsec_mb::{IpsecMb, IpsecMbError};
+use ipsec_mb::IpsecMb;
 
 mod crates;
 mod ipsec_mb;
@@ -60,14 +60,6 @@ pub(crate) enum Op {
     Open,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Absent {
-    #[error("this CPU lacks instructions that it needs")]
-    Cpu,
-    #[error(transparent)]
-    IpsecMb(#[from] IpsecMbError),
-}
-
 /// A contender that can be measured on this machine.
 #[derive(Clone)]
 pub(crate) struct Contender {
@@ -88,15 +80,17 @@ pub(crate) fn find(names: &[Name]) -> (Vec<Contender>, Vec<String>) {
 }
 
 impl Contender {
-    pub(crate) fn find(name: Name) -> Result<Self, Absent> {
+    /// The contender, or why it cannot be measured here.
+    pub(crate) fn find(name: Name) -> Result<Self, String> {
         let ipsec_mb = match name {
-            Name::IpsecMb => Some(Arc::new(IpsecMb::load()?)),
+            Name::IpsecMb => Some(IpsecMb::load().map_err(|why| why.to_string())?),
             _ => None,
         };
-        match name.engine() {
-            Some(engine) if !engine.is_available() => Err(Absent::Cpu),
-            _ => Ok(Self { name, ipsec_mb }),
+        if name.engine().is_some_and(|engine| !engine.is_available()) {
+            return Err("this CPU lacks instructions that it needs".to_owned());
         }
+        let ipsec_mb = ipsec_mb.map(Arc::new);
+        Ok(Self { name, ipsec_mb })
     }
 
     pub(crate) fn name(&self) -> Name {

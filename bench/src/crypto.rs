@@ -64,40 +64,32 @@ fn burst(text: &str) -> Result<usize, String> {
     }
 }
 
-/// The options with every default filled in.
-#[derive(Clone, Debug)]
-struct Plan {
-    sizes: Vec<PayloadSize>,
-    bursts: Vec<usize>,
-    ops: Vec<Op>,
-    names: Vec<Name>,
-    until: Until,
-}
-
-impl Plan {
-    fn new(options: &Options) -> Self {
+impl Options {
+    /// The options with every default filled in, and when measuring ends.
+    fn filled(&self) -> (Self, Until) {
         let octets = PayloadSize::Octets;
-        let (sizes, bursts, until) = if options.quick {
+        let (sizes, bursts, until) = if self.quick {
             let sizes = vec![octets(64), octets(1500), PayloadSize::Imix];
             (sizes, vec![1, 32], Until::Rounds(ROUNDS_QUICK))
         } else {
             let sizes = PayloadSize::usual();
             (sizes, vec![1, 8, 32, 64], Until::Seconds(SECONDS))
         };
-        Self {
-            sizes: or_default(&options.sizes, sizes),
-            bursts: or_default(&options.bursts, bursts),
-            ops: or_default(&options.ops, Op::value_variants().to_vec()),
-            names: or_default(&options.engines, Name::value_variants().to_vec()),
-            until: options.until.or(until),
-        }
+        let filled = Self {
+            sizes: or_default(&self.sizes, sizes),
+            bursts: or_default(&self.bursts, bursts),
+            ops: or_default(&self.ops, Op::value_variants().to_vec()),
+            engines: or_default(&self.engines, Name::value_variants().to_vec()),
+            ..self.clone()
+        };
+        (filled, self.until.or(until))
     }
 }
 
 pub(crate) fn run(options: &Options) -> Result<String, Error> {
     pin_if(options.core)?;
-    let plan = Plan::new(options);
-    let (contenders, absent) = find(&plan.names);
+    let (options, until) = options.filled();
+    let (contenders, absent) = find(&options.engines);
     if contenders.is_empty() {
         return Err(Error::NoEngine(absent.join("; ")));
     }
@@ -105,14 +97,14 @@ pub(crate) fn run(options: &Options) -> Result<String, Error> {
     let limits = Limits::measure(&clock);
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let builds = contenders.iter().filter_map(Contender::build).collect();
-    let mut rig = CryptoRig::new(&plan, contenders, clock, &mut rng)?;
-    let rounds = rounds::run(&mut rig, plan.until, &mut rng)?;
+    let mut rig = CryptoRig::new(&options, contenders, clock, &mut rng)?;
+    let rounds = rounds::run(&mut rig, until, &mut rng)?;
     let quiet = Quiet::of(&rounds, rig.cells.len());
     let limits = Limits {
         core_ghz: quiet.core_ghz,
         ..limits
     };
-    let rows = rig.rows(&quiet, &plan.ops, &limits);
+    let rows = rig.rows(&quiet, &options.ops, &limits);
     let machine = Machine {
         pinned_to_core: options.core,
         disturbance: quiet.disturbance,

@@ -26,7 +26,7 @@ pub(crate) enum Device {
     Engine,
     /// Our workers under keys of the bench, without protocol and KMEs; also at 0.01 s
     DataPlane,
-    /// WireGuard in user space (boringtun); in `rekey` a handshake at each interval, not every 120 s
+    /// WireGuard in user space (boringtun); in `rekey` with a handshake at each interval
     #[cfg(feature = "wireguard")]
     #[value(name = "wireguard")]
     WireGuard,

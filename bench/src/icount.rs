@@ -5,9 +5,9 @@
 //!                                            └▶ callgrind: valgrind, for instructions it knows
 //! counts of both ─▶ budget: compared with those in the file
 //! ```
-//! `step` counts the instructions that run, AVX-512 included. A library may choose others on another
-//! CPU; therefore it counts `vaes512` only, whose path is the same everywhere. `callgrind` shows
-//! every program the same CPU, without AVX-512; it counts the rest.
+//! `step` counts the instructions that run, AVX-512 included. A library may choose others on
+//! another CPU; therefore it counts `vaes512` only, whose path is the same everywhere. `callgrind`
+//! shows every program the same CPU, without AVX-512; it counts the rest.
 
 use std::collections::BTreeMap;
 

@@ -93,30 +93,21 @@ impl Direction {
     }
 
     pub(crate) fn install_rx(&self) -> Command {
-        let sa = Box::new(self.rx());
-        Command::InstallRx { sci: self.from, sa }
+        let Protecting { suite, engine, .. } = self.how;
+        let sa = RxSa::new(self.id(), suite, &self.sak(), SALT, SSCI, engine);
+        let (sci, sa) = (self.from, Box::new(sa));
+        Command::InstallRx { sci, sa }
     }
 
     pub(crate) fn install_tx(&self) -> Command {
-        let sa = Box::new(self.tx());
-        Command::InstallTx { sa }
+        let Protecting { suite, engine, .. } = self.how;
+        let sa = TxSa::new(self.id(), suite, &self.sak(), SALT, SSCI, engine);
+        Command::InstallTx { sa: Box::new(sa) }
     }
 
     pub(crate) fn retire_rx(&self) -> Command {
-        Command::RetireRx {
-            sci: self.from,
-            id: self.id(),
-        }
-    }
-
-    fn tx(&self) -> TxSa {
-        let Protecting { suite, engine, .. } = self.how;
-        TxSa::new(self.id(), suite, &self.sak(), SALT, SSCI, engine)
-    }
-
-    fn rx(&self) -> RxSa {
-        let Protecting { suite, engine, .. } = self.how;
-        RxSa::new(self.id(), suite, &self.sak(), SALT, SSCI, engine)
+        let (sci, id) = (self.from, self.id());
+        Command::RetireRx { sci, id }
     }
 }
 

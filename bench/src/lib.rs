@@ -31,8 +31,6 @@ mod cpu;
 mod crypto;
 mod device;
 mod drops;
-#[cfg(test)]
-mod fixture;
 mod frames;
 mod harness;
 pub mod icount;
@@ -44,6 +42,8 @@ mod ports;
 mod rekey;
 mod size;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod timing;
 mod vdev;
 mod window;

@@ -6,9 +6,9 @@
 //! ```
 //! All cables are veth, in namespaces that this process makes; they are gone with it. The devices
 //! are two encryptors, or two forwarders over the same ports: the ceiling. One thread on one core
-//! polls both, and the left host sends from another core, open loop. The rate is the frames that the
-//! kernel of the right host has counted, by the time that the devices had their core. All devices
-//! have one layout: a ratio of two shows what the encryptors cost. The figures are those of veth,
+//! polls both, and the left host sends from another core, open loop. The rate is the frames that
+//! the kernel of the right host has counted, by the time that the devices had their core. All
+//! devices have one layout: a ratio of two shows what the encryptors cost. The figures are of veth,
 //! not of a NIC.
 
 use clap::Args;
@@ -157,6 +157,6 @@ pub(crate) fn run(options: &Options) -> Result<String, Error> {
         builds: vec![format!("engine {}", plan.engine.name())],
         ..Machine::this(&clock, limits)
     };
-    let report = &options.frames.report;
-    report.write(&machine, &rows, report::text, report::chart)
+    let output = &options.frames.report;
+    output.write(&machine, &rows, report::text, report::chart)
 }

@@ -131,8 +131,8 @@ pub(crate) fn run(options: &Options) -> Result<String, Error> {
         builds: vec![format!("engine {}", plan.engine.name())],
         ..Machine::this(&clock, limits)
     };
-    let report = &options.frames.report;
-    report.write(&machine, &rows, report::text, report::chart)
+    let output = &options.frames.report;
+    output.write(&machine, &rows, report::text, report::chart)
 }
 
 #[cfg(test)]

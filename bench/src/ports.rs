@@ -60,8 +60,8 @@ impl PortSetup {
         self.vdev().is_some_and(Vdev::needs_fresh_interfaces)
     }
 
-    /// The red and the black port of a device on these interfaces of this thread's namespace. AF_XDP
-    /// ports share one memory, as in the program.
+    /// The red and the black port of a device on these interfaces of this thread's namespace.
+    /// AF_XDP ports share one memory, as in the program.
     pub(crate) fn pair(
         self,
         [red, black]: [&'static str; 2],

@@ -78,8 +78,8 @@ impl<const FRAME: bool> Size<FRAME> {
         mpps * self.mean() * 8.0 / 1000.0
     }
 
-    /// Lengths of this many frames as a port sees them, without FCS, or of payloads. The mix is exact
-    /// and shuffled by `rng`.
+    /// Lengths of this many frames as a port sees them, without FCS, or of payloads. The mix is
+    /// exact and shuffled by `rng`.
     pub(crate) fn lens(self, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
         let fcs_len = if FRAME { FCS_LEN } else { 0 };
         let one: Vec<usize> = match self {

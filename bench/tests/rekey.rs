@@ -1,4 +1,4 @@
-//! `qmacsec-bench rekey` over real interfaces: in namespaces of its own, or not at all and saying why.
+//! `qmacsec-bench rekey` over real interfaces: in namespaces of its own; without them it says why.
 #![allow(clippy::print_stdout, reason = "a test that is skipped says why")]
 
 use std::process::Command;

@@ -124,8 +124,8 @@ fn check(cli: &Cli) -> Result<bool, Error> {
     if was != is {
         writeln!(
             out,
-            "note: the file was written with `{was}`, this is `{is}`: the compiler may be the cause \
-             of a difference"
+            "note: the file was written with `{was}`, this is `{is}`: the compiler may be the \
+             cause of a difference"
         )?;
     }
     if failed {

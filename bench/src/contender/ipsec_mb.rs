@@ -70,7 +70,7 @@ type Free = unsafe extern "C" fn(*mut c_void);
 type Init = unsafe extern "C" fn(*mut c_void, *mut c_int);
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum IpsecMbError {
+pub(super) enum IpsecMbError {
     #[error("{FILE} cannot be loaded (Debian: apt-get install libipsec-mb1): {0}")]
     NotThere(libloading::Error),
     #[error("{FILE} lacks a function: {0}")]
@@ -133,13 +133,9 @@ impl IpsecMb {
         // SAFETY: a manager just allocated, and an int to write to.
         unsafe { init(manager, &raw mut arch) };
 
-        let functions = (|| {
-            let pre = function(manager, layout.gcm256_pre)?;
-            let enc = function(manager, layout.gcm256_enc)?;
-            let dec = function(manager, layout.gcm256_dec)?;
-            Some((pre, enc, dec))
-        })();
-        let Some((pre, enc, dec)) = functions else {
+        let functions = [layout.gcm256_pre, layout.gcm256_enc, layout.gcm256_dec];
+        let functions = functions.map(|offset| function(manager, offset));
+        let [Some(pre), Some(enc), Some(dec)] = functions else {
             // SAFETY: allocated above, not used any more.
             unsafe { free(manager) };
             return Err(IpsecMbError::Manager);

@@ -4,7 +4,7 @@ use gcm::{BurstKey, Job};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-use super::Plan;
+use super::Options;
 use super::report::Row;
 use crate::contender::{Contender, Name, Op};
 use crate::cpu::{Clock, Limits};
@@ -44,14 +44,14 @@ pub(super) struct Cell {
 impl CryptoRig {
     /// Expands the keys, makes the frames, and checks that all compute the same.
     pub(super) fn new(
-        plan: &Plan,
+        options: &Options,
         contenders: Vec<Contender>,
         clock: Clock,
         rng: &mut ChaCha8Rng,
     ) -> Result<Self, Error> {
         let mut cells = Vec::new();
-        for &size in &plan.sizes {
-            for &burst in &plan.bursts {
+        for &size in &options.sizes {
+            for &burst in &options.bursts {
                 let lens = size.lens(size.frames(burst), rng);
                 let window = Window::new(lens, rng);
                 cells.push(Cell {

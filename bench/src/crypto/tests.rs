@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::fixture::{keys, parse};
+use crate::tests::{keys, parse};
 
 fn options(arguments: &str) -> Options {
     parse(arguments).unwrap_or_else(|error| panic!("{error}"))

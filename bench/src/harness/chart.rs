@@ -2,8 +2,6 @@
 
 use core::ops::Range;
 use std::error::Error;
-use std::io;
-use std::path::{Path, PathBuf};
 
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
@@ -28,8 +26,14 @@ const TICK_DISTANCE: f64 = 0.055;
 const MARKED: usize = 32;
 
 /// Colours that colour-blind people can tell apart (Okabe and Ito).
-pub(crate) const COLOURS: [&str; 7] = [
-    "#d55e00", "#56b4e9", "#cc79a7", "#000000", "#009e73", "#0072b2", "#b59b00",
+pub(crate) const COLOURS: [RGBColor; 7] = [
+    RGBColor(0xd5, 0x5e, 0x00),
+    RGBColor(0x56, 0xb4, 0xe9),
+    RGBColor(0xcc, 0x79, 0xa7),
+    RGBColor(0x00, 0x00, 0x00),
+    RGBColor(0x00, 0x9e, 0x73),
+    RGBColor(0x00, 0x72, 0xb2),
+    RGBColor(0xb5, 0x9b, 0x00),
 ];
 
 #[derive(Clone, Debug)]
@@ -64,7 +68,7 @@ pub(crate) struct Line {
     /// In the legend, once for all panels.
     pub(crate) name: String,
     /// One of [`COLOURS`].
-    pub(crate) colour: &'static str,
+    pub(crate) colour: RGBColor,
     /// Drawn in strokes, beside a solid line of the same colour.
     pub(crate) dashed: bool,
     /// x and y; y is not negative.
@@ -90,23 +94,6 @@ impl Panel {
             lines: lines.filter(|line| !line.points.is_empty()).collect(),
         }
     }
-}
-
-/// The file for a chart cannot be written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write the chart {path}: {source}; fix: name a file that you may write")]
-pub(crate) struct NotWritten {
-    path: PathBuf,
-    source: io::Error,
-}
-
-/// Writes a chart to the file that was asked for, if one was.
-pub(crate) fn write(path: Option<&Path>, draw: impl FnOnce() -> String) -> Result<(), NotWritten> {
-    let Some(path) = path else { return Ok(()) };
-    std::fs::write(path, draw()).map_err(|source| NotWritten {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -198,10 +185,8 @@ impl Chart {
 
 impl Line {
     fn style(&self) -> ShapeStyle {
-        let rgb = u32::from_str_radix(self.colour.trim_start_matches('#'), 16).unwrap_or(0);
-        let [_, red, green, blue] = rgb.to_be_bytes();
         let width = if self.points.len() <= MARKED { 2 } else { 1 };
-        RGBColor(red, green, blue).stroke_width(width)
+        self.colour.stroke_width(width)
     }
 }
 

@@ -6,8 +6,6 @@ use std::time::Duration;
 use lab::sandbox::SandboxError;
 use port::PortError;
 
-use super::chart::NotWritten;
-
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("cannot stay on core {0}: no such core, or not allowed to this process; fix: --core")]
@@ -45,8 +43,8 @@ pub(crate) enum Error {
     Port(#[from] PortError),
     #[error("the system refuses what the measurement needs: {0}")]
     System(#[from] io::Error),
-    #[error(transparent)]
-    Chart(#[from] NotWritten),
+    #[error("cannot write the chart {path}: {source}; fix: name a file that you may write")]
+    Chart { path: String, source: io::Error },
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }

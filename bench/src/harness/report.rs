@@ -1,11 +1,12 @@
 //! The report of a bench: text or JSON, and a chart.
 
+use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::chart::{self, Chart, XAxis};
+use super::chart::{Chart, Panel, XAxis};
 use super::error::Error;
 use super::machine::Machine;
 
@@ -36,7 +37,13 @@ impl ReportOptions {
         text: fn(&Machine, &[R]) -> String,
         chart: fn(&Machine, &[R]) -> Chart,
     ) -> Result<String, Error> {
-        chart::write(self.svg.as_deref(), || chart(machine, rows).draw())?;
+        if let Some(svg) = &self.svg {
+            let written = fs::write(svg, chart(machine, rows).draw());
+            written.map_err(|source| Error::Chart {
+                path: svg.display().to_string(),
+                source,
+            })?;
+        }
         if self.json {
             Ok(serde_json::to_string_pretty(&Document { machine, rows })? + "\n")
         } else {
@@ -50,7 +57,7 @@ pub(crate) fn by_size(
     title: String,
     machine: &Machine,
     octets_of: &str,
-    panels: impl IntoIterator<Item = chart::Panel>,
+    panels: impl IntoIterator<Item = Panel>,
 ) -> Chart {
     Chart {
         title,

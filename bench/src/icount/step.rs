@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 
 use super::work::{Piece, Selection, measured, run};
 use super::{CountError, Counts, per_frame};
+use crate::harness::cores::{allowed, pin};
 
 /// A piece of work never takes more steps: the child would be in an endless loop.
 const STEPS_MAX: u64 = 50_000_000;
@@ -41,8 +42,8 @@ pub fn count(program: &std::path::Path, arguments: &[&str]) -> Result<Counts, Co
         let _ = personality::set(persona | Persona::ADDR_NO_RANDOMIZE);
     }
     // Parent and child take turns at every step; on one core that is much quicker than across two.
-    if let Some(core) = core_affinity::get_core_ids().and_then(|cores| cores.last().copied()) {
-        core_affinity::set_for_current(core);
+    if let Some(&core) = allowed()?.last() {
+        pin(core)?;
     }
     let mut command = Command::new(program);
     command

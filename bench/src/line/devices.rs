@@ -109,7 +109,7 @@ impl Running {
                 thread.join().map_err(|_| Error::Died("devices"))
             }
             Devices::Testpmd(testpmd) => {
-                testpmd.end()?;
+                testpmd.end();
                 Ok(Drops::new())
             }
         }

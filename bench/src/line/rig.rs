@@ -203,8 +203,8 @@ impl<'a> LineRig<'a> {
         }
         let (device, port) = (name(&setup.device), name(&setup.port));
         Err(Error::Wrong(format!(
-            "{device} over {port} at size {size}: of {sent} frames {frames} came, {changed} changed \
-             and {disordered} out of order"
+            "{device} over {port} at size {size}: of {sent} frames {frames} came, {changed} \
+             changed and {disordered} out of order"
         )))
     }
 }

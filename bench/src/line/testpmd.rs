@@ -4,9 +4,11 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use lab::patience::waited;
 
 use crate::harness::cores::core_time;
 use crate::harness::error::Error;
@@ -31,15 +33,8 @@ pub(super) struct Testpmd {
 
 /// Why it cannot be measured, if it cannot.
 pub(super) fn absent() -> Option<String> {
-    let found = Command::new(PROGRAM)
-        .arg("--help")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    found
-        .err()
-        .map(|error| format!("testpmd: no {PROGRAM} (Debian: dpdk): {error}"))
+    let error = Command::new(PROGRAM).arg("--help").output().err()?;
+    Some(format!("testpmd: no {PROGRAM} (Debian: dpdk): {error}"))
 }
 
 /// Its driver for ports of this kind, or for ports that go the same way into the kernel.
@@ -61,28 +56,17 @@ impl Testpmd {
         let mut command = Command::new(PROGRAM);
         command
             .arg(format!("--lcores=0@{host},1@{core}"))
-            .args(["--no-pci", "--no-telemetry", "--no-huge", "-m", "512"])
-            .arg(format!(
-                "--file-prefix=qmacsec-bench-{}",
-                std::process::id()
-            ));
+            .arg(format!("--file-prefix=qmacsec-bench-{}", process::id()))
+            .args(["--no-pci", "--no-telemetry", "--no-huge", "-m", "512"]);
         for interface in INTERFACES.as_flattened() {
             let device = driver.devargs(interface, network.red_mtu);
             command.arg(format!("--vdev={device}"));
         }
         // Ports are paired in the order in which they are named: red and black of each box.
         command
-            .args([
-                "--",
-                "--forward-mode=io",
-                "--port-topology=paired",
-                "--nb-cores=1",
-            ])
-            .args([
-                "--auto-start",
-                "--no-lsc-interrupt",
-                "--total-num-mbufs=32768",
-            ])
+            .args(["--", "--forward-mode=io", "--port-topology=paired"])
+            .args(["--nb-cores=1", "--auto-start", "--no-lsc-interrupt"])
+            .arg("--total-num-mbufs=32768")
             .stdin(Stdio::piped()) // it ends with its input
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -132,13 +116,9 @@ impl Testpmd {
     }
 
     /// Ends it: the next device needs its interfaces.
-    pub(super) fn end(mut self) -> io::Result<()> {
+    pub(super) fn end(mut self) {
         drop(self.process.stdin.take());
-        let deadline = Instant::now() + END;
-        while self.process.try_wait()?.is_none() && Instant::now() < deadline {
-            thread::sleep(LOOK_EVERY);
-        }
-        Ok(())
+        waited(END, || !matches!(self.process.try_wait(), Ok(None)));
     }
 }
 

@@ -3,8 +3,8 @@ use rand_chacha::rand_core::SeedableRng;
 use serde_json::Value;
 
 use super::*;
-use crate::fixture::{keys, parse};
 use crate::harness::row::Op;
+use crate::tests::{keys, parse};
 use core_thread::OPS;
 use frame_set::FrameSet;
 
@@ -101,8 +101,8 @@ fn wrong_options_are_refused_in_words() {
     }
 }
 
-/// What is timed is the real thing: protected frames look it, no two are alike, and a changed one
-/// does not come through.
+/// Testbeds protect and validate: no two protected frames are alike, and a changed one does not
+/// come through.
 #[test]
 fn testbeds_do_what_they_are_timed_for() {
     let clock = Clock::measure();

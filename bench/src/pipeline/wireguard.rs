@@ -69,56 +69,37 @@ fn shake_hands(from: &mut Tunn, to: &mut Tunn) {
 
 impl Testbed for WireGuard {
     fn pass(&mut self, op: Op, clock: &Clock, frames: &mut Frames) -> f64 {
-        match op {
-            Op::Protect => self.encapsulate(clock, frames),
-            _ => self.decapsulate(clock, frames),
+        if op == Op::Protect {
+            self.prepare(frames);
         }
-    }
-}
-
-impl WireGuard {
-    fn encapsulate(&mut self, clock: &Clock, frames: &Frames) -> f64 {
-        self.prepare(frames);
-        let Self {
-            from,
-            packets,
-            datagrams,
-            ..
-        } = self;
-        clock.ns(|| {
-            for (packet, (datagram, len)) in packets.iter().zip(datagrams) {
-                if let TunnResult::WriteToNetwork(sent) = from.encapsulate(packet, datagram) {
-                    *len = sent.len();
+        let (packets, datagrams) = (&self.packets, &mut self.datagrams);
+        if op == Op::Protect {
+            return clock.ns(|| {
+                for (packet, (datagram, len)) in packets.iter().zip(datagrams) {
+                    if let TunnResult::WriteToNetwork(sent) =
+                        self.from.encapsulate(packet, datagram)
+                    {
+                        *len = sent.len();
+                    }
                 }
-            }
-        })
-    }
-
-    fn decapsulate(&mut self, clock: &Clock, frames: &mut Frames) -> f64 {
-        let Self {
-            to,
-            packets,
-            datagrams,
-            ..
-        } = self;
+            });
+        }
         let longest = packets.iter().map(Vec::len).max().unwrap_or(0) + OVERHEAD;
-        let mut opened = vec![vec![0; longest]; packets.len()];
-        let mut lens = vec![0; packets.len()];
+        let mut opened = vec![(vec![0; longest], 0); packets.len()];
         let ns = clock.ns(|| {
-            let rooms = opened.iter_mut().zip(&mut lens);
-            for ((datagram, len), (room, opened)) in datagrams.iter().zip(rooms) {
-                let packet = to.decapsulate(None, &datagram[..*len], room);
+            for ((datagram, len), (room, opened)) in datagrams.iter().zip(&mut opened) {
+                let packet = self.to.decapsulate(None, &datagram[..*len], room);
                 if let TunnResult::WriteToTunnelV4(packet, _) = packet {
                     *opened = packet.len();
                 }
             }
         });
         // A packet that did not come out as it went in is a frame lost.
-        let came = |(packet, (room, len)): (&Vec<u8>, (&Vec<u8>, &usize))| *packet == room[..*len];
-        let opened = opened.iter().zip(&lens);
-        let came: Vec<bool> = packets.iter().zip(opened).map(came).collect();
-        let mut came = came.into_iter();
-        frames.retain(|_| came.next() == Some(true));
+        let mut both = packets.iter().zip(opened);
+        frames.retain(|_| {
+            let next = both.next();
+            next.is_some_and(|(packet, (room, len))| *packet == room[..len])
+        });
         ns
     }
 }

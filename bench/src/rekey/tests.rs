@@ -12,7 +12,7 @@ use super::measure::faults::{self, Scenario};
 use super::measure::trial;
 use super::rig::cabling::{self, Cables};
 use super::*;
-use crate::fixture::{keys, parse};
+use crate::tests::{keys, parse};
 
 /// Slow enough for a debug build on a busy machine.
 const GENTLE: &str =
@@ -160,16 +160,16 @@ fn rekeying_loses_nothing_and_the_report_has_every_form() {
         // A sender that a busy machine keeps from its core sends less.
         assert!(peer["frames"].as_u64() > Some(0), "{peer}");
     }
-    let [told] = document["keys"].as_array().unwrap().as_slice() else {
+    let [used] = document["keys"].as_array().unwrap().as_slice() else {
         panic!("of one row: {json}");
     };
-    let count = |name: &str| told[name].as_u64().unwrap();
+    let count = |name: &str| used[name].as_u64().unwrap();
     let switches = row["switches"].as_u64().unwrap();
-    assert!(count("keys_used") >= switches, "{told}");
-    assert!(count("keys_in") >= count("keys_used"), "{told}");
+    assert!(count("keys_used") >= switches, "{used}");
+    assert!(count("keys_in") >= count("keys_used"), "{used}");
     assert!(
-        count("depth_min") > 0 && told["skr_bit_s"] == 100_000.0,
-        "{told}"
+        count("depth_min") > 0 && used["skr_bit_s"] == 100_000.0,
+        "{used}"
     );
     let text = std::fs::read_to_string(out.join("report.txt")).unwrap();
     for part in [

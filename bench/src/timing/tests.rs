@@ -1,6 +1,6 @@
 use super::measure::{Times, greatest_t};
 use super::*;
-use crate::fixture::parse;
+use crate::tests::parse;
 
 /// Uniform noise 0..10 ns on 100 ns, a rare interrupt of 5 µs, and `leak` ns more for one class.
 fn noisy(leak: f64) -> Times {

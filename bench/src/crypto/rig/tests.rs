@@ -2,19 +2,14 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
 use crate::harness::rounds::{self, Until};
+use crate::tests::parse;
 
 fn few_rounds() -> (CryptoRig, Vec<Round<Series>>) {
-    let plan = Plan {
-        sizes: vec![PayloadSize::Octets(64), PayloadSize::Imix],
-        bursts: vec![4],
-        ops: vec![Op::Seal, Op::Open],
-        names: vec![],
-        until: Until::Rounds(4),
-    };
+    let options = parse("--sizes 64,imix --bursts 4").unwrap();
     let contenders = [Name::Ring, Name::AesGcm].map(|name| Contender::find(name).unwrap());
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let mut rig = CryptoRig::new(&plan, contenders.into(), Clock::measure(), &mut rng).unwrap();
-    let rounds = rounds::run(&mut rig, plan.until, &mut rng).unwrap();
+    let mut rig = CryptoRig::new(&options, contenders.into(), Clock::measure(), &mut rng).unwrap();
+    let rounds = rounds::run(&mut rig, Until::Rounds(4), &mut rng).unwrap();
     (rig, rounds)
 }
 

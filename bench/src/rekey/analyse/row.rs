@@ -112,78 +112,77 @@ impl Row {
         self.reason().map_or(Verdict::Pass, Verdict::Fail)
     }
 
+    /// The first reason for FAIL.
     fn reason(&self) -> Option<String> {
-        let (on, off) = (&self.on, &self.off);
+        let (on, off, safety) = (&self.on, &self.off, &self.safety);
+        let (repeated, clear) = (safety.counted.repeated, safety.counted.clear);
         // Without a loss in the runs without rekeying, none is allowed with it.
         let allowed = match off.lost {
             0 => 0.0,
             lost => poisson_upper_95(lost) * on.frames as f64 / off.frames.max(1) as f64,
         };
-        if on.switches == 0 {
-            return Some("no switch".to_owned());
-        }
-        if let Some((segment, _)) = self.unexplained.iter().max_by_key(|(_, frames)| **frames) {
-            return Some(format!("unexplained {} ({segment})", self.missing()));
-        }
-        let Safety {
-            counted,
-            keys,
-            grave,
-            on_disk,
-        } = &self.safety;
-        if counted.repeated > 0 || counted.clear > 0 {
-            return Some(format!(
-                "nonce_repeats {}, cleartext_frames_on_line {}",
-                counted.repeated, counted.clear
-            ));
-        }
-        if let Some(grave) = grave.first() {
-            return Some(format!("ledgers: {grave}"));
-        }
-        if *keys == 0 {
-            return Some("no key in the ledgers".to_owned());
-        }
-        if let Some(file) = on_disk.found.first() {
-            return Some(format!("sak_on_disk, in {}", file.display()));
-        }
-        if on_disk.saks == 0 {
-            return Some("no SAK was searched for on disk".to_owned());
-        }
-        if on.lost as f64 > allowed {
-            let most = self.drops.iter().max_by_key(|(_, frames)| **frames);
-            let name = most.map_or("no counter", |(name, _)| name.as_str());
-            return Some(format!(
-                "lost {} ({name}), without rekeying {}",
-                on.lost, off.lost
-            ));
-        }
-        if on.duplicated + on.reordered + on.changed > off.duplicated + off.reordered + off.changed
-        {
-            return Some(format!(
-                "duplicated {}, reordered {}, changed {}",
-                on.duplicated, on.reordered, on.changed
-            ));
-        }
-        for quantile in STALL_QUANTILES {
-            if let Some((at_switch, elsewhere)) = on.stall_us(quantile)
-                && at_switch > STALL_TIMES * elsewhere
-                && at_switch > elsewhere + STALL_US
-            {
-                return Some(format!(
-                    "stall: p{:.0} {at_switch:.0} us right after a switch, {elsewhere:.0} us \
-                    elsewhere",
-                    100.0 * quantile
-                ));
-            }
-        }
-        let (placement, share) = (on.placement, on.share_inside());
-        if placement.come_with_switches(share) {
-            return Some(format!(
-                "standstills {} in the windows, {:.0} by chance: they come with the switches",
-                placement.inside,
-                placement.by_chance(share)
-            ));
-        }
+        let most = |drops: &Drops| {
+            let most = drops.iter().max_by_key(|(_, frames)| **frames);
+            most.map(|(name, _)| name.clone())
+        };
+        let wrong = |account: &Account| account.duplicated + account.reordered + account.changed;
+        let unsafe_or_lost = [
+            (on.switches == 0).then(|| "no switch".to_owned()),
+            most(&self.unexplained)
+                .map(|segment| format!("unexplained {} ({segment})", self.missing())),
+            (repeated + clear > 0)
+                .then(|| format!("nonce_repeats {repeated}, cleartext_frames_on_line {clear}")),
+            safety
+                .grave
+                .first()
+                .map(|grave| format!("ledgers: {grave}")),
+            (safety.keys == 0).then(|| "no key in the ledgers".to_owned()),
+            (safety.on_disk.found.first())
+                .map(|file| format!("sak_on_disk, in {}", file.display())),
+            (safety.on_disk.saks == 0).then(|| "no SAK was searched for on disk".to_owned()),
+            (on.lost as f64 > allowed).then(|| {
+                let name = most(&self.drops).unwrap_or_else(|| "no counter".to_owned());
+                format!("lost {} ({name}), without rekeying {}", on.lost, off.lost)
+            }),
+            (wrong(on) > wrong(off)).then(|| {
+                let (duplicated, reordered) = (on.duplicated, on.reordered);
+                let changed = on.changed;
+                format!("duplicated {duplicated}, reordered {reordered}, changed {changed}")
+            }),
+        ];
+        let mut reasons = unsafe_or_lost.into_iter().flatten();
+        let reason = reasons.next().or_else(|| self.stall());
+        reason
+            .or_else(|| self.standstills())
+            .or_else(|| self.tail())
+    }
+
+    fn stall(&self) -> Option<String> {
+        STALL_QUANTILES.into_iter().find_map(|quantile| {
+            let (at_switch, elsewhere) = self.on.stall_us(quantile)?;
+            let stalls = at_switch > STALL_TIMES * elsewhere && at_switch > elsewhere + STALL_US;
+            let percent = 100.0 * quantile;
+            stalls.then(|| {
+                format!(
+                    "stall: p{percent:.0} {at_switch:.0} us right after a switch, {elsewhere:.0} \
+                     us elsewhere"
+                )
+            })
+        })
+    }
+
+    fn standstills(&self) -> Option<String> {
+        let (placement, share) = (self.on.placement, self.on.share_inside());
+        let (inside, by_chance) = (placement.inside, placement.by_chance(share));
+        placement.come_with_switches(share).then(|| {
+            format!(
+                "standstills {inside} in the windows, {by_chance:.0} by chance: they come with the \
+                 switches"
+            )
+        })
+    }
+
+    fn tail(&self) -> Option<String> {
         let Some((inside, outside)) = self.tails() else {
             return Some("too few frames for a tail: measure for longer".to_owned());
         };
@@ -197,6 +196,7 @@ impl Row {
         })
     }
 
+    /// Frames that no counter explains.
     pub(crate) fn missing(&self) -> u64 {
         self.unexplained.values().sum()
     }

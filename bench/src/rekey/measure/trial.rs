@@ -26,8 +26,8 @@ pub(crate) struct Sham<'a> {
     pub(crate) time: Duration,
 }
 
-/// Runs the load of a row for `time`, and adds everything observed to the row. The run is in slices:
-/// the record of a slice has to fit into memory.
+/// Runs the load of a row for `time`, and adds everything observed to the row. The run is in
+/// slices: the record of a slice has to fit into memory.
 pub(crate) fn run(
     cables: Cables,
     time: Duration,

@@ -1,6 +1,6 @@
 use super::*;
-use crate::fixture::parse;
 use crate::rekey::Options;
+use crate::tests::parse;
 
 fn plan(arguments: &str) -> Plan {
     Plan::new(&parse::<Options>(arguments).unwrap())
@@ -8,7 +8,7 @@ fn plan(arguments: &str) -> Plan {
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What runs of this length bring, if each begins right after a switch.
+/// The switches in runs of this length, if each begins right after a switch.
 fn switches(time: Duration, interval: Duration, pairs: u32) -> u64 {
     FLOWS as u64 * u64::from(pairs) * time.div_duration_f64(interval).floor() as u64
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use plotters::prelude::RGBColor;
 
 use crate::harness::chart::{COLOURS, Chart, Line, Panel, XAxis};
 use crate::harness::choice;
@@ -25,43 +26,44 @@ pub(crate) fn draw(machine: &Machine, rows: &[Row], peers: &[&Peer]) -> String {
     let of = rows.first().map_or(String::new(), |row| {
         format!("{} of the no-drop rate", row.cell)
     });
-    let chart = |what: &str, (x_label, x_axis): (&str, XAxis), y: &str, lines: Vec<Line>| {
-        let title = y.to_owned();
-        let lines = lines.into_iter();
-        let lines = lines.filter(|line| !line.points.is_empty()).collect();
-        let chart = Chart {
-            title: format!("{what}: {of}"),
-            subtitle: machine.cpu.clone(),
-            x_label: x_label.to_owned(),
-            x_axis,
-            panels: vec![Panel { title, lines }],
-        };
-        chart.draw()
-    };
     let around = ("milliseconds from the switch", XAxis::Linear);
     let quantiles = ("share of frames with at most this latency", XAxis::Nines);
+    let arrivals = "arrivals in each millisecond, per cent of an even flow";
+    let latency = "one-way latency, µs";
+    let windows = "Latency in the windows around switches, and outside";
     let mut charts = vec![
-        chart(
+        (
             "Throughput around a switch",
             around,
-            "arrivals in each millisecond, per cent of an even flow",
+            arrivals,
             throughput(rows),
         ),
-        chart(
-            "Latency in the windows around switches, and outside",
-            quantiles,
-            "one-way latency, µs",
-            tails(rows),
-        ),
+        (windows, quantiles, latency, tails(rows)),
     ];
     if !peers.is_empty() {
-        charts.push(chart(
+        let lines = peers_and_ours(rows, peers);
+        charts.push((
             "Latency beside peers, all frames",
             quantiles,
-            "one-way latency, µs",
-            peers_and_ours(rows, peers),
+            latency,
+            lines,
         ));
     }
+    let charts = charts
+        .into_iter()
+        .map(|(what, (x_label, x_axis), y, mut lines)| {
+            lines.retain(|line| !line.points.is_empty());
+            let title = y.to_owned();
+            let chart = Chart {
+                title: format!("{what}: {of}"),
+                subtitle: machine.cpu.clone(),
+                x_label: x_label.to_owned(),
+                x_axis,
+                panels: vec![Panel { title, lines }],
+            };
+            chart.draw()
+        });
+    let charts: Vec<String> = charts.collect();
     let nested = charts.iter().enumerate().map(|(n, chart)| {
         let place = format!("<svg y=\"{}\" height=\"{HEIGHT}\" ", n * HEIGHT);
         chart.replacen("<svg ", &place, 1)
@@ -84,7 +86,7 @@ fn name(row: &Row) -> String {
 }
 
 fn throughput(rows: &[Row]) -> Vec<Line> {
-    let line = |(row, colour): (&Row, &'static str)| {
+    let line = |(row, colour): (&Row, RGBColor)| {
         let half = window(row.interval).as_millis() as f64;
         let bins = row.on.windows.percent().into_iter().enumerate();
         Line {
@@ -100,7 +102,7 @@ fn throughput(rows: &[Row]) -> Vec<Line> {
 }
 
 fn tails(rows: &[Row]) -> Vec<Line> {
-    let lines = |(row, colour): (&Row, &'static str)| {
+    let lines = |(row, colour): (&Row, RGBColor)| {
         [
             (", inside", &row.on.inside.undisturbed, false),
             (", outside", &row.on.outside.undisturbed, true),
@@ -129,7 +131,7 @@ fn peers_and_ours(rows: &[Row], peers: &[&Peer]) -> Vec<Line> {
             false,
         )
     });
-    let line = |((name, account, dashed), colour): ((String, &Account, bool), &'static str)| {
+    let line = |((name, account, dashed), colour): ((String, &Account, bool), RGBColor)| {
         let mut all = account.outside.undisturbed.clone();
         all += &account.inside.undisturbed;
         Line {

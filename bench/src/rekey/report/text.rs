@@ -50,9 +50,9 @@ pub(crate) fn write(machine: &Machine, plan: &Plan, results: &Results) -> String
     safety(out, rows);
     table(
         out,
-        "T7 KEYS of all runs with rekeying; each key goes to both ends; skr_bit_s is the secret key \
-         rate of the modelled link; depth_min is the least number of keys of 256 bits in the pool; \
-         t_to_starve_s is how long that lasts without new keys",
+        "T7 KEYS of all runs with rekeying; each key goes to both ends; skr_bit_s is the secret \
+         key rate of the modelled link; depth_min is the least number of keys of 256 bits in the \
+         pool; t_to_starve_s is how long that lasts without new keys",
         "port interval_s size load_percent source skr_bit_s keys_in keys_used depth_min \
          t_to_starve_s stage_changes pqc_mixed_percent",
         rows.iter().map(records::keys),

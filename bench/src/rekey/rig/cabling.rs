@@ -62,12 +62,14 @@ impl Rig {
         if self.port == PortSetup::Mem {
             return work(in_memory(self.cores));
         }
-        let fresh = match self.network {
-            Some(_) => None,
-            None => Some(Network::build(MTU)?),
+        let fresh;
+        let network = match &self.network {
+            Some(lasting) => lasting,
+            None => {
+                fresh = Network::build(MTU)?;
+                &fresh
+            }
         };
-        let network = self.network.as_ref().or(fresh.as_ref());
-        let network = network.ok_or_else(|| Error::Setup("no network".to_owned()))?;
         let middle = network.middle.path();
         inside(Path::new(&middle), || {
             Ok(self.cables(network).and_then(work))

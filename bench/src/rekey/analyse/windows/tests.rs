@@ -3,8 +3,8 @@ use super::*;
 const BINS: usize = 20;
 const EVEN: u32 = 100;
 
-/// Windows of an even flow, with the machine's stalls: so long, in every so manieth window, by
-/// turns at another place. What was due meanwhile comes in one bin afterwards.
+/// Windows of an even flow. The machine stalls for `stall` bins in one of `every` windows, each
+/// time at another place; the frames due meanwhile come in the next bin.
 fn windows(count: usize, stall: usize, every: usize) -> Windows {
     let mut windows = Windows::new(BINS);
     for n in 0..count {

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use super::*;
 use crate::device::Device;
-use crate::fixture::keys;
 use crate::ports::PortSetup;
 use crate::rekey::analyse::account::Account;
 use crate::rekey::analyse::ndr::Bounds;
@@ -12,6 +11,7 @@ use crate::rekey::measure::peers::Peer;
 use crate::rekey::measure::rates::Rates;
 use crate::rekey::rig::encryptors::NEVER;
 use crate::size::FrameSize;
+use crate::tests::keys;
 
 fn rates(device: Device, lower: f64) -> Rates {
     let bounds = Bounds {

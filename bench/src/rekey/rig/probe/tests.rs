@@ -145,7 +145,7 @@ fn a_sham_switch_is_where_the_next_user_frame_leaves() {
     assert!(probe.take_switches().is_empty());
 }
 
-/// A full line refuses frames of both kinds: they are told apart.
+/// A full line refuses frames of both kinds, which are counted apart.
 #[test]
 fn drops_of_the_protocols_frames_are_known() {
     let (end, _other) = mem::pair(2);
