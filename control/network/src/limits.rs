@@ -71,7 +71,7 @@ pub const RETRY: Duration = Duration::from_millis(100);
 /// up to this.
 pub const RETRY_MAX: Duration = Duration::from_secs(1);
 /// A link that a relay has refused to use is avoided for this time.
-pub const AVOID: Duration = Duration::from_secs(1);
+pub const AVOID: Duration = Duration::from_millis(500);
 /// Links avoided at a time.
 pub const AVOIDED_MAX: usize = 64;
 

@@ -232,6 +232,3 @@ fn purpose(body: &Body) -> Purpose {
         Body::Ack(_) | Body::Nack { .. } | Body::Void(_) => Purpose::TAG,
     }
 }
-
-#[cfg(test)]
-mod tests;

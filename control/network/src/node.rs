@@ -167,9 +167,11 @@ impl Node {
         } else {
             self.states.due()
         };
+        let avoided = self.states.avoided_until();
         let times = [
             links,
             self.origin.due(),
+            avoided,
             Some(tell),
             Some(self.housekeeping),
         ];
@@ -706,7 +708,7 @@ impl Node {
             }
         }
         self.tell(now);
-        if self.states.update(&self.sites) {
+        if self.states.update(now, &self.sites) {
             self.on_new_states(now);
         }
         for pair in self.origin.overdue(now) {

@@ -51,7 +51,7 @@ pub(crate) struct Pair {
     pub(crate) voided: u64,
     pub(crate) latency: Option<Duration>,
     /// Batches that were voided, for tests that let them come back.
-    #[cfg(any(test, feature = "guards"))]
+    #[cfg(feature = "guards")]
     undead: Vec<Flight>,
 }
 
@@ -175,7 +175,7 @@ impl Origin {
         let Some(pair) = self.pairs.get_mut(&id) else {
             return Acked::Stray;
         };
-        #[cfg(any(test, feature = "guards"))]
+        #[cfg(feature = "guards")]
         pair.revive(course.batch);
         let Attempt::Flight(flight) = &mut pair.attempt else {
             return Acked::Stray;
@@ -247,7 +247,7 @@ impl Origin {
 
     /// A voided batch has been told to all.
     pub(crate) fn bury(&mut self, id: PairId, flight: Flight) {
-        #[cfg(any(test, feature = "guards"))]
+        #[cfg(feature = "guards")]
         if !on(Guard::VoidedForever)
             && let Some(pair) = self.pairs.get_mut(&id)
         {
@@ -315,7 +315,7 @@ impl Pair {
             delivered: 0,
             voided: 0,
             latency: None,
-            #[cfg(any(test, feature = "guards"))]
+            #[cfg(feature = "guards")]
             undead: Vec::new(),
         }
     }
@@ -361,7 +361,7 @@ impl Pair {
     }
 
     /// A batch that was voided comes back.
-    #[cfg(any(test, feature = "guards"))]
+    #[cfg(feature = "guards")]
     fn revive(&mut self, batch: BatchId) {
         if matches!(self.attempt, Attempt::Pause(_))
             && let Some(at) = self.undead.iter().position(|flight| flight.batch == batch)
@@ -440,6 +440,3 @@ impl Pair {
         self.drop_stock(|stocked| stocked.run != run && on(Guard::StockEndsWithRun))
     }
 }
-
-#[cfg(test)]
-mod tests;

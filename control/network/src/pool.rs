@@ -263,22 +263,18 @@ impl Pool {
 
     /// Octets to send that keys may use.
     pub(crate) fn usable(&self) -> usize {
-        let reserve = if on(Guard::Reserve) {
-            limits::AUTHENTICATION_RESERVE
-        } else {
-            0
-        };
-        self.sendable().saturating_sub(reserve)
+        self.sendable()
+            .saturating_sub(limits::AUTHENTICATION_RESERVE)
     }
 
     /// Takes key for one message to send. `None` if there is too little.
     pub(crate) fn take(&mut self, purpose: Purpose) -> Option<Pad> {
-        let reserve = if purpose.relayed > 0 {
+        let available = if purpose.relayed > 0 {
             self.usable()
         } else {
             self.sendable()
         };
-        if reserve < purpose.len() {
+        if available < purpose.len() {
             return None;
         }
         let mut segments = Vec::new();

@@ -106,7 +106,7 @@ impl States {
         sites: &Sites,
         levels: Vec<(LinkId, Level)>,
     ) -> State {
-        self.seq += 1;
+        self.seq = self.seq.saturating_add(1);
         self.told = now;
         let made = Made {
             came: now,
@@ -170,12 +170,11 @@ impl States {
 
     /// Drops what is too old.
     pub(crate) fn expire(&mut self, now: Duration, sites: &Sites) {
-        let before = (self.table.len(), self.avoided.len());
-        let here = sites.here;
+        let (before, here) = (self.table.len(), sites.here);
+        let fresh = |entry: &Entry| entry.made.age(now) < limits::STATE_AGE;
         self.table
-            .retain(|node, entry| *node == here || entry.made.age(now) < limits::STATE_AGE);
-        self.avoided.retain(|_, until| *until > now);
-        self.stale |= before != (self.table.len(), self.avoided.len());
+            .retain(|node, entry| *node == here || fresh(entry));
+        self.stale |= before != self.table.len();
     }
 
     /// A relay has refused to use this link.
@@ -184,6 +183,11 @@ impl States {
             self.avoided.insert(link, now + limits::AVOID);
             self.stale = true;
         }
+    }
+
+    /// The time at which a link is no longer avoided.
+    pub(crate) fn avoided_until(&self) -> Option<Duration> {
+        self.avoided.values().min().copied()
     }
 
     /// The time before which our own state is not sent again.
@@ -201,7 +205,10 @@ impl States {
     }
 
     /// Brings levels and routes up to date. Returns whether anything has changed.
-    pub(crate) fn update(&mut self, sites: &Sites) -> bool {
+    pub(crate) fn update(&mut self, now: Duration, sites: &Sites) -> bool {
+        let avoided = self.avoided.len();
+        self.avoided.retain(|_, until| *until > now);
+        self.stale |= avoided != self.avoided.len();
         if !std::mem::take(&mut self.stale) {
             return false;
         }

@@ -138,7 +138,6 @@ mod mutations {
     #[test]
     fn of_the_shares() {
         found(&[Guard::FairShare], Plan::greedy, "live");
-        found(&[Guard::Reserve], Plan::greedy, "live");
     }
 
     #[test]

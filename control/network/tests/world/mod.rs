@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use network::{
-    Accounts, Action, Block, Event, KeyId, Label, LinkId, Node, NodeConfig, NodeId, Paths, graph,
+    Accounts, Action, Block, Event, KeyId, Label, LinkId, Node, NodeConfig, NodeId, Paths, Reason,
+    graph,
 };
 
 use check::Check;
@@ -240,6 +241,12 @@ impl World {
                     let strange = |node| Some(node) == self.plan.stranger;
                     if strange(id) != strange(neighbour) {
                         return Err(format!("topology: {link:?} joins two"));
+                    }
+                }
+                Action::Event(Event::BatchVoided { batch, reason, .. }) => {
+                    let calm = self.plan.faults.is_empty() && self.plan.crash_at.is_empty();
+                    if calm && self.plan.liar.is_none() && reason == Reason::Timeout {
+                        return Err(format!("timeout: of {batch}, without any fault"));
                     }
                 }
                 Action::Event(_) => {}
