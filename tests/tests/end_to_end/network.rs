@@ -156,6 +156,26 @@ fn all_nodes_end_with_a_killed_run_and_an_interrupted_run_says_so() {
     assert!(reason.starts_with("stopped early:"), "{reason}");
 }
 
+#[test]
+fn two_encryptors_of_the_lab_lose_no_frame_when_a_relay_of_their_keys_dies() {
+    let mut command = Command::new(PROGRAM);
+    command.args(["lab", "--network", "ring-4", "--sites", "north,south"]);
+    command.args(["--kill", "east@2s", "--duration", "8s", "--rekey", "1s"]);
+    command.args(["--rate", "5", "--json"]);
+    let ended = Lab::start_command(command).wait(LIMIT);
+    if ended.stderr.contains("--network needs network namespaces") {
+        println!("skipped: {}", ended.stderr);
+        return;
+    }
+    let verdict = ended.verdict();
+    assert_eq!(ended.code, Some(0), "{verdict}\n{}", ended.stderr);
+    assert_eq!(verdict["verdict"], "PASS", "{verdict}");
+    for direction in verdict["directions"].as_array().unwrap() {
+        assert_eq!(direction["lost"], 0, "{direction}");
+        assert!(direction["switches"].as_u64().unwrap() >= 5, "{direction}");
+    }
+}
+
 /// Writes certificates and the configs of `left` and `middle` of line-3. Returns their configs.
 fn two_nodes(folder: &Path, intervals: [&str; 2]) -> [String; 2] {
     let names = ["left", "middle"].map(|id| KmeName {

@@ -25,6 +25,8 @@ pub(crate) struct Choice {
     topology: Topology,
     named: String,
     sites: [NodeId; 2],
+    /// Mean rate of each link in bit/s.
+    rates: Vec<f64>,
 }
 
 /// The running nodes.
@@ -48,8 +50,13 @@ impl Choice {
             Some([a, b]) => pair(&topology, a, b)?,
             Some(_) => return Err("--sites takes two names; fix: --sites NAME,NAME".to_owned()),
         };
+        let rates = topology
+            .links()
+            .iter()
+            .map(|link| link.source.supply().bit_s());
         Ok(Self {
             named: named.to_owned(),
+            rates: rates.collect(),
             topology,
             sites,
         })
@@ -59,6 +66,22 @@ impl Choice {
     pub(crate) fn names(&self) -> [String; 2] {
         self.sites
             .map(|site| self.topology.node_name(site).to_owned())
+    }
+
+    /// The rate of the slowest link of a path.
+    fn rate_bit_s(&self, path: &[String]) -> f64 {
+        let ends = |hop: &[String]| match hop {
+            [a, b] => Some([self.topology.node(a)?, self.topology.node(b)?]),
+            _ => None,
+        };
+        let hops: Vec<_> = path.windows(2).filter_map(ends).collect();
+        let links = self.topology.links().iter().zip(&self.rates);
+        let on_path = links.filter(|(link, _)| {
+            let (a, b) = link.ends;
+            hops.contains(&[a, b]) || hops.contains(&[b, a])
+        });
+        let rates = on_path.map(|(_, rate)| *rate);
+        rates.min_by(f64::total_cmp).unwrap_or(0.0)
     }
 
     /// The node with this name, if killing it leaves the two sites and a way between them.
@@ -172,6 +195,9 @@ impl Attached {
                 continue;
             };
             stocks.insert(pair.stock as u64);
+            if let Some(path) = pair.paths.first() {
+                report.rate_bit_s = self.choice.rate_bit_s(path);
+            }
             report.keys_delivered += pair.delivered;
             report.keys_expired += pair.voided;
         }

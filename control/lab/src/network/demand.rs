@@ -155,7 +155,7 @@ impl Shared {
     ) -> Result<Vec<Vec<String>>, String> {
         let drawn = initiator.enc_keys(&target.id, self.keys).await?;
         let drawn = Drawn::read(&drawn, self)?;
-        let probe = turn % PROBE_EVERY == 0;
+        let probe = turn.is_multiple_of(PROBE_EVERY);
         if probe {
             self.probe_others(initiator, target, &drawn.ids, turn).await;
         }

@@ -40,7 +40,7 @@ pub(super) struct Tally {
     pub(super) different_bits: u64,
     /// Attempts to get a key twice or at the wrong SAE, all of which must be refused.
     pub(super) probes: u64,
-    /// The longest time in which a pair that stays reachable got a key, since the last fault.
+    /// The longest time in which a pair that stays reachable got a key, since the first fault.
     pub(super) longest_since_fault: Option<Duration>,
 }
 

@@ -180,7 +180,7 @@ impl Evidence<'_> {
         notes.append(&mut self.faults);
         if let Some(longest) = self.tally.longest_since_fault {
             notes.push(format!(
-                "after the last fault each reachable pair had its keys within {:.2} s ({PATIENCE:?} \
+                "from the first fault on each reachable pair had its keys within {:.2} s ({PATIENCE:?} \
                  are allowed)",
                 longest.as_secs_f64()
             ));

@@ -176,7 +176,7 @@ impl<'a> Watch<'a> {
     fn part_pairs(&self) -> Vec<String> {
         let mut names = Vec::new();
         let mut tally = self.demand.tally();
-        tally.longest_since_fault = Some(Duration::ZERO);
+        tally.longest_since_fault.get_or_insert(Duration::ZERO);
         for pair in tally.pairs.iter_mut().filter(|pair| pair.reachable) {
             pair.reachable = self.reachable(pair.from, pair.to);
             if !pair.reachable && pair.from < pair.to {
@@ -304,6 +304,6 @@ fn own_cpu() -> Duration {
         return Duration::ZERO;
     };
     let times = [usage.user_time(), usage.system_time()];
-    let micros = times.map(|time| time.tv_sec() * 1_000_000 + i64::from(time.tv_usec()));
+    let micros = times.map(|time| time.tv_sec() * 1_000_000 + time.tv_usec());
     Duration::from_micros(u64::try_from(micros.iter().sum::<i64>()).unwrap_or(0))
 }

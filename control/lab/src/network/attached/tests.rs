@@ -16,6 +16,9 @@ fn the_lab_takes_the_named_sites_or_those_with_the_most_relays_between() {
         .unwrap()
         .hops();
     assert!(hops >= 4, "{:?}: {hops}", far.names());
+    let path = ["castle", "airport", "mint"].map(str::to_owned);
+    let slowest = far.rate_bit_s(&path);
+    assert!(slowest > 0.0 && slowest <= far.rate_bit_s(&path[1..]));
     let named = names("castle", "mint");
     let near = Choice::of("metro-12", Some(&named), INTERVAL).unwrap();
     assert_eq!(near.names(), named);
