@@ -214,7 +214,10 @@ pub(crate) fn etsi020_json(data: &[u8]) {
     }
     if let Ok(problem) = serde_json::from_slice::<Problem>(data) {
         let text = serde_json::to_vec(&problem).expect("what was read can be written");
-        assert!(serde_json::from_slice::<Problem>(&text).is_ok(), "cannot be read again");
+        assert!(
+            serde_json::from_slice::<Problem>(&text).is_ok(),
+            "cannot be read again"
+        );
     }
     if let Ok(versions) = serde_json::from_slice::<Versions>(data) {
         let text = serde_json::to_vec(&versions).expect("what was read can be written");
