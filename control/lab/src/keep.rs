@@ -73,8 +73,9 @@ impl Keep {
         asked.chain(std::env::current_dir().ok()).collect()
     }
 
-    /// Ends the capture and copies the ledgers.
-    pub(super) fn finish(self, ledgers: &[PathBuf]) -> Kept {
+    /// Ends the capture and copies the ledgers of the encryptors, and those of the nodes that gave
+    /// the keys.
+    pub(super) fn finish(self, ledgers: &[PathBuf], of_nodes: &[PathBuf]) -> Kept {
         let mut kept = Kept::default();
         if let (Some(recorder), Some(path)) = (self.recorder, self.capture) {
             if recorder.regular() {
@@ -97,6 +98,13 @@ impl Keep {
             if let Err(error) = ledger::copy(file, &folder) {
                 let trouble = format!("--ledgers: {}: {error}", folder.display());
                 kept.troubles.push(trouble);
+            }
+        }
+        for file in of_nodes {
+            let name = file.file_name().unwrap_or_default();
+            if let Err(error) = fs::copy(file, folder.join(name)) {
+                kept.troubles
+                    .push(format!("--ledgers: {}: {error}", file.display()));
             }
         }
         kept

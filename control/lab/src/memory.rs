@@ -164,7 +164,7 @@ async fn run_in(
     }
     kmes.shutdown().await;
     let files = Site::BOTH.map(|site| folder.ledger(site));
-    let mut kept = keep.finish(&files);
+    let mut kept = keep.finish(&files, &[]);
     let ledgers = kept.compare(&files);
     Ok(Verdict::from(&Evidence {
         red: "mem".to_owned(),

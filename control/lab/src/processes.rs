@@ -354,7 +354,7 @@ impl Lab<'_> {
         let line_at_a = line_at_a.map_err(while_doing("the watch of the line"))?;
         let line_at_b = line_at_b.finish();
         let line_at_b = line_at_b.map_err(while_doing("the watch of the line"))?;
-        let mut kept = keep.finish(&files);
+        let mut kept = keep.finish(&files, &self.sites.node_ledgers());
         let ledgers = kept.compare(&files);
         let evidence = Evidence {
             red: a

@@ -204,6 +204,14 @@ impl Sites {
         }
     }
 
+    /// Returns the ledgers of the network's nodes.
+    pub(crate) fn node_ledgers(&self) -> Vec<PathBuf> {
+        match &self.keys {
+            Keys::Link(_) => Vec::new(),
+            Keys::Network(network) => network.ledgers(),
+        }
+    }
+
     /// Returns one process. `None`: the KMEs are nodes of a network.
     fn process(&mut self, who: Victim) -> Option<&mut Child> {
         match (who, &mut self.keys) {

@@ -17,7 +17,7 @@ const FINDINGS_MAX: usize = 100;
 pub struct Ledgers {
     /// Names of the nodes whose ledger is there.
     pub nodes: BTreeSet<String>,
-    /// Nodes whose ledger has a gap.
+    /// Nodes whose ledger has a gap, or was cut by a crash.
     pub gaps: BTreeSet<String>,
     keys: BTreeMap<String, Key>,
     findings: Vec<String>,
@@ -129,13 +129,23 @@ impl Ledgers {
         let mut ledgers = Self::default();
         for file in &files {
             let mut result = Ok(());
+            let (mut node, mut ended) = (String::new(), true);
             ledger::lines(file, |line| {
+                node.clone_from(&line.node);
+                let crashed = line.entry == Entry::Begin && !ended;
+                ended = line.entry == Entry::End;
+                if crashed {
+                    ledgers.gaps.insert(line.node.clone());
+                }
                 let taken = ledgers.take(line);
                 if result.is_ok() {
                     result = taken;
                 }
             })?;
             result?;
+            if !ended {
+                ledgers.gaps.insert(node);
+            }
         }
         if ledgers.nodes.is_empty() {
             return Err(NetworkError::Empty(folder.to_owned()));
@@ -165,7 +175,11 @@ impl Ledgers {
                 }
             }
             Entry::Gap { .. } => drop(self.gaps.insert(node.clone())),
-            Entry::Block { .. } | Entry::Voided { .. } | Entry::Accounts { .. } => {}
+            Entry::Block { .. }
+            | Entry::Voided { .. }
+            | Entry::Accounts { .. }
+            | Entry::Begin
+            | Entry::End => {}
         }
         self.nodes.insert(node);
         Ok(())
@@ -207,7 +221,8 @@ impl Ledgers {
                     find(&format!("delivered {} times to {sae}", times.len()));
                 }
                 let drawn = key.batches.iter().flatten().next();
-                if drawn.is_none_or(|drawn| ![&drawn.initiator, &drawn.target].contains(&sae)) {
+                let ends = |drawn: &Drawn| [&drawn.initiator, &drawn.target].contains(&sae);
+                if !drawn.map_or(!self.gaps.is_empty(), ends) {
                     find(&format!("delivered to {sae}, which is no end of its batch"));
                 }
             }

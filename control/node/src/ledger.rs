@@ -91,6 +91,10 @@ pub enum Entry {
         /// The accounts in bits.
         accounts: AccountsReport,
     },
+    /// The node starts.
+    Begin,
+    /// The node ends in order. After a crash this line is missing, and some lines before it may be.
+    End,
     /// Lines that the writer could not keep up with.
     Gap {
         /// Number of lines.
@@ -269,11 +273,13 @@ impl NodeLedger {
         };
         let thread = std::thread::Builder::new().name("node-ledger".to_owned());
         let writer = thread.spawn(move || writer.run(&waiting)).map_err(io)?;
-        Ok(Self {
+        let mut ledger = Self {
             lines: Some(lines),
             lost: 0,
             writer: Some(writer),
-        })
+        };
+        ledger.append(Entry::Begin);
+        Ok(ledger)
     }
 
     /// Appends an entry without waiting.
@@ -295,6 +301,7 @@ impl NodeLedger {
 
 impl Drop for NodeLedger {
     fn drop(&mut self) {
+        self.append(Entry::End);
         self.lines = None; // the writer ends after the last line
         if let Some(writer) = self.writer.take() {
             let _panicked = writer.join();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use network::NodeId;
@@ -216,6 +216,11 @@ impl Attached {
     pub(crate) fn kill(&mut self, name: &str) -> io::Result<()> {
         let node = self.choice.spare(name).map_err(io::Error::other)?;
         self.nodes.kill(node)
+    }
+
+    /// The files of the nodes' ledgers.
+    pub(crate) fn ledgers(&self) -> Vec<PathBuf> {
+        self.nodes.ledgers()
     }
 
     /// Ends all nodes.

@@ -223,6 +223,13 @@ impl Nodes {
         &self.folder
     }
 
+    /// The file of each node's ledger, if they keep one.
+    pub(super) fn ledgers(&self) -> Vec<PathBuf> {
+        let names = self.nodes.iter().map(|node| &node.name);
+        let files = names.map(|name| self.folder.join(format!("{name}{SUFFIX}")));
+        files.filter(|file| file.exists()).collect()
+    }
+
     fn socket(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.sock"))
     }
