@@ -279,10 +279,10 @@ impl Ledgers {
         let Some((drawn, _)) = key.ends() else {
             return Err("the network did not deliver it to two SAEs");
         };
-        match passport {
-            Some(text) if text == drawn.passport.to_string() => Ok(()),
-            Some(_) => Err("the encryptor has another passport of it than the nodes"),
-            None => Err("the encryptor has no passport of it"),
+        let text = passport.ok_or("the encryptor has no passport of it")?;
+        match serde_json::from_str::<Value>(text) {
+            Ok(passport) if passport == drawn.passport => Ok(()),
+            _ => Err("the encryptor has another passport of it than the nodes"),
         }
     }
 
