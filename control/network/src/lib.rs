@@ -72,6 +72,7 @@ pub use config::{ConfigError, Demand, NodeConfig, Paths};
 pub use id::{LinkId, NodeId};
 pub use key::{BatchId, Key, KeyId, KeyValue};
 pub use node::{Entropy, Node};
-pub use passport::{Hop, Malformed, Passport, PathPassport};
+pub use octets::Malformed;
+pub use passport::{Hop, Passport, PathPassport};
 pub use sae::{BadSaeId, SaeId};
 pub use status::{LinkStatus, PairStatus, Status};
