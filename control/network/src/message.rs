@@ -25,8 +25,8 @@ use crate::id::{LinkId, NodeId};
 use crate::key::{BatchId, KeyId};
 use crate::limits::{self, TAG_LEN};
 use crate::mac::Tag;
-use crate::octets::{Reader, Writer};
-use crate::passport::{Hop, Malformed};
+use crate::octets::{Malformed, Reader, Writer};
+use crate::passport::Hop;
 use crate::pool::Segment;
 use crate::sae::SaeId;
 

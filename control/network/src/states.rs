@@ -135,7 +135,8 @@ impl States {
         if !exists || age >= limits::STATE_AGE {
             return News::Known;
         }
-        if let Some(known) = self.table.get(&state.node) {
+        let known = self.table.get(&state.node);
+        if let Some(known) = known.filter(|known| known.made.age(now) < limits::STATE_AGE) {
             match known.order().cmp(&(state.seq, state.run, &state.levels)) {
                 Ordering::Less => {}
                 Ordering::Equal => return News::Known,

@@ -192,7 +192,7 @@ pub(crate) fn etsi020_json(data: &[u8]) {
     if let Ok(keys) = ExtKeys::from_json(data) {
         let text = keys.to_json().expect("what was read can be written");
         let again = ExtKeys::from_json(&text);
-        let again = again.unwrap_or_else(|error| panic!("cannot be read again: {error}"));
+        let again = again.expect("what was written can be read");
         assert_eq!(again.parties, keys.parties);
         assert_eq!(again.optional, keys.optional);
         assert_eq!(again.mandatory, keys.mandatory);
