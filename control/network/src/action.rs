@@ -44,6 +44,10 @@ pub enum Closed {
     /// A message that breaks the format or the order of the protocol.
     #[error("malformed or unexpected message: both nodes need the same release")]
     Malformed,
+    /// A wrong tag, or key that is not here or was used before. The message was dropped and cost no
+    /// key. The two ends compare their blocks on the next connection.
+    #[error("a message of the neighbour is forged or out of step")]
+    Forged,
     /// Another version of this protocol.
     #[error(
         "the neighbour speaks version {theirs}, this node version {}: install one release",
@@ -108,11 +112,6 @@ pub enum Event {
         link: LinkId,
         /// Bits lost.
         bits: u64,
-    },
-    /// A message with a wrong tag, or with key used before: it was dropped, and cost no key.
-    Forged {
-        /// The link.
-        link: LinkId,
     },
     /// A block was not taken: its number is not above all before it, it is shorter than
     /// [`limits::BLOCK_LEN_MIN`], or it is of a link that this node does not have.

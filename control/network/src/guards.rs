@@ -1,6 +1,5 @@
 //! The guards of the relay by name, so that tests can switch single ones off and see the simulation
-//! find it. Without the feature `guards`, and outside the crate's own tests, every guard is on and
-//! costs nothing.
+//! find it. Without the feature `guards`, every guard is on and costs nothing.
 
 /// One check without which the relay would be unsafe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +14,8 @@ pub enum Guard {
     BlockAtBothEnds,
     /// What is left of a pool is dropped when the neighbour has restarted.
     PoolEndsWithRun,
-    /// Relaying leaves the reserve for authentication alone.
-    Reserve,
+    /// On each connection, both ends drop the blocks that the other does not have any more.
+    BlocksCompared,
     /// No pair uses more of a link than its share.
     FairShare,
     /// Keys come into stock only after the ACK.
@@ -25,8 +24,6 @@ pub enum Guard {
     Confirmation,
     /// A batch that was voided stays voided, whatever comes later.
     VoidedForever,
-    /// The ACK comes back along the route of its batch.
-    AckOnRoute,
     /// The stock ends when the far node has restarted.
     StockEndsWithRun,
     /// The stock ends before the far node drops its keys.
@@ -43,30 +40,28 @@ pub enum Guard {
     Disjoint,
     /// A neighbour with another topology is refused.
     SameTopology,
-    /// A batch on a link that fails is voided.
-    VoidOnDeadLink,
 }
 
-#[cfg(any(test, feature = "guards"))]
+#[cfg(feature = "guards")]
 thread_local! {
     static OFF: core::cell::RefCell<Vec<Guard>> = const { core::cell::RefCell::new(Vec::new()) };
 }
 
 /// Whether a guard is on: always.
-#[cfg(not(any(test, feature = "guards")))]
+#[cfg(not(feature = "guards"))]
 #[inline]
 pub(crate) const fn on(_: Guard) -> bool {
     true
 }
 
 /// Whether a guard is on: unless a test switched it off on this thread.
-#[cfg(any(test, feature = "guards"))]
+#[cfg(feature = "guards")]
 pub(crate) fn on(guard: Guard) -> bool {
     OFF.with_borrow(|off| !off.contains(&guard))
 }
 
 /// Switches guards off while `f` runs.
-#[cfg(any(test, feature = "guards"))]
+#[cfg(feature = "guards")]
 pub fn without<T>(guards: &[Guard], f: impl FnOnce() -> T) -> T {
     OFF.with_borrow_mut(|off| off.extend_from_slice(guards));
     let result = f();

@@ -23,10 +23,18 @@
 //! then may `enc_keys` hand them out. A batch that is refused, lost or late is voided as a whole:
 //! its keys are never used, and the next attempt has new keys, new `key_ID`s and new pads.
 //!
-//! **Trust.** Each relay on the path of a key sees it in clear. With two node-disjoint paths the key
-//! is the XOR of two shares, and no single relay knows it or can change it unnoticed. HELLO, HAVE,
-//! STATE and PING are authenticated by the connection (TLS) alone: whoever breaks it can stop keys
-//! and draw routes towards itself, but it reads and forges no key.
+//! **Trust.** Each relay on the path of a key sees it in clear. HELLO, HAVE, STATE and PING are
+//! authenticated by the connection (TLS) alone: whoever breaks it can stop keys and draw routes
+//! towards a node that it owns, but it reads and forges no key.
+//!
+//! **A node that lies** can stop keys: it can lose or refuse batches, void them, tell false link
+//! states, and waste the key of its own links. Besides that:
+//! - One path: if the path passes the node, it knows the key, and can give the two ends different
+//!   bits with a proof that fits. The check value of the rekey protocol shows that. A change without
+//!   a proof that fits, such as a defect, is found here, and the batch is voided.
+//! - Two paths: it knows nothing of the key, and whatever it changes voids the batch.
+//! - A path that does not pass the node: it learns and changes nothing.
+//! - It can make keys up and hand them to a far node. The initiator's node never names them.
 #![forbid(unsafe_code)]
 
 #[cfg(all(feature = "guards", not(debug_assertions)))]
@@ -77,7 +85,8 @@ pub use config::{ConfigError, Demand, NodeConfig, Paths};
 pub use id::{LinkId, NodeId};
 pub use key::{BatchId, Key, KeyId, KeyValue};
 pub use node::{Entropy, Node};
-pub use passport::{Hop, Malformed, Passport, PathPassport};
+pub use octets::Malformed;
+pub use passport::{Hop, Passport, PathPassport};
 pub use sae::{BadSaeId, SaeId};
 pub use status::{LinkStatus, PairStatus, Status};
 pub use topology::Topology;

@@ -71,7 +71,7 @@ pub const RETRY: Duration = Duration::from_millis(100);
 /// up to this.
 pub const RETRY_MAX: Duration = Duration::from_secs(1);
 /// A link that a relay has refused to use is avoided for this time.
-pub const AVOID: Duration = Duration::from_secs(1);
+pub const AVOID: Duration = Duration::from_millis(500);
 /// Links avoided at a time.
 pub const AVOIDED_MAX: usize = 64;
 
@@ -90,8 +90,8 @@ pub const SKEW_MAX: Duration = Duration::from_secs(2);
 /// Shortest time between two link states of one node.
 pub const STATE_EVERY: Duration = Duration::from_millis(50);
 /// A link state is sent again after this time without a change.
-pub const STATE_REFRESH: Duration = Duration::from_secs(5);
+pub const STATE_REFRESH: Duration = Duration::from_secs(2);
 /// A link state is dropped at this age.
-pub const STATE_AGE: Duration = Duration::from_secs(16);
+pub const STATE_AGE: Duration = Duration::from_secs(8);
 /// What is too old is looked for so often.
 pub const HOUSEKEEPING: Duration = Duration::from_secs(1);

@@ -21,7 +21,10 @@ use crate::shares::Shares;
 pub(crate) struct Link {
     pub(crate) id: LinkId,
     pub(crate) neighbour: NodeId,
-    connection: Connection,
+    pub(crate) connection: Connection,
+    /// When the last message was sent, and when one came.
+    sent: Duration,
+    heard: Duration,
     /// Run of the neighbour, once it has said so.
     run: Option<u64>,
     pub(crate) pool: Pool,
@@ -31,20 +34,16 @@ pub(crate) struct Link {
     pub(crate) forged: u64,
 }
 
-/// The states of a connection: `Down` becomes `Greeting`, `Greeting` becomes `Up`, and each becomes
-/// `Down`.
+/// The state of a connection. Each becomes the next one, or `Down`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Connection {
+pub(crate) enum Connection {
     Down,
     /// Our HELLO is sent, that of the neighbour awaited.
-    Greeting(Times),
-    Up(Times),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Times {
-    sent: Duration,
-    heard: Duration,
+    Greeting,
+    /// Our list of blocks is sent, that of the neighbour awaited.
+    Listing,
+    /// Messages pass.
+    Up,
 }
 
 /// A HELLO that fits.
@@ -69,6 +68,8 @@ impl Link {
             id,
             neighbour,
             connection: Connection::Down,
+            sent: Duration::ZERO,
+            heard: Duration::ZERO,
             run: None,
             pool: Pool::new(first, accounts),
             shares: Shares::default(),
@@ -79,40 +80,29 @@ impl Link {
 
     /// There is a new connection.
     pub(crate) fn connected(&mut self, now: Duration) {
-        self.connection = Connection::Greeting(Times {
-            sent: now,
-            heard: now,
-        });
+        self.connection = Connection::Greeting;
+        (self.sent, self.heard) = (now, now);
     }
 
     /// The connection is gone. Returns whether messages had passed.
     pub(crate) fn disconnected(&mut self) -> bool {
         let before = std::mem::replace(&mut self.connection, Connection::Down);
-        matches!(before, Connection::Up(_))
+        before == Connection::Up
     }
 
     /// Whether messages pass.
     pub(crate) fn is_up(&self) -> bool {
-        matches!(self.connection, Connection::Up(_))
-    }
-
-    /// Whether there is a connection whose neighbour has not said HELLO.
-    pub(crate) fn is_greeting(&self) -> bool {
-        matches!(self.connection, Connection::Greeting(_))
+        self.connection == Connection::Up
     }
 
     /// Something came.
-    pub(crate) fn heard(&mut self, now: Duration) {
-        if let Connection::Greeting(times) | Connection::Up(times) = &mut self.connection {
-            times.heard = now;
-        }
+    pub(crate) const fn heard(&mut self, now: Duration) {
+        self.heard = now;
     }
 
     /// Something is sent.
-    pub(crate) fn sent(&mut self, now: Duration) {
-        if let Connection::Greeting(times) | Connection::Up(times) = &mut self.connection {
-            times.sent = now;
-        }
+    pub(crate) const fn sent(&mut self, now: Duration) {
+        self.sent = now;
     }
 
     /// The neighbour introduces itself.
@@ -125,23 +115,38 @@ impl Link {
             let (ours, theirs) = (first(&ours.digest), first(&theirs.digest));
             return Err(Closed::Topology { ours, theirs });
         }
-        let Connection::Greeting(times) = self.connection else {
+        if self.connection != Connection::Greeting {
             return Err(Closed::Malformed);
-        };
+        }
         if (theirs.node, theirs.link) != (self.neighbour, self.id) {
             return Err(Closed::Stranger {
                 node: theirs.node,
                 link: theirs.link,
             });
         }
-        self.connection = Connection::Up(times);
+        self.connection = Connection::Listing;
         let before = self.run.replace(theirs.run);
         let restarted = before.is_some_and(|run| run != theirs.run);
         let restarted = restarted.then(|| self.pool.on_restart());
-        let skew_ms = theirs.unix_ms.cast_signed() - ours.unix_ms.cast_signed();
+        let skew_ms = i128::from(theirs.unix_ms) - i128::from(ours.unix_ms);
+        let skew_ms = i64::try_from(skew_ms).unwrap_or(i64::MAX);
         let most = limits::SKEW_MAX.as_millis();
         let skew_ms = Some(skew_ms).filter(|skew| u128::from(skew.unsigned_abs()) > most);
         Ok(Greeted { restarted, skew_ms })
+    }
+
+    /// The neighbour has these blocks: all that it has, if that is its first list on the connection.
+    /// Returns whether messages pass from now on.
+    pub(crate) fn on_have(&mut self, numbers: &[u64]) -> bool {
+        let first = self.connection == Connection::Listing;
+        if first {
+            self.pool.on_list(numbers);
+            self.connection = Connection::Up;
+        }
+        for number in numbers {
+            self.pool.on_have(*number);
+        }
+        first
     }
 
     /// Writes an authenticated message and encrypts its keys. `None` if there is too little key.
@@ -201,27 +206,21 @@ impl Link {
 
     /// Whether a message is due, so that the neighbour sees that we live.
     pub(crate) fn wants_ping(&self, now: Duration) -> bool {
-        matches!(self.connection, Connection::Up(times) if times.sent + limits::KEEPALIVE <= now)
+        self.is_up() && self.sent + limits::KEEPALIVE <= now
     }
 
     /// Whether the neighbour is silent for too long.
     pub(crate) fn is_silent(&self, now: Duration) -> bool {
-        match self.connection {
-            Connection::Down => false,
-            Connection::Greeting(times) | Connection::Up(times) => {
-                times.heard + limits::DEAD <= now
-            }
-        }
+        self.connection != Connection::Down && self.heard + limits::DEAD <= now
     }
 
     /// The time at which one of these two changes.
     pub(crate) fn due(&self) -> Option<Duration> {
+        let silent = self.heard + limits::DEAD;
         match self.connection {
             Connection::Down => None,
-            Connection::Greeting(times) => Some(times.heard + limits::DEAD),
-            Connection::Up(times) => {
-                Some((times.heard + limits::DEAD).min(times.sent + limits::KEEPALIVE))
-            }
+            Connection::Greeting | Connection::Listing => Some(silent),
+            Connection::Up => Some(silent.min(self.sent + limits::KEEPALIVE)),
         }
     }
 }
@@ -233,6 +232,3 @@ fn purpose(body: &Body) -> Purpose {
         Body::Ack(_) | Body::Nack { .. } | Body::Void(_) => Purpose::TAG,
     }
 }
-
-#[cfg(test)]
-mod tests;

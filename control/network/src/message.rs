@@ -25,8 +25,8 @@ use crate::id::{LinkId, NodeId};
 use crate::key::{BatchId, KeyId};
 use crate::limits::{self, TAG_LEN};
 use crate::mac::Tag;
-use crate::octets::{Reader, Writer};
-use crate::passport::{Hop, Malformed};
+use crate::octets::{Malformed, Reader, Writer};
+use crate::passport::Hop;
 use crate::pool::Segment;
 use crate::sae::SaeId;
 
@@ -39,7 +39,7 @@ pub(crate) enum Message<'a> {
     OtherVersion(u16),
     /// The neighbour lives.
     Ping,
-    /// Blocks that the neighbour has.
+    /// Blocks that the neighbour has: all in the first HAVE on a connection, then each new one.
     Have(Vec<u64>),
     /// The link state of some node.
     State(State),

@@ -1,24 +1,21 @@
 //! One node: what comes in, what goes out, and the two calls of ETSI 014.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::accounts::Accounts;
 use crate::action::{Action, Closed, Event, Reason, Record, Refusal, Unavailable};
 use crate::block::Block;
-use crate::config::{ConfigError, NodeConfig, Paths};
+use crate::config::{ConfigError, NodeConfig};
 use crate::guards::{Guard, on};
-use crate::held::{Held, Piece};
+use crate::held::Held;
 use crate::id::{LinkId, NodeId};
 use crate::key::{Key, KeyId};
-use crate::keys::Keys;
 use crate::limits;
-use crate::link::{Link, Opened};
-use crate::message::{self, Ack, Body, Course, Hello, Level, Message, Relay, Sealed, Share, State};
-use crate::origin::{Acked, Origin, Pair};
-use crate::passport::Hop;
-use crate::pool::{NotTaken, Purpose};
+use crate::link::{Connection, Link};
+use crate::message::{self, Body, Hello, Level, Message, Sealed, State};
+use crate::origin::{Origin, Pair};
+use crate::pool::NotTaken;
 use crate::sae::SaeId;
 use crate::sites::{PairId, Sites};
 use crate::states::{News, States};
@@ -100,7 +97,7 @@ impl Node {
             self.record(Record::BlockIn { link, block, bits });
         }
         match taken {
-            Ok(()) => self.send(now, link, message::have(&[number])),
+            Ok(()) => self.send_have(now, link, number),
             Err(NotTaken::Full) => self.event(Event::PoolFull { link, number }),
             Err(NotTaken::Refused) => self.event(Event::BlockRefused { link, number }),
         }
@@ -128,30 +125,24 @@ impl Node {
         let Some(end) = self.links.get_mut(&link) else {
             return;
         };
-        if !end.is_up() && !end.is_greeting() {
-            return;
-        }
         end.heard(now);
-        let done = match Message::parse(octets) {
-            Ok(Message::OtherVersion(theirs)) => Err(Closed::Version { theirs }),
-            Ok(Message::Hello(hello)) => self.on_hello(now, link, &hello),
-            Ok(_) if end.is_greeting() => Err(Closed::Malformed),
-            Ok(Message::Ping) => Ok(()),
-            Ok(Message::Have(numbers)) => {
-                for number in numbers {
-                    end.pool.on_have(number);
-                }
+        let done = match (end.connection, Message::parse(octets)) {
+            (Connection::Down, _) => return,
+            (_, Ok(Message::OtherVersion(theirs))) => Err(Closed::Version { theirs }),
+            (_, Ok(Message::Hello(hello))) => self.on_hello(now, link, &hello),
+            (Connection::Listing | Connection::Up, Ok(Message::Have(numbers))) => {
+                self.on_have(now, link, &numbers);
                 Ok(())
             }
-            Ok(Message::State(state)) => {
-                self.on_state(now, link, state);
+            (Connection::Up, Ok(Message::Ping)) => Ok(()),
+            (Connection::Up, Ok(Message::State(state))) => {
+                self.on_state(now, link, &state);
                 Ok(())
             }
-            Ok(Message::Sealed(sealed)) => {
-                self.on_sealed(now, link, sealed);
-                Ok(())
+            (Connection::Up, Ok(Message::Sealed(sealed))) => self.on_sealed(now, link, sealed),
+            (Connection::Greeting | Connection::Listing, Ok(_)) | (_, Err(_)) => {
+                Err(Closed::Malformed)
             }
-            Err(_) => Err(Closed::Malformed),
         };
         if let Err(reason) = done {
             self.close(link, reason);
@@ -173,9 +164,11 @@ impl Node {
         } else {
             self.states.due()
         };
+        let avoided = self.states.avoided_until();
         let times = [
             links,
             self.origin.due(),
+            avoided,
             Some(tell),
             Some(self.housekeeping),
         ];
@@ -306,6 +299,17 @@ impl Node {
         }
     }
 
+    /// Reports a block to the neighbour. One that comes before the list of blocks is in the list.
+    fn send_have(&mut self, now: Duration, link: LinkId, number: u64) {
+        if let Some(end) = self.links.get_mut(&link)
+            && matches!(end.connection, Connection::Listing | Connection::Up)
+        {
+            end.sent(now);
+            let octets = message::have(&[number]);
+            self.actions.push_back(Action::Send { link, octets });
+        }
+    }
+
     fn close(&mut self, link: LinkId, reason: Closed) {
         self.actions.push_back(Action::Close { link, reason });
         self.disconnected(link);
@@ -339,7 +343,7 @@ impl Node {
         let greeted = end.on_hello(&ours, theirs)?;
         let (neighbour, accounts) = (end.neighbour, end.pool.accounts());
         let have = message::have(&end.pool.numbers());
-        self.event(Event::LinkUp { link, neighbour });
+        self.actions.push_back(Action::Send { link, octets: have });
         if let Some(bits) = greeted.restarted {
             self.event(Event::NeighbourRestarted { link, bits });
             self.record(Record::Accounts { link, accounts });
@@ -351,17 +355,27 @@ impl Node {
                 skew_ms,
             });
         }
-        self.send(now, link, have);
-        for state in self.states.all(now) {
-            self.send(now, link, message::state(&state));
-        }
         Ok(())
     }
 
-    fn on_state(&mut self, now: Duration, link: LinkId, state: State) {
-        match self.states.on_state(now, &self.sites, &state) {
-            News::New => self.flood(now, &state, Some(link)),
-            News::Old => {}
+    fn on_have(&mut self, now: Duration, link: LinkId, numbers: &[u64]) {
+        let Some(end) = self.links.get_mut(&link) else {
+            return;
+        };
+        if end.on_have(numbers) {
+            let neighbour = end.neighbour;
+            self.event(Event::LinkUp { link, neighbour });
+            for state in self.states.all(now) {
+                self.send(now, link, message::state(&state));
+            }
+        }
+    }
+
+    fn on_state(&mut self, now: Duration, link: LinkId, state: &State) {
+        match self.states.on_state(now, &self.sites, state) {
+            News::New => self.flood(now, state, Some(link)),
+            News::Known => {}
+            News::Older(newer) => self.send(now, link, message::state(&newer)),
             News::Outdated => self.tell = true,
         }
     }
@@ -374,16 +388,13 @@ impl Node {
         }
     }
 
-    fn on_sealed(&mut self, now: Duration, link: LinkId, sealed: Sealed<'_>) {
+    fn on_sealed(&mut self, now: Duration, link: LinkId, sealed: Sealed<'_>) -> Result<(), Closed> {
         let Some(end) = self.links.get_mut(&link) else {
-            return;
+            return Ok(());
         };
         let Some(opened) = end.open(&sealed) else {
             end.forged += 1;
-            if end.forged.is_power_of_two() {
-                self.event(Event::Forged { link });
-            }
-            return;
+            return Err(Closed::Forged);
         };
         let Sealed { course, body, .. } = sealed;
         let forth = matches!(body, Body::Relay(_) | Body::Void(_));
@@ -395,7 +406,7 @@ impl Node {
         let neighbour = self.links.get(&link).map(|end| (link, end.neighbour));
         let here = course.route.nodes.get(course.position) == Some(&self.sites.here);
         if came != neighbour || !here {
-            return;
+            return Err(Closed::Malformed);
         }
         match body {
             Body::Relay(relay) => self.on_relay(now, link, course, relay, opened),
@@ -406,279 +417,7 @@ impl Node {
             }
             back @ (Body::Ack(_) | Body::Nack { .. }) => self.pass_back(now, &course, &back),
         }
-    }
-
-    /// A batch came: it goes on, or it is for an SAE here.
-    fn on_relay(
-        &mut self,
-        now: Duration,
-        link: LinkId,
-        course: Course,
-        mut relay: Relay,
-        opened: Opened,
-    ) {
-        relay.hops.push(Hop {
-            link,
-            blocks: opened.blocks,
-        });
-        let done = match self.pair_on(&course, &relay) {
-            None => Err(Reason::UnknownPair),
-            Some(pair) if course.far() == self.sites.here => {
-                self.hold(now, pair, &course, relay, opened.keys)
-            }
-            Some(pair) => self.pass_on(now, pair, link, &course, relay, &opened.keys),
-        };
-        if let Err(reason) = done {
-            let at = course.position;
-            self.pass_back(now, &course, &Body::Nack { at, reason });
-        }
-    }
-
-    /// The pair of a batch, if its ends are those of the route, and the links are as they should be.
-    fn pair_on(&self, course: &Course, relay: &Relay) -> Option<PairId> {
-        let pair = self.sites.pair(&relay.initiator, &relay.target)?;
-        let ends = (course.batch.origin, course.far());
-        let hops = relay.hops.iter().map(|hop| hop.link);
-        let passed = course.route.links.iter().take(course.position).copied();
-        let fits = self.sites.ends(pair) == ends && hops.eq(passed);
-        fits.then_some(pair)
-    }
-
-    /// Keys for an SAE here.
-    fn hold(
-        &mut self,
-        now: Duration,
-        pair: PairId,
-        course: &Course,
-        relay: Relay,
-        keys: Keys,
-    ) -> Result<(), Reason> {
-        let Course {
-            batch,
-            share,
-            ref route,
-            ..
-        } = *course;
-        if (self.sites.demand(pair).paths == Paths::Two) == (share == Share::Whole) {
-            return Err(Reason::UnknownPair);
-        }
-        let hops = relay.hops.clone();
-        let piece = Piece {
-            share,
-            route: Arc::clone(route),
-            hops,
-            keys,
-        };
-        let mut records = Vec::new();
-        let held = self
-            .held
-            .on_relay(now, pair, course, relay, piece, &mut records);
-        self.actions.extend(records.into_iter().map(Action::Record));
-        held?;
-        let Some(complete) = self.held.complete(pair, batch) else {
-            return Ok(());
-        };
-        let ack = |way: &crate::held::Way| {
-            let (share, route) = (way.share, Arc::clone(&way.route));
-            let position = route.links.len();
-            let course = Course {
-                batch,
-                share,
-                route,
-                position,
-            };
-            let (run, confirmation, hops) = (self.run, complete.confirmation, way.hops.clone());
-            (
-                course,
-                Body::Ack(Ack {
-                    run,
-                    confirmation,
-                    hops,
-                }),
-            )
-        };
-        for (course, ack) in complete.ways.iter().map(ack).collect::<Vec<_>>() {
-            self.pass_back(now, &course, &ack);
-        }
         Ok(())
-    }
-
-    /// Keys for another node.
-    fn pass_on(
-        &mut self,
-        now: Duration,
-        pair: PairId,
-        from: LinkId,
-        course: &Course,
-        relay: Relay,
-        keys: &Keys,
-    ) -> Result<(), Reason> {
-        let (to, neighbour) = course.after().ok_or(Reason::UnknownPair)?;
-        if !self.sites.joins(to, self.sites.here, neighbour) {
-            return Err(Reason::UnknownPair);
-        }
-        let (batch, share, ids) = (course.batch, course.share.of(), relay.ids.clone());
-        let next = course.at(course.position + 1);
-        self.send_batch(now, pair, to, &next, relay, keys)?;
-        self.record(Record::Relayed {
-            batch,
-            share,
-            from,
-            to,
-            keys: ids,
-        });
-        Ok(())
-    }
-
-    /// Sends a batch, or a share of it, over a link.
-    fn send_batch(
-        &mut self,
-        now: Duration,
-        pair: PairId,
-        link: LinkId,
-        course: &Course,
-        relay: Relay,
-        keys: &Keys,
-    ) -> Result<(), Reason> {
-        self.allow(now, pair, link, relay.ids.len())?;
-        let len = Purpose::batch(relay.ids.len()).len();
-        let end = self.links.get_mut(&link).ok_or(Reason::LinkDown)?;
-        let octets = end
-            .seal(course, &Body::Relay(relay), Some(keys))
-            .ok_or(Reason::NoKey)?;
-        end.shares.book(now, pair, len);
-        self.send(now, link, octets);
-        Ok(())
-    }
-
-    /// Whether a batch of so many keys may use this link.
-    fn allow(
-        &mut self,
-        now: Duration,
-        pair: PairId,
-        link: LinkId,
-        keys: usize,
-    ) -> Result<(), Reason> {
-        let end = self.links.get_mut(&link).filter(|end| end.is_up());
-        let end = end.ok_or(Reason::LinkDown)?;
-        let (len, usable) = (Purpose::batch(keys).len(), end.pool.usable());
-        if usable < len {
-            return Err(Reason::NoKey);
-        }
-        let demand = self.sites.demand(pair);
-        let allowed = end.shares.allow(now, pair, demand, len, usable);
-        allowed.then_some(()).ok_or(Reason::OverShare)
-    }
-
-    /// Sends a message about a batch one hop back. Without key for its tag it is lost, and the
-    /// origin voids the batch later.
-    fn pass_back(&mut self, now: Duration, course: &Course, body: &Body) {
-        let Some((link, neighbour)) = course.before() else {
-            return;
-        };
-        let back = course.at(course.position - 1);
-        self.send_sealed(now, link, neighbour, &back, body);
-    }
-
-    fn send_sealed(
-        &mut self,
-        now: Duration,
-        link: LinkId,
-        neighbour: NodeId,
-        course: &Course,
-        body: &Body,
-    ) {
-        let end = self.links.get_mut(&link);
-        if let Some(end) = end.filter(|end| end.is_up() && end.neighbour == neighbour)
-            && let Some(octets) = end.seal(course, body, None)
-        {
-            self.send(now, link, octets);
-        }
-    }
-
-    /// The origin gives keys up: that goes on, or it is for us.
-    fn on_void(&mut self, now: Duration, course: Course, ids: Vec<KeyId>) {
-        if let Some((link, neighbour)) = course.after() {
-            let next = course.at(course.position + 1);
-            self.send_sealed(now, link, neighbour, &next, &Body::Void(ids));
-        } else if let Some(pair) = self.held.pair_of(course.batch) {
-            let mut records = Vec::new();
-            self.held.on_void(pair, &course, &ids, &mut records);
-            self.actions.extend(records.into_iter().map(Action::Record));
-        }
-    }
-
-    /// The far node holds a batch of ours.
-    fn on_ack(&mut self, now: Duration, course: &Course, ack: Ack) {
-        let Some(pair) = self.origin.pair_of(course.batch) else {
-            return;
-        };
-        let links = ack.hops.iter().map(|hop| hop.link);
-        if !links.eq(course.route.links.iter().copied()) {
-            return;
-        }
-        let run = self.states.run_of(course.far());
-        match self.origin.on_ack(now, pair, course, ack, run) {
-            Acked::Stray | Acked::Half => {}
-            Acked::Wrong(reason) => self.void(now, pair, reason, None),
-            Acked::Released(released) => {
-                let demand = self.sites.demand(pair);
-                self.record(Record::Stocked {
-                    batch: course.batch,
-                    initiator: demand.initiator.clone(),
-                    target: demand.target.clone(),
-                    keys: released.ids,
-                    passport: released.passport,
-                });
-            }
-        }
-    }
-
-    /// A node on the route refuses a batch of ours.
-    fn on_nack(&mut self, now: Duration, course: &Course, at: usize, reason: Reason) {
-        let Some(pair) = self.origin.pair_of(course.batch) else {
-            return;
-        };
-        let flight = self.origin.pairs.get(&pair).and_then(Pair::flight);
-        if !flight.is_some_and(|flight| flight.batch == course.batch && flight.came_by(course)) {
-            return;
-        }
-        if matches!(reason, Reason::NoKey | Reason::LinkDown)
-            && let Some(link) = course.route.links.get(at)
-        {
-            self.states.avoid(now, *link);
-        }
-        let node = course.route.nodes.get(at).copied();
-        self.void(now, pair, reason, node);
-    }
-
-    /// Gives a batch of ours up, and tells the far node if it can.
-    fn void(&mut self, now: Duration, pair: PairId, reason: Reason, at: Option<NodeId>) {
-        let soon = matches!(reason, Reason::LinkDown | Reason::FarRestarted);
-        let Some(flight) = self.origin.void(now, pair, reason, soon) else {
-            return;
-        };
-        let (batch, keys) = (flight.batch, flight.ids.clone());
-        self.event(Event::BatchVoided { batch, reason, at });
-        self.record(Record::Voided {
-            batch,
-            keys: keys.clone(),
-            reason,
-        });
-        let shares = share_names(flight.routes.len());
-        for (share, route) in shares.iter().zip(&flight.routes) {
-            let course = Course {
-                batch,
-                share: *share,
-                route: Arc::clone(route),
-                position: 0,
-            };
-            if let Some((link, neighbour)) = course.after() {
-                let first = course.at(1);
-                self.send_sealed(now, link, neighbour, &first, &Body::Void(keys.clone()));
-            }
-        }
-        self.origin.bury(pair, flight);
     }
 
     /// Everything that follows from what came, and from time.
@@ -693,7 +432,7 @@ impl Node {
             }
         }
         self.tell(now);
-        if self.states.update(&self.sites) {
+        if self.states.update(now, &self.sites) {
             self.on_new_states(now);
         }
         for pair in self.origin.overdue(now) {
@@ -756,7 +495,7 @@ impl Node {
             let cut = |flight: &crate::origin::Flight| {
                 flight.routes.iter().any(|route| !self.states.alive(route))
             };
-            if pair.flight().is_some_and(cut) && on(Guard::VoidOnDeadLink) {
+            if pair.flight().is_some_and(cut) {
                 dead.push(*id);
             }
             if let Some(run) = self.states.run_of(pair.far) {
@@ -773,72 +512,6 @@ impl Node {
                 reason: Reason::FarRestarted,
             });
         }
-    }
-
-    /// Draws keys for a pair and sends them.
-    fn launch(&mut self, now: Duration, id: PairId, number: usize) -> Result<(), Unavailable> {
-        let Some(pair) = self.origin.pairs.get(&id) else {
-            return Ok(());
-        };
-        let routes = match pair.paths {
-            Paths::One => {
-                let route = self.states.route(pair.far, pair.routes.first());
-                vec![route.ok_or(Unavailable::NoRoute)?]
-            }
-            Paths::Two => {
-                let routes = self.states.routes(&self.sites, pair.far, &pair.routes);
-                Vec::from(routes.ok_or(Unavailable::NoTwoPaths)?)
-            }
-        };
-        if !routes.iter().all(|route| self.states.supplied(route)) {
-            return Err(Unavailable::Failed(Reason::NoKey));
-        }
-        for route in &routes {
-            let allowed = self.allow(now, id, route.links[0], number);
-            allowed.map_err(Unavailable::Failed)?;
-        }
-        let routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
-        let keys = Keys::draw(number, &mut self.entropy);
-        let mut new_id = || {
-            let mut octets = [0; 16];
-            (self.entropy)(&mut octets);
-            KeyId::from_random(octets)
-        };
-        let ids: Vec<_> = (0..number).map(|_| new_id()).collect();
-        let batch = self.origin.next_batch(self.sites.here);
-        let shares = if routes.len() == 1 {
-            vec![]
-        } else {
-            let first = Keys::draw(number, &mut self.entropy);
-            let second = keys.xor(&first);
-            vec![first, second]
-        };
-        let demand = self.sites.demand(id);
-        let (initiator, target) = (demand.initiator.clone(), demand.target.clone());
-        let names = share_names(routes.len());
-        let mut sent = Ok(());
-        for (index, (share, route)) in names.iter().zip(&routes).enumerate() {
-            let course = Course {
-                batch,
-                share: *share,
-                route: Arc::clone(route),
-                position: 1,
-            };
-            let relay = Relay {
-                initiator: initiator.clone(),
-                target: target.clone(),
-                ids: ids.clone(),
-                hops: Vec::new(),
-            };
-            let keys = shares.get(index).unwrap_or(&keys);
-            let one = self.send_batch(now, id, route.links[0], &course, relay, keys);
-            sent = sent.and(one);
-        }
-        self.origin.launched(now, id, batch, (ids, keys), routes);
-        if let Err(reason) = sent {
-            self.void(now, id, reason, Some(self.sites.here));
-        }
-        Ok(())
     }
 
     /// Reports pairs that have keys again, or none.
@@ -880,15 +553,6 @@ impl Node {
     }
 }
 
-/// The names of the shares on so many routes.
-fn share_names(routes: usize) -> &'static [Share] {
-    if routes == 1 {
-        &[Share::Whole]
-    } else {
-        &[Share::First, Share::Second]
-    }
-}
-
 /// The number of keys asked for, if it is in range.
 fn asked(number: usize) -> Result<usize, Refusal> {
     let range = 1..=limits::KEYS_ASKED_MAX;
@@ -897,6 +561,8 @@ fn asked(number: usize) -> Result<usize, Refusal> {
         .then_some(number)
         .ok_or(Refusal::Number)
 }
+
+mod batch;
 
 #[cfg(test)]
 mod tests;

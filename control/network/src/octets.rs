@@ -1,9 +1,14 @@
 //! Reading and writing of octets: big-endian, bounded, and strict. Each value has one encoding.
 
-use crate::block::{Block, Label};
-use crate::id::{LinkId, NodeId};
-use crate::limits;
-use crate::passport::{Hop, Malformed, Passport, PathPassport};
+/// Octets that do not follow the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed {what} at octet {at}")]
+pub struct Malformed {
+    /// The field.
+    pub what: &'static str,
+    /// Where it stands.
+    pub at: usize,
+}
 
 /// Appends fields to a message.
 #[derive(Default)]
@@ -42,39 +47,6 @@ impl Writer {
     /// number fits.
     pub(crate) fn count(&mut self, count: usize) {
         self.u16(u16::try_from(count).unwrap_or(u16::MAX));
-    }
-
-    pub(crate) fn block(&mut self, block: &Block) {
-        self.u64(block.number);
-        self.u8(match block.label {
-            Label::Unlabelled => 0,
-            Label::Modelled => 1,
-            Label::Distilled => 2,
-        });
-        self.u64(block.epsilon.to_bits());
-        self.u64(block.excess_noise.to_bits());
-    }
-
-    pub(crate) fn hops(&mut self, hops: &[Hop]) {
-        self.count(hops.len());
-        for hop in hops {
-            self.u16(hop.link.0);
-            self.count(hop.blocks.len());
-            for block in &hop.blocks {
-                self.block(block);
-            }
-        }
-    }
-
-    pub(crate) fn passport(&mut self, passport: &Passport) {
-        self.count(passport.paths.len());
-        for path in &passport.paths {
-            self.count(path.nodes.len());
-            for node in &path.nodes {
-                self.u16(node.0);
-            }
-            self.hops(&path.hops);
-        }
     }
 }
 
@@ -139,53 +111,6 @@ impl<'a> Reader<'a> {
     ) -> Result<Vec<T>, Malformed> {
         let count = self.count(what, max)?;
         (0..count).map(|_| element(self)).collect()
-    }
-
-    pub(crate) fn block(&mut self) -> Result<Block, Malformed> {
-        let number = self.u64("block number")?;
-        let label = match self.u8("label")? {
-            0 => Label::Unlabelled,
-            1 => Label::Modelled,
-            2 => Label::Distilled,
-            _ => return Err(self.wrong("label")),
-        };
-        let epsilon = self.probability("epsilon")?;
-        let excess_noise = self.probability("excess noise")?;
-        Ok(Block {
-            number,
-            label,
-            epsilon,
-            excess_noise,
-        })
-    }
-
-    /// Takes a finite number that is not negative.
-    fn probability(&mut self, what: &'static str) -> Result<f64, Malformed> {
-        let wrong = self.wrong(what);
-        let value = f64::from_bits(self.u64(what)?);
-        if value.is_finite() && value.is_sign_positive() {
-            Ok(value)
-        } else {
-            Err(wrong)
-        }
-    }
-
-    pub(crate) fn hops(&mut self) -> Result<Vec<Hop>, Malformed> {
-        self.list("hops", limits::HOPS_MAX, |reader| {
-            let link = LinkId(reader.u16("link")?);
-            let blocks = reader.list("blocks", limits::SEGMENTS_MAX, Self::block)?;
-            Ok(Hop { link, blocks })
-        })
-    }
-
-    pub(crate) fn passport(&mut self) -> Result<Passport, Malformed> {
-        let paths = self.list("paths", 2, |reader| {
-            let node = |reader: &mut Self| reader.u16("node").map(NodeId);
-            let nodes = reader.list("nodes", limits::HOPS_MAX + 1, node)?;
-            let hops = reader.hops()?;
-            Ok(PathPassport { nodes, hops })
-        })?;
-        Ok(Passport { paths })
     }
 
     /// Accepts the end of the message, and nothing else.

@@ -36,6 +36,8 @@ pub(crate) struct Pair {
     pub(crate) paths: Paths,
     /// Keys of a full stock.
     full: usize,
+    /// Keys of one switch.
+    few: usize,
     stock: VecDeque<Stocked>,
     attempt: Attempt,
     pause: Duration,
@@ -49,7 +51,7 @@ pub(crate) struct Pair {
     pub(crate) voided: u64,
     pub(crate) latency: Option<Duration>,
     /// Batches that were voided, for tests that let them come back.
-    #[cfg(any(test, feature = "guards"))]
+    #[cfg(feature = "guards")]
     undead: Vec<Flight>,
 }
 
@@ -173,13 +175,13 @@ impl Origin {
         let Some(pair) = self.pairs.get_mut(&id) else {
             return Acked::Stray;
         };
-        #[cfg(any(test, feature = "guards"))]
+        #[cfg(feature = "guards")]
         pair.revive(course.batch);
         let Attempt::Flight(flight) = &mut pair.attempt else {
             return Acked::Stray;
         };
         if flight.batch != course.batch
-            || (!flight.came_by(course) && on(Guard::AckOnRoute))
+            || !flight.came_by(course)
             || flight.acks[course.share.index()].is_some()
         {
             return Acked::Stray;
@@ -245,7 +247,7 @@ impl Origin {
 
     /// A voided batch has been told to all.
     pub(crate) fn bury(&mut self, id: PairId, flight: Flight) {
-        #[cfg(any(test, feature = "guards"))]
+        #[cfg(feature = "guards")]
         if !on(Guard::VoidedForever)
             && let Some(pair) = self.pairs.get_mut(&id)
         {
@@ -303,6 +305,7 @@ impl Pair {
             far: sites.ends(id).1,
             paths: demand.paths,
             full: demand.stock(),
+            few: usize::from(demand.keys),
             stock: VecDeque::new(),
             attempt: Attempt::Pause(Duration::ZERO),
             pause: limits::RETRY,
@@ -312,7 +315,7 @@ impl Pair {
             delivered: 0,
             voided: 0,
             latency: None,
-            #[cfg(any(test, feature = "guards"))]
+            #[cfg(feature = "guards")]
             undead: Vec::new(),
         }
     }
@@ -330,14 +333,19 @@ impl Pair {
         }
     }
 
-    /// Keys of the next batch: none while more than half the stock is there.
+    /// Keys of the next batch: none while more than half the stock is there, and few after a batch
+    /// that was voided, so that attempts in vain cost little.
     fn missing(&self) -> usize {
         let missing = self.full.saturating_sub(self.stock.len());
         if 2 * missing < self.full {
-            0
-        } else {
-            missing.min(limits::BATCH_KEYS_MAX)
+            return 0;
         }
+        let most = if self.pause > limits::RETRY {
+            self.few
+        } else {
+            limits::BATCH_KEYS_MAX
+        };
+        missing.min(most)
     }
 
     fn wants(&self, now: Duration) -> Option<usize> {
@@ -353,7 +361,7 @@ impl Pair {
     }
 
     /// A batch that was voided comes back.
-    #[cfg(any(test, feature = "guards"))]
+    #[cfg(feature = "guards")]
     fn revive(&mut self, batch: BatchId) {
         if matches!(self.attempt, Attempt::Pause(_))
             && let Some(at) = self.undead.iter().position(|flight| flight.batch == batch)
@@ -432,6 +440,3 @@ impl Pair {
         self.drop_stock(|stocked| stocked.run != run && on(Guard::StockEndsWithRun))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -193,6 +193,21 @@ impl Pool {
         numbers.into_iter().collect()
     }
 
+    /// These are all blocks that the neighbour has. What it has lost or used up is voided, so that
+    /// both ends are in step, even after one of them was told wrong numbers.
+    pub(crate) fn on_list(&mut self, numbers: &[u64]) {
+        let numbers: BTreeSet<_> = numbers.iter().collect();
+        let mut voided = 0;
+        for halves in [&mut self.tx, &mut self.rx] {
+            halves.retain(|half| {
+                let there = numbers.contains(&half.block.number) || !on(Guard::BlocksCompared);
+                voided += if there { 0 } else { half.left() };
+                there
+            });
+        }
+        self.accounts.voided += bit(voided);
+    }
+
     /// The neighbour has this block. Its numbers rise, so it will never have what it has left out.
     pub(crate) fn on_have(&mut self, number: u64) {
         if self.shared >= Some(number) {
@@ -248,22 +263,18 @@ impl Pool {
 
     /// Octets to send that keys may use.
     pub(crate) fn usable(&self) -> usize {
-        let reserve = if on(Guard::Reserve) {
-            limits::AUTHENTICATION_RESERVE
-        } else {
-            0
-        };
-        self.sendable().saturating_sub(reserve)
+        self.sendable()
+            .saturating_sub(limits::AUTHENTICATION_RESERVE)
     }
 
     /// Takes key for one message to send. `None` if there is too little.
     pub(crate) fn take(&mut self, purpose: Purpose) -> Option<Pad> {
-        let reserve = if purpose.relayed > 0 {
+        let available = if purpose.relayed > 0 {
             self.usable()
         } else {
             self.sendable()
         };
-        if reserve < purpose.len() {
+        if available < purpose.len() {
             return None;
         }
         let mut segments = Vec::new();
@@ -279,8 +290,8 @@ impl Pool {
         let pad = peek(&self.tx, &segments)?;
         if on(Guard::PadOnce) {
             pass(&mut self.tx, &segments);
+            self.book(purpose);
         }
-        self.book(purpose);
         Some(pad)
     }
 
@@ -298,8 +309,8 @@ impl Pool {
         if on(Guard::PadRises) {
             let voided = pass(&mut self.rx, segments);
             self.accounts.voided += bit(voided);
+            self.book(purpose);
         }
-        self.book(purpose);
     }
 
     fn book(&mut self, purpose: Purpose) {

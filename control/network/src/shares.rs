@@ -40,7 +40,7 @@ impl Shares {
             since: now,
         });
         let micros = u64::try_from((now - used.since).as_micros()).unwrap_or(u64::MAX);
-        let per_second = demand.octets_per_second() * limits::SHARE_OF_DEMAND;
+        let per_second = demand.share_per_second();
         let allowed = micros.saturating_mul(per_second) / 1_000_000;
         if allowed > 0 {
             used.octets = used.octets.saturating_sub(allowed);
@@ -63,11 +63,14 @@ impl Shares {
 }
 
 impl Demand {
-    /// Octets of keys per second, at least one.
-    fn octets_per_second(&self) -> u64 {
+    /// Octets that a pair may always use in a second: a multiple of its demand, and at least one
+    /// attempt for the keys of one switch.
+    fn share_per_second(&self) -> u64 {
         let octets = u128::from(self.keys) * limits::KEY_LEN as u128 * 1_000_000;
-        let rate = octets / self.interval.as_micros().max(1);
-        u64::try_from(rate).unwrap_or(u64::MAX).max(1)
+        let demand = octets / self.interval.as_micros().max(1);
+        let demand = u64::try_from(demand).unwrap_or(u64::MAX);
+        let least = Purpose::batch(self.keys.into()).len() as u64;
+        demand.saturating_mul(limits::SHARE_OF_DEMAND).max(least)
     }
 }
 

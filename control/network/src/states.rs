@@ -4,6 +4,7 @@
 //! usable as far as both its ends say so. The connection alone (TLS) authenticates a state, and no
 //! signature proves who made it: a node that lies can stop keys and draw routes, no more.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -19,8 +20,10 @@ use crate::sites::Sites;
 pub(crate) enum News {
     /// Pass it on to all other neighbours.
     New,
-    /// It is known.
-    Old,
+    /// It is known, or it is worth nothing.
+    Known,
+    /// A newer one is known: tell the neighbour.
+    Older(State),
     /// It is our own, from before a restart: tell all the present one.
     Outdated,
 }
@@ -47,6 +50,24 @@ struct Entry {
     /// When its node made it. An age may reach back to before the origin of our time.
     made: Made,
     levels: Vec<(LinkId, Level)>,
+}
+
+impl Entry {
+    /// The greater replaces the lesser. Of two different ones with the same number, which no honest
+    /// node makes, all nodes choose the same.
+    fn order(&self) -> (u64, u64, &Vec<(LinkId, Level)>) {
+        (self.seq, self.run, &self.levels)
+    }
+
+    fn state(&self, now: Duration, node: NodeId) -> State {
+        State {
+            node,
+            run: self.run,
+            seq: self.seq,
+            age_ms: u32::try_from(self.made.age(now).as_millis()).unwrap_or(u32::MAX),
+            levels: self.levels.clone(),
+        }
+    }
 }
 
 /// A time, and an age that it had by then.
@@ -85,7 +106,7 @@ impl States {
         sites: &Sites,
         levels: Vec<(LinkId, Level)>,
     ) -> State {
-        self.seq += 1;
+        self.seq = self.seq.saturating_add(1);
         self.told = now;
         let made = Made {
             came: now,
@@ -97,39 +118,37 @@ impl States {
             made,
             levels,
         };
+        let state = entry.state(now, sites.here);
         self.table.insert(sites.here, entry);
         self.stale = true;
-        State {
-            node: sites.here,
-            run: self.run,
-            seq: self.seq,
-            age_ms: 0,
-            levels: self.table[&sites.here].levels.clone(),
-        }
+        state
     }
 
     /// The state of some node came.
     pub(crate) fn on_state(&mut self, now: Duration, sites: &Sites, state: &State) -> News {
-        if state.node == sites.here {
-            if state.seq < self.seq || (state.seq == self.seq && state.run == self.run) {
-                return News::Old;
+        let age = Duration::from_millis(state.age_ms.into());
+        let of_node = |(link, _): &(LinkId, Level)| {
+            let ends = sites.links.get(link.index());
+            ends.is_some_and(|(a, b)| *a == state.node || *b == state.node)
+        };
+        let exists = state.node.0 < sites.nodes && state.levels.iter().all(of_node);
+        if !exists || age >= limits::STATE_AGE {
+            return News::Known;
+        }
+        let known = self.table.get(&state.node);
+        if let Some(known) = known.filter(|known| known.made.age(now) < limits::STATE_AGE) {
+            match known.order().cmp(&(state.seq, state.run, &state.levels)) {
+                Ordering::Less => {}
+                Ordering::Equal => return News::Known,
+                Ordering::Greater => return News::Older(known.state(now, state.node)),
             }
-            self.seq = state.seq;
+        }
+        if state.node == sites.here {
+            self.seq = self.seq.max(state.seq);
             return News::Outdated;
         }
-        let age = Duration::from_millis(state.age_ms.into());
-        let known = self.table.get(&state.node);
-        let exists = state.node.0 < sites.nodes;
-        if !exists || age >= limits::STATE_AGE || known.is_some_and(|known| known.seq >= state.seq)
-        {
-            return News::Old;
-        }
         let (node, run, seq) = (state.node, state.run, state.seq);
-        let own = |(link, _): &&(LinkId, Level)| {
-            let ends = sites.links.get(link.index());
-            ends.is_some_and(|(a, b)| *a == node || *b == node)
-        };
-        let levels = state.levels.iter().filter(own).copied().collect();
+        let levels = state.levels.clone();
         let made = Made { came: now, age };
         self.table.insert(
             node,
@@ -146,24 +165,17 @@ impl States {
 
     /// All states, for a neighbour that has come.
     pub(crate) fn all(&self, now: Duration) -> Vec<State> {
-        let state = |(node, entry): (&NodeId, &Entry)| State {
-            node: *node,
-            run: entry.run,
-            seq: entry.seq,
-            age_ms: u32::try_from(entry.made.age(now).as_millis()).unwrap_or(u32::MAX),
-            levels: entry.levels.clone(),
-        };
+        let state = |(node, entry): (&NodeId, &Entry)| entry.state(now, *node);
         self.table.iter().map(state).collect()
     }
 
     /// Drops what is too old.
     pub(crate) fn expire(&mut self, now: Duration, sites: &Sites) {
-        let before = (self.table.len(), self.avoided.len());
-        let here = sites.here;
+        let (before, here) = (self.table.len(), sites.here);
+        let fresh = |entry: &Entry| entry.made.age(now) < limits::STATE_AGE;
         self.table
-            .retain(|node, entry| *node == here || entry.made.age(now) < limits::STATE_AGE);
-        self.avoided.retain(|_, until| *until > now);
-        self.stale |= before != (self.table.len(), self.avoided.len());
+            .retain(|node, entry| *node == here || fresh(entry));
+        self.stale |= before != self.table.len();
     }
 
     /// A relay has refused to use this link.
@@ -172,6 +184,11 @@ impl States {
             self.avoided.insert(link, now + limits::AVOID);
             self.stale = true;
         }
+    }
+
+    /// The time at which a link is no longer avoided.
+    pub(crate) fn avoided_until(&self) -> Option<Duration> {
+        self.avoided.values().min().copied()
     }
 
     /// The time before which our own state is not sent again.
@@ -189,7 +206,10 @@ impl States {
     }
 
     /// Brings levels and routes up to date. Returns whether anything has changed.
-    pub(crate) fn update(&mut self, sites: &Sites) -> bool {
+    pub(crate) fn update(&mut self, now: Duration, sites: &Sites) -> bool {
+        let avoided = self.avoided.len();
+        self.avoided.retain(|_, until| *until > now);
+        self.stale |= avoided != self.avoided.len();
         if !std::mem::take(&mut self.stale) {
             return false;
         }
