@@ -20,6 +20,8 @@ use routes::{Failure, Routes};
 
 /// A network with more nodes is not planned in detail, which would take minutes.
 const DETAILED_NODES_MAX: usize = 100;
+/// Rounds in which the routes of a network are found.
+const ROUNDS: u32 = 3;
 
 /// Assumptions of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,13 +184,14 @@ impl<'t> Planner<'t> {
         let Self {
             topology, options, ..
         } = self;
-        let routes = Routes::of(topology, &self.graph, &self.supply, self.pair_bit_s);
+        let detailed = topology.nodes().len() <= DETAILED_NODES_MAX;
+        let rounds = if detailed { ROUNDS } else { 1 };
+        let routes = Routes::of(topology, &self.graph, &self.supply, self.pair_bit_s, rounds);
         let bridges = self.graph.bridges();
         let links = topology
             .link_ids()
             .map(|link| self.link(link, &routes, &bridges))
             .collect();
-        let detailed = topology.nodes().len() <= DETAILED_NODES_MAX;
         let mut pairs: Vec<PairPlan> = (0..routes.paths().len())
             .map(|pair| self.pair(pair, &routes, detailed))
             .collect();

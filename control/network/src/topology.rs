@@ -22,15 +22,19 @@ use crate::id::{LinkId, NodeId};
 use crate::mistake::Mistakes;
 
 /// Most octets of a topology file.
-pub const TEXT_MAX: usize = 4 << 20;
+pub const TEXT_MAX: usize = 2 << 20;
 /// Most nodes of a topology.
 pub const NODES_MAX: usize = 1000;
 /// Most links of a topology.
 pub const LINKS_MAX: usize = 3000;
+/// Most links of one node.
+pub const LINKS_PER_NODE_MAX: usize = 256;
+/// Most links of a route.
+pub const HOPS_MAX: usize = 16;
 /// Most pairs of sites that need keys.
 pub const PAIRS_MAX: usize = 20_000;
 /// Shortest time between two switches of keys.
-pub const INTERVAL_MIN: Duration = Duration::from_millis(50);
+pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// Longest time between two switches of keys.
 pub const INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
 
@@ -138,7 +142,7 @@ impl Topology {
         Some(Self::parse(text, name).expect("a test reads each built-in topology"))
     }
 
-    /// The same network with another time between switches.
+    /// The same network with another time between switches: the nearest allowed one.
     #[must_use]
     pub fn with_interval(mut self, interval: Duration) -> Self {
         self.demand.interval = interval.clamp(INTERVAL_MIN, INTERVAL_MAX);

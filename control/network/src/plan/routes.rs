@@ -9,8 +9,6 @@ const HOP: f64 = 1000.0;
 const FULL: f64 = 4000.0;
 /// A link costs this much more for each time that its supply is exceeded.
 const OVERLOADED: f64 = 100_000.0;
-/// Each round finds all routes again, with the load of all other routes known.
-const ROUNDS: u32 = 3;
 
 /// The routes of all pairs, and the load that follows.
 #[derive(Clone)]
@@ -28,12 +26,13 @@ pub(super) struct Routes<'t> {
 }
 
 impl<'t> Routes<'t> {
-    /// Finds the routes.
+    /// Finds the routes. Each round finds all of them again, with the load of all others known.
     pub(super) fn of(
         topology: &'t Topology,
         graph: &'t Graph,
         supply: &'t [f64],
         pair_bit_s: f64,
+        rounds: u32,
     ) -> Self {
         let mut routes = Self {
             topology,
@@ -43,7 +42,7 @@ impl<'t> Routes<'t> {
             paths: vec![Vec::new(); topology.demand().pairs.len()],
             used: vec![0.0; topology.links().len()],
         };
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             for pair in 0..routes.paths.len() {
                 routes.remove(pair);
                 routes.add(pair, |_| true);

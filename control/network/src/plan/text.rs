@@ -45,13 +45,13 @@ impl Plan {
             1 => "one path",
             _ => "two disjoint paths",
         };
-        let text = format!(
-            "demand: {keys} in each direction every {} over {path}; {} bits authenticate a key on \
-             a link",
-            seconds(self.interval_s),
-            self.authentication_bits
-        );
-        f.write_str(&wrapped(&text, ""))?;
+        let interval = seconds(self.interval_s);
+        writeln!(
+            f,
+            "demand: {keys} in each direction every {interval} over {path}"
+        )?;
+        let bits = self.authentication_bits;
+        writeln!(f, "authentication: {bits} bits for each key and link")?;
         writeln!(f, "digest {digest}")?;
         f.write_str(
             "Rates are modelled for the worst hour of the day; failed blocks are deducted.\n",
@@ -92,6 +92,9 @@ impl Plan {
             false => "that part the network; others were not examined",
         };
         writeln!(f, "\nSingle failures {scope}:")?;
+        if self.failures.is_empty() {
+            return writeln!(f, "  there are none");
+        }
         let overloads = |failure: &FailurePlan| self.fits && overloaded(failure);
         let bad = |failure: &&FailurePlan| failure.pairs_lost > 0 || overloads(failure);
         for failure in self.failures.iter().filter(bad).take(LISTED) {
@@ -167,14 +170,16 @@ impl Plan {
         let on = fullest.map_or_else(String::new, |link| format!("{} - {}", link.a, link.b));
         let load = percent(self.highest_load);
         if self.fits {
-            let more = match (self.more_pairs, self.shortest_interval_s) {
-                (Some(pairs), Some(interval)) if interval > 0.0 => format!(
-                    "; {} of the same mix would fit, or an interval of {}",
-                    counted(pairs as usize, "more pair"),
-                    seconds(interval)
-                ),
-                _ => String::new(),
-            };
+            let mut more = String::new();
+            if let Some(pairs) = self.more_pairs {
+                more += &format!(
+                    "; {} of the same mix would fit",
+                    counted(pairs as usize, "more pair")
+                );
+            }
+            if let Some(interval) = self.shortest_interval_s.filter(|s| *s < self.interval_s) {
+                more += &format!("; so would an interval of {}", seconds(interval));
+            }
             return format!("It fits: every pair is served, highest load {load} on {on}{more}.");
         }
         let mut reasons = Vec::new();

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::draft::Draft;
 use super::section::{Findings, Place};
-use super::{AUTHENTICATION_BITS, Paths};
-use crate::graph::{Graph, Path};
+use super::{AUTHENTICATION_BITS, HOPS_MAX, LINKS_PER_NODE_MAX, Paths};
+use crate::graph::{Graph, Path, Tree};
 use crate::id::{LinkId, NodeId};
 
 /// Checks the network as a whole.
 pub(super) fn network(draft: &Draft, findings: &mut Findings<'_>) {
     let network = Network::of(draft);
+    network.degrees(findings);
     network.routes(findings);
     if findings.is_empty() {
         network.supply(findings);
@@ -60,32 +61,54 @@ impl<'d> Network<'d> {
         format!("{} and {}", self.name(a), self.name(b))
     }
 
-    /// Finds demanded pairs without a route, and pairs without two disjoint ones if those are
-    /// demanded. Pairs of the same place in the file are one mistake.
+    fn degrees(&self, findings: &mut Findings<'_>) {
+        for node in (0_u16..).map(NodeId).take(self.draft.nodes.len()) {
+            let links = self.graph.neighbours(node).count();
+            if links > LINKS_PER_NODE_MAX {
+                let name = self.name(node);
+                let problem = format!("{name} has {links} links, at most {LINKS_PER_NODE_MAX}");
+                findings.add(0, problem, "give some of them to a further node");
+            }
+        }
+    }
+
+    /// Finds demanded pairs without a route, with none that is short enough, and without two
+    /// disjoint ones if those are demanded. Pairs of the same place in the file are one mistake.
     fn routes(&self, findings: &mut Findings<'_>) {
         let mut apart: BTreeMap<Place, Vec<(NodeId, NodeId)>> = BTreeMap::new();
         let mut single: BTreeMap<Place, Vec<Path>> = BTreeMap::new();
+        let mut long: BTreeMap<Place, Vec<Path>> = BTreeMap::new();
         let two = self.draft.demand.paths == Paths::Two
             && self.graph.neighbours(self.unknown).next().is_none();
-        let mut reached: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
-        for (&pair, &place) in self.draft.demand.pairs.iter().zip(&self.draft.pair_places) {
-            let (a, b) = pair;
+        let mut trees: BTreeMap<NodeId, Tree> = BTreeMap::new();
+        let one = |_| Some(1);
+        for (&(a, b), &place) in self.draft.demand.pairs.iter().zip(&self.draft.pair_places) {
             for end in [a, b] {
-                reached
+                trees
                     .entry(end)
-                    .or_insert_with(|| self.graph.reachable(end, |_| true));
+                    .or_insert_with(|| self.graph.tree(end, one));
             }
-            let reaches = |from: NodeId, to: NodeId| reached[&from].binary_search(&to).is_ok();
-            if !reaches(a, b) {
-                // A misspelt name may stand for any node.
-                if !reaches(a, self.unknown) && !reaches(b, self.unknown) {
-                    apart.entry(place).or_default().push(pair);
+            // A misspelt name may stand for any node.
+            let misspelt = || {
+                [a, b]
+                    .iter()
+                    .any(|end| trees[end].path(self.unknown).is_some())
+            };
+            let Some(path) = trees[&a].path(b) else {
+                if !misspelt() {
+                    apart.entry(place).or_default().push((a, b));
                 }
-            } else if two
-                && self.graph.disjoint_pair(a, b, |_| Some(1)).is_none()
-                && let Some(path) = self.graph.cheapest(a, b, |_| Some(1))
-            {
-                single.entry(place).or_default().push(path);
+                continue;
+            };
+            let mut longest = path.clone();
+            if two {
+                match self.graph.disjoint_pair(a, b, one) {
+                    Some([_, second]) => longest = second,
+                    None => single.entry(place).or_default().push(path),
+                }
+            }
+            if longest.hops() > HOPS_MAX && !misspelt() {
+                long.entry(place).or_default().push(longest);
             }
         }
         for (place, pairs) in apart {
@@ -101,12 +124,11 @@ impl<'d> Network<'d> {
             );
         }
         for (place, paths) in single {
-            let pair = (paths[0].nodes[0], paths[0].nodes[paths[0].hops()]);
             let problem = format!(
                 "no two disjoint paths between {}{}: all pass {}",
-                self.pair_name(pair),
+                self.pair_name(ends(&paths[0])),
                 and_more(paths.len()),
-                self.bottleneck(pair, &paths[0])
+                self.bottleneck(&paths[0])
             );
             findings.add(
                 place,
@@ -114,10 +136,20 @@ impl<'d> Network<'d> {
                 "add a link that avoids it, or set paths = 1",
             );
         }
+        for (place, paths) in long {
+            let problem = format!(
+                "the route between {}{} has {} links, at most {HOPS_MAX}",
+                self.pair_name(ends(&paths[0])),
+                and_more(paths.len()),
+                paths[0].hops()
+            );
+            findings.add(place, problem, "add a link that shortens it");
+        }
     }
 
     /// The node or link that every path of the pair passes.
-    fn bottleneck(&self, (a, b): (NodeId, NodeId), path: &Path) -> String {
+    fn bottleneck(&self, path: &Path) -> String {
+        let (a, b) = ends(path);
         let passes = |node: NodeId| {
             let beside = |link: LinkId| {
                 let (one, other) = self.ends[link.index()];
@@ -210,6 +242,11 @@ impl<'d> Network<'d> {
             }
         }
     }
+}
+
+/// The sites that a path joins.
+fn ends(path: &Path) -> (NodeId, NodeId) {
+    (path.nodes[0], path.nodes[path.hops()])
 }
 
 fn and_more(pairs: usize) -> String {

@@ -508,7 +508,7 @@ fn read_demand(
         let given = humantime::parse_duration(text).ok();
         let inside = given.filter(|given| (INTERVAL_MIN..=INTERVAL_MAX).contains(given));
         if inside.is_none() {
-            let fix = "write a time from \"50ms\" to \"1day\", such as \"3s\"";
+            let fix = "write a time from \"100ms\" to \"1day\", such as \"3s\"";
             findings.add(place, format_args!("interval {text:?} is not allowed"), fix);
         }
         draft.demand.interval = inside.unwrap_or(INTERVAL);

@@ -8,6 +8,9 @@ use toml::de::{DeTable, DeValue};
 
 use crate::mistake::{Mistake, Mistakes};
 
+/// Most mistakes that are kept. A file with more is something else than a topology.
+const FOUND_MAX: usize = 1000;
+
 /// The mistakes found in a file so far.
 pub(super) struct Findings<'t> {
     file: &'t str,
@@ -28,6 +31,9 @@ impl<'t> Findings<'t> {
     }
 
     pub(super) fn add(&mut self, place: Place, problem: impl Display, fix: impl Display) {
+        if self.found.len() >= FOUND_MAX {
+            return;
+        }
         let line = self.line(place);
         self.found.push(Mistake {
             file: self.file.to_owned(),

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// The texts of all mistakes.
@@ -211,6 +213,22 @@ fn two_paths_that_do_not_exist_are_found() {
 }
 
 #[test]
+fn a_route_that_is_too_long_is_found() {
+    let chain = |nodes: &str| {
+        let links: Vec<_> = nodes
+            .as_bytes()
+            .windows(2)
+            .map(String::from_utf8_lossy)
+            .collect();
+        let ends = format!("pairs = [[\"a\", \"{}\"]]", &nodes[nodes.len() - 1..]);
+        mistakes(&network(nodes, &links.join(" "), &ends))
+    };
+    assert_eq!(chain("abcdefghijklmnopq"), [""; 0]);
+    let found = chain("abcdefghijklmnopqr");
+    assert!(found[0].starts_with("t:3: the route between a and r has 17 links, at most 16; fix: "));
+}
+
+#[test]
 fn demand_beyond_a_cut_is_found() {
     // A link gives 11 kbit/s; 9 pairs over the bridge need 256 bit/s each at 3 s.
     let two_triangles = |demand| mistakes(&network("abcxyz", "ab bc ca xy yz zx ax", demand));
@@ -280,5 +298,28 @@ fn equal_topologies_have_equal_digests() {
         ("y_km = 0", "y_km = 0\ndomain = \"west\""),
     ] {
         assert_ne!(digest(&text), digest(&text.replace(old, new)), "{new}");
+    }
+}
+
+proptest! {
+    /// Files with any damage are read or refused, with lines that they have.
+    #[test]
+    fn a_damaged_file_is_no_accident(
+        cuts in proptest::collection::vec((0_usize..200, 0_usize..40, ".{0,4}"), 1..4),
+    ) {
+        let mut lines: Vec<String> =
+            built_in::text("metro-12").expect("built in").lines().map(str::to_owned).collect();
+        for (line, column, inserted) in cuts {
+            let line = line % lines.len();
+            let kept: String = lines[line].chars().take(column).collect();
+            lines[line] = kept + &inserted;
+        }
+        if let Err(mistakes) = Topology::parse(&lines.join("\n"), "t") {
+            prop_assert!(!mistakes.all().is_empty());
+            for mistake in mistakes.all() {
+                prop_assert!((1..=lines.len()).contains(&mistake.line), "{mistake}");
+                prop_assert!(!mistake.to_string().contains('\n'));
+            }
+        }
     }
 }
