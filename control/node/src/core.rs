@@ -290,12 +290,6 @@ impl Core {
                 self.map.neighbour_name(*link),
                 link_name(*link)
             ),
-            Event::Forged { link } => {
-                warn!(
-                    "link {}: a message with a wrong tag is dropped",
-                    link_name(*link)
-                );
-            }
             Event::BlockRefused { link, number } => {
                 warn!("link {}: block {number} is refused", link_name(*link));
             }
