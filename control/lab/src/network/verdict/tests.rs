@@ -64,7 +64,8 @@ fn the_document_has_a_pair_for_both_directions_and_each_link() {
 
 #[test]
 fn each_kind_of_failure_is_a_reason() {
-    let cases: [(fn(&mut Evidence<'_>), &str); 7] = [
+    type Change = fn(&mut Evidence<'_>);
+    let cases: [(Change, &str); 7] = [
         (
             |e| e.tally.pairs[1].missed = 1,
             "right -> left: 1 keys missed",
