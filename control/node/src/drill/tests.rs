@@ -113,7 +113,7 @@ fn contradictions_between_the_ledgers_are_found() {
         (
             |name, entries| {
                 if name == "d" {
-                    entries.push(delivered("sae-d", &["k1"]))
+                    entries.push(delivered("sae-d", &["k1"]));
                 }
             },
             "2 times",
@@ -121,7 +121,7 @@ fn contradictions_between_the_ledgers_are_found() {
         (
             |name, entries| {
                 if name == "c" {
-                    entries.push(delivered("sae-c", &["k1"]))
+                    entries.push(delivered("sae-c", &["k1"]));
                 }
             },
             "no end",
@@ -129,7 +129,7 @@ fn contradictions_between_the_ledgers_are_found() {
         (
             |name, entries| {
                 if name == "c" {
-                    entries.push(relayed(&["k1"], (1, 1)))
+                    entries.push(relayed(&["k1"], (1, 1)));
                 }
             },
             "does not say so",
