@@ -12,8 +12,11 @@
 #[expect(unreachable_pub, reason = "a module of a test")]
 mod world;
 
+use std::time::{Duration, Instant};
+
+use network::{LinkId, NodeId};
 use world::World;
-use world::plan::Plan;
+use world::plan::{Fault, Plan};
 
 fn run(plan: Plan) -> World {
     let mut world = World::new(plan);
@@ -79,6 +82,63 @@ fn a_node_with_another_topology_stays_alone() {
     for seed in seeds(5) {
         run(Plan::estranged(seed));
     }
+}
+
+/// All 132 directions of twelve nodes at 3 s over links of 10 kbit/s. A node dies for good, then a
+/// link: who can be reached has keys all the time.
+#[test]
+fn twelve_nodes_miss_no_key_when_a_node_and_a_link_fail() {
+    let mut plan = Plan::metro(1, Duration::from_secs(3));
+    let (back, link) = (Duration::from_secs(999), LinkId(8));
+    plan.faults = vec![
+        (
+            Duration::from_secs(20),
+            Fault::Crash {
+                node: NodeId(5),
+                back,
+            },
+        ),
+        (
+            Duration::from_secs(40),
+            Fault::Break {
+                link,
+                back,
+                told: true,
+            },
+        ),
+    ];
+    let world = run(plan);
+    let to = |pair: usize| world.place(&world.plan.demand[pair].target);
+    let started = Duration::from_secs(3);
+    let mut missed = world.missed.clone();
+    missed.retain(|(at, pair, _)| *at > started && to(*pair) != NodeId(5));
+    for (at, pair, why) in &missed {
+        let demand = &world.plan.demand[*pair];
+        eprintln!("{at:?} {} to {}: {why}", demand.initiator, demand.target);
+    }
+    assert_eq!(missed.len(), 0);
+    let sum = |of: fn(&network::Accounts) -> u64| world.accounts().iter().map(of).sum::<u64>();
+    let (relayed, authentication) = (sum(|a| a.relayed), sum(|a| a.authentication));
+    eprintln!(
+        "{} keys, {relayed} bits relayed, {authentication} to authenticate",
+        world.check.delivered
+    );
+    assert!(authentication < relayed);
+}
+
+/// The same at 100 ms, 1,320 keys/s, without faults.
+#[test]
+fn twelve_nodes_miss_no_key_at_100_ms() {
+    let mut plan = Plan::metro(1, Duration::from_millis(100));
+    plan.end = Duration::from_millis(4500);
+    let start = Instant::now();
+    let world = run(plan);
+    let late = world
+        .missed
+        .iter()
+        .filter(|(at, ..)| *at > Duration::from_secs(3));
+    assert_eq!(late.count(), 0);
+    eprintln!("{} keys in {:?}", world.check.delivered, start.elapsed());
 }
 
 /// All complaints of many seeds, for a nightly run.

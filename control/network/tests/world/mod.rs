@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use network::{
     Accounts, Action, Block, Event, KeyId, Label, LinkId, Node, NodeConfig, NodeId, Paths, Reason,
-    graph,
+    Refusal, graph,
 };
 
 use check::Check;
@@ -32,6 +32,8 @@ pub struct World {
     scheduled: u64,
     /// Pairs that have two disjoint paths.
     disjoint: Vec<bool>,
+    /// Requests for keys that were refused.
+    pub missed: Vec<(Duration, usize, Refusal)>,
     pub lies: u64,
     pub replays: u64,
 }
@@ -105,6 +107,7 @@ impl World {
             events: BinaryHeap::new(),
             scheduled: 0,
             disjoint: plan.demand.iter().map(two).collect(),
+            missed: Vec::new(),
             lies: 0,
             replays: 0,
             plan,
@@ -119,7 +122,13 @@ impl World {
             self.at(at, What::Restart(NodeId(node)));
         }
         for link in 0..self.plan.links.len() {
-            let at = self.rng.ms(0, 300);
+            // The first block is lost where it comes before its node.
+            let up = if self.plan.first_block.is_some() {
+                200
+            } else {
+                0
+            };
+            let at = self.rng.ms(up, up + 300);
             self.at(at, What::Make(LinkId(link as u16)));
         }
         for pair in 0..self.plan.demand.len() {
@@ -489,6 +498,8 @@ impl World {
         }
         line.block += 1;
         let number = line.block;
+        let first = self.plan.first_block.filter(|_| number == 1);
+        let len = first.unwrap_or(len);
         line.lens.insert(number, len);
         for end in 0..2 {
             let wait = self.rng.ms(0, self.plan.skew_ms);
@@ -614,7 +625,14 @@ impl World {
         }
     }
 
-    fn place(&self, sae: &network::SaeId) -> NodeId {
+    /// The accounts of all link ends together.
+    pub fn accounts(&self) -> Vec<Accounts> {
+        let nodes = self.nodes.iter().flatten();
+        let links = nodes.flat_map(|node| node.status().links);
+        links.map(|link| link.accounts).collect()
+    }
+
+    pub fn place(&self, sae: &network::SaeId) -> NodeId {
         self.plan
             .saes
             .iter()
@@ -660,7 +678,7 @@ impl World {
             Err(why) if self.expected(pair) && greed.is_none() => {
                 return Err(format!("live: {from:?} to {to:?} has no keys: {why}"));
             }
-            Err(_) => {}
+            Err(why) => self.missed.push((now, pair, why)),
         }
         self.carry_out(from.index())
     }

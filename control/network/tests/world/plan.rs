@@ -15,6 +15,8 @@ pub struct Plan {
     pub demand: Vec<Demand>,
     /// Octets of a block, and time between two of them.
     pub supply: Vec<(usize, Duration)>,
+    /// Octets of the first block of each link, if not the same.
+    pub first_block: Option<usize>,
     /// Most time between the arrivals of a block at the two ends, in milliseconds.
     pub skew_ms: u64,
     /// Most latency of a message, in milliseconds.
@@ -136,6 +138,7 @@ impl Plan {
                 .flat_map(|node| [(sae(node), NodeId(node)), (guest(node), NodeId(node))])
                 .collect(),
             demand,
+            first_block: None,
             skew_ms: [0, 20, 150][rng.below(3)],
             latency_ms: [1, 10, 60][rng.below(3)],
             faults: Vec::new(),
@@ -236,6 +239,38 @@ impl Plan {
             paths: Paths::One,
         }];
         plan.supply = vec![(8192, Duration::from_secs(10))];
+        plan
+    }
+
+    /// Twelve nodes on a ring with four chords, all pairs in both directions, links of 10 kbit/s for
+    /// an interval of 3 s, and more for a shorter one.
+    pub fn metro(seed: u64, interval: Duration) -> Self {
+        let mut plan = Self::calm(seed);
+        plan.nodes = 12;
+        let ring = (0..12).map(|node| (node, (node + 1) % 12));
+        let links = ring.chain([(0, 6), (3, 9), (1, 4), (7, 10)]);
+        plan.links = links.map(|(a, b)| (NodeId(a), NodeId(b))).collect();
+        plan.saes = (0..12)
+            .flat_map(|node| [(sae(node), NodeId(node)), (guest(node), NodeId(node))])
+            .collect();
+        let pairs = (0..12).flat_map(|a| (0..12).filter(move |b| *b != a).map(move |b| (a, b)));
+        let demand = pairs.map(|(a, b)| {
+            let (initiator, target) = (sae(a), sae(b));
+            Demand {
+                initiator,
+                target,
+                interval,
+                keys: 1,
+                paths: Paths::One,
+            }
+        });
+        plan.demand = demand.collect();
+        let second = 3_750_000 / usize::try_from(interval.as_millis()).unwrap();
+        plan.supply = vec![(second, Duration::from_secs(1)); 16];
+        plan.first_block = Some(20 * second);
+        (plan.latency_ms, plan.skew_ms) = (5, 20);
+        plan.calm = Duration::from_secs(60);
+        plan.end = Duration::from_secs(60);
         plan
     }
 
