@@ -71,6 +71,17 @@ pub enum ConfigError {
     /// More links than a node can number.
     #[error("the topology has {0} links: at most {max} are possible", max = crate::limits::LINKS_MAX)]
     TooManyLinks(usize),
+    /// More links at one node than its link state can name.
+    #[error(
+        "node {} has {links} links: at most {} are possible",
+        .node.0, limits::LINKS_PER_NODE_MAX
+    )]
+    TooManyLinksOfNode {
+        /// The node.
+        node: NodeId,
+        /// Its links.
+        links: usize,
+    },
     /// An SAE stands at two nodes.
     #[error("SAE {0} is at two nodes: remove one of them")]
     SaeTwice(SaeId),
@@ -107,6 +118,16 @@ impl NodeConfig {
             self.exists(b)?;
             if a == b {
                 return Err(ConfigError::Loop(LinkId(number), a));
+            }
+        }
+        let mut links = vec![0; usize::from(self.nodes)];
+        for (a, b) in &self.links {
+            links[a.index()] += 1;
+            links[b.index()] += 1;
+        }
+        for (node, links) in (0..).map(NodeId).zip(links) {
+            if links > limits::LINKS_PER_NODE_MAX {
+                return Err(ConfigError::TooManyLinksOfNode { node, links });
             }
         }
         for (link, accounts) in &self.accounts {

@@ -83,3 +83,23 @@ impl KeyValue {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroize;
+
+    use super::{KeyId, KeyValue};
+
+    #[test]
+    fn a_key_is_wiped() {
+        let mut key = KeyValue::from_octets(&[7; 32]);
+        key.zeroize();
+        assert_eq!(*key.expose(), [0; 32]);
+    }
+
+    #[test]
+    fn a_name_is_a_uuid_of_version_4() {
+        let id = KeyId::from_random([0xFF; 16]);
+        assert_eq!(id.to_string(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+}

@@ -209,7 +209,7 @@ impl Origin {
         let Attempt::Flight(flight) = std::mem::replace(&mut pair.attempt, next) else {
             return Acked::Stray;
         };
-        pair.latency = Some(now - flight.sent);
+        pair.latency = Some(now.saturating_sub(flight.sent));
         pair.pause = limits::RETRY;
         pair.failure = None;
         let passport = pair.stock(now, &flight, run);

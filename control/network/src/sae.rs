@@ -40,3 +40,16 @@ impl fmt::Display for SaeId {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SaeId;
+
+    #[test]
+    fn a_name_needs_no_escape_in_a_uri() {
+        assert!(SaeId::new(&"a".repeat(64)).is_ok());
+        for bad in ["", "a b", "a/b", "a%20", "\u{e4}", &"a".repeat(65)] {
+            assert!(SaeId::new(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -39,7 +39,7 @@ impl Shares {
             octets: 0,
             since: now,
         });
-        let micros = u64::try_from((now - used.since).as_micros()).unwrap_or(u64::MAX);
+        let micros = u64::try_from(now.saturating_sub(used.since).as_micros()).unwrap_or(u64::MAX);
         let per_second = demand.share_per_second();
         let allowed = micros.saturating_mul(per_second) / 1_000_000;
         if allowed > 0 {

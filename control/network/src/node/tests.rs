@@ -328,6 +328,8 @@ fn mistakes_of_a_configuration_are_named() {
         "node 7 does not exist: the topology has 3 nodes"
     );
     assert!(complaint(|c| c.links[0] = (NodeId(1), NodeId(1))).contains("to itself"));
+    let many = complaint(|c| c.links = vec![(NodeId(0), NodeId(1)); 257]);
+    assert_eq!(many, "node 0 has 257 links: at most 256 are possible");
     assert!(complaint(|c| c.saes.push((sae(0), NodeId(1)))).contains("sae-0 is at two nodes"));
     assert!(complaint(|c| c.demand[0].target = sae(9)).contains("sae-9 is at no node"));
     assert!(complaint(|c| c.demand.push(c.demand[0].clone())).contains("twice"));
