@@ -72,16 +72,22 @@ fn judge(ends: [Option<&LinkReport>; 2], cut: bool) -> LinkBooks {
         // With the pool at the killed end, what is left at the other is lost.
         [Some(end), None] | [None, Some(end)] => (end.after_crash(), problem(&end)),
         [Some(a), Some(b)] => {
-            // What was under way on a cut link is used at one end and left at the other.
-            let agree = match cut {
-                true => a.bits_in == b.bits_in,
-                false => a == b,
-            };
+            // The bits of a message that was lost with its connection are used at one end, and
+            // voided or left at the other.
+            let lossy = cut || a.voided + b.voided > 0;
+            let agree = a == b || (lossy && differ_by_lost_messages(&a, &b));
             let differ = (!agree).then(|| format!("the ends differ: {a:?}, {b:?}"));
             (a, problem(&a).or_else(|| problem(&b)).or(differ))
         }
     };
     LinkBooks { accounts, problem }
+}
+
+/// True if all bits that one end has used and the other has not are voided or left there.
+fn differ_by_lost_messages(a: &AccountsReport, b: &AccountsReport) -> bool {
+    let used = a.relayed.abs_diff(b.relayed) + a.authentication.abs_diff(b.authentication);
+    let unused = a.voided + b.voided + a.left.abs_diff(b.left);
+    a.bits_in == b.bits_in && a.lost_in_crash == b.lost_in_crash && used <= unused
 }
 
 #[cfg(test)]

@@ -146,8 +146,8 @@ fn text(report: &Report) -> String {
         ));
     }
     let frames: u64 = saks.iter().map(|sak| sak.frames).sum();
-    let used = |sak: &Sak| sak.until_ms.saturating_sub(sak.from_ms) as f64 / 1e3;
-    let seconds: f64 = saks.iter().map(used).sum();
+    let used = |sak: &Sak| sak.until_ms.saturating_sub(sak.from_ms);
+    let seconds = saks.iter().map(used).sum::<u64>() as f64 / 1e3;
     line(format_args!(
         "SAKs            {} from known keys: {frames} frames in {seconds:.1} s",
         saks.len()
