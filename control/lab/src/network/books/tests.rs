@@ -39,3 +39,18 @@ fn what_is_left_at_one_end_is_lost_with_the_other() {
         (0, 300)
     );
 }
+
+#[test]
+fn bits_of_a_lost_message_are_voided_where_it_did_not_arrive() {
+    let lossy = |relayed, voided, left| {
+        let mut end = end(relayed, left);
+        end.accounts.voided = voided;
+        end
+    };
+    let (sent, lost) = (lossy(600, 0, 300), lossy(590, 10, 300));
+    assert_eq!(judge([Some(&sent), Some(&lost)], false).problem, None);
+    let mut other = lossy(500, 1, 299);
+    other.accounts.authentication = 200;
+    let swapped = judge([Some(&lossy(600, 1, 299)), Some(&other)], false).problem;
+    assert!(swapped.is_some(), "other headings for the same bits");
+}
