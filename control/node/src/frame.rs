@@ -15,11 +15,22 @@ pub(crate) fn append(out: &mut Vec<u8>, content: &[u8]) {
     out.extend_from_slice(content);
 }
 
-/// Sends one frame. The buffer that holds it is wiped, because a block of key is one.
+/// Sends one small frame at once. It holds nothing secret.
 pub(crate) async fn send(to: &mut (impl AsyncWrite + Unpin), content: &[u8]) -> io::Result<()> {
-    let mut frame = Zeroizing::new(Vec::with_capacity(HEAD_LEN + content.len()));
+    let mut frame = Vec::with_capacity(HEAD_LEN + content.len());
     append(&mut frame, content);
     to.write_all(&frame).await?;
+    to.flush().await
+}
+
+/// Sends one large frame without a copy of it.
+pub(crate) async fn send_whole(
+    to: &mut (impl AsyncWrite + Unpin),
+    content: &[u8],
+) -> io::Result<()> {
+    let len = u32::try_from(content.len()).unwrap_or(u32::MAX);
+    to.write_all(&len.to_be_bytes()).await?;
+    to.write_all(content).await?;
     to.flush().await
 }
 

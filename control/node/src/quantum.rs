@@ -75,7 +75,8 @@ impl Device {
         }
     }
 
-    /// Takes the block that is due: its description and its octets, or `None` if it has failed.
+    /// Takes the block that is due: its description, and the content of its frame. `None` if it has
+    /// failed.
     fn take(&mut self) -> io::Result<Option<(Block, Zeroizing<Vec<u8>>)>> {
         let fails = match self.at_once.checked_sub(1) {
             Some(left) => {
@@ -92,15 +93,13 @@ impl Device {
         if fails || len == 0 {
             return Ok(None);
         }
-        let mut bits = Zeroizing::new(vec![0; len]);
-        random(&mut bits)?;
         let block = Block {
             number: self.number,
             label: Label::Modelled,
             epsilon: self.supply.epsilon,
             excess_noise: self.supply.excess_noise_snu,
         };
-        Ok(Some((block, bits)))
+        Ok(Some((block, draw_bits(&block, len)?)))
     }
 }
 
@@ -123,10 +122,9 @@ pub(crate) async fn draw(
             false => None,
         };
         // An empty frame shows that this end lives.
-        let frame = block.as_ref().map(|(block, bits)| encode(block, bits));
-        let frame = frame.unwrap_or_default();
+        let content = block.as_ref().map_or(&[][..], |(_, content)| content);
         let exchange = async {
-            frame::send(&mut stream, &frame).await?;
+            frame::send_whole(&mut stream, content).await?;
             frame::receive(&mut stream, size_of::<u64>()).await
         };
         let confirmed = timeout(CONFIRMATION, exchange)
@@ -136,8 +134,9 @@ pub(crate) async fn draw(
         if confirmed.as_slice() != number.as_ref().map_or(&[][..], |number| &number[..]) {
             return Err(malformed());
         }
-        if let Some((block, bits)) = block {
-            core.with(|node, now| node.on_block(now, link, block, &bits));
+        if let Some((block, content)) = block {
+            let bits = content.get(HEAD_LEN..).unwrap_or_default();
+            core.with(|node, now| node.on_block(now, link, block, bits));
         }
     }
 }
@@ -163,13 +162,16 @@ pub(crate) async fn follow(
     }
 }
 
-fn encode(block: &Block, bits: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut frame = Zeroizing::new(Vec::with_capacity(HEAD_LEN + bits.len()));
-    frame.extend_from_slice(&block.number.to_be_bytes());
-    frame.extend_from_slice(&block.epsilon.to_be_bytes());
-    frame.extend_from_slice(&block.excess_noise.to_be_bytes());
-    frame.extend_from_slice(bits);
-    frame
+/// Draws the bits of a block, right into the content of its frame: blocks are large, and each copy
+/// would have to be wiped.
+fn draw_bits(block: &Block, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut content = Zeroizing::new(Vec::with_capacity(HEAD_LEN + len));
+    content.extend_from_slice(&block.number.to_be_bytes());
+    content.extend_from_slice(&block.epsilon.to_be_bytes());
+    content.extend_from_slice(&block.excess_noise.to_be_bytes());
+    content.resize(HEAD_LEN + len, 0);
+    random(content.get_mut(HEAD_LEN..).unwrap_or_default())?;
+    Ok(content)
 }
 
 fn decode(frame: &[u8]) -> Option<(Block, &[u8])> {

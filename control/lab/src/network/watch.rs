@@ -9,6 +9,7 @@ use std::{fs, io};
 use network::topology::{Paths, Topology};
 use network::{LinkId, NodeId};
 use nix::sys::resource::{UsageWho, getrusage};
+use node::limits::BLOCK_LEN_MAX;
 use node::link_name;
 use qmacsec::output::note;
 use tempfile::TempDir;
@@ -73,7 +74,7 @@ impl<'a> Watch<'a> {
         stop.watch(args.json)
             .map_err(while_doing("watching for signals"))?;
         done(&format!("{number} nodes, in {}", nodes.folder().display()));
-        wait_for_keys(&mut nodes, &topology, &stop)?;
+        wait_for_keys(&mut nodes, &topology, args.blocks, &stop)?;
         let pairs = topology.demand().pairs.len();
         done(&format!("{pairs} pairs have keys in both directions"));
         nodes.demand_starts();
@@ -261,7 +262,16 @@ fn folder(args: &Args) -> io::Result<(PathBuf, Option<TempDir>)> {
 }
 
 /// Waits until every ordered pair has keys in stock.
-fn wait_for_keys(nodes: &mut Nodes, topology: &Topology, stop: &Stop) -> Result<(), String> {
+fn wait_for_keys(
+    nodes: &mut Nodes,
+    topology: &Topology,
+    blocks: u32,
+    stop: &Stop,
+) -> Result<(), String> {
+    let supplies = topology.links().iter().map(|link| link.source.supply());
+    let first_bits: Vec<_> = supplies
+        .map(|supply| (supply.block_bits / 8).min(BLOCK_LEN_MAX as u64) * 8 * u64::from(blocks))
+        .collect();
     let deadline = Instant::now() + FIRST_KEYS;
     let wanted = topology.demand().pairs.len() * 2;
     loop {
@@ -272,7 +282,13 @@ fn wait_for_keys(nodes: &mut Nodes, topology: &Topology, stop: &Stop) -> Result<
             .flat_map(|report| &report.pairs)
             .collect();
         let without = pairs.iter().find(|pair| pair.stock == 0);
-        if pairs.len() == wanted && without.is_none() {
+        // The blocks at the start are all there: they cost more time than the demand.
+        let mut links = reports.iter().flatten().flat_map(|report| &report.links);
+        let filled = links.all(|link| {
+            let first = first_bits.get(usize::from(link.link)).copied();
+            link.accounts.bits_in >= first.unwrap_or(0)
+        });
+        if pairs.len() == wanted && without.is_none() && filled {
             return Ok(());
         }
         nodes.all_alive().map_err(|error| error.to_string())?;
