@@ -60,7 +60,6 @@ fn wrong_arguments_are_refused() {
         &["pki", "--validity", "90days"],
         &["pki", "--sae", "sae-c"],
         &["pki", "--psk", "never.psk", "--overwrite"],
-        &["lab", "--kill", "c@1s"],
     ] {
         let ended = run(PROGRAM, args);
         assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
@@ -77,6 +76,7 @@ fn wrong_arguments_are_refused() {
         (&["lab", "--km=-3"], "--km"),
         (&["lab", "--suite", "rot13"], "--suite"),
         (&["lab", "--kill", "a@2m"], "--kill"),
+        (&["lab", "--kill", "c@1s"], "--network"),
         (&["link", "--km=-3"], "km"),
         (&["link", "--preset", "moon"], "metro-50km"),
         (&["network", "check", "--topology", "moon"], "metro-12"),

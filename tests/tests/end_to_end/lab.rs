@@ -15,13 +15,13 @@ const ARGS: [&str; 7] = [
     "--duration",
     "6s",
     "--rekey",
-    "500ms",
+    "1s",
     "--rate",
     "20",
     "--json",
 ];
-/// 6 s with keys of 500 ms, and 50 ms for each exchange.
-const SWITCHES: u64 = 10;
+/// 6 s with keys of 1 s, and 100 ms for each exchange.
+const SWITCHES: u64 = 5;
 /// Time limit for start, run and drain, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
 /// Time limit for the end of all processes of a killed lab.
