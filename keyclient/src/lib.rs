@@ -61,7 +61,7 @@ pub use container::Key;
 pub use error::{Blame, Complaint, Error, Retry};
 pub use fault::{CertificateFault, ConfigError, KmeFault, Message, NetworkFault};
 pub use kme_api::{KeyBytes, KeyTextError, SecretText};
-pub use neighbour::{Neighbour, NeighbourConfig, Told};
+pub use neighbour::{Neighbour, NeighbourAnswer, NeighbourConfig};
 pub use own::OwnCertificate;
 pub use skip::SkipClient;
 pub use source::KeySource;

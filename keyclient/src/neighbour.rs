@@ -46,12 +46,12 @@ pub struct Neighbour {
     kme: Kme,
 }
 
-/// What the neighbour says to a request.
+/// The answer of the neighbour to a request.
 #[derive(Debug)]
-pub enum Told {
-    /// 202: it will say what became of the keys.
+pub enum NeighbourAnswer {
+    /// 202: it will report the fate of the keys.
     Accepted,
-    /// 200: what became of the keys. Empty for an acknowledgement.
+    /// 200: the fate of the keys. Empty for an acknowledgement.
     Done(Vec<AckContainer>),
     /// 400 or 401: it keeps nothing of the request.
     Refused(Problem),
@@ -99,32 +99,32 @@ impl Neighbour {
     }
 
     /// Hands over keys.
-    pub async fn ext_keys(&self, keys: &ExtKeys) -> Told {
+    pub async fn ext_keys(&self, keys: &ExtKeys) -> NeighbourAnswer {
         match keys.to_json() {
             // The text is wiped when it has been sent.
             Ok(json) => {
                 let (url, body) = (self.url(EXT_KEYS_PATH), Bytes::from_owner(json));
-                self.tell(Call::ExtKeys, url, body).await
+                self.ask(Call::ExtKeys, url, body).await
             }
-            Err(error) => Told::Unknown(bug(Call::ExtKeys, error.to_string())),
+            Err(error) => NeighbourAnswer::Unknown(bug(Call::ExtKeys, error.to_string())),
         }
     }
 
     /// Says what became of keys, to the URL that the neighbour named.
-    pub async fn ack(&self, url: &CallbackUrl, acks: &[AckContainer]) -> Told {
+    pub async fn ack(&self, url: &CallbackUrl, acks: &[AckContainer]) -> NeighbourAnswer {
         let call = Call::ExtKeysAck;
         match acks_to_json(acks) {
-            Ok(json) => self.tell(call, url.url().clone(), json.into()).await,
-            Err(error) => Told::Unknown(bug(call, error.to_string())),
+            Ok(json) => self.ask(call, url.url().clone(), json.into()).await,
+            Err(error) => NeighbourAnswer::Unknown(bug(call, error.to_string())),
         }
     }
 
     /// Asks for keys to be voided.
-    pub async fn void(&self, void: &Void) -> Told {
+    pub async fn void(&self, void: &Void) -> NeighbourAnswer {
         let call = Call::ExtKeysVoid;
         match void.to_json() {
-            Ok(json) => self.tell(call, self.url(VOID_PATH), json.into()).await,
-            Err(error) => Told::Unknown(bug(call, error.to_string())),
+            Ok(json) => self.ask(call, self.url(VOID_PATH), json.into()).await,
+            Err(error) => NeighbourAnswer::Unknown(bug(call, error.to_string())),
         }
     }
 
@@ -135,29 +135,31 @@ impl Neighbour {
         url
     }
 
-    async fn tell(&self, call: Call, url: Url, body: Bytes) -> Told {
+    async fn ask(&self, call: Call, url: Url, body: Bytes) -> NeighbourAnswer {
         let body = Some(body);
         let reply = match self.kme.reply(call, Question { url, body }).await {
             Ok(reply) => reply,
-            Err(error) => return Told::Unknown(error),
+            Err(error) => return NeighbourAnswer::Unknown(error),
         };
         let json = reply.body.json().trim_ascii();
         match reply.status.as_u16() {
-            202 => Told::Accepted,
-            200 if call == Call::ExtKeysAck => Told::Done(Vec::new()),
+            202 => NeighbourAnswer::Accepted,
+            200 if call == Call::ExtKeysAck => NeighbourAnswer::Done(Vec::new()),
             200 => match acks_from_json(json) {
-                Ok(acks) => Told::Done(acks),
+                Ok(acks) => NeighbourAnswer::Done(acks),
                 Err(_) => {
                     let fault = KmeFault::WrongShape("acknowledgements");
-                    Told::Unknown(self.kme.fault(call, fault))
+                    NeighbourAnswer::Unknown(self.kme.fault(call, fault))
                 }
             },
-            400 | 401 if let Ok(problem) = serde_json::from_slice(json) => Told::Refused(problem),
+            400 | 401 if let Ok(problem) = serde_json::from_slice(json) => {
+                NeighbourAnswer::Refused(problem)
+            }
             _ => match self.kme.judge(call, reply) {
-                Err(error) => Told::Unknown(error),
+                Err(error) => NeighbourAnswer::Unknown(error),
                 Ok(_) => {
                     let fault = KmeFault::WrongShape("answer of ETSI GS QKD 020");
-                    Told::Unknown(self.kme.fault(call, fault))
+                    NeighbourAnswer::Unknown(self.kme.fault(call, fault))
                 }
             },
         }

@@ -1,4 +1,5 @@
-//! TLS 1.2 and 1.3, or 1.3 alone, with certificates on both sides, and the check that this is the right KME.
+//! TLS 1.2 and 1.3, or 1.3 alone, with certificates on both sides, and the check that this is the
+//! right KME.
 //!
 //! WebPKI checks the chain, the host name and the dates as for any server. In addition the
 //! certificate must carry the KME ID, if one is expected. Where WebPKI's error is unclear, this

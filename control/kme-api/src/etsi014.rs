@@ -25,8 +25,8 @@ pub const KEYS_NOT_FOUND: &str = "one or more keys specified are not found on KM
 
 /// Field of `key_extension` that states the origin of a key's bits: `modelled` or `distilled`.
 pub const ORIGIN: &str = "qmacsec_origin";
-/// Field of `key_extension` that holds the passport of a relayed key: an object that names the links,
-/// their blocks and the nodes that saw the key in clear.
+/// Field of `key_extension` that holds the passport of a relayed key: an object that names the
+/// links, their blocks and the nodes that saw the key in clear.
 pub const PASSPORT: &str = "qmacsec_passport";
 
 /// Reply to "Get status". All sizes are in bits. A number that the KME left out reads as 0.

@@ -43,9 +43,9 @@ pub const VERSION: &str = "v1";
 /// The capability of a KME that takes requests without `ack_callback_url`.
 pub const SYNCHRONOUS_MODE: &str = "synchronous_mode";
 
-/// Name of the extension that carries the passport of a key: where its bits come from, and the nodes
-/// that saw it. A KME that does not know it passes it on. 32473 is the number that RFC 5612 keeps
-/// for examples: qmacsec has no private enterprise number of its own.
+/// Name of the extension that carries the passport of a key: where its bits come from, and the
+/// nodes that saw it. A KME that does not know it passes it on. 32473 is the number that RFC 5612
+/// keeps for examples: qmacsec has no private enterprise number of its own.
 pub const PASSPORT: &str = "E32473_qmacsec_passport";
 
 /// Most characters of an SAE ID.

@@ -85,7 +85,7 @@ pub trait Domain: Send + Sync + 'static {
     fn withdraw(&self, side: Side, key_id: KeyUuid);
 }
 
-/// What our network reports to its interworking KME. A KME that has ended takes no report.
+/// The reports of our network to its interworking KME. A KME that has ended takes no report.
 #[derive(Clone)]
 pub struct Reports(Orders);
 

@@ -78,7 +78,7 @@ pub const NEIGHBOUR_BODY_OCTETS_MAX: usize = 2 << 20;
 pub const NEIGHBOUR_CONNECTIONS_MAX: usize = 64;
 /// Most octets of the journal of keys between domains.
 pub const JOURNAL_OCTETS_MAX: usize = 1 << 30;
-/// The journal is written anew when it has this many lines more than keys.
+/// The journal is shortened when it has this many lines more than keys.
 pub const JOURNAL_SPARE_LINES: usize = 100_000;
 
 const _: () = {

@@ -1,5 +1,5 @@
-//! The processes of the lab: one for the two KMEs, or those of a network, and one encryptor for each
-//! site, with their certificates, secrets and config files.
+//! The processes of the lab: one for the two KMEs, or those of a network, and one encryptor for
+//! each site, with their certificates, secrets and config files.
 
 use std::io;
 use std::net::SocketAddr;

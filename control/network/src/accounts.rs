@@ -7,9 +7,9 @@
 ///
 /// The two ends compare by direction of use: what the sender of a direction has relayed or used for
 /// authentication, its receiver has booked under the same heading, or under `voided` if the message
-/// was lost. The receiver learns of a loss from the next message, so until then its `left` is larger
-/// by the same bits. A block that came to one end only is `left` there and later `voided`, and so is
-/// a block that the other end has lost, when the two lists of blocks are compared.
+/// was lost. The receiver learns of a loss from the next message, so until then its `left` is
+/// larger by the same bits. A block that came to one end only is `left` there and later `voided`,
+/// and so is a block that the other end has lost, when the two lists of blocks are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accounts {
     /// Bits of all blocks that were taken in.

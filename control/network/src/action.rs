@@ -1,4 +1,4 @@
-//! What a node tells its driver: messages to send, events, records for the ledger; and refusals.
+//! Orders of a node to its driver: messages to send, events, records for the ledger; and refusals.
 
 use std::sync::Arc;
 

@@ -180,7 +180,8 @@ impl Graph {
     /// The links whose failure parts the graph.
     #[must_use]
     pub fn bridges(&self) -> Vec<LinkId> {
-        // petgraph takes the graph for simple: of two links between the same nodes none is a bridge.
+        // petgraph takes the graph for simple: of two links between the same nodes none is a
+        // bridge.
         let mut found: Vec<LinkId> = bridges(&self.inner)
             .filter(|edge| {
                 self.inner

@@ -12,7 +12,7 @@ pub enum Guard {
     Tag,
     /// Key is used only after the neighbour has reported that it has the block.
     BlockAtBothEnds,
-    /// What is left of a pool is dropped when the neighbour has restarted.
+    /// The rest of a pool is dropped when the neighbour has restarted.
     PoolEndsWithRun,
     /// On each connection, both ends drop the blocks that the other does not have any more.
     BlocksCompared,

@@ -57,7 +57,7 @@ enum State {
     Voided,
 }
 
-/// What came by one route.
+/// The keys that came by one route.
 pub(crate) struct Piece {
     pub(crate) share: Share,
     pub(crate) route: Arc<Path>,
@@ -65,10 +65,10 @@ pub(crate) struct Piece {
     pub(crate) keys: Keys,
 }
 
-/// What the origin has to know to release the keys of a batch.
+/// The proof for the origin, which then releases the keys of a batch.
 pub(crate) struct Complete {
     pub(crate) confirmation: Tag,
-    /// Where the ACKs go, with what they say of their route.
+    /// The routes of the ACKs, each with its passport.
     pub(crate) ways: Vec<Way>,
 }
 
@@ -130,7 +130,7 @@ impl Held {
         Ok(())
     }
 
-    /// What the ACKs of a batch say, if it is complete.
+    /// The content of the ACKs of a batch, if it is complete.
     pub(crate) fn complete(&self, pair: PairId, batch: BatchId) -> Option<&Complete> {
         match &self.pairs.get(&pair)?.batches.get(&batch)?.state {
             State::Complete(complete) => Some(complete),

@@ -14,7 +14,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Octets of so many keys.
+    /// Octets of this number of keys.
     pub(crate) const fn len(keys: usize) -> usize {
         keys * limits::KEY_LEN + limits::CONFIRMATION_LEN
     }

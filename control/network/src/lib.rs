@@ -14,9 +14,9 @@
 //!   │ held    keys that wait here for their target SAE                   │
 //!   └────────────────────────────────────────────────────────────────────┘
 //! ```
-//! **One hop.** A batch of fresh keys is XORed with octets of the link's key. A one-time MAC (Wegman
-//! and Carter, by Poly1305) authenticates the whole message, with key from the same pool. Each octet
-//! is used once, in one direction, and wiped at once.
+//! **One hop.** A batch of fresh keys is XORed with octets of the link's key. A one-time MAC
+//! (Wegman and Carter, by Poly1305) authenticates the whole message, with key from the same pool.
+//! Each octet is used once, in one direction, and wiped at once.
 //!
 //! **A batch.** The origin draws the keys, sends them along a source route, and waits for the far
 //! node's ACK, which comes back hop by hop and proves that the far node holds the same bits. Only
@@ -27,8 +27,8 @@
 //! authenticated by the connection (TLS) alone: whoever breaks it can stop keys and draw routes
 //! towards a node that it owns, but it reads and forges no key.
 //!
-//! **A node that lies** can stop keys: it can lose or refuse batches, void them, tell false link
-//! states, and waste the key of its own links. Besides that:
+//! **A node that lies** can stop keys: it can lose or refuse batches, void them, announce false
+//! link states, and waste the key of its own links. Besides that:
 //! - One path: if the path passes the node, it knows the key, and can give the two ends different
 //!   bits with a proof that fits. The check value of the rekey protocol shows that. A change without
 //!   a proof that fits, such as a defect, is found here, and the batch is voided.

@@ -46,11 +46,11 @@ pub const MESSAGE_LEN_MAX: usize = 64 * 1024;
 /// Keys that one call of `enc_keys` or `dec_keys` may ask for.
 pub const KEYS_ASKED_MAX: usize = 128;
 
-/// The stock of a pair covers so much time,
+/// Time that the stock of a pair covers.
 pub const STOCK_TIME: Duration = Duration::from_secs(4);
-/// but has at least so many keys,
+/// Least number of keys of a full stock.
 pub const STOCK_MIN: usize = 8;
-/// and at most so many. It is filled up when less than half is left.
+/// Most keys of a stock. It is filled up when less than half is left.
 pub const STOCK_MAX: usize = 512;
 /// A key in stock that nobody asked for is voided after this time.
 pub const STOCK_AGE: Duration = Duration::from_secs(300);
@@ -75,7 +75,7 @@ pub const AVOID: Duration = Duration::from_millis(500);
 /// Links avoided at a time.
 pub const AVOIDED_MAX: usize = 64;
 
-/// A pair may always use so many times its demand of a link.
+/// A pair may always use this multiple of its demand of a link.
 pub const SHARE_OF_DEMAND: u64 = 3;
 /// Beyond that, it may use this part of what is left.
 pub const SHARE_OF_REST: usize = 4;
@@ -93,5 +93,5 @@ pub const STATE_EVERY: Duration = Duration::from_millis(50);
 pub const STATE_REFRESH: Duration = Duration::from_secs(2);
 /// A link state is dropped at this age.
 pub const STATE_AGE: Duration = Duration::from_secs(8);
-/// What is too old is looked for so often.
+/// Interval of the search for entries that are too old.
 pub const HOUSEKEEPING: Duration = Duration::from_secs(1);

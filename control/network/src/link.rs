@@ -29,7 +29,7 @@ pub(crate) struct Link {
     run: Option<u64>,
     pub(crate) pool: Pool,
     pub(crate) shares: Shares,
-    /// Level as last told, from which the next one follows.
+    /// Level as last announced, from which the next one follows.
     level: Level,
     pub(crate) forged: u64,
 }
@@ -135,8 +135,8 @@ impl Link {
         Ok(Greeted { restarted, skew_ms })
     }
 
-    /// The neighbour has these blocks: all that it has, if that is its first list on the connection.
-    /// Returns whether messages pass from now on.
+    /// The neighbour has these blocks: all that it has, if that is its first list on the
+    /// connection. Returns whether messages pass from now on.
     pub(crate) fn on_have(&mut self, numbers: &[u64]) -> bool {
         let first = self.connection == Connection::Listing;
         if first {
@@ -168,8 +168,8 @@ impl Link {
         Some(octets)
     }
 
-    /// Checks an authenticated message and decrypts its keys. `None` if the tag is wrong, or its key
-    /// is not here or was used before: then nothing has changed.
+    /// Checks an authenticated message and decrypts its keys. `None` if the tag is wrong, or its
+    /// key is not here or was used before: then nothing has changed.
     pub(crate) fn open(&mut self, sealed: &Sealed<'_>) -> Option<Opened> {
         let purpose = purpose(&sealed.body);
         let pad = self.pool.expect(&sealed.segments, purpose)?;
@@ -186,7 +186,7 @@ impl Link {
         })
     }
 
-    /// The level to tell all nodes. It falls at once, and rises when there is half as much again, so
+    /// The level to announce. It falls at once, and rises when there is half as much again, so
     /// that it does not swing.
     pub(crate) fn level(&mut self) -> Level {
         let level = |octets: usize| match octets {
@@ -225,7 +225,7 @@ impl Link {
     }
 }
 
-/// What a message needs key for.
+/// The purpose of a message's key.
 fn purpose(body: &Body) -> Purpose {
     match body {
         Body::Relay(relay) => Purpose::batch(relay.ids.len()),

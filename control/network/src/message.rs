@@ -106,7 +106,7 @@ pub(crate) struct Course {
     pub(crate) position: usize,
 }
 
-/// What a route carries.
+/// The share of the keys that a route carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Share {
     /// The keys themselves.

@@ -37,10 +37,10 @@ pub struct Node {
     entropy: Entropy,
     links: BTreeMap<LinkId, Link>,
     states: States,
-    /// Levels of our links as last told.
-    told: Vec<(LinkId, Level)>,
+    /// Levels of our links as last announced.
+    announced: Vec<(LinkId, Level)>,
     /// Our state is due whatever the levels are.
-    tell: bool,
+    announce: bool,
     reachable: Vec<NodeId>,
     origin: Origin,
     held: Held,
@@ -49,8 +49,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Creates a node that has no connection and no key yet. Its run, drawn here, tells all others
-    /// that it has started anew.
+    /// Creates a node that has no connection and no key yet. Its run, drawn here, shows all others
+    /// that it has restarted.
     ///
     /// # Errors
     /// The configuration contradicts itself.
@@ -73,8 +73,8 @@ impl Node {
             entropy,
             links: sites.graph.neighbours(sites.here).map(link).collect(),
             states: States::new(&sites, run),
-            told: Vec::new(),
-            tell: true,
+            announced: Vec::new(),
+            announce: true,
             reachable: vec![sites.here],
             origin: Origin::new(&sites, run),
             held: Held::default(),
@@ -159,7 +159,7 @@ impl Node {
     #[must_use]
     pub fn next_timer(&self) -> Option<Duration> {
         let links = self.links.values().filter_map(Link::due).min();
-        let tell = if self.tell {
+        let announcement = if self.announce {
             self.states.next()
         } else {
             self.states.due()
@@ -169,7 +169,7 @@ impl Node {
             links,
             self.origin.due(),
             avoided,
-            Some(tell),
+            Some(announcement),
             Some(self.housekeeping),
         ];
         times.into_iter().flatten().min()
@@ -376,7 +376,7 @@ impl Node {
             News::New => self.flood(now, state, Some(link)),
             News::Known => {}
             News::Older(newer) => self.send(now, link, message::state(&newer)),
-            News::Outdated => self.tell = true,
+            News::Outdated => self.announce = true,
         }
     }
 
@@ -431,7 +431,7 @@ impl Node {
                 self.expire_stock(now, pair);
             }
         }
-        self.tell(now);
+        self.announce(now);
         if self.states.update(now, &self.sites) {
             self.on_new_states(now);
         }
@@ -461,15 +461,15 @@ impl Node {
         }
     }
 
-    /// Tells all nodes about our links, when they change and now and then.
-    fn tell(&mut self, now: Duration) {
+    /// Announces our links to all nodes, when they change and now and then.
+    fn announce(&mut self, now: Duration) {
         let levels = self.links.values_mut().map(|link| (link.id, link.level()));
         let levels: Vec<_> = levels.collect();
-        self.tell |= levels != self.told || self.states.due() <= now;
-        if self.tell && self.states.next() <= now {
-            self.tell = false;
-            self.told.clone_from(&levels);
-            let state = self.states.tell(now, &self.sites, levels);
+        self.announce |= levels != self.announced || self.states.due() <= now;
+        if self.announce && self.states.next() <= now {
+            self.announce = false;
+            self.announced.clone_from(&levels);
+            let state = self.states.announce(now, &self.sites, levels);
             self.flood(now, &state, None);
         }
     }

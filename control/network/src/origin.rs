@@ -67,7 +67,7 @@ pub(crate) struct Flight {
     pub(crate) ids: Vec<KeyId>,
     keys: Keys,
     pub(crate) routes: Vec<Arc<Path>>,
-    /// What the ACK of each route says.
+    /// The ACK of each route.
     acks: [Option<Ack>; 2],
     sent: Duration,
 }
@@ -91,7 +91,7 @@ pub(crate) struct Released {
 
 /// The result of an ACK.
 pub(crate) enum Acked {
-    /// Of no batch under way.
+    /// It belongs to no batch under way.
     Stray,
     /// The other share is still awaited.
     Half,
@@ -245,7 +245,7 @@ impl Origin {
         Some(flight)
     }
 
-    /// A voided batch has been told to all.
+    /// A voided batch is reported.
     pub(crate) fn bury(&mut self, id: PairId, flight: Flight) {
         #[cfg(feature = "guards")]
         if !on(Guard::VoidedForever)

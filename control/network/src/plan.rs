@@ -131,7 +131,7 @@ pub struct PairPlan {
     pub paths: Vec<Vec<String>>,
     /// Single failures, other than of its own sites, that were examined.
     pub failures: usize,
-    /// Those after which the pair has no route.
+    /// The failures after which the pair has no route.
     pub lost_with: Vec<String>,
     /// Pairs like this one, between the same sites, that would fit on one route in addition.
     pub more: Option<u64>,
@@ -158,7 +158,7 @@ impl Plan {
     }
 }
 
-/// What a plan is computed from.
+/// The input of a plan.
 struct Planner<'t> {
     topology: &'t Topology,
     graph: Graph,

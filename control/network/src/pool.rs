@@ -35,7 +35,7 @@ pub(crate) struct Pad {
     octets: Zeroizing<Vec<u8>>,
 }
 
-/// What the octets of a pad are for.
+/// The purpose of a pad's octets.
 #[derive(Clone, Copy)]
 pub(crate) struct Purpose {
     /// Octets that encrypt keys.
@@ -194,7 +194,7 @@ impl Pool {
     }
 
     /// These are all blocks that the neighbour has. What it has lost or used up is voided, so that
-    /// both ends are in step, even after one of them was told wrong numbers.
+    /// both ends are in step, even after one of them got wrong numbers.
     pub(crate) fn on_list(&mut self, numbers: &[u64]) {
         let numbers: BTreeSet<_> = numbers.iter().collect();
         let mut voided = 0;

@@ -1,8 +1,8 @@
 //! Fair shares of a link's key: no pair can starve the others.
 //!
-//! A pair may always use a multiple of its demand. Beyond that it may use a part of what is left, so
-//! that whoever takes much leaves ever more for the others (a dynamic threshold, as for the shared
-//! buffer of a switch: Choudhury and Hahne 1998).
+//! A pair may always use a multiple of its demand. Beyond that it may use a part of what is left,
+//! so that whoever takes much leaves ever more for the others (a dynamic threshold, as for the
+//! shared buffer of a switch: Choudhury and Hahne 1998).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::limits;
 use crate::pool::Purpose;
 use crate::sites::PairId;
 
-/// What each pair has used of one direction of a link.
+/// The use of one direction of a link by each pair.
 #[derive(Default)]
 pub(crate) struct Shares {
     used: BTreeMap<PairId, Used>,
@@ -26,7 +26,7 @@ struct Used {
 }
 
 impl Shares {
-    /// Whether a pair may use so many octets, with `usable` left.
+    /// Whether a pair may use this number of octets, with `usable` left.
     pub(crate) fn allow(
         &mut self,
         now: Duration,

@@ -1,8 +1,8 @@
 //! The link states of all nodes, flooded through the network, and the routes that follow.
 //!
-//! Each node tells all others how much key its links have, with a number that rises. A link is
-//! usable as far as both its ends say so. The connection alone (TLS) authenticates a state, and no
-//! signature proves who made it: a node that lies can stop keys and draw routes, no more.
+//! Each node announces to all others how much key its links have, with a number that rises. A link
+//! is usable as far as both its ends say so. The connection alone (TLS) authenticates a state, and
+//! no signature proves who made it: a node that lies can stop keys and draw routes, no more.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -15,16 +15,16 @@ use crate::limits;
 use crate::message::{Level, State};
 use crate::sites::Sites;
 
-/// What to do with a state that came.
+/// The handling of a state that came.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum News {
     /// Pass it on to all other neighbours.
     New,
     /// It is known, or it is worth nothing.
     Known,
-    /// A newer one is known: tell the neighbour.
+    /// A newer one is known: send it to the neighbour.
     Older(State),
-    /// It is our own, from before a restart: tell all the present one.
+    /// It is our own, from before a restart: announce the present one.
     Outdated,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct States {
     tree: Tree,
     /// Whether levels and tree lag behind the table.
     stale: bool,
-    told: Duration,
+    announced: Duration,
 }
 
 struct Entry {
@@ -95,19 +95,19 @@ impl States {
             avoided: BTreeMap::new(),
             tree,
             stale: false,
-            told: Duration::ZERO,
+            announced: Duration::ZERO,
         }
     }
 
     /// Our links have changed, or our state is due again. Returns the state to send.
-    pub(crate) fn tell(
+    pub(crate) fn announce(
         &mut self,
         now: Duration,
         sites: &Sites,
         levels: Vec<(LinkId, Level)>,
     ) -> State {
         self.seq = self.seq.saturating_add(1);
-        self.told = now;
+        self.announced = now;
         let made = Made {
             came: now,
             age: Duration::ZERO,
@@ -196,13 +196,13 @@ impl States {
         if self.seq == 0 {
             Duration::ZERO
         } else {
-            self.told + limits::STATE_EVERY
+            self.announced + limits::STATE_EVERY
         }
     }
 
     /// The time at which our own state is due again.
     pub(crate) fn due(&self) -> Duration {
-        self.told + limits::STATE_REFRESH
+        self.announced + limits::STATE_REFRESH
     }
 
     /// Brings levels and routes up to date. Returns whether anything has changed.
@@ -244,7 +244,7 @@ impl States {
         })
     }
 
-    /// What the two ends of a link say.
+    /// The level of a link by its two ends.
     pub(crate) fn level(&self, link: LinkId) -> Level {
         self.levels[link.index()]
     }

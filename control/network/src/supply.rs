@@ -60,7 +60,8 @@ impl Source {
 
     fn supply_with_noise(&self, factor: f64) -> Supply {
         let mean = self.link.excess_noise;
-        // Noise above the range of the model is no better than the mean: there is no key either way.
+        // Noise above the range of the model is no better than the mean: there is no key either
+        // way.
         let excess_noise = ExcessNoise::at_input_snu(mean.snu() * factor).unwrap_or(mean);
         let link = qkd::Link {
             excess_noise,

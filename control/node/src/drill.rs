@@ -73,7 +73,7 @@ pub enum NetworkError {
     },
 }
 
-/// What an attacker knows who owned some nodes during the whole run.
+/// The knowledge of an attacker who owned some nodes during the whole run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Drill {
     /// The nodes that the attacker owned.

@@ -376,7 +376,8 @@ fn hash(body: &str) -> String {
     text
 }
 
-/// Reads the ledger of a node and checks its chain. A last line that was cut by a crash is left out.
+/// Reads the ledger of a node and checks its chain. A last line that was cut by a crash is left
+/// out.
 ///
 /// # Errors
 /// The file cannot be read, or a line was changed.

@@ -25,7 +25,7 @@ use crate::opening::{ANSWER_LEN, Answer, OPENING_LEN, Opening, Purpose, other_to
 use crate::quantum::{self, Devices};
 use crate::tls::{self, Tls};
 
-/// What every connection of a node needs.
+/// The parts that every connection of a node needs.
 pub(crate) struct Lines {
     pub(crate) map: Arc<Map>,
     pub(crate) core: Arc<Core>,

@@ -137,7 +137,8 @@ impl Rekey {
         self.settle(now);
     }
 
-    /// A worker has received the first authentic frame under this rx SA. May be reported repeatedly.
+    /// A worker has received the first authentic frame under this rx SA. May be reported
+    /// repeatedly.
     pub fn on_rx_used(&mut self, now: Duration, id: SaId) {
         let (_, rx, mut cx) = self.split();
         rx.on_used(now, id, &mut cx);

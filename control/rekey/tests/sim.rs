@@ -81,8 +81,8 @@ fn i1_to_i9_when_the_kme_of_one_end_is_gone() {
     assert!(kept > 0);
 }
 
-/// A sender without keys stops at its limit. Its receiver's limit comes later, and leaves the pending
-/// key, which the sender uses next, alone.
+/// A sender without keys stops at its limit. Its receiver's limit comes later, and leaves the
+/// pending key, which the sender uses next, alone.
 #[test]
 fn a_receivers_limit_keeps_the_key_that_a_stopped_sender_uses_next() {
     run(Plan::gone(1_003_164));

@@ -370,8 +370,8 @@ impl Worker {
         waited
     }
 
-    /// Copies all numbers to where control reads them, and returns them. Also checks whether control
-    /// has gone.
+    /// Copies all numbers to where control reads them, and returns them. Also checks whether
+    /// control has gone.
     pub fn publish(&mut self) -> &StatsSnapshot {
         self.rounds_unpublished = 0;
         self.publications_without_carrier += 1;

@@ -19,8 +19,8 @@ pub(crate) struct Name {
 }
 
 impl Name {
-    /// Builds the frame in a buffer. Some frames have an EtherType that has a meaning for an encryptor but not
-    /// for a LAN.
+    /// Builds the frame in a buffer. Some frames have an EtherType that has a meaning for an
+    /// encryptor but not for a LAN.
     pub(crate) fn build(self, frame: &mut Vec<u8>) {
         let seed = (self.number << 8) ^ (self.worker as u64 * 2 + self.side as u64);
         let mut rng = Rng::new(seed);

@@ -197,7 +197,7 @@ fn callback(url: Option<String>) -> Result<Option<CallbackUrl>, Unreadable> {
     url.map(|url| CallbackUrl::parse(&url)).transpose()
 }
 
-/// What became of keys.
+/// The fate of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AckStatus {
     /// The keys are at the KMEs of all targets.
@@ -241,7 +241,7 @@ pub struct AckContainer {
     /// The keys.
     #[serde(rename = "key_id_container")]
     pub keys: Vec<AckedKey>,
-    /// What became of them.
+    /// The fate of these keys.
     #[serde(rename = "ack_status")]
     pub status: AckStatus,
     /// Their SAEs.

@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use keyclient::{Neighbour, Told};
+use keyclient::{Neighbour, NeighbourAnswer};
 use kme_api::etsi020::{AckContainer, ExtKeys, Extension, KeyUuid, Problem, Void};
 use network::interworking::{
     Action, Answer, Books, CallId, Interworking, Message, NotTaken, Offer, Outcome, Reply, Token,
@@ -319,22 +319,22 @@ struct Sending {
 
 impl Sending {
     async fn send(self, message: Message) -> Outcome {
-        let told = match &message {
+        let answer = match &message {
             Message::Keys(keys) => self.neighbour.ext_keys(keys).await,
             Message::Acks(url, acks) => self.neighbour.ack(url, acks).await,
             Message::Void(void) => self.neighbour.void(void).await,
         };
-        match told {
-            Told::Accepted => Outcome::Accepted,
-            Told::Done(acks) => Outcome::Done(acks),
-            Told::Refused(problem) => {
+        match answer {
+            NeighbourAnswer::Accepted => Outcome::Accepted,
+            NeighbourAnswer::Done(acks) => Outcome::Done(acks),
+            NeighbourAnswer::Refused(problem) => {
                 if self.quiet.may_log(Kind::Refused) {
                     let (kme, kind, details) = (&*self.kme, &problem.kind, &problem.details);
                     tracing::warn!(kme, kind, ?details, "refused by the neighbour KME");
                 }
                 Outcome::Refused(problem)
             }
-            Told::Unknown(error) => {
+            NeighbourAnswer::Unknown(error) => {
                 if self.quiet.may_log(Kind::Neighbour) {
                     let kme = &*self.kme;
                     tracing::warn!(kme, %error, "{}", Kind::Neighbour.words());

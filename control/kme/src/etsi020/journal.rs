@@ -2,7 +2,7 @@
 //!
 //! It holds no key material. Lines are appended and synced before anything that depends on them is
 //! done. A line that a crash has cut off at the end was never acted on, and is dropped. At the
-//! start, and when it has grown, the file is written anew with the last state of each key.
+//! start, and when it has grown, the file is replaced by one with the last state of each key.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -185,7 +185,7 @@ impl Journal {
             }
         };
         let mut last = HashMap::new();
-        // What follows the last line end was cut off by a crash.
+        // A crash has cut off the octets after the last line end.
         let whole = octets.iter().rposition(|&octet| octet == b'\n');
         let whole = octets
             .get(..whole.map_or(0, |at| at + 1))
@@ -230,7 +230,7 @@ impl Journal {
         self.lines > 2 * keys + JOURNAL_SPARE_LINES
     }
 
-    /// Writes the file anew.
+    /// Replaces the file by one with the last state of each key.
     pub(super) fn shorten(
         &mut self,
         records: impl Iterator<Item = Record>,

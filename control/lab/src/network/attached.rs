@@ -133,7 +133,7 @@ fn farthest(topology: &Topology) -> Result<[NodeId; 2], String> {
     let graph = topology.graph();
     let hops = |&&(a, b): &&(NodeId, NodeId)| {
         let path = graph.cheapest(a, b, |_| Some(1));
-        // Of equal ones the first.
+        // The first of equal ones.
         (path.map(|path| path.hops()), std::cmp::Reverse((a, b)))
     };
     let farthest = topology.demand().pairs.iter().max_by_key(hops);
@@ -201,7 +201,7 @@ impl Attached {
             report.keys_delivered += pair.delivered;
             report.keys_expired += pair.voided;
         }
-        // What the poorer direction has.
+        // The keys of the poorer direction.
         report.pool_keys = stocks.first().copied().unwrap_or(0);
         report.pool_bits = report.pool_keys * 256;
         report

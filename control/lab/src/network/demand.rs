@@ -23,7 +23,7 @@ use super::tally::{PairTally, Tally};
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Pause between two attempts.
 const RETRY: Duration = Duration::from_millis(50);
-/// One of so many demands is followed by attempts to get its keys again, or at another SAE.
+/// One demand of this number is followed by attempts to get its keys again, or at another SAE.
 const PROBE_EVERY: u64 = 32;
 
 /// The demand of all pairs, on a thread of its own.

@@ -44,7 +44,7 @@ struct Cpu {
     now: Duration,
 }
 
-/// What the processes need at their start.
+/// The input of the processes at their start.
 pub(super) struct Setup<'a> {
     pub(super) topology: &'a Topology,
     /// The topology, as the user named it.

@@ -15,7 +15,7 @@ use super::tally::{PairTally, Tally, percentile};
 /// Most reasons of one kind; further ones are counted.
 const REASONS_MAX: usize = 10;
 
-/// What a run has shown.
+/// The result of a run.
 #[derive(Debug, Serialize)]
 pub(super) struct Verdict {
     verdict: &'static str,
@@ -62,7 +62,7 @@ struct LinkVerdict {
     lost_in_crash: u64,
 }
 
-/// What the verdict rests on.
+/// The measurements behind the verdict.
 pub(super) struct Evidence<'a> {
     pub(super) topology: &'a Topology,
     pub(super) tally: Tally,
@@ -180,8 +180,8 @@ impl Evidence<'_> {
         notes.append(&mut self.faults);
         if let Some(longest) = self.tally.longest_since_fault {
             notes.push(format!(
-                "from the first fault on each reachable pair had its keys within {:.2} s ({PATIENCE:?} \
-                 are allowed)",
+                "from the first fault on each reachable pair had its keys within {:.2} s \
+                 ({PATIENCE:?} are allowed)",
                 longest.as_secs_f64()
             ));
         }

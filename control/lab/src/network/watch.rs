@@ -46,8 +46,8 @@ pub(super) struct Watch<'a> {
     table: Table,
     dead: BTreeSet<NodeId>,
     cut: BTreeSet<LinkId>,
-    /// What the faults did, for the verdict.
-    told: Vec<String>,
+    /// Effects of the faults, for the verdict.
+    effects: Vec<String>,
 }
 
 impl<'a> Watch<'a> {
@@ -95,7 +95,7 @@ impl<'a> Watch<'a> {
             table: Table::new(),
             dead: BTreeSet::new(),
             cut: BTreeSet::new(),
-            told: Vec::new(),
+            effects: Vec::new(),
         })
     }
 
@@ -169,7 +169,7 @@ impl<'a> Watch<'a> {
         };
         let text = format!("{:.1} s: {name}; {pairs}", fault.at.as_secs_f64());
         self.table.note(&format!("  ! {text}"));
-        self.told.push(text);
+        self.effects.push(text);
         Ok(())
     }
 
@@ -231,7 +231,7 @@ impl<'a> Watch<'a> {
             duration,
             stopped_before: stopped.then_some(self.args.duration),
             cpu,
-            faults: self.told,
+            faults: self.effects,
         }))
     }
 }

@@ -1,4 +1,4 @@
-//! What goes into the machine and what comes out of it.
+//! The inputs of the machine and its actions.
 
 use std::sync::Arc;
 
@@ -139,7 +139,7 @@ pub enum Route {
     Unknown,
 }
 
-/// What our network says to [`Action::Withdraw`].
+/// The answer of our network to [`Action::Withdraw`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Withdrawal {
     /// No SAE has the key or gets it.
@@ -150,12 +150,12 @@ pub enum Withdrawal {
     Unknown,
 }
 
-/// What is kept of a key over a restart. It holds no key material.
+/// The record of a key that survives a restart. It holds no key material.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Name of the key.
     pub key_id: KeyUuid,
-    /// Who handed it over.
+    /// The side that handed it over.
     pub side: Side,
     /// Its SAEs.
     pub parties: Parties,

@@ -23,7 +23,7 @@ pub(super) struct Calls {
     named: HashMap<KeyUuid, usize>,
 }
 
-/// What a request is about.
+/// The subject of a request.
 enum Call {
     Keys(Vec<KeyUuid>),
     Void(Vec<KeyUuid>),
@@ -267,7 +267,7 @@ impl Interworking {
             debt.attempts += 1;
             let used_up = debt.attempts >= self.settings.attempts_max;
             if unknown_key && group {
-                // Which one of them is told by an acknowledgement for each.
+                // An acknowledgement for each key says which one.
                 debt.alone = true;
                 self.debts.add(now, debt);
             } else if let (Some(key_id), AckStatus::Relayed) = (key_id, debt.status)

@@ -8,7 +8,7 @@ use kme_api::etsi020::{
     Parties,
 };
 
-/// What a debt is about.
+/// The subject of a debt.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {
     /// One key.

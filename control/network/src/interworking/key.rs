@@ -1,4 +1,4 @@
-//! What the machine knows of one key.
+//! The state of one key in the machine.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ impl Key {
         }
     }
 
-    /// What to say of the key, which has ended, when the neighbour wants it voided.
+    /// The answer for the key, which has ended, when the neighbour wants it voided.
     pub(super) fn void_status(&self) -> AckStatus {
         match self.state {
             State::Released => AckStatus::FailedToVoid,

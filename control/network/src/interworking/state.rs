@@ -41,7 +41,7 @@ pub enum Verdict {
     Failed,
 }
 
-/// What can happen to a key.
+/// The events of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// The neighbour accepted the key (202).

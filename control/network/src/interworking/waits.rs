@@ -18,7 +18,7 @@ pub(super) struct Waits {
     changed: bool,
 }
 
-/// What a request asks for.
+/// The demand of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     Relay,
@@ -91,7 +91,7 @@ impl Interworking {
                 (Answer::Done(_), Some(wait)) if wait.asked == Asked::Relay => wait.keys,
                 _ => Vec::new(),
             };
-            // Nothing else tells the neighbour, so this counts as told.
+            // Nothing else informs the neighbour, so this counts as its acknowledgement.
             for key_id in heard {
                 self.apply(now, key_id, Event::Heard, None);
             }
@@ -99,7 +99,7 @@ impl Interworking {
         }
     }
 
-    /// What became of the keys, if each of them has ended.
+    /// The fate of the keys, if each of them has ended.
     fn ends(&self, wait: &Wait) -> Option<Vec<AckContainer>> {
         let mut groups: BTreeMap<AckStatus, Vec<AckedKey>> = BTreeMap::new();
         for key_id in &wait.keys {

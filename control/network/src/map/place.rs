@@ -66,7 +66,7 @@ impl Area {
     }
 }
 
-/// What labels must not cover.
+/// The lines and nodes that labels must not cover.
 pub(super) struct Obstacles<'o> {
     pub(super) canvas: Area,
     pub(super) nodes: &'o [Area],

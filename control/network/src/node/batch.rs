@@ -115,7 +115,8 @@ impl Node {
         }
     }
 
-    /// The pair of a batch, if its ends are those of the route, and the links are as they should be.
+    /// The pair of a batch, if its ends are those of the route, and the links are as they should
+    /// be.
     fn pair_on(&self, course: &Course, relay: &Relay) -> Option<PairId> {
         let pair = self.sites.pair(&relay.initiator, &relay.target)?;
         let ends = (course.batch.origin, course.far());
@@ -232,7 +233,7 @@ impl Node {
         Ok(())
     }
 
-    /// Whether a batch of so many keys may use this link.
+    /// Whether a batch of this size may use this link.
     fn allow(
         &mut self,
         now: Duration,
@@ -333,7 +334,7 @@ impl Node {
         self.void(now, pair, reason, node);
     }
 
-    /// Gives a batch of ours up, and tells the far node if it can.
+    /// Gives a batch of ours up, and informs the far node if it can.
     pub(super) fn void(&mut self, now: Duration, pair: PairId, reason: Reason, at: Option<NodeId>) {
         let soon = matches!(reason, Reason::LinkDown | Reason::FarRestarted);
         let Some(flight) = self.origin.void(now, pair, reason, soon) else {
@@ -363,7 +364,7 @@ impl Node {
     }
 }
 
-/// The names of the shares on so many routes.
+/// The names of the shares on this number of routes.
 fn share_names(routes: usize) -> &'static [Share] {
     if routes == 1 {
         &[Share::Whole]

@@ -1,7 +1,7 @@
 //! The reserve of a link: how many blocks its pool must hold, so that it does not run dry.
 //!
-//! Key leaves the pool steadily and arrives in blocks, some of which fail. A run of failures empties
-//! any pool at last, so the reserve is for a given probability.
+//! Key leaves the pool steadily and arrives in blocks, some of which fail. A run of failures
+//! empties any pool at last, so the reserve is for a given probability.
 
 use serde::Serialize;
 

@@ -113,7 +113,7 @@ impl<'t> Routes<'t> {
         for path in std::mem::take(&mut self.paths[pair]) {
             for link in path.links {
                 let left = self.used[link.index()] - self.pair_bit_s;
-                // What is left of a sum of fractions may not be exactly zero.
+                // The rest of a sum of fractions may not be exactly zero.
                 self.used[link.index()] = if left < self.pair_bit_s / 2.0 {
                     0.0
                 } else {

@@ -24,7 +24,7 @@ fn link<'p>(plan: &'p Plan, a: &str, b: &str) -> &'p LinkPlan {
         .expect("a link")
 }
 
-/// Four sites in a ring of equal links of 50 km, where each path can be told in advance.
+/// Four sites in a ring of equal links of 50 km, where each path is known in advance.
 fn square(demand: &str) -> Topology {
     let mut text = format!("name = \"square\"\n[demand]\n{demand}\n");
     for name in ["a", "b", "c", "d"] {

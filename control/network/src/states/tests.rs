@@ -37,10 +37,10 @@ fn state(sites: &Sites, node: u16, seq: u64, level: Level) -> State {
     }
 }
 
-fn told(sites: &Sites, level: Level) -> States {
+fn announced(sites: &Sites, level: Level) -> States {
     let mut states = States::new(sites, 1);
     let ours = state(sites, 0, 0, level).levels;
-    states.tell(Duration::ZERO, sites, ours);
+    states.announce(Duration::ZERO, sites, ours);
     for node in 1..sites.nodes {
         states.on_state(Duration::ZERO, sites, &state(sites, node, 1, level));
     }
@@ -59,7 +59,7 @@ const RING: &[(u16, u16)] = &[(0, 1), (1, 2), (2, 3), (3, 0)];
 #[test]
 fn a_link_counts_as_far_as_both_ends_say_so() {
     let sites = sites(4, RING);
-    let mut states = told(&sites, Level::Rich);
+    let mut states = announced(&sites, Level::Rich);
     assert_eq!(states.level(LinkId(1)), Level::Rich);
     let mut one = state(&sites, 1, 2, Level::Rich);
     one.levels[1].1 = Level::Down;
@@ -72,7 +72,7 @@ fn a_link_counts_as_far_as_both_ends_say_so() {
 #[test]
 fn only_newer_states_count() {
     let sites = sites(4, RING);
-    let mut states = told(&sites, Level::Rich);
+    let mut states = announced(&sites, Level::Rich);
     let again = state(&sites, 1, 1, Level::Rich);
     assert_eq!(states.on_state(Duration::ZERO, &sites, &again), News::Known);
     let old = state(&sites, 1, 0, Level::Down);
@@ -94,7 +94,7 @@ fn only_newer_states_count() {
 #[test]
 fn a_state_from_before_our_restart_is_topped() {
     let sites = sites(4, RING);
-    let mut states = told(&sites, Level::Rich);
+    let mut states = announced(&sites, Level::Rich);
     let mut before = state(&sites, 0, 70, Level::Down);
     before.run = 9;
     assert_eq!(
@@ -102,13 +102,13 @@ fn a_state_from_before_our_restart_is_topped() {
         News::Outdated
     );
     let ours = state(&sites, 0, 0, Level::Rich).levels;
-    assert_eq!(states.tell(Duration::ZERO, &sites, ours).seq, 71);
+    assert_eq!(states.announce(Duration::ZERO, &sites, ours).seq, 71);
 }
 
 #[test]
 fn states_that_are_not_refreshed_expire() {
     let sites = sites(4, RING);
-    let mut states = told(&sites, Level::Rich);
+    let mut states = announced(&sites, Level::Rich);
     let later = limits::STATE_AGE;
     states.expire(later, &sites);
     assert!(states.update(Duration::ZERO, &sites));
@@ -119,7 +119,7 @@ fn states_that_are_not_refreshed_expire() {
 #[test]
 fn a_route_stays_while_it_is_nearly_as_good() {
     let sites = sites(4, RING);
-    let mut states = told(&sites, Level::Rich);
+    let mut states = announced(&sites, Level::Rich);
     let before = states.route(NodeId(2), None).unwrap();
     let relay = before.nodes[1].0;
     states.on_state(
@@ -137,7 +137,7 @@ fn a_route_stays_while_it_is_nearly_as_good() {
 #[test]
 fn a_link_that_refused_is_avoided_for_a_time() {
     let sites = sites(4, RING);
-    let mut states = told(&sites, Level::Rich);
+    let mut states = announced(&sites, Level::Rich);
     let before = states.route(NodeId(2), None).unwrap();
     states.avoid(Duration::ZERO, before.links[1]);
     states.update(Duration::ZERO, &sites);
@@ -151,7 +151,7 @@ fn a_link_that_refused_is_avoided_for_a_time() {
 #[test]
 fn two_paths_share_no_relay() {
     let sites = sites(4, RING);
-    let states = told(&sites, Level::Rich);
+    let states = announced(&sites, Level::Rich);
     let [a, b] = states.routes(&sites, NodeId(2), &[]).unwrap();
     assert_ne!(a.relays(), b.relays());
     assert!(
@@ -177,7 +177,7 @@ fn routes_of_a_thousand_nodes_are_calculated_at_once() {
         }
     }
     let sites = sites(1000, &links);
-    let mut states = told(&sites, Level::Rich);
+    let mut states = announced(&sites, Level::Rich);
     let start = Instant::now();
     states.on_state(Duration::ZERO, &sites, &state(&sites, 500, 2, Level::Low));
     assert!(states.update(Duration::ZERO, &sites));

@@ -1,4 +1,5 @@
-//! Mistakes that no single entry shows: no route, no second path, demand beyond what can be carried.
+//! Mistakes that no single entry shows: no route, no second path, demand beyond what can be
+//! carried.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

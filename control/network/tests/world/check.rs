@@ -1,4 +1,4 @@
-//! What must hold at any time.
+//! The rules that hold at any time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -34,7 +34,7 @@ struct Life {
     voided: bool,
     /// The nodes that relayed it, with its share.
     seen: BTreeSet<(NodeId, (u8, u8))>,
-    /// What the pads of the links have encrypted: the key, or its two shares.
+    /// The content that the pads of the links have encrypted: the key, or its two shares.
     carried: BTreeSet<(u8, [u8; 32])>,
     given: Option<(SaeId, SaeId, [u8; 32])>,
     fetched: bool,

@@ -308,7 +308,8 @@ impl World {
         Ok(())
     }
 
-    /// What a lying node sends instead of a message, and whether its neighbour must not take it.
+    /// The messages of a lying node instead of one message, and whether its neighbour must refuse
+    /// each.
     fn lie(&mut self, link: LinkId, end: usize, mut octets: Vec<u8>) -> Vec<(Vec<u8>, bool)> {
         let past = &self.lines[link.index()].past[end];
         let again = past.get(self.rng.below(past.len())).cloned();

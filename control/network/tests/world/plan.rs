@@ -22,7 +22,7 @@ pub struct Plan {
     /// Most latency of a message, in milliseconds.
     pub latency_ms: u64,
     pub faults: Vec<(Duration, Fault)>,
-    /// A node crashes after so many of its actions.
+    /// A node crashes after this number of its actions.
     pub crash_at: Vec<(NodeId, u64)>,
     /// Chances of a block to be lost at one end, in 1000.
     pub block_loss: u32,
@@ -242,8 +242,8 @@ impl Plan {
         plan
     }
 
-    /// Twelve nodes on a ring with four chords, all pairs in both directions, links of 10 kbit/s for
-    /// an interval of 3 s, and more for a shorter one.
+    /// Twelve nodes on a ring with four chords, all pairs in both directions, links of 10 kbit/s
+    /// for an interval of 3 s, and more for a shorter one.
     pub fn metro(seed: u64, interval: Duration) -> Self {
         let mut plan = Self::calm(seed);
         plan.nodes = 12;

@@ -28,7 +28,7 @@ pub struct Segment {
     pub len: u32,
 }
 
-/// What an authenticated message shows.
+/// The visible content of an authenticated message.
 pub struct Seen {
     pub segments: Vec<Segment>,
     /// Number of the share of a batch: 0 for the whole.

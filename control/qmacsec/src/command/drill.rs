@@ -1,4 +1,5 @@
-//! `qmacsec network drill`: the keys, frames and seconds that an attacker knows who owns some nodes.
+//! `qmacsec network drill`: the keys, frames and seconds that an attacker knows who owns some
+//! nodes.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

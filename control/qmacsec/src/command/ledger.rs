@@ -93,8 +93,8 @@ pub fn main(args: &Args) -> Outcome {
     })
 }
 
-/// Compares the keys of both encryptors with the ledgers of the nodes that relayed them. Returns the
-/// number of keys that agree.
+/// Compares the keys of both encryptors with the ledgers of the nodes that relayed them. Returns
+/// the number of keys that agree.
 fn compare_with_nodes(
     folder: &Path,
     ends: [&Path; 2],

@@ -26,7 +26,7 @@ impl Rng {
         usize::try_from(self.next() % end.max(1) as u64).expect("below a usize")
     }
 
-    /// True in so many of 1000 cases.
+    /// True in this number of 1000 cases.
     pub fn permille(&mut self, chance: u32) -> bool {
         self.next() % 1000 < u64::from(chance)
     }

@@ -59,8 +59,8 @@ impl Stages {
         }
     }
 
-    /// Returns the time by which a sender must have a fresh key. A key with a stretched interval may
-    /// be used to its end.
+    /// Returns the time by which a sender must have a fresh key. A key with a stretched interval
+    /// may be used to its end.
     pub fn fresh_by(&self, due: &Due) -> Duration {
         let stretched = self.interval(due.calm, due.intervals);
         due.calm + stretched.max(due.intervals[0] * 2) + due.slack

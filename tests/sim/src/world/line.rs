@@ -159,8 +159,8 @@ impl World {
         }
     }
 
-    /// Delivers a frame. A line that steers delivers it to the worker that owns its SC. Rekey frames
-    /// and all others go to the first worker.
+    /// Delivers a frame. A line that steers delivers it to the worker that owns its SC. Rekey
+    /// frames and all others go to the first worker.
     pub(crate) fn arrive(&mut self, to: usize, frame: &[u8]) {
         self.trace.octets(self.now, b'a', to, frame);
         let Some(process) = &mut self.ends[to].process else {

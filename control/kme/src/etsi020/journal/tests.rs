@@ -64,7 +64,7 @@ fn the_last_record_of_each_key_survives_and_a_cut_line_does_not() {
     let (_, records) = Journal::open(&path).unwrap();
     assert!(records.contains(&record(0, State::Voided)) && records.len() == 10);
     let lines = fs::read_to_string(&path).unwrap().lines().count();
-    assert_eq!(lines, 10, "the file is written anew at the start");
+    assert_eq!(lines, 10, "the file is shortened at the start");
 }
 
 impl Journal {

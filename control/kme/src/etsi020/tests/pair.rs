@@ -55,7 +55,7 @@ async fn wait_for_rest(kmes: [&InterworkingKme; 2]) {
     panic!("keys are held for ever");
 }
 
-/// What became of the keys that started in `from`: (delivered at both ends, at none).
+/// Counts the keys that started in `from`: (delivered at both ends, at none).
 fn check(from: &Net, to: &Net) -> (usize, usize) {
     let (own, foreign) = (lock(&from.own), lock(&to.foreign));
     let (mut delivered, mut none) = (0, 0);

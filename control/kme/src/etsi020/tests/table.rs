@@ -82,7 +82,7 @@ pub(super) fn done(status: &str, numbers: &[u64]) -> Value {
             "target_sae_ids": ["near"]}])
 }
 
-/// What is asked, and the status and body expected; an empty text for no body.
+/// A request, and the status and body expected; an empty text for no body.
 pub(super) type Row = (&'static str, &'static str, &'static str, Value, u16, Value);
 
 pub(super) fn table() -> Vec<Row> {

@@ -65,7 +65,7 @@ impl Wire {
     }
 }
 
-/// What will happen.
+/// The events to come.
 enum Happening {
     Request {
         to: usize,
@@ -147,7 +147,7 @@ pub(super) struct Weather {
     pub(super) synchronous: bool,
 }
 
-/// What an end sends.
+/// A message of an end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Request,
@@ -572,7 +572,7 @@ impl World {
                     far == Some(&Place::Taken),
                     "{key}: {ours:?} {far:?}"
                 );
-                // What is not released is out of the reach of SAEs.
+                // Keys that are not released are out of the reach of SAEs.
                 let kept = [Some(place), far].into_iter().flatten();
                 let reach = kept.filter(|place| matches!(place, Place::Free | Place::Taken));
                 assert!(released || reach.count() == 0, "{key}: {place:?} {far:?}");
