@@ -1,5 +1,7 @@
 //! The accounts of one link end, in bits.
 
+use serde::{Deserialize, Serialize};
+
 /// Where the bits of a link have gone, as one end saw it, both directions together.
 ///
 /// `bits_in = relayed + authentication + voided + left + lost_in_crash` at any time: `left` is
@@ -10,7 +12,7 @@
 /// was lost. The receiver learns of a loss from the next message, so until then its `left` is
 /// larger by the same bits. A block that came to one end only is `left` there and later `voided`,
 /// and so is a block that the other end has lost, when the two lists of blocks are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accounts {
     /// Bits of all blocks that were taken in.
     pub bits_in: u64,

@@ -19,7 +19,10 @@ pub use link::{CONNECTOR_DB, Link, LinkSpec, PATCH_PANEL_DB, SPLICE_DB, Wdm};
 
 use crate::graph::Graph;
 use crate::id::{LinkId, NodeId};
+use crate::limits;
 use crate::mistake::Mistakes;
+
+pub use crate::limits::{HOPS_MAX, INTERVAL_MAX, INTERVAL_MIN, LINKS_PER_NODE_MAX};
 
 /// Most octets of a topology file.
 pub const TEXT_MAX: usize = 2 << 20;
@@ -27,16 +30,8 @@ pub const TEXT_MAX: usize = 2 << 20;
 pub const NODES_MAX: usize = 1000;
 /// Most links of a topology.
 pub const LINKS_MAX: usize = 3000;
-/// Most links of one node.
-pub const LINKS_PER_NODE_MAX: usize = 256;
-/// Most links of a route.
-pub const HOPS_MAX: usize = 16;
 /// Most pairs of sites that need keys.
 pub const PAIRS_MAX: usize = 20_000;
-/// Shortest time between two switches of keys.
-pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
-/// Longest time between two switches of keys.
-pub const INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// A network without mistakes.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,7 +111,7 @@ impl Demand {
 }
 
 /// Bits of a key.
-pub const KEY_BITS: u32 = 256;
+pub const KEY_BITS: u32 = 8 * limits::KEY_LEN as u32;
 /// Bits of link key that authenticate one relayed key on one link.
 pub const AUTHENTICATION_BITS: u32 = 128;
 

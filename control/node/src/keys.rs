@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use kme::store::{EncRequest, StoredKey};
 use kme::{KeyBytes, KeyStore, LinkConfig, Origin, Refusal};
+use kme_api::etsi014::PASSPORT;
 use network::limits::{KEY_LEN, KEYS_ASKED_MAX};
 use network::{Key, KeyId, Refusal as Refused, SaeId};
 use serde_json::Map as Fields;
 
 use crate::core::Core;
 use crate::map::Map;
-use crate::passport::{PASSPORT, to_json};
+use crate::passport::to_json;
 
 /// Bits of each key: relayed keys have one size.
 const KEY_BITS: u32 = KEY_LEN as u32 * 8;

@@ -11,13 +11,12 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use network::Record;
+use network::{Accounts, Record};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tracing::error;
 
-use crate::accounts::AccountsReport;
 use crate::map::Map;
 use crate::passport;
 
@@ -89,7 +88,7 @@ pub enum Entry {
         /// Name of the link.
         link: String,
         /// The accounts in bits.
-        accounts: AccountsReport,
+        accounts: Accounts,
     },
     /// The node starts.
     Begin,
@@ -237,7 +236,7 @@ impl Entry {
             },
             Record::Accounts { link, accounts } => Self::Accounts {
                 link: map.link_name(*link),
-                accounts: (*accounts).into(),
+                accounts: *accounts,
             },
         }
     }

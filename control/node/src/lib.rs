@@ -13,7 +13,6 @@
 //! Pools and keys are in memory only. A node that starts again begins without any.
 #![forbid(unsafe_code)]
 
-mod accounts;
 mod config;
 mod core;
 pub mod drill;
@@ -39,10 +38,8 @@ use network::{ConfigError, LinkId, Node};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-pub use accounts::AccountsReport;
 pub use config::{Settings, SettingsError};
 pub use map::{Map, link_name, sae_of, sites};
-pub use passport::PASSPORT;
 pub use report::{LinkReport, NodeReport, PairReport};
 pub use tls::{Identity, IdentityError};
 

@@ -5,9 +5,6 @@ use serde_json::{Value, json};
 
 use crate::map::Map;
 
-/// Field of `key_extension` with the passport.
-pub const PASSPORT: &str = "qmacsec_passport";
-
 /// Writes a passport with names of nodes: for each path its nodes, and for each link the blocks
 /// that were used.
 pub(crate) fn to_json(passport: &Passport, map: &Map) -> Value {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use network::{LinkStatus, PairStatus, Status};
+use network::{Accounts, LinkStatus, PairStatus, Status};
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::AccountsReport;
 use crate::core::Core;
 use crate::map::Map;
 
@@ -52,7 +51,7 @@ pub struct LinkReport {
     /// Messages dropped for a wrong tag.
     pub forged: u64,
     /// Where the link's bits have gone.
-    pub accounts: AccountsReport,
+    pub accounts: Accounts,
 }
 
 /// One ordered pair.
@@ -100,7 +99,7 @@ pub(crate) fn report(map: &Map, core: &Core, uptime: Duration, requests: u64) ->
         rate_bit_s: map.supply(link.link).map_or(0.0, |supply| supply.bit_s()),
         usable_bits: link.usable_bits,
         forged: link.forged,
-        accounts: link.accounts.into(),
+        accounts: link.accounts,
     };
     let pair = |pair: &PairStatus| PairReport {
         initiator: pair.initiator.to_string(),

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use network::LinkId;
 use network::topology::Topology;
-use node::{AccountsReport, LinkReport, NodeReport};
+use network::{Accounts, LinkId};
+use node::{LinkReport, NodeReport};
 
 use super::nodes::Nodes;
 
@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The accounts of one link.
 #[derive(Clone, Debug)]
 pub(super) struct LinkBooks {
-    pub(super) accounts: AccountsReport,
+    pub(super) accounts: Accounts,
     /// The reason why they do not close.
     pub(super) problem: Option<String>,
 }
@@ -64,11 +64,11 @@ pub(super) fn ends<'r>(
 
 fn judge(ends: [Option<&LinkReport>; 2], cut: bool) -> LinkBooks {
     let ends = ends.map(|end| end.map(|report| report.accounts));
-    let problem = |end: &AccountsReport| {
+    let problem = |end: &Accounts| {
         (!end.close()).then(|| format!("the accounts of one end do not close: {end:?}"))
     };
     let (accounts, problem) = match ends {
-        [None, None] => (AccountsReport::default(), None),
+        [None, None] => (Accounts::default(), None),
         // With the pool at the killed end, what is left at the other is lost.
         [Some(end), None] | [None, Some(end)] => (end.after_crash(), problem(&end)),
         [Some(a), Some(b)] => {
@@ -84,7 +84,7 @@ fn judge(ends: [Option<&LinkReport>; 2], cut: bool) -> LinkBooks {
 }
 
 /// True if all bits that one end has used and the other has not are voided or left there.
-fn differ_by_lost_messages(a: &AccountsReport, b: &AccountsReport) -> bool {
+fn differ_by_lost_messages(a: &Accounts, b: &Accounts) -> bool {
     let used = a.relayed.abs_diff(b.relayed) + a.authentication.abs_diff(b.authentication);
     let unused = a.voided + b.voided + a.left.abs_diff(b.left);
     a.bits_in == b.bits_in && a.lost_in_crash == b.lost_in_crash && used <= unused

@@ -14,6 +14,7 @@ use super::{
     TEXT_MAX, Topology,
 };
 use crate::id::NodeId;
+use crate::limits::KEYS_PER_SWITCH_MAX;
 
 const TOP_KEYS: [&str; 4] = ["name", "node", "link", "demand"];
 const NODE_KEYS: [&str; 5] = ["name", "x_km", "y_km", "kind", "domain"];
@@ -513,7 +514,11 @@ fn read_demand(
         }
         draft.demand.interval = inside.unwrap_or(INTERVAL);
     }
-    let keys = demand.whole("keys_per_switch", &(1..=64), findings);
+    let keys = demand.whole(
+        "keys_per_switch",
+        &(1..=KEYS_PER_SWITCH_MAX.into()),
+        findings,
+    );
     draft.demand.keys_per_switch = keys.unwrap_or(1);
     if demand.whole("paths", &(1..=2), findings) == Some(2) {
         draft.demand.paths = Paths::Two;

@@ -1,8 +1,10 @@
-//! The common parts of `run` and `kme`: log, hardening, and an exit with a reason.
+//! The common parts of `run`, `kme` and `network node`: log, hardening, answers at the status
+//! socket, and an exit with a reason.
 
 use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 
 use nix::sys::signal::Signal;
@@ -11,7 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
 use crate::run_error::RunError;
-use crate::{harden, limits, log, panics, parent};
+use crate::status::{Asker, StatusError, StatusSocket};
+use crate::{harden, limits, log, panics, parent, stop};
 
 /// Prepares the process of a daemon: parent-death signal, log, protection of keys.
 pub(super) fn begin() -> io::Result<log::Log> {
@@ -50,5 +53,29 @@ where
     match error.downcast_ref() {
         Some(RunError::Fault(_)) => Ok(ExitCode::from(limits::EXIT_FAULT)),
         _ => Err(error),
+    }
+}
+
+/// Answers the requests at the status socket, if there is one, until a signal ends the daemon.
+///
+/// # Errors
+/// The socket cannot be bound.
+pub(super) async fn answer_until_stopped(
+    socket: Option<&Path>,
+    answer: impl Fn(Asker),
+) -> Result<(), StatusError> {
+    let mut socket = socket.map(StatusSocket::bind).transpose()?;
+    let mut stopped = std::pin::pin!(stop::signal());
+    loop {
+        let asked = async {
+            match &mut socket {
+                Some(socket) => socket.asked().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = &mut stopped => return Ok(()),
+            asker = asked => answer(asker),
+        }
     }
 }

@@ -9,9 +9,9 @@ use tracing::{info, warn};
 
 use super::{Outcome, daemon};
 use crate::config::{ConfigError, KmeFile, Link};
+use crate::limits;
 use crate::modelled_link::ModelledLink;
-use crate::status::{Done, KmeFault, Request, StatusSocket};
-use crate::{limits, stop};
+use crate::status::{Done, KmeFault, Request};
 
 /// Arguments of `qmacsec kme`.
 #[derive(clap::Args)]
@@ -193,27 +193,13 @@ async fn serve(
         snapshot.rate_bps / 1e3,
         snapshot.pool_keys
     );
-    let mut socket = config
-        .status_socket
-        .as_deref()
-        .map(StatusSocket::bind)
-        .transpose()?;
-    let mut stopped = std::pin::pin!(stop::signal());
-    loop {
-        let asked = async {
-            match &mut socket {
-                Some(socket) => socket.asked().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = &mut stopped => break,
-            asker = asked => match asker.request {
-                Request::Fault(fault) => asker.answer(&order(&kmes, fault)),
-                _ => asker.answer(&link.report(&kmes)),
-            },
+    daemon::answer_until_stopped(config.status_socket.as_deref(), |asker| {
+        match asker.request {
+            Request::Fault(fault) => asker.answer(&order(&kmes, fault)),
+            _ => asker.answer(&link.report(&kmes)),
         }
-    }
+    })
+    .await?;
     kmes.shutdown().await;
     Ok(())
 }

@@ -8,8 +8,7 @@ use tracing::info;
 
 use super::{Outcome, daemon};
 use crate::config::{ConfigError, NodeFile};
-use crate::status::{Done, Request, StatusSocket};
-use crate::stop;
+use crate::status::{Done, Request};
 
 /// Arguments of `qmacsec network node`.
 #[derive(clap::Args)]
@@ -69,23 +68,11 @@ async fn serve(
     if let Some(address) = node.kme_address() {
         info!("its KME listens on {address}");
     }
-    let mut socket = status_socket.map(StatusSocket::bind).transpose()?;
-    let mut stopped = std::pin::pin!(stop::signal());
-    loop {
-        let asked = async {
-            match &mut socket {
-                Some(socket) => socket.asked().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = &mut stopped => break,
-            asker = asked => match asker.request {
-                Request::Cut(link) => asker.answer(&cut(&node, LinkId(link))),
-                _ => asker.answer(&node.report()),
-            },
-        }
-    }
+    daemon::answer_until_stopped(status_socket, |asker| match asker.request {
+        Request::Cut(link) => asker.answer(&cut(&node, LinkId(link))),
+        _ => asker.answer(&node.report()),
+    })
+    .await?;
     node.shutdown().await;
     Ok(())
 }

@@ -1,15 +1,16 @@
-use node::{AccountsReport, LinkReport};
+use network::Accounts;
+use node::LinkReport;
 
 use super::judge;
 
 fn end(relayed: u64, left: u64) -> LinkReport {
     LinkReport {
-        accounts: AccountsReport {
+        accounts: Accounts {
             bits_in: 1000,
             relayed,
             authentication: 100,
             left,
-            ..AccountsReport::default()
+            ..Accounts::default()
         },
         ..LinkReport::default()
     }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
+use network::Accounts;
 use network::NodeId;
 use network::topology::Topology;
-use node::AccountsReport;
 use serde_json::Value;
 
 use super::super::books::LinkBooks;
@@ -20,7 +20,7 @@ fn judged(change: impl FnOnce(&mut Evidence<'_>)) -> Verdict {
         pair
     };
     let books = LinkBooks {
-        accounts: AccountsReport::default(),
+        accounts: Accounts::default(),
         problem: None,
     };
     let mut evidence = Evidence {

@@ -1,4 +1,5 @@
-use node::{AccountsReport, LinkReport, NodeReport, PairReport};
+use network::Accounts;
+use node::{LinkReport, NodeReport, PairReport};
 
 use super::text;
 
@@ -24,11 +25,11 @@ fn the_text_has_a_line_for_each_link_and_pair_with_the_reason_for_missing_keys()
         name: "north-east".to_owned(),
         state: "up".to_owned(),
         rate_bit_s: 12_340.0,
-        accounts: AccountsReport {
+        accounts: Accounts {
             relayed: 512,
             authentication: 256,
             left: 1000,
-            ..AccountsReport::default()
+            ..Accounts::default()
         },
         ..LinkReport::default()
     };
