@@ -1,6 +1,7 @@
 //! A plan as text, in at most 100 columns.
 
 use std::fmt::{self, Write as _};
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 use super::{FailurePlan, LinkPlan, PairPlan, Plan, Reserve};
 
@@ -306,21 +307,12 @@ fn list(entries: impl ExactSizeIterator<Item = String>) -> String {
 
 /// Breaks text into lines between words. Further lines are indented once more.
 fn wrapped(text: &str, indent: &str) -> String {
-    let mut out = String::new();
-    let mut line = indent.to_owned();
-    let mut empty = true;
-    for word in text.split(' ') {
-        if !empty && line.chars().count() + 1 + word.chars().count() > COLUMNS {
-            out += &line;
-            out.push('\n');
-            line = format!("{indent}  ");
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line += word;
-        empty = false;
-    }
-    out + &line + "\n"
+    let further = format!("{indent}  ");
+    let options = Options::new(COLUMNS)
+        .initial_indent(indent)
+        .subsequent_indent(&further)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(text, options) + "\n"
 }

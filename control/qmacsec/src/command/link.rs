@@ -1,6 +1,7 @@
 //! `qmacsec link`: the output of the modelled CV-QKD link, together with every input.
 
 use std::process::ExitCode;
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 use qkd::block::{Block, Epsilon, Estimation, Proof};
 use qkd::channel::{ExcessNoise, Fibre};
@@ -277,23 +278,13 @@ fn line(label: &str, value: &str) -> String {
 
 /// Breaks text into lines of at most 80 columns, between words.
 fn wrapped(text: &str, first: &str, rest: &str) -> String {
-    let mut out = String::new();
-    let mut line = first.to_owned();
-    let mut empty = true;
-    for word in text.split(' ') {
-        if !empty && line.chars().count() + 1 + word.chars().count() > COLUMNS {
-            out += &line;
-            out.push('\n');
-            rest.clone_into(&mut line);
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line += word;
-        empty = false;
-    }
-    out + &line + "\n"
+    let options = Options::new(COLUMNS)
+        .initial_indent(first)
+        .subsequent_indent(rest)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(text, options) + "\n"
 }
 
 fn summary(report: &LinkReport) -> String {
