@@ -179,17 +179,8 @@ impl Api {
         self.quiet.may_log(kind)
     }
 
-    /// Logs the number of lines left out in the last minute, and starts a new minute.
-    pub(crate) fn log_left_out(&self) {
-        for (kind, left_out) in self.quiet.minute() {
-            let kme = &self.kme_id;
-            tracing::warn!(
-                kme,
-                left_out,
-                "{}: more lines of this kind are left out",
-                kind.words()
-            );
-        }
+    pub(crate) fn quiet(&self) -> &Quiet {
+        &self.quiet
     }
 
     pub(crate) fn faults(&self) -> &Faults {

@@ -30,10 +30,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::acceptor::Acceptor;
 use crate::tls::{self, Files, TlsError};
 use desk::{Desk, Order, Orders};
 use journal::Journal;
 pub use journal::JournalError;
+use server::Connections;
 
 /// The configuration of an interworking KME.
 #[derive(Clone, Debug)]
@@ -235,11 +237,12 @@ impl InterworkingKme {
             neighbour,
             Arc::clone(&domain),
         );
+        let quiet = desk.quiet();
         let (orders, desk) = desk.start().map_err(InterworkingError::Thread)?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let server = server::Server::new(config, listener, tls, orders.clone());
-        tasks.spawn(server.run(stopped));
+        let connections = Connections::new(config, quiet, orders.clone());
+        tasks.spawn(Acceptor::new(listener, tls, connections).run(stopped));
         Ok(Self {
             address,
             orders,

@@ -49,6 +49,7 @@
 //! the tasks and the clock.
 #![forbid(unsafe_code)]
 
+mod acceptor;
 mod api;
 mod body;
 mod config;
@@ -93,11 +94,12 @@ pub use single::Kme;
 pub use tally::Requests;
 pub use tls::TlsError;
 
+use acceptor::Acceptor;
 use api::Api;
 use entropy::Entropy;
 use faults::Faults;
 use link::Link;
-use server::{Face, Server};
+use server::{Desk, Face};
 use store::Counters;
 
 /// The running KMEs of one link. Dropping it stops them at once; [`Kmes::shutdown`] lets requests
@@ -305,7 +307,7 @@ async fn count_left_out(api: Arc<Api>, mut stopped: watch::Receiver<bool>) {
             () = tokio::time::sleep(limits::LOG_MINUTE) => false,
             _ = stopped.wait_for(|&stop| stop) => true,
         };
-        api.log_left_out();
+        api.quiet().log_left_out(api.kme_id());
         if stop {
             return;
         }
@@ -318,7 +320,7 @@ async fn bind(
     listen: SocketAddr,
     api: &Arc<Api>,
     face: Face,
-) -> Result<(Server, SocketAddr), StartError> {
+) -> Result<(Acceptor<Desk>, SocketAddr), StartError> {
     let tls = tls::server_config(config).map_err(|source| StartError::Tls {
         kme_id: config.kme_id.clone(),
         source,
@@ -330,8 +332,8 @@ async fn bind(
     };
     let listener = TcpListener::bind(listen).await.map_err(not_bound)?;
     let address = listener.local_addr().map_err(not_bound)?;
-    let server = Server::new(listener, tls, config.identity, Arc::clone(api), face);
-    Ok((server, address))
+    let desk = Desk::new(config.identity, Arc::clone(api), face);
+    Ok((Acceptor::new(listener, tls, desk), address))
 }
 
 #[cfg(test)]

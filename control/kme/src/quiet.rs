@@ -1,7 +1,7 @@
 //! Limits the log lines that peers can cause: logs the first of each kind in a minute and counts
 //! the rest.
 //!
-//! This file has no clock: `Kmes` calls [`Quiet::minute`] once a minute and at the end.
+//! This file has no clock: its caller calls [`Quiet::log_left_out`] once a minute.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -66,13 +66,25 @@ impl Quiet {
     }
 
     /// Starts a new minute. Returns the kinds whose lines were left out, with their counts.
-    pub(crate) fn minute(&self) -> Vec<(Kind, u64)> {
+    fn minute(&self) -> Vec<(Kind, u64)> {
         let left_out = |kind: Kind| {
             let events = self.0[kind as usize].swap(0, Ordering::Relaxed);
             (kind, events.saturating_sub(LOG_LINES_PER_MINUTE))
         };
         let counts = Kind::ALL.into_iter().map(left_out);
         counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Logs the number of lines left out in the last minute, and starts a new minute.
+    pub(crate) fn log_left_out(&self, kme: &str) {
+        for (kind, left_out) in self.minute() {
+            let words = kind.words();
+            tracing::warn!(
+                kme,
+                left_out,
+                "{words}: more lines of this kind are left out"
+            );
+        }
     }
 }
 

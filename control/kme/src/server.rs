@@ -1,37 +1,31 @@
-//! The sockets of one KME: accept, TLS handshake, HTTP/1.1 or HTTP/2, and shutdown.
-//!
-//! Every step has a time limit. Connections are limited in total and for each peer: by address
-//! before the certificate is verified, by SAE after that (`places`). `api` handles the meaning of a
-//! request.
+//! The connections of SAEs: HTTP/1.1 or HTTP/2, with a limit for each SAE (`places`). `acceptor`
+//! has the sockets, `api` handles the meaning of a request.
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::{Pin, pin};
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
-use axum::http::{HeaderValue, Request};
+use axum::http::Request;
+use axum::http::header::TRANSFER_ENCODING;
 use axum::response::Response;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::acceptor::{self, Ended, Front, last};
 use crate::api::{self, Api, Caller};
 use crate::config::SaeIdentity;
-use crate::head::{Conversation, Followed, Length};
+use crate::head::{Conversation, Length};
 use crate::limits;
-use crate::places::{Go, Place, Places, Standing};
-use crate::quiet::Kind;
+use crate::places::{Places, Standing};
+use crate::quiet::{Kind, Quiet};
 use crate::refusal::Refusal;
 use crate::reply::{self, Lost};
 use crate::skip;
@@ -58,151 +52,33 @@ impl Face {
 /// The owner of a certificate: one of our SAEs, or `None` for any other.
 type Sae = Option<Arc<str>>;
 
-/// One listening KME.
-pub(crate) struct Server {
-    listener: TcpListener,
-    desk: Arc<Desk>,
-}
-
 /// The parts of a KME that a connection needs.
-struct Desk {
-    tls: TlsAcceptor,
+pub(crate) struct Desk {
     identity: SaeIdentity,
     api: Arc<Api>,
     face: Face,
-    /// Places of connections without a certificate yet, by address.
-    handshakes: Places<IpAddr>,
     /// Places of authenticated connections, by SAE.
     saes: Places<Sae>,
 }
 
-impl Server {
-    pub(crate) fn new(
-        listener: TcpListener,
-        tls: Arc<rustls::ServerConfig>,
-        identity: SaeIdentity,
-        api: Arc<Api>,
-        face: Face,
-    ) -> Self {
-        let desk = Desk {
-            tls: tls.into(),
+impl Desk {
+    pub(crate) fn new(identity: SaeIdentity, api: Arc<Api>, face: Face) -> Self {
+        Self {
             identity,
             api,
             face,
-            handshakes: Places::new(limits::HANDSHAKES_MAX, limits::HANDSHAKES_PER_ADDRESS_MAX),
             saes: Places::new(limits::CONNECTIONS_MAX, limits::CONNECTIONS_PER_SAE_MAX),
-        };
-        Self {
-            listener,
-            desk: Arc::new(desk),
-        }
-    }
-
-    /// Serves until stopped. Open requests then have `SHUTDOWN_TIME_MAX` to end.
-    pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) {
-        let kme = self.desk.api.kme_id();
-        let mut connections = JoinSet::new();
-        loop {
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
-                Some(ended) = connections.join_next() => {
-                    if let Err(error) = ended {
-                        tracing::error!(kme, %error, "connection task failed");
-                    }
-                    continue;
-                }
-                _ = stopped.wait_for(|&stop| stop) => break,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    let address = address(peer.ip());
-                    match self.desk.handshakes.take(&address, Standing::Owing) {
-                        Some(held) => {
-                            let desk = Arc::clone(&self.desk);
-                            connections.spawn(desk.connection(stream, peer, held, stopped.clone()));
-                        }
-                        None => self.desk.no_place(peer, "too many TLS handshakes are open"),
-                    }
-                }
-                Err(error) => {
-                    // Most likely no descriptor is free: pause, do not loop.
-                    if self.desk.api.may_log(Kind::Accept) {
-                        tracing::warn!(kme, %error, "cannot accept a connection");
-                    }
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-        drop(self.listener);
-        let ended = async { while connections.join_next().await.is_some() {} };
-        if timeout(limits::SHUTDOWN_TIME_MAX, ended).await.is_err() {
-            tracing::warn!(
-                kme,
-                open = connections.len(),
-                "connections closed with open requests"
-            );
-            connections.shutdown().await;
         }
     }
 }
 
-/// Returns the peer of an address. One IPv6 host can use a whole /64, so a /64 is one peer.
-fn address(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(v4) => v4.into(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-    }
-}
-
-impl Desk {
-    /// Handles a connection from its first octet to its last.
-    async fn connection(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        (place, mut go): (Place<IpAddr>, Go),
-        stopped: watch::Receiver<bool>,
-    ) {
-        // Requests are small, so Nagle's algorithm only delays them.
-        let _ = stream.set_nodelay(true);
-        let stream = tokio::select! {
-            stream = timeout(limits::HANDSHAKE_TIME_MAX, self.handshake(stream, &place)) => stream,
-            _ = &mut go => {
-                self.no_place(peer, "its address has too many TLS handshakes open");
-                return;
-            }
-            () = stop(stopped.clone()) => return,
-        };
-        drop(place);
-        let kme = self.api.kme_id();
-        match stream {
-            // Boxed, so that the future of a silent connection stays small.
-            Ok(Ok(stream)) => Box::pin(self.converse(stream, peer, stopped)).await,
-            Ok(Err(error)) => {
-                if self.api.may_log(Kind::Handshake) {
-                    tracing::warn!(kme, %peer, %error, "{}", Kind::Handshake.words());
-                }
-            }
-            Err(_) => {
-                if self.api.may_log(Kind::HandshakeTime) {
-                    tracing::warn!(kme, %peer, "{}", Kind::HandshakeTime.words());
-                }
-            }
-        }
+impl Front for Desk {
+    fn kme_id(&self) -> &str {
+        self.api.kme_id()
     }
 
-    async fn handshake(
-        &self,
-        stream: TcpStream,
-        place: &Place<IpAddr>,
-    ) -> std::io::Result<TlsStream<TcpStream>> {
-        // A silent connection is evicted before one that has sent something.
-        stream.readable().await?;
-        place.set(Standing::Waiting);
-        self.tls.accept(stream).await
+    fn quiet(&self) -> &Quiet {
+        self.api.quiet()
     }
 
     /// Handles HTTP with an authenticated peer.
@@ -229,49 +105,23 @@ impl Desk {
             return;
         };
         let conversation = Arc::new(Conversation::new(place, http2));
-        let service = TowerToHyperService::new(Seated {
+        let service = Seated {
             caller,
             router: self.face.router(Arc::clone(&self.api)),
             conversation: Arc::clone(&conversation),
-        });
-        let stream = Followed {
-            stream,
-            conversation: Arc::clone(&conversation),
         };
         let http = builder(http2, limits::IDLE_TIME_MAX);
-        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stop(stopped) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-            () = conversation.overdue(limits::HEAD_TIME_MAX) => {
+        match acceptor::serve(&http, stream, service, &conversation, go, stopped).await {
+            Ok(Ended::Closed) => {}
+            Ok(Ended::Overdue) => {
                 if self.api.may_log(Kind::HeadTime) {
                     tracing::warn!(kme, %peer, ?names, "{}", Kind::HeadTime.words());
                 }
-                return;
             }
-            _ = go => {
-                self.no_place(peer, "its SAE has too many connections open");
-                return;
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(kme, %peer, error, "connection ended");
+            Ok(Ended::NoPlace) => self.no_place(peer, "its SAE has too many connections open"),
+            Err(error) => tracing::debug!(kme, %peer, error, "connection ended"),
         }
     }
-
-    fn no_place(&self, peer: SocketAddr, reason: &str) {
-        if self.api.may_log(Kind::Place) {
-            let kme = self.api.kme_id();
-            tracing::warn!(kme, %peer, reason, "{}", Kind::Place.words());
-        }
-    }
-}
-
-async fn stop(mut stopped: watch::Receiver<bool>) {
-    let _ = stopped.wait_for(|&stop| stop).await;
 }
 
 /// ALPN has chosen the version, so the first octets need not be sniffed, which would have no time
@@ -347,12 +197,6 @@ where
             }
         })
     }
-}
-
-/// Closes the connection after this response.
-fn last(response: &mut Response) {
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(CONNECTION, close);
 }
 
 #[cfg(test)]

@@ -129,6 +129,11 @@ impl Desk {
         }
     }
 
+    /// The budget of log lines, for the connections of the neighbour too.
+    pub(super) fn quiet(&self) -> Arc<Quiet> {
+        Arc::clone(&self.quiet)
+    }
+
     /// Starts the thread. Requests run on the current tokio runtime.
     pub(super) fn start(self) -> std::io::Result<(Orders, JoinHandle<()>)> {
         let (queue, received) = mpsc::channel();
@@ -299,14 +304,7 @@ impl Desk {
             return;
         }
         self.minute = Instant::now();
-        for (kind, left_out) in self.quiet.minute() {
-            let (kme, words) = (&*self.kme, kind.words());
-            tracing::warn!(
-                kme,
-                left_out,
-                "{words}: more lines of this kind are left out"
-            );
-        }
+        self.quiet.log_left_out(&self.kme);
     }
 }
 
