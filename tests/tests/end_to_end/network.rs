@@ -142,7 +142,11 @@ fn keys_flow_around_a_killed_node_and_a_cut_link() {
 #[test]
 fn all_nodes_end_with_a_killed_run_and_an_interrupted_run_says_so() {
     let args = ["--topology", "line-3", "--duration", "60s"];
-    let [mut killed, mut interrupted] = [network(&args), network(&args)];
+    // A killed run cannot remove a folder of its own.
+    let folder = tempfile::tempdir().unwrap();
+    let kept = ["--folder", folder.path().to_str().unwrap()];
+    let mut killed = network(&[&args[..], &kept].concat());
+    let mut interrupted = network(&args);
     for run in [&mut killed, &mut interrupted] {
         run.wait_for("pairs have keys in both directions");
     }
