@@ -50,7 +50,7 @@ pub enum NetworkError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The folder cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; fix: name the folder of 'network run --folder'")]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -291,8 +291,8 @@ impl Ledgers {
     /// # Errors
     /// There is no ledger of one of them.
     pub fn drill(&self, nodes: &[String]) -> Result<Drill, NetworkError> {
-        let seen: BTreeSet<&str> = self.nodes.iter().map(String::as_str).collect();
-        let names: BTreeSet<_> = self.path_nodes().chain(seen.iter().copied()).collect();
+        let own = self.nodes.iter().map(String::as_str);
+        let names: BTreeSet<_> = self.path_nodes().chain(own).collect();
         if let Some(name) = nodes.iter().find(|name| !names.contains(name.as_str())) {
             return Err(NetworkError::NoSuchNode {
                 name: name.clone(),

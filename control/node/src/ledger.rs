@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use network::{Accounts, Record};
+use network::{Accounts, BatchId, Passport, Record, SaeId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -200,26 +200,26 @@ impl Entry {
                 target,
                 keys,
                 passport,
-            } => Self::Stocked(Batch {
-                batch: batch.to_string(),
-                initiator: initiator.to_string(),
-                target: target.to_string(),
-                keys: names(keys),
-                passport: passport::to_json(passport, map),
-            }),
+            } => Self::Stocked(Batch::of(
+                *batch,
+                [initiator, target],
+                names(keys),
+                passport,
+                map,
+            )),
             Record::Held {
                 batch,
                 initiator,
                 target,
                 keys,
                 passport,
-            } => Self::Held(Batch {
-                batch: batch.to_string(),
-                initiator: initiator.to_string(),
-                target: target.to_string(),
-                keys: names(keys),
-                passport: passport::to_json(passport, map),
-            }),
+            } => Self::Held(Batch::of(
+                *batch,
+                [initiator, target],
+                names(keys),
+                passport,
+                map,
+            )),
             Record::Delivered { to, peer, keys } => Self::Delivered {
                 to: to.to_string(),
                 peer: peer.to_string(),
@@ -238,6 +238,24 @@ impl Entry {
                 link: map.link_name(*link),
                 accounts: *accounts,
             },
+        }
+    }
+}
+
+impl Batch {
+    fn of(
+        batch: BatchId,
+        [initiator, target]: [&SaeId; 2],
+        keys: Vec<String>,
+        passport: &Passport,
+        map: &Map,
+    ) -> Self {
+        Self {
+            batch: batch.to_string(),
+            initiator: initiator.to_string(),
+            target: target.to_string(),
+            keys,
+            passport: passport::to_json(passport, map),
         }
     }
 }

@@ -110,13 +110,7 @@ impl KeyDesk {
     pub(crate) fn fetch(&mut self) {
         let (sources, to_driver) = (Arc::clone(&self.sources), self.to_driver.clone());
         self.ask(async move {
-            let (result, outcome) = match sources.fresh(limits::QKD_KEY_BITS).await {
-                Ok(mut key) => {
-                    let passport = key.passport.take();
-                    (named(key), Ok(passport))
-                }
-                Err(error) => (Err(sorted(&error)), Err(error)),
-            };
+            let (result, outcome) = taken(sources.fresh(limits::QKD_KEY_BITS).await);
             // Without the driver, the key is not needed.
             let _stopping = to_driver.send((Answer::Fresh(result), outcome)).await;
         });
@@ -126,13 +120,7 @@ impl KeyDesk {
     pub(crate) fn fetch_by_id(&mut self, key_id: KeyId) {
         let (sources, to_driver) = (Arc::clone(&self.sources), self.to_driver.clone());
         self.ask(async move {
-            let (result, outcome) = match sources.by_id(key_id, limits::QKD_KEY_BITS).await {
-                Ok(mut key) => {
-                    let passport = key.passport.take();
-                    (named(key), Ok(passport))
-                }
-                Err(error) => (Err(sorted(&error)), Err(error)),
-            };
+            let (result, outcome) = taken(sources.by_id(key_id, limits::QKD_KEY_BITS).await);
             let answer = Answer::ById(key_id, result.map(|(_, key)| key));
             let _stopping = to_driver.send((answer, outcome)).await;
         });
@@ -314,6 +302,19 @@ impl State {
 fn kme_line(level: Level, text: String) -> Line {
     let kind = "answers of the KME";
     Line { level, kind, text }
+}
+
+/// Splits an answer into the part for the rekey protocol and the part for the record of answers.
+fn taken(
+    answer: Result<keyclient::Key, keyclient::Error>,
+) -> (Result<(KeyId, QkdKey), KeyFailure>, Outcome) {
+    match answer {
+        Ok(mut key) => {
+            let passport = key.passport.take();
+            (named(key), Ok(passport))
+        }
+        Err(error) => (Err(sorted(&error)), Err(error)),
+    }
 }
 
 /// Converts a key for the rekey protocol.
