@@ -1,5 +1,7 @@
 //! Paths in a graph of nodes and links: the cheapest one, and two that share no relay.
 
+mod domains;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -7,6 +9,8 @@ use petgraph::algo::articulation_points::articulation_points;
 use petgraph::algo::bridges::bridges;
 use petgraph::graph::{NodeIndex, UnGraph};
 use petgraph::visit::EdgeRef;
+
+pub use domains::{DomainGraph, DomainId};
 
 use crate::id::{LinkId, NodeId};
 
@@ -39,6 +43,20 @@ impl Path {
     pub fn relays(&self) -> &[NodeId] {
         let end = self.nodes.len().saturating_sub(1);
         self.nodes.get(1..end).unwrap_or_default()
+    }
+
+    /// The same path from its other end.
+    pub(crate) fn reversed(mut self) -> Self {
+        self.nodes.reverse();
+        self.links.reverse();
+        self
+    }
+
+    /// This path, then one that begins at its end.
+    fn joined(mut self, next: Self) -> Self {
+        self.nodes.extend(next.nodes.into_iter().skip(1));
+        self.links.extend(next.links);
+        self
     }
 }
 

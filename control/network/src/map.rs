@@ -1,5 +1,5 @@
 //! The map of a network as an SVG picture: links coloured by their load, nodes by their fullest
-//! link.
+//! link. Each domain of several is a shaded area around its nodes and links.
 //!
 //! Colours follow the reader's scheme, light or dark. Colour is never the only sign: each link has
 //! its load as text, and kinds of nodes differ in shape.
@@ -19,11 +19,17 @@ const NETWORK_HEIGHT_MAX: f64 = 900.0;
 const MARGIN: f64 = 80.0;
 const HEADING: f64 = 60.0;
 const LEGEND: f64 = 80.0;
+/// Height of a further row of the legend, for a network of several domains.
+const LEGEND_OF_DOMAINS: f64 = 32.0;
 /// Half the size of a node.
 const NODE: f64 = 9.0;
 /// Size of a letter of a node's name and of a link's label. The width is that of wide letters.
 const NAME_SIZE: (f64, f64) = (9.0, 18.0);
 const LABEL_SIZE: (f64, f64) = (6.6, 14.0);
+const DOMAIN_SIZE: (f64, f64) = (10.0, 20.0);
+/// Width of the shaded area of a domain, and the number of its colours.
+const AREA: f64 = 56.0;
+const AREA_COLOURS: usize = 6;
 /// With more links their labels would hide the network.
 const LABELLED_LINKS_MAX: usize = 150;
 
@@ -43,11 +49,15 @@ text { font-family: system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #1c2
 .small { font-size: 13px; }
 .name { font-size: 14px; font-weight: 600; }
 .label { font-size: 12px; }
+.domain { font-size: 16px; font-style: italic; }
+.area { opacity: 0.16; stroke-width: 56; stroke-linecap: round; }
 .name, .label { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round; }
 .link { stroke-width: 4; stroke-linecap: round; fill: none; }
 .bridge { stroke-dasharray: 14 7; stroke-linecap: butt; }
 .node { stroke: #1c2733; stroke-width: 2; }
 .cut { fill: #ffffff; stroke: #1c2733; stroke-width: 2; }
+.a0 { stroke: #7a4fd0; } .a1 { stroke: #0a9fae; } .a2 { stroke: #c2418a; }
+.a3 { stroke: #7d8420; } .a4 { stroke: #a0623a; } .a5 { stroke: #4c6a86; }
 .s0 { stroke: #8593a8; } .f0 { fill: #8593a8; }
 .s1 { stroke: #2f7ed8; } .f1 { fill: #2f7ed8; }
 .s2 { stroke: #179a68; } .f2 { fill: #179a68; }
@@ -57,6 +67,7 @@ text { font-family: system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #1c2
 text { fill: #e4e9ef; }
 .ground { fill: #14191f; }
 .name, .label { stroke: #14191f; }
+.area { opacity: 0.26; }
 .node, .cut { stroke: #e4e9ef; }
 .cut { fill: #14191f; }
 .s0 { stroke: #74839a; } .f0 { fill: #74839a; }
@@ -80,6 +91,7 @@ struct Map<'p> {
     nodes: Vec<Point>,
     /// Ends of the links, by number.
     lines: Vec<(Point, Point)>,
+    domains: Vec<&'p str>,
     height: f64,
 }
 
@@ -97,12 +109,14 @@ impl<'p> Map<'p> {
             plan,
             nodes,
             lines,
+            domains: topology.domains(),
             height,
         }
     }
 
     fn draw(&self) -> String {
-        let height = self.height + LEGEND;
+        let several = self.domains.len() > 1;
+        let height = self.height + LEGEND + if several { LEGEND_OF_DOMAINS } else { 0.0 };
         let mut out = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH:.0} {height:.0}\" \
              width=\"{WIDTH:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>{}</title>\n\
@@ -111,6 +125,7 @@ impl<'p> Map<'p> {
             escaped(&self.plan.network),
         );
         self.draw_heading(&mut out);
+        self.draw_domains(&mut out);
         for (link, line) in self.plan.links.iter().zip(&self.lines) {
             draw_link(&mut out, link, *line);
         }
@@ -141,6 +156,34 @@ impl<'p> Map<'p> {
         text(out, "small", Point { x: 24.0, y: 55.0 }, &below);
     }
 
+    /// Shades the nodes and links of each domain, if there are several.
+    fn draw_domains(&self, out: &mut String) {
+        if self.domains.len() < 2 {
+            return;
+        }
+        for (number, domain) in self.domains.iter().enumerate() {
+            let colour = number % AREA_COLOURS;
+            let _infallible = write!(out, "<g class=\"area a{colour}\">");
+            let links = self.topology.link_ids().zip(&self.lines);
+            let inside = links.filter(|(link, _)| self.topology.link_domain(*link) == *domain);
+            let points = self.nodes_of(domain).map(|at| (at, at));
+            for (from, to) in inside.map(|(_, line)| *line).chain(points) {
+                let _infallible = write!(
+                    out,
+                    "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
+                    from.x, from.y, to.x, to.y
+                );
+            }
+            out.push_str("</g>\n");
+        }
+    }
+
+    /// The places of the nodes of a domain.
+    fn nodes_of(&self, domain: &str) -> impl Iterator<Item = Point> {
+        let nodes = self.topology.nodes().iter().zip(&self.nodes);
+        nodes.filter_map(move |(node, at)| node.domains.contains(domain).then_some(*at))
+    }
+
     fn draw_nodes(&self, out: &mut String) {
         for ((number, node), at) in (0_u16..).zip(self.topology.nodes()).zip(&self.nodes) {
             let links = self.topology.links().iter().zip(&self.plan.links);
@@ -150,22 +193,26 @@ impl<'p> Map<'p> {
                 .max()
                 .unwrap_or(0);
             out.push_str("<g>");
-            let _infallible = write!(out, "<title>{}</title>", escaped(&node.name));
+            let _infallible = write!(out, "<title>{}</title>", escaped(&self.described(node)));
             if self.plan.cut_nodes.contains(&node.name) {
                 circle(out, "cut", *at, NODE + 5.0);
             }
-            draw_node(out, node.kind, &format!("node f{fullest}"), *at);
+            draw_node(out, Shape::of(node), &format!("node f{fullest}"), *at);
             out.push_str("</g>\n");
         }
     }
 
+    /// The name of a node, with its domains if the network has several.
+    fn described(&self, node: &Node) -> String {
+        let domains: Vec<&str> = node.domains.iter().map(String::as_str).collect();
+        match self.domains.len() {
+            1 => node.name.clone(),
+            _ => format!("{}, of {}", node.name, domains.join(" and ")),
+        }
+    }
+
     fn draw_labels(&self, out: &mut String) {
-        for (number, (label, area)) in self.labels().iter().enumerate() {
-            let style = if number < self.nodes.len() {
-                "name"
-            } else {
-                "label"
-            };
+        for (style, label, area) in &self.labels() {
             let x = area.left + area.width / 2.0;
             let y = area.top + area.height * 0.75;
             let _infallible = writeln!(
@@ -176,10 +223,14 @@ impl<'p> Map<'p> {
         }
     }
 
-    /// The names of the nodes, then the labels of the links, each with its place.
-    fn labels(&self) -> Vec<(String, Area)> {
+    /// The names of the nodes, the labels of the links, and the names of several domains: each with
+    /// its style and its place.
+    fn labels(&self) -> Vec<(&'static str, String, Area)> {
         let nodes = self.topology.nodes().iter().zip(&self.nodes);
-        let names = nodes.map(|(node, at)| (node.name.clone(), around_node(&node.name, *at)));
+        let names = nodes.map(|(node, at)| {
+            let candidates = around_node(&node.name, *at);
+            (("name", node.name.clone()), candidates)
+        });
         let links = self.plan.links.iter().zip(&self.lines);
         let links = links.take(match self.lines.len() <= LABELLED_LINKS_MAX {
             true => self.lines.len(),
@@ -188,9 +239,15 @@ impl<'p> Map<'p> {
         let labels = links.map(|(link, line)| {
             let label = format!("{} km, {}", link.km, percent(link));
             let candidates = beside_line(&label, *line);
-            (label, candidates)
+            (("label", label), candidates)
         });
-        let (texts, candidates): (Vec<String>, Vec<Vec<Area>>) = names.chain(labels).unzip();
+        let several = self.domains.iter().filter(|_| self.domains.len() > 1);
+        let domains = several.map(|domain| {
+            let candidates = around_domain(domain, self.nodes_of(domain).collect());
+            (("domain", (*domain).to_owned()), candidates)
+        });
+        let (texts, candidates): (Vec<_>, Vec<Vec<Area>>) =
+            names.chain(labels).chain(domains).unzip();
         let nodes = self.node_areas();
         let canvas = Area {
             left: 0.0,
@@ -206,6 +263,7 @@ impl<'p> Map<'p> {
         texts
             .into_iter()
             .zip(place(&candidates, &obstacles))
+            .map(|((style, text), area)| (style, text, area))
             .collect()
     }
 
@@ -238,7 +296,7 @@ impl<'p> Map<'p> {
             );
         }
         let site = Point { x: 34.0, y: second };
-        draw_node(out, NodeKind::Site, "node f0", site);
+        draw_node(out, Shape::Circle, "node f0", site);
         text(
             out,
             "small",
@@ -250,7 +308,7 @@ impl<'p> Map<'p> {
         );
         draw_node(
             out,
-            NodeKind::Relay,
+            Shape::Square,
             "node f0",
             Point {
                 x: 118.0,
@@ -289,7 +347,7 @@ impl<'p> Map<'p> {
             "bridge",
         );
         circle(out, "cut", cut, NODE + 5.0);
-        draw_node(out, NodeKind::Site, "node f0", cut);
+        draw_node(out, Shape::Circle, "node f0", cut);
         let words = "its failure parts the network";
         text(
             out,
@@ -310,6 +368,44 @@ impl<'p> Map<'p> {
             },
             words,
         );
+        if self.domains.len() > 1 {
+            self.draw_legend_of_domains(out);
+        }
+    }
+
+    fn draw_legend_of_domains(&self, out: &mut String) {
+        let y = self.height + 54.0 + LEGEND_OF_DOMAINS;
+        draw_node(out, Shape::Diamond, "node f0", Point { x: 34.0, y });
+        for (x, words) in [
+            (
+                52.0,
+                "interworking node, with a KME in each of its two domains",
+            ),
+            (440.0, "a shaded area has the nodes and links of one domain"),
+        ] {
+            text(out, "small", Point { x, y: y + 5.0 }, words);
+        }
+    }
+}
+
+/// The shape of a node.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// A site.
+    Circle,
+    /// A relay.
+    Square,
+    /// An interworking node.
+    Diamond,
+}
+
+impl Shape {
+    fn of(node: &Node) -> Self {
+        match (node.is_interworking(), node.kind) {
+            (true, _) => Self::Diamond,
+            (false, NodeKind::Site) => Self::Circle,
+            (false, NodeKind::Relay) => Self::Square,
+        }
     }
 }
 
@@ -382,6 +478,26 @@ fn around_node(name: &str, at: Point) -> Vec<Area> {
     .to_vec()
 }
 
+/// Candidates for the name of a domain: above its nodes, then below them, the outermost first.
+fn around_domain(name: &str, mut nodes: Vec<Point>) -> Vec<Area> {
+    let (width, height) = (DOMAIN_SIZE.0 * name.chars().count() as f64, DOMAIN_SIZE.1);
+    let distance = AREA / 2.0 + height / 2.0 + 4.0;
+    nodes.sort_by(|a, b| a.y.total_cmp(&b.y));
+    let beside = |at: &Point, dy: f64| {
+        Area::around(
+            Point {
+                x: at.x,
+                y: at.y + dy,
+            },
+            width,
+            height,
+        )
+    };
+    let above = nodes.iter().map(|at| beside(at, -distance));
+    let below = nodes.iter().rev().map(|at| beside(at, distance));
+    above.chain(below).collect()
+}
+
 /// Candidates for the label of a link: on both sides of the line, the middle first.
 fn beside_line(label: &str, (from, to): (Point, Point)) -> Vec<Area> {
     let (width, height) = (LABEL_SIZE.0 * label.chars().count() as f64, LABEL_SIZE.1);
@@ -423,20 +539,20 @@ fn draw_link(out: &mut String, link: &LinkPlan, (from, to): (Point, Point)) {
     );
 }
 
-fn draw_node(out: &mut String, kind: NodeKind, style: &str, at: Point) {
-    match kind {
-        NodeKind::Site => circle(out, style, at, NODE),
-        NodeKind::Relay => {
-            let size = 2.0 * NODE - 2.0;
-            let _infallible = write!(
-                out,
-                "<rect class=\"{style}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{size}\" \
-                 height=\"{size}\"/>",
-                at.x - size / 2.0,
-                at.y - size / 2.0
-            );
-        }
-    }
+fn draw_node(out: &mut String, shape: Shape, style: &str, at: Point) {
+    let Point { x, y } = at;
+    let (half, long) = (NODE - 1.0, NODE + 3.0);
+    let corners = match shape {
+        Shape::Circle => return circle(out, style, at, NODE),
+        Shape::Square => [(-half, -half), (half, -half), (half, half), (-half, half)],
+        Shape::Diamond => [(-long, 0.0), (0.0, -long), (long, 0.0), (0.0, long)],
+    };
+    let corners = corners.map(|(dx, dy)| format!("{:.1},{:.1}", x + dx, y + dy));
+    let _infallible = write!(
+        out,
+        "<polygon class=\"{style}\" points=\"{}\"/>",
+        corners.join(" ")
+    );
 }
 
 fn circle(out: &mut String, style: &str, at: Point, radius: f64) {

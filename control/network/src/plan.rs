@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub use reserve::{DRY, Reserve};
 
-use crate::graph::{Graph, Path};
+use crate::graph::{DomainGraph, Path};
 use crate::id::{LinkId, NodeId};
 use crate::topology::{AUTHENTICATION_BITS, INTERVAL_MIN, KEY_BITS, Link, Paths, Topology};
 use routes::{Failure, Routes};
@@ -50,6 +50,10 @@ pub struct Plan {
     pub digest: String,
     /// Number of nodes.
     pub nodes: usize,
+    /// The domains.
+    pub domains: Vec<DomainPlan>,
+    /// Names of the nodes that belong to two domains.
+    pub interworking_nodes: Vec<String>,
     /// Time from switch to switch, in seconds.
     pub interval_s: f64,
     /// Keys that a switch of one direction uses.
@@ -74,13 +78,22 @@ pub struct Plan {
     pub links: Vec<LinkPlan>,
     /// The pairs, in the order of the demand.
     pub pairs: Vec<PairPlan>,
-    /// Nodes whose failure parts the network.
+    /// Nodes whose failure parts a domain, or two domains from each other.
     pub cut_nodes: Vec<String>,
     /// False if the network is so large that only failures that part it are examined, and the room
     /// of single pairs is not.
     pub detailed: bool,
     /// Single failures.
     pub failures: Vec<FailurePlan>,
+}
+
+/// A domain in a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DomainPlan {
+    /// Its name.
+    pub domain: String,
+    /// The digest that its nodes compare, in hex.
+    pub digest: String,
 }
 
 /// A link in a plan.
@@ -90,6 +103,8 @@ pub struct LinkPlan {
     pub a: String,
     /// The other end.
     pub b: String,
+    /// Its domain.
+    pub domain: String,
     /// Length of the fibre.
     pub km: f64,
     /// Loss from device to device.
@@ -114,7 +129,7 @@ pub struct LinkPlan {
     pub load: Option<f64>,
     /// Pairs whose keys take this link.
     pub pairs: usize,
-    /// True if the failure of this link parts the network.
+    /// True if the failure of this link parts its domain.
     pub bridge: bool,
     /// Size of the pool; `None` if it runs dry for certain.
     pub reserve: Option<Reserve>,
@@ -161,7 +176,7 @@ impl Plan {
 /// The input of a plan.
 struct Planner<'t> {
     topology: &'t Topology,
-    graph: Graph,
+    graph: DomainGraph,
     options: Options,
     pair_bit_s: f64,
     /// Bits per second of each link at its worst hour.
@@ -222,11 +237,17 @@ impl<'t> Planner<'t> {
         let highest = routes.fullest().map_or(0.0, |link| routes.load(link));
         let demand = topology.demand();
         let interval_s = demand.interval.as_secs_f64();
+        let interworking = topology
+            .nodes()
+            .iter()
+            .filter(|node| node.is_interworking());
         let more = (demand.pairs.len() as f64 * (1.0 / highest - 1.0)).floor();
         Plan {
             network: topology.name().to_owned(),
             digest: topology.digest().to_string(),
             nodes: topology.nodes().len(),
+            domains: domains(topology),
+            interworking_nodes: interworking.map(|node| node.name.clone()).collect(),
             interval_s,
             keys_per_switch: demand.keys_per_switch,
             paths: demand.paths.count(),
@@ -258,6 +279,7 @@ impl<'t> Planner<'t> {
         LinkPlan {
             a: self.name(entry.ends.0),
             b: self.name(entry.ends.1),
+            domain: self.topology.link_domain(link).to_owned(),
             km: entry.spec.km,
             loss_db: entry.spec.loss_db(),
             excess_noise_snu: supply.excess_noise_snu,
@@ -312,7 +334,15 @@ impl<'t> Planner<'t> {
     /// Evaluates a failure, and notes for each pair whether it survives.
     fn failure(&self, failure: Failure, after: &Routes<'_>, pairs: &mut [PairPlan]) -> FailurePlan {
         let what = match failure {
-            Failure::Node(node) => format!("node {}", self.name(node)),
+            Failure::Node(node) => {
+                let interworking = self.topology.nodes()[node.index()].is_interworking();
+                let kind = if interworking {
+                    "interworking node"
+                } else {
+                    "node"
+                };
+                format!("{kind} {}", self.name(node))
+            }
             Failure::Link(link) => format!("link {}", self.link_name(link)),
         };
         let ends = &self.topology.demand().pairs;
@@ -344,6 +374,19 @@ impl<'t> Planner<'t> {
         let (a, b) = self.topology.links()[link.index()].ends;
         format!("{} - {}", self.name(a), self.name(b))
     }
+}
+
+/// The domains of a topology with the digests of their networks.
+#[must_use]
+pub fn domains(topology: &Topology) -> Vec<DomainPlan> {
+    let names = topology.domains().into_iter();
+    let plan = |name: &str| {
+        Some(DomainPlan {
+            domain: name.to_owned(),
+            digest: topology.domain(name)?.digest().to_string(),
+        })
+    };
+    names.filter_map(plan).collect()
 }
 
 /// JSON has no infinite numbers.

@@ -6,6 +6,7 @@
 mod built_in;
 mod check;
 mod digest;
+mod domain;
 mod draft;
 mod link;
 mod section;
@@ -15,9 +16,9 @@ use std::time::Duration;
 
 pub use built_in::BUILT_IN;
 pub use digest::Digest;
+pub use domain::Foreign;
 pub use link::{CONNECTOR_DB, Link, LinkSpec, PATCH_PANEL_DB, SPLICE_DB, Wdm};
 
-use crate::graph::Graph;
 use crate::id::{LinkId, NodeId};
 use crate::limits;
 use crate::mistake::Mistakes;
@@ -40,12 +41,15 @@ pub struct Topology {
     nodes: Vec<Node>,
     links: Vec<Link>,
     demand: Demand,
+    /// For the network of one domain of several.
+    part: Option<domain::Part>,
 }
 
 /// A place with KMEs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Its name: letters, digits, `-` and `_`.
+    /// Its name: letters, digits, `-` and `_`. In the network of one domain, that of an
+    /// interworking node is `NAME.DOMAIN`.
     pub name: String,
     /// Distance to the east of the origin of the map.
     pub x_km: f64,
@@ -53,7 +57,7 @@ pub struct Node {
     pub y_km: f64,
     /// Site or relay.
     pub kind: NodeKind,
-    /// The domains of the node. An interworking node belongs to several, and has a KME in each.
+    /// Its domain. An interworking node belongs to two, and has a KME in each.
     pub domains: BTreeSet<String>,
 }
 
@@ -189,13 +193,6 @@ impl Topology {
     #[must_use]
     pub fn node_name(&self, node: NodeId) -> &str {
         self.nodes.get(node.index()).map_or("?", |node| &node.name)
-    }
-
-    /// The nodes and links without their properties.
-    #[must_use]
-    pub fn graph(&self) -> Graph {
-        let ends: Vec<_> = self.links.iter().map(|link| link.ends).collect();
-        Graph::new(self.nodes.len(), &ends)
     }
 
     /// The hash that nodes compare: equal if and only if their topologies are.

@@ -200,12 +200,10 @@ impl<'a> Watch<'a> {
             !self.cut.contains(&link) && ends.is_some_and(|(a, b)| lives(&a) && lives(&b))
         };
         let graph = self.topology.graph();
+        let cost = |link| usable(link).then_some(1);
         match self.topology.demand().paths {
-            Paths::One => graph.reachable(from, usable).contains(&to),
-            Paths::Two => {
-                let cost = |link| usable(link).then_some(1);
-                graph.disjoint_pair(from, to, cost).is_some()
-            }
+            Paths::One => graph.cheapest(from, to, cost).is_some(),
+            Paths::Two => graph.disjoint_pair(from, to, cost).is_some(),
         }
     }
 

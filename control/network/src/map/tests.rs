@@ -16,12 +16,16 @@ fn labels_cover_neither_each_other_nor_nodes() {
         let (topology, plan) = planned(name);
         let map = Map::of(&topology, &plan);
         let labels = map.labels();
+        let domains = match topology.domains().len() {
+            1 => 0,
+            several => several,
+        };
         assert_eq!(
             labels.len(),
-            topology.nodes().len() + topology.links().len()
+            topology.nodes().len() + topology.links().len() + domains
         );
-        for (number, (text, area)) in labels.iter().enumerate() {
-            for (other, other_area) in &labels[number + 1..] {
+        for (number, (_, text, area)) in labels.iter().enumerate() {
+            for (_, other, other_area) in &labels[number + 1..] {
                 assert_eq!(area.overlap(other_area), 0.0, "{name}: {text} and {other}");
             }
             for (node, at) in topology.nodes().iter().zip(map.node_areas()) {
@@ -57,6 +61,28 @@ fn the_picture_is_well_formed_and_has_every_part() {
     let sooner = topology.with_interval(Duration::from_millis(100));
     let overloaded = svg(&sooner, &Plan::of(&sooner, Options::default()));
     assert!(overloaded.contains("bridge s4") && overloaded.contains("it does NOT fit"));
+}
+
+#[test]
+fn domains_are_shaded_and_interworking_nodes_have_a_shape_of_their_own() {
+    let (topology, plan) = planned("two-domains");
+    let text = svg(&topology, &plan);
+    let picture = roxmltree::Document::parse(&text).expect("well-formed");
+    let areas = picture.descendants().filter(|node| {
+        let class = node.attribute("class");
+        class.is_some_and(|class| class.starts_with("area "))
+    });
+    // Each domain has four sites, two interworking nodes and eight links.
+    let parts: Vec<_> = areas.map(|area| area.children().count()).collect();
+    assert_eq!(parts, [14, 14]);
+    // The legend has one more.
+    assert_eq!(text.matches("<polygon class=\"node").count(), 2 + 1 + 1);
+    assert!(text.contains("<title>gate, of east and west</title>"));
+    assert!(text.contains("<title>ferry, of east</title>"));
+
+    let (ring, plan) = planned("ring-4");
+    let alone = svg(&ring, &plan);
+    assert!(!alone.contains("class=\"area") && alone.contains("<title>north</title>"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Routes for all demanded pairs, such that no link is loaded more than it must be.
 
-use crate::graph::{Graph, Path};
+use crate::graph::{DomainGraph, Path};
 use crate::id::{LinkId, NodeId};
 use crate::topology::{Paths, Topology};
 
@@ -14,7 +14,7 @@ const OVERLOADED: f64 = 100_000.0;
 #[derive(Clone)]
 pub(super) struct Routes<'t> {
     topology: &'t Topology,
-    graph: &'t Graph,
+    graph: &'t DomainGraph,
     /// Bits per second that each link gives.
     supply: &'t [f64],
     /// Bits per second that a pair takes from each link of a path.
@@ -29,7 +29,7 @@ impl<'t> Routes<'t> {
     /// Finds the routes. Each round finds all of them again, with the load of all others known.
     pub(super) fn of(
         topology: &'t Topology,
-        graph: &'t Graph,
+        graph: &'t DomainGraph,
         supply: &'t [f64],
         pair_bit_s: f64,
         rounds: u32,

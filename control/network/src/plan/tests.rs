@@ -104,6 +104,56 @@ fn metro_12_fits_at_3_s_and_its_fast_variant_at_100_ms() {
 }
 
 #[test]
+fn two_domains_survive_each_single_failure() {
+    let two = plan(&topology("two-domains"));
+    assert!(two.fits && two.pairs.len() == 28, "{two}");
+    assert!(two.pairs.iter().all(|pair| pair.lost_with.is_empty()));
+    let room = |failure: &FailurePlan| failure.pairs_lost == 0 && failure.highest_load < Some(1.0);
+    assert!(two.failures.iter().all(room), "{two}");
+    assert!(
+        two.failures
+            .iter()
+            .any(|failure| failure.what == "interworking node gate")
+    );
+    assert!(two.cut_nodes.is_empty() && two.links.iter().all(|link| !link.bridge));
+    let names = two.domains.iter().map(|domain| domain.domain.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["west", "east"]);
+    assert_eq!(two.interworking_nodes, ["gate", "weir"]);
+    // A key between the domains takes a leg in each; one of the east stays there.
+    assert_eq!(
+        pair(&two, "townhall", "lighthouse").paths,
+        [["townhall", "gate", "lighthouse"]]
+    );
+    for pair in two
+        .pairs
+        .iter()
+        .filter(|pair| pair.a == "market" || pair.b == "market")
+    {
+        assert!(
+            !pair.paths.iter().flatten().any(|node| node == "townhall"),
+            "{pair:?}"
+        );
+    }
+    let used: f64 = two.links.iter().map(|link| link.used_bit_s).sum();
+    let hops: usize = two.pairs.iter().map(|pair| pair.paths[0].len() - 1).sum();
+    assert!((used - 256.0 * hops as f64).abs() < 1e-6);
+}
+
+#[test]
+fn the_only_interworking_node_parts_the_domains() {
+    let text = "name = \"two\"\n\
+        [[node]]\nname = \"a\"\nx_km = 0\ny_km = 0\ndomain = \"x\"\n\
+        [[node]]\nname = \"g\"\nx_km = 0\ny_km = 0\nkind = \"relay\"\ndomain = [\"x\", \"y\"]\n\
+        [[node]]\nname = \"b\"\nx_km = 0\ny_km = 0\ndomain = \"y\"\n\
+        [[link]]\nends = [\"a\", \"g\"]\n[[link]]\nends = [\"g\", \"b\"]\n";
+    let found = plan(&Topology::parse(text, "two").expect("no mistake"));
+    assert_eq!(found.cut_nodes, ["g"]);
+    assert!(found.links.iter().all(|link| link.bridge));
+    let lost = ["interworking node g", "link a - g", "link g - b"];
+    assert_eq!(pair(&found, "a", "b").lost_with, lost);
+}
+
+#[test]
 fn the_room_that_it_announces_is_there() {
     let one_pair = square("pairs = [[\"a\", \"b\"]]");
     let announced = plan(&one_pair);

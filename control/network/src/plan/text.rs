@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use textwrap::{Options, WordSeparator, WordSplitter};
 
-use super::{FailurePlan, LinkPlan, PairPlan, Plan, Reserve};
+use super::{DomainPlan, FailurePlan, LinkPlan, PairPlan, Plan, Reserve};
 
 const COLUMNS: usize = 98;
 /// Columns of the name of a link.
@@ -29,7 +29,8 @@ impl Plan {
             nodes,
             links,
             pairs,
-            digest,
+            domains,
+            interworking_nodes,
             ..
         } = self;
         writeln!(
@@ -38,6 +39,12 @@ impl Plan {
             counted(links.len(), "link"),
             counted(pairs.len(), "pair")
         )?;
+        if domains.len() > 1 {
+            let names = list(domains.iter().map(|domain| domain.domain.clone()));
+            let gates = list(interworking_nodes.iter().cloned());
+            let text = format!("domains: {names}; interworking nodes: {gates}");
+            f.write_str(&wrapped(&text, ""))?;
+        }
         let keys = match self.keys_per_switch {
             1 => "a fresh key".to_owned(),
             several => format!("{several} fresh keys"),
@@ -53,7 +60,12 @@ impl Plan {
         )?;
         let bits = self.authentication_bits;
         writeln!(f, "authentication: {bits} bits for each key and link")?;
-        writeln!(f, "digest {digest}")?;
+        for DomainPlan { domain, digest } in domains {
+            match domains.len() {
+                1 => writeln!(f, "digest {digest}")?,
+                _ => f.write_str(&wrapped(&format!("digest of {domain}: {digest}"), ""))?,
+            }
+        }
         f.write_str(
             "Rates are modelled for the worst hour of the day; failed blocks are deducted.\n",
         )
@@ -83,14 +95,18 @@ impl Plan {
                 links.len() - LISTED
             )?;
         }
-        writeln!(f, "=: bridge, its failure parts the network")
+        let parted = match self.domains.len() {
+            1 => "the network",
+            _ => "its domain",
+        };
+        writeln!(f, "=: bridge, its failure parts {parted}")
     }
 
     /// The failures that leave pairs without a route or overload a link of a network that fits.
     fn failures_list(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scope = match self.detailed {
             true => "of each node and each link",
-            false => "that part the network; others were not examined",
+            false => "that part the network or a domain; others were not examined",
         };
         writeln!(f, "\nSingle failures {scope}:")?;
         if self.failures.is_empty() {

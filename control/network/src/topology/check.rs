@@ -1,20 +1,25 @@
-//! Mistakes that no single entry shows: no route, no second path, demand beyond what can be
-//! carried.
+//! Mistakes that no single entry shows: no domain of a link, no route, no second path, demand beyond
+//! what can be carried.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::domain::{domain_names, domains_of};
 use super::draft::Draft;
 use super::section::{Findings, Place};
-use super::{AUTHENTICATION_BITS, HOPS_MAX, LINKS_PER_NODE_MAX, Paths};
-use crate::graph::{Graph, Path, Tree};
+use super::{AUTHENTICATION_BITS, HOPS_MAX, LINKS_PER_NODE_MAX, Node, NodeKind, Paths};
+use crate::graph::{DomainGraph, DomainId, Path, Tree};
 use crate::id::{LinkId, NodeId};
+
+type Pair = (NodeId, NodeId);
 
 /// Checks the network as a whole.
 pub(super) fn network(draft: &Draft, findings: &mut Findings<'_>) {
     let network = Network::of(draft);
     network.degrees(findings);
-    network.routes(findings);
+    if network.links_have_domains(findings) {
+        network.routes(findings);
+    }
     if findings.is_empty() {
         network.supply(findings);
     }
@@ -26,12 +31,27 @@ pub(super) fn network(draft: &Draft, findings: &mut Findings<'_>) {
 /// A draft and its graph.
 struct Network<'d> {
     draft: &'d Draft,
-    graph: Graph,
+    domains: Vec<&'d str>,
+    graph: DomainGraph,
     /// The ends of each link of the graph.
     ends: Vec<(NodeId, NodeId)>,
     /// One more node of the graph, at which links end that name no node of the file. With it a
     /// misspelt name is not also reported as a missing route.
     unknown: NodeId,
+}
+
+/// Pairs that the network cannot serve, by their places in the file. Those of the same place are one
+/// mistake.
+#[derive(Default)]
+struct Unserved {
+    /// Their domains do not meet.
+    strangers: BTreeMap<Place, Vec<Pair>>,
+    /// They have no route.
+    apart: BTreeMap<Place, Vec<Pair>>,
+    /// They have one path where two are demanded, each with a leg that has only one.
+    single: BTreeMap<Place, Vec<(Pair, Path)>>,
+    /// The shortest route has a leg of this many links.
+    long: BTreeMap<Place, Vec<(Pair, usize)>>,
 }
 
 impl<'d> Network<'d> {
@@ -43,8 +63,12 @@ impl<'d> Network<'d> {
             .filter(|link| link.ends != [None; 2])
             .map(|link| link.ends.map(|end| end.unwrap_or(unknown)).into())
             .collect();
+        let domains = domain_names(&draft.nodes);
+        let mut of_nodes = domains_of(&draft.nodes, &domains);
+        of_nodes.push(BTreeSet::new());
         Self {
-            graph: Graph::new(draft.nodes.len() + 1, &ends),
+            graph: DomainGraph::new(of_nodes, ends.clone()),
+            domains,
             unknown,
             draft,
             ends,
@@ -58,8 +82,19 @@ impl<'d> Network<'d> {
             .map_or("?", |node| &node.name)
     }
 
-    fn pair_name(&self, (a, b): (NodeId, NodeId)) -> String {
+    fn domain_name(&self, domain: DomainId) -> &'d str {
+        let name = self.domains.get(usize::from(domain.0));
+        name.copied().unwrap_or("?")
+    }
+
+    fn pair_name(&self, (a, b): Pair) -> String {
         format!("{} and {}", self.name(a), self.name(b))
+    }
+
+    /// The names of the domains of a pair that crosses from one to another.
+    fn border(&self, (a, b): Pair) -> Option<[&'d str; 2]> {
+        let [a, b] = [self.graph.home(a)?, self.graph.home(b)?];
+        (a != b).then(|| [a, b].map(|domain| self.domain_name(domain)))
     }
 
     fn degrees(&self, findings: &mut Findings<'_>) {
@@ -73,17 +108,59 @@ impl<'d> Network<'d> {
         }
     }
 
-    /// Finds demanded pairs without a route, with none that is short enough, and without two
-    /// disjoint ones if those are demanded. Pairs of the same place in the file are one mistake.
+    /// Finds links whose ends have no domain in common, or two. Returns true if the domains of all
+    /// nodes and links are known.
+    fn links_have_domains(&self, findings: &mut Findings<'_>) -> bool {
+        let clear = |node: &Node| match node.domains.len() {
+            0 => false,
+            1 => true,
+            _ => node.kind == NodeKind::Relay,
+        };
+        let mut fine = self.draft.nodes.iter().all(clear);
+        for link in &self.draft.links {
+            let [Some(a), Some(b)] = link.ends else {
+                continue;
+            };
+            let [of_a, of_b] = [a, b].map(|end| &self.draft.nodes[end.index()].domains);
+            if of_a.is_empty() || of_b.is_empty() {
+                continue;
+            }
+            let shared: Vec<_> = of_a.intersection(of_b).collect();
+            let pair = self.pair_name((a, b));
+            let (problem, fix) = match shared[..] {
+                [_] => continue,
+                [] => {
+                    let [one, other] =
+                        [of_a, of_b].map(|of_one| of_one.first().map_or("?", String::as_str));
+                    (
+                        format!("{pair} have no domain in common"),
+                        format!(
+                            "join the domains at an interworking node: kind = \"relay\", domain = \
+                             [{one:?}, {other:?}]"
+                        ),
+                    )
+                }
+                _ => (
+                    format!("{pair} have two domains in common, and a link belongs to one"),
+                    "put a node of one domain between them, or leave the link out".to_owned(),
+                ),
+            };
+            fine = false;
+            findings.add(link.place, problem, fix);
+        }
+        fine
+    }
+
+    /// Finds demanded pairs whose domains do not meet, pairs without a route, with none that is
+    /// short enough, and without two disjoint ones if those are demanded.
     fn routes(&self, findings: &mut Findings<'_>) {
-        let mut apart: BTreeMap<Place, Vec<(NodeId, NodeId)>> = BTreeMap::new();
-        let mut single: BTreeMap<Place, Vec<Path>> = BTreeMap::new();
-        let mut long: BTreeMap<Place, Vec<Path>> = BTreeMap::new();
+        let mut found = Unserved::default();
         let two = self.draft.demand.paths == Paths::Two
             && self.graph.neighbours(self.unknown).next().is_none();
         let mut trees: BTreeMap<NodeId, Tree> = BTreeMap::new();
         let one = |_| Some(1);
-        for (&(a, b), &place) in self.draft.demand.pairs.iter().zip(&self.draft.pair_places) {
+        for (&pair, &place) in self.draft.demand.pairs.iter().zip(&self.draft.pair_places) {
+            let (a, b) = pair;
             for end in [a, b] {
                 trees
                     .entry(end)
@@ -95,72 +172,132 @@ impl<'d> Network<'d> {
                     .iter()
                     .any(|end| trees[end].path(self.unknown).is_some())
             };
-            let Some(path) = trees[&a].path(b) else {
-                if !misspelt() {
-                    apart.entry(place).or_default().push((a, b));
+            // Each leg has a site at one of its ends.
+            let ways = self.graph.ways(a, b, |_, start, end| match start == a {
+                true => trees[&a].path(end),
+                false => trees[&b].path(start).map(Path::reversed),
+            });
+            let longest = |legs: &Vec<Path>| legs.iter().map(Path::hops).max();
+            let Some(legs) = ways.into_iter().min_by_key(longest) else {
+                match self.meet(pair) {
+                    false => found.strangers.entry(place).or_default().push(pair),
+                    true if !misspelt() => found.apart.entry(place).or_default().push(pair),
+                    true => {}
                 }
                 continue;
             };
-            let mut longest = path.clone();
+            let mut hops = longest(&legs).unwrap_or(0);
             if two {
-                match self.graph.disjoint_pair(a, b, one) {
-                    Some([_, second]) => longest = second,
-                    None => single.entry(place).or_default().push(path),
+                let ways = self.graph.ways(a, b, |domain, start, end| {
+                    let [_, second] = self.graph.disjoint_legs(domain, start, end, one)?;
+                    Some(second.hops())
+                });
+                match ways.iter().filter_map(|legs| legs.iter().max()).min() {
+                    Some(second) => hops = *second,
+                    None => {
+                        let narrow = legs.into_iter().find(|leg| !self.has_two_paths(leg));
+                        let entry = found.single.entry(place).or_default();
+                        entry.extend(narrow.map(|leg| (pair, leg)));
+                    }
                 }
             }
-            if longest.hops() > HOPS_MAX && !misspelt() {
-                long.entry(place).or_default().push(longest);
+            if hops > HOPS_MAX && !misspelt() {
+                found.long.entry(place).or_default().push((pair, hops));
             }
         }
-        for (place, pairs) in apart {
+        self.report(&found, findings);
+    }
+
+    fn report(&self, found: &Unserved, findings: &mut Findings<'_>) {
+        for (place, pairs) in &found.strangers {
+            let [one, other] = self.border(pairs[0]).unwrap_or(["?"; 2]);
             let problem = format!(
-                "no route between {}{}",
+                "no interworking node joins {one} and {other}, the domains of {}{}, and a key \
+                 crosses from domain to domain once",
                 self.pair_name(pairs[0]),
                 and_more(pairs.len())
             );
-            findings.add(
-                place,
-                problem,
-                "add a link that joins them, or do not demand this pair",
+            let fix = format!(
+                "add a node with kind = \"relay\" and domain = [{one:?}, {other:?}], or list \
+                 the pairs instead of \"all\""
             );
+            findings.add(*place, problem, fix);
         }
-        for (place, paths) in single {
+        for (place, pairs) in &found.apart {
+            let problem = format!(
+                "no route between {}{}{}",
+                self.pair_name(pairs[0]),
+                and_more(pairs.len()),
+                self.scope(pairs[0])
+            );
+            let fix = "add a link that joins them, or do not demand this pair";
+            findings.add(*place, problem, fix);
+        }
+        for (place, pairs) in &found.single {
+            let (pair, leg) = &pairs[0];
             let problem = format!(
                 "no two disjoint paths between {}{}: all pass {}",
-                self.pair_name(ends(&paths[0])),
-                and_more(paths.len()),
-                self.bottleneck(&paths[0])
+                self.pair_name(*pair),
+                and_more(pairs.len()),
+                self.bottleneck(*pair, leg)
             );
-            findings.add(
-                place,
-                problem,
-                "add a link that avoids it, or set paths = 1",
-            );
+            let fix = "add a link that avoids it, or set paths = 1";
+            findings.add(*place, problem, fix);
         }
-        for (place, paths) in long {
+        for (place, pairs) in &found.long {
+            let (pair, hops) = pairs[0];
             let problem = format!(
-                "the route between {}{} has {} links, at most {HOPS_MAX}",
-                self.pair_name(ends(&paths[0])),
-                and_more(paths.len()),
-                paths[0].hops()
+                "the route between {}{} has {hops} links{}, at most {HOPS_MAX}",
+                self.pair_name(pair),
+                and_more(pairs.len()),
+                self.border(pair).map_or("", |_| " in one domain")
             );
-            findings.add(place, problem, "add a link that shortens it");
+            findings.add(*place, problem, "add a link that shortens it");
         }
     }
 
-    /// The node or link that every path of the pair passes.
-    fn bottleneck(&self, path: &Path) -> String {
-        let (a, b) = ends(path);
+    /// The part of the network in which a pair needs a route, if that is not all of it.
+    fn scope(&self, pair: Pair) -> String {
+        match (self.border(pair), self.graph.home(pair.0)) {
+            (Some([one, other]), _) => format!(" over an interworking node of {one} and {other}"),
+            (None, Some(domain)) if self.domains.len() > 1 => {
+                format!(" inside the domain {}", self.domain_name(domain))
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// True if the sites are in one domain, or if an interworking node joins their domains.
+    fn meet(&self, (a, b): Pair) -> bool {
+        match (self.graph.home(a), self.graph.home(b)) {
+            (Some(near), Some(far)) => near == far || !self.graph.gates(near, far).is_empty(),
+            _ => false,
+        }
+    }
+
+    fn has_two_paths(&self, leg: &Path) -> bool {
+        let (a, b) = ends(leg);
+        let domain = self.graph.domain(leg.links[0]);
+        let two = |domain| self.graph.disjoint_legs(domain, a, b, |_| Some(1));
+        domain.and_then(two).is_some()
+    }
+
+    /// The node or link that every path between the ends of this one passes inside its domain.
+    fn bottleneck(&self, pair: Pair, leg: &Path) -> String {
+        let (a, b) = ends(leg);
+        let domain = self.graph.domain(leg.links[0]);
         let passes = |node: NodeId| {
             let beside = |link: LinkId| {
                 let (one, other) = self.ends[link.index()];
                 one != node && other != node
             };
-            self.graph.reachable(a, beside).binary_search(&b).is_err()
+            let reached = self.graph.reachable(a, domain, beside);
+            reached.binary_search(&b).is_err()
         };
-        match path.relays().iter().find(|relay| passes(**relay)) {
+        match leg.relays().iter().find(|relay| passes(**relay)) {
             Some(relay) => format!("node {}", self.name(*relay)),
-            None => "the one link between them".to_owned(),
+            None if (a, b) == pair => "the one link between them".to_owned(),
+            None => format!("the one link between {}", self.pair_name((a, b))),
         }
     }
 
@@ -176,9 +313,10 @@ impl<'d> Network<'d> {
         }
     }
 
-    /// Compares the demand of each site with what its links give, and the demand across each bridge
-    /// with what the bridge gives. All links are valid here, so that they have the same numbers in
-    /// the graph as in the draft.
+    /// Compares the demand of each site with what its links give, the demand across each bridge
+    /// with what the bridge gives, and the demand between two domains with what the links of their
+    /// interworking nodes give. All links are valid here, so that they have the same numbers in the
+    /// graph as in the draft.
     fn cuts(&self, findings: &mut Findings<'_>) {
         let demand = &self.draft.demand;
         let pair_bit_s = demand.pair_bit_s(AUTHENTICATION_BITS);
@@ -209,44 +347,82 @@ impl<'d> Network<'d> {
                 );
             }
         };
+        // The place of the first of some links, and what all of them give.
+        let together = |links: &BTreeSet<LinkId>| {
+            let first = self.draft.links.get(links.first()?.index())?;
+            let sum: f64 = links.iter().map(|link| given[link.index()]).sum();
+            Some((first.place, sum))
+        };
         for bridge in self.graph.bridges() {
-            let (a, b) = self.ends[bridge.index()];
-            let side = self.graph.reachable(a, |link| link != bridge);
-            let inside = |node: &NodeId| side.binary_search(node).is_ok();
-            let crossing = demand
-                .pairs
-                .iter()
-                .filter(|(a, b)| inside(a) != inside(b))
-                .count();
-            let what = format!("the bridge between {}", self.pair_name((a, b)));
+            let what = format!(
+                "the bridge between {}",
+                self.pair_name(self.ends[bridge.index()])
+            );
             exceeds(
                 self.draft.links[bridge.index()].place,
                 what,
-                crossing,
+                self.pairs_over(bridge),
                 given[bridge.index()],
             );
         }
         for node in (0_u16..).map(NodeId).take(self.draft.nodes.len()) {
-            let pairs = demand
-                .pairs
-                .iter()
-                .filter(|(a, b)| *a == node || *b == node)
-                .count();
+            let of_node = |(a, b): &&Pair| *a == node || *b == node;
+            let pairs = demand.pairs.iter().filter(of_node).count();
+            let links = self.graph.neighbours(node).map(|(link, _)| link).collect();
             // Each path of a key leaves its site over a link of its own.
-            let links = self.graph.neighbours(node);
-            let sum: f64 = links.map(|(link, _)| given[link.index()]).sum();
-            let first = self.graph.neighbours(node).map(|(link, _)| link).min();
-            if let Some(first) = first {
-                let place = self.draft.links[first.index()].place;
+            if let Some((place, sum)) = together(&links) {
                 let what = format!("all links of {} together", self.name(node));
                 exceeds(place, what, pairs, sum / paths);
             }
         }
+        for (border, gates) in self.graph.borders() {
+            let [one, other] = border.map(Some);
+            let crosses = |(a, b): &&Pair| {
+                let homes = [self.graph.home(*a), self.graph.home(*b)];
+                homes == [one, other] || homes == [other, one]
+            };
+            let pairs = demand.pairs.iter().filter(crosses).count();
+            let names = border.map(|domain| self.domain_name(domain));
+            for domain in border {
+                let all = gates.iter().flat_map(|gate| self.graph.neighbours(*gate));
+                let inside = all.filter(|(link, _)| self.graph.domain(*link) == Some(domain));
+                let links = inside.map(|(link, _)| link).collect();
+                if let Some((place, sum)) = together(&links) {
+                    let what = format!(
+                        "all links in {} of the interworking nodes of {}",
+                        self.domain_name(domain),
+                        names.join(" and ")
+                    );
+                    exceeds(place, what, pairs, sum / paths);
+                }
+            }
+        }
+    }
+
+    /// The number of pairs whose keys must pass a bridge.
+    fn pairs_over(&self, bridge: LinkId) -> usize {
+        let domain = self.graph.domain(bridge);
+        let side = self
+            .graph
+            .reachable(self.ends[bridge.index()].0, domain, |link| link != bridge);
+        let inside = |node: NodeId| side.binary_search(&node).is_ok();
+        // A key that crosses from domain to domain leaves its own at one of the interworking nodes.
+        let leaves = |site: NodeId, other: DomainId| {
+            let gates = domain.map_or(&[][..], |domain| self.graph.gates(domain, other));
+            gates.iter().all(|gate| inside(*gate) != inside(site))
+        };
+        let passes = |&&(a, b): &&Pair| match (self.graph.home(a), self.graph.home(b)) {
+            (near, far) if near == far => near == domain && inside(a) != inside(b),
+            (near, Some(far)) if near == domain => leaves(a, far),
+            (Some(near), far) if far == domain => leaves(b, near),
+            _ => false,
+        };
+        self.draft.demand.pairs.iter().filter(passes).count()
     }
 }
 
-/// The sites that a path joins.
-fn ends(path: &Path) -> (NodeId, NodeId) {
+/// The nodes that a path joins.
+fn ends(path: &Path) -> Pair {
     (path.nodes[0], path.nodes[path.hops()])
 }
 

@@ -4,7 +4,8 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Demand, Link, LinkSpec, Node, NodeKind, Topology, Wdm};
+use super::domain::Part;
+use super::{Demand, Foreign, Link, LinkSpec, Node, NodeKind, Topology, Wdm};
 
 /// SHA-256 of a topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +31,9 @@ impl Digest {
             fields.link(link);
         }
         fields.demand(&topology.demand);
+        if let Some(part) = &topology.part {
+            fields.part(part);
+        }
         Self(fields.0.finalize().into())
     }
 }
@@ -127,5 +131,33 @@ impl Fields {
         self.0.update(interval.as_nanos().to_be_bytes());
         self.0.update(keys_per_switch.to_be_bytes());
         self.0.update(paths.count().to_be_bytes());
+    }
+
+    fn part(&mut self, part: &Part) {
+        let Part {
+            domain,
+            foreign,
+            crossing_pairs,
+        } = part;
+        self.text(domain);
+        self.count(foreign.len());
+        for Foreign {
+            site,
+            domain,
+            gates,
+        } in foreign
+        {
+            self.text(site);
+            self.text(domain);
+            self.count(gates.len());
+            for gate in gates {
+                self.0.update(gate.0.to_be_bytes());
+            }
+        }
+        self.count(crossing_pairs.len());
+        for (own, other) in crossing_pairs {
+            self.0.update(own.0.to_be_bytes());
+            self.count(*other);
+        }
     }
 }

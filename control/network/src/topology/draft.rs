@@ -46,7 +46,7 @@ const BANDS: [(&str, Band); 5] = [
 /// Most characters of a name.
 const NAME_MAX: usize = 32;
 /// Most domains of a node.
-const DOMAINS_MAX: usize = 8;
+const DOMAINS_MAX: usize = 2;
 /// Domain of a node without the key.
 const DOMAIN: &str = "main";
 /// Share of blocks that fail, unless the file says otherwise.
@@ -89,6 +89,7 @@ impl Draft {
             nodes,
             links,
             demand,
+            part: None,
         }
     }
 }
@@ -293,7 +294,14 @@ fn read_node<'a>(
             NodeKind::Site
         }
     };
-    let domains = read_domains(section, findings);
+    let domains = read_domains(section, findings).unwrap_or_default();
+    if domains.len() > 1 && kind == NodeKind::Site {
+        let place = section
+            .value("domain")
+            .map_or(section.place, |(_, place)| place);
+        let fix = "write kind = \"relay\", and give the site a node of its own in one domain";
+        findings.add(place, "a node of two domains is not a relay", fix);
+    }
     if section.value("name").is_none() {
         findings.add(section.place, "a node has no name", "write name = \"...\"");
     }
@@ -320,9 +328,10 @@ fn read_node<'a>(
     });
 }
 
-/// One domain, or a list of them for an interworking node.
-fn read_domains(section: Section<'_>, findings: &mut Findings<'_>) -> BTreeSet<String> {
-    let like = "write one name, or [\"...\", \"...\"] for an interworking node";
+/// One domain, or two for an interworking node. `None` after a mistake.
+fn read_domains(section: Section<'_>, findings: &mut Findings<'_>) -> Option<BTreeSet<String>> {
+    let before = findings.count();
+    let like = "write one name, or [\"...\", \"...\"] for an interworking node of two domains";
     let mut domains = BTreeSet::new();
     match section.value("domain") {
         None => drop(domains.insert(DOMAIN.to_owned())),
@@ -332,17 +341,20 @@ fn read_domains(section: Section<'_>, findings: &mut Findings<'_>) -> BTreeSet<S
                 findings.add(place, problem, like);
             }
             for entry in list.iter().take(DOMAINS_MAX) {
-                match entry.get_ref().as_str() {
-                    Some(name) => domains.extend(
-                        check_name("domain", name, entry.span().start, findings).map(str::to_owned),
-                    ),
-                    None => findings.add(entry.span().start, "a domain is not a text", like),
+                let place = entry.span().start;
+                let Some(name) = entry.get_ref().as_str() else {
+                    findings.add(place, "a domain is not a text", like);
+                    continue;
+                };
+                let name = check_name("domain", name, place, findings);
+                if name.is_some_and(|name| !domains.insert(name.to_owned())) {
+                    findings.add(place, "both names of domain are the same", like);
                 }
             }
         }
         Some(_) => domains.extend(name_of(section, "domain", findings).map(str::to_owned)),
     }
-    domains
+    (findings.count() == before).then_some(domains)
 }
 
 fn read_link(section: Section<'_>, known: &Known<'_>, findings: &mut Findings<'_>) -> DraftLink {

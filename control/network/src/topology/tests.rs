@@ -97,7 +97,7 @@ kind = "relay"
 name = "c"
 x_km = 1
 y_km = 1
-domain = ["x", "y z"]
+domain = ["main", "y z"]
 [[link]]
 ends = ["a", "a"]
 [[link]]
@@ -168,6 +168,136 @@ fn broken_toml_is_found_with_its_line() {
         "{found:#?}"
     );
     assert!(mistakes("")[0].starts_with("t:1: the network has no name"));
+}
+
+/// A network of nodes with these names, domains and kinds, each `NAME DOMAIN[,DOMAIN]`. Nodes of two
+/// domains are relays.
+fn domains(nodes: &[&str], links: &str, demand: &str) -> String {
+    let names: String = nodes.iter().map(|node| &node[..1]).collect();
+    let mut text = network(&names, links, demand);
+    for node in nodes {
+        let (name, domains) = node.split_once(' ').expect("a name and its domains");
+        let list: Vec<_> = domains.split(',').collect();
+        let kind = if list.len() > 1 { "relay" } else { "site" };
+        let name = format!("name = {name:?}\n");
+        text = text.replace(
+            &name,
+            &format!("{name}kind = {kind:?}\ndomain = {list:?}\n"),
+        );
+    }
+    text
+}
+
+#[test]
+fn mistakes_of_domains_are_found() {
+    let links = |nodes: &[&str], links: &str| mistakes(&domains(nodes, links, ""));
+    assert_eq!(links(&["a x", "g x,y", "b y"], "ag gb"), [""; 0]);
+    for (nodes, all, expected) in [
+        (
+            &["a x", "b y"][..],
+            "ab",
+            "t:14: a and b have no domain in common; fix: join the domains at an interworking \
+             node: kind = \"relay\", domain = [\"x\", \"y\"]",
+        ),
+        (
+            &["a x", "g x,y", "h x,y", "b y"],
+            "ag gh hb",
+            "t:27: g and h have two domains in common, and a link belongs to one; fix: ",
+        ),
+        (
+            &["a x", "g x,y,z", "b y"],
+            "ag gb",
+            "t:13: domain has 3 names, not 1 to 2; fix: ",
+        ),
+        (
+            &["a x", "g x,x", "b x"],
+            "ag gb",
+            "t:13: both names of domain are the same; fix: ",
+        ),
+    ] {
+        let found = links(nodes, all);
+        assert!(
+            found.len() == 1 && found[0].starts_with(expected),
+            "{found:#?}, not {expected:?}"
+        );
+    }
+    let site = domains(&["a x", "g x,y", "b y"], "ag gb", "").replace("relay", "site");
+    let found = mistakes(&site);
+    let expected = "t:13: a node of two domains is not a relay; fix: write kind = \"relay\"";
+    assert!(
+        found.len() == 1 && found[0].starts_with(expected),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn pairs_that_domains_part_are_found() {
+    let nodes = ["a x", "b x", "g x,y", "c y", "h y,z", "d z"];
+    let chain = |links, demand| mistakes(&domains(&nodes, links, demand));
+    let some = "pairs = [[\"a\", \"b\"], [\"a\", \"c\"], [\"c\", \"d\"]]";
+    assert_eq!(chain("ab bg gc ch hd", some), [""; 0]);
+    let found = chain("ab bg gc ch hd", "pairs = \"all\"");
+    let expected = "t:3: no interworking node joins x and z, the domains of a and d (and 1 more \
+                    pairs), and a key crosses from domain to domain once; fix: ";
+    assert!(
+        found.len() == 1 && found[0].starts_with(expected),
+        "{found:#?}"
+    );
+    // The way from a to b over g is of domain x, and that over c is not.
+    assert_eq!(chain("ag bg gc ch hd", some), [""; 0]);
+    let found = chain("ag gc ch hd", some);
+    let expected = "t:3: no route between a and b inside the domain x; fix: ";
+    assert!(
+        found.len() == 1 && found[0].starts_with(expected),
+        "{found:#?}"
+    );
+    let found = chain("ab bg ch hd", some);
+    let expected = "t:3: no route between a and c over an interworking node of x and y; fix: ";
+    assert!(
+        found.len() == 1 && found[0].starts_with(expected),
+        "{found:#?}"
+    );
+    // A misspelt name is the only mistake.
+    let found = chain("ab bq gc ch hd", some);
+    assert!(
+        found.len() == 1 && found[0].contains("no node \"q\""),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn both_legs_of_a_pair_need_two_paths_if_two_are_demanded() {
+    let nodes = ["a x", "b x", "c x", "g x,y", "d y"];
+    let pair = "pairs = [[\"a\", \"d\"]]\npaths = 2";
+    let found = |links| mistakes(&domains(&nodes, links, pair));
+    assert_eq!(found("ab ac bg cg gd gd"), [""; 0]);
+    let one = found("ab ac bg cg gd");
+    let expected = "no two disjoint paths between a and d: all pass the one link between g and d; ";
+    assert!(one.len() == 1 && one[0].contains(expected), "{one:#?}");
+    let one = found("ab ab bg bg gd gd");
+    let expected = "no two disjoint paths between a and d: all pass node b; ";
+    assert!(one.len() == 1 && one[0].contains(expected), "{one:#?}");
+}
+
+#[test]
+fn demand_between_domains_beyond_their_interworking_nodes_is_found() {
+    // One link in y leads to the interworking node; 4 pairs cross, with 256 bit/s each at 3 s.
+    let nodes = ["a x", "b x", "g x,y", "c y", "d y"];
+    let found = |interval: &str| {
+        let demand = format!("pairs = \"all\"\ninterval = {interval:?}");
+        mistakes(&domains(&nodes, "ab ag bg gc cd", &demand))
+    };
+    assert_eq!(found("1s"), [""; 0]);
+    let beyond = found("250ms");
+    for expected in [
+        "the bridge between g and c carries keys of 4 pairs",
+        "all links in y of the interworking nodes of x and y carries keys of 4 pairs",
+    ] {
+        assert!(
+            beyond.iter().any(|one| one.contains(expected)),
+            "{beyond:#?}"
+        );
+    }
 }
 
 #[test]

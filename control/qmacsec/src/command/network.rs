@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use network::plan::{Options, Plan};
+use network::plan::{DomainPlan, Options, Plan, domains};
 use network::topology::{AUTHENTICATION_BITS, INTERVAL_MAX, INTERVAL_MIN};
 use network::{Topology, map};
 use serde_json::json;
@@ -17,7 +17,8 @@ use crate::output::{self, outln};
 /// The topology that a command works on.
 #[derive(clap::Args)]
 pub struct TopologyArgs {
-    /// Topology file (TOML), or a built-in topology: metro-12, metro-12-fast, ring-4, line-3
+    /// Topology file (TOML), or a built-in topology: metro-12, metro-12-fast, ring-4, line-3,
+    /// two-domains
     #[arg(long, value_name = "FILE|NAME")]
     topology: String,
 }
@@ -61,10 +62,11 @@ pub fn check(args: &CheckArgs) -> Outcome {
         read => read?,
     };
     let digest = topology.digest().to_string();
+    let domains = domains(&topology);
     if args.json {
         outln!(
             "{}",
-            json!({ "fine": true, "mistakes": [], "digest": digest })
+            json!({ "fine": true, "mistakes": [], "digest": digest, "domains": domains })
         )?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -81,7 +83,14 @@ pub fn check(args: &CheckArgs) -> Outcome {
         humantime::format_duration(demand.interval),
         demand.paths.count()
     )?;
-    outln!("  digest {digest}")?;
+    match domains[..] {
+        [_] => outln!("  digest {digest}")?,
+        _ => {
+            for DomainPlan { domain, digest } in domains {
+                outln!("  digest of {domain}: {digest}")?;
+            }
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
