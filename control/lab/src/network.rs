@@ -5,7 +5,8 @@
 //!   SAE x ─ 014 ─ node x ══ TLS ══ node y ══ TLS ══ node z ─ 014 ─ SAE z
 //!     └────────────────── enc_keys, dec_keys: same bits? ──────────┘
 //! ```
-//! `nodes` has the processes and their files, `demand` asks for keys as encryptors would, `watch`
+//! `layout` has the KMEs, of which an interworking node of two domains has two. `nodes` has their
+//! processes and files, `demand` asks for keys as encryptors would, `watch`
 //! shows the run and carries out the faults, `books` compares the accounts of both ends of each
 //! link, `verdict` judges. `attached` runs the nodes behind a lab instead.
 
@@ -14,6 +15,7 @@ mod attached;
 mod books;
 mod client;
 mod demand;
+mod layout;
 mod nodes;
 mod places;
 mod table;
@@ -30,6 +32,7 @@ use qmacsec::output::note;
 
 pub use args::Args;
 pub(crate) use attached::{Attached, Choice};
+use layout::Layout;
 use verdict::Verdict;
 use watch::Watch;
 
@@ -66,7 +69,7 @@ fn run(args: &Args) -> Result<Verdict, String> {
         Some(interval) => topology.with_interval(interval),
         None => topology,
     };
-    let faults = args.faults(&topology)?;
+    let faults = args.faults(&topology, &Layout::of(&topology))?;
     let stop = Stop::on_signals().map_err(crate::while_doing("watching for signals"))?;
     Watch::start(args, topology, faults, stop)?.run()
 }

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use network::LinkId;
 use network::topology::Topology;
-use network::{LinkId, NodeId};
 use node::link_name;
+
+use super::layout::{KmeId, Layout};
 
 /// Arguments of `qmacsec network run`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Each node is a process on an address of the loopback. The demand of the topology is asked for by \
+Each node is a process on an address of the loopback; an interworking node of two domains is two, \
+NAME.DOMAIN each. The demand of the topology is asked for by \
 ETSI GS QKD 014 at both ends of each pair, and the keys are compared. QKD devices are modelled.
 
 Exit code: 0 if every key of a reachable pair came in time, once, with the same bits at both ends, \
@@ -20,6 +23,7 @@ and the accounts of each link close to the bit at both ends; 1 otherwise.
 Examples:
   qmacsec network run --topology metro-12
   qmacsec network run --topology metro-12 --kill exchange@20s --cut harbour-airport@40s
+  qmacsec network run --topology two-domains --kill gate.east@20s --kill weir@40s
   qmacsec network run --topology metro-12-fast --json")]
 pub struct Args {
     /// Topology: a file, or the name of a built-in one
@@ -31,7 +35,7 @@ pub struct Args {
     /// Time from switch to switch of each direction; default: that of the topology
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) interval: Option<Duration>,
-    /// Kill a node at a time of the run, like a crash; may be given more than once
+    /// Kill a node, or one KME of an interworking node, at a time of the run, like a crash; may be given more than once
     #[arg(long, value_name = "NODE@TIME")]
     kill: Vec<Order>,
     /// Cut a link, named by its ends, at a time of the run; may be given more than once
@@ -77,23 +81,30 @@ pub(super) struct Fault {
 /// The kind of a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
-    /// The process of the node is killed.
-    Kill(NodeId),
+    /// The processes of a node, or one of them, are killed.
+    Kill(Vec<KmeId>),
     /// Both ends end these links, which join the same nodes.
     Cut(Vec<LinkId>),
 }
 
 impl Args {
     /// Returns the faults in the order of their times.
-    pub(super) fn faults(&self, topology: &Topology) -> Result<Vec<Fault>, String> {
+    pub(super) fn faults(
+        &self,
+        topology: &Topology,
+        layout: &Layout,
+    ) -> Result<Vec<Fault>, String> {
         let mut faults = Vec::new();
         for Order { what, at } in &self.kill {
-            let node = topology.node(what).ok_or_else(|| {
+            let kmes = layout.named(topology, what);
+            if kmes.is_empty() {
                 let names: Vec<_> = topology.nodes().iter().map(|node| &*node.name).collect();
                 let names = names.join(", ");
-                format!("--kill {what}: there is no such node; fix: name one of {names}")
-            })?;
-            let what = What::Kill(node);
+                return Err(format!(
+                    "--kill {what}: there is no such node; fix: name one of {names}"
+                ));
+            }
+            let what = What::Kill(kmes);
             faults.push(Fault { at: *at, what });
         }
         for Order { what, at } in &self.cut {

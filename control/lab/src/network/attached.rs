@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use network::NodeId;
 use network::topology::Topology;
-use node::sites;
+use node::{sae_of, sites};
 use qmacsec::config::topology;
 use qmacsec::status::KmeReport;
 
+use super::layout::{KmeId, Layout};
 use super::nodes::{Nodes, Setup};
 
 /// Blocks of key of each link at the start.
@@ -23,6 +24,7 @@ const FIRST_KEYS: Duration = Duration::from_secs(30);
 /// A topology and the two sites of the lab in it.
 pub(crate) struct Choice {
     topology: Topology,
+    layout: Layout,
     named: String,
     sites: [NodeId; 2],
     /// Mean rate of each link in bit/s.
@@ -57,6 +59,7 @@ impl Choice {
         Ok(Self {
             named: named.to_owned(),
             rates: rates.collect(),
+            layout: Layout::of(&topology),
             topology,
             sites,
         })
@@ -70,8 +73,12 @@ impl Choice {
 
     /// The rate of the slowest link of a path.
     fn rate_bit_s(&self, path: &[String]) -> f64 {
+        let node = |name: &str| {
+            let kme = self.layout.named(&self.topology, name).first().copied()?;
+            Some(self.layout.kmes().get(kme.0)?.node)
+        };
         let ends = |hop: &[String]| match hop {
-            [a, b] => Some([self.topology.node(a)?, self.topology.node(b)?]),
+            [a, b] => Some([node(a)?, node(b)?]),
             _ => None,
         };
         let hops: Vec<_> = path.windows(2).filter_map(ends).collect();
@@ -84,26 +91,28 @@ impl Choice {
         rates.min_by(f64::total_cmp).unwrap_or(0.0)
     }
 
-    /// The node with this name, if killing it leaves the two sites and a way between them.
-    pub(crate) fn spare(&self, name: &str) -> Result<NodeId, String> {
-        let node = self.topology.node(name).ok_or_else(|| {
+    /// The KMEs with this name, or of the node with this name, if no encryptor is there.
+    pub(crate) fn spare(&self, name: &str) -> Result<Vec<KmeId>, String> {
+        let kmes = self.layout.named(&self.topology, name);
+        if kmes.is_empty() {
             let nodes: Vec<_> = self
                 .topology
                 .nodes()
                 .iter()
                 .map(|node| &*node.name)
                 .collect();
-            format!(
+            return Err(format!(
                 "--kill {name}: no such node; fix: a, b, or one of {}",
                 nodes.join(", ")
-            )
-        })?;
-        if self.sites.contains(&node) {
+            ));
+        }
+        let sites = self.sites.map(|site| self.layout.at(site));
+        if kmes.iter().any(|kme| sites.contains(&Some(*kme))) {
             return Err(format!(
                 "--kill {name}: an encryptor is there; fix: name a relay"
             ));
         }
-        Ok(node)
+        Ok(kmes)
     }
 }
 
@@ -190,7 +199,8 @@ impl Attached {
             let at = self.choice.sites[site];
             let found = self.nodes.report(at);
             let pairs = found.as_ref().map_or(&[][..], |found| &found.pairs);
-            let Some(pair) = pairs.iter().find(|pair| pair.to == names[peer]) else {
+            let target = sae_of(&names[peer]);
+            let Some(pair) = pairs.iter().find(|pair| pair.target == target) else {
                 stocks.insert(0);
                 continue;
             };
@@ -214,8 +224,8 @@ impl Attached {
 
     /// Kills the node with this name, like a crash. It stays down.
     pub(crate) fn kill(&mut self, name: &str) -> io::Result<()> {
-        let node = self.choice.spare(name).map_err(io::Error::other)?;
-        self.nodes.kill(node)
+        let kmes = self.choice.spare(name).map_err(io::Error::other)?;
+        kmes.into_iter().try_for_each(|kme| self.nodes.kill(kme))
     }
 
     /// The files of the nodes' ledgers.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use network::topology::Topology;
 use network::{Accounts, LinkId};
-use node::{LinkReport, NodeReport};
+use node::LinkReport;
 
 use super::nodes::Nodes;
 
@@ -35,7 +35,7 @@ pub(super) fn settle(nodes: &Nodes, topology: &Topology, cut: &BTreeSet<LinkId>)
             if entry.as_ref().is_some_and(|books| books.problem.is_none()) {
                 continue;
             }
-            let present = judge(ends(topology, &reports, link), cut.contains(&link));
+            let present = judge(nodes.layout().ends(&reports, link), cut.contains(&link));
             open |= present.problem.is_some();
             *entry = Some(present);
         }
@@ -44,22 +44,6 @@ pub(super) fn settle(nodes: &Nodes, topology: &Topology, cut: &BTreeSet<LinkId>)
         }
         sleep(LOOK_EVERY);
     }
-}
-
-/// Returns the reports of both ends of a link; `None` for an end whose node was killed.
-pub(super) fn ends<'r>(
-    topology: &Topology,
-    reports: &'r [Option<NodeReport>],
-    link: LinkId,
-) -> [Option<&'r LinkReport>; 2] {
-    let Some(found) = topology.links().get(link.index()) else {
-        return [None, None];
-    };
-    let (a, b) = found.ends;
-    [a, b].map(|end| {
-        let report = reports.get(end.index())?.as_ref()?;
-        report.links.iter().find(|report| report.link == link.0)
-    })
 }
 
 fn judge(ends: [Option<&LinkReport>; 2], cut: bool) -> LinkBooks {

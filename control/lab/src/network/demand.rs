@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -16,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
 
 use super::client::{Reply, Sae};
-use super::places::Places;
+use super::nodes::Nodes;
 use super::tally::{PairTally, Tally};
 
 /// Time in which a demand must be met. An encryptor has a key in stock for longer than that.
@@ -41,12 +40,15 @@ struct Shared {
 }
 
 impl Demand {
-    /// Starts to ask. `pki` has the certificates of the SAEs.
-    pub(super) fn start(topology: &Topology, places: &Places, pki: &Path) -> io::Result<Self> {
+    /// Starts to ask, with the certificates of the SAEs.
+    pub(super) fn start(topology: &Topology, nodes: &Nodes) -> io::Result<Self> {
+        let pki = nodes.folder().join("pki");
         let mut saes = BTreeMap::new();
         for site in sites(topology) {
             let id = sae_of(topology.node_name(site));
-            saes.insert(site, Sae::new(pki, &id, places.kme(site.index()))?);
+            if let Some(kme) = nodes.layout().at(site) {
+                saes.insert(site, Sae::new(&pki, &id, nodes.places().saes(kme))?);
+            }
         }
         let demand = topology.demand();
         let both = demand.pairs.iter().flat_map(|&(a, b)| [(a, b), (b, a)]);

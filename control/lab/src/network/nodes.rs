@@ -1,4 +1,4 @@
-//! The processes of the nodes: certificates, configs, start, reports, orders, end.
+//! The processes of the KMEs: certificates, configs, start, reports, orders, end.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,15 +16,18 @@ use node::{NodeReport, sae_of, sites};
 use qmacsec::config::Span;
 use qmacsec::status::{Done, Request, query, request};
 
+use super::layout::{KmeId, Layout};
 use super::places::Places;
 use crate::child::Child;
 
 /// Time limit for the start of all processes.
 const START: Duration = Duration::from_secs(30);
 
-/// All nodes of the network, by number.
+/// All KMEs of the network.
 pub(super) struct Nodes {
-    nodes: Vec<Process>,
+    layout: Layout,
+    /// By their positions in the layout.
+    processes: Vec<Process>,
     places: Places,
     folder: PathBuf,
 }
@@ -51,24 +54,24 @@ pub(super) struct Setup<'a> {
     pub(super) named: &'a str,
     /// Blocks of each link at the start.
     pub(super) blocks: u32,
-    /// Each node keeps a ledger in the folder.
+    /// Each KME keeps a ledger in the folder.
     pub(super) ledgers: bool,
     /// An empty folder for all files.
     pub(super) folder: PathBuf,
-    /// Addresses of the KMEs of some nodes, if not on the loopback.
+    /// Addresses of the KMEs of some sites, if not on the loopback.
     pub(super) kmes: BTreeMap<NodeId, SocketAddr>,
 }
 
 impl Nodes {
     /// Writes certificates and configs, and starts all processes. Waits until each answers.
     pub(super) fn start(setup: Setup<'_>) -> io::Result<Self> {
-        let topology = setup.topology;
-        let places = Places::find(topology.nodes().len())?;
-        setup.make_pki(&places)?;
-        let mut nodes = Vec::new();
-        for node in topology.node_ids() {
-            let name = topology.node_name(node);
-            setup.write_config(&places, node)?;
+        let layout = Layout::of(setup.topology);
+        let places = Places::find(layout.kmes().len())?;
+        setup.make_pki(&layout, &places)?;
+        let mut processes = Vec::new();
+        for (kme, id) in layout.kmes().iter().zip((0..).map(KmeId)) {
+            let name = &kme.name;
+            setup.write_config(&layout, &places, id)?;
             let config = setup
                 .folder
                 .join(format!("{name}.toml"))
@@ -76,15 +79,16 @@ impl Nodes {
                 .to_string();
             let log = setup.folder.join(format!("{name}.log"));
             let child = Child::start_here(name, &["network", "node", "--config", &config], &log)?;
-            nodes.push(Process {
-                name: name.to_owned(),
+            processes.push(Process {
+                name: name.clone(),
                 child,
                 cpu: Cpu::default(),
                 killed: false,
             });
         }
         let mut nodes = Self {
-            nodes,
+            layout,
+            processes,
             places,
             folder: setup.folder,
         };
@@ -109,7 +113,7 @@ impl Nodes {
 
     /// Returns an error with the last lines of its log if a process has ended by itself.
     pub(super) fn all_alive(&mut self) -> io::Result<()> {
-        for node in self.nodes.iter_mut().filter(|node| !node.killed) {
+        for node in self.processes.iter_mut().filter(|node| !node.killed) {
             if let Some(status) = node.child.ended()? {
                 let words = node.child.last_words();
                 let text = format!(
@@ -123,18 +127,19 @@ impl Nodes {
     }
 
     fn last_words(&self, node: usize) -> String {
-        let process = self.nodes.get(node);
+        let process = self.processes.get(node);
         process.map_or_else(String::new, |process| process.child.last_words())
     }
 
-    /// Returns the present reports; `None` for a node that was killed or does not answer.
+    /// Returns the present reports; `None` for a KME that was killed or does not answer.
     pub(super) fn reports(&self) -> Vec<Option<NodeReport>> {
-        self.nodes.iter().map(|node| self.report_of(node)).collect()
+        let processes = self.processes.iter();
+        processes.map(|process| self.report_of(process)).collect()
     }
 
-    /// Returns the present report of one node.
-    pub(super) fn report(&self, node: NodeId) -> Option<NodeReport> {
-        self.report_of(self.nodes.get(node.index())?)
+    /// Returns the present report of the KME of a site.
+    pub(super) fn report(&self, site: NodeId) -> Option<NodeReport> {
+        self.report_of(self.processes.get(self.layout.at(site)?.0)?)
     }
 
     fn report_of(&self, node: &Process) -> Option<NodeReport> {
@@ -144,10 +149,10 @@ impl Nodes {
         }
     }
 
-    /// Kills a node, like a crash.
-    pub(super) fn kill(&mut self, node: NodeId) -> io::Result<()> {
+    /// Kills a KME, like a crash.
+    pub(super) fn kill(&mut self, kme: KmeId) -> io::Result<()> {
         self.take_cpu();
-        match self.nodes.get_mut(node.index()) {
+        match self.processes.get_mut(kme.0) {
             Some(process) => {
                 process.killed = true;
                 process.child.kill()
@@ -157,21 +162,16 @@ impl Nodes {
     }
 
     /// Orders both ends to end a link.
-    pub(super) fn cut(&self, topology: &Topology, link: LinkId) -> io::Result<()> {
-        let ends = topology.links().get(link.index()).map(|link| link.ends);
-        let Some((a, b)) = ends else {
+    pub(super) fn cut(&self, link: LinkId) -> io::Result<()> {
+        let Some((ends, number)) = self.layout.link(link) else {
             return Ok(());
         };
-        for end in [a, b] {
-            let Some(process) = self
-                .nodes
-                .get(end.index())
-                .filter(|process| !process.killed)
-            else {
+        for end in ends {
+            let Some(process) = self.processes.get(end.0).filter(|process| !process.killed) else {
                 continue;
             };
             let socket = self.socket(&process.name);
-            let done: Done = request(&socket, Request::Cut(link.0)).map_err(io::Error::other)?;
+            let done: Done = request(&socket, Request::Cut(number.0)).map_err(io::Error::other)?;
             if !done.done {
                 return Err(io::Error::other(done.text));
             }
@@ -182,7 +182,7 @@ impl Nodes {
     /// Notes the processor time of each process as that before the demand.
     pub(super) fn demand_starts(&mut self) {
         self.take_cpu();
-        for node in &mut self.nodes {
+        for node in &mut self.processes {
             node.cpu.at_start = node.cpu.now;
         }
     }
@@ -191,11 +191,11 @@ impl Nodes {
     pub(super) fn cpu(&mut self) -> Duration {
         self.take_cpu();
         let used = |node: &Process| node.cpu.now.saturating_sub(node.cpu.at_start);
-        self.nodes.iter().map(used).sum()
+        self.processes.iter().map(used).sum()
     }
 
     fn take_cpu(&mut self) {
-        for node in self.nodes.iter_mut().filter(|node| !node.killed) {
+        for node in self.processes.iter_mut().filter(|node| !node.killed) {
             if let Some(cpu) = node.child.cpu() {
                 node.cpu.now = cpu;
             }
@@ -204,16 +204,21 @@ impl Nodes {
 
     /// Requests the end of all processes, then waits for each.
     pub(super) fn stop(&mut self) -> io::Result<()> {
-        for node in self.nodes.iter_mut().filter(|node| !node.killed) {
+        for node in self.processes.iter_mut().filter(|node| !node.killed) {
             node.child.request_end()?;
         }
-        for node in self.nodes.iter_mut().filter(|node| !node.killed) {
+        for node in self.processes.iter_mut().filter(|node| !node.killed) {
             node.child.stop()?;
         }
         Ok(())
     }
 
-    /// The addresses of the nodes.
+    /// The KMEs of the network.
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The addresses of the KMEs.
     pub(super) fn places(&self) -> &Places {
         &self.places
     }
@@ -223,9 +228,9 @@ impl Nodes {
         &self.folder
     }
 
-    /// The file of each node's ledger, if they keep one.
+    /// The file of each KME's ledger, if they keep one.
     pub(super) fn ledgers(&self) -> Vec<PathBuf> {
-        let names = self.nodes.iter().map(|node| &node.name);
+        let names = self.processes.iter().map(|node| &node.name);
         let files = names.map(|name| self.folder.join(format!("{name}{SUFFIX}")));
         files.filter(|file| file.exists()).collect()
     }
@@ -236,22 +241,19 @@ impl Nodes {
 }
 
 impl Setup<'_> {
-    fn make_pki(&self, places: &Places) -> io::Result<()> {
-        let name = |node: NodeId| {
-            let own = self.kmes.get(&node).map(SocketAddr::ip);
-            let addresses = [Some(places.ip(node.index())), own];
+    fn make_pki(&self, layout: &Layout, places: &Places) -> io::Result<()> {
+        let kmes = layout.kmes().iter().zip((0..).map(KmeId));
+        let kmes = kmes.map(|(kme, id)| {
+            let own = self.kmes.get(&kme.node).map(SocketAddr::ip);
+            let addresses = [Some(places.ip(id)), own].into_iter().flatten();
             KmeName {
-                id: self.topology.node_name(node).to_owned(),
-                hosts: addresses
-                    .into_iter()
-                    .flatten()
-                    .map(|ip| ip.to_string())
-                    .collect(),
+                id: kme.name.clone(),
+                hosts: addresses.map(|ip| ip.to_string()).collect(),
             }
-        };
+        });
         let saes = sites(self.topology).map(|site| sae_of(self.topology.node_name(site)));
         let pki = LabPki {
-            kmes: self.topology.node_ids().map(name).collect(),
+            kmes: kmes.collect(),
             saes: saes.collect(),
             ..LabPki::default()
         };
@@ -259,39 +261,59 @@ impl Setup<'_> {
         Ok(())
     }
 
-    fn write_config(&self, places: &Places, node: NodeId) -> io::Result<()> {
-        let name = self.topology.node_name(node);
-        let mut neighbours = BTreeMap::new();
-        for link in self.topology.links() {
-            let neighbour = match link.ends {
-                (a, b) if a == node => b,
-                (a, b) if b == node => a,
-                _ => continue,
-            };
-            let address = places.neighbours(neighbour.index());
-            neighbours.insert(self.topology.node_name(neighbour), address);
-        }
+    fn write_config(&self, layout: &Layout, places: &Places, id: KmeId) -> io::Result<()> {
+        let (Some(kme), Some(network)) = (layout.kmes().get(id.0), layout.network(id)) else {
+            return Ok(());
+        };
+        let name = &kme.name;
         let named = match Path::new(self.named).canonicalize() {
             Ok(file) if Topology::built_in(self.named).is_none() => file.display().to_string(),
             _ => self.named.to_owned(),
         };
-        let kme = self.kmes.get(&node).copied();
+        let saes = self.kmes.get(&kme.node).copied();
         let mut text = format!(
             "name = {name:?}\ntopology = {named:?}\ninterval = \"{}\"\nlisten = \"{}\"\n\
              kme_listen = \"{}\"\nca = \"pki/ca.pem\"\ncert = \"pki/{name}.pem\"\n\
              key = \"pki/{name}.key\"\nblocks_at_start = {}\nstatus_socket = \"{name}.sock\"\n",
             Span(self.topology.demand().interval),
-            places.neighbours(node.index()),
-            kme.unwrap_or_else(|| places.kme(node.index())),
+            places.neighbours(id),
+            saes.unwrap_or_else(|| places.saes(id)),
             self.blocks,
         );
         if self.ledgers {
             text += &format!("ledger = \"{name}{SUFFIX}\"\n");
         }
+        if let Some(other) = layout.neighbour_domain(id) {
+            text += &format!(
+                "\n[interworking]\nlisten = \"{}\"\nneighbour = \"{}\"\n\
+                 journal = \"{name}.journal\"\n",
+                places.interworking(id),
+                places.interworking(other)
+            );
+        }
         text += "\n[neighbours]\n";
-        for (name, address) in neighbours {
-            text += &format!("{name} = \"{address}\"\n");
+        let address = |other: &str| layout.by_name(other).map(|other| places.neighbours(other));
+        for (neighbour, address) in neighbours(network, name, address) {
+            text += &format!("{neighbour:?} = \"{address}\"\n");
         }
         fs::write(self.folder.join(format!("{name}.toml")), text)
     }
+}
+
+/// The neighbours of a KME in its network, with their addresses.
+fn neighbours(
+    network: &Topology,
+    name: &str,
+    address: impl Fn(&str) -> Option<SocketAddr>,
+) -> BTreeMap<String, SocketAddr> {
+    let links = network.links().iter();
+    let ends = links.map(|link| [link.ends.0, link.ends.1].map(|end| network.node_name(end)));
+    let others = ends.filter_map(|[a, b]| match (a == name, b == name) {
+        (true, _) => Some(b),
+        (_, true) => Some(a),
+        _ => None,
+    });
+    others
+        .filter_map(|other| Some((other.to_owned(), address(other)?)))
+        .collect()
 }

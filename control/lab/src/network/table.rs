@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use network::LinkId;
 use network::topology::Topology;
-use network::{LinkId, NodeId};
 use node::{NodeReport, link_name};
 
-use super::books::ends;
+use super::layout::{KmeId, Layout};
 use super::tally::{PairTally, Tally, percentile};
 use crate::paint::Paint;
 
@@ -20,8 +20,9 @@ const GAP: &str = "   ";
 /// The network at one moment.
 pub(super) struct View<'a> {
     pub(super) topology: &'a Topology,
+    pub(super) layout: &'a Layout,
     pub(super) reports: &'a [Option<NodeReport>],
-    pub(super) dead: &'a BTreeSet<NodeId>,
+    pub(super) dead: &'a BTreeSet<KmeId>,
     pub(super) elapsed: Duration,
     pub(super) left: Duration,
 }
@@ -98,7 +99,7 @@ fn links(view: &View<'_>) -> Vec<String> {
 }
 
 fn link_row(view: &View<'_>, link: LinkId) -> String {
-    let [a, b] = ends(view.topology, view.reports, link);
+    let [a, b] = view.layout.ends(view.reports, link);
     let states = [a, b].map(|end| end.map(|end| &*end.state));
     let state = match states {
         [Some("up"), Some("up")] => "up",

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use network::topology::Topology;
-use node::{NodeReport, link_name};
+use node::{NodeReport, link_name, sae_of};
 use serde::Serialize;
 use serde_json::json;
 
 use super::books::LinkBooks;
 use super::demand::PATIENCE;
+use super::layout::Layout;
 use super::tally::{PairTally, Tally, percentile};
 
 /// Most reasons of one kind; further ones are counted.
@@ -65,9 +66,10 @@ struct LinkVerdict {
 /// The measurements behind the verdict.
 pub(super) struct Evidence<'a> {
     pub(super) topology: &'a Topology,
+    pub(super) layout: &'a Layout,
     pub(super) tally: Tally,
     pub(super) books: Vec<LinkBooks>,
-    /// The last report of each living node.
+    /// The last report of each living KME.
     pub(super) reports: Vec<Option<NodeReport>>,
     pub(super) duration: Duration,
     /// The wanted duration, if the user has stopped the run before.
@@ -200,7 +202,7 @@ impl Evidence<'_> {
     /// Returns the pairs of sites, with the tallies of both directions.
     fn pairs(&mut self) -> Vec<PairVerdict> {
         let mut pairs = Vec::new();
-        let topology = self.topology;
+        let (topology, layout) = (self.topology, self.layout);
         for both in self.tally.pairs.chunks_mut(2) {
             let sum = |of: fn(&PairTally) -> u64| both.iter().map(of).sum();
             let (demanded, delivered, missed) = (
@@ -224,7 +226,7 @@ impl Evidence<'_> {
                 .max();
             let voided = both
                 .iter()
-                .map(|pair| voided(topology, &self.reports, pair))
+                .map(|pair| voided(topology, layout, &self.reports, pair))
                 .sum();
             pairs.push(PairVerdict {
                 a: topology.node_name(pair.from).to_owned(),
@@ -266,10 +268,16 @@ impl Evidence<'_> {
 }
 
 /// Returns the keys of an ordered pair that its node has voided.
-fn voided(topology: &Topology, reports: &[Option<NodeReport>], pair: &PairTally) -> u64 {
-    let report = reports.get(pair.from.index()).and_then(Option::as_ref);
-    let to = topology.node_name(pair.to);
-    let found = report.and_then(|report| report.pairs.iter().find(|pair| pair.to == to));
+fn voided(
+    topology: &Topology,
+    layout: &Layout,
+    reports: &[Option<NodeReport>],
+    pair: &PairTally,
+) -> u64 {
+    let kme = layout.at(pair.from);
+    let report = kme.and_then(|kme| reports.get(kme.0)?.as_ref());
+    let target = sae_of(topology.node_name(pair.to));
+    let found = report.and_then(|report| report.pairs.iter().find(|pair| pair.target == target));
     found.map_or(0, |pair| pair.voided)
 }
 

@@ -10,13 +10,14 @@ use network::topology::{Paths, Topology};
 use network::{LinkId, NodeId};
 use nix::sys::resource::{UsageWho, getrusage};
 use node::limits::BLOCK_LEN_MAX;
-use node::link_name;
+use node::{LinkReport, NodeReport, link_name, sae_of};
 use qmacsec::output::note;
 use tempfile::TempDir;
 
 use super::args::{Args, Fault, What};
 use super::books;
 use super::demand::Demand;
+use super::layout::KmeId;
 use super::nodes::{Nodes, Setup};
 use super::table::{Table, View};
 use super::verdict::{Evidence, Verdict};
@@ -44,7 +45,7 @@ pub(super) struct Watch<'a> {
     /// Processor time of this process before the demand.
     own_cpu: Duration,
     table: Table,
-    dead: BTreeSet<NodeId>,
+    dead: BTreeSet<KmeId>,
     cut: BTreeSet<LinkId>,
     /// Effects of the faults, for the verdict.
     effects: Vec<String>,
@@ -58,7 +59,6 @@ impl<'a> Watch<'a> {
         faults: Vec<Fault>,
         stop: Stop,
     ) -> Result<Self, String> {
-        let number = topology.nodes().len();
         note!("starting the network {}:", topology.name());
         let (folder, temporary) = folder(args).map_err(while_doing("the folder"))?;
         let setup = Setup {
@@ -73,15 +73,15 @@ impl<'a> Watch<'a> {
         // After the processes: it starts a thread.
         stop.watch(args.json)
             .map_err(while_doing("watching for signals"))?;
+        let number = nodes.layout().kmes().len();
         done(&format!("{number} nodes, in {}", nodes.folder().display()));
         wait_for_keys(&mut nodes, &topology, args.blocks, &stop)?;
         let pairs = topology.demand().pairs.len();
         done(&format!("{pairs} pairs have keys in both directions"));
         nodes.demand_starts();
         let own_cpu = own_cpu();
-        let pki = nodes.folder().join("pki");
-        let demand = Demand::start(&topology, nodes.places(), &pki)
-            .map_err(while_doing("starting the demand"))?;
+        let demand =
+            Demand::start(&topology, &nodes).map_err(while_doing("starting the demand"))?;
         Ok(Self {
             args,
             topology,
@@ -127,6 +127,7 @@ impl<'a> Watch<'a> {
         let reports = self.nodes.reports();
         let view = View {
             topology: &self.topology,
+            layout: self.nodes.layout(),
             reports: &reports,
             dead: &self.dead,
             elapsed: self.started.elapsed(),
@@ -135,12 +136,20 @@ impl<'a> Watch<'a> {
         self.table.show(&view, &self.demand.tally());
     }
 
-    /// Kills a node or cuts a link. The pairs that it parts stop to count before it happens.
+    /// Kills KMEs or cuts a link. The pairs that it parts stop to count before it happens.
     fn carry_out(&mut self, fault: &Fault) -> Result<(), String> {
         let name = match &fault.what {
-            What::Kill(node) => {
-                self.dead.insert(*node);
-                format!("node {} is killed", self.topology.node_name(*node))
+            What::Kill(kmes) => {
+                self.dead.extend(kmes);
+                let all = self.nodes.layout().kmes();
+                let name = match kmes[..] {
+                    [one] => all.get(one.0).map(|kme| &*kme.name),
+                    _ => {
+                        let first = kmes.first().and_then(|first| all.get(first.0));
+                        first.map(|kme| self.topology.node_name(kme.node))
+                    }
+                };
+                format!("node {} is killed", name.unwrap_or("?"))
             }
             What::Cut(links) => {
                 self.cut.extend(links);
@@ -150,15 +159,17 @@ impl<'a> Watch<'a> {
         };
         let parted = self.part_pairs();
         match &fault.what {
-            What::Kill(node) => {
-                self.nodes
-                    .kill(*node)
-                    .map_err(while_doing("killing a node"))?;
+            What::Kill(kmes) => {
+                for kme in kmes {
+                    self.nodes
+                        .kill(*kme)
+                        .map_err(while_doing("killing a node"))?;
+                }
             }
             What::Cut(links) => {
                 for link in links {
                     self.nodes
-                        .cut(&self.topology, *link)
+                        .cut(*link)
                         .map_err(while_doing("cutting a link"))?;
                 }
             }
@@ -188,16 +199,12 @@ impl<'a> Watch<'a> {
         names
     }
 
-    /// True if the living nodes and links join two sites as the demand wants it.
+    /// True if the living KMEs and links join two sites as the demand wants it.
     fn reachable(&self, from: NodeId, to: NodeId) -> bool {
-        let lives = |node: &NodeId| !self.dead.contains(node);
+        let lives = |kme: &KmeId| !self.dead.contains(kme);
         let usable = |link: LinkId| {
-            let ends = self
-                .topology
-                .links()
-                .get(link.index())
-                .map(|link| link.ends);
-            !self.cut.contains(&link) && ends.is_some_and(|(a, b)| lives(&a) && lives(&b))
+            let found = self.nodes.layout().link(link);
+            !self.cut.contains(&link) && found.is_some_and(|(ends, _)| ends.iter().all(lives))
         };
         let graph = self.topology.graph();
         let cost = |link| usable(link).then_some(1);
@@ -223,6 +230,7 @@ impl<'a> Watch<'a> {
         self.nodes.stop().map_err(while_doing("ending the nodes"))?;
         Ok(Verdict::of(Evidence {
             topology: &self.topology,
+            layout: self.nodes.layout(),
             tally,
             books,
             reports,
@@ -266,25 +274,29 @@ fn wait_for_keys(
     blocks: u32,
     stop: &Stop,
 ) -> Result<(), String> {
-    let supplies = topology.links().iter().map(|link| link.source.supply());
-    let first_bits: Vec<_> = supplies
-        .map(|supply| (supply.block_bits / 8).min(BLOCK_LEN_MAX as u64) * 8 * u64::from(blocks))
-        .collect();
+    let first_bits = |link: LinkId| {
+        let supply = topology.links().get(link.index())?.source.supply();
+        let bits = (supply.block_bits / 8).min(BLOCK_LEN_MAX as u64) * 8;
+        Some(bits * u64::from(blocks))
+    };
+    let first_bits: Vec<_> = topology.link_ids().map(first_bits).collect();
     let deadline = Instant::now() + FIRST_KEYS;
     let wanted = topology.demand().pairs.len() * 2;
     loop {
         let reports = nodes.reports();
-        let pairs: Vec<_> = reports
-            .iter()
-            .flatten()
-            .flat_map(|report| &report.pairs)
-            .collect();
+        // An interworking node also draws keys, for the sites of the other domain.
+        let own = |report: &NodeReport| {
+            let sae = sae_of(&report.node);
+            let pairs = report.pairs.clone().into_iter();
+            pairs.filter(move |pair| pair.initiator == sae)
+        };
+        let pairs: Vec<_> = reports.iter().flatten().flat_map(own).collect();
         let without = pairs.iter().find(|pair| pair.stock == 0);
         // The blocks at the start are all there: they cost more time than the demand.
-        let mut links = reports.iter().flatten().flat_map(|report| &report.links);
-        let filled = links.all(|link| {
-            let first = first_bits.get(usize::from(link.link)).copied();
-            link.accounts.bits_in >= first.unwrap_or(0)
+        let filled = topology.link_ids().zip(&first_bits).all(|(link, first)| {
+            let ends = nodes.layout().ends(&reports, link);
+            let filled = |end: &LinkReport| end.accounts.bits_in >= first.unwrap_or(0);
+            ends.into_iter().flatten().all(filled)
         });
         if pairs.len() == wanted && without.is_none() && filled {
             return Ok(());

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::super::books::LinkBooks;
 use super::super::tally::{PairTally, Tally};
-use super::{Evidence, Verdict};
+use super::{Evidence, Layout, Verdict};
 
 fn judged(change: impl FnOnce(&mut Evidence<'_>)) -> Verdict {
     let topology = Topology::built_in("line-3").unwrap();
+    let layout = Layout::of(&topology);
     let pair = |from, to| {
         let mut pair = PairTally::new(NodeId(from), NodeId(to));
         (pair.demanded, pair.delivered) = (2, 2);
@@ -25,6 +26,7 @@ fn judged(change: impl FnOnce(&mut Evidence<'_>)) -> Verdict {
     };
     let mut evidence = Evidence {
         topology: &topology,
+        layout: &layout,
         tally: Tally::of(vec![pair(0, 2), pair(2, 0)]),
         books: vec![books.clone(), books],
         reports: vec![None, None, None],
