@@ -251,8 +251,7 @@ pub enum Record {
         /// Names of the keys.
         keys: Vec<KeyId>,
     },
-    /// The far node holds the batch: its keys are in the stock of this node, or they came from the
-    /// neighbour domain and are at their target.
+    /// The far node holds the batch: its keys are in the stock of this node.
     Stocked {
         /// The batch.
         batch: BatchId,
@@ -270,6 +269,32 @@ pub enum Record {
         /// The batch.
         batch: BatchId,
         /// The SAE that calls `enc_keys`.
+        initiator: SaeId,
+        /// The SAE that calls `dec_keys`.
+        target: SaeId,
+        /// Names of the keys.
+        keys: Vec<KeyId>,
+        /// Blocks and nodes.
+        passport: Arc<Passport>,
+    },
+    /// The batch came for the neighbour domain: this node saw its keys in clear.
+    HandedOver {
+        /// The batch.
+        batch: BatchId,
+        /// The SAE that calls `enc_keys`.
+        initiator: SaeId,
+        /// The SAE that calls `dec_keys`, in the neighbour domain.
+        target: SaeId,
+        /// Names of the keys.
+        keys: Vec<KeyId>,
+        /// Blocks and nodes.
+        passport: Arc<Passport>,
+    },
+    /// Keys of the neighbour domain are at their target: this node saw them in clear.
+    Carried {
+        /// The batch.
+        batch: BatchId,
+        /// The SAE that calls `enc_keys`, in the neighbour domain.
         initiator: SaeId,
         /// The SAE that calls `dec_keys`.
         target: SaeId,
@@ -303,6 +328,28 @@ pub enum Record {
         /// The accounts.
         accounts: Accounts,
     },
+}
+
+impl Record {
+    /// The record of a batch that came, at the interworking node before the neighbour domain.
+    pub(crate) fn handed_over(self) -> Self {
+        match self {
+            Self::Held {
+                batch,
+                initiator,
+                target,
+                keys,
+                passport,
+            } => Self::HandedOver {
+                batch,
+                initiator,
+                target,
+                keys,
+                passport,
+            },
+            other => other,
+        }
+    }
 }
 
 /// `enc_keys` or `dec_keys` gives no keys.

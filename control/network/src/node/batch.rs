@@ -207,12 +207,19 @@ impl Node {
         let held = self
             .held
             .on_relay(now, pair, course, relay, piece, &mut records);
-        self.actions.extend(records.into_iter().map(Action::Record));
+        let crosses = self.sites.is_foreign(&self.sites.demand(pair).target);
+        for record in records {
+            self.record(if crosses {
+                record.handed_over()
+            } else {
+                record
+            });
+        }
         held?;
         if self.held.complete(pair, batch).is_none() {
             return Ok(());
         }
-        if self.sites.is_foreign(&self.sites.demand(pair).target) && self.held.waits(pair, batch) {
+        if crosses && self.held.waits(pair, batch) {
             self.crossing(Crossing::Came(batch));
         } else {
             self.acknowledge(now, pair, batch);

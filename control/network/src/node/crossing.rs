@@ -244,7 +244,7 @@ impl Node {
         } = released;
         self.carried.add(now, pair, held_by, &ids);
         let demand = self.sites.demand(pair);
-        self.record(Record::Stocked {
+        self.record(Record::Carried {
             batch,
             initiator: demand.initiator.clone(),
             target: demand.target.clone(),
