@@ -38,6 +38,8 @@ pub struct Settings {
 /// Its certificate is that of the node.
 #[derive(Clone, Debug)]
 pub struct Interworking {
+    /// PEM file of the authority that signs the certificate of the neighbour's KME.
+    pub ca: PathBuf,
     /// Address to listen on.
     pub listen: SocketAddr,
     /// Host name, or address (IPv6 in brackets), under which the neighbour reaches it.

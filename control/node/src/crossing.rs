@@ -33,7 +33,7 @@ pub(crate) fn kme_config(
         kme_id: settings.name.clone(),
         listen: interworking.listen,
         host: interworking.host.clone(),
-        ca: settings.identity.ca.clone(),
+        ca: interworking.ca.clone(),
         cert: settings.identity.cert.clone(),
         key: settings.identity.key.clone(),
         neighbour_id,

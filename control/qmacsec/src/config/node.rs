@@ -55,6 +55,8 @@ struct InterworkingSection {
     host: Option<String>,
     /// Host and port of the neighbour's KME.
     neighbour: String,
+    /// Certificate (PEM) of the authority of the neighbour's KME; that of the node by default.
+    ca: Option<PathBuf>,
     /// File for the states of the keys. It holds no key.
     journal: PathBuf,
     /// Ask the neighbour for the synchronous mode.
@@ -63,12 +65,14 @@ struct InterworkingSection {
 }
 
 impl InterworkingSection {
-    fn settings(&self, folder: &Path) -> Interworking {
+    fn settings(&self, folder: &Path, ca: &Path) -> Interworking {
         let address = match self.listen.ip() {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => format!("[{address}]"),
         };
+        let own = self.ca.as_ref().map(|ca| folder.join(ca));
         Interworking {
+            ca: own.unwrap_or_else(|| ca.to_owned()),
             listen: self.listen,
             host: self.host.clone().unwrap_or(address),
             neighbour: self.neighbour.clone(),
@@ -120,7 +124,7 @@ impl NodeFile {
             interworking: config
                 .interworking
                 .as_ref()
-                .map(|section| section.settings(folder)),
+                .map(|section| section.settings(folder, &config.ca)),
         };
         Ok((config, settings))
     }
