@@ -78,6 +78,11 @@ impl Sites {
         }
     }
 
+    /// Whether a node is an interworking node that leads to this SAE.
+    pub(crate) fn is_gate(&self, sae: &SaeId, node: NodeId) -> bool {
+        self.is_foreign(sae) && self.nodes_of(sae).contains(&node)
+    }
+
     /// Whether an SAE is in the neighbour domain.
     pub(crate) fn is_foreign(&self, sae: &SaeId) -> bool {
         matches!(self.places.get(sae), Some(Place::Beyond(_)))

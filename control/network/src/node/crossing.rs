@@ -180,11 +180,12 @@ impl Node {
             target,
             key,
         } = withdraw;
-        let answer = match self.sites.pair(&initiator, &target) {
-            Some(pair) if self.sites.is_here(&initiator) && self.sites.is_foreign(&target) => {
+        let (sites, asks) = (&self.sites, course.batch.origin);
+        let answer = match sites.pair(&initiator, &target) {
+            Some(pair) if sites.is_here(&initiator) && sites.is_gate(&target, asks) => {
                 self.withdraw_stocked(now, pair, key)
             }
-            Some(pair) if self.sites.is_here(&target) && self.sites.is_foreign(&initiator) => {
+            Some(pair) if sites.is_here(&target) && sites.is_gate(&initiator, asks) => {
                 let mut records = Vec::new();
                 let question = course.batch;
                 let answer = self.held.withdraw(now, pair, question, key, &mut records);
