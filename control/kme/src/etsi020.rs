@@ -17,7 +17,7 @@ mod server;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use network::interworking::{
     Books, Interworking, NotTaken, Offer, Relay, Route, Settings, Side, Withdrawal,
 };
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::acceptor::Acceptor;
@@ -92,6 +92,18 @@ pub trait Domain: Send + Sync + 'static {
 pub struct Reports(Orders);
 
 impl Reports {
+    /// Hands over a key for an SAE of the neighbour domain, at once; the future waits for the
+    /// journal. Our network must not deliver the key before [`Domain::release`].
+    ///
+    /// # Errors
+    /// The key is not taken, and nothing of it is kept.
+    pub fn offer(&self, offer: Offer) -> impl Future<Output = Result<(), NotTaken>> + use<> {
+        let (to, answer) = oneshot::channel();
+        self.0.give(Order::Offer(offer, to));
+        // A desk that has stopped takes nothing.
+        async { answer.await.unwrap_or(Err(NotTaken::Full)) }
+    }
+
     /// Our network has carried a key to its target.
     pub fn on_relayed(&self, key_id: KeyUuid, extension: Option<Extension>) {
         self.0.give(Order::Relayed(key_id, extension));
@@ -173,6 +185,7 @@ pub struct InterworkingKme {
     address: SocketAddr,
     orders: Orders,
     desk: Option<JoinHandle<()>>,
+    books: Arc<Mutex<Books>>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -237,7 +250,7 @@ impl InterworkingKme {
             neighbour,
             Arc::clone(&domain),
         );
-        let quiet = desk.quiet();
+        let (quiet, books) = (desk.quiet(), desk.books());
         let (orders, desk) = desk.start().map_err(InterworkingError::Thread)?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -247,6 +260,7 @@ impl InterworkingKme {
             address,
             orders,
             desk: Some(desk),
+            books,
             stop,
             tasks,
         })
@@ -258,20 +272,11 @@ impl InterworkingKme {
         self.address
     }
 
-    /// Hands over a key for an SAE of the neighbour domain. Our network must not deliver it before
-    /// [`Domain::release`].
-    ///
-    /// # Errors
-    /// The key is not taken, and nothing of it is kept.
-    pub async fn offer(&self, offer: Offer) -> Result<(), NotTaken> {
-        let answer = self.orders.ask(|to| Order::Offer(offer, to)).await;
-        // A desk that has stopped takes nothing.
-        answer.unwrap_or(Err(NotTaken::Full))
-    }
-
     /// Returns the books, or `None` if the KME has stopped because its journal cannot be written.
-    pub async fn books(&self) -> Option<Books> {
-        self.orders.ask(Order::Books).await
+    #[must_use]
+    pub fn books(&self) -> Option<Books> {
+        let runs = self.desk.as_ref().is_some_and(|desk| !desk.is_finished());
+        runs.then(|| *self.books.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Accepts no more connections and lets open requests end (at most 2 s).

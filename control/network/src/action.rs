@@ -9,6 +9,7 @@ use crate::key::{BatchId, KeyId};
 use crate::limits;
 use crate::passport::Passport;
 use crate::sae::SaeId;
+use crate::withdrawal::Withdrawal;
 
 /// Something for the driver to do. The order counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,10 +30,39 @@ pub enum Action {
         /// The reason.
         reason: Closed,
     },
+    /// Tell the KME that speaks to the neighbour domain, at an interworking node.
+    Crossing(Crossing),
     /// Log this.
     Event(Event),
     /// Write this to the node's ledger.
     Record(Record),
+}
+
+/// A report of an interworking node to its KME for the neighbour domain.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Crossing {
+    /// A batch for the neighbour domain has come: take it by [`crate::Node::hand_over`].
+    Came(BatchId),
+    /// The origin has given these keys up, which were handed over.
+    GivenUp(Vec<KeyId>),
+    /// The keys of a [`crate::Node::carry`] are at their target.
+    Carried {
+        /// Names of the keys.
+        keys: Vec<KeyId>,
+        /// Their way through this domain.
+        passport: Arc<Passport>,
+    },
+    /// The keys of a [`crate::Node::carry`] do not come to their target, and are dropped.
+    NotCarried {
+        /// Names of the keys.
+        keys: Vec<KeyId>,
+        /// The reason.
+        reason: Reason,
+    },
+    /// The target's node has restarted: these keys, carried before, are lost.
+    Lost(Vec<KeyId>),
+    /// The answer to [`crate::Node::withdraw`].
+    Withdrawn(KeyId, Withdrawal),
 }
 
 /// The reason why a node closes a connection.
@@ -188,6 +218,12 @@ pub enum Reason {
     /// Nobody asked for the keys in time.
     #[error("the keys are too old")]
     Expired,
+    /// The neighbour domain has not taken all keys of the batch.
+    #[error("the neighbour domain does not take the keys")]
+    NotCrossed,
+    /// The neighbour domain has voided the keys.
+    #[error("the neighbour domain has voided the keys")]
+    Withdrawn,
 }
 
 /// A line of the node's ledger.
@@ -241,6 +277,32 @@ pub enum Record {
         /// Blocks and nodes.
         passport: Arc<Passport>,
     },
+    /// The batch came for the neighbour domain: this node saw its keys in clear.
+    HandedOver {
+        /// The batch.
+        batch: BatchId,
+        /// The SAE that calls `enc_keys`.
+        initiator: SaeId,
+        /// The SAE that calls `dec_keys`, in the neighbour domain.
+        target: SaeId,
+        /// Names of the keys.
+        keys: Vec<KeyId>,
+        /// Blocks and nodes.
+        passport: Arc<Passport>,
+    },
+    /// Keys of the neighbour domain are at their target: this node saw them in clear.
+    Carried {
+        /// The batch.
+        batch: BatchId,
+        /// The SAE that calls `enc_keys`, in the neighbour domain.
+        initiator: SaeId,
+        /// The SAE that calls `dec_keys`.
+        target: SaeId,
+        /// Names of the keys.
+        keys: Vec<KeyId>,
+        /// Blocks and nodes.
+        passport: Arc<Passport>,
+    },
     /// Keys left the node, to an SAE.
     Delivered {
         /// The SAE that got them.
@@ -266,6 +328,28 @@ pub enum Record {
         /// The accounts.
         accounts: Accounts,
     },
+}
+
+impl Record {
+    /// The record of a batch that came, at the interworking node before the neighbour domain.
+    pub(crate) fn handed_over(self) -> Self {
+        match self {
+            Self::Held {
+                batch,
+                initiator,
+                target,
+                keys,
+                passport,
+            } => Self::HandedOver {
+                batch,
+                initiator,
+                target,
+                keys,
+                passport,
+            },
+            other => other,
+        }
+    }
 }
 
 /// `enc_keys` or `dec_keys` gives no keys.

@@ -22,7 +22,10 @@ pub struct NodeConfig {
     pub digest: [u8; 32],
     /// The node at which each SAE is.
     pub saes: Vec<(SaeId, NodeId)>,
-    /// The ordered pairs of SAEs that get keys.
+    /// SAEs of the neighbour domain, each with the interworking nodes of this domain that lead to
+    /// it (ETSI 020).
+    pub foreign: Vec<(SaeId, Vec<NodeId>)>,
+    /// The ordered pairs of SAEs that get keys. At least one SAE of each is at a node of ours.
     pub demand: Vec<Demand>,
     /// Unix time at `now` = 0, so that neighbours can compare their clocks.
     pub unix_time: Duration,
@@ -88,6 +91,15 @@ pub enum ConfigError {
     /// A pair with an SAE that has no node.
     #[error("SAE {0} is at no node: add it to a node, or remove its demand")]
     UnknownSae(SaeId),
+    /// An SAE of the neighbour domain that no interworking node leads to.
+    #[error("no interworking node leads to SAE {0}: name one, or remove the SAE")]
+    NoWay(SaeId),
+    /// An SAE at an interworking node.
+    #[error("SAE {0} is at an interworking node: put it at a site beside it")]
+    AtGate(SaeId),
+    /// Both SAEs of a pair are in the neighbour domain.
+    #[error("{0} and {1} are both in the neighbour domain: remove their demand here")]
+    BothForeign(SaeId, SaeId),
     /// The same ordered pair twice.
     #[error("the demand from {0} to {1} is there twice: remove one of them")]
     DemandTwice(SaeId, SaeId),
@@ -152,15 +164,43 @@ impl NodeConfig {
                 return Err(ConfigError::SaeTwice(sae.clone()));
             }
         }
+        let mut foreign = BTreeMap::new();
+        for (sae, gates) in &self.foreign {
+            for gate in gates {
+                self.exists(*gate)?;
+            }
+            if gates.is_empty() {
+                return Err(ConfigError::NoWay(sae.clone()));
+            }
+            if places.contains_key(sae) || foreign.insert(sae, gates).is_some() {
+                return Err(ConfigError::SaeTwice(sae.clone()));
+            }
+        }
         let mut pairs = BTreeSet::new();
         for demand in &self.demand {
             let (initiator, target) = (&demand.initiator, &demand.target);
-            let place = |sae: &SaeId| {
-                let place = places.get(sae).copied();
-                place.ok_or_else(|| ConfigError::UnknownSae(sae.clone()))
+            let place = |sae: &SaeId| match places.get(sae) {
+                None if !foreign.contains_key(sae) => Err(ConfigError::UnknownSae(sae.clone())),
+                place => Ok(place.copied()),
             };
-            if place(initiator)? == place(target)? {
-                return Err(ConfigError::SameNode(initiator.clone(), target.clone()));
+            let at_gate = |sae, node| {
+                let gates = foreign.get(sae);
+                gates.is_some_and(|gates| gates.contains(&node))
+            };
+            match (place(initiator)?, place(target)?) {
+                (None, None) => {
+                    return Err(ConfigError::BothForeign(initiator.clone(), target.clone()));
+                }
+                (Some(node), None) if at_gate(target, node) => {
+                    return Err(ConfigError::AtGate(initiator.clone()));
+                }
+                (None, Some(node)) if at_gate(initiator, node) => {
+                    return Err(ConfigError::AtGate(target.clone()));
+                }
+                (one, other) if one == other => {
+                    return Err(ConfigError::SameNode(initiator.clone(), target.clone()));
+                }
+                _ => {}
             }
             if !(limits::INTERVAL_MIN..=limits::INTERVAL_MAX).contains(&demand.interval)
                 || !(1..=limits::KEYS_PER_SWITCH_MAX).contains(&demand.keys)

@@ -1,4 +1,4 @@
-//! Keys that came from afar and wait here for their target SAEs.
+//! Keys that came from afar and wait here for their target SAEs, or for the neighbour domain.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -14,8 +14,9 @@ use crate::keys::{Keys, confirmation};
 use crate::limits;
 use crate::mac::Tag;
 use crate::message::{Course, Relay, Share};
-use crate::passport::{Hop, Passport, PathPassport};
+use crate::passport::{Beyond, Hop, Passport, PathPassport};
 use crate::sites::PairId;
+use crate::withdrawal::Withdrawal;
 
 /// The keys of all pairs whose target is at this node.
 #[derive(Default)]
@@ -25,6 +26,8 @@ pub(crate) struct Held {
     ages: VecDeque<(Duration, PairId, BatchId)>,
     /// Batches whose second share is awaited, by the time at which that ends.
     halves: VecDeque<(Duration, PairId, BatchId)>,
+    /// The batch of each key that was handed over to the neighbour domain.
+    crossing: BTreeMap<KeyId, (PairId, BatchId)>,
 }
 
 /// The keys of one pair.
@@ -34,6 +37,8 @@ struct Of {
     batches: BTreeMap<BatchId, Batch>,
     /// Names of the keys of all batches: none is taken twice.
     names: BTreeSet<KeyId>,
+    /// Names of the keys that were taken back.
+    withdrawn: BTreeSet<KeyId>,
 }
 
 struct Waiting {
@@ -70,6 +75,21 @@ pub(crate) struct Complete {
     pub(crate) confirmation: Tag,
     /// The routes of the ACKs, each with its passport.
     pub(crate) ways: Vec<Way>,
+    /// Keys that the neighbour domain has not taken yet. The ACKs wait for it.
+    undecided: BTreeSet<KeyId>,
+    /// The way of the keys in the neighbour domain.
+    pub(crate) beyond: Option<Beyond>,
+}
+
+/// What became of a key at an interworking node.
+pub(crate) enum Crossed {
+    /// It is not known here, or was dropped.
+    Unknown,
+    /// It was never acknowledged to its origin, and never will be. The ACKs' routes and the other
+    /// keys of its batch, which are lost with it, follow if that is new.
+    Stopped(Option<(Course, Vec<KeyId>)>),
+    /// Its origin may have it.
+    Acknowledged(BatchId),
 }
 
 /// One route of a complete batch.
@@ -77,6 +97,25 @@ pub(crate) struct Way {
     pub(crate) share: Share,
     pub(crate) route: Arc<Path>,
     pub(crate) hops: Vec<Hop>,
+}
+
+impl Complete {
+    /// Whether the neighbour domain has taken all keys, or is not asked.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.undecided.is_empty()
+    }
+}
+
+impl Way {
+    /// The place of the far node on this route of a batch.
+    pub(crate) fn course(&self, batch: BatchId) -> Course {
+        Course {
+            batch,
+            share: self.share,
+            route: Arc::clone(&self.route),
+            position: self.route.links.len(),
+        }
+    }
 }
 
 impl Held {
@@ -138,22 +177,130 @@ impl Held {
         }
     }
 
-    /// The origin gives these keys up.
+    /// Whether keys of a batch are here.
+    pub(crate) fn waits(&self, pair: PairId, batch: BatchId) -> bool {
+        let of = self.pairs.get(&pair);
+        of.is_some_and(|of| of.keys.values().any(|key| key.batch == batch))
+    }
+
+    /// Takes the keys of a complete batch for the neighbour domain. From then on it waits for
+    /// [`Self::on_crossed`].
+    pub(crate) fn hand_over(&mut self, pair: PairId, id: BatchId) -> Option<Vec<Key>> {
+        let of = self.pairs.get_mut(&pair)?;
+        let batch = of.batches.get_mut(&id)?;
+        let State::Complete(complete) = &mut batch.state else {
+            return None;
+        };
+        complete.undecided = batch.ids.iter().copied().collect();
+        let ids = batch.ids.clone();
+        self.crossing
+            .extend(ids.iter().map(|key| (*key, (pair, id))));
+        self.take(pair, &ids).ok()
+    }
+
+    /// The neighbour domain has a key. Returns its batch if that was the last one.
+    pub(crate) fn on_crossed(
+        &mut self,
+        key: KeyId,
+        beyond: Option<Beyond>,
+    ) -> Option<(PairId, BatchId)> {
+        let (pair, id) = *self.crossing.get(&key)?;
+        let batch = self.pairs.get_mut(&pair)?.batches.get_mut(&id)?;
+        let State::Complete(complete) = &mut batch.state else {
+            return None;
+        };
+        let new = complete.undecided.remove(&key);
+        complete.beyond = complete.beyond.take().or(beyond);
+        (new && complete.undecided.is_empty()).then_some((pair, id))
+    }
+
+    /// The neighbour domain does not have a key any more.
+    pub(crate) fn stop_crossing(&mut self, key: KeyId, records: &mut Vec<Record>) -> Crossed {
+        let known = self.crossing.get(&key).copied();
+        let batch = known.and_then(|(pair, id)| {
+            let batch = self.pairs.get_mut(&pair)?.batches.get_mut(&id)?;
+            Some((id, batch))
+        });
+        let Some((id, batch)) = batch else {
+            return Crossed::Unknown;
+        };
+        let complete = match &batch.state {
+            State::Voided => return Crossed::Stopped(None),
+            State::Complete(complete) if !complete.is_decided() => complete,
+            State::Complete(_) | State::Half(_) => return Crossed::Acknowledged(id),
+        };
+        let course = complete.ways.first().map(|way| way.course(id));
+        batch.state = State::Voided;
+        records.push(Record::Voided {
+            batch: id,
+            keys: batch.ids.clone(),
+            reason: Reason::NotCrossed,
+        });
+        let others = batch.ids.iter().filter(|id| **id != key).copied().collect();
+        Crossed::Stopped(course.map(|course| (course, others)))
+    }
+
+    /// An interworking node takes a key back. `question` is the name of its message, under which a
+    /// key that is not known here is remembered, so that it is not taken when it comes later.
+    pub(crate) fn withdraw(
+        &mut self,
+        now: Duration,
+        pair: PairId,
+        question: BatchId,
+        key: KeyId,
+        records: &mut Vec<Record>,
+    ) -> Withdrawal {
+        let of = self.pairs.entry(pair).or_default();
+        if let Some(waiting) = of.keys.remove(&key) {
+            of.withdrawn.insert(key);
+            records.push(Record::Voided {
+                batch: waiting.batch,
+                keys: vec![key],
+                reason: Reason::Withdrawn,
+            });
+            return Withdrawal::Done;
+        }
+        if of.withdrawn.contains(&key) {
+            return Withdrawal::Done;
+        }
+        let full = of.batches.len() >= limits::BATCHES_MAX;
+        let mut batches = of.batches.values_mut();
+        match batches.find(|batch| batch.ids.contains(&key)) {
+            Some(batch) => match batch.state {
+                State::Complete(_) => Withdrawal::Taken,
+                State::Half(_) | State::Voided => {
+                    batch.state = State::Voided;
+                    Withdrawal::Done
+                }
+            },
+            None if full => Withdrawal::Unknown,
+            None => {
+                let (ids, state) = (vec![key], State::Voided);
+                of.batches.insert(question, Batch { ids, state });
+                of.names.insert(key);
+                self.ages
+                    .push_back((now + limits::HELD_AGE, pair, question));
+                Withdrawal::Done
+            }
+        }
+    }
+
+    /// The origin gives these keys up. Returns those that the neighbour domain has.
     pub(crate) fn on_void(
         &mut self,
         pair: PairId,
         course: &Course,
         ids: &[KeyId],
         records: &mut Vec<Record>,
-    ) {
+    ) -> Vec<KeyId> {
         let Some(of) = self.pairs.get_mut(&pair) else {
-            return;
+            return Vec::new();
         };
         let Some(batch) = of.batches.get_mut(&course.batch) else {
-            return;
+            return Vec::new();
         };
         if !batch.came_by(course.share, &course.route) {
-            return;
+            return Vec::new();
         }
         batch.state = State::Voided;
         let of_batch = |id: &&KeyId| batch.ids.contains(*id);
@@ -166,6 +313,8 @@ impl Held {
                 reason: Reason::Expired,
             });
         }
+        let crossing = ids.iter().filter(|id| self.crossing.contains_key(id));
+        crossing.copied().collect()
     }
 
     /// The pair of a batch that is known here.
@@ -218,6 +367,8 @@ impl Held {
             let mut keys = Vec::new();
             for key in batch.ids {
                 of.names.remove(&key);
+                of.withdrawn.remove(&key);
+                self.crossing.remove(&key);
                 if of.keys.get(&key).is_some_and(|waiting| waiting.batch == id) {
                     of.keys.remove(&key);
                     keys.push(key);
@@ -302,7 +453,10 @@ impl Of {
                 Some(sum) => piece.keys.xor(&sum),
             });
         }
-        let passport = Arc::new(Passport { paths });
+        let passport = Arc::new(Passport {
+            paths,
+            beyond: relay.beyond.clone(),
+        });
         let keys = keys.unwrap_or_else(|| Keys::new(Zeroizing::new(Vec::new())));
         for (key, value) in relay.ids.iter().zip(keys.values()) {
             let passport = Arc::clone(&passport);
@@ -323,7 +477,12 @@ impl Of {
             passport,
         });
         let confirmation = confirmation(&keys, id, &relay.initiator, &relay.target, &relay.ids);
-        Complete { confirmation, ways }
+        Complete {
+            confirmation,
+            ways,
+            undecided: BTreeSet::new(),
+            beyond: None,
+        }
     }
 
     fn take(&mut self, id: KeyId) -> Option<Waiting> {

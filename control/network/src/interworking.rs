@@ -37,11 +37,12 @@ use kme_api::etsi020::{AckMessage, AckStatus, CallbackUrl, Extension, KeyUuid};
 
 pub use action::{
     Action, Answer, CallId, Message, NotTaken, Offer, Outcome, Record, Relay, Reply, Route, Token,
-    Withdrawal,
 };
 pub use books::{Account, Books};
 pub use settings::Settings;
 pub use state::{Side, State, Verdict};
+
+pub use crate::withdrawal::Withdrawal;
 
 use calls::Calls;
 use debts::{Debt, Debts, Subject};

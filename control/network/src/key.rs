@@ -71,7 +71,9 @@ impl KeyValue {
         Self(Box::new([0; limits::KEY_LEN]))
     }
 
-    pub(crate) fn from_octets(octets: &[u8; limits::KEY_LEN]) -> Self {
+    /// Copies the bits of a key. The caller wipes its own.
+    #[must_use]
+    pub fn from_octets(octets: &[u8; limits::KEY_LEN]) -> Self {
         let mut value = Self::zero();
         value.0.copy_from_slice(octets);
         value

@@ -30,6 +30,17 @@ impl Keys {
         Self { octets }
     }
 
+    /// Takes the keys of the neighbour domain.
+    pub(crate) fn given(values: &[KeyValue], entropy: &mut dyn FnMut(&mut [u8])) -> Self {
+        let mut octets = Zeroizing::new(vec![0; Self::len(values.len())]);
+        let (keys, confirmation) = octets.split_at_mut(values.len() * limits::KEY_LEN);
+        for (key, value) in keys.chunks_exact_mut(limits::KEY_LEN).zip(values) {
+            key.copy_from_slice(value.expose());
+        }
+        entropy(confirmation);
+        Self { octets }
+    }
+
     /// Two shares make the keys, and the keys and one share the other.
     pub(crate) fn xor(&self, other: &Self) -> Self {
         let mut octets = self.octets.clone();

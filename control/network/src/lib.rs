@@ -23,6 +23,10 @@
 //! then may `enc_keys` hand them out. A batch that is refused, lost or late is voided as a whole:
 //! its keys are never used, and the next attempt has new keys, new `key_ID`s and new pads.
 //!
+//! **Two domains.** At an interworking node a batch for the neighbour domain goes to the KME that
+//! speaks ETSI 020 ([`Crossing`]). The ACK to its origin waits until all its keys are at their
+//! target. Keys of the neighbour domain go on as batches, under the names that they have.
+//!
 //! **Trust.** Each relay on the path of a key sees it in clear. HELLO, HAVE, STATE and PING are
 //! authenticated by the connection (TLS) alone: whoever breaks it can stop keys and draw routes
 //! towards a node that it owns, but it reads and forges no key.
@@ -55,6 +59,7 @@ pub mod topology;
 mod accounts;
 mod action;
 mod block;
+mod carried;
 mod config;
 #[cfg(not(feature = "guards"))]
 #[expect(
@@ -78,16 +83,18 @@ mod shares;
 mod sites;
 mod states;
 mod status;
+mod withdrawal;
 
 pub use accounts::Accounts;
-pub use action::{Action, Closed, Event, Reason, Record, Refusal, Unavailable};
+pub use action::{Action, Closed, Crossing, Event, Reason, Record, Refusal, Unavailable};
 pub use block::{Block, Label};
 pub use config::{ConfigError, Demand, NodeConfig, Paths};
 pub use id::{LinkId, NodeId};
 pub use key::{BatchId, Key, KeyId, KeyValue};
-pub use node::{Entropy, Node};
+pub use node::{Carry, Entropy, HandedOver, Node};
 pub use octets::Malformed;
-pub use passport::{Hop, Passport, PathPassport};
+pub use passport::{Beyond, Hop, Passport, PathPassport};
 pub use sae::{BadSaeId, SaeId};
 pub use status::{LinkStatus, PairStatus, Status};
 pub use topology::Topology;
+pub use withdrawal::Withdrawal;

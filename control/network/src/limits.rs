@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 /// Version of the protocol between neighbours.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Octets of a relayed key.
 pub const KEY_LEN: usize = 32;
@@ -43,6 +43,8 @@ pub const BATCH_KEYS_MAX: usize = 64;
 pub const SEGMENTS_MAX: usize = 32;
 /// Octets of one message between neighbours: a batch with the longest passport fits.
 pub const MESSAGE_LEN_MAX: usize = 64 * 1024;
+/// Octets of the neighbour domain's part of a passport.
+pub const BEYOND_LEN_MAX: usize = 16 * 1024;
 /// Keys that one call of `enc_keys` or `dec_keys` may ask for.
 pub const KEYS_ASKED_MAX: usize = 128;
 
@@ -66,6 +68,16 @@ pub const BATCHES_MAX: usize = 4096;
 
 /// A batch without ACK is voided after this time.
 pub const ACK_WAIT: Duration = Duration::from_secs(1);
+/// A batch for the neighbour domain without ACK is voided after this time.
+pub const CROSS_WAIT: Duration = Duration::from_secs(2);
+/// An interworking node that has not brought a batch across is avoided for this time.
+pub const AVOID_GATE: Duration = Duration::from_secs(5);
+/// A key of the neighbour domain for which there is no route is given up after this time.
+pub const CARRY_WAIT: Duration = Duration::from_secs(2);
+/// Keys of the neighbour domain that wait for their batch, for each pair.
+pub const CARRY_MAX: usize = 1024;
+/// Questions about keys that are open at an interworking node.
+pub const WITHDRAWALS_MAX: usize = 1024;
 /// Pause after a voided batch. It doubles with each further one,
 pub const RETRY: Duration = Duration::from_millis(100);
 /// up to this.

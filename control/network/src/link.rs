@@ -229,6 +229,6 @@ impl Link {
 fn purpose(body: &Body) -> Purpose {
     match body {
         Body::Relay(relay) => Purpose::batch(relay.ids.len()),
-        Body::Ack(_) | Body::Nack { .. } | Body::Void(_) => Purpose::TAG,
+        _ => Purpose::TAG,
     }
 }

@@ -9,10 +9,13 @@
 //! sealed 4, list of segment (block u64, at u32, len u32), course, body, [payload], tag 16
 //! course    batch (origin u16, run u64, number u64), share u8, list of node u16, list of link u16,
 //!           position u8
-//! RELAY     0, initiator, target (u8 and characters), list of key_ID 16, list of hop
-//! ACK       1, run u64, confirmation 16, list of hop
+//! RELAY     0, initiator, target (u8 and characters), list of key_ID 16, list of hop, beyond
+//! ACK       1, run u64, confirmation 16, list of hop, beyond
 //! NACK      2, position u8, reason u8
 //! VOID      3, list of key_ID 16
+//! WITHDRAW  4, initiator, target, key_ID 16
+//! WITHDRAWN 5, key_ID 16, answer u8
+//! beyond    u16 and characters: the neighbour domain's part of the passport
 //! hop       link u16, list of (block u64, label u8, epsilon f64, excess noise f64)
 //! ```
 //! A list is a u16 and its elements. `position` is that of the node that gets the message.
@@ -26,9 +29,10 @@ use crate::key::{BatchId, KeyId};
 use crate::limits::{self, TAG_LEN};
 use crate::mac::Tag;
 use crate::octets::{Malformed, Reader, Writer};
-use crate::passport::Hop;
+use crate::passport::{Beyond, Hop};
 use crate::pool::Segment;
 use crate::sae::SaeId;
+use crate::withdrawal::Withdrawal;
 
 /// A message between neighbours.
 #[derive(Debug, PartialEq)]
@@ -132,6 +136,28 @@ pub(crate) enum Body {
     },
     /// The origin gives these keys up.
     Void(Vec<KeyId>),
+    /// An interworking node asks whether an SAE at the far node has a key, and takes it back.
+    Withdraw(Withdraw),
+    /// The answer.
+    Withdrawn(KeyId, Withdrawal),
+}
+
+impl Body {
+    /// Whether the message goes from the origin of its route to the far node.
+    pub(crate) const fn goes_forth(&self) -> bool {
+        match self {
+            Self::Relay(_) | Self::Void(_) | Self::Withdraw(_) => true,
+            Self::Ack(_) | Self::Nack { .. } | Self::Withdrawn(..) => false,
+        }
+    }
+}
+
+/// The key that is taken back, and its SAEs.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Withdraw {
+    pub(crate) initiator: SaeId,
+    pub(crate) target: SaeId,
+    pub(crate) key: KeyId,
 }
 
 /// A batch.
@@ -142,6 +168,8 @@ pub(crate) struct Relay {
     pub(crate) ids: Vec<KeyId>,
     /// All links before that on which the message comes: its receiver adds that one.
     pub(crate) hops: Vec<Hop>,
+    /// The way of the keys to this domain.
+    pub(crate) beyond: Option<Beyond>,
 }
 
 /// The proof that the far node holds the keys.
@@ -153,6 +181,8 @@ pub(crate) struct Ack {
     pub(crate) confirmation: Tag,
     /// All links of the route.
     pub(crate) hops: Vec<Hop>,
+    /// The way of the keys on from this domain.
+    pub(crate) beyond: Option<Beyond>,
 }
 
 const HELLO: u8 = 0;
@@ -165,8 +195,10 @@ const RELAY: u8 = 0;
 const ACK: u8 = 1;
 const NACK: u8 = 2;
 const VOID: u8 = 3;
+const WITHDRAW: u8 = 4;
+const WITHDRAWN: u8 = 5;
 
-const REASONS: [Reason; 10] = [
+const REASONS: [Reason; 12] = [
     Reason::NoKey,
     Reason::OverShare,
     Reason::LinkDown,
@@ -177,7 +209,10 @@ const REASONS: [Reason; 10] = [
     Reason::Corrupt,
     Reason::FarRestarted,
     Reason::Expired,
+    Reason::NotCrossed,
+    Reason::Withdrawn,
 ];
+const WITHDRAWALS: [Withdrawal; 3] = [Withdrawal::Done, Withdrawal::Taken, Withdrawal::Unknown];
 const LEVELS: [Level; 5] = [
     Level::Down,
     Level::Empty,
@@ -298,12 +333,14 @@ pub(crate) fn unsealed(segments: &[Segment], course: &Course, body: &Body) -> Wr
             out.sae(&relay.target);
             out.ids(&relay.ids);
             out.hops(&relay.hops);
+            out.beyond(relay.beyond.as_ref());
         }
         Body::Ack(ack) => {
             out.u8(ACK);
             out.u64(ack.run);
             out.raw(&ack.confirmation);
             out.hops(&ack.hops);
+            out.beyond(ack.beyond.as_ref());
         }
         Body::Nack { at, reason } => {
             out.u8(NACK);
@@ -313,6 +350,17 @@ pub(crate) fn unsealed(segments: &[Segment], course: &Course, body: &Body) -> Wr
         Body::Void(ids) => {
             out.u8(VOID);
             out.ids(ids);
+        }
+        Body::Withdraw(withdraw) => {
+            out.u8(WITHDRAW);
+            out.sae(&withdraw.initiator);
+            out.sae(&withdraw.target);
+            out.raw(&withdraw.key.0);
+        }
+        Body::Withdrawn(key, answer) => {
+            out.u8(WITHDRAWN);
+            out.raw(&key.0);
+            out.u8(code(&WITHDRAWALS, answer));
         }
     }
     out
@@ -433,6 +481,7 @@ impl<'a> Reader<'a> {
                 run: self.u64("run")?,
                 confirmation: self.array("confirmation")?,
                 hops: self.hops()?,
+                beyond: self.beyond()?,
             }),
             NACK => {
                 let at = self.position(course.route.links.len())?;
@@ -442,11 +491,20 @@ impl<'a> Reader<'a> {
                 }
             }
             VOID => Body::Void(self.ids()?),
+            WITHDRAW => Body::Withdraw(Withdraw {
+                initiator: self.sae()?,
+                target: self.sae()?,
+                key: KeyId(self.array("key_ID")?),
+            }),
+            WITHDRAWN => {
+                let key = KeyId(self.array("key_ID")?);
+                Body::Withdrawn(key, self.coded("answer", &WITHDRAWALS)?)
+            }
             _ => return Err(self.wrong("kind")),
         };
         let payload = match &body {
             Body::Relay(relay) => relay.ids.len() * limits::KEY_LEN + limits::CONFIRMATION_LEN,
-            Body::Ack(_) | Body::Nack { .. } | Body::Void(_) => 0,
+            _ => 0,
         };
         let payload = self.raw("keys", payload)?;
         let covered = &octets[..self.at()];
@@ -499,6 +557,7 @@ impl<'a> Reader<'a> {
             target: self.sae()?,
             ids: self.ids()?,
             hops: self.hops()?,
+            beyond: self.beyond()?,
         })
     }
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::accounts::Accounts;
-use crate::action::{Action, Closed, Event, Reason, Record, Refusal, Unavailable};
+use crate::action::{Action, Closed, Crossing, Event, Reason, Record, Refusal, Unavailable};
 use crate::block::Block;
+use crate::carried::Carried;
 use crate::config::{ConfigError, NodeConfig};
 use crate::guards::{Guard, on};
 use crate::held::Held;
@@ -44,6 +45,9 @@ pub struct Node {
     reachable: Vec<NodeId>,
     origin: Origin,
     held: Held,
+    carried: Carried,
+    /// Interworking nodes that have failed to bring a batch across, until the time.
+    gates_avoided: BTreeMap<NodeId, Duration>,
     housekeeping: Duration,
     actions: VecDeque<Action>,
 }
@@ -78,6 +82,8 @@ impl Node {
             reachable: vec![sites.here],
             origin: Origin::new(&sites, run),
             held: Held::default(),
+            carried: Carried::default(),
+            gates_avoided: BTreeMap::new(),
             housekeeping: Duration::ZERO,
             actions: VecDeque::new(),
             sites,
@@ -261,7 +267,7 @@ impl Node {
             node: self.sites.here,
             run: self.run,
             links: self.links.values().map(link).collect(),
-            pairs: self.origin.pairs.values().map(pair).collect(),
+            pairs: self.origin.drawn().map(pair).collect(),
             keys_held: self.held.len(),
             reachable: self.reachable.clone(),
         }
@@ -269,7 +275,7 @@ impl Node {
 
     /// The pair, if the SAE that asks is here.
     fn pair(&self, asks: &SaeId, initiator: &SaeId, target: &SaeId) -> Result<PairId, Refusal> {
-        if self.sites.place(asks) != Some(self.sites.here) {
+        if !self.sites.is_here(asks) {
             return Err(Refusal::NotHere);
         }
         self.sites.pair(initiator, target).ok_or(Refusal::NoDemand)
@@ -283,6 +289,10 @@ impl Node {
 
     fn event(&mut self, event: Event) {
         self.actions.push_back(Action::Event(event));
+    }
+
+    fn crossing(&mut self, crossing: Crossing) {
+        self.actions.push_back(Action::Crossing(crossing));
     }
 
     fn record(&mut self, record: Record) {
@@ -397,8 +407,7 @@ impl Node {
             return Err(Closed::Forged);
         };
         let Sealed { course, body, .. } = sealed;
-        let forth = matches!(body, Body::Relay(_) | Body::Void(_));
-        let came = if forth {
+        let came = if body.goes_forth() {
             course.before()
         } else {
             course.after()
@@ -415,7 +424,13 @@ impl Node {
             Body::Nack { at, reason } if course.position == 0 => {
                 self.on_nack(now, &course, at, reason);
             }
-            back @ (Body::Ack(_) | Body::Nack { .. }) => self.pass_back(now, &course, &back),
+            Body::Withdraw(withdraw) => self.on_withdraw(now, &course, withdraw),
+            Body::Withdrawn(key, answer) if course.position == 0 => {
+                self.on_withdrawn(&course, key, answer);
+            }
+            back @ (Body::Ack(_) | Body::Nack { .. } | Body::Withdrawn(..)) => {
+                self.pass_back(now, &course, &back);
+            }
         }
         Ok(())
     }
@@ -427,6 +442,7 @@ impl Node {
             self.housekeeping = now + limits::HOUSEKEEPING;
             self.states.expire(now, &self.sites);
             self.expire_held(now);
+            self.carried.expire(now);
             for pair in self.origin.pairs.keys().copied().collect::<Vec<_>>() {
                 self.expire_stock(now, pair);
             }
@@ -438,6 +454,7 @@ impl Node {
         for pair in self.origin.overdue(now) {
             self.void(now, pair, Reason::Timeout, None);
         }
+        self.expire_given(now);
         for (pair, keys) in self.origin.wants(now) {
             if let Err(why) = self.launch(now, pair, keys)
                 && let Some(pair) = self.origin.pairs.get_mut(&pair)
@@ -498,9 +515,16 @@ impl Node {
             if pair.flight().is_some_and(cut) {
                 dead.push(*id);
             }
-            if let Some(run) = self.states.run_of(pair.far) {
-                lost.extend(pair.on_run(run));
+            for far in pair.fars.clone() {
+                if let Some(run) = self.states.run_of(far) {
+                    lost.extend(pair.on_run(far, run));
+                }
             }
+        }
+        let states = &self.states;
+        let carried = self.carried.lost(|node| states.run_of(node));
+        if !carried.is_empty() {
+            self.crossing(Crossing::Lost(carried));
         }
         for pair in dead {
             self.void(now, pair, Reason::LinkDown, None);
@@ -516,7 +540,7 @@ impl Node {
 
     /// Reports pairs that have keys again, or none.
     fn report_pairs(&mut self) {
-        for pair in self.origin.pairs.values_mut() {
+        for pair in self.origin.drawn_mut() {
             let without_keys = pair.without_keys();
             if without_keys != pair.reported && without_keys != Some(Unavailable::Waiting) {
                 pair.reported = without_keys;
@@ -563,6 +587,9 @@ fn asked(number: usize) -> Result<usize, Refusal> {
 }
 
 mod batch;
+mod crossing;
+
+pub use crossing::{Carry, HandedOver};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! The batches that a node sends, and the stock of each of its pairs.
+//! The batches that a node sends: for the stock of each of its pairs, and of keys that the
+//! neighbour domain has handed over.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -14,11 +15,11 @@ use crate::keys::{Keys, confirmation};
 use crate::limits;
 use crate::mac;
 use crate::message::{Ack, Course};
-use crate::passport::{Passport, PathPassport};
+use crate::passport::{Beyond, Passport, PathPassport};
 use crate::sae::SaeId;
 use crate::sites::{PairId, Sites};
 
-/// The pairs whose initiator is at this node.
+/// The pairs whose keys begin at this node.
 pub(crate) struct Origin {
     run: u64,
     batches: u64,
@@ -31,9 +32,12 @@ pub(crate) struct Origin {
 pub(crate) struct Pair {
     pub(crate) initiator: SaeId,
     pub(crate) target: SaeId,
-    /// The target's node.
-    pub(crate) far: NodeId,
+    /// The target's node, or the interworking nodes that lead to it.
+    pub(crate) fars: Vec<NodeId>,
+    /// The target is in the neighbour domain.
+    pub(crate) crosses: bool,
     pub(crate) paths: Paths,
+    source: Source,
     /// Keys of a full stock.
     full: usize,
     /// Keys of one switch.
@@ -53,6 +57,23 @@ pub(crate) struct Pair {
     /// Batches that were voided, for tests that let them come back.
     #[cfg(feature = "guards")]
     undead: Vec<Flight>,
+}
+
+/// The source of a pair's keys.
+enum Source {
+    /// They are drawn here, for the stock.
+    Drawn,
+    /// The neighbour domain hands them over.
+    Given(VecDeque<Given>),
+}
+
+/// A key of the neighbour domain.
+pub(crate) struct Given {
+    pub(crate) id: KeyId,
+    pub(crate) value: KeyValue,
+    pub(crate) beyond: Option<Beyond>,
+    /// It is given up then if it is not under way.
+    pub(crate) until: Duration,
 }
 
 /// A pair waits for the time of its next attempt, or for the ACK of its batch.
@@ -78,15 +99,19 @@ struct Stocked {
     value: KeyValue,
     batch: BatchId,
     passport: Arc<Passport>,
-    /// Run of the far node.
-    run: u64,
+    /// The far node and its run, if it holds the key: an interworking node hands it over.
+    held_by: Option<(NodeId, u64)>,
     until: Duration,
 }
 
-/// A batch whose keys are in stock.
+/// A batch that the far node holds.
 pub(crate) struct Released {
     pub(crate) ids: Vec<KeyId>,
     pub(crate) passport: Arc<Passport>,
+    /// The far node and its run.
+    pub(crate) held_by: (NodeId, u64),
+    /// The keys are of the neighbour domain.
+    pub(crate) given: bool,
 }
 
 /// The result of an ACK.
@@ -104,7 +129,7 @@ impl Origin {
     pub(crate) fn new(sites: &Sites, run: u64) -> Self {
         let ours = sites
             .pairs()
-            .filter(|pair| sites.ends(*pair).0 == sites.here);
+            .filter(|pair| sites.origins(*pair).contains(&sites.here));
         let pairs = ours.map(|pair| (pair, Pair::new(sites, pair))).collect();
         Self {
             run,
@@ -112,6 +137,16 @@ impl Origin {
             pairs,
             flights: BTreeMap::new(),
         }
+    }
+
+    /// The pairs whose keys are drawn here.
+    pub(crate) fn drawn(&self) -> impl Iterator<Item = &Pair> {
+        self.pairs.values().filter(|pair| !pair.is_given())
+    }
+
+    /// The pairs whose keys are drawn here.
+    pub(crate) fn drawn_mut(&mut self) -> impl Iterator<Item = &mut Pair> {
+        self.pairs.values_mut().filter(|pair| !pair.is_given())
     }
 
     /// The name of the next batch.
@@ -152,7 +187,8 @@ impl Origin {
             sent: now,
         };
         if !on(Guard::StockAfterAck) {
-            pair.stock(now, &flight, 0);
+            let passport = flight.passport();
+            pair.stock(now, &flight, &passport, None);
         }
         pair.attempt = Attempt::Flight(flight);
         self.flights.insert(batch, id);
@@ -212,10 +248,16 @@ impl Origin {
         pair.latency = Some(now.saturating_sub(flight.sent));
         pair.pause = limits::RETRY;
         pair.failure = None;
-        let passport = pair.stock(now, &flight, run);
+        let passport = flight.passport();
+        let (held_by, given) = ((course.far(), run), pair.is_given());
+        if !given {
+            pair.stock(now, &flight, &passport, (!pair.crosses).then_some(held_by));
+        }
         Acked::Released(Released {
             ids: flight.ids,
             passport,
+            held_by,
+            given,
         })
     }
 
@@ -258,8 +300,10 @@ impl Origin {
 
     /// Pairs whose batch is under way for too long.
     pub(crate) fn overdue(&self, now: Duration) -> Vec<PairId> {
-        let late = |flight: &Flight| flight.sent + limits::ACK_WAIT <= now;
-        let late = |pair: &Pair| pair.flight().is_some_and(late);
+        let late = |pair: &Pair| {
+            let flight = pair.flight();
+            flight.is_some_and(|flight| flight.sent + pair.ack_wait() <= now)
+        };
         let pairs = self.pairs.iter().filter(|(_, pair)| late(pair));
         pairs.map(|(id, _)| *id).collect()
     }
@@ -267,7 +311,7 @@ impl Origin {
     /// The next time at which a pair has something to do.
     pub(crate) fn due(&self) -> Option<Duration> {
         let due = |pair: &Pair| match &pair.attempt {
-            Attempt::Flight(flight) => Some(flight.sent + limits::ACK_WAIT),
+            Attempt::Flight(flight) => Some(flight.sent + pair.ack_wait()),
             Attempt::Pause(until) => (pair.missing() > 0).then_some(*until),
         };
         self.pairs.values().filter_map(due).min()
@@ -286,6 +330,18 @@ impl Stocked {
 }
 
 impl Flight {
+    /// The passport, from the ACKs.
+    fn passport(&self) -> Arc<Passport> {
+        let path = |(route, ack): (&Arc<Path>, &Option<Ack>)| PathPassport {
+            nodes: route.nodes.clone(),
+            hops: ack.as_ref().map_or_else(Vec::new, |ack| ack.hops.clone()),
+        };
+        let paths = self.routes.iter().zip(&self.acks).map(path).collect();
+        let mut acks = self.acks.iter().flatten();
+        let beyond = acks.find_map(|ack| ack.beyond.clone());
+        Arc::new(Passport { paths, beyond })
+    }
+
     /// Whether a message about it goes along its route.
     pub(crate) fn came_by(&self, course: &Course) -> bool {
         let shares = [(1, self.routes.len()), (2, self.routes.len())];
@@ -302,8 +358,14 @@ impl Pair {
         Self {
             initiator: demand.initiator.clone(),
             target: demand.target.clone(),
-            far: sites.ends(id).1,
+            fars: sites.fars(id).to_vec(),
+            crosses: sites.is_foreign(&demand.target),
             paths: demand.paths,
+            source: if sites.is_foreign(&demand.initiator) {
+                Source::Given(VecDeque::new())
+            } else {
+                Source::Drawn
+            },
             full: demand.stock(),
             few: usize::from(demand.keys),
             stock: VecDeque::new(),
@@ -333,9 +395,62 @@ impl Pair {
         }
     }
 
+    /// Whether the keys come from the neighbour domain.
+    pub(crate) const fn is_given(&self) -> bool {
+        matches!(self.source, Source::Given(_))
+    }
+
+    /// Time for the ACK of a batch.
+    const fn ack_wait(&self) -> Duration {
+        if self.crosses {
+            limits::CROSS_WAIT
+        } else {
+            limits::ACK_WAIT
+        }
+    }
+
+    /// Takes a key of the neighbour domain. False: it draws its own, or too many wait.
+    pub(crate) fn give(&mut self, key: Given) -> bool {
+        match &mut self.source {
+            Source::Given(queue) if queue.len() < limits::CARRY_MAX => {
+                queue.push_back(key);
+                true
+            }
+            Source::Given(_) | Source::Drawn => false,
+        }
+    }
+
+    /// Takes up to `number` keys of the neighbour domain for a batch: those that came the same way.
+    pub(crate) fn given(&mut self, number: usize) -> Vec<Given> {
+        let Source::Given(queue) = &mut self.source else {
+            return Vec::new();
+        };
+        let way = queue.front().and_then(|key| key.beyond.clone());
+        let same = queue
+            .iter()
+            .take(number)
+            .take_while(|key| key.beyond == way);
+        let same = same.count();
+        queue.drain(..same).collect()
+    }
+
+    /// Drops keys of the neighbour domain: those that match.
+    pub(crate) fn drop_given(&mut self, ends: impl Fn(&Given) -> bool) -> Vec<KeyId> {
+        let Source::Given(queue) = &mut self.source else {
+            return Vec::new();
+        };
+        let dropped = queue.iter().filter(|key| ends(key)).map(|key| key.id);
+        let dropped = dropped.collect();
+        queue.retain(|key| !ends(key));
+        dropped
+    }
+
     /// Keys of the next batch: none while more than half the stock is there, and few after a batch
     /// that was voided, so that attempts in vain cost little.
     fn missing(&self) -> usize {
+        if let Source::Given(queue) = &self.source {
+            return queue.len().min(limits::BATCH_KEYS_MAX);
+        }
         let missing = self.full.saturating_sub(self.stock.len());
         if 2 * missing < self.full {
             return 0;
@@ -370,26 +485,24 @@ impl Pair {
         }
     }
 
-    fn stock(&mut self, now: Duration, flight: &Flight, run: u64) -> Arc<Passport> {
-        let path = |(route, ack): (&Arc<Path>, &Option<Ack>)| PathPassport {
-            nodes: route.nodes.clone(),
-            hops: ack.as_ref().map_or_else(Vec::new, |ack| ack.hops.clone()),
-        };
-        let paths = flight.routes.iter().zip(&flight.acks).map(path).collect();
-        let passport = Arc::new(Passport { paths });
+    fn stock(
+        &mut self,
+        now: Duration,
+        flight: &Flight,
+        passport: &Arc<Passport>,
+        held_by: Option<(NodeId, u64)>,
+    ) {
         let until = now + limits::STOCK_AGE;
         for (id, value) in flight.ids.iter().zip(flight.keys.values()) {
-            let (batch, passport) = (flight.batch, Arc::clone(&passport));
             self.stock.push_back(Stocked {
                 id: *id,
                 value,
-                batch,
-                passport,
-                run,
+                batch: flight.batch,
+                passport: Arc::clone(passport),
+                held_by,
                 until,
             });
         }
-        passport
     }
 
     /// Hands out keys: all or none.
@@ -435,8 +548,15 @@ impl Pair {
         self.drop_stock(|stocked| stocked.until <= now && on(Guard::StockAge))
     }
 
-    /// Drops keys that the far node has lost, now that it is at another run.
-    pub(crate) fn on_run(&mut self, run: u64) -> BTreeMap<BatchId, Vec<KeyId>> {
-        self.drop_stock(|stocked| stocked.run != run && on(Guard::StockEndsWithRun))
+    /// Drops keys that a far node has lost, now that it is at another run.
+    pub(crate) fn on_run(&mut self, far: NodeId, run: u64) -> BTreeMap<BatchId, Vec<KeyId>> {
+        let lost = |held_by: (NodeId, u64)| held_by.0 == far && held_by.1 != run;
+        self.drop_stock(|stocked| stocked.held_by.is_some_and(lost) && on(Guard::StockEndsWithRun))
+    }
+
+    /// Takes a key out of the stock for good. `None`: it is not there.
+    pub(crate) fn withdraw(&mut self, key: KeyId) -> Option<BatchId> {
+        let dropped = self.drop_stock(|stocked| stocked.id == key);
+        dropped.into_keys().next()
     }
 }

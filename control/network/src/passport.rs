@@ -1,5 +1,7 @@
 //! The passport of a key: the QKD blocks and the nodes that its secrecy depends on.
 
+use std::sync::Arc;
+
 use crate::block::{Block, Label};
 use crate::id::{LinkId, NodeId};
 use crate::limits;
@@ -11,6 +13,26 @@ pub struct Passport {
     /// One path: each relay on it saw the keys in clear. Two paths: the keys are the XOR of two
     /// shares, and each relay saw one share.
     pub paths: Vec<PathPassport>,
+    /// The part in the neighbour domain, if its KME has given one.
+    pub beyond: Option<Beyond>,
+}
+
+/// The part of a passport in the neighbour domain: a text of its KME, which no node here reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beyond(Arc<str>);
+
+impl Beyond {
+    /// Takes a text of at most [`limits::BEYOND_LEN_MAX`] octets.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        (text.len() <= limits::BEYOND_LEN_MAX).then(|| Self(text.into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// One path of a batch.
@@ -47,23 +69,6 @@ impl Passport {
         let sees = |path: &PathPassport| path.nodes.iter().any(|node| nodes.contains(node));
         !self.paths.is_empty() && self.paths.iter().all(sees)
     }
-
-    /// Encodes the passport in compact octets.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::default();
-        out.passport(self);
-        out.octets
-    }
-
-    /// # Errors
-    /// The octets are no passport.
-    pub fn decode(octets: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(octets);
-        let passport = reader.passport()?;
-        reader.end()?;
-        Ok(passport)
-    }
 }
 
 impl Writer {
@@ -89,15 +94,11 @@ impl Writer {
         }
     }
 
-    pub(crate) fn passport(&mut self, passport: &Passport) {
-        self.count(passport.paths.len());
-        for path in &passport.paths {
-            self.count(path.nodes.len());
-            for node in &path.nodes {
-                self.u16(node.0);
-            }
-            self.hops(&path.hops);
-        }
+    /// Writes a text, empty for none.
+    pub(crate) fn beyond(&mut self, beyond: Option<&Beyond>) {
+        let text = beyond.map_or("", Beyond::as_str);
+        self.count(text.len());
+        self.raw(text.as_bytes());
     }
 }
 
@@ -139,13 +140,13 @@ impl Reader<'_> {
         })
     }
 
-    pub(crate) fn passport(&mut self) -> Result<Passport, Malformed> {
-        let paths = self.list("paths", 2, |reader| {
-            let node = |reader: &mut Self| reader.u16("node").map(NodeId);
-            let nodes = reader.list("nodes", limits::HOPS_MAX + 1, node)?;
-            let hops = reader.hops()?;
-            Ok(PathPassport { nodes, hops })
-        })?;
-        Ok(Passport { paths })
+    pub(crate) fn beyond(&mut self) -> Result<Option<Beyond>, Malformed> {
+        let wrong = self.wrong("passport of the neighbour domain");
+        let len = self.count("passport of the neighbour domain", limits::BEYOND_LEN_MAX)?;
+        let text = self.raw("passport of the neighbour domain", len)?;
+        let text = std::str::from_utf8(text).map_err(|_| wrong)?;
+        Ok(Some(text)
+            .filter(|text| !text.is_empty())
+            .and_then(Beyond::new))
     }
 }

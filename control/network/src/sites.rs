@@ -12,13 +12,31 @@ use crate::sae::SaeId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PairId(pub(crate) usize);
 
+/// Where an SAE is.
+enum Place {
+    At(NodeId),
+    /// In the neighbour domain, beyond one of these interworking nodes.
+    Beyond(Vec<NodeId>),
+}
+
+impl Place {
+    /// The nodes of this domain at which keys for this SAE end or begin.
+    fn nodes(&self) -> &[NodeId] {
+        match self {
+            Self::At(node) => std::slice::from_ref(node),
+            Self::Beyond(gates) => gates,
+        }
+    }
+}
+
 /// The topology, seen from one node.
 pub(crate) struct Sites {
     pub(crate) here: NodeId,
     pub(crate) nodes: u16,
     pub(crate) graph: Graph,
     pub(crate) links: Vec<(NodeId, NodeId)>,
-    places: BTreeMap<SaeId, NodeId>,
+    /// The node of each SAE of ours, and the interworking nodes before each foreign one.
+    places: BTreeMap<SaeId, Place>,
     demand: Vec<Demand>,
     pairs: BTreeMap<(SaeId, SaeId), PairId>,
 }
@@ -32,20 +50,46 @@ impl Sites {
                 PairId(number),
             )
         };
+        let ours = config.saes.iter().cloned();
+        let ours = ours.map(|(sae, node)| (sae, Place::At(node)));
+        let foreign = config.foreign.iter().cloned();
+        let foreign = foreign.map(|(sae, gates)| (sae, Place::Beyond(gates)));
         Self {
             here: config.node,
             nodes: config.nodes,
             graph: Graph::new(usize::from(config.nodes), &config.links),
             links: config.links.clone(),
-            places: config.saes.iter().cloned().collect(),
+            places: ours.chain(foreign).collect(),
             demand: config.demand.clone(),
             pairs: config.demand.iter().enumerate().map(pair).collect(),
         }
     }
 
-    /// The node at which an SAE is.
-    pub(crate) fn place(&self, sae: &SaeId) -> Option<NodeId> {
-        self.places.get(sae).copied()
+    /// Whether an SAE is at this node.
+    pub(crate) fn is_here(&self, sae: &SaeId) -> bool {
+        self.node_of(sae) == Some(self.here)
+    }
+
+    /// The node of an SAE of this domain.
+    pub(crate) fn node_of(&self, sae: &SaeId) -> Option<NodeId> {
+        match self.places.get(sae)? {
+            Place::At(node) => Some(*node),
+            Place::Beyond(_) => None,
+        }
+    }
+
+    /// Whether a node is an interworking node that leads to this SAE.
+    pub(crate) fn is_gate(&self, sae: &SaeId, node: NodeId) -> bool {
+        self.is_foreign(sae) && self.nodes_of(sae).contains(&node)
+    }
+
+    /// Whether an SAE is in the neighbour domain.
+    pub(crate) fn is_foreign(&self, sae: &SaeId) -> bool {
+        matches!(self.places.get(sae), Some(Place::Beyond(_)))
+    }
+
+    fn nodes_of(&self, sae: &SaeId) -> &[NodeId] {
+        self.places.get(sae).map_or(&[], Place::nodes)
     }
 
     /// The pair of these SAEs.
@@ -59,11 +103,14 @@ impl Sites {
         &self.demand[pair.0]
     }
 
-    /// The nodes of a pair: the initiator's, and the target's.
-    pub(crate) fn ends(&self, pair: PairId) -> (NodeId, NodeId) {
-        let demand = self.demand(pair);
-        let place = |sae| self.place(sae).unwrap_or(self.here);
-        (place(&demand.initiator), place(&demand.target))
+    /// The nodes at which the keys of a pair begin: one, or several interworking nodes.
+    pub(crate) fn origins(&self, pair: PairId) -> &[NodeId] {
+        self.nodes_of(&self.demand(pair).initiator)
+    }
+
+    /// The nodes at which the keys of a pair end: one, or several interworking nodes.
+    pub(crate) fn fars(&self, pair: PairId) -> &[NodeId] {
+        self.nodes_of(&self.demand(pair).target)
     }
 
     /// All pairs.

@@ -30,6 +30,26 @@ pub struct Settings {
     pub blocks_at_start: u32,
     /// File for the ledger.
     pub ledger: Option<PathBuf>,
+    /// The KME for the neighbour domain, at an interworking node.
+    pub interworking: Option<Interworking>,
+}
+
+/// The KME of an interworking node that speaks ETSI GS QKD 020 to the KME of the neighbour domain.
+/// Its certificate is that of the node.
+#[derive(Clone, Debug)]
+pub struct Interworking {
+    /// PEM file of the authority that signs the certificate of the neighbour's KME.
+    pub ca: PathBuf,
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Host name, or address (IPv6 in brackets), under which the neighbour reaches it.
+    pub host: String,
+    /// Host and port of the neighbour's KME.
+    pub neighbour: String,
+    /// File for the states of the keys. It holds no key.
+    pub journal: PathBuf,
+    /// Asks the neighbour for the synchronous mode, if it has it.
+    pub synchronous: bool,
 }
 
 /// Settings that contradict the topology.
@@ -53,6 +73,15 @@ pub enum SettingsError {
     /// A node with an address is no neighbour.
     #[error("{0} is no neighbour of this node; fix: remove its line from [neighbours]")]
     NoNeighbour(String),
+    /// An interworking node has no KME for the neighbour domain.
+    #[error(
+        "{0} is an interworking node, and its KME for {1} has no address; fix: add a section \
+         [interworking] with listen, neighbour and journal"
+    )]
+    NoInterworking(String, String),
+    /// Another node has one.
+    #[error("{0} is no interworking node of its topology; fix: remove the section [interworking]")]
+    NotInterworking(String),
     /// The topology and the limits of the protocol contradict each other.
     #[error("the topology cannot be used: {0}")]
     Network(String),
@@ -65,12 +94,20 @@ impl Settings {
             let nodes = self.topology.nodes().iter();
             nodes.map(|node| node.name.as_str()).collect::<Vec<_>>()
         };
-        let map = Map::of(self.topology.clone(), &self.name);
+        let domain = self.topology.of_node(&self.name);
+        let map = domain.and_then(|domain| Map::of(domain, &self.name));
         let map = map.ok_or_else(|| SettingsError::NoSuchNode {
             topology: self.topology.name().to_owned(),
             name: self.name.clone(),
             nodes: names().join(", "),
         })?;
+        match (self.topology.neighbour_kme(&self.name), &self.interworking) {
+            (Some(neighbour), None) => {
+                return Err(SettingsError::NoInterworking(self.name.clone(), neighbour));
+            }
+            (None, Some(_)) => return Err(SettingsError::NotInterworking(self.name.clone())),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
         let mut neighbours = Vec::new();
         for (link, neighbour) in map.own_links() {
             let name = map.neighbour_name(link);
@@ -91,19 +128,34 @@ impl Settings {
 pub(crate) fn node_config(map: &Map) -> Result<NodeConfig, SettingsError> {
     let topology = map.topology();
     let wrong = |error: &dyn std::fmt::Display| SettingsError::Network(error.to_string());
-    let sae = |node: NodeId| SaeId::new(&sae_of(topology.node_name(node)));
+    let sae_at = |site: &str| SaeId::new(&sae_of(site)).map_err(|error| wrong(&error));
+    let sae = |node: NodeId| sae_at(topology.node_name(node));
     let mut saes = Vec::new();
     for site in sites(topology) {
-        saes.push((sae(site).map_err(|error| wrong(&error))?, site));
+        saes.push((sae(site)?, site));
+    }
+    let mut foreign = Vec::new();
+    for site in topology.foreign() {
+        foreign.push((sae_at(&site.site)?, site.gates.clone()));
     }
     let wanted = topology.demand();
     let keys = u16::try_from(wanted.keys_per_switch).map_err(|error| wrong(&error))?;
-    let mut demand = Vec::new();
+    let mut pairs = Vec::new();
     for &(a, b) in &wanted.pairs {
+        pairs.push((sae(a)?, sae(b)?));
+    }
+    for &(ours, theirs) in topology.crossing_pairs() {
+        let (theirs, _) = foreign
+            .get(theirs)
+            .ok_or_else(|| wrong(&"unknown foreign site"))?;
+        pairs.push((sae(ours)?, theirs.clone()));
+    }
+    let mut demand = Vec::new();
+    for (a, b) in &pairs {
         for (initiator, target) in [(a, b), (b, a)] {
             demand.push(Demand {
-                initiator: sae(initiator).map_err(|error| wrong(&error))?,
-                target: sae(target).map_err(|error| wrong(&error))?,
+                initiator: initiator.clone(),
+                target: target.clone(),
                 interval: wanted.interval,
                 keys,
                 paths: match wanted.paths {
@@ -120,6 +172,7 @@ pub(crate) fn node_config(map: &Map) -> Result<NodeConfig, SettingsError> {
         links: topology.links().iter().map(|link| link.ends).collect(),
         digest: topology.digest().0,
         saes,
+        foreign,
         demand,
         // A clock before 1970 shows as clock skew.
         unix_time: since_1970.unwrap_or(Duration::ZERO),

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use network::{Action, Closed, Event, LinkId, Node, Record, Unavailable};
+use network::{Action, Closed, Crossing, Event, LinkId, Node, Record, Unavailable};
+use tokio::sync::mpsc::Sender;
 use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
@@ -27,6 +28,8 @@ pub(crate) struct Core {
     cuts: BTreeMap<LinkId, watch::Sender<bool>>,
     /// Wakes the timer: its time has changed.
     timer: Notify,
+    /// Reports for the KME that speaks to the neighbour domain.
+    crossings: Sender<Crossing>,
 }
 
 struct Inner {
@@ -85,6 +88,7 @@ impl Core {
         ledger: Option<NodeLedger>,
         map: Arc<Map>,
         started: Instant,
+        crossings: Sender<Crossing>,
     ) -> Self {
         let ends = map.own_links().map(|(link, _)| (link, End::default()));
         let ends = ends.collect();
@@ -101,6 +105,7 @@ impl Core {
             }),
             cuts: cuts.collect(),
             timer: Notify::new(),
+            crossings,
             map,
         }
     }
@@ -242,6 +247,10 @@ impl Core {
             match action {
                 Action::Send { link, octets } => self.send(inner, link, &octets),
                 Action::Close { link, reason } => self.close(inner, link, reason),
+                Action::Crossing(crossing) => {
+                    // A report that finds no room or no KME is lost; every key has its time limit.
+                    let _ = self.crossings.try_send(crossing);
+                }
                 Action::Event(event) => self.log(&event),
                 Action::Record(record) => self.record(inner, &record),
             }

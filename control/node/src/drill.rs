@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::ledger::{self, Batch, Entry, LedgerError, SUFFIX};
+use crate::passport::NEIGHBOUR;
 
 /// Findings that are listed; more are counted.
 const FINDINGS_MAX: usize = 100;
@@ -35,11 +36,22 @@ struct Key {
     delivered: BTreeMap<String, Vec<u64>>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+/// A key as one of its two ends knows it.
+#[derive(Clone, Debug)]
 struct Drawn {
     initiator: String,
     target: String,
     passport: Value,
+    /// From the initiator to the target: one leg in each domain.
+    legs: Vec<Leg>,
+}
+
+/// The way of a key through one domain.
+#[derive(Clone, Debug, PartialEq)]
+struct Leg {
+    /// The paths with their links and blocks.
+    passport: Value,
+    /// The nodes of each path.
     paths: Vec<Vec<String>>,
 }
 
@@ -159,7 +171,9 @@ impl Ledgers {
         match line.entry {
             Entry::Stocked(batch) => self.take_batch(0, batch)?,
             Entry::Held(batch) => self.take_batch(1, batch)?,
-            Entry::Relayed { keys, .. } => {
+            Entry::Relayed { keys, .. }
+            | Entry::HandedOver(Batch { keys, .. })
+            | Entry::Carried(Batch { keys, .. }) => {
                 for key in keys {
                     let key = self.keys.entry(key).or_default();
                     key.relayed_by.insert(node.clone());
@@ -186,14 +200,19 @@ impl Ledgers {
     }
 
     fn take_batch(&mut self, end: usize, batch: Batch) -> Result<(), NetworkError> {
-        let paths = paths(&batch.passport);
+        let legs = legs(&batch.passport).map(|mut legs| {
+            if end == 1 {
+                legs.reverse(); // its own domain is the last one
+            }
+            legs
+        });
         for key in batch.keys {
-            let paths = paths.clone();
+            let legs = legs.clone();
             let drawn = Drawn {
                 initiator: batch.initiator.clone(),
                 target: batch.target.clone(),
                 passport: batch.passport.clone(),
-                paths: paths.ok_or_else(|| NetworkError::Passport(key.clone()))?,
+                legs: legs.ok_or_else(|| NetworkError::Passport(key.clone()))?,
             };
             let known = self.keys.entry(key.clone()).or_default();
             if known.batches[end].replace(drawn).is_some() {
@@ -227,14 +246,14 @@ impl Ledgers {
                 }
             }
             if let [Some(origin), Some(far)] = &key.batches
-                && origin != far
+                && !origin.agrees_with(far)
             {
                 find("its two nodes have different passports or SAEs for it");
             }
             let Some(drawn) = key.batches.iter().flatten().next() else {
                 continue;
             };
-            let relays: BTreeSet<_> = drawn.paths.iter().flat_map(|path| relays(path)).collect();
+            let relays = drawn.relays();
             for relay in &key.relayed_by {
                 if !relays.contains(relay) {
                     find(&format!(
@@ -276,12 +295,14 @@ impl Ledgers {
     /// The contradiction.
     pub fn check_use(&self, key_id: &str, passport: Option<&str>) -> Result<(), &'static str> {
         let key = self.keys.get(key_id).ok_or("no node has delivered it")?;
-        let Some((drawn, _)) = key.ends() else {
+        if key.ends().is_none() {
             return Err("the network did not deliver it to two SAEs");
-        };
+        }
         let text = passport.ok_or("the encryptor has no passport of it")?;
-        match serde_json::from_str::<Value>(text) {
-            Ok(passport) if passport == drawn.passport => Ok(()),
+        let text = serde_json::from_str::<Value>(text).ok();
+        let mut known = key.batches.iter().flatten();
+        match text {
+            Some(passport) if known.any(|drawn| drawn.passport == passport) => Ok(()),
             _ => Err("the encryptor has another passport of it than the nodes"),
         }
     }
@@ -315,25 +336,20 @@ impl Ledgers {
             };
             drill.keys += 1;
             let owned = |node: &String| nodes.contains(node);
-            let ends = drawn
-                .paths
-                .first()
-                .into_iter()
-                .flat_map(|path| [path.first(), path.last()]);
-            let paths_seen = drawn
-                .paths
-                .iter()
-                .filter(|path| path.iter().any(owned))
-                .count();
-            if ends.flatten().any(owned) {
+            let seen = |leg: &Leg| {
+                let seen = leg.paths.iter().filter(|path| path.iter().any(owned));
+                (seen.count(), leg.paths.len())
+            };
+            let mut seen = drawn.legs.iter().map(seen);
+            if drawn.sites().into_iter().flatten().any(owned) {
                 drill.keys_of_owned_sites += 1;
                 drill.known.insert(id.clone());
-            } else if paths_seen == drawn.paths.len() {
+            } else if seen.clone().any(|(paths, all)| paths == all) {
                 drill.keys_known += 1;
                 drill.known.insert(id.clone());
                 let pair = pairs.entry((&drawn.initiator, &drawn.target)).or_default();
                 pair.add(drawn, at_ms);
-            } else if paths_seen > 0 {
+            } else if seen.any(|(paths, _)| paths > 0) {
                 drill.keys_with_one_share_known += 1;
             }
         }
@@ -346,7 +362,8 @@ impl Ledgers {
             .keys
             .values()
             .flat_map(|key| key.batches.iter().flatten());
-        drawn.flat_map(|drawn| drawn.paths.iter().flatten().map(String::as_str))
+        let legs = drawn.flat_map(|drawn| &drawn.legs);
+        legs.flat_map(|leg| leg.paths.iter().flatten().map(String::as_str))
     }
 }
 
@@ -357,6 +374,30 @@ impl Key {
         let first = |sae: &String| self.delivered.get(sae)?.iter().min().copied();
         let (initiator, target) = (first(&drawn.initiator)?, first(&drawn.target)?);
         Some((drawn, initiator.min(target)))
+    }
+}
+
+impl Drawn {
+    /// Whether two ends say the same. A neighbour domain may have kept its part of the way to
+    /// itself.
+    fn agrees_with(&self, other: &Self) -> bool {
+        let same_saes = self.initiator == other.initiator && self.target == other.target;
+        let whole = self.legs.len() == other.legs.len();
+        same_saes && (!whole || self.legs == other.legs)
+    }
+
+    /// The nodes of the two SAEs.
+    fn sites(&self) -> [Option<&String>; 2] {
+        let first = self.legs.first().and_then(|leg| leg.paths.first()?.first());
+        let last = self.legs.last().and_then(|leg| leg.paths.first()?.last());
+        [first, last]
+    }
+
+    /// The nodes between, which saw the key or a share of it.
+    fn relays(&self) -> BTreeSet<&String> {
+        let sites = self.sites();
+        let nodes = self.legs.iter().flat_map(|leg| leg.paths.iter().flatten());
+        nodes.filter(|node| !sites.contains(&Some(*node))).collect()
     }
 }
 
@@ -373,24 +414,27 @@ impl KnownPair {
     }
 }
 
-fn relays(path: &[String]) -> &[String] {
-    let end = path.len().saturating_sub(1);
-    path.get(1..end).unwrap_or_default()
+/// The ways of a key through the domain of the node that wrote the passport, and through the
+/// neighbour domain; `None` for another form, or without a path.
+fn legs(passport: &Value) -> Option<Vec<Leg>> {
+    let own = leg(passport)?;
+    match passport.get(NEIGHBOUR) {
+        None => Some(vec![own]),
+        Some(neighbour) => Some(vec![own, leg(neighbour)?]),
+    }
 }
 
-/// The nodes of each path of a passport; `None` for another form, or without a path.
-fn paths(passport: &Value) -> Option<Vec<Vec<String>>> {
+fn leg(passport: &Value) -> Option<Leg> {
     let name = |node: &Value| node.as_str().map(str::to_owned);
     let path = |path: &Value| -> Option<Vec<String>> {
         path.get("nodes")?.as_array()?.iter().map(name).collect()
     };
-    let paths: Option<Vec<_>> = passport
-        .get("paths")?
-        .as_array()?
-        .iter()
-        .map(path)
-        .collect();
-    paths.filter(|paths| !paths.is_empty())
+    let paths = passport.get("paths")?;
+    let nodes: Option<Vec<_>> = paths.as_array()?.iter().map(path).collect();
+    Some(Leg {
+        passport: paths.clone(),
+        paths: nodes.filter(|nodes| !nodes.is_empty())?,
+    })
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ impl KeyStore for NodeKeys {
     }
 
     fn peers_of(&self, sae: &str) -> Vec<String> {
-        let others = self.map.saes().iter().filter(|(name, _)| name != sae);
-        others.map(|(name, _)| name.clone()).collect()
+        let others = self.map.saes().filter(|name| *name != sae);
+        others.map(str::to_owned).collect()
     }
 
     fn stored_keys(&self, master: &str, slave: &str) -> u64 {

@@ -65,6 +65,10 @@ pub enum Entry {
     Stocked(Batch),
     /// The node holds a batch from afar.
     Held(Batch),
+    /// An interworking node saw a batch in clear and handed it over to the neighbour domain.
+    HandedOver(Batch),
+    /// An interworking node saw keys of the neighbour domain in clear, and they are at their target.
+    Carried(Batch),
     /// Keys left the node, to an SAE.
     Delivered {
         /// The SAE that got them.
@@ -172,6 +176,10 @@ impl Entry {
     /// Writes a record of the protocol with names.
     pub(crate) fn of(record: &Record, map: &Map) -> Self {
         let names = |keys: &[network::KeyId]| keys.iter().map(ToString::to_string).collect();
+        let new =
+            |batch: &BatchId, saes: [&SaeId; 2], keys: &[network::KeyId], passport: &Passport| {
+                Batch::of(*batch, saes, names(keys), passport, map)
+            };
         match record {
             Record::BlockIn { link, block, bits } => Self::Block {
                 link: map.link_name(*link),
@@ -200,26 +208,28 @@ impl Entry {
                 target,
                 keys,
                 passport,
-            } => Self::Stocked(Batch::of(
-                *batch,
-                [initiator, target],
-                names(keys),
-                passport,
-                map,
-            )),
+            } => Self::Stocked(new(batch, [initiator, target], keys, passport)),
             Record::Held {
                 batch,
                 initiator,
                 target,
                 keys,
                 passport,
-            } => Self::Held(Batch::of(
-                *batch,
-                [initiator, target],
-                names(keys),
+            } => Self::Held(new(batch, [initiator, target], keys, passport)),
+            Record::HandedOver {
+                batch,
+                initiator,
+                target,
+                keys,
                 passport,
-                map,
-            )),
+            } => Self::HandedOver(new(batch, [initiator, target], keys, passport)),
+            Record::Carried {
+                batch,
+                initiator,
+                target,
+                keys,
+                passport,
+            } => Self::Carried(new(batch, [initiator, target], keys, passport)),
             Record::Delivered { to, peer, keys } => Self::Delivered {
                 to: to.to_string(),
                 peer: peer.to_string(),

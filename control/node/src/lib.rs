@@ -4,17 +4,20 @@
 //! ```text
 //!   neighbour ══ TLS: messages ══ lines ──┐                  ┌── keys ── KME ══ 014, mTLS ══ SAE
 //!                                         ├── core (Node) ───┤
-//!   neighbour ══ TLS: blocks ══ quantum ──┘                  └── report ── status
+//!   neighbour ══ TLS: blocks ══ quantum ──┤                  └── report ── status
+//!   other domain ══ 020, mTLS ══ crossing ┘
 //! ```
 //! [`Running::start`] starts all of it on the present tokio runtime. `core` holds the node behind a
 //! lock; every input is one short call to it. `lines` keeps the connections to the neighbours,
-//! `quantum` models their QKD devices, `keys` is the store behind the KME of this node.
+//! `quantum` models their QKD devices, `keys` is the store behind the KME of this node, `crossing`
+//! the KME of an interworking node for the neighbour domain.
 //!
 //! Pools and keys are in memory only. A node that starts again begins without any.
 #![forbid(unsafe_code)]
 
 mod config;
 mod core;
+mod crossing;
 pub mod drill;
 mod frame;
 mod keys;
@@ -33,18 +36,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use kme::etsi020::{Domain, InterworkingError, InterworkingKme};
 use kme::{Kme, KmeConfig, SaeIdentity, StartError};
 use network::{ConfigError, LinkId, Node};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-pub use config::{Settings, SettingsError};
+pub use config::{Interworking, Settings, SettingsError};
 pub use map::{Map, link_name, sae_of, sites};
-pub use report::{LinkReport, NodeReport, PairReport};
+pub use report::{AccountReport, InterworkingReport, LinkReport, NodeReport, PairReport};
 pub use tls::{Identity, IdentityError};
 
 use config::node_config;
 use core::Core;
+use crossing::{OurDomain, kme_config};
 use keys::NodeKeys;
 use ledger::{LedgerError, NodeLedger};
 use lines::Lines;
@@ -59,6 +65,8 @@ pub struct Running {
     started: Instant,
     /// A node without SAEs has no KME.
     kme: Option<Kme>,
+    /// Only an interworking node has it.
+    interworking: Option<InterworkingKme>,
     address: SocketAddr,
     tasks: JoinSet<()>,
 }
@@ -92,6 +100,9 @@ pub enum NodeError {
     /// The KME does not start.
     #[error(transparent)]
     Kme(#[from] StartError),
+    /// The KME for the neighbour domain does not start.
+    #[error(transparent)]
+    Interworking(#[from] InterworkingError),
 }
 
 impl Running {
@@ -109,12 +120,16 @@ impl Running {
         let node = Node::new(node_config(&map)?, entropy)?;
         let open = |path: &PathBuf| NodeLedger::open(path, map.name());
         let ledger = settings.ledger.as_ref().map(open).transpose()?;
-        let core = Arc::new(Core::new(node, ledger, Arc::clone(&map), started));
+        let (crossings, reports) = mpsc::channel(limits::CROSSINGS_MAX);
+        let core = Core::new(node, ledger, Arc::clone(&map), started, crossings);
+        let core = Arc::new(core);
         let address = settings.listen;
         let not_bound = |source| NodeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(not_bound)?;
         let address = listener.local_addr().map_err(not_bound)?;
         let kme = start_kme(&settings, &map, &core).await?;
+        let domain = Arc::new(OurDomain::new(Arc::clone(&map), Arc::clone(&core)));
+        let interworking = start_interworking(&settings, &domain).await?;
         let leads = |(link, neighbour)| {
             let supply = map.supply(link).filter(|_| map.leads(neighbour))?;
             Some((link, supply))
@@ -127,6 +142,7 @@ impl Running {
             devices,
         });
         let mut tasks = JoinSet::new();
+        tasks.spawn(domain.run(reports));
         for (link, neighbour) in map
             .own_links()
             .filter(|(_, neighbour)| map.leads(*neighbour))
@@ -146,6 +162,7 @@ impl Running {
             core,
             started,
             kme,
+            interworking,
             address,
             tasks,
         })
@@ -169,11 +186,21 @@ impl Running {
         self.kme.as_ref().map(Kme::address)
     }
 
+    /// Address for the KME of the neighbour domain, at an interworking node.
+    #[must_use]
+    pub fn interworking_address(&self) -> Option<SocketAddr> {
+        self.interworking.as_ref().map(InterworkingKme::address)
+    }
+
     /// Returns the present state.
     #[must_use]
     pub fn report(&self) -> NodeReport {
         let requests = self.kme.as_ref().map_or(0, |kme| kme.requests().ok);
-        report::report(&self.map, &self.core, self.started.elapsed(), requests)
+        let mut report = report::report(&self.map, &self.core, self.started.elapsed(), requests);
+        if let Some(kme) = &self.interworking {
+            report.interworking = kme.books().map(Into::into);
+        }
+        report
     }
 
     /// Ends the connections of a link for good. False: this node has no such link.
@@ -184,6 +211,9 @@ impl Running {
     /// Lets the requests of SAEs end (at most 2 s), then ends all connections.
     pub async fn shutdown(mut self) {
         if let Some(kme) = self.kme.take() {
+            kme.shutdown().await;
+        }
+        if let Some(kme) = self.interworking.take() {
             kme.shutdown().await;
         }
         self.tasks.shutdown().await;
@@ -214,6 +244,19 @@ async fn start_kme(
         core: Arc::clone(core),
     };
     Kme::start(&config, Arc::new(keys)).await.map(Some)
+}
+
+async fn start_interworking(
+    settings: &Settings,
+    domain: &Arc<OurDomain>,
+) -> Result<Option<InterworkingKme>, InterworkingError> {
+    let neighbour = settings.topology.neighbour_kme(&settings.name);
+    let Some((interworking, neighbour)) = settings.interworking.as_ref().zip(neighbour) else {
+        return Ok(None);
+    };
+    let config = kme_config(settings, interworking, neighbour);
+    let domain = Arc::clone(domain) as Arc<dyn Domain>;
+    InterworkingKme::start(&config, domain).await.map(Some)
 }
 
 #[cfg(test)]

@@ -26,3 +26,8 @@ pub(crate) const CONFIRMATION: Duration = Duration::from_secs(10);
 pub(crate) const QUANTUM_PING: Duration = Duration::from_millis(500);
 /// Silence after which a quantum channel is closed.
 pub(crate) const QUANTUM_SILENCE: Duration = Duration::from_secs(3);
+/// Most reports about keys between the domains that wait for the KME. One that finds no room is
+/// dropped, as if its message was lost.
+pub(crate) const CROSSINGS_MAX: usize = 4096;
+/// Time limit for one request to the KME of the neighbour domain.
+pub(crate) const NEIGHBOUR_REQUEST: Duration = Duration::from_secs(5);

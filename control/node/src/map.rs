@@ -12,6 +12,8 @@ pub struct Map {
     node: NodeId,
     /// The SAE of each node that is a site.
     saes: Vec<(String, NodeId)>,
+    /// The SAEs of the neighbour domain, each with its site.
+    foreign: Vec<(String, String)>,
     /// The blocks of each link of this node, at the mean noise of the day.
     supplies: BTreeMap<LinkId, Supply>,
 }
@@ -34,7 +36,10 @@ impl Map {
     pub fn of(topology: Topology, name: &str) -> Option<Self> {
         let node = topology.node(name)?;
         let saes = sites(&topology).map(|site| (sae_of(topology.node_name(site)), site));
+        let foreign = topology.foreign().iter();
+        let foreign = foreign.map(|foreign| (sae_of(&foreign.site), foreign.site.clone()));
         let mut map = Self {
+            foreign: foreign.collect(),
             saes: saes.collect(),
             node,
             supplies: BTreeMap::new(),
@@ -111,15 +116,24 @@ impl Map {
         own.map(|(sae, _)| sae.as_str())
     }
 
-    /// All SAEs with their nodes.
-    pub(crate) fn saes(&self) -> &[(String, NodeId)] {
-        &self.saes
+    /// The names of all SAEs that may have keys here, those of the neighbour domain included.
+    pub(crate) fn saes(&self) -> impl Iterator<Item = &str> {
+        let ours = self.saes.iter().map(|(sae, _)| sae.as_str());
+        ours.chain(self.foreign.iter().map(|(sae, _)| sae.as_str()))
     }
 
     /// The name of the node that serves this SAE.
     pub(crate) fn node_of(&self, sae: &str) -> Option<&str> {
-        let (_, node) = self.saes.iter().find(|(name, _)| name == sae)?;
-        Some(self.node_name(*node))
+        let foreign = || self.foreign.iter().find(|(name, _)| name == sae);
+        match self.saes.iter().find(|(name, _)| name == sae) {
+            Some((_, node)) => Some(self.node_name(*node)),
+            None => foreign().map(|(_, site)| site.as_str()),
+        }
+    }
+
+    /// Whether an SAE is in the neighbour domain.
+    pub(crate) fn is_foreign(&self, sae: &str) -> bool {
+        self.foreign.iter().any(|(name, _)| name == sae)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use network::interworking::{Account, Books};
 use network::{Accounts, LinkStatus, PairStatus, Status};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,48 @@ pub struct NodeReport {
     pub reachable: Vec<String>,
     /// Requests of SAEs that this node has fulfilled.
     pub requests: u64,
+    /// Keys between the domains, at an interworking node whose journal can be written.
+    pub interworking: Option<InterworkingReport>,
+}
+
+/// Keys between the domain of a node and the neighbour domain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterworkingReport {
+    /// Keys that this domain handed over.
+    pub sent: AccountReport,
+    /// Keys that the neighbour domain handed over.
+    pub received: AccountReport,
+}
+
+/// Keys of one direction: `taken = released + voided + failed + held`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountReport {
+    /// Keys taken over.
+    pub taken: u64,
+    /// Keys that SAEs of both domains may have.
+    pub released: u64,
+    /// Keys that were voided.
+    pub voided: u64,
+    /// Keys that were refused or could not be carried.
+    pub failed: u64,
+    /// Keys whose end is not known yet.
+    pub held: u64,
+}
+
+impl From<Books> for InterworkingReport {
+    fn from(books: Books) -> Self {
+        let account = |account: &Account| AccountReport {
+            taken: account.taken,
+            released: account.released,
+            voided: account.voided,
+            failed: account.failed,
+            held: account.held,
+        };
+        Self {
+            sent: account(&books.sent),
+            received: account(&books.received),
+        }
+    }
 }
 
 /// One link of the node.
@@ -123,5 +166,6 @@ pub(crate) fn report(map: &Map, core: &Core, uptime: Duration, requests: u64) ->
         keys_held: status.keys_held,
         reachable: names(&status.reachable),
         requests,
+        interworking: None,
     }
 }

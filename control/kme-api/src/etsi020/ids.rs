@@ -57,6 +57,12 @@ impl KeyUuid {
     pub fn from_bytes(octets: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(octets))
     }
+
+    /// The 16 octets.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
 }
 
 impl fmt::Display for KeyUuid {

@@ -5,9 +5,9 @@
 //! request is then answered with 503, and nothing is released.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,6 @@ pub(super) enum Order {
     Relayed(KeyUuid, Option<Extension>),
     RelayFailed(KeyUuid, String),
     Withdrawn(KeyUuid, Withdrawal),
-    Books(To<Books>),
     /// Wakes the desk to look whether it has to stop.
     Wake,
 }
@@ -96,6 +95,8 @@ pub(super) struct Desk {
     neighbour: Arc<Neighbour>,
     domain: Arc<dyn Domain>,
     start: Instant,
+    /// The books, for others to read.
+    books: Arc<Mutex<Books>>,
     /// Requests of the neighbour that wait for their answer.
     waiting: HashMap<Token, To<Response>>,
     quiet: Arc<Quiet>,
@@ -123,6 +124,7 @@ impl Desk {
             neighbour: Arc::new(neighbour),
             domain,
             start: Instant::now(),
+            books: Arc::default(),
             waiting: HashMap::new(),
             quiet: Arc::default(),
             minute: Instant::now(),
@@ -132,6 +134,11 @@ impl Desk {
     /// The budget of log lines, for the connections of the neighbour too.
     pub(super) fn quiet(&self) -> Arc<Quiet> {
         Arc::clone(&self.quiet)
+    }
+
+    /// The books, which the desk keeps up to date.
+    pub(super) fn books(&self) -> Arc<Mutex<Books>> {
+        Arc::clone(&self.books)
     }
 
     /// Starts the thread. Requests run on the current tokio runtime.
@@ -207,10 +214,6 @@ impl Desk {
             Order::Withdrawn(key_id, withdrawal) => {
                 self.machine.on_withdrawn(now, key_id, withdrawal);
             }
-            Order::Books(to) => {
-                // Nobody reads the books if the asker has gone.
-                let _ = to.send(self.machine.books());
-            }
             Order::Wake => {}
         }
     }
@@ -241,6 +244,7 @@ impl Desk {
         orders: &Orders,
         runtime: &Handle,
     ) -> Result<(), JournalError> {
+        *self.books.lock().unwrap_or_else(PoisonError::into_inner) = self.machine.books();
         let (mut records, mut others) = (Vec::new(), Vec::new());
         while let Some(action) = self.machine.next_action() {
             match action {

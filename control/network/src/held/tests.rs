@@ -56,6 +56,7 @@ fn came(
         target,
         ids,
         hops: vec![],
+        beyond: None,
     };
     held.on_relay(now, PAIR, course, relay, piece, &mut Vec::new())
 }

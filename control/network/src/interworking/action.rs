@@ -139,17 +139,6 @@ pub enum Route {
     Unknown,
 }
 
-/// The answer of our network to [`Action::Withdraw`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Withdrawal {
-    /// No SAE has the key or gets it.
-    Done,
-    /// An SAE has the key.
-    Taken,
-    /// The node that had it has lost its memory.
-    Unknown,
-}
-
 /// The record of a key that survives a restart. It holds no key material.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {

@@ -70,7 +70,8 @@ pub(super) enum Event {
     Withdrawn,
     /// An SAE of our domain has the key.
     Taken,
-    /// The attempts are used up, or our network wants the key voided.
+    /// The attempts are used up, or our network wants the key voided: its origin has given it up,
+    /// or its target's node has lost it.
     GiveUp,
     /// The neighbour has not answered for the whole life of the key.
     Expired,
@@ -108,21 +109,21 @@ pub(super) fn next(side: Side, state: State, event: Event) -> Option<State> {
         (Sent, S::Offering, E::Refused) => S::Withdrawing(Verdict::Failed),
         (Sent, S::Accepted, E::Late) => S::Offering,
         (Sent, S::Offering | S::Accepted, E::SaidRelayed) => S::Released,
-        (Sent, S::Offering | S::Accepted, E::GiveUp) => S::Voiding,
+        (Sent, S::Offering | S::Accepted | S::Released, E::GiveUp) => S::Voiding,
         (Sent, S::Offering | S::Accepted | S::Voiding, E::SaidFailed) => {
             S::Withdrawing(Verdict::Failed)
         }
         (Sent, S::Offering | S::Accepted | S::Voiding | S::Released, E::SaidVoided) => {
             S::Withdrawing(Verdict::Voided)
         }
-        // The initiator never got the key, so no target can have asked for it by its name.
+        // The initiator never got the key or gave it up, so no target asks for it by its name.
         (Sent, S::Voiding, E::Expired) => S::Withdrawing(Verdict::Voided),
 
         (Received, S::Relaying, E::NetworkRelayed) => S::Relayed,
         (Received, S::Relaying, E::NetworkFailed) => S::Failed,
         (Received, S::Relaying, E::GiveUp) => S::Withdrawing(Verdict::Failed),
         (Received, S::Relayed, E::Heard) => S::Released,
-        (Received, S::Relayed, E::GiveUp) => S::Voiding,
+        (Received, S::Relayed | S::Released, E::GiveUp) => S::Voiding,
         (Received, S::Relayed | S::Voiding | S::Released, E::SaidVoided) => {
             S::Withdrawing(Verdict::Voided)
         }

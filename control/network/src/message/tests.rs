@@ -1,19 +1,20 @@
 use std::sync::Arc;
 
 use proptest::collection::{btree_set, vec};
+use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::{
-    Ack, Body, Course, Hello, LEVELS, Message, REASONS, Relay, Share, State, have, hello, ping,
-    state, unsealed,
+    Ack, Body, Course, Hello, LEVELS, Message, REASONS, Relay, Share, State, WITHDRAWALS, Withdraw,
+    have, hello, ping, state, unsealed,
 };
 use crate::block::{Block, Label};
 use crate::graph::Path;
 use crate::id::{LinkId, NodeId};
 use crate::key::{BatchId, KeyId};
 use crate::limits;
-use crate::passport::{Hop, Passport, PathPassport};
+use crate::passport::{Beyond, Hop};
 use crate::pool::Segment;
 use crate::sae::SaeId;
 
@@ -83,27 +84,45 @@ fn sae() -> impl Strategy<Value = SaeId> {
     "[a-zA-Z0-9._~-]{1,64}".prop_map(|name| SaeId::new(&name).unwrap())
 }
 
+fn beyond() -> impl Strategy<Value = Option<Beyond>> {
+    option::of(".{1,20}".prop_map(|text| Beyond::new(&text).unwrap()))
+}
+
 fn body() -> impl Strategy<Value = Body> {
-    let relay = (sae(), sae(), ids(), hops()).prop_map(|(initiator, target, ids, hops)| {
+    let relay = (sae(), sae(), ids(), hops(), beyond());
+    let relay = relay.prop_map(|(initiator, target, ids, hops, beyond)| {
         Body::Relay(Relay {
             initiator,
             target,
             ids,
             hops,
+            beyond,
         })
     });
-    let ack = (any::<u64>(), any::<[u8; 16]>(), hops()).prop_map(|(run, confirmation, hops)| {
+    let ack = (any::<u64>(), any::<[u8; 16]>(), hops(), beyond());
+    let ack = ack.prop_map(|(run, confirmation, hops, beyond)| {
         Body::Ack(Ack {
             run,
             confirmation,
             hops,
+            beyond,
         })
     });
+    let withdraw = (sae(), sae(), any::<[u8; 16]>()).prop_map(|(initiator, target, key)| {
+        Body::Withdraw(Withdraw {
+            initiator,
+            target,
+            key: KeyId(key),
+        })
+    });
+    let withdrawn = (any::<[u8; 16]>(), 0..WITHDRAWALS.len());
+    let withdrawn = withdrawn.prop_map(|(key, at)| Body::Withdrawn(KeyId(key), WITHDRAWALS[at]));
     let nack = (0..REASONS.len()).prop_map(|at| Body::Nack {
         at: 0,
         reason: REASONS[at],
     });
-    prop_oneof![relay, ack, nack, ids().prop_map(Body::Void)]
+    let void = ids().prop_map(Body::Void);
+    prop_oneof![relay, ack, nack, void, withdraw, withdrawn]
 }
 
 fn segments() -> impl Strategy<Value = Vec<Segment>> {
@@ -174,14 +193,6 @@ proptest! {
     #[test]
     fn random_octets_never_panic(octets in vec(any::<u8>(), 0..300)) {
         let _ = Message::parse(&octets);
-        let _ = Passport::decode(&octets);
-    }
-
-    #[test]
-    fn passports_come_back(paths in vec((path(), hops()), 0..=2)) {
-        let path = |(path, hops): (Path, Vec<Hop>)| PathPassport { nodes: path.nodes, hops };
-        let passport = Passport { paths: paths.into_iter().map(path).collect() };
-        prop_assert_eq!(Passport::decode(&passport.encode()), Ok(passport));
     }
 }
 
@@ -219,6 +230,7 @@ fn the_longest_message_fits() {
         target: name,
         ids,
         hops,
+        beyond: Beyond::new(&"x".repeat(limits::BEYOND_LEN_MAX)),
     });
     let segments = vec![
         Segment {

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Node;
-use crate::action::{Action, Event, Reason, Record, Unavailable};
+use crate::action::{Action, Crossing, Event, Reason, Record, Unavailable};
 use crate::config::Paths;
+use crate::graph::Path;
 use crate::held::{Piece, Way};
 use crate::id::{LinkId, NodeId};
-use crate::key::KeyId;
+use crate::key::{BatchId, KeyId};
 use crate::keys::Keys;
+use crate::limits;
 use crate::link::Opened;
 use crate::message::{Ack, Body, Course, Relay, Share};
 use crate::origin::{Acked, Pair};
-use crate::passport::Hop;
+use crate::passport::{Beyond, Hop};
 use crate::pool::Purpose;
 use crate::sites::PairId;
 
@@ -25,19 +27,7 @@ impl Node {
         id: PairId,
         number: usize,
     ) -> Result<(), Unavailable> {
-        let Some(pair) = self.origin.pairs.get(&id) else {
-            return Ok(());
-        };
-        let routes = match pair.paths {
-            Paths::One => {
-                let route = self.states.route(pair.far, pair.routes.first());
-                vec![route.ok_or(Unavailable::NoRoute)?]
-            }
-            Paths::Two => {
-                let routes = self.states.routes(&self.sites, pair.far, &pair.routes);
-                Vec::from(routes.ok_or(Unavailable::NoTwoPaths)?)
-            }
-        };
+        let routes = self.routes(now, id)?;
         if !routes.iter().all(|route| self.states.supplied(route)) {
             return Err(Unavailable::Failed(Reason::NoKey));
         }
@@ -46,13 +36,10 @@ impl Node {
             allowed.map_err(Unavailable::Failed)?;
         }
         let routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
-        let keys = Keys::draw(number, &mut self.entropy);
-        let mut new_id = || {
-            let mut octets = [0; 16];
-            (self.entropy)(&mut octets);
-            KeyId::from_random(octets)
+        let Some((ids, keys, beyond)) = self.draw(id, number) else {
+            return Ok(());
         };
-        let ids: Vec<_> = (0..number).map(|_| new_id()).collect();
+        let number = ids.len();
         let batch = self.origin.next_batch(self.sites.here);
         let shares = if routes.len() == 1 {
             vec![]
@@ -77,6 +64,7 @@ impl Node {
                 target: target.clone(),
                 ids: ids.clone(),
                 hops: Vec::new(),
+                beyond: beyond.clone(),
             };
             let keys = shares.get(index).unwrap_or(&keys);
             let one = self.send_batch(now, id, route.links[0], &course, relay, keys);
@@ -87,6 +75,69 @@ impl Node {
             self.void(now, id, reason, Some(self.sites.here));
         }
         Ok(())
+    }
+
+    /// The routes of the next batch of a pair. Of several interworking nodes, one that is not
+    /// avoided and has the shortest routes is taken.
+    fn routes(&self, now: Duration, id: PairId) -> Result<Vec<Path>, Unavailable> {
+        let Some(pair) = self.origin.pairs.get(&id) else {
+            return Err(Unavailable::NoRoute);
+        };
+        let routes = |far: NodeId| {
+            let before = pair
+                .routes
+                .iter()
+                .filter(|route| route.nodes.last() == Some(&far));
+            match pair.paths {
+                Paths::One => {
+                    let route = self.states.route(far, before.clone().next());
+                    route.map(|route| vec![route]).ok_or(Unavailable::NoRoute)
+                }
+                Paths::Two => {
+                    let before: Vec<_> = before.cloned().collect();
+                    let routes = self.states.routes(&self.sites, far, &before);
+                    routes.map(Vec::from).ok_or(Unavailable::NoTwoPaths)
+                }
+            }
+        };
+        let mut best: Result<(bool, usize, Vec<Path>), _> = Err(Unavailable::NoRoute);
+        for far in &pair.fars {
+            let avoided = self
+                .gates_avoided
+                .get(far)
+                .is_some_and(|until| now < *until);
+            let found = routes(*far).map(|routes| {
+                let links = routes.iter().map(|route| route.links.len()).sum();
+                (avoided, links, routes)
+            });
+            best = match (best, found) {
+                (Ok(best), Ok(found)) if (best.0, best.1) <= (found.0, found.1) => Ok(best),
+                (Ok(best), Err(_)) => Ok(best),
+                (_, found) => found,
+            };
+        }
+        best.map(|(_, _, routes)| routes)
+    }
+
+    /// The keys of the next batch: fresh ones, or those of the neighbour domain with their way
+    /// there.
+    fn draw(&mut self, id: PairId, number: usize) -> Option<(Vec<KeyId>, Keys, Option<Beyond>)> {
+        let pair = self.origin.pairs.get_mut(&id)?;
+        if pair.is_given() {
+            let given = pair.given(number);
+            let beyond = given.first()?.beyond.clone();
+            let (ids, values): (Vec<_>, Vec<_>) =
+                given.into_iter().map(|key| (key.id, key.value)).unzip();
+            return Some((ids, Keys::given(&values, &mut self.entropy), beyond));
+        }
+        let keys = Keys::draw(number, &mut self.entropy);
+        let mut new_id = || {
+            let mut octets = [0; 16];
+            (self.entropy)(&mut octets);
+            KeyId::from_random(octets)
+        };
+        let ids = (0..number).map(|_| new_id()).collect();
+        Some((ids, keys, None))
     }
 
     /// A batch came: it goes on, or it is for an SAE here.
@@ -119,10 +170,11 @@ impl Node {
     /// be.
     fn pair_on(&self, course: &Course, relay: &Relay) -> Option<PairId> {
         let pair = self.sites.pair(&relay.initiator, &relay.target)?;
-        let ends = (course.batch.origin, course.far());
+        let ends = self.sites.origins(pair).contains(&course.batch.origin)
+            && self.sites.fars(pair).contains(&course.far());
         let hops = relay.hops.iter().map(|hop| hop.link);
         let passed = course.route.links.iter().take(course.position).copied();
-        let fits = self.sites.ends(pair) == ends && hops.eq(passed);
+        let fits = ends && hops.eq(passed);
         fits.then_some(pair)
     }
 
@@ -155,34 +207,44 @@ impl Node {
         let held = self
             .held
             .on_relay(now, pair, course, relay, piece, &mut records);
-        self.actions.extend(records.into_iter().map(Action::Record));
+        let crosses = self.sites.is_foreign(&self.sites.demand(pair).target);
+        for record in records {
+            self.record(if crosses {
+                record.handed_over()
+            } else {
+                record
+            });
+        }
         held?;
-        let Some(complete) = self.held.complete(pair, batch) else {
+        if self.held.complete(pair, batch).is_none() {
             return Ok(());
+        }
+        if crosses && self.held.waits(pair, batch) {
+            self.crossing(Crossing::Came(batch));
+        } else {
+            self.acknowledge(now, pair, batch);
+        }
+        Ok(())
+    }
+
+    /// Proves to the origin that the keys of a batch are here, or across.
+    pub(super) fn acknowledge(&mut self, now: Duration, pair: PairId, batch: BatchId) {
+        let complete = self.held.complete(pair, batch);
+        let Some(complete) = complete.filter(|complete| complete.is_decided()) else {
+            return;
         };
         let ack = |way: &Way| {
-            let (share, route) = (way.share, Arc::clone(&way.route));
-            let position = route.links.len();
-            let course = Course {
-                batch,
-                share,
-                route,
-                position,
+            let ack = Ack {
+                run: self.run,
+                confirmation: complete.confirmation,
+                hops: way.hops.clone(),
+                beyond: complete.beyond.clone(),
             };
-            let (run, confirmation, hops) = (self.run, complete.confirmation, way.hops.clone());
-            (
-                course,
-                Body::Ack(Ack {
-                    run,
-                    confirmation,
-                    hops,
-                }),
-            )
+            (way.course(batch), Body::Ack(ack))
         };
         for (course, ack) in complete.ways.iter().map(ack).collect::<Vec<_>>() {
             self.pass_back(now, &course, &ack);
         }
-        Ok(())
     }
 
     /// Keys for another node.
@@ -262,7 +324,7 @@ impl Node {
         self.send_sealed(now, link, neighbour, &back, body);
     }
 
-    fn send_sealed(
+    pub(super) fn send_sealed(
         &mut self,
         now: Duration,
         link: LinkId,
@@ -285,8 +347,11 @@ impl Node {
             self.send_sealed(now, link, neighbour, &next, &Body::Void(ids));
         } else if let Some(pair) = self.held.pair_of(course.batch) {
             let mut records = Vec::new();
-            self.held.on_void(pair, &course, &ids, &mut records);
+            let crossing = self.held.on_void(pair, &course, &ids, &mut records);
             self.actions.extend(records.into_iter().map(Action::Record));
+            if !crossing.is_empty() {
+                self.crossing(Crossing::GivenUp(crossing));
+            }
         }
     }
 
@@ -303,6 +368,9 @@ impl Node {
         match self.origin.on_ack(now, pair, course, ack, run) {
             Acked::Stray | Acked::Half => {}
             Acked::Wrong(reason) => self.void(now, pair, reason, None),
+            Acked::Released(released) if released.given => {
+                self.carried(now, pair, course.batch, released);
+            }
             Acked::Released(released) => {
                 let demand = self.sites.demand(pair);
                 self.record(Record::Stocked {
@@ -341,6 +409,16 @@ impl Node {
             return;
         };
         let (batch, keys) = (flight.batch, flight.ids.clone());
+        if matches!(reason, Reason::Timeout | Reason::NotCrossed)
+            && let Some(far) = flight.routes.first().and_then(|route| route.nodes.last())
+            && self.sites.is_foreign(&self.sites.demand(pair).target)
+        {
+            self.gates_avoided.insert(*far, now + limits::AVOID_GATE);
+        }
+        if self.origin.pairs.get(&pair).is_some_and(Pair::is_given) {
+            let keys = keys.clone();
+            self.crossing(Crossing::NotCarried { keys, reason });
+        }
         self.event(Event::BatchVoided { batch, reason, at });
         self.record(Record::Voided {
             batch,

@@ -2,18 +2,18 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Node;
-use crate::action::{Action, Closed, Event, Reason, Record, Refusal, Unavailable};
+use crate::action::{Action, Closed, Crossing, Event, Reason, Record, Refusal, Unavailable};
 use crate::block::{Block, Label};
 use crate::config::{Demand, NodeConfig, Paths};
 use crate::id::{LinkId, NodeId};
 use crate::limits;
 use crate::sae::SaeId;
 
-fn sae(node: usize) -> SaeId {
+pub(super) fn sae(node: usize) -> SaeId {
     SaeId::new(&format!("sae-{node}")).unwrap()
 }
 
-fn config(
+pub(super) fn config(
     node: u16,
     nodes: u16,
     links: &[(u16, u16)],
@@ -37,6 +37,7 @@ fn config(
         saes: (0..nodes)
             .map(|node| (sae(node.into()), NodeId(node)))
             .collect(),
+        foreign: vec![],
         demand: demand.collect(),
         unix_time: Duration::from_secs(1_800_000_000),
         accounts: vec![],
@@ -44,19 +45,20 @@ fn config(
 }
 
 /// Nodes whose messages arrive at once.
-struct Net {
-    now: Duration,
+pub(super) struct Net {
+    pub(super) now: Duration,
     links: Vec<(u16, u16)>,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     events: Vec<(usize, Event)>,
+    pub(super) crossings: Vec<(usize, Crossing)>,
     records: Vec<(usize, Record)>,
     closed: Vec<(usize, Closed)>,
     /// Links that lose all messages.
-    mute: Vec<u16>,
+    pub(super) mute: Vec<u16>,
 }
 
 impl Net {
-    fn new(configs: Vec<NodeConfig>) -> Self {
+    pub(super) fn new(configs: Vec<NodeConfig>) -> Self {
         let links = configs[0].links.iter().map(|(a, b)| (a.0, b.0)).collect();
         let node = |config: NodeConfig| {
             let mut state = u64::from(config.node.0) + 1;
@@ -73,6 +75,7 @@ impl Net {
             links,
             nodes: configs.into_iter().map(node).collect(),
             events: vec![],
+            crossings: vec![],
             records: vec![],
             closed: vec![],
             mute: vec![],
@@ -89,7 +92,7 @@ impl Net {
         net
     }
 
-    fn connect(&mut self) {
+    pub(super) fn connect(&mut self) {
         for (link, (a, b)) in self.links.clone().into_iter().enumerate() {
             for node in [a, b] {
                 self.nodes[usize::from(node)].on_link(self.now, LinkId(link as u16), true);
@@ -98,7 +101,7 @@ impl Net {
         self.carry();
     }
 
-    fn blocks(&mut self, number: u64, len: usize) {
+    pub(super) fn blocks(&mut self, number: u64, len: usize) {
         let block = Block {
             number,
             label: Label::Modelled,
@@ -114,7 +117,7 @@ impl Net {
         self.carry();
     }
 
-    fn carry(&mut self) {
+    pub(super) fn carry(&mut self) {
         let mut messages = VecDeque::new();
         loop {
             for (index, node) in self.nodes.iter_mut().enumerate() {
@@ -122,6 +125,7 @@ impl Net {
                     match action {
                         Action::Send { link, octets } => messages.push_back((index, link, octets)),
                         Action::Close { reason, .. } => self.closed.push((index, reason)),
+                        Action::Crossing(crossing) => self.crossings.push((index, crossing)),
                         Action::Event(event) => self.events.push((index, event)),
                         Action::Record(record) => self.records.push((index, record)),
                     }
@@ -138,7 +142,7 @@ impl Net {
         }
     }
 
-    fn pass(&mut self, time: Duration) {
+    pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
             self.now += Duration::from_millis(10);

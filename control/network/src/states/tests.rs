@@ -17,6 +17,7 @@ fn sites(nodes: u16, links: &[(u16, u16)]) -> Sites {
             .collect(),
         digest: [0; 32],
         saes: vec![],
+        foreign: vec![],
         demand: vec![],
         unix_time: Duration::ZERO,
         accounts: vec![],

@@ -258,7 +258,7 @@ impl World {
                         return Err(format!("timeout: of {batch}, without any fault"));
                     }
                 }
-                Action::Event(_) => {}
+                Action::Event(_) | Action::Crossing(_) => {}
                 Action::Record(record) => self.check.record(self.now, id, &record)?,
             }
             let count = self.actions[index];
@@ -608,6 +608,7 @@ impl World {
             links: self.plan.links.clone(),
             digest: [u8::from(self.plan.stranger == Some(id)); 32],
             saes: self.plan.saes.clone(),
+            foreign: vec![],
             demand: self.plan.demand.clone(),
             unix_time: Duration::from_secs(1_800_000_000),
             accounts: carried

@@ -152,3 +152,67 @@ fn contradictions_between_the_ledgers_are_found() {
         );
     }
 }
+
+/// A key from a by the interworking node g to z, in two domains.
+fn two_domains(change: impl Fn(&str, &mut Entry)) -> Ledgers {
+    let path = |nodes: &[&str]| json!([{ "nodes": nodes }]);
+    let (west, east) = (path(&["a", "b", "g.west"]), path(&["g.east", "y", "z"]));
+    let batch = |passport| Batch {
+        passport,
+        ..batch("1", ["a", "z"], &[], &["k1"])
+    };
+    let entries = [
+        (
+            "a",
+            Entry::Stocked(batch(
+                json!({ "paths": west, "neighbour": { "paths": east } }),
+            )),
+        ),
+        ("a", delivered("sae-a", &["k1"])),
+        ("b", relayed(&["k1"], (1, 1))),
+        ("g.west", Entry::HandedOver(batch(json!({ "paths": west })))),
+        ("g.east", Entry::Carried(batch(json!({ "paths": east })))),
+        ("y", relayed(&["k1"], (1, 1))),
+        (
+            "z",
+            Entry::Held(batch(
+                json!({ "paths": east, "neighbour": { "paths": west } }),
+            )),
+        ),
+        ("z", delivered("sae-z", &["k1"])),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (name, mut entry) in entries {
+        change(name, &mut entry);
+        let path = folder.path().join(format!("{name}{SUFFIX}"));
+        NodeLedger::open(&path, name).unwrap().append(entry);
+    }
+    Ledgers::read(folder.path()).unwrap()
+}
+
+#[test]
+fn a_key_between_two_domains_is_known_on_its_whole_way() {
+    let ledgers = two_domains(|_, _| {});
+    assert_eq!(ledgers.findings(), (&[][..], 0));
+    let drill = |node: &str| {
+        let drill = ledgers.drill(&[node.to_owned()]).unwrap();
+        (drill.keys_of_owned_sites, drill.keys_known)
+    };
+    for node in ["b", "g.west", "g.east", "y"] {
+        assert_eq!(drill(node), (0, 1), "{node}");
+    }
+    assert_eq!([drill("a"), drill("z")], [(1, 0), (1, 0)]);
+    let of_a = r#"{"paths":[{"nodes":["a","b","g.west"]}],
+        "neighbour":{"paths":[{"nodes":["g.east","y","z"]}]}}"#;
+    let of_z = r#"{"paths":[{"nodes":["g.east","y","z"]}],
+        "neighbour":{"paths":[{"nodes":["a","b","g.west"]}]}}"#;
+    assert_eq!(ledgers.check_use("k1", Some(of_a)), Ok(()));
+    assert_eq!(ledgers.check_use("k1", Some(of_z)), Ok(()));
+    let ledgers = two_domains(|name, entry| {
+        if name == "g.east" {
+            *entry = Entry::End;
+        }
+    });
+    let (findings, _) = ledgers.findings();
+    assert!(findings[0].contains("names g.east"), "{findings:?}");
+}

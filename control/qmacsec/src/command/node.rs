@@ -28,6 +28,14 @@ A config for the node `left` of the built-in topology line-3:
   [neighbours]
   middle = \"10.0.0.2:7020\"
 
+An interworking node has a process for each of its two domains, which is named NODE.DOMAIN. It also \
+has a section for the KME that speaks ETSI GS QKD 020 to that of the other domain:
+
+  [interworking]
+  listen = \"10.0.1.1:7443\"
+  neighbour = \"10.0.1.2:7443\"
+  journal = \"gate.west.journal\"   # states of the keys between the domains, no keys
+
 The QKD devices are modelled: the end of a link that stands first in the topology draws each block \
 of key from the random generator of the system and hands it to the other end over TLS.
 
@@ -68,6 +76,9 @@ async fn serve(
     if let Some(address) = node.kme_address() {
         info!("its KME listens on {address}");
     }
+    if let Some(address) = node.interworking_address() {
+        info!("its KME for the neighbour domain listens on {address}");
+    }
     daemon::answer_until_stopped(status_socket, |asker| match asker.request {
         Request::Cut(link) => asker.answer(&cut(&node, LinkId(link))),
         _ => asker.answer(&node.report()),
@@ -101,6 +112,10 @@ fn mistake(file: &Path, error: &NodeError) -> ConfigError {
         NodeError::Identity(_) => "cert",
         NodeError::Listen { .. } => "listen",
         NodeError::Kme(_) => "kme_listen",
+        NodeError::Settings(
+            SettingsError::NoInterworking(..) | SettingsError::NotInterworking(_),
+        )
+        | NodeError::Interworking(_) => "interworking",
         NodeError::Ledger(_) => "ledger",
     };
     let text = error.to_string();

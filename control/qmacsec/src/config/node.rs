@@ -1,10 +1,10 @@
 //! Config of a node of a network (`qmacsec network node --config FILE`).
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use node::{Identity, Settings};
+use node::{Identity, Interworking, Settings};
 use serde::Deserialize;
 
 use super::value::Span;
@@ -38,9 +38,48 @@ pub struct NodeFile {
     /// File for the ledger of blocks, batches and deliveries, which `qmacsec network drill` reads.
     /// Its name ends with `.node-ledger`.
     ledger: Option<PathBuf>,
+    /// The KME for the neighbour domain, at an interworking node.
+    interworking: Option<InterworkingSection>,
     /// Addresses of the neighbours.
     #[serde(default)]
     neighbours: BTreeMap<String, SocketAddr>,
+}
+
+/// ETSI GS QKD 020 to the KME of the neighbour domain.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InterworkingSection {
+    /// Address and port for the neighbour's KME.
+    listen: SocketAddr,
+    /// Host name under which the neighbour reaches this KME; the address of `listen` by default.
+    host: Option<String>,
+    /// Host and port of the neighbour's KME.
+    neighbour: String,
+    /// Certificate (PEM) of the authority of the neighbour's KME; that of the node by default.
+    ca: Option<PathBuf>,
+    /// File for the states of the keys. It holds no key.
+    journal: PathBuf,
+    /// Ask the neighbour for the synchronous mode.
+    #[serde(default)]
+    synchronous: bool,
+}
+
+impl InterworkingSection {
+    fn settings(&self, folder: &Path, ca: &Path) -> Interworking {
+        let address = match self.listen.ip() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+        let own = self.ca.as_ref().map(|ca| folder.join(ca));
+        Interworking {
+            ca: own.unwrap_or_else(|| ca.to_owned()),
+            listen: self.listen,
+            host: self.host.clone().unwrap_or(address),
+            neighbour: self.neighbour.clone(),
+            journal: folder.join(&self.journal),
+            synchronous: self.synchronous,
+        }
+    }
 }
 
 fn one() -> u32 {
@@ -82,6 +121,10 @@ impl NodeFile {
             kme_listen: config.kme_listen,
             blocks_at_start: config.blocks_at_start,
             ledger: config.ledger.as_ref().map(|ledger| folder.join(ledger)),
+            interworking: config
+                .interworking
+                .as_ref()
+                .map(|section| section.settings(folder, &config.ca)),
         };
         Ok((config, settings))
     }

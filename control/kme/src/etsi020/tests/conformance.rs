@@ -177,7 +177,7 @@ async fn offer(lab: &Lab, number: u64) {
         mandatory: None,
         optional: None,
     };
-    lab.kme.offer(offer).await.unwrap();
+    lab.net.reports().offer(offer).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -261,7 +261,7 @@ async fn the_neighbours_certificate_must_carry_its_id() {
     let dir = pki();
     let mut impostor = Scripted::start(dir.path(), "kme-z", |_, _| (202, Value::Null)).await;
     let net = Net::new(&["near"]);
-    let kme = net
+    let _kme = net
         .start(&config(
             dir.path(),
             "kme-x",
@@ -280,7 +280,7 @@ async fn the_neighbours_certificate_must_carry_its_id() {
         mandatory,
         optional,
     };
-    kme.offer(offered).await.unwrap();
+    net.reports().offer(offered).await.unwrap();
     let heard = tokio::time::timeout(Duration::from_millis(500), impostor.next()).await;
     assert!(heard.is_err(), "a key went to an impostor");
 }
