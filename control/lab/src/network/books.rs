@@ -1,4 +1,4 @@
-//! The accounts of each link, compared between its ends.
+//! The accounts of each link and of each interworking node, compared between their ends.
 
 use std::collections::BTreeSet;
 use std::thread::sleep;
@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use network::topology::Topology;
 use network::{Accounts, LinkId};
-use node::LinkReport;
+use node::{AccountReport, LinkReport, NodeReport};
 
+use super::layout::{KmeId, Layout};
 use super::nodes::Nodes;
 
 /// Time limit for the ends of all links to agree, after the end of the demand.
@@ -23,9 +24,25 @@ pub(super) struct LinkBooks {
     pub(super) problem: Option<String>,
 }
 
-/// Waits until the ends of each link agree. Messages under way, and stocks that are filled up, make
+/// The accounts of a network.
+#[derive(Clone, Debug)]
+pub(super) struct Books {
+    /// By the numbers of the links.
+    pub(super) links: Vec<LinkBooks>,
+    /// The reasons why those of interworking nodes do not close.
+    pub(super) borders: Vec<String>,
+}
+
+impl Books {
+    /// True if there is no problem.
+    pub(super) fn closed(&self) -> bool {
+        self.borders.is_empty() && self.links.iter().all(|books| books.problem.is_none())
+    }
+}
+
+/// Waits until the ends of each link agree, and the two KMEs of each interworking node. Messages under way, and stocks that are filled up, make
 /// them differ for moments; a difference that stays is a problem.
-pub(super) fn settle(nodes: &Nodes, topology: &Topology, cut: &BTreeSet<LinkId>) -> Vec<LinkBooks> {
+pub(super) fn settle(nodes: &Nodes, topology: &Topology, cut: &BTreeSet<LinkId>) -> Books {
     let mut books: Vec<Option<LinkBooks>> = vec![None; topology.links().len()];
     let deadline = Instant::now() + QUIET;
     loop {
@@ -39,11 +56,49 @@ pub(super) fn settle(nodes: &Nodes, topology: &Topology, cut: &BTreeSet<LinkId>)
             open |= present.problem.is_some();
             *entry = Some(present);
         }
-        if !open || Instant::now() > deadline {
-            return books.into_iter().flatten().collect();
+        let borders = borders(nodes.layout(), &reports);
+        if (!open && borders.is_empty()) || Instant::now() > deadline {
+            let links = books.into_iter().flatten().collect();
+            return Books { links, borders };
         }
         sleep(LOOK_EVERY);
     }
+}
+
+/// The problems of the books of interworking KMEs: an account that does not close, and keys that
+/// are released in one domain only. A killed KME has no books.
+fn borders(layout: &Layout, reports: &[Option<NodeReport>]) -> Vec<String> {
+    let of = |kme: KmeId| reports.get(kme.0)?.as_ref()?.interworking.as_ref();
+    let mut problems = Vec::new();
+    for (kme, id) in layout.kmes().iter().zip((0..).map(KmeId)) {
+        let Some(books) = of(id) else { continue };
+        for (way, account) in [("sent", &books.sent), ("received", &books.received)] {
+            let AccountReport {
+                taken,
+                released,
+                voided,
+                failed,
+                held,
+            } = account;
+            if *taken != released + voided + failed + held {
+                let name = &kme.name;
+                problems.push(format!(
+                    "the keys {way} by {name} do not close: {account:?}"
+                ));
+            }
+        }
+        let Some(other) = layout.neighbour_domain(id).and_then(|other| of(other)) else {
+            continue;
+        };
+        let (here, there) = (books.sent.released, other.received.released);
+        if here != there {
+            let name = &kme.name;
+            problems.push(format!(
+                "{name} has released {here} of its keys, its neighbour {there}"
+            ));
+        }
+    }
+    problems
 }
 
 fn judge(ends: [Option<&LinkReport>; 2], cut: bool) -> LinkBooks {

@@ -77,14 +77,41 @@ pub(super) struct Extension<'a> {
 #[derive(Deserialize)]
 pub(super) struct Passport<'a> {
     #[serde(borrow)]
-    pub(super) paths: Vec<PassportPath<'a>>,
+    paths: Vec<PassportPath<'a>>,
+    /// Its paths in the neighbour domain, which begin where these end.
+    #[serde(borrow)]
+    neighbour: Option<Leg<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Leg<'a> {
+    #[serde(borrow)]
+    paths: Vec<PassportPath<'a>>,
 }
 
 /// The nodes of one path.
 #[derive(Deserialize)]
-pub(super) struct PassportPath<'a> {
+struct PassportPath<'a> {
     #[serde(borrow)]
-    pub(super) nodes: Vec<&'a str>,
+    nodes: Vec<&'a str>,
+}
+
+impl Passport<'_> {
+    /// The nodes of each path from site to site.
+    pub(super) fn paths(&self) -> Vec<Vec<String>> {
+        let own = |(number, path): (usize, &PassportPath<'_>)| {
+            let beyond = self
+                .neighbour
+                .as_ref()
+                .and_then(|leg| leg.paths.get(number));
+            let nodes = path
+                .nodes
+                .iter()
+                .chain(beyond.into_iter().flat_map(|path| &path.nodes));
+            nodes.map(|name| (*name).to_owned()).collect()
+        };
+        self.paths.iter().enumerate().map(own).collect()
+    }
 }
 
 impl Sae {

@@ -216,19 +216,10 @@ impl Drawn {
     fn read(reply: &Reply, shared: &Shared) -> Result<Self, String> {
         let keys = reply.keys()?.keys;
         let first = keys.first().ok_or("a reply without keys")?;
-        let own = |path: &super::client::PassportPath<'_>| {
-            path.nodes.iter().map(|name| (*name).to_owned()).collect()
-        };
         let drawn = Self {
             ids: keys.iter().map(|key| key.id.to_owned()).collect(),
             keys: keys.iter().map(|key| key.key.to_owned().into()).collect(),
-            paths: first
-                .key_extension
-                .qmacsec_passport
-                .paths
-                .iter()
-                .map(own)
-                .collect(),
+            paths: first.key_extension.qmacsec_passport.paths(),
         };
         let mut tally = shared.tally();
         drawn.ids.iter().for_each(|id| tally.drawn(id));

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use network::topology::Topology;
-use node::{NodeReport, link_name, sae_of};
+use node::{InterworkingReport, NodeReport, link_name, sae_of};
 use serde::Serialize;
 use serde_json::json;
 
-use super::books::LinkBooks;
+use super::books::{Books, LinkBooks};
 use super::demand::PATIENCE;
 use super::layout::Layout;
 use super::tally::{PairTally, Tally, percentile};
@@ -23,6 +23,9 @@ pub(super) struct Verdict {
     reasons: Vec<String>,
     pairs: Vec<PairVerdict>,
     links: Vec<LinkVerdict>,
+    /// The KMEs between domains, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    interworking: Vec<InterworkingVerdict>,
     books_closed: bool,
     delivered_twice: u64,
     delivered_to_others: u64,
@@ -63,12 +66,20 @@ struct LinkVerdict {
     lost_in_crash: u64,
 }
 
+/// The keys that one KME has exchanged with the neighbour domain.
+#[derive(Debug, Serialize)]
+struct InterworkingVerdict {
+    kme: String,
+    #[serde(flatten)]
+    keys: InterworkingReport,
+}
+
 /// The measurements behind the verdict.
 pub(super) struct Evidence<'a> {
     pub(super) topology: &'a Topology,
     pub(super) layout: &'a Layout,
     pub(super) tally: Tally,
-    pub(super) books: Vec<LinkBooks>,
+    pub(super) books: Books,
     /// The last report of each living KME.
     pub(super) reports: Vec<Option<NodeReport>>,
     pub(super) duration: Duration,
@@ -89,7 +100,8 @@ impl Verdict {
             reasons,
             pairs: evidence.pairs(),
             links: evidence.links(),
-            books_closed: evidence.books.iter().all(|books| books.problem.is_none()),
+            interworking: evidence.interworking(),
+            books_closed: evidence.books.closed(),
             delivered_twice: evidence.tally.delivered_twice,
             delivered_to_others: evidence.tally.delivered_to_others,
             notes,
@@ -140,11 +152,13 @@ impl Evidence<'_> {
             .topology
             .link_ids()
             .map(|link| link_name(self.topology, link));
-        let open = names.zip(&self.books).filter_map(|(name, books)| {
+        let open = names.zip(&self.books.links).filter_map(|(name, books)| {
             let problem = books.problem.as_ref()?;
             Some(format!("link {name}: {problem}"))
         });
         reasons.extend(shortened(open.collect(), "links have open books"));
+        let borders = self.books.borders.clone();
+        reasons.extend(shortened(borders, "interworking nodes have open books"));
         for (number, text) in [
             (self.tally.delivered_twice, "keys were delivered twice"),
             (
@@ -219,11 +233,7 @@ impl Evidence<'_> {
             paths.sort();
             paths.dedup();
             let Some(pair) = both.first() else { continue };
-            let hops = pair
-                .usual_paths()
-                .iter()
-                .map(|path| path.len().saturating_sub(1))
-                .max();
+            let hops = pair.usual_paths().iter().map(|path| hops(path)).max();
             let voided = both
                 .iter()
                 .map(|pair| voided(topology, layout, &self.reports, pair))
@@ -247,7 +257,7 @@ impl Evidence<'_> {
     }
 
     fn links(&self) -> Vec<LinkVerdict> {
-        let links = self.topology.links().iter().zip(&self.books);
+        let links = self.topology.links().iter().zip(&self.books.links);
         let verdict = links.map(|(link, LinkBooks { accounts, .. })| LinkVerdict {
             a: self.topology.node_name(link.ends.0).to_owned(),
             b: self.topology.node_name(link.ends.1).to_owned(),
@@ -261,10 +271,31 @@ impl Evidence<'_> {
         verdict.collect()
     }
 
+    fn interworking(&self) -> Vec<InterworkingVerdict> {
+        let reports = self.reports.iter().flatten();
+        let verdict = reports.filter_map(|report| {
+            Some(InterworkingVerdict {
+                kme: report.node.clone(),
+                keys: report.interworking?,
+            })
+        });
+        verdict.collect()
+    }
+
     fn arrow(&self, pair: &PairTally) -> String {
         let name = |node| self.topology.node_name(node);
         format!("{} -> {}", name(pair.from), name(pair.to))
     }
+}
+
+/// Returns the links of a path. Between the two KMEs of an interworking node there is none.
+fn hops(path: &[String]) -> usize {
+    let node = |name: &str| name.split_once('.').map(|(node, _)| node.to_owned());
+    let joined = |ends: &&[String]| match ends {
+        [a, b] => node(a).is_none() || node(a) != node(b),
+        _ => false,
+    };
+    path.windows(2).filter(joined).count()
 }
 
 /// Returns the keys of an ordered pair that its node has voided.

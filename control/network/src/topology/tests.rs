@@ -196,13 +196,13 @@ fn mistakes_of_domains_are_found() {
         (
             &["a x", "b y"][..],
             "ab",
-            "t:14: a and b have no domain in common; fix: join the domains at an interworking \
+            "t:16: a and b have no domain in common; fix: join the domains at an interworking \
              node: kind = \"relay\", domain = [\"x\", \"y\"]",
         ),
         (
             &["a x", "g x,y", "h x,y", "b y"],
             "ag gh hb",
-            "t:27: g and h have two domains in common, and a link belongs to one; fix: ",
+            "t:30: g and h have two domains in common, and a link belongs to one; fix: ",
         ),
         (
             &["a x", "g x,y,z", "b y"],

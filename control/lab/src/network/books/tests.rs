@@ -1,7 +1,8 @@
 use network::Accounts;
-use node::LinkReport;
+use network::topology::Topology;
+use node::{AccountReport, InterworkingReport, LinkReport, NodeReport};
 
-use super::judge;
+use super::{Layout, borders, judge};
 
 fn end(relayed: u64, left: u64) -> LinkReport {
     LinkReport {
@@ -54,4 +55,38 @@ fn bits_of_a_lost_message_are_voided_where_it_did_not_arrive() {
     other.accounts.authentication = 200;
     let swapped = judge([Some(&lossy(600, 1, 299)), Some(&other)], false).problem;
     assert!(swapped.is_some(), "other headings for the same bits");
+}
+
+#[test]
+fn keys_between_domains_have_one_place_and_end_alike() {
+    let topology = Topology::built_in("two-domains").unwrap();
+    let layout = Layout::of(&topology);
+    let account = |released, voided| AccountReport {
+        taken: 10,
+        released,
+        voided,
+        ..AccountReport::default()
+    };
+    let found = |east: AccountReport, west: AccountReport| {
+        let mut reports: Vec<_> = layout.kmes().iter().map(|_| None).collect();
+        let report = |sent, received| NodeReport {
+            interworking: Some(InterworkingReport { sent, received }),
+            ..NodeReport::default()
+        };
+        let none = AccountReport::default();
+        for (name, report) in [
+            ("gate.east", report(east, none)),
+            ("gate.west", report(none, west)),
+        ] {
+            reports[layout.by_name(name).unwrap().0] = Some(report);
+        }
+        borders(&layout, &reports)
+    };
+    assert_eq!(found(account(8, 2), account(8, 2)), [""; 0]);
+    let open = found(account(8, 1), account(8, 2));
+    assert!(open.len() == 1 && open[0].starts_with("the keys sent by gate.east do not close"));
+    assert_eq!(
+        found(account(8, 2), account(7, 3)),
+        ["gate.east has released 8 of its keys, its neighbour 7"]
+    );
 }

@@ -3,9 +3,10 @@ use std::time::Duration;
 use network::Accounts;
 use network::NodeId;
 use network::topology::Topology;
+use node::{AccountReport, InterworkingReport, NodeReport};
 use serde_json::Value;
 
-use super::super::books::LinkBooks;
+use super::super::books::{Books, LinkBooks};
 use super::super::tally::{PairTally, Tally};
 use super::{Evidence, Layout, Verdict};
 
@@ -28,7 +29,10 @@ fn judged(change: impl FnOnce(&mut Evidence<'_>)) -> Verdict {
         topology: &topology,
         layout: &layout,
         tally: Tally::of(vec![pair(0, 2), pair(2, 0)]),
-        books: vec![books.clone(), books],
+        books: Books {
+            links: vec![books.clone(), books],
+            borders: Vec::new(),
+        },
         reports: vec![None, None, None],
         duration: Duration::from_secs(6),
         stopped_before: None,
@@ -52,6 +56,7 @@ fn the_document_has_a_pair_for_both_directions_and_each_link() {
     assert_eq!(document["pairs"], serde_json::json!([expected]));
     assert_eq!(document["links"][1]["b"], "right");
     assert_eq!(document["books_closed"], true);
+    assert_eq!(document.get("interworking"), None);
     assert!(
         verdict
             .text()
@@ -65,16 +70,45 @@ fn the_document_has_a_pair_for_both_directions_and_each_link() {
 }
 
 #[test]
+fn the_document_has_the_books_of_interworking_nodes() {
+    let account = AccountReport {
+        taken: 2,
+        released: 1,
+        held: 1,
+        ..AccountReport::default()
+    };
+    let report = NodeReport {
+        node: "gate.east".to_owned(),
+        interworking: Some(InterworkingReport {
+            sent: account,
+            received: AccountReport::default(),
+        }),
+        ..NodeReport::default()
+    };
+    let verdict = judged(|evidence| evidence.reports[1] = Some(report));
+    let document: Value = serde_json::to_value(&verdict).unwrap();
+    let one = &document["interworking"][0];
+    assert_eq!(
+        (&one["kme"], &one["sent"]["released"]),
+        (&"gate.east".into(), &1.into())
+    );
+}
+
+#[test]
 fn each_kind_of_failure_is_a_reason() {
     type Change = fn(&mut Evidence<'_>);
-    let cases: [(Change, &str); 7] = [
+    let cases: [(Change, &str); 8] = [
         (
             |e| e.tally.pairs[1].missed = 1,
             "right -> left: 1 keys missed",
         ),
         (
-            |e| e.books[1].problem = Some("open".to_owned()),
+            |e| e.books.links[1].problem = Some("open".to_owned()),
             "link middle-right: open",
+        ),
+        (
+            |e| e.books.borders.push("gate.east has kept a key".to_owned()),
+            "gate.east has kept a key",
         ),
         (
             |e| e.tally.delivered_twice = 1,
