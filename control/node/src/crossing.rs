@@ -16,6 +16,7 @@ use network::{Beyond, Carry, Crossing, HandedOver, Key, KeyId, KeyValue, Passpor
 use serde_json::Value;
 use tokio::sync::mpsc::Receiver;
 use tracing::warn;
+use zeroize::Zeroizing;
 
 use crate::config::{Interworking, Settings};
 use crate::core::Core;
@@ -105,17 +106,19 @@ impl OurDomain {
             }
         };
         let offer = |key: Key| {
+            let value = Zeroizing::new(key.value.expose().to_vec());
             let offer = Offer {
                 key_id: uuid(key.id),
-                value: Arc::new(KeyBytes::new(key.value.expose()[..].into())),
+                value: Arc::new(KeyBytes::from_zeroizing(value).ok()?),
                 parties: parties.clone(),
                 extension: self.extension(&key.passport),
                 mandatory: None,
                 optional: None,
             };
-            (key.id, reports.offer(offer))
+            Some((key.id, reports.offer(offer)))
         };
-        let offered: Vec<_> = handed.keys.into_iter().map(offer).collect();
+        // Every key of a node has octets, so none is left out.
+        let offered: Vec<_> = handed.keys.into_iter().filter_map(offer).collect();
         for (key, taken) in offered {
             if let Err(error) = taken.await {
                 warn!("key {key} is not handed over: {error}");
