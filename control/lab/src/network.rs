@@ -12,7 +12,7 @@
 mod args;
 mod attached;
 mod books;
-mod client;
+pub mod client;
 mod demand;
 mod nodes;
 mod places;
