@@ -1,7 +1,7 @@
 //! The run itself: start, live table, faults on order, end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -12,7 +12,6 @@ use nix::sys::resource::{UsageWho, getrusage};
 use node::limits::BLOCK_LEN_MAX;
 use node::link_name;
 use qmacsec::output::note;
-use tempfile::TempDir;
 
 use super::args::{Args, Fault, What};
 use super::books;
@@ -21,6 +20,7 @@ use super::nodes::{Nodes, Setup};
 use super::table::{Table, View};
 use super::verdict::{Evidence, Verdict};
 use crate::stop::Stop;
+use crate::vault::Vault;
 use crate::{done, while_doing};
 
 /// Time limit for the first keys of all pairs.
@@ -38,7 +38,7 @@ pub(super) struct Watch<'a> {
     stop: Stop,
     nodes: Nodes,
     /// Removes the folder of the nodes at the end, if it is temporary.
-    _folder: Option<TempDir>,
+    _folder: Option<Vault>,
     demand: Demand,
     started: Instant,
     /// Processor time of this process before the demand.
@@ -236,18 +236,10 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Returns the folder to use, which is empty, and its guard if it is temporary.
-fn folder(args: &Args) -> io::Result<(PathBuf, Option<TempDir>)> {
+/// Returns the folder to use, which is empty, and its owner if it is temporary.
+fn folder(args: &Args) -> io::Result<(PathBuf, Option<Vault>)> {
     let Some(folder) = &args.folder else {
-        // Private keys belong into memory, where that is possible.
-        let memory = Path::new("/dev/shm");
-        let place = match memory.is_dir() {
-            true => memory.to_path_buf(),
-            false => std::env::temp_dir(),
-        };
-        let own = tempfile::Builder::new()
-            .prefix("qmacsec-network-")
-            .tempdir_in(place)?;
+        let own = Vault::new("qmacsec-network-")?;
         return Ok((own.path().to_path_buf(), Some(own)));
     };
     fs::create_dir_all(folder)?;
