@@ -9,7 +9,6 @@ use std::{fs, io};
 use network::topology::{Paths, Topology};
 use network::{LinkId, NodeId};
 use nix::sys::resource::{UsageWho, getrusage};
-use node::limits::BLOCK_LEN_MAX;
 use node::link_name;
 use qmacsec::output::note;
 
@@ -262,7 +261,7 @@ fn wait_for_keys(
 ) -> Result<(), String> {
     let supplies = topology.links().iter().map(|link| link.source.supply());
     let first_bits: Vec<_> = supplies
-        .map(|supply| (supply.block_bits / 8).min(BLOCK_LEN_MAX as u64) * 8 * u64::from(blocks))
+        .map(|supply| 8 * supply.block_octets() as u64 * u64::from(blocks))
         .collect();
     let deadline = Instant::now() + FIRST_KEYS;
     let wanted = topology.demand().pairs.len() * 2;
