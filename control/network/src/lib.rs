@@ -78,6 +78,7 @@ mod shares;
 mod sites;
 mod states;
 mod status;
+mod stock;
 
 pub use accounts::Accounts;
 pub use action::{Action, Closed, Event, Reason, Record, Refusal, Unavailable};

@@ -17,6 +17,7 @@ use crate::message::{Ack, Course};
 use crate::passport::{Passport, PathPassport};
 use crate::sae::SaeId;
 use crate::sites::{PairId, Sites};
+use crate::stock;
 
 /// The pairs whose initiator is at this node.
 pub(crate) struct Origin {
@@ -333,19 +334,14 @@ impl Pair {
         }
     }
 
-    /// Keys of the next batch: none while more than half the stock is there, and few after a batch
-    /// that was voided, so that attempts in vain cost little.
+    /// Keys of the next batch: few after a batch that was voided, so that attempts in vain cost
+    /// little.
     fn missing(&self) -> usize {
-        let missing = self.full.saturating_sub(self.stock.len());
-        if 2 * missing < self.full {
-            return 0;
+        let missing = stock::missing(self.full, self.stock.len());
+        match self.pause > limits::RETRY {
+            true => missing.min(self.few),
+            false => missing,
         }
-        let most = if self.pause > limits::RETRY {
-            self.few
-        } else {
-            limits::BATCH_KEYS_MAX
-        };
-        missing.min(most)
     }
 
     fn wants(&self, now: Duration) -> Option<usize> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::draft::Draft;
 use super::section::{Findings, Place};
-use super::{AUTHENTICATION_BITS, HOPS_MAX, LINKS_PER_NODE_MAX, Paths};
+use super::{HOPS_MAX, LINKS_PER_NODE_MAX, Paths};
 use crate::graph::{Graph, Path, Tree};
 use crate::id::{LinkId, NodeId};
 
@@ -181,7 +181,7 @@ impl<'d> Network<'d> {
     /// the graph as in the draft.
     fn cuts(&self, findings: &mut Findings<'_>) {
         let demand = &self.draft.demand;
-        let pair_bit_s = demand.pair_bit_s(AUTHENTICATION_BITS);
+        let pair_bit_s = demand.pair_bit_s(demand.authentication_bits());
         let paths = f64::from(demand.paths.count());
         let given: Vec<f64> = self
             .draft
