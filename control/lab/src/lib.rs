@@ -9,7 +9,7 @@
 //! processes. `ping` and `transfer` are the hosts' traffic, and `sniff` watches the line.
 //! `last_reports` collects the counters of the encryptors, and `verdict` judges them. `faults`
 //! parses the faults on order. Without namespaces, `memory` runs the same chain over in-memory
-//! ports.
+//! ports, with its secrets in a `vault`.
 //!
 //! [`network`] is `qmacsec network run`: all nodes of a network instead of one link.
 //!
@@ -46,6 +46,7 @@ mod stop;
 mod table;
 pub mod topology;
 mod transfer;
+mod vault;
 mod verdict;
 
 use std::fs::OpenOptions;

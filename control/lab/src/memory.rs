@@ -1,9 +1,7 @@
 //! The lab without namespaces: both encryptors in this process, ports in memory, and frames of our
 //! own. Otherwise the same chain: KMEs over mutual TLS on loopback, rekey, workers, MACsec.
 
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use kme::{Kmes, LinkConfig};
@@ -25,6 +23,7 @@ use super::site::Site;
 use super::sites;
 use super::stop::Stop;
 use super::table::{Snapshot, Table};
+use super::vault::Vault;
 use super::verdict::{Evidence, StageWatch, Verdict};
 use super::{BEFORE_THE_FIRST_KEY, FIRST_KEY, LOOK_EVERY, done, while_doing};
 
@@ -36,17 +35,7 @@ pub(super) fn run(args: &Args, keep: Keep, stop: &Stop) -> Result<Verdict, NoVer
     note!("building two sites in memory:");
     stop.watch(args.json)
         .map_err(while_doing("watching for signals"))?;
-    // Use a folder in memory if there is one: even a lab's secrets should not be on disk.
-    let folder = [Path::new("/dev/shm"), &std::env::temp_dir()]
-        .into_iter()
-        .find_map(|place| {
-            tempfile::Builder::new()
-                .prefix("qmacsec-lab-")
-                .tempdir_in(place)
-                .ok()
-        });
-    let vault = folder.ok_or("neither /dev/shm nor the temporary folder can be written")?;
-    let _guard = Guard::of(vault.path());
+    let vault = Vault::new("qmacsec-lab-").map_err(while_doing("a folder for secrets"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -55,40 +44,6 @@ pub(super) fn run(args: &Args, keep: Keep, stop: &Stop) -> Result<Verdict, NoVer
     let result = runtime.block_on(run_in(args, &Folder::at(vault.path()), keep, stop));
     runtime.shutdown_timeout(Duration::from_secs(2));
     result
-}
-
-/// Removes the folder with the secrets when this process has ended, also after `kill -9`: a
-/// separate shell waits for the end of our pipe.
-struct Guard(Option<Child>);
-
-impl Guard {
-    fn of(folder: &Path) -> Self {
-        let shell = Command::new("/bin/sh")
-            .args(["-c", "read -r _; exec rm -rf -- \"$0\""])
-            .arg(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Ctrl-C must reach only the lab.
-            .process_group(0)
-            .spawn();
-        if let Err(error) = &shell {
-            note!(
-                "no /bin/sh ({error}): after kill -9, {} stays",
-                folder.display()
-            );
-        }
-        Self(shell.ok())
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(shell) = &mut self.0 {
-            // `wait` first closes the pipe.
-            let _gone_already = shell.wait();
-        }
-    }
 }
 
 async fn run_in(

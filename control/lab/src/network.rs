@@ -13,7 +13,7 @@
 mod args;
 mod attached;
 mod books;
-mod client;
+pub mod client;
 mod demand;
 mod layout;
 mod nodes;

@@ -83,6 +83,7 @@ mod shares;
 mod sites;
 mod states;
 mod status;
+mod stock;
 mod withdrawal;
 
 pub use accounts::Accounts;

@@ -18,6 +18,7 @@ use crate::message::{Ack, Course};
 use crate::passport::{Beyond, Passport, PathPassport};
 use crate::sae::SaeId;
 use crate::sites::{PairId, Sites};
+use crate::stock;
 
 /// The pairs whose keys begin at this node.
 pub(crate) struct Origin {
@@ -445,22 +446,17 @@ impl Pair {
         dropped
     }
 
-    /// Keys of the next batch: none while more than half the stock is there, and few after a batch
-    /// that was voided, so that attempts in vain cost little.
+    /// Keys of the next batch: few after a batch that was voided, so that attempts in vain cost
+    /// little.
     fn missing(&self) -> usize {
         if let Source::Given(queue) = &self.source {
             return queue.len().min(limits::BATCH_KEYS_MAX);
         }
-        let missing = self.full.saturating_sub(self.stock.len());
-        if 2 * missing < self.full {
-            return 0;
+        let missing = stock::missing(self.full, self.stock.len());
+        match self.pause > limits::RETRY {
+            true => missing.min(self.few),
+            false => missing,
         }
-        let most = if self.pause > limits::RETRY {
-            self.few
-        } else {
-            limits::BATCH_KEYS_MAX
-        };
-        missing.min(most)
     }
 
     fn wants(&self, now: Duration) -> Option<usize> {

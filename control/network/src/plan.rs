@@ -15,7 +15,7 @@ pub use reserve::{DRY, Reserve};
 
 use crate::graph::{DomainGraph, Path};
 use crate::id::{LinkId, NodeId};
-use crate::topology::{AUTHENTICATION_BITS, INTERVAL_MIN, KEY_BITS, Link, Paths, Topology};
+use crate::topology::{INTERVAL_MIN, KEY_BITS, Link, Paths, Topology};
 use routes::{Failure, Routes};
 
 /// A network with more nodes is not planned in detail, which would take minutes.
@@ -26,8 +26,9 @@ const ROUNDS: u32 = 3;
 /// Assumptions of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Bits of link key that authenticate one relayed key on one link.
-    pub authentication_bits: u32,
+    /// Bits of link key that authenticate one relayed key on one link; `None`: as many as the relay
+    /// protocol takes.
+    pub authentication_bits: Option<u32>,
     /// Seed of the simulation of block arrivals.
     pub seed: u64,
 }
@@ -35,7 +36,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            authentication_bits: AUTHENTICATION_BITS,
+            authentication_bits: None,
             seed: 1,
         }
     }
@@ -178,6 +179,7 @@ struct Planner<'t> {
     topology: &'t Topology,
     graph: DomainGraph,
     options: Options,
+    authentication_bits: u32,
     pair_bit_s: f64,
     /// Bits per second of each link at its worst hour.
     supply: Vec<f64>,
@@ -186,9 +188,13 @@ struct Planner<'t> {
 impl<'t> Planner<'t> {
     fn new(topology: &'t Topology, options: Options) -> Self {
         let rate = |link: &Link| link.source.worst_supply().bit_s();
+        let demand = topology.demand();
+        let authentication_bits = options.authentication_bits;
+        let authentication_bits = authentication_bits.unwrap_or(demand.authentication_bits());
         Self {
             graph: topology.graph(),
-            pair_bit_s: topology.demand().pair_bit_s(options.authentication_bits),
+            authentication_bits,
+            pair_bit_s: demand.pair_bit_s(authentication_bits),
             supply: topology.links().iter().map(rate).collect(),
             topology,
             options,
@@ -251,7 +257,7 @@ impl<'t> Planner<'t> {
             interval_s,
             keys_per_switch: demand.keys_per_switch,
             paths: demand.paths.count(),
-            authentication_bits: options.authentication_bits,
+            authentication_bits: self.authentication_bits,
             seed: options.seed,
             fits: pairs_without_route == 0 && highest <= 1.0,
             pairs_without_route,
@@ -271,7 +277,7 @@ impl<'t> Planner<'t> {
         let entry = &self.topology.links()[link.index()];
         let supply = entry.source.worst_supply();
         let used_bit_s = routes.used(link);
-        let authentication = f64::from(self.options.authentication_bits);
+        let authentication = f64::from(self.authentication_bits);
         let period_s = supply.block_period.as_secs_f64();
         let drain = used_bit_s * period_s / supply.block_bits as f64;
         let load = finite(used_bit_s / self.supply[link.index()]);

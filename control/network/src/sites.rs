@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::config::{Demand, NodeConfig};
 use crate::graph::Graph;
 use crate::id::{LinkId, NodeId};
-use crate::limits;
 use crate::sae::SaeId;
+use crate::stock;
 
 /// Position of a pair in the demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,13 +128,6 @@ impl Sites {
 impl Demand {
     /// Keys in a full stock.
     pub(crate) fn stock(&self) -> usize {
-        let keys = usize::from(self.keys);
-        let intervals = limits::STOCK_TIME
-            .as_micros()
-            .div_ceil(self.interval.as_micros());
-        let enough = keys.saturating_mul(usize::try_from(intervals).unwrap_or(usize::MAX));
-        enough
-            .max(2 * keys)
-            .clamp(limits::STOCK_MIN, limits::STOCK_MAX)
+        stock::full(self.keys.into(), self.interval)
     }
 }

@@ -7,6 +7,8 @@ use qkd::channel::ExcessNoise;
 use qkd::finite::Finite;
 use qkd::supply::NoKey;
 
+use crate::limits::POOL_LEN_MAX;
+
 /// Hour of the day at which a drifting link has its highest noise.
 pub const WORST_HOUR: f64 = 15.0;
 
@@ -84,6 +86,12 @@ impl Supply {
     #[must_use]
     pub fn bit_s(&self) -> f64 {
         self.block_bits as f64 * (1.0 - self.block_loss) / self.block_period.as_secs_f64()
+    }
+
+    /// Whole octets of a block, as far as the pool of a link takes them.
+    #[must_use]
+    pub fn block_octets(&self) -> usize {
+        usize::try_from(self.block_bits / 8).map_or(POOL_LEN_MAX, |octets| octets.min(POOL_LEN_MAX))
     }
 }
 

@@ -22,6 +22,8 @@ pub use link::{CONNECTOR_DB, Link, LinkSpec, PATCH_PANEL_DB, SPLICE_DB, Wdm};
 use crate::id::{LinkId, NodeId};
 use crate::limits;
 use crate::mistake::Mistakes;
+use crate::pool::Purpose;
+use crate::stock;
 
 pub use crate::limits::{HOPS_MAX, INTERVAL_MAX, INTERVAL_MIN, LINKS_PER_NODE_MAX};
 
@@ -105,6 +107,15 @@ impl Paths {
 }
 
 impl Demand {
+    /// Bits of link key that authenticate one relayed key on one link: its share of a batch and of
+    /// the ACK of the batch, rounded up.
+    #[must_use]
+    pub fn authentication_bits(&self) -> u32 {
+        let keys = stock::batch(self.keys_per_switch.max(1) as usize, self.interval);
+        let octets = Purpose::batch(keys).authentication + Purpose::TAG.authentication;
+        (8 * octets).div_ceil(keys) as u32
+    }
+
     /// Bits per second that one pair takes from each link of one path: both directions, with
     /// `overhead_bits` for each key and link.
     #[must_use]
@@ -116,8 +127,6 @@ impl Demand {
 
 /// Bits of a key.
 pub const KEY_BITS: u32 = 8 * limits::KEY_LEN as u32;
-/// Bits of link key that authenticate one relayed key on one link.
-pub const AUTHENTICATION_BITS: u32 = 128;
 
 impl Topology {
     /// Reads a topology. `file` is the name of the file in messages.

@@ -17,9 +17,9 @@ pub(crate) const LASTING: Duration = Duration::from_secs(5);
 pub(crate) const OUTGOING_LEN_MAX: usize = 4 << 20;
 /// Time limit to send what waits for a neighbour. After it the connection is closed.
 pub(crate) const SEND: Duration = Duration::from_secs(3);
-/// Most octets of a modelled block of key. A model of a faster link gives no more: to hand over and
-/// wipe larger blocks would hold up the messages, and no demand needs them.
-pub const BLOCK_LEN_MAX: usize = 512 << 10;
+/// Most octets of key that a modelled quantum channel hands over at once. To copy and wipe more
+/// would hold up the messages.
+pub(crate) const BLOCK_LEN_MAX: usize = 512 << 10;
 /// Time limit for the neighbour to confirm a block.
 pub(crate) const CONFIRMATION: Duration = Duration::from_secs(10);
 /// Longest pause between two signs of life on a quantum channel.

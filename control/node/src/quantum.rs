@@ -5,6 +5,8 @@
 //! confirms the block and uses it from then on; the end that leads uses it when the confirmation
 //! has come. The bits are as safe as that connection, hence their label `modelled`. Real devices
 //! would hand each block to both ends by themselves.
+//!
+//! A large block of the model comes in parts, each of which is a block of its own to the node.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -34,7 +36,9 @@ struct Device {
     at_once: u32,
     /// Time of the next block after these.
     next_at: Instant,
-    /// Number of the next block.
+    /// Octets of the present block that are still to be handed over.
+    left: usize,
+    /// Number of the last part.
     number: u64,
 }
 
@@ -47,6 +51,7 @@ impl Devices {
         let device = |supply: Supply| Device {
             next_at: Instant::now() + supply.block_period,
             at_once: blocks_at_start,
+            left: 0,
             supply,
             number,
         };
@@ -67,17 +72,35 @@ impl Device {
         }
     }
 
-    /// Time of the next block.
+    /// Time of the next part of a block.
     fn due(&self, now: Instant) -> Instant {
-        match self.at_once {
-            0 => self.next_at,
+        match (self.at_once, self.left) {
+            (0, 0) => self.next_at,
             _ => now,
         }
     }
 
-    /// Takes the block that is due: its description, and the content of its frame. `None` if it has
-    /// failed.
+    /// Takes the part that is due: its description, and the content of its frame. `None` if its
+    /// block has failed.
     fn take(&mut self) -> io::Result<Option<(Block, Zeroizing<Vec<u8>>)>> {
+        self.number += 1;
+        if self.left == 0 && !self.begin_block()? {
+            return Ok(None);
+        }
+        // Of about equal parts none is too short for a pool.
+        let len = self.left / self.left.div_ceil(BLOCK_LEN_MAX);
+        self.left -= len;
+        let block = Block {
+            number: self.number,
+            label: Label::Modelled,
+            epsilon: self.supply.epsilon,
+            excess_noise: self.supply.excess_noise_snu,
+        };
+        Ok(Some((block, draw_bits(&block, len)?)))
+    }
+
+    /// Begins the block that is due. False if it has failed.
+    fn begin_block(&mut self) -> io::Result<bool> {
         let fails = match self.at_once.checked_sub(1) {
             Some(left) => {
                 self.at_once = left;
@@ -88,18 +111,10 @@ impl Device {
                 chance()? < self.supply.block_loss
             }
         };
-        self.number += 1;
-        let len = (self.supply.block_bits / 8).min(BLOCK_LEN_MAX as u64) as usize;
-        if fails || len == 0 {
-            return Ok(None);
+        if !fails {
+            self.left = self.supply.block_octets();
         }
-        let block = Block {
-            number: self.number,
-            label: Label::Modelled,
-            epsilon: self.supply.epsilon,
-            excess_noise: self.supply.excess_noise_snu,
-        };
-        Ok(Some((block, draw_bits(&block, len)?)))
+        Ok(self.left > 0)
     }
 }
 

@@ -140,20 +140,25 @@ fn keys_flow_around_a_killed_node_and_a_cut_link() {
 }
 
 #[test]
-fn all_nodes_end_with_a_killed_run_and_an_interrupted_run_says_so() {
+fn nothing_is_left_of_a_killed_run_and_an_interrupted_run_says_so() {
     let args = ["--topology", "line-3", "--duration", "60s"];
-    // A killed run cannot remove a folder of its own.
-    let folder = tempfile::tempdir().unwrap();
-    let kept = ["--folder", folder.path().to_str().unwrap()];
-    let mut killed = network(&[&args[..], &kept].concat());
+    let mut killed = network(&args);
     let mut interrupted = network(&args);
     for run in [&mut killed, &mut interrupted] {
         run.wait_for("pairs have keys in both directions");
     }
-    let nodes = killed.children();
-    assert_eq!(nodes.len(), 3);
+    // Three nodes, and the shell that removes the folder.
+    let children = killed.children();
+    assert_eq!(children.len(), 4);
+    let stderr = killed.stderr();
+    let said = stderr
+        .lines()
+        .find_map(|line| line.split_once("3 nodes, in "));
+    let folder = Path::new(said.expect("the folder of the run").1.trim());
+    assert!(folder.join("left.toml").exists());
     killed.signal(Signal::SIGKILL);
-    gone_within(&nodes, Duration::from_secs(5));
+    gone_within(&children, Duration::from_secs(5));
+    assert!(!folder.exists(), "{}", folder.display());
     interrupted.signal(Signal::SIGINT);
     let ended = interrupted.wait(LIMIT);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);

@@ -26,16 +26,17 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
-/// Time limit for one call.
-const CALL: Duration = Duration::from_secs(1);
+/// Time limit for one call, and for the whole of a demand: a call that is slow is not repeated.
+pub(super) const CALL: Duration = Duration::from_secs(2);
 /// Most connections of one SAE.
 const CONNECTIONS_MAX: usize = 8;
 /// Most octets of a reply.
 const REPLY_LEN_MAX: usize = 1 << 20;
 
 /// An SAE and its KME.
-pub(super) struct Sae {
-    pub(super) id: String,
+pub struct Sae {
+    /// Its name.
+    pub id: String,
     kme: SocketAddr,
     tls: TlsConnector,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
@@ -43,25 +44,28 @@ pub(super) struct Sae {
 }
 
 /// The reply to a call: its status, and its body, which may hold keys.
-pub(super) struct Reply {
-    pub(super) status: u16,
+pub struct Reply {
+    /// Status code of HTTP.
+    pub status: u16,
     body: Zeroizing<Vec<u8>>,
 }
 
 /// The keys of a reply.
 #[derive(Deserialize)]
-pub(super) struct Container<'a> {
+pub struct Container<'a> {
+    /// The keys, in the order of the reply.
     #[serde(borrow)]
-    pub(super) keys: Vec<Key<'a>>,
+    pub keys: Vec<Key<'a>>,
 }
 
 /// One key. It borrows its bits from the reply, which is wiped.
 #[derive(Deserialize)]
-pub(super) struct Key<'a> {
+pub struct Key<'a> {
+    /// Its `key_ID`.
     #[serde(rename = "key_ID")]
-    pub(super) id: &'a str,
+    pub id: &'a str,
     /// In base64.
-    pub(super) key: &'a str,
+    pub key: &'a str,
     #[serde(borrow)]
     pub(super) key_extension: Extension<'a>,
 }
@@ -116,7 +120,10 @@ impl Passport<'_> {
 
 impl Sae {
     /// Reads the certificates of the SAE in `pki`. Its KME is at this address.
-    pub(super) fn new(pki: &Path, id: &str, kme: SocketAddr) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// A certificate or the private key cannot be used.
+    pub fn new(pki: &Path, id: &str, kme: SocketAddr) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         for ca in certificates(&pki.join("ca.pem")).map_err(io::Error::other)? {
             roots.add(ca).map_err(io::Error::other)?;
@@ -140,7 +147,10 @@ impl Sae {
     }
 
     /// Asks for fresh keys to share with `slave`.
-    pub(super) async fn enc_keys(&self, slave: &str, number: u32) -> Result<Reply, String> {
+    ///
+    /// # Errors
+    /// There is no reply in time.
+    pub async fn enc_keys(&self, slave: &str, number: u32) -> Result<Reply, String> {
         self.call(
             &format!("/api/v1/keys/{slave}/enc_keys?number={number}"),
             None,
@@ -149,7 +159,10 @@ impl Sae {
     }
 
     /// Asks for the keys with these IDs, which `master` shares with us.
-    pub(super) async fn dec_keys(&self, master: &str, ids: &[String]) -> Result<Reply, String> {
+    ///
+    /// # Errors
+    /// There is no reply in time.
+    pub async fn dec_keys(&self, master: &str, ids: &[String]) -> Result<Reply, String> {
         let path = format!("/api/v1/keys/{master}/dec_keys");
         match ids {
             [id] => self.call(&format!("{path}?key_ID={id}"), None).await,
@@ -240,7 +253,10 @@ impl Sae {
 
 impl Reply {
     /// Reads the keys of a successful reply.
-    pub(super) fn keys(&self) -> Result<Container<'_>, String> {
+    ///
+    /// # Errors
+    /// The reply is an error, or has no keys.
+    pub fn keys(&self) -> Result<Container<'_>, String> {
         if self.status != 200 {
             let text = String::from_utf8_lossy(&self.body);
             return Err(format!(

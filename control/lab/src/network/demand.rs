@@ -1,8 +1,12 @@
 //! The demand: every ordered pair asks for its keys at its interval, as encryptors would.
+//!
+//! A pair has one open call at a time, whatever the nodes do. A demand that comes due meanwhile
+//! waits for it, and is missed without a call of its own if that takes too long. So the demand never
+//! grows where the nodes are slow.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -11,15 +15,18 @@ use network::NodeId;
 use network::topology::Topology;
 use node::{sae_of, sites};
 use tokio::runtime::Builder;
+use tokio::select;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
 
-use super::client::{Reply, Sae};
-use super::nodes::Nodes;
+use super::client::{CALL, Reply, Sae};
+use super::layout::Layout;
+use super::places::Places;
 use super::tally::{PairTally, Tally};
 
 /// Time in which a demand must be met. An encryptor has a key in stock for longer than that.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = CALL;
 /// Pause between two attempts.
 const RETRY: Duration = Duration::from_millis(50);
 /// One demand of this number is followed by attempts to get its keys again, or at another SAE.
@@ -34,20 +41,25 @@ pub(super) struct Demand {
 struct Shared {
     saes: BTreeMap<NodeId, Sae>,
     tally: Mutex<Tally>,
-    stop: AtomicBool,
+    /// The end of the demand, once it is known.
+    end: watch::Sender<Option<Instant>>,
     interval: Duration,
     keys: u32,
 }
 
 impl Demand {
     /// Starts to ask, with the certificates of the SAEs.
-    pub(super) fn start(topology: &Topology, nodes: &Nodes) -> io::Result<Self> {
-        let pki = nodes.folder().join("pki");
+    pub(super) fn start(
+        topology: &Topology,
+        layout: &Layout,
+        places: &Places,
+        pki: &Path,
+    ) -> io::Result<Self> {
         let mut saes = BTreeMap::new();
         for site in sites(topology) {
             let id = sae_of(topology.node_name(site));
-            if let Some(kme) = nodes.layout().at(site) {
-                saes.insert(site, Sae::new(&pki, &id, nodes.places().saes(kme))?);
+            if let Some(kme) = layout.at(site) {
+                saes.insert(site, Sae::new(pki, &id, places.saes(kme))?);
             }
         }
         let demand = topology.demand();
@@ -56,7 +68,7 @@ impl Demand {
         let shared = Arc::new(Shared {
             saes,
             tally: Mutex::new(tally),
-            stop: AtomicBool::new(false),
+            end: watch::Sender::new(None),
             interval: demand.interval,
             keys: demand.keys_per_switch,
         });
@@ -76,9 +88,9 @@ impl Demand {
         self.shared.tally()
     }
 
-    /// Ends the demand: what is under way ends first.
+    /// Ends the demand: all that is due now ends first.
     pub(super) fn stop(self) -> io::Result<Tally> {
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.end.send_replace(Some(Instant::now()));
         let ended = self.thread.join();
         ended.map_err(|_| io::Error::other("the thread of the demand died"))??;
         Ok(std::mem::take(&mut *self.shared.tally()))
@@ -88,30 +100,35 @@ impl Demand {
 impl Shared {
     /// Spreads the demands of all pairs evenly over the interval.
     async fn run(self: Arc<Self>) {
-        let pairs = self.tally().pairs.len();
-        let Ok(number) = u32::try_from(pairs) else {
-            return;
-        };
-        let Some(step) = self.interval.checked_div(number) else {
-            return;
-        };
-        let mut due = Instant::now();
-        let mut asked = JoinSet::new();
-        for turn in 0_u64.. {
-            sleep_until(due.into()).await;
-            if self.stop.load(Ordering::Relaxed) {
-                break;
-            }
-            let pair = (turn % u64::from(number)) as usize;
-            asked.spawn(Arc::clone(&self).meet(pair, turn, due));
-            due += step;
-            while asked.try_join_next().is_some() {}
+        let number = self.tally().pairs.len();
+        let first = Instant::now();
+        let mut pairs = JoinSet::new();
+        for pair in 0..number {
+            let first = first + self.interval.mul_f64(pair as f64 / number as f64);
+            pairs.spawn(Arc::clone(&self).ask(pair, number, first));
         }
-        while asked.join_next().await.is_some() {}
+        while pairs.join_next().await.is_some() {}
+    }
+
+    /// Meets the demands of one of `pairs` pairs, one after the other.
+    async fn ask(self: Arc<Self>, pair: usize, pairs: usize, first: Instant) {
+        let mut end = self.end.subscribe();
+        let mut due = first;
+        for turn in (pair as u64..).step_by(pairs) {
+            select! {
+                () = sleep_until(due.into()) => {}
+                _ = end.wait_for(Option::is_some) => {}
+            }
+            if end.borrow().is_some_and(|end| end <= due) {
+                return;
+            }
+            self.meet(pair, turn, due).await;
+            due += self.interval;
+        }
     }
 
     /// Meets one demand of a pair, or notes that it was missed.
-    async fn meet(self: Arc<Self>, pair: usize, turn: u64, due: Instant) {
+    async fn meet(&self, pair: usize, turn: u64, due: Instant) {
         let keys = u64::from(self.keys);
         let (from, to) = {
             let mut tally = self.tally();
@@ -126,6 +143,10 @@ impl Shared {
         let (Some(initiator), Some(target)) = (self.saes.get(&from), self.saes.get(&to)) else {
             return;
         };
+        if due.elapsed() > PATIENCE {
+            let failure = "the call before took too long".to_owned();
+            return self.tally().missed(pair, keys, failure);
+        }
         loop {
             let failure = match self.attempt(initiator, target, turn).await {
                 Ok(paths) => {
@@ -226,3 +247,6 @@ impl Drawn {
         Ok(drawn)
     }
 }
+
+#[cfg(test)]
+mod tests;

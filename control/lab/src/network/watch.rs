@@ -1,7 +1,7 @@
 //! The run itself: start, live table, faults on order, end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -9,10 +9,8 @@ use std::{fs, io};
 use network::topology::{Paths, Topology};
 use network::{LinkId, NodeId};
 use nix::sys::resource::{UsageWho, getrusage};
-use node::limits::BLOCK_LEN_MAX;
 use node::{LinkReport, NodeReport, link_name, sae_of};
 use qmacsec::output::note;
-use tempfile::TempDir;
 
 use super::args::{Args, Fault, What};
 use super::books;
@@ -22,6 +20,7 @@ use super::nodes::{Nodes, Setup};
 use super::table::{Table, View};
 use super::verdict::{Evidence, Verdict};
 use crate::stop::Stop;
+use crate::vault::Vault;
 use crate::{done, while_doing};
 
 /// Time limit for the first keys of all pairs.
@@ -39,7 +38,7 @@ pub(super) struct Watch<'a> {
     stop: Stop,
     nodes: Nodes,
     /// Removes the folder of the nodes at the end, if it is temporary.
-    _folder: Option<TempDir>,
+    _folder: Option<Vault>,
     demand: Demand,
     started: Instant,
     /// Processor time of this process before the demand.
@@ -80,8 +79,9 @@ impl<'a> Watch<'a> {
         done(&format!("{pairs} pairs have keys in both directions"));
         nodes.demand_starts();
         let own_cpu = own_cpu();
-        let demand =
-            Demand::start(&topology, &nodes).map_err(while_doing("starting the demand"))?;
+        let pki = nodes.folder().join("pki");
+        let demand = Demand::start(&topology, nodes.layout(), nodes.places(), &pki)
+            .map_err(while_doing("starting the demand"))?;
         Ok(Self {
             args,
             topology,
@@ -242,18 +242,10 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Returns the folder to use, which is empty, and its guard if it is temporary.
-fn folder(args: &Args) -> io::Result<(PathBuf, Option<TempDir>)> {
+/// Returns the folder to use, which is empty, and its owner if it is temporary.
+fn folder(args: &Args) -> io::Result<(PathBuf, Option<Vault>)> {
     let Some(folder) = &args.folder else {
-        // Private keys belong into memory, where that is possible.
-        let memory = Path::new("/dev/shm");
-        let place = match memory.is_dir() {
-            true => memory.to_path_buf(),
-            false => std::env::temp_dir(),
-        };
-        let own = tempfile::Builder::new()
-            .prefix("qmacsec-network-")
-            .tempdir_in(place)?;
+        let own = Vault::new("qmacsec-network-")?;
         return Ok((own.path().to_path_buf(), Some(own)));
     };
     fs::create_dir_all(folder)?;
@@ -274,12 +266,10 @@ fn wait_for_keys(
     blocks: u32,
     stop: &Stop,
 ) -> Result<(), String> {
-    let first_bits = |link: LinkId| {
-        let supply = topology.links().get(link.index())?.source.supply();
-        let bits = (supply.block_bits / 8).min(BLOCK_LEN_MAX as u64) * 8;
-        Some(bits * u64::from(blocks))
-    };
-    let first_bits: Vec<_> = topology.link_ids().map(first_bits).collect();
+    let supplies = topology.links().iter().map(|link| link.source.supply());
+    let first_bits: Vec<_> = supplies
+        .map(|supply| 8 * supply.block_octets() as u64 * u64::from(blocks))
+        .collect();
     let deadline = Instant::now() + FIRST_KEYS;
     let wanted = topology.demand().pairs.len() * 2;
     loop {
@@ -295,7 +285,7 @@ fn wait_for_keys(
         // The blocks at the start are all there: they cost more time than the demand.
         let filled = topology.link_ids().zip(&first_bits).all(|(link, first)| {
             let ends = nodes.layout().ends(&reports, link);
-            let filled = |end: &LinkReport| end.accounts.bits_in >= first.unwrap_or(0);
+            let filled = |end: &LinkReport| end.accounts.bits_in >= *first;
             ends.into_iter().flatten().all(filled)
         });
         if pairs.len() == wanted && without.is_none() && filled {

@@ -8,6 +8,7 @@ use crate::config::{Demand, NodeConfig, Paths};
 use crate::id::{LinkId, NodeId};
 use crate::limits;
 use crate::sae::SaeId;
+use crate::topology;
 
 pub(super) fn sae(node: usize) -> SaeId {
     SaeId::new(&format!("sae-{node}")).unwrap()
@@ -339,4 +340,50 @@ fn mistakes_of_a_configuration_are_named() {
     assert!(complaint(|c| c.demand.push(c.demand[0].clone())).contains("twice"));
     assert!(complaint(|c| c.demand[0].keys = 0).contains("out of range"));
     assert!(complaint(|c| c.saes[2].1 = NodeId(0)).contains("same node"));
+}
+
+#[test]
+fn a_plan_counts_the_bits_that_the_relays_use() {
+    for (interval_ms, keys) in [(3000, 1), (1000, 3), (100, 1), (100, 64)] {
+        let interval = Duration::from_millis(interval_ms);
+        let both = [(0, 2, Paths::One), (2, 0, Paths::One)];
+        let mut configs: Vec<_> = (0..3).map(|node| config(node, 3, LINE, &both)).collect();
+        for demand in configs.iter_mut().flat_map(|config| &mut config.demand) {
+            (demand.interval, demand.keys) = (interval, keys);
+        }
+        let mut net = Net::new(configs);
+        net.connect();
+        net.blocks(1, 1 << 20);
+        net.pass(Duration::from_secs(1));
+        let used = |net: &Net, link: u16| {
+            let accounts = net.nodes[1].accounts(LinkId(link)).unwrap();
+            (accounts.relayed + accounts.authentication) as f64
+        };
+        let before = [0, 1].map(|link| used(&net, link));
+        let switches = 40;
+        for _ in 0..switches {
+            net.pass(interval);
+            for (from, to) in [(0, 2), (2, 0)] {
+                let now = net.now;
+                let keys = net.nodes[from].enc_keys(now, &sae(from), &sae(to), keys.into());
+                keys.expect("keys in time");
+            }
+        }
+        net.pass(Duration::from_millis(10));
+        let demand = topology::Demand {
+            pairs: vec![(NodeId(0), NodeId(2))],
+            interval,
+            keys_per_switch: keys.into(),
+            paths: topology::Paths::One,
+        };
+        let bit_s = demand.pair_bit_s(demand.authentication_bits());
+        let planned = bit_s * (interval * switches).as_secs_f64();
+        for (link, before) in before.into_iter().enumerate() {
+            let used = used(&net, link as u16) - before;
+            assert!(
+                (used / planned - 1.0).abs() < 0.02,
+                "{interval_ms} ms: {used} {planned}"
+            );
+        }
+    }
 }

@@ -68,7 +68,7 @@ fn load_and_authentication_are_added_up_over_the_links_of_a_path() {
 fn a_route_avoids_a_loaded_link_if_another_is_as_short() {
     // Each pair takes half of what a link gives.
     let found = plan(&square(
-        "pairs = [[\"a\", \"b\"], [\"a\", \"c\"]]\nkeys_per_switch = 22",
+        "pairs = [[\"a\", \"b\"], [\"a\", \"c\"]]\nkeys_per_switch = 30",
     ));
     assert_eq!(pair(&found, "a", "c").paths, [["a", "d", "c"]]);
     assert!(found.fits && found.highest_load < Some(0.6), "{found}");
@@ -168,7 +168,7 @@ fn the_room_that_it_announces_is_there() {
 
 #[test]
 fn a_plan_depends_on_its_seed_alone() {
-    let square = square("pairs = \"all\"\nkeys_per_switch = 8");
+    let square = square("pairs = \"all\"\nkeys_per_switch = 10");
     let with_seed = |seed| {
         Plan::of(
             &square,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::domain::{domain_names, domains_of};
 use super::draft::Draft;
 use super::section::{Findings, Place};
-use super::{AUTHENTICATION_BITS, HOPS_MAX, LINKS_PER_NODE_MAX, Node, NodeKind, Paths};
+use super::{HOPS_MAX, LINKS_PER_NODE_MAX, Node, NodeKind, Paths};
 use crate::graph::{DomainGraph, DomainId, Path, Tree};
 use crate::id::{LinkId, NodeId};
 
@@ -319,7 +319,7 @@ impl<'d> Network<'d> {
     /// graph as in the draft.
     fn cuts(&self, findings: &mut Findings<'_>) {
         let demand = &self.draft.demand;
-        let pair_bit_s = demand.pair_bit_s(AUTHENTICATION_BITS);
+        let pair_bit_s = demand.pair_bit_s(demand.authentication_bits());
         let paths = f64::from(demand.paths.count());
         let given: Vec<f64> = self
             .draft

@@ -360,12 +360,13 @@ fn a_route_that_is_too_long_is_found() {
 
 #[test]
 fn demand_beyond_a_cut_is_found() {
-    // A link gives 11 kbit/s; 9 pairs over the bridge need 256 bit/s each at 3 s.
+    // A link gives 11 kbit/s; 9 pairs over the bridge need 256 bit/s each at 3 s. At 200 ms a key takes
+    // 256 + 52 bits, with its share of a batch of 10.
     let two_triangles = |demand| mistakes(&network("abcxyz", "ab bc ca xy yz zx ax", demand));
     assert_eq!(two_triangles("interval = \"3s\""), [""; 0]);
     let found = two_triangles("interval = \"200ms\"");
     assert_eq!(found.len(), 1, "{found:#?}");
-    let expected = "the bridge between a and x carries keys of 9 pairs, which need 34560 bit/s, but \
+    let expected = "the bridge between a and x carries keys of 9 pairs, which need 27720 bit/s, but \
                     gives ";
     assert!(
         found[0].contains(expected) && found[0].contains("or an interval of "),

@@ -4,6 +4,7 @@ use network::LinkId;
 use network::supply::Supply;
 
 use super::{Devices, HEAD_LEN, decode};
+use crate::limits::BLOCK_LEN_MAX;
 
 const PERIOD: Duration = Duration::from_secs(10);
 
@@ -19,7 +20,11 @@ fn supply(block_loss: f64) -> Supply {
 }
 
 fn device(blocks_at_start: u32, block_loss: f64) -> super::Device {
-    let links = [(LinkId(3), supply(block_loss))].into_iter();
+    of(supply(block_loss), blocks_at_start)
+}
+
+fn of(supply: Supply, blocks_at_start: u32) -> super::Device {
+    let links = [(LinkId(3), supply)].into_iter();
     let device = Devices::new(links, blocks_at_start).0.remove(&LinkId(3));
     device.unwrap().into_inner().unwrap()
 }
@@ -38,6 +43,26 @@ fn blocks_at_the_start_come_at_once_then_one_each_period_with_rising_numbers() {
     assert!(due > now + PERIOD / 2);
     device.take().unwrap();
     assert_eq!(device.due(now), due + PERIOD);
+}
+
+#[test]
+fn a_large_block_comes_whole_in_parts_of_rising_numbers() {
+    let block_bits = 8 * (3 * BLOCK_LEN_MAX as u64 + 5);
+    let large = Supply {
+        block_bits,
+        ..supply(0.0)
+    };
+    let mut device = of(large, 0);
+    let (now, last) = (device.next_at, device.number);
+    let (mut bits, mut numbers) = (0, Vec::new());
+    while device.due(now) == now {
+        let (block, content) = device.take().unwrap().unwrap();
+        assert!(content.len() - HEAD_LEN <= BLOCK_LEN_MAX);
+        bits += 8 * (content.len() - HEAD_LEN) as u64;
+        numbers.push(block.number - last);
+    }
+    assert_eq!((bits, numbers), (block_bits, vec![1, 2, 3, 4]));
+    assert_eq!(device.due(now), now + PERIOD);
 }
 
 #[test]

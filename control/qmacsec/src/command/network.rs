@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use network::plan::{DomainPlan, Options, Plan, domains};
-use network::topology::{AUTHENTICATION_BITS, INTERVAL_MAX, INTERVAL_MIN};
+use network::topology::{INTERVAL_MAX, INTERVAL_MIN};
 use network::{Topology, map};
 use serde_json::json;
 
@@ -122,10 +122,10 @@ struct DemandArgs {
     /// Time between two switches of keys, such as 3s; default: that of the topology
     #[arg(long, value_name = "TIME", value_parser = interval)]
     interval: Option<Duration>,
-    /// Bits of link key that authenticate one relayed key on one link
-    #[arg(long, value_name = "BITS", default_value_t = AUTHENTICATION_BITS,
-          value_parser = clap::value_parser!(u32).range(0..=65_536))]
-    authentication_bits: u32,
+    /// Bits of link key that authenticate one relayed key on one link; default: as many as the
+    /// relays take at this interval
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(0..=65_536))]
+    authentication_bits: Option<u32>,
     /// Seed of the simulation
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
