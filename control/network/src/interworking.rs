@@ -142,8 +142,12 @@ impl Interworking {
         Ok(())
     }
 
-    /// Our network wants a key voided that it has handed over.
+    /// Our network wants a key voided: its initiator's side has given it up, so no SAE there has it,
+    /// or its target's node has lost it.
     pub fn void(&mut self, now: Duration, key_id: KeyUuid) {
+        if let Some(key) = self.keys.get_mut(&key_id) {
+            key.released = false;
+        }
         self.apply(now, key_id, Event::GiveUp, None);
         self.flush(now);
     }
@@ -180,7 +184,8 @@ impl Interworking {
     }
 
     /// The safe belief about a key when our network cannot say whether an SAE has it. The initiator
-    /// has a key only after its release. A target can have one only if the initiator has.
+    /// has a key only after its release, and not if its node has given it up. A target can have one
+    /// only if the initiator has.
     fn without_word(&self, key_id: KeyUuid) -> Event {
         match self.keys.get(&key_id) {
             Some(key) if key.side == Side::Sent && key.released => Event::Taken,

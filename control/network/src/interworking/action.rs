@@ -150,7 +150,8 @@ pub struct Record {
     pub parties: Parties,
     /// Its state.
     pub state: State,
-    /// It was released before. Only then an SAE of the initiator's side can have it.
+    /// It was released before, and our network has not given it up. Only then an SAE of the
+    /// initiator's side can have it.
     pub released: bool,
     /// Where to acknowledge; `None` for a request of the synchronous mode.
     pub callback: Option<CallbackUrl>,

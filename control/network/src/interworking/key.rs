@@ -23,7 +23,7 @@ pub(super) struct Key {
     pub(super) callback: Option<CallbackUrl>,
     /// Where to acknowledge the void that the neighbour has asked for.
     pub(super) void_callback: Option<CallbackUrl>,
-    /// It was released before.
+    /// It was released before, and our network has not given it up.
     pub(super) released: bool,
     /// A request whose answer is not known may have reached the neighbour.
     pub(super) uncertain: bool,

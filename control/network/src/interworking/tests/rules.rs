@@ -268,6 +268,29 @@ fn failed_to_void_alone_ends_nothing_and_with_relayed_it_releases() {
     }
 }
 
+/// Seeds 11 and 80 of the simulation of two domains, before the rule.
+#[test]
+fn a_released_key_is_with_its_initiator_if_nobody_knows_unless_its_origin_has_given_it_up() {
+    let released = || {
+        let mut one = One::usual();
+        one.offer(1).unwrap();
+        one.ack(&[1], AckStatus::Relayed);
+        assert_eq!(one.state(1), State::Released);
+        one
+    };
+    let mut one = released();
+    one.void(VoidKeys::These(vec![key_id(1)]), 0, their_url());
+    one.machine
+        .on_withdrawn(one.now, key_id(1), Withdrawal::Unknown);
+    assert_eq!(one.state(1), State::Released);
+    let mut one = released();
+    one.machine.void(one.now, key_id(1));
+    one.ack(&[1], AckStatus::Voided);
+    one.machine
+        .on_withdrawn(one.now, key_id(1), Withdrawal::Unknown);
+    assert_eq!(one.state(1), State::Voided);
+}
+
 #[test]
 fn a_void_without_any_word_ends_with_the_life_of_the_key() {
     let mut one = One::usual();
