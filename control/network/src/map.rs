@@ -1,5 +1,5 @@
-//! The map of a network as an SVG picture: links coloured by their load, nodes by their fullest
-//! link. Each domain of several is a shaded area around its nodes and links.
+//! The map of a network as an SVG picture: links coloured by their load, nodes by the time for which
+//! their pools last. Each domain of several is a shaded area around its nodes and links.
 //!
 //! Colours follow the reader's scheme, light or dark. Colour is never the only sign: each link has
 //! its load as text, and kinds of nodes differ in shape.
@@ -18,7 +18,7 @@ const NETWORK_HEIGHT_MAX: f64 = 900.0;
 /// Space around the network, above it for the heading, and below it for the legend.
 const MARGIN: f64 = 80.0;
 const HEADING: f64 = 60.0;
-const LEGEND: f64 = 80.0;
+const LEGEND: f64 = 112.0;
 /// Height of a further row of the legend, for a network of several domains.
 const LEGEND_OF_DOMAINS: f64 = 32.0;
 /// Half the size of a node.
@@ -40,6 +40,16 @@ const CLASSES: [(f64, &str); 5] = [
     (0.7, "40 to 70 %"),
     (1.0, "70 to 100 %"),
     (f64::INFINITY, "above 100 %, or no key"),
+];
+
+/// Lower ends of the classes of nodes, in seconds: the time for which the reserve of the first pool
+/// to run dry lasts without a new block. With their text in the legend.
+const POOLS: [(f64, &str); 5] = [
+    (3600.0, "1 h or more"),
+    (600.0, "10 min to 1 h"),
+    (60.0, "1 to 10 min"),
+    (f64::MIN_POSITIVE, "below 1 min"),
+    (0.0, "too little key"),
 ];
 
 const STYLE: &str = "\
@@ -187,9 +197,9 @@ impl<'p> Map<'p> {
     fn draw_nodes(&self, out: &mut String) {
         for ((number, node), at) in (0_u16..).zip(self.topology.nodes()).zip(&self.nodes) {
             let links = self.topology.links().iter().zip(&self.plan.links);
-            let fullest = links
+            let shortest = links
                 .filter(|(link, _)| link.ends.0.0 == number || link.ends.1.0 == number)
-                .map(|(_, plan)| class(plan))
+                .map(|(_, plan)| pool_class(plan))
                 .max()
                 .unwrap_or(0);
             out.push_str("<g>");
@@ -197,7 +207,7 @@ impl<'p> Map<'p> {
             if self.plan.cut_nodes.contains(&node.name) {
                 circle(out, "cut", *at, NODE + 5.0);
             }
-            draw_node(out, Shape::of(node), &format!("node f{fullest}"), *at);
+            draw_node(out, Shape::of(node), &format!("node f{shortest}"), *at);
             out.push_str("</g>\n");
         }
     }
@@ -358,23 +368,22 @@ impl<'p> Map<'p> {
             },
             words,
         );
-        let words = "a node has the colour of its fullest link";
-        text(
-            out,
-            "small",
-            Point {
-                x: 640.0,
-                y: second + 5.0,
-            },
-            words,
-        );
+        let third = second + 32.0;
+        let words = "pools of a node last, without new blocks:";
+        let at = |x: f64, y: f64| Point { x, y };
+        text(out, "small", at(24.0, third + 5.0), words);
+        for ((number, (_, words)), column) in POOLS.iter().enumerate().zip([0, 1, 2, 3, 4]) {
+            let x = 310.0 + 136.0 * f64::from(column);
+            draw_node(out, Shape::Circle, &format!("node f{number}"), at(x, third));
+            text(out, "small", at(x + 16.0, third + 5.0), words);
+        }
         if self.domains.len() > 1 {
             self.draw_legend_of_domains(out);
         }
     }
 
     fn draw_legend_of_domains(&self, out: &mut String) {
-        let y = self.height + 54.0 + LEGEND_OF_DOMAINS;
+        let y = self.height + 86.0 + LEGEND_OF_DOMAINS;
         draw_node(out, Shape::Diamond, "node f0", Point { x: 34.0, y });
         for (x, words) in [
             (
@@ -441,6 +450,19 @@ fn class(link: &LinkPlan) -> usize {
         .iter()
         .position(|(end, _)| load <= *end)
         .unwrap_or(CLASSES.len() - 1)
+}
+
+/// The class of a node with this link alone. A link that nothing uses never runs dry.
+fn pool_class(link: &LinkPlan) -> usize {
+    let lasts_s = match &link.reserve {
+        _ if link.used_bit_s <= 0.0 => f64::INFINITY,
+        Some(reserve) => reserve.lasts_periods * link.block_period_s,
+        None => 0.0,
+    };
+    POOLS
+        .iter()
+        .position(|(from, _)| lasts_s >= *from)
+        .unwrap_or(POOLS.len() - 1)
 }
 
 fn percent(link: &LinkPlan) -> String {

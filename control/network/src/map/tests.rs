@@ -61,6 +61,9 @@ fn the_picture_is_well_formed_and_has_every_part() {
     let sooner = topology.with_interval(Duration::from_millis(100));
     let overloaded = svg(&sooner, &Plan::of(&sooner, Options::default()));
     assert!(overloaded.contains("bridge s4") && overloaded.contains("it does NOT fit"));
+    // The ends of the bridge run dry; so does nothing in the plan that fits, besides the legend.
+    let dry = |text: &str| text.matches("class=\"node f4\"").count();
+    assert!(dry(&text) == 1 && dry(&overloaded) > 2);
 }
 
 #[test]

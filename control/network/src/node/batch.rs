@@ -78,7 +78,8 @@ impl Node {
     }
 
     /// The routes of the next batch of a pair. Of several interworking nodes, one that is not
-    /// avoided and has the shortest routes is taken.
+    /// avoided and has the shortest routes is taken; each pair begins at another, so that they
+    /// share the load.
     fn routes(&self, now: Duration, id: PairId) -> Result<Vec<Path>, Unavailable> {
         let Some(pair) = self.origin.pairs.get(&id) else {
             return Err(Unavailable::NoRoute);
@@ -101,7 +102,8 @@ impl Node {
             }
         };
         let mut best: Result<(bool, usize, Vec<Path>), _> = Err(Unavailable::NoRoute);
-        for far in &pair.fars {
+        let (last, first) = pair.fars.split_at(id.0 % pair.fars.len().max(1));
+        for far in first.iter().chain(last) {
             let avoided = self
                 .gates_avoided
                 .get(far)
