@@ -390,7 +390,7 @@ impl<'p> Map<'p> {
                 52.0,
                 "interworking node, with a KME in each of its two domains",
             ),
-            (440.0, "a shaded area has the nodes and links of one domain"),
+            (480.0, "a shaded area has the nodes and links of one domain"),
         ] {
             text(out, "small", Point { x, y: y + 5.0 }, words);
         }

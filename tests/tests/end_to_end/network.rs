@@ -140,6 +140,46 @@ fn keys_flow_around_a_killed_node_and_a_cut_link() {
 }
 
 #[test]
+fn two_domains_lose_no_key_when_a_node_of_each_side_and_a_kme_between_them_are_killed() {
+    let args = [
+        "--topology",
+        "two-domains",
+        "--interval",
+        "1s",
+        "--duration",
+        "12s",
+    ];
+    let kills = ["library@2s", "ferry@5s", "gate.east@8s"];
+    let kills = kills.iter().flat_map(|kill| ["--kill", kill]);
+    let words: Vec<_> = args.into_iter().chain(kills).collect();
+    let ended = network(&words).wait(LIMIT);
+    let verdict = assert_pass(&ended);
+    let said = "node gate.east is killed; every other pair stays reachable";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    // 12 s with a key every second in each direction; a busy machine starts the last ones late.
+    let crossing = pair(&verdict, "townhall", "lighthouse");
+    assert!(crossing["delivered"].as_u64().unwrap() >= 20, "{crossing}");
+    let path = ["townhall", "gate.west", "gate.east", "lighthouse"];
+    let paths = crossing["paths"].as_array().unwrap();
+    assert!(paths.contains(&path.as_slice().into()), "{crossing}");
+    // The books of the KMEs that are left.
+    let kmes = verdict["interworking"].as_array().unwrap();
+    let names: Vec<_> = kmes
+        .iter()
+        .map(|kme| kme["kme"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["gate.west", "weir.east", "weir.west"]);
+    for kme in kmes {
+        for side in ["sent", "received"] {
+            let keys = |what: &str| kme[side][what].as_u64().unwrap();
+            let ends = ["released", "voided", "failed", "held"].map(keys);
+            assert_eq!(keys("taken"), ends.iter().sum::<u64>(), "{kme}");
+            assert!(keys("released") > 0, "{kme}");
+        }
+    }
+}
+
+#[test]
 fn nothing_is_left_of_a_killed_run_and_an_interrupted_run_says_so() {
     let args = ["--topology", "line-3", "--duration", "60s"];
     let mut killed = network(&args);
@@ -168,9 +208,18 @@ fn nothing_is_left_of_a_killed_run_and_an_interrupted_run_says_so() {
 
 #[test]
 fn two_encryptors_of_the_lab_lose_no_frame_when_a_relay_of_their_keys_dies() {
+    assert_no_frame_lost("ring-4", "north,south", "east@2s");
+}
+
+#[test]
+fn two_encryptors_in_two_domains_lose_no_frame_when_a_kme_between_them_dies() {
+    assert_no_frame_lost("two-domains", "library,ferry", "gate.east@2s");
+}
+
+fn assert_no_frame_lost(network: &str, sites: &str, kill: &str) {
     let mut command = Command::new(PROGRAM);
-    command.args(["lab", "--network", "ring-4", "--sites", "north,south"]);
-    command.args(["--kill", "east@2s", "--duration", "8s", "--rekey", "1s"]);
+    command.args(["lab", "--network", network, "--sites", sites]);
+    command.args(["--kill", kill, "--duration", "8s", "--rekey", "1s"]);
     command.args(["--rate", "5", "--json"]);
     let ended = Lab::start_command(command).wait(LIMIT);
     if ended.stderr.contains("--network needs network namespaces") {

@@ -87,7 +87,7 @@ fn borders(layout: &Layout, reports: &[Option<NodeReport>]) -> Vec<String> {
                 ));
             }
         }
-        let Some(other) = layout.neighbour_domain(id).and_then(|other| of(other)) else {
+        let Some(other) = layout.neighbour_domain(id).and_then(of) else {
             continue;
         };
         let (here, there) = (books.sent.released, other.received.released);

@@ -103,7 +103,7 @@ impl DomainGraph {
     ) -> Vec<NodeId> {
         let cost = |link| usable(link).then_some(1);
         self.graph
-            .reachable(from, |link| self.inside(link, domain, &cost).is_some())
+            .reachable(from, |link| self.inside(link, domain, cost).is_some())
     }
 
     /// The cheapest route.

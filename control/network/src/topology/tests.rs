@@ -288,7 +288,7 @@ fn demand_between_domains_beyond_their_interworking_nodes_is_found() {
         mistakes(&domains(&nodes, "ab ag bg gc cd", &demand))
     };
     assert_eq!(found("1s"), [""; 0]);
-    let beyond = found("250ms");
+    let beyond = found("100ms");
     for expected in [
         "the bridge between g and c carries keys of 4 pairs",
         "all links in y of the interworking nodes of x and y carries keys of 4 pairs",
