@@ -28,7 +28,7 @@ pub struct Plan {
     pub fresh: Duration,
     /// From here on, no pair has keys that its target's node has lost.
     pub told: Duration,
-    /// The SAEs ask for no more keys.
+    /// The SAEs ask for no more keys, and the links get no more.
     pub last_ask: Duration,
     pub end: Duration,
 }
@@ -175,7 +175,7 @@ impl Plan {
             seed,
             domains,
             pairs,
-            supply: (4096 + rng.below(8192), rng.ms(200, 500)),
+            supply: (3072 + rng.below(3072), rng.ms(400, 800)),
             latency_ms: [1, 10, 40][rng.below(3)],
             lost: 0,
             copied: 0,

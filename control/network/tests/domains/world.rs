@@ -341,7 +341,9 @@ impl World {
     }
 
     fn make(&mut self, way: Way) -> Result {
-        self.after(self.plan.supply.1, What::Make(way));
+        if self.now < self.plan.last_ask {
+            self.after(self.plan.supply.1, What::Make(way));
+        }
         let Some(line) = self.lines.get_mut(&way) else {
             return Ok(());
         };
