@@ -40,6 +40,16 @@ pub enum Guard {
     Disjoint,
     /// A neighbour with another topology is refused.
     SameTopology,
+    /// The ACK of a batch for the neighbour domain waits until that domain has all its keys.
+    CrossedFirst,
+    /// Keys that their origin has given up are voided in the neighbour domain, too.
+    GivenUpBeyond,
+    /// Keys of the neighbour domain whose target's node has restarted are voided in both domains.
+    LostBeyond,
+    /// Whether an SAE has a key is answered by the node that may have given it.
+    AskHolder,
+    /// A key that was taken back before it came is not taken when it comes.
+    WithdrawnForever,
 }
 
 #[cfg(feature = "guards")]

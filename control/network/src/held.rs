@@ -274,6 +274,7 @@ impl Held {
                 }
             },
             None if full => Withdrawal::Unknown,
+            None if !on(Guard::WithdrawnForever) => Withdrawal::Done,
             None => {
                 let (ids, state) = (vec![key], State::Voided);
                 of.batches.insert(question, Batch { ids, state });

@@ -523,7 +523,7 @@ impl Node {
         }
         let states = &self.states;
         let carried = self.carried.lost(|node| states.run_of(node));
-        if !carried.is_empty() {
+        if !carried.is_empty() && on(Guard::LostBeyond) {
             self.crossing(Crossing::Lost(carried));
         }
         for pair in dead {

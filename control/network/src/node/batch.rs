@@ -7,6 +7,7 @@ use super::Node;
 use crate::action::{Action, Crossing, Event, Reason, Record, Unavailable};
 use crate::config::Paths;
 use crate::graph::Path;
+use crate::guards::{Guard, on};
 use crate::held::{Piece, Way};
 use crate::id::{LinkId, NodeId};
 use crate::key::{BatchId, KeyId};
@@ -221,9 +222,11 @@ impl Node {
         if self.held.complete(pair, batch).is_none() {
             return Ok(());
         }
-        if crosses && self.held.waits(pair, batch) {
+        let waits = crosses && self.held.waits(pair, batch);
+        if waits {
             self.crossing(Crossing::Came(batch));
-        } else {
+        }
+        if !waits || !on(Guard::CrossedFirst) {
             self.acknowledge(now, pair, batch);
         }
         Ok(())
@@ -351,7 +354,7 @@ impl Node {
             let mut records = Vec::new();
             let crossing = self.held.on_void(pair, &course, &ids, &mut records);
             self.actions.extend(records.into_iter().map(Action::Record));
-            if !crossing.is_empty() {
+            if !crossing.is_empty() && on(Guard::GivenUpBeyond) {
                 self.crossing(Crossing::GivenUp(crossing));
             }
         }

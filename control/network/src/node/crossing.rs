@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Node;
 use crate::action::{Action, Crossing, Reason, Record, Unavailable};
+use crate::guards::{Guard, on};
 use crate::held::Crossed;
 use crate::id::NodeId;
 use crate::key::{BatchId, Key, KeyId, KeyValue};
@@ -144,6 +145,9 @@ impl Node {
 
     /// Asks the node that may have given a key to its SAE.
     fn ask(&mut self, now: Duration, pair: Option<PairId>, node: NodeId, key: KeyId) {
+        if !on(Guard::AskHolder) {
+            return self.crossing(Crossing::Withdrawn(key, Withdrawal::Done));
+        }
         let Some(pair) = pair else {
             return;
         };

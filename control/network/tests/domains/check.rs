@@ -34,7 +34,7 @@ pub struct Life {
     gates: BTreeSet<Place>,
     stocked: bool,
     /// Its origin has given it up.
-    voided: bool,
+    pub voided: bool,
     /// The domains whose nodes have said that no SAE has it or gets it.
     pub withdrawn: [bool; 2],
     /// Number of its pair, and its bits.
@@ -48,6 +48,9 @@ impl Check {
             Record::Held { keys, .. } => {
                 for key in keys {
                     let life = self.keys.entry(*key).or_default();
+                    ensure(!life.withdrawn[at.domain], || {
+                        format!("withdrawn: {key} comes to its target after all")
+                    })?;
                     life.held = Some(now);
                 }
             }
@@ -144,7 +147,7 @@ impl Check {
             crashes.any(|at| *at >= held && *at <= now)
         };
         // An interworking node that has crashed, too, does not know what the target's node had.
-        let told = now > plan.fresh && !life.gates.iter().any(crashed);
+        let told = now > plan.told && !life.gates.iter().any(crashed);
         ensure(crashed(&pair.to) && !told, || {
             format!("stock: {id} is lost at its target, held since {held:?}")
         })

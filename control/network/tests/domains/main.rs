@@ -62,6 +62,13 @@ fn under_faults_all_holds() {
     assert!(delivered > 0 && crashes > 0);
 }
 
+#[test]
+fn a_key_that_is_taken_back_while_it_is_under_way_goes_to_nobody() {
+    for seed in seeds(10) {
+        run(Plan::overtaken(seed));
+    }
+}
+
 /// All complaints of many seeds, for a nightly run.
 #[test]
 fn survey() {
@@ -74,6 +81,42 @@ fn survey() {
         }
     }
     assert_eq!(found, 0);
+}
+
+/// Switches off each guard of keys between domains: the checkers must find that.
+#[cfg(feature = "guards")]
+mod mutations {
+    use network::guards::{Guard, without};
+
+    use super::plan::Plan;
+    use super::world::World;
+
+    #[track_caller]
+    fn found(off: Guard, plan: fn(u64) -> Plan, complaint: &str) {
+        let run = |seed| without(&[off], || World::new(plan(seed)).run().err());
+        let first = (0..400).find_map(|seed| Some((seed, run(seed)?)));
+        let (seed, violation) = first.unwrap_or_else(|| panic!("{off:?} off is not found"));
+        eprintln!("{off:?} off: seed {seed}: {violation:.140}");
+        let what = violation.split(": ").nth(1);
+        assert_eq!(what, Some(complaint), "{off:?}: {violation}");
+    }
+
+    #[test]
+    fn of_keys_for_the_neighbour_domain() {
+        found(Guard::CrossedFirst, Plan::drawn, "stock");
+        found(Guard::GivenUpBeyond, Plan::drawn, "ends");
+    }
+
+    #[test]
+    fn of_keys_that_are_lost() {
+        found(Guard::LostBeyond, Plan::drawn, "stock");
+    }
+
+    #[test]
+    fn of_keys_that_are_taken_back() {
+        found(Guard::AskHolder, Plan::drawn, "withdrawn");
+        found(Guard::WithdrawnForever, Plan::overtaken, "withdrawn");
+    }
 }
 
 #[test]

@@ -26,7 +26,9 @@ pub struct Plan {
     pub calm: Duration,
     /// From here on, all pairs have keys.
     pub fresh: Duration,
-    /// The SAEs ask for no more keys.
+    /// From here on, no pair has keys that its target's node has lost.
+    pub told: Duration,
+    /// The SAEs ask for no more keys, and the links get no more.
     pub last_ask: Duration,
     pub end: Duration,
 }
@@ -67,6 +69,12 @@ pub enum Fault {
         link: LinkId,
         back: Duration,
         told: bool,
+    },
+    /// The link delivers no messages until then, though the connection stands.
+    Mute {
+        domain: usize,
+        link: LinkId,
+        until: Duration,
     },
     Crash {
         place: Place,
@@ -167,7 +175,7 @@ impl Plan {
             seed,
             domains,
             pairs,
-            supply: (4096 + rng.below(8192), rng.ms(200, 500)),
+            supply: (3072 + rng.below(3072), rng.ms(400, 800)),
             latency_ms: [1, 10, 40][rng.below(3)],
             lost: 0,
             copied: 0,
@@ -175,6 +183,7 @@ impl Plan {
             crash_at: Vec::new(),
             calm: Duration::from_secs(2),
             fresh: Duration::from_secs(2),
+            told: Duration::from_secs(2),
             last_ask: Duration::from_secs(7),
             end: Duration::from_secs(9),
         }
@@ -184,22 +193,25 @@ impl Plan {
     pub fn drawn(seed: u64) -> Self {
         let mut plan = Self::calm(seed);
         let rng = &mut Rng::new(seed ^ 0xFA17);
-        plan.calm = Duration::from_secs(9);
-        plan.fresh = plan.calm + FRESH_WITHIN;
-        plan.last_ask = plan.fresh + Duration::from_secs(3);
-        plan.end = plan.calm + SETTLED_WITHIN;
+        plan.settle(Duration::from_secs(9));
         plan.lost = [0, 20, 150][rng.below(3)];
         plan.copied = [0, 100][rng.below(2)];
         for _ in 0..rng.below(8) {
             let at = rng.ms(500, 8000);
             let back = (at + rng.ms(1, 5000)).min(plan.calm);
             let domain = rng.below(2);
-            let fault = match rng.below(8) {
+            let link = LinkId(rng.below(plan.domains[domain].links.len()) as u16);
+            let fault = match rng.below(9) {
                 0..2 => Fault::Break {
                     domain,
-                    link: LinkId(rng.below(plan.domains[domain].links.len()) as u16),
+                    link,
                     back,
                     told: rng.permille(600),
+                },
+                8 => Fault::Mute {
+                    domain,
+                    link,
+                    until: back,
                 },
                 2..5 => Fault::Crash {
                     place: plan.place(rng, domain),
@@ -223,14 +235,70 @@ impl Plan {
         plan
     }
 
+    /// Two ways in each domain, of which one is slow now and then. A neighbour that restarts then
+    /// takes back keys that are under way on it.
+    pub fn overtaken(seed: u64) -> Self {
+        let mut plan = Self::calm(seed);
+        let ring = [(0, 1), (0, 2), (1, 3), (2, 3)].map(|(a, b)| (NodeId(a), NodeId(b)));
+        for (domain, of) in plan.domains.iter_mut().enumerate() {
+            of.links = ring.to_vec();
+            (of.nodes, of.paths) = (4, Paths::One);
+            (of.sites, of.gates) = (vec![NodeId(0)], vec![NodeId(3)]);
+            let second = LinkId(1 + (seed % 2) as u16);
+            for at in (1500..8000).step_by(1300) {
+                let at = Duration::from_millis(at + 700 * domain as u64);
+                let until = at + Duration::from_millis(800);
+                let mute = Fault::Mute {
+                    domain,
+                    link: second,
+                    until,
+                };
+                let place = Place {
+                    domain: 1 - domain,
+                    node: NodeId(3),
+                };
+                let crash = at + Duration::from_millis(300);
+                let back = crash + Duration::from_millis(50);
+                plan.faults.push((at, mute));
+                plan.faults.push((crash, Fault::Crash { place, back }));
+            }
+        }
+        let places = [0, 1].map(|domain| Place {
+            domain,
+            node: NodeId(0),
+        });
+        let pair = |(from, to)| Pair {
+            from,
+            to,
+            interval: Duration::from_millis(400),
+            keys: 2,
+        };
+        let ways = [(places[0], places[1]), (places[1], places[0])];
+        plan.pairs = ways.map(pair).to_vec();
+        plan.settle(Duration::from_secs(9));
+        plan
+    }
+
+    /// The faults end then.
+    fn settle(&mut self, calm: Duration) {
+        self.calm = calm;
+        self.fresh = calm + FRESH_WITHIN;
+        self.told = calm + TOLD_WITHIN;
+        self.last_ask = self.told + Duration::from_secs(2);
+        self.end = calm + SETTLED_WITHIN;
+    }
+
     fn place(&self, rng: &mut Rng, domain: usize) -> Place {
         let node = NodeId(rng.below(self.domains[domain].nodes.into()) as u16);
         Place { domain, node }
     }
 }
 
-/// After the last fault, pairs have fresh keys within this time: that of a batch that has been
-/// lost (`CROSS_WAIT`), the longest pause after it (`RETRY_MAX`), and one in which links come up.
-const FRESH_WITHIN: Duration = Duration::from_secs(6);
+/// After the last fault, pairs have keys within this time: a batch that was lost is over
+/// (`CROSS_WAIT`), and 3 s as in one domain.
+const FRESH_WITHIN: Duration = Duration::from_secs(5);
+/// After the last fault, no pair gives keys that its target's node has lost, after this time: a
+/// question that was lost is asked again (`retry_max` of the KME), and 3 s.
+const TOLD_WITHIN: Duration = Duration::from_secs(8);
 /// After the last fault, all keys have their end within this time.
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);

@@ -56,6 +56,7 @@ struct Line {
     /// When the last message of each direction arrives.
     last: [Duration; 2],
     blocked: Duration,
+    slow: Duration,
     block: u64,
 }
 
@@ -286,7 +287,7 @@ impl World {
         let Some(connection) = line.connection else {
             return;
         };
-        line.last[end] = line.last[end].max(self.now + latency);
+        line.last[end] = line.last[end].max(self.now + latency).max(line.slow);
         let wait = line.last[end] - self.now;
         let to = 1 - end;
         self.after(
@@ -340,7 +341,9 @@ impl World {
     }
 
     fn make(&mut self, way: Way) -> Result {
-        self.after(self.plan.supply.1, What::Make(way));
+        if self.now < self.plan.last_ask {
+            self.after(self.plan.supply.1, What::Make(way));
+        }
         let Some(line) = self.lines.get_mut(&way) else {
             return Ok(());
         };
@@ -384,6 +387,16 @@ impl World {
                     }
                 }
                 self.cut(way, None);
+                Ok(())
+            }
+            Fault::Mute {
+                domain,
+                link,
+                until,
+            } => {
+                if let Some(line) = self.lines.get_mut(&(domain, link)) {
+                    line.slow = until;
+                }
                 Ok(())
             }
             Fault::Crash { place, back } => self.crash(self.index(place), back),
@@ -600,6 +613,9 @@ impl World {
 
     /// Both domains have ended each key alike, and the books close.
     fn finish(&mut self) -> Result {
+        // Without faults of nodes and links, each origin has told what it has given up.
+        let between = |(_, fault): &(Duration, Fault)| matches!(fault, Fault::Outage { .. });
+        let told = self.check.crashes.is_empty() && self.plan.faults.iter().all(between);
         for process in &self.processes {
             let (place, Some(node)) = (process.place, &process.node) else {
                 return Err(format!("dead: {:?}", process.place));
@@ -626,6 +642,10 @@ impl World {
                     format!("ends: {key}: {ours:?} and {theirs:?}")
                 })?;
                 let life = self.check.keys.get(&KeyId(key.to_bytes()));
+                let voided = life.is_some_and(|life| life.voided);
+                ensure(!voided || !released(ours) || !told, || {
+                    format!("ends: {key} was given up: {ours:?} and {theirs:?}")
+                })?;
                 let given = life.is_some_and(|life| life.given.is_some());
                 ensure(!given || released(ours), || {
                     format!("ends: {key} was given: {ours:?} and {theirs:?}")

@@ -11,6 +11,7 @@ const CLEAR: Weather = Weather {
     twice_percent: 0,
     failed_percent: 0,
     crash_percent: 0,
+    void_percent: 0,
     outages: 0,
     synchronous: false,
 };
@@ -19,6 +20,7 @@ const WIND: Weather = Weather {
     lost_percent: 20,
     twice_percent: 20,
     failed_percent: 10,
+    void_percent: 10,
     outages: 3,
     ..CLEAR
 };
@@ -28,6 +30,7 @@ const STORM: Weather = Weather {
     twice_percent: 15,
     failed_percent: 5,
     crash_percent: 60,
+    void_percent: 10,
     outages: 3,
     synchronous: false,
 };
