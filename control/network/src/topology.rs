@@ -157,6 +157,13 @@ impl Topology {
         self
     }
 
+    /// The same network with another number of paths for each key. A pair may have too few.
+    #[must_use]
+    pub fn with_paths(mut self, paths: Paths) -> Self {
+        self.demand.paths = paths;
+        self
+    }
+
     /// The name of the network.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -288,6 +288,17 @@ impl Ledgers {
             .count() as u64
     }
 
+    /// Number of keys that both SAEs got, by initiator and target.
+    #[must_use]
+    pub fn keys_by_pair(&self) -> BTreeMap<(&str, &str), u64> {
+        let mut pairs = BTreeMap::new();
+        for (drawn, _) in self.keys.values().filter_map(Key::ends) {
+            let pair = (drawn.initiator.as_str(), drawn.target.as_str());
+            *pairs.entry(pair).or_default() += 1;
+        }
+        pairs
+    }
+
     /// Checks what an encryptor recorded about a key that it used: the network delivered it to two
     /// SAEs, under the same passport.
     ///

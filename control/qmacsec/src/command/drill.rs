@@ -1,6 +1,8 @@
 //! `qmacsec network drill`: the keys, frames and seconds that an attacker knows who owns some
 //! nodes.
 
+mod what_if;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,8 +11,10 @@ use node::drill::{Drill, Ledgers};
 use serde::Serialize;
 
 use super::Outcome;
+use crate::config::topology;
 use crate::ledger::Source;
 use crate::output::{self, outln};
+use what_if::{WhatIf, what_if};
 
 /// Arguments of `qmacsec network drill`.
 #[derive(clap::Args)]
@@ -22,12 +26,18 @@ A SAK is derived from its QKD key and the root of the pair of encryptors. Who kn
 still needs the root: the pre-shared secret and, after the first minute, the shared secret of an \
 ML-KEM exchange.
 
+With --topology it also shows what the attacker would know of the same keys if each had taken one \
+path of the plan, and two.
+
 Example:
-  qmacsec network drill --compromise birch,cedar /tmp/net")]
+  qmacsec network drill --compromise birch,cedar /tmp/net --topology ring-4")]
 pub struct Args {
     /// Nodes that the attacker owned during the whole run
     #[arg(long, value_name = "NODE,…", value_delimiter = ',', required = true)]
     compromise: Vec<String>,
+    /// The network's topology: shows the same keys with one path and with two
+    #[arg(long, value_name = "FILE|NAME")]
+    topology: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -43,6 +53,8 @@ struct Report {
     drill: Drill,
     /// Lives of SAKs whose QKD key is known: one for each encryptor that sent under it.
     saks: Vec<Sak>,
+    /// The same keys with one path and with two, if the topology was given.
+    what_if: Vec<WhatIf>,
     /// Contradictions between the ledgers of the nodes.
     findings: Vec<String>,
 }
@@ -69,10 +81,18 @@ pub fn main(args: &Args) -> Outcome {
     let ledgers = Ledgers::read(&args.folder)?;
     let drill = ledgers.drill(&args.compromise)?;
     let saks = saks(&args.folder, &drill)?;
+    let what_if = match &args.topology {
+        None => Vec::new(),
+        Some(named) => {
+            let topology = topology(Path::new(""), named)?;
+            what_if(&topology, &ledgers.keys_by_pair(), &args.compromise).into()
+        }
+    };
     let (findings, _) = ledgers.findings();
     let report = Report {
         drill,
         saks,
+        what_if,
         findings: findings.to_vec(),
     };
     if args.json {
@@ -119,6 +139,7 @@ fn text(report: &Report) -> String {
     let Report {
         drill,
         saks,
+        what_if,
         findings,
     } = report;
     let mut text = String::new();
@@ -144,6 +165,12 @@ fn text(report: &Report) -> String {
         line(format_args!(
             "  {} to {}: {} keys within {seconds:.1} s",
             pair.initiator, pair.target, pair.keys
+        ));
+    }
+    for (case, heading) in what_if.iter().zip(["with one path", "with two"]) {
+        line(format_args!(
+            "{heading:<16}{} keys of other sites known; {} of pairs without such paths",
+            case.keys_known, case.keys_without_paths
         ));
     }
     let frames: u64 = saks.iter().map(|sak| sak.frames).sum();

@@ -32,6 +32,7 @@ fn the_text_says_what_the_attacker_knows_and_what_he_still_needs() {
             known: BTreeSet::new(),
         },
         saks: vec![sak(0), sak(1)],
+        what_if: Vec::new(),
         findings: Vec::new(),
     };
     let text = text(&report);
