@@ -22,6 +22,8 @@ pub struct Plan {
     pub faults: Vec<(Duration, Fault)>,
     /// A process crashes after this number of its actions.
     pub crash_at: Vec<(Place, u64)>,
+    /// The domains are apart for longer than the life of a key in a KME.
+    pub long: bool,
     /// Faults end here.
     pub calm: Duration,
     /// From here on, all pairs have keys.
@@ -181,6 +183,7 @@ impl Plan {
             copied: 0,
             faults: Vec::new(),
             crash_at: Vec::new(),
+            long: false,
             calm: Duration::from_secs(2),
             fresh: Duration::from_secs(2),
             told: Duration::from_secs(2),
@@ -276,6 +279,42 @@ impl Plan {
         let ways = [(places[0], places[1]), (places[1], places[0])];
         plan.pairs = ways.map(pair).to_vec();
         plan.settle(Duration::from_secs(9));
+        plan
+    }
+
+    /// The interworking nodes of one domain are down, or their neighbours do not hear them, for
+    /// longer than a key waits for its end.
+    pub fn long(seed: u64) -> Self {
+        let mut plan = Self::calm(seed);
+        plan.long = true;
+        let rng = &mut Rng::new(seed ^ 0x1046);
+        let (domain, at) = (rng.below(2), rng.ms(2000, 4000));
+        let back = at + rng.ms(50_000, 90_000);
+        for (gate, node) in plan.domains[domain].gates.iter().enumerate() {
+            let place = Place {
+                domain,
+                node: *node,
+            };
+            if seed.is_multiple_of(3) {
+                plan.faults.push((at, Fault::Crash { place, back }));
+            }
+            for replies in [false, true] {
+                let until = back;
+                let outage = Fault::Outage {
+                    gate,
+                    domain,
+                    replies,
+                    until,
+                };
+                if seed % 3 == 1 || replies == (seed % 2 == 0) {
+                    plan.faults.push((at, outage));
+                }
+            }
+        }
+        for pair in &mut plan.pairs {
+            pair.interval *= 2;
+        }
+        plan.settle(back);
         plan
     }
 
