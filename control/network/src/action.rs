@@ -8,8 +8,8 @@ use crate::id::{LinkId, NodeId};
 use crate::key::{BatchId, KeyId};
 use crate::limits;
 use crate::passport::Passport;
-use crate::sae::SaeId;
 use crate::withdrawal::Withdrawal;
+use kme_api::etsi020::SaeId;
 
 /// Something for the driver to do. The order counts.
 #[derive(Clone, Debug, PartialEq)]

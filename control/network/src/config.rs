@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::accounts::Accounts;
 use crate::id::{LinkId, NodeId};
 use crate::limits;
-use crate::sae::SaeId;
+use kme_api::etsi020::SaeId;
 
 /// All that a node knows at its start. All but `node`, `unix_time` and `accounts` is the same at
 /// every node of a topology; HELLO compares `digest`.

@@ -6,7 +6,7 @@ use crate::key::{BatchId, KeyId, KeyValue};
 use crate::limits::{self, TAG_LEN};
 use crate::mac::{self, Tag};
 use crate::octets::Writer;
-use crate::sae::SaeId;
+use kme_api::etsi020::SaeId;
 
 /// Keys, one after the other, then `r` and `s` of their confirmation; or a share of all that.
 pub(crate) struct Keys {

@@ -78,13 +78,14 @@ mod octets;
 mod origin;
 mod passport;
 mod pool;
-mod sae;
 mod shares;
 mod sites;
 mod states;
 mod status;
 mod stock;
 mod withdrawal;
+
+pub use kme_api::etsi020::SaeId;
 
 pub use accounts::Accounts;
 pub use action::{Action, Closed, Crossing, Event, Reason, Record, Refusal, Unavailable};
@@ -95,7 +96,6 @@ pub use key::{BatchId, Key, KeyId, KeyValue};
 pub use node::{Carry, Entropy, HandedOver, Node};
 pub use octets::Malformed;
 pub use passport::{Beyond, Hop, Passport, PathPassport};
-pub use sae::{BadSaeId, SaeId};
 pub use status::{LinkStatus, PairStatus, Status};
 pub use topology::Topology;
 pub use withdrawal::Withdrawal;

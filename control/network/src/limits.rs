@@ -7,8 +7,6 @@ pub const VERSION: u16 = 2;
 
 /// Octets of a relayed key.
 pub const KEY_LEN: usize = 32;
-/// Characters of the name of an SAE (ETSI 020).
-pub const SAE_ID_LEN_MAX: usize = 64;
 /// Links of a topology.
 pub const LINKS_MAX: usize = 4096;
 /// Links of one node.

@@ -31,8 +31,8 @@ use crate::mac::Tag;
 use crate::octets::{Malformed, Reader, Writer};
 use crate::passport::{Beyond, Hop};
 use crate::pool::Segment;
-use crate::sae::SaeId;
 use crate::withdrawal::Withdrawal;
+use kme_api::etsi020::SaeId;
 
 /// A message between neighbours.
 #[derive(Debug, PartialEq)]
@@ -581,7 +581,7 @@ impl<'a> Reader<'a> {
         let wrong = self.wrong("SAE");
         let len = usize::from(self.u8("SAE")?);
         let name = std::str::from_utf8(self.raw("SAE", len)?).map_err(|_| wrong)?;
-        SaeId::new(name).map_err(|_| wrong)
+        SaeId::parse(name).map_err(|_| wrong)
     }
 
     /// At least one name, and none twice.

@@ -17,10 +17,10 @@ use crate::link::{Connection, Link};
 use crate::message::{self, Body, Hello, Level, Message, Sealed, State};
 use crate::origin::{Origin, Pair};
 use crate::pool::NotTaken;
-use crate::sae::SaeId;
 use crate::sites::{PairId, Sites};
 use crate::states::{News, States};
 use crate::status::{LinkStatus, PairStatus, Status};
+use kme_api::etsi020::SaeId;
 
 /// Fills a buffer with random octets from the operating system's generator.
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;

@@ -16,9 +16,9 @@ use crate::limits;
 use crate::mac;
 use crate::message::{Ack, Course};
 use crate::passport::{Beyond, Passport, PathPassport};
-use crate::sae::SaeId;
 use crate::sites::{PairId, Sites};
 use crate::stock;
+use kme_api::etsi020::SaeId;
 
 /// The pairs whose keys begin at this node.
 pub(crate) struct Origin {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::config::{Demand, NodeConfig};
 use crate::graph::Graph;
 use crate::id::{LinkId, NodeId};
-use crate::sae::SaeId;
 use crate::stock;
+use kme_api::etsi020::SaeId;
 
 /// Position of a pair in the demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

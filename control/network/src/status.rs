@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::accounts::Accounts;
 use crate::action::Unavailable;
 use crate::id::{LinkId, NodeId};
-use crate::sae::SaeId;
+use kme_api::etsi020::SaeId;
 
 /// A node at one moment.
 #[derive(Clone, Debug, PartialEq)]

@@ -128,7 +128,7 @@ impl Settings {
 pub(crate) fn node_config(map: &Map) -> Result<NodeConfig, SettingsError> {
     let topology = map.topology();
     let wrong = |error: &dyn std::fmt::Display| SettingsError::Network(error.to_string());
-    let sae_at = |site: &str| SaeId::new(&sae_of(site)).map_err(|error| wrong(&error));
+    let sae_at = |site: &str| SaeId::parse(&sae_of(site)).map_err(|error| wrong(&error));
     let sae = |node: NodeId| sae_at(topology.node_name(node));
     let mut saes = Vec::new();
     for site in sites(topology) {

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use kme::etsi020::{Domain, InterworkingConfig, Reports};
 use kme_api::KeyBytes;
-use kme_api::etsi020::{Extension, KeyUuid, PASSPORT, Parties, SaeId as PartyId};
+use kme_api::etsi020::{Extension, KeyUuid, PASSPORT, Parties};
 use network::interworking::{self, Offer, Relay, Route, Side};
 use network::{Beyond, Carry, Crossing, HandedOver, Key, KeyId, KeyValue, Passport, SaeId};
 use serde_json::Value;
@@ -98,10 +98,10 @@ impl OurDomain {
 
     /// Hands a batch over. All its keys share one sync of the journal.
     async fn offer(&self, reports: &Reports, handed: HandedOver) {
-        let parties = match parties(&handed.initiator, &handed.target) {
+        let parties = match Parties::new(handed.initiator, vec![handed.target]) {
             Ok(parties) => parties,
             Err(error) => {
-                warn!("keys for {} are not handed over: {error}", handed.target);
+                warn!("a batch is not handed over: {error}");
                 return handed.keys.iter().for_each(|key| self.withdraw_key(key.id));
             }
         };
@@ -138,18 +138,14 @@ impl OurDomain {
 
     /// The key as the node carries it; else the reason against it.
     fn carry(relay: &Relay) -> Result<Carry, &'static str> {
-        let sae = |id: &PartyId| {
-            SaeId::new(id.as_str())
-                .map_err(|_| "an SAE of the key has a name that is not used here")
-        };
         let [target] = relay.parties.targets() else {
             return Err("a key for several targets");
         };
         let octets = relay.value.expose().try_into();
         let octets = octets.map_err(|_| "this domain carries keys of 256 bits")?;
         Ok(Carry {
-            initiator: sae(relay.parties.initiator())?,
-            target: sae(target)?,
+            initiator: relay.parties.initiator().clone(),
+            target: target.clone(),
             id: KeyId(relay.key_id.to_bytes()),
             value: KeyValue::from_octets(octets),
             beyond: beyond(relay.extension.as_ref()),
@@ -164,14 +160,11 @@ impl Domain for OurDomain {
         }
     }
 
-    fn route(&self, sae: &PartyId) -> Route {
+    fn route(&self, sae: &SaeId) -> Route {
         if self.map.is_foreign(sae.as_str()) {
             return Route::Back;
         }
-        let Ok(sae) = SaeId::new(sae.as_str()) else {
-            return Route::Unknown;
-        };
-        match self.core.with(|node, _| node.reaches(&sae)) {
+        match self.core.with(|node, _| node.reaches(sae)) {
             Some(true) => Route::Ours,
             Some(false) => Route::Down,
             None => Route::Unknown,
@@ -203,11 +196,6 @@ impl Domain for OurDomain {
 
 fn uuid(key: KeyId) -> KeyUuid {
     KeyUuid::from_bytes(key.0)
-}
-
-fn parties(initiator: &SaeId, target: &SaeId) -> Result<Parties, kme_api::etsi020::Unreadable> {
-    let target = PartyId::parse(target.as_str())?;
-    Parties::new(PartyId::parse(initiator.as_str())?, vec![target])
 }
 
 /// The passport in an extension, if it is JSON of a length that we carry.

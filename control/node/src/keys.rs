@@ -101,7 +101,7 @@ impl NodeKeys {
 }
 
 fn sae(name: &str) -> Result<SaeId, Refusal> {
-    SaeId::new(name).map_err(|_| Refusal::PeerUnknown)
+    SaeId::parse(name).map_err(|_| Refusal::PeerUnknown)
 }
 
 fn number(number: u64) -> Result<usize, Refusal> {

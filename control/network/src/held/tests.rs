@@ -9,8 +9,8 @@ use crate::key::{BatchId, KeyId};
 use crate::keys::Keys;
 use crate::limits;
 use crate::message::{Course, Relay, Share};
-use crate::sae::SaeId;
 use crate::sites::PairId;
+use kme_api::etsi020::SaeId;
 
 const PAIR: PairId = PairId(0);
 
@@ -50,7 +50,7 @@ fn came(
         hops: vec![],
         keys,
     };
-    let (initiator, target) = (SaeId::new("a").unwrap(), SaeId::new("b").unwrap());
+    let (initiator, target) = (SaeId::parse("a").unwrap(), SaeId::parse("b").unwrap());
     let relay = Relay {
         initiator,
         target,

@@ -16,7 +16,7 @@ use crate::key::{BatchId, KeyId};
 use crate::limits;
 use crate::passport::{Beyond, Hop};
 use crate::pool::Segment;
-use crate::sae::SaeId;
+use kme_api::etsi020::SaeId;
 
 fn block() -> impl Strategy<Value = Block> {
     let label = prop_oneof![
@@ -81,7 +81,7 @@ fn ids() -> impl Strategy<Value = Vec<KeyId>> {
 }
 
 fn sae() -> impl Strategy<Value = SaeId> {
-    "[a-zA-Z0-9._~-]{1,64}".prop_map(|name| SaeId::new(&name).unwrap())
+    "[a-zA-Z0-9._~-]{1,64}".prop_map(|name| SaeId::parse(&name).unwrap())
 }
 
 fn beyond() -> impl Strategy<Value = Option<Beyond>> {
@@ -221,7 +221,7 @@ fn the_longest_message_fits() {
     };
     let position = links.len();
     let route = Arc::new(Path { nodes, links });
-    let name = SaeId::new(&"x".repeat(limits::SAE_ID_LEN_MAX)).unwrap();
+    let name = SaeId::parse(&"x".repeat(64)).unwrap();
     let ids = (0..limits::BATCH_KEYS_MAX)
         .map(|n| KeyId([n as u8; 16]))
         .collect();

@@ -14,9 +14,9 @@ use crate::limits;
 use crate::message::{Body, Course, Share, Withdraw};
 use crate::origin::{Given, Pair, Released};
 use crate::passport::Beyond;
-use crate::sae::SaeId;
 use crate::sites::PairId;
 use crate::withdrawal::Withdrawal;
+use kme_api::etsi020::SaeId;
 
 /// Keys for an SAE of the neighbour domain.
 pub struct HandedOver {

@@ -7,11 +7,11 @@ use crate::block::{Block, Label};
 use crate::config::{Demand, NodeConfig, Paths};
 use crate::id::{LinkId, NodeId};
 use crate::limits;
-use crate::sae::SaeId;
 use crate::topology;
+use kme_api::etsi020::SaeId;
 
 pub(super) fn sae(node: usize) -> SaeId {
-    SaeId::new(&format!("sae-{node}")).unwrap()
+    SaeId::parse(&format!("sae-{node}")).unwrap()
 }
 
 pub(super) fn config(

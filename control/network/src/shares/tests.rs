@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use super::Shares;
 use crate::config::{Demand, Paths};
-use crate::sae::SaeId;
 use crate::sites::PairId;
+use kme_api::etsi020::SaeId;
 
 fn demand() -> Demand {
     Demand {
-        initiator: SaeId::new("a").unwrap(),
-        target: SaeId::new("b").unwrap(),
+        initiator: SaeId::parse("a").unwrap(),
+        target: SaeId::parse("b").unwrap(),
         interval: Duration::from_secs(3),
         keys: 1,
         paths: Paths::One,

@@ -97,12 +97,12 @@ pub enum Fault {
 }
 
 pub fn sae(place: Place) -> SaeId {
-    SaeId::new(&format!("sae-{}-{}", place.domain, place.node.0)).unwrap()
+    SaeId::parse(&format!("sae-{}-{}", place.domain, place.node.0)).unwrap()
 }
 
 /// An SAE that no pair has.
 pub fn guest(place: Place) -> SaeId {
-    SaeId::new(&format!("guest-{}-{}", place.domain, place.node.0)).unwrap()
+    SaeId::parse(&format!("guest-{}-{}", place.domain, place.node.0)).unwrap()
 }
 
 impl Domain {

@@ -74,12 +74,12 @@ pub enum Fault {
 }
 
 pub fn sae(node: u16) -> SaeId {
-    SaeId::new(&format!("sae-{node}")).unwrap()
+    SaeId::parse(&format!("sae-{node}")).unwrap()
 }
 
 /// An SAE that no pair has.
 pub fn guest(node: u16) -> SaeId {
-    SaeId::new(&format!("guest-{node}")).unwrap()
+    SaeId::parse(&format!("guest-{node}")).unwrap()
 }
 
 impl Plan {

@@ -77,7 +77,7 @@ fn settings_that_contradict_the_topology_are_named_with_the_fix() {
 fn the_protocol_gets_both_directions_of_each_pair_and_an_sae_for_each_site() {
     let map = settings("middle", &["right"]).map().unwrap();
     let config = node_config(&map).unwrap();
-    let sae = |name| SaeId::new(name).unwrap();
+    let sae = |name| SaeId::parse(name).unwrap();
     let (left, right) = (sae("sae-left"), sae("sae-right"));
     assert_eq!(config.node, NodeId(1));
     assert_eq!(

@@ -34,7 +34,7 @@ impl Wire {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn route(node: &Node, sae: &SaeId) -> Route {
-    reach(node.reaches(&network::SaeId::new(sae.as_str()).unwrap()))
+    reach(node.reaches(sae))
 }
 
 fn uuid(key: KeyId) -> KeyUuid {
@@ -266,9 +266,7 @@ impl World {
 }
 
 fn offers(handed: HandedOver) -> Vec<Offer> {
-    let [initiator, target] =
-        [&handed.initiator, &handed.target].map(|sae| SaeId::parse(sae.as_str()).unwrap());
-    let parties = Parties::new(initiator, vec![target]).unwrap();
+    let parties = Parties::new(handed.initiator, vec![handed.target]).unwrap();
     let offer = |key: network::Key| {
         let value = Zeroizing::new(key.value.expose().to_vec());
         Offer {
@@ -284,10 +282,9 @@ fn offers(handed: HandedOver) -> Vec<Offer> {
 }
 
 fn carry(relay: &Relay) -> Carry {
-    let sae = |sae: &SaeId| network::SaeId::new(sae.as_str()).unwrap();
     Carry {
-        initiator: sae(relay.parties.initiator()),
-        target: sae(&relay.parties.targets()[0]),
+        initiator: relay.parties.initiator().clone(),
+        target: relay.parties.targets()[0].clone(),
         id: key_id(relay.key_id),
         value: KeyValue::from_octets(relay.value.expose().try_into().unwrap()),
         beyond: beyond(relay.extension.as_ref()),
