@@ -336,8 +336,8 @@ impl<'d> Network<'d> {
             if needed > given {
                 let least = demand.interval.as_secs_f64() * needed / given;
                 let problem = format!(
-                    "{what} carries keys of {pairs} pairs, which need {needed:.0} bit/s, but gives \
-                     {given:.0} bit/s"
+                    "{what} must carry keys of {pairs} pairs, which need {needed:.0} bit/s, but can \
+                     give {given:.0} bit/s"
                 );
                 let least = humantime::format_duration(rounded_up(least));
                 findings.add(
