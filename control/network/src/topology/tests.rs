@@ -170,8 +170,8 @@ fn broken_toml_is_found_with_its_line() {
     assert!(mistakes("")[0].starts_with("t:1: the network has no name"));
 }
 
-/// A network of nodes with these names, domains and kinds, each `NAME DOMAIN[,DOMAIN]`. Nodes of two
-/// domains are relays.
+/// A network of nodes with these names and domains, each `NAME DOMAIN[,DOMAIN]`. Nodes of two domains
+/// are relays.
 fn domains(nodes: &[&str], links: &str, demand: &str) -> String {
     let names: String = nodes.iter().map(|node| &node[..1]).collect();
     let mut text = network(&names, links, demand);
