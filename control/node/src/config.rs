@@ -67,7 +67,8 @@ pub enum SettingsError {
     },
     /// A neighbour has no address.
     #[error(
-        "neighbour {0} has no address; fix: add the line {0} = \"ADDRESS:PORT\" to [neighbours]"
+        "neighbour {0} has no address; fix: add the line {0:?} = \"ADDRESS:PORT\" to \
+         [neighbours]"
     )]
     NoAddress(String),
     /// A node with an address is no neighbour.
@@ -91,8 +92,9 @@ impl Settings {
     /// Checks the settings against the topology.
     pub(crate) fn map(&self) -> Result<Map, SettingsError> {
         let names = || {
-            let nodes = self.topology.nodes().iter();
-            nodes.map(|node| node.name.as_str()).collect::<Vec<_>>()
+            let nodes = self.topology.node_ids();
+            let kmes = nodes.flat_map(|node| self.topology.kmes(node));
+            kmes.collect::<Vec<_>>()
         };
         let domain = self.topology.of_node(&self.name);
         let map = domain.and_then(|domain| Map::of(domain, &self.name));

@@ -182,6 +182,11 @@ fn network_plan_and_map_show_what_fits() {
     let report: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(report["fits"], false);
     assert_eq!(report["pairs"].as_array().map(Vec::len), Some(66));
+    // Nodes of different domains compare different digests.
+    let check = run(PROGRAM, ["network", "check", "--topology", "two-domains"]);
+    for domain in ["  digest of west: ", "  digest of east: "] {
+        assert!(check.stdout.contains(domain), "{}", check.stdout);
+    }
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("metro.svg");

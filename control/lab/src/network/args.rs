@@ -35,7 +35,8 @@ pub struct Args {
     /// Time from switch to switch of each direction; default: that of the topology
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) interval: Option<Duration>,
-    /// Kill a node, or one KME of an interworking node, at a time of the run, like a crash; may be given more than once
+    /// Kill a node, or one KME of an interworking node, at a time of the run, like a crash; may be
+    /// given more than once
     #[arg(long, value_name = "NODE@TIME")]
     kill: Vec<Order>,
     /// Cut a link, named by its ends, at a time of the run; may be given more than once

@@ -40,8 +40,9 @@ impl Books {
     }
 }
 
-/// Waits until the ends of each link agree, and the two KMEs of each interworking node. Messages under way, and stocks that are filled up, make
-/// them differ for moments; a difference that stays is a problem.
+/// Waits until the ends of each link agree, and the two KMEs of each interworking node. Messages
+/// under way, and stocks that are filled up, make them differ for moments; a difference that stays
+/// is a problem.
 pub(super) fn settle(nodes: &Nodes, topology: &Topology, cut: &BTreeSet<LinkId>) -> Books {
     let mut books: Vec<Option<LinkBooks>> = vec![None; topology.links().len()];
     let deadline = Instant::now() + QUIET;

@@ -1,5 +1,5 @@
-//! Mistakes that no single entry shows: no domain of a link, no route, no second path, demand beyond
-//! what can be carried.
+//! Mistakes that no single entry shows: no domain of a link, no route, no second path, demand
+//! beyond what can be carried.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -40,8 +40,8 @@ struct Network<'d> {
     unknown: NodeId,
 }
 
-/// Pairs that the network cannot serve, by their places in the file. Those of the same place are one
-/// mistake.
+/// Pairs that the network cannot serve, by their places in the file. Those of the same place are
+/// one mistake.
 #[derive(Default)]
 struct Unserved {
     /// Their domains do not meet.
@@ -336,8 +336,8 @@ impl<'d> Network<'d> {
             if needed > given {
                 let least = demand.interval.as_secs_f64() * needed / given;
                 let problem = format!(
-                    "{what} carries keys of {pairs} pairs, which need {needed:.0} bit/s, but gives \
-                     {given:.0} bit/s"
+                    "{what} must carry keys of {pairs} pairs, which need {needed:.0} bit/s, but \
+                     can give {given:.0} bit/s"
                 );
                 let least = humantime::format_duration(rounded_up(least));
                 findings.add(

@@ -170,8 +170,8 @@ fn broken_toml_is_found_with_its_line() {
     assert!(mistakes("")[0].starts_with("t:1: the network has no name"));
 }
 
-/// A network of nodes with these names, domains and kinds, each `NAME DOMAIN[,DOMAIN]`. Nodes of two
-/// domains are relays.
+/// A network of nodes with these names and domains, each `NAME DOMAIN[,DOMAIN]`. Nodes of two domains
+/// are relays.
 fn domains(nodes: &[&str], links: &str, demand: &str) -> String {
     let names: String = nodes.iter().map(|node| &node[..1]).collect();
     let mut text = network(&names, links, demand);
@@ -290,8 +290,8 @@ fn demand_between_domains_beyond_their_interworking_nodes_is_found() {
     assert_eq!(found("1s"), [""; 0]);
     let beyond = found("100ms");
     for expected in [
-        "the bridge between g and c carries keys of 4 pairs",
-        "all links in y of the interworking nodes of x and y carries keys of 4 pairs",
+        "the bridge between g and c must carry keys of 4 pairs",
+        "all links in y of the interworking nodes of x and y must carry keys of 4 pairs",
     ] {
         assert!(
             beyond.iter().any(|one| one.contains(expected)),
@@ -366,8 +366,8 @@ fn demand_beyond_a_cut_is_found() {
     assert_eq!(two_triangles("interval = \"3s\""), [""; 0]);
     let found = two_triangles("interval = \"200ms\"");
     assert_eq!(found.len(), 1, "{found:#?}");
-    let expected = "the bridge between a and x carries keys of 9 pairs, which need 27720 bit/s, but \
-                    gives ";
+    let expected = "the bridge between a and x must carry keys of 9 pairs, which need 27720 bit/s, \
+                    but can give ";
     assert!(
         found[0].contains(expected) && found[0].contains("or an interval of "),
         "{found:#?}"

@@ -52,13 +52,25 @@ fn settings_that_contradict_the_topology_are_named_with_the_fix() {
     );
     assert_eq!(
         error(settings("left", &[])),
-        "neighbour middle has no address; fix: add the line middle = \"ADDRESS:PORT\" to \
+        "neighbour middle has no address; fix: add the line \"middle\" = \"ADDRESS:PORT\" to \
          [neighbours]"
     );
     assert_eq!(
         error(settings("left", &["middle", "right"])),
         "right is no neighbour of this node; fix: remove its line from [neighbours]"
     );
+    // An interworking node is two KMEs, and their names need quotes in TOML.
+    let both = Settings {
+        name: "gate".to_owned(),
+        ..gate(&[])
+    };
+    assert!(error(both).contains("market, gate.east, gate.west, weir.east, weir.west"));
+    let beside = Settings {
+        name: "townhall".to_owned(),
+        interworking: None,
+        ..gate(&["library", "theatre"])
+    };
+    assert!(error(beside).contains("add the line \"gate.west\" = \"ADDRESS:PORT\""));
     let no_kme = Settings {
         interworking: None,
         ..gate(&[])
