@@ -4,6 +4,7 @@
 //! - `pipeline` measures a whole worker between null ports, and its ceilings.
 //! - `line` measures two encryptors and a line between them, over the ports of real interfaces.
 //! - `rekey` measures two whole encryptors while they change their keys under load.
+//! - `relay` measures keys over trusted relays, beside a public relay.
 //! - `timing` looks for time that depends on secrets.
 //! - `icount` (a program of its own, run by `scripts/icount`) counts instructions, which do not
 //!   depend on the noise of a machine.
@@ -40,6 +41,7 @@ mod network;
 mod pipeline;
 mod ports;
 mod rekey;
+mod relay;
 mod size;
 mod stats;
 #[cfg(test)]
@@ -68,6 +70,8 @@ enum Bench {
     Line(line::Options),
     /// The cost of a change of key under load
     Rekey(rekey::Options),
+    /// Keys over trusted relays, for each second of processor time
+    Relay(relay::Options),
     /// Looks for time that depends on keys, payloads or tags
     Timing(timing::Options),
 }
@@ -101,6 +105,10 @@ fn measure(bench: &Bench) -> Result<(String, bool), Box<dyn Error>> {
         Bench::Line(options) => (line::run(options)?, false),
         Bench::Rekey(options) => {
             let (text, passed) = rekey::run(options)?;
+            (text, !passed)
+        }
+        Bench::Relay(options) => {
+            let (text, passed) = relay::run(options)?;
             (text, !passed)
         }
         Bench::Timing(options) => {

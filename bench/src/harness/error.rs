@@ -33,6 +33,10 @@ pub(crate) enum Error {
     NoKeys,
     #[error("at size {0} no rate is carried without loss: is the machine overloaded?")]
     NothingCarried(String),
+    #[error("the line of nodes cannot be measured: {0}")]
+    Nodes(String),
+    #[error("--peer {path}: {error}; fix: give the output of scripts/trusted-node-peer")]
+    Peer { path: String, error: String },
     #[error("--realtime needs {0}")]
     Realtime(&'static str),
     #[error("the thread of the {0} died (a bug; the message above says where)")]
