@@ -306,7 +306,7 @@ impl Plan {
                     replies,
                     until,
                 };
-                if seed % 3 == 1 || replies == (seed % 2 == 0) {
+                if seed % 3 == 1 || replies == seed.is_multiple_of(2) {
                     plan.faults.push((at, outage));
                 }
             }
