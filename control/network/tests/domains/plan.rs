@@ -43,7 +43,7 @@ pub struct Domain {
     /// The interworking nodes. Each has its neighbour at the same position of the other domain.
     pub gates: Vec<NodeId>,
     pub paths: Paths,
-    /// Its KMEs take what became of keys from the answers.
+    /// Its KMEs take the ends of keys from the answers.
     pub synchronous: bool,
 }
 
@@ -315,6 +315,8 @@ impl Plan {
             pair.interval *= 2;
         }
         plan.settle(back);
+        // What waits for a neighbour that has ended a key alone waits for the key's life.
+        plan.end += Duration::from_secs(60);
         plan
     }
 
