@@ -24,6 +24,14 @@ pub(crate) struct At {
     pub(crate) pair: PairId,
     pub(crate) node: NodeId,
     run: u64,
+    taken_back: bool,
+}
+
+impl At {
+    /// Whether its node has restarted since.
+    fn is_lost(&self, run_of: impl Fn(NodeId) -> Option<u64>) -> bool {
+        run_of(self.node).is_some_and(|run| run != self.run)
+    }
 }
 
 impl Carried {
@@ -37,7 +45,16 @@ impl Carried {
     ) {
         let until = now + limits::HELD_AGE;
         for key in keys {
-            self.keys.insert(*key, At { pair, node, run });
+            let taken_back = false;
+            self.keys.insert(
+                *key,
+                At {
+                    pair,
+                    node,
+                    run,
+                    taken_back,
+                },
+            );
             self.ages.push_back((until, *key));
         }
     }
@@ -47,18 +64,33 @@ impl Carried {
         self.keys.get(&key).copied()
     }
 
-    /// Forgets the keys of nodes that have restarted, and returns them.
-    pub(crate) fn lost(&mut self, run_of: impl Fn(NodeId) -> Option<u64>) -> Vec<KeyId> {
-        let is_lost = |at: &At| run_of(at.node).is_some_and(|run| run != at.run);
-        let lost: Vec<_> = self
-            .keys
-            .iter()
-            .filter(|(_, at)| is_lost(at))
-            .map(|(key, _)| *key)
-            .collect();
-        for key in &lost {
-            self.keys.remove(key);
+    /// No SAE of this domain has a key or gets it.
+    pub(crate) fn taken_back(&mut self, key: KeyId) {
+        if let Some(at) = self.keys.get_mut(&key) {
+            at.taken_back = true;
         }
+    }
+
+    /// Forgets the keys of nodes that have restarted. Returns the newest of each pair, as many as
+    /// `stocked` says: older ones are not in the stock of their origin any more.
+    pub(crate) fn lost(
+        &mut self,
+        run_of: impl Fn(NodeId) -> Option<u64>,
+        stocked: impl Fn(PairId) -> usize,
+    ) -> Vec<KeyId> {
+        let mut newer: BTreeMap<PairId, usize> = BTreeMap::new();
+        let mut lost = Vec::new();
+        for (_, key) in self.ages.iter().rev() {
+            let Some(at) = self.keys.get(key).filter(|at| !at.taken_back) else {
+                continue;
+            };
+            let newer = newer.entry(at.pair).or_default();
+            *newer += 1;
+            if at.is_lost(&run_of) && *newer <= stocked(at.pair) {
+                lost.push(*key);
+            }
+        }
+        self.keys.retain(|_, at| !at.is_lost(&run_of));
         lost
     }
 

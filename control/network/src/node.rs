@@ -521,8 +521,10 @@ impl Node {
                 }
             }
         }
-        let states = &self.states;
-        let carried = self.carried.lost(|node| states.run_of(node));
+        let (states, sites) = (&self.states, &self.sites);
+        // A stock, and a batch on its way to it.
+        let stocked = |pair| 2 * sites.demand(pair).stock();
+        let carried = self.carried.lost(|node| states.run_of(node), stocked);
         if !carried.is_empty() && on(Guard::LostBeyond) {
             self.crossing(Crossing::Lost(carried));
         }

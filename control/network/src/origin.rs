@@ -80,7 +80,7 @@ pub(crate) struct Given {
 /// A pair waits for the time of its next attempt, or for the ACK of its batch.
 enum Attempt {
     Pause(Duration),
-    Flight(Flight),
+    Flight(Box<Flight>),
 }
 
 /// A batch under way.
@@ -191,7 +191,7 @@ impl Origin {
             let passport = flight.passport();
             pair.stock(now, &flight, &passport, None);
         }
-        pair.attempt = Attempt::Flight(flight);
+        pair.attempt = Attempt::Flight(Box::new(flight));
         self.flights.insert(batch, id);
     }
 
@@ -285,7 +285,7 @@ impl Origin {
         if on(Guard::VoidedForever) {
             self.flights.remove(&flight.batch);
         }
-        Some(flight)
+        Some(*flight)
     }
 
     /// A voided batch is reported.
@@ -477,7 +477,7 @@ impl Pair {
         if matches!(self.attempt, Attempt::Pause(_))
             && let Some(at) = self.undead.iter().position(|flight| flight.batch == batch)
         {
-            self.attempt = Attempt::Flight(self.undead.swap_remove(at));
+            self.attempt = Attempt::Flight(Box::new(self.undead.swap_remove(at)));
         }
     }
 

@@ -229,6 +229,9 @@ impl Node {
     /// The answer to a question of ours.
     pub(super) fn on_withdrawn(&mut self, course: &Course, key: KeyId, answer: Withdrawal) {
         if self.carried.answered(course.batch, key) {
+            if answer == Withdrawal::Done {
+                self.carried.taken_back(key);
+            }
             self.crossing(Crossing::Withdrawn(key, answer));
         }
     }

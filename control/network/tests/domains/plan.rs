@@ -43,7 +43,7 @@ pub struct Domain {
     /// The interworking nodes. Each has its neighbour at the same position of the other domain.
     pub gates: Vec<NodeId>,
     pub paths: Paths,
-    /// Its KMEs take what became of keys from the answers.
+    /// Its KMEs take the ends of keys from the answers.
     pub synchronous: bool,
 }
 
@@ -306,7 +306,7 @@ impl Plan {
                     replies,
                     until,
                 };
-                if seed % 3 == 1 || replies == (seed % 2 == 0) {
+                if seed % 3 == 1 || replies == seed.is_multiple_of(2) {
                     plan.faults.push((at, outage));
                 }
             }
@@ -315,6 +315,8 @@ impl Plan {
             pair.interval *= 2;
         }
         plan.settle(back);
+        // What waits for a neighbour that has ended a key alone waits for the key's life.
+        plan.end += Duration::from_secs(60);
         plan
     }
 

@@ -453,7 +453,6 @@ impl World {
             return Ok(());
         }
         let domain = &self.plan.domains[place.domain];
-        let foreign = &self.plan.domains[1 - place.domain];
         let sites = |domain: usize| {
             let sites = self.plan.domains[domain].sites.iter();
             sites.map(move |node| Place {
@@ -475,7 +474,7 @@ impl World {
             unix_time: Duration::from_secs(1_800_000_000),
             accounts: process.accounts.iter().map(|(a, b)| (*a, *b)).collect(),
         };
-        let (own, synchronous) = (domain.synchronous, foreign.synchronous);
+        let synchronous = domain.synchronous;
         let mut entropy = Rng::new(self.rng.next());
         let entropy = Box::new(move |out: &mut [u8]| entropy.fill(out));
         let now = self.now;
@@ -485,8 +484,7 @@ impl World {
         if gate {
             let url = format!("https://kme-{}/ack", place.domain);
             let mut settings = Settings::new(CallbackUrl::parse(&url).unwrap());
-            // A KME uses the mode only if its neighbour has it.
-            settings.synchronous = own && synchronous;
+            settings.synchronous = synchronous;
             let records = process.disk.values().cloned();
             process.machine = Some(Interworking::restore(settings, now, records));
         }

@@ -300,6 +300,23 @@ fn keys_of_a_target_that_has_restarted_are_lost() {
     assert_eq!(domain.reports(), [Crossing::Lost(vec![key_id(1)])]);
 }
 
+/// Each lost key costs a question in the neighbour domain, and so key of its links.
+#[test]
+fn of_lost_keys_those_that_can_be_in_stock_are_reported() {
+    let mut domain = Domain::new(IN);
+    let keys: Vec<_> = (1..=20).map(key_id).collect();
+    for key in &keys {
+        domain.carry(*key);
+        domain.net.pass(STEP);
+    }
+    let taken_back = keys[19];
+    assert!(!domain.withdraw(taken_back).is_empty());
+    domain.reports();
+    domain.restart_site(IN);
+    let newest = keys[3..19].iter().rev().copied().collect();
+    assert_eq!(domain.reports(), [Crossing::Lost(newest)]);
+}
+
 #[test]
 fn a_pair_has_one_sae_here_and_away_from_the_interworking_nodes() {
     let new = |config: NodeConfig| Node::new(config, Box::new(|_| ())).err();
