@@ -41,6 +41,7 @@ impl CoreLine {
                 links: links.clone(),
                 digest: [0; 32],
                 saes: vec![(near.clone(), NodeId(0)), (far.clone(), NodeId(last))],
+                foreign: Vec::new(),
                 // The largest stock and the largest batches.
                 demand: vec![Demand {
                     initiator: near.clone(),
@@ -151,7 +152,7 @@ impl Line for CoreLine {
 }
 
 fn sae(name: &str) -> Result<SaeId, Error> {
-    SaeId::new(name).map_err(wrong)
+    SaeId::parse(name).map_err(wrong)
 }
 
 fn random(out: &mut [u8]) {

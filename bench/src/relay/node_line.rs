@@ -160,6 +160,7 @@ fn settings(
         },
         kme_listen: ANY,
         blocks_at_start: 1,
+        interworking: None,
         ledger: Some(folder.join(format!("{name}{SUFFIX}"))),
     }
 }
