@@ -44,6 +44,8 @@ pub enum Guard {
     CrossedFirst,
     /// Keys that their origin has given up are voided in the neighbour domain, too.
     GivenUpBeyond,
+    /// A key that its origin has given up is with no SAE, also if its nodes have forgotten it.
+    GivenUpForever,
     /// Keys of the neighbour domain whose target's node has restarted are voided in both domains.
     LostBeyond,
     /// Whether an SAE has a key is answered by the node that may have given it.

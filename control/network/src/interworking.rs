@@ -42,6 +42,7 @@ pub use books::{Account, Books};
 pub use settings::Settings;
 pub use state::{Side, State, Verdict};
 
+use crate::guards::{Guard, on};
 pub use crate::withdrawal::Withdrawal;
 
 use calls::Calls;
@@ -145,7 +146,9 @@ impl Interworking {
     /// Our network wants a key voided: its initiator's side has given it up, so no SAE there has it,
     /// or its target's node has lost it.
     pub fn void(&mut self, now: Duration, key_id: KeyUuid) {
-        if let Some(key) = self.keys.get_mut(&key_id) {
+        if let Some(key) = self.keys.get_mut(&key_id)
+            && on(Guard::GivenUpForever)
+        {
             key.released = false;
         }
         self.apply(now, key_id, Event::GiveUp, None);

@@ -114,6 +114,7 @@ mod mutations {
     fn of_keys_for_the_neighbour_domain() {
         found(Guard::CrossedFirst, Plan::drawn, "stock");
         found(Guard::GivenUpBeyond, Plan::drawn, "ends");
+        found(Guard::GivenUpForever, Plan::drawn, "ends");
     }
 
     #[test]
