@@ -325,7 +325,8 @@ impl Ledgers {
     pub fn drill(&self, nodes: &[String]) -> Result<Drill, NetworkError> {
         let own = self.nodes.iter().map(String::as_str);
         let names: BTreeSet<_> = self.path_nodes().chain(own).collect();
-        if let Some(name) = nodes.iter().find(|name| !names.contains(name.as_str())) {
+        let exists = |name: &String| names.iter().any(|node| is_of(node, name));
+        if let Some(name) = nodes.iter().find(|name| !exists(name)) {
             return Err(NetworkError::NoSuchNode {
                 name: name.clone(),
                 nodes: names.into_iter().collect::<Vec<_>>().join(", "),
@@ -346,7 +347,7 @@ impl Ledgers {
                 continue;
             };
             drill.keys += 1;
-            let owned = |node: &String| nodes.contains(node);
+            let owned = |node: &String| nodes.iter().any(|name| is_of(node, name));
             let seen = |leg: &Leg| {
                 let seen = leg.paths.iter().filter(|path| path.iter().any(owned));
                 (seen.count(), leg.paths.len())
@@ -423,6 +424,12 @@ impl KnownPair {
         self.first_ms = self.first_ms.min(at_ms);
         self.last_ms = self.last_ms.max(at_ms);
     }
+}
+
+/// True if a KME has this name, or is one of the two of the interworking node with this name.
+fn is_of(kme: &str, name: &str) -> bool {
+    let rest = kme.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The ways of a key through the domain of the node that wrote the passport, and through the

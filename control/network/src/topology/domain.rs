@@ -243,7 +243,7 @@ pub(super) fn domains_of(nodes: &[Node], names: &[&str]) -> Vec<BTreeSet<DomainI
 }
 
 /// The name of the KME of an interworking node in one domain. No name in a file has a dot.
-fn kme_name(node: &str, domain: &str) -> String {
+pub(super) fn kme_name(node: &str, domain: &str) -> String {
     format!("{node}.{domain}")
 }
 

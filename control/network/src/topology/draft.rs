@@ -7,6 +7,7 @@ use qkd::preset::Preset;
 use qkd::raman::Band;
 use toml::de::{DeTable, DeValue};
 
+use super::domain::kme_name;
 use super::link::{Link, LinkSpec, Wdm};
 use super::section::{Findings, Place, Section};
 use super::{
@@ -45,6 +46,8 @@ const BANDS: [(&str, Band); 5] = [
 
 /// Most characters of a name.
 const NAME_MAX: usize = 32;
+/// Most characters of a KME's name, which its certificate carries as a part of a DNS name.
+const CERTIFICATE_NAME_MAX: usize = 63;
 /// Most domains of a node.
 const DOMAINS_MAX: usize = 2;
 /// Domain of a node without the key.
@@ -311,6 +314,15 @@ fn read_node<'a>(
     let Ok(number) = u16::try_from(nodes.len()) else {
         return;
     };
+    let kmes = domains.iter().map(|domain| kme_name(name, domain));
+    if domains.len() > 1
+        && let Some(kme) = kmes.max_by_key(String::len)
+        && kme.len() > CERTIFICATE_NAME_MAX
+    {
+        let problem = format!("its KME {kme} has a longer name than a certificate can carry");
+        let fix = format!("shorten node or domain: both have {CERTIFICATE_NAME_MAX} together");
+        findings.add(section.place, problem, fix);
+    }
     if let Some((_, before)) = known.0.get(name) {
         let problem = format!(
             "a node {name:?} is in line {} already",

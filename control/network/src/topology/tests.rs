@@ -228,6 +228,14 @@ fn mistakes_of_domains_are_found() {
         found.len() == 1 && found[0].starts_with(expected),
         "{found:#?}"
     );
+    let long = "n".repeat(32);
+    let long =
+        domains(&["a x", "g x,y", "b y"], "ag gb", "").replace("\"y\"", &format!("{long:?}"));
+    let found = mistakes(&long.replace("\"g\"", &format!("{:?}", "g".repeat(32))));
+    assert!(
+        found.len() == 1 && found[0].contains("longer name than a certificate"),
+        "{found:#?}"
+    );
 }
 
 #[test]
