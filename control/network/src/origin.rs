@@ -189,7 +189,9 @@ impl Origin {
         };
         if !on(Guard::StockAfterAck) {
             let passport = flight.passport();
-            pair.stock(now, &flight, &passport, None);
+            let far = flight.routes.first().and_then(|route| route.nodes.last());
+            let held_by = far.map(|far| (*far, 0));
+            pair.stock(now, &flight, &passport, held_by);
         }
         pair.attempt = Attempt::Flight(Box::new(flight));
         self.flights.insert(batch, id);

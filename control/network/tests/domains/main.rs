@@ -92,7 +92,11 @@ fn survey() {
     assert_eq!(found, 0);
 }
 
-/// Switches off each guard of keys between domains: the checkers must find that.
+/// Switches off each guard of keys between domains: the checkers must find that, with this
+/// complaint.
+///
+/// `cargo test -p network --features guards --test domains -- mutations --nocapture` prints the
+/// seeds.
 #[cfg(feature = "guards")]
 mod mutations {
     use network::guards::{Guard, without};
