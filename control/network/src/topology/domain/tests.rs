@@ -114,3 +114,14 @@ fn the_demand_across_domains_is_part_of_the_digest() {
     ];
     assert_eq!(before, after);
 }
+
+#[test]
+fn an_operator_may_keep_the_inside_of_its_domain_to_itself() {
+    let text = super::super::built_in::text("two-domains").expect("built in");
+    let other_inside = text.replace("[\"shipyard\", \"ferry\"]", "[\"lighthouse\", \"ferry\"]");
+    let [true_one, simple] =
+        [text, &other_inside].map(|text| Topology::parse(text, "t").expect("no mistake"));
+    let digest = |topology: &Topology, name| topology.domain(name).map(|domain| domain.digest());
+    assert_ne!(digest(&true_one, "east"), digest(&simple, "east"));
+    assert_eq!(digest(&true_one, "west"), digest(&simple, "west"));
+}
