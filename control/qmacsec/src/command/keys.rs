@@ -57,20 +57,32 @@ pub fn main(args: &Args) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the names of the nodes that relayed a key, each path in turn.
-fn relays(passport: &str) -> Option<String> {
+/// Returns the names of the nodes that relayed a key, each path in turn, and each domain from the
+/// initiator to the target. `out`: this end is the initiator.
+fn relays(passport: &str, out: bool) -> Option<String> {
     let passport: Value = serde_json::from_str(passport).ok()?;
+    match passport.get("neighbour") {
+        None => leg(&passport, 1, 1),
+        Some(neighbour) if out => {
+            let (own, neighbour) = (leg(&passport, 1, 0)?, leg(neighbour, 0, 1)?);
+            Some(format!("{own} => {neighbour}"))
+        }
+        Some(neighbour) => {
+            let (own, neighbour) = (leg(&passport, 0, 1)?, leg(neighbour, 1, 0)?);
+            Some(format!("{neighbour} => {own}"))
+        }
+    }
+}
+
+/// The nodes of each path in one domain, without the first and the last ones: those are sites.
+fn leg(passport: &Value, first: usize, last: usize) -> Option<String> {
     let mut paths = Vec::new();
     for path in passport.get("paths")?.as_array()? {
-        let nodes: Option<Vec<_>> = path
-            .get("nodes")?
-            .as_array()?
-            .iter()
-            .map(Value::as_str)
-            .collect();
+        let nodes = path.get("nodes")?.as_array()?.iter();
+        let nodes: Option<Vec<_>> = nodes.map(Value::as_str).collect();
         let nodes = nodes?;
-        let end = nodes.len().saturating_sub(1);
-        paths.push(nodes.get(1..end).unwrap_or_default().join(", "));
+        let end = nodes.len().saturating_sub(last);
+        paths.push(nodes.get(first..end).unwrap_or_default().join(", "));
     }
     Some(paths.join(" | "))
 }
@@ -94,7 +106,7 @@ fn row(record: &Record) -> String {
     ) + &record
         .passport
         .as_deref()
-        .and_then(relays)
+        .and_then(|passport| relays(passport, record.direction == "out"))
         .map_or_else(String::new, |relays| format!("  via {relays}"))
 }
 
