@@ -1,0 +1,3 @@
+//! Distillation of secret keys from the signals of continuous-variable QKD, as two ends do it: no
+//! network and no clock in here.
+#![forbid(unsafe_code)]
