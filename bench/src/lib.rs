@@ -5,6 +5,7 @@
 //! - `line` measures two encryptors and a line between them, over the ports of real interfaces.
 //! - `rekey` measures two whole encryptors while they change their keys under load.
 //! - `relay` measures keys over trusted relays, beside a public relay.
+//! - `distill` measures the error correction of distilled keys.
 //! - `timing` looks for time that depends on secrets.
 //! - `icount` (a program of its own, run by `scripts/icount`) counts instructions, which do not
 //!   depend on the noise of a machine.
@@ -31,6 +32,7 @@ mod contender;
 mod cpu;
 mod crypto;
 mod device;
+mod distill;
 mod drops;
 mod frames;
 mod harness;
@@ -72,6 +74,8 @@ enum Bench {
     Rekey(rekey::Options),
     /// Keys over trusted relays, for each second of processor time
     Relay(relay::Options),
+    /// Error correction of distilled keys, on one core
+    Distill(distill::Options),
     /// Looks for time that depends on keys, payloads or tags
     Timing(timing::Options),
 }
@@ -111,6 +115,7 @@ fn measure(bench: &Bench) -> Result<(String, bool), Box<dyn Error>> {
             let (text, passed) = relay::run(options)?;
             (text, !passed)
         }
+        Bench::Distill(options) => (distill::run(options)?, false),
         Bench::Timing(options) => {
             let (text, verdict) = timing::run(options)?;
             (text, verdict == timing::Verdict::Leak)

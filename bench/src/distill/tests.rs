@@ -1,0 +1,54 @@
+use serde_json::Value;
+
+use super::*;
+use crate::tests::{keys, parse};
+
+#[test]
+fn a_row_has_its_promised_keys_and_figures() {
+    let tally = Tally {
+        frames: 4,
+        lost: 1,
+        iterations: 100,
+        disclosed: 400,
+        time: Duration::from_millis(2),
+    };
+    let row = serde_json::to_value(Row::new("avx2", 0.1, 0.9, 10_000, &tally)).unwrap();
+    let promised = [
+        "beta",
+        "engine",
+        "fer",
+        "frames",
+        "iterations",
+        "msym_s",
+        "rate",
+        "what",
+    ];
+    assert_eq!(keys(&row), promised);
+    assert_eq!(
+        (&row["what"], &row["engine"]),
+        (&"decode".into(), &"avx2".into())
+    );
+    let number = |key: &str| row[key].as_f64().unwrap();
+    assert_eq!((number("fer"), number("iterations")), (0.25, 25.0));
+    assert!((number("beta") - 0.81).abs() < 1e-12);
+    assert!((number("msym_s") - 20.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_run_of_one_frame_loses_nothing_far_below_capacity() {
+    let options: Options = parse("--rates 0.2 --beta 0.75 --frames 1 --json").unwrap();
+    let output: Value = serde_json::from_str(&run(&options).unwrap()).unwrap();
+    let rows = output["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        (&rows[0]["fer"], &rows[0]["beta"]),
+        (&0.0.into(), &0.75.into())
+    );
+}
+
+#[test]
+fn options_out_of_range_are_refused() {
+    for wrong in ["--beta 1.1", "--beta x", "--rates 0.3", "--frames 0"] {
+        assert!(parse::<Options>(wrong).is_err(), "{wrong}");
+    }
+}
