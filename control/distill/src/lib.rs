@@ -1,3 +1,6 @@
 //! Distillation of secret keys from the signals of continuous-variable QKD, as two ends do it: no
 //! network and no clock in here.
 #![forbid(unsafe_code)]
+
+pub mod toeplitz;
+pub mod wiped;
