@@ -2,5 +2,6 @@
 //! network and no clock in here.
 #![forbid(unsafe_code)]
 
+pub mod confirmation;
 pub mod toeplitz;
 pub mod wiped;
