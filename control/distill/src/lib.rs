@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod confirmation;
+pub mod source;
 pub mod toeplitz;
 pub mod wiped;
