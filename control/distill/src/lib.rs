@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod confirmation;
+pub mod estimate;
 pub mod source;
 pub mod toeplitz;
 pub mod wiped;
