@@ -85,7 +85,7 @@ pub struct Estimate {
 /// Data from which no channel can be estimated.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum NoEstimate {
-    /// Sent and measured values do not correlate.
+    /// Sent and measured values do not correlate, or some are not finite.
     #[error(
         "{pairs} measured values do not follow the sent ones: check the fibre, the local oscillator \
          and the numbering of the symbols"
@@ -112,8 +112,9 @@ impl Estimate {
             measured_squared,
             product,
         } = sums;
-        // Also refuses NaN.
-        if !(product > 0.0 && sent_squared > 0.0) {
+        // A value that is not finite makes one of the sums so.
+        let finite = [sent_squared, measured_squared, product].map(f64::is_finite);
+        if finite != [true; 3] || product <= 0.0 || sent_squared <= 0.0 {
             return Err(NoEstimate::NoSignal { pairs });
         }
         let samples = pairs as f64;
@@ -172,8 +173,8 @@ impl Estimate {
         f64::from(self.receiver.detection().quadratures())
     }
 
-    /// The worst channel that the estimate does not exclude under the given proof. The excess noise
-    /// is cut at zero only here, after its statistics. `None` if no channel can be excluded.
+    /// The worst channel that the estimate does not exclude under the given proof. `None` if no
+    /// channel can be excluded, or none explains the estimate: the calibration must be wrong.
     pub fn worst_channel(&self, proof: &Proof) -> Option<Channel> {
         let estimated = finite::Estimated {
             arriving: self.gain.powi(2),
@@ -217,7 +218,8 @@ impl SecretLength {
 }
 
 /// The bits that Eve does not know: undisclosed bits, less her information about the kept symbols
-/// under the worst channel, less the penalty of the proof. Zero if no channel is excluded.
+/// under the worst channel, less the penalty of the proof. Only the kept symbols count: their bits
+/// are hashed. Zero if there is no worst channel.
 fn secret_bits(estimate: &Estimate, corrected: &Corrected, proof: Proof) -> u64 {
     let Some(channel) = estimate.worst_channel(&proof) else {
         return 0;

@@ -16,7 +16,6 @@ use qkd::receiver::Receiver;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
-use zeroize::Zeroize;
 
 use crate::wiped::Wiped;
 
@@ -48,19 +47,17 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// A link whose signals follow from the seed alone.
+    /// A link whose signals follow from the seed alone: with it anyone can repeat them.
     pub fn new(
         source: &link::Source,
         channel: &Channel,
         receiver: &Receiver,
-        mut seed: [u8; 32],
+        seed: [u8; 32],
     ) -> Self {
         let quadratures = receiver.detection().quadratures();
         let arriving = receiver.efficiency() * channel.transmittance() / f64::from(quadratures);
-        let generator = ChaCha8Rng::from_seed(seed);
-        seed.zeroize();
         Self {
-            generator,
+            generator: ChaCha8Rng::from_seed(seed),
             quadratures: usize::from(quadratures),
             modulation: source.modulation_variance_snu().sqrt(),
             gain: arriving.sqrt(),

@@ -122,9 +122,9 @@ pub struct Estimated {
     pub samples: f64,
 }
 
-/// As [`worst_channel`], from estimates of measured values. By chance they can show less than no
-/// excess noise; only the worst case is cut at zero. `None` also if more than all light arrives in
-/// the worst case: the calibration must be wrong.
+/// As [`worst_channel`], from estimates of measured values. By chance they can show an excess noise
+/// below zero. `None` also if the worst case still does, or has a transmittance above 1: then the
+/// calibration of the receiver must be wrong, and no bound holds.
 pub fn worst_estimated(
     source: &Source,
     receiver: &Receiver,
@@ -146,9 +146,10 @@ pub fn worst_estimated(
     let variance_max = variance * (1.0 + deviations * (2.0 / samples).sqrt());
     let arriving_min = t_min * t_min;
     let transmittance = arriving_min * receiver.detection().split() / receiver.efficiency();
-    (transmittance <= 1.0).then_some(Channel {
+    let excess_noise_snu = (variance_max - own_noise) / arriving_min;
+    (transmittance <= 1.0 && excess_noise_snu >= 0.0).then_some(Channel {
         transmittance,
-        excess_noise_snu: ((variance_max - own_noise) / arriving_min).max(0.0),
+        excess_noise_snu,
     })
 }
 

@@ -117,7 +117,7 @@ fn the_worst_channel_is_that_of_the_model() {
 }
 
 #[test]
-fn a_negative_estimate_lowers_the_worst_noise_as_any_other_step() {
+fn an_estimate_below_zero_lowers_the_worst_noise_as_any_other() {
     let worst = |excess| {
         let channel = exact(1_000_000, excess).worst_channel(&Proof::LGG_2010);
         channel.expect("a large block").excess_noise_snu()
@@ -127,7 +127,6 @@ fn a_negative_estimate_lowers_the_worst_noise_as_any_other_step() {
     // The bound of the gain depends on the noise, too, but weakly.
     let (up, down) = (above - none, none - below);
     assert!((up / down - 1.0).abs() < 0.001, "{up} {down}");
-    assert_eq!(worst(-0.2), 0.0);
 }
 
 #[test]
@@ -179,6 +178,7 @@ fn lost_frames_and_disclosed_bits_cost_key() {
 #[test]
 fn small_blocks_and_wrong_calibration_give_no_key() {
     assert_eq!(lengths(&exact(1000, 0.005)), [0, 0]);
+    assert_eq!(lengths(&exact(100_000_000, -0.1)), [0, 0]);
     let bright = Sums {
         product: 1.1e8,
         measured_squared: 2.2e8,
@@ -198,7 +198,9 @@ fn values_that_do_not_correlate_are_refused() {
     );
     let sums = Sums::of(&[1.0, -1.0], &[1.0, 1.0]).expect("equal lengths");
     assert_eq!(of(&sums), Some(NoEstimate::NoSignal { pairs: 2 }));
-    let nan = Sums::of(&[f32::NAN], &[1.0]).expect("equal lengths");
-    assert_eq!(of(&nan), Some(NoEstimate::NoSignal { pairs: 1 }));
+    for wrong in [f32::NAN, f32::INFINITY] {
+        let sums = Sums::of(&[1.0], &[wrong]).expect("equal lengths");
+        assert_eq!(of(&sums), Some(NoEstimate::NoSignal { pairs: 1 }));
+    }
     assert!(Sums::of(&[1.0], &[]).is_none());
 }
