@@ -3,5 +3,10 @@
 #![forbid(unsafe_code)]
 
 pub mod code;
+pub mod confirmation;
 pub mod decoder;
+pub mod estimate;
 pub mod rotation;
+pub mod source;
+pub mod toeplitz;
+pub mod wiped;

@@ -4,7 +4,7 @@
 //! error of that estimate (the worst case is assumed), and a penalty of the proof that falls with
 //! the square root of the block. All for collective attacks.
 
-use crate::block::{Block, DigitisedBits, Epsilon, Proof};
+use crate::block::{DigitisedBits, Epsilon, Proof};
 use crate::channel::Channel;
 use crate::link::{Link, Source};
 use crate::rate::{Holevo, mutual_information_bit};
@@ -71,7 +71,7 @@ impl Finite {
             reconciliation.efficiency() * mutual_information_bit(source, channel, receiver);
         // Without a bound on the channel, Eve is assumed to know all reconciled bits.
         let known_to_eve_bit = worst_case.map_or(reconciled_bit, |worst| worst.holevo.bound_bit);
-        let penalty_bit = penalty_bit(block, receiver, kept_symbols, decoded_share);
+        let penalty_bit = penalty_bit(&block.proof(), receiver, kept_symbols, decoded_share);
         let key_bit_per_symbol = block.estimation().kept_share()
             * decoded_share
             * (reconciled_bit - known_to_eve_bit - penalty_bit);
@@ -102,21 +102,54 @@ pub fn worst_channel(
     epsilon: Epsilon,
 ) -> Option<Channel> {
     let split = receiver.detection().split();
-    let own_noise = 1.0 + receiver.electronic_noise_snu();
     let arriving = receiver.efficiency() * channel.transmittance / split;
-    let variance = own_noise + arriving * channel.excess_noise_snu;
+    let estimated = Estimated {
+        arriving,
+        variance: 1.0 + receiver.electronic_noise_snu() + arriving * channel.excess_noise_snu,
+        samples,
+    };
+    worst_estimated(source, receiver, &estimated, epsilon)
+}
 
+/// The estimates that a block gives of its channel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimated {
+    /// Share of the sent power that reaches a measured quadrature: `t^2`.
+    pub arriving: f64,
+    /// Variance `s2` of `z`, the receiver's own noise included, in SNU.
+    pub variance: f64,
+    /// Pairs of values compared.
+    pub samples: f64,
+}
+
+/// As [`worst_channel`], from estimates of measured values. By chance they can show an excess noise
+/// below zero. `None` also if the worst case still does, or has a transmittance above 1: then the
+/// calibration of the receiver must be wrong, and no bound holds.
+pub fn worst_estimated(
+    source: &Source,
+    receiver: &Receiver,
+    estimated: &Estimated,
+    epsilon: Epsilon,
+) -> Option<Channel> {
+    let &Estimated {
+        arriving,
+        variance,
+        samples,
+    } = estimated;
     let deviations = deviations(epsilon);
     let t_min = arriving.sqrt()
         - deviations * (variance / (samples * source.modulation_variance_snu())).sqrt();
     if t_min <= 0.0 {
         return None;
     }
+    let own_noise = 1.0 + receiver.electronic_noise_snu();
     let variance_max = variance * (1.0 + deviations * (2.0 / samples).sqrt());
     let arriving_min = t_min * t_min;
-    Some(Channel {
-        transmittance: arriving_min * split / receiver.efficiency(),
-        excess_noise_snu: (variance_max - own_noise) / arriving_min,
+    let transmittance = arriving_min * receiver.detection().split() / receiver.efficiency();
+    let excess_noise_snu = (variance_max - own_noise) / arriving_min;
+    (transmittance <= 1.0 && excess_noise_snu >= 0.0).then_some(Channel {
+        transmittance,
+        excess_noise_snu,
     })
 }
 
@@ -141,8 +174,14 @@ fn deviations(epsilon: Epsilon) -> f64 {
     x * std::f64::consts::SQRT_2
 }
 
-fn penalty_bit(block: &Block, receiver: &Receiver, kept_symbols: f64, decoded_share: f64) -> f64 {
-    match block.proof() {
+/// Penalty of a proof per kept symbol, in bit.
+pub fn penalty_bit(
+    proof: &Proof,
+    receiver: &Receiver,
+    kept_symbols: f64,
+    decoded_share: f64,
+) -> f64 {
+    match *proof {
         Proof::Lgg2010 { epsilon } => lgg_penalty_bit(kept_symbols, epsilon),
         Proof::Composable { epsilon, digitised } => {
             let bits = digitised_bits(digitised, receiver);
