@@ -41,8 +41,9 @@ pub struct Simulation {
     quadratures: usize,
     modulation: f64,
     gain: f64,
-    noise: f64,
-    excess: f64,
+    /// Deviation of `sqrt(eta T / m) e + z`: of a symbol that nobody touched, and of one that Eve
+    /// resent. The channel's noise and the receiver's are independent, so one draw stands for both.
+    noise: [f64; 2],
     intercepted_share: f64,
 }
 
@@ -56,13 +57,15 @@ impl Simulation {
     ) -> Self {
         let quadratures = receiver.detection().quadratures();
         let arriving = receiver.efficiency() * channel.transmittance() / f64::from(quadratures);
+        let excess = channel.excess_noise_snu();
+        let noise = [excess, excess + INTERCEPTED_NOISE_SNU]
+            .map(|excess| (1.0 + receiver.electronic_noise_snu() + arriving * excess).sqrt());
         Self {
             generator: ChaCha8Rng::from_seed(seed),
             quadratures: usize::from(quadratures),
             modulation: source.modulation_variance_snu().sqrt(),
             gain: arriving.sqrt(),
-            noise: (1.0 + receiver.electronic_noise_snu()).sqrt(),
-            excess: channel.excess_noise_snu().sqrt(),
+            noise,
             intercepted_share: 0.0,
         }
     }
@@ -87,9 +90,7 @@ impl Simulation {
             .chunks_exact_mut(self.quadratures)
             .zip(measured.chunks_exact_mut(self.quadratures))
         {
-            let excess = self.excess_of_symbol();
-            // The channel's noise and the receiver's are independent, so one draw stands for both.
-            let noise = self.noise.hypot(self.gain * excess);
+            let noise = self.noise[usize::from(self.is_intercepted())];
             for (sent, measured) in sent.iter_mut().zip(measured) {
                 let x = self.modulation * self.normal();
                 *sent = x as f32;
@@ -99,17 +100,13 @@ impl Simulation {
         Signals { sent, measured }
     }
 
-    /// Deviation of the excess noise of one symbol.
-    fn excess_of_symbol(&mut self) -> f64 {
+    /// Whether Eve takes the next symbol.
+    fn is_intercepted(&mut self) -> bool {
         if self.intercepted_share == 0.0 {
-            return self.excess;
+            return false;
         }
         let draw: f64 = StandardUniform.sample(&mut self.generator);
-        if draw < self.intercepted_share {
-            self.excess.hypot(INTERCEPTED_NOISE_SNU.sqrt())
-        } else {
-            self.excess
-        }
+        draw < self.intercepted_share
     }
 
     fn normal(&mut self) -> f64 {

@@ -1,4 +1,9 @@
+use qkd::block::Block;
 use qkd::channel::ExcessNoise;
+use qkd::finite::Finite;
+use qkd::link::{Link, Reconciliation};
+use qkd::preset::Preset;
+use qkd::rate::mutual_information_bit;
 use qkd::receiver::Detection;
 
 use super::*;
@@ -114,6 +119,31 @@ fn the_worst_channel_is_that_of_the_model() {
         .expect("a large block");
     assert!((worst.transmittance() - model.transmittance()).abs() < 1e-12);
     assert!((worst.excess_noise_snu() - model.excess_noise_snu()).abs() < 1e-12);
+}
+
+#[test]
+fn lengths_are_those_of_the_model() {
+    let (symbols, rate) = (100_000_000, 0.2);
+    let noise = ExcessNoise::at_input_snu(EXCESS).expect("in range");
+    let channel = Channel::new(TRANSMITTANCE, noise).expect("in range");
+    let receiver = receiver(Detection::Homodyne);
+    let efficiency = rate / mutual_information_bit(&source(), &channel, &receiver);
+    let block = Block::new(symbols).expect("in range");
+    let model = |proof| {
+        let link = Link {
+            source: source(),
+            receiver,
+            reconciliation: Reconciliation::new(efficiency, 0.0).expect("in range"),
+            block: block.with_proof(proof),
+            ..Preset::default().link()
+        };
+        Finite::over(&link, &channel).key_bit_per_symbol * symbols as f64
+    };
+    let found = lengths(&exact(symbols, EXCESS)).map(|bits| bits as f64);
+    let expected = [Proof::LGG_2010, Proof::COMPOSABLE].map(model);
+    for (found, expected) in found.into_iter().zip(expected) {
+        assert!((found - expected).abs() < 2.0, "{found} is not {expected}");
+    }
 }
 
 #[test]
