@@ -7,10 +7,10 @@
 //! the other end: only a confirmation shows this.
 use std::iter::repeat_with;
 
-use pulp::NullaryFnOnce;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub use engine::Engine;
+use engine::Work;
 use kernel::{Belief, Lanes, Leaf};
 
 use crate::code::{Bits, Code, LANES, Syndrome};
@@ -185,7 +185,7 @@ struct Load<'b> {
     syndrome: &'b Syndrome,
 }
 
-impl NullaryFnOnce for Load<'_> {
+impl Work for Load<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -221,7 +221,7 @@ struct Iterate<'b> {
     code: &'b Code,
 }
 
-impl NullaryFnOnce for Iterate<'_> {
+impl Work for Iterate<'_> {
     type Output = usize;
 
     #[inline(always)]
