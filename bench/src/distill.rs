@@ -1,4 +1,5 @@
-//! `qmacsec-bench distill`: error correction of distilled keys, on one core.
+//! `qmacsec-bench distill`: error correction and privacy amplification of distilled keys, on one
+//! core.
 //!
 //! ```text
 //! seed ─▶ quadratures, bits ─▶ rotations, syndrome ─▶ decoder (measured) ─▶ same word?
@@ -13,6 +14,8 @@ use clap::{Args, ValueEnum};
 use distill::code::{Bits, Code, LANES, Rate};
 use distill::decoder::{Decoder, Engine, Outcome};
 use distill::rotation::{DIMENSIONS, Reverse, Rotation};
+use distill::toeplitz::{Matrix, SecretBits, Shape};
+use distill::wiped::Wiped;
 use nix::time::{ClockId, clock_gettime};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -22,9 +25,17 @@ use crate::harness::choice::or_default;
 use crate::harness::cores::pin_if;
 use crate::harness::error::Error;
 use crate::harness::machine::Machine;
-use report::Row;
+use crate::stats::Spread;
+use report::{DecodeRow, HashRow, Row};
 
 mod report;
+
+/// Blocks of privacy amplification, in bits.
+const HASHED_BITS: [usize; 2] = [1 << 20, 1 << 23];
+/// Rounds of each, and the time of a round: the kernel counts processor time in steps of a few
+/// milliseconds.
+const HASH_ROUNDS: usize = 5;
+const HASH_TIME: Duration = Duration::from_millis(200);
 
 /// Options of `qmacsec-bench distill`.
 #[derive(Args, Clone, Debug)]
@@ -166,6 +177,29 @@ impl Tally {
     }
 }
 
+/// Hashes blocks of this size.
+fn hash(input_bits: usize, seed: u64) -> Result<HashRow, Error> {
+    let wrong = |error: &dyn std::fmt::Display| Error::Wrong(error.to_string());
+    let shape = Shape::new(input_bits, input_bits / 8).map_err(|error| wrong(&error))?;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut words = |number: usize| (0..number).map(|_| rng.next_u64()).collect::<Vec<_>>();
+    let matrix = Matrix::new(shape, words(shape.seed_words())).map_err(|error| wrong(&error))?;
+    let block = SecretBits::new(Wiped::new(words(input_bits / 64).into()), input_bits);
+    let block = block.ok_or_else(|| wrong(&"a block is no block"))?;
+    let mut rates = Vec::new();
+    for _ in 0..HASH_ROUNDS {
+        let begun = cpu_time()?;
+        let mut hashed = 0;
+        while hashed == 0 || cpu_time()? - begun < HASH_TIME {
+            std::hint::black_box(matrix.hash(&block));
+            hashed += input_bits;
+        }
+        rates.push(hashed as f64 / 1e6 / (cpu_time()? - begun).as_secs_f64());
+    }
+    let rates = Spread::of(&rates).ok_or_else(|| wrong(&"no round"))?;
+    Ok(HashRow::new(Matrix::engine_name(), input_bits, &rates))
+}
+
 /// Processor time of this thread.
 fn cpu_time() -> Result<Duration, Error> {
     let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_err(std::io::Error::from)?;
@@ -196,14 +230,18 @@ pub(crate) fn run(options: &Options) -> Result<String, Error> {
                 let frame = frame.ok_or_else(|| Error::Wrong("a frame is no frame".to_owned()))?;
                 tally.decode(&mut decoder, &code, &frame)?;
             }
-            rows.push(Row::new(
-                engine.name(),
+            let (name, len) = (engine.name(), code.word_len());
+            rows.push(Row::Decode(DecodeRow::new(
+                name,
                 rate.value(),
                 beta,
-                code.word_len(),
+                len,
                 &tally,
-            ));
+            )));
         }
+    }
+    for input_bits in HASHED_BITS {
+        rows.push(Row::Hash(hash(input_bits, options.seed)?));
     }
     match options.json {
         true => report::json(&machine, &rows),

@@ -1,4 +1,4 @@
-//! The rows of `distill`, as a table and as JSON.
+//! The rows of `distill`, as tables and as JSON.
 
 use serde::Serialize;
 
@@ -6,10 +6,45 @@ use super::Tally;
 use crate::harness::error::Error;
 use crate::harness::machine::Machine;
 use crate::harness::text::{Table, line};
+use crate::stats::Spread;
 
-/// One engine, rate and efficiency. Its JSON is a promise: scripts read it.
+/// One row. Its JSON is a promise: scripts read it.
 #[derive(Debug, Serialize)]
-pub(super) struct Row {
+#[serde(untagged)]
+pub(super) enum Row {
+    Decode(DecodeRow),
+    Hash(HashRow),
+}
+
+/// One block size of privacy amplification.
+#[derive(Debug, Serialize)]
+pub(super) struct HashRow {
+    what: &'static str,
+    engine: &'static str,
+    /// Bits that go in; an eighth comes out.
+    block_mbit: f64,
+    /// Input for each second of processor time, median and range.
+    mbit_s: f64,
+    min_mbit_s: f64,
+    max_mbit_s: f64,
+}
+
+impl HashRow {
+    pub(super) fn new(engine: &'static str, input_bits: usize, mbit_s: &Spread) -> Self {
+        Self {
+            what: "hash",
+            engine,
+            block_mbit: input_bits as f64 / 1e6,
+            mbit_s: mbit_s.median,
+            min_mbit_s: mbit_s.min,
+            max_mbit_s: mbit_s.max,
+        }
+    }
+}
+
+/// One engine, rate and efficiency of the decoder.
+#[derive(Debug, Serialize)]
+pub(super) struct DecodeRow {
     what: &'static str,
     engine: &'static str,
     rate: f64,
@@ -29,7 +64,7 @@ struct Document<'a> {
     rows: &'a [Row],
 }
 
-impl Row {
+impl DecodeRow {
     pub(super) fn new(
         engine: &'static str,
         rate: f64,
@@ -59,7 +94,15 @@ pub(super) fn json(machine: &Machine, rows: &[Row]) -> Result<String, Error> {
 pub(super) fn text(machine: &Machine, rows: &[Row]) -> String {
     let mut out = String::new();
     machine.head(&mut out, "Distilled keys");
-    let table = Table::of::<Row>(
+    let mut decoded = Vec::new();
+    let mut hashed = Vec::new();
+    for row in rows {
+        match row {
+            Row::Decode(row) => decoded.push(row),
+            Row::Hash(row) => hashed.push(row),
+        }
+    }
+    let table = Table::of::<DecodeRow>(
         &[
             ("engine", &|row| row.engine.to_owned()),
             ("rate", &|row| row.rate.to_string()),
@@ -69,12 +112,27 @@ pub(super) fn text(machine: &Machine, rows: &[Row]) -> String {
             ("iterations", &|row| format!("{:.1}", row.iterations)),
             ("Msym/s", &|row| format!("{:.2}", row.msym_s)),
         ],
-        &rows.iter().collect::<Vec<_>>(),
+        &decoded,
         |one, next| one.rate == next.rate,
     );
     table.print(
         &mut out,
         "Decoder, million quadratures for each second of processor time",
+    );
+    let table = Table::of::<HashRow>(
+        &[
+            ("engine", &|row| row.engine.to_owned()),
+            ("Mbit a block", &|row| format!("{:.1}", row.block_mbit)),
+            ("Mbit/s", &|row| format!("{:.0}", row.mbit_s)),
+            ("min", &|row| format!("{:.0}", row.min_mbit_s)),
+            ("max", &|row| format!("{:.0}", row.max_mbit_s)),
+        ],
+        &hashed,
+        |_, _| true,
+    );
+    table.print(
+        &mut out,
+        "Privacy amplification to an eighth, input for each second of processor time",
     );
     line!(
         &mut out,

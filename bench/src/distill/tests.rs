@@ -12,7 +12,10 @@ fn a_row_has_its_promised_keys_and_figures() {
         disclosed: 400,
         time: Duration::from_millis(2),
     };
-    let row = serde_json::to_value(Row::new("avx2", 0.1, 0.9, 10_000, &tally)).unwrap();
+    let row = serde_json::to_value(Row::Decode(DecodeRow::new(
+        "avx2", 0.1, 0.9, 10_000, &tally,
+    )))
+    .unwrap();
     let promised = [
         "beta",
         "engine",
@@ -39,7 +42,10 @@ fn a_run_of_one_frame_loses_nothing_far_below_capacity() {
     let options: Options = parse("--rates 0.2 --beta 0.75 --frames 1 --json").unwrap();
     let output: Value = serde_json::from_str(&run(&options).unwrap()).unwrap();
     let rows = output["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 1);
+    let of = |what: &str| rows.iter().filter(|row| row["what"] == what).count();
+    assert_eq!((of("decode"), of("hash")), (1, 2));
+    assert!(rows[1]["block_mbit"].as_f64() < rows[2]["block_mbit"].as_f64());
+    assert!(rows[2]["mbit_s"].as_f64().unwrap() > 0.0);
     assert_eq!(
         (&rows[0]["fer"], &rows[0]["beta"]),
         (&0.0.into(), &0.75.into())

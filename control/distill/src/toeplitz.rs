@@ -153,6 +153,12 @@ impl Matrix {
         Ok(Self { shape, seed })
     }
 
+    /// The instructions that [`Self::hash`] uses on this processor.
+    #[must_use]
+    pub fn engine_name() -> &'static str {
+        Engine::fastest().name()
+    }
+
     /// The hash of `input`, with the fastest engine of this processor. `None` if the input does not
     /// have the shape's number of bits.
     pub fn hash(&self, input: &SecretBits) -> Option<SecretBits> {

@@ -52,6 +52,16 @@ impl Engine {
         Self::available().next().unwrap_or(Self::Portable)
     }
 
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Clmul256(_) => "vpclmulqdq",
+            #[cfg(target_arch = "x86_64")]
+            Self::Clmul128(_) => "pclmulqdq",
+            Self::Portable => "portable",
+        }
+    }
+
     fn leaf(self, x: &[u64; LEAF], s: &[u64; 2 * LEAF], out: &mut [u64; LEAF]) {
         match self {
             #[cfg(target_arch = "x86_64")]
