@@ -18,7 +18,6 @@ fn the_codes_in_use_are_pinned_and_have_their_profile_and_girth() {
         let octets = code.digest();
         let digest: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
         assert_eq!(digest, pinned, "{rate:?}");
-        assert!(pinned.len() < 99);
         let secret = 1.0 - code.syndrome_len() as f64 / code.word_len() as f64;
         assert!((secret - rate.value()).abs() < 1e-4, "{rate:?}: {secret}");
         profile(&code, rate);

@@ -2,6 +2,11 @@
 //!
 //! Messages are 16-bit integers, 2048 to the nat, and their sums saturate. Rust neither fuses nor
 //! reorders operations of `f32`: every instruction set gives the same bits.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over lanes index several arrays at once; the compiler makes vectors of them"
+)]
+
 use zeroize::Zeroize;
 
 use crate::code::{Edge, LANES, MAX_CORE_DEGREE};
@@ -220,8 +225,8 @@ fn twice_atanh(x: f32) -> f32 {
     let bits = ((1.0 + x) / (1.0 - x)).to_bits();
     let exponent = ((bits >> 23) as i32 - 127) as f32;
     let z = f32::from_bits(bits & 0x007F_FFFF | 0x3F80_0000) - 1.0;
-    let high = 0.440_599_03 + z * (-0.225_103_03 + z * 0.058_664_94);
-    let log2 = exponent + z * (1.442_603_9 + z * (-0.716_714_66 + z * high));
+    let high = 0.440_599 + z * (-0.225_103 + z * 0.058_664_9);
+    let log2 = exponent + z * (1.442_604 + z * (-0.716_714_7 + z * high));
     log2 * (UNIT * core::f32::consts::LN_2)
 }
 
