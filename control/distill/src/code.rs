@@ -70,15 +70,6 @@ impl Rate {
             },
         }
     }
-
-    /// The seed of the chosen graph.
-    fn seed(self) -> u64 {
-        match self {
-            Self::Fifth => 1,
-            Self::Tenth => 1,
-            Self::Twentieth => 1,
-        }
-    }
 }
 
 /// An edge of the base graph: row `k` of its check has bit `k - shift` (modulo 32) of its variable.
@@ -116,10 +107,13 @@ impl Code {
     /// Base variables of the codes in use: words of 262,144 bits.
     pub const SIZE: usize = 8192;
 
+    /// The seed of the graphs in use.
+    const SEED: u64 = 1;
+
     /// The code in use at this rate. It takes a moment to build.
     #[must_use]
     pub fn of(rate: Rate) -> Self {
-        Self::build(rate, Self::SIZE, rate.seed())
+        Self::build(rate, Self::SIZE, Self::SEED)
     }
 
     /// Bits of a word.

@@ -247,6 +247,16 @@ fn beliefs_are_wiped() {
     assert!(decoder.state.beliefs.is_empty() && decoder.state.triples.is_empty());
 }
 
+/// Processor time of this thread; the machine may be busy. 0 where the system does not tell.
+fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let time = text
+        .split(' ')
+        .next()
+        .and_then(|time| time.parse::<f64>().ok());
+    time.unwrap_or(0.0) / 1e9
+}
+
 /// The codes in use decode. `RATE=0.1 BETA=0.91 FRAMES=200` shows how well (with `--release`).
 #[test]
 fn survey() {
@@ -268,30 +278,31 @@ fn survey() {
         let engine = Engine::detect();
         let mut decoder = Decoder::new(&code, engine);
         let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let (mut lost, mut leaked, mut iterations) = (0, 0, 0);
-        let mut time = std::time::Duration::ZERO;
+        let (mut lost, mut wrong, mut leaked, mut iterations) = (0, 0, 0, 0);
+        let mut time = 0.0;
         for _ in 0..frames as usize {
             let frame = frame(&code, rate, beta, &mut rng);
             let syndrome = code.syndrome(&frame.word);
-            let start = std::time::Instant::now();
+            let start = cpu_seconds();
             let mut attempt = decoder.begin(&frame.ratios, &syndrome).unwrap();
             let (word, spent, disclosed) = finish(&mut attempt, &frame.word);
-            time += start.elapsed();
+            time += cpu_seconds() - start;
             (iterations, leaked) = (iterations + spent, leaked + disclosed);
             match word {
-                Some(word) => assert!(word.words() == frame.word.words()),
+                Some(word) => wrong += u32::from(word.words() != frame.word.words()),
                 None => lost += 1,
             }
         }
         let bits = frames * code.word_len() as f64;
         println!(
-            "{rate:?} beta {beta} after leak {:.4}: {lost} of {frames} lost, {:.1} iterations, \
+            "{rate:?} beta {beta} after leak {:.4}: {lost} lost and {wrong} wrong of {frames}, \
+             {:.1} iterations, \
              {:.2} Msym/s ({})",
             beta * (1.0 - leaked as f64 / bits / rate.value()),
             f64::from(iterations) / frames,
-            bits / time.as_secs_f64() / 1e6,
+            bits / time / 1e6,
             engine.name()
         );
-        assert!(beta > 0.8 || lost == 0);
+        assert!(beta > 0.8 || (lost, wrong) == (0, 0));
     }
 }
