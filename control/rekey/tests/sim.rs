@@ -94,6 +94,12 @@ fn a_kme_gone_and_a_worker_that_stalls_until_calm() {
     run(Plan::gone(701_026));
 }
 
+/// Three keys that the peer's KME has lost: one on offer, and two in stock.
+#[test]
+fn a_kme_gone_that_has_lost_the_keys_in_stock() {
+    run(Plan::gone(720_118));
+}
+
 #[test]
 fn i1_with_kmes_that_repeat_keys_no_sak_comes_twice() {
     let mut crashes = 0;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rekey::{Direction, Ended, Event, RatchetFailure, Refusal, SessionState, ShortageStage};
+use rekey::{Cause, Direction, Ended, Event, RatchetFailure, Refusal, SessionState, ShortageStage};
 use secy::SaId;
 use wire::{KeyId, Sci, Ssci};
 
@@ -42,8 +42,12 @@ pub struct Check {
     pub undecipherable: u64,
     /// Keys kept for another offer.
     pub kept: u64,
+    /// The times at which the peer's KME did not know a sender's key.
+    unknown_keys: [Vec<Duration>; 2],
 }
 
+/// Keys of a sender that a KME may have lost before the faults stop: one on offer, two in stock.
+const STALE_KEYS_MAX: usize = 3;
 /// Time a worker may take for a command, and a bit.
 const LAG: Duration = Duration::from_millis(2500);
 
@@ -184,7 +188,12 @@ impl Check {
             {
                 return Err(format!("root: {root} fails: {failure:?}"));
             }
-            Event::OfferAbandoned { kept, .. } => self.kept += u64::from(*kept),
+            Event::OfferAbandoned { kept, cause, .. } => {
+                self.kept += u64::from(*kept);
+                if *cause == Cause::Refused(Refusal::KeyNotFound) {
+                    self.unknown_keys[side].push(now);
+                }
+            }
             Event::Ratcheted { .. } => self.ratcheted[side].push(now),
             Event::Switched {
                 direction: Direction::Tx,
@@ -277,7 +286,10 @@ impl Check {
             return Ok(());
         }
         for side in 0..2 {
+            let unknown = self.unknown_keys[side].iter();
+            let stale = unknown.filter(|at| **at > plan.calm).take(STALE_KEYS_MAX);
             let due = Due {
+                stale: stale.last().copied().unwrap_or_default(),
                 calm: plan.calm,
                 end: plan.end,
                 intervals: plan.config(side).intervals(),

@@ -15,6 +15,8 @@ pub struct Due {
     pub slack: Duration,
     /// The additional time of each switch.
     pub more: Duration,
+    /// The last time at which the peer's KME did not know a key from before `calm`; zero if never.
+    pub stale: Duration,
 }
 
 /// The stages, each with the time of its start.
@@ -87,9 +89,9 @@ impl Stages {
                 "I9: end {side} switched {count} times, {wanted:.1} were due"
             ));
         }
-        // Two keys from a faulty KME may still be in stock.
+        // Keys from a faulty KME may still be on offer and in stock.
         match after.get(2) {
-            Some(third) => self.complete(side, **third),
+            Some(third) => self.complete(side, due.stale.max(**third)),
             None => Ok(()),
         }
     }

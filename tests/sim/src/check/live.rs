@@ -39,6 +39,7 @@ impl Live {
         }
         for (side, switches) in self.switches.iter().enumerate() {
             let due = Due {
+                stale: Duration::ZERO,
                 calm: plan.calm,
                 end: plan.end,
                 intervals: plan.config(side).intervals(),
