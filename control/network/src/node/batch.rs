@@ -103,7 +103,8 @@ impl Node {
             }
         };
         let mut best: Result<(bool, usize, Vec<Path>), _> = Err(Unavailable::NoRoute);
-        let (last, first) = pair.fars.split_at(id.0 % pair.fars.len().max(1));
+        // The two directions of a pair follow each other in the demand.
+        let (last, first) = pair.fars.split_at(id.0 / 2 % pair.fars.len().max(1));
         for far in first.iter().chain(last) {
             let avoided = self
                 .gates_avoided
