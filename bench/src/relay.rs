@@ -6,8 +6,8 @@
 //!          └─── enc_keys, dec_keys: same bits? ───────────┘
 //! ```
 //! Nodes stand in a line, and every node but the two ends is a relay. `core` is the protocol of
-//! `network` alone. `node` is whole nodes with modelled QKD devices and ledgers, and clients at both
-//! ends. A public relay in the same cases stands beside them (`peer`).
+//! `network` alone. `node` is whole nodes with modelled QKD devices and ledgers, and clients at
+//! both ends. A public relay in the same cases stands beside them (`peer`).
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -49,8 +49,9 @@ impl Rate {
         }
     }
 
-    /// The profile of .05 is Jouguet's (Phys. Rev. A 84, 062317, 2011). Those of .1 and .2 are ours:
-    /// they have more core variables of degree 3, so that fewer frames end in a few wrong bits.
+    /// The profile of .05 is Jouguet's (Phys. Rev. A 84, 062317, 2011). Those of .1 and .2 are
+    /// ours: they have more core variables of degree 3, so that fewer frames end in a few wrong
+    /// bits.
     fn profile(self) -> Profile {
         match self {
             Self::Fifth => Profile {

@@ -1,7 +1,7 @@
 //! Confirmation of corrected frames: both ends compare a polynomial hash of their bits.
 //!
-//! The hash is POLYVAL (RFC 8452, section 3), a polynomial over GF(2^128), at a random point, cut to
-//! 64 bits. A frame of `n` bits is a polynomial of `ceil(n / 128) + 1` coefficients: the last is
+//! The hash is POLYVAL (RFC 8452, section 3), a polynomial over GF(2^128), at a random point, cut
+//! to 64 bits. A frame of `n` bits is a polynomial of `ceil(n / 128) + 1` coefficients: the last is
 //! the length. Two different frames differ by a nonzero polynomial of that degree at most, and each
 //! value of the cut part belongs to `2^64` values of the whole. So a difference is missed with a
 //! probability of at most `(ceil(n / 128) + 1) / 2^64` over the choice of the point: `2^-53` for

@@ -1,7 +1,7 @@
 //! Error correction: the word that has a given syndrome and is likely, given the channel.
 //!
-//! The decoder is a layered sum-product with beliefs of 16 bits. One step updates the beliefs by the
-//! 32 rows of a base check.
+//! The decoder is a layered sum-product with beliefs of 16 bits. One step updates the beliefs by
+//! the 32 rows of a base check.
 //!
 //! A word that it returns has the syndrome that was asked for, always. It is not always the word of
 //! the other end: only a confirmation shows this.

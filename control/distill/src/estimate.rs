@@ -1,7 +1,7 @@
 //! Estimation of the channel from all data of a block, and the secret length that follows.
 //!
-//! After error correction Alice knows Bob's values of the decoded frames, and Bob discloses those of
-//! the others. So every value counts for the estimate, and none is lost for the key.
+//! After error correction Alice knows Bob's values of the decoded frames, and Bob discloses those
+//! of the others. So every value counts for the estimate, and none is lost for the key.
 //!
 //! With `y = t x + z` the maximum-likelihood estimates of `t` and of the variance of `z` are normal
 //! (Leverrier, Grosshans, Grangier, PRA 81, 062343, 2010). The excess noise is what that variance
@@ -100,8 +100,8 @@ pub enum NoEstimate {
 }
 
 impl Estimate {
-    /// The estimate of the sums of a whole block. The modulation variance is that of Alice's values;
-    /// `source` gives the rest.
+    /// The estimate of the sums of a whole block. The modulation variance is that of Alice's
+    /// values; `source` gives the rest.
     ///
     /// # Errors
     /// The values do not correlate, or Alice's are out of range.
@@ -201,9 +201,9 @@ pub struct Corrected {
 /// Secret bits of a block by both proofs. The configuration says which counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SecretLength {
-    /// By [`Proof::LGG_2010`].
+    /// The length that [`Proof::LGG_2010`] gives.
     pub lgg_bits: u64,
-    /// By [`Proof::COMPOSABLE`].
+    /// The length that [`Proof::COMPOSABLE`] gives.
     pub composable_bits: u64,
 }
 

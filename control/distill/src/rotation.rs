@@ -1,15 +1,15 @@
-//! Reconciliation in eight dimensions (Leverrier et al., Phys. Rev. A 77, 042325, 2008), by products
-//! of octonions.
+//! Reconciliation in eight dimensions (Leverrier et al., Phys. Rev. A 77, 042325, 2008), by
+//! products of octonions.
 //!
-//! Bob draws eight bits for eight quadratures. He publishes the rotation that takes the direction of
-//! his quadratures to the bits, and the norm. Alice applies it to her quadratures and gets the bits
-//! with noise. All bits are equally likely given rotation and norm, so these leak nothing.
+//! Bob draws eight bits for eight quadratures. He publishes the rotation that takes the direction
+//! of his quadratures to the bits, and the norm. Alice applies it to her quadratures and gets the
+//! bits with noise. All bits are equally likely given rotation and norm, so these leak nothing.
 use std::array;
 
 /// Quadratures of a group.
 pub const DIMENSIONS: usize = 8;
 
-/// What Bob publishes of a group.
+/// The message that Bob publishes for a group.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Rotation {
     /// A unit octonion.

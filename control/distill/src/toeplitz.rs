@@ -1,8 +1,8 @@
 //! Privacy amplification: a Toeplitz hash, calculated exactly.
 //!
 //! A random Toeplitz matrix over GF(2) is a universal hash (Krawczyk, CRYPTO 1994), as the leftover
-//! hash lemma requires. The matrix times a vector is a window of the product of two polynomials over
-//! GF(2), see `product.rs`. No rounding is possible, unlike with a floating-point FFT.
+//! hash lemma requires. The matrix times a vector is a window of the product of two polynomials
+//! over GF(2), see `product.rs`. No rounding is possible, unlike with a floating-point FFT.
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;

@@ -1,5 +1,5 @@
-//! Keys of the neighbour domain that this node has carried to their targets, and the questions about
-//! keys that it has asked.
+//! Keys of the neighbour domain that this node has carried to their targets, and the questions
+//! about keys that it has asked.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

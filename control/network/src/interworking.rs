@@ -143,8 +143,8 @@ impl Interworking {
         Ok(())
     }
 
-    /// Our network wants a key voided: its initiator's side has given it up, so no SAE there has it,
-    /// or its target's node has lost it.
+    /// Our network wants a key voided: its initiator's side has given it up, so no SAE there has
+    /// it, or its target's node has lost it.
     pub fn void(&mut self, now: Duration, key_id: KeyUuid) {
         if let Some(key) = self.keys.get_mut(&key_id)
             && on(Guard::GivenUpForever)

@@ -1,5 +1,5 @@
-//! The map of a network as an SVG picture: links coloured by their load, nodes by the time for which
-//! their pools last. Each domain of several is a shaded area around its nodes and links.
+//! The map of a network as an SVG picture: links coloured by their load, nodes by the time for
+//! which their pools last. Each domain of several is a shaded area around its nodes and links.
 //!
 //! Colours follow the reader's scheme, light or dark. Colour is never the only sign: each link has
 //! its load as text, and kinds of nodes differ in shape.

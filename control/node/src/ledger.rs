@@ -67,7 +67,8 @@ pub enum Entry {
     Held(Batch),
     /// An interworking node saw a batch in clear and handed it over to the neighbour domain.
     HandedOver(Batch),
-    /// An interworking node saw keys of the neighbour domain in clear, and they are at their target.
+    /// An interworking node saw keys of the neighbour domain in clear, and they are at their
+    /// target.
     Carried(Batch),
     /// Keys left the node, to an SAE.
     Delivered {

@@ -8,8 +8,8 @@ use super::{Code, Edge, LANES, MAX_CORE_DEGREE, Rate};
 
 /// Draws of one leaf check, until no two of its variables share another leaf check.
 const DRAWS: usize = 200;
-/// Checks at this distance or farther count as equally far, in steps of two edges. An edge to a check
-/// at distance d closes a cycle of 2 d + 2 edges.
+/// Checks at this distance or farther count as equally far, in steps of two edges. An edge to a
+/// check at distance d closes a cycle of 2 d + 2 edges.
 const HORIZON: usize = 4;
 /// The weight of a variable that is in a leaf check twice: no number of shared pairs is as bad.
 const TWICE: usize = 100;

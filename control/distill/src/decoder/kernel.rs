@@ -15,8 +15,8 @@ use crate::code::{Edge, LANES, MAX_CORE_DEGREE};
 const UNIT: f32 = 2048.0;
 /// The largest belief, just below that of an `i16`.
 const LIMIT: f32 = 32_767.0;
-/// tanh(x/2) is computed up to this x, 6.1 nats. Its approximation there is .9993, that of 8 nats: a
-/// smaller one would slow down the last iterations.
+/// tanh(x/2) is computed up to this x, 6.1 nats. Its approximation there is .9993, that of 8 nats:
+/// a smaller one would slow down the last iterations.
 const SATURATION: i16 = 12_500;
 /// Added to a number below 2^22, it leaves the nearest integer in the low bits.
 const ROUND: f32 = 12_582_912.0;
@@ -71,8 +71,9 @@ impl Belief {
 
 /// A leaf check: its last messages, and what its leaf adds.
 ///
-/// A message is 2 atanh(p tanh(x/2)) with the channel's ratio x of the leaf and the product p of the
-/// other tanh. It is odd in p. The cubic `slope p + bend p^3` has its value at 1 and its slope at 0.
+/// A message is 2 atanh(p tanh(x/2)) with the channel's ratio x of the leaf and the product p of
+/// the other tanh. It is odd in p. The cubic `slope p + bend p^3` has its value at 1 and its slope
+/// at 0.
 #[derive(Zeroize)]
 #[repr(align(64))]
 pub(super) struct Leaf<const D: usize> {
@@ -208,8 +209,8 @@ pub(super) fn unsatisfied(beliefs: &[Belief], edges: &[Edge], signs: &Lanes) -> 
     parity
 }
 
-/// tanh(x/2) of a ratio in units, within .3 % and .001: the quotient of degrees 3 and 2 that has the
-/// least relative error up to six nats, by a numeric search.
+/// tanh(x/2) of a ratio in units, within .3 % and .001: the quotient of degrees 3 and 2 that has
+/// the least relative error up to six nats, by a numeric search.
 #[inline(always)]
 fn half_tanh(units: i16) -> f32 {
     let x = f32::from(units.clamp(-SATURATION, SATURATION));

@@ -1,8 +1,9 @@
 //! The product of a Toeplitz matrix and a vector over GF(2), in 64-bit words.
 //!
-//! For `x` of `n` words and `s` of `2n` words the product is the words `n` to `2n` of the polynomial
-//! product `x s`. It is the transpose of Karatsuba's multiplication (Fan and Hasan, IEEE Trans.
-//! Computers 56, 2007): with `x = (x0, x1)` and three overlapping halves `t0`, `t1`, `t2` of `s`,
+//! For `x` of `n` words and `s` of `2n` words the product is the words `n` to `2n` of the
+//! polynomial product `x s`. It is the transpose of Karatsuba's multiplication (Fan and Hasan, IEEE
+//! Trans. Computers 56, 2007): with `x = (x0, x1)` and three overlapping halves `t0`, `t1`, `t2` of
+//! `s`,
 //!
 //! ```text
 //! low  = t1 x0 + t0 x1 = t1 (x0 + x1) + (t0 + t1) x1

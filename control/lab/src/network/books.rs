@@ -27,7 +27,7 @@ pub(super) struct LinkBooks {
 /// The accounts of a network.
 #[derive(Clone, Debug)]
 pub(super) struct Books {
-    /// By the numbers of the links.
+    /// The books of each link, in the order of their numbers.
     pub(super) links: Vec<LinkBooks>,
     /// The reasons why those of interworking nodes do not close.
     pub(super) borders: Vec<String>,

@@ -1,8 +1,8 @@
 //! The demand: every ordered pair asks for its keys at its interval, as encryptors would.
 //!
 //! A pair has one open call at a time, whatever the nodes do. A demand that comes due meanwhile
-//! waits for it, and is missed without a call of its own if that takes too long. So the demand never
-//! grows where the nodes are slow.
+//! waits for it, and is missed without a call of its own if that takes too long. So the demand
+//! never grows where the nodes are slow.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -14,7 +14,7 @@ pub(super) struct Layout {
     domains: Vec<Topology>,
     /// In the order of their nodes.
     kmes: Vec<Kme>,
-    /// By their numbers in the whole topology.
+    /// The links, in the order of their numbers in the whole topology.
     links: Vec<Link>,
 }
 

@@ -26,7 +26,7 @@ const START: Duration = Duration::from_secs(30);
 /// All KMEs of the network.
 pub(super) struct Nodes {
     layout: Layout,
-    /// By their positions in the layout.
+    /// The processes, in the order of the layout.
     processes: Vec<Process>,
     places: Places,
     folder: PathBuf,

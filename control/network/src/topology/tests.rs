@@ -170,8 +170,8 @@ fn broken_toml_is_found_with_its_line() {
     assert!(mistakes("")[0].starts_with("t:1: the network has no name"));
 }
 
-/// A network of nodes with these names and domains, each `NAME DOMAIN[,DOMAIN]`. Nodes of two domains
-/// are relays.
+/// A network of nodes with these names and domains, each `NAME DOMAIN[,DOMAIN]`. Nodes of two
+/// domains are relays.
 fn domains(nodes: &[&str], links: &str, demand: &str) -> String {
     let names: String = nodes.iter().map(|node| &node[..1]).collect();
     let mut text = network(&names, links, demand);
@@ -368,8 +368,8 @@ fn a_route_that_is_too_long_is_found() {
 
 #[test]
 fn demand_beyond_a_cut_is_found() {
-    // A link gives 11 kbit/s; 9 pairs over the bridge need 256 bit/s each at 3 s. At 200 ms a key takes
-    // 256 + 52 bits, with its share of a batch of 10.
+    // A link gives 11 kbit/s; 9 pairs over the bridge need 256 bit/s each at 3 s. At 200 ms a key
+    // takes 256 + 52 bits, with its share of a batch of 10.
     let two_triangles = |demand| mistakes(&network("abcxyz", "ab bc ca xy yz zx ax", demand));
     assert_eq!(two_triangles("interval = \"3s\""), [""; 0]);
     let found = two_triangles("interval = \"200ms\"");

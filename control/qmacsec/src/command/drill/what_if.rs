@@ -54,8 +54,8 @@ fn owned(nodes: &[String], node: &str) -> bool {
     nodes.iter().any(is)
 }
 
-/// True if all paths of the pair pass an owned node in one domain. An interworking node has the whole
-/// key.
+/// True if all paths of the pair pass an owned node in one domain. An interworking node has the
+/// whole key.
 fn known(topology: &Topology, pair: &PairPlan, nodes: &[String]) -> bool {
     let is_gate = |name: &String| {
         let node = topology
