@@ -89,7 +89,7 @@ pub(crate) enum Crossed {
     /// keys of its batch, which are lost with it, follow if that is new.
     Stopped(Option<(Course, Vec<KeyId>)>),
     /// Its origin may have it.
-    Acknowledged(BatchId),
+    Acknowledged(PairId, BatchId),
 }
 
 /// One route of a complete batch.
@@ -219,15 +219,15 @@ impl Held {
         let known = self.crossing.get(&key).copied();
         let batch = known.and_then(|(pair, id)| {
             let batch = self.pairs.get_mut(&pair)?.batches.get_mut(&id)?;
-            Some((id, batch))
+            Some((pair, id, batch))
         });
-        let Some((id, batch)) = batch else {
+        let Some((pair, id, batch)) = batch else {
             return Crossed::Unknown;
         };
         let complete = match &batch.state {
             State::Voided => return Crossed::Stopped(None),
             State::Complete(complete) if !complete.is_decided() => complete,
-            State::Complete(_) | State::Half(_) => return Crossed::Acknowledged(id),
+            State::Complete(_) | State::Half(_) => return Crossed::Acknowledged(pair, id),
         };
         let course = complete.ways.first().map(|way| way.course(id));
         batch.state = State::Voided;

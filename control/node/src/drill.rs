@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::ledger::{self, Batch, Entry, LedgerError, SUFFIX};
-use crate::passport::NEIGHBOUR;
+use crate::passport::{Leg, legs};
 
 /// Findings that are listed; more are counted.
 const FINDINGS_MAX: usize = 100;
@@ -44,15 +44,6 @@ struct Drawn {
     passport: Value,
     /// From the initiator to the target: one leg in each domain.
     legs: Vec<Leg>,
-}
-
-/// The way of a key through one domain.
-#[derive(Clone, Debug, PartialEq)]
-struct Leg {
-    /// The paths with their links and blocks.
-    passport: Value,
-    /// The nodes of each path.
-    paths: Vec<Vec<String>>,
 }
 
 /// The ledgers of a folder cannot be read.
@@ -430,29 +421,6 @@ impl KnownPair {
 fn is_of(kme: &str, name: &str) -> bool {
     let rest = kme.strip_prefix(name);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-/// The ways of a key through the domain of the node that wrote the passport, and through the
-/// neighbour domain; `None` for another form, or without a path.
-fn legs(passport: &Value) -> Option<Vec<Leg>> {
-    let own = leg(passport)?;
-    match passport.get(NEIGHBOUR) {
-        None => Some(vec![own]),
-        Some(neighbour) => Some(vec![own, leg(neighbour)?]),
-    }
-}
-
-fn leg(passport: &Value) -> Option<Leg> {
-    let name = |node: &Value| node.as_str().map(str::to_owned);
-    let path = |path: &Value| -> Option<Vec<String>> {
-        path.get("nodes")?.as_array()?.iter().map(name).collect()
-    };
-    let paths = passport.get("paths")?;
-    let nodes: Option<Vec<_>> = paths.as_array()?.iter().map(path).collect();
-    Some(Leg {
-        passport: paths.clone(),
-        paths: nodes.filter(|nodes| !nodes.is_empty())?,
-    })
 }
 
 #[cfg(test)]

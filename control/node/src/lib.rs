@@ -26,7 +26,7 @@ pub mod limits;
 mod lines;
 mod map;
 mod opening;
-mod passport;
+pub mod passport;
 mod quantum;
 mod report;
 mod tls;

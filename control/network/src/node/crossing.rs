@@ -112,10 +112,7 @@ impl Node {
                 }
                 self.crossing(Crossing::Withdrawn(key, Withdrawal::Done));
             }
-            Crossed::Acknowledged(batch) => {
-                let pair = self.held.pair_of(batch);
-                self.ask(now, pair, batch.origin, key);
-            }
+            Crossed::Acknowledged(pair, batch) => self.ask(now, pair, batch.origin, key),
         }
         self.work(now);
     }
@@ -123,7 +120,7 @@ impl Node {
     /// Takes back a key of the neighbour domain.
     fn withdraw_carried(&mut self, now: Duration, key: KeyId) {
         if let Some(at) = self.carried.at(key) {
-            return self.ask(now, Some(at.pair), at.node, key);
+            return self.ask(now, at.pair, at.node, key);
         }
         let waits = |pair: &mut Pair| !pair.drop_given(|given| given.id == key).is_empty();
         if self.origin.pairs.values_mut().any(waits) {
@@ -137,20 +134,17 @@ impl Node {
         match self.origin.pairs.iter().find_map(under_way) {
             Some((pair, far)) => {
                 self.void(now, pair, Reason::Withdrawn, None);
-                self.ask(now, Some(pair), far, key);
+                self.ask(now, pair, far, key);
             }
             None => self.crossing(Crossing::Withdrawn(key, Withdrawal::Unknown)),
         }
     }
 
     /// Asks the node that may have given a key to its SAE.
-    fn ask(&mut self, now: Duration, pair: Option<PairId>, node: NodeId, key: KeyId) {
+    fn ask(&mut self, now: Duration, pair: PairId, node: NodeId, key: KeyId) {
         if !on(Guard::AskHolder) {
             return self.crossing(Crossing::Withdrawn(key, Withdrawal::Done));
         }
-        let Some(pair) = pair else {
-            return;
-        };
         let Some(route) = self.states.route(node, None) else {
             return;
         };

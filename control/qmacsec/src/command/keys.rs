@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use node::passport::{Leg, legs};
 use serde_json::Value;
 
 use super::Outcome;
@@ -61,30 +62,22 @@ pub fn main(args: &Args) -> Outcome {
 /// initiator to the target. `out`: this end is the initiator.
 fn relays(passport: &str, out: bool) -> Option<String> {
     let passport: Value = serde_json::from_str(passport).ok()?;
-    match passport.get("neighbour") {
-        None => leg(&passport, 1, 1),
-        Some(neighbour) if out => {
-            let (own, neighbour) = (leg(&passport, 1, 0)?, leg(neighbour, 0, 1)?);
-            Some(format!("{own} => {neighbour}"))
-        }
-        Some(neighbour) => {
-            let (own, neighbour) = (leg(&passport, 0, 1)?, leg(neighbour, 1, 0)?);
-            Some(format!("{neighbour} => {own}"))
-        }
+    let mut legs = legs(&passport)?;
+    if !out {
+        legs.reverse(); // our own domain is the last one
     }
-}
-
-/// The nodes of each path in one domain, without the first and the last ones: those are sites.
-fn leg(passport: &Value, first: usize, last: usize) -> Option<String> {
-    let mut paths = Vec::new();
-    for path in passport.get("paths")?.as_array()? {
-        let nodes = path.get("nodes")?.as_array()?.iter();
-        let nodes: Option<Vec<_>> = nodes.map(Value::as_str).collect();
-        let nodes = nodes?;
-        let end = nodes.len().saturating_sub(last);
-        paths.push(nodes.get(first..end).unwrap_or_default().join(", "));
-    }
-    Some(paths.join(" | "))
+    let last = legs.len() - 1;
+    let relays = |(number, leg): (usize, &Leg)| {
+        // The ends of the whole way are sites.
+        let (first, sites_after) = (usize::from(number == 0), usize::from(number == last));
+        let path = |nodes: &Vec<String>| {
+            let end = nodes.len().saturating_sub(sites_after);
+            nodes.get(first..end).unwrap_or_default().join(", ")
+        };
+        leg.paths.iter().map(path).collect::<Vec<_>>().join(" | ")
+    };
+    let legs: Vec<_> = legs.iter().enumerate().map(relays).collect();
+    Some(legs.join(" => "))
 }
 
 fn row(record: &Record) -> String {
