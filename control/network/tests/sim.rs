@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use network::{LinkId, NodeId};
 use world::World;
 use world::plan::{Fault, Plan};
+use world::seeds::{number, seeds};
 
 fn run(plan: Plan) -> World {
     let mut world = World::new(plan);
@@ -24,15 +25,6 @@ fn run(plan: Plan) -> World {
         panic!("seed {}: {violation}\n{:?}", world.plan.seed, world.plan);
     }
     world
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().and_then(|n| n.parse().ok())
-}
-
-fn seeds(default: u64) -> impl Iterator<Item = u64> {
-    let from = number("FROM").unwrap_or(0);
-    from..from + number("SEEDS").unwrap_or(default)
 }
 
 #[test]

@@ -16,10 +16,14 @@ mod plan;
 #[path = "../world/rng.rs"]
 #[expect(unreachable_pub, reason = "a module of a test")]
 mod rng;
+#[path = "../world/seeds.rs"]
+#[expect(unreachable_pub, reason = "a module of a test")]
+mod seeds;
 #[expect(unreachable_pub, reason = "a module of a test")]
 mod world;
 
 use plan::Plan;
+use seeds::{number, seeds};
 use world::World;
 
 fn run(plan: Plan) -> World {
@@ -28,15 +32,6 @@ fn run(plan: Plan) -> World {
         panic!("seed {}: {violation}\n{:?}", world.plan.seed, world.plan);
     }
     world
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().and_then(|n| n.parse().ok())
-}
-
-fn seeds(default: u64) -> impl Iterator<Item = u64> {
-    let from = number("FROM").unwrap_or(0);
-    from..from + number("SEEDS").unwrap_or(default)
 }
 
 #[test]

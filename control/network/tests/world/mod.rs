@@ -3,6 +3,7 @@
 pub mod check;
 pub mod plan;
 mod rng;
+pub mod seeds;
 mod wire;
 
 use std::cmp::Reverse;
