@@ -7,8 +7,8 @@
 //! - `relay` measures keys over trusted relays, beside a public relay.
 //! - `distill` measures the error correction of distilled keys.
 //! - `timing` looks for time that depends on secrets.
-//! - `icount` (a program of its own, run by `scripts/icount`) counts instructions, which do not
-//!   depend on the noise of a machine.
+//!
+//! The crate `icount` counts instructions, which do not depend on the noise of a machine.
 //!
 //! ```text
 //! crypto:   size ─▶ window (frames in memory) ─▶ contender (engine or peer) ─┐
@@ -36,7 +36,6 @@ mod distill;
 mod drops;
 mod frames;
 mod harness;
-pub mod icount;
 mod keyed;
 mod line;
 mod network;

@@ -9,6 +9,8 @@
 //! another CPU; therefore it counts `vaes512` only, whose path is the same everywhere. `callgrind`
 //! shows every program the same CPU, without AVX-512; it counts the rest.
 
+#![forbid(unsafe_code)]
+
 use std::collections::BTreeMap;
 
 pub use budget::{Budget, Finding, compare};

@@ -10,9 +10,8 @@ use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::work::{Piece, Selection, measured, run};
-use super::{CountError, Counts, per_frame};
-use crate::harness::cores::{allowed, pin};
+use crate::work::{Piece, Selection, measured, run};
+use crate::{CountError, Counts, per_frame};
 
 /// A piece of work never takes more steps: the child would be in an endless loop.
 const STEPS_MAX: u64 = 50_000_000;
@@ -42,8 +41,8 @@ pub fn count(program: &std::path::Path, arguments: &[&str]) -> Result<Counts, Co
         let _ = personality::set(persona | Persona::ADDR_NO_RANDOMIZE);
     }
     // Parent and child take turns at every step; on one core that is much quicker than across two.
-    if let Some(&core) = allowed()?.last() {
-        pin(core)?;
+    if let Some(core) = core_affinity::get_core_ids().and_then(|cores| cores.into_iter().last()) {
+        core_affinity::set_for_current(core);
     }
     let mut command = Command::new(program);
     command
@@ -104,7 +103,7 @@ pub fn tell(piece: &Piece) -> String {
     format!("{} {}\n", piece.frames, piece.name)
 }
 
-pub(super) fn parse(said: &str) -> Result<Vec<Piece>, CountError> {
+pub(crate) fn parse(said: &str) -> Result<Vec<Piece>, CountError> {
     let piece = |line: &str| {
         let (frames, name) = line.split_once(' ')?;
         Some(Piece {

@@ -4,13 +4,13 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 
-use super::step::parse;
-use super::work::{Piece, Selection, measured, run};
-use super::{CountError, Counts, per_frame};
+use crate::step::parse;
+use crate::work::{Piece, Selection, measured, run};
+use crate::{CountError, Counts, per_frame};
 
 /// The function whose calls are counted, one dump each: [`measured`] by its full name, for
 /// `--dump-after` takes no wildcard in front.
-const MEASURED: &str = "qmacsec_bench::icount::work::measured";
+const MEASURED: &str = "icount::work::measured";
 
 /// Does the work of the child.
 pub fn child(tell: &mut dyn FnMut(&Piece)) {
@@ -54,7 +54,7 @@ pub fn count(program: &Path, arguments: &[&str], folder: &Path) -> Result<Counts
     per_frame(&pieces, &instructions)
 }
 
-pub(super) fn total(dump: &str) -> Option<u64> {
+pub(crate) fn total(dump: &str) -> Option<u64> {
     let line = dump.lines().find_map(|line| line.strip_prefix("totals:"))?;
     line.split_whitespace().next()?.parse().ok()
 }

@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-use super::Counts;
+use crate::Counts;
 
 /// A count may differ by this many instructions a frame, whatever the tolerance: a few instructions
 /// are many per cent of a small piece of work.

@@ -1,13 +1,13 @@
-//! `icount`: counts instructions for one frame and compares them with `bench/icount.toml`. Run by
-//! `scripts/icount`; see [`qmacsec_bench::icount`].
+//! `icount`: counts instructions for one frame and compares them with `bench/icount/icount.toml`. Run by
+//! `scripts/icount`; see [`icount`].
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use qmacsec_bench::icount::work::Piece;
-use qmacsec_bench::icount::{Budget, CountError, Counts, Finding, callgrind, compare, step};
+use icount::work::Piece;
+use icount::{Budget, CountError, Counts, Finding, callgrind, compare, step};
 
 /// Tolerance that a new file starts with.
 const TOLERANCE_PERCENT: f64 = 3.0;
@@ -19,7 +19,7 @@ struct Cli {
     #[arg(value_enum, default_value = "check")]
     what: What,
     /// The committed counts
-    #[arg(long, default_value = "bench/icount.toml")]
+    #[arg(long, default_value = "bench/icount/icount.toml")]
     file: PathBuf,
     /// `rustc --version`, kept with the counts
     #[arg(long, default_value = "unknown")]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use qmacsec_bench::icount::{CountError, callgrind, step};
+use icount::{CountError, callgrind, step};
 
 const ICOUNT: &str = env!("CARGO_BIN_EXE_icount");
 
