@@ -25,11 +25,13 @@ use crate::hosts::Hosts;
 use crate::memory;
 use crate::namespace::{veth, veth_with_queues};
 use crate::pair::FIRST_KEYS;
-use crate::patience::wait_until;
+use crate::patience::{wait_until, waited};
 use crate::site::{Folder, LogTo, Settings};
 
 /// Time limit for the start of a daemon, on a busy machine.
 const UP: Duration = Duration::from_secs(20);
+/// Time limit for a line of the log, on a busy machine.
+const LOG: Duration = Duration::from_secs(20);
 /// MTU of the black cable: room for MACsec around a red frame of 1500.
 const LINE_MTU: u16 = 1536;
 
@@ -118,6 +120,19 @@ impl Daemon {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until the log has all these words, and returns it. A thread of its own writes the log,
+    /// so a line may come later than what it reports.
+    ///
+    /// # Panics
+    /// If the words do not come.
+    pub fn wait_for_log(&self, words: &[&str]) -> String {
+        let missing = || words.iter().find(|words| !self.log().contains(**words));
+        if waited(LOG, || missing().is_none()).is_none() {
+            panic!("no {:?} in the log:\n{}", missing(), self.log());
+        }
+        self.log()
     }
 
     /// True if it still runs.
@@ -323,6 +338,11 @@ impl<K> DaemonPair<K> {
     #[must_use]
     pub fn log(&self, site: Site) -> String {
         self.encryptors[site.index()].log()
+    }
+
+    /// Waits for words in the log of an encryptor; see [`Daemon::wait_for_log`].
+    pub fn wait_for_log(&self, site: Site, words: &[&str]) -> String {
+        self.encryptors[site.index()].wait_for_log(words)
     }
 
     /// Waits until both encrypt.

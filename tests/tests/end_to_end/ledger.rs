@@ -93,11 +93,8 @@ fn on_a_full_disk_records_wait_and_the_status_tells() {
             .stdout
             .contains("\nqmacsec_ledger_recording 1\n")
     );
-    let log = pair.log(Site::A);
     // A page freed by the other end's ledger may end the outage for a moment.
-    for words in ["keys go unrecorded", "takes records again"] {
-        assert!(log.contains(words), "{words}: {log}");
-    }
+    pair.wait_for_log(Site::A, &["keys go unrecorded", "takes records again"]);
 
     for site in Site::BOTH {
         pair.encryptors[site.index()].terminate();
@@ -145,7 +142,7 @@ fn a_power_cut_keeps_nobody_from_starting_and_check_says_what_run_does() {
         let log = pair.folder.path().join("again.log");
         let mut again = Daemon::start(PROGRAM, &["run", "--config", config], &log);
         wait_until("records after the cut", SOON, || keys(&ledger) > before);
-        assert!(again.log().contains("cut off"), "{}", again.log());
+        again.wait_for_log(&["cut off"]);
         again.terminate();
         assert_eq!(again.wait(SOON), Some(0));
         let after = read(&ledger).unwrap();

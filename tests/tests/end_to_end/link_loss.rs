@@ -75,7 +75,7 @@ fn a_lost_link_is_seen_behind_both_ends_and_comes_back() {
     pair.hosts.speak();
     std::thread::sleep(Duration::from_millis(500));
     pair.hosts.all_went_well();
-    assert!(pair.log(Site::A).contains("black link is lost"));
+    pair.wait_for_log(Site::A, &["black link is lost"]);
 }
 
 #[test]

@@ -285,11 +285,7 @@ fn memory_that_is_not_locked_is_said_so() {
     let up = waited(SOON, || status().is_ok());
     assert!(up.is_some(), "{}", daemon.log());
     assert_eq!(status().unwrap().memory_locked, Some(false));
-    let log = daemon.log();
-    assert!(
-        log.contains("memory is not locked (RLIMIT_MEMLOCK is 65536 octets)"),
-        "{log}"
-    );
+    daemon.wait_for_log(&["memory is not locked (RLIMIT_MEMLOCK is 65536 octets)"]);
     let shown = run(PROGRAM, ["status", "--socket", socket.to_str().unwrap()]);
     assert!(shown.stdout.contains("NOT LOCKED"), "{}", shown.stdout);
 }

@@ -86,7 +86,7 @@ fn a_fresh_key_comes_at_once_and_zeroise_ends_all() {
         Some(1),
         "a zeroised box takes no orders"
     );
-    assert!(pair.log(Site::A).contains("ZEROISED"));
+    pair.wait_for_log(Site::A, &["ZEROISED"]);
 }
 
 #[test]

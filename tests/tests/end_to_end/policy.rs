@@ -122,8 +122,7 @@ fn a_daemon_reloads_on_sighup_and_on_the_operators_word() {
     wait_until("the rule of the config", Duration::from_secs(20), || {
         rules(&pair.status(Site::A)) == ["bypass 0x88cc"]
     });
-    let log = pair.log(Site::A);
-    assert!(log.contains("SIGHUP") && log.contains("BYPASSES"), "{log}");
+    pair.wait_for_log(Site::A, &["SIGHUP", "BYPASSES"]);
 
     let path = file.to_str().unwrap();
     let checked = run(PROGRAM, ["check", "--config", path]);
