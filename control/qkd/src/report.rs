@@ -124,6 +124,13 @@ impl LinkReport {
             attenuation,
             "dB/km",
         );
+        let joints = fibre.joints_db();
+        lines.number(
+            "joints_db",
+            "splices, connectors, patch panels",
+            joints,
+            "dB",
+        );
         lines.number(
             "symbol_rate_baud",
             "symbol rate",
