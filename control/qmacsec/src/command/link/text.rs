@@ -1,0 +1,266 @@
+//! The report of a link for people, in at most 80 columns.
+
+use qkd::block::Proof;
+use qkd::budget::Budget;
+use qkd::report::{LinkReport, Section, Value};
+use textwrap::{Options, WordSeparator, WordSplitter};
+
+use super::compared::{Compared, Crossover, Event, Point, short};
+use super::curve::{Curve, Rates, demand_bit_s};
+use super::input::{Inputs, Setup};
+use crate::{limits, modelled_link};
+
+/// Columns of a screen.
+const COLUMNS: usize = 80;
+/// Columns of a label.
+const LABEL: usize = 44;
+/// A table of a sweep without a chosen step shows one value in so many.
+const SHOWN: usize = 10;
+
+/// The report of one link.
+pub(super) fn link(
+    inputs: &Inputs,
+    setup: &Setup,
+    report: &LinkReport,
+    rates: &Rates,
+    notes: &[String],
+) -> String {
+    let mut out = wrapped(
+        &format!("{}: {}", inputs.preset, inputs.preset.description()),
+        "",
+        "  ",
+    );
+    let mut section = None;
+    for row in report.rows() {
+        if row.section == Section::Beside {
+            continue;
+        }
+        if section != Some(row.section) {
+            if let (Some(Section::Inputs), Some(budget)) = (section, &setup.budget) {
+                out += &self::budget(budget);
+            }
+            section = Some(row.section);
+            out += &format!("\n{} ({})\n", row.section, report.holds_for());
+        }
+        let value = match row.value {
+            Value::None(_) => row.value.to_string(),
+            _ => format!("{} {}", row.value, row.unit),
+        };
+        out += &line(&row.label, value.trim_end());
+        if let ("excess_noise_snu", Some(raman)) = (row.key, setup.raman_snu) {
+            out += &line("  of which Raman noise", &format!("{} SNU", short(raman)));
+        }
+    }
+    out += &format!("\n{} (collective attacks)\n", Section::Beside);
+    for beside in &report.beside {
+        let label = format!("{}, {}", beside.trust, beside.proof_name());
+        out += &line(&label, &kbit_s(beside.average_bit_s));
+    }
+    out += "\nthe same fibre, other systems, each at its best modulation\n";
+    for (curve, rate) in Curve::ALL.into_iter().zip(rates) {
+        out += &line(&curve.name(inputs), &kbit_s(*rate));
+    }
+    out.push('\n');
+    out += &self::notes(notes);
+    out + &wrapped(&summary(inputs, report), "", "")
+}
+
+/// The sources of the excess noise, with their shares.
+fn budget(budget: &Budget) -> String {
+    let sum = budget.sum_snu();
+    let mut out = "\nnoise budget, SNU at the channel input\n".to_owned();
+    for item in &budget.items {
+        let share = match item.counts {
+            _ if item.cause.key() == "detector" => "not in the sum: noise of the receiver".into(),
+            _ => format!(
+                "{:.1} %",
+                100.0 * item.at_input_snu / sum.max(f64::MIN_POSITIVE)
+            ),
+        };
+        let value = format!("{:<10} {share}", short(item.at_input_snu));
+        out += &line(&item.cause.to_string(), &value);
+    }
+    out + &line("excess noise, sum", &short(sum))
+}
+
+/// The tables of a sweep and the crossovers.
+pub(super) fn sweep(inputs: &Inputs, compared: &Compared, notes: &[String]) -> String {
+    let (sweep, points) = (&compared.sweep, &compared.points);
+    let description = inputs.preset.description();
+    let mut out = wrapped(&format!("{}: {description}", inputs.preset), "", "  ");
+    let label = sweep.input.label();
+    out += &wrapped(
+        &format!("key rates by {label}, in bit/s, for collective attacks"),
+        "",
+        "  ",
+    );
+    let every = if sweep.chosen_step { 1 } else { SHOWN };
+    let shown = points.iter().step_by(every);
+    let shown: Vec<&Point> = shown.collect();
+    let (own, others) = Curve::ALL.split_at(8);
+    let [plob, own @ ..] = own else { return out };
+    let others: Vec<Curve> = [*plob].into_iter().chain(others.iter().copied()).collect();
+    out += &table(sweep.input.name(), &shown, own, true);
+    out += &table(sweep.input.name(), &shown, &others, false);
+    if points.iter().any(|point| point.budget.is_some()) {
+        out += &noise_table(sweep.input.name(), &shown);
+    }
+    out += "\ncrossovers\n";
+    for crossover in &compared.crossovers {
+        out += &wrapped(&crossover.to_string(), "  ", "      ");
+    }
+    if compared.crossovers.is_empty() {
+        out += "  none: the order of the rates does not change\n";
+    }
+    out.push('\n');
+    out += &self::notes(notes);
+    out + &wrapped(&of_sweep(&compared.crossovers, inputs), "", "")
+}
+
+/// The length, or another value, at which the finite rates end and meet the demand.
+fn of_sweep(crossovers: &[Crossover], inputs: &Inputs) -> String {
+    let end = |curve: Curve| {
+        let mut ends = crossovers
+            .iter()
+            .filter_map(|crossover| match crossover.event {
+                Event::Ends(ended) if ended == curve => Some(crossover.at),
+                _ => None,
+            });
+        match (ends.next(), crossovers.first()) {
+            (Some(at), Some(any)) => format!("ends at {}{}", short(at), any.input.unit()),
+            _ => "does not end in this range".to_owned(),
+        }
+    };
+    format!(
+        "key by LGG 2010 {}, by the composable proof {}; {}: {}",
+        end(Curve::CvLgg),
+        end(Curve::CvComposable),
+        Curve::Demand.name(inputs),
+        kbit_s(demand_bit_s(inputs)),
+    )
+}
+
+fn table(name: String, shown: &[&Point], curves: &[Curve], modulation: bool) -> String {
+    let mut out = String::from("\n");
+    for (i, first) in [name.as_str(), ""].into_iter().enumerate() {
+        let mut head = format!("{first:>10}");
+        if modulation {
+            head += &format!(" {:>7}", ["V_A", "SNU"][i]);
+        }
+        for curve in curves {
+            head += &format!(" {:>8}", curve.head()[i]);
+        }
+        out += head.trim_end();
+        out.push('\n');
+    }
+    for point in shown {
+        let mut row = format!("{:>10}", short(point.value));
+        if modulation {
+            row += &format!(" {:>7}", short(point.modulation_snu));
+        }
+        for curve in curves {
+            let place = Curve::ALL.iter().position(|known| known == curve);
+            let rate = place.map_or(0.0, |i| point.rates[i]);
+            row += &format!(" {:>8}", compact(rate));
+        }
+        out += &row;
+        out.push('\n');
+    }
+    out
+}
+
+/// The noise of each source, in thousandths of the shot noise.
+fn noise_table(name: String, shown: &[&Point]) -> String {
+    let mut out = String::from("\nnoise budget, SNU/1000 at the channel input\n");
+    let causes = shown.first().and_then(|point| point.budget.as_ref());
+    let causes = causes.map_or(&[][..], |budget| &budget.items);
+    let names = causes.iter().map(|item| match item.cause.key() {
+        "signal_rin" => "RIN",
+        "local_oscillator_rin" => "LO RIN",
+        key => key,
+    });
+    let heads = names.map(|name| format!(" {name:>8}"));
+    out += &format!("{name:>10}{}\n", heads.collect::<String>());
+    for point in shown {
+        let items = point
+            .budget
+            .as_ref()
+            .map_or(&[][..], |budget| &budget.items);
+        let values = items.iter().map(|item| 1e3 * item.at_input_snu);
+        let values = values.map(|snu| format!(" {:>8}", short(snu)));
+        out += &format!("{:>10}{}\n", short(point.value), values.collect::<String>());
+    }
+    out
+}
+
+/// A rate in at most 7 letters.
+fn compact(bit_s: f64) -> String {
+    let (value, unit) = match bit_s {
+        rate if rate <= 0.0 => return "-".to_owned(),
+        rate if rate.is_infinite() => return "no bound".to_owned(),
+        rate if rate >= 1e9 => (rate / 1e9, "G"),
+        rate if rate >= 1e6 => (rate / 1e6, "M"),
+        rate if rate >= 1e3 => (rate / 1e3, "k"),
+        rate => (rate, ""),
+    };
+    format!("{value:.1}{unit}")
+}
+
+fn notes(notes: &[String]) -> String {
+    let notes = notes.iter().map(|note| wrapped(note, "note: ", "      "));
+    notes.collect()
+}
+
+/// Formats a label and its value, on one line if they fit.
+fn line(label: &str, value: &str) -> String {
+    if label.len() <= LABEL && 2 + LABEL + 1 + value.len() <= COLUMNS {
+        return format!("  {label:<LABEL$} {value}\n");
+    }
+    wrapped(label, "  ", "  ") + &wrapped(value, "      ", "      ")
+}
+
+/// Breaks text into lines of at most 80 columns, between words.
+fn wrapped(text: &str, first: &str, rest: &str) -> String {
+    let options = Options::new(COLUMNS)
+        .initial_indent(first)
+        .subsequent_indent(rest)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(text, options) + "\n"
+}
+
+/// The key rate with its proof, what it is enough for, and the rates of the other assumptions.
+pub(super) fn summary(inputs: &Inputs, report: &LinkReport) -> String {
+    let proof = match report.link.block.proof() {
+        Proof::Lgg2010 { .. } => "LGG 2010",
+        Proof::Composable { .. } => "composable",
+    };
+    let trust = report.link.receiver.trust();
+    if let Some(reason) = report.supply.no_key {
+        let end = match modelled_link::longest_km(&report.link) {
+            Some(km) => format!("with the best V_A, the longest link with key has {km} km"),
+            None => "no length gives key".to_owned(),
+        };
+        return format!("no key ({proof}, {trust}): {reason}; {end}");
+    }
+    let bit_s = report.supply.average_bit_s;
+    let per_pair = 2.0 * f64::from(limits::QKD_KEY_BITS) / inputs.interval.as_secs_f64();
+    let [_, composable, untrusted, _] = report.beside.map(|beside| kbit_s(beside.average_bit_s));
+    format!(
+        "{} ({proof}, {trust}): enough for {:.0} pairs of encryptors that change both keys every \
+         {}; composable bound of the same block, receiver trusted: {composable}; receiver \
+         untrusted, LGG 2010: {untrusted}",
+        kbit_s(bit_s),
+        (bit_s / per_pair).floor(),
+        humantime::format_duration(inputs.interval),
+    )
+}
+
+pub(super) fn kbit_s(bit_s: f64) -> String {
+    match bit_s {
+        rate if rate.is_infinite() => "no bound without loss".to_owned(),
+        rate if rate > 0.0 => format!("{:.2} kbit/s", rate / 1e3),
+        _ => "no key".to_owned(),
+    }
+}
