@@ -59,8 +59,13 @@ fn the_worst_case_of_zhang_and_others_is_met() {
 }
 
 #[test]
-fn zhang_and_others_are_met_within_three_per_cent_up_to_70_km() {
-    for name in ["zhang-2020-27km", "zhang-2020-49km", "zhang-2020-70km"] {
+fn zhang_and_others_are_met_within_three_per_cent_up_to_99_km() {
+    for name in [
+        "zhang-2020-27km",
+        "zhang-2020-49km",
+        "zhang-2020-70km",
+        "zhang-2020-99km",
+    ] {
         let experiment = Experiment::named(name).unwrap();
         let rate = Finite::of(&experiment.link()).secret_key_rate_bit_s;
         let published = experiment.published_bit_s().unwrap();

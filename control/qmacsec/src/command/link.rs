@@ -11,6 +11,7 @@ use qkd::report::LinkReport;
 use qkd::supply::Supply;
 
 use super::Outcome;
+use crate::limits;
 use crate::output::{self, note, outln};
 
 mod chart;
@@ -53,6 +54,9 @@ Examples:
     qmacsec link --preset zhang-2020-49km
     qmacsec link --list")]
 pub struct Args {
+    /// Preset or published experiment to start from (see --list)
+    #[arg(long, value_name = "NAME", default_value = limits::LINK_PRESET)]
+    preset: String,
     #[command(flatten)]
     inputs: Inputs,
     /// Vary one input, such as km=0..150/5: first and last value, and a step (a factor for baud,
@@ -81,7 +85,7 @@ pub fn main(args: &Args) -> Outcome {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let inputs = &args.inputs;
+    let inputs = &args.inputs()?;
     let setup = inputs.setup()?;
     let rating = Rating::of(inputs);
     if args.sweep.is_none() {
@@ -123,6 +127,14 @@ pub fn main(args: &Args) -> Outcome {
         note!("chart: {}", file.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Args {
+    fn inputs(&self) -> Result<Inputs, String> {
+        let mut inputs = self.inputs.clone();
+        inputs.preset = self.preset.parse()?;
+        Ok(inputs)
+    }
 }
 
 /// Remarks on one link.

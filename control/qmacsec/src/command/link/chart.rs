@@ -108,10 +108,7 @@ fn draw_on(
     area.fill(&WHITE)?;
     let title = format!("Secret key rate by {}", compared.sweep.input.label());
     text(area, &title, (24, 16), 22)?;
-    let origin = format!(
-        "{}; each rate at its best modulation; collective attacks",
-        inputs.preset
-    );
+    let origin = origin(inputs, compared.sweep.input);
     text(area, &origin, (24, 48), 15)?;
     let (_, mut rest) = area.split_vertically(TITLE);
     for (panel, height) in panels.iter().zip(heights) {
@@ -123,6 +120,19 @@ fn draw_on(
         rest = below;
     }
     Ok(area.present()?)
+}
+
+/// The link, and the blocks of its finite rates.
+fn origin(inputs: &Inputs, swept: Input) -> String {
+    let mut parts = vec![inputs.preset.to_string()];
+    if let (Ok(setup), true) = (inputs.setup(), swept != Input::Block) {
+        let symbols = short(setup.link.block.symbols() as f64);
+        parts.push(format!("CV in blocks of {symbols} symbols"));
+    }
+    let (clock, bits) = (short(inputs.bb84_clock), short(inputs.bb84_block));
+    parts.push(format!("BB84 at {clock} Hz in blocks of {bits} bits"));
+    parts.push("collective attacks".to_owned());
+    parts.join("; ")
 }
 
 /// The diagram of the rates.
@@ -138,13 +148,16 @@ fn rates(inputs: &Inputs, compared: &Compared) -> Panel {
         }
     };
     let mut lines: Vec<Line> = Curve::ALL.into_iter().enumerate().map(line).collect();
+    // The lines meet, or fall to the axis, between two values of the sweep.
     for crossover in &compared.crossovers {
-        // The line falls to the axis where its rate ends, between two values of the sweep.
-        if let Event::Ends(curve) | Event::Begins(curve) = crossover.event {
-            let name = curve.name(inputs);
-            let line = lines.iter_mut().find(|line| line.name == name);
-            if let Some(line) = line {
-                line.points.push((crossover.at, LEAST_BIT_S));
+        let height = crossover.bit_s.max(LEAST_BIT_S);
+        let curves = match crossover.event {
+            Event::Ends(curve) | Event::Begins(curve) => [curve, curve],
+            Event::Above(winner, loser) => [winner, loser],
+        };
+        for line in &mut lines {
+            if curves.iter().any(|curve| curve.name(inputs) == line.name) {
+                line.points.push((crossover.at, height));
                 line.points.sort_by(|a, b| a.0.total_cmp(&b.0));
             }
         }
@@ -310,7 +323,7 @@ impl Panel {
                 false => format!("{}: none here", line.name),
             };
             text(area, &name, (52, y - 11), 14)?;
-            let stroke = [(8, y), (42, y)];
+            let stroke = [(8, y - 5), (42, y - 5)];
             match line.dashed {
                 true => area.draw(&DashedPathElement::new(stroke, 6, 4, line.style()))?,
                 false => area.draw(&PathElement::new(stroke, line.style()))?,

@@ -20,8 +20,9 @@ use crate::limits;
 /// The inputs that are given; the preset has the others.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Inputs {
-    /// Preset or published experiment to start from (see --list)
-    #[arg(long, value_name = "NAME", default_value = limits::LINK_PRESET)]
+    /// The link that has the other inputs. The command parses its name, and ends as for any other
+    /// wrong value.
+    #[arg(skip)]
     pub(super) preset: Start,
 
     /// Length of the fibre

@@ -48,6 +48,12 @@ impl Start {
     }
 }
 
+impl Default for Start {
+    fn default() -> Self {
+        Self::Preset(Preset::default())
+    }
+}
+
 impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

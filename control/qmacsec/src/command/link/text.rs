@@ -56,7 +56,7 @@ pub(super) fn link(
         let label = format!("{}, {}", beside.trust, beside.proof_name());
         out += &line(&label, &kbit_s(beside.average_bit_s));
     }
-    out += "\nthe same fibre, other systems, each at its best modulation\n";
+    out += "\nall rates over this fibre\n";
     for (curve, rate) in Curve::ALL.into_iter().zip(rates) {
         out += &line(&curve.name(inputs), &kbit_s(*rate));
     }
@@ -71,7 +71,7 @@ fn budget(budget: &Budget) -> String {
     let mut out = "\nnoise budget, SNU at the channel input\n".to_owned();
     for item in &budget.items {
         let share = match item.counts {
-            _ if item.cause.key() == "detector" => "not in the sum: noise of the receiver".into(),
+            _ if item.cause.key() == "detector" => "not in the sum".into(),
             _ => format!(
                 "{:.1} %",
                 100.0 * item.at_input_snu / sum.max(f64::MIN_POSITIVE)
@@ -117,24 +117,27 @@ pub(super) fn sweep(inputs: &Inputs, compared: &Compared, notes: &[String]) -> S
     out + &wrapped(&of_sweep(&compared.crossovers, inputs), "", "")
 }
 
-/// The length, or another value, at which the finite rates end and meet the demand.
+/// The values at which the finite rates begin and end.
 fn of_sweep(crossovers: &[Crossover], inputs: &Inputs) -> String {
-    let end = |curve: Curve| {
-        let mut ends = crossovers
-            .iter()
-            .filter_map(|crossover| match crossover.event {
-                Event::Ends(ended) if ended == curve => Some(crossover.at),
+    let changes = |curve: Curve| {
+        let words = crossovers.iter().filter_map(|crossover| {
+            let at = format!("{}{}", short(crossover.at), crossover.input.unit());
+            match crossover.event {
+                Event::Ends(ended) if ended == curve => Some(format!("ends at {at}")),
+                Event::Begins(begun) if begun == curve => Some(format!("begins at {at}")),
                 _ => None,
-            });
-        match (ends.next(), crossovers.first()) {
-            (Some(at), Some(any)) => format!("ends at {}{}", short(at), any.input.unit()),
-            _ => "does not end in this range".to_owned(),
+            }
+        });
+        let words: Vec<_> = words.collect();
+        match words.is_empty() {
+            true => "neither begins nor ends in this range".to_owned(),
+            false => words.join(" and "),
         }
     };
     format!(
         "key by LGG 2010 {}, by the composable proof {}; {}: {}",
-        end(Curve::CvLgg),
-        end(Curve::CvComposable),
+        changes(Curve::CvLgg),
+        changes(Curve::CvComposable),
         Curve::Demand.name(inputs),
         kbit_s(demand_bit_s(inputs)),
     )
@@ -142,10 +145,10 @@ fn of_sweep(crossovers: &[Crossover], inputs: &Inputs) -> String {
 
 fn table(name: String, shown: &[&Point], curves: &[Curve], modulation: bool) -> String {
     let mut out = String::from("\n");
-    for (i, first) in [name.as_str(), ""].into_iter().enumerate() {
+    for (i, first) in halves(&name).into_iter().enumerate() {
         let mut head = format!("{first:>10}");
         if modulation {
-            head += &format!(" {:>7}", ["V_A", "SNU"][i]);
+            head += &format!(" {:>6}", ["V_A", "SNU"][i]);
         }
         for curve in curves {
             head += &format!(" {:>8}", curve.head()[i]);
@@ -156,7 +159,7 @@ fn table(name: String, shown: &[&Point], curves: &[Curve], modulation: bool) -> 
     for point in shown {
         let mut row = format!("{:>10}", short(point.value));
         if modulation {
-            row += &format!(" {:>7}", short(point.modulation_snu));
+            row += &format!(" {:>6}", short(point.modulation_snu));
         }
         for curve in curves {
             let place = Curve::ALL.iter().position(|known| known == curve);
@@ -175,22 +178,35 @@ fn noise_table(name: String, shown: &[&Point]) -> String {
     let causes = shown.first().and_then(|point| point.budget.as_ref());
     let causes = causes.map_or(&[][..], |budget| &budget.items);
     let names = causes.iter().map(|item| match item.cause.key() {
+        "detector" => "v_el",
         "signal_rin" => "RIN",
         "local_oscillator_rin" => "LO RIN",
         key => key,
     });
-    let heads = names.map(|name| format!(" {name:>8}"));
-    out += &format!("{name:>10}{}\n", heads.collect::<String>());
+    let heads = names.map(|name| format!(" {name:>7}"));
+    let [first, second] = halves(&name);
+    out += &format!("{first:>10}{}\n", heads.collect::<String>());
+    if !second.is_empty() {
+        out += &format!("{second:>10}\n");
+    }
     for point in shown {
         let items = point
             .budget
             .as_ref()
             .map_or(&[][..], |budget| &budget.items);
         let values = items.iter().map(|item| 1e3 * item.at_input_snu);
-        let values = values.map(|snu| format!(" {:>8}", short(snu)));
+        let values = values.map(|snu| format!(" {:>7}", short(snu)));
         out += &format!("{:>10}{}\n", short(point.value), values.collect::<String>());
     }
     out
+}
+
+/// A name on two lines, for a column of 10 letters.
+fn halves(name: &str) -> [&str; 2] {
+    match name.rsplit_once('-') {
+        Some((first, second)) if name.len() > 10 => [first, second],
+        _ => [name, ""],
+    }
 }
 
 /// A rate in at most 7 letters.
@@ -248,11 +264,13 @@ pub(super) fn summary(inputs: &Inputs, report: &LinkReport) -> String {
     let per_pair = 2.0 * f64::from(limits::QKD_KEY_BITS) / inputs.interval.as_secs_f64();
     let [_, composable, untrusted, _] = report.beside.map(|beside| kbit_s(beside.average_bit_s));
     format!(
-        "{} ({proof}, {trust}): enough for {:.0} pairs of encryptors that change both keys every \
-         {}; composable bound of the same block, receiver trusted: {composable}; receiver \
+        "{} ({proof}, {trust}): enough for {} that change both keys every {}; composable bound of the same block, receiver trusted: {composable}; receiver \
          untrusted, LGG 2010: {untrusted}",
         kbit_s(bit_s),
-        (bit_s / per_pair).floor(),
+        match (bit_s / per_pair).floor() {
+            1.0 => "1 pair of encryptors".to_owned(),
+            pairs => format!("{pairs:.0} pairs of encryptors"),
+        },
         humantime::format_duration(inputs.interval),
     )
 }
@@ -260,7 +278,9 @@ pub(super) fn summary(inputs: &Inputs, report: &LinkReport) -> String {
 pub(super) fn kbit_s(bit_s: f64) -> String {
     match bit_s {
         rate if rate.is_infinite() => "no bound without loss".to_owned(),
-        rate if rate > 0.0 => format!("{:.2} kbit/s", rate / 1e3),
+        rate if rate >= 1e6 => format!("{:.2} Mbit/s", rate / 1e6),
+        rate if rate >= 100.0 => format!("{:.2} kbit/s", rate / 1e3),
+        rate if rate > 0.0 => format!("{rate:.1} bit/s"),
         _ => "no key".to_owned(),
     }
 }
