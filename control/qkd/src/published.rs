@@ -195,8 +195,8 @@ const fn zhang(
     Experiment {
         name,
         source: "Zhang and others, PRL 125, 010502 (2020)",
-        note: "the block follows from the worst-case excess noise that the paper states; a share of \
-               0.1 of the symbols is taken to carry no key",
+        note: "the block follows from the worst-case excess noise that the paper states; 0.1 of \
+               the symbols are taken to carry no key",
         published_bit_s: Some(published_bit_s),
         figures: Figures {
             km,
@@ -221,7 +221,7 @@ const fn zhang(
 const HAJOMER: Experiment = Experiment {
     name: "hajomer-2024-100km",
     source: "Hajomer and others, Sci. Adv. 10, eadi9474 (2024)",
-    note: "the paper's own composable proof gives key from this block, those of this model do not",
+    note: "the paper's own composable proof gives key from this block; the proofs here do not",
     published_bit_s: Some(25.4e3),
     figures: Figures {
         detection: Detection::Heterodyne,

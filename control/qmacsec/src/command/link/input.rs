@@ -320,6 +320,7 @@ impl Inputs {
     pub(super) fn without_effect(&self, input: Input) -> Option<&'static str> {
         match input {
             Input::ExcessNoise => self.budget.then_some("leave out --budget"),
+            Input::PhaseNoise if self.linewidth.is_some() => Some("leave out --linewidth"),
             Input::PhaseNoise | Input::Linewidth | Input::Rin | Input::AdcBits => {
                 (!self.budget).then_some("add --budget")
             }

@@ -264,8 +264,9 @@ pub(super) fn summary(inputs: &Inputs, report: &LinkReport) -> String {
     let per_pair = 2.0 * f64::from(limits::QKD_KEY_BITS) / inputs.interval.as_secs_f64();
     let [_, composable, untrusted, _] = report.beside.map(|beside| kbit_s(beside.average_bit_s));
     format!(
-        "{} ({proof}, {trust}): enough for {} that change both keys every {}; composable bound of the same block, receiver trusted: {composable}; receiver \
-         untrusted, LGG 2010: {untrusted}",
+        "{} ({proof}, {trust}): enough for {} that change both keys every {}; \
+         composable bound of the same block, receiver trusted: {composable}; receiver untrusted, \
+         LGG 2010: {untrusted}",
         kbit_s(bit_s),
         match (bit_s / per_pair).floor() {
             1.0 => "1 pair of encryptors".to_owned(),
