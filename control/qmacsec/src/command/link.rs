@@ -25,7 +25,7 @@ mod text;
 
 use compared::Compared;
 use curve::Rating;
-use input::{Inputs, Setup};
+use input::{Inputs, NOISE_MAX_SNU, Setup};
 use start::Start;
 use sweep::Sweep;
 
@@ -89,7 +89,7 @@ pub fn main(args: &Args) -> Outcome {
     let setup = inputs.setup()?;
     let rating = Rating::of(inputs);
     if args.sweep.is_none() {
-        let report = LinkReport::of(&setup.link);
+        let report = LinkReport::with_proofs(&setup.link, inputs.lgg()?, inputs.composable()?);
         let rates = rating.rates(inputs)?;
         let notes = notes(inputs, &setup, &report);
         if args.json {
@@ -147,6 +147,14 @@ fn notes(inputs: &Inputs, setup: &Setup, report: &LinkReport) -> Vec<String> {
             "V_A {limit} SNU is the limit of the search: the best V_A is higher, but a modulator \
              gives less"
         ));
+    }
+    if setup.link.excess_noise.snu() >= NOISE_MAX_SNU {
+        notes.push(format!(
+            "there is more excess noise than {NOISE_MAX_SNU} SNU, the most that the model takes"
+        ));
+    }
+    if setup.raman_snu.is_some() || setup.budget.is_some() {
+        notes.push("the longest fibre is that with the excess noise of this length".to_owned());
     }
     if inputs.drift > 0.0 {
         let mean = setup.link.excess_noise.snu();

@@ -11,6 +11,7 @@ use plotters::prelude::{
     ChartBuilder, Circle, Color, DrawingArea, IntoDrawingArea, IntoFont, PathElement, RGBColor,
     SVGBackend, ShapeStyle, Text, WHITE,
 };
+use qkd::budget::Budget;
 
 use super::compared::{Compared, Event, short};
 use super::curve::Curve;
@@ -220,7 +221,12 @@ fn noise(compared: &Compared) -> Option<Panel> {
         name: "excess noise, sum".to_owned(),
         colour: INK,
         dashed: false,
-        points: points(&|i| compared.points[i].excess_noise_snu),
+        points: points(&|i| {
+            compared.points[i]
+                .budget
+                .as_ref()
+                .map_or(0.0, Budget::sum_snu)
+        }),
     });
     lines.push(Line {
         name: "tolerable with this block".to_owned(),

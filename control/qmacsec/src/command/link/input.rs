@@ -175,6 +175,9 @@ pub(super) struct Inputs {
     pub(super) interval: Duration,
 }
 
+/// The most excess noise of the model.
+pub(super) const NOISE_MAX_SNU: f64 = 10.0;
+
 const FIBRE: &str = "Fibre";
 const SENDER: &str = "Sender and channel";
 const RECEIVER: &str = "Receiver";
@@ -525,17 +528,17 @@ impl Inputs {
     }
 }
 
-/// The link with the noise of its sources, or with Raman noise beside its own noise.
+/// The link with the noise of its sources, or with Raman noise beside its own noise. More noise
+/// than the model's range is that of the end of the range: no link gives key there.
 fn noisy(
     link: Link,
     causes: Option<&Causes>,
     raman: Option<&RamanNoise>,
 ) -> Result<Link, OutOfRange> {
     let Some(causes) = causes else {
-        let excess_noise = match raman {
-            Some(raman) => raman.added_to(link.excess_noise)?,
-            None => link.excess_noise,
-        };
+        let raman_snu = raman.map_or(0.0, |raman| raman.at_input_snu);
+        let snu = (link.excess_noise.snu() + raman_snu).min(NOISE_MAX_SNU);
+        let excess_noise = ExcessNoise::at_input_snu(snu)?;
         return Ok(Link {
             excess_noise,
             ..link
@@ -545,7 +548,7 @@ fn noisy(
     let receiver = link.receiver;
     let electronic = budget.electronic_noise_snu;
     Ok(Link {
-        excess_noise: budget.excess_noise()?,
+        excess_noise: ExcessNoise::at_input_snu(budget.sum_snu().min(NOISE_MAX_SNU))?,
         receiver: Receiver::trusted(receiver.detection(), receiver.efficiency(), electronic)?
             .with_trust(receiver.trust()),
         ..link
@@ -554,7 +557,7 @@ fn noisy(
 
 /// The link with more noise than any link bears.
 fn drowned(link: Link) -> Link {
-    let excess_noise = ExcessNoise::at_input_snu(10.0);
+    let excess_noise = ExcessNoise::at_input_snu(NOISE_MAX_SNU);
     Link {
         excess_noise: excess_noise.expect("the noise is in range"),
         ..link

@@ -28,7 +28,8 @@ fn setup(line: &str) -> Setup {
 fn report(line: &str) -> (String, Json) {
     let inputs = args(line).inputs().unwrap();
     let setup = inputs.setup().unwrap();
-    let report = LinkReport::of(&setup.link);
+    let proofs = (inputs.lgg().unwrap(), inputs.composable().unwrap());
+    let report = LinkReport::with_proofs(&setup.link, proofs.0, proofs.1);
     let rates = Rating::of(&inputs).rates(&inputs).unwrap();
     let notes = notes(&inputs, &setup, &report);
     let headline = text::summary(&inputs, &report);
@@ -112,8 +113,16 @@ fn the_headline_names_the_proof_and_has_the_composable_and_the_untrusted_rate_be
     let headline = json["headline"].as_str().unwrap();
     for words in [
         "11.56 kbit/s (LGG 2010, trusted receiver)",
-        "composable bound of the same block, receiver trusted: 1.55 kbit/s",
-        "receiver untrusted, LGG 2010: no key",
+        "composable bound of the same block: 1.55 kbit/s",
+        "untrusted receiver, LGG 2010: no key",
+    ] {
+        assert!(headline.contains(words), "{headline}");
+    }
+    let (_, json) = report("--proof composable");
+    let headline = json["headline"].as_str().unwrap();
+    for words in [
+        "1.55 kbit/s (composable, trusted",
+        "LGG 2010 of the same block: 11.56 kbit/s",
     ] {
         assert!(headline.contains(words), "{headline}");
     }
@@ -219,6 +228,15 @@ fn a_city_fibre_and_data_channels_cost_key() {
         "{text}"
     );
     assert!(json["raman_snu"].as_f64() > Some(0.0));
+}
+
+#[test]
+fn a_line_full_of_data_channels_gives_no_key_and_is_no_mistake() {
+    let (text, json) = report("--km 150 --shared-dbm 20");
+    assert!(text.contains("more excess noise than 10 SNU"), "{text}");
+    assert!(json["link"]["no_key"].is_string() && json["raman_snu"].as_f64() > Some(10.0));
+    let (_, compared) = compared("--sweep km=100..200/50 --shared-dbm 20 --budget");
+    assert!(compared.points.iter().all(|point| point.no_key.is_some()));
 }
 
 #[test]
@@ -332,7 +350,7 @@ fn a_sweep_is_text_json_and_a_chart() {
 
 #[test]
 fn rates_equal_the_report_of_the_link() {
-    let (_, json) = report("--km 40 --encryptors 10 --interval 1s");
+    let (_, json) = report("--km 40 --encryptors 10 --interval 1s --epsilon 1e-12");
     for (curve, key) in [
         ("cv_asymptotic", "asymptotic_key_rate_bit_s"),
         ("cv_lgg", "beside_lgg_trusted_bit_s"),

@@ -2,6 +2,7 @@
 
 use qkd::block::Proof;
 use qkd::budget::Budget;
+use qkd::receiver::Trust;
 use qkd::report::{LinkReport, Section, Value};
 use textwrap::{Options, WordSeparator, WordSplitter};
 
@@ -262,17 +263,29 @@ pub(super) fn summary(inputs: &Inputs, report: &LinkReport) -> String {
     }
     let bit_s = report.supply.average_bit_s;
     let per_pair = 2.0 * f64::from(limits::QKD_KEY_BITS) / inputs.interval.as_secs_f64();
-    let [_, composable, untrusted, _] = report.beside.map(|beside| kbit_s(beside.average_bit_s));
+    let pairs = match (bit_s / per_pair).floor() {
+        1.0 => "1 pair of encryptors".to_owned(),
+        pairs => format!("{pairs:.0} pairs of encryptors"),
+    };
+    let interval = humantime::format_duration(inputs.interval);
+    // The same trust and the other proof, then the same proof and the other trust.
+    let composable = matches!(report.link.block.proof(), Proof::Composable { .. });
+    let beside = |composable: bool, trust: Trust| {
+        let place = usize::from(composable) + 2 * usize::from(trust == Trust::Untrusted);
+        kbit_s(report.beside[place].average_bit_s)
+    };
+    let (other_proof, other_trust) = match (composable, trust) {
+        (true, Trust::Trusted) => ("LGG 2010", Trust::Untrusted),
+        (true, Trust::Untrusted) => ("LGG 2010", Trust::Trusted),
+        (false, Trust::Trusted) => ("composable bound", Trust::Untrusted),
+        (false, Trust::Untrusted) => ("composable bound", Trust::Trusted),
+    };
     format!(
-        "{} ({proof}, {trust}): enough for {} that change both keys every {}; \
-         composable bound of the same block, receiver trusted: {composable}; receiver untrusted, \
-         LGG 2010: {untrusted}",
+        "{} ({proof}, {trust}): enough for {pairs} that change both keys every {interval}; \
+         {other_proof} of the same block: {}; {other_trust}, {proof}: {}",
         kbit_s(bit_s),
-        match (bit_s / per_pair).floor() {
-            1.0 => "1 pair of encryptors".to_owned(),
-            pairs => format!("{pairs:.0} pairs of encryptors"),
-        },
-        humantime::format_duration(inputs.interval),
+        beside(!composable, trust),
+        beside(composable, other_trust),
     )
 }
 
