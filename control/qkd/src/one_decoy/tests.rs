@@ -11,8 +11,7 @@ const SYSTEMS: [(Bb84, &str, f64); 2] = [
     ),
 ];
 
-/// The reference bounds the vacuum pulses in another way, which costs more key where dark counts
-/// are many, and searches the settings on a grid.
+/// The reference gives somewhat less; the cause of the difference is not known.
 #[test]
 fn rates_are_near_the_reference_and_end_where_it_ends() {
     for row in golden::rows(include_str!("../../vectors/dv.csv")) {
