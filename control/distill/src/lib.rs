@@ -2,6 +2,7 @@
 //! network and no clock in here.
 #![forbid(unsafe_code)]
 
+pub mod alarm;
 pub mod code;
 pub mod confirmation;
 pub mod decoder;
