@@ -31,6 +31,7 @@ struct Line {
 
 /// A block of the line.
 struct Block {
+    figures: BlockFigures,
     secret_bits: u64,
     alarms: Vec<Alarm>,
 }
@@ -96,6 +97,7 @@ impl Line {
             further_disclosed_bits: 0,
         };
         Block {
+            figures,
             secret_bits: SecretLength::of(&estimate, &corrected).lgg_bits,
             alarms: self.watch.on_block(&figures),
         }
