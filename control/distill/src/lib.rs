@@ -2,10 +2,12 @@
 //! network and no clock in here.
 #![forbid(unsafe_code)]
 
+pub mod alarm;
 pub mod code;
 pub mod confirmation;
 pub mod decoder;
 pub mod estimate;
+pub mod eve;
 pub mod rotation;
 pub mod source;
 pub mod toeplitz;

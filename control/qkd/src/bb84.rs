@@ -1,7 +1,7 @@
 //! Decoy-state BB84 with weak pulses: the rate of discrete-variable QKD, for comparison.
 //!
 //! Asymptotic, with infinitely many decoy states (Ma, Qi, Zhao, Lo, PRA 72, 012326, 2005). Finite
-//! blocks, dead time and afterpulses are not modelled.
+//! blocks are in [`crate::one_decoy`]. Afterpulses are not modelled.
 
 use crate::limits::{self, OutOfRange};
 use crate::optimise::argmax_of_logarithm;
@@ -108,13 +108,26 @@ impl Bb84 {
         Ok(self.rate_at(transmittance, limits::MEAN_PHOTONS.check(mean_photons)?))
     }
 
-    fn rate_at(&self, transmittance: f64, mean_photons: f64) -> Bb84Rate {
+    /// Share of the pulses of a mean photon number that are detected, and the share of wrong bits
+    /// among them.
+    pub(crate) fn gain_and_error(&self, transmittance: f64, mean_photons: f64) -> (f64, f64) {
         let background = 2.0 * self.dark_count_probability;
         let detected = self.detector_efficiency * transmittance;
         let signal = -(-detected * mean_photons).exp_m1();
         let gain = background + signal;
         // Half of the dark counts give a wrong bit.
-        let error_rate = (background / 2.0 + self.misalignment * signal) / gain;
+        (gain, (background / 2.0 + self.misalignment * signal) / gain)
+    }
+
+    /// Leak of error correction, relative to the Shannon limit.
+    pub(crate) fn correction_inefficiency(&self) -> f64 {
+        self.correction_inefficiency
+    }
+
+    fn rate_at(&self, transmittance: f64, mean_photons: f64) -> Bb84Rate {
+        let background = 2.0 * self.dark_count_probability;
+        let detected = self.detector_efficiency * transmittance;
+        let (gain, error_rate) = self.gain_and_error(transmittance, mean_photons);
         let single_yield = background + detected - background * detected;
         let single_error = (background / 2.0 + self.misalignment * detected) / single_yield;
         let from_singles = mean_photons
@@ -132,7 +145,7 @@ impl Bb84 {
     }
 }
 
-fn binary_entropy_bit(probability: f64) -> f64 {
+pub(crate) fn binary_entropy_bit(probability: f64) -> f64 {
     let term = |p: f64| if p > 0.0 { -p * p.log2() } else { 0.0 };
     term(probability) + term(1.0 - probability)
 }

@@ -7,6 +7,7 @@ use crate::limits::{self, OutOfRange};
 pub struct Fibre {
     km: f64,
     attenuation_db_per_km: f64,
+    joints_db: f64,
 }
 
 impl Fibre {
@@ -24,7 +25,28 @@ impl Fibre {
         Ok(Self {
             km,
             attenuation_db_per_km,
+            joints_db: 0.0,
         })
+    }
+
+    /// The same span with the given loss of splices, connectors and patch panels in addition to its
+    /// attenuation.
+    ///
+    /// # Errors
+    /// The loss of the joints, or the total loss, is out of range.
+    pub fn with_joints_db(self, joints_db: f64) -> Result<Self, OutOfRange> {
+        let joints_db = limits::JOINTS_DB.check(joints_db)?;
+        let fibre = Self { joints_db, ..self };
+        limits::LOSS_DB.check(fibre.loss_db())?;
+        Ok(fibre)
+    }
+
+    /// The same fibre and joints over another length.
+    ///
+    /// # Errors
+    /// The length or the total loss is out of range.
+    pub fn at_km(self, km: f64) -> Result<Self, OutOfRange> {
+        Self::new(km, self.attenuation_db_per_km)?.with_joints_db(self.joints_db)
     }
 
     /// A span of `km` of common fibre, 0.2 dB/km.
@@ -45,9 +67,14 @@ impl Fibre {
         self.attenuation_db_per_km
     }
 
+    /// Loss of splices, connectors and patch panels in dB.
+    pub fn joints_db(&self) -> f64 {
+        self.joints_db
+    }
+
     /// Loss of the whole span in dB.
     pub fn loss_db(&self) -> f64 {
-        self.km * self.attenuation_db_per_km
+        self.km * self.attenuation_db_per_km + self.joints_db
     }
 
     /// Share of the light that arrives, `10^(-loss/10)`.

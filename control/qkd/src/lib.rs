@@ -17,7 +17,8 @@
 //!
 //! Further modules: [`raman`], the noise of data channels in the same fibre; [`attack`], the effect
 //! of attacks on the noise; [`discrete`], a sender with a few states instead of a Gaussian;
-//! [`bb84`], the rate of single-photon QKD.
+//! [`bb84`] and [`one_decoy`], the rate of single-photon QKD; [`budget`], the sources of the excess
+//! noise; [`published`], links of experiments.
 //!
 //! Conventions of the whole crate: shot-noise units (SNU), vacuum variance 1, so one photon is 2
 //! SNU; `V = V_A + 1`; excess noise is referred to the **channel input**; the transmittance `T` is
@@ -41,13 +42,16 @@
 pub mod attack;
 pub mod bb84;
 pub mod block;
+pub mod budget;
 pub mod channel;
 pub mod discrete;
 pub mod finite;
 mod limits;
 pub mod link;
+pub mod one_decoy;
 pub mod optimise;
 pub mod preset;
+pub mod published;
 pub mod raman;
 pub mod rate;
 mod readable;

@@ -105,6 +105,13 @@ pub(crate) const ATTENUATION_DB_PER_KM: Range = range(
     "good fibre at 1550 nm has 0.16 to 0.25; leave it out for 0.2",
 );
 
+pub(crate) const JOINTS_DB: Range = range(
+    "loss of the joints",
+    "dB",
+    (0.0, 30.0),
+    "a splice has 0.05, a connector 0.3, a patch panel 0.6",
+);
+
 pub(crate) const LOSS_DB: Range = range(
     "channel loss",
     "dB",
@@ -227,6 +234,20 @@ pub(crate) const DARK_COUNTS: Range = range(
     "1e-8 for nanowires, 1e-6 for avalanche photodiodes",
 );
 
+pub(crate) const SIFTED_BITS: Range = range(
+    "bits of a BB84 block",
+    "bit",
+    (1e3, 1e12),
+    "sifted bits of the key basis, commonly 1e6 to 1e8",
+);
+
+pub(crate) const CLOCK_HZ: Range = range(
+    "clock of the pulses",
+    "Hz",
+    (1.0, 1e12),
+    "1e9 is one pulse a nanosecond",
+);
+
 pub(crate) const MISALIGNMENT: Range = range(
     "misalignment",
     "",
@@ -246,6 +267,62 @@ pub(crate) const MEAN_PHOTONS: Range = range(
     "",
     (1e-3, 3.0),
     "signal pulses have 0.1 to 0.8",
+);
+
+pub(crate) const PHASE_VARIANCE_RAD2: Range = range(
+    "variance of the residual phase",
+    "rad^2",
+    (0.0, 1.0),
+    "carrier recovery reaches 1e-4 to 1e-2",
+);
+
+pub(crate) const LINEWIDTH_HZ: Range = range(
+    "linewidth of each laser",
+    "Hz",
+    (0.0, 1e9),
+    "narrow lasers have 100 Hz to 100 kHz",
+);
+
+pub(crate) const PILOT_RATE_HZ: Range = range(
+    "rate of the pilots",
+    "Hz",
+    (1.0, 1e12),
+    "commonly that of the symbols",
+);
+
+pub(crate) const PILOT_SNR: Range = range(
+    "signal-to-noise ratio of the pilots",
+    "",
+    (1.0, 1e9),
+    "1000 is 30 dB",
+);
+
+pub(crate) const RIN_DB_PER_HZ: Range = range(
+    "relative intensity noise",
+    "dBc/Hz",
+    (-200.0, -80.0),
+    "lasers have -140 to -165",
+);
+
+pub(crate) const CONVERTER_BITS: Range = range(
+    "bits of a converter",
+    "bit",
+    (4.0, 24.0),
+    "the effective number of bits, commonly 7 to 14",
+);
+
+pub(crate) const NEP_W_PER_ROOT_HZ: Range = range(
+    "noise-equivalent power of the detector",
+    "W/sqrt(Hz)",
+    (1e-15, 1e-9),
+    "balanced detectors have 1e-12 to 1e-11",
+);
+
+pub(crate) const LOCAL_OSCILLATOR_DBM: Range = range(
+    "power of the local oscillator",
+    "dBm",
+    (-30.0, 30.0),
+    "commonly 5 to 13 at the photodiodes",
 );
 
 pub(crate) const SHAPING: Range = range(

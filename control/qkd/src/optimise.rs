@@ -32,9 +32,20 @@ pub enum Objective {
 /// the one that comes closest.
 #[must_use]
 pub fn optimise_modulation(link: Link, objective: Objective) -> Link {
+    optimise_with_noise(link, objective, |link| link)
+}
+
+/// As [`optimise_modulation`] for a link whose noise depends on its modulation: `with_noise` gives
+/// the link its noise.
+#[must_use]
+pub fn optimise_with_noise(
+    link: Link,
+    objective: Objective,
+    with_noise: impl Fn(Link) -> Link,
+) -> Link {
     let at = |snu: f64| {
-        link.with_modulation_variance_snu(snu)
-            .expect("the searched range lies within the allowed one")
+        let link = link.with_modulation_variance_snu(snu);
+        with_noise(link.expect("the searched range lies within the allowed one"))
     };
     let key = |snu: f64| match objective {
         Objective::Asymptotic => Asymptotic::of(&at(snu)).key_bit_per_symbol,

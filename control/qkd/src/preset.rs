@@ -81,7 +81,7 @@ impl Preset {
     /// The length is out of range.
     pub fn at_km(self, km: f64) -> Result<Link, OutOfRange> {
         let link = self.link();
-        let fibre = Fibre::new(km, link.fibre.attenuation_db_per_km())?;
+        let fibre = link.fibre.at_km(km)?;
         Ok(optimise_modulation(
             Link { fibre, ..link },
             Objective::Asymptotic,

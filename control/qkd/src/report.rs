@@ -3,6 +3,7 @@
 //! A rate can be checked and compared only together with the trust in the receiver, the proof and
 //! the block, so the report shows no rate without them.
 
+use crate::block::Proof;
 use crate::finite::{Finite, WorstCase};
 use crate::link::Link;
 use crate::rate::Asymptotic;
@@ -47,8 +48,18 @@ pub struct LinkReport {
 }
 
 impl LinkReport {
-    /// The report of a link.
+    /// The report of a link. Beside it stand the proof of the link itself, and the other proof with
+    /// its default parameters.
     pub fn of(link: &Link) -> Self {
+        let (lgg, composable) = match link.block.proof() {
+            own @ Proof::Lgg2010 { .. } => (own, Proof::COMPOSABLE),
+            own @ Proof::Composable { .. } => (Proof::LGG_2010, own),
+        };
+        Self::with_proofs(link, lgg, composable)
+    }
+
+    /// The report of a link, with the given proofs beside it.
+    pub fn with_proofs(link: &Link, lgg: Proof, composable: Proof) -> Self {
         let channel = link.channel();
         Self {
             link: *link,
@@ -60,7 +71,7 @@ impl LinkReport {
             finite_tolerable_excess_noise_snu: finite_tolerable_excess_noise_snu(link),
             longest_km: longest_km(link),
             supply: Supply::of(link),
-            beside: Beside::all(link),
+            beside: Beside::all(link, lgg, composable),
         }
     }
 
@@ -123,6 +134,13 @@ impl LinkReport {
             "fibre attenuation",
             attenuation,
             "dB/km",
+        );
+        let joints = fibre.joints_db();
+        lines.number(
+            "joints_db",
+            "splices, connectors, patch panels",
+            joints,
+            "dB",
         );
         lines.number(
             "symbol_rate_baud",

@@ -6,7 +6,7 @@ use crate::limits::{BLOCK_SYMBOLS, EXCESS_NOISE_SNU, FIBRE_KM, LOSS_DB};
 use crate::link::Link;
 use crate::optimise::{Objective, optimise_modulation};
 use crate::rate::Asymptotic;
-use crate::{block::Block, channel::ExcessNoise, channel::Fibre};
+use crate::{block::Block, channel::ExcessNoise};
 
 /// The excess noise at which the asymptotic key rate reaches zero, in SNU at the channel input,
 /// with all other parameters unchanged. `None` if there is no key even without noise.
@@ -40,14 +40,16 @@ fn most_noise(link: &Link, key: impl Fn(&Link) -> f64) -> Option<f64> {
 /// block. At each length the modulation is the one with the most asymptotic key. `None` if no
 /// length gives key.
 pub fn longest_km(link: &Link) -> Option<f64> {
-    let attenuation = link.fibre.attenuation_db_per_km();
     let gives_key = |km: f64| {
-        let fibre = Fibre::new(km, attenuation).expect("the searched range is the allowed one");
+        let fibre = link.fibre.at_km(km);
+        let fibre = fibre.expect("the searched range is the allowed one");
         let link = optimise_modulation(Link { fibre, ..*link }, Objective::Asymptotic);
         Finite::of(&link).key_bit_per_symbol > 0.0
     };
     // Slightly below the limit, because the product with the attenuation may round up.
-    let most = FIBRE_KM.max.min(LOSS_DB.max / attenuation * (1.0 - 1e-12));
+    let spread_db = LOSS_DB.max - link.fibre.joints_db();
+    let attenuation = link.fibre.attenuation_db_per_km();
+    let most = FIBRE_KM.max.min(spread_db / attenuation * (1.0 - 1e-12));
     largest((FIBRE_KM.min, most), 0.01, gives_key)
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use kme::{Deliveries, Kmes, Origin};
-use qkd::channel::Fibre;
 use qkd::optimise::{Objective, optimise_modulation};
 use qkd::preset::{Preset, UnknownPreset};
 use tracing::warn;
@@ -116,9 +115,8 @@ impl fmt::Display for NoKey {
 /// Returns the longest fibre, in whole km, over which KMEs get key from the link: key is left after
 /// its confirmation and authentication.
 pub(crate) fn longest_km(link: &qkd::Link) -> Option<f64> {
-    let attenuation = link.fibre.attenuation_db_per_km();
     let gives_key = |km: f64| {
-        Fibre::new(km, attenuation).is_ok_and(|fibre| {
+        link.fibre.at_km(km).is_ok_and(|fibre| {
             let link = optimise_modulation(qkd::Link { fibre, ..*link }, Objective::Asymptotic);
             qkd::supply::Supply::of(&link).no_key.is_none()
         })

@@ -1,6 +1,6 @@
 use crate::block::{Block, Epsilon, Estimation, Proof};
 use crate::channel::{Channel, ExcessNoise};
-use crate::finite::{Finite, deviations, worst_channel};
+use crate::finite::{Estimated, Finite, deviations, worst_channel, worst_estimated};
 use crate::golden::{self, Row, assert_near};
 use crate::link::{Link, Reconciliation, Source};
 use crate::optimise::{Objective, optimise_modulation};
@@ -225,5 +225,29 @@ fn total_epsilon_sums_the_steps() {
         Finite::of(&composable).total_epsilon,
         5.7 / 2f64.powi(32),
         1e-22,
+    );
+}
+
+/// By chance a block shows less noise than vacuum. The worst case takes that as it is.
+#[test]
+fn estimates_may_show_negative_excess_noise() {
+    let link = Preset::Metro50Km.link();
+    let arriving = link.receiver.efficiency() * link.fibre.transmittance();
+    let worst = |excess_noise_snu: f64| {
+        let own_noise = 1.0 + link.receiver.electronic_noise_snu();
+        let estimated = Estimated {
+            arriving,
+            variance: own_noise + arriving * excess_noise_snu,
+            samples: 1e8,
+        };
+        let epsilon = Epsilon::TEN_BILLIONTH;
+        worst_estimated(&link.source, &link.receiver, &estimated, epsilon)
+    };
+    let [less, more] = [-0.005, 0.005].map(|snu| worst(snu).unwrap().excess_noise_snu());
+    assert_near("shift", more - less, 0.01, 1e-4);
+    assert_eq!(
+        worst(-0.1),
+        None,
+        "less noise than vacuum in the worst case too"
     );
 }

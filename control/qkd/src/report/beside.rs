@@ -17,12 +17,8 @@ pub struct Beside {
 }
 
 impl Beside {
-    /// Uses the proof of the link itself, and the other proof with its default parameters.
-    pub(super) fn all(link: &Link) -> [Self; 4] {
-        let (lgg, composable) = match link.block.proof() {
-            own @ Proof::Lgg2010 { .. } => (own, Proof::COMPOSABLE),
-            own @ Proof::Composable { .. } => (Proof::LGG_2010, own),
-        };
+    /// Both proofs, each with a trusted and an untrusted receiver.
+    pub(super) fn all(link: &Link, lgg: Proof, composable: Proof) -> [Self; 4] {
         let rate = |(proof, trust)| {
             let link = Link {
                 block: link.block.with_proof(proof),
