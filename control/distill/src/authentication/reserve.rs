@@ -21,10 +21,18 @@ pub struct Address {
     pub index: u64,
 }
 
+impl Address {
+    /// In place of the block of a slot of the pre-shared secret.
+    pub const PRE_SHARED: u64 = 0;
+}
+
 /// Bits for the three tags of one block.
 pub struct Slot(Wiped<u8>);
 
 impl Slot {
+    /// Bits of a slot.
+    pub const BITS: u64 = 8 * SLOT_OCTETS as u64;
+
     /// For the tag of Alice's `End`.
     #[must_use]
     pub fn end(&self) -> &[u8; 16] {
@@ -93,7 +101,7 @@ impl Reserve {
         let address = match of_block {
             Some((&block, &(_, index))) => Address { block, index },
             None => Address {
-                block: 0,
+                block: Address::PRE_SHARED,
                 index: self.position,
             },
         };
@@ -107,7 +115,7 @@ impl Reserve {
     pub fn find(&self, secret: &Secret, address: Address) -> Option<Slot> {
         let index = usize::try_from(address.index).ok()?;
         let (slots, first) = match address.block {
-            0 => (secret.slots(), self.position),
+            Address::PRE_SHARED => (secret.slots(), self.position),
             block => {
                 let (slots, used) = self.blocks.get(&block)?;
                 (slots.as_chunks().0, *used)
@@ -120,7 +128,7 @@ impl Reserve {
     /// Bob: Alice has used this slot. It and all before are over.
     pub fn used(&mut self, address: Address) {
         match address.block {
-            0 => self.position = self.position.max(address.index.saturating_add(1)),
+            Address::PRE_SHARED => self.position = self.position.max(address.index.saturating_add(1)),
             block => {
                 self.blocks = self.blocks.split_off(&block);
                 if let Some((_, used)) = self.blocks.get_mut(&block) {
