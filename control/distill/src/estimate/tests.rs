@@ -30,7 +30,7 @@ fn simulation(detection: Detection, excess: f64, seed: u8) -> Simulation {
 fn estimate(detection: Detection, mut simulation: Simulation, symbols: usize) -> Estimate {
     let mut sums = Sums::default();
     for _ in 0..10 {
-        let Signals { sent, measured } = simulation.transmit(symbols / 10);
+        let Signals { sent, measured, .. } = simulation.transmit(symbols / 10);
         sums.add(&Sums::of(&sent, &measured).expect("equal lengths"));
     }
     Estimate::of(&sums, &source(), &receiver(detection)).expect("the values correlate")

@@ -1,3 +1,4 @@
+use qkd::channel::ExcessNoise;
 use qkd::receiver::Detection;
 
 use super::*;
@@ -19,7 +20,7 @@ fn mean(a: &[f32], b: &[f32]) -> f64 {
 
 /// The moments `<x x>`, `<x y>`, `<y y>` of a million symbols.
 fn moments(simulation: &mut Simulation) -> [f64; 3] {
-    let Signals { sent, measured } = simulation.transmit(1_000_000);
+    let Signals { sent, measured, .. } = simulation.transmit(1_000_000);
     [
         mean(&sent, &sent),
         mean(&sent, &measured),
