@@ -17,3 +17,33 @@ pub(crate) const HELD_KEYS_MAX: usize = 2 * STOCK_KEYS_MAX;
 pub(crate) const UNCONFIRMED_MAX: usize = 4;
 /// Time in which a fresh key must be asked for.
 pub(crate) const STOCK_LIFE: Duration = Duration::from_secs(3600);
+
+/// Most octets of a message on the classical channel.
+pub(crate) const MESSAGE_LEN_MAX: usize = 4 << 20;
+/// Messages that wait to be sent. Bob's protocol waits for room, and so slows the source. Alice's
+/// never waits, or both could wait for each other: without room her connection ends. Her answers to
+/// all frames on the way are far fewer.
+pub(crate) const OUTGOING_MAX: usize = 256;
+/// Frames and messages that wait for the protocol. Beyond it the connections are not read, and the
+/// source waits.
+pub(crate) const INCOMING_MAX: usize = 8;
+/// Quantum frames between a connection and the thread that makes or measures them.
+pub(crate) const FRAMES_AHEAD: usize = 2;
+/// Time limit for a TCP connection and its opening.
+pub(crate) const OPENING: Duration = Duration::from_secs(3);
+/// Silence after which a connection counts as lost. The slowest source sends a frame in a fraction
+/// of this.
+pub(crate) const SILENCE: Duration = Duration::from_secs(10);
+/// First and longest wait before the next attempt to connect. The real wait is a random part of it,
+/// at least a half.
+pub(crate) const RETRY: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
+/// Life of a session after which its end counts as a fresh trouble, not as a failed attempt.
+pub(crate) const LASTING: Duration = Duration::from_secs(5);
+/// Nice value of the threads that compute, as of the control of an encryptor: frames come first.
+pub(crate) const NICE: i32 = 10;
+/// Lag behind the symbol rate that a source catches up. A longer one is given up and counted.
+pub(crate) const CATCH_UP: Duration = Duration::from_millis(500);
+/// Lowest symbol rate: a frame takes a quarter of [`SILENCE`].
+pub(crate) const SYMBOL_RATE_MIN_BAUD: f64 = 1e5;
+/// Most frames of a block, about 1e9 symbols.
+pub(crate) const BLOCK_FRAMES_MAX: u64 = 4096;
