@@ -6,6 +6,7 @@ pub mod code;
 pub mod confirmation;
 pub mod decoder;
 pub mod estimate;
+pub mod eve;
 pub mod rotation;
 pub mod source;
 pub mod toeplitz;

@@ -13,12 +13,13 @@
 mod fibre;
 mod modulator;
 mod monitor;
+mod optics;
 
-use qkd::OutOfRange;
 use qkd::channel::Channel;
 use qkd::link;
 use qkd::receiver::Receiver;
 
+use crate::eve::Attack;
 use crate::wiped::Wiped;
 
 pub use fibre::{Fibre, Received};
@@ -59,12 +60,9 @@ impl Simulation {
         }
     }
 
-    /// Sets the share of the symbols (0 to 1) that Eve measures and resends from now on.
-    ///
-    /// # Errors
-    /// The share is out of range.
-    pub fn intercept_resend(&mut self, share: f64) -> Result<(), OutOfRange> {
-        self.fibre.intercept_resend(share)
+    /// Sets the attack on the symbols from now on, or ends it.
+    pub fn attack(&mut self, attack: Option<Attack>) {
+        self.fibre.attack(attack);
     }
 
     /// The next `symbols` symbols.

@@ -172,7 +172,8 @@ fn key_falls_with_noise_to_zero() {
 fn intercept_resend_costs_key_and_ends_it() {
     let lgg = |share| {
         let mut simulation = simulation(Detection::Homodyne, 0.005, 9);
-        simulation.intercept_resend(share).expect("in range");
+        let attack = format!("intercept-resend={share}").parse();
+        simulation.attack(Some(attack.expect("an attack")));
         lengths(&estimate(Detection::Homodyne, simulation, 2_000_000))[0]
     };
     let [none, some, much] = [0.0, 0.01, 0.15].map(lgg);

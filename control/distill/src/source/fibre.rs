@@ -1,8 +1,6 @@
 //! The fibre and Bob's receiver at its end.
 
-use qkd::OutOfRange;
-use qkd::attack;
-use qkd::channel::{Channel, ExcessNoise};
+use qkd::channel::Channel;
 use qkd::link;
 use qkd::receiver::Receiver;
 use rand_chacha::ChaCha8Rng;
@@ -10,6 +8,8 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
 use super::monitor::Monitor;
+use super::optics::{Nominal, Optics};
+use crate::eve::Attack;
 use crate::wiped::Wiped;
 
 /// Stream of the generator for the data.
@@ -17,22 +17,14 @@ const DATA_STREAM: u64 = 1;
 /// Stream for the slots whose signal is blocked: apart, so that the data does not depend on them.
 const BLOCKED_STREAM: u64 = 2;
 
-/// Variance that a symbol gets when Eve measures both of its quadratures and sends a new state: one
-/// SNU for her measurement, one for the vacuum of the new state.
-const INTERCEPTED_NOISE_SNU: f64 = 2.0;
-
-/// Range of the converter, in deviations of the signal that the link was set up for. A Gaussian
-/// value lies outside once in 4e11 samples.
-const RANGE_DEVIATIONS: f64 = 7.0;
-
 /// Quadratures for each blocked slot. The receiver blocks its input there and measures its shot
 /// noise: 8,192 times in a million quadratures, so within 1.6 %.
 const QUADRATURES_PER_BLOCKED: usize = 128;
 
 /// Quadratures over which the receiver averages its offset, and the weight of each average in the
-/// offset that it removes. Amplifiers drift, so every receiver removes an offset. About a million
-/// quadratures count, so that the error of the offset is no noise of note.
-const OFFSET_WINDOW: usize = 1 << 16;
+/// offset that it removes. Amplifiers drift, so every receiver removes an offset. A quarter of a
+/// million quadratures count, so that the error of the offset is no noise of note.
+const OFFSET_WINDOW: usize = 1 << 14;
 const OFFSET_WEIGHT: f64 = 1.0 / 8.0;
 
 /// What Bob has of a stretch of the transmission.
@@ -48,12 +40,8 @@ pub struct Fibre {
     generator: ChaCha8Rng,
     blocked_generator: ChaCha8Rng,
     quadratures: usize,
-    gain: f64,
-    /// Deviation of `sqrt(eta T / m) e + z`: of a symbol that nobody touched, and of one that Eve
-    /// resent. The channel's noise and the receiver's are independent, so one draw stands for both.
-    noise: [f64; 2],
-    intercepted_share: f64,
-    blocked_noise: f64,
+    nominal: Nominal,
+    optics: Optics,
     range: f32,
     offset: Offset,
     since_blocked: usize,
@@ -68,13 +56,7 @@ impl Fibre {
         receiver: &Receiver,
         seed: [u8; 32],
     ) -> Self {
-        let quadratures = receiver.detection().quadratures();
-        let arriving = receiver.efficiency() * channel.transmittance() / f64::from(quadratures);
-        let excess = channel.excess_noise_snu();
-        let still = 1.0 + receiver.electronic_noise_snu();
-        let noise = [excess, excess + INTERCEPTED_NOISE_SNU]
-            .map(|excess| (still + arriving * excess).sqrt());
-        let variance = arriving * source.modulation_variance_snu() + noise[0].powi(2);
+        let nominal = Nominal::of(source, channel, receiver);
         let generator = |stream| {
             let mut generator = ChaCha8Rng::from_seed(seed);
             generator.set_stream(stream);
@@ -83,33 +65,25 @@ impl Fibre {
         Self {
             generator: generator(DATA_STREAM),
             blocked_generator: generator(BLOCKED_STREAM),
-            quadratures: quadratures.into(),
-            gain: arriving.sqrt(),
-            noise,
-            intercepted_share: 0.0,
-            blocked_noise: still.sqrt(),
-            range: (RANGE_DEVIATIONS * variance.sqrt()) as f32,
+            quadratures: receiver.detection().quadratures().into(),
+            nominal,
+            optics: nominal.under(None),
+            range: nominal.range() as f32,
             offset: Offset::default(),
             since_blocked: 0,
         }
     }
 
-    /// Sets the share of the symbols (0 to 1) that Eve measures and resends from now on.
-    ///
-    /// # Errors
-    /// The share is out of range.
-    pub fn intercept_resend(&mut self, share: f64) -> Result<(), OutOfRange> {
-        // Its range is that of the model of this attack.
-        attack::intercept_resend(ExcessNoise::at_input_snu(0.0)?, share)?;
-        self.intercepted_share = share;
-        Ok(())
+    /// Sets the attack on the symbols from now on, or ends it.
+    pub fn attack(&mut self, attack: Option<Attack>) {
+        self.optics = self.nominal.under(attack);
     }
 
     /// What arrives of Alice's values: whole symbols, as [`super::Modulator`] gives them.
     pub fn receive(&mut self, sent: &[f32]) -> Received {
         let mut measured = Wiped::zeroed(sent.len());
         self.detect(sent, &mut measured);
-        let mut monitor = Monitor::default();
+        let mut monitor = Monitor::beside(self.optics.classical_mw, sent.len());
         let mut rest = &mut measured[..];
         while !rest.is_empty() {
             let (part, after) = rest.split_at_mut(self.offset.open().min(rest.len()));
@@ -127,23 +101,30 @@ impl Fibre {
 
     /// The quadratures at the detector, before its range limits them.
     fn detect(&mut self, sent: &[f32], measured: &mut [f32]) {
+        let Optics {
+            gain,
+            noise,
+            displacement,
+            ..
+        } = self.optics;
         let sent = sent.chunks(self.quadratures);
         for (sent, measured) in sent.zip(measured.chunks_mut(self.quadratures)) {
-            let noise = self.noise[usize::from(self.is_intercepted())];
+            let noise = noise[usize::from(self.is_intercepted())];
             for (sent, measured) in sent.iter().zip(measured) {
                 let draw: f64 = StandardNormal.sample(&mut self.generator);
-                *measured = (self.gain * f64::from(*sent) + noise * draw) as f32;
+                *measured = (gain * f64::from(*sent) + noise * draw + displacement) as f32;
             }
         }
     }
 
     /// Whether Eve takes the next symbol.
     fn is_intercepted(&mut self) -> bool {
-        if self.intercepted_share == 0.0 {
+        let share = self.optics.intercepted_share;
+        if share == 0.0 {
             return false;
         }
         let draw: f64 = StandardUniform.sample(&mut self.generator);
-        draw < self.intercepted_share
+        draw < share
     }
 
     /// The blocked slots between `quadratures` quadratures.
@@ -151,7 +132,7 @@ impl Fibre {
         self.since_blocked += quadratures;
         for _ in 0..self.since_blocked / QUADRATURES_PER_BLOCKED {
             let draw: f64 = StandardNormal.sample(&mut self.blocked_generator);
-            monitor.add_blocked((self.blocked_noise * draw) as f32);
+            monitor.add_blocked((self.optics.blocked_noise * draw) as f32);
         }
         self.since_blocked %= QUADRATURES_PER_BLOCKED;
     }

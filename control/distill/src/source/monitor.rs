@@ -15,9 +15,19 @@ pub struct Monitor {
     at_rails: u64,
     blocked: u64,
     blocked_squared: f64,
+    /// Power of classical channels times samples.
+    classical_mw_samples: f64,
 }
 
 impl Monitor {
+    /// The reading of the span's power monitor over as many samples, and nothing else.
+    pub(super) fn beside(classical_mw: f64, samples: usize) -> Self {
+        Self {
+            classical_mw_samples: classical_mw * samples as f64,
+            ..Self::default()
+        }
+    }
+
     /// The sums over samples that the converter has limited to `-range..=range`.
     pub(super) fn of(samples: &[f32], range: f32) -> Self {
         let mut lanes = [[0f64; LANES]; 4];
@@ -56,6 +66,7 @@ impl Monitor {
         self.at_rails += other.at_rails;
         self.blocked += other.blocked;
         self.blocked_squared += other.blocked_squared;
+        self.classical_mw_samples += other.classical_mw_samples;
     }
 
     /// Samples of the signal.
@@ -96,6 +107,12 @@ impl Monitor {
     /// units of the assumed shot noise. Not a number without such slots.
     pub fn blocked_variance(&self) -> f64 {
         self.blocked_squared / self.blocked as f64
+    }
+
+    /// Mean power of classical channels that the operator launches into the same fibre: 0 if it is
+    /// dark.
+    pub fn classical_mw(&self) -> f64 {
+        self.classical_mw_samples / self.samples as f64
     }
 
     fn moment(&self, power: usize) -> f64 {

@@ -48,12 +48,16 @@ fn moments_are_those_of_the_link() {
 #[test]
 fn intercept_resend_adds_2_snu_to_its_share() {
     let mut simulation = simulation(Detection::Homodyne, 2);
-    simulation.intercept_resend(0.3).expect("in range");
+    simulation.attack(Some("intercept-resend=0.3".parse().expect("an attack")));
     assert_near(
         moments(&mut simulation),
         [4.0, 0.24f64.sqrt() * 4.0, 0.24 * 5.1 + 1.1],
     );
-    assert!(simulation.intercept_resend(1.1).is_err());
+    simulation.attack(None);
+    assert_near(
+        moments(&mut simulation),
+        [4.0, 0.24f64.sqrt() * 4.0, 0.24 * 4.5 + 1.1],
+    );
 }
 
 #[test]

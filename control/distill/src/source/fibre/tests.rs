@@ -1,3 +1,4 @@
+use qkd::channel::ExcessNoise;
 use qkd::receiver::Detection;
 
 use super::super::Modulator;
