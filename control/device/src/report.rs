@@ -87,6 +87,26 @@ pub struct BlockView {
     pub key_bits: u64,
 }
 
+impl BlockView {
+    /// One line for a person.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Self {
+            number,
+            transmittance: [transmittance, _],
+            excess_noise_snu: [noise, deviation],
+            frame_error_rate,
+            key_bits,
+            ..
+        } = self;
+        format!(
+            "block {number}: T {transmittance:.4}, excess noise {noise:.4} ± {deviation:.4} SNU, \
+             {:.1} % of frames lost, {key_bits} bits of key",
+            frame_error_rate * 100.0
+        )
+    }
+}
+
 /// An alarm.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AlarmView {

@@ -21,4 +21,10 @@ impl Role {
             Self::Bob => "bob",
         }
     }
+
+    /// The end with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Alice, Self::Bob].into_iter().find(|role| role.name() == name)
+    }
 }

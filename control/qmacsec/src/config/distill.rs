@@ -211,10 +211,13 @@ impl SimulationSection {
             return Err(ConfigError::new(file, "simulation.eve", "is set at Alice's end")
                 .fix("move it to Bob's config: the fibre is simulated there"));
         }
-        let eve = self.eve.join(",");
-        let eve: Schedule = eve
-            .parse()
-            .map_err(|error| mistake(file, "simulation.eve", &format!("{error}")))?;
+        let eve = match self.eve.as_slice() {
+            [] => Schedule::default(),
+            attacks => attacks
+                .join(",")
+                .parse()
+                .map_err(|error| mistake(file, "simulation.eve", &format!("{error}")))?,
+        };
         Ok(Signals {
             pace: match self.rate {
                 PaceName::RealTime => Pace::RealTime,
