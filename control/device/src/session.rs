@@ -92,6 +92,17 @@ impl Listeners {
         })
     }
 
+    /// The addresses, as bound.
+    ///
+    /// # Errors
+    /// The error of the system.
+    pub(crate) fn channels(&self) -> io::Result<Channels> {
+        Ok(Channels {
+            quantum: self.quantum.local_addr()?,
+            classical: self.classical.local_addr()?,
+        })
+    }
+
     /// Waits for a session. A connection that opens nothing of it is closed.
     pub(crate) async fn accept(&self) -> io::Result<Connections> {
         let (classical, number) = accept(&self.classical, Purpose::Classical).await?;

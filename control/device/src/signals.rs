@@ -67,11 +67,16 @@ impl Signals {
 /// Counts of the signals of one end.
 #[derive(Default)]
 pub(crate) struct Counts {
-    pub(crate) symbols: AtomicU64,
+    symbols: AtomicU64,
     held_back_us: AtomicU64,
 }
 
 impl Counts {
+    /// Symbols sent or measured.
+    pub(crate) fn symbols(&self) -> u64 {
+        self.symbols.load(Ordering::Relaxed)
+    }
+
     /// Time that the source waited.
     pub(crate) fn held_back(&self) -> Duration {
         Duration::from_micros(self.held_back_us.load(Ordering::Relaxed))
@@ -163,7 +168,7 @@ impl Detector {
                 warn!("a signal on the quantum channel is no number: the session ends");
                 return;
             };
-            let symbols = self.counts.symbols.load(Ordering::Relaxed);
+            let symbols = self.counts.symbols();
             let now = self.eve.at(Duration::from_secs_f64(symbols as f64 / self.baud));
             if now != attack {
                 match now {
