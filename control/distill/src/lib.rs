@@ -2,11 +2,14 @@
 //! network and no clock in here.
 #![forbid(unsafe_code)]
 
+pub mod authentication;
+pub mod bits;
 pub mod code;
 pub mod confirmation;
 pub mod decoder;
 pub mod estimate;
 pub mod eve;
+pub mod protocol;
 pub mod rotation;
 pub mod source;
 pub mod toeplitz;
