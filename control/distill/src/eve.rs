@@ -30,8 +30,9 @@ pub(crate) enum Action {
     /// Eve takes a share of the light.
     LossTap { share: f64 },
     /// Eve attenuates the local oscillator: the real shot noise falls below the assumed one. She
-    /// replaces the fibre by a better one, so that the signal stays, and intercepts as many symbols
-    /// as the lower shot noise hides. (Jouguet, Kunz-Jacques, Diamanti, PRA 87, 062313, 2013)
+    /// replaces the fibre by a better one, so that the signal stays, and adds with an entangling
+    /// cloner as much noise as the lower shot noise hides. (Jouguet, Kunz-Jacques, Diamanti, PRA
+    /// 87, 062313, 2013)
     LoCalibration { assumed_over_real: f64 },
     /// Eve intercepts every symbol and adds a constant, a share of the receiver's range, to the
     /// states that she sends. The end of the range cuts the noise, and the receiver removes the

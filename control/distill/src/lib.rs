@@ -4,6 +4,7 @@
 
 pub mod authentication;
 pub mod bits;
+pub mod alarm;
 pub mod code;
 pub mod confirmation;
 pub mod decoder;

@@ -22,9 +22,9 @@ const BLOCKED_STREAM: u64 = 2;
 const QUADRATURES_PER_BLOCKED: usize = 128;
 
 /// Quadratures over which the receiver averages its offset, and the weight of each average in the
-/// offset that it removes. Amplifiers drift, so every receiver removes an offset. A quarter of a
-/// million quadratures count, so that the error of the offset is no noise of note.
-const OFFSET_WINDOW: usize = 1 << 14;
+/// offset that it removes. Amplifiers drift, so every receiver removes an offset. Half a million
+/// quadratures count, so that the error of the offset is no noise of note.
+const OFFSET_WINDOW: usize = 1 << 15;
 const OFFSET_WEIGHT: f64 = 1.0 / 8.0;
 
 /// What Bob has of a stretch of the transmission.

@@ -87,11 +87,8 @@ impl Nominal {
             }
             Action::LoCalibration { assumed_over_real } => {
                 let shot = 1.0 / assumed_over_real;
-                let hidden = (1.0 - shot) / (self.arriving * INTERCEPTED_NOISE_SNU);
-                Optics {
-                    intercepted_share: hidden.min(1.0),
-                    ..self.light(self.arriving, self.excess, shot)
-                }
+                let hidden = (1.0 - shot) / self.arriving;
+                self.light(self.arriving, self.excess + hidden, shot)
             }
             Action::Saturation { displacement } => {
                 let displacement = displacement * self.range();
