@@ -1,23 +1,27 @@
 //! The thread that runs the protocol of one end, and the sessions that feed it.
 //!
 //! Error correction and hashing take most of a core. They run on this thread, at a low priority, so
-//! that neither connections nor the KME wait. It gets frames and messages through one short queue.
-//! A session has a number, and what is left in the queue of an earlier one is dropped.
+//! that neither connections nor the KME wait. It gets messages and frames through two short queues.
+//! A session has a number, and what is left of an earlier one is dropped.
 
 use std::io;
 use std::sync::Arc;
 use std::thread;
 
+use distill::authentication::Secret;
+use distill::protocol::Setup;
 use distill::source::Received;
 use distill::wiped::Wiped;
 use rustix::process::setpriority_process;
 use tokio::net::TcpStream;
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::debug;
 use zeroize::Zeroizing;
 
+use crate::DeviceError;
 use crate::frame;
 use crate::keys::DeviceKeys;
 use crate::limits::{FRAMES_AHEAD, INCOMING_MAX, NICE, OUTGOING_MAX, RETRY, SILENCE};
@@ -25,27 +29,25 @@ use crate::link::Link;
 use crate::position::PositionFile;
 use crate::protocol::{AliceEnd, BobEnd, End, Outcome, Protocol};
 use crate::session::{self, Backoff, Channels, Connections, Listeners, Said};
-use crate::signals::{Counts, Detector, QUANTUM_LEN, Signals, Source};
+use crate::signals::{Counts, Detector, Numbered, QUANTUM_LEN, Signals, Source};
 use crate::view::View;
-use crate::DeviceError;
 
 /// The parts that both ends need.
 pub(crate) struct Parts {
     pub(crate) link: Link,
-    pub(crate) secret: Zeroizing<Vec<u8>>,
+    pub(crate) setup: Setup,
+    pub(crate) secret: Secret,
     pub(crate) position: u64,
     pub(crate) file: PositionFile,
     pub(crate) keys: Arc<DeviceKeys>,
     pub(crate) view: Arc<View>,
 }
 
-/// An input of the protocol, with the number of its session.
-struct Input<F> {
-    session: u64,
-    what: What<F>,
-}
+/// Something of a session, by its number.
+struct Of<T>(u64, T);
 
-enum What<F> {
+/// An input of the protocol, besides frames.
+enum Control {
     /// Both connections are open.
     Up {
         /// Messages to the other end. When the protocol drops it, the session ends.
@@ -53,13 +55,21 @@ enum What<F> {
         /// Starts the source when both ends agree.
         agreed: Option<oneshot::Sender<()>>,
     },
-    Frame(F),
     Message(Zeroizing<Vec<u8>>),
     Down,
 }
 
-/// The queue to the thread.
-type Queue<F> = mpsc::Sender<Input<F>>;
+/// The queues to the thread.
+struct Queues<F> {
+    control: mpsc::Sender<Of<Control>>,
+    frames: mpsc::Sender<Of<Numbered<F>>>,
+}
+
+/// Their other ends.
+struct Inputs<F> {
+    control: mpsc::Receiver<Of<Control>>,
+    frames: mpsc::Receiver<Of<Numbered<F>>>,
+}
 
 /// The counts of the signals, and the reason of a fault when there is one.
 type Started = (Arc<Counts>, oneshot::Receiver<String>);
@@ -68,21 +78,22 @@ type Started = (Arc<Counts>, oneshot::Receiver<String>);
 pub(crate) fn alice(
     parts: Parts,
     channels: Channels,
-    signals: Signals,
+    signals: &Signals,
     tasks: &mut JoinSet<()>,
 ) -> Result<Started, DeviceError> {
     let seed = signals.seed().map_err(io::Error::other)?;
     let source = Arc::new(Source::new(&parts.link, signals.pace, seed));
     let counts = Arc::clone(&source.counts);
-    let end = AliceEnd::new(&parts)?;
-    let (queue, fault) = start(parts, end)?;
+    let end = AliceEnd::new(parts.setup, parts.secret, parts.position);
+    let protocol = Protocol::new(end, parts.file, parts.keys, parts.view);
+    let (queues, fault) = start(protocol)?;
     tasks.spawn(async move {
         let (mut backoff, mut said) = (Backoff::new(), Said::default());
         for session in 1.. {
             let ended = match session::connect(&channels).await {
                 Ok(connections) => {
                     said.begun();
-                    run_alice(&queue, session, connections, &source).await
+                    run_alice(&queues, session, connections, &source).await
                 }
                 Err(error) => error,
             };
@@ -103,15 +114,16 @@ pub(crate) fn bob(
     let seed = signals.seed().map_err(io::Error::other)?;
     let detector = Arc::new(Detector::new(&parts.link, signals.eve, seed));
     let counts = Arc::clone(&detector.counts);
-    let end = BobEnd::new(&parts)?;
-    let (queue, fault) = start(parts, end)?;
+    let end = BobEnd::new(parts.setup, parts.secret, parts.position, parts.link);
+    let protocol = Protocol::new(end, parts.file, parts.keys, parts.view);
+    let (queues, fault) = start(protocol)?;
     tasks.spawn(async move {
         let mut said = Said::default();
         for session in 1.. {
             let ended = match listeners.accept().await {
                 Ok(connections) => {
                     said.begun();
-                    run_bob(&queue, session, connections, &detector).await
+                    run_bob(&queues, session, connections, &detector).await
                 }
                 Err(error) => error,
             };
@@ -124,7 +136,7 @@ pub(crate) fn bob(
 
 /// Runs a session of Alice's end to its end.
 async fn run_alice(
-    queue: &Queue<Wiped<f32>>,
+    queues: &Queues<Wiped<f32>>,
     session: u64,
     connections: Connections,
     source: &Arc<Source>,
@@ -135,25 +147,32 @@ async fn run_alice(
     } = connections;
     let (agreed, begin) = oneshot::channel();
     let (channel, mut frames) = mpsc::channel::<Zeroizing<Vec<u8>>>(FRAMES_AHEAD);
-    let sending = async {
+    let sending = async move {
         while let Some(octets) = frames.recv().await {
             frame::send(&mut quantum, &octets).await?;
         }
         Ok(())
     };
-    let (source, to_protocol) = (Arc::clone(source), queue.clone());
+    let (source, protocol) = (Arc::clone(source), queues.frames.clone());
     let pump = move || {
         source.run(begin, &channel, |sent| {
-            let what = What::Frame(sent);
-            to_protocol.blocking_send(Input { session, what }).is_ok()
+            protocol.blocking_send(Of(session, sent)).is_ok()
         });
     };
-    run(queue, session, classical, Some(agreed), sending, pump).await
+    run(
+        &queues.control,
+        session,
+        classical,
+        Some(agreed),
+        sending,
+        pump,
+    )
+    .await
 }
 
 /// Runs a session of Bob's end to its end.
 async fn run_bob(
-    queue: &Queue<Received>,
+    queues: &Queues<Received>,
     session: u64,
     connections: Connections,
     detector: &Arc<Detector>,
@@ -163,7 +182,7 @@ async fn run_bob(
         classical,
     } = connections;
     let (channel, mut frames) = mpsc::channel(FRAMES_AHEAD);
-    let receiving = async {
+    let receiving = async move {
         loop {
             let octets = frame::receive(&mut quantum, QUANTUM_LEN, SILENCE).await?;
             if channel.send(octets).await.is_err() {
@@ -171,19 +190,18 @@ async fn run_bob(
             }
         }
     };
-    let (detector, to_protocol) = (Arc::clone(detector), queue.clone());
+    let (detector, protocol) = (Arc::clone(detector), queues.frames.clone());
     let pump = move || {
         detector.run(&mut frames, |received| {
-            let what = What::Frame(received);
-            to_protocol.blocking_send(Input { session, what }).is_ok()
+            protocol.blocking_send(Of(session, received)).is_ok()
         });
     };
-    run(queue, session, classical, None, receiving, pump).await
+    run(&queues.control, session, classical, None, receiving, pump).await
 }
 
 /// Carries messages and signals until either connection or the protocol ends the session.
-async fn run<F: Send + 'static>(
-    queue: &Queue<F>,
+async fn run(
+    control: &mpsc::Sender<Of<Control>>,
     session: u64,
     classical: TcpStream,
     agreed: Option<oneshot::Sender<()>>,
@@ -191,38 +209,56 @@ async fn run<F: Send + 'static>(
     pump: impl FnOnce() + Send + 'static,
 ) -> io::Error {
     let (outgoing, messages) = mpsc::channel(OUTGOING_MAX);
-    let hand_over = async |what| queue.send(Input { session, what }).await.is_ok();
-    if !hand_over(What::Up { outgoing, agreed }).await {
+    let up = Control::Up { outgoing, agreed };
+    if control.send(Of(session, up)).await.is_err() {
         return io::Error::other("the protocol has ended");
     }
     if let Err(error) = in_thread("signals", pump) {
         return error;
     }
-    let (read, write) = classical.into_split();
-    let sending = session::send_messages(write, messages);
-    let receiving =
-        session::receive_messages(read, async |message| hand_over(What::Message(message)).await);
+    let (mut read, write) = classical.into_split();
+    let receiving = async {
+        loop {
+            let message = Control::Message(session::receive_message(&mut read).await?);
+            if control.send(Of(session, message)).await.is_err() {
+                return Ok(());
+            }
+        }
+    };
+    // What is ready to be sent goes first: the last message may tell why the session ends. When the
+    // protocol waits for room, it goes on as soon as these end here.
     let ended = tokio::select! {
+        ended = session::send_messages(write, messages) => ended,
         ended = signals => ended,
-        ended = sending => ended,
         ended = receiving => ended,
     };
-    hand_over(What::Down).await;
-    ended.err().unwrap_or_else(|| io::Error::other("this end has closed the session"))
+    // Without its thread the device is about to end.
+    let _ = control.send(Of(session, Control::Down)).await;
+    ended
+        .err()
+        .unwrap_or_else(|| io::Error::other("this end has closed the session"))
 }
 
 /// Starts the thread of the protocol.
-fn start<E: End>(parts: Parts, end: E) -> Result<(Queue<E::Frame>, oneshot::Receiver<String>), DeviceError> {
-    let (queue, mut inputs) = mpsc::channel::<Input<E::Frame>>(INCOMING_MAX);
+fn start<E: End>(
+    protocol: Protocol<E>,
+) -> Result<(Queues<E::Frame>, oneshot::Receiver<String>), DeviceError> {
+    let (control, messages) = mpsc::channel(INCOMING_MAX);
+    let (frames, sent) = mpsc::channel(FRAMES_AHEAD);
+    let inputs = Inputs {
+        control: messages,
+        frames: sent,
+    };
     let (tell, fault) = oneshot::channel();
-    let protocol = Protocol::new(end, parts);
+    // Only to wait for two queues: it has neither IO nor timers.
+    let runtime = Builder::new_current_thread().build()?;
     in_thread("distill", move || {
-        if let Err(reason) = distil(protocol, &mut inputs) {
+        if let Err(reason) = runtime.block_on(distil(protocol, inputs)) {
             // Nobody listens any more: the device ends anyway.
             let _ = tell.send(reason);
         }
     })?;
-    Ok((queue, fault))
+    Ok((Queues { control, frames }, fault))
 }
 
 /// Starts a thread that gives way to others.
@@ -237,29 +273,90 @@ fn in_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()>
     started.map(drop)
 }
 
+/// The next input.
+enum Next<F> {
+    Control(Of<Control>),
+    Frame(Of<Numbered<F>>),
+}
+
+impl<F> Inputs<F> {
+    /// Waits for the next input; frames only if there is room for them. `None`: the device ends.
+    async fn next(&mut self, frames_first: bool, room: bool) -> Option<Next<F>> {
+        let Self { control, frames } = self;
+        if frames_first {
+            tokio::select! {
+                biased;
+                frame = frames.recv() => frame.map(Next::Frame),
+                next = control.recv() => next.map(Next::Control),
+            }
+        } else {
+            tokio::select! {
+                biased;
+                next = control.recv() => next.map(Next::Control),
+                frame = frames.recv(), if room => frame.map(Next::Frame),
+            }
+        }
+    }
+}
+
 /// Feeds the protocol until the device ends, or a fault.
-fn distil<E: End>(
+async fn distil<E: End>(
     mut protocol: Protocol<E>,
-    inputs: &mut mpsc::Receiver<Input<E::Frame>>,
+    mut inputs: Inputs<E::Frame>,
 ) -> Result<(), String> {
     let mut present = 0;
-    while let Some(Input { session, what }) = inputs.blocking_recv() {
-        let outcome = match what {
-            What::Up { outgoing, agreed } => {
-                present = session;
-                protocol.connect(outgoing, agreed)?
+    while let Some(next) = inputs.next(E::FRAMES_FIRST, protocol.has_room()).await {
+        match next {
+            Next::Frame(frame) => take_frame(&mut protocol, &mut present, frame).await?,
+            Next::Control(control) => {
+                // A message is about a frame that came before it: this frame may have come since.
+                while E::FRAMES_FIRST
+                    && let Ok(frame) = inputs.frames.try_recv()
+                {
+                    take_frame(&mut protocol, &mut present, frame).await?;
+                }
+                take_control(&mut protocol, &mut present, control).await?;
             }
-            // Of a session that has ended.
-            _ if session != present => continue,
-            What::Frame(frame) => protocol.frame(frame)?,
-            What::Message(message) => protocol.message(&message)?,
-            What::Down => Outcome::Close,
-        };
-        if outcome == Outcome::Close {
-            present = 0;
-            protocol.disconnect()?;
         }
     }
     Ok(())
 }
 
+async fn take_frame<E: End>(
+    protocol: &mut Protocol<E>,
+    present: &mut u64,
+    Of(session, frame): Of<Numbered<E::Frame>>,
+) -> Result<(), String> {
+    if session != *present {
+        return Ok(());
+    }
+    match protocol.frame(frame).await? {
+        Outcome::GoOn => Ok(()),
+        Outcome::Close => close(protocol, present).await,
+    }
+}
+
+async fn take_control<E: End>(
+    protocol: &mut Protocol<E>,
+    present: &mut u64,
+    Of(session, control): Of<Control>,
+) -> Result<(), String> {
+    let outcome = match control {
+        Control::Up { outgoing, agreed } => {
+            *present = session;
+            protocol.connect(outgoing, agreed).await?
+        }
+        _ if session != *present => return Ok(()),
+        Control::Message(message) => protocol.message(&message).await?,
+        Control::Down => Outcome::Close,
+    };
+    match outcome {
+        Outcome::GoOn => Ok(()),
+        Outcome::Close => close(protocol, present).await,
+    }
+}
+
+async fn close<E: End>(protocol: &mut Protocol<E>, present: &mut u64) -> Result<(), String> {
+    *present = 0;
+    protocol.disconnect().await
+}

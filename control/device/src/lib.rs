@@ -35,22 +35,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kme::{Kme, KmeConfig, KeyStore, StartError};
+use kme::{KeyStore, Kme, KmeConfig, StartError};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use zeroize::Zeroizing;
 
+pub use distill::authentication::{Secret, WrongSecret};
 pub use distill::eve::Schedule;
+pub use distill::protocol::CountedProof;
+pub use distill::wiped::Wiped;
 pub use keys::Names;
 pub use link::{Link, LinkError, LinkSettings};
 pub use position::PositionError;
-pub use qkd::block::Proof;
 pub use report::{AlarmView, BlockCounts, BlockView, DeviceReport};
 pub use role::Role;
 pub use session::Channels;
 pub use signals::{Pace, Signals};
 pub use stock::Books;
 
+use distill::protocol::InvalidSetup;
 use keys::DeviceKeys;
 use position::PositionFile;
 use signals::Counts;
@@ -69,7 +71,7 @@ pub struct Settings {
     /// Time that an SAE has to fetch a key after the other one has got it.
     pub key_life: Duration,
     /// The pre-shared secret, the same at both ends.
-    pub secret: Zeroizing<Vec<u8>>,
+    pub secret: Wiped<u8>,
     /// File for the position in the secret.
     pub position: PathBuf,
     /// The link, the same at both ends.
@@ -86,7 +88,10 @@ pub enum DeviceError {
     Position(#[from] PositionError),
     /// The protocol does not accept the link.
     #[error("the link cannot be used: {0}")]
-    Setup(String),
+    Setup(#[from] InvalidSetup),
+    /// The pre-shared secret has a wrong size.
+    #[error("{0}; fix: create one with `qmacsec distill secret FILE` and carry it to both sites")]
+    Secret(#[from] WrongSecret),
     /// The address of a channel is not free.
     #[error("cannot listen on {address}: {source}; fix: choose a free port of a local address")]
     Listen {
@@ -140,7 +145,8 @@ impl Running {
         let view = Arc::new(View::new(position));
         let parts = distiller::Parts {
             link,
-            secret,
+            setup: link.setup()?,
+            secret: Secret::new(secret)?,
             position,
             file,
             keys: Arc::clone(&keys),
@@ -160,7 +166,7 @@ impl Running {
         let kme = Kme::start(&kme, Arc::clone(&keys) as Arc<dyn KeyStore>).await?;
         let mut tasks = JoinSet::new();
         let (counts, fault) = match listeners {
-            None => distiller::alice(parts, channels, signals, &mut tasks)?,
+            None => distiller::alice(parts, channels, &signals, &mut tasks)?,
             Some(listeners) => distiller::bob(parts, listeners, signals, &mut tasks)?,
         };
         Ok(Self {
@@ -238,6 +244,3 @@ impl Running {
         self.tasks.shutdown().await;
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -47,3 +47,10 @@ pub(crate) const CATCH_UP: Duration = Duration::from_millis(500);
 pub(crate) const SYMBOL_RATE_MIN_BAUD: f64 = 1e5;
 /// Most frames of a block, about 1e9 symbols.
 pub(crate) const BLOCK_FRAMES_MAX: u64 = 4096;
+/// Frames that wait at Bob's end for the end of the block before theirs. Beyond it the quantum
+/// channel is not read. They bridge the hashing of a block.
+pub(crate) const FRAMES_WAITING_MAX: usize = 64;
+/// Share of the frames that may fail to decode without an alarm.
+pub(crate) const FRAME_ERROR_RATE: f64 = 0.05;
+/// Octets of the pre-shared secret of a link: bits that each block after a start uses once.
+pub const SECRET_LEN: usize = 64 << 10;

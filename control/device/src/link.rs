@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use distill::code::{Code, LANES, Rate};
+use distill::protocol::{CountedProof, InvalidSetup, Setup};
 use qkd::OutOfRange;
-use qkd::block::Proof;
 use qkd::channel::{Channel, ExcessNoise, Fibre};
 use qkd::link::Source;
 use qkd::receiver::{Detection, Receiver};
@@ -31,7 +31,7 @@ pub struct LinkSettings {
     /// Symbols a second.
     pub symbol_rate_baud: Option<f64>,
     /// The proof that counts.
-    pub proof: Proof,
+    pub proof: CountedProof,
 }
 
 /// A value that gives no link.
@@ -56,11 +56,12 @@ pub enum LinkError {
 pub struct Link {
     pub(crate) km: f64,
     pub(crate) rate: Rate,
+    pub(crate) efficiency: f64,
     pub(crate) source: Source,
     pub(crate) channel: Channel,
     pub(crate) receiver: Receiver,
     pub(crate) frames: u64,
-    pub(crate) proof: Proof,
+    pub(crate) proof: CountedProof,
 }
 
 /// A rate of the code with the block and the symbol rate that suit the length.
@@ -135,12 +136,31 @@ impl Link {
         Ok(Self {
             km: settings.km,
             rate: preset.rate,
+            efficiency: preset.efficiency,
             source: Source::new(snr * noise / arriving, baud)?,
             channel,
             receiver,
             frames,
             proof: settings.proof,
         })
+    }
+
+    /// The settings of the protocol. It takes a moment to build the code.
+    pub(crate) fn setup(&self) -> Result<Setup, InvalidSetup> {
+        let (source, symbols) = (self.source, self.block_symbols());
+        Setup::new(
+            self.rate,
+            source,
+            self.channel,
+            self.receiver,
+            symbols,
+            self.proof,
+        )
+    }
+
+    /// Frames of a block.
+    pub(crate) fn block_frames(&self) -> usize {
+        self.frames as usize
     }
 
     /// Length of the fibre.
@@ -178,7 +198,7 @@ mod tests {
             excess_noise_snu: None,
             block_symbols: None,
             symbol_rate_baud: None,
-            proof: Proof::LGG_2010,
+            proof: CountedProof::Lgg2010,
         }
     }
 
@@ -199,10 +219,16 @@ mod tests {
     fn values_out_of_range_are_refused() {
         let wrong = |settings| Link::of(&settings).err().unwrap();
         let block = Some(1000);
-        let settings = LinkSettings { block_symbols: block, ..at(10.0) };
+        let settings = LinkSettings {
+            block_symbols: block,
+            ..at(10.0)
+        };
         assert_eq!(wrong(settings), LinkError::Block(1000));
         let symbol_rate_baud = Some(10.0);
-        let settings = LinkSettings { symbol_rate_baud, ..at(10.0) };
+        let settings = LinkSettings {
+            symbol_rate_baud,
+            ..at(10.0)
+        };
         assert_eq!(wrong(settings), LinkError::SymbolRate(10.0));
         assert!(matches!(wrong(at(-1.0)), LinkError::OutOfRange(_)));
     }

@@ -102,7 +102,10 @@ impl PositionFile {
 fn fingerprint(secret: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key of any length");
     let tag = mac.chain_update(DOMAIN).finalize().into_bytes();
-    tag.iter().take(8).map(|octet| format!("{octet:02x}")).collect()
+    tag.iter()
+        .take(8)
+        .map(|octet| format!("{octet:02x}"))
+        .collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use distill::alarm::{Alarm, Blame};
 use serde::{Deserialize, Serialize};
 
 use crate::stock::Books;
@@ -112,10 +113,21 @@ impl BlockView {
 pub struct AlarmView {
     /// Likely cause.
     pub cause: String,
-    /// True for an attack, false for a fault of the operator.
+    /// True if it can only be an attack.
     pub attack: bool,
-    /// Number of the block that raised it.
-    pub block: u64,
+    /// Blocks between two false alarms of a clean link, in mean.
+    pub blocks_between_false_alarms: f64,
     /// Description.
     pub text: String,
+}
+
+impl From<&Alarm> for AlarmView {
+    fn from(alarm: &Alarm) -> Self {
+        Self {
+            cause: alarm.cause.to_string(),
+            attack: alarm.blame == Blame::Attack,
+            blocks_between_false_alarms: alarm.blocks_between_false_alarms,
+            text: alarm.to_string(),
+        }
+    }
 }

@@ -25,6 +25,8 @@ impl Role {
     /// The end with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Alice, Self::Bob].into_iter().find(|role| role.name() == name)
+        [Self::Alice, Self::Bob]
+            .into_iter()
+            .find(|role| role.name() == name)
     }
 }

@@ -67,7 +67,9 @@ async fn open(address: SocketAddr, purpose: Purpose, number: Number) -> io::Resu
     };
     let opened = timeout(OPENING, opening).await;
     let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    opened.map_err(|error| io::Error::new(error.kind(), format!("{purpose:?}, {address}: {error}")))
+    opened.map_err(|error: io::Error| {
+        io::Error::new(error.kind(), format!("{purpose:?}, {address}: {error}"))
+    })
 }
 
 /// Bob: the listeners of both channels.
@@ -110,7 +112,7 @@ impl Listeners {
             loop {
                 let (quantum, its) = accept(&self.quantum, Purpose::Quantum).await?;
                 if its == number {
-                    return Ok(quantum);
+                    return io::Result::Ok(quantum);
                 }
             }
         };
@@ -196,17 +198,9 @@ pub(crate) async fn send_messages(
     Ok(())
 }
 
-/// Hands the messages of the other end to `take` until the connection ends.
-pub(crate) async fn receive_messages(
-    mut from: OwnedReadHalf,
-    mut take: impl AsyncFnMut(Zeroizing<Vec<u8>>) -> bool,
-) -> io::Result<()> {
-    loop {
-        let message = frame::receive(&mut from, MESSAGE_LEN_MAX, SILENCE).await?;
-        if !take(message).await {
-            return Ok(());
-        }
-    }
+/// Receives a message of the other end.
+pub(crate) async fn receive_message(from: &mut OwnedReadHalf) -> io::Result<Zeroizing<Vec<u8>>> {
+    frame::receive(from, MESSAGE_LEN_MAX, SILENCE).await
 }
 
 /// Logs the end of a session once for each reason.

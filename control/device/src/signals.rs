@@ -23,7 +23,15 @@ use crate::link::{FRAME_SYMBOLS, Link};
 /// Octets of a quadrature on the quantum channel.
 const OCTETS: usize = size_of::<f32>();
 /// Octets of a frame on the quantum channel.
-pub(crate) const QUANTUM_LEN: usize = FRAME_SYMBOLS * OCTETS;
+pub(crate) const QUANTUM_LEN: usize = NUMBER_LEN + FRAME_SYMBOLS * OCTETS;
+/// Octets of the number of a frame.
+const NUMBER_LEN: usize = size_of::<u64>();
+
+/// A frame with its number. Numbers count up over all sessions of Alice's process.
+pub(crate) struct Numbered<F> {
+    pub(crate) number: u64,
+    pub(crate) values: F,
+}
 
 /// Settings of the simulation.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +63,9 @@ impl Signals {
         let mut seed = [0; 32];
         match self.seed {
             Some(number) => {
-                warn!("the signals follow from the seed {number}: the keys are known, for tests only");
+                warn!(
+                    "the signals follow from the seed {number}: the keys are known, for tests only"
+                );
                 seed[..8].copy_from_slice(&number.to_be_bytes());
             }
             None => getrandom::fill(&mut seed)?,
@@ -75,6 +85,11 @@ impl Counts {
     /// Symbols sent or measured.
     pub(crate) fn symbols(&self) -> u64 {
         self.symbols.load(Ordering::Relaxed)
+    }
+
+    fn add_frame(&self) {
+        self.symbols
+            .fetch_add(FRAME_SYMBOLS as u64, Ordering::Relaxed);
     }
 
     /// Time that the source waited.
@@ -106,20 +121,24 @@ impl Source {
         &self,
         agreed: oneshot::Receiver<()>,
         channel: &mpsc::Sender<Zeroizing<Vec<u8>>>,
-        protocol: impl Fn(Wiped<f32>) -> bool,
+        protocol: impl Fn(Numbered<Wiped<f32>>) -> bool,
     ) {
         if agreed.blocking_recv().is_err() {
             return;
         }
-        let mut modulator = self.modulator.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut modulator = self
+            .modulator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut begun = Instant::now();
         for frame in 1.. {
-            let sent = modulator.transmit(FRAME_SYMBOLS);
-            let octets = encode(&sent);
+            let number = self.counts.symbols() / FRAME_SYMBOLS as u64;
+            let values = modulator.transmit(FRAME_SYMBOLS);
+            self.counts.add_frame();
+            let octets = encode(number, &values);
             if self.pace == Pace::RealTime {
-                let due = Duration::from_secs_f64(
-                    f64::from(frame) * FRAME_SYMBOLS as f64 / self.baud,
-                );
+                let due =
+                    Duration::from_secs_f64(f64::from(frame) * FRAME_SYMBOLS as f64 / self.baud);
                 let lag = begun.elapsed().saturating_sub(due);
                 sleep(due.saturating_sub(begun.elapsed()));
                 if lag > CATCH_UP {
@@ -129,10 +148,9 @@ impl Source {
                 }
             }
             // The protocol has Alice's values before Bob can answer.
-            if !protocol(sent) || channel.blocking_send(octets).is_err() {
+            if !protocol(Numbered { number, values }) || channel.blocking_send(octets).is_err() {
                 return;
             }
-            self.counts.symbols.fetch_add(FRAME_SYMBOLS as u64, Ordering::Relaxed);
         }
     }
 }
@@ -148,7 +166,12 @@ pub(crate) struct Detector {
 impl Detector {
     pub(crate) fn new(link: &Link, eve: Schedule, seed: [u8; 32]) -> Self {
         Self {
-            fibre: Mutex::new(Fibre::new(&link.source, &link.channel, &link.receiver, seed)),
+            fibre: Mutex::new(Fibre::new(
+                &link.source,
+                &link.channel,
+                &link.receiver,
+                seed,
+            )),
             eve,
             baud: link.symbol_rate_baud(),
             counts: Arc::default(),
@@ -159,7 +182,7 @@ impl Detector {
     pub(crate) fn run(
         &self,
         channel: &mut mpsc::Receiver<Zeroizing<Vec<u8>>>,
-        protocol: impl Fn(Received) -> bool,
+        protocol: impl Fn(Numbered<Received>) -> bool,
     ) {
         let mut fibre = self.fibre.lock().unwrap_or_else(PoisonError::into_inner);
         let mut attack = None;
@@ -169,7 +192,9 @@ impl Detector {
                 return;
             };
             let symbols = self.counts.symbols();
-            let now = self.eve.at(Duration::from_secs_f64(symbols as f64 / self.baud));
+            let now = self
+                .eve
+                .at(Duration::from_secs_f64(symbols as f64 / self.baud));
             if now != attack {
                 match now {
                     Some(now) => info!("Eve on the simulated fibre: {now}"),
@@ -178,8 +203,11 @@ impl Detector {
                 attack = now;
                 fibre.attack(now);
             }
-            let received = fibre.receive(&sent);
-            self.counts.symbols.fetch_add(FRAME_SYMBOLS as u64, Ordering::Relaxed);
+            let received = Numbered {
+                number: sent.number,
+                values: fibre.receive(&sent.values),
+            };
+            self.counts.add_frame();
             if !protocol(received) {
                 return;
             }
@@ -187,9 +215,11 @@ impl Detector {
     }
 }
 
-fn encode(sent: &[f32]) -> Zeroizing<Vec<u8>> {
-    let mut octets = Zeroizing::new(vec![0; sent.len() * OCTETS]);
-    let (values, _) = octets.as_chunks_mut::<OCTETS>();
+fn encode(number: u64, sent: &[f32]) -> Zeroizing<Vec<u8>> {
+    let mut octets = Zeroizing::new(vec![0; NUMBER_LEN + sent.len() * OCTETS]);
+    let (head, values) = octets.split_at_mut(NUMBER_LEN);
+    head.copy_from_slice(&number.to_be_bytes());
+    let (values, _) = values.as_chunks_mut::<OCTETS>();
     for (octets, value) in values.iter_mut().zip(sent) {
         *octets = value.to_le_bytes();
     }
@@ -197,16 +227,22 @@ fn encode(sent: &[f32]) -> Zeroizing<Vec<u8>> {
 }
 
 /// The values of a frame; `None` if it is not whole, or one of them is not finite.
-fn decode(octets: &[u8]) -> Option<Wiped<f32>> {
-    let (values, _) = octets.as_chunks::<OCTETS>();
+fn decode(octets: &[u8]) -> Option<Numbered<Wiped<f32>>> {
     if octets.len() != QUANTUM_LEN {
         return None;
     }
+    let (number, values) = octets.split_first_chunk()?;
+    let number = u64::from_be_bytes(*number);
+    let (values, _) = values.as_chunks::<OCTETS>();
     let mut sent = Wiped::zeroed(FRAME_SYMBOLS);
     for (value, octets) in sent.iter_mut().zip(values) {
         *value = f32::from_le_bytes(*octets);
     }
-    sent.iter().all(|value| value.is_finite()).then_some(sent)
+    let finite = sent.iter().all(|value| value.is_finite());
+    finite.then_some(Numbered {
+        number,
+        values: sent,
+    })
 }
 
 #[cfg(test)]
@@ -216,11 +252,12 @@ mod tests {
     #[test]
     fn a_frame_crosses_the_channel_exactly() {
         let values: Vec<f32> = (0..FRAME_SYMBOLS).map(|at| at as f32 / 3.0 - 9.0).collect();
-        let octets = encode(&values);
-        assert_eq!(*decode(&octets).unwrap(), *values);
+        let octets = encode(7, &values);
+        let frame = decode(&octets).unwrap();
+        assert_eq!((frame.number, &*frame.values), (7, &*values));
         assert!(decode(&octets[1..]).is_none());
         let mut wrong = values;
         wrong[5] = f32::NAN;
-        assert!(decode(&encode(&wrong)).is_none());
+        assert!(decode(&encode(7, &wrong)).is_none());
     }
 }

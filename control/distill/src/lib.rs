@@ -2,9 +2,9 @@
 //! network and no clock in here.
 #![forbid(unsafe_code)]
 
+pub mod alarm;
 pub mod authentication;
 pub mod bits;
-pub mod alarm;
 pub mod code;
 pub mod confirmation;
 pub mod decoder;

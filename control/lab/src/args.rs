@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use device::{Link, LinkSettings, Proof, Role, Schedule};
+use device::{CountedProof, Link, LinkSettings, Role, Schedule};
 use qmacsec::limits;
 use qmacsec::size::Size;
 
@@ -276,22 +276,24 @@ impl Args {
             excess_noise_snu: None,
             block_symbols: self.block_symbols,
             symbol_rate_baud: self.symbol_rate,
-            proof: Proof::LGG_2010,
+            proof: CountedProof::Lgg2010,
         };
         let link = Link::of(&settings);
-        link.map(Some).map_err(|error| format!("--keys distilled: {error}"))
+        link.map(Some)
+            .map_err(|error| format!("--keys distilled: {error}"))
     }
 
     /// Checks the options of distilled keys.
     fn check_distilled(&self) -> Result<(), String> {
         if self.keys == KeyOrigin::Modelled {
-            let given = !self.eve.is_empty()
-                || self.block_symbols.is_some()
-                || self.symbol_rate.is_some();
+            let given =
+                !self.eve.is_empty() || self.block_symbols.is_some() || self.symbol_rate.is_some();
             return match given {
-                true => Err("--eve, --block-symbols and --symbol-rate are for signals; fix: add \
+                true => Err(
+                    "--eve, --block-symbols and --symbol-rate are for signals; fix: add \
                              --keys distilled"
-                    .to_owned()),
+                        .to_owned(),
+                ),
                 false => Ok(()),
             };
         }
@@ -302,9 +304,11 @@ impl Args {
         }
         let kmes = |kill: &Kill| kill.who == Target::Process(Victim::Kmes);
         if self.kill.iter().any(kmes) || !self.kme_fault.is_empty() {
-            return Err("--keys distilled has a KME in each device; fix: --kill alice@TIME or \
+            return Err(
+                "--keys distilled has a KME in each device; fix: --kill alice@TIME or \
                         bob@TIME"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         if self.red == RedChoice::Mem {
             return Err("--keys distilled needs processes; fix: other ports than mem".to_owned());

@@ -245,7 +245,9 @@ impl DeviceTotal {
     pub(crate) fn text(&self) -> String {
         let books = &self.books;
         let lost = self.blocks.lost.iter();
-        let lost: Vec<_> = lost.map(|(reason, blocks)| format!("{blocks} {reason}")).collect();
+        let lost: Vec<_> = lost
+            .map(|(reason, blocks)| format!("{blocks} {reason}"))
+            .collect();
         let lost = match lost.as_slice() {
             [] => String::new(),
             lost => format!(", without: {}", lost.join(", ")),

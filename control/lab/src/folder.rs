@@ -13,7 +13,7 @@ use device::Role;
 use kme::pki::{KmeName, LabPki, make_lab_pki};
 use kme::{KmeConfig, SaeIdentity};
 use node::sae_of;
-use qmacsec::config::{Psk, Span};
+use qmacsec::config::{Psk, Span, create_link_secret};
 use qmacsec::limits;
 use tempfile::TempDir;
 
@@ -301,9 +301,9 @@ impl Folder {
         sections: &str,
         eve: &[String],
     ) -> io::Result<()> {
-        let psk = |role: Role| self.path.join(format!("{}.psk", role.name()));
-        Psk::create(&psk(Role::Alice))?;
-        fs::copy(psk(Role::Alice), psk(Role::Bob))?; // with its mode
+        let secret = |role: Role| self.path.join(format!("{}.secret", role.name()));
+        create_link_secret(&secret(Role::Alice))?;
+        fs::copy(secret(Role::Alice), secret(Role::Bob))?; // with its mode
         for (site, role) in Site::BOTH.into_iter().zip([Role::Alice, Role::Bob]) {
             let (letter, peer, name) = (site.letter(), site.other().letter(), role.name());
             let address = listen[site.index()];
@@ -313,7 +313,7 @@ impl Folder {
                  key = \"pki/kme-{letter}.key\"\nsae_id = \"sae-{letter}\"\n\
                  peer_kme_id = \"kme-{peer}\"\npeer_sae_id = \"sae-{peer}\"\n\n\
                  [channels]\nquantum = \"{quantum}\"\nclassical = \"{classical}\"\n\n\
-                 [secret]\npsk_file = \"{name}.psk\"\n\n{sections}"
+                 [secret]\nfile = \"{name}.secret\"\n\n{sections}"
             );
             if role == Role::Bob && !eve.is_empty() {
                 text += &format!("\n[simulation]\neve = {eve:?}\n");

@@ -91,7 +91,7 @@ pub(super) fn run(
     let mut sites = Sites::start(folder, &topology, choice, args.keys, |who| {
         done(&format!("{who} up"));
     })
-        .map_err(while_doing("starting"))?;
+    .map_err(while_doing("starting"))?;
     for site in Site::BOTH {
         if red == PortKind::Tap {
             topology

@@ -337,11 +337,15 @@ impl Verdict {
         let Some(ends) = &self.distillation else {
             return;
         };
-        let others = self.origins.iter().filter(|(origin, _)| *origin != DISTILLED);
+        let others = self
+            .origins
+            .iter()
+            .filter(|(origin, _)| *origin != DISTILLED);
         let others = others.map(|(origin, keys)| format!("{keys} keys of the run are {origin}"));
         self.reasons.extend(others);
         let open = ends.iter().filter(|end| !end.books_close);
-        let open = open.map(|end| format!("the books of {} do not close: {:?}", end.role, end.books));
+        let open =
+            open.map(|end| format!("the books of {} do not close: {:?}", end.role, end.books));
         self.reasons.extend(open);
     }
 

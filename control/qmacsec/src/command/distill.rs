@@ -7,7 +7,7 @@ use device::{DeviceError, DeviceReport, Role, Running, Settings};
 use tracing::info;
 
 use super::{Outcome, daemon};
-use crate::config::{ConfigError, DistillFile};
+use crate::config::{ConfigError, DistillFile, create_link_secret};
 use crate::output::{self, outln};
 use crate::run_error::RunError;
 use crate::status::query;
@@ -32,7 +32,7 @@ One config has the same sections at both ends; docs/distill.toml explains each l
   classical = \"10.0.0.2:7041\"
 
   [secret]
-  psk_file = \"link.psk\"          # qmacsec pki --psk link.psk; the same at both ends
+  file = \"link.secret\"           # qmacsec distill secret link.secret; the same at both ends
 
   [link]
   km = 10.0
@@ -49,6 +49,8 @@ pub enum Command {
     Alice(Args),
     /// Run the end that measures them, until it is stopped
     Bob(Args),
+    /// Create the pre-shared secret of a link
+    Secret(SecretArgs),
     /// Show blocks, estimates, alarms and books of a running end
     Status(StatusArgs),
 }
@@ -59,6 +61,13 @@ pub struct Args {
     /// Config file of this end (TOML)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+}
+
+/// Arguments of `qmacsec distill secret`.
+#[derive(clap::Args)]
+pub struct SecretArgs {
+    /// New file; carry it to both sites by hand
+    file: PathBuf,
 }
 
 /// Arguments of `qmacsec distill status`.
@@ -80,6 +89,11 @@ pub fn main(command: &Command) -> Outcome {
     match command {
         Command::Alice(args) => run(args, Role::Alice),
         Command::Bob(args) => run(args, Role::Bob),
+        Command::Secret(SecretArgs { file }) => {
+            let created = create_link_secret(file);
+            created.map_err(|error| format!("{}: {error}", file.display()))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Status(args) => status(args),
     }
 }
@@ -119,9 +133,11 @@ async fn serve(
 fn mistake(file: &Path, error: &DeviceError) -> ConfigError {
     let key = match error {
         DeviceError::Position(_) => "secret.position_file",
+        DeviceError::Secret(_) => "secret.file",
         DeviceError::Setup(_) => "link",
         DeviceError::Listen { .. } => "channels",
         DeviceError::Kme(_) => "kme",
+        DeviceError::System(_) => "",
     };
     let text = error.to_string();
     match text.split_once("; fix: ") {
@@ -142,7 +158,11 @@ fn status(args: &StatusArgs) -> Outcome {
 
 /// Formats the status for one screen.
 fn text(report: &DeviceReport) -> String {
-    let state = if report.connected { "CONNECTED" } else { "NO PEER" };
+    let state = if report.connected {
+        "CONNECTED"
+    } else {
+        "NO PEER"
+    };
     let mut out = format!(
         "{} ({}): {state}, {} km, {} signals, up {:.0} s\n",
         report.role, report.kme_id, report.km, report.signals, report.uptime_s

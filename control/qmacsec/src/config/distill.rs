@@ -1,14 +1,18 @@
 //! Config of one end of a link with distilled keys (`qmacsec distill alice|bob --config FILE`).
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use device::{Channels, Link, LinkSettings, Names, Pace, Proof, Role, Schedule, Settings, Signals};
+use device::{
+    Channels, CountedProof, Link, LinkSettings, Names, Pace, Role, Schedule, Secret, Settings,
+    Signals, Wiped,
+};
+use keyclient::file::{FileError, read_secret};
 use kme::{KmeConfig, SaeIdentity};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::psk::Psk;
 use super::value::Span;
 use super::{ConfigError, file, name};
 use crate::limits;
@@ -62,10 +66,51 @@ struct ChannelsSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SecretSection {
-    /// The same secret at both ends.
-    psk_file: PathBuf,
+    /// The same secret at both ends: random octets.
+    file: PathBuf,
     /// The part of the secret that is used; by default beside its file.
     position_file: Option<PathBuf>,
+}
+
+impl SecretSection {
+    /// Reads the secret, which only its owner may read or replace. Returns it with the path of the
+    /// position file.
+    fn read(&self, config: &Path, folder: &Path) -> Result<(Wiped<u8>, PathBuf), ConfigError> {
+        let path = folder.join(&self.file);
+        let octets = read_secret(&path, Secret::MAX_OCTETS).map_err(|error| {
+            let wrong = ConfigError::new(config, "secret.file", error.to_string());
+            wrong.value(path.display()).fix(match error {
+                FileError::Absent => {
+                    "create one with `qmacsec distill secret FILE` and carry it to both sites by \
+                     hand"
+                        .to_owned()
+                }
+                error => error.fix(&path),
+            })
+        })?;
+        let position = match &self.position_file {
+            Some(file) => folder.join(file),
+            None => path.with_extension("position"),
+        };
+        Ok((Wiped::new(Box::from(octets.as_slice())), position))
+    }
+}
+
+/// Writes a fresh secret of a link into a new file that only its owner may read.
+///
+/// # Errors
+/// The file exists already, or cannot be written.
+pub fn create_link_secret(file: &Path) -> io::Result<()> {
+    let mut octets = Zeroizing::new(vec![0; device::limits::SECRET_LEN]);
+    getrandom::fill(&mut octets)?;
+    // The file gets its name when it is complete: a full disk leaves no short secret.
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    let fresh = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?; // mode 0600
+    let mut out = fresh.as_file();
+    out.write_all(&octets)?;
+    out.sync_all()?;
+    fresh.persist_noclobber(file).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// `[link]`: the same at both ends.
@@ -148,16 +193,13 @@ impl DistillFile {
             name::check(path, key, text)?;
         }
         if kme.sae_id == kme.peer_sae_id {
-            return Err(ConfigError::new(path, "kme.peer_sae_id", "is the SAE of this end")
-                .value(&kme.peer_sae_id)
-                .fix("name the SAE of the other end: a key is for two"));
+            return Err(
+                ConfigError::new(path, "kme.peer_sae_id", "is the SAE of this end")
+                    .value(&kme.peer_sae_id)
+                    .fix("name the SAE of the other end: a key is for two"),
+            );
         }
-        let psk_file = folder.join(&config.secret.psk_file);
-        let psk = Psk::read_for(path, "secret.psk_file", &psk_file)?;
-        let position = match &config.secret.position_file {
-            Some(file) => folder.join(file),
-            None => psk_file.with_extension("position"),
-        };
+        let (secret, position) = config.secret.read(path, folder)?;
         let settings = Settings {
             role,
             channels: Channels {
@@ -180,7 +222,7 @@ impl DistillFile {
                 identity: SaeIdentity::CommonName,
             },
             key_life: kme.key_life.0,
-            secret: Zeroizing::new(psk.expose().to_vec()),
+            secret,
             position,
             link: config.link.link(path)?,
             signals: config.simulation.signals(path, role)?,
@@ -197,8 +239,8 @@ impl LinkSection {
             block_symbols: self.block_symbols,
             symbol_rate_baud: self.symbol_rate_baud,
             proof: match self.proof {
-                ProofName::Lgg2010 => Proof::LGG_2010,
-                ProofName::Composable => Proof::COMPOSABLE,
+                ProofName::Lgg2010 => CountedProof::Lgg2010,
+                ProofName::Composable => CountedProof::Composable,
             },
         };
         Link::of(&settings).map_err(|error| mistake(file, "link", &error.to_string()))
@@ -208,8 +250,10 @@ impl LinkSection {
 impl SimulationSection {
     fn signals(&self, file: &Path, role: Role) -> Result<Signals, ConfigError> {
         if role == Role::Alice && !self.eve.is_empty() {
-            return Err(ConfigError::new(file, "simulation.eve", "is set at Alice's end")
-                .fix("move it to Bob's config: the fibre is simulated there"));
+            return Err(
+                ConfigError::new(file, "simulation.eve", "is set at Alice's end")
+                    .fix("move it to Bob's config: the fibre is simulated there"),
+            );
         }
         let eve = match self.eve.as_slice() {
             [] => Schedule::default(),

@@ -24,7 +24,7 @@ mod worker;
 pub use self::node::NodeFile;
 pub use self::rekey::Rekey;
 pub use self::worker::{Idle, Worker};
-pub use distill::DistillFile;
+pub use distill::{DistillFile, create_link_secret};
 pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, Red};
 pub use error::{ConfigError, Mistakes};
 pub use kme::{Kme as LabKme, KmeFile, Link};

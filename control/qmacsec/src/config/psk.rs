@@ -20,13 +20,9 @@ impl Psk {
     /// Unreadable, open to other users, not hex, too short or too long, or not random. The error
     /// never shows the content.
     pub fn read(config: &Path, file: &Path) -> Result<Self, ConfigError> {
-        Self::read_for(config, "peer.psk_file", file)
-    }
-
-    /// Same as [`Psk::read`], for a file that another key of the config names.
-    pub(super) fn read_for(config: &Path, key: &str, file: &Path) -> Result<Self, ConfigError> {
-        let wrong =
-            |problem: String| ConfigError::new(config, key, problem).value(file.display());
+        let wrong = |problem: String| {
+            ConfigError::new(config, "peer.psk_file", problem).value(file.display())
+        };
         let text =
             file::read_secret(file, limits::PSK_FILE_LEN_MAX).map_err(|error| match error {
                 FileError::Absent => wrong(format!("cannot be read: {error}")).fix(
