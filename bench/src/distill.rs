@@ -11,10 +11,11 @@ use std::array;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use distill::code::{Bits, Code, LANES, Rate};
+use distill::bits::Bits;
+use distill::code::{Code, LANES, Rate};
 use distill::decoder::{Decoder, Engine, Outcome};
 use distill::rotation::{DIMENSIONS, Reverse, Rotation};
-use distill::toeplitz::{Matrix, SecretBits, Shape};
+use distill::toeplitz::{Matrix, Shape};
 use distill::wiped::Wiped;
 use nix::time::{ClockId, clock_gettime};
 use rand_chacha::ChaCha8Rng;
@@ -123,9 +124,9 @@ impl Frame {
     /// A frame at this signal-to-noise ratio of each quadrature.
     fn draw(code: &Code, snr: f64, rng: &mut ChaCha8Rng) -> Option<Self> {
         let reverse = Reverse::new(snr / (1.0 + snr), snr / (1.0 + snr))?;
-        let mut words = vec![0; code.word_len() / LANES];
+        let mut words = Wiped::zeroed(code.word_len() / LANES);
         let mut ratios = Vec::with_capacity(code.word_len());
-        for word in &mut words {
+        for word in words.iter_mut() {
             for group in 0..LANES / DIMENSIONS {
                 let bits = rng.next_u32() as u8;
                 *word |= u32::from(bits) << (group * DIMENSIONS);
@@ -149,7 +150,7 @@ fn gauss(rng: &mut ChaCha8Rng) -> f64 {
 impl Tally {
     fn decode(
         &mut self,
-        decoder: &mut Decoder<'_>,
+        decoder: &mut Decoder<&Code>,
         code: &Code,
         frame: &Frame,
     ) -> Result<(), Error> {
@@ -184,8 +185,8 @@ fn hash(input_bits: usize, seed: u64) -> Result<HashRow, Error> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut words = |number: usize| (0..number).map(|_| rng.next_u64()).collect::<Vec<_>>();
     let matrix = Matrix::new(shape, words(shape.seed_words())).map_err(|error| wrong(&error))?;
-    let block = SecretBits::new(Wiped::new(words(input_bits / 64).into()), input_bits);
-    let block = block.ok_or_else(|| wrong(&"a block is no block"))?;
+    let block = (0..input_bits / 32).map(|_| rng.next_u32()).collect();
+    let block = Bits::whole(Wiped::new(block));
     let mut rates = Vec::new();
     for _ in 0..HASH_ROUNDS {
         let begun = cpu_time()?;

@@ -5,10 +5,13 @@
 //! joins it to two or three core variables.
 use sha2::{Digest, Sha256};
 
-pub use bits::{Bits, Syndrome};
+pub use syndrome::Syndrome;
 
-mod bits;
+use crate::bits::Bits;
+use crate::wiped::Wiped;
+
 mod build;
+mod syndrome;
 
 /// Bits of a base variable, and rows of a base check.
 pub const LANES: usize = 32;
@@ -157,9 +160,8 @@ impl Code {
 
     /// A word from its bits, the first bit in the lowest position. `None` if its length is wrong.
     #[must_use]
-    pub fn word(&self, words: Vec<u32>) -> Option<Bits> {
-        let bits = Bits::new(words);
-        (bits.words().len() == self.variables()).then_some(bits)
+    pub fn word(&self, words: Wiped<u32>) -> Option<Bits> {
+        (words.len() == self.variables()).then(|| Bits::whole(words))
     }
 
     /// A syndrome as it came. `None` if its length is wrong.
@@ -187,7 +189,7 @@ impl Code {
 
     /// The word that has these core bits and, in its leaf checks, this syndrome.
     pub(crate) fn complete(&self, core: impl Iterator<Item = u32>, syndrome: &Syndrome) -> Bits {
-        let mut words = vec![0; self.variables()];
+        let mut words = Wiped::zeroed(self.variables());
         let (core_words, leaves) = words.split_at_mut(self.core);
         for (word, core) in core_words.iter_mut().zip(core) {
             *word = core;
@@ -196,7 +198,13 @@ impl Code {
         for (leaf, (sum, syndrome)) in leaves.iter_mut().zip(sums) {
             *leaf = sum ^ syndrome;
         }
-        Bits::new(words)
+        Bits::whole(words)
+    }
+
+    /// The bits of a word that the syndrome does not give to everybody: hash these only.
+    #[must_use]
+    pub fn core_words<'w>(&self, word: &'w Bits) -> &'w [u32] {
+        &word.words()[..self.core]
     }
 
     fn leaf_sums(&self, core: &[u32]) -> impl Iterator<Item = u32> {

@@ -13,7 +13,7 @@ use polyval::{Block, Polyval};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::toeplitz::SecretBits;
+use crate::bits::Bits;
 
 /// Bits of the frame that a tag discloses at most. The secret length must count them as leaked.
 pub const DISCLOSED_BITS: u64 = 64;
@@ -28,11 +28,11 @@ pub struct Tag([u8; 8]);
 
 impl Tag {
     /// The tag of `bits` at `point`.
-    pub fn of(bits: &SecretBits, point: &Point) -> Self {
+    pub fn of(bits: &Bits, point: &Point) -> Self {
         let mut hash = Polyval::new(&point.0.into());
-        for pair in bits.words().chunks(2) {
+        for words in bits.words().chunks(4) {
             let mut block = Zeroizing::new([0; 16]);
-            for (octets, word) in block.chunks_exact_mut(8).zip(pair) {
+            for (octets, word) in block.chunks_exact_mut(4).zip(words) {
                 octets.copy_from_slice(&word.to_le_bytes());
             }
             let block: &Block = (&*block).into();

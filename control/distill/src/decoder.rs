@@ -6,6 +6,7 @@
 //! A word that it returns has the syndrome that was asked for, always. It is not always the word of
 //! the other end: only a confirmation shows this.
 use std::iter::repeat_with;
+use std::ops::Deref;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -13,7 +14,8 @@ pub use engine::Engine;
 use engine::Work;
 use kernel::{Belief, Lanes, Leaf};
 
-use crate::code::{Bits, Code, LANES, Syndrome};
+use crate::bits::Bits;
+use crate::code::{Code, LANES, Syndrome};
 
 mod engine;
 mod kernel;
@@ -28,10 +30,12 @@ const PATIENCE: u32 = 3;
 const QUESTIONS: u32 = 4;
 
 /// A decoder for one code. Its beliefs are secret, and are zeroized on drop.
-pub struct Decoder<'a> {
-    code: &'a Code,
+pub struct Decoder<C> {
+    code: C,
     engine: Engine,
     state: State,
+    /// Words begun so far.
+    begun: u64,
 }
 
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -63,10 +67,10 @@ pub struct WrongLength {
     want: usize,
 }
 
-impl<'a> Decoder<'a> {
+impl<C: Deref<Target = Code>> Decoder<C> {
     /// A decoder that runs on this engine.
     #[must_use]
-    pub fn new(code: &'a Code, engine: Engine) -> Self {
+    pub fn new(code: C, engine: Engine) -> Self {
         let core_edges = code.checks().iter().map(Vec::len).sum();
         let state = State {
             beliefs: repeat_with(|| Belief::ZERO).take(code.core()).collect(),
@@ -79,6 +83,7 @@ impl<'a> Decoder<'a> {
             code,
             engine,
             state,
+            begun: 0,
         }
     }
 
@@ -91,11 +96,12 @@ impl<'a> Decoder<'a> {
         ratios: &[f32],
         syndrome: &'b Syndrome,
     ) -> Result<Attempt<'b>, WrongLength> {
-        let code = self.code;
+        let code = &*self.code;
         equal("ratios", ratios.len(), code.word_len())?;
         let bits = syndrome.words().len() * LANES;
         equal("bits of a syndrome", bits, code.syndrome_len())?;
         equal("core checks", syndrome.checks().len(), code.checks().len())?;
+        self.begun += 1;
         let state = &mut self.state;
         self.engine.run(Load {
             state,
@@ -107,9 +113,27 @@ impl<'a> Decoder<'a> {
             engine: self.engine,
             state,
             syndrome,
-            iterations: 0,
-            questions: 0,
-            asked: Vec::new(),
+            progress: Progress {
+                word: self.begun,
+                iterations: 0,
+                questions: 0,
+                asked: Vec::new(),
+            },
+        })
+    }
+
+    /// Goes on with a word that waits for bits. `None` if another word was begun since.
+    pub fn resume<'b>(
+        &'b mut self,
+        progress: Progress,
+        syndrome: &'b Syndrome,
+    ) -> Option<Attempt<'b>> {
+        (progress.word == self.begun).then_some(Attempt {
+            code: &self.code,
+            engine: self.engine,
+            state: &mut self.state,
+            syndrome,
+            progress,
         })
     }
 }
@@ -127,6 +151,12 @@ pub struct Attempt<'b> {
     engine: Engine,
     state: &'b mut State,
     syndrome: &'b Syndrome,
+    progress: Progress,
+}
+
+/// How far a word has come, while it waits for the other end.
+pub struct Progress {
+    word: u64,
     iterations: u32,
     questions: u32,
     asked: Vec<usize>,
@@ -137,8 +167,8 @@ impl Attempt<'_> {
     pub fn run(&mut self) -> Outcome {
         let (code, engine) = (self.code, self.engine);
         let (mut least, mut idle) = (usize::MAX, 0);
-        while self.iterations < ITERATIONS {
-            self.iterations += 1;
+        while self.progress.iterations < ITERATIONS {
+            self.progress.iterations += 1;
             let state = &mut *self.state;
             let wrong = engine.run(Iterate { state, code });
             if wrong == 0 {
@@ -150,10 +180,10 @@ impl Attempt<'_> {
             } else if wrong <= NEARLY {
                 idle += 1;
             }
-            if idle == PATIENCE && self.questions < QUESTIONS {
-                self.questions += 1;
-                self.asked = self.state.doubtful(code);
-                return Outcome::Stuck(self.asked.clone());
+            if idle == PATIENCE && self.progress.questions < QUESTIONS {
+                self.progress.questions += 1;
+                self.progress.asked = self.state.doubtful(code);
+                return Outcome::Stuck(self.progress.asked.clone());
             }
         }
         Outcome::Failed
@@ -164,17 +194,23 @@ impl Attempt<'_> {
     /// # Errors
     /// If there are more or fewer bits than asked for.
     pub fn disclose(&mut self, bits: &[bool]) -> Result<(), WrongLength> {
-        equal("disclosed bits", bits.len(), self.asked.len())?;
-        for (position, &bit) in self.asked.drain(..).zip(bits) {
+        equal("disclosed bits", bits.len(), self.progress.asked.len())?;
+        for (position, &bit) in self.progress.asked.drain(..).zip(bits) {
             self.state.beliefs[position / LANES].fix(position % LANES, bit);
         }
         Ok(())
     }
 
+    /// Leaves the word where it is, to resume it once its bits are there.
+    #[must_use]
+    pub fn pause(self) -> Progress {
+        self.progress
+    }
+
     /// Iterations so far.
     #[must_use]
     pub fn iterations(&self) -> u32 {
-        self.iterations
+        self.progress.iterations
     }
 }
 

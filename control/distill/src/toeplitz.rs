@@ -4,58 +4,14 @@
 //! hash lemma requires. The matrix times a vector is a window of the product of two polynomials
 //! over GF(2), see `product.rs`. No rounding is possible, unlike with a floating-point FFT.
 
-use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+use crate::bits::Bits;
 use crate::wiped::Wiped;
 
 mod product;
 
 use product::{Engine, LEAF};
-
-/// Bits that only the two ends may know. They are wiped when dropped.
-pub struct SecretBits {
-    /// Bit `i` is bit `i % 64` of word `i / 64`. Bits from `len` on are zero.
-    words: Wiped<u64>,
-    len: usize,
-}
-
-impl SecretBits {
-    /// The first `len` bits of the given words, which it takes. `None` if there are more words
-    /// or fewer than these bits need.
-    pub fn new(mut words: Wiped<u64>, len: usize) -> Option<Self> {
-        if words.len() != len.div_ceil(64) {
-            return None;
-        }
-        if let Some(last) = words.last_mut()
-            && !len.is_multiple_of(64)
-        {
-            *last &= (1 << (len % 64)) - 1;
-        }
-        Some(Self { words, len })
-    }
-
-    /// Number of bits.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there is no bit.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The bits: bit `i` is bit `i % 64` of word `i / 64`, and the rest of the last word is zero.
-    pub fn words(&self) -> &[u64] {
-        &self.words
-    }
-}
-
-impl ConstantTimeEq for SecretBits {
-    fn ct_eq(&self, other: &Self) -> subtle::Choice {
-        self.words.ct_eq(&other.words) & (self.len as u64).ct_eq(&(other.len as u64))
-    }
-}
 
 /// Number of bits that go into a hash and that come out of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,35 +117,40 @@ impl Matrix {
 
     /// The hash of `input`, with the fastest engine of this processor. `None` if the input does not
     /// have the shape's number of bits.
-    pub fn hash(&self, input: &SecretBits) -> Option<SecretBits> {
+    pub fn hash(&self, input: &Bits) -> Option<Bits> {
         self.hash_with(Engine::fastest(), input)
     }
 
     /// The matrix is divided into square parts of a power of two of words. The seed is padded with
     /// zeros: the padding only meets rows and columns that do not exist.
-    fn hash_with(&self, engine: Engine, input: &SecretBits) -> Option<SecretBits> {
+    fn hash_with(&self, engine: Engine, input: &Bits) -> Option<Bits> {
         let Shape {
             input_bits,
             output_bits,
         } = self.shape;
-        if input.len != input_bits {
+        if input.len() != input_bits {
             return None;
         }
         let part = self.shape.part_words();
-        let (input_words, output_words) = (input.words.len(), output_bits.div_ceil(64));
+        let input_words = input_bits.div_ceil(64);
         let columns = input_words.div_ceil(part);
-        let rows = output_words.div_ceil(part);
+        let rows = output_bits.div_ceil(64).div_ceil(part);
         let before = columns * part - input_words;
         let mut seed = vec![0; (columns + rows) * part];
         seed[before..before + self.seed.len()].copy_from_slice(&self.seed);
 
-        let mut output = Wiped::zeroed(rows * part);
+        let mut output = Wiped::<u64>::zeroed(rows * part);
         let mut product = Wiped::zeroed(part);
         let mut padded = Wiped::zeroed(part);
         let mut scratch = Wiped::zeroed(product::scratch_words(part));
-        for (column, x) in input.words.chunks(part).enumerate() {
-            padded[..x.len()].copy_from_slice(x);
-            padded[x.len()..].zeroize();
+        for (column, x) in input.words().chunks(2 * part).enumerate() {
+            padded.zeroize();
+            for (word, halves) in padded.iter_mut().zip(x.chunks(2)) {
+                *word = halves
+                    .iter()
+                    .rev()
+                    .fold(0, |word, &half| word << 32 | u64::from(half));
+            }
             for (row, sum) in output.chunks_mut(part).enumerate() {
                 let diagonals = &seed[(columns + row - column - 1) * part..][..2 * part];
                 product::window(engine, &padded, diagonals, &mut product, &mut scratch);
@@ -198,8 +159,13 @@ impl Matrix {
                 }
             }
         }
-        let words = Wiped::new(output[..output_words].into());
-        SecretBits::new(words, output_bits)
+        let mut words = Wiped::zeroed(output_bits.div_ceil(32));
+        for (halves, word) in words.chunks_mut(2).zip(output.iter()) {
+            for (at, half) in halves.iter_mut().enumerate() {
+                *half = (word >> (32 * at)) as u32;
+            }
+        }
+        Bits::new(words, output_bits)
     }
 }
 

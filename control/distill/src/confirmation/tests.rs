@@ -4,8 +4,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::wiped::Wiped;
 
-fn bits(words: &[u64], len: usize) -> SecretBits {
-    SecretBits::new(Wiped::new(words.into()), len).expect("as many words as bits")
+fn bits(words: &[u64], len: usize) -> Bits {
+    let halves = words
+        .iter()
+        .flat_map(|&word| [word as u32, (word >> 32) as u32]);
+    let words = halves.take(len.div_ceil(32)).collect();
+    Bits::new(Wiped::new(words), len).expect("as many words as bits")
 }
 
 /// The product of POLYVAL bit by bit: `a b x^-128` modulo `x^128 + x^127 + x^126 + x^121 + 1`.

@@ -4,6 +4,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::*;
 use crate::code::{Edge, Rate};
 use crate::rotation::{DIMENSIONS, Reverse, Rotation};
+use crate::wiped::Wiped;
 
 /// A word as Bob drew it, and the ratios that Alice has of it.
 struct Frame {
@@ -15,9 +16,9 @@ struct Frame {
 fn frame(code: &Code, rate: Rate, beta: f64, rng: &mut ChaCha8Rng) -> Frame {
     let snr = 2.0_f64.powf(2.0 * rate.value() / beta) - 1.0;
     let reverse = Reverse::new(snr / (1.0 + snr), snr / (1.0 + snr)).unwrap();
-    let mut words = vec![0; code.word_len() / LANES];
+    let mut words = Wiped::zeroed(code.word_len() / LANES);
     let mut ratios = Vec::with_capacity(code.word_len());
-    for word in &mut words {
+    for word in words.iter_mut() {
         for group in 0..LANES / DIMENSIONS {
             let bits = rng.next_u32() as u8;
             *word |= u32::from(bits) << (group * DIMENSIONS);
@@ -220,7 +221,7 @@ fn input_of_another_size_is_refused() {
     let code = Code::build(Rate::Tenth, 512, 1);
     let other = Code::build(Rate::Fifth, 512, 1);
     let [syndrome, others] =
-        [&code, &other].map(|code| code.syndrome(&code.word(vec![0; 512]).unwrap()));
+        [&code, &other].map(|code| code.syndrome(&code.word(Wiped::zeroed(512)).unwrap()));
     let mut decoder = Decoder::new(&code, Engine::PORTABLE);
     assert!(decoder.begin(&[1.0; 512], &syndrome).is_err());
     assert!(decoder.begin(&[1.0; 512 * LANES], &others).is_err());

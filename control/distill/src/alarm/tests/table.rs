@@ -6,6 +6,7 @@ use super::*;
 use crate::code::{Code, LANES, Rate};
 use crate::decoder::{Decoder, Engine, Outcome};
 use crate::rotation::{DIMENSIONS, Reverse, Rotation};
+use crate::wiped::Wiped;
 
 const MANUAL: &str = include_str!("../../../../../docs/manual/distill.md");
 
@@ -51,7 +52,7 @@ fn lost_frames(line: &mut Line, code: &Code) -> u64 {
             let rotation = Rotation::to_bits(&y.map(f64::from), bits).expect("not zero");
             ratios.extend(rotation.ratios(&x.map(f64::from), &reverse));
         }
-        let word = code.word(words).expect("whole words");
+        let word = code.word(Wiped::new(words.into())).expect("whole words");
         let syndrome = code.syndrome(&word);
         let mut attempt = decoder.begin(&ratios, &syndrome).expect("equal lengths");
         loop {
