@@ -403,3 +403,6 @@ impl<E: End> Protocol<E> {
         refused
     }
 }
+
+#[cfg(test)]
+mod tests;

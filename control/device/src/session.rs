@@ -221,3 +221,6 @@ impl Said {
         self.0 = None;
     }
 }
+
+#[cfg(test)]
+mod tests;
