@@ -360,3 +360,6 @@ async fn close<E: End>(protocol: &mut Protocol<E>, present: &mut u64) -> Result<
     *present = 0;
     protocol.disconnect().await
 }
+
+#[cfg(test)]
+mod tests;
