@@ -21,7 +21,6 @@ use tokio::time::sleep;
 use tracing::debug;
 use zeroize::Zeroizing;
 
-use crate::DeviceError;
 use crate::frame;
 use crate::keys::DeviceKeys;
 use crate::limits::{FRAMES_AHEAD, INCOMING_MAX, NICE, OUTGOING_MAX, RETRY, SILENCE};
@@ -80,7 +79,7 @@ pub(crate) fn alice(
     channels: Channels,
     signals: &Signals,
     tasks: &mut JoinSet<()>,
-) -> Result<Started, DeviceError> {
+) -> io::Result<Started> {
     let seed = signals.seed().map_err(io::Error::other)?;
     let source = Arc::new(Source::new(&parts.link, signals.pace, seed));
     let counts = Arc::clone(&source.counts);
@@ -110,7 +109,7 @@ pub(crate) fn bob(
     listeners: Listeners,
     signals: Signals,
     tasks: &mut JoinSet<()>,
-) -> Result<Started, DeviceError> {
+) -> io::Result<Started> {
     let seed = signals.seed().map_err(io::Error::other)?;
     let detector = Arc::new(Detector::new(&parts.link, signals.eve, seed));
     let counts = Arc::clone(&detector.counts);
@@ -242,7 +241,7 @@ async fn run(
 /// Starts the thread of the protocol.
 fn start<E: End>(
     protocol: Protocol<E>,
-) -> Result<(Queues<E::Frame>, oneshot::Receiver<String>), DeviceError> {
+) -> io::Result<(Queues<E::Frame>, oneshot::Receiver<String>)> {
     let (control, messages) = mpsc::channel(INCOMING_MAX);
     let (frames, sent) = mpsc::channel(FRAMES_AHEAD);
     let inputs = Inputs {

@@ -360,7 +360,7 @@ impl<E: End> Protocol<E> {
             number: block.block.0,
         };
         let words = block.bits.words();
-        let mut octets = Zeroizing::new(Vec::with_capacity(words.len() * size_of::<u32>()));
+        let mut octets = Zeroizing::new(Vec::with_capacity(size_of_val(words)));
         for word in words {
             octets.extend_from_slice(&word.to_le_bytes());
         }

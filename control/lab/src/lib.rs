@@ -24,6 +24,7 @@ mod args;
 mod child;
 mod devices;
 mod direction;
+mod distillation;
 pub mod encryptor;
 mod end;
 mod faults;

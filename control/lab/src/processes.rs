@@ -8,7 +8,7 @@ use qmacsec::output::note;
 use qmacsec::status::KmeReport;
 
 use super::args::{Args, BlackChoice};
-use super::devices::DeviceLives;
+use super::distillation::DeviceLives;
 use super::end::NoVerdict;
 use super::faults::{Kill, Target, Trouble, Victim};
 use super::folder::Folder;

@@ -12,7 +12,8 @@ use qmacsec::status::{Done, KmeFault, KmeReport, Report, Request, query, request
 
 use super::args::{Args, KeyOrigin};
 use super::child::Child;
-use super::devices::{Devices, Distillation};
+use super::devices::Devices;
+use super::distillation::Distillation;
 use super::faults::Victim;
 use super::folder::{Folder, Settings};
 use super::network::{Attached, Choice};

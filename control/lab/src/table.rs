@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use qmacsec::status::{DirectionReport, KmeReport};
 
-use super::devices::Distillation;
+use super::distillation::Distillation;
 use super::line_watch::LineReport;
 use super::lives::Lives;
 use super::paint::Paint;

@@ -8,8 +8,8 @@ use qmacsec::ledger::Verification;
 use qmacsec::status::Report;
 use serde::Serialize;
 
-use super::devices::DeviceTotal;
 use super::direction::DirectionVerdict;
+use super::distillation::DeviceTotal;
 use super::faults::Victim;
 use super::lives::Lives;
 use super::ping::PingReport;
