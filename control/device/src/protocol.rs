@@ -383,7 +383,8 @@ impl<E: End> Protocol<E> {
         let pair = |of: distill::estimate::Measured| [of.value, of.deviation];
         let estimate = report.estimate.as_ref();
         let (kept, lost) = (report.corrected.kept_symbols, report.corrected.lost_symbols);
-        let refused = judgement.refused.is_some();
+        // A block without key goes its way.
+        let refused = judgement.refused.is_some() && report.key_bits > 0;
         let block = BlockView {
             number: report.block.0,
             transmittance: estimate.map_or([0.0; 2], |of| pair(of.transmittance())),
@@ -399,7 +400,7 @@ impl<E: End> Protocol<E> {
         info!("{}", block.text());
         self.view.estimated(block);
         self.view.alarms(judgement.standing, judgement.raised);
-        self.refused = judgement.refused;
+        self.refused = judgement.refused.filter(|_| refused);
         refused
     }
 }

@@ -99,7 +99,13 @@ pub(super) fn run(
                 .map_err(while_doing("the host's address"))?;
         }
     }
-    wait_for_keys(&mut sites, stop)?;
+    // The first block of distilled keys must be sent and distilled.
+    let block_time = args.distilled_link()?.map(|link| link.block_time());
+    wait_for_keys(
+        &mut sites,
+        stop,
+        FIRST_KEY + block_time.unwrap_or_default() * 3,
+    )?;
     done("both directions have their first key");
 
     let host = |site: Site| &topology.site(site).host;
@@ -142,8 +148,8 @@ pub(super) fn run(
     Ok(lab.conclude(ran, cut.then_some(args.duration), keep)?)
 }
 
-fn wait_for_keys(sites: &mut Sites, stop: &Stop) -> Result<(), NoVerdict> {
-    let deadline = Instant::now() + FIRST_KEY;
+fn wait_for_keys(sites: &mut Sites, stop: &Stop, limit: Duration) -> Result<(), NoVerdict> {
+    let deadline = Instant::now() + limit;
     loop {
         sites.all_alive().map_err(|error| error.to_string())?;
         let encrypting = |site| sites.report(site).is_ok_and(|report| report.encrypting);
@@ -155,7 +161,7 @@ fn wait_for_keys(sites: &mut Sites, stop: &Stop) -> Result<(), NoVerdict> {
         }
         if Instant::now() > deadline {
             return Err(format!(
-                "no key within {FIRST_KEY:?}; the processes said last:\n  {}",
+                "no key within {limit:?}; the processes said last:\n  {}",
                 sites.last_words()
             )
             .into());

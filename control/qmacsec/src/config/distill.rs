@@ -280,3 +280,6 @@ fn mistake(file: &Path, key: &str, text: &str) -> ConfigError {
         None => ConfigError::new(file, key, text),
     }
 }
+
+#[cfg(test)]
+mod tests;
