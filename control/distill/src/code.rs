@@ -201,6 +201,12 @@ impl Code {
         Bits::whole(words)
     }
 
+    /// Words of [`Self::core_words`].
+    #[must_use]
+    pub fn core_len(&self) -> usize {
+        self.core
+    }
+
     /// The bits of a word that the syndrome does not give to everybody: hash these only.
     #[must_use]
     pub fn core_words<'w>(&self, word: &'w Bits) -> &'w [u32] {

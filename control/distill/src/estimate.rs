@@ -52,6 +52,34 @@ impl Sums {
         })
     }
 
+    /// Sums that were calculated elsewhere. [`Estimate::of`] refuses those that are no numbers.
+    #[must_use]
+    pub fn from_parts(
+        pairs: u64,
+        sent_squared: f64,
+        measured_squared: f64,
+        product: f64,
+    ) -> Self {
+        Self {
+            pairs,
+            sent_squared,
+            measured_squared,
+            product,
+        }
+    }
+
+    /// The sum of the squares of Alice's values.
+    #[must_use]
+    pub fn sent_squared(&self) -> f64 {
+        self.sent_squared
+    }
+
+    /// The sum of the products of both values.
+    #[must_use]
+    pub fn product(&self) -> f64 {
+        self.product
+    }
+
     /// Adds the sums of another part of the block.
     pub fn add(&mut self, other: &Self) {
         self.pairs += other.pairs;
@@ -158,6 +186,12 @@ impl Estimate {
             value,
             deviation: by_noise.hypot(by_gain),
         }
+    }
+
+    /// Covariance of a sent and a measured value.
+    #[must_use]
+    pub fn covariance(&self) -> f64 {
+        self.gain * self.modulation_variance_snu()
     }
 
     /// Signal-to-noise ratio of one measured quadrature.

@@ -29,11 +29,17 @@ pub use bob::Bob;
 pub use setup::{CountedProof, InvalidSetup, Setup};
 
 mod alice;
+mod block;
 mod bob;
+mod message;
+mod party;
 mod setup;
 
 /// Octets of a message at most.
 pub const MAX_MESSAGE: usize = 4 << 20;
+
+/// Frames of a block that Alice has not decided, at most.
+const OPEN_FRAMES: usize = 8;
 
 /// A source of random octets for secrets, such as that of the operating system.
 pub type Random = Box<dyn FnMut(&mut [u8]) + Send>;
@@ -163,3 +169,6 @@ pub struct BlockReport {
     /// Bits of these that go to the reserve.
     pub reserve_bits: u64,
 }
+
+#[cfg(test)]
+mod tests;

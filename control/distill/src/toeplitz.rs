@@ -55,6 +55,12 @@ impl Shape {
         })
     }
 
+    /// Bits that come out.
+    #[must_use]
+    pub fn output_bits(self) -> usize {
+        self.output_bits
+    }
+
     /// Words of the seed. It describes a diagonal of the matrix per bit. Of the words' bits
     /// `input_bits + output_bits - 1` are used.
     pub fn seed_words(self) -> usize {
