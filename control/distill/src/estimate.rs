@@ -54,12 +54,7 @@ impl Sums {
 
     /// Sums that were calculated elsewhere. [`Estimate::of`] refuses those that are no numbers.
     #[must_use]
-    pub fn from_parts(
-        pairs: u64,
-        sent_squared: f64,
-        measured_squared: f64,
-        product: f64,
-    ) -> Self {
+    pub fn from_parts(pairs: u64, sent_squared: f64, measured_squared: f64, product: f64) -> Self {
         Self {
             pairs,
             sent_squared,

@@ -128,7 +128,9 @@ impl Reserve {
     /// Bob: Alice has used this slot. It and all before are over.
     pub fn used(&mut self, address: Address) {
         match address.block {
-            Address::PRE_SHARED => self.position = self.position.max(address.index.saturating_add(1)),
+            Address::PRE_SHARED => {
+                self.position = self.position.max(address.index.saturating_add(1))
+            }
             block => {
                 self.blocks = self.blocks.split_off(&block);
                 if let Some((_, used)) = self.blocks.get_mut(&block) {

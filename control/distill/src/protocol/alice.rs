@@ -109,7 +109,10 @@ impl Alice {
     /// The classical channel is closed, by whichever end.
     pub fn on_disconnect(&mut self) -> Vec<Action> {
         self.party.disconnect();
-        let lost = self.block.take().map(|open| lost(&open, Cause::Disconnected));
+        let lost = self
+            .block
+            .take()
+            .map(|open| lost(&open, Cause::Disconnected));
         lost.into_iter().collect()
     }
 
@@ -218,10 +221,17 @@ impl Alice {
             return Err(Cause::OutOfOrder);
         }
         // Bob did not get older frames, or gave them up.
-        while self.sent.front().is_some_and(|&(number, _)| number < frame.number) {
+        while self
+            .sent
+            .front()
+            .is_some_and(|&(number, _)| number < frame.number)
+        {
             self.sent.pop_front();
         }
-        let is_next = self.sent.front().is_some_and(|&(number, _)| number == frame.number);
+        let is_next = self
+            .sent
+            .front()
+            .is_some_and(|&(number, _)| number == frame.number);
         let sent = self.sent.pop_front_if(|_| is_next);
         let norms_squared = Frame::norms_squared(frame.rotations.iter().map(Rotation::norm));
         open.frames.push_back(OpenFrame {
@@ -258,10 +268,8 @@ impl Alice {
             };
             let ratios = ratios(frame, &reverse);
             let attempt = self.decoder.begin(&ratios, &frame.frame.syndrome);
-            let (stage, kind, body) = run(
-                attempt.map_err(|_| Cause::Damaged)?,
-                &mut self.party.random,
-            );
+            let (stage, kind, body) =
+                run(attempt.map_err(|_| Cause::Damaged)?, &mut self.party.random);
             let waits = matches!(stage, Stage::Asked(_));
             frame.stage = stage;
             actions.push(Action::Send(open.books.write(kind, &body)));
@@ -369,6 +377,12 @@ impl Alice {
             Action::Shared(block),
         ]);
         Ok(())
+    }
+
+    /// The next block that is not begun.
+    #[must_use]
+    pub fn next_block(&self) -> u64 {
+        self.party.next_block
     }
 
     /// Slots left of distilled key and position in the pre-shared secret.
@@ -508,4 +522,3 @@ fn lost(open: &Open, cause: Cause) -> Action {
         key_held: false,
     })
 }
-

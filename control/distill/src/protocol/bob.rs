@@ -81,7 +81,10 @@ impl Bob {
     /// The classical channel is closed, by whichever end.
     pub fn on_disconnect(&mut self) -> Vec<Action> {
         self.party.disconnect();
-        let lost = self.block.take().map(|open| lost(&open, Cause::Disconnected));
+        let lost = self
+            .block
+            .take()
+            .map(|open| lost(&open, Cause::Disconnected));
         lost.into_iter().collect()
     }
 
@@ -217,7 +220,9 @@ impl Bob {
             Body::Seed(words) if open.books.is_full() => {
                 open.seed.extend(words);
                 let most = 2 * Shape::MAX_INPUT_BITS.div_ceil(64);
-                (open.seed.len() <= most).then_some(()).ok_or(Cause::WrongLength)?;
+                (open.seed.len() <= most)
+                    .then_some(())
+                    .ok_or(Cause::WrongLength)?;
             }
             Body::End(end, tag) if open.books.is_full() => self.end(open, end, &tag, actions)?,
             Body::NoKey {
@@ -277,6 +282,12 @@ impl Bob {
         Ok(())
     }
 
+    /// The next block that is not begun.
+    #[must_use]
+    pub fn next_block(&self) -> u64 {
+        self.party.next_block
+    }
+
     /// Slots left of distilled key and position in the pre-shared secret.
     #[must_use]
     pub fn reserve(&self) -> &Reserve {
@@ -285,12 +296,7 @@ impl Bob {
 }
 
 /// Draws bits for a frame and rotates its quadratures to them. `None` if some have no direction.
-fn prepare(
-    setup: &Setup,
-    number: u64,
-    measured: &[f32],
-    random: &mut Random,
-) -> Option<Prepared> {
+fn prepare(setup: &Setup, number: u64, measured: &[f32], random: &mut Random) -> Option<Prepared> {
     let mut octets = Wiped::zeroed(measured.len() / DIMENSIONS);
     random(&mut octets);
     let mut groups = Vec::with_capacity(octets.len());

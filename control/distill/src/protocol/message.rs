@@ -96,7 +96,9 @@ pub(super) fn ready(mac: [u8; MAC]) -> Vec<u8> {
 /// The MAC of such a proof.
 pub(super) fn parse_ready(message: &[u8]) -> Option<&[u8; MAC]> {
     let (&first, mac) = message.split_first()?;
-    (first == kind::READY).then(|| mac.try_into().ok()).flatten()
+    (first == kind::READY)
+        .then(|| mac.try_into().ok())
+        .flatten()
 }
 
 /// What Bob publishes about a frame.
@@ -179,7 +181,10 @@ impl End {
             self.address.block,
             self.address.index,
         ];
-        numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+        numbers
+            .iter()
+            .flat_map(|number| number.to_be_bytes())
+            .collect()
     }
 }
 

@@ -25,7 +25,10 @@ pub(super) struct Party {
 enum Link {
     Down,
     /// `theirs` has come, but not their proof that they have heard ours.
-    Greeting { ours: Hello, theirs: Option<Hello> },
+    Greeting {
+        ours: Hello,
+        theirs: Option<Hello>,
+    },
     Up(Session),
 }
 
