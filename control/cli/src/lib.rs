@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use qmacsec::command::{
-    check, drill, keys, kme, ledger, link, network, node, nodes, order, pki, run, status,
+    check, distill, drill, keys, kme, ledger, link, network, node, nodes, order, pki, run, status,
 };
 use qmacsec::{limits, output};
 
@@ -39,6 +39,9 @@ enum Command {
     Check(check::Args),
     /// Run lab KMEs, supplied by a modelled CV-QKD link
     Kme(kme::Args),
+    /// Run one end of a QKD link with a simulated quantum channel: keys really distilled, and a KME
+    #[command(subcommand)]
+    Distill(distill::Command),
     /// Create lab certificates and pre-shared secrets
     Pki(pki::Args),
     /// Show the state of a running encryptor: key, age, counters, KME
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Check(args) => check::main(&args),
         Command::Kme(args) => kme::main(&args),
+        Command::Distill(command) => distill::main(&command),
         Command::Pki(args) => pki::main(&args),
         Command::Status(args) => status::main(&args),
         Command::Rekey(args) => order::rekey(&args),

@@ -17,6 +17,9 @@ pub enum Origin {
     /// The rate comes from formulas, the bits from a CSPRNG.
     #[default]
     Modelled,
+    /// The bits come out of simulated quantum signals by error correction and privacy
+    /// amplification.
+    Distilled,
 }
 
 impl Origin {
@@ -25,6 +28,7 @@ impl Origin {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Modelled => "modelled",
+            Self::Distilled => "distilled",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use device::{CountedProof, Link, LinkSettings, Role, Schedule};
 use qmacsec::limits;
 use qmacsec::size::Size;
 
@@ -22,6 +23,8 @@ Examples:
   qmacsec lab
   qmacsec lab --rekey 500ms --duration 60s --json
   qmacsec lab --km 25 --pcap line.pcapng
+  qmacsec lab --keys distilled              keys out of simulated quantum signals, no modelled bit
+  qmacsec lab --keys distilled --eve intercept-resend=0.1@20s+20s --duration 80s
   qmacsec lab --red xdp --black xdp --mtu 9000   AF_XDP (needs root), jumbo frames
   qmacsec lab --kill b@10s                  one encryptor crashes and is restarted
   qmacsec lab --kill-series 50 --rate 1 --rekey 1s   each process is killed 50 times
@@ -34,12 +37,27 @@ pub struct Args {
     /// Time that each key is used
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
     pub(crate) rekey: Duration,
-    /// Length of the modelled fibre; default: the preset's
+    /// Origin of the keys: their rate from formulas and their bits from a random generator, or both
+    /// from simulated quantum signals
+    #[arg(long, value_enum, default_value_t = KeyOrigin::Modelled, conflicts_with = "network")]
+    pub(crate) keys: KeyOrigin,
+    /// Length of the fibre; default: the preset's, or 10 km for distilled keys
     #[arg(long, value_name = "KM", allow_negative_numbers = true)]
     pub(crate) km: Option<f64>,
     /// Preset of the modelled link (see `qmacsec link --list`)
     #[arg(long, value_name = "NAME", default_value = limits::LINK_PRESET)]
     pub(crate) preset: String,
+    /// Symbols of a block of distilled keys; default: as suits the length
+    #[arg(long, value_name = "SYMBOLS")]
+    pub(crate) block_symbols: Option<u64>,
+    /// Symbols a second of distilled keys; default: as suits the length
+    #[arg(long, value_name = "BAUD")]
+    pub(crate) symbol_rate: Option<f64>,
+    /// Attack on the fibre of distilled keys, with its begin and duration after the first signal:
+    /// intercept-resend=SHARE, entangling-cloner, loss-tap, lo-calibration, saturation or raman=DBM;
+    /// may be given more than once
+    #[arg(long, value_name = "NAME[=VALUE]@TIME[+TIME]")]
+    pub(crate) eve: Vec<String>,
     /// Cipher suite
     #[arg(long, default_value = "gcm-aes-xpn-256")]
     pub(crate) suite: String,
@@ -81,8 +99,8 @@ pub struct Args {
         requires = "network"
     )]
     pub(crate) sites: Option<Vec<String>>,
-    /// Kill an encryptor (a, b) or the KMEs at a time of the run, like a crash, and restart it; or
-    /// kill a node of the network for good; may be given more than once
+    /// Kill an encryptor (a, b), the KMEs or a QKD device (alice, bob) at a time of the run, like a
+    /// crash, and restart it; or kill a node of the network for good; may be given more than once
     #[arg(long, value_name = "WHO@TIME")]
     pub(crate) kill: Vec<Kill>,
     /// Kill each process in turn, this number of times each, and end when all have recovered; the
@@ -103,6 +121,13 @@ pub struct Args {
     /// could not be built (ERROR)
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The origin of the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum KeyOrigin {
+    Modelled,
+    Distilled,
 }
 
 /// The kind of the red ports.
@@ -191,12 +216,18 @@ impl Args {
                 "--kme-fault comes after the end; fix: a time within --duration".to_owned(),
             );
         }
-        let of_network = |kill: &Kill| matches!(kill.who, Target::Node(_));
+        let of_network = |kill: &Kill| matches!(self.target(kill), Target::Node(_));
         if self.network.is_none() && self.kill.iter().any(of_network) {
-            return Err(
-                "--kill names neither a, b nor kmes; fix: one of them, or --network".into(),
-            );
+            return Err(match self.keys {
+                KeyOrigin::Modelled => {
+                    "--kill names neither a, b nor kmes; fix: one of them, or --network".to_owned()
+                }
+                KeyOrigin::Distilled => {
+                    "--kill names neither a, b, alice nor bob; fix: one of them".to_owned()
+                }
+            });
         }
+        self.check_distilled()?;
         let kmes = |kill: &Kill| kill.who == Target::Process(Victim::Kmes);
         if self.network.is_some() && self.kill.iter().any(kmes) {
             return Err("--network has no KMEs beside its nodes; fix: --kill NODE@TIME".to_owned());
@@ -219,6 +250,69 @@ impl Args {
         self.suite
             .parse::<secy::Suite>()
             .map_err(|_| format!("--suite {}: no cipher suite of 802.1AE", self.suite))?;
+        Ok(())
+    }
+
+    /// Returns the process or node that is to be killed. Only devices of distilled keys are named
+    /// alice and bob; elsewhere these are nodes.
+    pub(crate) fn target(&self, kill: &Kill) -> Target {
+        let device = match &kill.who {
+            Target::Node(name) if self.keys == KeyOrigin::Distilled => Role::named(name),
+            _ => None,
+        };
+        device.map_or_else(
+            || kill.who.clone(),
+            |role| Target::Process(Victim::Device(role)),
+        )
+    }
+
+    /// Returns the link of the QKD devices, if the keys are distilled.
+    pub(crate) fn distilled_link(&self) -> Result<Option<Link>, String> {
+        if self.keys == KeyOrigin::Modelled {
+            return Ok(None);
+        }
+        let settings = LinkSettings {
+            km: self.km.unwrap_or(limits::DISTILL_KM),
+            excess_noise_snu: None,
+            block_symbols: self.block_symbols,
+            symbol_rate_baud: self.symbol_rate,
+            proof: CountedProof::Lgg2010,
+        };
+        let link = Link::of(&settings);
+        link.map(Some)
+            .map_err(|error| format!("--keys distilled: {error}"))
+    }
+
+    /// Checks the options of distilled keys.
+    fn check_distilled(&self) -> Result<(), String> {
+        if self.keys == KeyOrigin::Modelled {
+            let given =
+                !self.eve.is_empty() || self.block_symbols.is_some() || self.symbol_rate.is_some();
+            return match given {
+                true => Err(
+                    "--eve, --block-symbols and --symbol-rate are for signals; fix: add \
+                             --keys distilled"
+                        .to_owned(),
+                ),
+                false => Ok(()),
+            };
+        }
+        self.distilled_link()?;
+        for attack in &self.eve {
+            let parsed = attack.parse::<Schedule>();
+            parsed.map_err(|error| format!("--eve {error}"))?;
+        }
+        let kmes = |kill: &Kill| kill.who == Target::Process(Victim::Kmes);
+        if self.kill.iter().any(kmes) || !self.kme_fault.is_empty() {
+            return Err(
+                "--keys distilled has a KME in each device; fix: --kill alice@TIME or \
+                        bob@TIME"
+                    .to_owned(),
+            );
+        }
+        if self.red == RedChoice::Mem {
+            return Err("--keys distilled needs processes; fix: other ports than mem".to_owned());
+        }
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use device::Role;
 use qmacsec::status::KmeFault;
 
 use super::site::Site;
@@ -31,7 +32,10 @@ pub(crate) enum Trouble {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Victim {
     Encryptor(Site),
+    /// The process of both KMEs, with modelled keys.
     Kmes,
+    /// A QKD device with its KME, with distilled keys.
+    Device(Role),
 }
 
 /// A process to kill.
@@ -52,10 +56,12 @@ pub(crate) struct Kill {
 
 impl Victim {
     /// All processes, in the order in which a series kills them.
-    pub(crate) const ALL: [Self; 3] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Encryptor(Site::A),
         Self::Encryptor(Site::B),
         Self::Kmes,
+        Self::Device(Role::Alice),
+        Self::Device(Role::Bob),
     ];
 }
 
@@ -64,6 +70,7 @@ impl fmt::Display for Victim {
         match self {
             Self::Encryptor(site) => write!(f, "encryptor {}", site.letter()),
             Self::Kmes => f.write_str("KMEs"),
+            Self::Device(role) => f.write_str(role.name()),
         }
     }
 }
@@ -73,7 +80,10 @@ impl FromStr for Kill {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            format!("{text:?}: write who (a, b, kmes, or a node of --network) and when, like b@10s")
+            format!(
+                "{text:?}: write who (a, b, kmes, alice or bob, or a node of --network) and when, \
+                 like b@10s"
+            )
         };
         let (who, at) = text.split_once('@').ok_or_else(wrong)?;
         let who = match who {

@@ -9,10 +9,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use device::Role;
 use kme::pki::{KmeName, LabPki, make_lab_pki};
 use kme::{KmeConfig, SaeIdentity};
 use node::sae_of;
-use qmacsec::config::{Psk, Span};
+use qmacsec::config::{Psk, Span, create_link_secret};
 use qmacsec::limits;
 use tempfile::TempDir;
 
@@ -155,6 +156,18 @@ impl Folder {
         self.path.join("kme.sock")
     }
 
+    /// Returns the path of the config of a QKD device.
+    #[must_use]
+    pub fn device_config(&self, role: Role) -> PathBuf {
+        self.path.join(format!("{}.toml", role.name()))
+    }
+
+    /// Returns the path of the status socket of a QKD device.
+    #[must_use]
+    pub fn device_socket(&self, role: Role) -> PathBuf {
+        self.path.join(format!("{}.sock", role.name()))
+    }
+
     fn of_site(&self, site: Site, kind: &str) -> PathBuf {
         self.path.join(format!("site-{}.{kind}", site.letter()))
     }
@@ -273,6 +286,41 @@ impl Folder {
         let file = self.kme_config();
         fs::write(&file, text)?;
         Ok(file)
+    }
+
+    /// Writes the configs of two QKD devices, Alice at site A, with a fresh secret. `listen` are the
+    /// addresses of their KMEs, `channels` those of Bob's quantum and classical channel. `sections`
+    /// has `[link]` and further sections for both, `eve` the attacks.
+    ///
+    /// # Errors
+    /// There is a secret already, or the folder cannot be written.
+    pub fn write_devices(
+        &self,
+        listen: [SocketAddr; 2],
+        [quantum, classical]: [SocketAddr; 2],
+        sections: &str,
+        eve: &[String],
+    ) -> io::Result<()> {
+        let secret = |role: Role| self.path.join(format!("{}.secret", role.name()));
+        create_link_secret(&secret(Role::Alice))?;
+        fs::copy(secret(Role::Alice), secret(Role::Bob))?; // with its mode
+        for (site, role) in Site::BOTH.into_iter().zip([Role::Alice, Role::Bob]) {
+            let (letter, peer, name) = (site.letter(), site.other().letter(), role.name());
+            let address = listen[site.index()];
+            let mut text = format!(
+                "status_socket = \"{name}.sock\"\n\n[kme]\nkme_id = \"kme-{letter}\"\n\
+                 listen = \"{address}\"\nca = \"pki/ca.pem\"\ncert = \"pki/kme-{letter}.pem\"\n\
+                 key = \"pki/kme-{letter}.key\"\nsae_id = \"sae-{letter}\"\n\
+                 peer_kme_id = \"kme-{peer}\"\npeer_sae_id = \"sae-{peer}\"\n\n\
+                 [channels]\nquantum = \"{quantum}\"\nclassical = \"{classical}\"\n\n\
+                 [secret]\nfile = \"{name}.secret\"\n\n{sections}"
+            );
+            if role == Role::Bob && !eve.is_empty() {
+                text += &format!("\n[simulation]\neve = {eve:?}\n");
+            }
+            fs::write(self.device_config(role), text)?;
+        }
+        Ok(())
     }
 
     /// Returns the config of a site's KME in this process, at this address.

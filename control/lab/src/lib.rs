@@ -11,6 +11,8 @@
 //! parses the faults on order. Without namespaces, `memory` runs the same chain over in-memory
 //! ports, with its secrets in a `vault`.
 //!
+//! With distilled keys, two `devices` take the place of the KMEs.
+//!
 //! [`network`] is `qmacsec network run`: all nodes of a network instead of one link.
 //!
 //! The tests and the bench start pairs of encryptors with the same parts: [`site`], [`folder`]
@@ -20,7 +22,9 @@
 
 mod args;
 mod child;
+mod devices;
 mod direction;
+mod distillation;
 pub mod encryptor;
 mod end;
 mod faults;
@@ -59,7 +63,7 @@ use qmacsec::modelled_link::ModelledLink;
 use qmacsec::output::note;
 
 pub use args::Args;
-use args::RedChoice;
+use args::{KeyOrigin, RedChoice};
 use end::End;
 use keep::Keep;
 use stop::Stop;
@@ -101,6 +105,7 @@ fn end_of(args: &Args) -> Result<End, String> {
     args.choice()?;
     // A lab without keys proves nothing.
     if args.network.is_none()
+        && args.keys == KeyOrigin::Modelled
         && let Some(no_key) = ModelledLink::of(&args.preset, args.km)?.no_key()
     {
         return Ok(End::NoKey(no_key));
@@ -112,6 +117,11 @@ fn end_of(args: &Args) -> Result<End, String> {
         Err(why) if args.network.is_some() => {
             return Err(format!(
                 "--network needs network namespaces: {why}; fix: allow them, or leave it out"
+            ));
+        }
+        Err(why) if args.keys == KeyOrigin::Distilled => {
+            return Err(format!(
+                "--keys distilled needs network namespaces: {why}; fix: allow them, or leave it out"
             ));
         }
         Err(why) => {

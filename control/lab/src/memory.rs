@@ -96,6 +96,7 @@ async fn run_in(
                 a: Lives::one(a),
                 b: Lives::one(b),
                 kmes: link.report(&kmes),
+                devices: None,
                 line: wire.reports(),
             });
         }
@@ -139,6 +140,7 @@ async fn run_in(
         crashes: Vec::new(),
         kme_trouble: false,
         stages: StageWatch::default(),
+        distillation: None,
     }))
 }
 

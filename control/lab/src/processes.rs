@@ -8,6 +8,7 @@ use qmacsec::output::note;
 use qmacsec::status::KmeReport;
 
 use super::args::{Args, BlackChoice};
+use super::distillation::DeviceLives;
 use super::end::NoVerdict;
 use super::faults::{Kill, Target, Trouble, Victim};
 use super::folder::Folder;
@@ -40,6 +41,8 @@ struct Lab<'a> {
     table: Table,
     /// The last report of the KMEs.
     kmes: KmeReport,
+    /// The last reports of the QKD devices, with those of killed processes.
+    devices: DeviceLives,
     /// Last reports of the encryptors, with those of killed processes.
     lives: [Lives; 2],
     stages: StageWatch,
@@ -85,8 +88,10 @@ pub(super) fn run(
         .map_err(while_doing("watching the line"))
     };
     let sniffers = [sniffer(Site::A)?, sniffer(Site::B)?];
-    let mut sites = Sites::start(folder, &topology, choice, |who| done(&format!("{who} up")))
-        .map_err(while_doing("starting"))?;
+    let mut sites = Sites::start(folder, &topology, choice, args.keys, |who| {
+        done(&format!("{who} up"));
+    })
+    .map_err(while_doing("starting"))?;
     for site in Site::BOTH {
         if red == PortKind::Tap {
             topology
@@ -94,7 +99,13 @@ pub(super) fn run(
                 .map_err(while_doing("the host's address"))?;
         }
     }
-    wait_for_keys(&mut sites, stop)?;
+    // The first block of distilled keys must be sent and distilled.
+    let block_time = args.distilled_link()?.map(|link| link.block_time());
+    wait_for_keys(
+        &mut sites,
+        stop,
+        FIRST_KEY + block_time.unwrap_or_default() * 3,
+    )?;
     done("both directions have their first key");
 
     let host = |site: Site| &topology.site(site).host;
@@ -121,6 +132,7 @@ pub(super) fn run(
         transfers,
         table: Table::new(),
         kmes: KmeReport::default(),
+        devices: DeviceLives::default(),
         lives: Default::default(),
         stages: StageWatch::default(),
         crashes: Vec::new(),
@@ -136,8 +148,8 @@ pub(super) fn run(
     Ok(lab.conclude(ran, cut.then_some(args.duration), keep)?)
 }
 
-fn wait_for_keys(sites: &mut Sites, stop: &Stop) -> Result<(), NoVerdict> {
-    let deadline = Instant::now() + FIRST_KEY;
+fn wait_for_keys(sites: &mut Sites, stop: &Stop, limit: Duration) -> Result<(), NoVerdict> {
+    let deadline = Instant::now() + limit;
     loop {
         sites.all_alive().map_err(|error| error.to_string())?;
         let encrypting = |site| sites.report(site).is_ok_and(|report| report.encrypting);
@@ -149,7 +161,7 @@ fn wait_for_keys(sites: &mut Sites, stop: &Stop) -> Result<(), NoVerdict> {
         }
         if Instant::now() > deadline {
             return Err(format!(
-                "no key within {FIRST_KEY:?}; the processes said last:\n  {}",
+                "no key within {limit:?}; the processes said last:\n  {}",
                 sites.last_words()
             )
             .into());
@@ -177,7 +189,7 @@ impl Lab<'_> {
         while started.elapsed() < self.args.duration && !stop.asked() {
             let due = |kill: &Kill| started.elapsed() >= kill.at;
             if let Some(at) = kills.iter().position(due) {
-                match kills.swap_remove(at).who {
+                match self.args.target(&kills.swap_remove(at)) {
                     Target::Process(who) => self.crash(who)?,
                     Target::Node(name) => {
                         note!("  ✗ node {name} killed, for good");
@@ -202,6 +214,9 @@ impl Lab<'_> {
                 if stop.asked() {
                     return Ok(());
                 }
+                if !self.sites.has(who) {
+                    continue;
+                }
                 self.crash(who)?;
                 // Traffic runs under keys of the new session before the next process is killed.
                 std::thread::sleep(self.args.rekey);
@@ -218,6 +233,9 @@ impl Lab<'_> {
         if let Ok(kmes) = self.sites.kme_report() {
             self.kmes = kmes;
         }
+        if let Some(devices) = self.sites.devices() {
+            self.devices.see(devices);
+        }
         let (Ok(a), Ok(b)) = (self.sites.report(Site::A), self.sites.report(Site::B)) else {
             return Ok(());
         };
@@ -231,6 +249,7 @@ impl Lab<'_> {
             a: lives_a.clone(),
             b: lives_b.clone(),
             kmes: self.kmes.clone(),
+            devices: self.devices.now().cloned(),
             line: [self.sniffers[0].report(), self.sniffers[1].report()],
         });
         Ok(())
@@ -273,6 +292,9 @@ impl Lab<'_> {
         if let Victim::Encryptor(site) = who {
             self.lives[site.index()].end(self.sites.report(site).ok());
         }
+        if let Victim::Device(role) = who {
+            self.devices.end(role, self.sites.devices());
+        }
         self.sites.kill(who).map_err(while_doing("kill"))?;
         std::thread::sleep(DEAD_FOR);
         let restarted = Instant::now();
@@ -281,7 +303,7 @@ impl Lab<'_> {
             .map_err(while_doing("restart"))?;
         let recovered = match who {
             Victim::Encryptor(site) => self.recover(site, restarted),
-            Victim::Kmes => {
+            Victim::Kmes | Victim::Device(_) => {
                 wait_for_kmes(&mut self.sites)?;
                 self.fresh_keys(restarted)
             }
@@ -289,8 +311,23 @@ impl Lab<'_> {
         if let Some(time) = recovered {
             note!("  ✓ {who} back, well after {time:?}");
         }
-        self.crashes.push(Crash { who, recovered });
+        self.crashes.push(Crash {
+            who,
+            recovered,
+            allowed: self.recovery_time(who),
+        });
         Ok(())
+    }
+
+    /// Returns the time in which all must be well again after a restart.
+    fn recovery_time(&self, who: Victim) -> Duration {
+        let link = self.args.distilled_link().ok().flatten();
+        let blocks = match (who, link) {
+            // The first block of keys must be sent and distilled. Then each direction takes one.
+            (Victim::Device(_), Some(link)) => link.block_time() * 4,
+            _ => Duration::ZERO,
+        };
+        self.args.rekey * 2 + blocks
     }
 
     /// Measures the time until the host behind a restarted encryptor answers.
@@ -346,6 +383,9 @@ impl Lab<'_> {
             let report = report.map_err(while_doing("the last report"))?;
             Ok(self.lives[site.index()].with(report))
         })?;
+        if let Some(devices) = self.sites.devices() {
+            self.devices.see(devices);
+        }
         // Stop the encryptors before the watch of the line, so that it also sees their BYE.
         self.sites.stop().map_err(while_doing("stopping"))?;
         let files = Site::BOTH.map(|site| self.sites.ledger(site));
@@ -382,6 +422,7 @@ impl Lab<'_> {
             crashes: self.crashes,
             kme_trouble: !self.args.kme_fault.is_empty(),
             stages: self.stages,
+            distillation: self.devices.finish(),
         };
         Ok(Verdict::from(&evidence))
     }

@@ -10,8 +10,10 @@ use qmacsec::config::PortKind;
 use qmacsec::limits;
 use qmacsec::status::{Done, KmeFault, KmeReport, Report, Request, query, request};
 
-use super::args::Args;
+use super::args::{Args, KeyOrigin};
 use super::child::Child;
+use super::devices::Devices;
+use super::distillation::Distillation;
 use super::faults::Victim;
 use super::folder::{Folder, Settings};
 use super::network::{Attached, Choice};
@@ -39,6 +41,8 @@ enum Keys {
     Link(Child),
     /// The nodes of a network.
     Network(Box<Attached>),
+    /// Two QKD devices.
+    Devices(Box<Devices>),
 }
 
 impl Sites {
@@ -57,6 +61,9 @@ impl Sites {
             link += &format!("km = {km:?}\n");
         }
         folder.write_kmes(Site::BOTH.map(kme_address), Some(&link))?;
+        if args.keys == KeyOrigin::Distilled {
+            Devices::furnish(folder, Site::BOTH.map(kme_address), args)?;
+        }
         let settings = Settings {
             nodes: choice.map(Choice::names),
             ..settings(folder, args)
@@ -74,9 +81,18 @@ impl Sites {
         folder: Folder,
         topology: &Topology,
         choice: Option<Choice>,
+        origin: KeyOrigin,
         mut ready: impl FnMut(&str),
     ) -> io::Result<Self> {
         let keys = match choice {
+            None if origin == KeyOrigin::Distilled => {
+                let mut devices = Devices::start(&folder, &topology.kmes)?;
+                for (child, up) in devices.children() {
+                    wait_for(child, up)?;
+                }
+                ready("alice and bob");
+                Keys::Devices(Box::new(devices))
+            }
             None => {
                 let mut kmes = start_kmes(&folder, topology)?;
                 wait_for(&mut kmes, || {
@@ -117,6 +133,15 @@ impl Sites {
         match &self.keys {
             Keys::Link(_) => query(&self.folder.kme_socket()).map_err(io::Error::other),
             Keys::Network(network) => Ok(network.report()),
+            Keys::Devices(devices) => Ok(devices.report()?.kmes()),
+        }
+    }
+
+    /// Returns the status of the QKD devices, if there are any and both answer.
+    pub(crate) fn devices(&self) -> Option<Distillation> {
+        match &self.keys {
+            Keys::Devices(devices) => devices.report().ok(),
+            Keys::Link(_) | Keys::Network(_) => None,
         }
     }
 
@@ -137,18 +162,19 @@ impl Sites {
             }
         }
         match &mut self.keys {
-            Keys::Link(_) => Ok(()),
+            Keys::Link(_) | Keys::Devices(_) => Ok(()),
             Keys::Network(network) => network.all_alive(),
         }
     }
 
     /// Returns the last lines of all logs, for the message of a failure.
     pub(crate) fn last_words(&self) -> String {
-        let kmes = match &self.keys {
-            Keys::Link(kmes) => Some(kmes),
-            Keys::Network(_) => None,
+        let keys: Vec<&Child> = match &self.keys {
+            Keys::Link(kmes) => vec![kmes],
+            Keys::Network(_) => Vec::new(),
+            Keys::Devices(devices) => devices.processes().into(),
         };
-        let all = kmes.into_iter().chain([&self.a, &self.b]);
+        let all = keys.into_iter().chain([&self.a, &self.b]);
         all.map(Child::last_words).collect::<Vec<_>>().join("\n  ")
     }
 
@@ -176,7 +202,7 @@ impl Sites {
     /// Kills a node of the network for good. Without a network, does nothing.
     pub(crate) fn kill_node(&mut self, name: &str) -> io::Result<()> {
         match &mut self.keys {
-            Keys::Link(_) => Ok(()),
+            Keys::Link(_) | Keys::Devices(_) => Ok(()),
             Keys::Network(network) => network.kill(name),
         }
     }
@@ -186,6 +212,7 @@ impl Sites {
         let started = match who {
             Victim::Encryptor(site) => start_encryptor(&self.folder, topology, site)?,
             Victim::Kmes => start_kmes(&self.folder, topology)?,
+            Victim::Device(role) => Devices::start_one(&self.folder, &topology.kmes, role)?,
         };
         if let Some(process) = self.process(who) {
             *process = started;
@@ -201,24 +228,31 @@ impl Sites {
         match &mut self.keys {
             Keys::Link(kmes) => kmes.stop(),
             Keys::Network(network) => network.stop(),
+            Keys::Devices(devices) => devices.stop(),
         }
+    }
+
+    /// True if the lab has this process.
+    pub(crate) fn has(&mut self, who: Victim) -> bool {
+        self.process(who).is_some()
     }
 
     /// Returns the ledgers of the network's nodes.
     pub(crate) fn node_ledgers(&self) -> Vec<PathBuf> {
         match &self.keys {
-            Keys::Link(_) => Vec::new(),
+            Keys::Link(_) | Keys::Devices(_) => Vec::new(),
             Keys::Network(network) => network.ledgers(),
         }
     }
 
-    /// Returns one process. `None`: the KMEs are nodes of a network.
+    /// Returns one process. `None`: other processes give the keys.
     fn process(&mut self, who: Victim) -> Option<&mut Child> {
         match (who, &mut self.keys) {
             (Victim::Encryptor(Site::A), _) => Some(&mut self.a),
             (Victim::Encryptor(Site::B), _) => Some(&mut self.b),
             (Victim::Kmes, Keys::Link(kmes)) => Some(kmes),
-            (Victim::Kmes, Keys::Network(_)) => None,
+            (Victim::Device(role), Keys::Devices(devices)) => Some(devices.process(role)),
+            (Victim::Kmes | Victim::Device(_), _) => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use qmacsec::status::{DirectionReport, KmeReport};
 
+use super::distillation::Distillation;
 use super::line_watch::LineReport;
 use super::lives::Lives;
 use super::paint::Paint;
@@ -15,6 +16,8 @@ pub(crate) struct Snapshot {
     pub(crate) a: Lives,
     pub(crate) b: Lives,
     pub(crate) kmes: KmeReport,
+    /// The QKD devices, if the keys are distilled.
+    pub(crate) devices: Option<Distillation>,
     pub(crate) line: [LineReport; 2],
 }
 
@@ -105,6 +108,7 @@ fn rows(now: &Snapshot, before: Option<&Snapshot>) -> Vec<String> {
         kmes.link,
         kmes.rate_bit_s / 1e3
     ));
+    rows.extend(now.devices.iter().flat_map(Distillation::rows));
     let line = |of: fn(&LineReport) -> u64| now.line.iter().map(of).sum::<u64>();
     rows.push(format!(
         "line     {} frames, {} protected, {} rekey, {} in clear",

@@ -193,6 +193,7 @@ fn good() -> Evidence {
         crashes: Vec::new(),
         kme_trouble: false,
         stages: StageWatch::default(),
+        distillation: None,
     }
 }
 
@@ -361,7 +362,11 @@ fn after_a_crash_recovery_counts_and_loss_does_not() {
         let mut evidence = good();
         evidence.b = report(9, 900, 500);
         let who = Victim::Encryptor(Site::B);
-        evidence.crashes = vec![Crash { who, recovered }];
+        evidence.crashes = vec![Crash {
+            who,
+            recovered,
+            allowed: evidence.interval * 2,
+        }];
         Verdict::from(&evidence)
     };
     assert_eq!(with(Some(Duration::from_secs(1))).verdict, Word::Pass);

@@ -1,6 +1,7 @@
 //! The verdict of the lab: counters of both encryptors, the line and the hosts, and the decision
 //! whether a frame was lost, doubled or seen in clear.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use qmacsec::ledger::Verification;
@@ -8,6 +9,7 @@ use qmacsec::status::Report;
 use serde::Serialize;
 
 use super::direction::DirectionVerdict;
+use super::distillation::DeviceTotal;
 use super::faults::Victim;
 use super::lives::Lives;
 use super::ping::PingReport;
@@ -50,6 +52,12 @@ pub(crate) struct Verdict {
     /// Longest time from the restart of a killed process to its recovery, see [`Crash::recovered`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recovered_ms: Option<u64>,
+    /// Keys of the ledgers by origin.
+    pub(crate) origins: BTreeMap<String, u64>,
+    /// The distillation of the keys, if they are distilled: both ends, with the processes that were
+    /// killed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) distillation: Option<[DeviceTotal; 2]>,
 }
 
 /// The verdict in a word.
@@ -91,6 +99,8 @@ pub(crate) struct Evidence {
     pub(crate) kme_trouble: bool,
     /// Stages of the key supply.
     pub(crate) stages: StageWatch,
+    /// Both ends of the distillation, if the keys are distilled.
+    pub(crate) distillation: Option<[DeviceTotal; 2]>,
 }
 
 /// The stages of the key supply at both sites, as seen from outside: start and name.
@@ -109,6 +119,8 @@ impl StageWatch {
     }
 }
 
+/// Label of distilled keys in the ledgers.
+const DISTILLED: &str = "distilled";
 /// Limit of stage changes of each direction in a verdict.
 const STAGES_MAX: usize = 1000;
 
@@ -120,6 +132,8 @@ pub(crate) struct Crash {
     /// Time from the restart to the first answer across the line; for KMEs, to a fresh key both
     /// ways.
     pub(crate) recovered: Option<Duration>,
+    /// Longest such time that is no failure.
+    pub(crate) allowed: Duration,
 }
 
 /// Returns the least number of key switches that a run must show in each direction. One switch
@@ -164,6 +178,8 @@ impl Verdict {
             captured_frames: evidence.ledgers.frames,
             crashes: evidence.crashes.len(),
             recovered_ms: None,
+            origins: evidence.ledgers.origins.clone(),
+            distillation: evidence.distillation.clone(),
         };
         for (direction, stages) in verdict.directions.iter_mut().zip(&evidence.stages.0) {
             let in_seconds = |(at, stage): &(Duration, String)| (at.as_secs_f64(), stage.clone());
@@ -184,7 +200,8 @@ impl Verdict {
         if !evidence.crashes.iter().any(encryptor) {
             verdict.judge_undisturbed(evidence);
         }
-        verdict.judge_crashes(&evidence.crashes, evidence.interval);
+        verdict.judge_crashes(&evidence.crashes);
+        verdict.judge_distillation();
         verdict.judge_length(evidence);
         if !verdict.reasons.is_empty() {
             verdict.verdict = Word::Fail;
@@ -315,15 +332,37 @@ impl Verdict {
         }
     }
 
-    fn judge_crashes(&mut self, crashes: &[Crash], interval: Duration) {
+    /// Distilled keys never mix with others, and every bit of them is accounted for.
+    fn judge_distillation(&mut self) {
+        let Some(ends) = &self.distillation else {
+            return;
+        };
+        let others = self
+            .origins
+            .iter()
+            .filter(|(origin, _)| *origin != DISTILLED);
+        let others = others.map(|(origin, keys)| format!("{keys} keys of the run are {origin}"));
+        self.reasons.extend(others);
+        let open = ends.iter().filter(|end| !end.books_close);
+        let open =
+            open.map(|end| format!("the books of {} do not close: {:?}", end.role, end.books));
+        self.reasons.extend(open);
+    }
+
+    fn judge_crashes(&mut self, crashes: &[Crash]) {
         let longest = crashes.iter().filter_map(|crash| crash.recovered).max();
         self.recovered_ms = longest.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        for (number, Crash { who, recovered }) in crashes.iter().enumerate() {
+        for (number, crash) in crashes.iter().enumerate() {
+            let Crash {
+                who,
+                recovered,
+                allowed,
+            } = crash;
             let after = format!("after crash {}, of {who},", number + 1);
             match recovered {
                 None => self.reasons.push(format!("{after} no traffic came back")),
-                Some(time) if *time > interval * 2 => self.reasons.push(format!(
-                    "{after} traffic took {time:?} to come back, more than two intervals"
+                Some(time) if time > allowed => self.reasons.push(format!(
+                    "{after} traffic took {time:?} to come back, more than {allowed:?}"
                 )),
                 Some(_) => {}
             }
@@ -363,7 +402,18 @@ impl Verdict {
                 "NOT intact"
             }
         );
-        out += &format!("ledgers: both ends agree on {} keys\n", self.ledger_keys);
+        let origins = self.origins.iter();
+        let origins: Vec<_> = origins
+            .map(|(origin, keys)| format!("{keys} {origin}"))
+            .collect();
+        out += &format!(
+            "ledgers: both ends agree on {} keys ({})\n",
+            self.ledger_keys,
+            origins.join(", ")
+        );
+        for end in self.distillation.iter().flatten() {
+            out += &end.text();
+        }
         if self.captured_frames > 0 {
             let frames = self.captured_frames;
             out += &format!("capture: {frames} protected frames belong to keys of the ledgers\n");

@@ -33,6 +33,10 @@ pub fn kme_patience(rekey_interval: Duration) -> Duration {
 }
 /// Time that the other end has to fetch a key from a lab KME.
 pub const KEY_LIFE: Duration = Duration::from_secs(60);
+/// Time that an SAE has to fetch a distilled key after the other one has got it.
+pub const DISTILLED_KEY_LIFE: Duration = Duration::from_secs(600);
+/// Length of the fibre between two QKD devices, unless configured otherwise.
+pub const DISTILL_KM: f64 = 10.0;
 /// Open files of lab KMEs: two KMEs with two addresses each, and all connections in use.
 pub const KME_OPEN_FILES: u64 = 4096;
 /// Default preset of the modelled link.

@@ -14,6 +14,7 @@ mod cli;
 mod config_errors;
 mod crash;
 mod disagreement;
+mod distill;
 mod flood;
 mod headline;
 mod key_sources;

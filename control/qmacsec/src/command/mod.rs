@@ -2,6 +2,7 @@
 
 pub mod check;
 mod daemon;
+pub mod distill;
 pub mod drill;
 pub mod keys;
 pub mod kme;

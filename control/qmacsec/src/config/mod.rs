@@ -1,8 +1,10 @@
-//! Config files in TOML: one kind for an encryptor, one for lab KMEs, one for a node of a network.
+//! Config files in TOML: one kind for an encryptor, one for lab KMEs, one for a node of a network, one
+//! for a QKD device.
 //!
 //! They are parsed into types that cannot hold an invalid value. An unknown key is a mistake. A
 //! mistake names file, key, value and fix. The use of the values is elsewhere.
 
+mod distill;
 mod encryptor;
 mod error;
 mod file;
@@ -22,6 +24,7 @@ mod worker;
 pub use self::node::NodeFile;
 pub use self::rekey::Rekey;
 pub use self::worker::{Idle, Worker};
+pub use distill::{DistillFile, create_link_secret};
 pub use encryptor::{Black, Encryptor, EncryptorConfig, Macsec, Peer, Red};
 pub use error::{ConfigError, Mistakes};
 pub use kme::{Kme as LabKme, KmeFile, Link};

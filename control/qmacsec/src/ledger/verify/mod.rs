@@ -96,6 +96,8 @@ pub struct Verification {
     pub segments: [u64; 2],
     /// Keys with matching records at both ends.
     pub keys: u64,
+    /// These keys by origin.
+    pub origins: BTreeMap<String, u64>,
     /// Keys that carried frames and have a record at one end only.
     pub one_sided: u64,
     /// Heads that the other end noted and that match the ledger.

@@ -370,6 +370,8 @@ impl Compare {
     ) {
         into.keys += 1;
         let text = |record: &KeyRecord, number| self.texts[record.which].text(number);
+        let origin = text(sent, sent.origin).to_owned();
+        *into.origins.entry(origin).or_default() += 1;
         let pairs = |number: fn(&KeyRecord) -> u16| {
             (text(sent, number(sent)), text(received, number(received)))
         };
