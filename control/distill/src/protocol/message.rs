@@ -124,10 +124,14 @@ impl Frame {
         let (number, rest) = body.split_first_chunk()?;
         let groups = code.word_len() / DIMENSIONS;
         let (groups, syndrome) = rest.split_at_checked(groups * GROUP)?;
-        let rotations = groups.as_chunks().0.iter().map(rotation);
+        let groups = groups.as_chunks().0;
+        let mut rotations = Vec::with_capacity(groups.len());
+        for group in groups {
+            rotations.push(rotation(group)?);
+        }
         Some(Self {
             number: u64::from_be_bytes(*number),
-            rotations: rotations.collect::<Option<_>>()?,
+            rotations,
             syndrome: code.parse_syndrome(words(syndrome)?)?,
         })
     }
