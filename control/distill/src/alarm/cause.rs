@@ -46,7 +46,7 @@ pub(super) struct Moved {
     pub(super) kurtosis: Option<Side>,
     pub(super) rails: Option<Side>,
     pub(super) lost_frames: Option<Side>,
-    /// Whether there is more classical light in the fibre than expected; none if nobody measures it.
+    /// Whether more classical light is in the fibre than expected; none if nobody measures it.
     pub(super) classical: Option<bool>,
 }
 

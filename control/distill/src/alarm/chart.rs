@@ -1,5 +1,5 @@
-//! Control charts of a figure: one decides on each block alone, one sums up small deviations of many
-//! blocks.
+//! Control charts of a figure: one decides on each block alone, one sums up small deviations of
+//! many blocks.
 //!
 //! Both see a score: the figure's difference from its reference in units of its own deviation. On a
 //! clean link a score is standard normal. The block chart is that of Shewhart, the drift chart is a
@@ -86,6 +86,7 @@ impl Charts {
         } else {
             f64::NEG_INFINITY
         };
+        // A score that is no number becomes the least: a deviation of a two-sided figure.
         let score = score.max(least);
         if score.abs() > limits.block {
             let side = if score > 0.0 {
@@ -132,10 +133,8 @@ pub(super) fn score_of_probability(probability: f64) -> f64 {
 }
 
 /// The probability of at least `count` of `of` independent things, each of which has `probability`.
+/// `count` is above 0.
 pub(super) fn at_least(count: u64, of: u64, probability: f64) -> f64 {
-    if count == 0 {
-        return 1.0;
-    }
     let (n, odds) = (of as f64, probability / (1.0 - probability));
     let first = count as f64;
     let ln_term = libm::lgamma(n + 1.0) - libm::lgamma(first + 1.0) - libm::lgamma(n - first + 1.0)

@@ -71,5 +71,9 @@ fn score(measured: &Measured, expected: f64) -> f64 {
 
 /// The score whose probability is that of as many things or more.
 fn score_of_count(counted: Counted, share: f64) -> f64 {
+    if counted.count == 0 {
+        // Never too many.
+        return f64::NEG_INFINITY;
+    }
     score_of_probability(at_least(counted.count, counted.of, share))
 }

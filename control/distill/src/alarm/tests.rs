@@ -295,12 +295,12 @@ fn false_alarms_are_as_rare_as_stated() {
     let mut watch = Line::new(FRAME, 8).watch;
     let mut generator = ChaCha8Rng::from_seed([8; 32]);
     let mut raised = 0;
-    for _ in 0..400_000 {
+    for _ in 0..200_000 {
         let alarms = watch.on_block(&clean(&mut generator));
         raised += alarms.iter().filter(|a| a.change == Change::Raised).count();
     }
-    // 40 are stated; the counts, a sixth of the charts, raise none here.
-    assert!((15..=55).contains(&raised), "{raised} alarms");
+    // 20 are stated; the counts, a sixth of the charts, raise none here.
+    assert!((6..=30).contains(&raised), "{raised} alarms");
 }
 
 #[test]

@@ -27,7 +27,7 @@ const QUADRATURES_PER_BLOCKED: usize = 128;
 const OFFSET_WINDOW: usize = 1 << 15;
 const OFFSET_WEIGHT: f64 = 1.0 / 8.0;
 
-/// What Bob has of a stretch of the transmission.
+/// Bob's part of a stretch of the transmission.
 pub struct Received {
     /// His values, in the order of Alice's.
     pub measured: Wiped<f32>,
@@ -79,7 +79,7 @@ impl Fibre {
         self.optics = self.nominal.under(attack);
     }
 
-    /// What arrives of Alice's values: whole symbols, as [`super::Modulator`] gives them.
+    /// Receives Alice's values: whole symbols, as [`super::Modulator`] gives them.
     pub fn receive(&mut self, sent: &[f32]) -> Received {
         let mut measured = Wiped::zeroed(sent.len());
         self.detect(sent, &mut measured);

@@ -47,6 +47,7 @@ fn a_drift_is_forgotten_and_a_large_step_leaves_no_trace() {
         charts.on_score(100.0, &limits),
         Some((Side::Above, Chart::Block))
     );
+    assert!(charts.on_score(f64::NAN, &limits).is_some());
     assert!(charts.is_calm(&limits));
     let drift = (0..100).find_map(|_| charts.on_score(-2.0, &limits));
     assert_eq!(drift, Some((Side::Below, Chart::Drift)));
@@ -63,7 +64,6 @@ fn a_drift_is_forgotten_and_a_large_step_leaves_no_trace() {
 
 #[test]
 fn counts_have_exact_probabilities() {
-    assert_eq!(at_least(0, 4, 0.05), 1.0);
     assert!(
         (at_least(3, 4, 0.05) - (4.0 * 0.05f64.powi(3) * 0.95 + 0.05f64.powi(4))).abs() < 1e-12
     );

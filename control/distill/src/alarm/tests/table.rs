@@ -99,7 +99,8 @@ fn row(attack: Option<&str>, code: &Code) -> String {
     };
     let figures = &block.figures;
     format!(
-        "| {} | {:.3} | {:.3} | {:.3} | {:.2} | {:.3} | {:.3} | {} of {DECODED} | {:.0} | {key} | {} |",
+        "| {} | {:.3} | {:.3} | {:.3} | {:.2} | {:.3} | {:.3} | {} of {DECODED} | {:.0} | {key} \
+         | {} |",
         attack.map_or("none".into(), |attack| format!("`{attack}`")),
         figures.transmittance.value,
         figures.excess_noise_snu.expect("a signal").value,
