@@ -1,6 +1,6 @@
 //! Carries out what the protocol of `distill` asks for: durable positions, messages, keys for the
-//! KME, figures for the status. Bob also watches the figures of his receiver: a block whose estimate
-//! may be false gives no key.
+//! KME, figures for the status. Bob also watches the figures of his receiver: a block whose
+//! estimate may be false gives no key.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
