@@ -6,6 +6,8 @@
 //! ```
 //! The channel is Gaussian, in eight dimensions as between the two ends. A frame that is stuck gets
 //! the bits it asks for. They count as leaked.
+//!
+//! `--chain` measures the whole chain instead: simulation and both ends of the protocol.
 
 use std::array;
 use std::time::Duration;
@@ -29,6 +31,7 @@ use crate::harness::machine::Machine;
 use crate::stats::Spread;
 use report::{DecodeRow, HashRow, Row};
 
+mod chain;
 mod report;
 
 /// Blocks of privacy amplification, in bits.
@@ -42,6 +45,7 @@ const HASH_TIME: Duration = Duration::from_millis(200);
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  \
     qmacsec-bench distill\n  \
+    qmacsec-bench distill --chain 10,25\n  \
     qmacsec-bench distill --rates 0.1 --beta 0.92 --frames 200 --json")]
 pub(crate) struct Options {
     /// Rates of the code [default: all]
@@ -56,6 +60,10 @@ pub(crate) struct Options {
     /// Measure the portable engine, too: it takes several times as long
     #[arg(long)]
     pub portable: bool,
+    /// The whole chain over these kilometres: a block of 1e7 symbols at 10 km, 1e8 at 25 km, 1e9 at
+    /// 50 km. The last takes minutes
+    #[arg(long, value_delimiter = ',', value_name = "KM")]
+    pub chain: Vec<chain::Length>,
     /// Seed of the frames
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -218,6 +226,12 @@ pub(crate) fn run(options: &Options) -> Result<String, Error> {
     let portable = options.portable.then_some(Engine::PORTABLE);
     let engines = [Some(Engine::detect()), portable].into_iter().flatten();
     let mut rows = Vec::new();
+    for &length in &options.chain {
+        rows.push(Row::Chain(chain::run(length, options.seed)?));
+    }
+    if !rows.is_empty() {
+        return report(options, &machine, &rows);
+    }
     for choice in or_default(&options.rates, RateChoice::value_variants().to_vec()) {
         let (rate, beta) = (choice.rate(), options.beta.unwrap_or(choice.beta()));
         let code = Code::of(rate);
@@ -244,9 +258,13 @@ pub(crate) fn run(options: &Options) -> Result<String, Error> {
     for input_bits in HASHED_BITS {
         rows.push(Row::Hash(hash(input_bits, options.seed)?));
     }
+    report(options, &machine, &rows)
+}
+
+fn report(options: &Options, machine: &Machine, rows: &[Row]) -> Result<String, Error> {
     match options.json {
-        true => report::json(&machine, &rows),
-        false => Ok(report::text(&machine, &rows)),
+        true => report::json(machine, rows),
+        false => Ok(report::text(machine, rows)),
     }
 }
 

@@ -1,5 +1,8 @@
 //! The rows of `distill`, as tables and as JSON.
 
+use std::time::Duration;
+
+use distill::protocol::BlockReport;
 use serde::Serialize;
 
 use super::Tally;
@@ -14,6 +17,62 @@ use crate::stats::Spread;
 pub(super) enum Row {
     Decode(DecodeRow),
     Hash(HashRow),
+    Chain(ChainRow),
+}
+
+/// One block of the whole chain.
+#[derive(Debug, Serialize)]
+pub(super) struct ChainRow {
+    what: &'static str,
+    km: f64,
+    symbols: u64,
+    /// The proof whose key length counts.
+    proof: &'static str,
+    /// Secret bits for each second of processor time of simulation and both ends in one thread.
+    kbit_s: f64,
+    /// The same with the composable key length.
+    composable_kbit_s: f64,
+    /// Secret bits of the block by both proofs.
+    key_bits: u64,
+    composable_bits: u64,
+    /// Share of frames that were lost.
+    fer: f64,
+    /// Symbols for each second of processor time.
+    msym_s: f64,
+    /// Highest memory of the process so far.
+    peak_mib: f64,
+}
+
+impl ChainRow {
+    pub(super) fn new(km: f64, report: &BlockReport) -> Self {
+        let corrected = &report.corrected;
+        let symbols = corrected.kept_symbols + corrected.lost_symbols;
+        Self {
+            what: "chain",
+            km,
+            symbols,
+            proof: "lgg-2010",
+            kbit_s: 0.0,
+            composable_kbit_s: 0.0,
+            key_bits: report.key_bits,
+            composable_bits: report.secret.composable_bits,
+            fer: corrected.lost_symbols as f64 / symbols as f64,
+            msym_s: 0.0,
+            peak_mib: 0.0,
+        }
+    }
+
+    /// With its figures over processor time.
+    pub(super) fn measured(self, time: Duration, peak_mib: f64) -> Self {
+        let seconds = time.as_secs_f64();
+        Self {
+            kbit_s: self.key_bits as f64 / 1e3 / seconds,
+            composable_kbit_s: self.composable_bits as f64 / 1e3 / seconds,
+            msym_s: self.symbols as f64 / 1e6 / seconds,
+            peak_mib,
+            ..self
+        }
+    }
 }
 
 /// One block size of privacy amplification.
@@ -96,11 +155,17 @@ pub(super) fn text(machine: &Machine, rows: &[Row]) -> String {
     machine.head(&mut out, "Distilled keys");
     let mut decoded = Vec::new();
     let mut hashed = Vec::new();
+    let mut chains = Vec::new();
     for row in rows {
         match row {
             Row::Decode(row) => decoded.push(row),
             Row::Hash(row) => hashed.push(row),
+            Row::Chain(row) => chains.push(row),
         }
+    }
+    if !chains.is_empty() {
+        chain(&mut out, &chains);
+        return out;
     }
     let table = Table::of::<DecodeRow>(
         &[
@@ -141,4 +206,25 @@ beta: share of the Gaussian capacity, bits that stuck frames have disclosed take
 frames that were lost. Every frame that counts as decoded is the word of the other end."
     );
     out
+}
+
+fn chain(out: &mut String, rows: &[&ChainRow]) {
+    let table = Table::of::<ChainRow>(
+        &[
+            ("km", &|row| row.km.to_string()),
+            ("symbols", &|row| row.symbols.to_string()),
+            ("proof", &|row| row.proof.to_owned()),
+            ("kbit/s", &|row| format!("{:.0}", row.kbit_s)),
+            ("composable", &|row| format!("{:.0}", row.composable_kbit_s)),
+            ("FER", &|row| format!("{:.3}", row.fer)),
+            ("Msym/s", &|row| format!("{:.2}", row.msym_s)),
+            ("peak MiB", &|row| format!("{:.0}", row.peak_mib)),
+        ],
+        rows,
+        |_, _| true,
+    );
+    table.print(
+        out,
+        "Whole chain, secret kbit for each second of processor time of both ends and simulation",
+    );
 }

@@ -57,7 +57,7 @@ pub struct Session {
     pub bob: Incarnation,
 }
 
-/// What the caller must do. Actions have an order.
+/// An action for the caller. It carries out actions in their order.
 pub enum Action {
     /// Keep this position of the pre-shared secret on durable storage before any later action.
     Position(u64),

@@ -56,7 +56,7 @@ impl Slot {
 pub struct Reserve {
     /// First slot of the pre-shared secret that is not used.
     position: u64,
-    /// By block: the slots that it made, and how many of the first are used.
+    /// The slots that each block made, and how many of the first are used.
     blocks: BTreeMap<u64, (Wiped<u8>, u64)>,
 }
 
@@ -128,9 +128,7 @@ impl Reserve {
     /// Bob: Alice has used this slot. It and all before are over.
     pub fn used(&mut self, address: Address) {
         match address.block {
-            Address::PRE_SHARED => {
-                self.position = self.position.max(address.index.saturating_add(1))
-            }
+            Address::PRE_SHARED => self.skip_to(address.index.saturating_add(1)),
             block => {
                 self.blocks = self.blocks.split_off(&block);
                 if let Some((_, used)) = self.blocks.get_mut(&block) {

@@ -10,7 +10,7 @@ fn secret() -> Secret {
     Secret::new(Wiped::new(octets.collect())).expect("long enough")
 }
 
-/// What happens to one block.
+/// The fate of one block.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Key,

@@ -73,7 +73,7 @@ struct Closing {
     report: BlockReport,
 }
 
-/// What `on_message` does with the block.
+/// The state of the block after a message.
 enum Step {
     Stay,
     /// The block is over.

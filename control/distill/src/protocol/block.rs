@@ -16,7 +16,7 @@ const MARGIN_BITS: u64 = 64;
 
 /// The books of one block.
 pub(super) struct Block {
-    pub id: u64,
+    pub(super) id: u64,
     setup: Setup,
     outbound: Transcript,
     inbound: Transcript,
@@ -32,17 +32,17 @@ pub(super) struct Block {
     filled: usize,
 }
 
-/// What a block gives.
+/// The figures that follow from all frames.
 pub(super) struct Result {
-    pub estimate: Option<Estimate>,
-    pub secret: SecretLength,
+    pub(super) estimate: Option<Estimate>,
+    pub(super) secret: SecretLength,
     corrected: Corrected,
-    /// By the proof that counts.
-    pub bits: u64,
+    /// Secret bits by the proof that counts.
+    pub(super) bits: u64,
 }
 
 impl Block {
-    pub fn new(id: u64, setup: &Setup, secret: &Secret, outbound: Direction) -> Self {
+    pub(super) fn new(id: u64, setup: &Setup, secret: &Secret, outbound: Direction) -> Self {
         let [outbound, inbound] = match outbound {
             Direction::AliceToBob => [Direction::AliceToBob, Direction::BobToAlice],
             Direction::BobToAlice => [Direction::BobToAlice, Direction::AliceToBob],
@@ -65,12 +65,12 @@ impl Block {
         }
     }
 
-    pub fn block_id(&self) -> BlockId {
+    pub(super) fn block_id(&self) -> BlockId {
         BlockId(self.id)
     }
 
     /// The next message to send.
-    pub fn write(&mut self, kind: u8, body: &[u8]) -> Vec<u8> {
+    pub(super) fn write(&mut self, kind: u8, body: &[u8]) -> Vec<u8> {
         let mut message = Vec::with_capacity(message::HEADER + body.len() + 16);
         message.extend(message::header(kind, self.id, self.sent));
         message.extend(body);
@@ -80,14 +80,14 @@ impl Block {
     }
 
     /// The next message to send, and its tag.
-    pub fn write_tagged(&mut self, kind: u8, body: &[u8], once: &[u8; 16]) -> Vec<u8> {
+    pub(super) fn write_tagged(&mut self, kind: u8, body: &[u8], once: &[u8; 16]) -> Vec<u8> {
         let mut message = self.write(kind, body);
         message.extend(self.outbound.tag(once));
         message
     }
 
     /// The next message that came.
-    pub fn read(&mut self, message: &[u8]) -> std::result::Result<Body, Cause> {
+    pub(super) fn read(&mut self, message: &[u8]) -> std::result::Result<Body, Cause> {
         let parsed = Message::parse(message, self.setup.code()).ok_or(Cause::Damaged)?;
         if let Body::Abort = parsed.body {
             return Err(Cause::Aborted);
@@ -101,7 +101,7 @@ impl Block {
     }
 
     /// Whether this is the tag of all messages that came.
-    pub fn verify(&self, once: &[u8; 16], tag: &[u8; 16]) -> std::result::Result<(), Cause> {
+    pub(super) fn verify(&self, once: &[u8; 16], tag: &[u8; 16]) -> std::result::Result<(), Cause> {
         match self.inbound.verifies(once, tag) {
             true => Ok(()),
             false => Err(Cause::WrongTag),
@@ -109,7 +109,7 @@ impl Block {
     }
 
     /// A frame that both ends have.
-    pub fn keep(&mut self, word: &Bits, disclosed: u64) {
+    pub(super) fn keep(&mut self, word: &Bits, disclosed: u64) {
         let core = self.setup.code().core_words(word);
         self.material[self.filled..self.filled + core.len()].copy_from_slice(core);
         self.filled += core.len();
@@ -118,36 +118,36 @@ impl Block {
     }
 
     /// A frame that counts for the estimate only.
-    pub fn lose(&mut self) {
+    pub(super) fn lose(&mut self) {
         self.lost += 1;
     }
 
     /// The sums of a frame, kept or lost.
-    pub fn add(&mut self, sums: &Sums) {
+    pub(super) fn add(&mut self, sums: &Sums) {
         self.sums.add(sums);
     }
 
     /// Takes those sums of the block that only Alice can know.
-    pub fn adopt(&mut self, sent_squared: f64, product: f64) {
+    pub(super) fn adopt(&mut self, sent_squared: f64, product: f64) {
         let alice = Sums::from_parts(0, sent_squared, 0.0, product);
         self.sums.add(&alice);
     }
 
-    pub fn sums(&self) -> &Sums {
+    pub(super) fn sums(&self) -> &Sums {
         &self.sums
     }
 
     /// Whether all frames are kept or lost.
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.kept + self.lost == self.setup.frames()
     }
 
     /// Frames kept or lost.
-    pub fn frames(&self) -> u32 {
+    pub(super) fn frames(&self) -> u32 {
         self.kept + self.lost
     }
 
-    pub fn result(&self) -> Result {
+    pub(super) fn result(&self) -> Result {
         let symbols = self.setup.frame_symbols() as u64;
         let code = self.setup.code();
         let undisclosed = (code.word_len() - code.syndrome_len()) as u64;
@@ -179,21 +179,21 @@ impl Block {
 
     /// The hash that Alice may choose for these secret bits: a multiple of 64. `None` if no bit
     /// is left.
-    pub fn shape(&self, secret_bits: u64) -> Option<Shape> {
+    pub(super) fn shape(&self, secret_bits: u64) -> Option<Shape> {
         let bits = secret_bits.saturating_sub(MARGIN_BITS) / 64 * 64;
         let input = self.filled * u32::BITS as usize;
         Shape::new(input, usize::try_from(bits).ok()?).ok()
     }
 
     /// The hash that Alice has chosen, if this end calculates as many bits.
-    pub fn accept(&self, key_bits: u64, secret_bits: u64) -> Option<Shape> {
+    pub(super) fn accept(&self, key_bits: u64, secret_bits: u64) -> Option<Shape> {
         let right = key_bits <= secret_bits && key_bits.is_multiple_of(64);
         let input = self.filled * u32::BITS as usize;
         right.then(|| Shape::new(input, usize::try_from(key_bits).ok()?).ok())?
     }
 
     /// Hashes, and divides the key: slots for the reserve first, the rest for the caller.
-    pub fn amplify(&mut self, matrix: &Matrix, slots: u64) -> Option<(Wiped<u8>, Bits)> {
+    pub(super) fn amplify(&mut self, matrix: &Matrix, slots: u64) -> Option<(Wiped<u8>, Bits)> {
         let mut material = Wiped::zeroed(self.filled);
         material.copy_from_slice(&self.material[..self.filled]);
         self.material = Wiped::zeroed(0);
@@ -209,7 +209,7 @@ impl Block {
         Some((reserve, Bits::whole(bits)))
     }
 
-    pub fn report(&self, result: &Result, key_bits: u64, slots: u64) -> BlockReport {
+    pub(super) fn report(&self, result: &Result, key_bits: u64, slots: u64) -> BlockReport {
         BlockReport {
             block: self.block_id(),
             estimate: result.estimate,

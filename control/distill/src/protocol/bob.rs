@@ -53,7 +53,7 @@ struct Open {
     slot: Option<Slot>,
 }
 
-/// What `on_message` does with the block.
+/// The state of the block after a message.
 enum Step {
     Stay,
     /// The block is over.

@@ -24,40 +24,40 @@ const UNIT: f64 = 32_767.0;
 
 /// The kind of a message. None is zero: the transcript needs this.
 pub(super) mod kind {
-    pub const HELLO: u8 = 1;
-    pub const READY: u8 = 2;
-    pub const FRAME: u8 = 3;
-    pub const QUESTION: u8 = 4;
-    pub const DISCLOSURE: u8 = 5;
-    pub const TAG: u8 = 6;
-    pub const FAILED: u8 = 7;
-    pub const SKIP: u8 = 8;
-    pub const CONFIRMED: u8 = 9;
-    pub const VALUES: u8 = 10;
-    pub const SEED: u8 = 11;
-    pub const END: u8 = 12;
-    pub const NO_KEY: u8 = 13;
-    pub const DONE: u8 = 14;
-    pub const HELD: u8 = 15;
-    pub const ABORT: u8 = 16;
+    pub(in super::super) const HELLO: u8 = 1;
+    pub(in super::super) const READY: u8 = 2;
+    pub(in super::super) const FRAME: u8 = 3;
+    pub(in super::super) const QUESTION: u8 = 4;
+    pub(in super::super) const DISCLOSURE: u8 = 5;
+    pub(in super::super) const TAG: u8 = 6;
+    pub(in super::super) const FAILED: u8 = 7;
+    pub(in super::super) const SKIP: u8 = 8;
+    pub(in super::super) const CONFIRMED: u8 = 9;
+    pub(in super::super) const VALUES: u8 = 10;
+    pub(in super::super) const SEED: u8 = 11;
+    pub(in super::super) const END: u8 = 12;
+    pub(in super::super) const NO_KEY: u8 = 13;
+    pub(in super::super) const DONE: u8 = 14;
+    pub(in super::super) const HELD: u8 = 15;
+    pub(in super::super) const ABORT: u8 = 16;
 }
 
 /// The first message of each end on a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Hello {
-    pub version: u16,
-    pub incarnation: Incarnation,
-    pub setup: [u8; 32],
+    pub(super) version: u16,
+    pub(super) incarnation: Incarnation,
+    pub(super) setup: [u8; 32],
     /// The next block that this end has not begun.
-    pub next_block: u64,
+    pub(super) next_block: u64,
     /// First slot of the pre-shared secret that this end has not used.
-    pub position: u64,
-    pub nonce: [u8; 16],
+    pub(super) position: u64,
+    pub(super) nonce: [u8; 16],
 }
 
 impl Hello {
     /// Without its MAC.
-    pub fn octets(&self) -> Vec<u8> {
+    pub(super) fn octets(&self) -> Vec<u8> {
         let mut octets = vec![kind::HELLO];
         octets.extend(self.version.to_be_bytes());
         octets.extend(self.incarnation.0);
@@ -69,7 +69,7 @@ impl Hello {
     }
 
     /// The greeting, its octets that the MAC covers, and the MAC.
-    pub fn parse(message: &[u8]) -> Option<(Self, &[u8], &[u8; MAC])> {
+    pub(super) fn parse(message: &[u8]) -> Option<(Self, &[u8], &[u8; MAC])> {
         let (octets, mac) = message.split_last_chunk()?;
         let mut reader = Reader(octets);
         let [kind::HELLO] = reader.take()? else {
@@ -101,17 +101,17 @@ pub(super) fn parse_ready(message: &[u8]) -> Option<&[u8; MAC]> {
         .flatten()
 }
 
-/// What Bob publishes about a frame.
+/// The message of a frame: all that Bob publishes about it.
 pub(super) struct Frame {
     /// On the quantum channel.
-    pub number: u64,
-    pub rotations: Vec<Rotation>,
-    pub syndrome: Syndrome,
+    pub(super) number: u64,
+    pub(super) rotations: Vec<Rotation>,
+    pub(super) syndrome: Syndrome,
 }
 
 impl Frame {
     /// The body of a frame: `groups` as of [`group`].
-    pub fn body(number: u64, groups: &[[u8; GROUP]], syndrome: &Syndrome) -> Vec<u8> {
+    pub(super) fn body(number: u64, groups: &[[u8; GROUP]], syndrome: &Syndrome) -> Vec<u8> {
         let words = syndrome.words();
         let mut body = Vec::with_capacity(8 + size_of_val(groups) + size_of_val(words));
         body.extend(number.to_be_bytes());
@@ -124,16 +124,20 @@ impl Frame {
         let (number, rest) = body.split_first_chunk()?;
         let groups = code.word_len() / DIMENSIONS;
         let (groups, syndrome) = rest.split_at_checked(groups * GROUP)?;
-        let rotations = groups.as_chunks().0.iter().map(rotation);
+        let groups = groups.as_chunks().0;
+        let mut rotations = Vec::with_capacity(groups.len());
+        for group in groups {
+            rotations.push(rotation(group)?);
+        }
         Some(Self {
             number: u64::from_be_bytes(*number),
-            rotations: rotations.collect::<Option<_>>()?,
+            rotations,
             syndrome: code.parse_syndrome(words(syndrome)?)?,
         })
     }
 
     /// The sum of the squares of Bob's quadratures. Both ends add in the same order.
-    pub fn norms_squared(rotations: impl Iterator<Item = f64>) -> f64 {
+    pub(super) fn norms_squared(rotations: impl Iterator<Item = f64>) -> f64 {
         rotations.map(|norm| norm * norm).sum()
     }
 }
@@ -159,20 +163,20 @@ fn rotation(octets: &[u8; GROUP]) -> Option<Rotation> {
     Rotation::parse(direction, f32::from_be_bytes(*norm).into())
 }
 
-/// What ends a block with a key.
+/// The end of a block with a key, as Alice chooses it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct End {
-    pub sent_squared: f64,
-    pub product: f64,
-    pub key_bits: u64,
+    pub(super) sent_squared: f64,
+    pub(super) product: f64,
+    pub(super) key_bits: u64,
     /// Slots that the first bits of the key become.
-    pub slots: u64,
-    pub address: Address,
+    pub(super) slots: u64,
+    pub(super) address: Address,
 }
 
 impl End {
     /// Without its tag.
-    pub fn body(&self) -> Vec<u8> {
+    pub(super) fn body(&self) -> Vec<u8> {
         let numbers = [
             self.sent_squared.to_bits(),
             self.product.to_bits(),
@@ -208,11 +212,11 @@ pub(super) enum Body {
 
 /// A message of a block, parsed.
 pub(super) struct Message {
-    pub block: u64,
-    pub number: u32,
-    pub body: Body,
+    pub(super) block: u64,
+    pub(super) number: u32,
+    pub(super) body: Body,
     /// Octets of the message without its tag, if it has one.
-    pub covered: usize,
+    pub(super) covered: usize,
 }
 
 /// Whether this gives up a block that is over at this end.
@@ -231,7 +235,7 @@ pub(super) fn header(kind: u8, block: u64, number: u32) -> Vec<u8> {
 }
 
 impl Message {
-    pub fn parse(message: &[u8], code: &Code) -> Option<Self> {
+    pub(super) fn parse(message: &[u8], code: &Code) -> Option<Self> {
         let mut reader = Reader(message);
         let [kind] = reader.take()?;
         let block = reader.number()?;

@@ -1,4 +1,4 @@
-//! What both ends have in common: the greeting, and the reserve of key for authentication.
+//! The part that both ends have in common: the greeting, and the reserve of key for authentication.
 
 use crate::authentication::{Direction, Incarnation, Reserve, Secret};
 
@@ -7,12 +7,12 @@ use super::{Action, Closed, Random, Session, Setup};
 
 /// An end.
 pub(super) struct Party {
-    pub setup: Setup,
-    pub secret: Secret,
-    pub reserve: Reserve,
-    pub random: Random,
+    pub(super) setup: Setup,
+    pub(super) secret: Secret,
+    pub(super) reserve: Reserve,
+    pub(super) random: Random,
     /// The next block that is not begun.
-    pub next_block: u64,
+    pub(super) next_block: u64,
     /// The direction in which this end sends.
     outbound: Direction,
     incarnation: Incarnation,
@@ -41,7 +41,7 @@ pub(super) enum Greeted {
 }
 
 impl Party {
-    pub fn new(
+    pub(super) fn new(
         setup: Setup,
         secret: Secret,
         position: u64,
@@ -64,7 +64,7 @@ impl Party {
     }
 
     /// Greets.
-    pub fn connect(&mut self) -> Vec<Action> {
+    pub(super) fn connect(&mut self) -> Vec<Action> {
         if self.reserve.is_empty(&self.secret) {
             return vec![Action::Close(Closed::ReserveEmpty)];
         }
@@ -84,23 +84,23 @@ impl Party {
         vec![Action::Send(message)]
     }
 
-    pub fn disconnect(&mut self) {
+    pub(super) fn disconnect(&mut self) {
         self.link = Link::Down;
     }
 
-    pub fn session(&self) -> Option<Session> {
+    pub(super) fn session(&self) -> Option<Session> {
         match self.link {
             Link::Up(session) => Some(session),
             Link::Down | Link::Greeting { .. } => None,
         }
     }
 
-    pub fn is_down(&self) -> bool {
+    pub(super) fn is_down(&self) -> bool {
         matches!(self.link, Link::Down)
     }
 
     /// A message of the greeting.
-    pub fn greet(&mut self, message: &[u8]) -> Result<Greeted, Closed> {
+    pub(super) fn greet(&mut self, message: &[u8]) -> Result<Greeted, Closed> {
         let inbound = label(opposite(self.outbound));
         let Link::Greeting { ours, theirs } = &mut self.link else {
             return Err(Closed::Refused);
@@ -142,7 +142,7 @@ impl Party {
     }
 
     /// The number of the next block, which begins now.
-    pub fn begin(&mut self) -> u64 {
+    pub(super) fn begin(&mut self) -> u64 {
         let block = self.next_block;
         self.next_block += 1;
         block

@@ -46,7 +46,7 @@ enum End {
     Bob,
 }
 
-/// What happens to a message.
+/// The fate of a message.
 enum Fate {
     Pass,
     Change(Vec<u8>),
