@@ -165,7 +165,7 @@ impl End for BobEnd {
     }
 
     fn has_room(&self) -> bool {
-        self.monitors.len() < self.link.block_frames() + FRAMES_WAITING_MAX
+        self.bob.waiting_frames() < FRAMES_WAITING_MAX
     }
 
     fn judge(&mut self, report: &BlockReport) -> Judgement {
