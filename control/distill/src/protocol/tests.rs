@@ -257,6 +257,47 @@ fn keys_are_equal_and_both_ends_know_it() {
         assert_eq!(books.reports.len(), 3);
     }
     assert_eq!(pair.common(), 3);
+    assert_eq!(pair.books[0].reports, pair.books[1].reports);
+}
+
+#[test]
+fn lost_and_stuck_frames_count_alike_at_both_ends() {
+    let source = SETUP.source().with_modulation_variance_snu(0.385).unwrap();
+    let setup = Setup::with_code(
+        Arc::clone(SETUP.code()),
+        source,
+        *SETUP.channel(),
+        *SETUP.receiver(),
+        20 * 16_384,
+        SETUP.proof(),
+    );
+    let mut pair = Pair::new(&setup.unwrap(), 14);
+    let mut seen = HashMap::new();
+    let mut count = |_, _, message: &[u8]| {
+        *seen.entry(message[0]).or_insert(0) += 1;
+        Fate::Pass
+    };
+    pair.connect();
+    pair.deliver(&mut count);
+    pair.blocks(2, &mut count);
+    for kind in [
+        message::kind::DISCLOSURE,
+        message::kind::VALUES,
+        message::kind::CONFIRMED,
+    ] {
+        assert!(seen.contains_key(&kind), "{kind} {seen:?}");
+    }
+    assert_eq!(pair.books[0].reports.len(), 2);
+    assert_eq!(pair.books[0].reports, pair.books[1].reports);
+    for report in &pair.books[0].reports {
+        assert!(report.corrected.lost_symbols > 0);
+        assert_eq!(report.estimate.unwrap().pairs(), 20 * 16_384);
+    }
+    let stuck = |report: &BlockReport| {
+        let corrected = &report.corrected;
+        corrected.further_disclosed_bits > 64 * corrected.kept_symbols / 16_384
+    };
+    assert!(pair.books[0].reports.iter().any(stuck));
 }
 
 /// Messages of a greeting and of one block, by sender and number.
@@ -302,7 +343,7 @@ fn disturbed(at: (End, usize), mut what: impl FnMut(&[u8]) -> Fate) -> Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn one_flipped_bit_costs_one_block_and_is_counted(
@@ -530,7 +571,7 @@ fn intercept_resend_of_a_tenth_stops_the_key_within_a_block() {
 /// `BLOCKS=1000 cargo test --release -p distill --lib blocks_in_a_row` runs as many.
 #[test]
 fn blocks_in_a_row_have_identical_keys_or_a_counted_failure() {
-    let blocks = std::env::var("BLOCKS").map_or(20, |blocks| blocks.parse().unwrap());
+    let blocks = std::env::var("BLOCKS").map_or(12, |blocks| blocks.parse().unwrap());
     let mut pair = connected(11);
     // The channel is bad now and then, and a message is changed now and then.
     let mut rng = ChaCha20Rng::seed_from_u64(12);
