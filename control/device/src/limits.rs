@@ -47,7 +47,7 @@ pub(crate) const CATCH_UP: Duration = Duration::from_millis(500);
 pub(crate) const SYMBOL_RATE_MIN_BAUD: f64 = 1e5;
 /// Most frames of a block, about 1e9 symbols.
 pub(crate) const BLOCK_FRAMES_MAX: u64 = 4096;
-/// Frames that wait at Bob's end for the end of the block before theirs. Beyond it the quantum
+/// Frames that wait at Bob's end for their block, or for Alice's decoder. Beyond it the quantum
 /// channel is not read. They bridge the hashing of a block.
 pub(crate) const FRAMES_WAITING_MAX: usize = 64;
 /// Share of the frames that may fail to decode without an alarm.

@@ -1,6 +1,6 @@
 //! Carries out what the protocol of `distill` asks for: durable positions, messages, keys for the
-//! KME, figures for the status. Bob also watches the figures of his receiver: a block whose estimate
-//! may be false gives no key.
+//! KME, figures for the status. Bob also watches the figures of his receiver: a block whose
+//! estimate may be false gives no key.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -165,7 +165,7 @@ impl End for BobEnd {
     }
 
     fn has_room(&self) -> bool {
-        self.monitors.len() < self.link.block_frames() + FRAMES_WAITING_MAX
+        self.bob.waiting_frames() < FRAMES_WAITING_MAX
     }
 
     fn judge(&mut self, report: &BlockReport) -> Judgement {

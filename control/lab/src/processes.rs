@@ -29,6 +29,8 @@ use super::{BEFORE_THE_FIRST_KEY, FIRST_KEY, LOOK_EVERY, done, while_doing};
 
 /// Time that a crashed encryptor stays down.
 const DEAD_FOR: Duration = Duration::from_millis(500);
+/// Time in which a QKD device builds the code of its error correction, on a busy machine.
+const BUILDS_CODE: Duration = Duration::from_secs(3);
 
 /// All parts of the running lab.
 struct Lab<'a> {
@@ -323,8 +325,8 @@ impl Lab<'_> {
     fn recovery_time(&self, who: Victim) -> Duration {
         let link = self.args.distilled_link().ok().flatten();
         let blocks = match (who, link) {
-            // The first block of keys must be sent and distilled. Then each direction takes one.
-            (Victim::Device(_), Some(link)) => link.block_time() * 4,
+            // It builds its code. Then the first block of keys must be sent and distilled.
+            (Victim::Device(_), Some(link)) => BUILDS_CODE + link.block_time() * 4,
             _ => Duration::ZERO,
         };
         self.args.rekey * 2 + blocks

@@ -4,10 +4,13 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use device::{DeviceReport, Role};
 use qmacsec::ledger::{Finding, Verification};
 use qmacsec::status::{Report, WorkerReport};
 
+use super::args::Args;
 use super::direction::DirectionVerdict;
+use super::distillation::{DeviceLives, Distillation};
 use super::faults::Victim;
 use super::last_reports::last_reports;
 use super::line_watch::{LineReport, LineWatch};
@@ -373,4 +376,67 @@ fn after_a_crash_recovery_counts_and_loss_does_not() {
     assert_eq!(with(Some(Duration::from_secs(1))).recovered_ms, Some(1000));
     assert_eq!(with(Some(Duration::from_secs(7))).verdict, Word::Fail);
     assert_eq!(with(None).verdict, Word::Fail);
+}
+
+#[test]
+fn distilled_keys_never_mix_with_others_and_every_bit_is_accounted_for() {
+    let run = |origins: &[(&str, u64)], lost_bits: u64| {
+        let mut evidence = good();
+        let origins = origins
+            .iter()
+            .map(|(name, keys)| ((*name).to_owned(), *keys));
+        evidence.ledgers.origins = origins.collect();
+        let mut report = DeviceReport::default();
+        report.books.distilled_bits = 512 + lost_bits;
+        report.books.stocked_bits = 512;
+        let mut lives = DeviceLives::default();
+        let [alice, bob] = [report.clone(), report];
+        lives.see(Distillation { alice, bob });
+        lives.end(Role::Alice, None);
+        evidence.distillation = lives.finish();
+        Verdict::from(&evidence)
+    };
+    let pass = run(&[("distilled", 12)], 0);
+    assert_eq!(pass.verdict, Word::Pass, "{:?}", pass.reasons);
+    let [alice, bob] = pass.distillation.unwrap();
+    // What a killed process held is void.
+    assert_eq!((alice.processes, alice.books.voided_bits), (2, 512));
+    assert_eq!((bob.processes, bob.books.voided_bits), (1, 0));
+    let mixed = run(&[("distilled", 12), ("modelled", 1)], 0);
+    assert_eq!(mixed.reasons, ["1 keys of the run are modelled"]);
+    assert_eq!(run(&[("distilled", 12)], 1).verdict, Word::Fail);
+}
+
+/// The arguments as on a command line.
+#[derive(clap::Parser)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
+#[test]
+fn options_of_distilled_keys_go_with_distilled_keys() {
+    let check = |line: &str| {
+        let words = ["lab"].into_iter().chain(line.split(' '));
+        let line: Line = clap::Parser::try_parse_from(words).expect("valid options");
+        line.args.check()
+    };
+    for (line, fix) in [
+        ("--eve loss-tap=0.2@2s", "add --keys distilled"),
+        ("--keys distilled --eve loss-tap=0.2", "has no begin"),
+        ("--keys distilled --kill kmes@2s", "--kill alice@TIME"),
+        ("--keys distilled --kill carol@2s", "alice nor bob"),
+        ("--keys distilled --block-symbols 9", "262144"),
+        (
+            "--keys distilled --red mem --black mem",
+            "other ports than mem",
+        ),
+        ("--kill alice@2s", "neither a, b nor kmes"),
+    ] {
+        let wrong = check(line).expect_err(line);
+        assert!(wrong.contains(fix), "{line}: {wrong}");
+    }
+    let eve = "--eve raman=10@3s+4s";
+    let line = format!("--keys distilled --km 25 --kill alice@2s {eve}");
+    assert_eq!(check(&line), Ok(()));
 }

@@ -114,6 +114,12 @@ impl Bob {
         self.dropped
     }
 
+    /// Frames that wait for their block. A caller that measures no more while many wait drops none.
+    #[must_use]
+    pub fn waiting_frames(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// A message of the other end.
     pub fn on_message(&mut self, message: &[u8]) -> Vec<Action> {
         let mut actions = Vec::new();
