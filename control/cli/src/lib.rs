@@ -30,6 +30,7 @@ Examples:
   qmacsec status                           show if it encrypts, with which key, of which age";
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "a process has one command")]
 enum Command {
     /// Run two sites on this machine: KMEs, encryptors, hosts, live table, verdict
     Lab(lab::Args),
