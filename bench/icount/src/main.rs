@@ -1,5 +1,5 @@
-//! `icount`: counts instructions for one frame and compares them with `bench/icount/icount.toml`. Run by
-//! `scripts/icount`; see [`icount`].
+//! `icount`: counts instructions for one frame and compares them with `bench/icount/icount.toml`.
+//! `scripts/icount` runs it; see [`icount`].
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ const TOLERANCE_PERCENT: f64 = 3.0;
 /// Counts instructions for one frame.
 #[derive(Parser)]
 struct Cli {
-    /// What to do
+    /// The order
     #[arg(value_enum, default_value = "check")]
     what: What,
     /// The committed counts

@@ -59,7 +59,7 @@ pub fn run(selection: Selection, counter: Counter<'_>) {
             engine_alone(engine, size, burst, counter);
         }
     }
-    // What the SecY adds does not depend on the length of a frame.
+    // The share of the SecY does not depend on the length of a frame.
     let (size, burst) = BURSTS[0];
     with_secy(under_secy, size, burst, counter);
     if selection == Selection::Others {

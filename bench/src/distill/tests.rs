@@ -1,5 +1,8 @@
+use distill::estimate::{Corrected, SecretLength};
+use distill::protocol::{BlockId, BlockReport};
 use serde_json::Value;
 
+use super::report::ChainRow;
 use super::*;
 use crate::tests::{keys, parse};
 
@@ -35,6 +38,35 @@ fn a_row_has_its_promised_keys_and_figures() {
     assert_eq!((number("fer"), number("iterations")), (0.25, 25.0));
     assert!((number("beta") - 0.81).abs() < 1e-12);
     assert!((number("msym_s") - 20.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_row_of_the_chain_has_its_promised_keys_and_figures() {
+    let report = BlockReport {
+        block: BlockId(1),
+        estimate: None,
+        corrected: Corrected {
+            kept_symbols: 3_000_000,
+            lost_symbols: 1_000_000,
+            undisclosed_bits: 0,
+            further_disclosed_bits: 0,
+        },
+        secret: SecretLength {
+            lgg_bits: 2_100_000,
+            composable_bits: 1_000_000,
+        },
+        key_bits: 2_000_000,
+        reserve_bits: 0,
+    };
+    let row = ChainRow::new(10.0, &report).measured(Duration::from_secs(2), 17.0);
+    let row = serde_json::to_value(Row::Chain(row)).unwrap();
+    let expected = serde_json::json!({
+        "what": "chain", "km": 10.0, "symbols": 4_000_000, "proof": "lgg-2010",
+        "kbit_s": 1000.0, "composable_kbit_s": 500.0,
+        "key_bits": 2_000_000, "composable_bits": 1_000_000,
+        "fer": 0.25, "msym_s": 2.0, "peak_mib": 17.0,
+    });
+    assert_eq!(row, expected);
 }
 
 #[test]

@@ -224,8 +224,8 @@ async fn run(
             }
         }
     };
-    // What is ready to be sent goes first: the last message may tell why the session ends. When the
-    // protocol waits for room, it goes on as soon as these end here.
+    // Queued messages go first: the last one may tell why the session ends. When the protocol waits
+    // for room, it goes on as soon as these end here.
     let ended = tokio::select! {
         ended = session::send_messages(write, messages) => ended,
         ended = signals => ended,

@@ -29,7 +29,7 @@ use crate::view::View;
 
 /// One end of the protocol.
 pub(crate) trait End: Send + 'static {
-    /// What the quantum channel gives this end for a frame.
+    /// The input of this end from the quantum channel, for one frame.
     type Frame: Send + 'static;
 
     /// Alice's values of a frame must be here before Bob's message about it. Bob's messages come
@@ -48,6 +48,9 @@ pub(crate) trait End: Send + 'static {
 
     /// Judges the figures of a block, before its key is used.
     fn judge(&mut self, report: &BlockReport) -> Judgement;
+
+    /// Gives up the block that was judged.
+    fn refuse(&mut self) -> Vec<Action>;
 
     /// The other end's run.
     fn other(session: &Session) -> Incarnation;
@@ -110,6 +113,10 @@ impl End for AliceEnd {
     fn judge(&mut self, _: &BlockReport) -> Judgement {
         // She has no receiver. Bob refuses the block.
         Judgement::default()
+    }
+
+    fn refuse(&mut self) -> Vec<Action> {
+        Vec::new()
     }
 
     fn other(session: &Session) -> Incarnation {
@@ -200,6 +207,10 @@ impl End for BobEnd {
         }
     }
 
+    fn refuse(&mut self) -> Vec<Action> {
+        self.bob.refuse()
+    }
+
     fn other(session: &Session) -> Incarnation {
         session.alice
     }
@@ -283,16 +294,16 @@ impl<E: End> Protocol<E> {
     }
 
     /// Carries out actions in their order. An error ends the device.
-    async fn carry_out(&mut self, actions: Vec<Action>) -> Result<Outcome, String> {
-        // A block that is refused must not be confirmed by any other action.
-        for action in &actions {
-            if let Action::Report(report) = action
-                && self.report(report)
-            {
-                return Ok(Outcome::Close);
-            }
-        }
+    async fn carry_out(&mut self, mut actions: Vec<Action>) -> Result<Outcome, String> {
         let mut outcome = Outcome::GoOn;
+        let refused = actions
+            .iter()
+            .any(|action| matches!(action, Action::Report(report) if self.report(report)));
+        if refused {
+            // No other action may confirm the block.
+            actions = self.end.refuse();
+            outcome = Outcome::Close;
+        }
         for action in actions {
             match action {
                 Action::Position(position) => self.position(position)?,

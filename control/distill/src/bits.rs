@@ -50,7 +50,8 @@ impl Bits {
         self.len == 0
     }
 
-    /// The bits, 32 a word, the first bit in the lowest position. The rest of the last word is zero.
+    /// The bits, 32 a word, the first bit in the lowest position. The rest of the last word is
+    /// zero.
     #[must_use]
     pub fn words(&self) -> &[u32] {
         &self.words

@@ -123,6 +123,9 @@ pub enum Cause {
     /// No key is left for authentication.
     #[error("no key is left for authentication: give both ends a new pre-shared secret")]
     ReserveEmpty,
+    /// The caller refuses the estimate.
+    #[error("the estimate is refused")]
+    Refused,
     /// The other end gave the block up.
     #[error("the other end gave the block up")]
     Aborted,

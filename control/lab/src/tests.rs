@@ -399,7 +399,7 @@ fn distilled_keys_never_mix_with_others_and_every_bit_is_accounted_for() {
     let pass = run(&[("distilled", 12)], 0);
     assert_eq!(pass.verdict, Word::Pass, "{:?}", pass.reasons);
     let [alice, bob] = pass.distillation.unwrap();
-    // What a killed process held is void.
+    // The keys of a killed process are void.
     assert_eq!((alice.processes, alice.books.voided_bits), (2, 512));
     assert_eq!((bob.processes, bob.books.voided_bits), (1, 0));
     let mixed = run(&[("distilled", 12), ("modelled", 1)], 0);

@@ -141,7 +141,7 @@ fn free_addresses<const N: usize>() -> [SocketAddr; N] {
     any.map(|listener| listener.local_addr().unwrap())
 }
 
-/// What the proxy does to the next data from Bob to Alice.
+/// Disturbances of the next data from Bob to Alice.
 const PASS: u8 = 0;
 const FLIP: u8 = 1;
 const TRUNCATE: u8 = 2;

@@ -79,6 +79,10 @@ impl End for ToldAlice {
         Judgement::default()
     }
 
+    fn refuse(&mut self) -> Vec<Action> {
+        Vec::new()
+    }
+
     fn other(session: &Session) -> Incarnation {
         session.bob
     }
@@ -117,6 +121,10 @@ impl End for TellingBob {
 
     fn judge(&mut self, _: &BlockReport) -> Judgement {
         Judgement::default()
+    }
+
+    fn refuse(&mut self) -> Vec<Action> {
+        Vec::new()
     }
 
     fn other(session: &Session) -> Incarnation {

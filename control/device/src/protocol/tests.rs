@@ -53,6 +53,10 @@ impl End for Told {
         }
     }
 
+    fn refuse(&mut self) -> Vec<Action> {
+        vec![lost(1, true), Action::Send(b"abort".to_vec())]
+    }
+
     fn other(session: &Session) -> Incarnation {
         session.bob
     }
@@ -189,11 +193,9 @@ async fn keys_are_given_out_when_the_other_end_holds_them() {
 async fn a_refused_block_gives_no_key_and_is_not_confirmed() {
     let mut world = World::connected(8).await;
     world.protocol.end.refuses = true;
-    world.protocol.end.on_disconnect = vec![lost(1, true)];
     let done = vec![block(1), Action::Send(b"done".to_vec()), figures(1)];
     assert_eq!(world.carry_out(done).await, Ok(Outcome::Close));
-    world.protocol.disconnect().await.unwrap();
-    assert!(world.sent().is_empty());
+    assert_eq!(world.sent(), [b"abort"]);
     assert_eq!(world.keys.with(|stock, _| stock.books().distilled_bits), 0);
     let lost = world.report().blocks.lost;
     assert_eq!(lost, [("it looks odd".to_owned(), 1)].into());

@@ -107,6 +107,9 @@ impl Graph {
                         continue;
                     }
                     *known = distance;
+                    if distance + 1 == HORIZON {
+                        continue; // Its other variables are beyond the horizon.
+                    }
                     for edge in &self.checks[check] {
                         let lane = (row + LANES - edge.shift()) % LANES;
                         let seen = &mut seen[edge.variable() * LANES + lane];

@@ -135,6 +135,21 @@ impl Bob {
         actions
     }
 
+    /// Gives the block up, because the caller refuses its estimate. These actions take the place of
+    /// those that came with [`Action::Report`].
+    pub fn refuse(&mut self) -> Vec<Action> {
+        let open = self.block.take();
+        open.map_or_else(Vec::new, |open| self.give_up(open, Cause::Refused))
+    }
+
+    /// Tells Alice, unless she knows, and ends the session.
+    fn give_up(&mut self, mut open: Open, cause: Cause) -> Vec<Action> {
+        self.party.disconnect();
+        let abort = (cause != Cause::Aborted).then(|| open.books.write(kind::ABORT, &[]));
+        let end = [lost(&open, cause), Action::Close(Closed::Lost(cause))];
+        abort.map(Action::Send).into_iter().chain(end).collect()
+    }
+
     fn greet(&mut self, message: &[u8], actions: &mut Vec<Action>) {
         match self.party.greet(message) {
             Ok(Greeted::On(more)) => actions.extend(more),
@@ -165,14 +180,7 @@ impl Bob {
         match self.step(&mut open, message, actions) {
             Ok(Step::Stay) => self.block = Some(open),
             Ok(Step::Over) => {}
-            Err(cause) => {
-                if cause != Cause::Aborted {
-                    actions.push(Action::Send(open.books.write(kind::ABORT, &[])));
-                }
-                actions.push(lost(&open, cause));
-                actions.push(Action::Close(Closed::Lost(cause)));
-                self.party.disconnect();
-            }
+            Err(cause) => actions.extend(self.give_up(open, cause)),
         }
     }
 

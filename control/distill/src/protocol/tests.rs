@@ -76,6 +76,8 @@ struct Pair {
     wires: [VecDeque<Vec<u8>>; 2],
     sent: [usize; 2],
     closing: bool,
+    /// Bob refuses each block that has a key.
+    refuses: bool,
     /// Seeds of runs so far.
     starts: u64,
 }
@@ -96,6 +98,7 @@ impl Pair {
             wires: Default::default(),
             sent: [0; 2],
             closing: false,
+            refuses: false,
             starts: starts + 2,
         }
     }
@@ -186,7 +189,11 @@ impl Pair {
             for message in messages {
                 match from {
                     End::Alice => {
-                        let actions = self.bob.on_message(&message);
+                        let mut actions = self.bob.on_message(&message);
+                        let key = |action: &Action| matches!(action, Action::Key(_));
+                        if self.refuses && actions.iter().any(key) {
+                            actions = self.bob.refuse();
+                        }
                         self.carry_out(End::Bob, actions);
                     }
                     End::Bob => {
@@ -258,6 +265,21 @@ fn keys_are_equal_and_both_ends_know_it() {
     }
     assert_eq!(pair.common(), 3);
     assert_eq!(pair.books[0].reports, pair.books[1].reports);
+}
+
+#[test]
+fn a_block_that_bob_refuses_is_given_up_at_both_ends() {
+    let mut pair = connected(9);
+    pair.refuses = true;
+    pair.blocks(1, &mut pass);
+    for (books, cause) in pair.books.iter().zip([Cause::Aborted, Cause::Refused]) {
+        assert!(books.keys.is_empty());
+        let lost = books.lost.iter().map(|lost| lost.cause);
+        assert_eq!(lost.collect::<Vec<_>>(), [cause]);
+    }
+    pair.refuses = false;
+    pair.blocks(1, &mut pass);
+    assert_eq!(pair.common(), 1);
 }
 
 #[test]
