@@ -58,6 +58,11 @@ fn under_faults_all_holds() {
 }
 
 #[test]
+fn requests_that_an_outage_swallowed_hold_up_others_until_their_time_limit() {
+    run(Plan::drawn(142_923_663_290));
+}
+
+#[test]
 fn a_key_that_is_taken_back_while_it_is_under_way_goes_to_nobody() {
     for seed in seeds(10) {
         run(Plan::overtaken(seed));

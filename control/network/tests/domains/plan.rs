@@ -325,7 +325,7 @@ impl Plan {
         self.calm = calm;
         self.fresh = calm + FRESH_WITHIN;
         self.told = calm + TOLD_WITHIN;
-        self.last_ask = self.told + Duration::from_secs(2);
+        self.last_ask = self.fresh + Duration::from_secs(2);
         self.end = calm + SETTLED_WITHIN;
     }
 
@@ -335,11 +335,12 @@ impl Plan {
     }
 }
 
-/// After the last fault, pairs have keys within this time: a batch that was lost is over
-/// (`CROSS_WAIT`), and 3 s as in one domain.
-const FRESH_WITHIN: Duration = Duration::from_secs(5);
+/// After the last fault, pairs have keys within this time: requests that were lost have reached
+/// their time limit (5 s; until then they can take all places for requests), a batch that waited
+/// for them is over (`CROSS_WAIT`), and 3 s as in one domain.
+const FRESH_WITHIN: Duration = Duration::from_secs(10);
 /// After the last fault, no pair gives keys that its target's node has lost, after this time: a
 /// question that was lost is asked again (`retry_max` of the KME), and 3 s.
 const TOLD_WITHIN: Duration = Duration::from_secs(8);
 /// After the last fault, all keys have their end within this time.
-const SETTLED_WITHIN: Duration = Duration::from_secs(20);
+const SETTLED_WITHIN: Duration = Duration::from_secs(22);
