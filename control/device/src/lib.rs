@@ -8,8 +8,8 @@
 //! ```
 //! [`Running::start`] starts all of it on the present tokio runtime. `session` keeps both
 //! connections. `signals` has a thread that makes or measures signals, `distiller` one that
-//! corrects and shortens blocks; both give way to others. Queues between them are short: whoever
-//! is slow slows the source. `keys` is the store behind the KME.
+//! corrects and shortens blocks; both give way to others. Queues between them are short: a
+//! slow part slows the source. `keys` is the store behind the KME.
 //!
 //! Blocks and keys are in memory only. A device that starts again begins without any.
 #![forbid(unsafe_code)]

@@ -67,7 +67,7 @@ impl Devices {
         })
     }
 
-    /// Waits until both ends have given so many further blocks.
+    /// Waits until both ends have given this number of further blocks.
     fn wait_for_blocks(&self, more: u64) {
         let before = [Role::Alice, Role::Bob].map(|role| self.blocks(role).0);
         wait_until("blocks with key", SOON, || {

@@ -17,17 +17,17 @@ use crate::signals::Pace;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// Frames that Alice sent and that Bob told her about, in their order.
+/// Frames that Alice sent, and those that Bob has named, in their order.
 #[derive(Default)]
 struct Seen {
     sent: Vec<u64>,
-    told: Vec<u64>,
+    named: Vec<u64>,
 }
 
-struct ToldAlice(Arc<Mutex<Seen>>);
+struct WatchedAlice(Arc<Mutex<Seen>>);
 
-/// Bob takes so many frames, then none until the next session.
-struct TellingBob {
+/// Bob takes this number of frames, then none until the next session.
+struct NamingBob {
     room: usize,
     taken: usize,
 }
@@ -41,7 +41,7 @@ fn agreed() -> Vec<Action> {
     vec![Action::Connected(session)]
 }
 
-impl End for ToldAlice {
+impl End for WatchedAlice {
     type Frame = Wiped<f32>;
 
     const FRAMES_FIRST: bool = true;
@@ -67,7 +67,7 @@ impl End for ToldAlice {
             seen.sent.contains(&number),
             "her values of {number} come late"
         );
-        seen.told.push(number);
+        seen.named.push(number);
         Vec::new()
     }
 
@@ -88,7 +88,7 @@ impl End for ToldAlice {
     }
 }
 
-impl End for TellingBob {
+impl End for NamingBob {
     type Frame = Received;
 
     const FRAMES_FIRST: bool = false;
@@ -180,8 +180,8 @@ async fn frames_wait_for_a_slow_end_and_a_session_ends_at_both_ends() {
     let source = Arc::new(Source::new(&link, Pace::Unlimited, [1; 32]));
     let detector = Arc::new(Detector::new(&link, Default::default(), [2; 32]));
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let (alice, _) = start(protocol(ToldAlice(Arc::clone(&seen)), Role::Alice)).unwrap();
-    let bob = TellingBob {
+    let (alice, _) = start(protocol(WatchedAlice(Arc::clone(&seen)), Role::Alice)).unwrap();
+    let bob = NamingBob {
         room: ROOM,
         taken: 0,
     };
@@ -192,9 +192,9 @@ async fn frames_wait_for_a_slow_end_and_a_session_ends_at_both_ends() {
         let (at_bob, at_alice) = (accepted.unwrap(), connected.unwrap());
         let bob_runs = run_bob(&bob, session, at_bob, &detector);
         let alice_runs = run_alice(&alice, session, at_alice, &source);
-        let told = || seen.lock().unwrap().told.len();
+        let named = || seen.lock().unwrap().named.len();
         let first = async {
-            wait_until(|| told() == ROOM).await;
+            wait_until(|| named() == ROOM).await;
             // Bob takes no more: the source stops when queues and connections are full.
             let mut sent = source.counts.symbols();
             loop {
@@ -216,8 +216,8 @@ async fn frames_wait_for_a_slow_end_and_a_session_ends_at_both_ends() {
         }
         let mut seen = seen.lock().unwrap();
         let in_order = (first_of_session..).take(ROOM);
-        assert!(seen.told.iter().copied().eq(in_order), "{:?}", seen.told);
+        assert!(seen.named.iter().copied().eq(in_order), "{:?}", seen.named);
         first_of_session = source.counts.symbols() / crate::link::FRAME_SYMBOLS as u64;
-        seen.told.clear();
+        seen.named.clear();
     }
 }

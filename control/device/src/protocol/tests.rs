@@ -13,14 +13,14 @@ use crate::keys::Names;
 use crate::report::DeviceReport;
 use crate::role::Role;
 
-/// An end that does what its test says.
-struct Told {
+/// An end that follows the script of its test.
+struct Scripted {
     refuses: bool,
     on_message: Vec<Action>,
     on_disconnect: Vec<Action>,
 }
 
-impl End for Told {
+impl End for Scripted {
     type Frame = ();
 
     const FRAMES_FIRST: bool = true;
@@ -66,14 +66,14 @@ struct World {
     folder: TempDir,
     keys: Arc<DeviceKeys>,
     view: Arc<View>,
-    protocol: Protocol<Told>,
+    protocol: Protocol<Scripted>,
     messages: mpsc::Receiver<Vec<u8>>,
 }
 
 const POSITION: &str = "link.position";
 
 impl World {
-    /// Alice's end, connected, with room for so many messages.
+    /// Alice's end, connected, with room for this number of messages.
     async fn connected(room: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (file, position) = PositionFile::open(&folder.path().join(POSITION), b"x").unwrap();
@@ -87,7 +87,7 @@ impl World {
         };
         let keys = Arc::new(DeviceKeys::new(names, Role::Alice, Duration::from_secs(60)));
         let view = Arc::new(View::new(position));
-        let end = Told {
+        let end = Scripted {
             refuses: false,
             on_message: Vec::new(),
             on_disconnect: Vec::new(),

@@ -215,7 +215,7 @@ impl Pair {
         self.deliver(fate);
     }
 
-    /// Frames of so many blocks.
+    /// The frames of this number of blocks.
     fn blocks(&mut self, blocks: u32, fate: &mut dyn FnMut(End, usize, &[u8]) -> Fate) {
         for _ in 0..blocks * self.setup.frames() {
             self.frame(fate);

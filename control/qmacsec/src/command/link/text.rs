@@ -15,7 +15,7 @@ use crate::{limits, modelled_link};
 const COLUMNS: usize = 80;
 /// Columns of a label.
 const LABEL: usize = 44;
-/// A table of a sweep without a chosen step shows one value in so many.
+/// A table of a sweep without a chosen step shows one of this number of values.
 const SHOWN: usize = 10;
 
 /// The report of one link.
