@@ -13,12 +13,10 @@ use crate::rotation::{DIMENSIONS, Reverse, Rotation};
 use crate::toeplitz::{Matrix, Shape};
 use crate::wiped::Wiped;
 
-use super::block::{Block, Result};
+use super::block::{Block, BlockResult, Step};
 use super::message::{self, Body, End, Frame, SEED_WORDS, kind};
 use super::party::{Greeted, Party};
-use super::{
-    Action, BlockReport, Cause, Closed, DistilledBlock, LostBlock, OPEN_FRAMES, Random, Setup,
-};
+use super::{Action, BlockReport, Cause, Closed, DistilledBlock, OPEN_FRAMES, Random, Setup};
 
 /// Frames that Bob may name later, at most. The oldest gives way.
 const SENT_FRAMES: usize = 320;
@@ -73,16 +71,9 @@ struct Closing {
     report: BlockReport,
 }
 
-/// The state of the block after a message.
-enum Step {
-    Stay,
-    /// The block is over.
-    Over,
-}
-
 impl Alice {
-    /// Begins unconnected. `position` is that of the last [`Action::Position`] of an earlier run, or
-    /// zero.
+    /// Begins unconnected. `position` is that of the last [`Action::Position`] of an earlier run,
+    /// or zero.
     #[must_use]
     pub fn new(
         setup: Setup,
@@ -109,10 +100,8 @@ impl Alice {
     /// The classical channel is closed, by whichever end.
     pub fn on_disconnect(&mut self) -> Vec<Action> {
         self.party.disconnect();
-        let lost = self
-            .block
-            .take()
-            .map(|open| lost(&open, Cause::Disconnected));
+        let open = self.block.take();
+        let lost = open.map(|open| open.books.loss(Cause::Disconnected, false));
         lost.into_iter().collect()
     }
 
@@ -169,9 +158,7 @@ impl Alice {
             Ok(Step::Stay) => self.block = Some(open),
             Ok(Step::Over) => {}
             Err(cause) => {
-                actions.extend(give_up(&mut open.books, cause));
-                actions.push(lost(&open, cause));
-                actions.push(Action::Close(Closed::Lost(cause)));
+                actions.extend(open.books.give_up(cause, false));
                 self.party.disconnect();
             }
         }
@@ -194,7 +181,7 @@ impl Alice {
         open: &mut Open,
         message: &[u8],
         actions: &mut Vec<Action>,
-    ) -> std::result::Result<Step, Cause> {
+    ) -> Result<Step, Cause> {
         match (open.books.read(message)?, &open.closing) {
             (Body::Frame(frame), None) => self.named(open, *frame)?,
             (Body::Disclosure(bits), None) => self.disclosed(open, &bits, actions)?,
@@ -214,7 +201,7 @@ impl Alice {
     }
 
     /// Bob names a frame.
-    fn named(&mut self, open: &mut Open, frame: Frame) -> std::result::Result<(), Cause> {
+    fn named(&mut self, open: &mut Open, frame: Frame) -> Result<(), Cause> {
         let frames = open.books.frames() as usize + open.frames.len();
         let full = frames >= self.party.setup.frames() as usize;
         if full || open.frames.len() >= OPEN_FRAMES {
@@ -245,11 +232,7 @@ impl Alice {
     }
 
     /// Decodes frames in their order, until one must wait.
-    fn decode(
-        &mut self,
-        open: &mut Open,
-        actions: &mut Vec<Action>,
-    ) -> std::result::Result<(), Cause> {
+    fn decode(&mut self, open: &mut Open, actions: &mut Vec<Action>) -> Result<(), Cause> {
         while let Some(frame) = open.frames.get_mut(open.next) {
             if !matches!(frame.stage, Stage::Waiting) {
                 break;
@@ -287,7 +270,7 @@ impl Alice {
         open: &mut Open,
         bits: &[bool],
         actions: &mut Vec<Action>,
-    ) -> std::result::Result<(), Cause> {
+    ) -> Result<(), Cause> {
         let frame = open.frames.get_mut(open.next).ok_or(Cause::OutOfOrder)?;
         let Stage::Asked(progress) = std::mem::replace(&mut frame.stage, Stage::Waiting) else {
             return Err(Cause::OutOfOrder);
@@ -304,11 +287,7 @@ impl Alice {
     }
 
     /// All frames are kept or lost: estimates, and chooses the hash.
-    fn end(
-        &mut self,
-        open: &mut Open,
-        actions: &mut Vec<Action>,
-    ) -> std::result::Result<Step, Cause> {
+    fn end(&mut self, open: &mut Open, actions: &mut Vec<Action>) -> Result<Step, Cause> {
         let books = &mut open.books;
         let result = books.result();
         self.last = result.estimate;
@@ -355,7 +334,7 @@ impl Alice {
         open: &mut Open,
         tag: &[u8; 16],
         actions: &mut Vec<Action>,
-    ) -> std::result::Result<(), Cause> {
+    ) -> Result<(), Cause> {
         let (Some(closing), Some(session)) = (&open.closing, self.party.session()) else {
             return Err(Cause::OutOfOrder);
         };
@@ -393,7 +372,7 @@ impl Alice {
 }
 
 /// Bob has confirmed the oldest frame.
-fn confirmed(open: &mut Open) -> std::result::Result<(), Cause> {
+fn confirmed(open: &mut Open) -> Result<(), Cause> {
     let frame = decided(open)?;
     let Stage::Tagged(word) = &frame.stage else {
         return Err(Cause::OutOfOrder);
@@ -404,7 +383,7 @@ fn confirmed(open: &mut Open) -> std::result::Result<(), Cause> {
 }
 
 /// Bob discloses the oldest frame.
-fn values(open: &mut Open, words: Vec<u32>) -> std::result::Result<(), Cause> {
+fn values(open: &mut Open, words: Vec<u32>) -> Result<(), Cause> {
     let frame = decided(open)?;
     open.books.lose();
     open.books.add(&sums(&frame, &words));
@@ -412,7 +391,7 @@ fn values(open: &mut Open, words: Vec<u32>) -> std::result::Result<(), Cause> {
 }
 
 /// The oldest frame, over now.
-fn decided(open: &mut Open) -> std::result::Result<OpenFrame, Cause> {
+fn decided(open: &mut Open) -> Result<OpenFrame, Cause> {
     open.next = open.next.checked_sub(1).ok_or(Cause::OutOfOrder)?;
     open.frames.pop_front().ok_or(Cause::OutOfOrder)
 }
@@ -496,29 +475,12 @@ fn draw(random: &mut Random, shape: Shape) -> Vec<u64> {
 }
 
 /// The block ends without key. Nothing is delivered, so no key is spent on a tag.
-fn no_key(books: &mut Block, result: &Result) -> [Action; 3] {
+fn no_key(books: &mut Block, result: &BlockResult) -> [Action; 3] {
     let sums = [books.sums().sent_squared(), books.sums().product()];
     let body: Vec<u8> = sums.iter().flat_map(|sum| sum.to_be_bytes()).collect();
     [
         Action::Send(books.write(kind::NO_KEY, &body)),
         Action::Report(books.report(result, 0, 0)),
-        Action::Lost(LostBlock {
-            block: books.block_id(),
-            cause: Cause::NoKey,
-            key_held: false,
-        }),
+        books.loss(Cause::NoKey, false),
     ]
-}
-
-/// Tells Bob, unless he knows.
-fn give_up(books: &mut Block, cause: Cause) -> Option<Action> {
-    (cause != Cause::Aborted).then(|| Action::Send(books.write(kind::ABORT, &[])))
-}
-
-fn lost(open: &Open, cause: Cause) -> Action {
-    Action::Lost(LostBlock {
-        block: open.books.block_id(),
-        cause,
-        key_held: false,
-    })
 }

@@ -8,7 +8,7 @@ use crate::toeplitz::{Matrix, Shape};
 use crate::wiped::Wiped;
 
 use super::message::{self, Body, Message};
-use super::{BlockId, BlockReport, Cause, CountedProof, Setup};
+use super::{Action, BlockId, BlockReport, Cause, Closed, CountedProof, LostBlock, Setup};
 
 /// Alice makes the key shorter by this. The two ends may round differently, by far less than one
 /// bit. So Bob never calculates a shorter one.
@@ -32,8 +32,15 @@ pub(super) struct Block {
     filled: usize,
 }
 
+/// The state of the block after a message.
+pub(super) enum Step {
+    Stay,
+    /// The block is over.
+    Over,
+}
+
 /// The figures that follow from all frames.
-pub(super) struct Result {
+pub(super) struct BlockResult {
     pub(super) estimate: Option<Estimate>,
     pub(super) secret: SecretLength,
     corrected: Corrected,
@@ -87,7 +94,7 @@ impl Block {
     }
 
     /// The next message that came.
-    pub(super) fn read(&mut self, message: &[u8]) -> std::result::Result<Body, Cause> {
+    pub(super) fn read(&mut self, message: &[u8]) -> Result<Body, Cause> {
         let parsed = Message::parse(message, self.setup.code()).ok_or(Cause::Damaged)?;
         if let Body::Abort = parsed.body {
             return Err(Cause::Aborted);
@@ -101,7 +108,7 @@ impl Block {
     }
 
     /// Whether this is the tag of all messages that came.
-    pub(super) fn verify(&self, once: &[u8; 16], tag: &[u8; 16]) -> std::result::Result<(), Cause> {
+    pub(super) fn verify(&self, once: &[u8; 16], tag: &[u8; 16]) -> Result<(), Cause> {
         match self.inbound.verifies(once, tag) {
             true => Ok(()),
             false => Err(Cause::WrongTag),
@@ -147,7 +154,7 @@ impl Block {
         self.kept + self.lost
     }
 
-    pub(super) fn result(&self) -> Result {
+    pub(super) fn result(&self) -> BlockResult {
         let symbols = self.setup.frame_symbols() as u64;
         let code = self.setup.code();
         let undisclosed = (code.word_len() - code.syndrome_len()) as u64;
@@ -169,7 +176,7 @@ impl Block {
             CountedProof::Lgg2010 => secret.lgg_bits,
             CountedProof::Composable => secret.composable_bits,
         };
-        Result {
+        BlockResult {
             estimate,
             secret,
             corrected,
@@ -209,7 +216,7 @@ impl Block {
         Some((reserve, Bits::whole(bits)))
     }
 
-    pub(super) fn report(&self, result: &Result, key_bits: u64, slots: u64) -> BlockReport {
+    pub(super) fn report(&self, result: &BlockResult, key_bits: u64, slots: u64) -> BlockReport {
         BlockReport {
             block: self.block_id(),
             estimate: result.estimate,
@@ -218,5 +225,23 @@ impl Block {
             key_bits,
             reserve_bits: slots * 8 * SLOT_OCTETS as u64,
         }
+    }
+    /// Tells the other end, unless it knows. The block is lost, and the connection must be closed.
+    pub(super) fn give_up(&mut self, cause: Cause, key_held: bool) -> Vec<Action> {
+        let abort = (cause != Cause::Aborted).then(|| self.write(message::kind::ABORT, &[]));
+        let end = [
+            self.loss(cause, key_held),
+            Action::Close(Closed::Lost(cause)),
+        ];
+        abort.map(Action::Send).into_iter().chain(end).collect()
+    }
+
+    /// The action that counts the block as lost.
+    pub(super) fn loss(&self, cause: Cause, key_held: bool) -> Action {
+        Action::Lost(LostBlock {
+            block: self.block_id(),
+            cause,
+            key_held,
+        })
     }
 }

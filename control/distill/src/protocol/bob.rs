@@ -11,10 +11,10 @@ use crate::rotation::{DIMENSIONS, Rotation};
 use crate::toeplitz::{Matrix, Shape};
 use crate::wiped::Wiped;
 
-use super::block::Block;
+use super::block::{Block, Step};
 use super::message::{self, Body, End, Frame, kind};
 use super::party::{Greeted, Party};
-use super::{Action, Cause, Closed, DistilledBlock, LostBlock, OPEN_FRAMES, Random, Setup};
+use super::{Action, Cause, Closed, DistilledBlock, OPEN_FRAMES, Random, Setup};
 
 /// Measured frames that wait for their block at most. The oldest gives way.
 const WAITING_FRAMES: usize = 256;
@@ -53,16 +53,15 @@ struct Open {
     slot: Option<Slot>,
 }
 
-/// The state of the block after a message.
-enum Step {
-    Stay,
-    /// The block is over.
-    Over,
+impl Open {
+    fn loss(&self, cause: Cause) -> Action {
+        self.books.loss(cause, self.slot.is_some())
+    }
 }
 
 impl Bob {
-    /// Begins unconnected. `position` is that of the last [`Action::Position`] of an earlier run, or
-    /// zero.
+    /// Begins unconnected. `position` is that of the last [`Action::Position`] of an earlier run,
+    /// or zero.
     #[must_use]
     pub fn new(setup: Setup, secret: Secret, position: u64, random: Random) -> Self {
         Self {
@@ -81,10 +80,8 @@ impl Bob {
     /// The classical channel is closed, by whichever end.
     pub fn on_disconnect(&mut self) -> Vec<Action> {
         self.party.disconnect();
-        let lost = self
-            .block
-            .take()
-            .map(|open| lost(&open, Cause::Disconnected));
+        let open = self.block.take();
+        let lost = open.map(|open| open.loss(Cause::Disconnected));
         lost.into_iter().collect()
     }
 
@@ -142,12 +139,11 @@ impl Bob {
         open.map_or_else(Vec::new, |open| self.give_up(open, Cause::Refused))
     }
 
-    /// Tells Alice, unless she knows, and ends the session.
+    /// Ends the session with the block.
     fn give_up(&mut self, mut open: Open, cause: Cause) -> Vec<Action> {
         self.party.disconnect();
-        let abort = (cause != Cause::Aborted).then(|| open.books.write(kind::ABORT, &[]));
-        let end = [lost(&open, cause), Action::Close(Closed::Lost(cause))];
-        abort.map(Action::Send).into_iter().chain(end).collect()
+        let key_held = open.slot.is_some();
+        open.books.give_up(cause, key_held)
     }
 
     fn greet(&mut self, message: &[u8], actions: &mut Vec<Action>) {
@@ -246,7 +242,7 @@ impl Bob {
                 open.books.adopt(sent_squared, product);
                 let result = open.books.result();
                 actions.push(Action::Report(open.books.report(&result, 0, 0)));
-                actions.push(lost(open, Cause::NoKey));
+                actions.push(open.loss(Cause::NoKey));
                 return Ok(Step::Over);
             }
             Body::Skip => drop(open.frames.pop_front().ok_or(Cause::OutOfOrder)?),
@@ -369,12 +365,4 @@ fn reply(open: &mut Open, body: Body) -> Result<Vec<u8>, Cause> {
     let words = frame.word.words().iter();
     let body: Vec<u8> = words.flat_map(|word| word.to_be_bytes()).collect();
     Ok(open.books.write(kind::VALUES, &body))
-}
-
-fn lost(open: &Open, cause: Cause) -> Action {
-    Action::Lost(LostBlock {
-        block: open.books.block_id(),
-        cause,
-        key_held: open.slot.is_some(),
-    })
 }
