@@ -110,8 +110,8 @@ pub struct Estimate {
 pub enum NoEstimate {
     /// Sent and measured values do not correlate, or some are not finite.
     #[error(
-        "{pairs} measured values do not follow the sent ones: check the fibre, the local oscillator \
-         and the numbering of the symbols"
+        "{pairs} measured values do not follow the sent ones: check the fibre, the local \
+         oscillator and the numbering of the symbols"
     )]
     NoSignal {
         /// Pairs of values.

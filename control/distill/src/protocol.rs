@@ -148,7 +148,8 @@ pub enum Closed {
     Version,
     /// The settings differ.
     #[error(
-        "the other end has other settings: compare code rate, source, fibre, receiver, block and proof"
+        "the other end has other settings: compare code rate, source, fibre, receiver, block and \
+         proof"
     )]
     Setup,
     /// No key is left for authentication.

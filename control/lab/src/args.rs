@@ -54,8 +54,8 @@ pub struct Args {
     #[arg(long, value_name = "BAUD")]
     pub(crate) symbol_rate: Option<f64>,
     /// Attack on the fibre of distilled keys, with its begin and duration after the first signal:
-    /// intercept-resend=SHARE, entangling-cloner, loss-tap, lo-calibration, saturation or raman=DBM;
-    /// may be given more than once
+    /// intercept-resend=SHARE, entangling-cloner, loss-tap, lo-calibration, saturation or
+    /// raman=DBM; may be given more than once
     #[arg(long, value_name = "NAME[=VALUE]@TIME[+TIME]")]
     pub(crate) eve: Vec<String>,
     /// Cipher suite

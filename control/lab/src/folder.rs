@@ -288,8 +288,8 @@ impl Folder {
         Ok(file)
     }
 
-    /// Writes the configs of two QKD devices, Alice at site A, with a fresh secret. `listen` are the
-    /// addresses of their KMEs, `channels` those of Bob's quantum and classical channel. `sections`
+    /// Writes the configs of two QKD devices, Alice at site A, with a fresh secret. `listen` are
+    /// the addresses of their KMEs, `channels` those of Bob's quantum and classical channel. `sections`
     /// has `[link]` and further sections for both, `eve` the attacks.
     ///
     /// # Errors

@@ -195,8 +195,8 @@ const fn zhang(
     Experiment {
         name,
         source: "Zhang and others, PRL 125, 010502 (2020)",
-        note: "the block is inferred from the worst-case excess noise; 0.1 of the symbols are taken to \
-               carry no key",
+        note: "the block is inferred from the worst-case excess noise; 0.1 of the symbols are taken \
+               to carry no key",
         published_bit_s: Some(published_bit_s),
         figures: Figures {
             km,

@@ -336,8 +336,8 @@ fn recorded() -> Vec<(End, usize, Vec<u8>)> {
     messages
 }
 
-/// A first block in which this happens to one message, and another. Checks that the other has a key.
-/// Returns what both ends say.
+/// A first block in which this happens to one message, and another. Checks that the other has a
+/// key. Returns what both ends say.
 fn disturbed(at: (End, usize), mut what: impl FnMut(&[u8]) -> Fate) -> Pair {
     let mut pair = Pair::new(&SETUP, 2);
     let mut done = false;

@@ -228,7 +228,7 @@ fn total_epsilon_sums_the_steps() {
     );
 }
 
-/// By chance a block shows less noise than vacuum. The worst case takes that as it is.
+/// A block can show less noise than vacuum by chance. The worst case takes that as it is.
 #[test]
 fn estimates_may_show_negative_excess_noise() {
     let link = Preset::Metro50Km.link();

@@ -42,8 +42,8 @@ fn asymptotic_rates_equal_the_reference() {
     assert_eq!(compared, 8);
 }
 
-/// The worst-case excess noise behind the worst-case rates of the reference. The blocks are inferred
-/// from it.
+/// The worst-case excess noise behind the worst-case rates of the reference. The blocks are
+/// inferred from it.
 #[test]
 fn the_worst_case_of_zhang_and_others_is_met() {
     for (name, noise_snu) in [

@@ -1,5 +1,5 @@
-//! Config files in TOML: one kind for an encryptor, one for lab KMEs, one for a node of a network, one
-//! for a QKD device.
+//! Config files in TOML: one kind for an encryptor, one for lab KMEs, one for a node of a network,
+//! one for a QKD device.
 //!
 //! They are parsed into types that cannot hold an invalid value. An unknown key is a mistake. A
 //! mistake names file, key, value and fix. The use of the values is elsewhere.
